@@ -47,7 +47,6 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "citus": ("Citus", citus.measure),
     "replication": ("Standby and logical replication", replication.measure),
 }
-_OUTPUT = Path("build") / "benchmark"
 
 
 @click.command()
@@ -55,21 +54,25 @@ _OUTPUT = Path("build") / "benchmark"
     "--size", type=click.Choice(list(SIZES)), default="default", help="How much data. [default: default]"
 )
 @click.option("--only", default="", help=f"Only these, with commas between them: {', '.join(CASES)}.")
-@click.option("--output", type=click.Path(path_type=Path), default=_OUTPUT, help="Where the two files go.")
-@click.option("--keep", is_flag=True, help="Keep the database server's data for the next run.")
-def main(size: str, only: str, output: Path, *, keep: bool) -> None:
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("build/benchmark"),
+    help="Where the two files go.",
+)
+def main(size: str, only: str, output: Path) -> None:
     """Measure everything against baselines that take turns with it."""
     names = [name.strip() for name in only.split(",") if name.strip()] or list(CASES)
     unknown = [name for name in names if name not in CASES]
     if unknown:
         raise click.UsageError(f"There is no {', '.join(unknown)}; there are {', '.join(CASES)}.")
-    text, failures = run(size, names, output, keep=keep, say=lambda text: click.echo(text, err=True))
+    text, failures = run(size, names, output, lambda text: click.echo(text, err=True))
     click.echo(f"\n{text}\nWritten to {output}.")
     sys.exit(1 if failures else 0)
 
 
 def run(
-    size: str, names: Sequence[str], output: Path, *, keep: bool, say: Callable[[str], None]
+    size: str, names: Sequence[str], output: Path, say: Callable[[str], None]
 ) -> tuple[str, dict[str, str]]:
     """Measure these cases; return the table, and why a case could not be measured."""
     load_before = os.getloadavg()[0]
@@ -77,6 +80,8 @@ def run(
     failures: dict[str, str] = {}
     text = ""
     folder = (output / "server").absolute()
+    # A run that was killed leaves its own.
+    shutil.rmtree(folder, ignore_errors=True)
     try:
         with bench(SIZES[size], folder, say) as made:
             for name in names:
@@ -95,8 +100,7 @@ def run(
                 # After each case: a run of hours that is stopped leaves what it has found.
                 text = report.write(output, report.context(made, load_before), rows, failures)
     finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     return text, failures
 
 

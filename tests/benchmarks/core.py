@@ -1,6 +1,6 @@
 """Arms that take turns, samples with median and spread, and the row that they become."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
 from time import perf_counter
@@ -31,7 +31,6 @@ class Sample:
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
     def minus(self, other: "Sample") -> "Sample":
-        """Return the differences, round by round."""
         return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
 
     def times(self, factor: float) -> "Sample":
@@ -106,21 +105,3 @@ class Row:
 
     def as_dict(self, case: str) -> dict[str, Any]:
         return asdict(self) | {"case": case, "ratio": asdict(self.ratio), "met": self.is_met}
-
-
-def compare(  # noqa: PLR0913  # What a row is made of.
-    rounds: int,
-    what: str,
-    unit: str,
-    ours: Arm,
-    baselines: Mapping[str, tuple[Arm, str]],
-    *,
-    absolute: bool = False,
-    warm_up: bool = True,
-    note: str = "",
-) -> Iterator[Row]:
-    """Let ours take turns with its baselines, each with the key of its goal or ""; return a row of each."""
-    arms = {name: arm for name, (arm, _) in baselines.items()}
-    found = interleave(rounds, {"": ours, **arms}, warm_up=warm_up)
-    for name, (_, goal) in baselines.items():
-        yield Row(what, unit, found[""], name, found[name], goal, absolute=absolute and bool(goal), note=note)

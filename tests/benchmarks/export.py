@@ -7,7 +7,7 @@ from psycopg import sql
 
 from projector.database.rows import Connection
 from tests.benchmarks import servers
-from tests.benchmarks.core import Row, compare, seconds
+from tests.benchmarks.core import Row, seconds
 from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
@@ -46,12 +46,14 @@ def measure(bench: Bench) -> Iterator[Row]:
             (f"messages of {leads} as ndjson", "messages.ndjson", _MESSAGES, ""),
         ):
             statement = sql.SQL(copy).format(tenant=sql.Literal(user_id), columns=sql.SQL(", ").join(columns))
-            yield from compare(
-                bench.size.many_rounds,
+            yield bench.compare(
                 f"export of {what}",
                 "s",
                 lambda: seconds(lambda: _read(api, f"/users/{user_id}/{file}")),  # noqa: B023
-                {"COPY TO STDOUT of the same": (lambda: seconds(lambda: _copy(conn, statement)), goal)},  # noqa: B023
+                "COPY TO STDOUT of the same",
+                lambda: seconds(lambda: _copy(conn, statement)),  # noqa: B023
+                goal,
+                rounds=bench.size.many_rounds,
             )
 
 

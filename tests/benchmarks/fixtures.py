@@ -1,6 +1,5 @@
 """What the benchmark runs on: a PostgreSQL server of its own, databases of made-up tenants, and a projector."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -18,13 +17,12 @@ from projector.core import pipeline
 from projector.core.batch import DEFAULT_BATCH, refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.database.schema import sections
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.trial import demo
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.benchmarks.core import seconds
+from tests.benchmarks.core import Arm, Row, interleave, seconds
 from tests.support.commands import ROOT, environment
 from tests.support.server import connect
 
@@ -98,6 +96,25 @@ class Bench:
     medium: Database
     """A tenant of medium size, alone."""
 
+    def compare(  # noqa: PLR0913, PLR0917  # What a row is made of.
+        self,
+        what: str,
+        unit: str,
+        ours: Arm,
+        baseline_name: str,
+        baseline: Arm,
+        goal: str = "",
+        *,
+        rounds: int = 0,
+        absolute: bool = False,
+        warm_up: bool = True,
+        note: str = "",
+    ) -> Row:
+        """Let ours take turns with its baseline, for as many rounds as the size has unless they are given."""
+        arms = {"ours": ours, "baseline": baseline}
+        found = interleave(rounds or self.size.rounds, arms, warm_up=warm_up)
+        return Row(what, unit, found["ours"], baseline_name, found["baseline"], goal, absolute, note=note)
+
     @contextmanager
     def no_autovacuum(self) -> Iterator[None]:
         """Run without autovacuum: what it writes when it comes by belongs to nothing that is measured."""
@@ -131,38 +148,26 @@ class Bench:
 
 @contextmanager
 def bench(size: Size, folder: Path, say: Say) -> Iterator[Bench]:
-    """Start the server in that folder, make what is not there yet, and stop it at the end."""
+    """Start a server in that folder, fill its databases, and stop it at the end."""
     binaries = os.environ.get("LEADS_PG_BIN")
     settings = {} if size.durable else {"fsync": "off", "synchronous_commit": "off"}
     server = EmbeddedServer(folder, Path(binaries) if binaries else None, settings)
     server.start()
     try:
-        main = _kept(server, size, "main", {"big": size.big, "small": size.small}, say)
-        yield Bench(server, size, say, main, _kept(server, size, "medium", {"medium": size.medium}, say))
+        main = _filled(server, size, "main", {"big": size.big, "small": size.small}, say)
+        yield Bench(server, size, say, main, _filled(server, size, "medium", {"medium": size.medium}, say))
     finally:
         server.stop()
 
 
-def _kept(server: EmbeddedServer, size: Size, kind: str, leads: dict[str, int], say: Say) -> Database:
-    """Return the database of that kind and size, which an earlier run may have left."""
-    # Data that were kept fit the schema that they were made with.
-    schema = hashlib.sha256("".join(sections().values()).encode()).hexdigest()[:8]
-    name = f"{size.name}_{kind}_{schema}"
+def _filled(server: EmbeddedServer, size: Size, kind: str, leads: dict[str, int], say: Say) -> Database:
+    name = f"{size.name}_{kind}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
-        there = [row[0] for row in conn.execute("SELECT datname FROM pg_database").fetchall()]
-        for old in there:
-            if old.startswith(f"{size.name}_{kind}") and old != name:
-                conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old)))
-        if name not in there:
-            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    say(f"Loading {' + '.join(f'{number:,}' for number in leads.values())} leads ...")
     with connect(server.url(name), application_name="benchmark") as conn:
-        if conn.execute("SELECT to_regclass('benchmark.tenants') IS NULL").fetchone() == (True,):
-            say(f"Loading {' + '.join(f'{number:,}' for number in leads.values())} leads ...")
-            fill(conn, {tenant: (1, number) for tenant, number in leads.items()}, size.messages_per_lead)
-        else:
-            migrate(conn, create_source=True)
-        found: dict[str, str] = dict(conn.execute("SELECT size, user_id FROM benchmark.tenants").fetchall())
-    return Database(name, server.url(name), found)
+        each = {tenant: (1, number) for tenant, number in leads.items()}
+        return Database(name, server.url(name), fill(conn, each, size.messages_per_lead))
 
 
 def fill(
@@ -171,8 +176,11 @@ def fill(
     messages_per_lead: float,
     *,
     distribute: bool = False,
-) -> None:
-    """Fill an empty database with so many tenants and leads of each size, and build its read model."""
+) -> dict[str, str]:
+    """Fill an empty database with so many tenants and leads of each size, and build its read model.
+
+    Returns a tenant of each size.
+    """
     migrate(conn, create_source=True, distribute=distribute)
     today = datetime.now(UTC).date()
     ids = {
@@ -191,10 +199,7 @@ def fill(
     conn.execute("VACUUM ANALYZE")
     with conn.transaction():
         conn.execute("CREATE SCHEMA benchmark")
-        conn.execute("CREATE TABLE benchmark.tenants (size text PRIMARY KEY, user_id text NOT NULL)")
         conn.execute("CREATE SEQUENCE benchmark.numbers")
-        for size, own in ids.items():
-            conn.execute("INSERT INTO benchmark.tenants VALUES (%s, %s)", (size, own[0]))
         # One conversation a lead of the first size, in an order in which neighbours are far apart.
         conn.execute(
             "CREATE TABLE benchmark.conversations AS"
@@ -204,6 +209,7 @@ def fill(
             (list(next(iter(ids.values()))),),
         )
         conn.execute("ALTER TABLE benchmark.conversations ADD PRIMARY KEY (number)")
+    return {size: own[0] for size, own in ids.items()}
 
 
 def build(conn: Connection) -> None:

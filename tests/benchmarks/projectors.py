@@ -10,6 +10,7 @@ from projector.database.rows import Connection
 from tests.benchmarks import usage
 from tests.benchmarks.core import Row, Sample, interleave, once
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, fill, projector, value
+from tests.benchmarks.sizes import kilobytes
 
 TENANTS = 40
 _APART = "2 of a database each"
@@ -60,10 +61,7 @@ def measure(bench: Bench) -> Iterator[Row]:
 
 
 def _disk(conn: Connection, leads: int) -> Row:
-    query = "SELECT relnamespace::regnamespace::text, sum(pg_total_relation_size(oid))::float8 / 1000"
-    sizes: dict[str, float] = dict(
-        conn.execute(f"{query} FROM pg_class WHERE relkind = 'r' GROUP BY 1".encode()).fetchall()
-    )
+    sizes = kilobytes(conn)
     ours, source = once((sizes["read_model"] + sizes["projector"]) / leads), once(sizes["public"] / leads)
     what = f"disk for a lead with {_MESSAGES_PER_LEAD} messages, indexes and keys included"
     return Row(what, "kB", ours, "its source rows with their indexes", source)

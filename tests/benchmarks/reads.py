@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from tests.benchmarks import plain, servers, statements
-from tests.benchmarks.core import Row, compare, interleave, milliseconds
+from tests.benchmarks.core import Row, interleave, milliseconds
 from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
@@ -67,31 +67,25 @@ def measure(bench: Bench) -> Iterator[Row]:
         ):
             _require_rows(api, path, bare, plain.ask(reader.connection, plain.BARE[bare], (user_id, phone)))
             yield from _latency(bench, title, (api, path), (limited, routes), f"{bare}/{phone}")
-        empty = limited.mean(bench, f"{routes}/empty")
-        yield from compare(
-            bench.size.rounds,
-            "statistics: request",
-            "ms",
-            api.mean(bench, f"{leads}/stats"),
-            {_EMPTY: (empty, "inside")},
-            warm_up=False,
-        )
+        stats, empty = api.mean(bench, f"{leads}/stats"), limited.mean(bench, f"{routes}/empty")
+        yield bench.compare("statistics: request", "ms", stats, _EMPTY, empty, "inside", warm_up=False)
         for title, path, plain_path in (
             ("single lead", f"{leads}/{phone}", f"{routes}/single/{phone}"),
             ("list page of 50", leads, f"{routes}/list"),
         ):
             servers.require_same(path, plain_path, api, limited, flask, asyncpg)
-            yield from compare(
+            found = interleave(
                 bench.size.rounds,
-                f"{title}: requests a second",
-                "1/s",
-                api.rate(bench, path),
                 {
-                    "plain route, same limiter and headers": (limited.rate(bench, plain_path), "throughput"),
-                    "plain Flask with a pool of psycopg's": (flask.rate(bench, plain_path), "peer"),
-                    "uvicorn with asyncpg, no framework": (asyncpg.rate(bench, plain_path), ""),
+                    "ours": api.rate(bench, path),
+                    "plain route, same limiter and headers": limited.rate(bench, plain_path),
+                    "plain Flask with a pool of psycopg's": flask.rate(bench, plain_path),
+                    "uvicorn with asyncpg, no framework": asyncpg.rate(bench, plain_path),
                 },
             )
+            ours = found.pop("ours")
+            for (name, theirs), goal in zip(found.items(), ("throughput", "peer", ""), strict=True):
+                yield Row(f"{title}: requests a second", "1/s", ours, name, theirs, goal)
         yield from _unchanged(bench, api, leads, phone)
         yield from _live(bench, reader, user_id)
 
@@ -130,13 +124,9 @@ def _unchanged(bench: Bench, api: Server, leads: str, phone: str) -> Iterator[Ro
         ("messages page of 50", f"{leads}/{phone}/messages"),
         ("statistics", f"{leads}/stats"),
     ):
-        yield from compare(
-            bench.size.rounds,
-            f"{title}: CPU of API and PostgreSQL, 304",
-            "ms",
-            api.processor_time(bench, path, header=f"If-None-Match: {api.tag_of(path)}"),
-            {"the full answer": (api.processor_time(bench, path), "unchanged")},
-        )
+        what, full = f"{title}: CPU of API and PostgreSQL, 304", api.processor_time(bench, path)
+        unchanged = api.processor_time(bench, path, header=f"If-None-Match: {api.tag_of(path)}")
+        yield bench.compare(what, "ms", unchanged, "the full answer", full, "unchanged")
 
 
 def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row]:
@@ -201,14 +191,9 @@ def measure_scale(bench: Bench) -> Iterator[Row]:
                 api.p50(bench, f"/users/{user_id}/leads{path.format(phone=phones[size])}")
                 for size, user_id in sizes.items()
             )
-            yield from compare(
-                bench.size.rounds,
-                f"p50, {title}, among {bench.size.big:,} leads",
-                "ms",
-                big,
-                {f"the same in a tenant of {bench.size.small:,}": (small, "scale")},
-                warm_up=False,
-            )
+            what = f"p50, {title}, among {bench.size.big:,} leads"
+            name = f"the same in a tenant of {bench.size.small:,}"
+            yield bench.compare(what, "ms", big, name, small, "scale", warm_up=False)
 
 
 def measure_guard(bench: Bench) -> Iterator[Row]:
@@ -238,10 +223,6 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
             ours, theirs = (
                 server.processor_time(bench, path, connections, header) for server in (guarded, open_to_all)
             )
-            yield from compare(
-                bench.size.pairs,
-                f"CPU of API and PostgreSQL, {title}, connections: {connections}",
-                "ms",
-                ours,
-                {"without authentication and row security": (theirs, "guard")},
-            )
+            what = f"CPU of API and PostgreSQL, {title}, connections: {connections}"
+            name = "without authentication and row security"
+            yield bench.compare(what, "ms", ours, name, theirs, "guard", rounds=bench.size.pairs)

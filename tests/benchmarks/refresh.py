@@ -8,7 +8,7 @@ from projector.core.batch import refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
 from tests.benchmarks import servers, tables
-from tests.benchmarks.core import Row, compare, interleave, milliseconds, seconds
+from tests.benchmarks.core import Row, interleave, milliseconds, seconds
 from tests.benchmarks.fixtures import Bench, Stale, build, value
 
 # The goal for many stale leads compares them with a rebuild of so many.
@@ -40,31 +40,18 @@ def measure(bench: Bench) -> Iterator[Row]:
         ):
             leads = min(asked, bench.size.medium // 2)
             for goal, absolute in (("refresh_one", True), ("refresh_scale", False))[leads > 1 :]:
-                yield from compare(
-                    bench.size.rounds,
-                    f"refresh of {leads:,} stale among {bench.size.big:,} leads ({title})",
-                    "ms",
-                    partial(main.milliseconds, leads, times, change),
-                    {
-                        f"the same among {bench.size.medium:,}": (
-                            partial(medium.milliseconds, leads, times, change),
-                            goal,
-                        )
-                    },
-                    absolute=absolute,
-                )
+                what = f"refresh of {leads:,} stale among {bench.size.big:,} leads ({title})"
+                ours, theirs = (partial(one.milliseconds, leads, times, change) for one in (main, medium))
+                name = f"the same among {bench.size.medium:,}"
+                yield bench.compare(what, "ms", ours, name, theirs, goal, absolute=absolute)
         yield from _many(bench, main)
-        yield from compare(
-            bench.size.rounds,
+        yield bench.compare(
             "refresh with nothing to do",
             "ms",
             lambda: milliseconds(lambda: refresh_batch(main.refresher, locks.SHARDS), 50),
-            {
-                "BEGIN, SELECT 1, COMMIT": (
-                    lambda: milliseconds(lambda: _transaction(main.refresher), 50),
-                    "refresh_idle",
-                )
-            },
+            "BEGIN, SELECT 1, COMMIT",
+            lambda: milliseconds(lambda: _transaction(main.refresher), 50),
+            "refresh_idle",
             absolute=True,
         )
     with bench.copy_of(bench.main) as copied, closing(Stale(copied)) as spoilt:
@@ -122,18 +109,9 @@ def _hot_lead(bench: Bench, spoilt: Stale) -> Iterator[Row]:
         )
     spoilt.refresh()
     spoilt.writer.execute("VACUUM ANALYZE")
-    yield from compare(
-        bench.size.rounds,
-        f"new message of a lead with {bench.size.hot:,} messages",
-        "ms",
-        partial(spoilt.milliseconds, 1, 10, conversation_id=hot),
-        {
-            "the same of a lead with 10": (
-                partial(spoilt.milliseconds, 1, 10, conversation_id=cool),
-                "hot_lead",
-            )
-        },
-    )
+    of_hot, of_cool = (partial(spoilt.milliseconds, 1, 10, conversation_id=one) for one in (hot, cool))
+    what = f"new message of a lead with {bench.size.hot:,} messages"
+    yield bench.compare(what, "ms", of_hot, "the same of a lead with 10", of_cool, "hot_lead")
 
 
 def measure_feed(bench: Bench) -> Iterator[Row]:
@@ -153,13 +131,10 @@ def measure_feed(bench: Bench) -> Iterator[Row]:
             bench.size.many_rounds, {"with": partial(_pages, with_it), "without": partial(_pages, without)}
         )
         for leads, times in ((1, 40), (min(1000, bench.size.big // 4), 2)):
-            yield from compare(
-                bench.size.many_rounds,
-                f"refresh of {leads:,} stale (new message)",
-                "ms",
-                partial(with_it.milliseconds, leads, times),
-                {f"the same without {_INDEX}": (partial(without.milliseconds, leads, times), "feed_merge")},
-            )
+            what, name = f"refresh of {leads:,} stale (new message)", f"the same without {_INDEX}"
+            ours, theirs = (partial(one.milliseconds, leads, times) for one in (with_it, without))
+            rounds = bench.size.many_rounds
+            yield bench.compare(what, "ms", ours, name, theirs, "feed_merge", rounds=rounds)
     more = found["with"].minus(found["without"])
     what, name = (
         "pages more that a message changes, with the index of the feed",
@@ -192,11 +167,7 @@ def _answer(bench: Bench) -> Iterator[Row]:
         token = api.get(feed).partition(b'"next":"')[2].partition(b'"')[0].decode()
         stale.message(stale.pick(50))
         stale.refresh()
-        page = f"/users/{user_id}/leads?limit=50"
-        yield from compare(
-            bench.size.many_rounds,
-            "answer with 50 changes",
-            "ms",
-            api.mean(bench, f"{feed}?since={token}&limit=50"),
-            {"list page of 50": (api.mean(bench, page), "")},
-        )
+        changes = api.mean(bench, f"{feed}?since={token}&limit=50")
+        page = api.mean(bench, f"/users/{user_id}/leads?limit=50")
+        rounds = bench.size.many_rounds
+        yield bench.compare("answer with 50 changes", "ms", changes, "list page of 50", page, rounds=rounds)

@@ -13,7 +13,7 @@ from time import monotonic, perf_counter, sleep
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.benchmarks import servers, statements
-from tests.benchmarks.core import Row, compare, once
+from tests.benchmarks.core import Row, once
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build, projector
 from tests.benchmarks.visible import Probes
 from tests.support.replication import TwoServers, address, replicated_platform
@@ -45,13 +45,9 @@ def _standby(bench: Bench) -> Iterator[Row]:
             ("single lead", f"/users/{user_id}/leads/{phone}"),
             ("list page of 50", f"/users/{user_id}/leads"),
         ):
-            yield from compare(
-                bench.size.pairs,
-                f"{title} on a standby, 8 connections",
-                "requests/s",
-                on_standby.rate(bench, path),
-                {"the same on the primary": (on_primary.rate(bench, path), "")},
-            )
+            what, name = f"{title} on a standby, 8 connections", "the same on the primary"
+            ours, theirs = (server.rate(bench, path) for server in (on_standby, on_primary))
+            yield bench.compare(what, "requests/s", ours, name, theirs, rounds=bench.size.pairs)
 
 
 def _subscription(bench: Bench) -> Iterator[Row]:

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-from projector.capture.source import SOURCE_TABLES
 from projector.database.rows import Connection
 from tests.benchmarks import tables, usage
 from tests.benchmarks.core import Row, Sample, once
 from tests.benchmarks.fixtures import Bench, value
 
-# Smaller tables, in parts of the source, have no line of their own.
-_WORTH_A_LINE = 0.005
 _LEADS_OF_THE_GOAL = 100_000
 _SECONDS_OF_A_DAY = 86_400
 
@@ -21,32 +18,23 @@ def measure(bench: Bench) -> Iterator[Row]:
 
 
 def _disk(bench: Bench) -> Iterator[Row]:
-    name = "source tables with their indexes"
     with bench.main.connect() as conn:
         conn.execute("VACUUM ANALYZE")
-        source = once(sum(_megabytes(conn, f"public.{table.name}") for table in SOURCE_TABLES))
-        own = conn.execute(
-            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r'"
-            " AND relnamespace = ANY(ARRAY['read_model', 'projector']::regnamespace[]) ORDER BY 1"
-        ).fetchall()
-        sizes = {table: _megabytes(conn, table) for (table,) in own}
-        for what, schema, goal in (
-            ("read model on disk, with indexes", "read_model.", "disk"),
-            ("the projector's own state on disk", "projector.", ""),
-        ):
-            whole = sum(size for table, size in sizes.items() if table.startswith(schema))
-            yield Row(what, "MB", once(whole), name, source, goal)
-        for table, size in sizes.items():
-            if size > source.median * _WORTH_A_LINE:
-                rows = _megabytes(conn, table, "table")
-                yield Row(
-                    f"… {table}, rows; the rest are indexes", "MB", once(rows), "the whole table", once(size)
-                )
+        found = {schema: once(size / 1000) for schema, size in kilobytes(conn).items()}
+    for what, schema, goal in (
+        ("read model on disk, with indexes", "read_model", "disk"),
+        ("the projector's own state on disk", "projector", ""),
+    ):
+        yield Row(what, "MB", found[schema], "source tables with their indexes", found["public"], goal)
 
 
-def _megabytes(conn: Connection, table: str, part: str = "total_relation") -> float:
-    """Megabytes of a table: with its indexes, or (`table`) without."""
-    return float(value(conn, f"SELECT pg_{part}_size(%s::regclass)", table)) / 1e6
+def kilobytes(conn: Connection) -> dict[str, float]:
+    """Return what the tables of each schema take on disk, with their indexes."""
+    query = (
+        "SELECT relnamespace::regnamespace::text, sum(pg_total_relation_size(oid))::float8 / 1000 FROM pg_class"
+        " WHERE relkind = 'r' GROUP BY 1"
+    )
+    return dict(conn.execute(query).fetchall())
 
 
 def _memory(bench: Bench) -> Iterator[Row]:

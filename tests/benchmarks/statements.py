@@ -34,12 +34,9 @@ def statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A session with the settings of the API."""
-
     connection: psycopg.Connection[Any]
 
     def fetch(self, bound: BoundStatement[Any]) -> list[Any]:
-        """Return the rows of a statement of the API."""
         asked = compile_statement(bound)
         values = [asked.values[name] for name in asked.names]
         return psycopg.RawCursor(self.connection).execute(asked.text, values, prepare=True).fetchall()

@@ -18,7 +18,7 @@ def test_each_case_gives_figures_that_can_be_believed_and_leaves_no_server() -> 
     with tempfile.TemporaryDirectory(prefix="leads-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        text, failures = run("smoke", list(CASES), folder, keep=False, say=lambda _text: None)
+        text, failures = run("smoke", list(CASES), folder, lambda _text: None)
         assert failures == {}
         assert sorted(path.name for path in folder.iterdir()) == [
             "benchmark-smoke.json",

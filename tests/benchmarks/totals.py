@@ -6,7 +6,7 @@ from random import Random
 from urllib.parse import quote_plus
 
 from tests.benchmarks import statements
-from tests.benchmarks.core import Row, compare
+from tests.benchmarks.core import Row
 from tests.benchmarks.fixtures import SEED, Bench
 from tests.benchmarks.statements import Reader
 
@@ -66,19 +66,12 @@ def measure(bench: Bench) -> Iterator[Row]:
         for word, matches in _words(reader, user_id):
             found = statements.listed(user_id, f"search={quote_plus(word)}&limit=1")
             _require(word, reader.total(found), matches)
-            yield from compare(
-                bench.size.rounds,
+            what, name = (
                 f"total of {matches:,} matches of {word!r}, with one lead",
-                "ms",
-                reader.arm(found, 5),
-                {
-                    "a look at every lead of the tenant": (
-                        reader.bare(_MATCHES, user_id, word),
-                        "total_search",
-                    )
-                },
-                absolute=True,
+                "a look at every lead of the tenant",
             )
+            arms = (reader.arm(found, 5), name, reader.bare(_MATCHES, user_id, word))
+            yield bench.compare(what, "ms", *arms, "total_search", absolute=True)
         yield from _far(bench, reader, user_id)
 
 
@@ -109,15 +102,12 @@ def _dearest(bench: Bench, reader: Reader, title: str, key: str, queries: list[s
         taken.append((reader.arm(ours, 3)(), query, ours, reader.bare(count, *values, times=3)))
     taken.sort(key=lambda one: one[0])
     for place, (_, query, ours, counting) in (("dearest", taken[-1]), ("middle", taken[len(taken) // 2])):
-        yield from compare(
-            bench.size.rounds,
+        what, name = (
             f"total by {title}, the {place} of {len(queries)} combinations",
-            "ms",
-            reader.arm(ours, 20),
-            {"count(*) of the matching leads": (counting, key)},
-            absolute=True,
-            note=query or "no filter",
+            "count(*) of the matching leads",
         )
+        arms = (reader.arm(ours, 20), name, counting)
+        yield bench.compare(what, "ms", *arms, key, absolute=True, note=query or "no filter")
 
 
 def _words(reader: Reader, user_id: str) -> list[tuple[str, int]]:
@@ -148,11 +138,6 @@ def _far(bench: Bench, reader: Reader, user_id: str) -> Iterator[Row]:
                 f"SELECT * FROM read_model.{table} WHERE user_id = %s"
                 f" ORDER BY {column} {direction}{nulls}, customer_phone {direction} OFFSET {offset} LIMIT 50"
             )
-            yield from compare(
-                bench.size.rounds,
-                f"page at offset {offset:,} by {sort}, {direction}",
-                "ms",
-                reader.arm(ours, 3),
-                {"rows by OFFSET and LIMIT": (reader.bare(bare, user_id), "deep_page")},
-                absolute=True,
-            )
+            arms = (reader.arm(ours, 3), "rows by OFFSET and LIMIT", reader.bare(bare, user_id))
+            what = f"page at offset {offset:,} by {sort}, {direction}"
+            yield bench.compare(what, "ms", *arms, "deep_page", absolute=True)
