@@ -176,13 +176,7 @@ ODD_PHONES = (
 BLANK_PHONES = ("", " ", "\t", NO_BREAK_SPACE, None)
 AGENT_NAMES = ("Test AI Agent", "", " ", None, 'Agent "O\'Neil"', "エージェント", "agent_%", " padded ", "😀")
 
-LONGEST = {
-    "user_id": 50,
-    "phone": 20,
-    "customer_phone": 50,
-    "name": 255,
-    "status": 20,
-}
+LONGEST = {"phone": 20, "customer_phone": 50, "name": 255}
 EXTREMES = tuple(
     datetime.fromisoformat(text)
     for text in (
@@ -360,13 +354,9 @@ class EdgeCases:
             "sequence_no": sequence_no,
         }
 
-    def score(self) -> int | None:
-        """Choose one of the five scores."""
-        return self.rng.randint(1, 3)
-
     def extraction(self, conversation_id: str, *, is_latest: bool | None) -> Row:
         """Make an extraction; sometimes all its fields are null."""
-        scores: list[int | None] = [self.score() for _ in range(5)]
+        scores: list[int | None] = [self.rng.randint(1, 3) for _ in range(5)]
         if self.chance(0.3):
             scores[self.rng.randrange(5)] = None
         row: Row = {
@@ -444,19 +434,13 @@ class EdgeCases:
         }
 
 
-class _Unique:
-    """Remembers keys, and tells whether one is new; a key with a null is always new."""
-
-    def __init__(self) -> None:
-        self._seen: set[tuple[object, ...]] = set()
-
-    def is_new(self, *key: object) -> bool:
-        if None in key:
-            return True
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
+def _without_doubles(rows: Sequence[Row], *columns: str) -> list[Row]:
+    """Keep the last of the rows with the same values in these columns; a null is the same as no other."""
+    keys = [tuple(row[column] for column in columns) for row in rows]
+    found = {
+        (place if None in key else key): row for place, (key, row) in enumerate(zip(keys, rows, strict=True))
+    }
+    return list(found.values())
 
 
 def generate(
@@ -476,10 +460,15 @@ def generate(
     # Each tenant has one channel without an agent, and one agent without conversations.
     agents = [cases.agent(*channel) for place, channel in enumerate(owned) if place % 6 < 5]
     busy = [str(agent["agent_id"]) for place, agent in enumerate(agents) if place % 5 < 4]
-    conversations = _conversations(cases, busy, size, people)
+    conversations = _without_doubles(
+        [cases.conversation(cases.one_of(busy), people) for _ in range(size)],
+        *("agent_id", "customer_phone", "is_active"),
+    )
     conversation_ids = [str(conversation["conversation_id"]) for conversation in conversations]
     templates = [cases.template(cases.one_of(user_ids), channel_id) for _, channel_id in owned]
     template_ids = [str(template["template_id"]) for template in templates]
+    # More people than have conversations, so that some contacts are of no lead.
+    contacts = [cases.contact(cases.one_of(user_ids), people * 3 // 2) for _ in range(size * 3 // 2)]
     sends = [
         cases.template_send(
             cases.one_of(template_ids),
@@ -488,23 +477,18 @@ def generate(
         )
         for _ in range(size)
     ]
-    return [
-        *(("users", row) for row in users),
-        *(("phone_numbers", row) for row in channels),
-        *(("agents", row) for row in agents),
-        *(("conversations", row) for row in conversations),
-        *(("messages", row) for row in _messages(cases, conversation_ids)),
-        *(("extractions", row) for row in _extractions(cases, conversation_ids)),
-        *(("contacts", row) for row in _contacts(cases, user_ids, size, people)),
-        *(("templates", row) for row in templates),
-        *(("template_sends", row) for row in sends),
-    ]
-
-
-def _conversations(cases: EdgeCases, agent_ids: Sequence[str], size: int, people: int) -> list[Row]:
-    unique = _Unique()
-    rows = [cases.conversation(cases.one_of(agent_ids), people) for _ in range(size)]
-    return [row for row in rows if unique.is_new(row["agent_id"], row["customer_phone"], row["is_active"])]
+    tables = {
+        "users": users,
+        "phone_numbers": channels,
+        "agents": agents,
+        "conversations": conversations,
+        "messages": _messages(cases, conversation_ids),
+        "extractions": _extractions(cases, conversation_ids),
+        "contacts": _without_doubles(contacts, "user_id", "phone"),
+        "templates": templates,
+        "template_sends": sends,
+    }
+    return [(table, row) for table, rows in tables.items() for row in rows]
 
 
 def _messages(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]:
@@ -528,13 +512,6 @@ def _extractions(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]
             rows.append(cases.extraction(conversation_id, is_latest=latest or cases.one_of((False, None))))
             latest = False
     return rows
-
-
-def _contacts(cases: EdgeCases, user_ids: Sequence[str], size: int, people: int) -> list[Row]:
-    unique = _Unique()
-    # More people than have conversations, so that some contacts are of no lead.
-    rows = [cases.contact(cases.one_of(user_ids), people * 3 // 2) for _ in range(size * 3 // 2)]
-    return [row for row in rows if unique.is_new(row["user_id"], row["phone"])]
 
 
 # The first and the last time that Python has stand for what PostgreSQL has beyond them, and are read back from it.

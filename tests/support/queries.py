@@ -209,8 +209,12 @@ def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
         st.tuples(st.sampled_from(("to_date", "end_date")), dates),
     ).map(list)
     days = _days(words.times).map(lambda day: [("date", day)])
+    known = {
+        "date": _days(words.times),
+        **dict.fromkeys(("from_date", "to_date", "start_date", "end_date"), dates),
+    }
     by = st.sampled_from(([], [("by", "day")], [("by", "HOUR")], [("by", "hour")], [("by", "week")]))
-    return st.builds(operator.add, st.one_of(ranges, ranges, days, _with_noise(_of_series(words))), by)
+    return st.builds(operator.add, st.one_of(ranges, ranges, days, _with_noise(known)), by)
 
 
 def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
@@ -262,7 +266,7 @@ def _of_list(words: Vocabulary) -> Values:
     }
     # A flag is drawn as one; any other filter that is new to the oracle has values of the field that it is named after.
     new = {
-        name: _booleans()
+        name: st.sampled_from(("true", "false", "1", "0", "TRUE", "False"))
         if OF_LIST[name] is boolean
         else st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
         for name in OF_LIST
@@ -270,11 +274,6 @@ def _of_list(words: Vocabulary) -> Values:
         if name not in known and name != "cursor"
     }
     return known | new
-
-
-def _of_series(words: Vocabulary) -> Values:
-    dates = ("from_date", "to_date", "start_date", "end_date")
-    return {"date": _days(words.times), **{name: _dates(words.times) for name in dates}}
 
 
 def _of_messages(words: Vocabulary) -> Values:
@@ -300,10 +299,6 @@ def _in_any_case(options: Iterable[str]) -> SearchStrategy[str]:
     return st.sampled_from(
         [spelled for option in options for spelled in (option, option, option.upper(), option.title())]
     )
-
-
-def _booleans() -> SearchStrategy[str]:
-    return st.sampled_from(("true", "false", "1", "0", "TRUE", "False"))
 
 
 def _lists(options: Iterable[str]) -> SearchStrategy[str]:
