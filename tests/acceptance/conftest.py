@@ -1,6 +1,6 @@
 """A raw row goes in, a refresh or a rebuild runs, an HTTP answer comes out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,9 @@ from api.config import Config
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.oracle import Model, read_model
+from tests.oracle import Model, answers, read_model
+from tests.oracle.answers import Answer
+from tests.support import queries
 from tests.support.server import Database
 
 
@@ -67,3 +69,21 @@ def make_platform_once() -> Iterator[MakePlatform]:
     """The same, for a platform that all tests of a module read."""
     with platforms() as make:
         yield make
+
+
+def expected_answers(
+    model: Model, now: datetime, lists: Iterable[Mapping[str, str]] = ()
+) -> Iterator[tuple[str, queries.Pairs, Answer]]:
+    """The answers about each tenant, with these lists of its leads, and about each lead and all its messages."""
+    for user_id in [*model.leads, "nobody"]:
+        for asked in lists:
+            params = list(asked.items())
+            yield queries.path(user_id), params, answers.list_leads(model, user_id, params, now)
+        yield queries.path(user_id, "stats"), [], answers.stats(model, user_id, [], now)
+    for lead in model.all_leads():
+        if queries.has_page(lead.customer_phone):
+            path = queries.path(lead.user_id, lead.customer_phone)
+            yield path, [], answers.single(model, lead.user_id, lead.customer_phone)
+            params = [("limit", "200")]
+            expected = answers.messages(model, lead.user_id, lead.customer_phone, params)
+            yield f"{path}/messages", params, expected

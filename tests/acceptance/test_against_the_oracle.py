@@ -21,7 +21,7 @@ from psycopg import sql
 
 from projector.database.schema import sections
 from projector.operate.install import migrate
-from tests.acceptance.conftest import MakePlatform, Platform
+from tests.acceptance.conftest import MakePlatform, Platform, expected_answers
 from tests.oracle import answers
 from tests.oracle.answers import Answer
 from tests.oracle.leads import Model
@@ -145,20 +145,6 @@ def test_single(platform: Platform, model: Model, data: st.DataObject) -> None:
     compare(platform, queries.path(user_id, phone), (), answers.single(model, user_id, phone))
 
 
-def test_every_lead_and_all_its_messages(platform: Platform, model: Model) -> None:
-    for lead in filter(lambda lead: queries.has_page(lead.customer_phone), model.all_leads()):
-        path = queries.path(lead.user_id, lead.customer_phone)
-        compare(platform, path, (), answers.single(model, lead.user_id, lead.customer_phone))
-        params = (("limit", "200"),)
-        expected = answers.messages(model, lead.user_id, lead.customer_phone, params)
-        compare(platform, f"{path}/messages", params, expected)
-
-
-def test_statistics(platform: Platform, model: Model) -> None:
-    for user_id in [*model.leads, "nobody"]:
-        compare(
-            platform,
-            queries.path(user_id, "stats"),
-            (),
-            answers.stats(model, user_id, (), NOW),
-        )
+def test_every_tenant_and_lead_and_all_messages(platform: Platform, model: Model) -> None:
+    for path, params, expected in expected_answers(model, NOW):
+        compare(platform, path, params, expected)

@@ -119,7 +119,6 @@ class World:
     known: Model | None = None
 
     def refresh(self) -> None:
-        """Bring the read model up to what was written."""
         self.known = None
         self.platform.refresh()
 

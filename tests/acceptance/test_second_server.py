@@ -18,8 +18,8 @@ from api.config import Config
 from projector.observe.status import find_attention, read_status, render
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.oracle import Model, answers, read_model
-from tests.oracle.answers import Answer
+from tests.acceptance.conftest import expected_answers
+from tests.oracle import answers, read_model
 from tests.support import edge_cases, mutations, queries
 from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
@@ -56,7 +56,6 @@ class Load:
         self.note_commit()
 
     def write_much(self) -> None:
-        """Commit a change of thousands of rows."""
         platform = self.both.platform
         number = len(self.committed)
         with platform.transaction():
@@ -83,7 +82,7 @@ class Load:
         last = self.committed[-1]
         wait_for(lambda: self.look() > last, f"freshness passes {last}")
         wait_for(lambda: (self.ready(), self.attention()) == ("", ""), "all is well")
-        for path, params, expected in expected_answers(read_model(self.both.platform)):
+        for path, params, expected in expected_answers(read_model(self.both.platform), NOW, LISTS):
             answer = self.client.get(f"{path}?{queries.query_string(params)}")
             found = answers.differences(expected, answer.status_code, answer.get_json())
             assert found == [], (path, params, self.log)
@@ -116,7 +115,6 @@ class Load:
         return "" if answer.status_code == 200 else answer.get_json()["message"]
 
     def attention(self) -> str:
-        """What status says."""
         return " ".join(find_attention(read_status(self.both.conn)))
 
     def number(self) -> None:
@@ -125,21 +123,6 @@ class Load:
     def note_commit(self) -> None:
         self.committed.append(value(self.both.platform, "SELECT clock_timestamp()"))
         self.look()
-
-
-def expected_answers(model: Model) -> Iterator[tuple[str, queries.Pairs, Answer]]:
-    for user_id in [*model.leads, "nobody"]:
-        for asked in LISTS:
-            params = list(asked.items())
-            yield queries.path(user_id), params, answers.list_leads(model, user_id, params, NOW)
-        yield queries.path(user_id, "stats"), [], answers.stats(model, user_id, [], NOW)
-    for lead in model.all_leads():
-        if queries.has_page(lead.customer_phone):
-            path = queries.path(lead.user_id, lead.customer_phone)
-            yield path, [], answers.single(model, lead.user_id, lead.customer_phone)
-            params = [("limit", "200")]
-            expected = answers.messages(model, lead.user_id, lead.customer_phone, params)
-            yield f"{path}/messages", params, expected
 
 
 @contextmanager
