@@ -83,7 +83,6 @@ class Copy:
                 return phones
 
     def list(self) -> dict[str, Any]:
-        """The list of the API, page by page."""
         found: dict[str, Any] = {}
         while True:
             page = self.client.get(

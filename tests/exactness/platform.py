@@ -39,7 +39,6 @@ class Platform:
                 return made
 
     def insert(self, table: str, **columns: object) -> None:
-        """Insert a row."""
         query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
             sql.Identifier(table),
             sql.SQL(", ").join(map(sql.Identifier, columns)),
@@ -48,12 +47,10 @@ class Platform:
         self.conn.execute(query, list(columns.values()))
 
     def tenant(self, user_id: str) -> str:
-        """A tenant."""
         self.insert("users", user_id=user_id)
         return user_id
 
     def channel(self, user_id: str, platform: str = "whatsapp") -> str:
-        """A channel of a tenant."""
         made = self.id("channel")
         self.insert("phone_numbers", id=made, user_id=user_id, platform=platform)
         return made
@@ -71,7 +68,6 @@ class Platform:
         return made
 
     def conversation(self, agent_id: str, phone: str | None, *, shard: int | None = None) -> str:
-        """A conversation of an agent."""
         made = self.id("conversation", shard)
         self.insert(
             "conversations",
@@ -83,7 +79,6 @@ class Platform:
         return made
 
     def message(self, conversation_id: str, text: str = "Hello", at: str = "2025-01-01 10:00:00") -> str:
-        """A message of a conversation."""
         made = self.id("message")
         self.insert(
             "messages",
@@ -97,13 +92,11 @@ class Platform:
         return made
 
     def contact(self, user_id: str, phone: str, name: str, *, shard: int | None = None) -> str:
-        """A contact of a tenant."""
         made = self.id("contact", shard)
         self.insert("contacts", contact_id=made, user_id=user_id, phone=phone, name=name)
         return made
 
     def template(self, user_id: str, *, shard: int | None = None) -> str:
-        """A template of a tenant."""
         made = self.id("template", shard)
         self.insert(
             "templates",
@@ -128,7 +121,6 @@ class Platform:
 
 
 def shard_of(conn: Connection, key: str) -> int:
-    """The shard of the queue that a key falls into."""
     return int(value(conn, "SELECT projector.shard_of(%s)", key))
 
 

@@ -192,7 +192,6 @@ class Burst:
             raise AssertionError(f"{error}\n{self.story()}") from error
 
     def watchers(self) -> list[Callable[[Connection, Random], None]]:
-        """Return who looks on meanwhile."""
         return [self._look]
 
     def when_quiet(self, conn: Connection) -> None:
@@ -213,8 +212,7 @@ class Burst:
             rebuild_now(own, first=self.seed % 2 == 0)
             found = differences_of_tables(refreshed[0], read_tables(own))
             assert not found, "\n".join(found[:20])
-            for before, after in zip(refreshed[1], _keys(own), strict=True):
-                assert before == after, f"keys differ: {set(before) ^ set(after)}"
+            assert refreshed[1] == (after := _keys(own)), f"keys differ: {set(refreshed[1]) ^ set(after)}"
 
     def _thread(self, work: Callable[[Connection, Random], None], number: int) -> threading.Thread:
         rng = Random(f"{self.seed} {work.__name__} {number} {self.round}")
@@ -328,9 +326,7 @@ class Burst:
             time.sleep(0.01)
 
 
-def _keys(conn: Connection) -> list[list[TupleRow]]:
-    return [
-        conn.execute(
-            "SELECT kind, key, user_id, customer_phone FROM projector.source_keys ORDER BY 1, 2"
-        ).fetchall()
-    ]
+def _keys(conn: Connection) -> list[TupleRow]:
+    return conn.execute(
+        "SELECT kind, key, user_id, customer_phone FROM projector.source_keys ORDER BY 1, 2"
+    ).fetchall()

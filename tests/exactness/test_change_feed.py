@@ -134,13 +134,14 @@ def test_versions_of_a_tenant_commit_in_order(filled: Platform, copy: Copy) -> N
     agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
     filled.conversation(agent, "77", shard=0)
     filled.conversation(agent, "88", shard=1)
-    with refreshing(filled.database, "written", shard=0) as first:
-        first.reach("written")
-        with refreshing(filled.database, shard=1) as second:
-            second.waits(filled.conn)
-            assert copy.follow() == []
-            first.finish()
-            second.finish()
+    with (
+        refreshing(filled.database, "written", shard=0) as first,
+        refreshing(filled.database, shard=1) as second,
+    ):
+        second.waits(filled.conn)
+        assert copy.follow() == []
+        first.finish()
+        second.finish()
     assert copy.follow() == ["77", "88"]
     assert copy.leads == copy.list()
 

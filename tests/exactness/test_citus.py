@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from random import Random
 from urllib.parse import quote
 
@@ -39,7 +40,6 @@ READER = "leads_test_web"
 
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
-    """The cluster that LEADS_CITUS_URL names."""
     return find_cluster()
 
 
@@ -99,7 +99,6 @@ class _Burst(Burst):
     """A burst on Citus, where no snapshot is of all servers, so that readers hold as-of alone to its promise."""
 
     def run(self, rounds: int = 1) -> None:
-        """Let everything loose so many times, and compare when all is quiet."""
         for self.round in range(rounds):
             self._let_loose()
             with self.database.connect() as conn, self._telling():
@@ -107,7 +106,6 @@ class _Burst(Burst):
                 assert_exact(conn)
 
     def watchers(self) -> list[Callable[[Connection, Random], None]]:
-        """Return nobody."""
         return []
 
 
@@ -152,20 +150,19 @@ def test_a_projector_a_worker_and_the_coordinator_may_be_killed_under_load(
                     cluster.kill(victim)
                 cluster.start(victim)
     with citus.connect() as conn:
-        wait_for(lambda: _is_refreshed(conn), "a refresh passes")
+        wait_for(lambda: _passes(lambda: refresh_now(conn)), "a refresh passes")
         assert_exact(conn)
 
 
-def _is_refreshed(conn: Connection) -> bool:
+def _passes(work: Callable[[], object]) -> bool:
     try:
-        refresh_now(conn)
+        work()
     except (psycopg.Error, BlockedError):
         return False
     return True
 
 
 def _moved(conn: Connection, move: Callable[[Connection], object]) -> bool:
-    """Whether freshness moves."""
     before = value(conn, "SELECT as_of FROM read_model.freshness")
     move(conn)
     return bool(value(conn, "SELECT as_of > %s FROM read_model.freshness", before))
@@ -285,16 +282,9 @@ def test_the_platform_may_change_its_tables_while_a_projector_runs(
             conn.execute("ALTER TABLE contacts RENAME TO contacts_before")
             conn.execute("ALTER TABLE swapped RENAME TO contacts")
         conn.execute("DROP TABLE contacts_before")
-    wait_for(lambda: _is_healed(conn), "the gap is healed")
+    heal = partial(recovery.refresh_and_heal, conn, retry_failed=True, progress=QUIET)
+    wait_for(lambda: _passes(heal), "the gap is healed")
     assert_exact(conn)
-
-
-def _is_healed(conn: Connection) -> bool:
-    try:
-        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-    except (psycopg.Error, BlockedError):
-        return False
-    return True
 
 
 def test_an_uninstall_leaves_nothing_on_any_server(

@@ -1,5 +1,6 @@
 """Death of a projector and of the server at every point: then recovery without a person."""
 
+import signal
 from collections.abc import Callable
 from random import Random
 
@@ -10,18 +11,19 @@ from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.exactness.crash_worker import kill_at
+from tests.exactness import crash_worker
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,
     REFRESH_POINTS,
     rebuilding,
     refreshing,
-    wait_for,
 )
-from tests.exactness.platform import assert_exact, forget_build, rebuild_now, value
+from tests.exactness.platform import assert_exact, forget_build, rebuild_now
 from tests.support import edge_cases
 from tests.support.mutations import mutate
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_until
 from tests.support.server import Database
 
 POINTS = (
@@ -58,15 +60,8 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
     """What `refresh` from cron does next; or a scheduler, which goes on with a rebuild in place as well."""
     with database.connect() as conn:
         # The server notices the death of a client a moment later.
-        wait_for(
-            lambda: (
-                not value(
-                    conn,
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND application_name IN ('killed', 'stepped')",
-                )
-            )
-        )
+        ours = "datname = current_database() AND application_name IN ('killed', 'stepped')"
+        wait_until(conn, f"count(*) = 0 FROM pg_stat_activity WHERE {ours}")
         if not by_cron:
             recovery.heal(conn, progress=QUIET)
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
@@ -100,9 +95,39 @@ def test_a_projector_killed_anywhere_loses_nothing(
             forget_build(conn)
     count = rng.randint(1, 3) if work == "refresh" else 1
     # Where there was less work, it ended before.
-    assert kill_at(database.url, work, point, count) or count > 1
+    assert crash_worker.kill_at(database.url, work, point, count) or count > 1
     _change(database, rng, 3)
     _recover(database, by_cron=work != "in_place")
+
+
+KILLS = (("taken", 2), ("locked", 1), ("recomputed", 3), ("written", 2), ("written", 5))
+
+
+@pytest.mark.parametrize(
+    ("point", "count", "seed"),
+    [
+        *((point, count, 0) for point, count in KILLS),
+        *(
+            pytest.param(point, count, seed, marks=pytest.mark.long)
+            for point, count in KILLS
+            for seed in range(1, 21)
+        ),
+    ],
+)
+def test_of_two_projectors_that_share_a_queue_one_is_killed_and_nothing_is_lost(
+    database: Database, point: str, count: int, seed: int
+) -> None:
+    rng = Random(f"{point} {count} {seed}")
+    _fill(database, rng)
+    _change(database, rng, 25)
+    workers = [crash_worker.start(database.url, "share", point, dies_at) for dies_at in (count, 10**6)]
+    _change(database, rng)
+    for worker in workers:
+        worker.join(PATIENCE)
+    # The first may have found nothing left to die of.
+    assert workers[0].exitcode in {-signal.SIGKILL, 0}
+    assert workers[1].exitcode == 0
+    _recover(database)
 
 
 StartServer = Callable[..., EmbeddedServer]
@@ -132,7 +157,6 @@ def test_a_server_that_stops_at_once_anywhere_loses_nothing(
                 forget_build(conn)
         run = refreshing if work == "refresh" else rebuilding
         with run(database, point) as stepped:
-            stepped.reach(point)
             server.stop(mode="immediate")
             with pytest.raises(psycopg.OperationalError):
                 stepped.finish()

@@ -124,7 +124,6 @@ def _statement(name: str, old: str, new: str) -> Drop:
 
 
 def forget_texts() -> None:
-    """Have the texts of sql/ read again."""
     sql.steps.cache_clear()
     sql.functions.cache_clear()
     sql.query.cache_clear()
@@ -132,8 +131,6 @@ def forget_texts() -> None:
 
 
 def _function(name: str, old: str, new: str) -> Drop:
-    """Change a function of the database."""
-
     def drop(bench: Bench) -> None:
         row = bench.filled.conn.execute(
             "SELECT pg_get_functiondef(oid) FROM pg_proc"
@@ -350,10 +347,11 @@ MUTANTS = (
         test_capture.test_migrate_waits_for_the_writers_that_it_found),
     Mutant("C7", "a refresh does not compare the triggers",
         _command('CREATE OR REPLACE VIEW projector.broken_capture AS SELECT NULL::text COLLATE "C" AS reason'),
-        test_capture.test_a_refresh_says_that_changes_may_have_been_missed, name="disabled"),
+        test_sabotage.test_a_refresh_heals_what_was_missed_and_captures_again, name="a trigger disabled"),
     Mutant("C7", "the comparison does not see what was changed and changed back",
         _command(file_text("capture/10_trigger_fingerprints").replace("t.xmin", "0")),
-        test_capture.test_a_refresh_says_that_changes_may_have_been_missed, name="one disabled and enabled"),
+        test_sabotage.test_a_refresh_heals_what_was_missed_and_captures_again,
+            name="disabled and enabled in one transaction"),
     Mutant("C7", "ALTER TABLE and new partitions are not looked for",
         _command('CREATE OR REPLACE VIEW projector.changed_source AS SELECT 1 AS place,'
             ' NULL::text COLLATE "C" AS table_name, NULL::text COLLATE "C" AS reason WHERE false'),
@@ -473,7 +471,7 @@ MUTANTS = (
     Mutant("refresh/rebuild", "a first build does not check whether the platform rewrote a table",
         _patch(first_build, "source_files", lambda _: []),
         test_rebuild.test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_empty,
-            first=True, statement="ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)"),
+            how=test_rebuild.FIRST, statement="ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)"),
     Mutant("refresh/rebuild", "an interrupted rebuild is resumed by another projection version",
         _statement("queries/sweep", "AND p.version = %(version)s", "AND %(version)s::text IS NOT NULL"),
         test_rebuild.test_a_rebuild_of_another_version_is_not_resumed),

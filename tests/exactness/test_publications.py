@@ -61,7 +61,6 @@ def copy_again(conn: Connection, table: str, state: str, position: str | None = 
 
 
 def look(conn: Connection, position: str = "0/1", publications: Publications | None = None) -> dict[str, str]:
-    """What is left out."""
     return dict((publications or Publications()).look(conn, position, read_brought(conn)))
 
 

@@ -36,6 +36,7 @@ from tests.exactness.platform import (
 from tests.oracle import differences_of_read_model
 from tests.support.server import Database
 
+HOW = FIRST, _ = ("first build", "in place")
 MASS_CHANGES = (
     "UPDATE agents SET name = 'Renamed'",
     "UPDATE agents SET user_id = 'two'",
@@ -89,7 +90,6 @@ def test_a_refresh_waits_for_the_first_build_and_brings_in_what_changed(
     filled.message(_conversation(conn, "one"), "contained")
     forget_build(conn)
     with rebuilding(database, point) as build:
-        build.reach(point)
         filled.message(_conversation(conn, "one"), "during")
         conn.execute("DELETE FROM users WHERE user_id = 'two'")
         with refreshing(database) as refresh_under_way:
@@ -108,7 +108,6 @@ def test_the_first_build_drops_the_changes_that_it_contains_and_no_other(
     filled.message(_conversation(conn, "one"), "contained")
     forget_build(conn)
     with rebuilding(database, "built") as build:
-        build.reach("built")
         filled.message(_conversation(conn, "two"), "during")
         build.finish()
     assert waiting(conn) == [("messages", [_conversation(conn, "two")])]
@@ -116,14 +115,12 @@ def test_the_first_build_drops_the_changes_that_it_contains_and_no_other(
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("point", ["compared"])
 def test_what_is_refreshed_between_the_comparison_and_the_writing_is_not_overwritten(
-    filled: Platform, database: Database, point: str
+    filled: Platform, database: Database
 ) -> None:
     conn = filled.conn
     spoil(conn)
-    with rebuilding(database, point) as rebuild_under_way:
-        rebuild_under_way.reach(point)
+    with rebuilding(database, "compared") as rebuild_under_way:
         filled.message(_conversation(conn, "one"), "during")
         conn.execute("DELETE FROM users WHERE user_id = 'two'")
         refresh_now(conn)
@@ -141,7 +138,6 @@ def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
     conn = filled.conn
     spoil(conn)
     with rebuilding(database, point) as rebuild_under_way:
-        rebuild_under_way.reach(point)
         filled.message(_conversation(conn, "one"), "during")
         conn.execute(
             "UPDATE conversations SET agent_id = (SELECT agent_id FROM agents WHERE user_id = 'one'),"
@@ -158,24 +154,18 @@ def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
 
 
 @pytest.mark.parametrize("statement", MASS_CHANGES)
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+@pytest.mark.parametrize("how", HOW)
 def test_a_mass_change_during_a_rebuild_is_not_lost(
-    filled: Platform,
-    database: Database,
-    first: bool,  # noqa: FBT001
-    statement: str,
+    filled: Platform, database: Database, how: str, statement: str
 ) -> None:
     conn = filled.conn
     filled.send(filled.template("one"), "777")
     refresh_now(conn)
-    point = "compared"
-    if first:
+    if how == FIRST:
         forget_build(conn)
-        point = "built"
-    with rebuilding(database, point) as rebuild_under_way:
-        rebuild_under_way.reach(point)
+    with rebuilding(database, "built" if how == FIRST else "compared") as rebuild_under_way:
         # The first build has read the tables in its transaction, so that a TRUNCATE waits for its end.
-        if first and statement.startswith("TRUNCATE"):
+        if how == FIRST and statement.startswith("TRUNCATE"):
             with Stepped(database, lambda own, _: own.execute(statement.encode())) as change:
                 change.waits(conn)
                 rebuild_under_way.finish()
@@ -197,7 +187,6 @@ def test_a_rebuild_in_place_takes_no_lock_that_a_reader_waits_for(
     for point in IN_PLACE_POINTS:
         spoil(conn)
         with rebuilding(database, point) as rebuild_under_way:
-            rebuild_under_way.reach(point)
             held = conn.execute(
                 "SELECT DISTINCT l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation"
                 " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -212,45 +201,39 @@ def test_a_rebuild_in_place_takes_no_lock_that_a_reader_waits_for(
 # Rows without a source, keys, versions.
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_rows_without_a_source_go(filled: Platform, first: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("how", HOW)
+def test_rows_without_a_source_go(filled: Platform, how: str) -> None:
     conn = filled.conn
     conn.execute("UPDATE read_model.leads SET user_id = 'ghost' WHERE user_id = 'two'")
     conn.execute("UPDATE read_model.lead_messages SET customer_phone = '1' WHERE user_id = 'two'")
     conn.execute("INSERT INTO projector.source_keys VALUES ('conversation', 'ghost', 'one', '2')")
     conn.execute("INSERT INTO read_model.tenants (user_id) VALUES ('ghost') ON CONFLICT DO NOTHING")
-    rebuild_now(conn, first=first)
+    rebuild_now(conn, first=how == FIRST)
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(
-    filled: Platform,
-    first: bool,  # noqa: FBT001
-) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(filled: Platform, how: str) -> None:
     conn = filled.conn
     filled.tenant("later")
     filled.contact("later", "4915", "Ann")
     refresh_now(conn)
     conn.execute("DELETE FROM projector.source_keys WHERE kind = 'contact'")
-    rebuild_now(conn, first=first)
+    rebuild_now(conn, first=how == FIRST)
     filled.conversation(filled.agent("later"), "4915")
     refresh_now(conn)
     assert (document(conn, "later", "4915") or {}).get("name") == "Ann"
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_a_tenant_whose_leads_a_rebuild_drops_gets_a_new_version(
-    filled: Platform,
-    first: bool,  # noqa: FBT001
-) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_a_tenant_whose_leads_a_rebuild_drops_gets_a_new_version(filled: Platform, how: str) -> None:
     conn = filled.conn
     conn.execute("SET session_replication_role = replica")
     conn.execute("ALTER TABLE conversations DISABLE TRIGGER ALL")
     conn.execute("DELETE FROM conversations")
     conn.execute("SET session_replication_role = origin")
     before = value(conn, "SELECT version FROM read_model.tenants WHERE user_id = 'one'")
-    rebuild_now(conn, first=first)
+    rebuild_now(conn, first=how == FIRST)
     assert document(conn, "one", "4915") is None
     assert value(conn, "SELECT version FROM read_model.tenants WHERE user_id = 'one'") > before
 
@@ -262,16 +245,12 @@ def test_a_tenant_whose_leads_a_rebuild_drops_gets_a_new_version(
     "statement",
     ["ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)", "TRUNCATE messages"],
 )
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+@pytest.mark.parametrize("how", HOW)
 def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_empty(
-    filled: Platform,
-    database: Database,
-    reader: Connection,
-    first: bool,  # noqa: FBT001
-    statement: str,
+    filled: Platform, database: Database, reader: Connection, how: str, statement: str
 ) -> None:
     conn = filled.conn
-    if first:
+    if how == FIRST:
         forget_build(conn)
     else:
         conn.execute("DELETE FROM read_model.lead_messages")
@@ -289,11 +268,8 @@ def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_em
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_a_rebuild_leaves_what_hangs_on_its_tables_as_it_was(
-    filled: Platform,
-    first: bool,  # noqa: FBT001
-) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_a_rebuild_leaves_what_hangs_on_its_tables_as_it_was(filled: Platform, how: str) -> None:
     conn = filled.conn
     conn.execute("GRANT INSERT ON read_model.leads TO leads_api")
     conn.execute("CREATE INDEX of_an_operator ON read_model.leads (total_messages)")
@@ -303,7 +279,7 @@ def test_a_rebuild_leaves_what_hangs_on_its_tables_as_it_was(
         " REFERENCES read_model.lead_profiles)"
     )
     before = _furniture(conn)
-    rebuild_now(conn, first=first)
+    rebuild_now(conn, first=how == FIRST)
     rebuild_now(conn)
     assert _furniture(conn) == before
     assert_exact(conn)
@@ -339,12 +315,13 @@ def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> Non
 def test_migrate_waits_for_the_first_build(filled: Platform, database: Database) -> None:
     conn = filled.conn
     forget_build(conn)
-    with rebuilding(database, "built") as build:
-        build.reach("built")
-        with Stepped(database, lambda own, _: migrate(own, create_source=False)) as migration:
-            migration.waits(conn)
-            build.finish()
-            migration.finish()
+    with (
+        rebuilding(database, "built") as build,
+        Stepped(database, lambda own, _: migrate(own, create_source=False)) as migration,
+    ):
+        migration.waits(conn)
+        build.finish()
+        migration.finish()
     assert_exact(conn)
 
 
@@ -354,7 +331,6 @@ def test_a_gap_that_is_found_during_the_first_build_is_still_open_afterwards(
     conn = filled.conn
     forget_build(conn)
     with rebuilding(database, "built") as build:
-        build.reach("built")
         capture.open_gap(conn, "a trigger was dropped")
         build.finish()
     assert value(conn, "SELECT built_at IS NOT NULL AND capture_gap IS NOT NULL FROM read_model.projection")
@@ -383,7 +359,6 @@ def test_a_rebuild_of_a_replaced_version_writes_nothing_more(filled: Platform, d
     spoil(conn)
     before = value(conn, "SELECT array_agg(document) FROM read_model.leads")
     with rebuilding(database, "compared") as replaced:
-        replaced.reach("compared")
         conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'projection_version'")
         with pytest.raises(NotInstalledError, match="migrated for next"):
             replaced.finish()
@@ -395,7 +370,6 @@ def test_a_table_that_the_platform_holds_while_a_rebuild_writes_is_waited_for(
 ) -> None:
     spoil(filled.conn)
     with rebuilding(database, "compared") as held:
-        held.reach("compared")
         reader.execute("BEGIN")
         reader.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         held.go_on()
@@ -459,15 +433,12 @@ def test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(platform: 
     assert document(conn, "one", "4915") is None
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_as_of_of_a_new_read_model_is_the_start_of_its_rebuild(
-    platform: Platform,
-    first: bool,  # noqa: FBT001
-) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_as_of_of_a_new_read_model_is_the_start_of_its_rebuild(platform: Platform, how: str) -> None:
     conn = platform.conn
     conn.execute("TRUNCATE read_model.freshness")
     before = value(conn, "SELECT clock_timestamp()")
-    rebuild_now(conn, first=first)
+    rebuild_now(conn, first=how == FIRST)
     after = value(conn, "SELECT clock_timestamp()")
     assert value(conn, "SELECT cardinality(shards) FROM read_model.freshness") == 4
     assert before < value(conn, "SELECT min(as_of) FROM read_model.freshness") < after

@@ -20,6 +20,7 @@ from tests.exactness.platform import (
     document,
     rebuild_now,
     refresh_now,
+    shard_of,
     texts,
     value,
     waiting,
@@ -52,21 +53,18 @@ def _reads_and_writes(database: Database) -> tuple[int, int]:
     """How many rows of the source and of the read model a batch reads and writes, in a session of its own."""
     found: list[tuple[int, int]] = []
 
-    def count(conn: Connection, point: str) -> None:
-        if point == "written":
-            row = conn.execute(
-                "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), sum(n_tup_ins + n_tup_upd + n_tup_del)"
-                " FROM pg_stat_xact_user_tables WHERE schemaname IN ('public', 'read_model')"
-            ).fetchone()
-            assert row is not None
-            found.append((int(row[0]), int(row[1])))
-
     with database.connect() as conn:
 
-        def count_here(point: str) -> None:
-            count(conn, point)
+        def count(point: str) -> None:
+            if point == "written":
+                row = conn.execute(
+                    "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), sum(n_tup_ins + n_tup_upd + n_tup_del)"
+                    " FROM pg_stat_xact_user_tables WHERE schemaname IN ('public', 'read_model')"
+                ).fetchone()
+                assert row is not None
+                found.append((int(row[0]), int(row[1])))
 
-        assert _batch(conn, count_here)
+        assert _batch(conn, count)
     [counted] = found
     return counted
 
@@ -101,7 +99,6 @@ def test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost(
     conn = filled.conn
     filled.message("c", "one")
     with refreshing(filled.database, point) as refresh_under_way:
-        refresh_under_way.reach(point)
         filled.message("c", "two")
         conn.execute("UPDATE messages SET text = 'edited' WHERE message_id = 'm'")
         refresh_under_way.finish()
@@ -132,12 +129,13 @@ def test_two_refreshes_of_one_lead_count_each_others_rows(filled: Platform) -> N
     refresh_now(conn)
     filled.message(one, "one")
     filled.message(other, "other")
-    with refreshing(filled.database, "written", shard=0) as first:
-        first.reach("written")
-        with refreshing(filled.database, shard=1) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
+    with (
+        refreshing(filled.database, "written", shard=0) as first,
+        refreshing(filled.database, shard=1) as second,
+    ):
+        second.waits(conn)
+        first.finish()
+        second.finish()
     assert (document(conn, "one", "4915") or {})["total_messages"] == 3
     assert_exact(conn)
 
@@ -426,7 +424,7 @@ def _staging_files(conn: Connection) -> dict[str, int]:
     )
 
 
-def _poison(conn: Connection) -> None:
+def poison(conn: Connection) -> None:
     conn.execute(
         "ALTER TABLE read_model.lead_messages ADD CONSTRAINT poison CHECK (text <> 'poison') NOT VALID"
     )
@@ -437,7 +435,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     agent = filled.agent("one")
     conversations = [filled.conversation(agent, str(100 + n)) for n in range(6)]
     refresh_now(conn)
-    _poison(conn)
+    poison(conn)
     for number, conversation in enumerate(conversations):
         filled.message(conversation, "poison" if number == 2 else "fine")
     pipeline.prepare_session(conn)
@@ -470,7 +468,7 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(
     conversations = [filled.conversation(agent, str(100 + n)) for n in range(150)]
     late = filled.conversation(other_agent, "999")
     refresh_now(conn)
-    _poison(conn)
+    poison(conn)
     for number, conversation in enumerate(conversations):
         filled.message(conversation, "fine" if number % 50 == 49 else "poison")
     filled.message(late, "fine")
@@ -557,22 +555,17 @@ def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform)
     conn = filled.conn
     for _ in range(30):
         filled.message("c", "waiting")
-    with refreshing(filled.database, "written", shard=_shard(conn)) as holder:
-        holder.reach("written")
-        with Stepped(
-            filled.database, lambda own, _: recovery.heal(own, progress=QUIET, queue_limit=20)
-        ) as trade:
-            trade.waits(conn)
-            filled.message("c", "meanwhile")
-            holder.finish()
-            trade.finish()
+    with (
+        refreshing(filled.database, "written", shard=shard_of(conn, "c")) as holder,
+        Stepped(filled.database, lambda own, _: recovery.heal(own, progress=QUIET, queue_limit=20)) as trade,
+    ):
+        trade.waits(conn)
+        filled.message("c", "meanwhile")
+        holder.finish()
+        trade.finish()
     refresh_now(conn)
     assert "meanwhile" in texts(conn, "one", "4915")
     assert_exact(conn)
-
-
-def _shard(conn: Connection) -> int:
-    return int(value(conn, "SELECT projector.shard_of('c')"))
 
 
 @pytest.mark.parametrize(

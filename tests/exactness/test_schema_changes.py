@@ -325,7 +325,6 @@ PARTITIONS: dict[str, Callable[[Connection], object]] = {
 
 @pytest.fixture
 def partitioned(busy: Platform) -> Platform:
-    """A platform whose contacts are partitioned."""
     busy.conn.execute(
         "ALTER TABLE contacts RENAME TO kept;"
         " CREATE TABLE contacts (LIKE kept INCLUDING DEFAULTS) PARTITION BY RANGE (contact_id);"

@@ -1,9 +1,6 @@
 """Several projectors share a queue: each leaves the tenants that another one works on, and none of them for ever."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from random import Random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,12 +10,9 @@ from projector.core.batch import Batch, refresh_batch
 from projector.core.pipeline import prepare_session
 from projector.database import locks
 from projector.database.rows import Connection
-from tests.exactness import crash_worker
 from tests.exactness.interleaving import Stepped, wait_for, waits_for_lock
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value, waiting
-from tests.support import edge_cases
-from tests.support.mutations import mutate
-from tests.support.patience import PATIENCE
+from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value, waiting
+from tests.exactness.test_refresh import poison
 from tests.support.server import Database
 
 TENANTS = ("one", "two", "three")
@@ -67,16 +61,14 @@ def as_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401  # A moment.
     return value(conn, "SELECT shards[%s] FROM read_model.freshness", shard + 1)
 
 
-@contextmanager
-def choosing(database: Database, shard: int, *stops: str, size: int = 1000) -> Iterator[Stepped]:
+def choosing(database: Database, shard: int, stop: str = "", *, size: int = 1000) -> Stepped:
     """A batch of a shard that chooses among its changes, in a thread."""
 
     def work(conn: Connection, point: Any) -> Batch:  # noqa: ANN401  # What a test does at a point.
         prepare_session(conn)
         return refresh_batch(conn, [shard], size=size, choose=True, point=point)
 
-    with Stepped(database, work, *stops) as stepped:
-        yield stepped
+    return Stepped(database, work, stop)
 
 
 def _ends(stepped: Stepped, watcher: Connection) -> Batch:
@@ -93,7 +85,6 @@ def test_a_batch_leaves_the_tenants_that_another_one_works_on(shared: Platform) 
     for tenant in TENANTS:
         write(shared, tenant, 1)
     with choosing(database, 0, "locked") as first:
-        first.reach("locked")
         with choosing(database, 1) as second:
             done = _ends(second, conn)
         assert seen(shared, 1) == {"two": 1, "three": 1}
@@ -112,7 +103,6 @@ def test_what_a_batch_leaves_holds_freshness_back(shared: Platform) -> None:
     committed = value(conn, "SELECT clock_timestamp()")
     write(shared, "two", 1)
     with choosing(database, 0, "locked") as first:
-        first.reach("locked")
         with choosing(database, 1) as second:
             _ends(second, conn)
         assert seen(shared, 1) == {"two": 1}
@@ -149,7 +139,6 @@ def test_a_tenant_that_is_always_busy_is_waited_for_in_the_end(
     write(shared, "one", 1, "waits")
     write(shared, "one", 0)
     with choosing(database, 0, "locked") as busy:
-        busy.reach("locked")
         # Others are not kept waiting by it.
         write(shared, "two", 1)
         with choosing(database, 1) as batch:
@@ -209,12 +198,10 @@ def test_the_guess_of_a_tenant_stands_for_no_lock(shared: Platform) -> None:
         (moved,),
     )
     write(shared, "two", 0)
-    with choosing(database, 0, "written") as first:
-        first.reach("written")
-        with choosing(database, 1) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
+    with choosing(database, 0, "written") as first, choosing(database, 1) as second:
+        second.waits(conn)
+        first.finish()
+        second.finish()
     assert texts(conn, "two", "490") == ["moved", "new"]
     assert_exact(conn)
 
@@ -254,7 +241,6 @@ def test_changes_of_every_kind_are_left_while_one_of_their_tenants_is_busy(
     queue(shared)
     write(shared, "one", 0)
     with choosing(shared.database, 0, "locked") as first:
-        first.reach("locked")
         with choosing(shared.database, 1) as second:
             done = _ends(second, shared.conn)
         assert (done.changes, done.drained) == (taken, False)
@@ -282,9 +268,7 @@ def test_a_batch_that_fails_is_tried_again_with_the_oldest_changes(
 ) -> None:
     """The oldest is what is isolated: a lead that fails must not be left for later."""
     conn = shared.conn
-    conn.execute(
-        "ALTER TABLE read_model.lead_messages ADD CONSTRAINT poison CHECK (text <> 'poison') NOT VALID"
-    )
+    poison(conn)
     write(shared, "two", 1, "poison")
     for tenant in TENANTS:
         for _ in range(3):
@@ -308,47 +292,3 @@ def test_a_batch_that_fails_is_tried_again_with_the_oldest_changes(
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
     refresh_now(conn)
     assert_exact(conn)
-
-
-KILLS = (("taken", 2), ("locked", 1), ("recomputed", 3), ("written", 2), ("written", 5))
-
-
-@pytest.mark.parametrize(
-    ("point", "count", "seed"),
-    [
-        *((point, count, 0) for point, count in KILLS),
-        *(
-            pytest.param(point, count, seed, marks=pytest.mark.long)
-            for point, count in KILLS
-            for seed in range(1, 21)
-        ),
-    ],
-)
-def test_of_two_projectors_that_share_a_queue_one_is_killed_and_nothing_is_lost(
-    database: Database, point: str, count: int, seed: int
-) -> None:
-    rng = Random(f"{point} {count} {seed}")
-    with database.connect() as conn:
-        edge_cases.write(conn, edge_cases.generate(rng, 40))
-        rebuild_now(conn)
-        for _ in range(40):
-            mutate(rng, conn, replica=True)
-        workers = [crash_worker.start(database.url, "share", point, dies_at) for dies_at in (count, 10**6)]
-        for _ in range(15):
-            mutate(rng, conn, replica=True)
-        for worker in workers:
-            worker.join(PATIENCE)
-        # The first may have found nothing left to die of.
-        assert workers[0].exitcode in {-signal.SIGKILL, 0}
-        assert workers[1].exitcode == 0
-        wait_for(
-            lambda: (
-                not value(
-                    conn,
-                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s",
-                    crash_worker.NAME,
-                )
-            )
-        )
-        refresh_now(conn)
-        assert_exact(conn)

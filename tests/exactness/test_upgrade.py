@@ -54,7 +54,6 @@ def conn(older: Database) -> Iterator[Connection]:
 
 
 def migrate_now(database: Database) -> list[str]:
-    """Migrate, as the command line does it."""
     with database.connect() as own:
         return migrate(own, create_source=False)
 

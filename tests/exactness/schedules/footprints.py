@@ -43,7 +43,6 @@ class Footprint:
     rolls_back: bool = False
 
     def __or__(self, other: "Footprint") -> "Footprint":
-        """Return both together."""
         return Footprint(
             self.reads | other.reads,
             self.publishes | other.publishes,
@@ -63,7 +62,6 @@ class Footprint:
 
 
 def queue_of(shard: int) -> str:
-    """The name of a shard of the queue."""
     return f"queue {shard}"
 
 
@@ -86,5 +84,4 @@ def of_refresh(shard: int) -> dict[str, Footprint]:
 
 
 def together(parts: Iterable[Footprint]) -> Footprint:
-    """Return what several steps touch."""
     return reduce(Footprint.__or__, parts, Footprint())

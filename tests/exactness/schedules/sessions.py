@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from projector.core.batch import refresh_batch
@@ -67,16 +66,16 @@ class Session:
         self.state, self.step = State.DONE, ""
         self.error: BaseException | None = None
         self.began_again = False
-        self._work: Callable[[Session], None] = _no_work
+        self._work: Callable[[Session], None] = lambda _: None
         self._changed = threading.Condition()
         self._may_go = self._is_abandoned = self._is_closed = False
         self._thread = threading.Thread(target=self._run, name=f"schedule {name}", daemon=True)
         self._thread.start()
 
-    def begin(self, work: "Work") -> None:
+    def begin(self, first_step: str, work: "Callable[[Session], None]") -> None:
         """Stand before the first step of some work."""
-        self._work = work.run
-        self.step, self.state, self.error = work.first_step, State.READY, None
+        self._work = work
+        self.step, self.state, self.error = first_step, State.READY, None
         self._may_go = self._is_abandoned = self.began_again = False
 
     def go(self) -> None:
@@ -99,7 +98,6 @@ class Session:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End the thread and close the connection."""
         with self._changed:
             self._is_closed = self._may_go = True
             self._changed.notify_all()
@@ -145,16 +143,8 @@ def begin_again(_seconds: float) -> None:
     _current.session.point(AGAIN)
 
 
-def _no_work(_session: Session) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a session does in a schedule, and the name of its first step."""
-
-    first_step: str
-    run: Callable[[Session], None]
+Work = tuple[str, Callable[[Session], None]]
+"""The name of the first step of a session in a schedule, and what the session does."""
 
 
 def refresh_of(shard: int, *, waits: bool, most_batches: int) -> Work:
@@ -168,20 +158,17 @@ def refresh_of(shard: int, *, waits: bool, most_batches: int) -> Work:
             if done.drained or not done.owned:
                 return
 
-    return Work(REFRESH_STEPS[0], run)
+    return REFRESH_STEPS[0], run
 
 
 def writer_of(statements: Sequence[Statement], mode: Mode) -> Work:
     """The writer. Its steps are the numbers of its statements, or the transaction."""
 
-    def execute(session: Session) -> None:
-        for number, (query, values) in enumerate(statements, 1):
-            if number > 1 and mode is Mode.STATEMENTS:
-                session.stop(str(number))
-            session.conn.execute(query.encode(), values)
-
     def run(session: Session) -> None:
         with nullcontext() if mode is Mode.STATEMENTS else session.conn.transaction():
-            execute(session)
+            for number, (query, values) in enumerate(statements, 1):
+                if number > 1 and mode is Mode.STATEMENTS:
+                    session.stop(str(number))
+                session.conn.execute(query.encode(), values)
 
-    return Work("1" if mode is Mode.STATEMENTS else "transaction", run)
+    return "1" if mode is Mode.STATEMENTS else "transaction", run

@@ -13,6 +13,7 @@ from projector.core import batch, pipeline
 from projector.database import retry, sql
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
+from projector.database.schema import source_tables
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.random_load import INVARIANTS
 from tests.exactness.schedules import footprints, sessions
@@ -26,16 +27,12 @@ from tests.support.server import Database
 NAMES = "ABW"
 """The sessions: two refreshes and the writer."""
 
-_SOURCE = (
-    "users", "phone_numbers", "agents", "conversations", "messages", "extractions", "contacts", "templates",
-    "template_sends",
-)  # fmt: skip
 _OURS = (
     *(f"read_model.{table}" for table in (*footprints.MODEL, "freshness")),
     "projector.source_keys", "projector.dead_letters", "projector.runs",
 )  # fmt: skip
 _QUEUE = "projector.changes"
-_TABLES = (*(f"public.{table}" for table in _SOURCE), *_OURS, _QUEUE)
+_TABLES = (*(f"public.{table}" for table in source_tables()), *_OURS, _QUEUE)
 # What the end of a schedule shows: no row of it depends on how often or in which order something was written, as
 # versions do, and tombstones of leads that were there only in between.
 _SHOWN = (
@@ -152,14 +149,13 @@ class Stage:
             "W": sessions.writer_of(self.laid.statements, mode),
         }
         for name in cast:
-            self._sessions[name].begin(works[name])
+            self._sessions[name].begin(*works[name])
 
     def enabled(self) -> str:
         """The sessions that can take a step: they neither wait for a lock nor have ended."""
         return "".join(name for name in self._cast if self._sessions[name].state is State.READY)
 
     def is_over(self) -> bool:
-        """Whether all sessions have ended."""
         return all(self._sessions[name].state is State.DONE for name in self._cast)
 
     def step(self, name: str) -> Transition:
@@ -218,7 +214,6 @@ class Stage:
         return _state(self.conn)
 
     def abandon(self) -> None:
-        """Roll back whatever is under way."""
         for session in self._sessions.values():
             if session.state is not State.DONE:
                 session.abandon()
@@ -266,15 +261,12 @@ class Stage:
                 return
             assert time.monotonic() < deadline, f"it does not come to rest: {self.story()}"
 
-    def _check_sessions(self) -> None:
+    def _check_step(self, moved: Mapping[str, str]) -> None:
         for one in self._sessions.values():
             if one.error is not None:
                 raise BrokenError(f"{one.name} fails: {_text(one.error)}")
         if self._sessions["W"].state is State.RUNNING:
             raise BrokenError("the writer waits")
-
-    def _check_step(self, moved: Mapping[str, str]) -> None:
-        self._check_sessions()
         is_committed = self._mode is Mode.STATEMENTS or self._sessions["W"].state is State.DONE
         if "W" in moved and is_committed:
             self._committed.append(value(self.conn, "SELECT clock_timestamp()"))
