@@ -190,21 +190,24 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if shutil.which("systemd-analyze") is None:
-        terminalreporter.write_line("systemd-analyze is not on PATH: the tests of the units were left out")
-    if not has_prometheus():
-        terminalreporter.write_line("Prometheus is not installed: the tests that need it were left out.")
-    if chromium_path() is None:
-        terminalreporter.write_line(
-            "Chromium is not installed: the tests of the pages in a browser were left out."
-        )
-    if not has_node_tools():
-        terminalreporter.write_line(
-            "The tools for Node.js are not installed (make client-types installs them): the tests of typed clients were"
-            " left out."
-        )
-    if CITUS not in os.environ:
-        terminalreporter.write_line(f"{CITUS} is not set: the tests on a real Citus were left out.")
+    for is_there, text in (
+        (
+            shutil.which("systemd-analyze"),
+            "systemd-analyze is not on PATH: the tests of the units were left out",
+        ),
+        (has_prometheus(), "Prometheus is not installed: the tests that need it were left out."),
+        (chromium_path(), "Chromium is not installed: the tests of the pages in a browser were left out."),
+        (
+            has_node_tools(),
+            (
+                "The tools for Node.js are not installed (make client-types installs them): the tests of typed clients"
+                " were left out."
+            ),
+        ),
+        (CITUS in os.environ, f"{CITUS} is not set: the tests on a real Citus were left out."),
+    ):
+        if not is_there:
+            terminalreporter.write_line(text)
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

@@ -23,7 +23,6 @@ def page_of_api() -> str:
 
 
 def page_of_projector(database: Database) -> str:
-    """The page of a scheduler."""
     state = StateCollector(database.url)
     REGISTRY.register(state)
     try:
@@ -51,5 +50,4 @@ def series(page: str) -> set[str]:
 
 
 def metrics_in(expression: str) -> set[str]:
-    """The metrics that an expression reads."""
     return set(re.findall(r"\b(?:leads|process)_\w+", expression))

@@ -16,19 +16,15 @@ from tests.support.running import wait_for
 
 
 class Prometheus:
-    """A running server, and its answers."""
-
     def __init__(self, port: int) -> None:
         self._base = f"http://127.0.0.1:{port}"
 
     def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401  # Whatever JSON it is.
-        """The answer to a request of its API."""
         query = urllib.parse.urlencode(parameters)
         with urllib.request.urlopen(f"{self._base}{path}?{query}", timeout=30) as answer:
             return json.load(answer)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The samples of an expression now."""
         found: list[dict[str, Any]] = self.get("/api/v1/query", query=expression)["data"]["result"]
         return found
 

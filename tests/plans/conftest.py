@@ -72,7 +72,6 @@ def crowd(server: Server, template: Database) -> Iterator[Crowd]:
 
 
 def _load(conn: psycopg.Connection[Any], leads: int) -> str:
-    """A tenant with so many leads."""
     made = demo.load(conn, tenants=1, leads=leads, messages_per_lead=1.5, seed=1, today=TODAY, progress=QUIET)
     return made.user_ids[0]
 
@@ -109,7 +108,6 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
 
 @pytest.fixture(scope="session")
 def api(crowd: Crowd) -> Iterator[ApiDatabase]:
-    """The API's own way to the database."""
     opened = ApiDatabase(Config(crowd.database.url))
     yield opened
     opened.close()

@@ -15,12 +15,10 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def sql_files() -> list[Path]:
-    """Return the files of statements."""
     return [*sorted((ROOT / "sql").rglob("*.sql")), ROOT / "schema.sql"]
 
 
 def documents() -> list[Path]:
-    """Return the documents that people read."""
     return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
 
 
@@ -30,7 +28,6 @@ def name_of(path: Path) -> str:
 
 
 def read(name: str) -> str:
-    """Return the text of a file."""
     return (ROOT / name).read_text("utf-8")
 
 

@@ -12,6 +12,5 @@ SCHEMAS_FILE = "api/response/openapi/schemas.py"
 
 
 def openapi(**setup: bool) -> dict[str, Any]:
-    """Return the document of an API that is set up so."""
     made: dict[str, Any] = orjson.loads(document(**setup))
     return made

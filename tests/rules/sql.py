@@ -29,7 +29,6 @@ class UnnamedColumnError(ValueError):
 
 @cache
 def parse(text: str) -> tuple[Any, ...]:
-    """Return the statements of a text."""
     bodies = _BODY.findall(text)
     if bodies:
         text = re.sub(r"\{(\w+)\}", r"\1", ";".join(bodies))
@@ -39,7 +38,6 @@ def parse(text: str) -> tuple[Any, ...]:
 
 
 def nodes(tree: Node, kind: type) -> Iterator[Any]:
-    """Return each node of this kind in a tree."""
     if isinstance(tree, tuple):
         for child in tree:
             yield from nodes(child, kind)

@@ -41,13 +41,11 @@ COMPOSE_SCHEMA = Path("check_jsonschema", "builtin_schemas", "vendor", "compose-
 
 
 def hadolint(path: Path) -> str:
-    """Return what hadolint finds in a container file."""
     command = Path(sys.executable).parent / "hadolint"
     return subprocess.run([command, path], check=False, capture_output=True, text=True).stdout
 
 
 def compose_schema(path: Path) -> str:
-    """Return what is against the Compose Specification in a compose file."""
     spec = importlib.util.find_spec(COMPOSE_SCHEMA.parts[0])
     assert spec is not None
     assert spec.submodule_search_locations
@@ -58,7 +56,6 @@ def compose_schema(path: Path) -> str:
 
 
 def kubernetes_schema(path: Path) -> str:
-    """Return what is against the schemas of Kubernetes in a file of objects."""
     version = kubernetes_validate.latest_version()
     try:
         for one in yaml.safe_load_all(path.read_text("utf-8")):
@@ -113,7 +110,6 @@ def with_stub(unit: Path, folder: Path, text: str | None = None) -> Path:
 
 
 def analyze(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Return what systemd-analyze says."""
     return subprocess.run(
         ["systemd-analyze", *arguments, "--no-pager"], check=False, capture_output=True, text=True
     )
@@ -147,13 +143,11 @@ def test_each_unit_has_a_user_and_a_file_of_settings_of_its_own() -> None:
 
 
 def services() -> dict[str, dict[str, Any]]:
-    """Return the services of the compose file."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
     return found
 
 
 def objects(kind: str) -> list[dict[str, Any]]:
-    """Return what the Kubernetes example has of a kind."""
     every = [one for path in KUBERNETES for one in yaml.safe_load_all(path.read_text("utf-8"))]
     return [one for one in every if one["kind"] == kind]
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from dataclasses import dataclass
 
 from tests.rules.files import ROOT, check, python_files
 
@@ -14,20 +13,12 @@ _FILE = re.compile(r"[\w./-]+\.(?:py|sql)\b")
 _TEST = re.compile(r"\btest_\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the table, by the names of its columns in lower case."""
+# The cells of a row, by the names of its columns in lower case.
+Row = dict[str, str]
 
-    cells: dict[str, str]
 
-    def files(self) -> set[str]:
-        """Return the files that the row names, from the root of the repository."""
-        named = _FILE.findall(f"{self.cells['file']} {self.cells['test']}")
-        return {name.removeprefix("../") for name in named}
-
-    def tests(self) -> set[str]:
-        """Return the functions that the row names."""
-        return set(_TEST.findall(_FILE.sub(" ", self.cells["test"])))
+def named_tests(row: Row) -> set[str]:
+    return set(_TEST.findall(_FILE.sub(" ", row["test"])))
 
 
 def rows_of(text: str) -> dict[str, list[Row]]:
@@ -42,19 +33,17 @@ def rows_of(text: str) -> dict[str, list[Row]]:
         if not header:
             header = [cell.strip("*` ").lower() for cell in cells]
         elif set(COLUMNS) <= set(header) and not set(line) <= set("|-: "):
-            row = Row(dict(zip(header, cells, strict=False)))
-            found.setdefault(row.cells["rule"].strip("*` "), []).append(row)
+            row = dict(zip(header, cells, strict=False))
+            found.setdefault(row["rule"].strip("*` "), []).append(row)
     return found
 
 
 def page() -> dict[str, list[Row]]:
-    """Return the rows of the page."""
     assert PAGE.is_file(), "docs/exactness-rules.md does not exist: write the table of exactness rules there."
     return rows_of(PAGE.read_text("utf-8"))
 
 
 def mutants() -> list[tuple[str, str]]:
-    """Return the rule and the text of each mutant."""
     calls = [node for node in ast.walk(ast.parse(MUTANTS.read_text("utf-8"))) if isinstance(node, ast.Call)]
     made = [call.args[:2] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Mutant"]
     return [(ast.literal_eval(rule), ast.literal_eval(what)) for rule, what in made]
@@ -63,13 +52,13 @@ def mutants() -> list[tuple[str, str]]:
 def test_each_rule_has_complete_rows_and_names_a_test() -> None:
     check(
         [
-            *(rule for rule in RULES if not any(row.tests() for row in page().get(rule, []))),
+            *(rule for rule in RULES if not any(map(named_tests, page().get(rule, [])))),
             *(
                 f"{rule} says nothing under {column}"
                 for rule in RULES
                 for row in page().get(rule, [])
                 for column in COLUMNS
-                if not row.cells.get(column)
+                if not row.get(column)
             ),
         ],
         "docs/exactness-rules.md has no row for it that names a test_… function, or an incomplete one:",
@@ -85,9 +74,12 @@ def test_each_file_and_test_of_the_table_exists() -> None:
     }
     rows = [(rule, row) for rule, rows in page().items() for row in rows]
     gone = {
-        f"{name} (of {rule})" for rule, row in rows for name in row.files() if not (ROOT / name).is_file()
+        f"{name} (of {rule})"
+        for rule, row in rows
+        for name in _FILE.findall(f"{row['file']} {row['test']}")
+        if not (ROOT / name.removeprefix("../")).is_file()
     }
-    gone |= {f"{name} (of {rule})" for rule, row in rows for name in row.tests() - there}
+    gone |= {f"{name} (of {rule})" for rule, row in rows for name in named_tests(row) - there}
     check(sorted(gone), "docs/exactness-rules.md names files or tests that do not exist:")
 
 
@@ -97,7 +89,7 @@ def test_each_mutant_is_in_the_table() -> None:
         [
             f"{rule}: “{what}”"
             for rule, what in mutants()
-            if what not in " ".join(row.cells["mutant"] for row in page().get(rule, []))
+            if what not in " ".join(row["mutant"] for row in page().get(rule, []))
         ],
         "docs/exactness-rules.md: the row does not name the mutant of tests/exactness/test_mutants.py:",
     )

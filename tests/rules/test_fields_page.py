@@ -43,7 +43,6 @@ _WIDE = 1000
 
 
 def table(schema: Mapping[str, Any]) -> str:
-    """Return the table of the properties of a schema."""
     rows = [
         f"| `{key}` | {kind(described)} | {described['description']} |"
         for key, described in schema["properties"].items()

@@ -64,7 +64,6 @@ def documented() -> set[tuple[bool, str]]:
 
 
 def planned_filters() -> set[str]:
-    """The query parameters that the plan filters by."""
     return {name for entry in FILTERS for name in GIVEN_BY.get(entry, (entry,))}
 
 

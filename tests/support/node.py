@@ -14,7 +14,6 @@ _QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
 def has_node_tools() -> bool:
-    """Whether Node.js is installed, and so are the tools."""
     return shutil.which("node") is not None and MODULES.is_dir()
 
 

@@ -17,7 +17,6 @@ from tests.support.patience import PATIENCE
 
 
 def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
-    """Look until it is so; fail where that takes too long."""
     deadline = time.monotonic() + patience
     while not fact():
         if time.monotonic() > deadline:
@@ -44,7 +43,6 @@ class Scheduler:
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
     def events(self) -> list[str]:
-        """What it said so far."""
         return [str(line["event"]) for line in self.logged()]
 
     def wait_for_event(self, event: str, times: int = 1) -> None:
