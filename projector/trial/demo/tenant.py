@@ -170,7 +170,7 @@ class Tenant:
         for platform, display_name, agent_name in _CHANNELS:
             channels.append(rng.uuid())
             meta_id = f"10{rng.below(1e13):013}"
-            yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, display_name
+            yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, None, display_name
             agent_id = rng.uuid()
             self._agents.setdefault(platform, []).append(agent_id)
             yield "agents", agent_id, self.user_id, channels[-1], agent_name
@@ -345,7 +345,7 @@ class Tenant:
                 sender = "agent"
                 message_id = f"out-{int(at.timestamp() * 1_000)}-{rng.getrandbits(36):09x}"
             status = rng.pick(_MESSAGE_STATUSES[sender])
-            yield "messages", message_id, conversation_id, at, numbers[turn], sender, said[turn % 2], status
+            yield "messages", message_id, conversation_id, sender, said[turn % 2], at, status, numbers[turn]
 
     def _extractions(self, lead: _Lead, conversation_id: str, end: datetime) -> Iterator[Row]:
         """Make what an AI made of a conversation, run after run, of which the last is the latest one, or none is."""

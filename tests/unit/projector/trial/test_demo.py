@@ -162,10 +162,10 @@ def test_same_seed_and_day_make_the_same_rows_and_others_do_not(
     assert len(set(found["messages"]) & set(other["messages"])) == 37 + 6 + 3
     # Everything but the printed lead moves with the day.
     later = loaded(1, TODAY + timedelta(days=10))["messages"]
-    times = {message_id: at for message_id, _, at, *_ in found["messages"]}
-    same = [at for message_id, _, at, *_ in later if times.get(message_id) == at]
+    times = {message_id: at for message_id, *_, at, _, _ in found["messages"]}
+    same = [at for message_id, *_, at, _, _ in later if times.get(message_id) == at]
     assert len(same) == 37
-    texts = [[(row[1], row[3], row[5]) for row in messages] for messages in (found["messages"], later)]
+    texts = [[(row[1], row[3], row[6]) for row in messages] for messages in (found["messages"], later)]
     assert sorted(texts[0]) == sorted(texts[1])
 
 
