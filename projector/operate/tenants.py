@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from projector.core.preconditions import require_built, require_installed
-from projector.database.rows import Connection, Row, rows
+from projector.database.rows import Connection, Row, rows, value
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
 
@@ -16,20 +16,14 @@ _NUMBERS = (1, 2, 4)
 def read_tenants(conn: Connection) -> tuple[list[Row], int]:
     """Return the tenants that the read model knows, and how many dead letters belong to none, all of one moment.
 
-    A tenant has what read_tenants in sql/queries/tenants.sql returns, and `dead_letters`, how many.
-
     Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
     """
     require_installed(conn)
     require_built(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        letters: dict[str | None, int] = dict(conn.execute(query("tenants", "count_letters")).fetchall())
-        without_tenant = letters.pop(None, 0)
-        tenants = rows(conn, Row, query("tenants", "read_tenants"), {"user_ids": list(letters)})
-    for tenant in tenants:
-        tenant.dead_letters = letters.get(tenant.user_id, 0)
-    return tenants, without_tenant
+        without_tenant: int = value(conn, query("tenants", "count_letters_without_tenant"))
+        return rows(conn, Row, query("tenants", "read_tenants")), without_tenant
 
 
 def render(tenants: Sequence[Row], dead_letters_without_tenant: int) -> str:

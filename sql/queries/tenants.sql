@@ -1,45 +1,30 @@
 -- What `tenants` lists, and the version of a tenant.
 
 -- name: read_tenants
--- Returns user_id, leads and messages of each tenant that the read model knows, or that is among those given, and
--- as_of, the moment up to which every change is in the read model; ordered by user_id.
---
--- Parameter: user_ids, tenants to be listed even if the read model does not know them.
-WITH known AS (
-    SELECT t.user_id
-    FROM read_model.tenants AS t
-    UNION
-    SELECT l.user_id
-    FROM read_model.leads AS l
-    UNION
-    SELECT given.user_id COLLATE "C"
-    FROM unnest(%(user_ids)s::text[]) AS given (user_id)
-)
-
+-- Returns user_id, leads and messages of each tenant that the read model knows; as_of, the moment up to which every
+-- change is in the read model; and dead_letters, how many keys of the tenant are set aside. Ordered by user_id.
 SELECT
-    k.user_id,
+    coalesce(t.user_id, counted.user_id) AS user_id,
     coalesce(counted.leads, 0) AS leads,
     coalesce(counted.messages, 0) AS messages,
-    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of
-FROM known AS k
-LEFT JOIN (
+    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of,
+    coalesce(t.dead_letters, 0) AS dead_letters
+FROM read_model.tenants AS t
+FULL JOIN (
     SELECT
         l.user_id,
         count(*) AS leads,
         sum(l.total_messages)::bigint AS messages
     FROM read_model.leads AS l
     GROUP BY l.user_id
-) AS counted ON counted.user_id = k.user_id
-ORDER BY k.user_id;
+) AS counted ON counted.user_id = t.user_id
+ORDER BY user_id;
 
--- name: count_letters
--- Returns user_id and dead_letters, how many keys are set aside, of each tenant; user_id is null for those whose tenant
--- the source does not tell.
-SELECT
-    d.user_id,
-    count(*) AS dead_letters
+-- name: count_letters_without_tenant
+-- Returns: dead_letters, how many keys are set aside whose tenant the source does not tell.
+SELECT count(*) AS dead_letters
 FROM projector.dead_letters AS d
-GROUP BY d.user_id;
+WHERE d.user_id IS NULL;
 
 -- name: change_version
 -- Raises the version of a tenant of which something was written. The tenant is locked.

@@ -2,10 +2,22 @@
 
 from datetime import UTC, datetime
 
-from projector.database.rows import Row
-from projector.operate.tenants import render
+from projector.core.dead_letters import count_letters
+from projector.database.rows import Connection, Row
+from projector.operate.tenants import read_tenants, render
 
 MOMENT = datetime(2026, 11, 25, 1, 23, 4, 567, tzinfo=UTC)
+
+
+def test_a_tenant_is_listed_once_a_key_of_it_is_set_aside(built: Connection) -> None:
+    built.execute(
+        "INSERT INTO projector.dead_letters VALUES ('contacts', 'a', NULL, NULL, '', 1, now(), now()),"
+        " ('contacts', 'b', 'v', NULL, '', 1, now(), now())"
+    )
+    count_letters(built)
+    found, without_tenant = read_tenants(built)
+    assert [(one.user_id, one.leads, one.dead_letters) for one in found] == [("u", 1, 0), ("v", 0, 1)]
+    assert render([], without_tenant).endswith("\n1 dead letter belongs to no known tenant: see `status`.")
 
 
 def test_the_columns_can_be_read() -> None:
