@@ -31,6 +31,7 @@ from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, Row, only_row, rows, value
+from projector.database.schema import tables
 from projector.database.sql import query
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize
@@ -56,23 +57,10 @@ PATIENCE_SECONDS = 60.0
 """How long a rewrite tries to get a table, and waits for older snapshots to end."""
 
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
-_TABLES = (
-    "read_model.lead_messages",
-    "read_model.lead_conversations",
-    "read_model.lead_profiles",
-    "read_model.leads",
-    # A recompute of the leads has just written some.
-    "read_model.lead_tombstones",
-    "projector.source_keys",
-    *_TABLES_OF_KEYS,
-)
-_TABLES_OF_TENANTS = (
-    "read_model.lead_counts",
-    "read_model.lead_daily_counts",
-    "read_model.lead_totals",
-    "read_model.tenants",
-    "leads_access.api_keys",
-)
+# The ledger itself stays: a line names nobody once its erasure has ended.
+_NAMING = [one for one in tables().values() if "user_id" in one.columns and one.name != "projector.erasures"]
+_TABLES = [one.name for one in _NAMING if "customer_phone" in one.columns]
+_TABLES_OF_TENANTS = [one.name for one in _NAMING if "customer_phone" not in one.columns]
 _NOTES = (
     ("projector.runs", "note"),
     ("projector.verify_rounds", "failure"),
@@ -181,11 +169,11 @@ def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PAT
                 " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
             )
         time.sleep(0.1)
-    tables = _find_tables(conn)
-    progress.start("vacuum", len(tables), "tables")
+    found = _find_tables(conn)
+    progress.start("vacuum", len(found), "tables")
     conn.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
     try:
-        for name in (table.name for table in tables if table.is_allowed):
+        for name in (table.name for table in found if table.is_allowed):
             vacuum = sql.SQL("VACUUM (FULL) {}").format(sql.SQL(name))
             message = (
                 f"The table {name} could not be rewritten in {patience:.0f} s: another session holds it. The rows"
@@ -197,7 +185,7 @@ def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PAT
     finally:
         conn.execute("SELECT set_config('lock_timeout', '0', false)")
     progress.finish()
-    return [table.name for table in tables if not table.is_allowed]
+    return [table.name for table in found if not table.is_allowed]
 
 
 def mention(text: str) -> str:
