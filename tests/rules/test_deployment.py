@@ -131,14 +131,12 @@ def test_systemd_knows_each_directive_of_a_unit_and_finds_little_exposed(tmp_pat
         assert analyze(*security, with_stub(unit, tmp_path, open_wide)).returncode != 0
 
 
-def test_a_unit_stays_down_after_a_setting_that_cannot_be_used() -> None:
-    for found in map(directives, UNITS):
-        assert (found["Restart"], found["RestartPreventExitStatus"]) == (["always"], ["2"])
-
-
-def test_each_unit_has_a_user_and_a_file_of_settings_of_its_own() -> None:
+def test_a_unit_stays_down_after_a_bad_setting_and_has_user_and_settings_of_its_own() -> None:
+    found = [directives(unit) for unit in UNITS]
+    for one in found:
+        assert (one["Restart"], one["RestartPreventExitStatus"]) == (["always"], ["2"])
     for name in ("User", "Group", "EnvironmentFile"):
-        values = [value for unit in UNITS for value in directives(unit)[name]]
+        values = [value for one in found for value in one[name]]
         assert len(set(values)) == len(UNITS), f"{name}: {values}"
 
 

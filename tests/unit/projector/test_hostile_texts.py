@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from tests.support.commands import run_command
 from tests.support.server import Database
@@ -13,32 +14,23 @@ HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\nError: forged\r\u202e\u2066\u2028\x7f
 TENANT, PHONE = f"u{HOSTILE}", f"p{HOSTILE}"
 
 
+ROWS = """
+INSERT INTO users (user_id) VALUES ('u' || {0});
+INSERT INTO phone_numbers (id, user_id, platform) VALUES ('n', 'u' || {0}, 'whatsapp');
+INSERT INTO agents (agent_id, user_id, phone_number_id, name) VALUES ('a' || {0}, 'u' || {0}, 'n', {0});
+INSERT INTO conversations (conversation_id, agent_id, customer_phone)
+VALUES ('c' || {0}, 'a' || {0}, 'p' || {0}), ('d' || {0}, 'a' || {0}, 'other p' || {0});
+INSERT INTO messages (message_id, conversation_id, sender, text) VALUES ('m' || {0}, 'c' || {0}, 'user', {0});
+INSERT INTO extractions (extraction_id, conversation_id, is_latest, name)
+VALUES (gen_random_uuid(), 'c' || {0}, true, 'Ada' || {0});
+"""
+
+
 @pytest.fixture
 def hostile(database: Database) -> Database:
     """A lead whose ids and texts are hostile, a dead letter of it and a drift."""
     with database.connect() as conn:
-        conn.execute("INSERT INTO users (user_id) VALUES (%s)", (TENANT,))
-        conn.execute(
-            "INSERT INTO phone_numbers (id, user_id, platform) VALUES ('n', %s, 'whatsapp')", (TENANT,)
-        )
-        conn.execute(
-            "INSERT INTO agents (agent_id, user_id, phone_number_id, name) VALUES (%s, %s, 'n', %s)",
-            (f"a{HOSTILE}", TENANT, HOSTILE),
-        )
-        for key, phone in (("c", PHONE), ("d", f"other {PHONE}")):
-            conn.execute(
-                "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES (%s, %s, %s)",
-                (f"{key}{HOSTILE}", f"a{HOSTILE}", phone),
-            )
-        conn.execute(
-            "INSERT INTO messages (message_id, conversation_id, sender, text) VALUES (%s, %s, 'user', %s)",
-            (f"m{HOSTILE}", f"c{HOSTILE}", HOSTILE),
-        )
-        conn.execute(
-            "INSERT INTO extractions (extraction_id, conversation_id, is_latest, name)"
-            " VALUES (gen_random_uuid(), %s, true, %s)",
-            (f"c{HOSTILE}", f"Ada{HOSTILE}"),
-        )
+        conn.execute(sql.SQL(ROWS).format(HOSTILE), prepare=False)
     return database
 
 

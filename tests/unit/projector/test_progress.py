@@ -7,22 +7,12 @@ from rich.console import Console
 from projector.report.progress import Bar, Lines
 
 
-class Clock:
-    """A clock that the test turns."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_a_log_survives_more_than_was_announced_and_a_second_end() -> None:
     said: list[str] = []
-    clock = Clock()
-    lines = Lines(said.append, clock)
+    clock = [100.0]
+    lines = Lines(said.append, lambda: clock[0])
     lines.start("Rebuilding", 0, "leads")
-    clock.now += 6
+    clock[0] += 6
     lines.advance(3)
     lines.finish()
     lines.finish()

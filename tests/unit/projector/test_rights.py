@@ -17,12 +17,9 @@ from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
+from tests.unit.projector.test_uninstall import IS_GONE as NOTHING_OF_OURS
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
-NOTHING_OF_OURS = (
-    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'),"
-    " to_regnamespace('leads_sql')) IS NULL"
-)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from tests.unit.projector.recovering import healed, messages
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'"
 IS_GONE = (
-    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'),"
-    " to_regnamespace('leads_sql')) IS NULL"
+    "SELECT NOT EXISTS (SELECT FROM pg_namespace"
+    " WHERE nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql'))"
 )
 
 

@@ -40,12 +40,15 @@ def verified(conn: Connection) -> int:
     return len(verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts)
 
 
-@pytest.mark.parametrize("has_triggers", [True, False], ids=["noticed", "unnoticed"])
-@pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     ("target", "needles"),
     [(TENANT, world.NEEDLES + world.NEEDLES_OF_TENANT), (LEAD, world.NEEDLES)],
     ids=["tenant", "lead"],
 )
+
+
+@pytest.mark.parametrize("has_triggers", [True, False], ids=["noticed", "unnoticed"])
+@EACH
 def test_nothing_is_left_in_any_table(
     connection: Connection,
     platform: Connection,
@@ -122,11 +125,7 @@ def test_a_row_that_comes_meanwhile_is_reported_and_projected(
     assert value(platform, "SELECT count(*) FROM projector.erasures WHERE finished_at IS NULL") == 1
 
 
-@pytest.mark.parametrize(
-    ("target", "needles"),
-    [(TENANT, world.NEEDLES + world.NEEDLES_OF_TENANT), (LEAD, world.NEEDLES)],
-    ids=["tenant", "lead"],
-)
+@EACH
 def test_a_replay_ends_what_was_killed_even_where_no_row_tells_whom_it_was_for(
     connection: Connection,
     platform: Connection,

@@ -31,22 +31,6 @@ def test_a_mention_is_no_part_of_a_word(
     assert value(connection, "SELECT %s::text ~ %s", text, mention(name)) is is_meant
 
 
-def test_many_rows_go_in_bounded_transactions(
-    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.built_world(connection, other)
-    world.delete_tenant(other)
-    other.execute(
-        "INSERT INTO projector.source_keys SELECT 'contact', 'k' || n, 'needle-tenant', '4977' || n"
-        " FROM generate_series(1, 25) AS n"
-    )
-    monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 10)
-    points: list[str] = []
-    erase(connection, Target(world.ERASED_TENANT), progress=QUIET, point=points.append)
-    assert points.count("rows") == 2
-    assert value(other, "SELECT count(*) FROM projector.source_keys WHERE user_id = 'needle-tenant'") == 0
-
-
 def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
     connection: Connection, other: Connection
 ) -> None:

@@ -33,111 +33,68 @@ NEEDLES_OF_TENANT = (
 """What is in the rows of its tenant besides."""
 
 
+LEAD = """
+INSERT INTO conversations (conversation_id, agent_id, customer_phone, last_message_at)
+VALUES ('needle-conversation', 'needle-agent', '+49 777 000123', now());
+INSERT INTO messages (message_id, conversation_id, sender, text)
+SELECT 'needle-message-' || n, 'needle-conversation', 'user', 'needle text of a customer ' || n
+FROM generate_series(0, 2) AS n;
+INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag, total_score, name, email, company) VALUES
+(gen_random_uuid(), 'needle-conversation', 'Hot', 77, 'Needle Name', 'needle.mail@example.com', 'Needle Company');
+INSERT INTO contacts (contact_id, user_id, phone, name)
+VALUES ('needle-contact', 'needle-tenant', '+49 777 000123', 'Needle Name');
+INSERT INTO template_sends (send_id, template_id, customer_phone, status, sent_at)
+VALUES ('needle-send', 'needle-template', '+49 777 000123', 'SENT', now());
+"""
+TENANT = """
+INSERT INTO users (user_id) VALUES ('needle-tenant');
+INSERT INTO phone_numbers (id, user_id, platform) VALUES ('needle-channel', 'needle-tenant', 'whatsapp');
+INSERT INTO agents (agent_id, user_id, phone_number_id, name)
+VALUES ('needle-agent', 'needle-tenant', 'needle-channel', 'Needle Agent');
+INSERT INTO templates (template_id, user_id, phone_number_id)
+VALUES ('needle-template', 'needle-tenant', 'needle-channel');
+"""
+# Errors, notes and reasons as an older version has stored them.
+REMEMBERED = """
+INSERT INTO projector.dead_letters VALUES
+('contacts', 'needle-contact', 'needle-tenant', '49777000123', 'refused Needle Name', 1, now(),
+    now() + interval '1 day'),
+-- The source does not tell whose it is.
+('reload_conversations', 'needle-conversation', NULL, NULL, 'refused needle.mail@example.com', 1, now(),
+    now() + interval '1 day');
+INSERT INTO projector.drift (kind, user_id, customer_phone, key, fields, first_field, found_at, seen_at) VALUES
+('lead', 'needle-tenant', '49777000123', '', 1, 'name', now(), now()),
+('contact', 'needle-tenant', '', 'needle-contact', 1, 'source keys', now(), now());
+INSERT INTO projector.runs (kind, started_at, finished_at, outcome, tenants, note) VALUES
+('rebuild', now(), now(), 'failed', ARRAY['needle-tenant'],
+    'stopped at customer 49777000123 of tenant needle-tenant: Needle Name is refused'),
+('verify', now(), now(), 'failed', NULL, '49777000123 of needle-tenant: Needle Name'),
+('verify', now(), now(), 'done', ARRAY['needle-tenant', 'u'], NULL);
+INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, failure)
+VALUES ('v', now(), now() + interval '1 day', 1, 1, 'cannot read 49777000123 of needle-tenant, Needle Name');
+INSERT INTO projector.verify_left_out VALUES
+('lead', 'needle-tenant', '49777000123', '', now()), ('conversation', '', '', 'needle-conversation', now());
+INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)
+VALUES ('rebuild', 'v', 'leads', 'needle-tenant', '49777000123');
+INSERT INTO projector.capture_gaps (reason, reinstalled_at, healed_at)
+VALUES ('switched off to delete 49777000123 of needle-tenant', now(), now());
+INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label) VALUES
+('needle-key', sha256('1'), 'needle-tenant', false, 'shop of needle-agent'),
+('kept-key', sha256('2'), 'u', false, 'shop'), ('every-key', sha256('3'), NULL, true, 'all');
+INSERT INTO projector.changes (shard, kind, keys, message_ids) VALUES
+(projector.shard_of('c-u-1'), 'messages', ARRAY['c-u-1', 'needle-conversation'], ARRAY['m1', 'needle-message-0']),
+(projector.shard_of('needle-contact'), 'contacts', ARRAY['needle-contact'], NULL);
+"""
+
+
 def write_lead(conn: Connection) -> None:
     """Write a lead of the tenant with rows in every source table."""
-    for statement in (
-        (
-            "INSERT INTO conversations (conversation_id, agent_id, customer_phone, last_message_at)"
-            " VALUES ('needle-conversation', 'needle-agent', '+49 777 000123', now())"
-        ),
-        (
-            "INSERT INTO messages (message_id, conversation_id, sender, text)"
-            " SELECT 'needle-message-' || n, 'needle-conversation', 'user', 'needle text of a customer ' || n"
-            " FROM generate_series(0, 2) AS n"
-        ),
-        (
-            "INSERT INTO extractions (extraction_id, conversation_id, name, email, company, lead_status_tag,"
-            " total_score) VALUES (gen_random_uuid(), 'needle-conversation', 'Needle Name',"
-            " 'needle.mail@example.com', 'Needle Company', 'Hot', 77)"
-        ),
-        (
-            "INSERT INTO contacts (contact_id, user_id, phone, name)"
-            " VALUES ('needle-contact', 'needle-tenant', '+49 777 000123', 'Needle Name')"
-        ),
-        (
-            "INSERT INTO template_sends (send_id, template_id, customer_phone, status, sent_at)"
-            " VALUES ('needle-send', 'needle-template', '+49 777 000123', 'SENT', now())"
-        ),
-    ):
-        conn.execute(statement.encode())
-
-
-def write_world(conn: Connection) -> None:
-    """Write the tenant with its lead, and another tenant that stays."""
-    write_source(conn)
-    write_message(conn, "m1")
-    for statement in (
-        "INSERT INTO users (user_id) VALUES (%(tenant)s)",
-        "INSERT INTO phone_numbers (id, user_id, platform) VALUES ('needle-channel', %(tenant)s, 'whatsapp')",
-        (
-            "INSERT INTO agents (agent_id, user_id, phone_number_id, name)"
-            " VALUES ('needle-agent', %(tenant)s, 'needle-channel', 'Needle Agent')"
-        ),
-        (
-            "INSERT INTO templates (template_id, user_id, phone_number_id)"
-            " VALUES ('needle-template', %(tenant)s, 'needle-channel')"
-        ),
-    ):
-        conn.execute(statement.encode(), {"tenant": ERASED_TENANT})
-    write_lead(conn)
+    conn.execute(LEAD.encode(), prepare=False)
 
 
 def plant(conn: Connection) -> None:
     """Put the lead into everything that the projector remembers. The model is built, and the source rows are gone."""
-    lead = {"tenant": ERASED_TENANT, "phone": PHONE}
-    for statement in (
-        # Errors, notes and reasons as an older version has stored them.
-        (
-            "INSERT INTO projector.dead_letters VALUES ('contacts', 'needle-contact', %(tenant)s, %(phone)s,"
-            " 'refused Needle Name', 1, now(), now() + interval '1 day')"
-        ),
-        # The source does not tell whose it is.
-        (
-            "INSERT INTO projector.dead_letters VALUES ('reload_conversations', 'needle-conversation', NULL, NULL,"
-            " 'refused needle.mail@example.com', 1, now(), now() + interval '1 day')"
-        ),
-        (
-            "INSERT INTO projector.drift (kind, user_id, customer_phone, key, fields, first_field, found_at, seen_at)"
-            " VALUES ('lead', %(tenant)s, %(phone)s, '', 1, 'name', now(), now()),"
-            " ('contact', %(tenant)s, '', 'needle-contact', 1, 'source keys', now(), now())"
-        ),
-        (
-            "INSERT INTO projector.runs (kind, started_at, finished_at, outcome, tenants, note)"
-            " VALUES ('rebuild', now(), now(), 'failed', ARRAY[%(tenant)s]::text[],"
-            " 'stopped at customer ' || %(phone)s || ' of tenant ' || %(tenant)s || ': Needle Name is refused'),"
-            " ('verify', now(), now(), 'failed', NULL, %(phone)s || ' of ' || %(tenant)s || ': Needle Name'),"
-            " ('verify', now(), now(), 'done', ARRAY[%(tenant)s, 'u']::text[], NULL)"
-        ),
-        (
-            "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, failure)"
-            " VALUES ('v', now(), now() + interval '1 day', 1, 1,"
-            " 'cannot read ' || %(phone)s || ' of ' || %(tenant)s || ', Needle Name')"
-        ),
-        (
-            "INSERT INTO projector.verify_left_out VALUES ('lead', %(tenant)s, %(phone)s, '', now()),"
-            " ('conversation', '', '', 'needle-conversation', now())"
-        ),
-        (
-            "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)"
-            " VALUES ('rebuild', 'v', 'leads', %(tenant)s, %(phone)s)"
-        ),
-        (
-            "INSERT INTO projector.capture_gaps (reason, reinstalled_at, healed_at)"
-            " VALUES ('switched off to delete ' || %(phone)s || ' of ' || %(tenant)s, now(), now())"
-        ),
-        (
-            "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label) VALUES"
-            " ('needle-key', sha256('1'), %(tenant)s, false, 'shop of needle-agent'),"
-            " ('kept-key', sha256('2'), 'u', false, 'shop'), ('every-key', sha256('3'), NULL, true, 'all')"
-        ),
-        (
-            "INSERT INTO projector.changes (shard, kind, keys, message_ids) VALUES"
-            " (projector.shard_of('c-u-1'), 'messages', ARRAY['c-u-1', 'needle-conversation'],"
-            " ARRAY['m1', 'needle-message-0']), (projector.shard_of('needle-contact'), 'contacts',"
-            " ARRAY['needle-contact'], NULL)"
-        ),
-    ):
-        conn.execute(statement.encode(), lead)
+    conn.execute(REMEMBERED.encode(), prepare=False)
 
 
 def delete_lead(conn: Connection) -> None:
@@ -181,7 +138,10 @@ def find_left(conn: Connection, needles: tuple[str, ...]) -> list[tuple[str, str
 
 
 def built_world(conn: Connection, other: Connection) -> None:
-    """Write the world and project it."""
-    write_world(other)
+    """Write the tenant with its lead, and another tenant that stays, and project them."""
+    write_source(other)
+    write_message(other, "m1")
+    other.execute(TENANT.encode(), prepare=False)
+    write_lead(other)
     healed(conn)
     assert value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", ERASED_TENANT) == 1

@@ -44,15 +44,16 @@ def test_a_hint_runs_in_any_folder_and_repeats_no_password(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(ROOT)
-    settings = config.load(Path("there is no such file"))
-    python = shlex.quote(sys.executable)
-    assert local.hint("status", settings, is_embedded=True) == f"(cd {ROOT} && {python} -m projector status)"
+    settings = dataclasses.replace(config.load(Path("nothing")), database_url="postgresql://u:secret@host/db")
     elsewhere = dataclasses.replace(settings, state_dir=Path("/srv/my leads"))
-    assert local.hint("status", elsewhere, is_embedded=True) == (
-        f"(cd {ROOT} && LEADS_STATE_DIR='/srv/my leads' {python} -m projector status)"
-    )
-    named = dataclasses.replace(settings, database_url="postgresql://u:secret@host/db")
-    assert local.hint("status", named, is_embedded=False) == f"(cd {ROOT} && {python} -m projector status)"
+    python = shlex.quote(sys.executable)
+    for chosen, is_embedded, set_before in (
+        (settings, True, ""),
+        (elsewhere, True, "LEADS_STATE_DIR='/srv/my leads' "),
+        (elsewhere, False, ""),
+    ):
+        line = local.hint("status", chosen, is_embedded=is_embedded)
+        assert line == f"(cd {ROOT} && {set_before}{python} -m projector status)"
     # An installed program needs no folder.
     monkeypatch.setattr(projector_package, "__file__", str(tmp_path / "projector" / "__init__.py"))
     monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(tmp_path))
