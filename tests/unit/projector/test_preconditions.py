@@ -2,21 +2,12 @@
 
 import pytest
 
-from projector.core.preconditions import is_built, require_built, require_installed
+from projector.core.preconditions import is_built, require_built
 from projector.database.rows import Connection
 from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from tests.support.running import value
-from tests.support.server import Database
-
-
-def test_a_database_without_a_read_model_is_named(source_database: Database) -> None:
-    with (
-        source_database.connect() as conn,
-        pytest.raises(NotInstalledError, match="run migrate, then rebuild"),
-    ):
-        require_installed(conn)
 
 
 def test_a_read_model_that_was_never_built_is_not_verified(connection: Connection) -> None:
