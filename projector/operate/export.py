@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from projector.core.preconditions import require_built, require_installed, require_tenants
-from projector.database.rows import Connection
+from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 from projector.report.progress import Progress
@@ -52,9 +52,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
                 progress.start(kind, total, noun)
                 count = 0
                 if kind == "leads.csv":
-                    opened.writelines(
-                        line.encode() for (line,) in conn.execute(query("operate", "read_header"))
-                    )
+                    opened.write(value(conn, query("operate", "read_header")).encode())
                 for lines in _lines(conn, kind, given):
                     opened.write("".join(lines).encode())
                     count += len(lines)

