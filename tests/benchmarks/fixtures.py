@@ -171,11 +171,7 @@ def _filled(server: EmbeddedServer, size: Size, kind: str, leads: dict[str, int]
 
 
 def fill(
-    conn: Connection,
-    leads: dict[str, tuple[int, int]],
-    messages_per_lead: float,
-    *,
-    distribute: bool = False,
+    conn: Connection, leads: dict[str, tuple[int, int]], messages_per_lead: float, *, distribute: bool = False
 ) -> dict[str, str]:
     """Fill an empty database with so many tenants and leads of each size, and build its read model.
 

@@ -6,13 +6,13 @@ ratios of throughput come out nearer to 1: the table says which of the two was u
 
 import json
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -79,16 +79,16 @@ def _ask(url: str, connections: int, header: str, stop: threading.Event) -> Load
     """Ask by so many connections until they shall stop; one that breaks ends the run with its error."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    headers = f"Host: {parts.netloc}\r\n" + (f"{header}\r\n" if header else "")
-    request = f"GET {target} HTTP/1.1\r\n{headers}\r\n".encode()
+    name, _, given = header.partition(": ")
+    headers = {name: given} if name else {}
     with ExitStack() as stack:
-        address = (parts.hostname or "", parts.port or 80)
-        opened = [stack.enter_context(socket.create_connection(address)) for _ in range(connections)]
+        opened = [HTTPConnection(parts.hostname or "", parts.port) for _ in range(connections)]
         for connection in opened:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stack.callback(connection.close)
+            connection.connect()
         pool = stack.enter_context(ThreadPoolExecutor(connections))
         began = perf_counter()
-        asking = [pool.submit(_ask_again, connection, request, stop) for connection in opened]
+        asking = [pool.submit(_ask_again, connection, target, headers, stop) for connection in opened]
         answers = [future.result() for future in asking]
         ended = perf_counter()
     latencies = sorted(1000 * latency for found, _ in answers for latency in found)
@@ -96,27 +96,18 @@ def _ask(url: str, connections: int, header: str, stop: threading.Event) -> Load
     return Load(number, ended - began, latencies[number // 2], latencies[number * 99 // 100], failed)
 
 
-def _ask_again(connection: socket.socket, request: bytes, stop: threading.Event) -> tuple[list[float], int]:
+def _ask_again(
+    connection: HTTPConnection, target: str, headers: dict[str, str], stop: threading.Event
+) -> tuple[list[float], int]:
     """Ask by one connection again as soon as it is answered: the latencies, and how many answers were not 200."""
     latencies: list[float] = []
     failed = 0
     # One request at least: on a busy machine the time may be over before the first one.
     while not latencies or not stop.is_set():
         began = perf_counter()
-        connection.sendall(request)
-        head, _, body = _receive(connection, b"").partition(b"\r\n\r\n")
-        # A 304 has no body, and no length of it.
-        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        length = int(lengths[0].split(b":")[1]) if lengths else 0
-        while len(body) < length:
-            body = _receive(connection, body)
+        connection.request("GET", target, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
         latencies.append(perf_counter() - began)
-        failed += not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 304"))
+        failed += answer.status not in (200, 304)
     return latencies, failed
-
-
-def _receive(connection: socket.socket, received: bytes) -> bytes:
-    more = connection.recv(1 << 20)
-    if not more:
-        raise ConnectionError("The server closed the connection.")
-    return received + more

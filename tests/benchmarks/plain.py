@@ -60,7 +60,6 @@ _AS_OF = datetime.now(UTC)
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-Receive = Callable[[], Awaitable[Message]]
 Ask = Callable[[str, tuple[str, ...]], list[Any]]
 
 
@@ -153,40 +152,29 @@ class AsyncApplication:
         self._settings = config.load()
         self._pool: asyncpg.Pool | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or follow the life of the server."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
+    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
+        """Answer a request. The first one, which asks whether the server is there, opens the pool."""
+        if self._pool is None:
+            url, threads = self._settings.database_url, self._settings.threads
+            self._pool = await asyncpg.create_pool(url, min_size=1, max_size=threads)
         _, _, user_id, kind, *rest = scope["path"].split("/")
-        body = await (self._single(user_id, rest[0]) if kind == "single" else self._list(user_id))
+        async with self._pool.acquire() as connection:
+            body = await (
+                self._single(connection, user_id, rest[0])
+                if kind == "single"
+                else self._list(connection, user_id)
+            )
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        url, threads = self._settings.database_url, self._settings.threads
-        while (await receive())["type"] == "lifespan.startup":
-            self._pool = await asyncpg.create_pool(url, min_size=1, max_size=threads)
-            await send({"type": "lifespan.startup.complete"})
-        await self._connections.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    @property
-    def _connections(self) -> "asyncpg.Pool":
-        if self._pool is None:
-            raise AssertionError
-        return self._pool
-
-    async def _single(self, user_id: str, customer_phone: str) -> bytes:
-        async with self._connections.acquire() as connection:
-            document = await connection.fetchval(_numbered(BARE["single"]), user_id, customer_phone)
+    async def _single(self, connection: Any, user_id: str, customer_phone: str) -> bytes:  # noqa: ANN401
+        document = await connection.fetchval(_numbered(BARE["single"]), user_id, customer_phone)
         return _body(document.encode(), None)
 
-    async def _list(self, user_id: str) -> bytes:
-        async with self._connections.acquire() as connection:
-            documents = await connection.fetch(_numbered(BARE["list"]), user_id)
-            total = await connection.fetchval(_numbered(TOTAL), user_id)
+    async def _list(self, connection: Any, user_id: str) -> bytes:  # noqa: ANN401  # As asyncpg gives it.
+        documents = await connection.fetch(_numbered(BARE["list"]), user_id)
+        total = await connection.fetchval(_numbered(TOTAL), user_id)
         return _body(*_page((row[0] for row in documents), total))
 
 
@@ -198,7 +186,7 @@ def main(kind: str) -> None:
     settings = config.load()
     if kind == "asyncpg":
         run = partial(uvicorn.run, AsyncApplication(), loop="uvloop", http="httptools", access_log=False)
-        run(host=settings.host, port=settings.port, log_level="error")
+        run(host=settings.host, port=settings.port, log_level="error", lifespan="off")
         return
     Granian(
         f"tests.benchmarks.plain:{kind}",
