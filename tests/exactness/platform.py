@@ -98,12 +98,7 @@ class Platform:
 
     def template(self, user_id: str, *, shard: int | None = None) -> str:
         made = self.id("template", shard)
-        self.insert(
-            "templates",
-            template_id=made,
-            user_id=user_id,
-            phone_number_id=self.channel(user_id),
-        )
+        self.insert("templates", template_id=made, user_id=user_id, phone_number_id=self.channel(user_id))
         return made
 
     def send(self, template_id: str, phone: str, *, shard: int | None = None) -> str:

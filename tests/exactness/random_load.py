@@ -281,11 +281,7 @@ class Burst:
         while self._writing.is_set():
             with suppress(*COLLISIONS):
                 report = verify(
-                    conn,
-                    tenants=None,
-                    sample=rng.choice((None, 20)),
-                    heal=rng.random() < 0.3,
-                    progress=QUIET,
+                    conn, tenants=None, sample=rng.choice((None, 20)), heal=rng.random() < 0.3, progress=QUIET
                 )
                 for drift in report.drifts[:5]:
                     self._fail(f"drift under load: {drift}")

@@ -345,9 +345,7 @@ def test_no_function_of_the_writers_notifies(filled: Platform) -> None:
 # C6: first the triggers, then the build.
 
 
-def test_migrate_waits_for_the_writers_that_it_found(
-    source_database: Database,
-) -> None:
+def test_migrate_waits_for_the_writers_that_it_found(source_database: Database) -> None:
     with source_database.connect() as conn, source_database.connect() as writer:
         platform = Platform(conn)
         platform.tenant("one")

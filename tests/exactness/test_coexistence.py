@@ -16,14 +16,7 @@ from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped
-from tests.exactness.platform import (
-    Platform,
-    assert_exact,
-    rebuild_now,
-    refresh_now,
-    texts,
-    value,
-)
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
 from tests.support.roles import give_platform, logins
 from tests.support.server import Database
 
@@ -46,9 +39,7 @@ def owned(make_database: MakeDatabase, source_template: Database) -> Iterator[Pl
             yield platform
 
 
-def test_rows_that_a_policy_hides_from_the_projector_are_not_taken_for_gone(
-    owned: Platform,
-) -> None:
+def test_rows_that_a_policy_hides_from_the_projector_are_not_taken_for_gone(owned: Platform) -> None:
     conn = owned.conn
     for command in ("ENABLE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY"):
         conn.execute(f"ALTER TABLE messages {command}".encode())

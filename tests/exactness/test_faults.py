@@ -19,13 +19,7 @@ from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts
 from tests.exactness.test_giving_way import rebuild_all, refresh_all
 from tests.support.commands import ROOT, run_command
-from tests.support.running import (
-    Scheduler,
-    running_scheduler,
-    wait_until,
-    write_message,
-    write_source,
-)
+from tests.support.running import Scheduler, running_scheduler, wait_until, write_message, write_source
 from tests.support.server import connect
 from tests.unit.projector.scheduler.running import jobs_of
 

@@ -3,18 +3,22 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
+from api.limits import waiting
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
 from projector.scheduler.refresh import has_changes, look
+from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, refresh_now, texts, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_until
 
 AT_ONCE = timedelta(0)
+LEAD = "/users/one/leads/4915"
 
 
 def as_of(conn: Connection) -> datetime:
@@ -81,8 +85,7 @@ def replace_the_program(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "error"),
-    [(disable_a_trigger, CaptureGapError), (replace_the_program, NotInstalledError)],
+    ("spoil", "error"), [(disable_a_trigger, CaptureGapError), (replace_the_program, NotInstalledError)]
 )
 def test_a_look_that_fails_promises_nothing(
     filled: Platform, spoil: Callable[[Connection], None], error: type[Exception]
@@ -125,3 +128,20 @@ def test_a_read_model_that_was_never_built_has_no_freshness(filled: Platform) ->
     filled.conn.execute("TRUNCATE read_model.freshness")
     assert not look(filled.conn, AT_ONCE).has_changes
     assert value(filled.conn, "SELECT count(*) FROM read_model.freshness") == 0
+
+
+def test_an_answer_is_never_older_than_min_as_of(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has written asks with the time of the commit, by the database's clock.
+
+    The look finds the data fresh enough, and between it and the answer another state comes back.
+    """
+    monkeypatch.setattr(waiting.Waiting, "for_data", lambda *_: None)
+    filled.message("c", "second")
+    committed = value(filled.conn, "SELECT clock_timestamp()")
+    asked = f"min_as_of={quote(committed.isoformat())}"
+    with serving(filled.database) as app:
+        client = app.test_client()
+        for expected in (503, 200):
+            for path in ("/users/one/leads", "/users/one/leads/stats", LEAD, f"{LEAD}/messages"):
+                assert client.get(f"{path}?{asked}").status_code == expected
+            refresh_now(filled.conn)

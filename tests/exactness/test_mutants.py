@@ -49,13 +49,11 @@ from tests.exactness import (
     test_origin,
     test_publications,
     test_races,
-    test_read_your_write,
     test_rebuild,
     test_refresh,
     test_sabotage,
     test_schema_changes,
     test_sharing,
-    test_standby,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
@@ -258,9 +256,7 @@ _PROFILES = "\n    UNION\n    SELECT coalesce(n.user_id, o.user_id)\n    FROM ne
 def _every_version_moves(bench: Bench) -> None:
     _statement("refresh/7_compare_leads/95_find_lead_work", "WHEN c.gone OR", "WHEN true OR")(bench)
     _statement(
-        "refresh/8_write_leads/90_change_tenants",
-        f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}",
-        _PROFILES,
+        "refresh/8_write_leads/90_change_tenants", f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}", _PROFILES
     )(bench)
 
 
@@ -514,7 +510,7 @@ MUTANTS = (
         test_freshness.test_an_open_gap_freezes_freshness),
     Mutant("as-of", "an answer may be older than its request asks for",
         _patch(read_model, "is_fresh", lambda *_: True),
-        test_read_your_write.test_an_answer_is_never_older_than_min_as_of),
+        test_freshness.test_an_answer_is_never_older_than_min_as_of),
     Mutant("as-of", "a look does not ask what the origin proves",
         _statement("queries/core", "        state.provable_until,", "        now() AS provable_until,"),
         test_origin.test_as_of_ends_where_the_origin_is_proved, move=test_origin.move_by_a_look),
@@ -660,7 +656,7 @@ MUTANTS = (
         _statement("install/after_tables/85_place_of_versions",
             "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')",
             "'1'"),
-        test_standby.test_a_failover_ends_the_tokens_of_the_change_feed),
+        test_change_feed.test_a_failover_ends_the_tokens_of_the_change_feed),
     Mutant("change feed", "a token is a version alone",
         _patch(changes, "Position", lambda version, _phone="": Position(version + 1)),
         test_change_feed.test_many_leads_of_one_version_come_page_by_page),

@@ -53,6 +53,15 @@ def prove(conn: Connection, moment: datetime) -> None:
     conn.execute(query("origin", "note_proof"), {"at": moment, "errors": 0})
 
 
+def proof(conn: Connection, moments: list[datetime], positions: list[str]) -> datetime | None:
+    """The last of these moments whose position has been passed."""
+    parameters = {"moments": moments, "positions": positions}
+    row: tuple[datetime | None] = conn.execute(query("origin", "find_proof"), parameters).fetchone() or (
+        None,
+    )
+    return row[0]
+
+
 def move_by_a_look(platform: Platform) -> None:
     look(platform.conn, timedelta(0))
 
@@ -147,10 +156,7 @@ def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
 ) -> None:
     feed_by(filled.conn, *feeds)
     moments = [EPOCH + timedelta(days=day) for day in range(len(POSITIONS))]
-    parameters = {"moments": moments, "positions": list(POSITIONS)}
-    row = filled.conn.execute(query("origin", "find_proof"), parameters).fetchone()
-    assert row is not None
-    [found] = row
+    found = proof(filled.conn, moments, list(POSITIONS))
     assert found == (None if proved is None else moments[proved])
 
 
@@ -165,8 +171,7 @@ def test_the_distance_of_a_subscription_is_in_bytes_and_never_negative(filled: P
 def test_nothing_is_proved_while_no_subscription_brings_a_table(filled: Platform) -> None:
     feed_by(filled.conn, WELL)
     leave_out(filled.conn, "public.contacts")
-    parameters = {"moments": [EPOCH], "positions": ["0/1"]}
-    assert filled.conn.execute(query("origin", "find_proof"), parameters).fetchone() == (None,)
+    assert proof(filled.conn, [EPOCH], ["0/1"]) is None
 
 
 def test_what_is_committed_after_the_clock_was_read_is_not_promised(filled: Platform) -> None:

@@ -6,7 +6,6 @@ test wants. tests/unit/projector/test_publications.py has two servers.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 
@@ -24,9 +23,8 @@ from projector.operate.origin.publications import (
     say_left_out,
 )
 from tests.exactness.platform import Platform
-from tests.exactness.test_origin import WELL, feed_by
+from tests.exactness.test_origin import EPOCH, WELL, feed_by, proof
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHERS = ", ".join(name for name in source_tables() if name != "messages")
 FILTERED = f"CREATE PUBLICATION leads FOR TABLE {OTHERS}, messages WHERE (message_id <> 'x')"
 FILTERED_SAID = "with a row filter"
@@ -69,11 +67,7 @@ def look(conn: Connection, position: str = "0/1", publications: Publications | N
     [
         ("CREATE PUBLICATION leads FOR ALL TABLES", "leads", None),
         ("CREATE PUBLICATION leads FOR TABLES IN SCHEMA public", "leads", None),
-        (
-            f"CREATE PUBLICATION leads FOR TABLE {OTHERS}, messages ({', '.join(MESSAGES)})",
-            "leads",
-            None,
-        ),
+        (f"CREATE PUBLICATION leads FOR TABLE {OTHERS}, messages ({', '.join(MESSAGES)})", "leads", None),
         (
             f"CREATE PUBLICATION leads FOR TABLE {OTHERS}, messages ({', '.join(MESSAGES[:-2])})",
             "leads",
@@ -81,11 +75,7 @@ def look(conn: Connection, position: str = "0/1", publications: Publications | N
         ),
         (FILTERED, "leads", FILTERED_SAID),
         # What one publication leaves out, another one of the same subscription brings.
-        (
-            f"{FILTERED}; CREATE PUBLICATION more FOR TABLE messages",
-            "leads, more",
-            None,
-        ),
+        (f"{FILTERED}; CREATE PUBLICATION more FOR TABLE messages", "leads, more", None),
         (
             f"{FILTERED}; CREATE PUBLICATION more FOR TABLE messages WITH (publish = 'insert, truncate')",
             "leads, more",
@@ -170,17 +160,9 @@ def test_the_catalog_is_read_when_the_position_has_moved(filled: Platform) -> No
 def test_nothing_is_proved_while_something_is_left_out(filled: Platform) -> None:
     conn = filled.conn
     feed_by(conn, WELL)
-    moment = {"moments": [EPOCH], "positions": ["0/1"]}
-    assert prove(conn, moment) == EPOCH
+    assert proof(conn, [EPOCH], ["0/1"]) == EPOCH
     note_left_out(conn, {"public.messages": "in words"}, [])
-    assert prove(conn, moment) is None
-
-
-def prove(conn: Connection, moment: dict[str, object]) -> datetime | None:
-    row = conn.execute(query("origin", "find_proof"), moment).fetchone()
-    assert row is not None
-    found: datetime | None = row[0]
-    return found
+    assert proof(conn, [EPOCH], ["0/1"]) is None
 
 
 LACKING = {"public.messages": FILTERED_SAID}

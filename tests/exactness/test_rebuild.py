@@ -33,6 +33,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
+from tests.exactness.test_upgrade import structure
 from tests.oracle import differences_of_read_model
 from tests.support.server import Database
 
@@ -242,8 +243,7 @@ def test_a_tenant_whose_leads_a_rebuild_drops_gets_a_new_version(filled: Platfor
 
 
 @pytest.mark.parametrize(
-    "statement",
-    ["ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)", "TRUNCATE messages"],
+    "statement", ["ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)", "TRUNCATE messages"]
 )
 @pytest.mark.parametrize("how", HOW)
 def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_empty(
@@ -278,24 +278,11 @@ def test_a_rebuild_leaves_what_hangs_on_its_tables_as_it_was(filled: Platform, h
         "CREATE TABLE projector.exported (user_id text, customer_phone text, FOREIGN KEY (user_id, customer_phone)"
         " REFERENCES read_model.lead_profiles)"
     )
-    before = _furniture(conn)
+    before = structure(conn)["tables"]
     rebuild_now(conn, first=how == FIRST)
     rebuild_now(conn)
-    assert _furniture(conn) == before
+    assert structure(conn)["tables"] == before
     assert_exact(conn)
-
-
-def _furniture(conn: Connection) -> list[tuple[object, ...]]:
-    return conn.execute(
-        "SELECT c.oid::regclass::text, c.relacl::text, obj_description(c.oid),"
-        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) || i.indisreplident FROM pg_index i WHERE i.indrelid = c.oid"
-        "  ORDER BY 1),"
-        " ARRAY(SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conrelid = c.oid ORDER BY 1),"
-        " ARRAY(SELECT (attname, atttypid::regtype, attnotnull, attcollation, col_description(c.oid, attnum))::text"
-        "  FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 ORDER BY attnum), c.reloptions"
-        " FROM pg_class c WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)"
-        " AND c.relkind = 'r' ORDER BY 1"
-    ).fetchall()
 
 
 def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> None:

@@ -107,9 +107,7 @@ def test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost(
     assert_exact(conn)
 
 
-def test_a_batch_reads_what_was_committed_before_each_of_its_statements(
-    filled: Platform,
-) -> None:
+def test_a_batch_reads_what_was_committed_before_each_of_its_statements(filled: Platform) -> None:
     conn = filled.conn
     conn.execute(
         f"ALTER DATABASE \"{filled.database.name}\" SET default_transaction_isolation = 'repeatable read'".encode()
@@ -202,9 +200,7 @@ def _spans(conn: Connection) -> dict[str, tuple[str, int, int, int]]:
     return {span: (version, leads, hot, warm) for span, version, leads, hot, warm in rows}
 
 
-def test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(
-    filled: Platform,
-) -> None:
+def test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(filled: Platform) -> None:
     conn = filled.conn
     before = _spans(conn)
     filled.message("c", "newer", at="2025-02-01")

@@ -100,11 +100,7 @@ def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other
     conn = filled.conn
     conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
     recovery.restore_capture(other)
-    with Stepped(
-        filled.database,
-        _heal_with_point,
-        "compared",
-    ) as heal:
+    with Stepped(filled.database, _heal_with_point, "compared") as heal:
         conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
         filled.message("c", "missed again")
         conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
@@ -185,8 +181,7 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
     other.execute("BEGIN")
     other.execute(statement.encode())
     with Stepped(
-        filled.database,
-        lambda own, _: verify(own, tenants=None, sample=None, heal=False, progress=QUIET),
+        filled.database, lambda own, _: verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
     ) as comparing:
         comparing.waits(filled.conn)
         other.execute("COMMIT")

@@ -59,14 +59,15 @@ def migrate_now(database: Database) -> list[str]:
 
 
 def structure(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Every table of ours with its columns in order, indexes, constraints, settings and comments; every function."""
+    """Every table of ours with its rights, columns in order, indexes, constraints and comments; every function."""
     tables = conn.execute(
-        "SELECT c.oid::regclass::text, c.reloptions, c.relreplident::text, obj_description(c.oid),"
+        "SELECT c.oid::regclass::text, c.relacl::text, c.reloptions, c.relreplident::text, obj_description(c.oid),"
         " ARRAY(SELECT (attname, atttypid::regtype, attnotnull, attcollation::regcollation,"
         "   pg_get_expr(d.adbin, d.adrelid), attidentity, attstorage, col_description(c.oid, attnum))::text"
         "  FROM pg_attribute LEFT JOIN pg_attrdef AS d ON d.adrelid = attrelid AND d.adnum = attnum"
         "  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),"
-        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid ORDER BY 1),"
+        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) || i.indisreplident FROM pg_index i WHERE i.indrelid = c.oid"
+        "  ORDER BY 1),"
         " ARRAY(SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k"
         "  WHERE k.conrelid = c.oid AND k.contype <> 'n' ORDER BY 1)"
         " FROM pg_class c WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)"
