@@ -124,10 +124,7 @@ def addresses_of(rng: Random, platform: Platform) -> list[str]:
         conversations = [f"conversation_id={quote(one)}" for one in sorted(words.conversation_ids)[:3]]
         for phone in rng.sample(phones, k=min(8, len(phones))):
             query = rng.choice([*MESSAGES, *named, *conversations])
-            made += [
-                queries.path(user_id, phone),
-                f"{queries.path(user_id, phone, 'messages')}?{query}",
-            ]
+            made += [queries.path(user_id, phone), f"{queries.path(user_id, phone, 'messages')}?{query}"]
     return made
 
 

@@ -17,13 +17,7 @@ PHONE = "918979556941"
 
 def test_the_page_shows_what_the_command_prints(make_platform: MakePlatform, database: Database) -> None:
     platform = make_platform(database, NOW)
-    demo.load(
-        platform.connection,
-        leads=10,
-        messages_per_lead=1,
-        today=NOW.date(),
-        progress=QUIET,
-    )
+    demo.load(platform.connection, leads=10, messages_per_lead=1, today=NOW.date(), progress=QUIET)
     platform.rebuild()
     platform.refresh()
     printed = render(explain_lead(platform.connection, USER_ID, PHONE))

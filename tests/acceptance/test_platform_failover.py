@@ -73,8 +73,7 @@ def cut_off(both: TwoServers, standby: Standby) -> None:
         conn.execute("ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'")
         conn.execute("SELECT pg_reload_conf()")
     wait_until(
-        both.platform,
-        "NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'standby' AND active)",
+        both.platform, "NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'standby' AND active)"
     )
 
 

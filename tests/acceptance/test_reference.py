@@ -33,12 +33,7 @@ LEAD = sample("/{customer_phone}")["data"]
 @pytest.fixture
 def platform(database: Database, make_platform: MakePlatform) -> Platform:
     made = make_platform(database, NOW)
-    demo.load(
-        made.connection,
-        leads=demo.DEFAULT_LEADS // 10,
-        today=date(2026, 6, 1),
-        progress=QUIET,
-    )
+    demo.load(made.connection, leads=demo.DEFAULT_LEADS // 10, today=date(2026, 6, 1), progress=QUIET)
     made.rebuild()
     return made
 
@@ -90,13 +85,7 @@ def test_all_messages(platform: Platform) -> None:
 def test_statistics(database: Database, make_platform: MakePlatform) -> None:
     """As printed on the day of loading: then the two windows hold the two recent leads of the example."""
     made = make_platform(database, datetime(2026, 6, 1, 20, 55, 44, 81_000, tzinfo=UTC))
-    demo.load(
-        made.connection,
-        leads=10,
-        messages_per_lead=2,
-        today=date(2026, 6, 1),
-        progress=QUIET,
-    )
+    demo.load(made.connection, leads=10, messages_per_lead=2, today=date(2026, 6, 1), progress=QUIET)
     made.rebuild()
     assert as_text(get(made, "/stats")) == as_text(sample("/stats"))
 

@@ -200,11 +200,7 @@ def cursor(_value: str) -> object:
 
 Reader = Callable[[str], object]
 
-OTHER_DATES: dict[str, Reader] = {
-    "start_date": date_bound,
-    "end_date": date_bound,
-    "date": whole_day,
-}
+OTHER_DATES: dict[str, Reader] = {"start_date": date_bound, "end_date": date_bound, "date": whole_day}
 OF_LIST: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
     "lead_status": one_of(*STATUSES.values()),

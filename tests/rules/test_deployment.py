@@ -30,10 +30,7 @@ COMPOSE = ROOT / "compose.yaml"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 UNITS = sorted(DEPLOY.glob("*.service"))
 VERSION = tomllib.loads(read("pyproject.toml"))["project"]["version"]
-SETTINGS = {
-    *re.findall(r"^\| `([A-Z_]+)`", read("docs/settings.md"), re.MULTILINE),
-    "LEADS_AUTH",
-}
+SETTINGS = {*re.findall(r"^\| `([A-Z_]+)`", read("docs/settings.md"), re.MULTILINE), "LEADS_AUTH"}
 MOST_EXPOSED = 30
 """Tenths of the exposure that `systemd-analyze security` prints, from 0 to 100."""
 

@@ -515,10 +515,7 @@ def _extractions(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]
 
 
 # The first and the last time that Python has stand for what PostgreSQL has beyond them, and are read back from it.
-BEYOND = {
-    datetime.min.replace(tzinfo=UTC): "-infinity",
-    datetime.max.replace(tzinfo=UTC): "infinity",
-}
+BEYOND = {datetime.min.replace(tzinfo=UTC): "-infinity", datetime.max.replace(tzinfo=UTC): "infinity"}
 
 
 def as_written(value: object) -> object:

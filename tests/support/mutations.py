@@ -510,10 +510,7 @@ CHANGES: dict[str, tuple[float, Change]] = {
     # Contacts.
     "insert_contact": (3, _insert("contacts")),
     "update_contact": (4, _edit("contacts", "user_id", "phone")),
-    "update_contact_phone": (
-        2,
-        _update("contacts", phone=lambda writer: writer.cases.contact_phone(PEOPLE)),
-    ),
+    "update_contact_phone": (2, _update("contacts", phone=lambda writer: writer.cases.contact_phone(PEOPLE))),
     "move_contact": (1, _update("contacts", user_id=_one("users"))),
     "delete_contact": (2, _delete("contacts")),
     "copy_contacts": (1, _copy("contacts", 2)),
