@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
-from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
 from projector.core.sharing import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
 from projector.core.yielding import yielding
@@ -79,7 +79,6 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
     wait: bool = False,
     bulk_pieces: int = BULK_PIECES_PER_BATCH,
     choose: bool = False,
-    point: InjectionPoint = no_injection_point,
 ) -> Batch:
     """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
 
@@ -96,13 +95,11 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
             done = Batch((), 0)
             if opened.owned:
                 single_changes = max(size // len(opened.owned), 1)
-                done = _take_and_recompute(
-                    conn, opened, single_changes, bulk_pieces, choose=choose, point=point
-                )
+                done = _take_and_recompute(conn, opened, single_changes, bulk_pieces, choose=choose)
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             advances = done.drained and not opened.freshness_frozen
-            with pipeline.pipelined(conn, point):
+            with pipeline.pipelined(conn):
                 if done.changes:
                     log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
                 if advances and not is_distributed(conn):
@@ -154,7 +151,6 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
     bulk_pieces: int,
     rows_per_piece: int = ROWS_PER_PIECE,
     choose: bool = False,
-    point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
     limits = {
@@ -165,8 +161,8 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
     }
     chosen, all_chosen = None, None
     if chooses(opened.owned, is_asked=choose):
-        chosen, all_chosen = choose_changes(conn, limits, point)
-    with pipeline.pipelined(conn, point):
+        chosen, all_chosen = choose_changes(conn, limits)
+    with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
         parameters = {**limits, "chosen": chosen, "all_chosen": all_chosen}
@@ -183,17 +179,12 @@ def spread_changes(conn: Connection) -> int:
         return int(rows.value(conn, statement("refresh/1_take/50_spread_changes")))
 
 
-def recompute(
-    conn: Connection,
-    *,
-    strict: bool = False,
-    point: InjectionPoint = no_injection_point,
-) -> BatchResult:
+def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
     """From the staged changes to rows of the read model.
 
     `strict` includes the keys that are set aside as dead letters.
     """
-    run = pipeline.Run(conn, conditions={"write"}, parameters={"strict": strict}, point=point)
+    run = pipeline.Run(conn, conditions={"write"}, parameters={"strict": strict})
     with yielding(conn):
         run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
     return run.result
@@ -240,23 +231,15 @@ def advance_after_commit(
             advance_freshness(conn, shards, fresh_until, clock, at_least)
 
 
-def _take_and_recompute(  # noqa: PLR0913  # As take_changes.
-    conn: Connection,
-    opened: OpenedBatch,
-    single_changes: int,
-    bulk_pieces: int,
-    *,
-    choose: bool,
-    point: InjectionPoint,
+def _take_and_recompute(
+    conn: Connection, opened: OpenedBatch, single_changes: int, bulk_pieces: int, *, choose: bool
 ) -> Batch:
     if not opened.has_changes:
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
         return Batch(opened.owned, changes=0, drained=True)
-    taken = take_changes(
-        conn, opened, single_changes=single_changes, bulk_pieces=bulk_pieces, choose=choose, point=point
-    )
-    point("taken")
+    taken = take_changes(conn, opened, single_changes=single_changes, bulk_pieces=bulk_pieces, choose=choose)
+    pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
-    written = recompute(conn, point=point) if taken.changes else BatchResult()
+    written = recompute(conn) if taken.changes else BatchResult()
     drained = taken.drained and pieces == 0 and bulk_pieces > 0
     return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest, pieces)

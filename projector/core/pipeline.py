@@ -6,6 +6,7 @@ and the one that locked the tenants: in READ COMMITTED it reads what was committ
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import LiteralString
 
@@ -20,8 +21,8 @@ from projector.database.distribution import fence, is_distributed, staged_tenant
 from projector.database.rows import Connection
 from projector.database.sql import Step, named_failures, query, statement, steps
 
-InjectionPoint = Callable[[str], None]
-"""What a test does when a run comes to a point that a step names."""
+AT_POINT: ContextVar[Callable[[str], object] | None] = ContextVar("at_point", default=None)
+"""What a test does when a run of its thread comes to a point, which a step or a function names."""
 
 RESOLVE = ("refresh/3_resolve",)
 """From locked tenants to the leads of the stale keys."""
@@ -47,8 +48,11 @@ SESSION: tuple[LiteralString, ...] = ("SET enable_seqscan = off", "SET plan_cach
 """What a session sets before it runs steps; where the read model is distributed, only the first."""
 
 
-def no_injection_point(_point: str) -> None:
-    """Outside tests a run stops nowhere."""
+def reach(point: str) -> None:
+    """Come to a point, where a test may do something; outside tests a run stops nowhere."""
+    at_point = AT_POINT.get()
+    if at_point is not None:
+        at_point(point)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,6 @@ class Run:
     conn: Connection
     conditions: set[str] = field(default_factory=set)
     parameters: dict[str, object] = field(default_factory=dict)
-    point: InjectionPoint = no_injection_point
     numbers: dict[str, int] = field(default_factory=dict)
 
     def run(self, *names: str) -> None:
@@ -83,14 +86,14 @@ class Run:
     def _send(self, group: Sequence[Step]) -> None:
         """Run steps, of which at most the last one returns something, in one round trip to the server."""
         conn = self.conn
-        with named_failures() as sent, pipelined(conn, self.point):
+        with named_failures() as sent, pipelined(conn):
             for one in group:
                 if one.when is None or one.when in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
                     sent.append((one, cursor))
                     cursor.execute(one.text, self._parameters(one))
                 if one.point is not None:
-                    self.point(one.point)
+                    reach(one.point)
         if group[-1].returns_conditions:
             returned = sent[-1][1].fetchone() or {}
             self.conditions.update(returned.pop("conditions", None) or ())
@@ -159,9 +162,9 @@ def tenants_parameter(tenants: Sequence[str] | None) -> dict[str, list[str] | No
     return {"tenants": None if tenants is None else list(tenants)}
 
 
-def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager[object]:
+def pipelined(conn: Connection) -> AbstractContextManager[object]:
     """Send the statements of a block in one round trip; one by one if a test stops between them."""
-    return conn.pipeline() if point is no_injection_point else nullcontext()
+    return conn.pipeline() if AT_POINT.get() is None else nullcontext()
 
 
 def _grouped(found: Iterable[Step]) -> Iterator[list[Step]]:

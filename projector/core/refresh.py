@@ -23,7 +23,7 @@ from projector.core.dead_letters import (
     isolate_failing_key,
     retry_letters,
 )
-from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_installed
 from projector.core.sharing import BULK_PIECES_PER_BATCH
 from projector.database import locks, rows
@@ -45,7 +45,6 @@ def refresh(
     retry_failed: bool,
     progress: Progress,
     size: int = DEFAULT_BATCH,
-    point: InjectionPoint = no_injection_point,
 ) -> RunReport:
     """Make everything that was committed before this call visible in the read model, and return then.
 
@@ -57,7 +56,7 @@ def refresh(
     require_installed(conn)
     pipeline.prepare_session(conn)
     progress.start("refresh", rows.value(conn, query("core", "count_changes")), "changes")
-    drain = _Drain(conn, progress, size, point)
+    drain = _Drain(conn, progress, size)
     drain.run()
     retried = _retry(conn, drain, due_only=not retry_failed)
     progress.finish()
@@ -75,9 +74,9 @@ def refresh(
 class _Drain:
     """Takes all the changes that wait, and counts what that took."""
 
-    def __init__(self, conn: Connection, progress: Progress, size: int, point: InjectionPoint) -> None:
+    def __init__(self, conn: Connection, progress: Progress, size: int) -> None:
         self.changes, self.total = 0, BatchResult()
-        self._conn, self._progress, self._point = conn, progress, point
+        self._conn, self._progress = conn, progress
         self._limit = self._size = size
 
     def run(self) -> None:
@@ -85,7 +84,7 @@ class _Drain:
             drained = False
             while not drained:
                 done, self._size = refresh_with_backoff(
-                    self._conn, [shard], size=self._size, limit=self._limit, wait=True, point=self._point
+                    self._conn, [shard], size=self._size, limit=self._limit, wait=True
                 )
                 self.changes += done.changes
                 self.total += BatchResult(done.leads, done.messages)
@@ -117,7 +116,6 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
     limit: int,
     wait: bool = False,
     choose: bool = False,
-    point: InjectionPoint = no_injection_point,
 ) -> tuple[Batch, int]:
     """Do one batch, whatever single lead fails.
 
@@ -138,7 +136,6 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
                 wait=wait,
                 bulk_pieces=bulk_pieces,
                 choose=choose and size == limit,
-                point=point,
             )
         except psycopg.Error as error:
             if not is_lead_failure(error):

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from random import random
 from typing import Any
 
-from projector.core.pipeline import InjectionPoint, pipelined
+from projector.core.pipeline import pipelined
 from projector.core.yielding import yielding
 from projector.database import locks
 from projector.database.rows import Connection
@@ -40,14 +40,12 @@ def chooses(shards: Sequence[int], *, is_asked: bool) -> bool:
     return is_asked and len(shards) < len(locks.SHARDS)
 
 
-def choose_changes(
-    conn: Connection, limits: Mapping[str, Any], point: InjectionPoint
-) -> tuple[str | None, bool | None]:
+def choose_changes(conn: Connection, limits: Mapping[str, Any]) -> tuple[str | None, bool | None]:
     """Choose which of the next changes a batch takes; return them as an array of PostgreSQL, and whether that is all.
 
     `limits` are the parameters of sql/refresh/1_take/40_take_changes.sql that say of which shards, and how many.
     """
-    with yielding(conn), pipelined(conn, point):
+    with yielding(conn), pipelined(conn):
         conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
         choose = statement("refresh/1_take/35_choose_changes")
         # Not for security: so that no tenant is passed over for ever.

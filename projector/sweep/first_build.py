@@ -13,7 +13,7 @@ import structlog
 from psycopg import sql as composing
 
 from projector.core import pipeline
-from projector.core.pipeline import BatchResult, InjectionPoint
+from projector.core.pipeline import BatchResult, reach
 from projector.core.source_reads import (
     SOURCE_PATIENCE_SECONDS,
     retry_reading,
@@ -52,7 +52,7 @@ BUILD_MEMORY = "64MB"
 _log = structlog.get_logger(__name__)
 
 
-def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> BatchResult:
+def build(conn: Connection, progress: Progress) -> BatchResult:
     """Fill the read model; return how many leads and messages there are.
 
     Raises BlockedError if the platform keeps truncating or rewriting its tables.
@@ -68,7 +68,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
         )
         rewritten = Again((RewrittenError,), 0.0, 0.0, tries=BUILD_ATTEMPTS - 1)
         # Unlike a refresh, a build needs the tables of the read model alone as well.
-        since = retry_reading(conn, lambda: _build(conn, progress, point), message=message, also=(rewritten,))
+        since = retry_reading(conn, lambda: _build(conn, progress), message=message, also=(rewritten,))
         for table in TABLES:
             vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
             conn.execute(vacuum, prepare=False)
@@ -98,12 +98,12 @@ class RewrittenError(BlockedError):
     """The platform has truncated or rewritten a table while it was read: its rows may have been missed."""
 
 
-def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime:
+def _build(conn: Connection, progress: Progress) -> datetime:
     """Build once; return from when on it is fresh. Raises RewrittenError if it has to be done again."""
     since, files = read_clock(conn), source_files(conn)
     try:
         with snapshot(conn):
-            _fill(conn, progress, point)
+            _fill(conn, progress)
             if source_files(conn) != files:
                 _log.warning("a source table was truncated or rewritten meanwhile: building again")
                 raise RewrittenError(
@@ -114,7 +114,7 @@ def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datet
     return since
 
 
-def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
+def _fill(conn: Connection, progress: Progress) -> None:
     for name, value in _SETTINGS.items():
         conn.execute("SELECT set_config(%s, %s, true)", (name, value))
     indexes = conn.execute(query("sweep", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
@@ -132,14 +132,14 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     for one in fills:
         pipeline.run_steps(conn, [one])
         progress.advance(1)
-    point("built")
+    reach("built")
     for _, create, _ in indexes:
         conn.execute(create.encode(), prepare=False)
         progress.advance(1)
     for table in TABLES:
         analyze = composing.SQL("ANALYZE {}").format(composing.SQL(table))
         conn.execute(analyze, prepare=False)
-    point("indexed")
+    reach("indexed")
 
 
 _SETTINGS = {

@@ -7,7 +7,7 @@ import psycopg
 
 from projector.core import pipeline, staging
 from projector.core.batch import is_lead_failure, recompute
-from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_migrated_version
 from projector.core.source_reads import read_source, retry_reading
 from projector.database.rows import Connection
@@ -49,10 +49,7 @@ def by_halves(
 
 
 def rebuild_leads(
-    conn: Connection,
-    leads: Sequence[LeadKey],
-    point: InjectionPoint = no_injection_point,
-    failed: Failed[BatchResult] | None = None,
+    conn: Connection, leads: Sequence[LeadKey], failed: Failed[BatchResult] | None = None
 ) -> Iterator[BatchResult]:
     """Recompute these leads and write what differs; yields after each transaction. The leads are in order.
 
@@ -60,7 +57,7 @@ def rebuild_leads(
     """
 
     def rebuild(some: Sequence[LeadKey]) -> BatchResult:
-        return retry_reading(conn, lambda: _rebuild_chunk(conn, some, point))
+        return retry_reading(conn, lambda: _rebuild_chunk(conn, some))
 
     for start in range(0, len(leads), LEADS_PER_TRANSACTION):
         chunk = leads[start : start + LEADS_PER_TRANSACTION]
@@ -95,12 +92,11 @@ def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
     return {"user_ids": [lead[0] for lead in leads], "customer_phones": [lead[1] for lead in leads]}
 
 
-def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:
+def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
     with conn.transaction():
         pipeline.lock_tenants(conn, {lead[0] for lead in leads})
-        point("locked")
         pipeline.run_steps(conn, steps("sweep/5_recompute/10_stage_leads"), lead_arrays(leads))
-        run = pipeline.Run(conn, conditions={"write"}, point=point)
+        run = pipeline.Run(conn, conditions={"write"})
         run.run(*pipeline.RESOLVE, *pipeline.WRITE)
     return BatchResult(len(leads), run.result.messages)
 

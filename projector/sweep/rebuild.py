@@ -25,7 +25,7 @@ from psycopg import sql as composing
 from projector.core import pipeline
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.dead_letters import retry_dead_letters
-from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult, reach
 from projector.core.preconditions import is_built, require_installed, require_tenants
 from projector.database import locks, rows
 from projector.database.rows import Connection
@@ -67,7 +67,6 @@ def rebuild(
     tenants: Sequence[str] | None,
     progress: Progress,
     resume: bool = False,
-    point: InjectionPoint = no_injection_point,
 ) -> RunReport:
     """Rebuild the given tenants, or everything; with `resume`, go on with a rebuild that was interrupted.
 
@@ -83,9 +82,9 @@ def rebuild(
         pipeline.prepare_session(conn)
         try:
             if tenants is None and not is_built(conn):
-                written = build(conn, progress, point=point)
+                written = build(conn, progress)
             else:
-                written = _rebuild_in_place(conn, tenants, progress, resume=resume, point=point)
+                written = _rebuild_in_place(conn, tenants, progress, resume=resume)
         except psycopg.Error as error:
             if conn.closed or not is_lead_failure(error):
                 raise
@@ -109,12 +108,7 @@ def only_rebuild(conn: Connection) -> Iterator[None]:
 
 
 def _rebuild_in_place(
-    conn: Connection,
-    tenants: Sequence[str] | None,
-    progress: Progress,
-    *,
-    resume: bool,
-    point: InjectionPoint,
+    conn: Connection, tenants: Sequence[str] | None, progress: Progress, *, resume: bool
 ) -> BatchResult:
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     create_tables(conn)
@@ -127,7 +121,7 @@ def _rebuild_in_place(
     with logged_run(conn, "rebuild", tenants, total) as run:
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
         progress.start("rebuild", total, "customers")
-        work = _Rebuild(conn, run, progress, point)
+        work = _Rebuild(conn, run, progress)
         for piece in pieces(conn, tenants, PIECE_LEADS, phase, after):
             work.correct(piece)
             if tenants is None:
@@ -147,12 +141,11 @@ def _rebuild_in_place(
 class _Rebuild:
     """A rebuild in place in progress, and what it has written."""
 
-    def __init__(self, conn: Connection, run: Run, progress: Progress, point: InjectionPoint) -> None:
+    def __init__(self, conn: Connection, run: Run, progress: Progress) -> None:
         self.messages = 0
         self._conn = conn
         self._run = run
         self._progress = progress
-        self._point = point
         # Most leads of the piece before differed: then those of the next are computed without a comparison.
         self._most_differ = False
 
@@ -170,10 +163,10 @@ class _Rebuild:
         candidates = leads
         if not self._most_differ:
             candidates = by_halves(leads, lambda some: find_candidates(conn, some), _stop)
-        self._point("compared")
+        reach("compared")
         self._most_differ = 2 * len(candidates) > len(leads)
         self._advance(BatchResult(len(leads) - len(candidates)))
-        for written in rebuild_leads(conn, candidates, self._point, _stop):
+        for written in rebuild_leads(conn, candidates, _stop):
             self._advance(written)
         if len(candidates) > VACUUM_ABOVE_LEADS:
             _vacuum(conn)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from projector.core.pipeline import InjectionPoint, no_injection_point
+from projector.core.pipeline import reach
 from projector.core.source_reads import read_source
 from projector.database import locks, rows
 from projector.database.rows import Connection
@@ -96,11 +96,7 @@ class Round(Position):
 
 
 def step(
-    conn: Connection,
-    days: float,
-    *,
-    may_compare: Callable[[Connection], bool] = lambda _: True,
-    point: InjectionPoint = no_injection_point,
+    conn: Connection, days: float, *, may_compare: Callable[[Connection], bool] = lambda _: True
 ) -> float:
     """Compare the next slice of a round that may take so many days, if one is due; return the seconds until the next.
 
@@ -127,7 +123,7 @@ def step(
     try:
         # What was compared before an erasure is not recorded after it.
         with locks.session_lock(conn, locks.ERASURE, is_shared=True):
-            return _compare_slice(conn, days, now, may_compare, point)
+            return _compare_slice(conn, days, now, may_compare)
     except BlockedError:
         # Another session holds a table of the platform. It has the right of way.
         return _give_way(conn, now)
@@ -169,11 +165,7 @@ def leave_out(conn: Connection, items: Sequence[Item], at: datetime) -> None:
 
 
 def _compare_slice(
-    conn: Connection,
-    days: float,
-    now: datetime,
-    may_compare: Callable[[Connection], bool],
-    point: InjectionPoint,
+    conn: Connection, days: float, now: datetime, may_compare: Callable[[Connection], bool]
 ) -> float:
     present = read_round(conn)
     if present is None:
@@ -182,7 +174,7 @@ def _compare_slice(
     create_tables(conn)
     piece = _FIND[present.phase](conn, present, present.slice_size(now, days))
     found = compare_piece(conn, piece, patience=0)
-    point("compared")
+    reach("compared")
     # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but
     # a round that compares again what waited ends all the same.
     waits = found.everything_waits and present.phase != "again"
@@ -222,7 +214,7 @@ def _compare_slice(
             finished = conn.execute(query("sweep", "finish_round"), ended).fetchone()
             forget_sweep(conn, VERIFY)
             drift.publish(conn)
-    point("moved")
+    reach("moved")
     if finished is not None:
         leads, left_out, differences = finished
         _log.info("everything is verified", leads=leads, left_out=left_out, differences=differences)

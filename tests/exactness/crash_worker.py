@@ -16,7 +16,7 @@ from random import Random, sample
 import structlog
 
 from projector.core.batch import refresh_batch
-from projector.core.pipeline import InjectionPoint, prepare_session
+from projector.core.pipeline import AT_POINT, prepare_session
 from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.database.locks import SHARDS
@@ -76,24 +76,25 @@ def main(  # As its command line has them.
         if not left:
             os.kill(os.getpid(), signal.SIGKILL if timeout is None else signal.SIGSTOP)
 
+    AT_POINT.set(point_reached)
     with db.connect(url, application_name=NAME) as conn:
         if timeout is not None:
             conn.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (timeout,))
         if work == "refresh":
-            refresh(conn, retry_failed=False, progress=QUIET, size=4, point=point_reached)
+            refresh(conn, retry_failed=False, progress=QUIET, size=4)
         elif work == "share":
-            share(conn, point_reached)
+            share(conn)
         else:
-            rebuild(conn, tenants=None, progress=QUIET, point=point_reached)
+            rebuild(conn, tenants=None, progress=QUIET)
 
 
-def share(conn: Connection, point: InjectionPoint) -> None:
+def share(conn: Connection) -> None:
     """Take shard after shard by batches that choose among the changes, until none waits."""
     prepare_session(conn)
     while has_changes(conn):
         for shard in sample(SHARDS, len(SHARDS)):
             with suppress(BlockedError):
-                refresh_batch(conn, [shard], size=3, choose=True, point=point)
+                refresh_batch(conn, [shard], size=3, choose=True)
 
 
 def _work_on(url: str, seed: str) -> None:

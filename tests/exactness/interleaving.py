@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from projector.core.batch import refresh_batch
-from projector.core.pipeline import InjectionPoint, no_injection_point, prepare_session
+from projector.core.pipeline import AT_POINT, prepare_session
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
@@ -28,9 +28,7 @@ IN_PLACE_POINTS = ("compared", "locked", "recomputed", "written")
 class Stepped:
     """Some work in a thread with a connection of its own, which stands still where it first comes to a point."""
 
-    def __init__(
-        self, database: Database, work: Callable[[Connection, InjectionPoint], Any], stop: str = ""
-    ) -> None:
+    def __init__(self, database: Database, work: Callable[[Connection], Any], stop: str = "") -> None:
         self._database, self._work, self._stop = database, work, stop
         self._stands, self._may_go, self._ended = threading.Event(), threading.Event(), threading.Event()
         self.result: Any = None
@@ -55,12 +53,13 @@ class Stepped:
             assert not self._thread.is_alive(), "the work did not end"
 
     def _run(self) -> None:
+        AT_POINT.set(self._point)
         try:
             with self._database.connect(application_name="stepped") as conn:
                 self.pid = conn.info.backend_pid
                 if not self._stop:
                     self._stands.set()
-                self.result = self._work(conn, self._point)
+                self.result = self._work(conn)
         except BaseException as error:  # noqa: BLE001  # The test that waits for it gets it.
             self.error = error
         finally:
@@ -107,21 +106,19 @@ def waits_for_lock(watcher: Connection, pid: int) -> bool:
 def refreshing(database: Database, stop: str = "", *, shard: int | None = None) -> Stepped:
     """A refresh in a thread: of everything, or one batch of one shard."""
 
-    def work(conn: Connection, point: InjectionPoint) -> Any:  # noqa: ANN401  # A report or a batch.
+    def work(conn: Connection) -> Any:  # noqa: ANN401  # A report or a batch.
         if shard is None:
-            return refresh(conn, retry_failed=False, progress=QUIET, point=point)
-        return batch_of(conn, shard, point)
+            return refresh(conn, retry_failed=False, progress=QUIET)
+        return batch_of(conn, shard)
 
     return Stepped(database, work, stop)
 
 
-def batch_of(conn: Connection, shard: int, point: InjectionPoint = no_injection_point) -> Any:  # noqa: ANN401
+def batch_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401
     prepare_session(conn)
-    return refresh_batch(conn, [shard], point=point)
+    return refresh_batch(conn, [shard])
 
 
 def rebuilding(database: Database, stop: str = "") -> Stepped:
     """A rebuild in a thread, in place unless the read model was never built."""
-    return Stepped(
-        database, lambda conn, point: rebuild(conn, tenants=None, progress=QUIET, point=point), stop
-    )
+    return Stepped(database, lambda conn: rebuild(conn, tenants=None, progress=QUIET), stop)

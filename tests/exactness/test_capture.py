@@ -352,7 +352,7 @@ def test_migrate_waits_for_the_writers_that_it_found(source_database: Database) 
         conversation = platform.conversation(platform.agent("one"), "4915")
         with writer.transaction():
             _insert(writer, "m1", "before any trigger", conversation)
-            with Stepped(source_database, lambda own, _: migrate(own, create_source=False)) as migration:
+            with Stepped(source_database, lambda own: migrate(own, create_source=False)) as migration:
                 migration.waits(conn)
                 # Who comes while it waits is let through: it gives way.
                 _insert(conn, "m2", "meanwhile", conversation)

@@ -127,7 +127,7 @@ def test_the_platform_never_waits_for_somebody_who_waits_for_it(
 ) -> None:
     """It changes one table after the other, and the projector reads them in another order."""
 
-    def read(own: Connection, _: object) -> None:
+    def read(own: Connection) -> None:
         if work.startswith("verify"):
             sample = 100 if work == "verify of a sample" else None
             verify(own, tenants=None, sample=sample, heal=False, progress=QUIET)

@@ -63,7 +63,7 @@ def test_a_projector_that_is_stopped_keeps_no_table_of_the_platform(
             conn.execute("ALTER TABLE messages ADD COLUMN further integer")
             # The locks of its session are gone a moment later, so that another projector does its work.
             wait_until(conn, "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'killed'")
-            refresh_now(conn) if work == "refresh" else rebuild_all(conn, lambda _: None)
+            refresh_now(conn) if work == "refresh" else rebuild_all(conn)
         finally:
             os.kill(stopped.pid, signal.SIGCONT)
         assert stopped.wait(30) == 1
@@ -159,13 +159,13 @@ def test_a_transaction_of_the_platform_that_stays_open_stops_nothing(filled: Pla
         refresh_now(conn)
         assert texts(conn, "one", "4915") == ["first", "meanwhile"]
         assert_exact(conn)
-        rebuild_all(conn, lambda _: None)
+        rebuild_all(conn)
         forget_build(conn)
-        rebuild_all(conn, lambda _: None)
+        rebuild_all(conn)
         assert_exact(conn)
         # It comes with its commit, however long ago its statements were.
         idle.execute("COMMIT")
-    refresh_all(conn, lambda _: None)
+    refresh_all(conn)
     assert texts(conn, "one", "4915") == ["first9", "meanwhile"]
     assert_exact(conn)
 

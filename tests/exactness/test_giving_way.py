@@ -10,7 +10,6 @@ import pytest
 import structlog
 
 from projector.core import batch, pipeline, source_reads
-from projector.core.pipeline import InjectionPoint
 from projector.core.refresh import refresh
 from projector.database import sql
 from projector.database.rows import Connection
@@ -22,9 +21,10 @@ from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, wait_for
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
+from tests.support.points import at_points
 from tests.unit.projector.sweep.clock import DAYS, pass_time
 
-Work = Callable[[Connection, InjectionPoint], Any]
+Work = Callable[[Connection], Any]
 
 # The platform waits no longer; what it waits for would take a minute.
 ALTER = "SET lock_timeout = '25s'; ALTER TABLE {} ADD COLUMN further integer"
@@ -44,7 +44,12 @@ class SlowOnce:
 
     def at(self, point: str, work: Work) -> Work:
         """The work, slow at one of its points."""
-        return lambda conn, _: work(conn, lambda name: self.take_long(conn) if name == point else None)
+
+        def slow(conn: Connection) -> None:
+            with at_points(lambda name: self.take_long(conn) if name == point else None):
+                work(conn)
+
+        return slow
 
     @contextmanager
     def snapshot(self, conn: Connection) -> Iterator[None]:
@@ -69,12 +74,12 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_reads, "FIRST_PAUSE_SECONDS", 0.01)
 
 
-def rebuild_all(conn: Connection, point: InjectionPoint) -> None:
-    rebuild(conn, tenants=None, progress=QUIET, point=point)
+def rebuild_all(conn: Connection) -> None:
+    rebuild(conn, tenants=None, progress=QUIET)
 
 
-def refresh_all(conn: Connection, point: InjectionPoint) -> None:
-    refresh(conn, retry_failed=False, progress=QUIET, point=point)
+def refresh_all(conn: Connection) -> None:
+    refresh(conn, retry_failed=False, progress=QUIET)
 
 
 def _sleeps(conn: Connection, pid: int) -> bool:
@@ -110,9 +115,10 @@ def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
     forget_build(filled.conn)
     slows = [SlowOnce(), SlowOnce(), SlowOnce()]
 
-    def work(conn: Connection, _: InjectionPoint) -> None:
+    def work(conn: Connection) -> None:
         left = iter(slows)
-        rebuild_all(conn, lambda name: next(left, slows[0]).take_long(conn) if name == "built" else None)
+        with at_points(lambda name: next(left, slows[0]).take_long(conn) if name == "built" else None):
+            rebuild_all(conn)
 
     with Stepped(filled.database, work) as building:
         for number, slow in enumerate(slows):
@@ -168,7 +174,7 @@ def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
     slow, waits = SlowOnce(), list[float]()
     monkeypatch.setattr(compare, "snapshot", slow.snapshot)
 
-    def work(conn: Connection, _: InjectionPoint) -> None:
+    def work(conn: Connection) -> None:
         pipeline.prepare_session(conn)
         waits.append(rolling.step(conn, DAYS))
 
@@ -176,16 +182,16 @@ def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
     assert waits == [rolling.GIVE_WAY_SECONDS]
     pass_time(filled.conn, rolling.GIVE_WAY_SECONDS + 1)
     with filled.database.connect() as own:
-        work(own, pipeline.no_injection_point)
+        work(own)
     assert value(filled.conn, "SELECT rows_done FROM projector.verify_rounds WHERE finished_at IS NULL") == 1
 
 
-def verify_all(conn: Connection, _: InjectionPoint) -> None:
+def verify_all(conn: Connection) -> None:
     report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
     assert (report.checked, len(report.drifts)) == (1, 1)
 
 
-def explain_one(conn: Connection, _: InjectionPoint) -> None:
+def explain_one(conn: Connection) -> None:
     explain_lead(conn, "one", "4915")
 
 
@@ -206,5 +212,5 @@ def test_what_reads_in_a_snapshot_gives_way(
     monkeypatch.setattr(explain, "STATEMENT_TIMEOUT_SECONDS", 3600)
     filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
     change_while_reading(filled, slow, work, table)
-    rebuild_all(filled.conn, pipeline.no_injection_point)
+    rebuild_all(filled.conn)
     assert_exact(filled.conn)

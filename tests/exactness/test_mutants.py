@@ -24,7 +24,6 @@ from projector import capture
 from projector.capture import triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
 from projector.core import batch, dead_letters, pipeline, refresh, sharing, staging, yielding
-from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
 from projector.database.rows import Connection
@@ -199,7 +198,7 @@ def _join_the_parents(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, opened: batch.OpenedBatch, *_limits: object, point: InjectionPoint, **_options: object
+    conn: Connection, opened: batch.OpenedBatch, *_limits: object, **_options: object
 ) -> batch.Batch:
     """A batch that reads the source first and takes the changes then."""
     shards = list(opened.owned)
@@ -211,8 +210,8 @@ def _recompute_before_delete(
     )
     if not staged.rowcount:
         return batch.Batch(shards, 0, drained=True)
-    point("taken")
-    written = batch.recompute(conn, point=point)
+    pipeline.reach("taken")
+    written = batch.recompute(conn)
     changes = conn.execute("DELETE FROM projector.changes WHERE shard = ANY(%s)", (shards,)).rowcount
     pieces = batch.spread_changes(conn)
     return batch.Batch(shards, changes, written.leads, written.messages, drained=pieces == 0)

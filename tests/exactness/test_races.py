@@ -99,6 +99,6 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
     assert_exact(conn)
 
 
-def _retry(conn: Connection, _: object) -> Retried:
+def _retry(conn: Connection) -> Retried:
     pipeline.prepare_session(conn)
     return retry_dead_letters(conn, due_only=False)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from projector import capture
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.database import retry
 from projector.database.rows import Connection
@@ -167,7 +166,7 @@ def test_a_mass_change_during_a_rebuild_is_not_lost(
     with rebuilding(database, "built" if how == FIRST else "compared") as rebuild_under_way:
         # The first build has read the tables in its transaction, so that a TRUNCATE waits for its end.
         if how == FIRST and statement.startswith("TRUNCATE"):
-            with Stepped(database, lambda own, _: own.execute(statement.encode())) as change:
+            with Stepped(database, lambda own: own.execute(statement.encode())) as change:
                 change.waits(conn)
                 rebuild_under_way.finish()
                 change.finish()
@@ -304,7 +303,7 @@ def test_migrate_waits_for_the_first_build(filled: Platform, database: Database)
     forget_build(conn)
     with (
         rebuilding(database, "built") as build,
-        Stepped(database, lambda own, _: migrate(own, create_source=False)) as migration,
+        Stepped(database, lambda own: migrate(own, create_source=False)) as migration,
     ):
         migration.waits(conn)
         build.finish()
@@ -318,7 +317,7 @@ def test_a_gap_that_is_found_during_the_first_build_is_still_open_afterwards(
     conn = filled.conn
     forget_build(conn)
     with rebuilding(database, "built") as build:
-        capture.open_gap(conn, "a trigger was dropped")
+        gaps.open_gap(conn, "a trigger was dropped")
         build.finish()
     assert value(conn, "SELECT built_at IS NOT NULL AND capture_gap IS NOT NULL FROM read_model.projection")
     assert_exact(conn)

@@ -5,7 +5,6 @@ import pytest
 from projector.core import dead_letters, pipeline, staging
 from projector.core.batch import open_batch, recompute, refresh_batch, take_changes
 from projector.core.dead_letters import Retried, UntriedLetters, retry_dead_letters
-from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.core.refresh import refresh_with_backoff
 from projector.core.sharing import ROWS_PER_PIECE
 from projector.database.locks import SHARDS
@@ -27,15 +26,16 @@ from tests.exactness.platform import (
 )
 from tests.exactness.random_load import READ_TABLES
 from tests.support.cases import cases
+from tests.support.points import at_points
 from tests.support.server import Database
 
 HISTORY = 5_000
 
 
-def _batch(conn: Connection, point: InjectionPoint = no_injection_point, size: int = 1000) -> bool:
+def _batch(conn: Connection, size: int = 1000) -> bool:
     """One batch of all shards; whether it left nothing."""
     pipeline.prepare_session(conn)
-    return refresh_batch(conn, SHARDS, size=size, point=point).drained
+    return refresh_batch(conn, SHARDS, size=size).drained
 
 
 def _versions(conn: Connection, *tables: str) -> list[tuple[object, ...]]:
@@ -64,7 +64,8 @@ def _reads_and_writes(database: Database) -> tuple[int, int]:
                 assert row is not None
                 found.append((int(row[0]), int(row[1])))
 
-        assert _batch(conn, count)
+        with at_points(count):
+            assert _batch(conn)
     [counted] = found
     return counted
 
@@ -115,7 +116,8 @@ def test_a_batch_reads_what_was_committed_before_each_of_its_statements(filled: 
     levels: list[str] = []
     with filled.database.connect() as own:
         filled.message("c", "one")
-        _batch(own, lambda _: levels.append(value(own, "SHOW transaction_isolation")))
+        with at_points(lambda _: levels.append(value(own, "SHOW transaction_isolation"))):
+            _batch(own)
     assert set(levels) == {"read committed"}
     assert len(levels) == len(REFRESH_POINTS)
 
@@ -553,7 +555,7 @@ def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform)
         filled.message("c", "waiting")
     with (
         refreshing(filled.database, "written", shard=shard_of(conn, "c")) as holder,
-        Stepped(filled.database, lambda own, _: recovery.heal(own, progress=QUIET, queue_limit=20)) as trade,
+        Stepped(filled.database, lambda own: recovery.heal(own, progress=QUIET, queue_limit=20)) as trade,
     ):
         trade.waits(conn)
         filled.message("c", "meanwhile")

@@ -2,8 +2,6 @@
 
 import pytest
 
-from projector import capture
-from projector.core.pipeline import InjectionPoint
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.schema import sections
@@ -16,6 +14,7 @@ from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
 from tests.support.cases import cases
+from tests.support.points import at_points
 
 MISSED = (
     "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
@@ -57,7 +56,7 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, na
     assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of
     with filled.database.connect() as own:
         recovery.refresh_and_heal(own, retry_failed=False, progress=QUIET)
-    assert capture.find_gap(conn) is None
+    assert gaps.find_gap(conn) is None
     assert value(conn, "SELECT capture_gap FROM read_model.projection") is None
     assert value(conn, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
     assert value(conn, "SELECT count(*) FROM projector.capture_gaps") == 1
@@ -85,8 +84,8 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_d
         if done.count("compared") == 2:
             raise KeyboardInterrupt
 
-    with filled.database.connect() as own, pytest.raises(KeyboardInterrupt):
-        rebuild(own, tenants=None, progress=QUIET, point=stop)
+    with filled.database.connect() as own, pytest.raises(KeyboardInterrupt), at_points(stop):
+        rebuild(own, tenants=None, progress=QUIET)
     assert (
         value(conn, "SELECT (after_first, after_second)::text FROM projector.sweep_positions") == "(one,4915)"
     )
@@ -100,30 +99,24 @@ def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other
     conn = filled.conn
     conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
     recovery.restore_capture(other)
-    with Stepped(filled.database, _heal_with_point, "compared") as heal:
+    with Stepped(filled.database, lambda own: recovery.heal(own, progress=QUIET), "compared") as heal:
         conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
         filled.message("c", "missed again")
         conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
         heal.finish()
-    assert capture.find_gap(conn) is not None
+    assert gaps.find_gap(conn) is not None
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed again" in texts(conn, "one", "4915")
     assert_exact(conn)
 
 
-def _heal_with_point(conn: Connection, point: InjectionPoint) -> None:
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(recovery, "rebuild", lambda conn, **options: rebuild(conn, point=point, **options))
-        recovery.heal(conn, progress=QUIET)
-
-
 def test_capture_switched_off_and_on_misses_nothing(filled: Platform, other: Connection) -> None:
     conn = filled.conn
-    capture.switch_off(conn, "an emergency")
+    control.switch_off(conn, "an emergency")
     filled.message("c", "while it was off")
     with pytest.raises(CaptureGapError, match="an emergency"):
         recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
-    capture.switch_on(conn)
+    control.switch_on(conn)
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "while it was off" in texts(conn, "one", "4915")
     assert_exact(conn)
@@ -131,11 +124,11 @@ def test_capture_switched_off_and_on_misses_nothing(filled: Platform, other: Con
 
 def test_while_capture_is_off_nothing_is_installed(filled: Platform) -> None:
     conn = filled.conn
-    capture.switch_off(conn, "a bulk import")
-    capture.reinstall(conn)
-    capture.install(conn)
-    assert capture.find_gap(conn) == "all capture triggers are missing"
-    assert capture.gaps_ready_to_close(conn) == []
+    control.switch_off(conn, "a bulk import")
+    control.reinstall(conn)
+    triggers.install(conn)
+    assert gaps.find_gap(conn) == "all capture triggers are missing"
+    assert gaps.gaps_ready_to_close(conn) == []
 
 
 def test_triggers_that_change_after_the_check_of_all_tables_are_a_gap(
@@ -144,9 +137,9 @@ def test_triggers_that_change_after_the_check_of_all_tables_are_a_gap(
     conn = filled.conn
     conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
     # What the reinstallation does after it has looked for gaps.
-    capture.install(conn)
+    triggers.install(conn)
     assert value(conn, "SELECT reason FROM projector.capture_gaps") == "the triggers on messages were changed"
-    assert capture.find_gap(conn) is None
+    assert gaps.find_gap(conn) is None
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")
     assert value(conn, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
@@ -157,7 +150,7 @@ def test_only_one_session_installs_triggers(filled: Platform, other: Connection)
     with locks.try_session_lock(other, locks.MIGRATION) as taken:
         assert taken
         with pytest.raises(BlockedError, match="Another session is changing the triggers"):
-            capture.reinstall(filled.conn, patience=0)
+            control.reinstall(filled.conn, patience=0)
 
 
 def test_a_source_table_that_is_gone_is_named_until_it_is_back(filled: Platform, other: Connection) -> None:
@@ -181,7 +174,7 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
     other.execute("BEGIN")
     other.execute(statement.encode())
     with Stepped(
-        filled.database, lambda own, _: verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
+        filled.database, lambda own: verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
     ) as comparing:
         comparing.waits(filled.conn)
         other.execute("COMMIT")

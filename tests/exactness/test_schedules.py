@@ -24,6 +24,7 @@ from tests.exactness.schedules.sessions import REFRESH_STEPS, Mode
 from tests.exactness.schedules.stage import NAMES, BrokenError, LaidWorld, Stage, staged
 from tests.exactness.schedules.worlds import WORLDS, World
 from tests.exactness.test_mutants import MUTANTS, Bench
+from tests.support.points import at_points
 from tests.support.server import Database
 
 LayWorld = Callable[[World], LaidWorld]
@@ -231,10 +232,11 @@ def _touched(database: Database, shard: int) -> list[tuple[str, tuple[set[str], 
             before = now
 
         drained = False
-        while not drained:
-            # What an earlier batch did is counted until PostgreSQL comes to report it.
-            before = _counted(conn)
-            drained = refresh_batch(conn, [shard], point=look).drained
+        with at_points(look):
+            while not drained:
+                # What an earlier batch did is counted until PostgreSQL comes to report it.
+                before = _counted(conn)
+                drained = refresh_batch(conn, [shard]).drained
     return found
 
 

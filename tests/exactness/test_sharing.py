@@ -64,9 +64,9 @@ def as_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401  # A moment.
 def choosing(database: Database, shard: int, stop: str = "", *, size: int = 1000) -> Stepped:
     """A batch of a shard that chooses among its changes, in a thread."""
 
-    def work(conn: Connection, point: Any) -> Batch:  # noqa: ANN401  # What a test does at a point.
+    def work(conn: Connection) -> Batch:
         prepare_session(conn)
-        return refresh_batch(conn, [shard], size=size, choose=True, point=point)
+        return refresh_batch(conn, [shard], size=size, choose=True)
 
     return Stepped(database, work, stop)
 

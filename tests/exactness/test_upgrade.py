@@ -193,7 +193,7 @@ def test_the_batch_of_an_older_projector_is_waited_for_and_loses_nothing(
             "SELECT pg_advisory_xact_lock(%s, shard) FROM generate_series(0, 3) AS shard", (locks.SHARD,)
         )
         own.execute("DELETE FROM projector.changes")
-        with Stepped(older, lambda new, _: migrate(new, create_source=False)) as migration:
+        with Stepped(older, lambda new: migrate(new, create_source=False)) as migration:
             migration.waits(conn)
             own.execute("ROLLBACK")
             own.execute("BEGIN")

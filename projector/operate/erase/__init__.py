@@ -24,7 +24,7 @@ from psycopg import sql
 
 from projector.core import pipeline
 from projector.core.dead_letters import count_letters
-from projector.core.pipeline import InjectionPoint, no_injection_point
+from projector.core.pipeline import reach
 from projector.core.preconditions import is_built
 from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
@@ -110,14 +110,7 @@ def check_erase(conn: Connection, target: Target) -> Row:
     return only_row(conn, Row, query("operate", "count_held"), target.parameters)
 
 
-def erase(
-    conn: Connection,
-    target: Target,
-    *,
-    progress: Progress,
-    ledger_file: Path | None = None,
-    point: InjectionPoint = no_injection_point,
-) -> None:
+def erase(conn: Connection, target: Target, *, progress: Progress, ledger_file: Path | None = None) -> None:
     """Delete everything of ours about a tenant or a lead.
 
     Raises ErasureRefusedError while rows of the source would bring it back, ProjectorError where the file of the ledger
@@ -129,7 +122,7 @@ def erase(
         if ledger_file is not None:
             synchronize(conn, ledger_file)
         _drain(conn, progress)
-        _erase(conn, target, erasure_id, progress, point)
+        _erase(conn, target, erasure_id, progress)
         _renew_statistics(conn)
 
 
@@ -144,7 +137,7 @@ def replay(conn: Connection, *, progress: Progress) -> tuple[list[Target], list[
         _drain(conn, progress)
         for erasure_id, target in find_matches(conn):
             try:
-                _erase(conn, target, erasure_id, progress, no_injection_point)
+                _erase(conn, target, erasure_id, progress)
             except ErasureRefusedError as error:
                 refused.append(error)
             else:
@@ -237,9 +230,7 @@ def _drain(conn: Connection, progress: Progress) -> None:
         return
 
 
-def _erase(
-    conn: Connection, target: Target, erasure_id: UUID, progress: Progress, point: InjectionPoint
-) -> None:
+def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progress) -> None:
     """Delete everything of ours about the target, and note that.
 
     Raises ErasureRefusedError as soon as source rows would bring it back: what was deleted until then comes back too.
@@ -247,11 +238,11 @@ def _erase(
     progress.start("erase", check_erase(conn, target).leads, "leads")
     for keys in _leads(conn, target):
         for done in rebuild_leads(conn, keys):
-            point("leads")
+            reach("leads")
             progress.advance(done.leads)
     for table in _TABLES:
         while _in_turn(conn, partial(_delete_some, conn, target, table)) == ROWS_PER_TRANSACTION:
-            point("rows")
+            reach("rows")
     _in_turn(conn, lambda: _forget(conn, target))
     ledger.finish(conn, erasure_id)
     progress.finish()

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from enum import Enum, auto
 
 from projector.core.batch import refresh_batch
+from projector.core.pipeline import AT_POINT
 from projector.database.rows import Connection
 from tests.exactness.interleaving import REFRESH_POINTS
 from tests.exactness.schedules.worlds import Statement
@@ -121,6 +122,7 @@ class Session:
 
     def _run(self) -> None:
         _current.session = self
+        AT_POINT.set(self.point)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._may_go)
@@ -154,7 +156,7 @@ def refresh_of(shard: int, *, waits: bool, most_batches: int) -> Work:
         for number in range(most_batches):
             if number > 0:
                 session.point(NEXT_BATCH)
-            done = refresh_batch(session.conn, [shard], wait=waits, point=session.point)
+            done = refresh_batch(session.conn, [shard], wait=waits)
             if done.drained or not done.owned:
                 return
 

@@ -19,6 +19,7 @@ from projector.report.errors import BlockedError, ErasureRefusedError
 from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.verify import verify
+from tests.support.points import at_points
 from tests.support.running import value, wait_for
 from tests.support.server import Database
 from tests.unit.projector.erasure import world
@@ -118,8 +119,8 @@ def test_a_row_that_comes_meanwhile_is_reported_and_projected(
             came.append(point)
             world.write_lead(platform)
 
-    with pytest.raises(ErasureRefusedError):
-        erase(connection, LEAD, progress=QUIET, point=come)
+    with pytest.raises(ErasureRefusedError), at_points(come):
+        erase(connection, LEAD, progress=QUIET)
     healed(connection)
     assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", "needle-tenant") == 1
     assert value(platform, "SELECT count(*) FROM projector.erasures WHERE finished_at IS NULL") == 1
@@ -169,9 +170,9 @@ def test_a_verify_under_way_writes_nothing_back(
             assert go_on.wait(60)
 
     def compare() -> None:
-        with database.connect() as conn:
+        with database.connect() as conn, at_points(stop):
             pipeline.prepare_session(conn)
-            rolling.step(conn, 1.0, point=stop)
+            rolling.step(conn, 1.0)
 
     thread = threading.Thread(target=compare)
     thread.start()

@@ -7,6 +7,7 @@ from projector.operate import erase as erasure
 from projector.operate.erase import erase, mention
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
+from tests.support.points import at_points
 from tests.support.running import value
 from tests.unit.projector.erasure import world
 
@@ -70,7 +71,8 @@ def test_what_it_deletes_moves_the_version_of_the_tenant(
     monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 1)
     monkeypatch.setattr(erasure, "_drain", lambda *_: None)
     before = other.execute("SELECT version, version_id FROM read_model.tenants").fetchall()
-    erase(connection, Target(world.ERASED_TENANT, phone), progress=QUIET, point=look)
+    with at_points(look):
+        erase(connection, Target(world.ERASED_TENANT, phone), progress=QUIET)
     assert len(seen) > 3
     for state in seen:
         assert state != before

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from projector.core import pipeline
-from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.database.rows import Connection
 from projector.sweep import rolling
 from tests.support.running import value
@@ -25,22 +24,20 @@ def pass_time(conn: Connection, seconds: float) -> None:
             conn.execute(f"UPDATE projector.{table} SET {older}".encode(), prepare=False)
 
 
-def slices(
-    conn: Connection, point: InjectionPoint = no_injection_point, days: float = DAYS
-) -> Iterator[float]:
+def slices(conn: Connection, days: float = DAYS) -> Iterator[float]:
     """Slices of the verify on this connection, each when it is due; yields the pause after each."""
     pipeline.prepare_session(conn)
     while True:
-        wait = rolling.step(conn, days, point=point)
+        wait = rolling.step(conn, days)
         yield wait
         pass_time(conn, wait + 0.001)
 
 
-def finish_round(conn: Connection, point: InjectionPoint = no_injection_point, most: int = 500) -> float:
+def finish_round(conn: Connection, most: int = 500) -> float:
     """Slices until the round is over; returns the seconds that passed."""
     ended = "SELECT count(*) FROM projector.verify_rounds WHERE finished_at IS NOT NULL AND days IS NOT NULL"
     before, passed = value(conn, ended), 0.0
-    for number, wait in enumerate(slices(conn, point)):
+    for number, wait in enumerate(slices(conn)):
         if value(conn, ended) > before:
             return passed
         passed += wait

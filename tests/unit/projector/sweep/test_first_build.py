@@ -7,9 +7,8 @@ import pytest
 from projector.database.rows import Connection
 from projector.database.sql import steps
 from projector.report.errors import BlockedError, RebuildFailedError
-from projector.report.progress import QUIET
 from projector.sweep import first_build
-from projector.sweep.rebuild import rebuild
+from tests.support.points import at_points
 from tests.support.running import value
 from tests.support.server import Database
 from tests.unit.projector.sweep.contents import assert_as_the_oracle, contents, rebuild_now
@@ -77,8 +76,11 @@ def test_a_platform_that_keeps_rewriting_its_tables_is_named(
 ) -> None:
     rewrite(first_build.BUILD_ATTEMPTS)
     points: list[str] = []
-    with pytest.raises(BlockedError, match="keeps truncating or rewriting its tables"):
-        rebuild(written, tenants=None, progress=QUIET, point=points.append)
+    with (
+        pytest.raises(BlockedError, match="keeps truncating or rewriting its tables"),
+        at_points(points.append),
+    ):
+        rebuild_now(written)
     assert points.count("built") == first_build.BUILD_ATTEMPTS
     assert_never_built(written)
     rebuild_now(written)

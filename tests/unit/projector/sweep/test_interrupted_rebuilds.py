@@ -14,6 +14,7 @@ from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
+from tests.support.points import at_points
 from tests.support.running import (
     running_scheduler,
     value,
@@ -46,8 +47,8 @@ def kill(database: Database, other: Connection) -> Kill:
                 if reached.count(point) == times:
                     other.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
 
-            with pytest.raises(psycopg.OperationalError):
-                rebuild(doomed, tenants=None, progress=QUIET, point=end)
+            with pytest.raises(psycopg.OperationalError), at_points(end):
+                rebuild(doomed, tenants=None, progress=QUIET)
         wait_until(other, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
 
     return rebuild_and_kill
@@ -114,8 +115,8 @@ def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything
     def interrupt(_point: str) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        rebuild(built, tenants=["u"], progress=QUIET, point=interrupt)
+    with pytest.raises(KeyboardInterrupt), at_points(interrupt):
+        rebuild(built, tenants=["u"], progress=QUIET)
     assert not recovery.find_rebuild_reasons(built).interrupted
     # Another projection version is the reason for a rebuild of both tenants.
     other.execute("UPDATE read_model.projection SET version = 'another'")

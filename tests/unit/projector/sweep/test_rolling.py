@@ -18,6 +18,7 @@ from projector.sweep.drift import Comparison
 from projector.sweep.pieces import Piece
 from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value
+from tests.support.points import at_points
 from tests.unit.projector.sweep.clock import DAYS, finish_round, pass_time, slices
 
 DAY = 86_400.0
@@ -182,8 +183,8 @@ def test_killed_after_any_slice_the_next_process_goes_on_there(
     for number in range(100):
         with world.database.connect() as own:
             if killed_at == "moved" or number % 2 == 0:
-                with pytest.raises(KilledError):
-                    next(slices(own, kill))
+                with pytest.raises(KilledError), at_points(kill):
+                    next(slices(own))
             else:
                 next(slices(own))
         if value(conn, "SELECT count(*) = 1 FROM projector.verify_rounds WHERE finished_at IS NOT NULL"):
