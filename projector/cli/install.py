@@ -112,7 +112,7 @@ def capture_off(invocation: Invocation, reason: str) -> None:
     Example:
       python -m projector capture off --reason "bulk import of 2026-11-25"
     """
-    from projector.capture import switch_off
+    from projector.capture.control import switch_off
 
     with invocation.connect("capture") as conn, telling_waits(invocation, conn, "capture"):
         switch_off(conn, reason)
@@ -131,7 +131,7 @@ def capture_on(invocation: Invocation) -> None:
     Example:
       python -m projector capture on
     """
-    from projector.capture import switch_on
+    from projector.capture.control import switch_on
 
     with invocation.connect("capture") as conn, telling_waits(invocation, conn, "capture"):
         switch_on(conn)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql as composing
 
-from projector import capture
+from projector.capture import control, gaps, triggers
 from projector.capture.source import LOOKED_UP, find_missing_source, find_source
 from projector.database import connect as db
 from projector.database import distribution, locks
@@ -70,16 +70,16 @@ def migrate(
         conn, lambda: _install(conn, source_schemas, create_source=create_source, distribute=distribute)
     )
     change_tables(conn, lambda: _complete(conn))
-    capture.adjust_queue(conn)
+    triggers.adjust_queue(conn)
     notices += run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     change_tables(conn, lambda: notices.extend(run_section(conn, "readers", _NO_READERS)))
     change_tables(conn, lambda: distribution.grant(conn))
-    if capture.switched_off(conn) is None:
-        capture.reinstall(conn)
+    if gaps.switched_off(conn) is None:
+        control.reinstall(conn)
         notices += [
             f"Capture gap: {gap.reason}. The triggers were installed again; the scheduler, or refresh, heals it."
-            for gap in capture.open_gaps(conn)
+            for gap in gaps.open_gaps(conn)
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
@@ -124,7 +124,7 @@ def _install(
     _define(conn, schemas)
     _run(conn, functions("install/functions"))
     with _named_failure("sql/capture"):
-        capture.create_functions(conn)
+        triggers.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     if distribute:
         distribution.distribute(conn)

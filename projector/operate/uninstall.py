@@ -5,7 +5,7 @@ from typing import LiteralString
 
 import psycopg
 
-from projector import capture
+from projector.capture import triggers
 from projector.database import locks
 from projector.database.rows import Connection, values
 from projector.database.sql import query
@@ -40,7 +40,7 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
     publications = values(conn, query("operate", "find_publications"), {"schemas": own_schemas(conn)})
-    capture.uninstall(conn)
+    triggers.uninstall(conn)
     dropped: list[str] = []
 
     def drop() -> None:

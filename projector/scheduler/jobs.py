@@ -8,7 +8,7 @@ import time
 import psycopg
 import structlog
 
-from projector import capture
+from projector.capture import source_changes
 from projector.config import Config
 from projector.core import pipeline
 from projector.core.preconditions import require_installed, require_migrated_version
@@ -82,7 +82,7 @@ class Upkeep(Job):
 
     def run(self, conn: Connection, worker: Worker) -> float:
         """Find out whether there is a reason to rebuild."""
-        capture.note_harmless_changes(conn)
+        source_changes.note_harmless_changes(conn)
         reasons = recovery.find_rebuild_reasons(conn)
         recovery.clean_up_after_crash(conn, reasons)
         self._next_at = time.monotonic() + IDLE_UPKEEP_SECONDS

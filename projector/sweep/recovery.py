@@ -12,7 +12,7 @@ from datetime import datetime
 import psycopg
 import structlog
 
-from projector import capture
+from projector.capture import control, gaps, source_changes
 from projector.capture.source import find_missing_source, foreign_owner, misfit
 from projector.core.batch import DEFAULT_BATCH
 from projector.core.preconditions import require_installed
@@ -91,26 +91,26 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     table or a column is missing, or belongs to somebody else; BlockedError if a long transaction holds a table; and
     CaptureGapError if an operator switched capture off. The gap stays open then, to be tried again.
     """
-    off = capture.switched_off(conn)
+    off = gaps.switched_off(conn)
     if off is not None:
         raise CaptureGapError(
             f"Changes are not seen: {off}. Run `capture on` when that is over; what was missed is rebuilt then."
         )
-    capture.note_harmless_changes(conn)
-    reason = capture.note_gap(conn)
+    source_changes.note_harmless_changes(conn)
+    reason = gaps.note_gap(conn)
     if reason is not None:
         _log.error("changes may have been missed", reason=reason)
     missing = find_missing_source(conn)
     if missing:
         raise misfit(missing)
     try:
-        capture.reinstall(conn, patience=patience)
+        control.reinstall(conn, patience=patience)
     except psycopg.errors.InsufficientPrivilege as error:
         foreign = foreign_owner(conn)
         if foreign is None:
             raise
         raise foreign from error
-    return bool(capture.open_gaps(conn))
+    return bool(gaps.open_gaps(conn))
 
 
 def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None) -> RunReport | None:
@@ -123,7 +123,7 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
             return None
         if queue_limit is not None:
             _shed_queue(conn, queue_limit)
-        capture.note_harmless_changes(conn)
+        source_changes.note_harmless_changes(conn)
         reasons = find_rebuild_reasons(conn)
         if reasons.switched_off is not None:
             return None
@@ -176,10 +176,10 @@ def refresh_and_heal(
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
     """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
     conn.execute(query("sweep", "note_interrupted_runs"))
-    if capture.switched_off(conn) is None:
+    if gaps.switched_off(conn) is None:
         restore_capture(conn)
     _log.info("rebuilding everything", reason=reason)
-    gap_ids = capture.gaps_ready_to_close(conn)
+    gap_ids = gaps.gaps_ready_to_close(conn)
     report = rebuild(conn, tenants=None, progress=progress, resume=resume)
     _log.info(
         "rebuilt everything",
@@ -190,7 +190,7 @@ def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, re
         projection_version=PROJECTION_VERSION,
     )
     if gap_ids:
-        capture.close_gaps(conn, gap_ids)
+        gaps.close_gaps(conn, gap_ids)
         _log.warning("healed", gaps=len(gap_ids), leads=report.leads, seconds=round(report.seconds, 1))
     return report
 

@@ -18,7 +18,7 @@ from api.database import connect as sessions
 from api.database import pool
 from api.database.errors import GAVE_WAY
 from api.database.key_table import KeyTableError, key_table
-from projector.capture import switch_off, switch_on
+from projector.capture.control import switch_off, switch_on
 from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.operate.install import migrate

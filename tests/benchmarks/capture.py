@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from projector import capture
+from projector.capture import triggers
 from projector.database.rows import Connection
 from tests.benchmarks import pgbench
 from tests.benchmarks.core import Arm, Row, interleave, seconds
@@ -32,7 +32,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             found = interleave(
                 bench.size.pairs,
                 {
-                    "with capture": lambda: _with(conn, capture.install, write),  # noqa: B023
+                    "with capture": lambda: _with(conn, triggers.install, write),  # noqa: B023
                     "without": lambda: _with(conn, lambda _: None, write),  # noqa: B023
                     "with a trigger that does nothing": lambda: _with(conn, _create_idle, write),  # noqa: B023
                 },
@@ -48,7 +48,7 @@ def _create_idle(conn: Connection) -> None:
 
 def _with(conn: Connection, install: Callable[[Connection], object], write: Arm) -> float:
     """The writers' throughput with these triggers alone, and nothing left over from the last time."""
-    capture.uninstall(conn)
+    triggers.uninstall(conn)
     conn.execute("DROP TRIGGER IF EXISTS idle ON messages")
     install(conn)
     conn.execute("TRUNCATE projector.changes")

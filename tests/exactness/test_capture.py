@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from projector import capture
+from projector.capture import control, gaps, triggers
 from projector.database import connect as db
 from projector.database.rows import Connection
 from projector.database.schema import source_tables
@@ -286,7 +286,7 @@ def test_migrate_sets_how_the_queue_is_stored_once_no_writer_is_under_way(
         assert value(conn, stored) == ["x", "x", "d"]
     migrate(conn, create_source=False)
     assert value(conn, stored) == ["e", "e", "f"]
-    assert capture.find_gap(conn) is None
+    assert gaps.find_gap(conn) is None
 
 
 def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled: Platform) -> None:
@@ -370,20 +370,20 @@ def test_migrate_waits_for_the_writers_that_it_found(source_database: Database) 
 def test_an_installation_that_came_only_half_way_is_a_gap(
     source_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = capture.reinstall
-    monkeypatch.setattr(capture, "reinstall", lambda conn: impatient(conn, patience=0.0))
+    impatient = control.reinstall
+    monkeypatch.setattr(control, "reinstall", lambda conn: impatient(conn, patience=0.0))
     with source_database.connect() as conn, source_database.connect() as writer:
         with writer.transaction():
             writer.execute("LOCK TABLE contacts IN ROW EXCLUSIVE MODE")
             with pytest.raises(BlockedError):
                 migrate(conn, create_source=False)
-        assert "contacts" in (capture.find_gap(conn) or "")
+        assert "contacts" in (gaps.find_gap(conn) or "")
         with source_database.connect() as own:
             rebuild_now(own)
             with pytest.raises(CaptureGapError):
                 refresh_now(own)
         migrate(conn, create_source=False)
-        assert capture.find_gap(conn) is None
+        assert gaps.find_gap(conn) is None
 
 
 def test_a_prepared_transaction_that_is_in_the_way_is_named(
@@ -398,5 +398,5 @@ def test_a_prepared_transaction_that_is_in_the_way_is_named(
         other.execute("LOCK TABLE messages IN ROW EXCLUSIVE MODE")
         other.execute("PREPARE TRANSACTION 'forgotten'")
         with pytest.raises(BlockedError, match="the prepared transaction 'forgotten' has it"):
-            capture.uninstall(conn, patience=0.1)
+            triggers.uninstall(conn, patience=0.1)
         other.execute("ROLLBACK PREPARED 'forgotten'")

@@ -20,8 +20,7 @@ import pytest
 from api.database import connect, session, snapshot
 from api.request.change_token import Position, history_of
 from api.routes import changes, read_model
-from projector import capture
-from projector.capture import triggers
+from projector.capture import control, triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
 from projector.core import batch, dead_letters, pipeline, refresh, sharing, staging, yielding
 from projector.database import connect as db
@@ -338,7 +337,7 @@ MUTANTS = (
         _function("capture_messages", "BEGIN\n", "BEGIN PERFORM pg_notify('changes', '');\n"),
         test_capture.test_no_function_of_the_writers_notifies),
     Mutant("C6", "the build comes before the triggers",
-        _patch(capture, "reinstall", lambda _: None),
+        _patch(control, "reinstall", lambda _: None),
         test_capture.test_migrate_waits_for_the_writers_that_it_found),
     Mutant("C7", "a refresh does not compare the triggers",
         _command('CREATE OR REPLACE VIEW projector.broken_capture AS SELECT NULL::text COLLATE "C" AS reason'),

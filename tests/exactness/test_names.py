@@ -15,7 +15,7 @@ from psycopg import sql
 
 from api.app import create_app
 from api.config import Config
-from projector import capture
+from projector.capture import control
 from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.database.rows import Connection
@@ -127,8 +127,8 @@ def run_the_projector(url: str) -> None:
         assert verify(conn, tenants=None, sample=None, heal=True, progress=QUIET).drifts == []
         assert verify(conn, tenants=None, sample=1, heal=False, progress=QUIET).drifts == []
         assert explain_lead(conn, "one", "4915").is_there
-        capture.switch_off(conn, "import")
-        capture.switch_on(conn)
+        control.switch_off(conn, "import")
+        control.switch_on(conn)
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert find_attention(read_status(conn)) == []
         assert read_tenants(conn)[0]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from projector.capture import gaps
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.database import retry
 from projector.database.rows import Connection

@@ -2,6 +2,7 @@
 
 import pytest
 
+from projector.capture import control, gaps, triggers
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.schema import sections

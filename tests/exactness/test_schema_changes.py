@@ -9,7 +9,7 @@ from itertools import product
 import psycopg
 import pytest
 
-from projector import capture
+from projector.capture import gaps, source_changes
 from projector.capture.source import CAPTURED_TABLES, SourceTable
 from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
@@ -135,7 +135,7 @@ def _is_unique(conn: Connection, table: SourceTable, name: str) -> bool:
 
 def _heal(conn: Connection) -> None:
     recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-    assert capture.find_gap(conn) is None
+    assert gaps.find_gap(conn) is None
     assert_exact(conn)
 
 
@@ -280,17 +280,17 @@ def test_a_change_that_changes_no_value_is_no_gap(busy: Platform, other: Connect
         for half in change.split(";"):
             conn.execute(half.encode())
         batch_of(other, 0)
-        capture.note_harmless_changes(other)
-        assert capture.find_gap(conn) is None, name
+        source_changes.note_harmless_changes(other)
+        assert gaps.find_gap(conn) is None, name
     for table in CAPTURED_TABLES:
         _write(conn, table, table.columns[-1])
     batch_of(other, 0)
-    capture.note_harmless_changes(other)
+    source_changes.note_harmless_changes(other)
     conn.execute("VACUUM FULL contacts")
     batch_of(other, 0)
-    capture.note_harmless_changes(other)
+    source_changes.note_harmless_changes(other)
     conn.execute("ALTER TABLE contacts ALTER name SET STATISTICS 200")
-    assert capture.find_gap(conn) is None
+    assert gaps.find_gap(conn) is None
     recovery.refresh_and_heal(other, retry_failed=True, progress=QUIET)
     assert value(conn, "SELECT count(*) FROM projector.capture_gaps") == 0
     assert_exact(conn)

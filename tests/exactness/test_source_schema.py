@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from projector import capture
+from projector.capture import control, gaps
 from projector.capture.source import SOURCE_TABLES
 from projector.database.rows import Connection
 from projector.database.schema import sections
@@ -44,7 +44,7 @@ def test_a_login_that_does_not_see_the_platforms_tables_works_on_them(
     refresh_now(filled.conn)
     done = run_command(tmp_path, *command.split(), DATABASE_URL=filled.database.url + LOOKING_ELSEWHERE)
     assert (done.returncode, done.stderr.count("Error")) == (0, 0)
-    assert capture.open_gaps(filled.conn) == []
+    assert gaps.open_gaps(filled.conn) == []
     assert (
         value(filled.conn, "SELECT count(*) FROM pg_class WHERE relnamespace = 'elsewhere'::regnamespace")
         == 0
@@ -69,7 +69,7 @@ def test_another_table_of_the_name_is_not_taken_for_the_platforms(filled: Platfo
     filled.message("c", "newer")
     url = filled.database.url + "?options=-csearch_path%3Dstaging,public"
     assert run_command(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
-    assert capture.open_gaps(conn) == []
+    assert gaps.open_gaps(conn) == []
     assert "newer" in texts(conn, "one", "4915")
 
 
@@ -141,24 +141,24 @@ def test_a_login_that_may_not_look_into_the_schema_is_told_so(filled: Platform, 
             ran = run_command(tmp_path, command, DATABASE_URL=url)
             assert ran.returncode == 1
             assert "run GRANT USAGE ON SCHEMA app TO leads_test_monitor;" in ran.stderr
-        assert capture.open_gaps(conn) == []
+        assert gaps.open_gaps(conn) == []
     finally:
         conn.execute("DROP OWNED BY leads_test_monitor; DROP ROLE leads_test_monitor")
 
 
 def test_capture_that_cannot_be_switched_on_stays_off(filled: Platform) -> None:
     conn = filled.conn
-    capture.switch_off(conn, "import")
+    control.switch_off(conn, "import")
     conn.execute("ALTER TABLE contacts RENAME TO elsewhere")
     with pytest.raises(SourceMissingError, match="table contacts"):
-        capture.switch_on(conn)
-    assert capture.switched_off(conn) is not None
+        control.switch_on(conn)
+    assert gaps.switched_off(conn) is not None
 
 
 def test_capture_is_switched_off_where_a_table_has_moved_to(filled: Platform) -> None:
     conn = filled.conn
     conn.execute("CREATE SCHEMA archive; ALTER TABLE contacts SET SCHEMA archive")
-    capture.switch_off(conn, "import")
+    control.switch_off(conn, "import")
     assert triggers(conn) == 0
 
 

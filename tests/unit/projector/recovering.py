@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from projector import capture
+from projector.capture import gaps
 from projector.database.rows import Connection
 from projector.report.counted import RunReport
 from projector.report.progress import QUIET
@@ -31,7 +31,7 @@ def clock(conn: Connection) -> datetime:
 
 
 def open_reasons(conn: Connection) -> list[str]:
-    return [gap.reason for gap in capture.open_gaps(conn)]
+    return [gap.reason for gap in gaps.open_gaps(conn)]
 
 
 def healed(conn: Connection) -> RunReport:

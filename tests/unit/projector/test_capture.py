@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from projector import capture
+from projector.capture import control, gaps
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.operate.install import migrate
@@ -27,22 +27,22 @@ def conn(database: Database) -> Iterator[Connection]:
 
 
 def test_while_it_is_off_nothing_is_installed(conn: Connection) -> None:
-    capture.switch_off(conn, "a bulk import")
-    assert (capture.switched_off(conn) or "").endswith("a bulk import")
-    capture.reinstall(conn)
-    assert capture.find_gap(conn) == "all capture triggers are missing"
-    assert capture.gaps_ready_to_close(conn) == []
-    capture.switch_on(conn)
-    assert capture.switched_off(conn) is None
-    assert capture.find_gap(conn) is None
-    assert len(capture.gaps_ready_to_close(conn)) == 1
+    control.switch_off(conn, "a bulk import")
+    assert (gaps.switched_off(conn) or "").endswith("a bulk import")
+    control.reinstall(conn)
+    assert gaps.find_gap(conn) == "all capture triggers are missing"
+    assert gaps.gaps_ready_to_close(conn) == []
+    control.switch_on(conn)
+    assert gaps.switched_off(conn) is None
+    assert gaps.find_gap(conn) is None
+    assert len(gaps.gaps_ready_to_close(conn)) == 1
 
 
 def test_only_one_session_installs_triggers(conn: Connection, database: Database) -> None:
     with database.connect() as other, locks.try_session_lock(other, locks.MIGRATION) as taken:
         assert taken
         with pytest.raises(BlockedError, match="Another session is changing the triggers"):
-            capture.reinstall(conn, patience=0)
+            control.reinstall(conn, patience=0)
 
 
 def test_the_partitions_of_a_table_are_noted_when_it_is_first_captured(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projector import capture
+from projector.capture import control, gaps
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
@@ -63,14 +63,14 @@ def test_migrate_notes_what_it_mends(built: Connection, other: Connection) -> No
     write_message(other, "missed")
     notices = migrate(other, create_source=False)
     assert any("leads_capture_insert on messages is missing" in notice for notice in notices)
-    assert capture.find_gap(built) is None
+    assert gaps.find_gap(built) is None
     assert not ready(built)
     healed(built)
     assert (messages(built), ready(built)) == (1, True)
 
 
 def test_migrate_does_not_switch_capture_on(built: Connection, other: Connection) -> None:
-    capture.switch_off(built, "emergency")
+    control.switch_off(built, "emergency")
     assert any("switched off" in notice for notice in migrate(other, create_source=False))
     assert value(built, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'") == 0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from projector import capture
+from projector.capture import triggers
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
@@ -60,13 +60,13 @@ def test_yes_answers_the_question_only(database: Database, built: Connection, tm
 
 def test_what_comes_in_between_stays(built: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL itself refuses: nothing is dropped by CASCADE."""
-    real = capture.uninstall
+    real = triggers.uninstall
 
     def meanwhile(conn: Connection) -> None:
         real(conn)
         conn.execute("CREATE VIEW late AS SELECT projector.shard_of('x')")
 
-    monkeypatch.setattr(capture, "uninstall", meanwhile)
+    monkeypatch.setattr(triggers, "uninstall", meanwhile)
     with pytest.raises(ProjectorError, match=r"triggers are dropped, and .* view late depends on function"):
         uninstall(built)
     assert value(built, "SELECT count(*) FROM late") == 1

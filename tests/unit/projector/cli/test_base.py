@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from projector import capture
+from projector.capture import gaps
 from projector.cli.base import describe
 from projector.database.sql import PROJECTION_VERSION
 from projector.report import log
@@ -127,7 +127,7 @@ def test_a_refused_statement_is_named_by_the_function_that_sent_it(database: Dat
     with database.connect() as conn:
         conn.execute("SET default_transaction_read_only = on")
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as raised:
-            capture.open_gap(conn, "any")
+            gaps.open_gap(conn, "any")
     said = describe(raised.value)
     assert said.startswith(
         "PostgreSQL refused a statement of projector/capture/gaps.py, open_gap: cannot execute"
