@@ -10,7 +10,6 @@ at once, many of one tenant together and fewer after each failure, until each on
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import psycopg
@@ -61,35 +60,27 @@ Letter = tuple[str, str]
 """The kind and the key of a dead letter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retried:
-    """How many dead letters were tried again, and how many of them failed again."""
-
-    tried: int = 0
-    failed: int = 0
-
-    def __add__(self, other: "Retried") -> "Retried":
-        """Return both together."""
-        return Retried(self.tried + other.tried, self.failed + other.failed)
-
-
 def find_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[Letter]:
     """Return the dead letters that have failed alone and are to be tried next, at most `limit` of them."""
     wanted = {"due_only": due_only, "limit": limit}
     return conn.execute(query("core", "find_letters"), wanted).fetchall()
 
 
-def retry_letters(conn: Connection, letters: Sequence[Letter]) -> Retried:
-    """Try these dead letters again, each in a transaction of its own."""
-    return Retried(len(letters), sum(not _succeeds(conn, kind, [key]) for kind, key in letters))
+def retry_letters(conn: Connection, letters: Sequence[Letter]) -> int:
+    """Try these dead letters again, each in a transaction of its own; return how many failed again."""
+    return sum(not _succeeds(conn, kind, [key]) for kind, key in letters)
 
 
-def retry_dead_letters(conn: Connection, *, due_only: bool) -> Retried:
-    """Try all dead letters again, however long that takes."""
+def retry_dead_letters(conn: Connection) -> tuple[int, int]:
+    """Try all dead letters again, however long that takes.
+
+    Returns how many were tried that had failed alone, and how many of them failed again.
+    """
     groups = UntriedLetters()
     while groups.take_turn(conn):
         pass
-    return retry_letters(conn, find_letters(conn, due_only=due_only))
+    letters = find_letters(conn, due_only=False)
+    return len(letters), retry_letters(conn, letters)
 
 
 class UntriedLetters:
@@ -115,31 +106,6 @@ class UntriedLetters:
         return True
 
 
-def move_to_dead_letters(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
-    """Set a key that failed alone aside with its error, in the caller's transaction.
-
-    Returns whether it is a dead letter now. A key of which nothing is left is not.
-    """
-    text = first_line(error)
-    if not _set_aside_keys(conn, kind, [key], text, attempts=1):
-        return False
-    _log.error(
-        "set aside as a dead letter",
-        kind=kind,
-        key=key,
-        error=quoting(error, text),
-        step=failing_step(error),
-    )
-    return True
-
-
-def _set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: psycopg.Error) -> int:
-    """Set keys aside among which some fail, to be tried at once, in the caller's transaction; return how many."""
-    return _set_aside_keys(
-        conn, kind, keys, f"not tried alone yet; among such keys: {first_line(error)}", attempts=0
-    )
-
-
 def count_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
     user_ids, numbers = conn.execute(query("core", "count_letters")).fetchone() or ([], [])
@@ -148,16 +114,31 @@ def count_letters(conn: Connection) -> None:
     conn.execute(query("core", "clear_counts"), counts)
 
 
-def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str, *, attempts: int) -> int:
+def set_aside(
+    conn: Connection, kind: str, keys: Sequence[str], error: psycopg.Error, *, failed_alone: bool
+) -> int:
+    """Set a key aside that failed alone, or keys among which some fail, to be tried at once; return how many it were.
+
+    A key of which nothing is left is not set aside.
+    """
+    text = first_line(error)
     parameters = {
         "kind": kind,
         "keys": list(keys),
-        "error": text,
+        "error": text if failed_alone else f"not tried alone yet; among such keys: {text}",
         "key_kind": KEY_KINDS[kind],
-        "attempts": attempts,
+        "attempts": int(failed_alone),
     }
     count = conn.execute(query("core", "set_aside"), parameters).rowcount
     count_letters(conn)
+    if failed_alone and count:
+        _log.error(
+            "set aside as a dead letter",
+            kind=kind,
+            key=keys[0],
+            error=quoting(error, text),
+            step=failing_step(error),
+        )
     return count
 
 
@@ -170,7 +151,7 @@ def _succeeds(conn: Connection, kind: str, keys: Sequence[str]) -> bool:
             raise
         if len(keys) == 1:
             with conn.transaction():
-                if not move_to_dead_letters(conn, kind, keys[0], error):
+                if not set_aside(conn, kind, keys, error, failed_alone=True):
                     # It was erased since.
                     conn.execute(query("core", "delete_letters"), {"kind": kind, "keys": list(keys)})
                     count_letters(conn)
@@ -210,7 +191,7 @@ def isolate_failing_key(conn: Connection, shard: int, *, bulk: bool, wait: bool)
             if not opened.owned:
                 return
             taken = take(opened)
-            tried[:] = _staged_ids(conn)
+            tried[:] = rows.values(conn, query("core", "read_staged_ids"))
             if taken.spreads:
                 spread_changes(conn)
             if taken.changes:
@@ -223,15 +204,11 @@ def isolate_failing_key(conn: Connection, shard: int, *, bulk: bool, wait: bool)
             raise
         with conn.transaction():
             take(open_batch(conn, [shard], wait=True))
-            if _staged_ids(conn) != tried:
+            if rows.values(conn, query("core", "read_staged_ids")) != tried:
                 # Another refresh was quicker: what is the oldest now has not failed yet.
                 raise psycopg.Rollback from None
             _split_or_set_aside(conn, error)
             _set_crowd_aside(conn, shard, error)
-
-
-def _staged_ids(conn: Connection) -> list[int]:
-    return rows.values(conn, query("core", "read_staged_ids"))
 
 
 def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
@@ -247,9 +224,9 @@ def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
     for kind, keys in parts:
         letter_kind = kind if kind in KEY_KINDS else "reload_conversations"
         if len(keys) == 1:
-            move_to_dead_letters(conn, letter_kind, keys[0], error)
+            set_aside(conn, letter_kind, keys, error, failed_alone=True)
             continue
-        count = _set_aside_untried(conn, letter_kind, keys, error)
+        count = set_aside(conn, letter_kind, keys, error, failed_alone=False)
         _log.warning(
             "a change failed, and all its keys are set aside to be tried alone",
             kind=letter_kind,
@@ -266,7 +243,7 @@ def _set_crowd_aside(conn: Connection, shard: int, error: psycopg.Error) -> None
         "bulk_pieces": CROWD_CHANGES // 10,
     }
     for user_id, kind, keys in conn.execute(query("core", "find_crowd"), wanted).fetchall():
-        count = _set_aside_untried(conn, kind, keys, error)
+        count = set_aside(conn, kind, keys, error, failed_alone=False)
         _log.warning(
             "keys of a tenant fail one after the other; its keys that wait are set aside to be tried alone",
             user_id=user_id,

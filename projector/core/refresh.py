@@ -17,7 +17,6 @@ from projector.core.batch import (
 )
 from projector.core.dead_letters import (
     TRIES_OF_A_TURN,
-    Retried,
     UntriedLetters,
     find_letters,
     isolate_failing_key,
@@ -55,19 +54,19 @@ def refresh(
     started = time.monotonic()
     require_installed(conn)
     pipeline.prepare_session(conn)
-    progress.start("refresh", rows.value(conn, query("core", "count_changes")), "changes")
+    progress.start("refresh", rows.value(conn, query("core", "count_changes"), {"bound": None}), "changes")
     drain = _Drain(conn, progress, size)
     drain.run()
-    retried = _retry(conn, drain, due_only=not retry_failed)
+    tried, failed = _retry(conn, drain, due_only=not retry_failed)
     progress.finish()
-    failed = f"{retried.failed} failed again: see status" if retried.failed else "none failed again"
+    outcome = f"{failed} failed again: see status" if failed else "none failed again"
     return RunReport(
         "refresh",
         time.monotonic() - started,
         drain.total.leads,
         drain.total.messages,
         drain.changes,
-        () if not retried.tried else (f"dead letters tried again: {retried.tried}; {failed}",),
+        (f"dead letters tried again: {tried}; {outcome}",) if tried else (),
     )
 
 
@@ -92,20 +91,20 @@ class _Drain:
                 drained = done.drained
 
 
-def _retry(conn: Connection, drain: _Drain, *, due_only: bool) -> Retried:
-    """Try dead letters again, a few at a time. What changes meanwhile is taken before the next ones."""
-    untried, retried = UntriedLetters(), Retried()
+def _retry(conn: Connection, drain: _Drain, *, due_only: bool) -> tuple[int, int]:
+    """Do as retry_dead_letters does, a few at a time. What changes meanwhile is taken before the next ones."""
+    untried, failed = UntriedLetters(), 0
     while untried.take_turn(conn):
         drain.run()
     letters = find_letters(conn, due_only=due_only)
     for first in range(0, len(letters), TRIES_OF_A_TURN):
         if first:
             drain.run()
-        retried += retry_letters(conn, letters[first : first + TRIES_OF_A_TURN])
+        failed += retry_letters(conn, letters[first : first + TRIES_OF_A_TURN])
     # Those that the last drains set aside.
     while untried.take_turn(conn):
         drain.run()
-    return retried
+    return len(letters), failed
 
 
 def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats.
@@ -159,7 +158,7 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
             if done.pieces > 1:
                 _log.info("a mass change is spread", pieces=done.pieces)
             if done.leads + done.messages > ANALYZE_ABOVE_ROWS:
-                analyze_outgrown_tables(conn)
+                _analyze_outgrown_tables(conn)
             return done, min(size * 4, limit)
 
 
@@ -168,7 +167,7 @@ def _isolate(conn: Connection, shards: Sequence[int], *, bulk: bool, wait: bool)
         isolate_failing_key(conn, shard, bulk=bulk, wait=wait)
 
 
-def analyze_outgrown_tables(conn: Connection) -> None:
+def _analyze_outgrown_tables(conn: Connection) -> None:
     """Analyze the tables whose statistics know far fewer rows than they have.
 
     The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an

@@ -261,7 +261,7 @@ class Burst:
                     choose=rng.random() < 0.75,
                 )
             with suppress(*COLLISIONS):
-                retry_dead_letters(conn, due_only=False)
+                retry_dead_letters(conn)
 
     def _refresh(self, conn: Connection, rng: Random) -> None:
         while self._writing.is_set():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from projector.core import pipeline
-from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.core.dead_letters import retry_dead_letters
 from projector.database.rows import Connection
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, waiting
@@ -99,6 +99,6 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
     assert_exact(conn)
 
 
-def _retry(conn: Connection) -> Retried:
+def _retry(conn: Connection) -> tuple[int, int]:
     pipeline.prepare_session(conn)
-    return retry_dead_letters(conn, due_only=False)
+    return retry_dead_letters(conn)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from projector.capture import gaps
-from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.core.dead_letters import retry_dead_letters
 from projector.database import retry
 from projector.database.rows import Connection
 from projector.operate.install import migrate
@@ -294,7 +294,7 @@ def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> Non
     )
     conn.execute("UPDATE read_model.tenants SET dead_letters = 1")
     rebuild_now(conn, first=True)
-    assert retry_dead_letters(conn, due_only=False) == Retried(0, 0)
+    assert retry_dead_letters(conn) == (0, 0)
     assert value(conn, "SELECT sum(dead_letters) FROM read_model.tenants") == 0
     assert_exact(conn)
 

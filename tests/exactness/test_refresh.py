@@ -4,7 +4,7 @@ import pytest
 
 from projector.core import dead_letters, pipeline, staging
 from projector.core.batch import open_batch, recompute, refresh_batch, take_changes
-from projector.core.dead_letters import Retried, UntriedLetters, retry_dead_letters
+from projector.core.dead_letters import UntriedLetters, retry_dead_letters
 from projector.core.refresh import refresh_with_backoff
 from projector.core.sharing import ROWS_PER_PIECE
 from projector.database.locks import SHARDS
@@ -451,7 +451,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     filled.message(conversations[2], "later")
     refresh_now(conn)
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
+    assert retry_dead_letters(conn) == (1, 0)
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 0
     assert texts(conn, "one", "102") == ["later", "poison"]
     assert_exact(conn)
@@ -494,7 +494,7 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(
         assert texts(conn, "one", str(100 + number)) == (["fine"] if number % 50 == 49 else [])
     assert value(conn, "SELECT count(*) FROM projector.dead_letters WHERE attempts = 1") == 147
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    assert retry_dead_letters(conn, due_only=False) == Retried(147, 0)
+    assert retry_dead_letters(conn) == (147, 0)
     assert_exact(conn)
 
 

@@ -9,7 +9,6 @@ from projector.core import dead_letters, pipeline
 from projector.core.batch import recompute
 from projector.core.dead_letters import (
     Letter,
-    Retried,
     UntriedLetters,
     isolate_failing_key,
     retry_dead_letters,
@@ -60,9 +59,9 @@ def test_a_letter_that_another_refresh_has_in_hand_is_left_to_it(
     other.execute(ALLOW.encode())
     with database.connect() as busy, busy.transaction():
         busy.execute("SELECT FROM projector.dead_letters FOR UPDATE")
-        retry_dead_letters(refusing, due_only=False)
+        retry_dead_letters(refusing)
         assert value(other, "SELECT attempts FROM projector.dead_letters") == 1
-    retry_dead_letters(refusing, due_only=False)
+    retry_dead_letters(refusing)
     assert letters(refusing) == []
 
 
@@ -82,7 +81,7 @@ def test_a_refresh_takes_new_changes_between_dead_letters(
     set_aside(other, "many", 25)
     seen = []
 
-    def retry(conn: Connection, some: Sequence[Letter]) -> Retried:
+    def retry(conn: Connection, some: Sequence[Letter]) -> int:
         seen.append((len(some), value(other, "SELECT count(*) FROM read_model.leads")))
         write_conversations(other, 1, first=len(seen) + 1)
         return retry_letters(conn, some)
@@ -214,7 +213,7 @@ def test_thousands_of_failing_keys_of_a_tenant_keep_no_other_waiting(
     # And all is right when the cause is gone, also if each try takes a turn.
     other.execute(ALLOW.encode())
     monkeypatch.setattr(dead_letters, "SECONDS_OF_A_TURN", 0.0)
-    retry_dead_letters(flooded, due_only=False)
+    retry_dead_letters(flooded)
     assert letters(other) == []
     assert leads(other, "many") == MANY + 1
     assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == 0

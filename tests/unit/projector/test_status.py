@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.core.dead_letters import retry_dead_letters
 from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection, Row
@@ -278,7 +278,7 @@ def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, 
         # Ten seconds, and twice as long after each failure, up to an hour.
         assert value(built, "SELECT retry_at > %s + interval '2560 s' FROM projector.dead_letters", again)
         built.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
-        assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
+        assert retry_dead_letters(conn) == (1, 0)
     assert find_attention(read_status(built)) == []
     assert value(built, "SELECT count(*) FROM read_model.leads") == 4
     assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 0

@@ -9,7 +9,7 @@ import pytest
 from projector.capture.source import SOURCE_TABLES
 from projector.core import pipeline
 from projector.core.batch import refresh_batch
-from projector.core.dead_letters import move_to_dead_letters
+from projector.core.dead_letters import set_aside
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
@@ -202,7 +202,7 @@ def test_a_key_that_failed_before_is_not_set_aside_after(
     world.delete_tenant(platform)
     erase(connection, TENANT, progress=QUIET)
     with connection.transaction():
-        move_to_dead_letters(connection, "contacts", "needle-contact", failed.value)
+        set_aside(connection, "contacts", ["needle-contact"], failed.value, failed_alone=True)
     assert value(platform, "SELECT count(*) FROM projector.dead_letters") == 0
 
 
