@@ -27,7 +27,6 @@ WITH upcoming AS MATERIALIZED (
         u.change_id,
         u.is_single,
         u.can_be_taken,
-        CASE WHEN u.bulk THEN %(bulk_pieces)s ELSE %(single_changes)s END AS size,
         CASE WHEN u.can_be_taken THEN ARRAY(
             SELECT DISTINCT hashtext(home.user_id) & (%(groups)s - 1) AS number
             FROM unnest(u.keys) AS k (key)
@@ -59,12 +58,7 @@ WITH upcoming AS MATERIALIZED (
 
 in_groups AS MATERIALIZED (
     SELECT
-        u.shard,
-        u.bulk,
-        u.row_id,
-        u.change_id,
-        u.can_be_taken,
-        u.tenant_groups,
+        u.*,
         %(takes_oldest)s AND u.tenant_groups <@ first_value(u.tenant_groups) OVER queue AS is_due,
         min(u.change_id) OVER (PARTITION BY u.bulk, u.tenant_groups) AS first_of_group
     FROM upcoming AS u
@@ -75,22 +69,19 @@ chosen AS MATERIALIZED (
     SELECT picked.row_id
     FROM (
         SELECT
-            seen.shard,
-            seen.bulk,
-            least(seen.size, greatest(1, seen.size / 4, seen.changes / 2)) AS size
-        FROM (
-            SELECT
-                u.shard,
-                u.bulk,
-                count(*) FILTER (WHERE u.can_be_taken) AS changes,
-                CASE
-                    WHEN u.bulk
-                        THEN greatest(u.size, least(count(*) FILTER (WHERE u.is_single), u.size * %(rows_per_piece)s))
-                    ELSE u.size
-                END AS size
-            FROM upcoming AS u
-            GROUP BY u.shard, u.bulk, u.size
-        ) AS seen
+            u.shard,
+            u.bulk,
+            count(*) FILTER (WHERE u.can_be_taken) AS changes,
+            CASE
+                WHEN u.bulk
+                    THEN greatest(
+                        %(bulk_pieces)s,
+                        least(count(*) FILTER (WHERE u.is_single), %(bulk_pieces)s * %(rows_per_piece)s)
+                    )
+                ELSE %(single_changes)s
+            END AS size
+        FROM upcoming AS u
+        GROUP BY u.shard, u.bulk
     ) AS part
     CROSS JOIN LATERAL (
         SELECT ordered.row_id
@@ -109,7 +100,7 @@ chosen AS MATERIALIZED (
                 SELECT coalesce(bool_and(pg_try_advisory_xact_lock(%(group_class)s, tenants.number)), true)
                 FROM unnest(ordered.tenant_groups) AS tenants (number)
             )
-        LIMIT part.size
+        LIMIT least(part.size, greatest(1, part.size / 4, part.changes / 2))
     ) AS picked
 )
 

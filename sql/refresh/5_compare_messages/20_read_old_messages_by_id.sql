@@ -10,29 +10,23 @@ FROM (
     SELECT
         named.user_id,
         named.message_id,
-        named.is_staged
+        bool_or(named.is_staged) AS is_staged
     FROM (
         SELECT
-            every.user_id,
-            every.message_id,
-            bool_or(every.is_staged) AS is_staged
-        FROM (
-            SELECT
-                s.user_id,
-                s.message_id,
-                false AS is_staged
-            FROM stale_messages AS s
-            UNION ALL
-            SELECT
-                n.user_id,
-                n.message_id,
-                true AS is_staged
-            FROM new_messages AS n
-        ) AS every
-        GROUP BY every.user_id, every.message_id
+            s.user_id,
+            s.message_id,
+            false AS is_staged
+        FROM stale_messages AS s
+        UNION ALL
+        SELECT
+            n.user_id,
+            n.message_id,
+            true AS is_staged
+        FROM new_messages AS n
     ) AS named
     LEFT JOIN old_messages AS o ON o.user_id = named.user_id AND o.message_id = named.message_id
     WHERE o.user_id IS NULL
+    GROUP BY named.user_id, named.message_id
 ) AS wanted
 CROSS JOIN LATERAL (
     SELECT stored.*

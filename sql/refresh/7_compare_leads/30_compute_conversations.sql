@@ -56,9 +56,9 @@ target AS (
         n.created_at,
         n.source_last_message_at,
         n.reload_messages,
-        o.message_count,
-        o.first_message_at,
-        o.newest_message_at
+        o.message_count AS old_count,
+        o.first_message_at AS old_first,
+        o.newest_message_at AS old_newest
     FROM source_conversations AS n
     LEFT JOIN old_conversations AS o
         ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
@@ -75,9 +75,9 @@ target AS (
         o.created_at,
         o.source_last_message_at,
         false AS reload_messages,
-        o.message_count,
-        o.first_message_at,
-        o.newest_message_at
+        o.message_count AS old_count,
+        o.first_message_at AS old_first,
+        o.newest_message_at AS old_newest
     FROM old_conversations AS o
     INNER JOIN stale_leads AS l ON l.user_id = o.user_id AND l.customer_phone = o.customer_phone
     LEFT JOIN stale_keys AS s ON s.kind = 'conversation' AND s.key = o.conversation_id
@@ -88,33 +88,24 @@ INSERT INTO new_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of computed}
 FROM (
     SELECT
-        t.user_id,
-        t.customer_phone,
-        t.conversation_id,
-        t.agent_id,
-        t.agent_name,
-        t.platform,
-        t.phone_number_id,
-        t.is_active,
-        t.created_at,
-        t.source_last_message_at,
+        t.*,
         CASE
             WHEN t.reload_messages THEN coalesce(c.message_count, 0)
-            WHEN t.message_count IS NULL
+            WHEN t.old_count IS NULL
                 THEN projector.count_messages(t.user_id, t.customer_phone, t.conversation_id)
-            ELSE t.message_count + coalesce(m.difference, 0)
+            ELSE t.old_count + coalesce(m.difference, 0)
         END AS message_count,
         CASE
             WHEN t.reload_messages THEN c.first_message_at
-            WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at
+            WHEN t.old_count IS NULL OR m.first_removed <= t.old_first
                 THEN projector.first_message_at(t.user_id, t.customer_phone, t.conversation_id)
-            ELSE least(t.first_message_at, m.first_added)
+            ELSE least(t.old_first, m.first_added)
         END AS first_message_at,
         CASE
             WHEN t.reload_messages THEN c.newest_message_at
-            WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at
+            WHEN t.old_count IS NULL OR m.newest_removed >= t.old_newest
                 THEN projector.newest_message_at(t.user_id, t.customer_phone, t.conversation_id)
-            ELSE greatest(t.newest_message_at, m.newest_added)
+            ELSE greatest(t.old_newest, m.newest_added)
         END AS newest_message_at
     FROM target AS t
     LEFT JOIN moves AS m
