@@ -7,6 +7,7 @@ import pytest
 
 from projector.database import sql
 from projector.database.sql import _queries
+from tests.support.cases import cases
 
 Write = Callable[[str, str], None]
 
@@ -73,26 +74,22 @@ def test_the_caller_gives_the_names_that_a_query_leaves_open(write: Write) -> No
         sql.query("things", "count")
 
 
-@pytest.mark.parametrize("placeholder", ["{messages}", "{message.leads}", "{coloumns.leads of l}"])
-def test_an_unknown_placeholder_is_an_error_that_names_it(write: Write, placeholder: str) -> None:
-    write("work/10_one", f"SELECT {placeholder};\n")
+@cases(
+    ("text", "expected"),
+    [
+        ("SELECT {messages};", "{messages}"),
+        ("SELECT {message.leads};", "{message.leads}"),
+        ("SELECT {coloumns.leads of l};", "{coloumns.leads of l}"),
+        ("SELECT {columns.no_table};", "no_table"),
+        ("SELECT ({definition.no_definition});", "no_definition"),
+        (None, "no step sql/work/20_none.sql"),
+    ],
+)
+def test_what_the_loader_cannot_put_in_is_named(write: Write, text: str | None, expected: str) -> None:
+    write("work/10_one", text or "SELECT 1;")
     with pytest.raises(LookupError) as raised:
-        sql.steps("work")
-    assert placeholder in str(raised.value)
-
-
-def test_an_unknown_table_or_definition_is_an_error_that_names_it(write: Write) -> None:
-    write("work/10_one", "SELECT {columns.no_table};\n")
-    with pytest.raises(LookupError, match="no_table"):
-        sql.steps("work")
-    write("work/10_one", "SELECT ({definition.no_definition});\n")
-    with pytest.raises(LookupError, match="no_definition"):
-        sql.steps("work")
-
-
-def test_a_folder_that_is_not_there_is_named() -> None:
-    with pytest.raises(LookupError, match=r"no step sql/refresh/5_nothing\.sql"):
-        sql.steps("refresh/5_nothing")
+        sql.steps("work/20_none" if text is None else "work")
+    assert expected in str(raised.value)
 
 
 def test_named_queries_are_read_without_comments(write: Write) -> None:
