@@ -41,7 +41,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         if gap_ids and gaps.switched_off(conn) is None:
             with conn.transaction():
                 source_changes.note_source(conn, CAPTURED_TABLES)
-                conn.execute(query("capture", "forget_interrupted_rebuild"))
+                conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
                 conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
 
 

@@ -24,7 +24,8 @@ def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
 
     The partitions of a table are noted together with its first columns.
     """
-    wanted = _wanted(tables)
+    pairs = [(table.name, column) for table in tables for column in table.columns]
+    wanted = {"tables": [name for name, _ in pairs], "columns": [column for _, column in pairs]}
     conn.execute(query("capture", "forget_columns"), wanted)
     noted = rows.values(conn, query("capture", "find_noted_tables"))
     conn.execute(query("capture", "note_new_columns"), wanted)
@@ -64,8 +65,3 @@ def _is_empty(conn: Connection, relation: str) -> bool:
     except psycopg.errors.InsufficientPrivilege:
         # Somebody else's partition may have any rows.
         return False
-
-
-def _wanted(tables: Sequence[SourceTable]) -> dict[str, list[str]]:
-    pairs = [(table.name, column) for table in tables for column in table.columns]
-    return {"tables": [name for name, _ in pairs], "columns": [column for _, column in pairs]}

@@ -162,7 +162,8 @@ def _install(conn: Connection, table: SourceTable, relation: str) -> None:
     if installed and not gaps.gaps_without_triggers(conn):
         reason = f"the triggers on {table.name} were changed"
         conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
-        conn.execute(query("capture", "forget_interrupted_rebuild"))
+        # What an interrupted rebuild has done may lack what was missed.
+        conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
     _drop(conn, relation)
     partitioned = bool(rows.value(conn, query("capture", "is_partitioned"), named))
     for event in _EVENTS:
@@ -208,24 +209,15 @@ def _change_table(conn: Connection, relation: str, patience: float, change: Call
             change()
 
     def message() -> str:
+        holders = rows.values(conn, query("capture", "find_lock_holders"), {"relation": relation})
         return (
             f"The triggers of {relation} could not be changed in {patience:.0f} s:"
-            f" {_lock_holders(conn, relation)}. End that transaction, or try again when it has ended."
+            f" {'; '.join(holders) or 'other sessions keep using it'}. End that transaction, or try again when it has"
+            " ended."
         )
 
     held = lock_timeouts(patience, message, pause=_FIRST_PAUSE_SECONDS, longest_pause=_LONGEST_PAUSE_SECONDS)
     retry(attempt, held)
-
-
-def _lock_holders(conn: Connection, relation: str) -> str:
-    """Return what holds a table, in words for an operator."""
-    named = {"relation": relation}
-    prepared = rows.value(conn, query("capture", "find_prepared_lock_holder"), named)
-    if prepared is not None:
-        return f"the prepared transaction {prepared!r} has it (see pg_prepared_xacts)"
-    holders = conn.execute(query("capture", "find_lock_holders"), named).fetchall()
-    sentences = [f"process {pid} ({session}) has held it {age}" for pid, session, age in holders]
-    return "; ".join(sentences) or "other sessions keep using it"
 
 
 def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[str]) -> sql.Composed:

@@ -19,7 +19,7 @@ from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.distribution import fence, is_distributed, staged_tenants, tenants
 from projector.database.rows import Connection
-from projector.database.sql import Step, named_failures, query, statement, steps
+from projector.database.sql import FENCE, Step, named_failures, query, statement, steps
 
 AT_POINT: ContextVar[Callable[[str], object] | None] = ContextVar("at_point", default=None)
 """What a test does when a run of its thread comes to a point, which a step or a function names."""
@@ -112,22 +112,24 @@ class Run:
         return BatchResult(self.numbers.get("leads", 0), self.numbers.get("messages", 0))
 
 
-def run_steps(
-    conn: Connection,
-    found: Iterable[Step],
-    parameters: Mapping[str, object] | None = None,
+def run_step(
+    conn: Connection, one: Step, parameters: Mapping[str, object] | None = None
 ) -> psycopg.Cursor[TupleRow]:
-    """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
+    """Run one step, whatever its condition, and return its cursor."""
     cursor = conn.cursor()
-    for one in found:
-        with named_failures() as sent:
-            cursor = conn.cursor()
-            sent.append((one, cursor))
-            cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
-        if one.analyzes is not None:
-            analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
-            conn.execute(analyze, prepare=False)
+    with named_failures() as sent:
+        sent.append((one, cursor))
+        cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
+    if one.analyzes is not None:
+        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes)), prepare=False)
     return cursor
+
+
+def run_steps(
+    conn: Connection, name: str, parameters: Mapping[str, object] | None = None, *, fence: str = FENCE
+) -> psycopg.Cursor[TupleRow]:
+    """Run the steps of a folder below sql/, or a single one, as run_step does; return the cursor of the last one."""
+    return [run_step(conn, one, parameters) for one in steps(name, fence)][-1]
 
 
 def prepare_session(conn: Connection) -> None:

@@ -55,9 +55,9 @@ def require_built(conn: Connection) -> None:
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
     wanted = {"tenants": list(tenants)}
-    known = set(conn.execute(query("core", "find_source_tenants"), wanted).fetchall())
-    known.update(conn.execute(query("core", "find_stored_tenants"), wanted).fetchall())
-    unknown = next((user_id for user_id in tenants if (user_id,) not in known), None)
+    known = {*rows.values(conn, query("core", "find_source_tenants"), wanted)}
+    known |= {*rows.values(conn, query("core", "find_stored_tenants"), wanted)}
+    unknown = next((user_id for user_id in tenants if user_id not in known), None)
     if unknown is not None:
         raise TenantNotFoundError(
             f"There is no tenant {unknown!r}, neither in the source nor in the read model: check the USER_ID."

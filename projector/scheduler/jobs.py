@@ -83,8 +83,8 @@ class Upkeep(Job):
     def run(self, conn: Connection, worker: Worker) -> float:
         """Find out whether there is a reason to rebuild."""
         source_changes.note_harmless_changes(conn)
+        recovery.note_interrupted_runs(conn)
         reasons = recovery.find_rebuild_reasons(conn)
-        recovery.clean_up_after_crash(conn, reasons)
         self._next_at = time.monotonic() + IDLE_UPKEEP_SECONDS
         is_deep = False
         if not self._refresh.is_queue_empty and time.monotonic() >= self._depth_at:

@@ -87,7 +87,7 @@ class Refresh(Job):
         """Log what the last minute did, and send the last spans."""
         if self._tracing is not None:
             self._tracing.close()
-        sums = self._tally.take()
+        sums = self._tally.take(after=0.0)
         if sums:
             _log.info("refreshed", **sums)
 
@@ -159,9 +159,10 @@ class Refresh(Job):
 
     def _log_tally(self, conn: Connection) -> None:
         """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
-        if self._tally.is_due():
-            waiting = rows.value(conn, query("sweep", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
-            _log.info("refreshed", **self._tally.take(), queue=waiting)
+        sums = self._tally.take(after=TALLY_SECONDS)
+        if sums:
+            waiting = rows.value(conn, query("core", "count_changes"), {"bound": COUNTED_CHANGES})
+            _log.info("refreshed", **sums, queue=waiting)
 
 
 class Tally:
@@ -176,18 +177,14 @@ class Tally:
         if done.changes:
             self._batches.append((done, seconds))
 
-    def is_due(self) -> bool:
-        """Return whether a minute is over in which something happened; begins the next one where nothing did."""
-        if time.monotonic() - self._began_at < TALLY_SECONDS:
-            return False
-        if not self._batches:
-            self._began_at = time.monotonic()
-        return bool(self._batches)
+    def take(self, *, after: float) -> dict[str, int | float]:
+        """Return the sums as the fields of a line, and begin the next minute.
 
-    def take(self) -> dict[str, int | float]:
-        """Return the sums as the fields of a line, and begin the next minute; no fields where nothing happened."""
-        taken, self._batches = self._batches, []
-        self._began_at = time.monotonic()
+        There are no fields before so many seconds of it are over, or where nothing happened.
+        """
+        if time.monotonic() - self._began_at < after:
+            return {}
+        taken, self._batches, self._began_at = self._batches, [], time.monotonic()
         if not taken:
             return {}
         return {

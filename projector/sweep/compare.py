@@ -15,7 +15,7 @@ from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
 from projector.database.distribution import fence, is_distributed
 from projector.database.rows import Connection
-from projector.database.sql import query, steps
+from projector.database.sql import query
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten
 from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_arrays
@@ -49,8 +49,8 @@ def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]
     def compare() -> list[LeadKey]:
         with snapshot(conn):
             _clear(conn)
-            _stage(conn, leads)
-            return _compare_piece(conn)
+            pipeline.run_steps(conn, "sweep/2_stage/10_stage_leads", lead_arrays(leads))
+            return _compare_piece(conn, leads)
 
     return read_steadily(conn, compare, differs=bool)
 
@@ -102,8 +102,7 @@ def compare_keys(
             else:
                 named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
                 conn.execute(query("sweep", "stage_keys"), named)
-            [step] = steps("sweep/7_keys/20_read_wrong_keys")
-            wrong = conn.execute(step.text, prepare=False).fetchall()
+            wrong = pipeline.run_steps(conn, "sweep/7_keys/20_read_wrong_keys").fetchall()
         waiting: set[Item] = set()
         for kind, key, user_id, customer_phone, waits in wrong:
             if waits:
@@ -139,24 +138,24 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
     with snapshot(conn):
         if not _find_waiting_leads(conn):
             return _everything_waits(found, [Item(LEAD, *lead) for lead in leads])
-        _stage(conn, leads)
-        left_out = steps("sweep/3_leave_out/20_leave_out_waiting_leads")
-        waiting = set(pipeline.run_steps(conn, left_out).fetchall())
+        pipeline.run_steps(conn, "sweep/2_stage/10_stage_leads", lead_arrays(leads))
+        waiting = set(pipeline.run_steps(conn, "sweep/3_leave_out/20_leave_out_waiting_leads").fetchall())
         found.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
-        found.compared = [Item(LEAD, *lead) for lead in leads if lead not in waiting]
-        candidates = _compare_piece(conn) if found.compared else []
+        staged = [lead for lead in leads if lead not in waiting]
+        found.compared = [Item(LEAD, *lead) for lead in staged]
+        candidates = _compare_piece(conn, staged) if staged else []
         if candidates:
-            _compute_only(conn, candidates)
-        counted = steps("sweep/6_report/10_count_leads", fence=fence(conn))
-        [found.checked] = pipeline.run_steps(conn, counted).fetchone() or (0,)
-        [step] = steps("sweep/6_report/20_read_differing_rows")
-        differing = conn.execute(step.text, prepare=False).fetchall() if candidates else []
+            # As a refresh computes them, and as a session is prepared: few leads are looked up in indexes.
+            conn.execute(
+                "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_nestloop', 'on', true)"
+            )
+            pipeline.run_steps(conn, "sweep/5_recompute/10_stage_leads", lead_arrays(candidates))
+            pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
+        counted = pipeline.run_steps(conn, "sweep/6_report/10_count_leads", fence=fence(conn))
+        [found.checked] = counted.fetchone() or (0,)
+        differing = pipeline.run_steps(conn, "sweep/6_report/20_read_differing_rows") if candidates else ()
         found.drifts = [drift for row in differing for drift in differing_fields(*row)]
     return found
-
-
-def _stage(conn: Connection, leads: Sequence[LeadKey]) -> None:
-    pipeline.run_steps(conn, steps("sweep/2_stage/10_stage_leads"), lead_arrays(leads))
 
 
 def _clear(conn: Connection) -> None:
@@ -165,42 +164,30 @@ def _clear(conn: Connection) -> None:
     )
 
 
-def _compare_piece(conn: Connection) -> list[LeadKey]:
+def _compare_piece(conn: Connection, staged: Sequence[LeadKey]) -> list[LeadKey]:
     """Compare the staged leads; return those that differ, in order.
 
     No statement may name both rows of the source and a distributed table without a look-up for each. There each lead is
     computed as a refresh does, which stages the rows of both and compares these.
     """
     if is_distributed(conn):
-        return conn.execute(query("sweep", "read_piece_leads")).fetchall()
+        return list(staged)
     pipeline.set_based(conn)
     conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
     conn.execute("ANALYZE piece_leads", prepare=False)
-    pipeline.run_steps(conn, steps("sweep/2_stage/20_read_keys"))
+    pipeline.run_steps(conn, "sweep/2_stage/20_read_keys")
     is_large = conn.execute(query("sweep", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
     # What is left to join are rows of the piece: to loop over them for each would cost their square.
     conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
-    pipeline.run_steps(conn, steps("sweep/4_compare", fence="" if is_large == (True,) else fence(conn)))
+    pipeline.run_steps(conn, "sweep/4_compare", fence="" if is_large == (True,) else fence(conn))
     return conn.execute(query("sweep", "read_differing_leads")).fetchall()
-
-
-def _compute_only(conn: Connection, leads: Sequence[LeadKey]) -> None:
-    """Compute some leads as a refresh does, in the snapshot of the comparison; nothing is written."""
-    # As a session is prepared: few leads are looked up in indexes.
-    conn.execute(
-        "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_nestloop', 'on', true)"
-    )
-    pipeline.run_steps(conn, steps("sweep/5_recompute/10_stage_leads"), lead_arrays(leads))
-    pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
 
 
 def _find_waiting_leads(conn: Connection) -> bool:
     """Clear the temporary tables, and note the leads of which something waits; return False if everything waits."""
     staging.clear(conn)
     _clear(conn)
-    [everything] = pipeline.run_steps(conn, steps("sweep/3_leave_out/10_find_waiting_leads")).fetchone() or (
-        True,
-    )
+    [everything] = pipeline.run_steps(conn, "sweep/3_leave_out/10_find_waiting_leads").fetchone() or (True,)
     return not everything
 
 

@@ -169,15 +169,16 @@ def end(conn: Connection, items: Sequence[Item], *, before: datetime, at: dateti
         conn.execute(query("sweep", "end_items"), parameters, prepare=False)
 
 
-def end_statistics(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> None:
-    """End the statistics that a comparison of all statistics, of these tenants or of all, has not found again."""
-    parameters = {**tenants_parameter(tenants), "kind": STATISTICS, "before": before, "outcome": "right"}
-    conn.execute(query("sweep", "end_all"), parameters, prepare=False)
-
-
-def end_rebuilt(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> None:
-    """End what was last seen before a rebuild of these tenants, or of everything, began."""
-    parameters = {**tenants_parameter(tenants), "kind": None, "before": before, "outcome": "rebuilt"}
+def end_all(
+    conn: Connection,
+    tenants: Sequence[str] | None,
+    before: datetime,
+    *,
+    outcome: str,
+    kind: str | None = None,
+) -> None:
+    """End what a rebuild of these tenants or of all, or a comparison of all of a kind, has not found again."""
+    parameters = {**tenants_parameter(tenants), "kind": kind, "before": before, "outcome": outcome}
     with conn.transaction():
         conn.execute(query("sweep", "end_all"), parameters, prepare=False)
         publish(conn)

@@ -75,7 +75,7 @@ def build(conn: Connection, progress: Progress) -> BatchResult:
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)
-        drift.end_rebuilt(conn, None, since)
+        drift.end_all(conn, None, since, outcome="rebuilt")
         built = rows.only_row(conn, BatchResult, query("sweep", "count_built"))
         run.add(built)
     return built
@@ -125,12 +125,12 @@ def _fill(conn: Connection, progress: Progress) -> None:
     truncate, *fills = steps("sweep/first_build", fence="")
     progress.start("rebuild", 1 + len(fills) + len(indexes), "steps")
     # The tables are emptied while they still have their indexes.
-    pipeline.run_steps(conn, [truncate])
+    pipeline.run_step(conn, truncate)
     progress.advance(1)
     for drop, *_ in indexes:
         conn.execute(drop.encode(), prepare=False)
     for one in fills:
-        pipeline.run_steps(conn, [one])
+        pipeline.run_step(conn, one)
         progress.advance(1)
     reach("built")
     for _, create, _ in indexes:

@@ -11,7 +11,6 @@ from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_migrated_version
 from projector.core.source_reads import read_source, retry_reading
 from projector.database.rows import Connection
-from projector.database.sql import steps
 
 LeadKey = tuple[str, str]
 """A tenant and a canonical phone."""
@@ -76,7 +75,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult
 
 def create_tables(conn: Connection) -> None:
     """Create the temporary tables of a piece, unless this session has them."""
-    pipeline.run_steps(conn, steps("sweep/0_piece_tables"))
+    pipeline.run_steps(conn, "sweep/0_piece_tables")
 
 
 def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
@@ -84,7 +83,7 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     conn.execute("TRUNCATE wrong_keys")
     pipeline.set_based(conn)
     parameters = pipeline.tenants_parameter(tenants)
-    pipeline.run_steps(conn, steps("sweep/7_keys/10_find_wrong_keys"), parameters)
+    pipeline.run_steps(conn, "sweep/7_keys/10_find_wrong_keys", parameters)
 
 
 def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
@@ -95,7 +94,7 @@ def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
 def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
     with conn.transaction():
         pipeline.lock_tenants(conn, {lead[0] for lead in leads})
-        pipeline.run_steps(conn, steps("sweep/5_recompute/10_stage_leads"), lead_arrays(leads))
+        pipeline.run_steps(conn, "sweep/5_recompute/10_stage_leads", lead_arrays(leads))
         run = pipeline.Run(conn, conditions={"write"})
         run.run(*pipeline.RESOLVE, *pipeline.WRITE)
     return BatchResult(len(leads), run.result.messages)
@@ -105,9 +104,7 @@ def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
     with conn.transaction():
         require_migrated_version(conn)
         staging.clear(conn)
-        staged = pipeline.run_steps(
-            conn, steps("sweep/7_keys/30_stage_wrong_keys"), {"size": LEADS_PER_TRANSACTION}
-        )
+        staged = pipeline.run_steps(conn, "sweep/7_keys/30_stage_wrong_keys", {"size": LEADS_PER_TRANSACTION})
         if not staged.rowcount:
             return None
         return recompute(conn, strict=True)

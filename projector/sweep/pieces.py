@@ -14,7 +14,7 @@ from projector.core import pipeline
 from projector.core.source_reads import read_source
 from projector.database import rows
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION, query, steps
+from projector.database.sql import PROJECTION_VERSION, query
 from projector.sweep.drift import Item
 from projector.sweep.leads import LeadKey
 
@@ -98,12 +98,10 @@ def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> 
     }
 
     def read() -> list[LeadKey]:
-        return pipeline.run_steps(conn, steps("sweep/1_find/20_sample_source_leads"), parameters).fetchall()
+        return pipeline.run_steps(conn, "sweep/1_find/20_sample_source_leads", parameters).fetchall()
 
     found = set(read_source(conn, read))
-    found.update(
-        pipeline.run_steps(conn, steps("sweep/1_find/30_sample_stored_leads"), parameters).fetchall()
-    )
+    found.update(pipeline.run_steps(conn, "sweep/1_find/30_sample_stored_leads", parameters).fetchall())
     return random.sample(sorted(found), min(size, len(found)))
 
 

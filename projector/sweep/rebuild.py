@@ -17,10 +17,10 @@ killed is resumed there, by the same version only.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import NoReturn
 
 import psycopg
-from psycopg import sql as composing
 
 from projector.core import pipeline
 from projector.core.batch import first_line, is_lead_failure
@@ -42,14 +42,13 @@ from projector.sweep.pieces import (
     PHASES,
     REBUILD,
     START,
-    Piece,
     begin_sweep,
     count_leads,
     move_sweep,
     pieces,
     read_position,
 )
-from projector.sweep.run_log import Run, logged_run, read_clock
+from projector.sweep.run_log import logged_run, read_clock
 
 PIECE_LEADS = 20_000
 """Leads that are compared in one snapshot."""
@@ -57,7 +56,9 @@ PIECE_LEADS = 20_000
 VACUUM_ABOVE_LEADS = 5_000
 """A piece that wrote more leads is followed by a vacuum, so that the next one finds room in the tables."""
 
-_WRITTEN_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages")
+_WRITTEN_TABLES = (
+    "read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages"
+)
 _SERVED = "The read model serves what it held. Correct the source row"
 
 
@@ -121,60 +122,49 @@ def _rebuild_in_place(
     with logged_run(conn, "rebuild", tenants, total) as run:
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
         progress.start("rebuild", total, "customers")
-        work = _Rebuild(conn, run, progress)
+        messages, most_differ = 0, False
         for piece in pieces(conn, tenants, PIECE_LEADS, phase, after):
-            work.correct(piece)
+            if piece.phase == "keys":
+                messages += rebuild_keys(conn, piece.tenants).messages
+            elif piece.phase == "statistics":
+                statistics.heal(conn, piece.tenants)
+            else:
+                # Where most leads of a piece differed, those of the next are computed without a comparison.
+                done = _correct_leads(conn, piece.leads, compares=not most_differ)
+                right = next(done)
+                most_differ = 2 * right.leads < len(piece.leads)
+                for written in chain((right,), done):
+                    messages += written.messages
+                    run.add(written)
+                    progress.advance(written.leads)
             if tenants is None:
                 move_sweep(conn, REBUILD, piece.next_phase, piece.after)
         if tenants is None:
             # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
-            retry_dead_letters(conn, due_only=False)
+            retry_dead_letters(conn)
             note_built(conn, since)
-        drift.end_rebuilt(conn, tenants, since)
+        drift.end_all(conn, tenants, since, outcome="rebuilt")
         progress.finish()
         # Not every key that was compared makes a lead.
         wanted = pipeline.tenants_parameter(tenants)
         run.leads = rows.value(conn, query("sweep", "count_stored_leads"), wanted)
-    return BatchResult(run.leads or 0, work.messages)
+    return BatchResult(run.leads or 0, messages)
 
 
-class _Rebuild:
-    """A rebuild in place in progress, and what it has written."""
+def _correct_leads(conn: Connection, leads: Sequence[LeadKey], *, compares: bool) -> Iterator[BatchResult]:
+    """Compute these leads again, or only those that a comparison finds to differ, and write what differs.
 
-    def __init__(self, conn: Connection, run: Run, progress: Progress) -> None:
-        self.messages = 0
-        self._conn = conn
-        self._run = run
-        self._progress = progress
-        # Most leads of the piece before differed: then those of the next are computed without a comparison.
-        self._most_differ = False
-
-    def correct(self, piece: Piece) -> None:
-        """Compare a piece, and write what differs."""
-        if piece.phase == "keys":
-            self.messages += rebuild_keys(self._conn, piece.tenants).messages
-        elif piece.phase == "statistics":
-            statistics.heal(self._conn, piece.tenants)
-        else:
-            self._correct_leads(piece.leads)
-
-    def _correct_leads(self, leads: Sequence[LeadKey]) -> None:
-        conn = self._conn
-        candidates = leads
-        if not self._most_differ:
-            candidates = by_halves(leads, lambda some: find_candidates(conn, some), _stop)
-        reach("compared")
-        self._most_differ = 2 * len(candidates) > len(leads)
-        self._advance(BatchResult(len(leads) - len(candidates)))
-        for written in rebuild_leads(conn, candidates, _stop):
-            self._advance(written)
-        if len(candidates) > VACUUM_ABOVE_LEADS:
-            _vacuum(conn)
-
-    def _advance(self, done: BatchResult) -> None:
-        self.messages += done.messages
-        self._run.add(done)
-        self._progress.advance(done.leads)
+    Yields how many were right, and then what each transaction wrote.
+    """
+    candidates = leads
+    if compares:
+        candidates = by_halves(leads, lambda some: find_candidates(conn, some), _stop)
+    reach("compared")
+    yield BatchResult(len(leads) - len(candidates))
+    yield from rebuild_leads(conn, candidates, _stop)
+    if len(candidates) > VACUUM_ABOVE_LEADS:
+        # Make room for the next piece; PostgreSQL passes by a table that is not ours, or that a session holds.
+        conn.execute(f"VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {_WRITTEN_TABLES}".encode(), prepare=False)
 
 
 def _stop(lead: LeadKey, error: psycopg.Error) -> NoReturn:
@@ -192,10 +182,3 @@ def _stop(lead: LeadKey, error: psycopg.Error) -> NoReturn:
             f" {digest(customer_phone)}: {kind}. {advice} {WHERE_SHOWN}"
         ),
     ) from error
-
-
-def _vacuum(conn: Connection) -> None:
-    """Make room for the next piece; PostgreSQL passes by a table that is not ours, or that another session holds."""
-    names = composing.SQL(", ").join(composing.Identifier("read_model", name) for name in _WRITTEN_TABLES)
-    vacuum = composing.SQL("VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {}").format(names)
-    conn.execute(vacuum, prepare=False)

@@ -40,14 +40,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RebuildReasons:
-    """What a rebuild of everything would be for, as sql/queries/recovery.sql returns it."""
+    """What a rebuild of everything would be for, as sql/queries/sweep.sql returns it."""
 
     version: str
     built_at: datetime | None
     switched_off: str | None
     gap: str | None
     interrupted: bool
-    unfinished_runs: bool
 
     @property
     def reason(self) -> str | None:
@@ -68,20 +67,16 @@ def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
     """Return whether more changes wait than the limit."""
-    return bool(rows.value(conn, query("sweep", "count_changes_up_to"), {"bound": limit + 1}) > limit)
+    return bool(rows.value(conn, query("core", "count_changes"), {"bound": limit + 1}) > limit)
 
 
-def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
+def note_interrupted_runs(conn: Connection) -> None:
     """Note in the run log which rebuilds were killed; does nothing while another session rebuilds.
 
     A rebuild of everything is left to be resumed. One of some tenants is forgotten: what it had not done yet is as
     exact as it was.
     """
-    if not reasons.unfinished_runs:
-        return
-    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
-        if is_ours:
-            conn.execute(query("sweep", "note_interrupted_runs"))
+    conn.execute(query("sweep", "note_interrupted_runs"), {"rebuild_class": locks.REBUILD})
 
 
 def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
@@ -175,7 +170,7 @@ def refresh_and_heal(
 
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
     """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
-    conn.execute(query("sweep", "note_interrupted_runs"))
+    note_interrupted_runs(conn)
     if gaps.switched_off(conn) is None:
         restore_capture(conn)
     _log.info("rebuilding everything", reason=reason)
@@ -199,8 +194,8 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
     """Heal until there is nothing more to heal, here or in another session; return what was done, in sentences."""
     notes: list[str] = []
     while True:
+        note_interrupted_runs(conn)
         reasons = find_rebuild_reasons(conn)
-        clean_up_after_crash(conn, reasons)
         reason = reasons.reason
         if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
             reason = f"more than {counted(queue_limit, 'change')} waited"

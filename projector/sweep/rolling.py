@@ -191,7 +191,7 @@ def _compare_slice(
         if present.phase == "again" and found.compared:
             conn.execute(query("sweep", "take_in"), item_arrays(found.compared), prepare=False)
         if reaches_all:
-            drift.end_statistics(conn, None, present.started_at)
+            drift.end_all(conn, None, present.started_at, outcome="right", kind=drift.STATISTICS)
             # What differed and was not met, such as a lead that is nowhere any more.
             leave_out(conn, drift.read_open(conn, None, present.started_at), present.started_at)
             if rows.value(conn, query("sweep", "has_left_out")):

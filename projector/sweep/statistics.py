@@ -38,11 +38,6 @@ class StatisticsDifference:
         """The tenant."""
         return str(self.key["user_id"])
 
-    @property
-    def row(self) -> dict[str, str | int | None]:
-        """The row with what has to be added to its numbers."""
-        return {**self.key, **{name: number - self.found[name] for name, number in self.expected.items()}}
-
 
 def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:
     """Return the rows of the statistics of these tenants, or of all, that differ from their leads."""
@@ -52,7 +47,7 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
         pipeline.set_based(conn)
         for one in steps("sweep/8_statistics/10_find_differences"):
             of = table(one.name.split()[-1])
-            for key, expected, counted in pipeline.run_steps(conn, [one], parameters).fetchall():
+            for key, expected, counted in pipeline.run_step(conn, one, parameters).fetchall():
                 found.append(
                     StatisticsDifference(
                         one.name.split()[-1],
@@ -84,15 +79,16 @@ def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
 
 def _add(conn: Connection, user_id: str, differences: Sequence[StatisticsDifference]) -> None:
     rows: dict[str, list[dict[str, str | int | None]]] = {}
-    for found in differences:
-        rows.setdefault(found.table, []).append(found.row)
+    for one in differences:
+        added = {name: number - one.found[name] for name, number in one.expected.items()}
+        rows.setdefault(one.table, []).append({**one.key, **added})
     parameters = {"user_id": user_id, "differences": Jsonb(rows)}
 
     def work() -> None:
         with conn.transaction():
             pipeline.lock_tenants(conn, [user_id])
             for name in ("20_add_differences", "30_delete_empty_statistics"):
-                pipeline.run_steps(conn, steps(f"sweep/8_statistics/{name}"), parameters)
+                pipeline.run_steps(conn, f"sweep/8_statistics/{name}", parameters)
             conn.execute(query("tenants", "change_version"), parameters)
 
     retry(work, *BATCH)

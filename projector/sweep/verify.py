@@ -16,7 +16,7 @@ from projector.report.counted import counted
 from projector.report.progress import Progress
 from projector.sweep import drift, statistics
 from projector.sweep.compare import KEYS_FIELD, compare_piece
-from projector.sweep.drift import LEAD, Comparison, Drift
+from projector.sweep.drift import LEAD, Drift
 from projector.sweep.leads import create_tables, rebuild_keys, rebuild_leads
 from projector.sweep.pieces import Piece, count_leads, pieces, sample_leads, split_items
 from projector.sweep.run_log import logged_run, read_clock
@@ -33,14 +33,6 @@ class VerifyReport:
     left_out: int = 0
     drifts: list[Drift] = field(default_factory=list)
     healed: int = 0
-
-    @property
-    def note(self) -> str | None:
-        """What the run log says of it."""
-        if not self.drifts:
-            return None
-        found = f"{counted(len(self.drifts), 'field')} drifted"
-        return f"{found}, {counted(self.healed, 'lead')} healed" if self.healed else found
 
 
 def verify(
@@ -61,8 +53,12 @@ def verify(
     with logged_run(conn, "verify", tenants) as run:
         report = VerifyReport()
         for piece in _pieces(conn, tenants, sample, progress):
-            # Recorded piece by piece, so that nothing that was found is lost.
-            found = _compare(conn, piece)
+            # Recorded piece by piece, so that nothing that was found is lost. What was compared before an erasure is
+            # not recorded after it.
+            with locks.session_lock(conn, locks.ERASURE, is_shared=True):
+                found = compare_piece(conn, piece)
+                with conn.transaction():
+                    drift.record(conn, found)
             report.checked += found.checked
             report.drifts += found.drifts
             report.left_out += sum(item.kind == LEAD for item in found.left_out)
@@ -70,7 +66,10 @@ def verify(
         progress.finish()
         if heal and report.drifts:
             report.healed = _heal(conn, report.drifts)
-        run.note, run.leads = report.note, report.checked
+        run.leads = report.checked
+        if report.drifts:
+            run.note = f"{counted(len(report.drifts), 'field')} drifted"
+            run.note += f", {counted(report.healed, 'lead')} healed" if report.healed else ""
         if tenants is None and sample is None:
             _note_round(conn, started_at, report)
     drift.log_drifts(report.drifts)
@@ -93,19 +92,9 @@ def _pieces(
     progress.start("verify", count_leads(conn, tenants), "customers")
     started_at = read_clock(conn)
     yield from pieces(conn, tenants, LEADS_PER_SNAPSHOT)
-    with conn.transaction():
-        drift.end_statistics(conn, tenants, started_at)
+    drift.end_all(conn, tenants, started_at, outcome="right", kind=drift.STATISTICS)
     leads, keys = split_items(drift.read_open(conn, tenants, started_at))
     yield Piece("again", "", leads=leads, keys=keys)
-
-
-def _compare(conn: Connection, piece: Piece) -> Comparison:
-    """Compare a piece and record what is found. What was compared before an erasure is not recorded after it."""
-    with locks.session_lock(conn, locks.ERASURE, is_shared=True):
-        found = compare_piece(conn, piece)
-        with conn.transaction():
-            drift.record(conn, found)
-    return found
 
 
 def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:

@@ -44,7 +44,6 @@ LEFT JOIN projector.capture_fingerprints AS n ON n.table_name = e.table_name AND
 WHERE e.table_name = %(table_name)s;
 
 -- name: was_installed
--- Returns whether any trigger was ever installed.
 SELECT EXISTS (SELECT FROM projector.capture_triggers AS e WHERE e.fingerprint <> '');
 
 -- name: forget_fingerprints
@@ -52,7 +51,6 @@ DELETE FROM projector.capture_triggers AS e
 WHERE e.table_name = %(table_name)s;
 
 -- name: note_fingerprints
--- Note the triggers of a table as they are now.
 INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
 SELECT
     n.table_name,
@@ -74,8 +72,6 @@ ORDER BY table_name;
 -- name: find_triggers
 -- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has
 -- some of its own if it was captured as a table before it was attached.
---
--- Parameters: relation, the table with its schema; trigger_names.
 SELECT
     t.tgname::text AS trigger_name,
     t.tgrelid::regclass::text AS table_name
@@ -89,41 +85,33 @@ WHERE t.tgname = ANY(%(trigger_names)s)
 
 -- name: is_partitioned
 -- Returns whether a table is partitioned; no row where it is missing.
---
--- Parameter: relation, the table with its schema.
 SELECT c.relkind = 'p' AS is_partitioned
 FROM pg_catalog.pg_class AS c
 WHERE c.oid = to_regclass(%(relation)s);
 
 -- name: find_lock_holders
--- Returns pid, session_name and age of up to three sessions that hold a lock on a table, the oldest transaction
--- first.
+-- Returns in words up to three that hold a lock on a table: prepared transactions, and the oldest sessions.
 --
--- Parameter: relation, the table with its schema.
+-- Parameter: relation, the table with its schema. The session of a prepared transaction is gone, so its locks have no
+-- pid. One of them is on its own transaction id, which pg_prepared_xacts knows.
 SELECT
-    a.pid,
-    coalesce(nullif(a.application_name, ''), a.usename) AS session_name,
-    coalesce(
-        'for ' || date_trunc('second', clock_timestamp() - a.xact_start)::text, 'for a time hidden from us'
-    ) AS age
+    CASE
+        WHEN l.pid IS NULL
+            THEN concat('the prepared transaction ', quote_literal(p.gid), ' has it (see pg_prepared_xacts)')
+        ELSE concat(
+            'process ', l.pid, ' (', coalesce(nullif(a.application_name, ''), a.usename), ') has held it for ',
+            coalesce(date_trunc('second', clock_timestamp() - a.xact_start)::text, 'a time hidden from us')
+        )
+    END AS holder
 FROM pg_catalog.pg_locks AS l
-INNER JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.relation = to_regclass(%(relation)s) AND l.granted AND a.pid <> pg_backend_pid()
-ORDER BY a.xact_start
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+LEFT JOIN pg_catalog.pg_locks AS own
+    ON l.pid IS NULL
+    AND own.virtualtransaction = l.virtualtransaction AND own.locktype = 'transactionid' AND own.pid IS NULL
+LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = own.transactionid
+WHERE l.relation = to_regclass(%(relation)s) AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+ORDER BY l.pid IS NOT NULL, a.xact_start
 LIMIT 3;
-
--- name: find_prepared_lock_holder
--- Returns the gid of a prepared transaction that holds a lock on a table.
---
--- Parameter: relation, the table with its schema. Its session is gone, so its locks have no pid. One of them is on its
--- own transaction id, which pg_prepared_xacts knows.
-SELECT p.gid
-FROM pg_catalog.pg_locks AS l
-INNER JOIN pg_catalog.pg_locks AS own
-    ON own.virtualtransaction = l.virtualtransaction AND own.locktype = 'transactionid' AND own.pid IS NULL
-INNER JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = own.transactionid
-WHERE l.pid IS NULL AND l.relation = to_regclass(%(relation)s)
-LIMIT 1;
 
 -- name: find_gap
 -- Returns what is wrong with the triggers at this moment; null while capture is intact.
@@ -158,28 +146,19 @@ VALUES (%(reason)s, clock_timestamp());
 
 -- name: publish_gap
 -- Tell the readers of the read model that changes may have been missed, or that none were.
---
--- Parameter: reason, or null.
 UPDATE read_model.projection AS p
 SET capture_gap = %(reason)s::text
 WHERE p.capture_gap IS DISTINCT FROM %(reason)s::text;
 
 -- name: note_reinstalled
--- Note of gaps that the triggers are installed again.
 UPDATE projector.capture_gaps AS g
 SET reinstalled_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
 
 -- name: close_gaps
--- Note of gaps that a rebuild has healed them.
 UPDATE projector.capture_gaps AS g
 SET healed_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
-
--- name: forget_interrupted_rebuild
--- Forget the plan of an interrupted rebuild of everything. The part of it that is done may lack what a gap missed.
-DELETE FROM projector.sweep_positions
-WHERE purpose = 'rebuild';
 
 -- name: find_switched_off
 -- Returns why an operator switched capture off; no row while it is on.
@@ -198,8 +177,6 @@ WHERE s.name = 'capture_off';
 
 -- name: forget_columns
 -- Forget the columns that the projection does not read any more.
---
--- Parameters: tables and columns, which belong together.
 DELETE FROM projector.capture_columns AS e
 WHERE NOT EXISTS (
     SELECT
@@ -208,14 +185,11 @@ WHERE NOT EXISTS (
 );
 
 -- name: find_noted_tables
--- Returns the source tables whose columns are noted.
 SELECT DISTINCT e.table_name
 FROM projector.capture_columns AS e;
 
 -- name: note_new_columns
 -- Note columns as they are now, unless they are noted already.
---
--- Parameters: tables and columns, which belong together.
 INSERT INTO projector.capture_columns (
     table_name, column_name, table_id, attribute_number, definition, row_version, file_node
 )
@@ -233,7 +207,6 @@ INNER JOIN unnest(%(tables)s::text[], %(columns)s::text[]) AS w (table_name, col
 ON CONFLICT DO NOTHING;
 
 -- name: note_columns
--- Note the columns as they are now.
 UPDATE projector.capture_columns AS e
 SET
     table_id = n.table_id,
@@ -290,18 +263,15 @@ SELECT
 FROM tree AS t;
 
 -- name: find_new_partitions
--- Returns partition_id and relation, the name in SQL, of each partition that is not noted.
 SELECT
     n.partition_id,
     n.partition_id::regclass::text AS relation
 FROM projector.new_partitions AS n;
 
 -- name: is_empty
--- Returns whether a table has no row. Placeholder: relation, its name in SQL.
 SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
 
 -- name: note_partition
--- Parameter: partition_id, of one that was not noted.
 INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
 SELECT
     n.partition_id,
@@ -318,8 +288,6 @@ WHERE c.shard = -1;
 
 -- name: find_virtual_columns
 -- Returns those of the columns of a table that are virtual generated columns.
---
--- Parameters: relation, the table with its schema; columns.
 SELECT a.attname::text AS column_name
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = to_regclass(%(relation)s)

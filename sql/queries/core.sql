@@ -4,7 +4,6 @@
 
 -- name: find_bloated_tables
 -- Returns: name of each staging table that holds more bytes, most of them rows that were deleted.
--- Parameters: staging_tables, their names; truncate_above_bytes.
 SELECT staging.name
 FROM unnest(%(staging_tables)s::text[]) AS staging (name)
 WHERE pg_relation_size(to_regclass(staging.name)) > %(truncate_above_bytes)s;
@@ -16,7 +15,6 @@ DELETE FROM pg_temp.{staging_table};
 -- What a run asks before it begins: whether the read model is installed, and whether the tenants exist.
 
 -- name: is_installed
--- Returns: installed, whether the projector's state is there; current, whether the tables are of this version.
 SELECT
     to_regclass('projector.changes') IS NOT NULL AS installed,
     to_regclass('projector.broken_capture') IS NOT NULL
@@ -29,19 +27,16 @@ SELECT
 SELECT (SELECT s.value FROM projector.settings AS s WHERE s.name = 'projection_version') AS version;
 
 -- name: is_built
--- Returns one row once a complete build has ended.
 SELECT
 FROM read_model.projection AS p
 WHERE p.built_at IS NOT NULL;
 
 -- name: find_source_tenants
--- Returns: those of the tenants that the source knows.
 SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
 WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted.user_id);
 
 -- name: find_stored_tenants
--- Returns: those of the tenants that the read model knows.
 SELECT t.user_id
 FROM read_model.tenants AS t
 WHERE t.user_id = any(%(tenants)s::text[])
@@ -53,9 +48,10 @@ WHERE l.user_id = any(%(tenants)s::text[]);
 -- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
 
 -- name: count_changes
--- Returns: how many changes wait.
+-- Returns how many changes wait. Parameter: bound, up to which they are counted, null for all: a queue that is far too
+-- deep is not read to its end.
 SELECT count(*) AS changes
-FROM projector.changes;
+FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded;
 
 -- name: find_tables_to_analyze
 -- Returns: the tables of the read model, and that of the keys, whose statistics know fewer rows than they have pages.
@@ -122,7 +118,6 @@ WHERE d.kind = %(kind)s AND d.key = any(%(keys)s::text[])
 FOR UPDATE SKIP LOCKED;
 
 -- name: stage_letters
--- Stages dead letters as a change.
 INSERT INTO taken_changes (change_id, shard, kind, keys)
 VALUES (0, 0, %(kind)s, %(keys)s::text[]);
 
@@ -172,7 +167,6 @@ ON CONFLICT (kind, key) DO UPDATE SET
 WHERE excluded.attempts > 0;
 
 -- name: count_letters
--- Returns: user_ids and numbers, the tenants that have dead letters, and how many, as two arrays.
 SELECT
     coalesce(array_agg(counted.user_id), '{}') AS user_ids,
     coalesce(array_agg(counted.number), '{}') AS numbers
@@ -187,8 +181,6 @@ FROM (
 
 -- name: write_counts
 -- Writes the number of dead letters into the row of each tenant that has some, where the API reads it.
---
--- Parameters: user_ids and numbers, two arrays of one length.
 INSERT INTO read_model.tenants AS t (user_id, dead_letters)
 SELECT
     d.user_id,
@@ -199,8 +191,6 @@ WHERE t.dead_letters <> excluded.dead_letters;
 
 -- name: clear_counts
 -- Writes 0 into the row of each tenant that has no dead letter any more.
---
--- Parameter: user_ids, those that have some.
 UPDATE read_model.tenants AS t
 SET dead_letters = 0
 WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);
@@ -208,7 +198,6 @@ WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);
 -- What made a batch fail, and what waits beside it.
 
 -- name: read_staged_ids
--- Returns: change_id of each staged change.
 SELECT t.change_id
 FROM taken_changes AS t;
 
@@ -295,8 +284,6 @@ GROUP BY crowd.user_id, waiting.letter_kind;
 -- name: find_waiter
 -- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Neither
 -- our own tables nor the catalogs count: a reader of the read model is no statement of the platform.
---
--- Parameter: pid, the session that reads.
 WITH locks AS MATERIALIZED (
     SELECT
         l.pid,

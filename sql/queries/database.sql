@@ -19,7 +19,6 @@ SELECT
     END AS can_read_source_tables;
 
 -- name: read_source_tables
--- Returns the name and the schema of each source table, as the last `migrate` found it.
 SELECT
     s.table_name,
     s.schema_name
@@ -38,8 +37,6 @@ LIMIT 1;
 
 -- name: locate_source
 -- Returns the name of each source table that is found, and the first of the schemas that has it.
---
--- Parameters: tables, their names; schemas, in the order in which they are searched.
 SELECT DISTINCT ON (c.relname)
     c.relname::text AS table_name,
     n.nspname::text AS schema_name

@@ -1,11 +1,9 @@
 -- What only a read model on Citus needs.
 
 -- name: has_citus
--- Returns whether the database has the extension.
 SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AS has_citus;
 
 -- name: is_distributed
--- Returns whether the tables of the read model are distributed.
 SELECT EXISTS (
     SELECT
     FROM pg_catalog.pg_dist_partition AS p
@@ -107,7 +105,6 @@ FROM pg_catalog.pg_dist_transaction AS t;
 SELECT set_config('citus.override_table_visibility', 'off', false);
 
 -- name: find_shards
--- Returns the name of each shard of the read model.
 SELECT pg_catalog.shard_name(s.logicalrelid, s.shardid)::text AS name
 FROM pg_catalog.pg_dist_shard AS s
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = s.logicalrelid
@@ -164,7 +161,6 @@ $command$) AS asked
 WHERE asked.success AND asked.result <> '';
 
 -- name: read_staged_tenants
--- Returns each tenant of what is staged.
 SELECT t.user_id
 FROM stale_tenants AS t
 UNION

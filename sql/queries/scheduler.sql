@@ -3,8 +3,6 @@
 -- name: began_lately
 -- Returns whether a run of all tenants began within the last seconds. A time that the clock has not reached does not
 -- count: the clock may have been set back.
---
--- Parameters: kind of the run, seconds.
 SELECT EXISTS (
     SELECT
     FROM projector.runs AS r
@@ -16,8 +14,6 @@ SELECT EXISTS (
 -- name: prune_runs
 -- Delete old runs, old rounds of the verify but the last one, old gaps that are healed, and old drift that is right
 -- again.
---
--- Parameter: days, the age from which on they are deleted.
 WITH gaps_pruned AS (
     DELETE FROM projector.capture_gaps
     WHERE healed_at < clock_timestamp() - make_interval(days => %(days)s)

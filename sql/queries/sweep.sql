@@ -4,8 +4,6 @@
 SELECT clock_timestamp() AS now;
 
 -- name: read_position
--- Returns: started_at, phase, after_first and after_second of a sweep that has not ended, for this projection version;
--- no row if there is none.
 SELECT
     p.started_at,
     p.phase,
@@ -16,8 +14,6 @@ WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
 
 -- name: begin_sweep
 -- Notes that a sweep begins, and forgets where those of this purpose were, whatever version they were for.
---
--- Returns: as read_position.
 WITH forgotten AS (
     DELETE FROM projector.sweep_positions
     WHERE purpose = %(purpose)s AND version <> %(version)s
@@ -42,7 +38,6 @@ DELETE FROM projector.sweep_positions
 WHERE purpose = %(purpose)s;
 
 -- name: open_run
--- Parameters: kind; tenants, null for all; leads_total.
 INSERT INTO projector.runs (kind, started_at, tenants, leads_total)
 VALUES (%(kind)s, clock_timestamp(), %(tenants)s, %(leads_total)s)
 RETURNING run_id;
@@ -96,7 +91,6 @@ WHERE i.indrelid = any(%(tables)s::regclass[])
 ORDER BY place, create_command;
 
 -- name: note_built
--- Notes that a complete build has ended.
 UPDATE read_model.projection
 SET version = %(version)s, built_at = now();
 
@@ -118,9 +112,6 @@ ON CONFLICT DO NOTHING;
 -- name: find_leads_in
 -- Returns user_id and customer_phone of the next leads that a relation has, in the order of an index that begins with
 -- the lead.
---
--- Parameters: after_user and after_phone, the last lead that is done; last_user, the last tenant, or null; size.
--- Placeholder: relation.
 SELECT DISTINCT
     r.user_id,
     r.customer_phone
@@ -139,21 +130,16 @@ FROM pg_catalog.pg_class AS c
 WHERE c.oid IN ('read_model.leads'::regclass, 'projector.source_keys'::regclass);
 
 -- name: count_built
--- Returns: leads and messages of the read model.
 SELECT
     (SELECT count(*) FROM read_model.leads) AS leads,
     (SELECT count(*) FROM read_model.lead_messages) AS messages;
 
 -- name: count_stored_leads
--- Returns: how many leads the read model has.
---
--- Parameter: tenants, null for all.
 SELECT count(*) AS leads
 FROM read_model.leads AS l
 WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]);
 
 -- name: count_keyed_leads
--- Returns: how many leads projector.source_keys knows. Parameter: tenants, null for all.
 SELECT count(*) AS leads
 FROM (
     SELECT DISTINCT
@@ -165,13 +151,11 @@ FROM (
 ) AS keyed;
 
 -- name: count_keys
--- Returns: keys, how many there are.
 SELECT count(*) AS keys
 FROM projector.source_keys;
 
 -- name: is_large_piece
 -- Returns whether a piece holds so many of all keys that PostgreSQL had better join the tables as a whole.
--- Parameter: share, one in so many.
 SELECT count(*) * %(share)s > (
     SELECT greatest(c.reltuples, 0)
     FROM pg_class AS c
@@ -179,16 +163,7 @@ SELECT count(*) * %(share)s > (
 ) AS is_large
 FROM piece_keys;
 
--- name: read_piece_leads
--- Returns: user_id, customer_phone of each lead of the piece, in order.
-SELECT
-    p.user_id,
-    p.customer_phone
-FROM piece_leads AS p
-ORDER BY p.user_id, p.customer_phone;
-
 -- name: read_differing_leads
--- Returns: user_id, customer_phone of each lead of the piece that differs, in order.
 SELECT DISTINCT
     d.user_id,
     d.customer_phone
@@ -196,7 +171,6 @@ FROM differing_leads AS d
 ORDER BY d.user_id, d.customer_phone;
 
 -- name: stage_keys
--- Parameters: kinds and keys, arrays of one length.
 INSERT INTO wrong_keys (kind, key)
 SELECT
     i.kind,
@@ -204,7 +178,6 @@ SELECT
 FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS i (kind, key);
 
 -- name: find_stored_keys
--- Returns kind and key of the next rows of projector.source_keys.
 SELECT
     k.kind,
     k.key
@@ -241,7 +214,6 @@ LEFT JOIN read_model.lead_totals AS t
     ON t.user_id = next.user_id AND t.granularity = 'all' AND t.bucket_start = '-infinity';
 
 -- name: read_round
--- Returns the present round; no row while there is none.
 SELECT
     r.round_id,
     r.version,
@@ -264,7 +236,6 @@ FROM projector.verify_rounds AS r
 WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
 
 -- name: begin_round
--- Begins a round.
 INSERT INTO projector.verify_rounds (version, days, started_at, due_at, rows_total, leads_total)
 VALUES (%(version)s, %(days)s, %(at)s, %(at)s, %(rows_total)s, %(leads_total)s);
 
@@ -278,8 +249,7 @@ WITH given_up AS (
 DELETE FROM projector.verify_left_out;
 
 -- name: move_round
--- Goes on: what was compared is done. Parameters: round_id, days, due_at, reached_at; rows,
--- leads and differences, how many more.
+-- Goes on. Of rows, leads and differences the parameters say how many more.
 UPDATE projector.verify_rounds AS r
 SET days = %(days)s,
     due_at = %(due_at)s,
@@ -364,9 +334,6 @@ SELECT EXISTS (SELECT FROM projector.verify_left_out) AS has_left_out;
 
 -- name: note_drift
 -- Notes items that differ. One that differs already keeps its row, and when it was found.
---
--- Parameters: kinds, user_ids, customer_phones, keys, fields and first_fields, arrays of one length with each item
--- once; at, when the comparison began. Returns: found, how many of them are new.
 WITH noted AS (
     INSERT INTO projector.drift AS d (
         kind, user_id, customer_phone, key, fields, first_field, found_at, seen_at
@@ -413,8 +380,6 @@ WHERE d.ended_at IS NULL
 -- name: end_all
 -- Ends what was last seen before a moment, of these tenants or of all: after a rebuild, and of statistics after all of
 -- them were compared since, but those of tenants that have neither leads nor statistics any more.
---
--- Parameters: kind, null for all; tenants, null for all; before; outcome.
 UPDATE projector.drift AS d
 SET ended_at = clock_timestamp(), outcome = %(outcome)s
 WHERE d.ended_at IS NULL
@@ -424,7 +389,6 @@ WHERE d.ended_at IS NULL
 
 -- name: read_open_drift
 -- Returns kind, user_id, customer_phone, key of the leads and keys that differ and were not seen to since.
--- Parameters: tenants, null for all; before.
 SELECT
     d.kind,
     d.user_id,
@@ -438,7 +402,6 @@ WHERE d.ended_at IS NULL
 ORDER BY d.kind, d.user_id, d.customer_phone, d.key;
 
 -- name: read_verified
--- Returns: proved_at, round_done and open_differences, as read_model.projection has them.
 SELECT
     (SELECT max(r.finished_at) FROM projector.verify_rounds AS r) AS proved_at,
     (
@@ -450,8 +413,6 @@ SELECT
 
 -- name: publish_drift
 -- Writes what the metrics of the API show.
---
--- Parameters: proved_at, round_done and open_differences; found, how many items were found since the last time.
 UPDATE read_model.projection AS p
 SET proved_at = %(proved_at)s,
     round_done = %(round_done)s,
@@ -462,10 +423,9 @@ WHERE (p.proved_at, p.round_done, p.open_differences) IS DISTINCT FROM
     OR %(found)s > 0;
 
 -- name: find_rebuild_reasons
--- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why
--- changes may have been missed, or were shed for
--- a rebuild; interrupted, whether a rebuild of everything ended before its end or is in progress elsewhere (the holder
--- of the rebuild lock knows which); unfinished_runs, whether the run log has a rebuild that has not ended.
+-- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why changes
+-- may have been missed, or were shed for a rebuild; interrupted, whether a rebuild of everything ended before its end,
+-- or is in progress elsewhere (the holder of the rebuild lock knows which).
 SELECT
     (SELECT p.version FROM read_model.projection AS p) AS version,
     (SELECT p.built_at FROM read_model.projection AS p) AS built_at,
@@ -480,20 +440,9 @@ SELECT
         ),
         (SELECT b.reason FROM projector.broken_capture AS b)
     ) AS gap,
-    EXISTS (SELECT FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS interrupted,
-    EXISTS (
-        SELECT
-        FROM projector.runs AS r
-        WHERE r.kind = 'rebuild' AND r.outcome = 'running'
-    ) AS unfinished_runs;
-
--- name: count_changes_up_to
--- Returns: how many changes wait, counted up to a bound: a queue that is far too deep is not read to its end.
-SELECT count(*) AS changes
-FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded;
+    EXISTS (SELECT FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS interrupted;
 
 -- name: read_newest_change
--- Returns: the greatest change_id that waits.
 SELECT max(c.change_id) AS change_id
 FROM projector.changes AS c;
 
@@ -516,7 +465,8 @@ WHERE ctid = any(
 
 -- name: note_interrupted_runs
 -- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can
--- tell.
+-- tell: the query takes it until its transaction ends, where there is such a row.
 UPDATE projector.runs
 SET outcome = 'interrupted', finished_at = clock_timestamp()
-WHERE kind = 'rebuild' AND outcome = 'running';
+WHERE kind = 'rebuild'
+    AND CASE WHEN outcome = 'running' THEN pg_try_advisory_xact_lock(%(rebuild_class)s, 0) ELSE false END;

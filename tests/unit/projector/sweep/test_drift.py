@@ -64,8 +64,8 @@ def test_nothing_clears_what_was_seen_since(connection: Connection) -> None:
     before = read_clock(connection)
     note(connection, "name")
     drift.end(connection, [LEAD], before=before, at=before, outcome="right")
-    drift.end_rebuilt(connection, None, before)
-    drift.end_rebuilt(connection, ["v"], read_clock(connection))
+    drift.end_all(connection, None, before, outcome="rebuilt")
+    drift.end_all(connection, ["v"], read_clock(connection), outcome="rebuilt")
     assert value(connection, OPEN) == 1
-    drift.end_rebuilt(connection, ["u"], read_clock(connection))
+    drift.end_all(connection, ["u"], read_clock(connection), outcome="rebuilt")
     assert value(connection, OPEN) == 0
