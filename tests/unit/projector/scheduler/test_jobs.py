@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import pace, refresh
+from projector.scheduler.jobs import Jobs
 from projector.scheduler.worker import Worker
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.patience import PATIENCE
@@ -30,6 +31,14 @@ from tests.support.running import (
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import build, jobs_of, leads
 from tests.unit.projector.test_dead_letters import set_aside
+
+
+@pytest.fixture
+def jobs(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Jobs]:
+    """The jobs of a scheduler with its own settings."""
+    made = jobs_of(database, monkeypatch, tmp_path)
+    yield made
+    made.end()
 
 
 def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
@@ -52,15 +61,11 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
     assert value(connection, "SELECT total_messages FROM read_model.leads") == 0
 
 
-def test_a_rebuild_that_another_session_does_is_left_to_it(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_rebuild_that_another_session_does_is_left_to_it(jobs: Jobs, connection: Connection) -> None:
     build(connection)
     connection.execute("DELETE FROM projector.runs")
     connection.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
-    jobs = jobs_of(database, monkeypatch, tmp_path)
     jobs.workers["rebuild"]()
-    jobs.end()
     assert value(connection, "SELECT count(*) FROM projector.runs") == 0
 
 
@@ -88,22 +93,16 @@ ROUND = "SELECT coalesce(max(rows_done), -1) FROM projector.verify_rounds"
     ],
 )
 def test_while_something_else_explains_what_differs_or_is_more_urgent_nothing_is_verified(
-    database: Database,
-    connection: Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    reasons: dict[str, str | None],
+    jobs: Jobs, connection: Connection, reasons: dict[str, str | None]
 ) -> None:
     write_source(connection)
     build(connection)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
     for reason, undo in reasons.items():
         assert connection.execute(reason.encode()).statusmessage not in ("UPDATE 0", "INSERT 0 0")
         jobs.workers["verify"]()
         assert value(connection, ROUND) == -1, reason
         if undo is not None:
             connection.execute(undo.encode())
-    jobs.end()
 
 
 def test_a_verify_that_is_switched_off_forgets_its_round(
@@ -153,12 +152,11 @@ def test_a_database_that_does_not_answer_is_given_up(
 
 
 def test_a_long_statement_is_left_alone_while_the_database_answers(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(connection)
     write_source(connection)
     monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
     thread = threading.Thread(target=jobs.workers["refresh"])
     with connection.transaction():
         connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
@@ -166,28 +164,23 @@ def test_a_long_statement_is_left_alone_while_the_database_answers(
         wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
         jobs.watch()
     thread.join()
-    jobs.end()
     assert leads(connection) == 1
 
 
-def test_new_changes_come_before_the_next_dead_letters(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_new_changes_come_before_the_next_dead_letters(jobs: Jobs, connection: Connection) -> None:
     write_source(connection)
     build(connection)
     set_aside(connection, "u", 25)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
     left = []
     for number in range(3):
         write_conversations(connection, 1, first=number + 2)
         jobs.workers["refresh"]()
         left.append((value(connection, "SELECT count(*) FROM projector.dead_letters"), leads(connection)))
-    jobs.end()
     assert left == [(15, 2), (5, 3), (0, 4)]
 
 
 def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_source(connection)
     build(connection)
@@ -201,7 +194,6 @@ def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
     monkeypatch.setattr(scheduler_jobs.Upkeep, "run", note)
     monkeypatch.setattr(scheduler_jobs, "IDLE_UPKEEP_SECONDS", 3600.0)
     monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
     jobs.workers["refresh"]()
     for _ in range(3):
         assert jobs.workers["upkeep"]() == scheduler_jobs.UPKEEP_SECONDS
@@ -212,13 +204,8 @@ def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
     assert len(done) == 2
     jobs.workers["refresh"]()
     jobs.workers["upkeep"]()
-    jobs.end()
     assert len(done) == 2
     assert value(connection, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
-
-
-def waiting(conn: Connection) -> int:
-    return int(value(conn, "SELECT count(*) FROM projector.changes"))
 
 
 def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
@@ -230,35 +217,27 @@ def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
         write_conversations(connection, 1, first=number)
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
     taken: list[tuple[int, ...]] = []
-    touched: list[int] = []
 
     def note(conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
         taken.append(tuple(shards))
+        # It ends with the batch in which it is told to.
+        if len(taken) == 15:
+            jobs.stop.set()
         return refresh_with_backoff(conn, shards, **options)
 
-    worker = jobs.workers["refresh"]
-
-    def touch() -> None:
-        touched.append(1)
-        # It ends with the batch in which it is told to.
-        if len(touched) == 15:
-            jobs.stop.set()
-
-    monkeypatch.setattr(worker, "touch", touch)
     monkeypatch.setattr(refresh, "refresh_with_backoff", note)
-    worker()
+    jobs.workers["refresh"]()
     jobs.end()
-    assert (waiting(connection) > 0, leads(connection) > 0) == (True, True)
+    left = int(value(connection, "SELECT count(*) FROM projector.changes"))
+    assert (left > 0, leads(connection) > 0, len(taken)) == (True, True, 15)
     assert taken[0] == locks.SHARDS
     assert {*taken[1:5]} == {(shard,) for shard in locks.SHARDS}
-    assert len(touched) == 15
 
 
 def test_the_scheduler_logs_a_minute_with_the_queue(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(connection)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
     monkeypatch.setattr(refresh, "TALLY_SECONDS", 0.0)
     write_source(connection)
     with structlog.testing.capture_logs() as said:

@@ -1,7 +1,5 @@
 """The record of what differs: what ends it, and what does not."""
 
-from datetime import datetime
-
 import pytest
 
 from projector.database.rows import Connection
@@ -33,13 +31,6 @@ def drifted(connection: Connection) -> Connection:
     return connection
 
 
-def verify_now(
-    database: Database, tenants: list[str] | None, sample: int | None = None, *, heal: bool = False
-) -> int:
-    with database.connect() as own:
-        return len(verify(own, tenants=tenants, sample=sample, heal=heal, progress=QUIET).drifts)
-
-
 def test_a_heal_that_fails_clears_nothing(
     database: Database, drifted: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,22 +38,15 @@ def test_a_heal_that_fails_clears_nothing(
         raise RuntimeError("the process ended")
 
     monkeypatch.setattr(verifying, "rebuild_leads", fail)
-    with pytest.raises(RuntimeError):
-        verify_now(database, None, heal=True)
+    with database.connect() as own, pytest.raises(RuntimeError):
+        verify(own, tenants=None, sample=None, heal=True, progress=QUIET)
     assert "1 item differs" in find_attention(read_status(drifted))[0]
-
-
-def note(conn: Connection, *fields: str, item: Item = LEAD) -> datetime:
-    """Record a comparison that found these fields to differ; return when it began."""
-    at = read_clock(conn)
-    drifts = [Drift(item.user_id, item.customer_phone, one, "a", "b", item.kind, item.key) for one in fields]
-    drift.record(conn, Comparison(at, 1, [] if item.key else [item], [], drifts))
-    return at
 
 
 def test_nothing_clears_what_was_seen_since(connection: Connection) -> None:
     before = read_clock(connection)
-    note(connection, "name")
+    found = [Drift(LEAD.user_id, LEAD.customer_phone, "name", "a", "b")]
+    drift.record(connection, Comparison(read_clock(connection), 1, [LEAD], [], found))
     drift.end(connection, [LEAD], before=before, at=before, outcome="right")
     drift.end_all(connection, None, before, outcome="rebuilt")
     drift.end_all(connection, ["v"], read_clock(connection), outcome="rebuilt")

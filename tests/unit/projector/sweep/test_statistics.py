@@ -47,8 +47,6 @@ def test_rows_that_never_could_be_and_rows_of_no_leads_are_deleted(counted: Conn
     days = "INSERT INTO read_model.lead_daily_counts VALUES ('u', '{}', 'Hot', 1, true, true, true, true, true, 5)"
     wrong = [
         totals.format("all", "2025-03-01", 5),
-        totals.format("day", "-infinity", 5),
-        totals.format("hour", "infinity", 5),
         totals.format("day", "0044-03-15 00:00:00+00 BC", 5),
         totals.format("hour", "10000-01-01 10:00:00+00", 5),
         totals.format("day", "2001-01-01", 0),
