@@ -206,17 +206,11 @@ def describe(error: psycopg.Error) -> str:
     return f"PostgreSQL refused a statement{_origin(error)}: {reason}. LEADS_LOG_LEVEL=DEBUG shows where."
 
 
-def telling_waits(
-    invocation: Invocation, conn: psycopg.Connection[TupleRow], command: str
-) -> AbstractContextManager[None]:
+def telling_waits(conn: psycopg.Connection[TupleRow]) -> AbstractContextManager[None]:
     """Say on stderr, while the block waits for a lock for more than two seconds, which one and who holds it."""
     from projector.database import lock_waits as waiting
 
-    return waiting.telling_waits(
-        conn,
-        lambda: invocation.connect(f"{command}, watching"),
-        lambda sentence: echo(sentence, err=True),
-    )
+    return waiting.telling_waits(conn, lambda sentence: echo(sentence, err=True))
 
 
 def echo_report(report: RunReport) -> None:

@@ -75,7 +75,7 @@ def erase(  # noqa: PLR0913  # One argument for each option.
     from projector.operate.erase import find_target, rewrite_files
     from projector.operate.erase.ledger import synchronize
 
-    with invocation.connect("erase") as conn, telling_waits(invocation, conn, "erase"):
+    with invocation.connect("erase") as conn, telling_waits(conn):
         require_installed(conn)
         if user_id is not None:
             target = find_target(conn, user_id, phone)

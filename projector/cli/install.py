@@ -43,7 +43,7 @@ def migrate(
     """
     from projector.operate.install import migrate as run_migrate
 
-    with invocation.connect("migrate") as conn, telling_waits(invocation, conn, "migrate"):
+    with invocation.connect("migrate") as conn, telling_waits(conn):
         notices = run_migrate(
             conn,
             create_source=create_source,
@@ -85,7 +85,7 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
             echo(f"What others made depends on the read model and goes too:\n{in_lines(doomed)}")
         if not yes:
             click.confirm(f"Delete the read model from {place_of(conn)}?", abort=True)
-        with telling_waits(invocation, conn, "uninstall"):
+        with telling_waits(conn):
             for notice in run_uninstall(conn, drop_dependents=drop_dependents):
                 echo(notice)
     click.echo("The read model and its triggers are gone; the platform's tables are as they were.")
@@ -114,7 +114,7 @@ def capture_off(invocation: Invocation, reason: str) -> None:
     """
     from projector.capture.control import switch_off
 
-    with invocation.connect("capture") as conn, telling_waits(invocation, conn, "capture"):
+    with invocation.connect("capture") as conn, telling_waits(conn):
         switch_off(conn, reason)
     click.echo("Capture is off. Changes are not seen until `python -m projector capture on`.")
 
@@ -133,7 +133,7 @@ def capture_on(invocation: Invocation) -> None:
     """
     from projector.capture.control import switch_on
 
-    with invocation.connect("capture") as conn, telling_waits(invocation, conn, "capture"):
+    with invocation.connect("capture") as conn, telling_waits(conn):
         switch_on(conn)
     click.echo(
         "Capture is on. If changes were missed, the scheduler or `python -m projector refresh` brings them in."

@@ -3,18 +3,21 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
 
 from projector.database import locks, rows
+from projector.database.connect import connect_beside
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
 TELL_AFTER_SECONDS = 2.0
 """A wait is told when it has lasted this long; the pauses between attempts with a short lock timeout count."""
+
+WATCHER_NAME = "leads-projector: watching"
 
 _LOOK_EVERY_SECONDS = 0.1
 # A lock that was not awaited for this long is a new wait. It is longer than the longest pause between two attempts.
@@ -31,17 +34,14 @@ class AwaitedLock:
 
 
 @contextmanager
-def telling_waits(
-    conn: Connection, connect: Callable[[], AbstractContextManager[Connection]], tell: Callable[[str], None]
-) -> Iterator[None]:
+def telling_waits(conn: Connection, tell: Callable[[str], None]) -> Iterator[None]:
     """Call `tell` with a sentence when the connection has waited for a lock for two seconds in this block.
 
-    A thread looks from a second connection, which `connect` makes: the one that waits cannot say so, and the lock
-    timeouts of its attempts are too short to ask afterwards. Each holder is told once. Where there is no second
-    connection to be had, nothing is told.
+    A thread looks from a second connection: the one that waits cannot say so, and the lock timeouts of its attempts are
+    too short to ask afterwards. Each holder is told once. Where there is no second connection to be had, nothing is.
     """
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(conn, connect, tell, ended), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(conn, tell, ended), daemon=True)
     watcher.start()
     try:
         yield
@@ -56,16 +56,11 @@ def find_awaited_lock(conn: Connection, pid: int) -> AwaitedLock | None:
     return rows.row(conn, AwaitedLock, query("database", "find_awaited_lock"), wanted)
 
 
-def _watch(
-    waiting: Connection,
-    connect: Callable[[], AbstractContextManager[Connection]],
-    tell: Callable[[str], None],
-    ended: threading.Event,
-) -> None:
+def _watch(waiting: Connection, tell: Callable[[str], None], ended: threading.Event) -> None:
     # A command that ends at once needs no second connection.
     if ended.wait(_LOOK_EVERY_SECONDS):
         return
-    with suppress(psycopg.Error, ProjectorError), connect() as conn:
+    with suppress(psycopg.Error, ProjectorError), connect_beside(waiting, WATCHER_NAME) as conn:
         _look(conn, waiting.info.backend_pid, tell, ended)
 
 

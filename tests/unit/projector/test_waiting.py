@@ -1,7 +1,7 @@
 """A command that waits for a lock says which one, who holds it and since when."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,13 +44,7 @@ def test_a_short_wait_is_not_told(
     assert sentence.startswith("Waiting for the table read_model.leads: ")
 
 
-def tell_of_a_wait(
-    database: Database,
-    holder: Connection,
-    connect: Callable[[], Connection] | None = None,
-    *,
-    is_told: bool = False,
-) -> list[str]:
+def tell_of_a_wait(database: Database, holder: Connection, *, is_told: bool = False) -> list[str]:
     """What is told of a session that waits for a table: until it is told, or for some looks."""
     told: list[str] = []
     holder.execute("LOCK TABLE read_model.leads")
@@ -65,7 +59,7 @@ def tell_of_a_wait(
                 threading.Event().wait(0.5)
             holder.execute("COMMIT")
 
-        with telling_waits(conn, connect or database.connect, told.append):
+        with telling_waits(conn, told.append):
             thread = threading.Thread(target=release)
             thread.start()
             conn.execute("SELECT count(*) FROM read_model.leads")
