@@ -14,7 +14,6 @@ from projector.database.sql import query
 from projector.report.errors import SourceMissingError
 
 _LOCK_TIMEOUT = "200ms"
-_POLL_SECONDS = 0.05
 
 
 def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) -> None:
@@ -83,7 +82,7 @@ def _only_session(conn: Connection, patience: float) -> Iterator[None]:
             conn.execute("SELECT pg_advisory_lock(%s, 0)", (locks.MIGRATION,))
 
     message = "Another session is changing the triggers. Try again when it has ended."
-    retry(take, lock_timeouts(patience, message, pause=_POLL_SECONDS))
+    retry(take, lock_timeouts(patience, message))
     try:
         yield
     finally:

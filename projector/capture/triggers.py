@@ -23,8 +23,6 @@ PATIENCE_SECONDS = 60.0
 
 # An installation that waits for a writer blocks all other writers of the table: they wait at most this long.
 _LOCK_TIMEOUT = "200ms"
-_FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 2.0
 
 _EVENTS: dict[str, LiteralString] = {
     "insert": "AFTER INSERT ON {on} REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT",
@@ -216,8 +214,7 @@ def _change_table(conn: Connection, relation: str, patience: float, change: Call
             " ended."
         )
 
-    held = lock_timeouts(patience, message, pause=_FIRST_PAUSE_SECONDS, longest_pause=_LONGEST_PAUSE_SECONDS)
-    retry(attempt, held)
+    retry(attempt, lock_timeouts(patience, message))
 
 
 def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[str]) -> sql.Composed:

@@ -78,17 +78,10 @@ BATCH = (
 """What a batch is tried again for. Its changes wait in the queue meanwhile."""
 
 
-def lock_timeouts(
-    patience: float,
-    message: str | Callable[[], str],
-    *,
-    pause: float = 0.2,
-    longest_pause: float = 0.2,
-    deadlocks: bool = False,
-) -> Again:
+def lock_timeouts(patience: float, message: str | Callable[[], str], *, deadlocks: bool = False) -> Again:
     """Return the row of lock timeouts. `deadlocks` is for work that locks several tables."""
     also = (errors.DeadlockDetected,) if deadlocks else ()
-    return Again((errors.LockNotAvailable, *also), pause, longest_pause, patience=patience, message=message)
+    return Again((errors.LockNotAvailable, *also), 0.05, 1.0, patience=patience, message=message)
 
 
 def retry(
