@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from projector.core import pipeline, staging
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
-from projector.core.sharing import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
+from projector.core.sharing import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes
 from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed, is_finished
@@ -160,7 +160,7 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
         "rows_per_piece": rows_per_piece,
     }
     chosen, all_chosen = None, None
-    if chooses(opened.owned, is_asked=choose):
+    if choose and len(opened.owned) < len(locks.SHARDS):
         chosen, all_chosen = choose_changes(conn, limits)
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)

@@ -9,7 +9,7 @@ To choose is a statement of its own. It reads tables of the platform, which a ba
 not have to pay for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from random import random
 from typing import Any
 
@@ -33,11 +33,6 @@ BULK_WINDOW = 2
 
 OLDEST_SHARE = 0.25
 """The part of these batches that passes over no oldest change of a shard, and waits for its tenants."""
-
-
-def chooses(shards: Sequence[int], *, is_asked: bool) -> bool:
-    """Return whether a batch of these shards chooses: only if it is asked to, and if others may own other shards."""
-    return is_asked and len(shards) < len(locks.SHARDS)
 
 
 def choose_changes(conn: Connection, limits: Mapping[str, Any]) -> tuple[str | None, bool | None]:

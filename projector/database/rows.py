@@ -43,14 +43,7 @@ def only_row(conn: Connection, kind: type[_Row], text: Text, parameters: Paramet
     return found
 
 
-def rows(
-    conn: Connection,
-    kind: type[_Row],
-    text: Text,
-    parameters: Parameters = None,
-    *,
-    prepare: bool | None = None,
-) -> list[_Row]:
+def rows(conn: Connection, kind: type[_Row], text: Text, parameters: Parameters = None) -> list[_Row]:
     """Return each row as an object with a field for each column."""
     with conn.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(text, parameters, prepare=prepare).fetchall()
+        return cursor.execute(text, parameters).fetchall()

@@ -7,6 +7,7 @@ field by field and write nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg
 
@@ -96,7 +97,7 @@ def compare_keys(
         found = Comparison(read_clock(conn))
         with snapshot(conn):
             if not _find_waiting_leads(conn):
-                return _everything_waits(found, items or ())
+                return replace(found, everything_waits=True, left_out=list(items or ()))
             if items is None:
                 find_wrong_keys_in(conn, tenants)
             else:
@@ -137,7 +138,7 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
     found = Comparison(read_clock(conn))
     with snapshot(conn):
         if not _find_waiting_leads(conn):
-            return _everything_waits(found, [Item(LEAD, *lead) for lead in leads])
+            return replace(found, everything_waits=True, left_out=[Item(LEAD, *lead) for lead in leads])
         pipeline.run_steps(conn, "sweep/2_stage/10_stage_leads", lead_arrays(leads))
         waiting = set(pipeline.run_steps(conn, "sweep/3_leave_out/20_leave_out_waiting_leads").fetchall())
         found.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
@@ -189,8 +190,3 @@ def _find_waiting_leads(conn: Connection) -> bool:
     _clear(conn)
     [everything] = pipeline.run_steps(conn, "sweep/3_leave_out/10_find_waiting_leads").fetchone() or (True,)
     return not everything
-
-
-def _everything_waits(found: Comparison, items: Sequence[Item]) -> Comparison:
-    found.everything_waits, found.left_out = True, list(items)
-    return found

@@ -89,11 +89,6 @@ class Round(Position):
         all_rows = max(self.rows_total, self.rows_done + rows)
         return max(left * rows / rows_left, CATCH_UP_SHARE * whole * rows / all_rows)
 
-    def slice_size(self, now: datetime, days: float) -> int:
-        """Return how many leads or keys the next slice compares."""
-        wanted = SLICE_SECONDS / max(self.seconds_for(1, now, days), 1e-6)
-        return min(max(round(wanted), LEAST_SLICE), LARGEST_SLICE)
-
 
 def step(
     conn: Connection, days: float, *, may_compare: Callable[[Connection], bool] = lambda _: True
@@ -172,7 +167,8 @@ def _compare_slice(
         return 0.0
     began = time.monotonic()
     create_tables(conn)
-    piece = _FIND[present.phase](conn, present, present.slice_size(now, days))
+    size = round(SLICE_SECONDS / max(present.seconds_for(1, now, days), 1e-6))
+    piece = _FIND[present.phase](conn, present, min(max(size, LEAST_SLICE), LARGEST_SLICE))
     found = compare_piece(conn, piece, patience=0)
     reach("compared")
     # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but

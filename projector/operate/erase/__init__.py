@@ -328,4 +328,4 @@ def _renew_statistics(conn: Connection) -> None:
 
 
 def _find_tables(conn: Connection) -> list[Row]:
-    return rows(conn, Row, query("operate", "find_tables"), prepare=False)
+    return rows(conn, Row, query("operate", "find_tables"))
