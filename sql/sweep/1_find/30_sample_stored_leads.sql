@@ -1,6 +1,4 @@
 -- Choose leads at random from the read model, so that one which is only there is found too.
---
--- Parameters: as of the step before.
 SELECT
     l.user_id,
     l.customer_phone

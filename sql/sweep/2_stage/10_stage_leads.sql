@@ -1,6 +1,4 @@
 -- Stage the leads of the piece.
---
--- Parameters: user_ids and customer_phones, two arrays of one length.
 INSERT INTO piece_leads (user_id, customer_phone)
 SELECT
     l.user_id,

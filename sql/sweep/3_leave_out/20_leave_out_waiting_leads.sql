@@ -1,6 +1,4 @@
 -- Leave out of the piece the leads that wait.
---
--- Returns: user_id, customer_phone of each that was left out.
 DELETE FROM piece_leads AS p
 USING waiting_leads AS w
 WHERE w.user_id = p.user_id AND w.customer_phone = p.customer_phone

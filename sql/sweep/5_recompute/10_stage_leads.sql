@@ -1,6 +1,4 @@
 -- Stage leads to be compared fully, with all their conversations. Their tenants are locked.
---
--- Parameters: user_ids and customer_phones, two arrays of one length.
 WITH wanted AS MATERIALIZED (
     SELECT DISTINCT
         l.user_id COLLATE "C" AS user_id,

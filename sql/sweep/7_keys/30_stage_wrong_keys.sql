@@ -1,6 +1,4 @@
 -- Stage the next of the wrong keys, as changes.
---
--- Parameter: size, the number of keys.
 WITH taken AS (
     DELETE FROM wrong_keys
     WHERE ctid = any(ARRAY(SELECT w.ctid FROM wrong_keys AS w LIMIT %(size)s))

@@ -1,7 +1,5 @@
 """What the tests of recovery do to a read model, and look at afterwards."""
 
-from datetime import datetime
-
 from projector.capture import gaps
 from projector.database.rows import Connection
 from projector.report.counted import RunReport
@@ -18,16 +16,6 @@ SABOTAGE = {
 
 def messages(conn: Connection) -> int:
     return int(value(conn, "SELECT count(*) FROM read_model.lead_messages"))
-
-
-def as_of(conn: Connection) -> datetime:
-    moment: datetime = value(conn, "SELECT min(as_of) FROM read_model.freshness")
-    return moment
-
-
-def clock(conn: Connection) -> datetime:
-    moment: datetime = value(conn, "SELECT clock_timestamp()")
-    return moment
 
 
 def open_reasons(conn: Connection) -> list[str]:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from projector.core import dead_letters, pipeline
-from projector.core.batch import recompute
 from projector.core.dead_letters import (
     Letter,
     UntriedLetters,
@@ -14,30 +12,20 @@ from projector.core.dead_letters import (
     retry_dead_letters,
     retry_letters,
 )
-from projector.core.refresh import refresh, refresh_with_backoff
-from projector.database import locks
+from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError
 from projector.report.progress import QUIET
-from tests.exactness.platform import assert_exact
 from tests.support.running import value, write_conversations, write_message, write_source
 from tests.support.server import Database
 
 REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
 ALLOW = "ALTER TABLE read_model.leads DROP CONSTRAINT refused"
-REFUSE_TENANT = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (user_id <> 'many') NOT VALID"
 LETTERS = "SELECT kind, key, user_id, customer_phone, attempts FROM projector.dead_letters ORDER BY kind, key"
-MANY = 1500
 
 
-class Failure(psycopg.errors.CheckViolation):
-    """The data of a lead break a rule."""
-
-    sqlstate = "23514"
-
-
-def refresh_now(conn: Connection, *, retry_failed: bool = False) -> None:
-    refresh(conn, retry_failed=retry_failed, progress=QUIET)
+def refresh_now(conn: Connection) -> None:
+    refresh(conn, retry_failed=False, progress=QUIET)
 
 
 def letters(conn: Connection) -> list[tuple[object, ...]]:
@@ -99,7 +87,7 @@ def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
     other.execute("UPDATE projector.dead_letters SET attempts = 0")
 
     def fail(*_arguments: object, **_options: object) -> None:
-        raise Failure("refused")
+        raise psycopg.errors.CheckViolation("refused")
 
     monkeypatch.setattr("projector.core.dead_letters.recompute", fail)
     turns = UntriedLetters()
@@ -108,31 +96,8 @@ def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
     assert letters(refusing) == []
 
 
-def leads(conn: Connection, tenant: str) -> int:
-    return int(value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", tenant))
-
-
 def waiting(conn: Connection) -> int:
     return int(value(conn, "SELECT count(*) FROM projector.changes"))
-
-
-@pytest.fixture
-def flooded(built: Connection, other: Connection) -> Connection:
-    """A read model that refuses the tenant `many`."""
-    write_source(other, "many")
-    refresh(built, retry_failed=False, progress=QUIET)
-    other.execute(REFUSE_TENANT.encode())
-    return built
-
-
-def write_singly(conn: Connection, count: int, tenant: str, first: int) -> None:
-    """Conversations that are rows of the queue of their own, as if each had been written by a statement of its own."""
-    write_conversations(conn, count, tenant, first)
-    conn.execute(
-        "WITH taken AS (DELETE FROM projector.changes WHERE bulk RETURNING kind, keys)"
-        " INSERT INTO projector.changes (shard, kind, keys)"
-        " SELECT projector.shard_of(k.key), t.kind, ARRAY[k.key] FROM taken AS t CROSS JOIN unnest(t.keys) AS k (key)"
-    )
 
 
 def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
@@ -141,7 +106,7 @@ def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
     # So many rows of one statement are one row of the queue for each shard.
     write_conversations(other, 60, first=2)
     assert value(other, "SELECT max(cardinality(keys)) FROM projector.changes") > 8
-    refresh(refusing, retry_failed=False, progress=QUIET)
+    refresh_now(refusing)
     assert letters(refusing) == [("reload_conversations", "c-u-2", "u", "49151000002", 1)]
     assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
 
@@ -176,45 +141,3 @@ def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, oth
     with pytest.raises(CaptureGapError):
         isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), bulk=False, wait=True)
     assert waiting(built) == 1
-
-
-@pytest.mark.parametrize("write", [write_singly, write_conversations], ids=["singly", "in one statement"])
-def test_thousands_of_failing_keys_of_a_tenant_keep_no_other_waiting(
-    flooded: Connection, other: Connection, write: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What counts is how many tries it takes until the others are done: no time is measured."""
-    assert callable(write)
-    write(other, MANY, "many", 2)
-    write_conversations(other, 1, "u", first=2)
-    tries: list[int] = []
-
-    def counted(conn: Connection) -> pipeline.BatchResult:
-        tries.append(1)
-        assert len(tries) < 100
-        return recompute(conn)
-
-    size, drained = 1000, False
-    with monkeypatch.context() as patches:
-        patches.setattr(dead_letters, "recompute", counted)
-        while not drained:
-            done, size = refresh_with_backoff(flooded, locks.SHARDS, size=size, limit=1000)
-            drained = done.drained
-    assert leads(other, "u") == 2
-    assert waiting(other) == 0
-    assert leads(other, "many") + len(letters(other)) == MANY + 1
-    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == MANY
-    # What is written while they are tried comes first.
-    untried = UntriedLetters()
-    for number in range(3, 6):
-        assert untried.take_turn(flooded)
-        write_conversations(other, 1, "u", first=number)
-        refresh_with_backoff(flooded, locks.SHARDS, size=size, limit=1000)
-        assert leads(other, "u") == number
-    # And all is right when the cause is gone, also if each try takes a turn.
-    other.execute(ALLOW.encode())
-    monkeypatch.setattr(dead_letters, "SECONDS_OF_A_TURN", 0.0)
-    retry_dead_letters(flooded)
-    assert letters(other) == []
-    assert leads(other, "many") == MANY + 1
-    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == 0
-    assert_exact(other)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from projector.database import lock_waits as waiting
-from projector.database.lock_waits import AwaitedLock, find_awaited_lock, telling_waits
+from projector.database.lock_waits import find_awaited_lock, telling_waits
 from projector.database.rows import Connection
 from tests.support.running import wait_for
 from tests.support.server import Database
@@ -18,18 +18,6 @@ def holder(database: Database) -> Iterator[Connection]:
     with database.connect(application_name="a long report") as conn:
         conn.execute("BEGIN")
         yield conn
-
-
-def awaited(conn: Connection, pid: int) -> AwaitedLock:
-    found: list[AwaitedLock] = []
-
-    def look() -> bool:
-        lock = find_awaited_lock(conn, pid)
-        found.extend([lock] if lock else [])
-        return lock is not None
-
-    wait_for(look, "a session that waits")
-    return found[-1]
 
 
 def test_a_short_wait_is_not_told(
@@ -51,7 +39,8 @@ def tell_of_a_wait(database: Database, holder: Connection, *, is_told: bool = Fa
     with database.connect() as conn, database.connect() as looking:
 
         def release() -> None:
-            awaited(looking, conn.info.backend_pid)
+            pid = conn.info.backend_pid
+            wait_for(lambda: find_awaited_lock(looking, pid) is not None, "a session that waits")
             if is_told:
                 wait_for(lambda: bool(told), "a sentence")
             else:

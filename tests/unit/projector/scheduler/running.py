@@ -5,14 +5,12 @@ from pathlib import Path
 import pytest
 
 from projector import config
-from projector.database import connect as db
+from projector.database.connect import connect_beside
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.scheduler.jobs import Jobs
 from projector.sweep.recovery import refresh_and_heal
-from tests.support.running import (
-    value,
-)
+from tests.support.running import value
 from tests.support.server import Database
 
 
@@ -22,9 +20,7 @@ def leads(conn: Connection) -> int:
 
 def build(conn: Connection) -> None:
     """As after the first start, without the stage of it in this connection."""
-    with db.connect(
-        conn.info.dsn + f" password={conn.info.password}", application_name="test build"
-    ) as other:
+    with connect_beside(conn, "test build") as other:
         refresh_and_heal(other, retry_failed=False, progress=QUIET)
 
 
