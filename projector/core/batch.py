@@ -18,7 +18,7 @@ from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed, is_finished
 from projector.database.retry import BATCH, retry
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import failing_step, query, statement, step
 from projector.report.errors import CaptureGapError
 
@@ -59,16 +59,6 @@ class OpenedBatch:
     migrated_version: str | None
     freshness_frozen: bool
     bloated_tables: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class TakenChanges:
-    """What was taken, as sql/refresh/1_take/40_take_changes.sql returns it."""
-
-    changes: int
-    oldest: datetime | None
-    drained: bool
-    spreads: bool
 
 
 def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
@@ -151,8 +141,11 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
     bulk_pieces: int,
     rows_per_piece: int = ROWS_PER_PIECE,
     choose: bool = False,
-) -> TakenChanges:
-    """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
+) -> Row:
+    """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first.
+
+    Returns what sql/refresh/1_take/40_take_changes.sql does.
+    """
     limits = {
         "shards": opened.owned,
         "single_changes": single_changes,
@@ -164,7 +157,7 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
         chosen, all_chosen = choose_changes(conn, limits)
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
-        cursor = conn.cursor(row_factory=class_row(TakenChanges))
+        cursor = conn.cursor(row_factory=class_row(Row))
         parameters = {**limits, "chosen": chosen, "all_chosen": all_chosen}
         cursor.execute(step("refresh/1_take/40_take_changes").text, parameters)
     taken = cursor.fetchone()

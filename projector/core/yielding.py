@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary, ref
 
 import psycopg
@@ -18,7 +17,7 @@ import structlog
 
 from projector.database import connect as db
 from projector.database import rows
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import query
 from projector.report.errors import ProjectorError, YieldedError
 
@@ -32,14 +31,6 @@ WATCHER_NAME = "leads-projector: giving way"
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiter:
-    """A session that waits for a table that a read of the projector holds, in words."""
-
-    table_name: str
-    session_name: str
-
-
 class _Watcher:
     """Looks after the reads of one connection; its thread ends with the connection.
 
@@ -50,7 +41,7 @@ class _Watcher:
         self._conn = ref(conn)
         self._lock = threading.Lock()
         self._began_at: float | None = None
-        self._waiter: Waiter | None = None
+        self._waiter: Row | None = None
         threading.Thread(target=self._watch, name="yielding", daemon=True).start()
 
     def begin(self) -> bool:
@@ -61,7 +52,7 @@ class _Watcher:
             self._began_at, self._waiter = time.monotonic(), None
             return True
 
-    def end(self) -> Waiter | None:
+    def end(self) -> Row | None:
         """Return for whom the read was cancelled, if it was. What comes after this is not cancelled any more."""
         with self._lock:
             self._began_at = None
@@ -90,7 +81,7 @@ class _Watcher:
             looking.close()
 
     def _look(self, looking: Connection, pid: int, began_at: float | None) -> None:
-        waiter = rows.row(looking, Waiter, query("core", "find_waiter"), {"pid": pid})
+        waiter = rows.row(looking, Row, query("core", "find_waiter"), {"pid": pid})
         if waiter is None:
             return
         with self._lock:

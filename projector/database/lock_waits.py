@@ -4,13 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 import psycopg
 
 from projector.database import locks, rows
 from projector.database.connect import connect_beside
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
@@ -22,15 +21,6 @@ WATCHER_NAME = "leads-projector: watching"
 _LOOK_EVERY_SECONDS = 0.1
 # A lock that was not awaited for this long is a new wait. It is longer than the longest pause between two attempts.
 _FORGET_AFTER_SECONDS = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitedLock:
-    """A lock that a session waits for, the session that holds it, and the age of its hold; all in words."""
-
-    lock_name: str
-    holder: str
-    age: str
 
 
 @contextmanager
@@ -50,10 +40,10 @@ def telling_waits(conn: Connection, tell: Callable[[str], None]) -> Iterator[Non
         watcher.join()
 
 
-def find_awaited_lock(conn: Connection, pid: int) -> AwaitedLock | None:
-    """Return the lock that the session of a process waits for; None while it waits for none."""
+def find_awaited_lock(conn: Connection, pid: int) -> Row | None:
+    """Return in words which lock the session of a process waits for; None while it waits for none."""
     wanted = {"pid": pid, "migration": locks.MIGRATION, "shard": locks.SHARD}
-    return rows.row(conn, AwaitedLock, query("database", "find_awaited_lock"), wanted)
+    return rows.row(conn, Row, query("database", "find_awaited_lock"), wanted)
 
 
 def _watch(waiting: Connection, tell: Callable[[str], None], ended: threading.Event) -> None:

@@ -4,8 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,7 +17,7 @@ from projector.core.preconditions import require_version
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.observe import metrics
 from projector.observe.status.read import COUNTED_CHANGES
@@ -104,7 +103,7 @@ class Refresh(Job):
         self.pace.note_look()
         self._has_letters, self.is_troubled = found.has_letters, found.freshness_frozen
         self.is_fed = found.is_fed
-        return found.has_changes
+        return bool(found.has_changes)
 
     def _drain(self, conn: Connection, worker: Worker) -> int:
         """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
@@ -196,26 +195,15 @@ class Tally:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a look has found, as the query `look` of sql/queries/core.sql returns it."""
-
-    has_changes: bool
-    gap: str | None
-    migrated_version: str | None
-    freshness_frozen: bool
-    has_letters: bool
-    fresh_until: datetime | None
-    is_fed: bool
-
-
 def has_changes(conn: Connection) -> bool:
     """Return whether a change waits, and look at nothing else."""
     return bool(rows.value(conn, query("core", "has_changes"), {"shards": list(locks.SHARDS)}))
 
 
-def look(conn: Connection, at_least: timedelta) -> Look:
-    """Look at everything that a batch looks at. Move freshness where nothing waits, if it is `at_least` so old.
+def look(conn: Connection, at_least: timedelta) -> Row:
+    """Look at everything that a batch looks at; return what the query `look` does.
+
+    Moves freshness where nothing waits, if it is `at_least` so old.
 
     The connection is in autocommit mode: the clock has to be read before the snapshot.
 
@@ -231,7 +219,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
         "version": PROJECTION_VERSION,
         "at_least": at_least,
     }
-    found = rows.only_row(conn, Look, text, wanted)
+    found = rows.only_row(conn, Row, text, wanted)
     require_version(found.migrated_version)
     if found.gap is not None:
         raise CaptureGapError(found.gap)

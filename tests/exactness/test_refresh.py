@@ -376,7 +376,7 @@ def test_no_piece_of_many_keys_is_taken_with_another(filled: Platform) -> None:
             )
         with conn.transaction(force_rollback=True):
             opened = open_batch(conn, [0], wait=True)
-            return take_changes(conn, opened, single_changes=10, bulk_pieces=1, choose=choose).changes
+            return int(take_changes(conn, opened, single_changes=10, bulk_pieces=1, choose=choose).changes)
 
     assert take(*[2] * 300) == ROWS_PER_PIECE
     assert take(1, 2, 3, 1) == 2
