@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
+from projector.database.rows import Row, rows
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.report.errors import NOT_INSTALLED, SourceMissingError
@@ -102,23 +103,6 @@ LOOKED_UP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTable:
-    """What the catalog has under the name of a source table. `kind` is None where there is nothing.
-
-    See find_source in sql/queries/operate.sql.
-    """
-
-    name: str
-    kind: str | None
-    full_name: str
-    owner: str | None
-    is_owned: bool
-    is_readable: bool
-    columns: list[str]
-    indexed: list[str]
-
-
 def find_missing_source(
     conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None = None
 ) -> list[str]:
@@ -179,17 +163,12 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
     )
 
 
-def find_source(
-    conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None = None
-) -> list[FoundTable]:
-    """Return what there is of each source table, in the order of SOURCE_TABLES.
+def find_source(conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None = None) -> list[Row]:
+    """Return what there is of each source table, in the order of SOURCE_TABLES; see sql/queries/operate.sql.
 
     `relations` are the names of the tables with their schemas, if it is not yet noted where they are.
     """
     names = [table.name for table in SOURCE_TABLES]
     relations = relations or source_names(conn)
-    with conn.cursor(row_factory=class_row(FoundTable)) as cursor:
-        return cursor.execute(
-            query("operate", "find_source"),
-            {"tables": names, "relations": [relations[name] for name in names]},
-        ).fetchall()
+    wanted = {"tables": names, "relations": [relations[name] for name in names]}
+    return rows(conn, Row, query("operate", "find_source"), wanted)

@@ -14,7 +14,7 @@ An erasure that was killed begins again, and finds less to do.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -221,13 +221,10 @@ def _exclusively(conn: Connection) -> Iterator[None]:
 
 def _drain(conn: Connection, progress: Progress) -> None:
     """Bring in what waits, the deletion of the source rows too, so that few keys in the queue are left to erase."""
-    if not is_built(conn):
-        return
-    try:
-        refresh(conn, retry_failed=False, progress=progress)
-    except CaptureGapError:
-        # A rebuild has to heal that. The erasure does not wait for it.
-        return
+    if is_built(conn):
+        # A rebuild has to heal a gap. The erasure does not wait for it.
+        with suppress(CaptureGapError):
+            refresh(conn, retry_failed=False, progress=progress)
 
 
 def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progress) -> None:
