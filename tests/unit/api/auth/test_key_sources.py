@@ -4,19 +4,14 @@ import json
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import IPv4Address
-from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from joserfc.jwk import ECKey, RSAKey
+from werkzeug.serving import make_ssl_devcert
 
 from api.auth import key_sources
 from api.auth.key_sources import MAX_AGE_SECONDS, PAUSE_SECONDS, FetchedKeys
@@ -34,7 +29,7 @@ class Issuer:
     """An https server with a set of keys. Its answers are set by the test; it notes what is asked."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"https://127.0.0.1:{port}/jwks.json"
+        self.url = f"https://localhost:{port}/jwks.json"
         self.status = 200
         self.headers: dict[str, str] = {}
         self.body = b"{}"
@@ -49,40 +44,16 @@ class Issuer:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a certificate for 127.0.0.1 that has signed itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("issuer") / "issuer.pem"
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return path
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The files of a certificate for localhost that has signed itself, and of its key."""
+    return make_ssl_devcert(str(tmp_path_factory.mktemp("issuer") / "issuer"), cn="localhost")
 
 
 @pytest.fixture
-def issuer(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "localhost")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -98,7 +69,7 @@ def issuer(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issue
             """Say nothing."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(*certificate)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         found = Issuer(server.server_address[1])
@@ -112,18 +83,10 @@ def issuer(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issue
             thread.join()
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(key_sources, "monotonic", found)
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    found = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr(key_sources, "monotonic", lambda: found.now)
     return found
 
 
@@ -131,7 +94,7 @@ def ids(source: FetchedKeys, key_id: str | None = None) -> set[str | None]:
     return {key.key_id for key in source.keys(key_id)}
 
 
-def test_when_the_set_is_fetched_again(issuer: Issuer, clock: Clock) -> None:
+def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -> None:
     source = FetchedKeys(issuer.url, "")
     assert [ids(source, "a") for _ in range(3)] == [{"a"}] * 3
     clock.now += MAX_AGE_SECONDS - 1
@@ -160,7 +123,7 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: Clock) -> None:
     assert len(issuer.asked) == 5
 
 
-def test_without_any_keys_nothing_can_be_checked(issuer: Issuer, clock: Clock) -> None:
+def test_without_any_keys_nothing_can_be_checked(issuer: Issuer, clock: SimpleNamespace) -> None:
     issuer.status = 500
     source = FetchedKeys(issuer.url, "")
     for _ in range(5):
@@ -197,7 +160,7 @@ def test_without_any_keys_nothing_can_be_checked(issuer: Issuer, clock: Clock) -
     ],
 )
 def test_an_answer_that_is_no_set_of_public_keys(
-    issuer: Issuer, clock: Clock, status: int, headers: dict[str, str], body: bytes
+    issuer: Issuer, clock: SimpleNamespace, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     issuer.asked.clear()
     issuer.publish(a=RSA)
@@ -220,7 +183,7 @@ def test_a_certificate_that_nobody_vouches_for(issuer: Issuer, monkeypatch: pyte
 
 
 def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = Event(), Event()
     sets: list[VerificationKeys] = [read_keys(json.dumps({**RSA.as_dict(private=False), "kid": "a"}), "")]
@@ -249,7 +212,7 @@ def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(
 
 
 def test_a_rotation_and_an_outage_as_callers_see_them(
-    issuer: Issuer, clock: Clock, library: Library, make_app: MakeApp
+    issuer: Issuer, clock: SimpleNamespace, library: Library, make_app: MakeApp
 ) -> None:
     auth = AuthConfig(("jwt",), jwks_url=issuer.url)
     client = make_app(library.database, auth=auth).test_client()

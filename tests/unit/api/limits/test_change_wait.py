@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import monotonic
 
 import pytest
 
 from api.database.errors import UnavailableError
 from api.limits import waiting as waiting_module
-from api.limits.waiting import MAX_WAITING_OF_TENANT, Waiting
+from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiting
+from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
@@ -108,3 +111,43 @@ def test_a_database_that_is_away_ends_it() -> None:
         raise UnavailableError
 
     Waiting().for_change("u", PATIENCE, look, lambda: False)
+
+
+@cases("tenant", ["u0", "another"])
+def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(tenant: str) -> None:
+    room = Waiting()
+    with ExitStack() as stack:
+
+        def take(tenant: str, *, gives_way: bool) -> Place | None:
+            return stack.enter_context(room.place(tenant, gives_way=gives_way))
+
+        places = [take(f"u{n}", gives_way=True) for n in range(MAX_WAITING)]
+        assert take(tenant, gives_way=False) is not None
+        lost = [place is None or place.is_lost.is_set() for place in places]
+        assert lost == [True] + [False] * (MAX_WAITING - 1)
+        # It does not lose what it was given, not even to another of its kind.
+        assert take("late", gives_way=True) is None
+    # Each place was given back.
+    with room.place("late", gives_way=True) as place:
+        assert place is not None
+
+
+def test_one_question_at_a_time() -> None:
+    waiters = Waiting()
+    asking, answering = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        asking.set()
+        assert answering.wait(PATIENCE)
+        return 7
+
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(waiters.ask(ask, monotonic() + PATIENCE)))
+    thread.start()
+    assert asking.wait(PATIENCE)
+    with pytest.raises(UnavailableError):
+        waiters.ask(lambda: pytest.fail("two at once"), monotonic() + 0.01)
+    answering.set()
+    thread.join(PATIENCE)
+    assert answers == [7]
+    assert waiters.ask(lambda: 8, monotonic() + PATIENCE) == 8
