@@ -145,7 +145,11 @@ def serve() -> None:
         if settings.workers > 1 or settings.metrics_port:
             config.share_metrics(directory)
         if settings.metrics_port:
-            _serve_metrics(settings, directory)
+            from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what was set above.
+
+            names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
+            listens_on = checked_address(settings.metrics_host, settings.metrics_port, names)
+            metrics.serve(settings, listens_on, directory)
         Granian(
             "api.__main__:application",
             factory=True,
@@ -193,13 +197,6 @@ def require_tracing() -> None:
             " LEADS_TRACING=off.",
             2,
         )
-
-
-def _serve_metrics(settings: config.Config, directory: str) -> None:
-    from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
-
-    names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
-    metrics.serve(settings, checked_address(settings.metrics_host, settings.metrics_port, names), directory)
 
 
 def checked_address(host: str, port: int, names: tuple[str, str]) -> str:

@@ -47,7 +47,7 @@ NULLABLE = {"last_message_at", "total_score", "name"}
 
 def paths(library: Library) -> Iterator[str]:
     """Requests for each kind of statement."""
-    for sort, order, offset, given in product(SORTS, ("asc", "desc"), (0, 1, 5000), FILTERS):
+    for sort, order, offset, given in product(SORTS, ("asc", "desc"), (0, 5000), FILTERS):
         yield f"{library.base}?sort_by={sort}&sort_order={order}&offset={offset}{given}"
     for sort, order, value, given in product(SORTS, ("asc", "desc"), (None, VALUES), FILTERS):
         query = f"sort_by={sort}&sort_order={order}{given}"

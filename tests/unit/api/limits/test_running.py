@@ -64,6 +64,14 @@ def waiting(running: RunningRequests, count: int) -> None:
     wait_for(lambda: len(running._waiting) == count, f"{count} wait")  # noqa: SLF001
 
 
+def one_that_waits(running: RunningRequests) -> threading.Thread:
+    """A request of the tenant a, which ends when it has its turn."""
+    thread = threading.Thread(target=running.enter, args=("a",))
+    thread.start()
+    waiting(running, 1)
+    return thread
+
+
 def test_further_requests_wait_for_their_turn_in_order(running: RunningRequests) -> None:
     running.enter("a")
     order: list[int] = []
@@ -89,26 +97,17 @@ def test_further_requests_wait_for_their_turn_in_order(running: RunningRequests)
 def test_one_that_has_waited_long_goes_before_those_that_come(monkeypatch: pytest.MonkeyPatch) -> None:
     running = RunningRequests(10)
     assert most_of_tenant(10) == 8
-    entered = threading.Event()
-
-    def run() -> None:
-        running.enter("a")
-        entered.set()
-
     for _ in range(8):
         running.enter("a")
-    thread = threading.Thread(target=run)
-    thread.start()
-    waiting(running, 1)
+    thread = one_that_waits(running)
     # It has not waited for long: its place is for whoever comes.
     monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
     running.leave("a")
     running.enter("a")
-    assert not entered.is_set()
+    assert thread.is_alive()
     monkeypatch.setattr("api.limits.running.TURN_SECONDS", 0)
     running.leave("a")
     thread.join()
-    assert entered.is_set()
     for _ in range(8):
         running.leave("a")
     assert empty(running)
@@ -118,9 +117,7 @@ def test_one_finds_its_place_when_nobody_gives_it_one(monkeypatch: pytest.Monkey
     running = RunningRequests(10)
     for _ in range(8):
         running.enter("a")
-    thread = threading.Thread(target=running.enter, args=("a",))
-    thread.start()
-    waiting(running, 1)
+    thread = one_that_waits(running)
     monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
     running.leave("a")
     thread.join()
@@ -147,9 +144,7 @@ def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
     monkeypatch.setattr("api.limits.running.WAIT_SECONDS", 3600)
     running.enter("a")
     # It waits as long as requests might end soon.
-    thread = threading.Thread(target=running.enter, args=("a",))
-    thread.start()
-    waiting(running, 1)
+    thread = one_that_waits(running)
     running.leave("a")
     thread.join()
     monkeypatch.setattr("api.limits.running.STILL_SECONDS", 0)
