@@ -123,7 +123,7 @@ def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
     )
     last = select(page).order_by(page.c.version.desc(), page.c.customer_phone.desc()).limit(constant(1))
     head = [
-        *_now(),
+        *_NOW.selected_columns,
         last.with_only_columns(page.c.version).scalar_subquery().label("last_version"),
         last.with_only_columns(page.c.customer_phone).scalar_subquery().label("last_phone"),
         (count_of(changed) > LIMIT).label("has_more"),
@@ -152,27 +152,22 @@ def _after(table: FromClause) -> tuple[Condition, Condition]:
     return table.c.user_id == USER, position
 
 
-def _history() -> tuple[Label[Any], Label[Any]]:
-    return select(_place.c.place).scalar_subquery().label("place"), _of_tenant(
-        cast(tenants.c.epoch, Text), "epoch"
-    )
-
-
-def _now() -> tuple[ColumnElement[Any], ...]:
-    newest, pruned = (
-        _of_tenant(tenants.c[column], name)
-        for column, name in (("version", "newest"), ("pruned_version", "pruned"))
-    )
-    return *freshness_columns(), *_history(), newest, pruned
-
-
 def _of_tenant(column: ColumnElement[Any], name: str) -> Label[Any]:
     return select(column).where(tenants.c.user_id == USER).scalar_subquery().label(name)
 
 
-_NOW = select(*_now())
+_HISTORY = (
+    select(_place.c.place).scalar_subquery().label("place"),
+    _of_tenant(cast(tenants.c.epoch, Text), "epoch"),
+)
+_NOW = select(
+    *freshness_columns(),
+    *_HISTORY,
+    _of_tenant(tenants.c.version, "newest"),
+    _of_tenant(tenants.c.pruned_version, "pruned"),
+)
 _IS_CHANGED = select(
-    *_history(),
+    *_HISTORY,
     or_(*(select(table.c.version).where(*_after(table)).exists() for table in (_written, _deleted))).label(
         "is_changed"
     ),

@@ -10,9 +10,6 @@ from api.request.parameters import BUCKETS, MAX_OFFSET
 from api.response.headers import CORRELATION_ID
 
 MESSAGE_STATUSES = ("sent", "pending", "failed")
-# What PostgreSQL's type integer holds.
-_LEAST, _GREATEST = -(2**31), 2**31 - 1
-
 
 _CONVERSATION = "b1a93252-f8c6-448f-a765-195eea996d9a"
 _AGENT = "test-agent-001"
@@ -79,8 +76,9 @@ class Message(Closed):
     sequence_no = number(
         "Place of the message within its conversation, which may have gaps. Null if the platform numbers none.",
         1,
-        least=_LEAST,
-        greatest=_GREATEST,
+        # What PostgreSQL's type integer holds.
+        least=-(2**31),
+        greatest=2**31 - 1,
         null=True,
     )
 
