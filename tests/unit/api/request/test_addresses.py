@@ -5,14 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from flask import request
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import EnvironBuilder
 
 from api.request import addresses
-from api.request.addresses import find_address
 from api.routes.application import Application
-from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 WORDS = (
@@ -92,17 +89,3 @@ def test_what_it_remembers_is_bounded(app: Application, monkeypatch: pytest.Monk
         assert client.get(f"/users/{words}", headers={"Host": f"host-{number}"}).status_code == 404
     assert len(app.addresses._shapes) <= 5  # noqa: SLF001
     assert len(app.addresses._hosts) <= 5  # noqa: SLF001
-
-
-@cases("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "PROPFIND"])
-def test_the_endpoint_is_found_for_every_method(library: Library, make_app: MakeApp, method: str) -> None:
-    app = make_app(library.database)
-    # The first time Werkzeug finds it, and then its shape is known.
-    for _ in range(2):
-        with app.test_request_context("/users/a%20b/leads/1/messages", method=method):
-            rule = find_address(request)
-            assert rule is not None
-            assert rule.endpoint == "leads.messages_of_lead"
-            assert request.view_args == {"user_id": "a b", "customer_phone": "1"}
-        with app.test_request_context("/users/a", method=method):
-            assert find_address(request) is None

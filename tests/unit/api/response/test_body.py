@@ -4,7 +4,6 @@ import re
 
 from flask.testing import FlaskClient
 
-from api.request.text import format_time
 from api.response.headers import HEADERS, KNOWN, LIMITED
 from tests.support.cases import cases
 from tests.support.server import Database
@@ -48,16 +47,6 @@ def test_a_good_correlation_id_is_kept(
     found = answer.get_json()["correlationId"]
     assert found == given if is_kept else re.fullmatch(r"1774789631123-[0-9a-z]{9}", found)
     assert answer.headers["X-Correlation-Id"] == found
-
-
-def test_the_age_of_the_data(client: FlaskClient, library: Library) -> None:
-    with library.database.connect() as conn:
-        row = conn.execute("SELECT min(as_of) FROM read_model.freshness").fetchone()
-    assert row is not None
-    for path in [*answer_keys(library), f"{library.base}/1"]:
-        answer = client.get(path)
-        assert answer.headers["X-Data-As-Of"] == format_time(row[0])
-        assert "X-Data-Dead-Letters" not in answer.headers
 
 
 def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> None:

@@ -1,4 +1,4 @@
-"""The page to try the API needs nothing from elsewhere."""
+"""The page to try the API, and the page for people, need nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def policy_of(header: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (part.split() for part in header.split(";"))}
 
 
-@cases("path", ["/docs/", "/docs", "/docs/index.html", "/docs/oauth2-redirect.html"])
+@cases("path", ["/", "/docs/", "/docs", "/docs/index.html", "/docs/oauth2-redirect.html"])
 def test_the_policy_lets_the_page_run_and_nothing_else(client: FlaskClient, path: str) -> None:
     with client.get(path) as answer:
         policy = policy_of(answer.headers["Content-Security-Policy"])
@@ -64,7 +64,7 @@ def test_the_policy_lets_the_page_run_and_nothing_else(client: FlaskClient, path
     assert page.attributes == set()
     assert "'self'" in policy["connect-src"]
     # Icons of the style sheet.
-    assert "data:" in policy["img-src"]
+    assert policy["img-src"] == ["'self'", *(["data:"] if path.startswith("/docs") else [])]
     for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
         assert policy[directive] == ["'none'"]
 

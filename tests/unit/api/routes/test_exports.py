@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
+from api.database.statement import compile_statement
 from api.limits import exports as limit
 from api.limits.exports import BrokenExportError
-from api.plan.exports import CSV_COLUMNS
+from api.plan.exports import CSV_COLUMNS, leads_as_csv
 from api.request.parameters import ORDERS, SORTS
+from api.request.query import EXPORT_QUERY
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.oracle import answers
@@ -227,3 +229,10 @@ def test_an_export_that_breaks_is_no_shorter_file(library: Library, make_app: Ma
     with patch.object(limit, "LONGEST_SECONDS", 0), pytest.raises(BrokenExportError):
         client.get(path, buffered=True)
     assert lines(client, path)
+
+
+def test_a_line_of_a_table_is_made_once() -> None:
+    """Its length is known before it is sent, and comes from the line that is sent."""
+    plan = leads_as_csv("u", EXPORT_QUERY.read(""), NOW)
+    assert b"document" not in compile_statement(plan.head).text
+    assert compile_statement(plan.lines).text.count(b"document") == 1
