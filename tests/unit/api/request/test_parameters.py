@@ -59,6 +59,14 @@ A_DATE = "takes a date such as 2025-01-31"
                 " days was given several values, and takes one: an integer from 1 to 36500"
             ),
         ),
+        (
+            LIST_QUERY,
+            f"search={'x' * 201}&customer_phone={'1' * 256}",
+            (
+                "search takes at most 200 characters;"
+                " customer_phone takes a phone number or another identifier of at most 255 characters"
+            ),
+        ),
         (COMMON_QUERY, "limit=1", "'limit' is not a parameter; this endpoint takes min_as_of"),
         (LIST_QUERY, "=1", f"'' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"),
         (

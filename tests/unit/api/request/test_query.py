@@ -66,9 +66,10 @@ def test_a_cursor_with_an_offset_is_refused_and_0_is_none() -> None:
 
 
 def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
-    message = refused(LIST_QUERY, "cursor=abc&days=0", "u")
-    assert "cursor takes the cursor of a Link header, whole and unchanged" in message
-    assert "days takes" in message
+    said = "cursor takes the cursor of a Link header, whole and unchanged"
+    assert refused(LIST_QUERY, "cursor=abc&days=0", "u") == f"days takes an integer from 1 to 36500; {said}"
+    # With a position that no lead has.
+    assert refused(LIST_QUERY, f"cursor={cursor_of(LIST_QUERY, '', ('u',), [7, '1'])}", "u") == said
 
 
 @cases(
