@@ -36,15 +36,9 @@ def filled_template(server: Server, written_template: Database) -> Database:
 
 
 @pytest.fixture
-def written_database(make_database: MakeDatabase, written_template: Database) -> Database:
-    """A database of the test's own, its read model never built."""
-    return make_database(written_template)
-
-
-@pytest.fixture
-def written(written_database: Database) -> Iterator[Connection]:
-    """A connection to it."""
-    with written_database.connect() as conn:
+def written(make_database: MakeDatabase, written_template: Database) -> Iterator[Connection]:
+    """A connection to a database of the test's own, its read model never built."""
+    with make_database(written_template).connect() as conn:
         yield conn
 
 

@@ -1,16 +1,14 @@
 """The first build: it writes all or nothing, and refreshes wait."""
 
-from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
 from projector.database.rows import Connection
-from projector.database.sql import steps
 from projector.report.errors import BlockedError, RebuildFailedError
 from projector.sweep import first_build
 from tests.support.points import at_points
 from tests.support.running import value
-from tests.support.server import Database
 from tests.unit.projector.sweep.contents import assert_as_the_oracle, contents, rebuild_now
 
 INDEXES = (
@@ -19,13 +17,6 @@ INDEXES = (
     " LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
     " WHERE i.indrelid::regclass::text ~ '^(read_model|projector)[.]'"
 )
-
-
-@pytest.fixture
-def other(written_database: Database) -> Iterator[Connection]:
-    """The connection of the platform, or of an operator."""
-    with written_database.connect() as conn:
-        yield conn
 
 
 def assert_never_built(conn: Connection) -> None:
@@ -50,37 +41,16 @@ def test_a_row_that_cannot_be_projected_stops_it_and_is_told_with_its_step(writt
     assert note.endswith("(sql/sweep/first_build/50_build_profiles.sql)")
 
 
-@pytest.fixture
-def rewrite(other: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Lets the platform write a table into another file after the snapshot of each of the next so many builds.
-
-    The snapshot finds none of its rows.
-    """
-
-    def rewrite_in(builds: int) -> None:
-        left = [builds]
-
-        def rewrite_and_read(name: str, fence: str) -> object:
-            if left[0]:
-                left[0] -= 1
-                other.execute("ALTER TABLE contacts ALTER COLUMN name TYPE text USING name || ''")
-            return steps(name, fence)
-
-        monkeypatch.setattr(first_build, "steps", rewrite_and_read)
-
-    return rewrite_in
-
-
 def test_a_platform_that_keeps_rewriting_its_tables_is_named(
-    written: Connection, rewrite: Callable[[int], None]
+    written: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rewrite(first_build.BUILD_ATTEMPTS)
     points: list[str] = []
-    with (
-        pytest.raises(BlockedError, match="keeps truncating or rewriting its tables"),
-        at_points(points.append),
-    ):
-        rebuild_now(written)
+    with monkeypatch.context() as patches:
+        # Each look finds other files. tests/exactness/test_rebuild.py has a table that is rewritten.
+        files = count()
+        patches.setattr(first_build, "source_files", lambda _: [str(next(files))])
+        with pytest.raises(BlockedError, match="keeps truncating or rewriting"), at_points(points.append):
+            rebuild_now(written)
     assert points.count("built") == first_build.BUILD_ATTEMPTS
     assert_never_built(written)
     rebuild_now(written)

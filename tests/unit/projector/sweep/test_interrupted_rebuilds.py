@@ -1,6 +1,5 @@
 """Rebuilds that were killed or failed: what they leave, and what resumes them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -31,28 +30,6 @@ DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY cust
 DRIFTED += " WHERE document = '{}'"
 OUTCOMES = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE kind = 'rebuild'"
 
-Kill = Callable[..., None]
-
-
-@pytest.fixture
-def kill(database: Database, other: Connection) -> Kill:
-    """Rebuilds everything in a session that the server ends when it comes to a point for the given time."""
-
-    def rebuild_and_kill(point: str, times: int = 1) -> None:
-        reached: list[str] = []
-        with database.connect() as doomed:
-
-            def end(found: str) -> None:
-                reached.append(found)
-                if reached.count(point) == times:
-                    other.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
-
-            with pytest.raises(psycopg.OperationalError), at_points(end):
-                rebuild(doomed, tenants=None, progress=QUIET)
-        wait_until(other, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
-
-    return rebuild_and_kill
-
 
 @pytest.fixture
 def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
@@ -65,9 +42,19 @@ def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_scheduler_resumes_a_killed_rebuild(
-    database: Database, three: Connection, tmp_path: Path, kill: Kill
+    database: Database, three: Connection, other: Connection, tmp_path: Path
 ) -> None:
-    kill("locked", times=3)
+    reached: list[str] = []
+    with database.connect() as doomed:
+
+        def kill(point: str) -> None:
+            reached.append(point)
+            if reached.count("locked") == 3:
+                other.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
+
+        with pytest.raises(psycopg.OperationalError), at_points(kill):
+            rebuild(doomed, tenants=None, progress=QUIET)
+    wait_until(other, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
     assert value(three, DRIFTED) == "3"
     with running_scheduler(database.url, tmp_path) as scheduler:
         wait_until(three, "count(*) = 0 FROM projector.sweep_positions")
