@@ -13,11 +13,6 @@ _SECONDS_OF_A_DAY = 86_400
 
 def measure(bench: Bench) -> Iterator[Row]:
     """Return the rows of disk, while the read model is as the first build left it, and of memory."""
-    yield from _disk(bench)
-    yield from _memory(bench)
-
-
-def _disk(bench: Bench) -> Iterator[Row]:
     with bench.main.connect() as conn:
         conn.execute("VACUUM ANALYZE")
         found = {schema: once(size / 1000) for schema, size in kilobytes(conn).items()}
@@ -26,19 +21,7 @@ def _disk(bench: Bench) -> Iterator[Row]:
         ("the projector's own state on disk", "projector", ""),
     ):
         yield Row(what, "MB", found[schema], "source tables with their indexes", found["public"], goal)
-
-
-def kilobytes(conn: Connection) -> dict[str, float]:
-    """Return what the tables of each schema take on disk, with their indexes."""
-    query = (
-        "SELECT relnamespace::regnamespace::text, sum(pg_total_relation_size(oid))::float8 / 1000 FROM pg_class"
-        " WHERE relkind = 'r' GROUP BY 1"
-    )
-    return dict(conn.execute(query).fetchall())
-
-
-def _memory(bench: Bench) -> Iterator[Row]:
-    """The most memory that a rebuild had, in its own process and in its PostgreSQL session."""
+    # The most memory that a rebuild had, in its own process and in its PostgreSQL session.
     for title, is_built in (("a first build", False), ("a rebuild", True)):
         used = []
         for original in (bench.main, bench.medium):
@@ -56,6 +39,15 @@ def _memory(bench: Bench) -> Iterator[Row]:
             yield Row(
                 f"memory of {title}: {part}", "MB", once(ours), name, once(theirs), "memory", absolute=True
             )
+
+
+def kilobytes(conn: Connection) -> dict[str, float]:
+    """Return what the tables of each schema take on disk, with their indexes."""
+    query = (
+        "SELECT relnamespace::regnamespace::text, sum(pg_total_relation_size(oid))::float8 / 1000 FROM pg_class"
+        " WHERE relkind = 'r' GROUP BY 1"
+    )
+    return dict(conn.execute(query).fetchall())
 
 
 def measure_verify(bench: Bench) -> Iterator[Row]:
