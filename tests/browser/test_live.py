@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -164,9 +165,8 @@ def test_what_has_not_changed_is_not_sent_again(site: Site, view: View) -> None:
     page.unroute_all(behavior="ignoreErrors")
 
 
-def wait_for_ticks(page: Page, fact: object) -> None:
+def wait_for_ticks(page: Page, fact: Callable[[], bool]) -> None:
     """Wait for a fact while the handlers of the page run."""
-    assert callable(fact)
     for _ in range(600):
         if fact():
             return

@@ -82,16 +82,13 @@ def refresh_all(conn: Connection) -> None:
     refresh(conn, retry_failed=False, progress=QUIET)
 
 
-def _sleeps(conn: Connection, pid: int) -> bool:
-    """Whether a session is in the statement that takes a minute, so that it holds the tables that this reads."""
-    return bool(value(conn, "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s", pid))
-
-
 def change_while_reading(filled: Platform, slow: SlowOnce, work: Work, table: str = "messages") -> None:
     """Change a table while the work reads it; the work ends well, and says that it gave way."""
     conn = filled.conn
     with structlog.testing.capture_logs() as said, Stepped(filled.database, work) as reading:
-        wait_for(lambda: _sleeps(conn, reading.pid) or reading.ends())
+        # In the statement that takes a minute, it holds the tables that this reads.
+        sleeps = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s"
+        wait_for(lambda: value(conn, sleeps, reading.pid) or reading.ends())
         assert slow.began.is_set(), reading.error
         conn.execute(ALTER.format(table).encode(), prepare=False)
         reading.finish()

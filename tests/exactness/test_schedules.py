@@ -138,10 +138,12 @@ def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
     mode, cast = Mode.STATEMENTS, "AW"
     everything = [word for switches in range(1, 8) for word in words(steps(mode, cast), switches)]
     assert len(everything) == orders(steps(mode, cast))
-    with staged(lay_world(WORLDS[0])) as stage:
+    with staged(lay_world(WORLDS[0])) as stage, pytest.MonkeyPatch.context() as patches:
+        # Without the last refresh, which would make all ends one.
+        patches.setattr(stage, "check_end", lambda: None)
         remaining: dict[str, str] = {}
         exploration = Exploration(stage, mode, cast)
-        for word in _without_last_refresh(exploration):
+        for word in exploration.schedules():
             remaining[stage.state()] = word
         assert 1 < exploration.runs < len(everything)
         for word in everything:
@@ -149,12 +151,6 @@ def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
             stage.play(word)
             assert stage.state() in remaining, f"no schedule that remains ends as {stage.story()}"
         assert len(remaining) > 1
-
-
-def _without_last_refresh(exploration: Exploration) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(exploration.stage, "check_end", lambda: None)
-        yield from exploration.schedules()
 
 
 def test_steps_that_do_not_meet_may_change_places(lay_world: LayWorld) -> None:

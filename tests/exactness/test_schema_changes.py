@@ -91,6 +91,12 @@ ROLES = ("origin", "replica")
 """Values of session_replication_role: statement triggers fire under the first, row triggers under the second."""
 
 
+IS_UNIQUE = (
+    "SELECT EXISTS (SELECT FROM pg_constraint AS k JOIN pg_attribute AS a ON a.attrelid = k.conrelid"
+    " AND a.attnum = ANY(k.conkey) WHERE k.contype IN ('p', 'u', 'f') AND k.conrelid = %s::regclass AND a.attname = %s)"
+)
+
+
 def _write(conn: Connection, table: SourceTable, column: str, roles: Sequence[str] = ROLES) -> None:
     """Write to a table in every way that a platform can: single rows and many, in each of these roles."""
     kind, name = conn.execute(
@@ -104,7 +110,8 @@ def _write(conn: Connection, table: SourceTable, column: str, roles: Sequence[st
     for role in roles:
         conn.execute(f"SET session_replication_role = {role}".encode())
         conn.execute(f"UPDATE {on} SET {name} = {name} WHERE ctid = (SELECT min(ctid) FROM {on})".encode())
-        if not _is_unique(conn, table, name):
+        # The values of a column that takes part in a key cannot all become one.
+        if not value(conn, IS_UNIQUE, table.name, column):
             where = f"ctid = (SELECT max(ctid) FROM {on})"
             conn.execute(f"UPDATE {on} SET {name} = {changed.format(name)} WHERE {where}".encode())
             conn.execute(f"UPDATE {on} SET {name} = {changed.format(name)}".encode())
@@ -117,20 +124,6 @@ def _write(conn: Connection, table: SourceTable, column: str, roles: Sequence[st
         conn.execute(f"INSERT INTO {on} SELECT * FROM kept OFFSET 1".encode())
         conn.execute("DROP TABLE kept")
     conn.execute("SET session_replication_role = origin")
-
-
-def _is_unique(conn: Connection, table: SourceTable, name: str) -> bool:
-    """Whether a column takes part in a key, so that all of its values cannot become one."""
-    return bool(
-        value(
-            conn,
-            "SELECT EXISTS (SELECT FROM pg_constraint AS k JOIN pg_attribute AS a ON a.attrelid = k.conrelid"
-            " AND a.attnum = ANY(k.conkey) WHERE k.contype IN ('p', 'u', 'f') AND k.conrelid = %s::regclass"
-            " AND a.attname = %s)",
-            table.name,
-            name.strip('"'),
-        )
-    )
 
 
 def _heal(conn: Connection) -> None:

@@ -23,10 +23,6 @@ _BODY = re.compile(r"\$definition\$(.*?)\$definition\$", re.DOTALL)
 _SOURCE = re.compile(r"source_(\w+)")
 
 
-class UnnamedColumnError(ValueError):
-    """A column of a SELECT list that has no name."""
-
-
 @cache
 def parse(text: str) -> tuple[Any, ...]:
     bodies = _BODY.findall(text)
@@ -49,7 +45,7 @@ def nodes(tree: Node, kind: type) -> Iterator[Any]:
 
 
 def output_columns(text: str, sub_select: str = "") -> list[str]:
-    """Return the columns that a SELECT gives, or the one in it that has this alias; raises UnnamedColumnError."""
+    """Return the columns that a SELECT gives, or the one in it that has this alias; raises ValueError."""
     [select] = parse(text)
     return _columns(_sub_select(select, sub_select) if sub_select else select)
 
@@ -112,7 +108,7 @@ def _columns(select: Node) -> list[str]:
         elif target.name or parts[-1]:
             names.append(target.name or parts[-1].sval)
         else:
-            raise UnnamedColumnError("write each column as `… AS name` or `alias.name`")
+            raise ValueError("write each column as `… AS name` or `alias.name`")
     return names
 
 

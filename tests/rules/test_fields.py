@@ -31,7 +31,7 @@ from tests.oracle.leads import (
 from tests.rules import fields
 from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
-from tests.rules.sql import UnnamedColumnError, columns_given, columns_read, created_columns, output_columns
+from tests.rules.sql import columns_given, columns_read, created_columns, output_columns
 
 DEFINITIONS = {
     name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
@@ -214,7 +214,7 @@ def test_columns_are_those_of_the_alias_in_scope() -> None:
     }
     assert output_columns(text) == ["p", "q"]
     assert output_columns(text, "z") == ["f"]
-    with pytest.raises(UnnamedColumnError):
+    with pytest.raises(ValueError, match="write each column as"):
         output_columns("SELECT coalesce(a, b) FROM t")
     assert created_columns("CREATE TABLE s.t (a text, PRIMARY KEY (a)); CREATE INDEX ON s.t (a)") == {
         "s.t": ["a"]

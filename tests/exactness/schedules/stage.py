@@ -51,15 +51,6 @@ _GONE = (
     " JOIN read_model.lead_tombstones USING (user_id, customer_phone)"
 )
 
-_VACUUM_AFTER = 200
-"""Schedules after which the tables are vacuumed: each leaves some hundred dead rows."""
-
-_MOST_BATCHES = 20
-"""Batches of a last refresh, of which none needs more than three."""
-
-_MOST_STEPS = 80
-"""Steps of a schedule, of which none needs more than thirty."""
-
 
 class BrokenError(Exception):
     """A schedule made something that must not be; the text says what."""
@@ -138,7 +129,8 @@ class Stage:
         """Give up what is under way, and begin a schedule in which these sessions take part."""
         self.abandon()
         self._schedules += 1
-        if self._schedules % _VACUUM_AFTER == 0:
+        # Each leaves some hundred dead rows.
+        if self._schedules % 200 == 0:
             self.conn.execute(f"VACUUM {', '.join(_TABLES)}".encode())
         self._committed = [value(self.conn, "SELECT clock_timestamp() FROM schedules.reset()")]
         self.played, self._mode, self._cast = [], mode, cast
@@ -192,7 +184,8 @@ class Stage:
                 self.step(name)
         while not self.is_over():
             enabled = self.enabled()
-            if len(self.played) > _MOST_STEPS:
+            # None needs more than thirty.
+            if len(self.played) > 80:
                 raise BrokenError("it does not come to an end")
             assert enabled, f"nobody can go on: {self.story()}"
             self.step(enabled[0])
@@ -200,7 +193,8 @@ class Stage:
     def check_end(self) -> None:
         """Run a last refresh and compare the read model with what the source rows say; raises BrokenError."""
         try:
-            for _ in range(_MOST_BATCHES):
+            # None needs more than three.
+            for _ in range(20):
                 if batch.refresh_batch(self.conn, SHARDS, wait=True).drained:
                     break
         except Exception as error:
