@@ -178,14 +178,11 @@ def _is_in_slow_folder(item: pytest.Item) -> bool:
     return not _SLOW_FOLDERS.isdisjoint(item.nodeid.split("/"))
 
 
-def _skipped(session: pytest.Session) -> int:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    return len(reporter.stats.get("skipped", [])) if reporter else 0
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if session.config.getoption("--fail-on-skip") and exitstatus == pytest.ExitCode.OK and _skipped(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    is_skipped = reporter is not None and bool(reporter.stats.get("skipped"))
+    if session.config.getoption("--fail-on-skip") and exitstatus == pytest.ExitCode.OK and is_skipped:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

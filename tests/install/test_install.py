@@ -10,7 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,16 +50,7 @@ class Installation:
 
     def run(self, *command: str, **settings: str) -> str:
         """What a command prints that has to succeed."""
-        done = subprocess.run(
-            command,
-            check=False,
-            cwd=self.folder,
-            env=self.environment(**settings),
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return _run(command, self.folder, self.environment(**settings))
 
     @contextmanager
     def started(self, *command: str, **settings: str) -> "Iterator[subprocess.Popen[bytes]]":
@@ -72,6 +63,12 @@ class Installation:
         finally:
             process.kill()
             process.wait()
+
+
+def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _bare() -> dict[str, str]:
@@ -105,15 +102,7 @@ def installation(
     shutil.copytree(ROOT, checkout, ignore=left_out, dirs_exist_ok=True)
     folder = tmp_path_factory.mktemp("leads")
     lines, _ = _commands(folder, database.url)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
-        check=False,
-        cwd=checkout,
-        env=_bare(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    _run(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], checkout, _bare())
     # Nothing may be found in the checkout from now on.
     shutil.rmtree(checkout)
     yield Installation(folder, database)
@@ -219,15 +208,8 @@ def units(installation: Installation, tmp_path: Path) -> Units:
     block = UNITS_BLOCK.replace("db.example.com:5432/platform", server)
     block = block.replace("platform:password", installation.database.url.partition("@")[0].rpartition("/")[2])
     block = block.replace(" /etc/", f" {etc}/").replace(FOLDER, str(installation.folder))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
-        check=False,
-        cwd=tmp_path,
-        env=_bare() | {"PATH": f"{stubs}:{os.environ['PATH']}", "CALLS": str(calls)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    environment = _bare() | {"PATH": f"{stubs}:{os.environ['PATH']}", "CALLS": str(calls)}
+    _run(["bash", "-euo", "pipefail", "-c", block], tmp_path, environment)
     return Units(etc, calls.read_text("utf-8").splitlines())
 
 

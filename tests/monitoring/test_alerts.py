@@ -131,8 +131,8 @@ def test_each_rule_has_its_case() -> None:
     assert set(CASES) == set(ALERTS)
 
 
-def promtool(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+def promtool(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.prometheus

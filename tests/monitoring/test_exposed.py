@@ -1,13 +1,12 @@
 """What the programs print is as Prometheus wants it, and as the page says."""
 
 import re
-import subprocess
 
 import pytest
 
 from api.observe import meters
 from tests.monitoring.exposed import families, metrics_in, page_of_api, page_of_projector, series
-from tests.monitoring.test_alerts import ALERTS
+from tests.monitoring.test_alerts import ALERTS, promtool
 from tests.monitoring.test_dashboard import QUERIES
 from tests.support.commands import ROOT
 from tests.support.server import Database
@@ -46,7 +45,5 @@ def test_promtool_finds_nothing_in_the_pages(database: Database) -> None:
     with database.connect() as conn:
         build(conn)
     for page in (page_of_api(), page_of_projector(database)):
-        done = subprocess.run(
-            ["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False
-        )
+        done = promtool("check", "metrics", text=page)
         assert (done.returncode, done.stderr) == (0, "")

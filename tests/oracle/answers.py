@@ -1,6 +1,6 @@
 """What the four endpoints must answer, computed from the leads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -49,7 +49,12 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
     if refusal := _refusal(given, user_id):
         return refusal
     values: Mapping[str, Any] = given.values
-    leads = [lead for lead in model.of_tenant(user_id).values() if _selects(model, values, lead, now)]
+    ignore_accents = values.get("ignore_accents", False)
+    leads = [
+        lead
+        for lead in model.of_tenant(user_id).values()
+        if _passes(LEAD_FILTERS, values, Candidate(model, lead, now, ignore_accents=ignore_accents))
+    ]
     leads = _sorted(model, leads, values.get("sort_by", "last_message_at"), values.get("sort_order", "desc"))
     page, pagination = _page(leads, values)
     documents = [_fewer(lead.document(), values) for lead in page]
@@ -142,10 +147,7 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
             if named is None:
                 return Answer(BAD_REQUEST, {"error": "Bad Request"}, frozenset({name}))
             values[name] = named
-    filters = [(selects, values[name]) for name, selects in MESSAGE_FILTERS.items() if name in values]
-    chosen = [
-        message for message in lead.messages if all(selects(message, given) for selects, given in filters)
-    ]
+    chosen = [message for message in lead.messages if _passes(MESSAGE_FILTERS, values, message)]
     if values.get("sort_order") == "desc":
         chosen.reverse()
     page, pagination = _page(chosen, values)
@@ -162,6 +164,12 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
         "pagination": pagination,
     }
     return Answer(OK, {"success": True, "data": data})
+
+
+def _passes(
+    filters: Mapping[str, Callable[[Any, Any], bool]], values: Mapping[str, Any], one: object
+) -> bool:
+    return all(selects(one, values[name]) for name, selects in filters.items() if name in values)
 
 
 def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[str]:
@@ -228,11 +236,6 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
 
 def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, object]:
     return {key: value for key, value in document.items() if key in values.get("fields", document)}
-
-
-def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
-    candidate = Candidate(model, lead, now, ignore_accents=values.get("ignore_accents", False))
-    return all(selects(candidate, values[name]) for name, selects in LEAD_FILTERS.items() if name in values)
 
 
 def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:

@@ -65,12 +65,6 @@ class TwoServers:
     ) -> None:
         """Copy all tables, as docs/scaling.md says it for a slot that is lost. No projector may run."""
         drop_subscription(self.conn)
-        self.subscribe_again(publisher, publication, more_tables)
-
-    def subscribe_again(
-        self, publisher: str = "", publication: str = "leads", more_tables: Sequence[str] = ()
-    ) -> None:
-        """The same when the subscription is dropped."""
         wait_for(lambda: _drop_slot(self.platform), "the slot is dropped")
         self.conn.execute(f"TRUNCATE {', '.join([*source_tables(), *more_tables])}".encode())
         self.subscribe(publisher, publication)

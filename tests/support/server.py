@@ -5,7 +5,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,22 +86,20 @@ class Server:
         # PostgreSQL looks every 100 ms whether the others have left, and those who have closed their connections
         # leave much sooner.
         deadline = monotonic() + _FAREWELL_SECONDS
-        while self._is_used(database) and monotonic() < deadline:
+        query = "SELECT FROM pg_stat_activity WHERE datname = %s LIMIT 1"
+        while self.conn.execute(query, (database.name,)).rowcount and monotonic() < deadline:
             sleep(0.002)
         self.conn.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database.name))
         )
-
-    def _is_used(self, database: Database) -> bool:
-        query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s)"
-        return self.conn.execute(query, (database.name,)).fetchone() == (True,)
 
 
 @contextmanager
 def running_server(**settings: str) -> Iterator[EmbeddedServer]:
     """An embedded server in a folder of its own, stopped and deleted at the end."""
     with _folder(in_memory=settings.get("fsync") == "off") as folder:
-        server = _embedded(folder, settings)
+        binaries = os.environ.get("LEADS_PG_BIN")
+        server = EmbeddedServer(folder, Path(binaries) if binaries else None, {**ALWAYS, **settings})
         try:
             server.start()
             yield server
@@ -120,18 +118,18 @@ def session_server() -> Iterator[Server]:
             try:
                 yield Server(url, conn, prefix)
             finally:
-                _drop_all(conn, prefix)
+                # The server stays.
+                query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+                for (name,) in conn.execute(query, [prefix]).fetchall():
+                    conn.execute(
+                        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+                    )
         return
     _remove_left_over()
     with running_server(**FAST) as embedded:
         url = embedded.url("postgres")
         with psycopg.connect(url, autocommit=True) as conn:
             yield Server(url, conn, prefix)
-
-
-def _embedded(folder: Path, settings: Mapping[str, str]) -> EmbeddedServer:
-    binaries = os.environ.get("LEADS_PG_BIN")
-    return EmbeddedServer(folder, Path(binaries) if binaries else None, {**ALWAYS, **settings})
 
 
 @contextmanager
@@ -176,13 +174,6 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _drop_all(conn: psycopg.Connection[TupleRow], prefix: str) -> None:
-    """Delete what this session made on a server that stays."""
-    query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-    for (name,) in conn.execute(query, [prefix]).fetchall():
-        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _with_database(url: str, name: str) -> str:
