@@ -22,7 +22,7 @@ from psycopg.pq import PGconn, Ping
 
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
-from projector.trial.postgres.programs import Programs, find_programs, find_runner, may_access
+from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
 
 SUPERUSER = "postgres"
 DATABASE = "leads"
@@ -106,15 +106,9 @@ class EmbeddedServer:
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}"
 
     def is_running(self) -> bool:
-        """Return whether it answers, as one that starts or stops does too.
-
-        A postmaster that was killed does not, and PostgreSQL counts it as alive until its parent has waited for it.
-        """
-        try:
-            if not (self.data / "postmaster.pid").exists():
-                return False
-        except PermissionError as error:
-            raise self._not_ours() from error
+        """Return whether its postmaster is alive and answers, as one that starts or stops does too."""
+        if not self._has_postmaster():
+            return False
         return PGconn.ping(f"{self.url('postgres')}?connect_timeout=5".encode()) != Ping.NO_RESPONSE
 
     def start(self) -> str:
@@ -141,7 +135,7 @@ class EmbeddedServer:
 
     def stop(self, *, mode: str = "fast") -> bool:
         """Stop it, in a mode of pg_ctl. Returns false where it did not run."""
-        if not self.is_running():
+        if not self._has_postmaster():
             return False
         with self._lock():
             programs = self._find_programs()
@@ -160,6 +154,16 @@ class EmbeddedServer:
             with suppress(OSError):
                 self.folder.parent.rmdir()
             self._entry.unlink()
+
+    def _has_postmaster(self) -> bool:
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return False
+        except PermissionError as error:
+            raise self._not_ours() from error
+        return not is_zombie(pid)
 
     def _find_programs(self) -> Programs:
         return find_programs(self.bin_folder, find_runner(self.data), copies=self.folder)
@@ -267,7 +271,9 @@ class EmbeddedServer:
         deadline = time.monotonic() + _START_SECONDS / 2
         while True:
             self._configure(programs)
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            if not self._has_postmaster():
+                # PostgreSQL counts a killed postmaster whose parent has not waited for it as alive.
+                (self.data / "postmaster.pid").unlink(missing_ok=True)
             done = programs.run(
                 "pg_ctl", "-D", self.data, "start", "-w", "-t", str(_START_SECONDS), "-l", self.log
             )

@@ -167,3 +167,11 @@ def _read_programs(folder: Path, runner: Runner | None) -> Programs | None:
     if done.returncode != 0 or version is None:
         return None
     return Programs(folder, int(version[1]), runner)
+
+
+def is_zombie(pid: int) -> bool:
+    """Return whether a process has ended and its parent has not waited for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

@@ -1,6 +1,7 @@
 """The embedded server, from its start to its removal."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from projector.report.errors import ProjectorError
-from projector.trial.postgres import programs
+from projector.trial.postgres import embedded, programs
 from projector.trial.postgres.embedded import EmbeddedServer, listen_error
 
 StartServer = Callable[..., EmbeddedServer]
@@ -74,6 +75,23 @@ def test_a_server_from_start_to_removal(start_server: StartServer, monkeypatch: 
     server.remove()
     assert not folder.exists()
     assert listen_error("127.0.0.1", port) is None
+
+
+def test_a_server_that_hangs_is_not_started_a_second_time_on_its_data(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_START_SECONDS", 2)
+    server = start_server(fast=True)
+    hung = postmaster(server)
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        assert not server.is_running()
+        with pytest.raises(ProjectorError, match=rf"Is another postmaster \(PID {hung}\) running"):
+            server.start()
+    finally:
+        os.kill(hung, signal.SIGCONT)
+    assert postmaster(server) == hung
+    assert server.stop(mode="immediate")
 
 
 def test_says_why_it_does_not_start(start_server: StartServer, tmp_path: Path) -> None:
