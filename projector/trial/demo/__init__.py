@@ -9,7 +9,6 @@ object, such as `{"seconds": -104401}`, counts from the midnight at which the da
 `leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/demo-data.md` says for how many.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ import psycopg
 from psycopg import errors, sql
 
 from projector.database.rows import values
-from projector.database.schema import sections
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.report.counted import counted
@@ -37,10 +35,25 @@ SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
 """The tenant in which every filter, sort and page has rows."""
 
 # With their columns, in an order in which every row finds the rows that it references.
-TABLES: dict[str, list[str]] = {
-    table: re.findall(r"^    ([a-z_]+) ", columns, re.MULTILINE)
-    for table, columns in re.findall(r"EXISTS (\w+) \(\n(.*?)\n\);", sections()["source"], re.DOTALL)
-}
+TABLES: dict[str, tuple[str, ...]] = {
+    "users": ("user_id", "email", "company_name", "created_at", "updated_at"),
+    "phone_numbers": ("id", "user_id", "platform", "meta_phone_number_id", "display_name"),
+    "agents": ("agent_id", "user_id", "phone_number_id", "name"),
+    "conversations": (
+        "conversation_id", "agent_id", "customer_phone", "created_at", "last_message_at", "is_active",
+    ),
+    "messages": ("message_id", "conversation_id", "sender", "text", "timestamp", "status", "sequence_no"),
+    "extractions": (
+        "extraction_id", "conversation_id", "user_id", "customer_phone", "extracted_at", "is_latest",
+        "name", "email", "company", "intent_score", "urgency_score", "budget_score", "fit_score",
+        "engagement_score", "total_score", "lead_status_tag",
+    ),
+    "contacts": ("contact_id", "user_id", "phone", "name", "email", "company", "updated_at"),
+    "templates": ("template_id", "user_id", "phone_number_id", "name"),
+    "template_sends": (
+        "send_id", "template_id", "conversation_id", "customer_phone", "status", "sent_at", "created_at",
+    ),
+}  # fmt: skip
 
 _REFERENCE_LEADS = 4
 # Rows that are written at once: some megabytes.
