@@ -1,10 +1,11 @@
 """The sessions that the requests of a process share."""
 
-from collections import deque
 from contextlib import suppress
 from copy import copy
+from queue import Empty, SimpleQueue
 from threading import Semaphore
 from time import monotonic, sleep
+from typing import Any
 
 import psycopg
 
@@ -34,8 +35,9 @@ class Database:
     def __init__(self, config: Config) -> None:
         self._config = config
         # API keys are looked up before a request has its turn, also while those that run wait for a lock.
-        self._places = Semaphore(config.threads + 1)
-        self._idle: deque[Session] = deque()
+        self._unopened = Semaphore(config.threads + 1)
+        # None stands for a session that was closed, which leaves its place to a new one.
+        self._idle: SimpleQueue[Session | None] = SimpleQueue()
         self._pause_ends = 0.0
         self._failure: psycopg.Error | None = None
 
@@ -76,42 +78,54 @@ class Database:
 
         Raises UnavailableError if all are lent, and what `connect` raises.
         """
-        if not self._places.acquire(blocking=False):
-            with CONNECTIONS_WAITING.track_inprogress():
-                if not self._places.acquire(timeout=POOL_TIMEOUT_SECONDS):
-                    raise UnavailableError("All connections to the database are busy")
-        session = None
-        with suppress(IndexError):
-            session = self._idle.pop()
         try:
-            session = session or self._open()
-        except BaseException:
-            self._places.release()
-            raise
+            session = self._idle.get_nowait()
+        except Empty:
+            session = None if self._unopened.acquire(blocking=False) else self._wait()
+        session = session or self._open()
         CONNECTIONS_IN_USE.inc()
         return session
 
     def give_back(self, session: Session) -> None:
         """End a loan. A session whose connection is closed is forgotten."""
-        if not session.connection.closed:
-            self._idle.append(session)
-        self._places.release()
+        self._idle.put(None if session.connection.closed else session)
         CONNECTIONS_IN_USE.dec()
 
     def close(self) -> None:
         """Close the idle sessions."""
-        with suppress(IndexError):
+        idle = []
+        with suppress(Empty):
             while True:
-                self._idle.pop().connection.close()
+                idle.append(self._idle.get_nowait())
+        for session in idle:
+            if session is not None:
+                session.connection.close()
+            self._idle.put(None)
+
+    def _wait(self) -> Session | None:
+        """Returns a session that is given back meanwhile, or None in the place of one that is closed."""
+        try:
+            with CONNECTIONS_WAITING.track_inprogress():
+                return self._idle.get(timeout=POOL_TIMEOUT_SECONDS)
+        except Empty:
+            raise UnavailableError("All connections to the database are busy") from None
 
     def _open(self) -> Session:
+        """Returns a new session; leaves the place of it to others if there is none."""
+        try:
+            with CONNECTIONS_WAITING.track_inprogress():
+                connection = self._connect()
+        except BaseException:
+            self._idle.put(None)
+            raise
+        return Session(connection, tenant_per_transaction=self._config.tenant_setting == TRANSACTION)
+
+    def _connect(self) -> psycopg.Connection[Any]:
         if self._failure is not None and monotonic() < self._pause_ends:
             raise copy(self._failure)
         try:
-            with CONNECTIONS_WAITING.track_inprogress():
-                connection = connect(self._config)
+            return connect(self._config)
         except (psycopg.OperationalError, RoleError) as error:
             self._failure = error
             self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS
             raise
-        return Session(connection, tenant_per_transaction=self._config.tenant_setting == TRANSACTION)
