@@ -99,7 +99,8 @@ def conninfo(config: Config) -> str:
         "random_page_cost": "1.1",
         "max_parallel_workers_per_gather": "0",
     }
-    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
+    # A blank stands behind a backslash there.
+    options = " ".join("-c {}={}".format(name, value.replace(" ", "\\ ")) for name, value in settings.items())
     parameters: dict[str, str | int | None] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": "leads-api",
@@ -113,8 +114,3 @@ def conninfo(config: Config) -> str:
         "options": f"{given.get('options') or ''} {options}".strip(),
     }
     return make_conninfo("", **parameters)
-
-
-def _escaped(value: str) -> str:
-    """Returns a value as libpq's `options` takes it."""
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")

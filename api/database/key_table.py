@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 
 from api.database.errors import NOT_INSTALLED
 
@@ -77,8 +77,7 @@ class KeyTable:
 
     def has_tenant(self, user_id: str) -> bool:
         """Returns whether the read model knows a tenant."""
-        with self._connection.cursor(row_factory=scalar_row) as cursor:
-            return bool(cursor.execute(_HAS_TENANT, {"user_id": user_id}).fetchone())
+        return self._connection.execute(_HAS_TENANT, {"user_id": user_id}).fetchone() == (True,)
 
 
 @contextmanager

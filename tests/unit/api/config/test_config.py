@@ -1,6 +1,5 @@
 """Settings come from the environment, and all that cannot be used are named at once."""
 
-from dataclasses import FrozenInstanceError
 from math import inf
 from pathlib import Path
 
@@ -170,8 +169,5 @@ def test_several_workers_need_a_shared_store(environment: pytest.MonkeyPatch) ->
     assert load(NO_FILE).workers == 2
 
 
-def test_a_config_cannot_be_changed_and_keeps_its_secrets() -> None:
-    config = Config(URL)
-    with pytest.raises(FrozenInstanceError):
-        config.port = 1  # type: ignore[misc]
-    assert "secret" not in repr(config)
+def test_a_config_keeps_its_secrets() -> None:
+    assert "secret" not in repr(Config(URL))
