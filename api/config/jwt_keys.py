@@ -49,7 +49,15 @@ def read_keys(text: str, algorithm: str) -> VerificationKeys:
         and not text.startswith(("{", "-----BEGIN "))
         and (os.path.isfile(text) or _IS_PATH.fullmatch(text))  # noqa: PTH113  # No text is an error to it.
     ):
-        content = _content(Path(text).expanduser())
+        try:
+            content = Path(text).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not a text"
+            raise ValueError(
+                f"{_ALLOWED}; it looks like the path of a file that cannot be read ({reason})"
+            ) from None
+        if not content:
+            raise ValueError(f"{_ALLOWED}; the file is empty")
     if content.startswith("{"):
         try:
             document = json.loads(content)
@@ -81,19 +89,6 @@ def read_set(document: object, algorithm: str, *, with_secrets: bool) -> Verific
         wanted = f" for {algorithm}" if algorithm else ""
         raise ValueError(f"{_ALLOWED}; this set has no key that could check tokens{wanted}")
     return tuple(found)
-
-
-def _content(path: Path) -> str:
-    try:
-        content = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise ValueError(
-            f"{_ALLOWED}; it looks like the path of a file that cannot be read ({reason})"
-        ) from None
-    if not content:
-        raise ValueError(f"{_ALLOWED}; the file is empty")
-    return content
 
 
 def _from_secret(secret: str, algorithm: str) -> VerificationKey:

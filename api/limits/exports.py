@@ -23,8 +23,6 @@ UNREAD_SECONDS = 30
 LONGEST_SECONDS = 3600
 """After which time an export ends unfinished: for as long, PostgreSQL keeps every row that was deleted meanwhile."""
 
-RETRY_AFTER_SECONDS = 10
-
 # A piece that is sent at once. Two of them wait for a caller, and a third one is being read.
 _PIECE_BYTES = 1024 * 1024
 _PIECES_AHEAD = 2
@@ -42,7 +40,7 @@ class ExportsBusyError(TooManyRequests):
     description = "As many exports are under way as there may be (LEADS_EXPORTS): try again later"
 
     def __init__(self) -> None:
-        super().__init__(retry_after=RETRY_AFTER_SECONDS)
+        super().__init__(retry_after=10)
 
 
 class BrokenExportError(Exception):

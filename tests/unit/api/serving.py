@@ -17,7 +17,7 @@ from projector.trial.postgres.embedded import free_port
 from tests.support.commands import environment
 from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
-from tests.support.running import wait_for
+from tests.support.running import wait_for, wait_until
 from tests.unit.api.conftest import Library
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -151,14 +151,12 @@ def locked(library: Library, table: str) -> Iterator[Any]:
         conn.execute(f"LOCK TABLE read_model.{table}".encode())
 
         def wait_for_readers(count: int) -> None:
-            def is_so() -> bool:
-                row = looking.execute(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND application_name = 'leads-api' AND wait_event_type = 'Lock'"
-                ).fetchone()
-                return row is not None and row[0] >= count
-
-            wait_for(is_so, f"{count} readers of {table}", PATIENCE)
+            wait_until(
+                looking,
+                "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name = 'leads-api' AND wait_event_type = 'Lock') >= %s",
+                count,
+            )
 
         yield wait_for_readers
         conn.execute("ROLLBACK")

@@ -1,7 +1,7 @@
 """The tenant of a statement goes with it to PostgreSQL, and whatever happens the next statement has its own."""
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -18,14 +18,6 @@ from tests.unit.api.conftest import Library, MakeApp, lent_session
 
 LOCK = 77
 WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s"
-
-
-class Meanwhile(NamedTuple):
-    """A superuser, the process that waits, and what has become of its statement."""
-
-    superuser: psycopg.Connection[Any]
-    pid: int
-    outcome: list[object]
 
 
 class NameRow(NamedTuple):
@@ -107,41 +99,34 @@ def waiting(tenant: str) -> CompiledStatement[AnyRow]:
 
 
 @contextmanager
-def while_waiting(session: Session, library: Library, tenant: str) -> Iterator[Meanwhile]:
-    """A superuser who holds LOCK, and the outcome of a statement that waits for it in another thread."""
-    outcome: list[object] = []
-
-    def run() -> None:
-        try:
-            outcome.append(session.fetch(waiting(tenant)))
-        except psycopg.Error as error:
-            outcome.append(error)
-
-    with library.database.connect() as superuser:
+def while_waiting(
+    session: Session, library: Library, tenant: str
+) -> Iterator[tuple[psycopg.Connection[Any], int, "Future[AnyRow]"]]:
+    """A superuser who holds LOCK, the process that waits for it, and what becomes of its statement."""
+    with ThreadPoolExecutor(1) as threads, library.database.connect() as superuser:
         superuser.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
-        thread = threading.Thread(target=run)
-        thread.start()
+        asked = threads.submit(session.fetch, waiting(tenant))
         pid = None
         # If the wait kept this thread from running, the statement would end by its timeout.
         while pid is None:
             pid = superuser.execute(WAITING, (LOCK,)).fetchone()
-            assert thread.is_alive()
-        yield Meanwhile(superuser, pid[0], outcome)
+            assert not asked.done()
+        yield superuser, pid[0], asked
         superuser.execute("SELECT pg_advisory_unlock_all()")
-        thread.join()
 
 
 @pytest.mark.parametrize("tenant", ["a", "b"])
-def test_a_connection_that_is_lost_meanwhile_is_told_as_one(
+def test_other_threads_run_while_a_statement_waits_and_a_connection_that_is_lost_meanwhile_is_told(
     session: Session, library: Library, tenant: str
 ) -> None:
     session.fetch(under("a"))
-    with while_waiting(session, library, tenant) as meanwhile:
-        assert meanwhile.outcome == []
-    assert meanwhile.outcome == [AnyRow(b"")]
-    with while_waiting(session, library, tenant) as meanwhile:
-        meanwhile.superuser.execute("SELECT pg_terminate_backend(%s, 60000)", (meanwhile.pid,))
-    assert [type(one) for one in meanwhile.outcome] == [ConnectionLostError]
+    with while_waiting(session, library, tenant) as (_, _, asked):
+        assert not asked.done()
+    assert asked.result() == AnyRow(b"")
+    with while_waiting(session, library, tenant) as (superuser, pid, asked):
+        superuser.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
+    with pytest.raises(ConnectionLostError):
+        asked.result()
     with pytest.raises(ConnectionLostError):
         session.fetch(under(tenant))
 
