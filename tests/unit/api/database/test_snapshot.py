@@ -26,11 +26,6 @@ class TextRow(NamedTuple):
 
 
 COUNT = select(func.count().label("leads")).select_from(leads).where(leads.c.user_id == USER)
-PHONES = (
-    select(leads.c.customer_phone.label("text"))
-    .where(leads.c.user_id == USER)
-    .order_by(leads.c.customer_phone)
-)
 
 
 @pytest.fixture
