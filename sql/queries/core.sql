@@ -37,13 +37,10 @@ FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
 WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted.user_id);
 
 -- name: find_stored_tenants
-SELECT t.user_id
-FROM read_model.tenants AS t
-WHERE t.user_id = any(%(tenants)s::text[])
-UNION
-SELECT l.user_id
-FROM read_model.leads AS l
-WHERE l.user_id = any(%(tenants)s::text[]);
+SELECT wanted.user_id
+FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
+WHERE EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
+    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id);
 
 -- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
 
