@@ -31,13 +31,13 @@ from projector.report.errors import RebuildFailedError
 from psycopg.errors import NumericValueOutOfRange
 log.configure("INFO", sys.argv[1], personal_data=sys.argv[2] == "on")
 logger = structlog.get_logger("projector.verify")
-logger.error("drift", lead=Personal("49151000001", digest("49151000001")), expected=Personal("Siddhant"))
-logger.error("failed", error=quoting(NumericValueOutOfRange("Siddhant is out of range"), "Siddhant is out of range"))
+logger.error("drift", lead=Personal("49151000001", digest("49151000001")), expected=Personal("Aurelia"))
+logger.error("failed", error=quoting(NumericValueOutOfRange("Aurelia is out of range"), "Aurelia is out of range"))
 logger.error("failed", error=quoting(RebuildFailedError("at 49151000001", without_values="at one"), "at 49151000001"))
 logger.error("failed", error=quoting(OSError("no space"), "no space"))
 try:
     try:
-        int("Siddhant")
+        int("Aurelia")
     except ValueError as error:
         raise KeyError("49151000001") from error
 except KeyError:
@@ -78,9 +78,9 @@ def test_no_line_as_text_names_a_customer() -> None:
 
 def test_a_line_names_the_customer_where_that_is_wanted() -> None:
     found = [json.loads(line) for line in run(PERSONAL, "json", "on")]
-    assert (found[0]["lead"], found[0]["expected"]) == ("49151000001", "Siddhant")
+    assert (found[0]["lead"], found[0]["expected"]) == ("49151000001", "Aurelia")
     assert [line.get("error") for line in found[1:4]] == [
-        "Siddhant is out of range",
+        "Aurelia is out of range",
         "at 49151000001",
         "no space",
     ]

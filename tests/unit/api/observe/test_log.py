@@ -55,12 +55,12 @@ def test_an_error_shows_values_on_demand_and_variables_never(
         try:
             fail("no phone: '918979556941'")
         except ValueError as cause:
-            cause.add_note("asked by Siddhant")
-            raise KeyError("Siddhant") from cause
+            cause.add_note("asked by Aurelia")
+            raise KeyError("Aurelia") from cause
     except KeyError:
         structlog.get_logger().exception("failed", path="/users/a/leads/918979556941")
     said = capsys.readouterr().err
-    assert ("918979556941" in said, "Siddhant" in said) == (personal_data, personal_data)
+    assert ("918979556941" in said, "Aurelia" in said) == (personal_data, personal_data)
     assert (log.LEFT_OUT in said) is not personal_data
     assert "secret" not in said
     for part in ("ValueError", "KeyError", "test_log.py", "fail"):

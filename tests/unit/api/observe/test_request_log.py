@@ -82,15 +82,15 @@ def test_what_is_no_tenants_has_no_tenant(ask: Ask, path: str, method: str, rout
 def test_the_line_holds_no_personal_data(
     ask: Ask, make_app: MakeApp, library: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    secrets = ["918979556941", "Siddhant", "sid@example.com"]
+    secrets = ["918979556941", "Aurelia", "sid@example.com"]
     paths = [
         f"{library.base}/918979556941",
-        f"{library.base}/Siddhant/messages",
-        f"{library.base}?search=Siddhant&customer_phone=918979556941",
-        f"{library.base}?sid@example.com=Siddhant",
+        f"{library.base}/Aurelia/messages",
+        f"{library.base}?search=Aurelia&customer_phone=918979556941",
+        f"{library.base}?sid@example.com=Aurelia",
         # Whoever takes a phone for the tenant.
-        "/users/918979556941/leads/Siddhant",
-        "/users/Siddhant/leads?search=sid@example.com",
+        "/users/918979556941/leads/Aurelia",
+        "/users/Aurelia/leads?search=sid@example.com",
         "/918979556941",
     ]
     for path in paths:
