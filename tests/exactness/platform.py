@@ -11,7 +11,7 @@ from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
-from tests.oracle import differences_of_read_model
+from tests import oracle
 from tests.support.server import Database
 
 
@@ -176,10 +176,17 @@ def assert_at_rest(conn: Connection) -> None:
 
 
 def assert_exact(conn: Connection) -> None:
-    """The read model, at rest, is what the source rows say, in every table and field."""
+    """The read model and the keys, at rest, are what the source rows say, in every table and field."""
     assert_at_rest(conn)
-    found = differences_of_read_model(conn)
+    model = oracle.read_model(conn)
+    found = oracle.differences_of_tables(oracle.expected_tables(model), oracle.read_tables(conn))
+    found += oracle.differences_of_keys(conn, model)
     assert not found, "\n".join(found[:20])
+
+
+def assert_verified(conn: Connection) -> None:
+    """The read model is exact, and verify, which reads the source rows its own way, says so too."""
+    assert_exact(conn)
     report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
     assert report.drifts == [], f"drift: {report.drifts[:5]}"
     assert report.left_out == 0, f"{report.left_out} leads are left out"

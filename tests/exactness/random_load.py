@@ -24,7 +24,7 @@ from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
-from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
+from tests.exactness.platform import assert_verified, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables
 from tests.support import edge_cases
 from tests.support.mutations import mutate
@@ -159,7 +159,7 @@ class Burst:
             self._let_loose()
             with self.database.connect() as conn, self._telling():
                 refresh_now(conn)
-                assert_exact(conn)
+                assert_verified(conn)
                 self.when_quiet(conn)
         with self.database.connect() as conn, self._telling():
             self._compare_with_scratch(conn)

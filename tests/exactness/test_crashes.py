@@ -19,7 +19,7 @@ from tests.exactness.interleaving import (
     rebuilding,
     refreshing,
 )
-from tests.exactness.platform import assert_exact, forget_build, rebuild_now
+from tests.exactness.platform import assert_verified, forget_build, rebuild_now
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.patience import PATIENCE
@@ -65,7 +65,7 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
         if not by_cron:
             recovery.heal(conn, progress=QUIET)
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-        assert_exact(conn)
+        assert_verified(conn)
         left = conn.execute(
             "SELECT name FROM projector.settings"
             " WHERE name NOT IN ('source_schemas', 'projection_version', 'definitions')"

@@ -5,7 +5,7 @@ from projector.sweep import recovery
 from tests.exactness.platform import (
     Platform,
     assert_at_rest,
-    assert_exact,
+    assert_verified,
     document,
     rebuild_now,
     refresh_now,
@@ -45,11 +45,11 @@ def test_a_text_is_cut_between_two_characters(filled: Platform) -> None:
             # No whole character more would have fitted.
             assert KIB_64 - len(text[-2].encode()) < len(found.encode()) <= KIB_64
         assert (document(conn, "one", f"49{number}") or {})["last_message_text"] == found
-    assert_exact(conn)
+    assert_verified(conn)
     rebuild_now(conn)
-    assert_exact(conn)
+    assert_verified(conn)
     rebuild_now(conn, first=True)
-    assert_exact(conn)
+    assert_verified(conn)
 
 
 def test_a_long_text_that_changes_beyond_the_cut_changes_nothing(filled: Platform) -> None:
@@ -62,7 +62,7 @@ def test_a_long_text_that_changes_beyond_the_cut_changes_nothing(filled: Platfor
     filled.conn.execute("UPDATE messages SET text = 'b' || text WHERE message_id = %s", (message,))
     refresh_now(filled.conn)
     assert value(filled.conn, "SELECT xmin FROM read_model.leads") != before
-    assert_exact(filled.conn)
+    assert_verified(filled.conn)
 
 
 WIDE = (
@@ -92,9 +92,9 @@ def test_columns_without_a_greatest_length_are_bounded_too(filled: Platform, let
     assert lead["name"] == lead["email"] == letter * 254 + "…"
     assert lead["company"] == letter * 255
     assert len(lead["conversations"][0]["agent_name"].encode()) <= KIB_64
-    assert_exact(conn)
+    assert_verified(conn)
     rebuild_now(conn)
-    assert_exact(conn)
+    assert_verified(conn)
 
 
 def test_a_huge_text_costs_no_more_than_what_is_kept_of_it(filled: Platform) -> None:

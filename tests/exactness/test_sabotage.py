@@ -232,6 +232,8 @@ def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection)
         "DELETE FROM read_model.leads",
     ):
         conn.execute(statement.encode())
+        with pytest.raises(AssertionError):
+            assert_exact(conn)
         assert verify(other, tenants=None, sample=None, heal=True, progress=QUIET).drifts, statement
         assert_exact(conn)
     rebuild_now(conn)

@@ -247,6 +247,8 @@ class Model:
 
     leads: Mapping[str, Mapping[str, Lead]]
     lower: Callable[[str], str] = str.lower
+    keys: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """The lead that each conversation, contact and template send is of."""
 
     def of_tenant(self, user_id: str) -> Mapping[str, Lead]:
         return self.leads.get(user_id, {})
@@ -305,7 +307,26 @@ def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Mo
     leads: dict[str, dict[str, Lead]] = defaultdict(dict)
     for (user_id, phone), found in evidence.items():
         leads[user_id][phone] = _lead(rows, user_id, phone, found)
-    return Model(dict(leads), lower)
+    return Model(dict(leads), lower, _keys(rows, source))
+
+
+def _keys(rows: _Rows, source: Source) -> dict[tuple[str, str], tuple[str, str]]:
+    owners = [
+        *(
+            ("conversation", row.conversation_id, rows.agents.get(row.agent_id), row.customer_phone)
+            for row in source.conversations
+        ),
+        *(("contact", row.contact_id, row, row.phone) for row in source.contacts),
+        *(
+            ("template_send", row.send_id, rows.templates.get(row.template_id), row.customer_phone)
+            for row in source.template_sends
+        ),
+    ]
+    return {
+        (kind, key): (owner.user_id, phone)
+        for kind, key, owner, given in owners
+        if owner is not None and (phone := canonical_phone(given)) is not None
+    }
 
 
 def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:

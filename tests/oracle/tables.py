@@ -65,6 +65,19 @@ def read_tables(connection: Connection) -> dict[str, Table]:
     return {table: _by_key(table, _read(connection, table)) for table in KEYS}
 
 
+def differences_of_keys(connection: Connection, model: Model) -> list[str]:
+    """Tell which keys the projector knows under another lead, lacks, or has too many."""
+    rows = connection.execute(
+        "SELECT kind, key, user_id, customer_phone FROM projector.source_keys"
+    ).fetchall()
+    found = {(kind, key): (user_id, phone) for kind, key, user_id, phone in rows}
+    return [
+        f"the key {key}: expected {model.keys.get(key)}, found {found.get(key)}"
+        for key in sorted(model.keys.keys() | found.keys())
+        if model.keys.get(key) != found.get(key)
+    ]
+
+
 def differences_of_tables(expected: dict[str, Table], found: dict[str, Table]) -> list[str]:
     return [
         difference
@@ -97,13 +110,13 @@ def _by_key(table: str, rows: list[Row]) -> Table:
 def _read(connection: Connection, table: str) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
-            "SELECT column_name, data_type FROM information_schema.columns"
-            " WHERE table_schema = 'read_model' AND table_name = %s"
+            "SELECT attname::text AS name, format_type(atttypid, NULL) AS type FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
             # With which version of its tenant a lead was written is no part of what it is.
-            " AND (table_name, column_name) <> ('leads', 'version')",
-            (table,),
+            " AND (%s, attname) <> ('leads', 'version') ORDER BY attnum",
+            (f"read_model.{table}", table),
         ).fetchall()
-        types = {str(column["column_name"]): str(column["data_type"]) for column in found}
+        types = {str(column["name"]): str(column["type"]) for column in found}
         columns = [
             sql.SQL(_FORMS.get("json" if name == "document" else kind, "{0}")).format(sql.Identifier(name))
             for name, kind in types.items()
