@@ -20,7 +20,7 @@ from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
-ROUNDS = 70
+ROUNDS = 30
 ASKED = 12
 LINKS_FOLLOWED = 0.05
 
@@ -206,7 +206,7 @@ def test_a_tag_stands_for_one_answer_while_everything_changes(make_world: Callab
     for reader in readers:
         reader.start()
     try:
-        for _ in range(60):
+        for _ in range(25):
             with world.platform.database.connect() as writer:
                 mutations.mutate(world.rng, writer, now=NOW)
             world.platform.refresh()

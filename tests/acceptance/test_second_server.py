@@ -62,7 +62,7 @@ class Load:
             platform.execute(
                 "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
                 " SELECT 'mass-' || %(n)s || '-' || i, a.agent_id, 49160000000 + %(n)s * 1000 + i"
-                " FROM generate_series(0, 99) AS i, LATERAL (SELECT agent_id FROM agents WHERE i >= 0"
+                " FROM generate_series(0, 9) AS i, LATERAL (SELECT agent_id FROM agents WHERE i >= 0"
                 '  ORDER BY agent_id COLLATE "C" LIMIT 1) AS a',
                 {"n": number},
             )
@@ -70,7 +70,7 @@ class Load:
                 "INSERT INTO messages (message_id, conversation_id, sender, text)"
                 " SELECT 'mass-' || %(n)s || '-' || i, c.conversation_id, 'user', 'Hello ' || i"
                 " FROM generate_series(1, %(rows)s) AS i"
-                " INNER JOIN conversations AS c ON c.conversation_id = 'mass-' || %(n)s || '-' || i %% 100",
+                " INNER JOIN conversations AS c ON c.conversation_id = 'mass-' || %(n)s || '-' || i %% 10",
                 {"n": number, "rows": MASS},
             )
             self.number()
@@ -131,7 +131,7 @@ def followed(
 ) -> Iterator[tuple[Load, Scheduler]]:
     """Both servers with edge cases in the tables, a scheduler, and the API."""
     rng = random.Random(seed)
-    edge_cases.write(both.platform, edge_cases.generate(rng, 30, now=NOW))
+    edge_cases.write(both.platform, edge_cases.generate(rng, 15, now=NOW))
     for conn in (both.platform, both.conn):
         conn.execute("CREATE TABLE numbers (n integer PRIMARY KEY)")
         conn.execute("CREATE TABLE clashes (n integer PRIMARY KEY)")
@@ -181,26 +181,26 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
         replicated_platform(streaming="parallel") as both,
         followed(both, tmp_path, seed, both.origin_url) as (load, scheduler),
     ):
-        for _ in range(40):
+        for _ in range(15):
             load.write()
         load.write_much()
         load.settle()
         for trouble in TROUBLES:
             with trouble(load) as said:
                 held = len(load.committed)
-                for kind in (*[None] * 15, "truncate_leaf", *[None] * 10, "truncate_and_refill"):
+                for kind in (*[None] * 5, "truncate_leaf", *[None] * 5, "truncate_and_refill"):
                     load.write(kind)
                 load.write_much()
                 if said:
                     load.wait_until_told(said)
                     scheduler.wait_for_event("changes of the platform may not arrive")
-                for _ in range(20):
+                for _ in range(10):
                     assert load.look() <= load.committed[held]
                     time.sleep(0.05)
             load.settle()
         scheduler.wait_for_event("changes of the platform arrive again", times=2)
         load.write("truncate_with_cascade")
-        for _ in range(10):
+        for _ in range(5):
             load.write()
         load.settle()
         assert "subscription leads: its worker is at" in render(read_status(load.both.conn))

@@ -86,7 +86,7 @@ def built_server() -> Iterator[tuple[EmbeddedServer, Connection]]:
         connect(server.url()) as conn,
     ):
         migrate(conn, create_source=True)
-        edge_cases.write(conn, edge_cases.generate(random.Random(7), 100, now=NOW))
+        edge_cases.write(conn, edge_cases.generate(random.Random(7), 40, now=NOW))
         write_source(conn)
         write_conversations(conn, 3, first=2)
         rebuild(conn, tenants=None, progress=QUIET)
@@ -148,10 +148,10 @@ def test_a_standby_gives_the_answers_of_its_primary(pair: Pair, ask: MakeClient,
     there, here = (ask(url, tenant_setting=tenant_setting) for url in (pair.standby.url, pair.server.url()))
     assert there.get("/health/ready").status_code == 200
     assert len(pair.paths) > 200
-    different = [path for path in pair.paths if printed(there.get(path)) != printed(here.get(path))]
-    assert different == []
-    statuses = {there.get(path).status_code for path in pair.paths}
-    assert statuses == {200}
+    for path in pair.paths:
+        answer = printed(there.get(path))
+        assert answer == printed(here.get(path)), path
+        assert answer[0] == 200, path
 
 
 def test_a_caller_waits_on_a_standby_for_what_it_has_written(pair: Pair, ask: MakeClient) -> None:
@@ -272,21 +272,20 @@ def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: M
             " AND c.relnamespace IN ('read_model'::regnamespace, 'leads_access'::regnamespace)",
         )
         reader.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE".encode())
-        for number in range(3):
-            write_message(conn, f"beside-{number}")
-            refresh(conn, retry_failed=False, progress=QUIET)
-            # Each document differs, so that the rebuild writes them all. Then a whole tenant goes, from the ends of
-            # the tables, and VACUUM could truncate them.
-            conn.execute("UPDATE read_model.leads SET document = document || ' '")
-            rebuild(conn, tenants=None, progress=QUIET)
-            verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
-            switch_off(conn, "a test")
-            switch_on(conn)
-            fill_and_empty(conn)
-            conn.execute(f"VACUUM (ANALYZE) {tables}".encode())
-            standby.catch_up()
-            answer = client.get("/users/u/leads/49151000001/messages")
-            assert answer.get_json()["data"]["messages"][-1]["message_id"] == f"beside-{number}"
+        write_message(conn, "beside")
+        refresh(conn, retry_failed=False, progress=QUIET)
+        # Each document differs, so that the rebuild writes them all. Then a whole tenant goes, from the ends of
+        # the tables, and VACUUM could truncate them.
+        conn.execute("UPDATE read_model.leads SET document = document || ' '")
+        rebuild(conn, tenants=None, progress=QUIET)
+        verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
+        switch_off(conn, "a test")
+        switch_on(conn)
+        fill_and_empty(conn)
+        conn.execute(f"VACUUM (ANALYZE) {tables}".encode())
+        standby.catch_up()
+        answer = client.get("/users/u/leads/49151000001/messages")
+        assert answer.get_json()["data"]["messages"][-1]["message_id"] == "beside"
 
 
 def fill_and_empty(conn: Connection) -> None:
