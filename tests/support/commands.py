@@ -14,6 +14,7 @@ import structlog
 from click.testing import CliRunner
 
 from projector.cli import cli
+from projector.report import log
 from tests.support.log_watch import hide_personal_data
 from tests.support.patience import PATIENCE
 
@@ -59,10 +60,12 @@ def logging_as_before() -> Iterator[None]:
     """Take back how a program has set up logging in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    chosen = log.is_json(), log.shows_personal_data()
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning
     try:
         yield
     finally:
+        log._chosen.is_json, log._chosen.shows_personal_data = chosen  # noqa: SLF001  # Nothing else takes it back.
         structlog.reset_defaults()
         hide_personal_data()
         root.handlers[:] = handlers

@@ -108,6 +108,8 @@ def served(library: Library, folder: Path, patches: str = "", **settings: str) -
             env=environment(**chosen),
             stdout=file,
             stderr=file,
+            # As a terminal has it.
+            start_new_session=True,
         ) as process,
     ):
         try:

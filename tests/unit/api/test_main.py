@@ -8,73 +8,103 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from api.__main__ import checked_address
+from api.__main__ import checked_address, serve
 from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
-from tests.support.commands import environment
+from tests.support.commands import environment, logging_as_before
 from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
-from tests.unit.api.serving import run, served, wait_until_it_answers
+from tests.unit.api.serving import Served, run, served
 
 
-@contextmanager
-def in_session(folder: Path, **settings: str) -> Iterator["subprocess.Popen[str]"]:
-    """A server in a session of its own, as a terminal has it; nobody of it is left at the end."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "api"],
-        cwd=folder,
-        env=environment(**settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+@pytest.fixture(scope="module")
+def running(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of the tests that only ask it; the last one ends it."""
+    folder = tmp_path_factory.mktemp("server")
+    with served(library, folder, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0") as started:
+        yield started
 
 
-def test_bytes_on_the_wire(library: Library, tmp_path: Path) -> None:
-    with served(library, tmp_path, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0") as server:
-        said = server.log.read_text()
-        assert "superuser: its role and row security are no wall against injected SQL" in said
-        assert (
-            "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:" in said
-        )
-        status, headers, body = server.get(library.base)
-        assert (status, headers["content-type"]) == (200, "application/json")
-        assert int(headers["content-length"]) == len(body)
-        assert headers["x-data-as-of"]
-        status, headers, empty = server.get(library.base, "HEAD")
-        assert (status, int(headers["content-length"]), empty) == (200, len(body), b"")
-        leads = library.model.of_tenant(library.tenant)
-        phones = [phone for phone in leads if not phone.isdigit() and "/" not in phone][:10]
-        assert phones
-        for path, expected in (
-            ("/users/%00/leads", 400),
-            ("/users/%FF/leads", 400),
-            (f"{library.base}?search=%FF", 400),
-            (f"{library.base}?_=%00", 400),
-            (f"{library.base}/a%2Fb", 404),
-            (f"{library.base}/", 200),
-            (f"{library.base}?search={quote('Ümit %_')}", 200),
-            *((f"{library.base}/{quote(phone, safe='')}", 200) for phone in phones),
-        ):
-            assert server.get(path)[0] == expected, path
-        assert server.get(library.base, "POST", b"{}")[0] == 405
-        assert server.get(library.base, "POST", b"x" * 100_000)[0] in (405, 413)
-        names = sorted(lead.name for lead in leads.values() if lead.name)
-        name = next(name for name in names if not name.isascii() and len(name) > 2)
-        assert name.encode() in server.get(f"{library.base}?limit=100&search={quote(name)}")[2]
+def test_bytes_on_the_wire(running: Served, library: Library) -> None:
+    said = running.log.read_text()
+    assert "superuser: its role and row security are no wall against injected SQL" in said
+    assert "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:" in said
+    status, headers, body = running.get(library.base)
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert int(headers["content-length"]) == len(body)
+    assert headers["x-data-as-of"]
+    status, headers, empty = running.get(library.base, "HEAD")
+    assert (status, int(headers["content-length"]), empty) == (200, len(body), b"")
+    leads = library.model.of_tenant(library.tenant)
+    phones = [phone for phone in leads if not phone.isdigit() and "/" not in phone][:10]
+    assert phones
+    for path, expected in (
+        ("/users/%00/leads", 400),
+        ("/users/%FF/leads", 400),
+        (f"{library.base}?search=%FF", 400),
+        (f"{library.base}?_=%00", 400),
+        (f"{library.base}/a%2Fb", 404),
+        (f"{library.base}/", 200),
+        (f"{library.base}?search={quote('Ümit %_')}", 200),
+        *((f"{library.base}/{quote(phone, safe='')}", 200) for phone in phones),
+    ):
+        assert running.get(path)[0] == expected, path
+    assert running.get(library.base, "POST", b"{}")[0] == 405
+    assert running.get(library.base, "POST", b"x" * 100_000)[0] in (405, 413)
+    names = sorted(lead.name for lead in leads.values() if lead.name)
+    name = next(name for name in names if not name.isascii() and len(name) > 2)
+    assert name.encode() in running.get(f"{library.base}?limit=100&search={quote(name)}")[2]
+
+
+HALF_SENT = (
+    b"",
+    b"GET /health/li",
+    b"GET /users/a/leads HTTP/1.1\r\nHost: x\r\n",
+    b"GET /users/a/leads HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nonly a part",
+    b"POST /users/a/leads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nonly a part",
+)
+
+
+# A server of HTTP/2 would answer the first with its settings; the heads of the others are too long.
+REFUSED = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
+    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"A%d: b\r\n" % n for n in range(500)) + b"\r\n",
+)
+
+
+def test_half_sent_requests_keep_nobody_waiting_and_broken_ones_are_refused(
+    running: Served, library: Library
+) -> None:
+    with ExitStack() as stack:
+        for sent in HALF_SENT * 20:
+            stack.enter_context(running.connect(sent))
+        for path in ("/health/live", "/health/ready", library.base, f"{library.base}/stats"):
+            assert running.get(path)[0] == 200
+        for number, sent in enumerate(REFUSED):
+            with running.connect() as connection:
+                try:
+                    connection.sendall(sent)
+                    said = connection.recv(100)
+                except ConnectionError:
+                    said = b""
+            assert said == b"" or said.startswith(b"HTTP/1.")
+            assert said == b"" or number == 0 or said.split()[1] in (b"414", b"431")
+            assert running.get("/health/live")[0] == 200
+
+
+def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(running: Served) -> None:
+    os.killpg(running.process.pid, signal.SIGINT)
+    assert running.process.wait(PATIENCE) == 0
+    assert "Killing" not in running.log.read_text()
 
 
 def parsed(said: str) -> list[dict[str, Any]]:
@@ -92,18 +122,19 @@ def parsed(said: str) -> list[dict[str, Any]]:
     ],
 )
 def test_settings_that_cannot_be_used(
-    library: Library, tmp_path: Path, form: str, settings: dict[str, str], named: list[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str, settings: dict[str, str], named: list[str]
 ) -> None:
-    chosen = {
-        "DATABASE_URL": library.database.url,
-        "PORT": str(free_port()),
-        "LEADS_LOG_FORMAT": form,
-        **settings,
-    }
-    ended = run(tmp_path, **chosen)
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    said = ended.stderr if form == "text" else parsed(ended.stderr)[0]["event"]
+    chosen = {"DATABASE_URL": "postgresql://x", "PORT": str(free_port()), "LEADS_LOG_FORMAT": form}
+    with pytest.MonkeyPatch.context() as patch, logging_as_before():
+        patch.chdir(tmp_path)
+        for name, text in {**chosen, **settings}.items():
+            patch.setenv(name, text)
+        with pytest.raises(SystemExit) as ended:
+            serve()
+    assert ended.value.code == 2
+    printed, told = capfd.readouterr()
+    assert printed == ""
+    said = told if form == "text" else parsed(told)[0]["event"]
     assert [name for name in named if name not in said] == []
     assert "Traceback" not in said
 
@@ -192,24 +223,24 @@ def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Pa
 
 
 def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp_path: Path) -> None:
-    with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(free_port())) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "Spawning worker" in line:
-                break
-        process.send_signal(signal.SIGTERM)
-        # The end of its output is the end of its workers too, who share it.
-        process.communicate(timeout=PATIENCE)
+    with subprocess.Popen(
+        [sys.executable, "-m", "api"],
+        cwd=tmp_path,
+        env=environment(DATABASE_URL=library.database.url, PORT=str(free_port())),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "Spawning worker" in line:
+                    break
+            process.send_signal(signal.SIGTERM)
+            # The end of its output is the end of its workers too, who share it.
+            process.communicate(timeout=PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0
-
-
-def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(
-    library: Library, tmp_path: Path
-) -> None:
-    port = free_port()
-    with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(port)) as process:
-        wait_until_it_answers(port, process)
-        os.killpg(process.pid, signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
-    assert "Killing" not in said

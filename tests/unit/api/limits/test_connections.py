@@ -1,4 +1,4 @@
-"""Connections that say nothing, or only half of it, keep nobody waiting, and an operator is told of very many."""
+"""Connections that say nothing are closed, and an operator is told of very many."""
 
 import os
 import resource
@@ -13,14 +13,6 @@ from tests.support.cases import cases
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import served
 
-HALF_SENT = (
-    b"",
-    b"GET /health/li",
-    b"GET /users/a/leads HTTP/1.1\r\nHost: x\r\n",
-    b"GET /users/a/leads HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nonly a part",
-    b"POST /users/a/leads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nonly a part",
-)
-
 
 def test_silent_connections_are_closed_and_told_of(library: Library, tmp_path: Path) -> None:
     patches = (
@@ -34,35 +26,6 @@ def test_silent_connections_are_closed_and_told_of(library: Library, tmp_path: P
         assert server.get("/health/live")[0] == 200
         assert silent[0].recv(1) == b""
         server.wait_for_line("room for connections again")
-
-
-# A server of HTTP/2 would answer the first with its settings; the heads of the others are too long.
-REFUSED = (
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
-    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100_000 + b"\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"A%d: b\r\n" % n for n in range(500)) + b"\r\n",
-)
-
-
-def test_half_sent_requests_keep_nobody_waiting_and_broken_ones_are_refused(
-    library: Library, tmp_path: Path
-) -> None:
-    with served(library, tmp_path) as server, ExitStack() as stack:
-        for sent in HALF_SENT * 20:
-            stack.enter_context(server.connect(sent))
-        for path in ("/health/live", "/health/ready", library.base, f"{library.base}/stats"):
-            assert server.get(path)[0] == 200
-        for number, sent in enumerate(REFUSED):
-            with server.connect() as connection:
-                try:
-                    connection.sendall(sent)
-                    said = connection.recv(100)
-                except ConnectionError:
-                    said = b""
-            assert said == b"" or said.startswith(b"HTTP/1.")
-            assert said == b"" or number == 0 or said.split()[1] in (b"414", b"431")
-            assert server.get("/health/live")[0] == 200
 
 
 @cases(("limit", "expected"), [(resource.RLIM_INFINITY, 4096), (1024, 956), (1_048_576, 4096), (10, 1)])

@@ -14,7 +14,7 @@ from projector.cli.base import describe
 from projector.database.sql import PROJECTION_VERSION
 from projector.report import log
 from projector.report.errors import ProjectorError, RebuildFailedError
-from tests.support.commands import ROOT, projector
+from tests.support.commands import ROOT, projector, run_command
 from tests.support.server import Database
 from tests.unit.projector.cli.conftest import call
 
@@ -22,7 +22,7 @@ Fail = Callable[[BaseException], None]
 
 
 def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -> None:
-    done = projector(tmp_path, "refresh", "--help", LEADS_REFRESH_BATCH="many")
+    done = run_command(tmp_path, "refresh", "--help", LEADS_REFRESH_BATCH="many")
     assert (done.returncode, "Exit codes:" in done.stdout) == (0, True)
     done = projector(tmp_path, "--version", LEADS_REFRESH_BATCH="many")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -60,7 +60,7 @@ def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
 
 def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path) -> None:
     url = "postgresql://user:secret@127.0.0.1:1/db"
-    assert "is shown to every user" not in projector(tmp_path, "status", DATABASE_URL=url).stderr
+    assert "is shown to every user" not in run_command(tmp_path, "status", DATABASE_URL=url).stderr
     for given, warned in (
         (url, True),
         ("postgresql://user@127.0.0.1:1/db?password=secret", True),
@@ -68,7 +68,7 @@ def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path) -> None:
         ("postgresql://user@127.0.0.1:1/db", False),
         ("postgresql://[", False),
     ):
-        done = projector(tmp_path, "--database-url", given, "status")
+        done = run_command(tmp_path, "--database-url", given, "status")
         assert done.returncode == 1
         assert ("is shown to every user of this machine" in done.stderr) is warned
         assert "secret" not in done.stderr
@@ -105,14 +105,14 @@ def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
 def test_with_json_logs_an_error_is_json_too(
     tmp_path: Path, settings: dict[str, str], code: int, words: str
 ) -> None:
-    done = projector(tmp_path, "run", LEADS_LOG_FORMAT="json", **settings)
+    done = run_command(tmp_path, "run", LEADS_LOG_FORMAT="json", **settings)
     [line] = done.stderr.splitlines()
     assert words in json.loads(line)["event"]
     assert (json.loads(line)["level"], done.returncode, done.stdout) == ("error", code, "")
 
 
 def test_a_misspelt_setting_is_a_warning_that_names_the_nearest(tmp_path: Path) -> None:
-    done = projector(
+    done = run_command(
         tmp_path, "status", LEADS_REFRESH_SECOND="2", LEADS_RATE_LIMIT="off", LEADS_LOG_FORMAT="json"
     )
     warned, failed = map(json.loads, done.stderr.splitlines())

@@ -16,7 +16,7 @@ from projector.operate.install import migrate
 from projector.scheduler import main
 from projector.scheduler.cron import cron_trigger
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.patience import PATIENCE
 from tests.support.running import (
     running_scheduler,
@@ -28,7 +28,7 @@ from tests.support.server import Database, connect
 
 
 def test_it_does_not_start_where_nothing_is_installed(source_database: Database, tmp_path: Path) -> None:
-    done = projector(tmp_path, "--database-url", source_database.url, "run")
+    done = run_command(tmp_path, "--database-url", source_database.url, "run")
     assert done.returncode == 1
     assert "run migrate" in done.stderr
 

@@ -14,7 +14,7 @@ from projector import config
 from projector.database.rows import Connection
 from projector.trial.postgres import local
 from projector.trial.postgres.embedded import free_port
-from tests.support.commands import ROOT, projector
+from tests.support.commands import ROOT, run_command
 from tests.support.running import write_conversations, write_source
 from tests.unit.projector.recovering import healed
 
@@ -24,16 +24,16 @@ TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 def test_what_cannot_start_is_told_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = projector(tmp_path, "local", PORT=str(port))
+        done = run_command(tmp_path, "local", PORT=str(port))
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: Port {port} of 127.0.0.1 is in use: stop what listens there, or set PORT to another.\n"
     )
-    done = projector(tmp_path, "local", PORT=str(free_port()), HOST="192.0.2.1")
+    done = run_command(tmp_path, "local", PORT=str(free_port()), HOST="192.0.2.1")
     assert done.returncode == 1
     assert "set HOST and PORT to others" in done.stderr
     for url in ("postgresql://user:secret@127.0.0.1:1/db", "mysql://user:secret@127.0.0.1/db"):
-        done = projector(tmp_path, "local", PORT=str(free_port()), DATABASE_URL=url)
+        done = run_command(tmp_path, "local", PORT=str(free_port()), DATABASE_URL=url)
         assert done.returncode == 1
         assert "secret" not in done.stderr + done.stdout
         assert len(done.stderr.splitlines()) == 1
