@@ -8,6 +8,7 @@ from psycopg import sql
 
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
+from projector.database.schema import source_tables
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
@@ -140,6 +141,21 @@ def rebuild_now(conn: Connection, *, first: bool = False, **options: Any) -> Non
 def forget_build(conn: Connection) -> None:
     """Make of the read model one that was never built, whatever its tables hold."""
     conn.execute("UPDATE read_model.projection SET built_at = NULL")
+
+
+def put_back(conn: Connection) -> None:
+    """Give the source tables the rows that they had when this was first called, for the next case of a test."""
+    tables = source_tables()
+    if value(conn, "SELECT to_regnamespace('kept') IS NULL"):
+        conn.execute("CREATE SCHEMA kept")
+        for table in tables:
+            conn.execute(f"CREATE TABLE kept.{table} AS TABLE public.{table}".encode())
+        return
+    conn.execute("SET session_replication_role = origin")
+    conn.execute(f"TRUNCATE {', '.join(tables)}".encode())
+    for table in tables:
+        conn.execute(f"INSERT INTO public.{table} TABLE kept.{table}".encode())
+    refresh_now(conn)
 
 
 def document(conn: Connection, user_id: str, phone: str) -> dict[str, Any] | None:

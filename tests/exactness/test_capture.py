@@ -20,6 +20,7 @@ from tests.exactness.platform import (
     Platform,
     assert_exact,
     document,
+    put_back,
     rebuild_now,
     refresh_now,
     texts,
@@ -80,12 +81,20 @@ def test_the_queue_has_no_rule_that_a_writer_could_break(filled: Platform) -> No
 # C2: a trigger stores what its own row says.
 
 
-@pytest.mark.parametrize("table", ["users", "agents", "phone_numbers", "conversations", "templates"])
-@pytest.mark.parametrize("command", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@cases(
+    ("table", "command"),
+    [
+        *product(
+            ("users", "agents", "phone_numbers", "conversations", "templates"),
+            ("DELETE FROM {}", "TRUNCATE {} CASCADE"),
+        )
+    ],
+)
 def test_what_a_cascade_deletes_is_gone_from_the_read_model(
     filled: Platform, table: str, command: str
 ) -> None:
     conn = filled.conn
+    put_back(conn)
     conn.execute(command.format(table).encode())
     refresh_now(conn)
     assert_exact(conn)
@@ -126,9 +135,10 @@ STATEMENTS: dict[str, str | Callable[[Connection], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "role"), [*product(STATEMENTS, ("origin", "replica")), ("insert", "local")])
+@cases(("name", "role"), [*product(STATEMENTS, ("origin", "replica")), ("insert", "local")])
 def test_every_kind_of_statement_is_captured_in_every_role(filled: Platform, name: str, role: str) -> None:
     conn = filled.conn
+    put_back(conn)
     conn.execute(f"SET session_replication_role = {role}".encode())
     before = document(conn, "one", "4915")
     statement = STATEMENTS[name]

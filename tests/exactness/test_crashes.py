@@ -45,12 +45,12 @@ LONG = 20
 
 def _fill(database: Database, rng: Random) -> None:
     with database.connect() as conn:
-        edge_cases.write(conn, edge_cases.generate(rng, 40))
+        edge_cases.write(conn, edge_cases.generate(rng, 20))
         rebuild_now(conn)
         _change(database, rng)
 
 
-def _change(database: Database, rng: Random, count: int = 15) -> None:
+def _change(database: Database, rng: Random, count: int = 10) -> None:
     with database.connect() as conn:
         for _ in range(count):
             mutate(rng, conn, replica=True)

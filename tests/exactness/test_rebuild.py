@@ -1,6 +1,7 @@
 """Rebuilds of everything while writers, refreshes, readers and migrate are at work: the first build, and in place."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.exactness.platform import (
     assert_exact,
     document,
     forget_build,
+    put_back,
     rebuild_now,
     refresh_now,
     texts,
@@ -35,6 +37,7 @@ from tests.exactness.platform import (
 )
 from tests.exactness.test_upgrade import structure
 from tests.oracle import differences_of_read_model
+from tests.support.cases import cases
 from tests.support.server import Database
 
 HOW = FIRST, _ = ("first build", "in place")
@@ -83,11 +86,12 @@ def _conversation(conn: Connection, tenant: str) -> str:
 # What changes meanwhile.
 
 
-@pytest.mark.parametrize("point", FIRST_BUILD_POINTS)
+@cases("point", FIRST_BUILD_POINTS)
 def test_a_refresh_waits_for_the_first_build_and_brings_in_what_changed(
     filled: Platform, database: Database, point: str
 ) -> None:
     conn = filled.conn
+    put_back(conn)
     filled.message(_conversation(conn, "one"), "contained")
     forget_build(conn)
     with rebuilding(database, point) as build:
@@ -132,11 +136,12 @@ def test_what_is_refreshed_between_the_comparison_and_the_writing_is_not_overwri
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("point", IN_PLACE_POINTS[1:])
+@cases("point", IN_PLACE_POINTS[1:])
 def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
     filled: Platform, database: Database, point: str
 ) -> None:
     conn = filled.conn
+    put_back(conn)
     spoil(conn)
     with rebuilding(database, point) as rebuild_under_way:
         filled.message(_conversation(conn, "one"), "during")
@@ -154,12 +159,12 @@ def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("statement", MASS_CHANGES)
-@pytest.mark.parametrize("how", HOW)
+@cases(("how", "statement"), [*product(HOW, MASS_CHANGES)])
 def test_a_mass_change_during_a_rebuild_is_not_lost(
     filled: Platform, database: Database, how: str, statement: str
 ) -> None:
     conn = filled.conn
+    put_back(conn)
     filled.send(filled.template("one"), "777")
     refresh_now(conn)
     if how == FIRST:
@@ -202,7 +207,7 @@ def test_a_rebuild_in_place_takes_no_lock_that_a_reader_waits_for(
 # Rows without a source, keys, versions.
 
 
-@pytest.mark.parametrize("how", HOW)
+@cases("how", HOW)
 def test_rows_without_a_source_go(filled: Platform, how: str) -> None:
     conn = filled.conn
     conn.execute("UPDATE read_model.leads SET user_id = 'ghost' WHERE user_id = 'two'")
@@ -213,9 +218,10 @@ def test_rows_without_a_source_go(filled: Platform, how: str) -> None:
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("how", HOW)
+@cases("how", HOW)
 def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(filled: Platform, how: str) -> None:
     conn = filled.conn
+    put_back(conn)
     filled.tenant("later")
     filled.contact("later", "4915", "Ann")
     refresh_now(conn)
@@ -420,7 +426,7 @@ def test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(platform: 
     assert document(conn, "one", "4915") is None
 
 
-@pytest.mark.parametrize("how", HOW)
+@cases("how", HOW)
 def test_as_of_of_a_new_read_model_is_the_start_of_its_rebuild(platform: Platform, how: str) -> None:
     conn = platform.conn
     conn.execute("TRUNCATE read_model.freshness")

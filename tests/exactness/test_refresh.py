@@ -18,6 +18,7 @@ from tests.exactness.platform import (
     assert_exact,
     assert_verified,
     document,
+    put_back,
     rebuild_now,
     refresh_now,
     shard_of,
@@ -94,11 +95,12 @@ def _hot(filled: Platform) -> None:
 # R1, R2, R3: take, then read; in READ COMMITTED; and recompute.
 
 
-@pytest.mark.parametrize("point", REFRESH_POINTS)
+@cases("point", REFRESH_POINTS)
 def test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost(
     filled: Platform, point: str
 ) -> None:
     conn = filled.conn
+    put_back(conn)
     filled.message("c", "one")
     with refreshing(filled.database, point) as refresh_under_way:
         filled.message("c", "two")
@@ -503,7 +505,7 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(
 # R9: a row that moved or is gone makes its old lead stale too.
 
 
-@pytest.mark.parametrize(
+@cases(
     "statement",
     [
         "UPDATE conversations SET customer_phone = '777'",
@@ -513,6 +515,7 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(
 )
 def test_the_lead_that_a_conversation_left_is_recomputed(filled: Platform, statement: str) -> None:
     conn = filled.conn
+    put_back(conn)
     filled.tenant("two")
     conn.execute("DELETE FROM template_sends")
     refresh_now(conn)
@@ -568,7 +571,7 @@ def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform)
     assert_exact(conn)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("written", "printed"),
     [
         ("infinity", "9999-12-31T23:59:59.999Z"),
@@ -581,6 +584,7 @@ def test_a_time_that_cannot_be_printed_stands_at_the_nearest_one_that_can(
     filled: Platform, written: str, printed: str
 ) -> None:
     conn = filled.conn
+    put_back(conn)
     conversation_id = filled.conversation(filled.agent("one"), "777")
     conn.execute(
         "UPDATE conversations SET created_at = %s WHERE conversation_id = %s", (written, conversation_id)

@@ -13,7 +13,7 @@ from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
+from tests.exactness.platform import Platform, assert_exact, put_back, rebuild_now, texts, value
 from tests.support.cases import cases
 from tests.support.points import at_points
 
@@ -47,16 +47,19 @@ SABOTAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SABOTAGES)
-def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, name: str) -> None:
+@cases("name", SABOTAGES)
+def test_a_refresh_heals_what_was_missed_and_captures_again(
+    filled: Platform, other: Connection, name: str
+) -> None:
     conn = filled.conn
+    put_back(conn)
+    conn.execute("TRUNCATE projector.capture_gaps")
     as_of = value(conn, "SELECT as_of FROM read_model.freshness")
     conn.execute(SABOTAGES[name].encode(), prepare=False)
-    with filled.database.connect() as own, pytest.raises(CaptureGapError, match="messages"):
-        batch_of(own, 0)
+    with pytest.raises(CaptureGapError, match="messages"):
+        batch_of(other, 0)
     assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of
-    with filled.database.connect() as own:
-        recovery.refresh_and_heal(own, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert gaps.find_gap(conn) is None
     assert value(conn, "SELECT capture_gap FROM read_model.projection") is None
     assert value(conn, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
@@ -65,8 +68,7 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, na
     if value(conn, "SELECT count(*) FROM conversations"):
         assert "missed" in texts(conn, "one", "4915")
         filled.message("c", "captured again")
-        with filled.database.connect() as own:
-            recovery.refresh_and_heal(own, retry_failed=False, progress=QUIET)
+        recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
         assert "captured again" in texts(conn, "one", "4915")
         assert_exact(conn)
 

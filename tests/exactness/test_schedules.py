@@ -24,6 +24,7 @@ from tests.exactness.schedules.sessions import REFRESH_STEPS, Mode
 from tests.exactness.schedules.stage import NAMES, BrokenError, LaidWorld, Stage, staged
 from tests.exactness.schedules.worlds import WORLDS, World
 from tests.exactness.test_mutants import MUTANTS, Bench
+from tests.support.cases import cases
 from tests.support.points import at_points
 from tests.support.server import Database
 
@@ -32,7 +33,7 @@ LayWorld = Callable[[World], LaidWorld]
 MODES = (Mode.TRANSACTION, Mode.STATEMENTS)
 PARTS = [(world, mode) for world in WORLDS for mode in MODES]
 
-FEW = 3
+FEW = 2
 """The schedules of each world that `make test` plays, for each mode of the writer."""
 
 # Two refreshes meet on what moves from tenant to tenant, and the second one waits for the first.
@@ -111,7 +112,7 @@ def test_every_schedule_comes_out_exact(stage: Stage, mode: Mode, report: Callab
     assert exploration.runs > 1
 
 
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+@cases("mode", MODES)
 def test_a_few_schedules_come_out_exact(stage: Stage, mode: Mode) -> None:
     for word in (*_spread(mode), *filter(None, [MEETINGS.get(stage.laid.world.name)])):
         stage.reset(mode)

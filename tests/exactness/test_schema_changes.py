@@ -175,8 +175,6 @@ CHANGES_OF_VALUES = {
     "rewritten in the same type": "ALTER TABLE contacts ALTER name TYPE varchar(255) USING upper(name)",
     "rewritten in another type": "ALTER TABLE contacts ALTER name TYPE text USING 'x' || name",
     "cut to a length": "ALTER TABLE contacts ALTER name TYPE varchar(5) USING left(name, 5)",
-    "a generated column": "ALTER TABLE contacts DROP company;"
-    " ALTER TABLE contacts ADD company text GENERATED ALWAYS AS (upper(name)) STORED",
     "a wider key": "ALTER TABLE contacts ALTER contact_id TYPE text",
     "a number that was a text": "ALTER TABLE messages ALTER sequence_no TYPE bigint",
     "times with a zone": "ALTER TABLE template_sends ALTER sent_at TYPE timestamp(0)",
@@ -185,10 +183,12 @@ CHANGES_OF_VALUES = {
     " ALTER TABLE contacts OWNER TO {role}",
     "a table that was renamed and is back": "ALTER TABLE contacts RENAME TO kept; UPDATE kept SET name = 'kept';"
     " ALTER TABLE kept RENAME TO contacts",
+    "a generated column": "ALTER TABLE contacts DROP company;"
+    " ALTER TABLE contacts ADD company text GENERATED ALWAYS AS (upper(name)) STORED",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CHANGES_OF_VALUES)
+@cases("name", CHANGES_OF_VALUES)
 def test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
     busy: Platform, other: Connection, name: str
 ) -> None:
@@ -203,10 +203,10 @@ def test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
                 f" WHERE ctid = (SELECT min(ctid) FROM {table.name})".encode()
             )
         _heal(other)
-        busy.contact("one", "49170", "Zoe")
-        busy.message("c", "captured")
+        busy.contact("one", f"49170{[*CHANGES_OF_VALUES].index(name)}", "Zoe")
+        busy.message("c", name)
         _heal(other)
-        assert "captured" in texts(conn, "one", "4915")
+        assert name in texts(conn, "one", "4915")
     finally:
         if "{role}" in CHANGES_OF_VALUES[name]:
             conn.execute(

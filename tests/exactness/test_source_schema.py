@@ -15,6 +15,7 @@ from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
+from tests.support.cases import cases
 from tests.support.commands import run_command
 from tests.support.running import running_scheduler, wait_until
 
@@ -33,13 +34,11 @@ def triggers(conn: Connection) -> int:
     return int(value(conn, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads\\_capture\\_%'"))
 
 
-@pytest.mark.parametrize(
-    "command", ["migrate", "migrate --create-source", "refresh", "rebuild", "verify --all", "status"]
-)
+@cases("command", ["migrate", "migrate --create-source", "refresh", "rebuild", "verify --all", "status"])
 def test_a_login_that_does_not_see_the_platforms_tables_works_on_them(
     filled: Platform, tmp_path: Path, command: str
 ) -> None:
-    filled.conn.execute("CREATE SCHEMA elsewhere")
+    filled.conn.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
     filled.message("c", "newer")
     refresh_now(filled.conn)
     done = run_command(tmp_path, *command.split(), DATABASE_URL=filled.database.url + LOOKING_ELSEWHERE)

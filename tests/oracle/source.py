@@ -64,7 +64,8 @@ def _rows(connection: Connection, schema: str, table: str, kind: type) -> tuple[
                     for name, value in row.items()
                 }
             )
-            for row in cursor.execute(query)
+            # A statement that is prepared fails once a column has another type.
+            for row in cursor.execute(query, prepare=False)
         )
 
 
