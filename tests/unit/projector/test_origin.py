@@ -31,7 +31,7 @@ def both() -> Iterator[TwoServers]:
 
 
 def test_freshness_follows_the_platform_and_never_claims_more(both: TwoServers) -> None:
-    for _ in range(20):
+    for _ in range(8):
         both.write()
         both.look()
     last = both.committed[both.write()]

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.refresh import refresh
@@ -19,8 +21,8 @@ from projector.sweep import recovery
 from tests.support.commands import run_command
 from tests.support.patience import PATIENCE
 from tests.support.roles import logins
-from tests.support.running import value, wait_until, write_conversations
-from tests.support.server import Database
+from tests.support.running import value, wait_until, write_conversations, write_source
+from tests.support.server import Database, Server
 
 EARLIER = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
 RUN = Row(
@@ -46,6 +48,17 @@ HOLDER = Row(pid=1, login="u", application="a", since=None, purposes=["rebuilds"
 
 def changed(row: Row, **values: object) -> Row:
     return Row(**{**vars(row), **values})
+
+
+@pytest.fixture(scope="module")
+def status(server: Server, built_template: Database) -> Iterator[Status]:
+    """The status where all is well."""
+    database = server.create("status", template=built_template.name)
+    with database.connect() as conn:
+        write_source(conn)
+        recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+        yield read_status(conn)
+    server.drop(database)
 
 
 def one_sentence(status: Status) -> str:
@@ -113,8 +126,7 @@ def test_a_gap_is_named_until_it_is_healed(database: Database, built: Connection
     assert (read_status(built).capture_state, find_attention(read_status(built))) == ("intact", [])
 
 
-def test_a_run_that_ended_badly_needs_a_person(built: Connection) -> None:
-    status = read_status(built)
+def test_a_run_that_ended_badly_needs_a_person(status: Status) -> None:
     for kind in ("rebuild", "verify"):
         run = changed(RUN, kind=kind, outcome="failed", note="value too long")
         failed = dataclasses.replace(status, runs=[run])
@@ -122,8 +134,7 @@ def test_a_run_that_ended_badly_needs_a_person(built: Connection) -> None:
         assert "value too long" in render(failed)
 
 
-def test_what_differs_needs_a_person_until_it_is_right(built: Connection) -> None:
-    status = read_status(built)
+def test_what_differs_needs_a_person_until_it_is_right(status: Status) -> None:
     told = one_sentence(dataclasses.replace(status, drift=[DRIFT]))
     assert (
         "2 items differ from the source rows, first lead 49151 of u (document.name), found 2026-11-25" in told
@@ -137,8 +148,8 @@ def test_what_differs_needs_a_person_until_it_is_right(built: Connection) -> Non
     assert "1 item healed by `verify --heal`, 2026-11-25 01:02:03 UTC" in render(healed)
 
 
-def test_a_verify_that_goes_round_too_slowly_needs_a_person(built: Connection) -> None:
-    status = dataclasses.replace(read_status(built), schedulers=Row(sessions=2, is_all_seen=True))
+def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Status) -> None:
+    status = dataclasses.replace(status, schedulers=Row(sessions=2, is_all_seen=True))
     late = changed(ROUND, age=3 * 86400.0)
     told = one_sentence(dataclasses.replace(status, present_round=late))
     assert "has begun 3 d ago, and should take 1 day" in told
@@ -153,8 +164,7 @@ def test_a_verify_that_goes_round_too_slowly_needs_a_person(built: Connection) -
     assert find_attention(dataclasses.replace(alone, present_round=late)) == []
 
 
-def test_the_progress_of_a_rebuild_is_told(built: Connection) -> None:
-    status = read_status(built)
+def test_the_progress_of_a_rebuild_is_told(status: Status) -> None:
     assert status.projection is not None
     rebuilding = dataclasses.replace(
         status,
@@ -173,9 +183,8 @@ def test_the_progress_of_a_rebuild_is_told(built: Connection) -> None:
 
 
 def test_the_lines_of_a_verify_tell_what_is_proved_how_far_the_round_is_and_what_was_found(
-    built: Connection,
+    status: Status,
 ) -> None:
-    status = read_status(built)
     found = dataclasses.replace(
         status,
         proved_round=Row(finished_at=EARLIER, leads=2004, left_out=3, differences=0),
@@ -209,7 +218,7 @@ Drift        1 item differs from the source rows
     assert "everything: not yet" in text
 
 
-def test_ages_counts_moments_and_texts_are_short(built: Connection) -> None:
+def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     ages = {1.26: "1.3 s", 119.9: "119.9 s", 120: "2 min", 7199: "120 min", 7200: "2 h", 172800: "2 d"}
     assert {seconds: words.age_in_words(seconds) for seconds in ages} == ages
     assert [words.waiting_in_words(Row(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
@@ -225,7 +234,6 @@ def test_ages_counts_moments_and_texts_are_short(built: Connection) -> None:
     assert words.lead_in_words(letter) == "lead 4915 of u (contacts k)"
     assert words.lead_in_words(changed(letter, user_id=None)) == "contacts k"
     sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
-    status = read_status(built)
     for size, text in sizes.items():
         table = Row(table_name="t", about_rows=1, bytes=int(size))
         shown = render(dataclasses.replace(status, sizes=[table]))

@@ -24,7 +24,7 @@ api.limits.connections.UNREAD_SECONDS = 3
 """
 READERS = 60
 # The system buffers some 100 kB of answers for a caller.
-REQUESTS_OF_EACH = 100
+REQUESTS_OF_EACH = 30
 
 
 def worker(server: Served) -> Path:

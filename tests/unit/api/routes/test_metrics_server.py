@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from api.__main__ import serve
 from api.config import Config
 from api.routes import metrics
 from projector.trial.postgres.embedded import free_port
+from tests.support.commands import logging_as_before
 from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
 from tests.unit.api.observe.test_metrics import BASE, samples
-from tests.unit.api.serving import get, run, served
+from tests.unit.api.serving import get, served
 
 
 def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
@@ -34,14 +36,21 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     assert found["leads_verify_open_differences"] == 0
 
 
-def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+def test_a_port_that_is_taken(
+    library: Library, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, logging_as_before():
         port = str(taken.getsockname()[1])
-        ended = run(
-            tmp_path, DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_API_METRICS_PORT=port
-        )
-    assert ended.returncode == 1
-    assert f"LEADS_METRICS_HOST and LEADS_API_METRICS_PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr
+        address = {"DATABASE_URL": library.database.url, "PORT": str(free_port())}
+        # `serve` sets the last, and nothing else takes that back.
+        settings = {**address, "LEADS_API_METRICS_PORT": port, "PROMETHEUS_MULTIPROC_DIR": "set by serve"}
+        for name, text in settings.items():
+            monkeypatch.setenv(name, text)
+        with pytest.raises(SystemExit) as ended:
+            serve()
+    assert ended.value.code == 1
+    said = f"LEADS_METRICS_HOST and LEADS_API_METRICS_PORT: cannot listen on 127.0.0.1:{port}"
+    assert said in capfd.readouterr().err
 
 
 def test_a_caller_who_says_nothing_is_let_go(

@@ -213,7 +213,7 @@ def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
 ) -> None:
     build(connection)
     write_source(connection)
-    for number in range(2, 202):
+    for number in range(2, 122):
         write_conversations(connection, 1, first=number)
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
     taken: list[tuple[int, ...]] = []
@@ -221,7 +221,7 @@ def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
     def note(conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
         taken.append(tuple(shards))
         # It ends with the batch in which it is told to.
-        if len(taken) == 15:
+        if len(taken) == 8:
             jobs.stop.set()
         return refresh_with_backoff(conn, shards, **options)
 
@@ -229,7 +229,7 @@ def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
     jobs.workers["refresh"]()
     jobs.end()
     left = int(value(connection, "SELECT count(*) FROM projector.changes"))
-    assert (left > 0, leads(connection) > 0, len(taken)) == (True, True, 15)
+    assert (left > 0, leads(connection) > 0, len(taken)) == (True, True, 8)
     assert taken[0] == locks.SHARDS
     assert {*taken[1:5]} == {(shard,) for shard in locks.SHARDS}
 
