@@ -108,7 +108,7 @@ def test_the_second_server_goes_on_with_the_new_primary(
 ) -> None:
     load, scheduler, standby = loaded
     both = load.both
-    for _ in range(20):
+    for _ in range(8):
         load.write()
     load.settle()
     if has_failover_slots(both):

@@ -53,9 +53,10 @@ def test_writers_of_one_conversation_do_not_wait_for_each_other(filled: Platform
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("point", ["taken", "tenants_found", "locked", "recomputed", "written"])
+@cases("point", ["taken", "tenants_found", "locked", "recomputed", "written"])
 def test_a_writer_never_waits_for_a_refresh_in_flight(filled: Platform, point: str) -> None:
     conn = filled.conn
+    put_back(conn)
     _insert(conn, "m1")
     with refreshing(filled.database, point) as refresh_under_way:
         conn.execute("SET lock_timeout = '1s'")
@@ -128,6 +129,7 @@ STATEMENTS: dict[str, str | Callable[[Connection], None]] = {
     "writing cte": "WITH gone AS (DELETE FROM messages RETURNING *) UPDATE extractions SET name = 'Bob'",
     "extraction": "UPDATE extractions SET email = 'a@b.c'",
     "contact": "UPDATE contacts SET phone = '777', email = 'a@b.c'",
+    "moved send": "UPDATE template_sends SET customer_phone = '1'",
     "send": "UPDATE template_sends SET status = 'FAILED'",
     "template": "DELETE FROM templates",
     "channel": "UPDATE phone_numbers SET platform = 'instagram'",

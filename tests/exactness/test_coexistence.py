@@ -9,7 +9,6 @@ from projector.core import source_reads
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
-from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
@@ -62,21 +61,6 @@ def test_a_publication_stops_nothing(filled: Platform, of: str) -> None:
         run(conn)
         refresh_now(conn)
         assert_exact(conn)
-
-
-def test_a_table_that_becomes_a_partition_is_captured_again(filled: Platform, other: Connection) -> None:
-    conn = filled.conn
-    with conn.transaction():
-        conn.execute("ALTER TABLE messages RENAME TO legacy")
-        conn.execute("CREATE TABLE messages (LIKE legacy INCLUDING DEFAULTS) PARTITION BY RANGE (message_id)")
-        conn.execute("CREATE INDEX ON messages (message_id)")
-        conn.execute("CREATE INDEX ON messages (conversation_id)")
-        conn.execute("ALTER TABLE messages ATTACH PARTITION legacy DEFAULT")
-    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
-    filled.message("c", "after")
-    refresh_now(other)
-    assert "after" in texts(conn, "one", "4915")
-    assert_exact(conn)
 
 
 @pytest.mark.parametrize("setting", ["quote_all_identifiers = on", "default_transaction_read_only = on"])

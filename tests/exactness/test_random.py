@@ -5,7 +5,7 @@ import pytest
 from tests.exactness.random_load import Burst
 from tests.support.server import Database
 
-SHORT = range(3)
+SHORT = range(1)
 LONG = range(1000, 3500)
 
 
