@@ -73,11 +73,11 @@ CASES = {
         {"leads_verify_open_differences": "0x60"},
         shown={VALUE: "2"},
     ),
-    # The clock of these tests begins in 1970.
+    # The clock of these tests begins in 1970: what was two hours less than three days before is below 0.
     "LeadsNotVerified": Case(
-        {"leads_verify_proved_timestamp_seconds": "0x6000"},
-        {"leads_verify_proved_timestamp_seconds": f"{DAY}x6000"},
-        at="3d",
+        {"leads_verify_proved_timestamp_seconds": f"{7200 - 3 * DAY}x120"},
+        {"leads_verify_proved_timestamp_seconds": f"{7200 - 2 * DAY}x120"},
+        at="2h",
         shown={DURATION: "3d 0h 0m 0s"},
     ),
     "LeadsProjectorAbsent": Case(
