@@ -1,7 +1,6 @@
 """A Chromium for each file of tests, and pages in it that report what goes wrong in them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.browser.world import Site, World, served
-from tests.conftest import MakeDatabase
 from tests.support.chromium import chromium_path
 from tests.support.patience import PATIENCE
 from tests.support.server import Database, Server
@@ -47,28 +45,17 @@ def shared(server: Server, built_template: Database, request: pytest.FixtureRequ
     server.drop(database)
 
 
-@pytest.fixture
-def world(make_database: MakeDatabase, built_template: Database) -> Iterator[World]:
-    """A database of the test's own, with a tenant that has no lead; a file with leads of its own has another."""
-    database = make_database(built_template)
-    with database.connect() as conn:
-        made = World(database, conn)
-        made.tenant()
-        yield made
-
-
-Serve = Callable[..., Site]
+@pytest.fixture(scope="module")
+def shared_site(world: World) -> Iterator[Site]:
+    with served(world.database) as running:
+        yield running
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    with ExitStack() as stack:
-        yield lambda database, **settings: stack.enter_context(served(database, **settings))
-
-
-@pytest.fixture
-def site(world: World, serve: Serve) -> Site:
-    return serve(world.database)
+def site(shared_site: Site) -> Site:
+    """The server of a file, which nobody has asked anything in this test."""
+    shared_site.requests.clear()
+    return shared_site
 
 
 Draw = Callable[[Page, str], None]
@@ -86,46 +73,45 @@ def draw(request: pytest.FixtureRequest) -> Draw:
     return write
 
 
+@pytest.fixture(scope="module")
+def tab(chromium: Browser) -> tuple[Page, list[str]]:
+    """The page of a file, and what went wrong in it: a module failed, or broke the policy."""
+    wrong: list[str] = []
+    context = chromium.new_context(timezone_id=ZONE, locale="en-GB")
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    page.on(
+        "console",
+        # That an answer is an error is said in the page.
+        lambda said: (
+            wrong.append(said.text)
+            if said.type in ("error", "warning") and "Failed to load resource" not in said.text
+            else None
+        ),
+    )
+    page.on("request", lambda asked: None if "//127.0.0.1:" in asked.url else wrong.append(asked.url))
+    return page, wrong
+
+
 View = Callable[..., Page]
 
 
 @pytest.fixture
-def view(chromium: Browser) -> Iterator[View]:
-    """Opens an address in a browser of its own; fails the test if a module fails, or breaks the policy."""
-    wrong: list[str] = []
-    with ExitStack() as stack:
+def view(tab: tuple[Page, list[str]]) -> Iterator[View]:
+    """Opens an address as in a tab that is new, and fails the test if anything went wrong there."""
+    page, wrong = tab
+    wrong.clear()
 
-        def show(
-            address: str,
-            *,
-            width: int = 1280,
-            height: int = 800,
-            script: str = "",
-            **options: Any,  # noqa: ANN401
-        ) -> Page:
-            context = chromium.new_context(
-                viewport={"width": width, "height": height}, timezone_id=ZONE, locale="en-GB", **options
-            )
-            stack.callback(context.close)
-            context.set_default_timeout(PATIENCE * 1000)
-            if script:
-                context.add_init_script(script)
-            page = context.new_page()
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("dialog", lambda dialog: wrong.append(dialog.message))
-            page.on(
-                "console",
-                # That an answer is an error is said in the page.
-                lambda said: (
-                    wrong.append(said.text)
-                    if said.type in ("error", "warning") and "Failed to load resource" not in said.text
-                    else None
-                ),
-            )
-            host = address.split("/")[2]
-            page.on("request", lambda asked: wrong.append(asked.url) if host not in asked.url else None)
-            page.goto(address)
-            return page
+    def show(address: str, *, width: int = 1280, height: int = 800, **media: Any) -> Page:  # noqa: ANN401
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(**{"color_scheme": "light", "reduced_motion": "no-preference", **media})
+        page.goto(address)
+        return page
 
-        yield show
+    yield show
+    page.unroute_all(behavior="ignoreErrors")
+    page.evaluate("sessionStorage.clear(); localStorage.clear()")
+    page.goto("about:blank")
     assert wrong == []

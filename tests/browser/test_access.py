@@ -1,10 +1,12 @@
 """Who may see what: a token where the API asks for one, and what the page says when it is refused."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Serve, View
-from tests.browser.world import TENANT, Site, World
+from tests.browser.conftest import View
+from tests.browser.world import TENANT, Site, World, served
 from tests.unit.api.auth.tokens import claims, signed, token_config
 
 pytestmark = pytest.mark.chromium
@@ -18,9 +20,10 @@ def world(shared: World) -> World:
     return shared
 
 
-@pytest.fixture
-def site(world: World, serve: Serve) -> Site:
-    return serve(world.database, auth=token_config())
+@pytest.fixture(scope="module")
+def shared_site(world: World) -> Iterator[Site]:
+    with served(world.database, auth=token_config()) as running:
+        yield running
 
 
 def give(page: Page, tenant: str, token: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Draw, Serve, View
-from tests.browser.world import TENANT, Site, World
+from tests.browser.conftest import Draw, View
+from tests.browser.world import TENANT, Site, World, served
 from tests.unit.api.auth.tokens import token_config
 
 pytestmark = pytest.mark.chromium
@@ -80,8 +80,7 @@ def test_everything_can_be_reached_with_the_keyboard(site: Site, view: View) -> 
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
-def test_nothing_keeps_anybody_out(world: World, serve: Serve, view: View, size: str, scheme: str) -> None:
-    site, asking_site = serve(world.database), serve(world.database, auth=token_config())
+def test_nothing_keeps_anybody_out(world: World, site: Site, view: View, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     page = view(f"{site.url}/", width=width, height=height, color_scheme=scheme, reduced_motion="reduce")
     ready(page)
@@ -95,9 +94,11 @@ def test_nothing_keeps_anybody_out(world: World, serve: Serve, view: View, size:
     page.goto(f"{site.url}/#tenant=nobody")
     expect(page.locator("#list-empty")).to_be_visible()
     examine(page)
-    asking = view(f"{asking_site.url}/", width=width, color_scheme=scheme)
-    expect(asking.locator("#access")).to_be_visible()
-    examine(asking)
+    with served(world.database, auth=token_config()) as asking:
+        view(f"{asking.url}/", width=width, color_scheme=scheme)
+        expect(page.locator("#access")).to_be_visible()
+        examine(page)
+        page.goto(f"{site.url}/health/live")
 
 
 def examine(page: Page) -> None:
@@ -140,6 +141,7 @@ def test_it_fits_on_every_screen(site: Site, view: View, draw: Draw, size: str, 
     )
 
 
+# The last of this file: the clock that it sets stays with the page.
 def test_a_distance_in_time_grows_while_nothing_changes(site: Site, view: View) -> None:
     page = view(f"{site.url}/health/live")
     page.clock.install()

@@ -2,15 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import View
-from tests.browser.world import TENANT, Site, World
+from tests.browser.world import TENANT, Site, World, served
+from tests.conftest import MakeDatabase
 from tests.support.running import wait_for
+from tests.support.server import Database
 
 pytestmark = pytest.mark.chromium
 
@@ -36,11 +38,22 @@ def sum_of_days(page: Page) -> list[int]:
 
 
 @pytest.fixture
-def many(world: World) -> World:
-    for number in range(1, 41):
-        world.lead(number, f"Lead {number:02}")
-    world.refresh()
-    return world
+def many(make_database: MakeDatabase, built_template: Database) -> Iterator[World]:
+    """A database of the test's own."""
+    database = make_database(built_template)
+    with database.connect() as conn:
+        made = World(database, conn)
+        made.tenant()
+        for number in range(1, 41):
+            made.lead(number, f"Lead {number:02}")
+        made.refresh()
+        yield made
+
+
+@pytest.fixture
+def site(many: World) -> Iterator[Site]:
+    with served(many.database) as running:
+        yield running
 
 
 def test_a_message_arrives_in_the_thread_that_is_open_and_a_lead_that_is_gone_leaves(
@@ -122,10 +135,9 @@ def test_a_changed_lead_comes_to_its_place_and_the_reader_stays(many: World, sit
     expect(link).to_be_focused()
 
 
-@pytest.mark.usefixtures("many")
 def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) -> None:
-    hidden = "Object.defineProperty(document, 'hidden', { get: () => window.away === true });"
-    page = view(f"{site.url}/#lead=491510000002", script=hidden)
+    page = view(f"{site.url}/#lead=491510000002")
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.away === true })")
     expect(page.locator(".message")).to_have_count(1)
     wait_for(lambda: len(site.asked()) >= 13, "eight requests that nobody has asked for")
     by_itself = site.asked()[5:13]
@@ -141,7 +153,6 @@ def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) 
     wait_for(lambda: len(site.asked()) > asked, "a request once it is seen again")
 
 
-@pytest.mark.usefixtures("many")
 def test_what_has_not_changed_is_not_sent_again(site: Site, view: View) -> None:
     page = view(f"{site.url}/health/live")
     seen: list[str | None] = []
