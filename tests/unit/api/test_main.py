@@ -157,14 +157,6 @@ def test_an_address_that_never_works_is_a_bad_setting(
     assert "api.example:4000: the reason." in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
-        checked_address("127.0.0.1", taken.getsockname()[1], ("HOST", "PORT"))
-    assert ended.value.code == 1
-    said = capsys.readouterr()
-    assert "Stop the process that listens there, or set HOST and PORT differently." in said.out + said.err
-
-
 # A thread fails, Python warns, a library says something, and readiness has a mistake.
 MISTAKES = """
 import logging, threading, warnings

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.database.errors import NO_TEMPORARY_FILE
@@ -89,6 +89,8 @@ def as_row(document: dict[str, Any]) -> dict[str, str]:
     }
 
 
+# tests/unit/api/plan/list/test_pages.py draws more of the same filters.
+@settings(max_examples=settings().max_examples // 3)
 @given(data=st.data())
 def test_leads_that_match_in_each_order(client: FlaskClient, library: Library, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([library.tenant, *library.model.leads, "nobody"]))

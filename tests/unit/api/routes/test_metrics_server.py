@@ -49,8 +49,9 @@ def test_a_port_that_is_taken(
         with pytest.raises(SystemExit) as ended:
             serve()
     assert ended.value.code == 1
-    said = f"LEADS_METRICS_HOST and LEADS_API_METRICS_PORT: cannot listen on 127.0.0.1:{port}"
-    assert said in capfd.readouterr().err
+    said, names = capfd.readouterr().err, "LEADS_METRICS_HOST and LEADS_API_METRICS_PORT"
+    assert f"{names}: cannot listen on 127.0.0.1:{port}" in said
+    assert f"Stop the process that listens there, or set {names} differently." in said
 
 
 def test_a_caller_who_says_nothing_is_let_go(

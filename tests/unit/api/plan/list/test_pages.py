@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.plan.list.pages import list_statement
@@ -42,6 +42,7 @@ def words(library: Library) -> queries.Vocabulary:
     return queries.vocabulary(library.model, library.tenant)
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_every_page(
     client: FlaskClient,
