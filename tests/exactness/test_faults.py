@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from projector.observe.status import read_status, render
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
 from projector.scheduler import refresh as refresh_job
@@ -132,7 +133,7 @@ def test_a_table_that_is_locked_is_waited_for_and_the_log_says_so(
         scheduler = stack.enter_context(running_scheduler(url, tmp_path))
         scheduler.wait_for_event("cannot go on for now")
         by_hand = run_command(tmp_path, "refresh", DATABASE_URL=url)
-        waiting = run_command(tmp_path, "status", DATABASE_URL=url)
+        waiting = render(read_status(conn))
         holder.execute("ROLLBACK")
         scheduler.wait_for_event("works again")
         wait_until(conn, "count(*) = 0 FROM projector.changes")
@@ -142,7 +143,7 @@ def test_a_table_that_is_locked_is_waited_for_and_the_log_says_so(
     sentence = "Another session held a table that a batch needs, through all attempts. See pg_stat_activity"
     assert error.startswith(sentence)
     assert (by_hand.returncode, f"Error: {sentence}" in by_hand.stderr) == (1, True)
-    assert "1 change" in waiting.stdout
+    assert "1 change" in waiting
     assert texts(conn, "one", "4915") == ["first", "queued"]
     assert_exact(conn)
 
