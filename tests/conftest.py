@@ -66,14 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | {
-        "root": os.geteuid() == 0,
-        "systemd": shutil.which("systemd-analyze") is not None,
-        "prometheus": has_prometheus(),
-        "chromium": chromium_path() is not None,
-        "node": has_node_tools(),
-        "citus": CITUS in os.environ,
-    }
+    wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | _there()
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
     if config.getoption("--fast"):
@@ -148,9 +141,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling 
 _MOST_PROCESSES = 6
 
 
-def has_prometheus() -> bool:
-    """Return whether Prometheus and its promtool are installed."""
-    return all(map(shutil.which, ("prometheus", "promtool")))
+# What is not everywhere, and what is said where it is missing.
+_MISSING = {
+    "root": "This user is not root: what happens for root was left out.",
+    "systemd": "systemd-analyze is not on PATH: the tests of the units were left out.",
+    "prometheus": "Prometheus is not installed: the tests that need it were left out.",
+    "chromium": "Chromium is not installed: the tests of the pages in a browser were left out.",
+    "node": "The tools for Node.js are not installed: run make client-types. The tests of typed clients were left out.",
+    "citus": f"{CITUS} is not set: the tests on a real Citus were left out.",
+}
+
+
+def _there() -> dict[str, bool]:
+    """Return for each marker of what a test needs whether it is there."""
+    return {
+        "root": os.geteuid() == 0,
+        "systemd": shutil.which("systemd-analyze") is not None,
+        "prometheus": all(map(shutil.which, ("prometheus", "promtool"))),
+        "chromium": chromium_path() is not None,
+        "node": has_node_tools(),
+        "citus": CITUS in os.environ,
+    }
 
 
 # Folders of tests with much data, many databases or many connections.
@@ -187,24 +198,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for is_there, text in (
-        (
-            shutil.which("systemd-analyze"),
-            "systemd-analyze is not on PATH: the tests of the units were left out",
-        ),
-        (has_prometheus(), "Prometheus is not installed: the tests that need it were left out."),
-        (chromium_path(), "Chromium is not installed: the tests of the pages in a browser were left out."),
-        (
-            has_node_tools(),
-            (
-                "The tools for Node.js are not installed (make client-types installs them): the tests of typed clients"
-                " were left out."
-            ),
-        ),
-        (CITUS in os.environ, f"{CITUS} is not set: the tests on a real Citus were left out."),
-    ):
+    for name, is_there in _there().items():
         if not is_there:
-            terminalreporter.write_line(text)
+            terminalreporter.write_line(_MISSING[name])
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

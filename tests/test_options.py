@@ -25,9 +25,7 @@ OWN_DATABASE = """
 def test_has_a_database_of_its_own(make_database):
     pass
 """
-PROGRAM = """
-import subprocess
-"""
+PROGRAM = "import subprocess\n"
 
 
 def run(folder: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -46,6 +46,15 @@ def shared(server: Server, built_template: Database, request: pytest.FixtureRequ
 
 
 @pytest.fixture(scope="module")
+def world(shared: World) -> World:
+    """A tenant with one lead; a file with leads of its own has another."""
+    shared.tenant()
+    shared.lead(1, "Ann Lee")
+    shared.refresh()
+    return shared
+
+
+@pytest.fixture(scope="module")
 def shared_site(world: World) -> Iterator[Site]:
     with served(world.database) as running:
         yield running

@@ -13,14 +13,6 @@ pytestmark = pytest.mark.chromium
 
 
 @pytest.fixture(scope="module")
-def world(shared: World) -> World:
-    shared.tenant()
-    shared.lead(1, "Ann Lee")
-    shared.refresh()
-    return shared
-
-
-@pytest.fixture(scope="module")
 def shared_site(world: World) -> Iterator[Site]:
     with served(world.database, auth=token_config()) as running:
         yield running

@@ -12,14 +12,6 @@ from tests.browser.world import Site, World
 pytestmark = pytest.mark.chromium
 
 
-@pytest.fixture(scope="module")
-def world(shared: World) -> World:
-    shared.tenant()
-    shared.lead(1, "Ann Lee")
-    shared.refresh()
-    return shared
-
-
 @pytest.fixture
 def page(site: Site, view: View) -> Page:
     shown = view(f"{site.url}/")

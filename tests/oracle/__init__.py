@@ -3,22 +3,19 @@
 It shares no code and no SQL with the projector or the API, so that a mistake in either shows as a difference.
 """
 
-from tests.oracle.answers import differences, list_leads, messages
-from tests.oracle.leads import Lead, Model, compute_leads
+from tests.oracle.answers import list_leads
+from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import Connection, DatabaseLower, read_source
 from tests.oracle.tables import differences_of_keys, differences_of_tables, expected_tables, read_tables
 
 __all__ = [
-    "Lead",
     "Model",
     "compute_leads",
-    "differences",
     "differences_of_keys",
     "differences_of_read_model",
     "differences_of_tables",
     "expected_tables",
     "list_leads",
-    "messages",
     "read_model",
     "read_source",
     "read_tables",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.oracle import Model, compute_leads, differences, differences_of_tables, expected_tables, list_leads
-from tests.oracle.answers import Answer
+from tests.oracle import Model, compute_leads, differences_of_tables, expected_tables, list_leads
+from tests.oracle.answers import Answer, differences
 from tests.oracle.leads import Agent, Conversation, Source
 
 NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.oracle import Lead, Model
+from tests.oracle.leads import Lead, Model
 from tests.oracle.parameters import KEYS, OF_LIST, boolean
 
 Pairs = list[tuple[str, str]]

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
-from tests.oracle import Model, list_leads, messages, read_model, read_source
+from tests.oracle import Model, list_leads, read_model, read_source
+from tests.oracle.answers import messages
 from tests.oracle.leads import Contact
 from tests.support import edge_cases, queries
 from tests.support.mutations import CHANGES, KEYS, REPLICA_CHANGES, mutate

@@ -73,10 +73,7 @@ CASES = {
         "CREATE TABLE t (a text, s smallint GENERATED ALWAYS AS (projector.shard_of(a)) STORED)",
         "table column public.t.s",
     ),
-    "index": (
-        "CREATE TABLE t (a text); CREATE INDEX i ON t (projector.shard_of(a))",
-        "index public.i",
-    ),
+    "index": ("CREATE TABLE t (a text); CREATE INDEX i ON t (projector.shard_of(a))", "index public.i"),
     "extension": ("CREATE EXTENSION citext SCHEMA read_model", "extension citext"),
     "sequence": ("CREATE SEQUENCE projector.s", "sequence projector.s"),
     "type": ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
@@ -86,17 +83,13 @@ CASES = {
 PARTS = {"trigger on a table of ours", "rule", "column of a table of ours"}
 
 
-def found(conn: Connection) -> list[str]:
-    return find_dependents(conn, SCHEMAS)
-
-
 @cases("name", CASES)
 def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(database: Database, name: str) -> None:
     command, expected = CASES[name]
     with database.connect() as conn, conn.transaction(force_rollback=True):
-        assert found(conn) == []
+        assert find_dependents(conn, SCHEMAS) == []
         conn.execute(command.encode())
-        assert found(conn) == [expected]
+        assert find_dependents(conn, SCHEMAS) == [expected]
         if name not in PARTS:
             with pytest.raises(psycopg.errors.DependentObjectsStillExist), conn.transaction():
                 drop_own(conn, SCHEMAS)
@@ -117,6 +110,6 @@ def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(database: Dat
 )
 def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connection, command: str) -> None:
     connection.execute(command.encode())
-    assert found(connection) == []
+    assert find_dependents(connection, SCHEMAS) == []
     uninstall(connection)
     assert value(connection, "SELECT to_regnamespace('read_model') IS NULL") is True

@@ -12,6 +12,7 @@ from projector.core.batch import Batch
 from projector.database.rows import Connection
 from projector.observe import tracing
 from projector.observe.tracing import Tracing
+from projector.scheduler.jobs import Jobs
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import build, jobs_of
@@ -29,17 +30,18 @@ def everything_in(span: ReadableSpan) -> str:
     return str(span.to_json())
 
 
-def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
-    database: Database,
-    connection: Connection,
-    exporter: InMemorySpanExporter,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+def jobs(database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
+    """The jobs of a scheduler that traces, and a message that waits for them."""
     build(connection)
     write_source(connection)
     write_message(connection, "m-secret", text="a text of a customer")
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
+    return jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
+
+
+def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
+    exporter: InMemorySpanExporter, jobs: Jobs
+) -> None:
     for _ in range(3):
         jobs.workers["refresh"]()
     jobs.end()
@@ -71,19 +73,12 @@ def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
 
 
 def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
-    database: Database,
-    connection: Connection,
-    exporter: InMemorySpanExporter,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    exporter: InMemorySpanExporter, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise psycopg.errors.UndefinedTable("a text of a customer")
+        raise psycopg.errors.UndefinedTable("a value of a customer")
 
-    build(connection)
-    write_source(connection)
     monkeypatch.setattr("projector.scheduler.refresh.refresh_with_backoff", fail)
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
     jobs.workers["refresh"]()
     jobs.end()
     [span] = exporter.get_finished_spans()

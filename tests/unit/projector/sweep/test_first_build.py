@@ -4,9 +4,12 @@ from itertools import count
 
 import pytest
 
+from projector.core.preconditions import is_built, require_built
 from projector.database.rows import Connection
-from projector.report.errors import BlockedError, RebuildFailedError
+from projector.report.errors import BlockedError, NotInstalledError, RebuildFailedError
+from projector.report.progress import QUIET
 from projector.sweep import first_build
+from projector.sweep.verify import verify
 from tests.support.points import at_points
 from tests.support.running import value
 from tests.unit.projector.sweep.contents import assert_as_the_oracle, contents, rebuild_now
@@ -24,6 +27,17 @@ def assert_never_built(conn: Connection) -> None:
     assert all(rows == [] for rows in contents(conn).values())
     assert value(conn, "SELECT count(*) FROM read_model.freshness") == 0
     assert value(conn, "SELECT count(*) FROM read_model.tenants") == 0
+
+
+def test_a_read_model_that_was_never_built_is_not_verified(connection: Connection) -> None:
+    assert not is_built(connection)
+    for check in (
+        lambda: require_built(connection),
+        lambda: verify(connection, tenants=None, sample=None, heal=False, progress=QUIET),
+    ):
+        with pytest.raises(NotInstalledError, match="never built: run rebuild, or start the scheduler"):
+            check()
+    assert value(connection, "SELECT count(*) FROM projector.runs") == 0
 
 
 def test_a_row_that_cannot_be_projected_stops_it_and_is_told_with_its_step(written: Connection) -> None:
