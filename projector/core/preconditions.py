@@ -54,11 +54,11 @@ def require_built(conn: Connection) -> None:
 
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
-    wanted = {"tenants": list(tenants)}
-    known = {*rows.values(conn, query("core", "find_source_tenants"), wanted)}
-    known |= {*rows.values(conn, query("core", "find_stored_tenants"), wanted)}
-    unknown = next((user_id for user_id in tenants if user_id not in known), None)
-    if unknown is not None:
-        raise TenantNotFoundError(
-            f"There is no tenant {unknown!r}, neither in the source nor in the read model: check the USER_ID."
-        )
+    known = {*rows.values(conn, query("core", "find_source_tenants"), {"tenants": list(tenants)})}
+    for user_id in tenants:
+        if user_id not in known and not rows.value(
+            conn, query("core", "is_stored_tenant"), {"user_id": user_id}
+        ):
+            raise TenantNotFoundError(
+                f"There is no tenant {user_id!r}, neither in the source nor in the read model: check the USER_ID."
+            )

@@ -36,11 +36,10 @@ SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
 WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted.user_id);
 
--- name: find_stored_tenants
-SELECT wanted.user_id
-FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
-WHERE EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
-    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id);
+-- name: is_stored_tenant
+SELECT
+    EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_stored;
 
 -- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
 
