@@ -140,8 +140,12 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- change feed from before has missed something.
     epoch uuid NOT NULL DEFAULT gen_random_uuid(),
     -- The newest version of a tombstone that was deleted for its age; 0 where none was.
-    pruned_version bigint NOT NULL DEFAULT 0
+    pruned_version bigint NOT NULL DEFAULT 0,
+    -- The moment that holds for this tenant while a mass change of it waits: every change of the tenant that was
+    -- committed before is here, dead letters excepted. Null while none waits, and freshness.shards hold.
+    late_as_of timestamptz
 ) WITH (fillfactor = 50, vacuum_truncate = off);
+ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS late_as_of timestamptz;
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
@@ -424,11 +428,11 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
 CREATE TABLE IF NOT EXISTS read_model.freshness (
     -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    -- The read model contains every change that was committed before this moment, dead letters excepted. The least of
-    -- shards.
+    -- The read model contains every change of every tenant that was committed before this moment, dead letters
+    -- excepted. It stands still while a tenant is late. The API of the version before reads it.
     as_of timestamptz NOT NULL,
     -- For each shard of projector.changes: the start of the last refresh that left nothing of it waiting while capture
-    -- was intact.
+    -- was intact. The least of them holds for every tenant without a late_as_of.
     shards timestamptz[] NOT NULL
 ) WITH (fillfactor = 10, vacuum_truncate = off);
 
