@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,9 @@ class Size:
     shared: int = 250
     deep: int = 24_000
     projectors: tuple[int, ...] = (1, 2, 4)
+    # Leads that a mass change concerns while projectors run, and those that a rebuild goes over.
+    mass: int = 15_000
+    swept: int = 50_000
     # Whether commits wait for the disk, as those of a platform do.
     durable: bool = True
 
@@ -69,9 +73,27 @@ SIZES = {
     size.name: size
     for size in (
         # It says nothing about speed.
-        Size("smoke", 600, 300, 100, 3, 500, 1, 2, 0.02, 1.0, (100,), 3, 400, (1, 2), durable=False),
+        Size(
+            "smoke",
+            600,
+            300,
+            100,
+            3,
+            500,
+            1,
+            2,
+            0.02,
+            1.0,
+            (1, 100, 1000),
+            3,
+            400,
+            (1, 2),
+            60,
+            120,
+            durable=False,
+        ),
         Size("default", 100_000, 10_000, 1_000, 5, 100_000, 5, 15, 1.0),
-        Size("large", 1_000_000, 10_000, 1_000, 5, 100_000, 5, 15, 2.0),
+        Size("large", 1_000_000, 10_000, 1_000, 5, 100_000, 5, 15, 2.0, swept=200_000),
     )
 }
 
@@ -86,15 +108,21 @@ class Database:
         return connect(self.url, application_name="benchmark", **parameters)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bench:
     server: EmbeddedServer
     size: Size
     say: Say
-    main: Database
-    """The big tenant beside a small one."""
-    medium: Database
-    """A tenant of medium size, alone."""
+
+    @cached_property
+    def main(self) -> Database:
+        """The big tenant beside a small one."""
+        return _filled(self, "main", {"big": self.size.big, "small": self.size.small})
+
+    @cached_property
+    def medium(self) -> Database:
+        """A tenant of medium size, alone."""
+        return _filled(self, "medium", {"medium": self.size.medium})
 
     def compare(  # noqa: PLR0913, PLR0917  # What a row is made of.
         self,
@@ -116,16 +144,23 @@ class Bench:
         return Row(what, unit, found["ours"], baseline_name, found["baseline"], goal, absolute, note=note)
 
     @contextmanager
-    def no_autovacuum(self) -> Iterator[None]:
-        """Run without autovacuum: what it writes when it comes by belongs to nothing that is measured."""
+    def settings(self, **values: str) -> Iterator[None]:
+        """Run with these settings of the server, of those that take effect at once."""
+        names = [sql.Identifier(name) for name in values]
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as conn:
-            conn.execute("ALTER SYSTEM SET autovacuum = off")
+            for name, wanted in zip(names, values.values(), strict=True):
+                conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(name, sql.Literal(wanted)))
             conn.execute("SELECT pg_reload_conf()")
             try:
                 yield
             finally:
-                conn.execute("ALTER SYSTEM RESET autovacuum")
+                for name in names:
+                    conn.execute(sql.SQL("ALTER SYSTEM RESET {}").format(name))
                 conn.execute("SELECT pg_reload_conf()")
+
+    def no_autovacuum(self) -> AbstractContextManager[None]:
+        """Run without autovacuum: what it writes when it comes by belongs to nothing that is measured."""
+        return self.settings(autovacuum="off")
 
     @contextmanager
     def database(self, name: str, template: str = "template1") -> Iterator[str]:
@@ -148,26 +183,25 @@ class Bench:
 
 @contextmanager
 def bench(size: Size, folder: Path, say: Say) -> Iterator[Bench]:
-    """Start a server in that folder, fill its databases, and stop it at the end."""
+    """Start a server in that folder, which makes its databases when a case asks for them, and stop it at the end."""
     binaries = os.environ.get("LEADS_PG_BIN")
     settings = {} if size.durable else {"fsync": "off", "synchronous_commit": "off"}
     server = EmbeddedServer(folder, Path(binaries) if binaries else None, settings)
     server.start()
     try:
-        main = _filled(server, size, "main", {"big": size.big, "small": size.small}, say)
-        yield Bench(server, size, say, main, _filled(server, size, "medium", {"medium": size.medium}, say))
+        yield Bench(server, size, say)
     finally:
         server.stop()
 
 
-def _filled(server: EmbeddedServer, size: Size, kind: str, leads: dict[str, int], say: Say) -> Database:
-    name = f"{size.name}_{kind}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+def _filled(bench: Bench, kind: str, leads: dict[str, int]) -> Database:
+    name = f"{bench.size.name}_{kind}"
+    with psycopg.connect(bench.server.url("postgres"), autocommit=True) as conn:
         conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    say(f"Loading {' + '.join(f'{number:,}' for number in leads.values())} leads ...")
-    with connect(server.url(name), application_name="benchmark") as conn:
+    bench.say(f"Loading {' + '.join(f'{number:,}' for number in leads.values())} leads ...")
+    with connect(bench.server.url(name), application_name="benchmark") as conn:
         each = {tenant: (1, number) for tenant, number in leads.items()}
-        return Database(name, server.url(name), fill(conn, each, size.messages_per_lead))
+        return Database(name, bench.server.url(name), fill(conn, each, bench.size.messages_per_lead))
 
 
 def fill(

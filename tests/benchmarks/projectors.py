@@ -95,7 +95,7 @@ class Drains:
 
     def measure(self) -> float:
         with ExitStack() as stack:
-            pids = [pid for queue in self.queues for pid in stack.enter_context(_running(queue, self.count))]
+            pids = [pid for queue in self.queues for pid in stack.enter_context(running(queue, self.count))]
             self.queues[0].conn.execute("CHECKPOINT")
             before = usage.seconds_of(pids)
             with ExitStack() as transactions:
@@ -122,7 +122,7 @@ class Drains:
 
 
 @contextmanager
-def _running(queue: Queue, count: int) -> Iterator[list[int]]:
+def running(queue: Queue, count: int) -> Iterator[list[int]]:
     """So many projectors of a database; gives the ids of their processes and of the sessions of their refreshes."""
     with ExitStack() as stack:
         processes = [stack.enter_context(projector(queue.database)) for _ in range(count)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 
 from tests.benchmarks import load
 from tests.benchmarks.core import Row, Sample
@@ -29,7 +30,7 @@ Context = dict[str, Any]
 
 
 def context(bench: Bench, load_before: float) -> Context:
-    with bench.main.connect() as conn:
+    with psycopg.connect(bench.server.url("postgres")) as conn:
         server = str(value(conn, "SHOW server_version"))
     versions = {"PostgreSQL": server, "Python": platform.python_version()}
     return {

@@ -129,9 +129,9 @@ class Wal:
 
 def with_wal(conn: Connection, wal: list[Wal], work: Callable[[], object]) -> float:
     """Return the seconds of the work, and append what WAL it wrote; the server has to have it still."""
-    began = _flushed(conn)
+    began = flushed(conn)
     taken = seconds(work)
-    ended = _flushed(conn)
+    ended = flushed(conn)
     conn.execute("CREATE EXTENSION IF NOT EXISTS pg_walinspect")
     row = None
     if began != ended:
@@ -141,7 +141,7 @@ def with_wal(conn: Connection, wal: list[Wal], work: Callable[[], object]) -> fl
     return taken
 
 
-def _flushed(conn: Connection) -> str:
+def flushed(conn: Connection) -> str:
     """Return the end of the WAL, all of which is flushed."""
     with conn.transaction():
         # Else a server that does not wait for its disk would flush what was written some time later.

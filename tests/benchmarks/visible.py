@@ -22,8 +22,12 @@ _CLIENTS = 4
 # Commits a second whose way is followed; the others are only there. One is followed to its end before the next.
 _FOLLOWED = 20
 _LEAST = 2
-# Up to here the goals hold. What is beyond says where it saturates.
-_RATE_OF_THE_GOALS = 100
+# The goals of each rate of commits.
+_GOALS = {
+    1: {"p50": "answer_p50", "p99": "answer_p99"},
+    100: {"p50": "answer_p50", "p99": "busy_p99"},
+    1000: {"p50": "loaded_p50", "p99": "loaded_p99"},
+}
 _LOOK_EVERY = 0.001
 _MESSAGE = (
     "INSERT INTO public.messages AS m (message_id, conversation_id, sender, text, timestamp, status)"
@@ -140,5 +144,4 @@ def _at(bench: Bench, database: Database, rate: int) -> Iterator[Row]:
         probes.follow(length, followed)
         written = followed + (pgbench.tps(writing) if writing else 0.0)
         what = f"commit to answer at {written:,.0f} commits/s and {reading():,.0f} requests/s"
-        goals = {"p50": "answer_p50", "p99": "answer_p99"} if rate <= _RATE_OF_THE_GOALS else {}
-        yield from probes.rows(what, goals)
+        yield from probes.rows(what, _GOALS[rate])
