@@ -146,6 +146,8 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     late_as_of timestamptz
 ) WITH (fillfactor = 50, vacuum_truncate = off);
 ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS late_as_of timestamptz;
+-- Usage: the tenants that are late.
+CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE late_as_of IS NOT NULL;
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
@@ -526,6 +528,32 @@ BEGIN
 END
 $$;
 
+-- The keys of mass changes, once it is known whose leads they are: one row for each lead of a key. The batch that takes
+-- a row deletes it. From here on a mass change holds back the moment of its tenants alone.
+CREATE TABLE IF NOT EXISTS projector.late_keys (
+    -- Tenant of the lead.
+    user_id text COLLATE "C" NOT NULL,
+    -- The canonical phone of the lead: the one that the key had in source_keys, or the one that it had in the source.
+    customer_phone text COLLATE "C" NOT NULL,
+    -- What is read again, as in changes; or reload_messages, the conversation with its messages and without the
+    -- profile.
+    kind text COLLATE "C" NOT NULL,
+    -- Key of a changed row; for messages and extractions, the id of the conversation.
+    key text COLLATE "C" NOT NULL,
+    -- For messages: the ids of those that changed.
+    message_ids text[] COLLATE "C",
+    -- When the first of its changes was queued.
+    queued_at timestamptz NOT NULL
+) WITH (
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_insert_threshold = -1,
+    autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false
+);
+-- Usage: the next late keys of a tenant, lead by lead.
+CREATE INDEX IF NOT EXISTS late_keys_by_lead ON projector.late_keys (user_id, customer_phone);
+
 -- Keys whose refresh failed. Each is set aside with its error and tried again after growing pauses.
 CREATE TABLE IF NOT EXISTS projector.dead_letters (
     -- Kind of change, as in changes; messages, conversations and extractions are tried again as reload_conversations.
@@ -538,9 +566,9 @@ CREATE TABLE IF NOT EXISTS projector.dead_letters (
     customer_phone text COLLATE "C",
     -- Message of PostgreSQL at the last attempt.
     error text NOT NULL,
-    -- Number of times that it failed alone; 0 where it was set aside with others that failed, and is tried at once.
+    -- Number of times that it failed.
     attempts integer NOT NULL,
-    -- When it failed first, or was set aside.
+    -- When it failed first.
     first_failed_at timestamptz NOT NULL,
     -- When it is tried again.
     retry_at timestamptz NOT NULL,

@@ -13,7 +13,6 @@ from psycopg.rows import class_row
 from projector.core import pipeline, staging
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
-from projector.core.sharing import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes
 from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed, is_finished
@@ -35,7 +34,12 @@ _LEAD_FAILURES = ("22", "23", "54", "P0")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes."""
+    """What one batch did.
+
+    `owned` is empty if other refreshes own all wanted shards. `drained`: no single change waited there any more, and no
+    mass change but those whose leads are known. `has_mass_changes`: others wait; `has_late_keys`: those do. `pieces`:
+    rows of a mass change that was spread.
+    """
 
     owned: Sequence[int]
     changes: int
@@ -44,6 +48,13 @@ class Batch:
     drained: bool = False
     oldest: datetime | None = None
     pieces: int = 0
+    has_mass_changes: bool = False
+    has_late_keys: bool = False
+
+    @property
+    def found_work(self) -> bool:
+        """Whether there was anything to do."""
+        return self.changes > 0 or self.leads > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +67,21 @@ class OpenedBatch:
     clock: datetime
     gap: str | None
     has_changes: bool
+    has_mass_changes: bool
+    has_late_keys: bool
+    is_ahead: bool
     migrated_version: str | None
     freshness_frozen: bool
     bloated_tables: Sequence[str]
 
 
-def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
-    conn: Connection,
-    shards: Sequence[int],
-    *,
-    size: int = DEFAULT_BATCH,
-    wait: bool = False,
-    bulk_pieces: int = BULK_PIECES_PER_BATCH,
-    choose: bool = False,
+def refresh_batch(
+    conn: Connection, shards: Sequence[int], *, size: int = DEFAULT_BATCH, wait: bool = False
 ) -> Batch:
-    """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
+    """Take single changes of the given shards, or of those of them that no other refresh owns; with `wait`, of all.
 
-    With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
-
-    With `choose` it chooses changes of few tenants (projector/core/sharing.py). Otherwise it takes the oldest changes.
-
-    It is tried again if it collides with another session. Raises BlockedError after some of that.
+    `size` is how many changes it takes at most. It is tried again if it collides with another session. Raises
+    BlockedError after some of that, and what open_batch raises.
     """
 
     def once() -> Batch:
@@ -84,8 +89,7 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
             opened = open_batch(conn, shards, wait=wait)
             done = Batch((), 0)
             if opened.owned:
-                single_changes = max(size // len(opened.owned), 1)
-                done = _take_and_recompute(conn, opened, single_changes, bulk_pieces, choose=choose)
+                done = _take_and_recompute(conn, opened, max(size // len(opened.owned), 1))
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             advances = done.drained and not opened.freshness_frozen
@@ -93,7 +97,7 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
                 if done.changes:
                     log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
                 if advances and not is_distributed(conn):
-                    advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)
+                    advance_freshness(conn, opened.owned, opened.fresh_until, at_least)
         if advances and is_distributed(conn):
             advance_after_commit(conn, opened.owned, opened.fresh_until, at_least)
         return done
@@ -114,7 +118,7 @@ def first_line(error: psycopg.Error) -> str:
 
 
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:
-    """Own shards of the queue.
+    """Own shards of the queue. Lower the moments that a clock which was set back has not reached.
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
@@ -130,36 +134,27 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
+    if opened.is_ahead:
+        lower_moments(conn, opened.clock)
     return opened
 
 
-def take_changes(  # noqa: PLR0913  # What is taken, and how.
-    conn: Connection,
-    opened: OpenedBatch,
-    *,
-    single_changes: int,
-    bulk_pieces: int,
-    rows_per_piece: int = ROWS_PER_PIECE,
-    choose: bool = False,
-) -> Row:
-    """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first.
+def lower_moments(conn: Connection, clock: datetime) -> None:
+    """Have each moment that this clock has not reached claim nothing."""
+    conn.execute(statement("refresh/1_take/25_lower_moments"), {"clock": clock})
+    conn.execute(query("core", "lower_late_moments"), {"clock": clock})
 
-    Returns what sql/refresh/1_take/40_take_changes.sql does.
+
+def take_changes(conn: Connection, opened: OpenedBatch, size: int) -> Row:
+    """Move the next single changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
+
+    Returns what sql/refresh/1_take/30_take_changes.sql does.
     """
-    limits = {
-        "shards": opened.owned,
-        "single_changes": single_changes,
-        "bulk_pieces": bulk_pieces,
-        "rows_per_piece": rows_per_piece,
-    }
-    chosen, all_chosen = None, None
-    if choose and len(opened.owned) < len(locks.SHARDS):
-        chosen, all_chosen = choose_changes(conn, limits)
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(Row))
-        parameters = {**limits, "chosen": chosen, "all_chosen": all_chosen}
-        cursor.execute(step("refresh/1_take/40_take_changes").text, parameters)
+        wanted = {"shards": opened.owned, "size": size}
+        cursor.execute(step("refresh/1_take/30_take_changes").text, wanted)
     taken = cursor.fetchone()
     if taken is None:
         raise AssertionError
@@ -167,7 +162,7 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
 
 
 def spread_changes(conn: Connection) -> int:
-    """Queue again what the taken changes refer to; return the number of pieces."""
+    """Queue again what the taken changes refer to; return in how many rows."""
     with yielding(conn):
         return int(rows.value(conn, statement("refresh/1_take/50_spread_changes")))
 
@@ -179,7 +174,7 @@ def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
     """
     run = pipeline.Run(conn, conditions={"write"}, parameters={"strict": strict})
     with yielding(conn):
-        run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
+        run.run("refresh/1_take/80_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
     return run.result
 
 
@@ -195,13 +190,13 @@ def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchR
 
 
 def advance_freshness(
-    conn: Connection, shards: Sequence[int], fresh_until: datetime, clock: datetime, at_least: timedelta
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
 ) -> None:
-    """Note that the read model has everything of these shards that was committed before, if that is `at_least` newer.
+    """Note that these shards were drained of everything that was committed before, if that is `at_least` newer.
 
-    Nothing of them waits, capture is intact, and the caller's transaction owns them. `clock` is a time since then.
+    Capture is intact, and the caller's transaction owns them.
     """
-    wanted = {"shards": list(shards), "fresh_until": fresh_until, "clock": clock, "at_least": at_least}
+    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
     conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
 
 
@@ -216,23 +211,30 @@ def advance_after_commit(
     if conn.execute(query("core", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
         return
     with conn.transaction():
-        owned = conn.execute(
-            query("core", "own_shards"), {"shard_class": locks.SHARD, "shards": list(shards)}
-        )
-        [(is_owned, clock)] = owned.fetchall()
-        if is_owned:
-            advance_freshness(conn, shards, fresh_until, clock, at_least)
+        owned = {"shard_class": locks.SHARD, "shards": list(shards)}
+        if rows.value(conn, query("core", "own_shards"), owned):
+            advance_freshness(conn, shards, fresh_until, at_least)
 
 
-def _take_and_recompute(
-    conn: Connection, opened: OpenedBatch, single_changes: int, bulk_pieces: int, *, choose: bool
-) -> Batch:
+def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int) -> Batch:
+    mass, late = opened.has_mass_changes, opened.has_late_keys
     if not opened.has_changes:
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
-        return Batch(opened.owned, changes=0, drained=True)
-    taken = take_changes(conn, opened, single_changes=single_changes, bulk_pieces=bulk_pieces, choose=choose)
+        return Batch(opened.owned, changes=0, drained=not mass, has_mass_changes=mass, has_late_keys=late)
+    taken = take_changes(conn, opened, size)
     pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
     written = recompute(conn) if taken.changes else BatchResult()
-    drained = taken.drained and pieces == 0 and bulk_pieces > 0
-    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest, pieces)
+    mass = mass or pieces > 0
+    drained = taken.drained and not mass
+    return Batch(
+        opened.owned,
+        taken.changes,
+        written.leads,
+        written.messages,
+        drained,
+        taken.oldest,
+        pieces,
+        mass,
+        late,
+    )

@@ -8,29 +8,23 @@ import structlog
 from psycopg import sql as composing
 
 from projector.core import pipeline
-from projector.core.batch import (
-    DEFAULT_BATCH,
-    Batch,
-    first_line,
-    is_lead_failure,
-    refresh_batch,
-)
-from projector.core.dead_letters import (
-    TRIES_OF_A_TURN,
-    UntriedLetters,
-    find_letters,
-    isolate_failing_key,
-    retry_letters,
-)
+from projector.core.batch import DEFAULT_BATCH, Batch, first_line, is_lead_failure, refresh_batch
+from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
+from projector.core.late import LateKeys, sort_changes
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_installed
-from projector.core.sharing import BULK_PIECES_PER_BATCH
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import failing_step, query
 from projector.report.counted import RunReport
 from projector.report.log import quoting
 from projector.report.progress import Progress
+
+FULL_BATCHES = 4
+"""After so many batches in a row that were full, the next single changes are taken as a mass change."""
+
+OTHERS_PAUSE_SECONDS = 0.05
+"""How long a refresh waits before it looks again whether other sessions have done the late keys that they work on."""
 
 ANALYZE_ABOVE_ROWS = 100
 """A batch that writes more leads and messages looks for tables that have outgrown their statistics."""
@@ -55,123 +49,129 @@ def refresh(
     require_installed(conn)
     pipeline.prepare_session(conn)
     progress.start("refresh", rows.value(conn, query("core", "count_changes"), {"bound": None}), "changes")
-    drain = _Drain(conn, progress, size)
-    drain.run()
-    tried, failed = _retry(conn, drain, due_only=not retry_failed)
+    waiting = _Refresh(conn, progress, size)
+    waiting.run()
+    tried, failed = _retry(conn, waiting, due_only=not retry_failed)
     progress.finish()
     outcome = f"{failed} failed again: see status" if failed else "none failed again"
     return RunReport(
         "refresh",
         time.monotonic() - started,
-        drain.total.leads,
-        drain.total.messages,
-        drain.changes,
+        waiting.total.leads,
+        waiting.total.messages,
+        waiting.changes,
         (f"dead letters tried again: {tried}; {outcome}",) if tried else (),
     )
 
 
-class _Drain:
-    """Takes all the changes that wait, and counts what that took."""
+class Drain:
+    """Takes what waits, a step at a time, and single changes before everything else."""
 
-    def __init__(self, conn: Connection, progress: Progress, size: int) -> None:
-        self.changes, self.total = 0, BatchResult()
-        self._conn, self._progress = conn, progress
-        self._limit = self._size = size
+    def __init__(self, size: int) -> None:
+        self.late = LateKeys()
+        self._size = size
+        self._full_batches = 0
 
-    def run(self) -> None:
-        for shard in locks.SHARDS:
-            drained = False
-            while not drained:
-                done, self._size = refresh_with_backoff(
-                    self._conn, [shard], size=self._size, limit=self._limit, wait=True
-                )
-                self.changes += done.changes
-                self.total += BatchResult(done.leads, done.messages)
-                self._progress.advance(done.changes)
-                drained = done.drained
-
-
-def _retry(conn: Connection, drain: _Drain, *, due_only: bool) -> tuple[int, int]:
-    """Do as retry_dead_letters does, a few at a time. What changes meanwhile is taken before the next ones."""
-    untried, failed = UntriedLetters(), 0
-    while untried.take_turn(conn):
-        drain.run()
-    letters = find_letters(conn, due_only=due_only)
-    for first in range(0, len(letters), TRIES_OF_A_TURN):
-        if first:
-            drain.run()
-        failed += retry_letters(conn, letters[first : first + TRIES_OF_A_TURN])
-    # Those that the last drains set aside.
-    while untried.take_turn(conn):
-        drain.run()
-    return len(letters), failed
-
-
-def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats.
-    conn: Connection,
-    shards: Sequence[int],
-    *,
-    size: int,
-    limit: int,
-    wait: bool = False,
-    choose: bool = False,
-) -> tuple[Batch, int]:
-    """Do one batch, whatever single lead fails.
-
-    A batch that fails because of its data is tried again without the pieces of mass changes, then with an eighth of the
-    single changes, down to one of a shard. What fails alone becomes a dead letter. So the others go on after a few
-    batches. With `choose` a batch chooses among changes, unless it is tried again in smaller parts: then it takes the
-    oldest, which are those that are isolated.
-
-    Returns the batch, and the size to go on with: up to four times as many changes, `limit` at most.
-    """
-    bulk_pieces = BULK_PIECES_PER_BATCH
-    while True:
+    def take_singles(self, conn: Connection, shards: Sequence[int], *, wait: bool = False) -> Batch:
+        """Take single changes, as refresh_batch does. Those among which one fails are left to the late keys."""
         try:
-            done = refresh_batch(
-                conn,
-                shards,
-                size=size,
-                wait=wait,
-                bulk_pieces=bulk_pieces,
-                choose=choose and size == limit,
-            )
+            done = refresh_batch(conn, shards, size=self._size, wait=wait)
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
             _log.warning(
-                "a batch failed and is tried in smaller parts",
-                changes=size,
+                "a batch failed, and its changes are tried tenant by tenant",
                 error=quoting(error, first_line(error)),
                 step=failing_step(error),
             )
-            if bulk_pieces:
-                bulk_pieces = 0
-                continue
-            if size <= len(shards):
-                _isolate(conn, shards, bulk=False, wait=wait)
-            size = max(size // 8, 1)
-        else:
-            if not bulk_pieces:
-                _isolate(conn, shards, bulk=True, wait=wait)
-            # A change of a few leads is one piece.
-            if done.pieces > 1:
-                _log.info("a mass change is spread", pieces=done.pieces)
-            if done.leads + done.messages > ANALYZE_ABOVE_ROWS:
-                _analyze_outgrown_tables(conn)
-            return done, min(size * 4, limit)
+            size = max(self._size // len(shards), 1)
+            return sort_changes(conn, shards, bulk=False, size=size, wait=wait) or Batch((), 0)
+        is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
+        self._full_batches = self._full_batches + 1 if is_full else 0
+        _note_spread(done)
+        analyze_if_outgrown(conn, done)
+        return done
+
+    def take_mass(
+        self, conn: Connection, shards: Sequence[int], after: Batch, *, wait: bool = False
+    ) -> Batch | None:
+        """Take a slice of what waits in the queue, or else a piece of the late keys; None if there is nothing to take.
+
+        `after` is what take_singles has just done.
+        """
+        if after.has_mass_changes or self._full_batches > FULL_BATCHES:
+            done = sort_changes(conn, shards, bulk=after.has_mass_changes, wait=wait)
+            _note_spread(done)
+            return done
+        if not after.has_late_keys:
+            return None
+        done = self.late.take_piece(conn)
+        if done is not None:
+            analyze_if_outgrown(conn, done)
+        return done
 
 
-def _isolate(conn: Connection, shards: Sequence[int], *, bulk: bool, wait: bool) -> None:
-    for shard in shards:
-        isolate_failing_key(conn, shard, bulk=bulk, wait=wait)
+class _Refresh:
+    """Takes all that waits, and counts what that took."""
+
+    def __init__(self, conn: Connection, progress: Progress, size: int) -> None:
+        self.changes, self.total = 0, BatchResult()
+        self._conn, self._progress = conn, progress
+        self._drain = Drain(size)
+
+    def run(self) -> None:
+        for shard in locks.SHARDS:
+            done = Batch((), 0)
+            while not done.drained:
+                done = self._drain.take_singles(self._conn, [shard], wait=True)
+                self._add(done)
+                if not done.drained:
+                    self._add(self._drain.take_mass(self._conn, [shard], done, wait=True))
+        while rows.value(self._conn, query("core", "has_late_keys")):
+            piece = self._drain.late.take_piece(self._conn)
+            if piece is None:
+                time.sleep(OTHERS_PAUSE_SECONDS)
+            else:
+                analyze_if_outgrown(self._conn, piece)
+                self._add(piece)
+        self._drain.late.end(self._conn, wait=True)
+        # Of all shards, so that the moment of every tenant moves too.
+        self._add(refresh_batch(self._conn, locks.SHARDS, wait=True))
+
+    def _add(self, done: Batch | None) -> None:
+        if done is not None:
+            self.changes += done.changes
+            self.total += BatchResult(done.leads, done.messages)
+            self._progress.advance(done.changes)
 
 
-def _analyze_outgrown_tables(conn: Connection) -> None:
-    """Analyze the tables whose statistics know far fewer rows than they have.
+def _retry(conn: Connection, waiting: _Refresh, *, due_only: bool) -> tuple[int, int]:
+    """Retry dead letters, a few at a time; return how many, and how many failed again.
+
+    What changes meanwhile is taken before the next ones.
+    """
+    failed = 0
+    letters = find_letters(conn, due_only=due_only)
+    for first in range(0, len(letters), TRIES_OF_A_TURN):
+        if first:
+            waiting.run()
+        failed += retry_letters(conn, letters[first : first + TRIES_OF_A_TURN])
+    return len(letters), failed
+
+
+def _note_spread(done: Batch | None) -> None:
+    # A change of a few leads is one piece.
+    if done is not None and done.pieces > 1:
+        _log.info("a mass change is spread", pieces=done.pieces)
+
+
+def analyze_if_outgrown(conn: Connection, done: Batch) -> None:
+    """Analyze the tables whose statistics know far fewer rows than they have, after a batch that wrote many.
 
     The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
     import into it would read everything that the import has written of the tenant.
     """
+    if done.leads + done.messages <= ANALYZE_ABOVE_ROWS:
+        return
     for table in rows.values(conn, query("core", "find_tables_to_analyze")):
         conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

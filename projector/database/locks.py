@@ -33,12 +33,9 @@ ERASURE = 0x1EAD05
 """Held by an erasure while it deletes what the projector remembers, and shared by each comparison of a verify until it
 has recorded what it found. The second key is 0."""
 
-TENANT_GROUP = 0x1EAD06
-"""The second key is a group of tenants, by the hash of their user_id. A batch holds those whose changes it chose to
-take, so that others choose others. It is only ever tried, and orders nothing: TENANT does."""
-
-TENANT_GROUPS = 64
-"""How many groups of tenants there are, a power of two; their numbers begin with 0."""
+LATE_TENANT = 0x1EAD06
+"""The second key is the hash of a user_id. A session that takes late keys of a tenant holds it, so that others take
+those of another tenant. It is only ever tried, and orders nothing: TENANT does."""
 
 STATISTICS = 0x1EAD07
 """Held by a session while it corrects statistics: by how much a row differs may be added once only. The second key
@@ -46,6 +43,12 @@ is 0."""
 
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
+
+LATE_KEYS = 4
+"""Another second key of SHARD, for projector.late_keys: shared by the sessions that take some."""
+
+WHOLE_QUEUE = (*SHARDS, LATE_KEYS)
+"""Who owns these has the whole queue to himself."""
 
 
 @contextmanager

@@ -96,7 +96,7 @@ _LEADS, _MESSAGES = _ROWS.labels("lead"), _ROWS.labels("message")
 
 def note_batch(done: Batch, seconds: float) -> None:
     """Count a batch, which took so long, unless it found nothing to do."""
-    if done.changes:
+    if done.found_work:
         _BATCH_SECONDS.observe(seconds)
         _CHANGES.inc(done.changes)
         _LEADS.inc(done.leads)

@@ -68,7 +68,7 @@ class Tracing:
         ) as span:
 
             def end(done: Batch) -> None:
-                if done.changes:
+                if done.found_work:
                     counts = {"changes": done.changes, "leads": done.leads, "messages": done.messages}
                     span.set_attributes({f"leads.{name}": number for name, number in counts.items()})
                     span.end()

@@ -1,20 +1,20 @@
 """Refresh: take all changes that wait, then retry some of the dead letters that are due."""
 
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.batch import Batch, advance_after_commit
-from projector.core.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
+from projector.core.batch import Batch, advance_after_commit, lower_moments
+from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
 from projector.core.preconditions import require_version
-from projector.core.refresh import refresh_with_backoff
+from projector.core.refresh import Drain
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed
 from projector.database.rows import Connection, Row
@@ -30,17 +30,22 @@ if TYPE_CHECKING:
     from projector.observe.tracing import Tracing
 
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
+END_SECONDS = 0.1
+"""How long a tenant may be late after its last piece, so that a projector does not look after each piece of others."""
+
 TALLY_SECONDS = 60.0
 """How long one line of the log covers."""
 
 TRIGGER_PATIENCE_SECONDS = 2.0
 """How long a refresh waits for the platform's transactions to install the triggers again; then it tries later."""
 
+_Done = TypeVar("_Done", Batch, Batch | None)
+
 _log = structlog.get_logger(__name__)
 
 
 class Refresh(Job):
-    """The refresh. It remembers what it last saw, and the size of a batch that the database managed."""
+    """The refresh. It remembers what it last saw, and where it is in the late keys."""
 
     name = "refresh"
     longest_retry_seconds = 5.0
@@ -50,8 +55,8 @@ class Refresh(Job):
         self.is_troubled = self.is_queue_empty = self.is_fed = False
         """Whether capture needs a repair, whether nothing waited, and whether subscriptions bring source rows."""
         self._config = config
-        self._size = config.refresh_batch
-        self._untried_letters = UntriedLetters()
+        self._mass = Drain(config.refresh_batch)
+        self._ended_at = float("-inf")
         self._has_letters = False
         self._dead_letters_at = 0.0
         self._tally = Tally()
@@ -64,6 +69,7 @@ class Refresh(Job):
             self.is_queue_empty = not self._look(conn)
             if not self.is_queue_empty and self._drain(conn, worker):
                 self.pace.note_changes()
+            self._end_lateness(conn)
         except CaptureGapError:
             self.is_troubled = True
             if recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS):
@@ -74,8 +80,6 @@ class Refresh(Job):
         self._log_tally(conn)
         if self._has_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
             # A turn at a time: new changes are taken before the next ones, whatever is due.
-            if self._untried_letters.take_turn(conn):
-                return 0.0
             letters = find_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
             retry_letters(conn, letters)
             if len(letters) < TRIES_OF_A_TURN:
@@ -103,49 +107,44 @@ class Refresh(Job):
         self.pace.note_look()
         self._has_letters, self.is_troubled = found.has_letters, found.freshness_frozen
         self.is_fed = found.is_fed
-        return bool(found.has_changes)
+        return bool(found.has_changes or found.has_late_keys)
 
     def _drain(self, conn: Connection, worker: Worker) -> int:
-        """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
+        """Take single changes, then a slice or a piece of a mass change, and again until nothing waits.
 
-        Several schedulers share a deep queue in this way, so each begins with another shard.
+        So a single change waits for one slice or piece at most, whatever else does.
 
-        Returns the number of changes that were taken.
+        Returns the number of steps that found something.
         """
-        taken = 0
-        first = os.getpid() % len(locks.SHARDS)
-        deep: list[int] | None = None
-        while deep != [] and not worker.stop.is_set():
-            done = self._take_batch(conn, locks.SHARDS if deep is None else deep[:1])
+        steps = 0
+        while not worker.stop.is_set():
+            singles = self._take(partial(self._mass.take_singles, conn, locks.SHARDS))
+            mass = self._take(partial(self._mass.take_mass, conn, locks.SHARDS, singles))
+            self._end_lateness(conn)
             worker.touch()
-            taken += done.changes
             self._log_tally(conn)
-            is_over = done.drained or not done.owned
-            if deep is not None:
-                # The next shard, and this one again after the others where more of it waits.
-                deep = deep[1:] + ([] if is_over else deep[:1])
-            elif is_over:
+            steps += singles.found_work + (mass is not None)
+            if mass is None and (singles.drained or not singles.owned):
                 break
-            else:
-                deep = [*locks.SHARDS[first:], *locks.SHARDS[:first]]
-        return taken
+        return steps
 
-    def _take_batch(self, conn: Connection, shards: Sequence[int]) -> Batch:
+    def _end_lateness(self, conn: Connection) -> None:
+        if self._mass.late.may_be_late and time.monotonic() >= self._ended_at + END_SECONDS:
+            self._ended_at = time.monotonic()
+            self._mass.late.end(conn)
+
+    def _take(self, work: Callable[[], _Done]) -> _Done:
         began_at = time.monotonic()
         with self._tracing.batch() if self._tracing else nullcontext() as end:
-            done, self._size = refresh_with_backoff(
-                conn,
-                shards,
-                size=self._size,
-                limit=self._config.refresh_batch,
-                choose=True,
-            )
-            if end is not None:
+            done = work()
+            if end is not None and done is not None:
                 end(done)
+        if done is None:
+            return done
         seconds = time.monotonic() - began_at
         self._tally.add(done, seconds)
         metrics.note_batch(done, seconds)
-        if done.changes:
+        if done.found_work:
             _log.debug(
                 "batch",
                 shards=list(done.owned),
@@ -173,7 +172,7 @@ class Tally:
 
     def add(self, done: Batch, seconds: float) -> None:
         """Add a batch, which took so long, unless it found nothing to do."""
-        if done.changes:
+        if done.found_work:
             self._batches.append((done, seconds))
 
     def take(self, *, after: float) -> dict[str, int | float]:
@@ -203,7 +202,7 @@ def has_changes(conn: Connection) -> bool:
 def look(conn: Connection, at_least: timedelta) -> Row:
     """Look at everything that a batch looks at; return what the query `look` does.
 
-    Moves freshness where nothing waits, if it is `at_least` so old.
+    Moves freshness where nothing waits, if it is `at_least` so old; and lowers it where the clock has not reached it.
 
     The connection is in autocommit mode: the clock has to be read before the snapshot.
 
@@ -221,6 +220,9 @@ def look(conn: Connection, at_least: timedelta) -> Row:
     }
     found = rows.only_row(conn, Row, text, wanted)
     require_version(found.migrated_version)
+    if found.is_ahead:
+        with conn.transaction():
+            lower_moments(conn, found.clock)
     if found.gap is not None:
         raise CaptureGapError(found.gap)
     if found.fresh_until is not None and is_distributed(conn):

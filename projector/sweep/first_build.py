@@ -59,7 +59,7 @@ def build(conn: Connection, progress: Progress) -> BatchResult:
     """
     with logged_run(conn, "rebuild", None) as run, ExitStack() as owned:
         # Refreshes wait, through several transactions.
-        for shard in locks.SHARDS:
+        for shard in locks.WHOLE_QUEUE:
             owned.enter_context(locks.session_lock(conn, locks.SHARD, shard))
         message = (
             f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"

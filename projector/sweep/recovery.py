@@ -213,7 +213,7 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
 
 
 def _shed_queue(conn: Connection, limit: int) -> None:
-    """If more changes wait than the limit, delete them: a rebuild follows."""
+    """If more changes and late keys wait than the limit, delete those of mass changes: a rebuild follows."""
     if not is_too_deep(conn, limit):
         return
     newest = rows.value(conn, query("sweep", "read_newest_change"))
@@ -222,14 +222,13 @@ def _shed_queue(conn: Connection, limit: int) -> None:
         reason = f"more than {counted(limit, 'change')} waited and were traded for a rebuild"
         conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
     shed = 0
-    for shard in locks.SHARDS:
+    for shard in locks.WHOLE_QUEUE:
+        name = "shed_late_keys" if shard == locks.LATE_KEYS else "shed_changes"
         deleted = SHED_CHANGES_PER_TRANSACTION
         while deleted == SHED_CHANGES_PER_TRANSACTION:
             with conn.transaction():
                 conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-                deleted = conn.execute(
-                    query("sweep", "shed_changes"),
-                    {"shard": shard, "newest": newest, "size": SHED_CHANGES_PER_TRANSACTION},
-                ).rowcount
+                wanted = {"shard": shard, "newest": newest, "size": SHED_CHANGES_PER_TRANSACTION}
+                deleted = conn.execute(query("sweep", name), wanted).rowcount
             shed += deleted
     _log.warning("the queue was traded for a rebuild", changes=shed, limit=limit)

@@ -44,10 +44,17 @@ SELECT
 -- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
 
 -- name: count_changes
--- Returns how many changes wait. Parameter: bound, up to which they are counted, null for all: a queue that is far too
--- deep is not read to its end.
+-- Returns how many changes and late keys wait. Parameter: bound, up to which they are counted, null for all: a queue that
+-- is far too deep is not read to its end.
 SELECT count(*) AS changes
-FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded;
+FROM (
+    SELECT
+    FROM projector.changes
+    UNION ALL
+    SELECT
+    FROM projector.late_keys
+    LIMIT %(bound)s
+) AS bounded;
 
 -- name: find_tables_to_analyze
 -- Returns: the tables of the read model, and that of the keys, whose statistics know fewer rows than they have pages.
@@ -62,7 +69,6 @@ WHERE c.relkind = 'r'
 
 -- name: find_letters
 -- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all of them where that is null.
--- Those that were never tried alone are left out: find_untried finds them.
 --
 -- The first of each tenant come before the second of any, so that no tenant waits for all those of another. One that
 -- failed at a time that the clock has not reached is due: the clock was set back.
@@ -70,63 +76,32 @@ SELECT
     d.kind,
     d.key
 FROM projector.dead_letters AS d
-WHERE d.attempts > 0
-    AND (
-        NOT %(due_only)s
-        OR d.retry_at <= clock_timestamp()
-        OR d.retry_at > clock_timestamp() + least(
-            interval '10 seconds' * 2 ^ least(d.attempts - 1, 20), interval '1 hour'
-        )
-    )
+WHERE NOT %(due_only)s
+    OR d.retry_at <= clock_timestamp()
+    OR d.retry_at > clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts - 1, 20), interval '1 hour')
 ORDER BY row_number() OVER (PARTITION BY d.user_id ORDER BY d.retry_at), d.retry_at
 LIMIT %(limit)s;
 
--- name: find_untried
--- Returns: kind, key of some letters of one tenant and kind that were set aside with others, and never tried alone.
--- Those that another session tries are left to it.
---
--- The tenant with the fewest comes first, so that it does not wait for all those of another.
-SELECT
-    d.kind,
-    d.key
-FROM projector.dead_letters AS d
-WHERE d.attempts = 0
-    AND (d.kind, coalesce(d.user_id, '')) = (
-        SELECT
-            f.kind,
-            coalesce(f.user_id, '')
-        FROM projector.dead_letters AS f
-        WHERE f.attempts = 0
-        GROUP BY f.kind, coalesce(f.user_id, '')
-        ORDER BY count(*), min(f.retry_at)
-        LIMIT 1
-    )
-ORDER BY d.retry_at, d.key
-LIMIT %(limit)s
-FOR UPDATE SKIP LOCKED;
-
--- name: lock_letters
--- Returns: key of those of the dead letters that this transaction has to itself now: two refreshes never retry one at
--- the same time.
+-- name: lock_letter
+-- Returns a row if this transaction has the dead letter to itself now: two refreshes never retry one at the same time.
 SELECT d.key
 FROM projector.dead_letters AS d
-WHERE d.kind = %(kind)s AND d.key = any(%(keys)s::text[])
+WHERE d.kind = %(kind)s AND d.key = %(key)s
 FOR UPDATE SKIP LOCKED;
 
--- name: stage_letters
+-- name: stage_letter
 INSERT INTO taken_changes (change_id, shard, kind, keys)
-VALUES (0, 0, %(kind)s, %(keys)s::text[]);
+VALUES (0, 0, %(kind)s, ARRAY[%(key)s]);
 
--- name: delete_letters
+-- name: delete_letter
 DELETE FROM projector.dead_letters
-WHERE kind = %(kind)s AND key = any(%(keys)s::text[]);
+WHERE kind = %(kind)s AND key = %(key)s;
 
 -- name: set_aside
--- Sets keys aside with their error. One that failed alone (attempts is 1) is tried again after a pause that doubles
--- from ten seconds up to an hour, one that never was (attempts is 0) at once. A key that neither the source nor
--- projector.source_keys has any more is not set aside: nothing of it is left to project, and what failed may have been
--- erased since.
--- Parameters: kind, keys, error, attempts; key_kind, what the keys are in projector.source_keys.
+-- Sets a key aside with its error. It is tried again after a pause that doubles from ten seconds up to an hour. A key
+-- that neither the source nor projector.source_keys has any more is not set aside: nothing of it is left to project, and
+-- what failed may have been erased since.
+-- Parameters: kind, key, error; key_kind, what the key is in projector.source_keys.
 INSERT INTO projector.dead_letters AS d (
     kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
 )
@@ -136,10 +111,10 @@ SELECT
     lead.user_id,
     lead.customer_phone,
     %(error)s::text,
-    %(attempts)s::integer,
+    1,
     statement_timestamp(),
-    clock_timestamp() + interval '10 seconds' * %(attempts)s
-FROM (SELECT DISTINCT k.key FROM unnest(%(keys)s::text[]) AS k (key) WHERE k.key IS NOT NULL) AS failed
+    clock_timestamp() + interval '10 seconds'
+FROM (SELECT %(key)s::text AS key) AS failed
 LEFT JOIN LATERAL (
     SELECT
         s.user_id,
@@ -159,8 +134,7 @@ WHERE lead.user_id IS NOT NULL
 ON CONFLICT (kind, key) DO UPDATE SET
     error = excluded.error,
     attempts = d.attempts + 1,
-    retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour')
-WHERE excluded.attempts > 0;
+    retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour');
 
 -- name: count_letters
 SELECT
@@ -190,90 +164,6 @@ WHERE t.dead_letters <> excluded.dead_letters;
 UPDATE read_model.tenants AS t
 SET dead_letters = 0
 WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);
-
--- What made a batch fail, and what waits beside it.
-
--- name: read_staged_ids
-SELECT t.change_id
-FROM taken_changes AS t;
-
--- name: read_staged_parts
--- Returns: kind, keys of each of up to eight parts of the staged change. The keys of a tenant are in one part; keys
--- without a lead are as those of one tenant. One part is of one tenant.
-SELECT
-    ranked.kind,
-    array_agg(DISTINCT ranked.key)
-FROM (
-    SELECT
-        t.kind,
-        k.key,
-        dense_rank() OVER (ORDER BY coalesce(lead.user_id, '')) AS tenant
-    FROM taken_changes AS t
-    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
-    LEFT JOIN LATERAL (
-        SELECT s.user_id
-        FROM projector.current_keys() AS s
-        WHERE s.key = k.key COLLATE "default" AND s.kind = kinds.key_kind
-        OFFSET 0
-    ) AS lead ON true
-) AS ranked
-GROUP BY ranked.kind, ranked.tenant % 8;
-
--- name: queue_part
--- Queues these keys of the staged change again, as a piece of their own.
-INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
-SELECT
-    t.shard,
-    true,
-    t.kind,
-    %(keys)s::text[],
-    t.message_ids,
-    t.queued_at
-FROM taken_changes AS t;
-
--- name: find_crowd
--- Returns: user_id, kind, keys of dead letters to be: the keys that wait in a shard, of tenants with so many failures
--- within the last minute. Keys that were set aside together count as one failure.
--- Parameters: shard, failures; single_changes and bulk_pieces, how many of either to look at.
-WITH crowd AS MATERIALIZED (
-    SELECT d.user_id
-    FROM projector.dead_letters AS d
-    WHERE d.user_id IS NOT NULL AND d.first_failed_at > clock_timestamp() - interval '1 minute'
-    GROUP BY d.user_id
-    HAVING count(DISTINCT d.first_failed_at) >= %(failures)s
-),
-
-waiting AS MATERIALIZED (
-    SELECT DISTINCT
-        letter.letter_kind,
-        letter.key_kind,
-        k.key
-    FROM projector.upcoming_changes(
-        ARRAY[%(shard)s]::smallint[], %(single_changes)s::integer, %(bulk_pieces)s::integer, 1
-    ) AS c
-    INNER JOIN projector.change_kinds AS letter ON letter.change_kind = c.kind AND letter.letter_kind IS NOT NULL
-    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
-    WHERE EXISTS (SELECT FROM crowd) AND NOT EXISTS (
-        SELECT
-        FROM projector.dead_letters AS d
-        WHERE d.kind = letter.letter_kind AND d.key = k.key
-    )
-)
-
-SELECT
-    crowd.user_id,
-    waiting.letter_kind,
-    array_agg(waiting.key)
-FROM waiting
-CROSS JOIN LATERAL (
-    SELECT s.user_id
-    FROM projector.current_keys() AS s
-    WHERE s.kind = waiting.key_kind AND s.key = waiting.key COLLATE "default"
-    OFFSET 0
-) AS lead
-INNER JOIN crowd ON crowd.user_id = lead.user_id
-GROUP BY crowd.user_id, waiting.letter_kind;
 
 -- Who waits for a read of the projector: projector/core/yielding.py cancels the read then.
 
@@ -309,20 +199,105 @@ LIMIT 1;
 
 -- What the scheduler asks between two batches: whether there is anything to do.
 
+-- The keys of mass changes, once it is known whom they concern.
+
+-- name: has_late_keys
+SELECT EXISTS (SELECT FROM projector.late_keys) AS has_late_keys;
+
+-- name: share_late_keys
+-- Returns whether this transaction may take late keys: nobody has the whole queue to himself.
+SELECT pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s) AS is_shared;
+
+-- name: find_late_tenant
+-- Returns the next tenant with late keys on whom no other session works, from a tenant on; null if there is none.
+-- Parameters: user_id, of that tenant; late_class, the first key of the locks on late tenants.
+--
+-- Each step of the recursion is one look-up in the index, however many keys a tenant has.
+WITH RECURSIVE late AS (
+    (
+        SELECT l.user_id
+        FROM projector.late_keys AS l
+        WHERE l.user_id >= %(user_id)s
+        ORDER BY l.user_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT n.user_id
+        FROM projector.late_keys AS n
+        WHERE n.user_id > late.user_id
+        ORDER BY n.user_id
+        LIMIT 1
+    )
+    FROM late
+    WHERE late.user_id IS NOT NULL
+)
+
+SELECT (
+    SELECT late.user_id
+    FROM late
+    WHERE CASE
+        WHEN late.user_id IS NULL THEN false ELSE pg_try_advisory_xact_lock(%(late_class)s, hashtext(late.user_id))
+    END
+    LIMIT 1
+) AS user_id;
+
+-- name: read_taken_keys
+-- Returns: kind and key of each late key that was taken, as a dead letter has them.
+SELECT DISTINCT
+    kinds.letter_kind,
+    k.key
+FROM taken_changes AS t
+CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind;
+
+-- name: read_moment
+-- Returns the moment up to which these shards were drained; one that claims nothing before the first build.
+SELECT coalesce(min(s.as_of), 'epoch') AS moment
+FROM read_model.freshness AS f
+CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+WHERE s.place - 1 = any(%(shards)s::smallint[]);
+
+-- name: lower_late_moments
+-- As 1_take/25_lower_moments.sql, for the tenants that are late.
+UPDATE read_model.tenants
+SET late_as_of = 'epoch'
+WHERE late_as_of > %(clock)s;
+
+-- name: find_late_tenants
+SELECT t.user_id
+FROM read_model.tenants AS t
+WHERE t.late_as_of IS NOT NULL
+ORDER BY t.user_id;
+
+-- name: find_done_tenants
+-- Returns those of these tenants that have no late keys. This transaction owns all shards, so that none becomes late. None
+-- is while a gap is open: the late keys may have been traded for the rebuild that closes it.
+SELECT one.user_id
+FROM unnest(%(user_ids)s::text[]) AS one (user_id)
+WHERE NOT EXISTS (SELECT FROM projector.late_keys AS l WHERE l.user_id = one.user_id)
+    AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);
+
+-- name: end_lateness
+UPDATE read_model.tenants
+SET late_as_of = NULL
+WHERE user_id = any(%(user_ids)s::text[]);
+
 -- name: has_changes
--- Returns: whether a change waits. This is the cheap look, of some tens of microseconds.
+-- Returns: whether a change or a late key waits. This is the cheap look, of some tens of microseconds.
 SELECT EXISTS (
     SELECT
     FROM projector.changes AS c
     WHERE c.shard = any(%(shards)s::smallint[])
-) AS has_changes;
+) OR EXISTS (SELECT FROM projector.late_keys) AS has_changes;
 
 -- name: look
 -- Looks at everything that a batch looks at.
 --
 -- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql.
 -- Returns: has_changes, gap, migrated_version and freshness_frozen of projector.queue_state; has_letters,
--- whether there are dead letters; fresh_until, to which moment freshness may move if capture is intact, null where it
+-- whether there are dead letters; has_late_keys, whether late keys wait; is_ahead, whether freshness has a moment that
+-- the clock has not reached, with that clock; fresh_until, to which moment freshness may move if capture is intact, null where it
 -- may not; is_fed, whether logical replication brings the rows of source tables, or did. What it has not brought is
 -- proved by nothing here, so freshness ends where projector.provable says.
 --
@@ -336,6 +311,9 @@ SELECT
     looked.migrated_version,
     looked.freshness_frozen,
     looked.has_letters,
+    looked.has_late_keys,
+    looked.is_ahead,
+    now() AS clock,
     CASE WHEN NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all THEN looked.provable_until END
         AS fresh_until,
     looked.is_fed
@@ -346,6 +324,8 @@ FROM (
         state.migrated_version,
         state.freshness_frozen,
         EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
+        EXISTS (SELECT FROM projector.late_keys) AS has_late_keys,
+        EXISTS (SELECT FROM read_model.freshness AS f WHERE now() < any(f.shards)) AS is_ahead,
         EXISTS (
             SELECT
             FROM projector.changes AS c
@@ -365,18 +345,19 @@ FROM (
 -- statement in a transaction of its own.
 --
 -- Parameters: those of look; version, the projection version of this program; at_least, how old freshness is before it
--- is moved. A time that the clock has not reached comes from a clock that was set back, as in
--- 9_finish/20_advance_freshness.sql.
+-- is moved. A time that the clock has not reached has to be lowered first, as 1_take/25_lower_moments.sql does.
 WITH looked AS MATERIALIZED ({looked}),
 
 moved AS (
     UPDATE read_model.freshness AS f
-    SET as_of = looked.fresh_until, shards = array_fill(looked.fresh_until, ARRAY[cardinality(f.shards)])
+    SET as_of = CASE WHEN EXISTS (SELECT FROM projector.late_keys) THEN f.as_of ELSE looked.fresh_until END,
+        shards = array_fill(looked.fresh_until, ARRAY[cardinality(f.shards)])
     FROM looked
     WHERE looked.fresh_until IS NOT NULL
         AND looked.gap IS NULL
         AND looked.migrated_version = %(version)s
-        AND (f.as_of + %(at_least)s::interval <= looked.fresh_until OR f.as_of > clock_timestamp())
+        AND NOT looked.is_ahead
+        AND (SELECT min(s.as_of) FROM unnest(f.shards) AS s (as_of)) + %(at_least)s::interval <= looked.fresh_until
 )
 
 SELECT l.*
@@ -384,18 +365,14 @@ FROM looked AS l;
 
 -- name: is_older
 -- Returns whether freshness of a shard would move. Parameters: as for 9_finish/20_advance_freshness.sql.
-SELECT coalesce(bool_or(
-    s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > clock_timestamp()
-), false) AS is_older
+SELECT coalesce(bool_or(s.as_of + %(at_least)s::interval <= %(fresh_until)s), false) AS is_older
 FROM read_model.freshness AS f
 CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
 WHERE s.place - 1 = any(%(shards)s::smallint[]);
 
 -- name: own_shards
--- Returns whether this transaction owns all of these shards, and the clock after that. Parameters: as for look.
-SELECT
-    bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)) AS is_owned,
-    clock_timestamp() AS clock
+-- Returns whether this transaction owns all of these shards. Parameters: as for look.
+SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)) AS is_owned
 FROM unnest(%(shards)s::smallint[]) AS wanted (shard);
 
 -- name: stage_tenant

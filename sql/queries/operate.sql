@@ -682,22 +682,31 @@ SELECT
     set_config('enable_seqscan', 'off', true);
 
 -- name: waiting_keys
--- The keys of the first changes that wait.
-SELECT
-    c.kind,
-    k.key COLLATE "C" AS key,
-    c.queued_at
-FROM (
+-- The keys of the first changes that wait, and the late keys of the lead.
+(
     SELECT
         c.kind,
-        c.keys,
+        k.key COLLATE "C" AS key,
         c.queued_at
-    FROM projector.changes AS c
-    ORDER BY c.shard, c.bulk, c.change_id
+    FROM (
+        SELECT
+            c.kind,
+            c.keys,
+            c.queued_at
+        FROM projector.changes AS c
+        ORDER BY c.shard, c.bulk, c.change_id
+        LIMIT %(bound)s
+    ) AS c
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
     LIMIT %(bound)s
-) AS c
-CROSS JOIN LATERAL unnest(c.keys) AS k (key)
-LIMIT %(bound)s;
+)
+UNION ALL
+SELECT
+    l.kind,
+    l.key,
+    l.queued_at
+FROM projector.late_keys AS l
+WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 
 -- name: read_state
 -- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.

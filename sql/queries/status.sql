@@ -48,18 +48,37 @@ LEFT JOIN LATERAL (
 -- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
 -- lag is 0 for a time that the clock, which was set back, has not reached.
 SELECT
-    (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s) AS bounded) AS changes,
+    (
+        SELECT count(*)
+        FROM (
+            SELECT 1
+            FROM projector.changes
+            UNION ALL
+            SELECT 1
+            FROM projector.late_keys
+            LIMIT %(bound)s
+        ) AS bounded
+    ) AS changes,
     extract(
         EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at)
     )::float8 AS lag
-FROM generate_series(0, 3) AS s (shard)
-CROSS JOIN (VALUES (true), (false)) AS b (bulk)
-CROSS JOIN LATERAL (
+FROM (
     SELECT c.queued_at
-    FROM projector.changes AS c
-    WHERE c.shard = s.shard AND c.bulk = b.bulk
-    ORDER BY c.change_id
-    LIMIT 100
+    FROM generate_series(0, 3) AS s (shard)
+    CROSS JOIN (VALUES (true), (false)) AS b (bulk)
+    CROSS JOIN LATERAL (
+        SELECT c.queued_at
+        FROM projector.changes AS c
+        WHERE c.shard = s.shard AND c.bulk = b.bulk
+        ORDER BY c.change_id
+        LIMIT 100
+    ) AS c
+    UNION ALL
+    (
+        SELECT l.queued_at
+        FROM projector.late_keys AS l
+        LIMIT 1000
+    )
 ) AS first;
 
 -- name: read_runs

@@ -447,7 +447,8 @@ SELECT max(c.change_id) AS change_id
 FROM projector.changes AS c;
 
 -- name: shed_changes
--- Deletes waiting changes of an owned shard, since a rebuild of everything follows.
+-- Deletes waiting mass changes of an owned shard, since a rebuild of everything follows. Single changes stay: they are
+-- taken meanwhile.
 -- Parameters: shard; newest, the change_id up to which they go; size. Why nothing is lost: a change that can be seen
 -- here was committed together with its source row, so the rebuild, which begins later and reads all source rows,
 -- contains it; what cannot be seen yet stays in the queue. Before the first deletion a gap is opened, which freezes
@@ -458,10 +459,16 @@ WHERE ctid = any(
     ARRAY(
         SELECT c.ctid
         FROM projector.changes AS c
-        WHERE c.shard = %(shard)s AND c.change_id <= %(newest)s
+        WHERE c.shard = %(shard)s AND c.bulk AND c.change_id <= %(newest)s
         LIMIT %(size)s
     )
 );
+
+-- name: shed_late_keys
+-- Deletes late keys for the same reason. This transaction has them to itself. Their tenants stay late until the gap is
+-- closed.
+DELETE FROM projector.late_keys
+WHERE ctid = any(ARRAY(SELECT l.ctid FROM projector.late_keys AS l LIMIT %(size)s));
 
 -- name: note_interrupted_runs
 -- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can

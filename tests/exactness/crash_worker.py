@@ -15,9 +15,8 @@ from random import Random, sample
 
 import structlog
 
-from projector.core.batch import refresh_batch
 from projector.core.pipeline import AT_POINT, prepare_session
-from projector.core.refresh import refresh
+from projector.core.refresh import Drain, refresh
 from projector.database import connect as db
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
@@ -89,12 +88,15 @@ def main(  # As its command line has them.
 
 
 def share(conn: Connection) -> None:
-    """Take shard after shard by batches that choose among the changes, until none waits."""
+    """Take what waits as a scheduler does, a few changes or late keys at a time, until nothing waits."""
     prepare_session(conn)
+    drain = Drain(size=3)
+    drain.late._size = 5  # noqa: SLF001
     while has_changes(conn):
         for shard in sample(SHARDS, len(SHARDS)):
             with suppress(BlockedError):
-                refresh_batch(conn, [shard], size=3, choose=True)
+                drain.take_mass(conn, [shard], drain.take_singles(conn, [shard]))
+                drain.late.end(conn)
 
 
 def _work_on(url: str, seed: str) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from projector.core.batch import refresh_batch
+from projector.core.batch import Batch, refresh_batch
+from projector.core.late import LateKeys
 from projector.core.pipeline import AT_POINT, prepare_session
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
@@ -117,6 +118,18 @@ def refreshing(database: Database, stop: str = "", *, shard: int | None = None) 
 def batch_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401
     prepare_session(conn)
     return refresh_batch(conn, [shard])
+
+
+def piece(database: Database, stop: str = "", *, size: int = 100) -> Stepped:
+    """A piece of late keys in a thread."""
+
+    def work(conn: Connection) -> Batch | None:
+        prepare_session(conn)
+        late = LateKeys()
+        late._size = size  # noqa: SLF001
+        return late.take_piece(conn)
+
+    return Stepped(database, work, stop)
 
 
 def rebuilding(database: Database, stop: str = "") -> Stepped:

@@ -11,10 +11,10 @@ from random import Random
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.core.batch import refresh_batch
 from projector.core.dead_letters import retry_dead_letters
+from projector.core.late import sort_changes
 from projector.core.pipeline import prepare_session
-from projector.core.refresh import refresh
+from projector.core.refresh import Drain, refresh
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.operate.install import migrate
@@ -111,6 +111,20 @@ VERSIONS = (
     "SELECT user_id, t.version, t.version_id::text, coalesce(md5(string_agg(p.row, '' ORDER BY p.row)), '')"
     f" FROM ({_PRINTED}) AS p FULL JOIN read_model.tenants AS t USING (user_id) GROUP BY 1, 2, 3"
 )
+
+
+# The moment of each tenant that the read model knows, and under an empty name that of all who are not late.
+MOMENTS = """
+    SELECT t.user_id, least(m.as_of, t.late_as_of)
+    FROM (SELECT min(s) AS as_of FROM read_model.freshness AS f, unnest(f.shards) AS s) AS m
+    CROSS JOIN (SELECT user_id, late_as_of FROM read_model.tenants UNION ALL SELECT '', NULL) AS t
+    WHERE m.as_of IS NOT NULL
+"""
+# What waits, and for whom.
+WAITING = """
+    SELECT DISTINCT '', queued_at FROM projector.changes
+    UNION SELECT user_id, queued_at FROM projector.late_keys
+"""
 
 
 class Versions:
@@ -252,14 +266,15 @@ class Burst:
     def _refresh_batches(self, conn: Connection, rng: Random) -> None:
         prepare_session(conn)
         while self._writing.is_set():
+            drain, shards = Drain(rng.choice((1, 3, 20, 1000))), rng.sample(SHARDS, rng.randint(1, 4))
+            drain.late._size = rng.choice((1, 5, 1000))  # noqa: SLF001
             with suppress(*COLLISIONS):
-                refresh_batch(
-                    conn,
-                    rng.sample(SHARDS, rng.randint(1, 4)),
-                    size=rng.choice((1, 3, 20, 1000)),
-                    # In order, or choosing as schedulers that share a queue do.
-                    choose=rng.random() < 0.75,
-                )
+                drain.take_mass(conn, shards, drain.take_singles(conn, shards))
+                if rng.random() < 0.3:
+                    # As many single changes are, which are too many.
+                    sort_changes(conn, shards, bulk=False, size=3)
+                drain.late.take_piece(conn)
+                drain.late.end(conn)
             with suppress(*COLLISIONS):
                 retry_dead_letters(conn)
 
@@ -296,29 +311,32 @@ class Burst:
 
     def _look(self, conn: Connection, _rng: Random) -> None:
         """Hold the promises to readers in one snapshot after the other."""
-        newest: datetime | None = None
+        newest: dict[str, datetime] = {}
         versions = Versions()
         while self._writing.is_set():
             with suppress(*COLLISIONS), conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                as_of = value(conn, "SELECT min(as_of) FROM read_model.freshness")
-                waiting = conn.execute("SELECT DISTINCT queued_at FROM projector.changes").fetchall()
+                moments = dict(conn.execute(MOMENTS).fetchall())
+                waiting = conn.execute(WAITING).fetchall()
                 for name, query in INVARIANTS.items():
                     if (row := conn.execute(query.encode()).fetchone()) is not None:
                         self._fail(f"not so: {name}: {row}")
                 for sentence in versions.look(conn):
                     self._fail(sentence)
-                if newest is not None and as_of < newest:
-                    self._fail(f"as-of went back from {newest} to {as_of}")
-                newest = as_of
+                for tenant, as_of in moments.items():
+                    if as_of < newest.get(tenant, as_of):
+                        self._fail(f"as-of of {tenant} went back from {newest[tenant]} to {as_of}")
+                newest.update(moments)
                 with self._lock:
                     missed = [
-                        queued_at
-                        for (queued_at,) in waiting
-                        if queued_at in self.committed and self.committed[queued_at] < as_of
+                        (tenant, queued_at)
+                        for tenant, queued_at in waiting
+                        # A tenant is unknown until something of it is found: nothing is claimed of it then.
+                        if queued_at in self.committed
+                        and self.committed[queued_at] < moments.get(tenant, self.committed[queued_at])
                     ]
                 if missed:
-                    self._fail(f"as-of {as_of} claims changes that wait: {missed}")
+                    self._fail(f"as-of {moments} claims changes that wait: {missed}")
             time.sleep(0.01)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from projector.core.refresh import Drain
 from projector.observe.status import read_status, render
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
-from projector.scheduler import refresh as refresh_job
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts
 from tests.exactness.test_giving_way import rebuild_all, refresh_all
@@ -184,7 +184,7 @@ def test_a_disk_that_is_full_is_told(
     jobs = jobs_of(filled.database, monkeypatch, tmp_path)
     filled.message("c", "queued")
     with monkeypatch.context() as patches:
-        patches.setattr(refresh_job, "refresh_with_backoff", fail)
+        patches.setattr(Drain, "take_singles", fail)
         assert jobs.workers["refresh"]() > 0
     sentence = "The server has no space left on its disk: could not extend file. Make room: nothing is lost."
     said = capsys.readouterr()

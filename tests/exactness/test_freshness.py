@@ -22,8 +22,9 @@ LEAD = "/users/one/leads/4915"
 
 
 def as_of(conn: Connection) -> datetime:
-    found: datetime = value(conn, "SELECT as_of FROM read_model.freshness")
-    assert value(conn, "SELECT as_of = (SELECT min(s) FROM unnest(shards) AS s) FROM read_model.freshness")
+    found: datetime = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
+    # For the API of the version before, which knows no tenant that is late.
+    assert value(conn, "SELECT as_of FROM read_model.freshness") <= found
     return found
 
 

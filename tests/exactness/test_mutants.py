@@ -7,7 +7,7 @@ it and the test that notices.
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +22,8 @@ from api.request.change_token import Position, history_of
 from api.routes import changes, read_model
 from projector.capture import control, triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, dead_letters, pipeline, refresh, sharing, staging, yielding
+from projector.core import batch, late, pipeline, refresh, staging, yielding
+from projector.core.late import LateKeys
 from projector.database import connect as db
 from projector.database import locks, sql
 from projector.database.rows import Connection
@@ -43,6 +44,7 @@ from tests.exactness import (
     test_faults,
     test_freshness,
     test_giving_way,
+    test_late,
     test_names,
     test_origin,
     test_publications,
@@ -51,7 +53,6 @@ from tests.exactness import (
     test_refresh,
     test_sabotage,
     test_schema_changes,
-    test_sharing,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
@@ -214,6 +215,32 @@ def _recompute_before_delete(
     changes = conn.execute("DELETE FROM projector.changes WHERE shard = ANY(%s)", (shards,)).rowcount
     pieces = batch.spread_changes(conn)
     return batch.Batch(shards, changes, written.leads, written.messages, drained=pieces == 0)
+
+
+def _read_before_a_piece(bench: Bench) -> None:
+    """A piece that reads what its late keys say first, and takes them then, with those that came meanwhile."""
+    stage = LateKeys._stage  # noqa: SLF001
+
+    def stage_only(self: LateKeys, conn: Connection, bloated: Sequence[str]) -> object:
+        conn.execute("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM projector.late_keys")
+        taken = stage(self, conn, bloated)
+        conn.execute("INSERT INTO projector.late_keys SELECT * FROM kept")
+        return taken
+
+    def take(conn: Connection) -> pipeline.BatchResult:
+        written = batch.recompute(conn)
+        conn.execute("DELETE FROM projector.late_keys")
+        return written
+
+    bench.patches.setattr(LateKeys, "_stage", stage_only)
+    bench.patches.setattr(late, "recompute", take)
+
+
+def _pass_over_mass_changes(conn: Connection, opened: batch.OpenedBatch, size: int) -> batch.Batch:
+    return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size)
+
+
+TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001
 
 
 def _forget_old_leads(bench: Bench) -> None:
@@ -417,14 +444,11 @@ MUTANTS = (
     Mutant("R6", "a mass change that replication brings is many single changes",
         _function("queue_keys", ">= 100", ">= 100000"),
         test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes),
-    Mutant("R6", "a mass change that replication brings is taken row by row",
-        _function("upcoming_changes", "LIMIT pieces * rows_per_piece", "LIMIT pieces"),
-        test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes),
     Mutant("R7", "a lead that fails stops the others",
         _patch(refresh, "is_lead_failure", lambda _: False),
         test_refresh.test_a_lead_that_fails_is_set_aside_and_stops_no_other),
     Mutant("R7", "each failing key of a tenant is tried before the others go on",
-        _patch(dead_letters, "FAILURES_OF_A_CROWD", 10**9),
+        _patch(late, "_next", lambda text: text),
         test_refresh.test_failing_keys_of_one_tenant_keep_no_other_waiting),
     Mutant("R8", "every message makes its conversation be read whole",
         _statement("refresh/3_resolve/40_read_conversations",
@@ -446,17 +470,24 @@ MUTANTS = (
             "SELECT projector.raise_serialization_failure()\nFROM stale_keys AS s",
             "DELETE FROM stale_keys AS s"),
         test_races.test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost),
-    Mutant("refresh/refresh", "the guess of a tenant stands for its lock",
+    Mutant("refresh/refresh", "the tenant that was looked up stands for its lock",
         _statement("refresh/2_lock/40_lock_tenants",
             "pg_advisory_xact_lock(%(lock_class)s",
             "int8pl(%(lock_class)s"),
-        test_sharing.test_the_guess_of_a_tenant_stands_for_no_lock),
-    Mutant("refresh/refresh", "a batch takes the changes of tenants that another batch works on",
-        _statement("refresh/1_take/35_choose_changes", "pg_try_advisory_xact_lock(", "int4lt("),
-        test_sharing.test_a_batch_leaves_the_tenants_that_another_one_works_on),
-    Mutant("refresh/refresh", "a tenant that is always busy is passed over for ever",
-        _statement("refresh/1_take/35_choose_changes", "%(takes_oldest)s AND", "%(takes_oldest)s AND false AND"),
-        test_sharing.test_a_tenant_that_is_always_busy_is_waited_for_in_the_end),
+        test_late.test_a_tenant_that_was_looked_up_stands_for_no_lock),
+    Mutant("refresh/refresh", "a piece takes the late keys of a tenant on whom another session works",
+        _statement("queries/core",
+            "ELSE pg_try_advisory_xact_lock(%(late_class)s,",
+            "ELSE int4ne(%(late_class)s,"),
+        test_late.test_projectors_take_different_tenants),
+    Mutant("refresh/refresh", "a piece takes late keys while a dead letter is retried",
+        _statement("queries/core",
+            "pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s)",
+            "%(shard_class)s <> %(late_keys)s"),
+        test_late.test_a_piece_takes_no_key_whose_dead_letter_is_being_retried),
+    Mutant("R1", "a piece reads the source before it takes its keys",
+        _read_before_a_piece,
+        test_late.test_what_is_written_while_a_piece_is_stopped_at_a_point_is_not_lost, point="late_taken"),
     Mutant("refresh/rebuild", "a rebuild in place locks no tenant",
         _statement("refresh/2_lock/40_lock_tenants",
             "pg_advisory_xact_lock(%(lock_class)s",
@@ -482,22 +513,49 @@ MUTANTS = (
             "WHEN s.place - 1 = any(%(shards)s::smallint[])",
             "WHEN true"),
         test_rebuild.test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed),
-    Mutant("as-of", "a change that a batch passed over does not hold freshness back",
-        _statement("refresh/1_take/35_choose_changes",
-            "(SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen)",
+    Mutant("as-of", "a change beyond those that a batch took does not hold freshness back",
+        _statement("refresh/1_take/30_take_changes", "HAVING count(*) >= %(size)s", "HAVING count(*) > %(size)s"),
+        test_late.test_what_a_batch_did_not_take_holds_freshness_back),
+    Mutant("as-of", "a mass change whose tenants are not known yet does not hold freshness back",
+        _patch(batch, "_take_and_recompute", _pass_over_mass_changes),
+        test_late.test_a_mass_change_holds_back_its_own_tenants_alone),
+    Mutant("as-of", "a tenant that a mass change concerns is not late",
+        _statement("refresh/1_take/65_note_late_tenants",
+            "FROM stale_tenants AS s\n",
+            "FROM stale_tenants AS s WHERE false\n"),
+        test_late.test_a_mass_change_holds_back_its_own_tenants_alone),
+    Mutant("as-of", "a tenant is late from the moment at which it is found out",
+        _statement("queries/core", "coalesce(min(s.as_of), 'epoch') AS moment", "clock_timestamp() AS moment"),
+        test_late.test_a_moment_never_steps_back_when_a_tenant_becomes_late),
+    Mutant("as-of", "a tenant is no longer late after its first piece",
+        _statement("queries/core",
+            "NOT EXISTS (SELECT FROM projector.late_keys AS l WHERE l.user_id = one.user_id)",
             "true"),
-        test_sharing.test_what_a_batch_leaves_holds_freshness_back),
-    Mutant("as-of", "a change beyond those that a batch looked at does not hold freshness back",
-        _statement("refresh/1_take/40_take_changes", "OR count(*) >= CASE", "OR count(*) > CASE"),
-        test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, choose=False),
-    Mutant("as-of", "a batch that chooses looks at no more changes than it takes",
-        _patch(sharing, "WINDOW", 1),
-        test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, choose=True),
+        test_late.test_a_tenant_is_late_until_its_last_key_is_done),
+    Mutant("as-of", "lateness ends while another session looks up whom a mass change concerns",
+        _patch(locks, "SHARDS", ()),
+        test_late.test_a_tenant_that_becomes_late_again_meanwhile_stays_late),
+    Mutant("as-of", "lateness ends although late keys were traded for a rebuild",
+        _statement("queries/core",
+            "AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);",
+            ";"),
+        test_refresh.test_a_tenant_whose_late_keys_were_traded_is_late_until_the_rebuild_has_ended),
+    Mutant("as-of", "a key is looked up in the source alone",
+        _statement("refresh/1_take/60_sort_changes", "WHERE sk.kind = f.key_kind AND", "WHERE false AND"),
+        test_late.test_keys_that_move_in_a_mass_change_make_both_tenants_late),
+    Mutant("as-of", "a key is looked up among the known ones alone",
+        _statement("refresh/1_take/60_sort_changes", "WHERE d.kind = f.key_kind AND", "WHERE false AND"),
+        test_late.test_keys_that_move_in_a_mass_change_make_both_tenants_late),
+    Mutant("as-of", "a conversation that moves is read from what is stored of it",
+        _statement("refresh/3_resolve/40_read_conversations",
+            "OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone)",
+            "OR s.old_user_id IS NULL"),
+        test_late.test_a_conversation_that_moves_while_it_waits_is_read_whole),
     Mutant("as-of", "a look does not ask whether a change waits",
         _statement("queries/core", "NOT looked.has_changes AND NOT", "NOT"),
         test_freshness.test_a_change_that_waits_holds_freshness_back),
     Mutant("as-of", "a look promises the moment at which it ends",
-        _statement("queries/core", "SET as_of = looked.fresh_until", "SET as_of = clock_timestamp()"),
+        _statement("queries/core", "array_fill(looked.fresh_until,", "array_fill(clock_timestamp(),"),
         test_freshness.test_what_is_committed_while_a_look_waits_is_not_promised),
     Mutant("as-of", "a look does not ask whether capture is intact",
         _statement("queries/core", "AND looked.gap IS NULL", ""),

@@ -1,12 +1,10 @@
 """What a refresh owes: nothing lost, nothing twice, nothing rewritten that was right, and nothing read for nothing."""
 
-import pytest
-
-from projector.core import dead_letters, pipeline, staging
-from projector.core.batch import open_batch, recompute, refresh_batch, take_changes
-from projector.core.dead_letters import UntriedLetters, retry_dead_letters
-from projector.core.refresh import refresh_with_backoff
-from projector.core.sharing import ROWS_PER_PIECE
+from projector.core import pipeline, staging
+from projector.core.batch import refresh_batch
+from projector.core.dead_letters import retry_dead_letters
+from projector.core.late import LateKeys, sort_changes
+from projector.core.refresh import Drain
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
@@ -309,10 +307,8 @@ def test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Pl
     pieces = conn.execute("SELECT bulk, cardinality(keys) FROM projector.changes").fetchall()
     assert len(pieces) == 4
     assert all(bulk and keys <= 500 for bulk, keys in pieces)
-    drained, seen = False, 0
-    while not drained:
-        filled.message("c", "single")
-        drained = _batch(conn)
+    drain, seen = Drain(1000), 0
+    while _step(conn, drain, filled):
         seen += 1
         # A single change never waits for the pieces before it.
         assert len(texts(conn, "one", "4915")) == 1 + seen
@@ -322,66 +318,41 @@ def test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Pl
         )
         assert done or before <= as_of < renamed_at
     assert seen >= 4
+    drain.late.end(conn)
+    _batch(conn)
     assert value(conn, "SELECT min(as_of) FROM read_model.freshness") > renamed_at
     assert_exact(conn)
 
 
+def _step(conn: Connection, drain: Drain, platform: Platform) -> bool:
+    """Write a message, and take it and a part of the mass change; return whether there was such a part."""
+    platform.message("c", "single")
+    return drain.take_mass(conn, SHARDS, drain.take_singles(conn, SHARDS)) is not None
+
+
 def test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Platform) -> None:
     conn = filled.conn
-    rows = 4000
     agent = filled.agent("one")
     conversations = [filled.conversation(agent, f"6{number:04}") for number in range(40)]
     refresh_now(conn)
     conn.execute("SET session_replication_role = replica")
-    conn.execute(
-        "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
-        " SELECT 'mass-' || n, (%s::text[])[1 + n %% 40], 'mass', '2025-01-03' FROM generate_series(1, %s) AS n",
-        (conversations, rows),
-    )
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
+            " SELECT 'mass-' || n, (%s::text[])[1 + n %% 40], 'mass', '2025-01-03' FROM generate_series(1, 4000) AS n",
+            (conversations,),
+        )
     conn.execute("SET session_replication_role = origin")
-    written_at = value(conn, "SELECT clock_timestamp()")
-    drained, seen = False, 0
-    while not drained:
-        filled.message("c", "single")
-        drained = _batch(conn)
+    assert value(conn, "SELECT count(*) FROM projector.changes WHERE NOT bulk") == 100
+    drain, seen = Drain(1000), 0
+    drain.late._size = 10  # noqa: SLF001
+    while _step(conn, drain, filled):
         seen += 1
-        # A single change never waits for what the mass change left before it.
         assert len(texts(conn, "one", "4915")) == 1 + seen
-        done = value(conn, "SELECT count(*) FROM read_model.lead_messages WHERE text = 'mass'") == rows
-        assert done or value(conn, "SELECT min(as_of) FROM read_model.freshness") < written_at
-        # Each batch takes as many rows as there are ids in a piece, from each shard.
-        assert seen <= rows // 1000 + 4
-    # And no more.
-    assert rows // 1000 <= seen
+    # The keys of a conversation are one, however many of its rows came by themselves.
+    assert 1 < seen < 12
+    drain.late.end(conn)
     assert_exact(conn)
-
-
-def test_no_piece_of_many_keys_is_taken_with_another(filled: Platform) -> None:
-    """Whether many rows make a piece is asked of what they hold."""
-    conn = filled.conn
-    pipeline.prepare_session(conn)
-
-    def take(*sizes: int, choose: bool = False) -> int:
-        conn.execute("DELETE FROM projector.changes")
-        for size in sizes:
-            conn.execute(
-                "INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)"
-                " SELECT 0, true, 'messages', ARRAY['c'], array_agg('m-' || n) FROM generate_series(1, %s) AS n",
-                (size,),
-            )
-        with conn.transaction(force_rollback=True):
-            opened = open_batch(conn, [0], wait=True)
-            return int(take_changes(conn, opened, single_changes=10, bulk_pieces=1, choose=choose).changes)
-
-    assert take(*[2] * 300) == ROWS_PER_PIECE
-    assert take(1, 2, 3, 1) == 2
-    assert take(3, 1, 1) == 1
-    assert take(1000, 1) == 1
-    assert take(1, 1000, 1) == 1
-    # One that chooses looks at more of them, and takes half of what it sees.
-    assert take(*[2] * 600, choose=True) == ROWS_PER_PIECE
-    assert take(*[2] * 300, choose=True) == 150
-    assert take(1000, 1000, 1, choose=True) == 1
 
 
 # R7: one lead's failure is one lead's.
@@ -398,8 +369,9 @@ def test_only_bloated_staging_tables_are_truncated(filled: Platform) -> None:
         " SELECT 'crowd' || n, %s, repeat('x', 100) FROM generate_series(1, 1500) AS n",
         (conversation,),
     )
-    _batch(conn)
-    assert _staging_files(conn) == files
+    drain = Drain(1000)
+    while drain.take_mass(conn, SHARDS, drain.take_singles(conn, SHARDS)) is not None:
+        assert _staging_files(conn) == files
     filled.message(conversation, "one more")
     _batch(conn)
     assert {name for name, file in _staging_files(conn).items() if file != files[name]} == {"new_messages"}
@@ -431,11 +403,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     poison(conn)
     for number, conversation in enumerate(conversations):
         filled.message(conversation, "poison" if number == 2 else "fine")
-    pipeline.prepare_session(conn)
-    size, drained = 100, False
-    while not drained:
-        done, size = refresh_with_backoff(conn, SHARDS, size=size, limit=100)
-        drained = done.drained
+    refresh_now(conn)
     for number in range(6):
         assert texts(conn, "one", str(100 + number)) == ([] if number == 2 else ["fine"])
     assert conn.execute(
@@ -452,9 +420,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     assert_exact(conn)
 
 
-def test_failing_keys_of_one_tenant_keep_no_other_waiting(
-    filled: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_keys_of_one_tenant_keep_no_other_waiting(filled: Platform) -> None:
     conn = filled.conn
     filled.tenant("two")
     agent, other_agent = filled.agent("one"), filled.agent("two")
@@ -465,30 +431,16 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(
     for number, conversation in enumerate(conversations):
         filled.message(conversation, "fine" if number % 20 == 19 else "poison")
     filled.message(late, "fine")
-    tries: list[int] = []
-
-    def counted(conn: Connection) -> pipeline.BatchResult:
-        tries.append(1)
-        assert len(tries) < 30, "each key is tried alone before the others go on"
-        return recompute(conn)
-
     pipeline.prepare_session(conn)
-    size, drained = 1000, False
-    with monkeypatch.context() as patches:
-        patches.setattr(dead_letters, "recompute", counted)
-        while not drained:
-            done, size = refresh_with_backoff(conn, SHARDS, size=size, limit=1000)
-            drained = done.drained
-    assert texts(conn, "two", "999") == ["fine"]
-    # Each lead of the tenant that is not up to date has a dead letter that says so, and those that do not fail are
-    # done by the first tries, also where each try takes a turn.
-    monkeypatch.setattr(dead_letters, "SECONDS_OF_A_TURN", 0.0)
-    untried = UntriedLetters()
-    while untried.take_turn(conn):
-        pass
+    drain, steps = Drain(1000), 0
+    while texts(conn, "two", "999") != ["fine"]:
+        drain.take_mass(conn, SHARDS, drain.take_singles(conn, SHARDS))
+        steps += 1
+        assert steps < 5, "a key of one tenant is tried alone before the other goes on"
+    refresh_now(conn)
     for number in range(60):
         assert texts(conn, "one", str(100 + number)) == (["fine"] if number % 20 == 19 else [])
-    assert value(conn, "SELECT count(*) FROM projector.dead_letters WHERE attempts = 1") == 57
+    assert value(conn, "SELECT count(*) FROM projector.dead_letters") == 57
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
     assert retry_dead_letters(conn) == (57, 0)
     assert_exact(conn)
@@ -522,11 +474,13 @@ def test_the_lead_that_a_conversation_left_is_recomputed(filled: Platform, state
 
 def test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(filled: Platform) -> None:
     conn = filled.conn
-    for _ in range(30):
-        filled.message("c", "waiting")
+    _queue_mass_changes(filled)
+    filled.message("c", "single")
+    sort_changes(conn, [shard_of(conn, "c")], bulk=True, size=10)
     recovery.heal(conn, progress=QUIET, queue_limit=20)
-    assert waiting(conn) == []
-    assert len(texts(conn, "one", "4915")) == 31
+    # What came by itself is taken as ever.
+    assert len(waiting(conn)) == 1
+    assert len(texts(conn, "one", "4915")) == 32
     refresh_now(conn)
     assert_exact(conn)
 
@@ -536,10 +490,39 @@ def test_the_queue_is_vacuumed_often(filled: Platform) -> None:
     assert {"autovacuum_vacuum_scale_factor=0.0", "vacuum_truncate=false"} <= set(options)
 
 
+def _queue_mass_changes(platform: Platform) -> None:
+    pipeline.prepare_session(platform.conn)
+    for _ in range(30):
+        platform.message("c", "waiting")
+    platform.conn.execute("UPDATE projector.changes SET bulk = true")
+
+
+def test_a_tenant_whose_late_keys_were_traded_is_late_until_the_rebuild_has_ended(filled: Platform) -> None:
+    conn = filled.conn
+    _queue_mass_changes(filled)
+    committed = value(conn, "SELECT clock_timestamp()")
+    sort_changes(conn, SHARDS, bulk=True)
+    assert refresh_batch(conn, SHARDS, wait=True).drained
+
+    def trade(own: Connection) -> None:
+        recovery.heal(own, progress=QUIET, queue_limit=0)
+
+    with Stepped(filled.database, trade, "compared") as trading:
+        assert waiting(conn) == []
+        LateKeys().end(conn)
+        late = value(conn, "SELECT late_as_of FROM read_model.tenants WHERE user_id = 'one'")
+        assert late is not None
+        assert late < committed
+        trading.finish()
+    LateKeys().end(conn)
+    assert value(conn, "SELECT late_as_of FROM read_model.tenants WHERE user_id = 'one'") is None
+    assert_exact(conn)
+
+
 def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform) -> None:
     conn = filled.conn
-    for _ in range(30):
-        filled.message("c", "waiting")
+    _queue_mass_changes(filled)
+    filled.message("c", "single")
     with (
         refreshing(filled.database, "written", shard=shard_of(conn, "c")) as holder,
         Stepped(filled.database, lambda own: recovery.heal(own, progress=QUIET, queue_limit=20)) as trade,

@@ -6,14 +6,12 @@ from typing import Any
 
 from projector.capture.source import SOURCE_TABLES
 from projector.core import pipeline
-from projector.core.sharing import choosing_parameters
 from projector.database.schema import ROOT
 from projector.database.sql import steps
 from tests.plans.conftest import Crowd
 
 _CALL = re.compile(r"projector\.(?:source|current)_\w+\(\)")
 SOURCE = {table.name for table in SOURCE_TABLES}
-_LIMITS = {"shards": [0], "single_changes": 1, "bulk_pieces": 1, "rows_per_piece": 1}
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -35,8 +33,7 @@ def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
     with crowd.database.connect() as conn:
         pipeline.prepare_session(conn)
         for name, text in statements():
-            parameters = choosing_parameters(_LIMITS, takes_oldest=False)
-            row = conn.execute(f"EXPLAIN (FORMAT JSON) {text}", parameters, prepare=False).fetchone()
+            row = conn.execute(f"EXPLAIN (FORMAT JSON) {text}", prepare=False).fetchone()
             assert row is not None
             scans = [node for node in nodes(row[0][0]["Plan"]) if "Scan" in node["Node Type"]]
             assert [node for node in scans if node.get("Function Name", "unnest") != "unnest"] == [], name

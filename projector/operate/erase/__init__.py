@@ -268,7 +268,7 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
 def _forget(conn: Connection, target: Target) -> None:
     """Delete what the projector remembers of it, and what a batch has written since."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
-    for shard in locks.SHARDS:
+    for shard in locks.WHOLE_QUEUE:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
     _hold(conn, target)
     for table in _TABLES:

@@ -12,6 +12,7 @@ FROM (
     VALUES
     ('messages', 'conversation', 'reload_conversations', 'reload_conversations'),
     ('reload_conversations', 'conversation', 'reload_conversations', 'reload_conversations'),
+    ('reload_messages', 'conversation', 'reload_messages', 'reload_conversations'),
     ('conversations', 'conversation', 'conversations', 'reload_conversations'),
     ('extractions', 'conversation', 'extractions', 'reload_conversations'),
     ('contacts', 'contact', 'contacts', 'contacts'),

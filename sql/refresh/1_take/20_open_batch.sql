@@ -5,8 +5,9 @@
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
 -- where logical replication brings the rows of source tables and has not brought more for certain; owned, the shards
 -- that are locked now; clock, the clock after that; gap, migrated_version and freshness_frozen as in
--- projector.queue_state; has_changes, whether there is anything to take; bloated_tables, the staging tables that hold
--- more bytes than that.
+-- projector.queue_state; has_changes, has_mass_changes and has_late_keys, whether single changes, mass changes and late
+-- keys wait; is_ahead, whether freshness has a moment that the clock has not reached; bloated_tables, the staging
+-- tables that hold more bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
@@ -23,8 +24,19 @@ SELECT
     EXISTS (
         SELECT 1
         FROM projector.changes AS c
-        WHERE c.shard = any(%(shards)s::smallint[])
+        WHERE c.shard = any(%(shards)s::smallint[]) AND NOT c.bulk
     ) AS has_changes,
+    EXISTS (
+        SELECT 1
+        FROM projector.changes AS c
+        WHERE c.shard = any(%(shards)s::smallint[]) AND c.bulk
+    ) AS has_mass_changes,
+    EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys,
+    EXISTS (
+        SELECT 1
+        FROM read_model.freshness AS f
+        WHERE now() < any(f.shards)
+    ) AS is_ahead,
     state.migrated_version,
     state.freshness_frozen,
     ARRAY(

@@ -1,9 +1,9 @@
--- Queue again, in pieces of 500, what a taken change refers to: the conversations of an agent or a channel, the sends
--- of a template or a channel, everything below a truncated table, a statement's messages of one long conversation.
+-- Queue again, in rows of 500, what a taken change refers to: the conversations of an agent or a channel, the sends of
+-- a template or a channel, everything below a truncated table.
 --
 -- when: spreads
--- Returns: pieces, how many there are. The pieces stay in the shard of their change and keep its time: until the last
--- one is done the shard is not drained, so that X-Data-As-Of waits for them, and the lag shows their true age.
+-- Returns: pieces, how many rows these are. They stay in the shard of their change and keep its time: until it is known
+-- whom the last one concerns, the shard is not drained.
 WITH changed AS MATERIALIZED (
     SELECT
         t.shard,
@@ -46,28 +46,7 @@ queued AS (
     FROM numbered
     GROUP BY numbered.shard, numbered.kind, numbered.piece
     RETURNING 1
-),
-
-long AS (
-    DELETE FROM taken_changes
-    WHERE kind = 'messages' AND cardinality(message_ids) > 2000
-    RETURNING shard, keys, message_ids, queued_at
-),
-
-queued_messages AS (
-    INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
-    SELECT
-        long.shard,
-        true,
-        'messages',
-        long.keys,
-        array_agg(m.message_id),
-        long.queued_at
-    FROM long
-    CROSS JOIN LATERAL unnest(long.message_ids) WITH ORDINALITY AS m (message_id, position)
-    GROUP BY long.shard, long.keys, long.queued_at, (m.position - 1) / 1000
-    RETURNING 1
 )
 
-SELECT
-    (SELECT count(*) FROM queued) + (SELECT count(*) FROM queued_messages) AS pieces;
+SELECT count(*) AS pieces
+FROM queued;

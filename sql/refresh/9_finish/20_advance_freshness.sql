@@ -2,22 +2,28 @@
 -- before fresh_until.
 --
 -- when: drained
--- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old), and clock,
--- which was read when the shards were owned. The first build creates the row; before it, a drained queue says nothing.
+-- Parameters: shards, fresh_until, and at_least (an idle refresh moves the row only when it is a second old). The first
+-- build creates the row; before it, a drained queue says nothing.
 -- Refreshes of different shards meet on this row for the moment of their commit, and the second moves it
--- from where the first left it. A time that the clock has not reached comes from a clock that was set back: it would
--- promise changes that are not in the read model yet.
+-- from where the first left it. A time that the clock has not reached was lowered when the batch was opened.
+--
+-- as_of is for every tenant, also one that is late. Only the owner of all shards moves it: no tenant becomes late, and
+-- no shard moves, behind the back of its snapshot.
 UPDATE read_model.freshness AS f
 SET (as_of, shards) = (
     SELECT
-        min(moved.as_of),
+        CASE
+            WHEN cardinality(%(shards)s::smallint[]) < cardinality(f.shards) THEN f.as_of
+            WHEN EXISTS (SELECT 1 FROM projector.late_keys) THEN f.as_of
+            ELSE min(moved.as_of)
+        END,
         array_agg(moved.as_of ORDER BY moved.place)
     FROM (
         SELECT
             s.place,
             CASE
                 WHEN s.place - 1 = any(%(shards)s::smallint[])
-                    THEN greatest(%(fresh_until)s, CASE WHEN s.as_of <= %(clock)s THEN s.as_of END)
+                    THEN greatest(%(fresh_until)s, s.as_of)
                 ELSE s.as_of
             END AS as_of
         FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
@@ -27,5 +33,5 @@ WHERE EXISTS (
     SELECT 1
     FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
     WHERE s.place - 1 = any(%(shards)s::smallint[])
-        AND (s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > %(clock)s)
+        AND s.as_of + %(at_least)s::interval <= %(fresh_until)s
 );

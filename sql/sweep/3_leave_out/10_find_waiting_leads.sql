@@ -12,6 +12,11 @@ WITH waiting AS MATERIALIZED (
     CROSS JOIN LATERAL unnest(c.keys) AS k (key)
     UNION
     SELECT
+        l.kind,
+        l.key
+    FROM projector.late_keys AS l
+    UNION
+    SELECT
         d.kind,
         d.key
     FROM projector.dead_letters AS d

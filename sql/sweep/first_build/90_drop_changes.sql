@@ -4,6 +4,10 @@
 -- No refresh takes them meanwhile, since the build owns all shards.
 WITH letters_dropped AS (
     DELETE FROM projector.dead_letters
+),
+
+late_dropped AS (
+    DELETE FROM projector.late_keys
 )
 
 DELETE FROM projector.changes;

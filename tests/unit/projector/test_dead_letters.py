@@ -5,18 +5,12 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from projector.core.dead_letters import (
-    Letter,
-    UntriedLetters,
-    isolate_failing_key,
-    retry_dead_letters,
-    retry_letters,
-)
+from projector.core.dead_letters import Letter, retry_dead_letters, retry_letters
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError
 from projector.report.progress import QUIET
-from tests.support.running import value, write_conversations, write_message, write_source
+from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
 
 REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
@@ -84,15 +78,12 @@ def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
     refusing: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_aside(other, "u", 1)
-    other.execute("UPDATE projector.dead_letters SET attempts = 0")
 
     def fail(*_arguments: object, **_options: object) -> None:
         raise psycopg.errors.CheckViolation("refused")
 
     monkeypatch.setattr("projector.core.dead_letters.recompute", fail)
-    turns = UntriedLetters()
-    while turns.take_turn(refusing):
-        pass
+    retry_dead_letters(refusing)
     assert letters(refusing) == []
 
 
@@ -111,33 +102,9 @@ def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
     assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
 
 
-def test_a_change_of_several_tenants_is_split_by_tenant_and_its_parts_keep_its_time(
-    refusing: Connection, other: Connection
-) -> None:
-    tenants = [f"t{number}" for number in range(10)]
-    for tenant in tenants:
-        write_source(other, tenant)
-        write_conversations(other, 2, tenant, first=2)
-    other.execute("DELETE FROM projector.changes")
-    keys = [f"c-{tenant}-{number}" for tenant in tenants for number in (2, 3)]
-    other.execute(
-        "INSERT INTO projector.changes (shard, bulk, kind, keys) VALUES (0, true, 'conversations', %s)",
-        (keys,),
-    )
-    queued_at = value(other, "SELECT queued_at FROM projector.changes")
-    isolate_failing_key(refusing, 0, bulk=True, wait=True)
-    parts = other.execute("SELECT keys, queued_at, bulk FROM projector.changes").fetchall()
-    assert len(parts) == 8
-    assert sorted(key for part in parts for key in part[0]) == sorted(keys)
-    assert {part[1:] for part in parts} == {(queued_at, True)}
-    # No tenant is in two parts.
-    assert sum(len({key.split("-")[1] for key in part[0]}) for part in parts) == len(tenants)
-    assert letters(refusing) == []
-
-
 def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, other: Connection) -> None:
     write_message(other, "m1")
     other.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
     with pytest.raises(CaptureGapError):
-        isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), bulk=False, wait=True)
+        refresh_now(built)
     assert waiting(built) == 1

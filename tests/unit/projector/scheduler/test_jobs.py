@@ -3,15 +3,14 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from projector.core.batch import Batch
-from projector.core.refresh import refresh_with_backoff
+from projector.core.batch import Batch, refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.operate.install import migrate
@@ -208,7 +207,7 @@ def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
     assert value(connection, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
 
 
-def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
+def test_a_deep_queue_ends_with_the_step_in_which_it_is_told_to(
     database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     build(connection)
@@ -216,22 +215,19 @@ def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
     for number in range(2, 122):
         write_conversations(connection, 1, first=number)
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
-    taken: list[tuple[int, ...]] = []
+    taken: list[int] = []
 
-    def note(conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
-        taken.append(tuple(shards))
-        # It ends with the batch in which it is told to.
-        if len(taken) == 8:
+    def note(*_: object, **options: Any) -> Batch:  # noqa: ANN401
+        taken.append(1)
+        if len(taken) == 3:
             jobs.stop.set()
-        return refresh_with_backoff(conn, shards, **options)
+        return refresh_batch(*_, **options)
 
-    monkeypatch.setattr(refresh, "refresh_with_backoff", note)
+    monkeypatch.setattr("projector.core.refresh.refresh_batch", note)
     jobs.workers["refresh"]()
     jobs.end()
     left = int(value(connection, "SELECT count(*) FROM projector.changes"))
-    assert (left > 0, leads(connection) > 0, len(taken)) == (True, True, 8)
-    assert taken[0] == locks.SHARDS
-    assert {*taken[1:5]} == {(shard,) for shard in locks.SHARDS}
+    assert (left > 0, leads(connection) > 0, len(taken)) == (True, True, 3)
 
 
 def test_the_scheduler_logs_a_minute_with_the_queue(

@@ -7,7 +7,7 @@ SELECT
     stale.key_kind,
     changed.key,
     bool_or(changed.kind IN ('extractions', 'reload_conversations')),
-    bool_or(changed.kind = 'reload_conversations')
+    bool_or(changed.kind IN ('reload_conversations', 'reload_messages'))
 FROM (
     SELECT
         t.kind,

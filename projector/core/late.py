@@ -1,0 +1,224 @@
+"""Mass changes: find out whom they concern, and bring them in piece by piece.
+
+A trigger knows no tenant, so a row of the queue holds back the moment of all tenants. A mass change does so only until
+its leads are found: its keys are moved to projector.late_keys, a slice at a time, and from then on hold back their own
+tenants. Then they are read again a piece at a time, a tenant after the other. Between two slices or pieces a projector
+takes the single changes, which so wait for one of them at most.
+
+What makes a batch of single changes fail is moved too: among late keys it delays its own tenant only, and is found
+there by taking fewer and fewer keys.
+"""
+
+import time
+from collections.abc import Sequence
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from projector.core import pipeline, staging
+from projector.core.batch import (
+    Batch,
+    first_line,
+    is_lead_failure,
+    log_run,
+    open_batch,
+    recompute,
+    spread_changes,
+)
+from projector.core.dead_letters import set_aside
+from projector.core.pipeline import BatchResult
+from projector.core.yielding import yielding
+from projector.database import locks, rows
+from projector.database.retry import BATCH, retry
+from projector.database.rows import Connection, Row
+from projector.database.sql import failing_step, query, statement
+from projector.report.log import quoting
+
+SLICE_BYTES = 400_000
+"""Bytes of keys that are looked up in one transaction: some ten thousand, in about a tenth of a second."""
+
+SLICE_ROWS = 5_000
+"""The same of rows, where a mass change was queued row by row."""
+
+PIECE_SECONDS = 0.1
+"""How long a piece is to take, in which no other batch of its tenants runs."""
+
+SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 50, 200, 5_000
+"""Keys of a piece, as long as none fails."""
+
+_log = structlog.get_logger(__name__)
+
+
+def sort_changes(
+    conn: Connection, shards: Sequence[int], *, bulk: bool, size: int = SLICE_ROWS, wait: bool = False
+) -> Batch | None:
+    """Find the leads of the next changes of these shards, and leave their keys to `LateKeys`.
+
+    `bulk` says which changes: those of mass changes, or the single ones; `size` how many of each shard at most. Shards
+    that another session owns are left to it, unless `wait`; returns None if these are all. Raises as open_batch does.
+    """
+
+    def once() -> Batch | None:
+        with conn.transaction():
+            opened = open_batch(conn, shards, wait=wait)
+            if not opened.owned:
+                return None
+            staging.clear(conn, opened.bloated_tables)
+            conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
+            limits = {"shards": opened.owned, "bulk": bulk, "rows": size, "bytes": SLICE_BYTES}
+            taken = rows.only_row(conn, Row, statement("refresh/1_take/40_take_mass_changes"), limits)
+            pieces = spread_changes(conn) if taken.spreads else 0
+            with yielding(conn):
+                conn.execute(statement("refresh/1_take/60_sort_changes"))
+            conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
+            moment = rows.value(conn, query("core", "read_moment"), {"shards": opened.owned})
+            conn.execute(statement("refresh/1_take/65_note_late_tenants"), {"moment": moment})
+            pipeline.reach("sorted")
+            if taken.changes:
+                log_run(conn, opened, taken.changes, BatchResult())
+            return Batch(opened.owned, taken.changes, pieces=pieces)
+
+    return retry(once, *BATCH)
+
+
+class LateKeys:
+    """Takes late keys piece by piece: it remembers where it is in each tenant, and how much is taken at once.
+
+    A piece of a tenant that failed is of that tenant alone, with half as many keys, until a single key fails.
+    """
+
+    def __init__(self) -> None:
+        self.may_be_late = True
+        """Whether a tenant may be late."""
+        self._size = FIRST_PIECE
+        self._after = ""
+        self._phones: dict[str, str] = {}
+        self._limits: dict[str, int] = {}
+        # Of the piece in progress: its first tenant, how many keys it has, and which one if it has a single one.
+        self._tenant = ""
+        self._taken = 0
+        self._staged: list[TupleRow] = []
+
+    def take_piece(self, conn: Connection) -> Batch | None:
+        """Do the next piece; return None if there are no late keys, or only such on which others work.
+
+        Raises as open_batch does.
+        """
+        began_at = time.monotonic()
+        try:
+            done = retry(lambda: self._take(conn), *BATCH)
+        except psycopg.Error as error:
+            if not is_lead_failure(error):
+                raise
+            self._isolate(conn, error)
+            return Batch((), 0)
+        if done is None:
+            self._phones.clear()
+            self._limits.clear()
+            return None
+        self._adapt(time.monotonic() - began_at)
+        return done
+
+    def end(self, conn: Connection, *, wait: bool = False) -> None:
+        """End the lateness of the tenants that have no late keys any more, unless another session owns a shard.
+
+        The owner of all shards is the only one who could make a tenant late. A piece in progress still has its keys.
+        """
+        with conn.transaction():
+            wanted = {"shard_class": locks.SHARD, "shards": list(locks.SHARDS)}
+            if wait:
+                conn.execute(statement("refresh/1_take/10_wait_for_shards"), wanted)
+            if not rows.value(conn, query("core", "own_shards"), wanted):
+                return
+            late = rows.values(conn, query("core", "find_late_tenants"))
+            done = rows.values(conn, query("core", "find_done_tenants"), {"user_ids": late}) if late else []
+            if done:
+                conn.execute(query("core", "end_lateness"), {"user_ids": done})
+        self.may_be_late = len(done) < len(late)
+
+    def _take(self, conn: Connection) -> Batch | None:
+        with conn.transaction():
+            opened = open_batch(conn, (), wait=False)
+            wanted = {"shard_class": locks.SHARD, "late_keys": locks.LATE_KEYS}
+            if not rows.value(conn, query("core", "share_late_keys"), wanted):
+                return None
+            found = self._find_tenant(conn)
+            if found is None:
+                return None
+            self.may_be_late = True
+            self._tenant = found
+            taken = self._stage(conn, opened.bloated_tables)
+            pipeline.reach("late_taken")
+            written = recompute(conn) if taken.changes else BatchResult()
+            if taken.changes:
+                log_run(conn, opened, 0, written)
+        # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.
+        self._phones.pop(self._tenant, None)
+        if taken.user_id is not None:
+            self._phones[taken.user_id] = taken.customer_phone
+        self._after = _next(taken.user_id or self._tenant)
+        return Batch((), 0, written.leads, written.messages, oldest=taken.oldest)
+
+    def _find_tenant(self, conn: Connection) -> str | None:
+        for after in (self._after, ""):
+            wanted = {"user_id": after, "late_class": locks.LATE_TENANT}
+            found: str | None = rows.value(conn, query("core", "find_late_tenant"), wanted)
+            if found is not None:
+                return found
+        return None
+
+    def _stage(self, conn: Connection, bloated_tables: Sequence[str]) -> Row:
+        """Take keys of the tenant, and of those after it up to one whose keys have failed."""
+        staging.clear(conn, bloated_tables)
+        limit = self._limits.get(self._tenant)
+        failing = [one for one in self._limits if one > self._tenant]
+        wanted = {
+            "user_id": self._tenant,
+            "customer_phone": self._phones.get(self._tenant, ""),
+            "before": min(failing, default=None) if limit is None else _next(self._tenant),
+            "size": limit or self._size,
+        }
+        taken = rows.only_row(conn, Row, statement("refresh/1_take/70_take_late_keys"), wanted)
+        self._taken = taken.changes
+        self._staged = conn.execute(query("core", "read_taken_keys")).fetchall() if taken.changes == 1 else []
+        return taken
+
+    def _adapt(self, seconds: float) -> None:
+        """Take twice as many keys of a tenant that has failed; else as many as the aimed time allows."""
+        limit = self._limits.pop(self._tenant, None)
+        if limit is not None:
+            if limit * 2 < self._size:
+                self._limits[self._tenant] = limit * 2
+        elif self._taken >= self._size:
+            size = self._size * min(max(PIECE_SECONDS / seconds, 0.5), 2.0)
+            self._size = min(max(int(size), SMALLEST_PIECE), LARGEST_PIECE)
+
+    def _isolate(self, conn: Connection, error: psycopg.Error) -> None:
+        """Take half as many keys of this tenant from now on. A single key that fails becomes a dead letter."""
+        # Other tenants come first.
+        self._after = _next(self._tenant)
+        if self._taken > 1:
+            self._limits[self._tenant] = self._taken // 2
+            _log.warning(
+                "a piece failed and is tried in smaller parts",
+                keys=self._taken,
+                error=quoting(error, first_line(error)),
+                step=failing_step(error),
+            )
+            return
+        failed = self._staged
+        self._limits[self._tenant] = 1
+        with conn.transaction():
+            open_batch(conn, (), wait=False)
+            self._stage(conn, ())
+            if self._staged != failed:
+                # Another session was quicker: what comes first now has not failed yet.
+                raise psycopg.Rollback
+            for kind, key in failed:
+                set_aside(conn, kind, key, error)
+
+
+def _next(text: str) -> str:
+    """Return the text that comes after this one in the order of bytes; no text of PostgreSQL has a zero byte."""
+    return f"{text}\x01"

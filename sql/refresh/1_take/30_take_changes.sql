@@ -1,0 +1,44 @@
+-- Take the next single changes of the shards that this transaction owns: delete them from the queue, and stage them.
+--
+-- Parameters: shards; size, how many to take from each shard.
+-- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether every single change
+-- of the shards that this statement could see was taken; spreads, whether a change has to be spread over other keys
+-- first.
+--
+-- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
+WITH taken AS (
+    DELETE FROM projector.changes
+    WHERE ctid = any(
+        ARRAY(
+            SELECT upcoming.row_id
+            FROM unnest(%(shards)s::smallint[]) AS owned (shard)
+            CROSS JOIN LATERAL (
+                SELECT c.ctid AS row_id
+                FROM projector.changes AS c
+                WHERE c.shard = owned.shard AND NOT c.bulk
+                ORDER BY c.change_id
+                LIMIT %(size)s
+            ) AS upcoming
+        )
+    )
+    RETURNING change_id, shard, kind, keys, message_ids, queued_at
+),
+
+staged AS (
+    INSERT INTO taken_changes (change_id, shard, kind, keys, message_ids, queued_at)
+    SELECT
+        taken.change_id,
+        taken.shard,
+        taken.kind,
+        taken.keys,
+        taken.message_ids,
+        taken.queued_at
+    FROM taken
+)
+
+SELECT
+    count(*) AS changes,
+    min(taken.queued_at) AS oldest,
+    NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
+    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads
+FROM taken;

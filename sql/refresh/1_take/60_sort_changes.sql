@@ -1,0 +1,104 @@
+-- Find the lead of each key of the taken changes, and note there that it is late: the one that projector.source_keys
+-- has, and the one of the source where that is another.
+--
+-- A key that belongs to no lead, now or before, is forgotten: there is nothing of it to project. One that moves to
+-- another lead later has a newer change, which reads it whole from the source.
+--
+-- A conversation of which messages changed is read again whole, unless it is long: a changed message of a long one is
+-- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once.
+WITH named AS MATERIALIZED (
+    SELECT
+        t.kind,
+        k.key,
+        t.message_ids,
+        t.queued_at
+    FROM taken_changes AS t
+    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+    WHERE k.key IS NOT NULL
+),
+
+changed AS MATERIALIZED (
+    SELECT
+        kinds.key_kind,
+        n.key,
+        bool_or(n.kind = 'messages') AS has_messages,
+        bool_or(n.kind = 'extractions') AS has_extractions,
+        bool_or(n.kind = 'reload_conversations') AS is_reloaded,
+        min(n.queued_at) AS queued_at
+    FROM named AS n
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = n.kind AND kinds.letter_kind IS NOT NULL
+    GROUP BY kinds.key_kind, n.key
+),
+
+found AS MATERIALIZED (
+    SELECT
+        c.*,
+        c.has_messages AND NOT c.is_reloaded AND EXISTS (
+            SELECT
+            FROM projector.current_messages() AS m
+            WHERE m.conversation_id = c.key COLLATE "default"
+            OFFSET 500
+        ) AS is_long
+    FROM changed AS c
+),
+
+sorted AS MATERIALIZED (
+    SELECT
+        f.*,
+        lead.user_id,
+        lead.customer_phone
+    FROM found AS f
+    CROSS JOIN LATERAL (
+        SELECT
+            sk.user_id,
+            sk.customer_phone
+        FROM projector.source_keys AS sk
+        WHERE sk.kind = f.key_kind AND sk.key = f.key
+        UNION
+        SELECT
+            d.user_id,
+            d.customer_phone
+        FROM projector.current_keys() AS d
+        WHERE d.kind = f.key_kind AND d.key = f.key COLLATE "default"
+    ) AS lead
+),
+
+late AS (
+    INSERT INTO projector.late_keys (user_id, customer_phone, kind, key, message_ids, queued_at)
+    SELECT
+        s.user_id,
+        s.customer_phone,
+        CASE
+            WHEN s.key_kind = 'contact' THEN 'contacts'
+            WHEN s.key_kind = 'template_send' THEN 'template_sends'
+            WHEN s.is_reloaded OR (s.has_messages AND s.has_extractions AND NOT s.is_long) THEN 'reload_conversations'
+            WHEN s.has_extractions THEN 'extractions'
+            WHEN s.has_messages AND NOT s.is_long THEN 'reload_messages'
+            ELSE 'conversations'
+        END,
+        s.key,
+        NULL,
+        s.queued_at
+    FROM sorted AS s
+    UNION ALL
+    SELECT
+        s.user_id,
+        s.customer_phone,
+        'messages',
+        s.key,
+        part.message_ids,
+        s.queued_at
+    FROM sorted AS s
+    INNER JOIN named AS n ON n.kind = 'messages' AND n.key = s.key
+    CROSS JOIN LATERAL (
+        SELECT array_agg(m.message_id) AS message_ids
+        FROM unnest(n.message_ids) WITH ORDINALITY AS m (message_id, place)
+        GROUP BY (m.place - 1) / 1000
+    ) AS part
+    WHERE s.is_long AND s.key_kind = 'conversation'
+    RETURNING user_id
+)
+
+INSERT INTO stale_tenants (user_id)
+SELECT DISTINCT late.user_id
+FROM late;

@@ -1,0 +1,373 @@
+"""Mass changes are late for the tenants that they concern, and for no other; and single changes pass them."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from projector.core.batch import Batch, recompute, refresh_batch
+from projector.core.dead_letters import retry_dead_letters
+from projector.core.late import LateKeys, sort_changes
+from projector.core.pipeline import BatchResult, prepare_session
+from projector.core.refresh import Drain
+from projector.database import locks
+from projector.database.locks import SHARDS
+from projector.database.rows import Connection
+from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
+from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value, waiting
+from tests.support.cases import cases
+
+TENANTS = ("one", "two", "three")
+MANY = 120
+
+PIECE_POINTS = ("late_taken", "tenants_found", "locked", "recomputed", "written")
+"""The points of a piece of late keys, in their order."""
+
+
+@pytest.fixture
+def crowded(platform: Platform) -> Platform:
+    """Each tenant has a hundred conversations and some, whose ids are the tenant's name and a number."""
+    conn = platform.conn
+    for number, tenant in enumerate(TENANTS, start=1):
+        platform.tenant(tenant)
+        conn.execute(
+            "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
+            " SELECT %(tenant)s || '-' || n, %(agent)s, (1000 * %(number)s + n)::text, '2025-01-01'"
+            " FROM generate_series(1, %(many)s) AS n",
+            {"tenant": tenant, "agent": platform.agent(tenant), "number": number, "many": MANY},
+        )
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
+        " SELECT 'm-' || conversation_id, conversation_id, 'first', '2025-01-02' FROM conversations"
+    )
+    refresh_now(conn)
+    prepare_session(conn)
+    return platform
+
+
+def moment(conn: Connection, tenant: str) -> datetime:
+    """The moment that holds for a tenant, as the API tells it."""
+    found: datetime = value(
+        conn,
+        "SELECT least((SELECT min(m) FROM unnest(f.shards) AS m),"
+        " (SELECT t.late_as_of FROM read_model.tenants AS t WHERE t.user_id = %s)) FROM read_model.freshness AS f",
+        tenant,
+    )
+    return found
+
+
+def clock(conn: Connection) -> datetime:
+    now: datetime = value(conn, "SELECT clock_timestamp()")
+    return now
+
+
+def edit(conn: Connection, *tenants: str, text: str = "edited") -> datetime:
+    """Change all messages of some tenants in one statement; return a moment after its commit."""
+    conn.execute(
+        "UPDATE messages SET text = %s WHERE split_part(conversation_id, '-', 1) = ANY(%s)",
+        (text, list(tenants)),
+    )
+    return clock(conn)
+
+
+def sort_all(conn: Connection) -> None:
+    """Look up everything that waits in the queue, and note the moment of what is drained then."""
+    while value(conn, "SELECT EXISTS (SELECT FROM projector.changes WHERE bulk)"):
+        sort_changes(conn, SHARDS, bulk=True)
+    assert refresh_batch(conn, SHARDS, wait=True).drained
+
+
+def done(conn: Connection, tenant: str, text: str = "edited") -> int:
+    return int(
+        value(
+            conn,
+            "SELECT count(*) FROM read_model.lead_messages WHERE user_id = %s AND text = %s",
+            tenant,
+            text,
+        )
+    )
+
+
+def finish(conn: Connection) -> None:
+    """Take all late keys, and end all lateness."""
+    late = LateKeys()
+    while late.take_piece(conn) is not None:
+        pass
+    late.end(conn)
+
+
+def test_a_mass_change_holds_back_its_own_tenants_alone(crowded: Platform) -> None:
+    conn = crowded.conn
+    before = moment(conn, "one")
+    committed = edit(conn, "one", "two")
+    refresh_batch(conn, SHARDS, wait=True)
+    assert moment(conn, "three") < committed, "whom it concerns is not known yet"
+    sort_all(conn)
+    assert moment(conn, "three") > committed
+    for tenant in ("one", "two"):
+        assert before <= moment(conn, tenant) < committed
+    # For every tenant, as the API of the version before reads it.
+    assert value(conn, "SELECT as_of FROM read_model.freshness") < committed
+    late = LateKeys()
+    drained: list[str] = []
+    while late.take_piece(conn) is not None:
+        late.end(conn)
+        refresh_batch(conn, SHARDS, wait=True)
+        for tenant in ("one", "two"):
+            if moment(conn, tenant) > committed:
+                drained.append(tenant)
+                assert done(conn, tenant) == MANY
+    assert {"one", "two"} <= set(drained)
+    refresh_batch(conn, SHARDS, wait=True)
+    assert value(conn, "SELECT as_of FROM read_model.freshness") > committed
+    assert_exact(conn)
+
+
+def test_a_tenant_is_late_until_its_last_key_is_done(crowded: Platform) -> None:
+    conn = crowded.conn
+    committed = edit(conn, "one")
+    sort_all(conn)
+    late = LateKeys()
+    late._size = MANY // 3  # noqa: SLF001
+    while late.take_piece(conn) is not None:
+        late.end(conn)
+        assert moment(conn, "one") < committed or done(conn, "one") == MANY
+    assert moment(conn, "one") > committed
+    assert_exact(conn)
+
+
+def test_keys_that_move_in_a_mass_change_make_both_tenants_late(crowded: Platform) -> None:
+    conn = crowded.conn
+    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'two'")
+    conn.execute("UPDATE conversations SET agent_id = %s WHERE conversation_id LIKE 'one-%%'", (agent,))
+    committed = clock(conn)
+    sort_all(conn)
+    assert moment(conn, "one") < committed
+    assert moment(conn, "two") < committed
+    assert moment(conn, "three") > committed
+    finish(conn)
+    assert moment(conn, "two") > committed
+    assert_exact(conn)
+
+
+def test_a_conversation_that_moves_while_it_waits_is_read_whole(crowded: Platform) -> None:
+    """Its new tenant is not late: what waits of it was looked up under the old one."""
+    conn = crowded.conn
+    committed = edit(conn, "one")
+    sort_all(conn)
+    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'three'")
+    conn.execute(
+        "UPDATE conversations SET agent_id = %s, customer_phone = '555' WHERE conversation_id = 'one-1'",
+        (agent,),
+    )
+    assert refresh_batch(conn, SHARDS, wait=True).drained
+    assert moment(conn, "three") > committed
+    assert texts(conn, "three", "555") == ["edited"]
+    finish(conn)
+    assert_exact(conn)
+
+
+@cases("point", PIECE_POINTS)
+def test_what_is_written_while_a_piece_is_stopped_at_a_point_is_not_lost(
+    crowded: Platform, point: str
+) -> None:
+    conn = crowded.conn
+    edit(conn, "one")
+    sort_all(conn)
+    with piece(crowded.database, point) as stopped:
+        edit(conn, "one", text="again")
+        crowded.message("one-1", "single")
+        if point != "written":
+            # Later it waits for the row of the tenant.
+            sort_changes(conn, SHARDS, bulk=True)
+        stopped.finish()
+    refresh_now(conn)
+    assert done(conn, "one", "again") >= MANY
+    assert_exact(conn)
+
+
+def test_a_tenant_that_becomes_late_again_meanwhile_stays_late(crowded: Platform) -> None:
+    conn, database = crowded.conn, crowded.database
+    edit(conn, "one")
+    sort_all(conn)
+    while LateKeys().take_piece(conn) is not None:
+        pass
+    committed = edit(conn, "one", text="again")
+
+    def sort(other: Connection) -> None:
+        prepare_session(other)
+        sort_changes(other, SHARDS, bulk=True)
+
+    with (
+        Stepped(database, sort, "sorted") as sorting,
+        Stepped(database, LateKeys().end) as ending,
+    ):
+        wait_for(lambda: ending.ends() or waits_for_lock(conn, ending.pid))
+        sorting.finish()
+        ending.finish()
+    sort_all(conn)
+    assert done(conn, "one", "again") < MANY
+    assert moment(conn, "one") < committed
+    finish(conn)
+    assert_exact(conn)
+
+
+def test_projectors_take_different_tenants(crowded: Platform) -> None:
+    conn, database = crowded.conn, crowded.database
+    edit(conn, "one", "two")
+    sort_all(conn)
+    with piece(database, "locked", size=MANY // 2) as first:
+        with piece(database, "locked", size=MANY // 2) as second:
+            second.finish()
+            assert [done(conn, tenant) > 0 for tenant in TENANTS] == [False, True, False]
+        with piece(database, size=MANY) as third:
+            assert third.finish() is not None, "the rest of two"
+        first.finish()
+    finish(conn)
+    assert_exact(conn)
+
+
+def test_a_tenant_that_was_looked_up_stands_for_no_lock(crowded: Platform) -> None:
+    """A conversation has moved since, which only the source knows yet: its new lead is locked too."""
+    conn, database = crowded.conn, crowded.database
+    stays = crowded.conversation(crowded.agent("two"), "490", shard=0)
+    refresh_now(conn)
+    edit(conn, "one", text="edited")
+    sort_all(conn)
+    moves = value(
+        conn,
+        "SELECT min(key) FROM projector.late_keys WHERE user_id = 'one' AND projector.shard_of(key) <> 0",
+    )
+    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'two' ORDER BY agent_id LIMIT 1")
+    conn.execute(
+        "UPDATE conversations SET agent_id = %s, customer_phone = '490' WHERE conversation_id = %s",
+        (agent, moves),
+    )
+    crowded.message(stays, "new")
+    with refreshing(database, "written", shard=0) as first, piece(database) as second:
+        second.waits(conn)
+        first.finish()
+        second.finish()
+    assert texts(conn, "two", "490") == ["edited", "new"]
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_piece_takes_no_key_whose_dead_letter_is_being_retried(
+    crowded: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn, database = crowded.conn, crowded.database
+    conn.execute(
+        "INSERT INTO projector.dead_letters (kind, key, user_id, error, attempts, first_failed_at, retry_at)"
+        " VALUES ('reload_conversations', 'one-1', 'one', 'a reason', 1, now(), now())"
+    )
+
+    def retry(other: Connection) -> None:
+        prepare_session(other)
+        retry_dead_letters(other)
+
+    with Stepped(database, retry, "recomputed") as retrying:
+        edit(conn, "one")
+        # The retry owns the shards: the keys are looked up beside it.
+        monkeypatch.setattr(locks, "SHARD", locks.SHARD + 0x100)
+        sort_changes(conn, SHARDS, bulk=True)
+        monkeypatch.undo()
+        finish(conn)
+        retrying.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_moment_never_steps_back_when_a_tenant_becomes_late(crowded: Platform) -> None:
+    conn = crowded.conn
+    refresh_batch(conn, SHARDS, wait=True)
+    before = moment(conn, "one")
+    committed = edit(conn, "one")
+    for shard in SHARDS:
+        sort_changes(conn, [shard], bulk=True)
+        assert before <= moment(conn, "one") < committed
+    assert refresh_batch(conn, SHARDS, wait=True).drained
+    assert before <= moment(conn, "one") < committed
+    finish(conn)
+    assert_exact(conn)
+
+
+def test_what_a_batch_did_not_take_holds_freshness_back(crowded: Platform) -> None:
+    conn = crowded.conn
+    for _ in range(4):
+        crowded.message("one-1", "new")
+    committed = clock(conn)
+    crowded.message("one-1", "new")
+    shard = value(conn, "SELECT projector.shard_of('one-1')")
+    for _ in range(5):
+        refresh_batch(conn, [shard], size=1)
+        assert value(
+            conn, "SELECT shards[%s] FROM read_model.freshness", shard + 1
+        ) < committed or not waiting(conn)
+    refresh_batch(conn, SHARDS, wait=True)
+    assert moment(conn, "one") > committed
+    assert_exact(conn)
+
+
+def test_single_changes_pass_a_mass_change(crowded: Platform) -> None:
+    conn = crowded.conn
+    edit(conn, *TENANTS)
+    drain = Drain(size=1000)
+    drain.late._size = MANY // 3  # noqa: SLF001
+    seen, mass = 0, Batch((), 0)
+    while mass is not None:
+        crowded.message("one-1", "single")
+        seen += 1
+        singles = drain.take_singles(conn, SHARDS)
+        # It never waits for what the mass change left before it.
+        assert done(conn, "one", "single") == seen
+        mass = drain.take_mass(conn, SHARDS, singles)
+    assert seen > 5
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_single_changes_that_are_too_many_are_sorted(crowded: Platform) -> None:
+    """As an import that inserts row by row leaves them."""
+    conn = crowded.conn
+    for number in range(60):
+        crowded.message(f"one-{1 + number % 20}", "mass")
+    drain = Drain(size=4)
+    drain.late._size = 7  # noqa: SLF001
+    steps, sorted_at, mass = 0, 0, None
+    singles = Batch((), 0)
+    while mass is not None or not singles.drained:
+        singles = drain.take_singles(conn, SHARDS)
+        mass = drain.take_mass(conn, SHARDS, singles)
+        steps += 1
+        if not sorted_at and value(conn, "SELECT count(*) FROM projector.late_keys"):
+            sorted_at = steps
+    assert sorted_at == 5
+    assert done(conn, "one", "mass") == 60
+    drain.late.end(conn)
+    assert_exact(conn)
+
+
+def test_a_long_conversation_is_not_read_whole(crowded: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    conn = crowded.conn
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, text)"
+        " SELECT 'long-' || n, 'one-1', 'old' FROM generate_series(1, 2000) AS n"
+    )
+    refresh_now(conn)
+    conn.execute(
+        "UPDATE messages SET text = 'edited' WHERE message_id LIKE 'long-1%' OR message_id = 'm-one-2'"
+    )
+    read: list[int] = []
+
+    def counted(conn: Connection, **options: Any) -> BatchResult:  # noqa: ANN401
+        written = recompute(conn, **options)
+        read.append(value(conn, "SELECT count(*) FROM new_messages"))
+        return written
+
+    monkeypatch.setattr("projector.core.late.recompute", counted)
+    sort_all(conn)
+    finish(conn)
+    changed = value(conn, "SELECT count(*) FROM messages WHERE message_id LIKE 'long-1%'")
+    assert sum(read) == changed + 1
+    assert_exact(conn)
