@@ -29,7 +29,7 @@ SQL := $(wildcard schema.sql) $(shell find sql -name '*.sql' 2>/dev/null)
 LINTED := $(VENV)/sqlfluff.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-install check format lock client-types demo sql bench exactness clean
+.PHONY: help setup run test test-fast test-install check format lock client-types demo sql bench exactness consistency clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -97,7 +97,10 @@ bench: $(SETUP) ## Measure against baselines, some thirty minutes; SIZE=large is
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
-	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness tests/acceptance $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
+
+consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers.
+	@$(RUN) -m tests.consistency --hours "$(or $(HOURS),1)"
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.
 	@if [ -x $(RUN) ] && [ -d .leads ]; then LEADS_STATE_DIR=.leads $(RUN) -m projector server remove --yes; fi

@@ -165,7 +165,7 @@ def _there() -> dict[str, bool]:
 
 
 # Folders of tests with much data, many databases or many connections.
-_SLOW_FOLDERS = {"acceptance", "benchmarks", "browser", "exactness", "plans"}
+_SLOW_FOLDERS = {"acceptance", "benchmarks", "browser", "consistency", "exactness", "plans"}
 # Fixtures that make something for one test alone.
 _SLOW_FIXTURES = {"make_database", "start_server"}
 # What starts programs, and waits for them.

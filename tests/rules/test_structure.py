@@ -46,10 +46,10 @@ def test_a_function_is_short() -> None:
     )
 
 
-def test_the_oracle_imports_nothing_of_the_product() -> None:
+def test_the_oracle_and_the_checker_import_nothing_of_the_product() -> None:
     imported = {
         (name_of(path), (name or "").partition(".")[0])
-        for path in python_files("tests/oracle")
+        for path in (*python_files("tests/oracle"), ROOT / "tests" / "consistency" / "checker.py")
         if not path.name.startswith("test_")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         for name in _imported(node)

@@ -30,7 +30,7 @@ FIRST_WITH_FAILOVER_SLOTS = 170000
 class TwoServers:
     """A platform and the server that follows it, with what was committed at the platform and when at the latest.
 
-    `server` is the platform's.
+    `server` is the platform's, `subscriber` the other one.
     """
 
     platform: Connection
@@ -38,6 +38,7 @@ class TwoServers:
     origin_url: str
     origin: Origin
     server: EmbeddedServer
+    subscriber: EmbeddedServer
     committed: dict[str, datetime] = field(default_factory=dict)
 
     def subscribe(self, publisher: str = "", publication: str = "leads", **options: str) -> None:
@@ -118,13 +119,15 @@ def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
         write_source(platform)
         migrate(conn, create_source=True)
         url = make_conninfo(first.url(), user="leads_origin", password="x")
-        both = TwoServers(platform, conn, url, Origin(url), first)
+        both = TwoServers(platform, conn, url, Origin(url), first, second)
         both.subscribe(**of_subscription)
         try:
             yield both
         finally:
             both.origin.close()
-            drop_subscription(conn)
+            # A test may have stopped the server.
+            with suppress(psycopg.OperationalError):
+                drop_subscription(conn)
 
 
 def drop_subscription(conn: Connection) -> None:

@@ -1,0 +1,321 @@
+"""Judges a recorded history: `python -m tests.consistency.checker FILE` prints counts, and exits with 1 for a fault.
+
+It shares no code with the product. All that it knows is what the documents promise, and how the writers work: whatever
+they do to a lead gives it the next number, and the name `v<number>-<operation>`, which nothing else has. So a printed
+name tells which write was seen, as in the histories of Elle. The writers of a lead take turns, by a lock of their own,
+so that the numbers are the order of the commits; the moment of a commit is what the database's clock says after it.
+"""
+
+import json
+import sys
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Line = dict[str, Any]
+
+PROMISES = {
+    "as-of": "An answer shows all that was committed before its as-of, and nothing that was not committed.",
+    "min_as_of": "An answer to min_as_of shows all that was committed before that moment.",
+    "session": "A session that sends its last as-of as min_as_of never goes back, on any node.",
+    "feed": "A copy that follows the change feed is the list.",
+    "pages": "Pages by cursor have each lead that stays in its place once, and none twice.",
+    "statistics": "Each number of the statistics is the count of the list.",
+}
+LATER = {"20 ms": 20_000, "100 ms": 100_000, "1 s": 1_000_000}
+"""Microseconds by which the as-of of each answer is moved, to see how many would then be false: how sharp this is."""
+
+NEVER = -1
+MILLISECOND = 1000
+
+
+def moment(text: str | None) -> int:
+    """Return a moment of the database in microseconds; NEVER for none."""
+    return round(datetime.fromisoformat(text).timestamp() * 1_000_000) if text else NEVER
+
+
+def by_phone(leads: Iterable[Line]) -> dict[str, Line]:
+    return {lead["customer_phone"]: lead for lead in leads}
+
+
+class Write(NamedTuple):
+    """What a write made of a lead; `at` is the moment of its commit, where it is known."""
+
+    number: int
+    op: int
+    alive: bool
+    status: str | None
+    began: float
+    ended: float
+    at: int
+
+
+@dataclass
+class Lead:
+    """All that was ever written to a lead."""
+
+    writes: dict[str, Write] = field(default_factory=dict)
+    undone: set[str] = field(default_factory=set)
+    # Those that are known to be committed, by their moment, and the greatest number up to each.
+    committed: list[Write] = field(default_factory=list)
+    greatest: list[int] = field(default_factory=list)
+    deletions: list[Write] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Order what was written, once all of it is known."""
+        known = (one for one in self.writes.values() if one.at != NEVER)
+        self.committed = sorted(known, key=lambda one: one.at)
+        for one in self.committed:
+            self.greatest.append(max([one.number, *self.greatest[-1:]]))
+        # A write whose outcome was not told did not happen if another one has its number.
+        taken = {one.number for one in self.committed}
+        self.undone |= {name for name, one in self.writes.items() if one.at == NEVER and one.number in taken}
+        done = (one for name, one in self.writes.items() if name not in self.undone)
+        self.deletions = sorted((one for one in done if not one.alive), key=lambda one: one.number)
+
+    def needed(self, until: int, ended: float) -> int:
+        """Return the number of the newest commit up to a moment, of those that were over at a time."""
+        found = 0
+        for place in range(bisect_right(self.committed, until, key=lambda one: one.at) - 1, -1, -1):
+            if self.greatest[place] <= found:
+                break
+            if self.committed[place].ended <= ended:
+                found = max(found, self.committed[place].number)
+        return found
+
+    def deleted(self, least: int, received: float) -> int | None:
+        """Return the number of the first deletion from a number on that may have been seen before a time."""
+        place = bisect_left(self.deletions, least, key=lambda one: one.number)
+        return next((one.number for one in self.deletions[place:] if one.began <= received), None)
+
+    def may_be_half(self, since: int, received: float) -> bool:
+        """Return whether a write after a number made or deleted the lead: beyond its as-of, an answer may show half."""
+        edges = {1, *(one.number + add for one in self.deletions for add in (0, 1))}
+        return any(since < one.number in edges and one.began <= received for one in self.writes.values())
+
+    def seen(self, shown: Line | None, least: int, received: float) -> tuple[int, str]:
+        """Return the number of the write that an answer shows, at least `least`, and what is wrong about it."""
+        if shown is None:
+            number = self.deleted(least, received) if least else 0
+            return (
+                number or 0,
+                "" if number is not None else f"is missing, and write {least} was committed before",
+            )
+        name = shown["name"]
+        if name is None and self.may_be_half(least, received):
+            return 0, ""
+        write = self.writes.get(name)
+        if write is None or write.began > received:
+            return 0, f"shows {name}, which nobody had written"
+        if name in self.undone:
+            return 0, f"shows {name}, which was not committed"
+        if not write.alive or shown.get("lead_status", write.status) != write.status:
+            return 0, f"shows {name} with the status {shown.get('lead_status')}, and not {write.status}"
+        late = write.number < least
+        return write.number, f"shows {name}, and write {least} was committed before" if late else ""
+
+
+@dataclass
+class Session:
+    """What a caller has seen: the newest as-of, and the number of a write of each lead, and of its messages."""
+
+    as_of: int = NEVER
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Copy:
+    """What a follower of the feed has; `listed` is the list that it read at its token."""
+
+    token: str
+    leads: dict[str, Line] = field(default_factory=dict)
+    listed: dict[str, Line] | None = None
+
+
+@dataclass
+class Judge:
+    """Reads a history twice: first what was written, then what was answered."""
+
+    leads: dict[str, dict[str, Lead]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Lead)))
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    clock_is_set_back: bool = False
+    sessions: dict[str, Session] = field(default_factory=lambda: defaultdict(Session))
+    copies: dict[str, Copy] = field(default_factory=dict)
+
+    def read(self, lines: Callable[[], Iterable[Line]]) -> "Judge":
+        """Judge a history; `lines` begins it anew at each call."""
+        for line in lines():
+            if line["kind"] == "write":
+                self._write(line)
+            elif line["kind"] == "event":
+                self.counts["faults and what else was done"][line["what"]] += 1
+                self.clock_is_set_back |= line["what"] == "the clock is set back"
+        for tenant in self.leads.values():
+            for lead in tenant.values():
+                lead.finish()
+        judges = {"read": self._read, "walk": self._walk, "feed": self._feed, "stats": self._stats}
+        for line in lines():
+            if line["kind"] in judges:
+                self.counts["answers"][f"{line['kind']}, {line['node']}, {line['status']}"] += 1
+                judges[line["kind"]](line)
+        return self
+
+    def _write(self, line: Line) -> None:
+        self.counts["writes"][f"{line['isolation']}, {line['outcome']}"] += 1
+        for phone, number, alive, status in line["leads"]:
+            lead, name = self.leads[line["tenant"]][phone], f"v{number}-{line['op']}"
+            times = line["began"], line["ended"], moment(line["at"])
+            lead.writes[name] = Write(number, line["op"], alive, status, *times)
+            if line["outcome"] == "aborted":
+                lead.undone.add(name)
+
+    def _fault(self, promise: str, line: Line, sentence: str) -> None:
+        where = f"{line['kind']} of {line['tenant']} on {line['node']} at {line['received']:.3f} s"
+        self.faults.append((promise, f"{where}, as of {line['as_of']}: {sentence}"))
+
+    def _limit(self, line: Line) -> float:
+        """Return when a commit that an answer has to show was over.
+
+        While the database's clock never goes back, whatever has an earlier moment than the answer came before it.
+        """
+        return float(line["sent"] if self.clock_is_set_back else line["received"])
+
+    def _show(self, line: Line, phones: Iterable[str], promise: str = "as-of") -> None:
+        """Judge which write of each lead an answer shows."""
+        shown, leads = by_phone(line["leads"]), self.leads[line["tenant"]]
+        as_of, least = moment(line["as_of"]), moment(line.get("min_as_of"))
+        session = self.sessions[line["session"]] if line.get("session") else Session()
+        limit, received, printed = self._limit(line), line["received"], shown.get
+        later: set[str] = set()
+        for phone in phones:
+            # Beyond the as-of, an answer may show a part of a write.
+            lead, part = leads[phone], f"{line.get('what') == 'messages'} {phone}"
+            floors = {promise: lead.needed(as_of, limit), "session": session.numbers.get(part, 0)}
+            if least > as_of:
+                floors["min_as_of"] = lead.needed(least, limit)
+            for broken, floor in floors.items():
+                number, wrong = lead.seen(printed(phone), floor, received)
+                if wrong:
+                    self._fault(broken, line, f"lead {phone} {wrong}")
+                    break
+                session.numbers[part] = max(number, session.numbers.get(part, 0))
+            if as_of != NEVER:
+                needed = {name: lead.needed(as_of + by, limit) for name, by in LATER.items()}
+                later |= {
+                    name for name, floor in needed.items() if lead.seen(printed(phone), floor, received)[1]
+                }
+            self.counts["judged"]["leads in answers"] += 1
+        self.counts["judged"][f"answers {'with' if as_of != NEVER else 'without'} an as-of"] += 1
+        self.counts["false, were each as-of later by"].update(later)
+
+    def _read(self, line: Line) -> None:
+        if line["status"] not in (200, 304, 404):
+            return
+        as_of, least = moment(line["as_of"]), moment(line["min_as_of"])
+        if least != NEVER:
+            self.counts["judged"]["answers to min_as_of"] += 1
+            if as_of < least // MILLISECOND * MILLISECOND:
+                self._fault("min_as_of", line, f"min_as_of is {line['min_as_of']}")
+        if line["session"]:
+            session = self.sessions[line["session"]]
+            if NEVER < as_of < session.as_of:
+                self._fault("session", line, "the as-of went back")
+            session.as_of = max(as_of, session.as_of)
+        everybody = [*self.leads[line["tenant"]]] if line["what"] == "list" else [line["phone"]]
+        self._show(line, everybody if line["whole"] else by_phone(line["leads"]))
+
+    def _walk(self, line: Line) -> None:
+        """Judge pages that were read by their cursors, in the order of the first contact, which never changes."""
+        leads = [lead for page in line["pages"] for lead in page["leads"]]
+        order = [(lead["first_contact_at"], lead["customer_phone"]) for lead in leads]
+        if len(set(order)) != len(order) or order != sorted(order, reverse=line["order"] == "desc"):
+            self._fault("pages", line, "a lead comes twice, or not in its order")
+        since, shown = min(moment(page["as_of"]) for page in line["pages"]), by_phone(leads)
+        for phone, lead in self.leads[line["tenant"]].items():
+            needed = lead.needed(since, self._limit(line))
+            if needed and phone not in shown and lead.deleted(needed, line["received"]) is None:
+                self._fault("pages", line, f"{phone} is missing, which stayed in its place")
+        for page in line["pages"]:
+            self._show({**line, **page}, by_phone(page["leads"]))
+        self.counts["judged"]["walks over pages"] += 1
+
+    def _feed(self, line: Line) -> None:
+        """Keep the copy of a follower, and judge it whenever it should be the list."""
+        copy = self.copies.get(line["follower"])
+        if line["status"] != 200:
+            return
+        if line["what"] == "begin":
+            self.copies[line["follower"]] = Copy(line["next"])
+        elif copy is not None and line["what"] == "export":
+            copy.leads = by_phone(line["leads"])
+        elif copy is not None and line["what"] == "list":
+            copy.listed = by_phone(line["leads"])
+        elif copy is not None:
+            if copy.listed is not None and (line["changes"], line["next"]) == ([], line["since"]):
+                self.counts["judged"]["copies of the feed"] += 1
+                if copy.listed != copy.leads:
+                    self._fault("feed", line, "the copy is not the list")
+            copy.listed = None
+            for phone, lead in line["changes"]:
+                copy.leads.pop(phone, None)
+                copy.leads |= by_phone(lead)
+            self.counts["judged"]["changes of the feed"] += len(line["changes"])
+            if not line["hasMore"]:
+                self._show({**line, "leads": copy.leads.values()}, self.leads[line["tenant"]], "feed")
+
+    def _stats(self, line: Line) -> None:
+        """Compare statistics with the list that was the same before and after them."""
+        if line["before"] != line["after"]:
+            return
+        self.counts["judged"]["statistics"] += 1
+        expected = count(line["before"], datetime.fromisoformat(line["now"]))
+        if (line["stats"], line["hot"]) != (expected, expected["hot_leads"]):
+            self._fault(
+                "statistics", line, f"{line['stats']} and {line['hot']} hot ones in the list, not {expected}"
+            )
+
+
+def count(leads: list[Line], now: datetime) -> dict[str, Any]:
+    """Return the statistics of a list, counted one by one."""
+    statuses = Counter(lead["lead_status"] for lead in leads)
+    platforms = Counter(platform for lead in leads for platform in lead["platforms"])
+    ages = [now - datetime.fromisoformat(lead["last_message_at"]) for lead in leads]
+    return {
+        "total_leads": len(leads),
+        "leads_with_extraction": sum(lead["name"] is not None for lead in leads),
+        **{f"{status.lower()}_leads": statuses[status] for status in ("Hot", "Warm", "Cold")},
+        "by_platform": {platform: platforms[platform] for platform in ("whatsapp", "instagram", "webchat")},
+        **{f"leads_last_{days}_days": sum(age <= timedelta(days=days) for age in ages) for days in (7, 30)},
+    }
+
+
+def judge(path: Path) -> Judge:
+    """Judge the history in a file."""
+
+    def lines() -> Iterator[Line]:
+        with path.open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+    return Judge().read(lines)
+
+
+def report(judged: Judge) -> str:
+    """Return the counts of a history and its first faults."""
+    broken = Counter(promise for promise, _ in judged.faults)
+    judged.counts["broken"].update({sentence: broken[promise] for promise, sentence in PROMISES.items()})
+    text = [
+        f"\n| {title} | |\n|---|--:|\n" + "\n".join(f"| {name} | {found[name]:,} |" for name in sorted(found))
+        for title, found in judged.counts.items()
+    ]
+    return "\n".join([*text, "", *(f"{promise}: {sentence}" for promise, sentence in judged.faults[:100])])
+
+
+if __name__ == "__main__":
+    result = judge(Path(sys.argv[1]))
+    sys.stdout.write(f"{report(result)}\n")
+    sys.exit(bool(result.faults))
