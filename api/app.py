@@ -13,7 +13,7 @@ from api.database.pool import Database
 from api.limits import rate, running, waiting
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
-from api.plan.projection import FRESHNESS
+from api.plan.projection import tenant_freshness
 from api.request import current
 from api.request.text import is_broken
 from api.response import compression, cors, errors
@@ -25,7 +25,7 @@ from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
-from api.routes.read_model import ReadModel, State
+from api.routes.read_model import ReadModel, State, read_model
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -53,7 +53,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     asks = gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
     room = Waiting()
-    waiting.install(app, room, lambda: Seen(*database.fetch(FRESHNESS)))
+    waiting.install(app, room, _seen)
     changes.install(app, room)
     bound = running.install(app, config)
     unchanged.install(app)
@@ -85,6 +85,11 @@ def _varies_by(config: Config) -> Iterator[str]:
     # Any origin gets the same header.
     if config.cors_origins and ANY_ORIGIN not in config.cors_origins:
         yield "Origin"
+
+
+def _seen(tenant: str) -> Seen:
+    read_model().require_built()
+    return Seen(*read_model().database.fetch(tenant_freshness(tenant)))
 
 
 def _refuse_unreadable_request() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -24,9 +24,13 @@ _DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyp
 Row = TypeVar("Row")
 
 
+# The as_of of data that are as of no moment: see api/plan/sql.py.
+NOTHING_CLAIMED = datetime.fromtimestamp(0, UTC)
+
+
 @dataclass(slots=True)
 class Freshness:
-    """What each row about a tenant begins with; `version` is None if the read model does not know the tenant."""
+    """What each row about a tenant begins with: no as_of before a first build, no version of an unknown tenant."""
 
     as_of: datetime | None
     dead_letters: int | None

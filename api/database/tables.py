@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     REAL,
     BigInteger,
     Boolean,
@@ -39,11 +40,15 @@ tenants = _table(
         BigInteger: "version pruned_version",
         Integer: "dead_letters",
         Uuid: "version_id epoch",
+        _TIME: "late_as_of",
     },
 )
 
 # A view, whose rows are no data of a tenant: only that it is there.
 tenant_ids = _table("tenant_ids", {Text: "user_id"})
+
+# A view of one row: how many tenants are late, and as of when the one that is furthest behind is.
+late_tenants = _table("late_tenants", {BigInteger: "tenants", _TIME: "as_of"})
 
 leads = _table(
     "leads",
@@ -115,7 +120,7 @@ lead_totals = _table(
     },
 )
 
-freshness = _table("freshness", {_TIME: "as_of"})
+freshness = _table("freshness", {ARRAY(_TIME): "shards"})
 
 projection = _table(
     "projection",

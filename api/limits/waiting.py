@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from flask import Flask
 
 from api.database.errors import UnavailableError
+from api.database.statement import NOTHING_CLAIMED
 from api.request import current
 from api.request.text import read_min_as_of
 
@@ -32,7 +33,7 @@ Found = TypeVar("Found")
 
 
 class Seen(NamedTuple):
-    """As of when the data are, and how many seconds ago that is by the clock of the database; None before a build."""
+    """As of when the data of a tenant are, and how many seconds ago that is by the clock of the database."""
 
     as_of: datetime | None = None
     age: float | None = None
@@ -42,8 +43,11 @@ class StaleError(UnavailableError):
     """The data are not as fresh as the request asks for."""
 
     def __init__(self, as_of: datetime, min_as_of: datetime) -> None:
+        found = f"as of {_exactly(as_of)}"
+        if as_of == NOTHING_CLAIMED:
+            found = "as of no moment now, because the clock of the database was set back, or nothing is proved yet"
         super().__init__(
-            f"The data are as of {_exactly(as_of)}, and min_as_of asks for {_exactly(min_as_of)}:"
+            f"The data are {found}, and min_as_of asks for {_exactly(min_as_of)}:"
             " try again in a second, with a moment that the clock of the database has reached"
         )
         self.as_of = as_of
@@ -51,15 +55,15 @@ class StaleError(UnavailableError):
 
 def is_fresh(as_of: datetime, min_as_of: datetime) -> bool:
     """Returns whether data as of one moment hold every change that was committed before another; both uncut."""
-    return as_of >= min_as_of
+    return as_of >= min_as_of and as_of != NOTHING_CLAIMED
 
 
 def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def install(app: Flask, waiting: "Waiting", fetch: Callable[[], Seen]) -> None:
-    """Have requests with min_as_of wait. `fetch` reads how fresh the read model is."""
+def install(app: Flask, waiting: "Waiting", fetch: Callable[[str], Seen]) -> None:
+    """Have requests with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
 
     def wait() -> None:
         request = current.request()
@@ -68,7 +72,8 @@ def install(app: Flask, waiting: "Waiting", fetch: Callable[[], Seen]) -> None:
             # What cannot be read is refused with the other parameters.
             min_as_of = read_min_as_of(asked)
             if min_as_of is not None:
-                waiting.for_data(request.view_args["user_id"], min_as_of, fetch)
+                tenant = request.view_args["user_id"]
+                waiting.for_data(tenant, min_as_of, lambda: fetch(tenant))
 
     app.before_request(wait)
 
@@ -90,7 +95,7 @@ class Waiting:
         self._places: list[Place] = []
         self._asking = Lock()
         # What was found for each key, and when the look began.
-        self._seen: dict[str | None, tuple[Any, float]] = {}
+        self._seen: dict[str, tuple[Any, float]] = {}
 
     def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen]) -> None:
         """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
@@ -105,13 +110,13 @@ class Waiting:
         def is_enough() -> bool:
             nonlocal found
             try:
-                found = self._look(None, fetch, max(arrived, monotonic() - DATA_EVERY_SECONDS), ends)
+                not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
+                found = self._look(f"data of {tenant}", fetch, not_before, ends)
             except UnavailableError:
                 return True
             if found.as_of is None or found.age is None:
                 return True
-            # A moment that is still to come is from before the clock was set back, and says nothing.
-            if found.age >= 0 and is_fresh(found.as_of, min_as_of):
+            if is_fresh(found.as_of, min_as_of):
                 return True
             if found.as_of + timedelta(seconds=found.age + ends - monotonic()) < min_as_of:
                 raise StaleError(found.as_of, min_as_of)
@@ -142,7 +147,7 @@ class Waiting:
         def has_changed() -> bool:
             # The first look comes before anything is asked, so that no change can come between.
             not_before = monotonic() - (CHANGE_EVERY_SECONDS if asked_at else 0)
-            version = self._look(tenant, lambda: version_of(tenant), not_before, ends)
+            version = self._look(f"version of {tenant}", lambda: version_of(tenant), not_before, ends)
             if asked_at == [version]:
                 return False
             asked_at[:] = [version]
@@ -168,7 +173,7 @@ class Waiting:
                 if place in self._places:
                     self._places.remove(place)
 
-    def _look(self, key: str | None, ask: Callable[[], Found], not_before: float, ends: float) -> Found:
+    def _look(self, key: str, ask: Callable[[], Found], not_before: float, ends: float) -> Found:
         """Returns what a look has found that began at or after a moment; all that wait for the same share it."""
 
         def look() -> Found:

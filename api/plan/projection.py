@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Float, Text, cast, extract, false, func, select
+from sqlalchemy import ColumnElement, Float, Label, Text, cast, extract, false, func, select
 
 from api.database.statement import BoundStatement, Freshness
-from api.database.tables import projection, tenant_ids
+from api.database.tables import late_tenants, projection, tenant_ids
 from api.database.tables import row_security as row_security_table
 from api.plan.sql import as_of, constant, constant_text, freshness_columns
 
@@ -45,14 +45,23 @@ class FreshnessRow(NamedTuple):
     age: float | None
 
 
-FRESHNESS = BoundStatement(
-    select(
-        as_of().label("as_of"),
-        # The clock of the database has set as_of; that of this machine may differ.
-        cast(extract("epoch", func.clock_timestamp() - as_of()), Float).label("age"),
-    ),
-    FreshnessRow,
-)
+def _age(moment: ColumnElement[Any]) -> Label[float]:
+    # The clock of the database has set the moment; that of this machine may differ.
+    return cast(extract("epoch", func.clock_timestamp() - moment), Float).label("age")
+
+
+# For all tenants that are not late.
+FRESHNESS = BoundStatement(select(as_of().label("as_of"), _age(as_of())), FreshnessRow)
+
+
+class LateRow(NamedTuple):
+    """How many tenants are late; None where the API cannot know. And the age of the data of the latest, in seconds."""
+
+    tenants: int | None
+    age: float | None
+
+
+LATE_TENANTS = BoundStatement(select(late_tenants.c.tenants, _age(late_tenants.c.as_of)), LateRow)
 
 
 class VerificationRow(NamedTuple):
@@ -123,6 +132,15 @@ class VersionRow(Freshness):
 
 
 _VERSION = select(*freshness_columns())
+
+
+_seen = _VERSION.subquery("seen")
+_TENANT_FRESHNESS = select(_seen.c.as_of, _age(_seen.c.as_of))
+
+
+def tenant_freshness(user_id: str) -> BoundStatement[FreshnessRow]:
+    """Returns the statement of the moment of a tenant."""
+    return BoundStatement(_TENANT_FRESHNESS, FreshnessRow, {"user_id": user_id})
 
 
 def tenant_version(user_id: str) -> BoundStatement[VersionRow]:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    DateTime,
     FromClause,
     Integer,
     ScalarSelect,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -110,9 +112,24 @@ def tenant_total() -> ColumnElement[int]:
     return func.coalesce(select(tenant_totals.c.leads).where(is_tenant_total()).scalar_subquery(), ZERO)
 
 
-def as_of() -> ScalarSelect[Any]:
-    """Returns the moment up to which the read model contains every change; null before the first build."""
-    return select(freshness.c.as_of).scalar_subquery()
+# How far the clock has come. That of a standby may be behind that of the primary, which has set the moments. So there a
+# primary whose clock was set back by less than this is believed until the projector has corrected the moments.
+_REACHED: ColumnElement[Any] = literal_column(
+    "statement_timestamp() + CASE WHEN pg_is_in_recovery() THEN interval '5 s' ELSE interval '0' END"
+)
+_NOTHING_CLAIMED = literal_column("'epoch'::timestamptz", DateTime(timezone=True))
+
+
+def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Returns the moment up to which the read model contains every change; null before the first build.
+
+    It holds for each tenant that is not late. `late` is the own moment of one that may be, or null. A moment that the
+    clock has not reached is from before that was set back, and says nothing: where any shard has one, this is 'epoch'.
+    """
+    shard = func.unnest(freshness.c.shards).table_valued("moment").render_derived(name="s")
+    last, first = func.max(func.greatest(shard.c.moment, *late)), func.min(func.least(shard.c.moment, *late))
+    found = select(case((last > _REACHED, _NOTHING_CLAIMED), else_=first)).select_from(freshness, shard)
+    return found.correlate_except(freshness, shard).scalar_subquery()
 
 
 def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
@@ -124,11 +141,11 @@ def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnE
     one = select(constant(1).label("one")).subquery("one")
     version = cast(tenants.c.version, Text) + constant_text("-") + cast(tenants.c.version_id, Text)
     known = (
-        select(tenants.c.dead_letters, version.label("version"))
+        select(tenants.c.dead_letters, version.label("version"), tenants.c.late_as_of)
         .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
         .subquery("known")
     )
-    return as_of().label("as_of"), known.c.dead_letters, known.c.version
+    return as_of(known.c.late_as_of).label("as_of"), known.c.dead_letters, known.c.version
 
 
 def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:

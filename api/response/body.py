@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from api.database.statement import Freshness
+from api.database.statement import NOTHING_CLAIMED, Freshness
 from api.request import current
 from api.request.text import format_time
 
@@ -104,13 +104,14 @@ def note_freshness(row: Freshness) -> None:
     current.values().freshness = row
     own = current.state_of(current.request().environ).headers
     # Of an earlier row.
-    own.pop("X-Data-Dead-Letters", None)
+    for name in ("X-Data-As-Of", "X-Data-Dead-Letters"):
+        own.pop(name, None)
     own.update(freshness_headers(row))
 
 
 def freshness_headers(row: Freshness) -> dict[str, str]:
     """Returns the headers that say how fresh a row is."""
-    headers = {} if row.as_of is None else {"X-Data-As-Of": format_time(row.as_of)}
+    headers = {} if row.as_of in (None, NOTHING_CLAIMED) else {"X-Data-As-Of": format_time(row.as_of)}
     if row.dead_letters:
         headers["X-Data-Dead-Letters"] = str(row.dead_letters)
     return headers

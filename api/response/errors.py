@@ -8,11 +8,11 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
+from api.database.statement import Freshness
 from api.limits.exports import ExportsBusyError
 from api.limits.waiting import StaleError
 from api.observe.log import cause_of
-from api.request.text import format_time
-from api.response.body import JsonResponse, begin, closing
+from api.response.body import JsonResponse, begin, closing, freshness_headers
 
 RETRY_AFTER_SECONDS = 1
 
@@ -77,7 +77,7 @@ def _answer_unavailable(error: UnavailableError) -> Response:
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
     if isinstance(error, StaleError) and "freshness" not in g:
         # No row of the tenant was read, which the headers would be made of.
-        headers.append(("X-Data-As-Of", format_time(error.as_of)))
+        headers += freshness_headers(Freshness(error.as_of, None, None)).items()
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
 
 

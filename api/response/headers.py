@@ -30,7 +30,8 @@ HEADERS = {
         {**_TEXT, "pattern": CORRELATION_ID},
     ),
     "X-Data-As-Of": Header(
-        "The answer contains every change that was committed before this moment.",
+        "The answer contains every change of the tenant that was committed before this moment. Absent while nothing is "
+        "promised, such as after the clock of the database was set back.",
         "2026-11-26T02:41:03.120Z",
         _MOMENT,
     ),

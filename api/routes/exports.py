@@ -5,6 +5,7 @@ from datetime import datetime
 from flask import Blueprint, Response
 
 from api.database.snapshot import Snapshot
+from api.database.statement import NOTHING_CLAIMED
 from api.limits.exports import TAKE_SECONDS, ExportsBusyError, ExportStream
 from api.plan.exports import (
     CSV_HEADER,
@@ -67,7 +68,7 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
         places.release()
         raise
     current.values().rows = total
-    moment = "" if row.as_of is None else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
+    moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind, opening = (CSV, CSV_HEADER) if ending == "csv" else (NDJSON, b"")
     stream = ExportStream(snapshot, opening, places.release, current.values().correlation_id)
     headers = {

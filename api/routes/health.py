@@ -1,18 +1,14 @@
 """Whether the process is alive, and whether it can serve."""
 
-from math import inf
-
 import orjson
 from flask import Blueprint, Response
 
 from api.database.errors import UnavailableError
+from api.database.statement import NOTHING_CLAIMED
 from api.observe.version import installed_version
 from api.plan.projection import FRESHNESS, PROJECTION_STATE
 from api.response.body import JsonResponse
 from api.routes.read_model import NEVER_BUILT, read_model, state, why_not_built
-
-# The clock of a server may be set back a little, as NTP does, without any harm.
-CLOCK_TOLERANCE_SECONDS = 5.0
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
@@ -39,18 +35,17 @@ def ready() -> Response:
     gate, max_age = state().gate, state().config.ready_max_age
     if gate is not None:
         gate.require_ready()
-    if max_age < inf:
-        age = found.database.fetch(FRESHNESS).age
-        if age is None:
-            raise UnavailableError(NEVER_BUILT)
-        if age > max_age:
-            raise UnavailableError(
-                f"The data are {age:.1f} s old, and LEADS_READY_MAX_AGE allows {max_age:g} s:"
-                " run `python -m projector status`, which says what keeps the projector"
-            )
-        if age < -CLOCK_TOLERANCE_SECONDS:
-            raise UnavailableError(
-                f"The moment of the data comes in {-age:.1f} s: the clock of the database was set back."
-                " The next refresh of the projector corrects that"
-            )
+    as_of, age = found.database.fetch(FRESHNESS)
+    if as_of is None or age is None:
+        raise UnavailableError(NEVER_BUILT)
+    if as_of == NOTHING_CLAIMED:
+        raise UnavailableError(
+            "The data are as of no moment now, because the clock of the database was set back, or nothing is proved"
+            " yet: unless the next refresh corrects that, run `python -m projector status`, which says what keeps it"
+        )
+    if age > max_age:
+        raise UnavailableError(
+            f"The data are {age:.1f} s old, and LEADS_READY_MAX_AGE allows {max_age:g} s:"
+            " run `python -m projector status`, which says what keeps the projector"
+        )
     return JsonResponse(orjson.dumps({"status": "ready"}))

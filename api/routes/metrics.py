@@ -24,7 +24,7 @@ from api.database.errors import UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
-from api.plan.projection import FRESHNESS, VERIFICATION, VerificationRow
+from api.plan.projection import FRESHNESS, LATE_TENANTS, VERIFICATION, LateRow, VerificationRow
 from api.routes.read_model import read_model, state
 
 metrics = Blueprint("metrics", __name__)
@@ -93,19 +93,26 @@ class AllMetrics(Collector):
             yield from REGISTRY.collect()
         with self._database() as database:
             known = _read(database, FRESHNESS)
-            yield from metrics_of(known and known.age, _read(database, VERIFICATION))
+            # A first build holds the table of the tenants.
+            late = _read(database, LATE_TENANTS) if known and known.as_of else None
+            yield from metrics_of(known and known.age, late, _read(database, VERIFICATION))
 
 
-def metrics_of(age: float | None, verified: VerificationRow | None) -> Iterator[Metric]:
-    """Yields the version, the age of the read model in seconds, and how it was verified, if known."""
+def metrics_of(age: float | None, late: LateRow | None, verified: VerificationRow | None) -> Iterator[Metric]:
+    """Yields the version, the age of the read model in seconds, who is late, and how it was verified, if known."""
     build = GaugeMetricFamily(
         "leads_build_info", "The program and its version; always 1.", labels=["program", "version"]
     )
     build.add_metric(["api", installed_version()], 1)
     yield build
     gauges: list[tuple[str, str, float | None]] = [
-        ("leads_api_data_age_seconds", "Age of the read model.", age)
+        ("leads_api_data_age_seconds", "Age of the read model, for all tenants that are not late.", age)
     ]
+    if late is not None and late.tenants is not None:
+        gauges += [
+            ("leads_api_late_tenants", "Tenants that are late: a mass change of each waits.", late.tenants),
+            ("leads_api_late_data_age_seconds", "Age of the data of the latest of them.", late.age or 0),
+        ]
     if verified is not None:
         proved_at = None if verified.proved_at is None else verified.proved_at.timestamp()
         gauges += [

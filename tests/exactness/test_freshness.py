@@ -1,11 +1,14 @@
 """What a look promises by X-Data-As-Of: never a change that the read model does not hold yet."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from api.limits import waiting
 from projector.database import locks
@@ -19,6 +22,15 @@ from tests.support.running import wait_until
 
 AT_ONCE = timedelta(0)
 LEAD = "/users/one/leads/4915"
+ENDPOINTS = (
+    "leads", "leads/stats", "leads/stats/series?date=2025-01-01", "leads/4915", "leads/4915/messages", "lead-changes",
+    "leads.csv", "leads.ndjson", "messages.ndjson",
+)  # fmt: skip
+SET_SHARDS = "UPDATE read_model.freshness SET shards"
+SET_LATE = "UPDATE read_model.tenants SET late_as_of"
+IN_AN_HOUR = "clock_timestamp() + interval '1 hour'"
+ONE_AHEAD = f"{SET_SHARDS}[3] = {IN_AN_HOUR}"
+ALL_AHEAD = f"{SET_SHARDS} = array_fill({IN_AN_HOUR}, ARRAY[4])"
 
 
 def as_of(conn: Connection) -> datetime:
@@ -146,3 +158,71 @@ def test_an_answer_is_never_older_than_min_as_of(filled: Platform, monkeypatch: 
             for path in ("/users/one/leads", "/users/one/leads/stats", LEAD, f"{LEAD}/messages"):
                 assert client.get(f"{path}?{asked}").status_code == expected
             refresh_now(filled.conn)
+
+
+def ask(client: FlaskClient, path: str, asked: str = "") -> TestResponse:
+    """Ask an endpoint, which may have a parameter already."""
+    return client.get(f"{path}{'&' if '?' in path else '?'}{asked}", buffered=True)
+
+
+def test_a_tenant_that_is_late_is_told_its_own_moment(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.0)
+    filled.message(filled.conversation(filled.agent(filled.tenant("two")), "4915"), "hello")
+    refresh_now(filled.conn)
+    filled.conn.execute(f"{SET_LATE} = '2025-06-01' WHERE user_id = 'one'".encode())
+    of_all = as_of(filled.conn).isoformat(timespec="milliseconds")[:-6] + "Z"
+    moments = {"one": "2025-06-01T00:00:00.000Z", "two": of_all}
+    with serving(filled.database) as app:
+        client = app.test_client()
+        for path in ENDPOINTS:
+            for tenant, moment in moments.items():
+                found = ask(client, f"/users/{tenant}/{path}")
+                assert found.headers["X-Data-As-Of"] == moment, (tenant, path)
+                # A name that is written in another way is not waited for: the answer itself is compared.
+                for name in ("min_as_of", "min%5Fas_of"):
+                    status = [
+                        ask(client, f"/users/{tenant}/{path}", f"{name}={one}").status_code
+                        for one in (moment, "2025-06-02")
+                    ]
+                    assert status == [200, 503 if tenant == "one" else 200], (tenant, path)
+        tag = client.get(LEAD).headers["ETag"]
+        assert client.get(LEAD, headers={"If-None-Match": tag}).headers["X-Data-As-Of"] == moments["one"]
+        assert client.get("/health/ready").status_code == 200
+        metrics = client.get("/metrics").get_data(as_text=True)
+    assert "leads_api_late_tenants 1.0" in metrics
+    ages = dict(re.findall(r"^leads_api_(\w+)_age_seconds (\S+)$", metrics, re.MULTILINE))
+    assert float(ages["data"]) < 86400 < float(ages["late_data"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "ready"),
+    [
+        (ONE_AHEAD, 503),
+        (ALL_AHEAD, 503),
+        (f"{SET_SHARDS}[3] = 'epoch'", 503),
+        (f"{SET_LATE} = {IN_AN_HOUR}", 200),
+        (f"{SET_LATE} = 'epoch'", 200),
+    ],
+)
+def test_a_moment_that_the_clock_has_not_reached_is_not_claimed(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, spoil: str, ready: int
+) -> None:
+    """Nor is 1970, which the projector stores in its place."""
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.0)
+    filled.conn.execute(spoil.encode())
+    with serving(filled.database) as app:
+        client = app.test_client()
+        for path in ENDPOINTS:
+            found = ask(client, f"/users/one/{path}")
+            assert found.status_code == 200
+            assert "X-Data-As-Of" not in found.headers
+            assert re.search(r"-\d{8}T", found.headers.get("Content-Disposition", "")) is None
+            # Whether it waits first, or the answer itself is compared.
+            for name in ("min_as_of", "min%5Fas_of"):
+                refused = ask(client, f"/users/one/{path}", f"{name}=1969-01-01")
+                assert refused.status_code == 503
+                assert "as of no moment now" in refused.get_json()["message"]
+                assert "X-Data-As-Of" not in refused.headers
+        assert client.get("/health/ready").status_code == ready

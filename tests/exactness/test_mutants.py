@@ -18,7 +18,10 @@ import psycopg
 import pytest
 
 from api.database import connect, session, snapshot
+from api.database import statement as asked
+from api.limits import waiting
 from api.request.change_token import Position, history_of
+from api.response import body
 from api.routes import changes, read_model
 from projector.capture import control, triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
@@ -178,6 +181,17 @@ def _provable(old: str, new: str) -> Drop:
         bench.filled.conn.execute(text.replace(old, new).encode(), prepare=False)
 
     return drop
+
+
+def _asked(old: bytes, new: bytes) -> Drop:
+    """Change the text of each statement of the API that says something."""
+    compiled = asked._compiled  # noqa: SLF001
+
+    def changed(statement: Any, row: Any) -> Any:  # noqa: ANN401
+        found = compiled(statement, row)
+        return found._replace(text=found.text.replace(old, new))
+
+    return _patch(asked, "_compiled", changed)
 
 
 def _patch(target: object, name: str, new: object) -> Drop:
@@ -567,6 +581,25 @@ MUTANTS = (
     Mutant("as-of", "an answer may be older than its request asks for",
         _patch(read_model, "is_fresh", lambda *_: True),
         test_freshness.test_an_answer_is_never_older_than_min_as_of),
+    Mutant("as-of", "a tenant that is late is told the moment of the others",
+        _asked(b", known.late_as_of)", b")"),
+        test_freshness.test_a_tenant_that_is_late_is_told_its_own_moment),
+    Mutant("as-of", "a moment that the clock has not reached is claimed",
+        _asked(b"> statement_timestamp()", b"> 'infinity'::timestamptz"),
+        test_freshness.test_a_moment_that_the_clock_has_not_reached_is_not_claimed,
+            spoil=test_freshness.ALL_AHEAD, ready=503),
+    Mutant("as-of", "the least moment alone is compared with the clock",
+        _asked(b"CASE WHEN (max(greatest(", b"CASE WHEN (min(least("),
+        test_freshness.test_a_moment_that_the_clock_has_not_reached_is_not_claimed,
+            spoil=test_freshness.ONE_AHEAD, ready=503),
+    Mutant("as-of", "1970 is a moment as any other",
+        _patch(body, "NOTHING_CLAIMED", None),
+        test_freshness.test_a_moment_that_the_clock_has_not_reached_is_not_claimed,
+            spoil=test_freshness.ALL_AHEAD, ready=503),
+    Mutant("as-of", "what was committed before 1970 is claimed always",
+        _patch(waiting, "NOTHING_CLAIMED", None),
+        test_freshness.test_a_moment_that_the_clock_has_not_reached_is_not_claimed,
+            spoil=test_freshness.ALL_AHEAD, ready=503),
     Mutant("as-of", "a look does not ask what the origin proves",
         _statement("queries/core", "        state.provable_until,", "        now() AS provable_until,"),
         test_origin.test_as_of_ends_where_the_origin_is_proved, move=test_origin.move_by_a_look),

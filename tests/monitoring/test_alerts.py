@@ -42,12 +42,10 @@ CASES = {
         {"leads_api_data_age_seconds": "5x60"},
         shown={DURATION: "1m 30s"},
     ),
-    "LeadsDataAgeNegative": Case(
-        {
-            'leads_api_data_age_seconds{instance="a"}': "-90x60",
-            'leads_api_data_age_seconds{instance="b"}': "1x60",
-        },
-        {"leads_api_data_age_seconds": "-1x60"},
+    "LeadsTenantLate": Case(
+        {"leads_api_late_data_age_seconds": "3900x60"},
+        {"leads_api_late_data_age_seconds": "3000x60"},
+        shown={DURATION: "1h 5m 0s"},
     ),
     "LeadsDataAgeUnknown": Case({}, {"leads_api_data_age_seconds": "5x60"}),
     "LeadsApiFails": Case(

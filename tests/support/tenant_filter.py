@@ -11,8 +11,10 @@ from pglast import ast, parse_sql
 from pglast.enums import BoolExprType, JoinType
 from pglast.visitors import Visitor
 
-# Their rows are of no tenant, or tell of each only that it is there.
-SHARED_TABLES = frozenset({"freshness", "place_of_versions", "projection", "row_security", "tenant_ids"})
+# Their rows are of no tenant, or tell of each only that it is there, or late.
+SHARED_TABLES = frozenset(
+    {"freshness", "late_tenants", "place_of_versions", "projection", "row_security", "tenant_ids"}
+)
 
 
 def unfiltered_tables(text: str, place: int) -> list[str]:

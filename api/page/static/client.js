@@ -105,6 +105,9 @@ export class Client {
     if (headers.has("X-Data-As-Of")) {
       this.asOf = Date.parse(headers.get("X-Data-As-Of"));
       this.setAside = read("X-Data-Dead-Letters");
+    } else if (headers.has("ETag")) {
+      // An answer with data that are as of no moment.
+      this.asOf = null;
     }
   }
 }

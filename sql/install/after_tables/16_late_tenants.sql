@@ -1,0 +1,15 @@
+-- One row: how many tenants are late, and as of when the one that is furthest behind is. It names none of them.
+--
+-- It reads with the rights of its owner, as read_model.tenant_ids does. Where the reader's own rights count, which show
+-- it no tenant, the number is null, and not 0.
+CREATE OR REPLACE VIEW read_model.late_tenants AS
+SELECT
+    CASE WHEN count(*) > 0 THEN count(seen.late_as_of) END AS tenants,
+    min(seen.late_as_of) AS as_of
+FROM (
+    SELECT t.late_as_of
+    FROM read_model.tenants AS t
+    WHERE t.late_as_of IS NOT NULL
+    UNION ALL
+    (SELECT NULL::timestamptz AS late_as_of FROM read_model.tenants LIMIT 1)
+) AS seen;
