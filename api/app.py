@@ -31,12 +31,15 @@ from api.routes.read_model import ReadModel, State, read_model
 MAX_BODY_BYTES = 64 * 1024
 
 
-def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
-    """Returns an application with its own pool of connections and its own rate limit."""
+def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
+    """Returns an application with its own pool of connections and its own rate limit.
+
+    Only a test says by `clock` what time it is. Else the clock of the database decides what a window has.
+    """
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
     app = Application("api")
     app.response_class = JsonResponse
-    app.extensions["leads_clock"] = clock
+    app.extensions["leads_clock"] = clock or system_clock
     if config.tracing:
         from api.observe import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
 

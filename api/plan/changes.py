@@ -38,7 +38,6 @@ from api.plan.sql import (
 )
 from api.request.change_token import Position
 from api.request.parameters import Parameters
-from api.request.text import FIRST_MOMENT
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -89,7 +88,7 @@ def changes_since(user_id: str, since: Position, parameters: Parameters) -> Boun
 
     A lead that went, or that does not pass the filters, has no document.
     """
-    filters, values = given_filters(parameters, FIRST_MOMENT)
+    filters, values = given_filters(parameters)
     given = {"user_id": user_id, "limit": parameters.page.limit, **_bound(since), **values}
     return BoundStatement(_changes_statement(filters), ChangesRow, given)
 

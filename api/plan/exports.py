@@ -86,13 +86,13 @@ class ExportPlan(NamedTuple):
     lines: BoundStatement[Any]
 
 
-def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime) -> ExportPlan:
+def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None = None) -> ExportPlan:
     """Returns the statements of all leads that match, each as it is printed."""
     plan, values = plan_list(parameters, now)
     return _bound(*_document_statements(plan), {"user_id": user_id, **values})
 
 
-def leads_as_csv(user_id: str, parameters: Parameters, now: datetime) -> ExportPlan:
+def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> ExportPlan:
     """Returns the statements of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
     lines = BoundStatement(_csv_statement(plan), MeasuredLineRow, {"user_id": user_id, **values})

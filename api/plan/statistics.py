@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     FromClause,
     Interval,
@@ -25,6 +26,7 @@ from api.plan.sql import (
     USER,
     ZERO,
     between,
+    constant,
     constant_text,
     freshness_columns,
     has_granularity,
@@ -37,7 +39,7 @@ from api.plan.sql import (
     tenant_totals,
     with_page,
 )
-from api.plan.time_buckets import DAY, HOUR, time_range
+from api.plan.time_buckets import ago, edge, next_start
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
 
@@ -79,25 +81,27 @@ def windows_of(row: StatisticsStateRow) -> bytes:
     return f"{row.oldest_of_7_days} {row.oldest_of_30_days}".encode()
 
 
-def statistics_state(user_id: str, now: datetime) -> BoundStatement[StatisticsStateRow]:
-    """Returns the statement of what the statistics at a moment depend on, which counts nothing."""
-    starts = {f"start_{days}": now - timedelta(days=days) for days in STATISTICS_DAYS}
-    return BoundStatement(_STATE, StatisticsStateRow, {"user_id": user_id, **starts})
+def statistics_state(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsStateRow]:
+    """Returns the statement of what the statistics depend on, which counts nothing. `now` is as in plan_list."""
+    return BoundStatement(_STATE, StatisticsStateRow, {"user_id": user_id, "now": now})
 
 
-def lead_statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
-    """Returns the statement of the statistics at a moment."""
-    values: dict[str, object] = {"user_id": user_id}
+def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsRow]:
+    """Returns the statement of the statistics. `now` is as in plan_list."""
+    return BoundStatement(_statement(), StatisticsRow, {"user_id": user_id, "now": now})
+
+
+def _edges() -> CTE:
+    """Returns one row: where each time range begins, and its whole hours and days."""
+    columns: list[Label[Any]] = []
     for days in STATISTICS_DAYS:
-        start = now - timedelta(days=days)
-        hours_start = time_range(HOUR, start).buckets_start
-        days_start = time_range(DAY, hours_start).buckets_start
-        values |= {
-            f"start_{days}": start,
-            f"hours_start_{days}": hours_start,
-            f"days_start_{days}": days_start,
-        }
-    return BoundStatement(_statement(), StatisticsRow, values)
+        start = ago(constant(days))
+        columns.append(start.label(f"start_{days}"))
+        columns += (next_start(one, start).label(f"{one}s_start_{days}") for one in ("hour", "day"))
+    return select(*columns).cte("edges")
+
+
+_EDGES = _edges()
 
 
 @lru_cache(maxsize=1)
@@ -119,19 +123,21 @@ def _statement() -> Select[Any]:
     in_days = {
         days: sum_of(
             totals.leads,
-            None if days == longest else totals.bucket_start >= moment(f"days_start_{days}"),
+            None if days == longest else totals.bucket_start >= edge(f"days_start_{days}", _EDGES),
         ).label(f"days_{days}")
         for days in STATISTICS_DAYS
     }
     by_day = (
         select(*in_days.values())
-        .where(has_granularity(lead_totals, "day"), totals.bucket_start >= moment(f"days_start_{longest}"))
+        .where(
+            has_granularity(lead_totals, "day"), totals.bucket_start >= edge(f"days_start_{longest}", _EDGES)
+        )
         .subquery("by_day")
     )
     ranges = []
     for days in STATISTICS_DAYS:
         start, hours_start, days_start = (
-            moment(f"{name}_{days}") for name in ("start", "hours_start", "days_start")
+            edge(f"{name}_{days}", _EDGES) for name in ("start", "hours_start", "days_start")
         )
         is_whole_hour = has_granularity(lead_totals, "hour") & between(
             totals.bucket_start, hours_start, days_start
@@ -153,7 +159,7 @@ def _statement() -> Select[Any]:
 def _oldest() -> Iterator[Label[Any]]:
     """Yields the last message of the oldest lead of each time range: the first entry of a range of an index."""
     for days in STATISTICS_DAYS:
-        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= moment(f"start_{days}"))
+        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= edge(f"start_{days}", _EDGES))
         oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
         yield oldest.scalar_subquery().label(f"oldest_of_{days}_days")
 

@@ -1,35 +1,55 @@
-"""Time ranges, divided into whole hours or days, whose leads are counted already, and the partial ones at both ends."""
+"""Time ranges, divided into whole hours and days, whose leads are counted already, and the partial ones at both ends.
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+The clock of the database says what time it is: each API gives the same answer, whatever its own clock says.
+"""
 
-from api.request.text import FIRST_MOMENT, LAST_MOMENT, shift
+from typing import Any
 
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
+from sqlalchemy import CTE, ColumnElement, Float, ScalarSelect, bindparam, func, literal_column, select
+
+from api.plan.sql import UTC_NAME, constant_text, moment
+
+# The same for all statements of an export, which are one transaction. Only a test gives another moment.
+_NOW = func.coalesce(moment("now"), func.now())
+# Not '1 day', which is shorter or longer where a time zone changes its clocks.
+_LENGTHS = {"hour": "1 hour", "day": "24 hours"}
 
 
-class TimeRange(NamedTuple):
-    """A time range from `start` to before `end`, and its whole buckets from `buckets_start` to before `buckets_end`.
+def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Returns the moment so many times 24 hours ago; null for null."""
+    return _NOW - days * literal_column("interval '24 hours'")
 
-    Partial buckets lie from `start` to `buckets_start`, and from `buckets_end` to `end`.
+
+def next_start(granularity: str, start: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Returns the start of the first hour or day that begins at a moment or after it."""
+    length: ColumnElement[Any] = literal_column(f"interval '{_LENGTHS[granularity]} -1 microsecond'")
+    return _start_of(granularity, start + length)
+
+
+def _start_of(granularity: str, within: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.date_trunc(constant_text(granularity), within, UTC_NAME)
+
+
+def _time_range() -> CTE:
+    """Returns one row: from `start` to before `end`, the whole hours of that, and the whole days among these.
+
+    Where there are none, both of their bounds are the same.
     """
-
-    start: datetime
-    buckets_start: datetime
-    buckets_end: datetime
-    end: datetime
-
-
-def time_range(bucket: timedelta, start: datetime, end: datetime = LAST_MOMENT) -> TimeRange:
-    """Returns the time range with its whole buckets; without any, both of their bounds are `end`."""
-    buckets_start, buckets_end = _bucket_start(start, bucket), _bucket_start(end, bucket)
-    if buckets_start < start:
-        buckets_start = shift(buckets_start, bucket)
-    if buckets_start >= buckets_end:
-        return TimeRange(start, end, end, end)
-    return TimeRange(start, buckets_start, buckets_end, end)
+    latest = func.greatest(moment("start"), ago(bindparam("days", type_=Float)))
+    given = select(latest.label("start"), moment("end").label("end")).subquery("given").c
+    hours_start = func.least(next_start("hour", given.start), given.end)
+    hours_end = func.greatest(_start_of("hour", given.end), hours_start)
+    days_start = func.least(next_start("day", given.start), hours_end)
+    days_end = func.greatest(_start_of("day", given.end), days_start)
+    names = ("hours_start", "hours_end", "days_start", "days_end")
+    whole = zip((hours_start, hours_end, days_start, days_end), names, strict=True)
+    return select(given.start, given.end, *(one.label(name) for one, name in whole)).cte("time_range")
 
 
-def _bucket_start(moment: datetime, bucket: timedelta) -> datetime:
-    return moment - (moment - FIRST_MOMENT) % bucket
+# That of a list, which ends where the request says and begins there too, or so many days ago, whichever is later.
+TIME_RANGE = _time_range()
+
+
+def edge(name: str, of: CTE = TIME_RANGE) -> ScalarSelect[Any]:
+    """Returns a moment of a time range, which PostgreSQL computes once."""
+    return select(of.c[name]).scalar_subquery()

@@ -29,7 +29,7 @@ NDJSON = "application/x-ndjson"
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
     parameters = EXPORT_QUERY.read(current.query_string())
-    plan = leads_as_csv(user_id, parameters, current.values().now)
+    plan = leads_as_csv(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "csv")
 
 
@@ -37,7 +37,7 @@ def export_leads_as_csv(user_id: str) -> Response:
 def export_leads(user_id: str) -> Response:
     """All leads that match, each as it is printed."""
     parameters = EXPORT_QUERY.read(current.query_string())
-    plan = leads_as_ndjson(user_id, parameters, current.values().now)
+    plan = leads_as_ndjson(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "ndjson")
 
 

@@ -20,7 +20,7 @@ from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.pagination import page_of_results
-from api.routes.read_model import read_model
+from api.routes.read_model import read_model, state
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 
@@ -29,9 +29,9 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
     parameters = LIST_QUERY.read(current.query_string(), user_id)
-    row = read_model().fetch(plan_list(user_id, parameters, current.values().now), parameters.min_as_of)
+    row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters.min_as_of)
     if row.collect_matches:
-        collected = plan_list(user_id, parameters, current.values().now, collect_matches=True)
+        collected = plan_list(user_id, parameters, state().now(), collect_matches=True)
         row = read_model().fetch(collected, parameters.min_as_of)
     page = page_of_results(parameters.page, row.page, row.total)
     current.values().rows = len(page.results)
@@ -47,7 +47,7 @@ def list_leads(user_id: str) -> Response:
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
     parameters = COMMON_QUERY.read(current.query_string())
-    row = read_model().fetch(plan_statistics(user_id, current.values().now), parameters.min_as_of)
+    row = read_model().fetch(plan_statistics(user_id, state().now()), parameters.min_as_of)
     current.values().rows = 1
     return answer(_statistics(row), moving=windows_of(row))
 

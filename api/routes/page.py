@@ -12,7 +12,6 @@ from flask import Blueprint, Response, make_response, render_template
 from api.database.errors import UnavailableError
 from api.plan.list.pages import list_leads
 from api.plan.projection import FIRST_TENANTS, MOST_LISTED
-from api.request import current
 from api.request.query import LIST_QUERY
 from api.response.content_policy import content_policy
 from api.routes.read_model import read_model, state
@@ -81,9 +80,7 @@ def example() -> tuple[str | None, str | None]:
         return None, None
     tenant = REFERENCE_TENANT if REFERENCE_TENANT in tenants else tenants[0]
     try:
-        row: Any = read_model().database.fetch(
-            list_leads(tenant, LIST_QUERY.read("limit=1"), current.values().now)
-        )
+        row: Any = read_model().database.fetch(list_leads(tenant, LIST_QUERY.read("limit=1")))
     except UnavailableError:
         return tenant, None
     return tenant, orjson.loads(row.page[0])["customer_phone"] if row.page else None

@@ -115,7 +115,8 @@ class State:
     """What an application has made once, for all of its requests."""
 
     config: Config
-    clock: Clock
+    # Of a test; see create_app.
+    clock: Clock | None
     database: Database
     running: RunningRequests
     # None where the API asks nobody who calls.
@@ -125,6 +126,10 @@ class State:
     read_model: ReadModel
     # How many exports may run at once in this process.
     exports: BoundedSemaphore
+
+    def now(self) -> datetime | None:
+        """Returns what time it is for the windows of an answer; None leaves that to the clock of the database."""
+        return self.clock and self.clock()
 
 
 def state() -> State:

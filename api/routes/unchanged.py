@@ -10,7 +10,6 @@ which asks for the version in its turn.
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
@@ -25,7 +24,7 @@ from api.plan.statistics import statistics_state, windows_of
 from api.request import current
 from api.request.addresses import Address
 from api.request.text import MAX_ID_LENGTH
-from api.response.body import correlation_id, freshness_headers
+from api.response.body import correlation_id, freshness_headers, system_clock
 from api.response.conditional import (
     known_tags,
     may_be_decided_by_version,
@@ -126,16 +125,15 @@ class Shortcut:
         if caller is None or not self._parts.running.enter_at_once(environ, tenant):
             return None
         current.state_of(environ).started = perf_counter()
-        now = self._parts.clock()
         IN_FLIGHT.inc()
         try:
-            headers = self._present(environ, address, known, now)
+            headers = self._present(environ, address, known)
         finally:
             IN_FLIGHT.dec()
         if headers is None:
             current.state_of(environ).has_looked = True
             return None
-        name = correlation_id(environ, now)
+        name = correlation_id(environ, system_clock())
         headers.append(("X-Correlation-Id", name))
         if self._cors is not None:
             headers += self._cors.headers_for(environ)
@@ -144,7 +142,7 @@ class Shortcut:
         return headers
 
     def _present(
-        self, environ: "WSGIEnvironment", address: Address, known: AbstractSet[str], now: datetime
+        self, environ: "WSGIEnvironment", address: Address, known: AbstractSet[str]
     ) -> list[tuple[str, str]] | None:
         """Returns the headers of the present answer if the caller has that."""
         model, tenant = self._parts.read_model, address.arguments["user_id"]
@@ -158,7 +156,7 @@ class Shortcut:
             if counted.is_beyond:
                 return None
             limited = self._parts.limit.headers_for(counted)
-        state = model.look(statistics_state(tenant, now))
+        state = model.look(statistics_state(tenant, self._parts.now()))
         tag = present_tag(environ, state.version, known, moving=windows_of(state))
         return None if tag is None else [("ETag", tag), *freshness_headers(state).items(), *limited.items()]
 

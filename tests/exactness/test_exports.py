@@ -90,3 +90,22 @@ def test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
 
     monkeypatch.setattr(Snapshot, "open", write_and_begin)
     assert Export(client, LEADS).rest() == before != printed(client)
+
+
+def test_a_window_stands_still_while_an_export_is_read(
+    filled: Platform, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lead leaves it each few milliseconds, between the count and the lines too."""
+    filled.conn.execute(
+        "INSERT INTO read_model.leads SELECT (jsonb_populate_record(l, jsonb_build_object('customer_phone', n::text,"
+        " 'last_message_at', clock_timestamp() - interval '7 days' + n * interval '5 ms'))).*"
+        " FROM read_model.leads AS l, generate_series(1, 1000) AS n WHERE l.customer_phone = '4915'"
+    )
+    begin = Snapshot.open
+
+    def pause_and_begin(snapshot: Snapshot, bound: BoundStatement[Any]) -> Any:  # noqa: ANN401  # As it returns.
+        filled.conn.execute("SELECT pg_sleep(0.05)")
+        return begin(snapshot, bound)
+
+    monkeypatch.setattr(Snapshot, "open", pause_and_begin)
+    assert Export(client, f"{LEADS}?days=7").rest()

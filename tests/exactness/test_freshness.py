@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.limits import waiting
+from api.response import body
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
@@ -26,6 +28,12 @@ ENDPOINTS = (
     "leads", "leads/stats", "leads/stats/series?date=2025-01-01", "leads/4915", "leads/4915/messages", "lead-changes",
     "leads.csv", "leads.ndjson", "messages.ndjson",
 )  # fmt: skip
+WINDOWS = (
+    "leads?days=7",
+    "leads?days=7&has_email=false&platform=whatsapp",
+    "leads/stats",
+    "leads.ndjson?days=7",
+)
 SET_SHARDS = "UPDATE read_model.freshness SET shards"
 SET_LATE = "UPDATE read_model.tenants SET late_as_of"
 IN_AN_HOUR = "clock_timestamp() + interval '1 hour'"
@@ -226,3 +234,28 @@ def test_a_moment_that_the_clock_has_not_reached_is_not_claimed(
                 assert "as of no moment now" in refused.get_json()["message"]
                 assert "X-Data-As-Of" not in refused.headers
         assert client.get("/health/ready").status_code == ready
+
+
+def test_the_clock_of_the_database_decides_what_a_window_has(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hours in (-100, -1, 1, 100):
+        conversation = filled.conversation(filled.agent("one"), f"49{200 + hours}")
+        at = value(filled.conn, "SELECT now() - interval '7 days' + %s * interval '1 hour'", hours)
+        filled.insert("messages", message_id=f"at-{hours}", conversation_id=conversation, timestamp=at)
+    refresh_now(filled.conn)
+    found = []
+    for hours in (0, -24, 24):
+        now = SimpleNamespace(now=lambda zone, hours=hours: datetime.now(zone) + timedelta(hours=hours))
+        monkeypatch.setattr(body, "datetime", now)
+        with serving(filled.database) as app:
+            client = app.test_client()
+            answers = [client.get(f"/users/one/{path}", buffered=True) for path in WINDOWS]
+            found.append(
+                [one.get_json()["data"] if one.is_json else one.data for one in answers]
+                + [one.headers.get("ETag") for one in answers]
+            )
+            known = {"If-None-Match": found[0][len(WINDOWS) + 2]}
+            assert client.get("/users/one/leads/stats", headers=known).status_code == 304
+    assert found[0][2]["leads_last_7_days"] == len(found[0][0]) == 2
+    assert found[0] == found[1] == found[2]

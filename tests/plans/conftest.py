@@ -23,7 +23,10 @@ TALK = 5_000
 TODAY = date(2026, 3, 29)
 NOW = datetime(2026, 3, 29, 13, 30, tzinfo=UTC)
 
-_TYPES = {str: "text", bool: "boolean", int: "bigint", datetime: "timestamptz", date: "date", list: "text[]"}
+_TYPES = {
+    str: "text", bool: "boolean", int: "bigint", datetime: "timestamptz", date: "date", list: "text[]",
+    type(None): "unknown",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    Date,
     DateTime,
     FromClause,
     Interval,
@@ -43,10 +44,10 @@ from api.plan.sql import (
     lead_totals,
     leads,
     lookup_by_key,
-    moment,
     sum_of,
     tenant_totals,
 )
+from api.plan.time_buckets import edge
 
 _MAX_CACHED_PLANS = 512
 
@@ -118,7 +119,8 @@ def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
     """Returns the whole days of the time range, or all days, by the table that counts every combination."""
     day = lead_daily_counts.c.day
     next_day = day + constant(1)
-    in_range = [between(day, moment("first_day"), moment("end_day"))] if plan.has_time_range else []
+    days = (cast(func.timezone(UTC_NAME, edge(name)), Date) for name in ("days_start", "days_end"))
+    in_range = [between(day, *days)] if plan.has_time_range else []
     return (
         select(
             func.timezone(UTC_NAME, cast(day, DateTime)).label("bucket_start"),
@@ -138,7 +140,7 @@ def _totals(matches: ColumnElement[int], granularity: str, *time_range: str) -> 
     """Returns the days or hours from one moment to before another, or all of them, by lead_totals."""
     start = lead_totals.c.bucket_start
     end = start + literal_column(f"'1 {granularity}'", Interval)
-    in_range = [between(start, *map(moment, time_range))] if time_range else []
+    in_range = [between(start, *map(edge, time_range))] if time_range else []
     return select(start.label("bucket_start"), end.label("bucket_end"), matches.label("matches")).where(
         has_granularity(lead_totals, granularity), *in_range
     )
@@ -146,7 +148,7 @@ def _totals(matches: ColumnElement[int], granularity: str, *time_range: str) -> 
 
 def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
     """Returns the partial buckets before and after the whole hours or days, whose leads the index counts."""
-    bounds = [(moment("start"), moment(f"{whole}_start")), (moment(f"{whole}_end"), moment("end"))]
+    bounds = [(edge("start"), edge(f"{whole}_start")), (edge(f"{whole}_end"), edge("end"))]
     partial = values(column("bucket_start"), column("bucket_end"), name="e").data(bounds)
     in_bucket = between(leads.c.last_message_at, partial.c.bucket_start, partial.c.bucket_end)
     counted = (

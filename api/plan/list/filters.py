@@ -5,7 +5,6 @@ A new filter is one entry here and one field in `api/request/parameters.py`.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
@@ -41,9 +40,8 @@ from api.plan.sql import (
     lead_profiles,
     leads,
     lookup_by_key,
-    moment,
 )
-from api.plan.time_buckets import DAY, HOUR, time_range
+from api.plan.time_buckets import edge
 from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
@@ -76,8 +74,8 @@ class Filter:
     """
 
     name: str
-    # The value that a request gives at a moment; None if it does not give any.
-    value: Callable[[Parameters, datetime], Any]
+    # The value that a request gives; None if it does not give any.
+    value: Callable[[Parameters], Any]
     on_leads: OnTable | None = None
     on_profiles: OnTable | None = None
     is_facet: bool = False
@@ -90,7 +88,7 @@ class Filter:
 def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
     """Returns the filter of the query parameter of the same name, whose value is one value of the statement."""
     others = {
-        "value": lambda parameters, _now: getattr(parameters, name),
+        "value": lambda parameters: getattr(parameters, name),
         "bind": lambda value: {name: value},
         "on_leads": on_both,
         "on_profiles": on_both,
@@ -136,30 +134,12 @@ def _of_any_conversation(name: str) -> OnTable:
     return condition
 
 
-def _time_range_of(parameters: Parameters, now: datetime) -> tuple[datetime, datetime] | None:
-    """Returns the moment from which and the moment before which a lead has to be active."""
+def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
+    """Returns the moment from which and the moment before which a lead has to be active, and in how many last days."""
     if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
         return None
-    start = parameters.from_date or FIRST_MOMENT
-    if parameters.days is not None:
-        start = max(start, now - timedelta(days=parameters.days))
-    return start, LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
-
-
-def _bind_time_range(bounds: tuple[datetime, datetime]) -> dict[str, object]:
-    """Returns the range, its whole hours, and the whole days among these, as moments and as dates."""
-    hours = time_range(HOUR, *bounds)
-    days = time_range(DAY, hours.buckets_start, hours.buckets_end)
-    return {
-        "start": hours.start,
-        "hours_start": hours.buckets_start,
-        "days_start": days.buckets_start,
-        "first_day": days.buckets_start.date(),
-        "days_end": days.buckets_end,
-        "end_day": days.buckets_end.date(),
-        "hours_end": hours.buckets_end,
-        "end": hours.end,
-    }
+    end = LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
+    return {"start": parameters.from_date or FIRST_MOMENT, "days": parameters.days, "end": end}
 
 
 FILTERS: Mapping[str, Filter] = {
@@ -230,12 +210,12 @@ FILTERS: Mapping[str, Filter] = {
         Filter(
             name=TIME_RANGE,
             value=_time_range_of,
-            on_leads=lambda columns, _shape: between(columns.last_message_at, moment("start"), moment("end")),
-            bind=_bind_time_range,
+            on_leads=lambda columns, _shape: between(columns.last_message_at, edge("start"), edge("end")),
+            bind=lambda values: values,
         ),
         Filter(
             name="search",
-            value=lambda parameters, _now: (
+            value=lambda parameters: (
                 parameters.search
                 and replace(parameters.search, ignore_accents=bool(parameters.ignore_accents))
             ),
@@ -248,12 +228,12 @@ FILTERS: Mapping[str, Filter] = {
 }
 
 
-def given_filters(parameters: Parameters, now: datetime) -> tuple[tuple[GivenFilter, ...], dict[str, object]]:
+def given_filters(parameters: Parameters) -> tuple[tuple[GivenFilter, ...], dict[str, object]]:
     """Returns the filters that a request gives, and their values by name."""
     given: list[GivenFilter] = []
     values: dict[str, object] = {}
     for entry in FILTERS.values():
-        value = entry.value(parameters, now)
+        value = entry.value(parameters)
         if value is not None:
             given.append(GivenFilter(entry.name, entry.shape(value)))
             values |= entry.bind(value)

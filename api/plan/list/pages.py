@@ -54,9 +54,9 @@ class ListRow(Freshness):
 
 
 def list_leads(
-    user_id: str, parameters: Parameters, now: datetime, *, collect_matches: bool = False
+    user_id: str, parameters: Parameters, now: datetime | None = None, *, collect_matches: bool = False
 ) -> BoundStatement[ListRow]:
-    """Returns the statement of a page of leads at a moment."""
+    """Returns the statement of a page of leads."""
     plan, values = plan_list(parameters, now)
     if collect_matches:
         plan = replace(plan, collect_matches=True)

@@ -161,10 +161,13 @@ class ListPlan:
         return or_(self.after_cursor(key, phone), key.is_(None))
 
 
-def plan_list(parameters: Parameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:
-    """Returns the plan of a list, and the values of its statement without the tenant."""
+def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[ListPlan, dict[str, object]]:
+    """Returns the plan of a list, and the values of its statement without the tenant.
+
+    `now` is what time it is; None leaves it to the clock of the database.
+    """
     page = parameters.page
-    filters, values = given_filters(parameters, now)
+    filters, values = given_filters(parameters)
     plan = ListPlan(
         sort_by=parameters.sort_by,
         sort_order=parameters.sort_order,
@@ -172,7 +175,7 @@ def plan_list(parameters: Parameters, now: datetime) -> tuple[ListPlan, dict[str
         is_far=page.offset > FAR_OFFSET,
         filters=filters,
     )
-    values["limit"] = page.rows_to_read
+    values |= {"limit": page.rows_to_read, "now": now}
     if page.position is not None:
         key, values["cursor_phone"] = page.position
         if key is not None:
