@@ -93,7 +93,7 @@ sql: $(TRIAL) ## Print a step as it runs, ready for EXPLAIN in psql; STEP=refres
 test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
 	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)
 
-bench: $(SETUP) ## Measure against baselines, some thirty minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
+bench: $(SETUP) ## Measure against baselines, some forty minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
