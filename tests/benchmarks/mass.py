@@ -404,7 +404,8 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
         once(max(ages))
         for ages in zip(*(ages for at, *ages in watch.ages if committed <= at <= ended), strict=True)
     )
-    usual = once(max(age for at, age, _ in watch.ages if at < began))
+    # Earlier it is as old as the database.
+    usual = once(max(age for at, age, _ in watch.ages if began - _WATCHED <= at < began))
     yield Row(f"{name}: as-of of tenant other, oldest", "s", other, "before it, oldest", usual, absolute=True)
     yield Row(f"{name}: as-of of tenant mass, oldest", "s", mass, baseline, once(first.seconds), change.goal)
 
