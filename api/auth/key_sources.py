@@ -4,8 +4,9 @@ import json
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPException
-from threading import Lock, Thread
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from socket import SHUT_RDWR, socket
+from threading import BoundedSemaphore, Event, Lock, Thread, Timer
 from time import monotonic
 from typing import Any
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
@@ -25,6 +26,11 @@ FIRST_PAUSE_SECONDS = 2
 """The same while no set was fetched yet, and no token can be checked."""
 
 TIMEOUT_SECONDS = 3
+"""How long a fetch may take as a whole."""
+
+MAX_WAITING = 6
+"""How many requests wait for the first set: each of them holds a thread of the server."""
+
 MAX_BYTES = 256 * 1024
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
@@ -38,69 +44,70 @@ KeySource = Callable[[str | None], VerificationKeys]
 class FetchedKeys:
     """The keys of an address. The last good set stays in use while the address does not answer.
 
-    A request waits for the address only where this process has no keys yet or has not asked for long, and for a key id
-    that it does not know: the issuer may have a new key. Strangers can invent key ids, so that happens once in
-    PAUSE_SECONDS, for one request at a time.
+    A thread of its own fetches the set. A request waits for that only where this process has no keys yet or has not
+    asked for long, and for a key id that it does not know: the issuer may have a new key. Strangers can invent key ids,
+    so that happens once in PAUSE_SECONDS, for one request at a time.
     """
 
     def __init__(self, url: str, algorithm: str) -> None:
         self._url = url
         self._algorithm = algorithm
-        self._opener = build_opener(_NoRedirect, HTTPSHandler(context=ssl.create_default_context()))
+        self._opener = build_opener(_NoRedirect, _BoundedHandler)
         self._keys: VerificationKeys = ()
         self._fetched_at = 0.0
         self._may_try_at = 0.0
         self._lock = Lock()
+        # Of the last fetch.
+        self._has_ended = Event()
+        self._has_ended.set()
+        self._waiting = BoundedSemaphore(MAX_WAITING)
 
     def keys(self, key_id: str | None) -> VerificationKeys:
         """Returns all keys. Raises UnavailableError while none is known, or another request looks for a new one."""
+        now, is_first = monotonic(), not self._keys
+        is_unknown = is_first or (key_id is not None and key_id not in {key.key_id for key in self._keys})
+        # After a time without requests the set may be of any age, and hold keys that were taken back.
+        is_wanted = is_unknown or now >= self._may_try_at + MAX_AGE_SECONDS
+        has_begun = (is_wanted or now >= self._fetched_at + MAX_AGE_SECONDS) and self._begin()
+        if is_wanted and (has_begun or is_first) and self._waiting.acquire(blocking=False):
+            self._has_ended.wait(TIMEOUT_SECONDS)
+            self._waiting.release()
+        if is_unknown and not self._has_ended.is_set():
+            raise UnavailableError("The keys that tokens are checked with are being fetched")
         if not self._keys:
-            with self._lock:
-                if not self._keys:
-                    self._try()
-            if not self._keys:
-                raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
-        elif (
-            (key_id is not None and key_id not in {key.key_id for key in self._keys})
-            # After a time without requests the set may be of any age, and hold keys that were taken back.
-            or monotonic() >= self._may_try_at + MAX_AGE_SECONDS
-        ):
-            if monotonic() >= self._may_try_at and not self._try_alone():
-                raise UnavailableError("The keys that tokens are checked with are being fetched")
-        elif (
-            monotonic() >= max(self._fetched_at + MAX_AGE_SECONDS, self._may_try_at)
-            and not self._lock.locked()
-        ):
-            # In a thread of its own, so that no request waits. Where none can be started, another request tries.
-            with suppress(RuntimeError):
-                Thread(target=self._try_alone, name="jwks", daemon=True).start()
+            raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
         return self._keys
 
-    def _try_alone(self) -> bool:
-        """Fetch the set, unless somebody does. Returns whether it was not being fetched."""
-        if not self._lock.acquire(blocking=False):
-            return False
+    def _begin(self) -> bool:
+        """Begin to fetch the set, unless it is being fetched or was lately. Returns whether that was begun."""
+        with self._lock:
+            if not self._has_ended.is_set() or monotonic() < self._may_try_at:
+                return False
+            self._has_ended.clear()
         try:
-            self._try()
-        finally:
-            self._lock.release()
+            Thread(target=self._try, name="jwks", daemon=True).start()
+        except RuntimeError:
+            # None can be started now: another request tries.
+            self._has_ended.set()
+            return False
         return True
 
     def _try(self) -> None:
-        """Fetch the set if it is time, and keep the one before if that fails. The caller holds the lock."""
-        if monotonic() < self._may_try_at:
-            return
+        """Fetch the set, and keep the one before if that fails."""
+        ends = monotonic() + TIMEOUT_SECONDS
         try:
             self._keys = self._fetch()
             self._fetched_at = monotonic()
         except (OSError, ValueError, HTTPException, RecursionError) as error:
+            is_late = monotonic() >= ends
             log().warning(
                 "the keys of LEADS_JWKS_URL cannot be fetched"
                 + (": those fetched before stay in use" if self._keys else ""),
-                cause=str(error),
+                cause=f"the answer takes longer than {TIMEOUT_SECONDS} seconds" if is_late else str(error),
             )
         finally:
             self._may_try_at = monotonic() + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
+            self._has_ended.set()
 
     def _fetch(self) -> VerificationKeys:
         """Returns the keys of a bounded answer. Raises OSError, HTTPException or ValueError without a usable one."""
@@ -111,6 +118,31 @@ class FetchedKeys:
         if len(content) > MAX_BYTES:
             raise ValueError(f"the answer is longer than {MAX_BYTES // 1024} KiB")
         return read_set(json.loads(content), self._algorithm, with_secrets=False)
+
+
+class _BoundedConnection(HTTPSConnection):
+    """A connection that ends after TIMEOUT_SECONDS: a timeout of Python's begins anew at each read."""
+
+    def connect(self) -> None:
+        begun = monotonic()
+        super().connect()
+        end = Timer(max(0.0, begun + TIMEOUT_SECONDS - monotonic()), _end, [self.sock])
+        end.daemon = True
+        end.start()
+
+
+def _end(connection: socket) -> None:
+    # It may be closed already. The method of TLS would let the thread that reads take what was encrypted for the text.
+    with suppress(OSError):
+        socket.shutdown(connection, SHUT_RDWR)
+
+
+class _BoundedHandler(HTTPSHandler):
+    """Has urllib open such connections."""
+
+    def https_open(self, request: Request) -> HTTPResponse:
+        """Returns the answer to a request."""
+        return self.do_open(_BoundedConnection, request, context=ssl.create_default_context())
 
 
 class _NoRedirect(HTTPRedirectHandler):

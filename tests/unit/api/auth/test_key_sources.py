@@ -4,8 +4,10 @@ import json
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +36,9 @@ class Issuer:
         self.headers: dict[str, str] = {}
         self.body = b"{}"
         self.asked: list[str] = []
+        # What it sends a byte of from time to time, after that much of the head; and whether its caller has hung up.
+        self.drip = b""
+        self.was_left = Event()
 
     def publish(self, **keys: RSAKey | ECKey) -> None:
         """Have the set hold these keys, each under its id."""
@@ -58,6 +63,14 @@ def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
+            if found.drip:
+                self.wfile.write(found.drip)
+                with suppress(OSError):
+                    for _ in range(int(PATIENCE * 50)):
+                        self.wfile.write(b"a")
+                        sleep(0.02)
+                found.was_left.set()
+                return
             self.send_response(found.status)
             for name, value in found.headers.items():
                 self.send_header(name, value)
@@ -182,32 +195,100 @@ def test_a_certificate_that_nobody_vouches_for(issuer: Issuer, monkeypatch: pyte
     assert issuer.asked == []
 
 
+@cases("drip", [b"HTTP/1.0 200 OK\r\nX-Slow: ", b"HTTP/1.0 200 OK\r\nContent-Length: 200000\r\n\r\n"])
+def test_a_set_that_drips_is_left_when_its_time_is_over(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch, drip: bytes
+) -> None:
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(key_sources, "FIRST_PAUSE_SECONDS", 0)
+    source = FetchedKeys(issuer.url, "")
+    issuer.drip = drip
+    issuer.was_left.clear()
+    with pytest.raises(UnavailableError):
+        source.keys("a")
+    assert issuer.was_left.wait(PATIENCE)
+    issuer.drip = b""
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
+
+    def is_there() -> bool:
+        with suppress(UnavailableError):
+            return ids(source) == {"a"}
+        return False
+
+    wait_for(is_there, "the set is there")
+
+
+class Hanging:
+    """Stands for the fetch of a set, which takes as long as the test wants."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.may_go_on = 0, Event()
+        self.set: VerificationKeys = read_keys(json.dumps({**RSA.as_dict(private=False), "kid": "a"}), "")
+        monkeypatch.setattr(FetchedKeys, "_fetch", lambda _: self.fetch())
+
+    def fetch(self) -> VerificationKeys:
+        self.begun += 1
+        assert self.may_go_on.wait(PATIENCE)
+        return self.set
+
+
+@pytest.mark.usefixtures("clock")
+def test_few_wait_for_the_first_set_and_all_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
+    hanging, source = Hanging(monkeypatch), FetchedKeys("https://issuer.example", "")
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(ids, source, f"invented {number}") for number in range(40)]
+        wait_for(
+            lambda: sum(one.done() for one in asked) == 40 - key_sources.MAX_WAITING,
+            "the others are answered",
+        )
+        assert hanging.begun == 1
+        for one in asked:
+            if one.done():
+                assert isinstance(one.exception(), UnavailableError)
+        hanging.may_go_on.set()
+        assert sum(one.exception(PATIENCE) is None for one in asked) == key_sources.MAX_WAITING
+    # No place is lost.
+    assert all(source._waiting.acquire(blocking=False) for _ in range(key_sources.MAX_WAITING))  # noqa: SLF001
+
+
+def test_nobody_waits_longer_than_for_a_fetch_and_known_keys_go_on_however_long_it_hangs(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", 0.05)
+    hanging, source = Hanging(monkeypatch), FetchedKeys("https://issuer.example", "")
+    with pytest.raises(UnavailableError, match="being fetched"):
+        source.keys("a")
+    hanging.may_go_on.set()
+    wait_for(source._has_ended.is_set, "the set is there")  # noqa: SLF001
+    hanging.may_go_on.clear()
+    # The next fetch hangs, as while a name server does not answer.
+    for seconds in (PAUSE_SECONDS, MAX_AGE_SECONDS, 10 * MAX_AGE_SECONDS):
+        clock.now += seconds
+        assert ids(source, "a") == ids(source) == {"a"}
+        with pytest.raises(UnavailableError, match="being fetched"):
+            source.keys("b")
+    assert hanging.begun == 2
+    hanging.may_go_on.set()
+
+
 def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go_on = Event(), Event()
-    sets: list[VerificationKeys] = [read_keys(json.dumps({**RSA.as_dict(private=False), "kid": "a"}), "")]
-
-    def fetch() -> VerificationKeys:
-        if len(sets) == 1:
-            sets.append(sets[0])
-            return sets[0]
-        begun.set()
-        assert go_on.wait(PATIENCE)
-        return sets[0]
-
-    monkeypatch.setattr(FetchedKeys, "_fetch", lambda _: fetch())
-    source = FetchedKeys("https://issuer.example", "")
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
+    hanging, source = Hanging(monkeypatch), FetchedKeys("https://issuer.example", "")
+    hanging.may_go_on.set()
     assert ids(source) == {"a"}
+    hanging.may_go_on.clear()
     clock.now += PAUSE_SECONDS
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ids, source, "b")
-        assert begun.wait(PATIENCE)
+        wait_for(lambda: hanging.begun == 2, "a request looks for a new key")
         with pytest.raises(UnavailableError, match="being fetched"):
             source.keys("b")
         # Tokens of known keys go on meanwhile.
         assert ids(source, "a") == {"a"}
-        go_on.set()
+        hanging.may_go_on.set()
         assert waiting.result(PATIENCE) == {"a"}
 
 
