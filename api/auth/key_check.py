@@ -1,8 +1,12 @@
 """API keys: found by their prefix in the database, compared by their SHA-256."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from hmac import compare_digest
-from time import time
+from math import inf
+from threading import Lock
+from time import monotonic, time
 from typing import NamedTuple
 
 from sqlalchemy import Text, bindparam, func, select
@@ -18,6 +22,9 @@ from api.limits.rate import WindowCounts
 MAX_KEPT_KEYS = 4096
 MAX_UNKNOWN_PER_SECOND = 50
 """How many keys that were never accepted a process looks up in a second: strangers can invent any number of them."""
+
+WAIT_SECONDS = 0.5
+"""How long others wait for a look-up that is under way: each of them holds a thread of the server."""
 
 _REFUSED = "The API key is not known, has expired or was revoked"
 
@@ -50,6 +57,8 @@ class KeyCheck:
         # Apart, so that refused keys do not push out the others.
         self._refused = KeptAccess(MAX_KEPT_KEYS)
         self._unknown = WindowCounts(1)
+        # A key that was accepted before waits for no stranger's.
+        self._new, self._again = _Turns(), _Turns()
 
     def check(self, key: str) -> Checked:
         """Returns what a key allows, and until when that may be believed.
@@ -57,16 +66,26 @@ class KeyCheck:
         Raises CredentialsRefusedError if it is not accepted, and UnavailableError if the database cannot answer now.
         """
         digest = digest_of(key)
-        checked = self._allowed.find(digest) or self._refused.find(digest)
+        checked = self._find(digest)
         if checked is None:
-            if not self._allowed.was_allowed(digest) and self._unknown.count("")[0] > MAX_UNKNOWN_PER_SECOND:
+            is_new = not self._allowed.was_allowed(digest)
+            if is_new and self._unknown.count("")[0] > MAX_UNKNOWN_PER_SECOND:
                 raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
-            checked = self._look_up(key, digest)
-            if checked.access is NOTHING:
-                self._allowed.forget(digest)
-            (self._refused if checked.access is NOTHING else self._allowed).keep(digest, checked)
+            with (self._new if is_new else self._again).turn():
+                # Another request with the same key may have had its turn before.
+                checked = self._find(digest) or self._look_up_and_keep(key, digest)
         if checked.access is NOTHING:
             raise CredentialsRefusedError(_REFUSED)
+        return checked
+
+    def _find(self, digest: bytes) -> Checked | None:
+        return self._allowed.find(digest) or self._refused.find(digest)
+
+    def _look_up_and_keep(self, key: str, digest: bytes) -> Checked:
+        checked = self._look_up(key, digest)
+        if checked.access is NOTHING:
+            self._allowed.forget(digest)
+        (self._refused if checked.access is NOTHING else self._allowed).keep(digest, checked)
         return checked
 
     def _look_up(self, key: str, digest: bytes) -> Checked:
@@ -93,3 +112,24 @@ class KeyCheck:
             raise UnavailableError(
                 "There is no table of API keys: run `python -m projector migrate` of the API's version"
             ) from error
+
+
+class _Turns:
+    """Has look-ups run one after another, so that they take one connection from the readers, however slow they are."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._begun = inf
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn. Raises UnavailableError if the look-up that is under way takes long."""
+        left = min(WAIT_SECONDS, self._begun + WAIT_SECONDS - monotonic())
+        if not self._lock.acquire(timeout=max(0.0, left)):
+            raise UnavailableError("The API keys cannot be looked up soon enough: try again in a second")
+        self._begun = monotonic()
+        try:
+            yield
+        finally:
+            self._begun = inf
+            self._lock.release()

@@ -34,8 +34,9 @@ class Database:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # API keys are looked up before a request has its turn, also while those that run wait for a lock.
-        self._unopened = Semaphore(config.threads + 1)
+        # API keys are looked up before a request has its turn, also while those that run wait for a lock: one that was
+        # accepted before, and one that was not.
+        self._unopened = Semaphore(config.threads + 2)
         # None stands for a session that was closed, which leaves its place to a new one.
         self._idle: SimpleQueue[Session | None] = SimpleQueue()
         self._pause_ends = 0.0

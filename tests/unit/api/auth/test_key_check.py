@@ -1,6 +1,8 @@
 """API keys in the database: what is looked up, and how often."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from time import time
 from typing import Any
 
@@ -11,9 +13,13 @@ from api.auth import key_check
 from api.auth.access import Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_check import KeyCheck, KeyRow
 from api.auth.key_format import KEPT_SECONDS, new_key
+from api.config.auth import AuthConfig
 from api.database.errors import UnavailableError
+from api.database.key_table import key_table
 from tests.support.cases import cases
-from tests.unit.api.conftest import NOW
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for, wait_until
+from tests.unit.api.conftest import NOW, Library, MakeApp
 
 KEY = new_key()
 
@@ -127,6 +133,85 @@ def test_strangers_cannot_have_the_database_asked_often() -> None:
             check.check(new_key())
         traveller.shift(1)
         assert refused(check, new_key())
+
+
+class SlowRows(Rows):
+    """Answers as soon as it may go on."""
+
+    def __init__(self, **rows: KeyRow) -> None:
+        super().__init__(**rows)
+        self.may_go_on = Event()
+
+    def fetch(self, bound: Any) -> KeyRow:  # noqa: ANN401
+        found = super().fetch(bound)
+        assert self.may_go_on.wait(PATIENCE)
+        return found
+
+
+def test_one_key_is_looked_up_at_a_time_and_one_that_was_accepted_waits_for_no_other() -> None:
+    rows = SlowRows(**{KEY[:18]: row()})
+    rows.may_go_on.set()
+    check = checker(rows)
+    with time_machine.travel(NOW, tick=False) as traveller, ThreadPoolExecutor(2) as pool:
+        check.check(KEY)
+        rows.may_go_on.clear()
+        traveller.shift(KEPT_SECONDS)
+        stranger = pool.submit(refused, check, new_key())
+        wait_for(lambda: len(rows.asked) == 2, "a stranger's key is looked up")
+        for _ in range(3):
+            with pytest.raises(UnavailableError, match="cannot be looked up soon enough"):
+                check.check(new_key())
+        accepted = pool.submit(refused, check, KEY)
+        wait_for(lambda: len(rows.asked) == 3, "the other is looked up too")
+        assert rows.asked[2] == KEY[:18]
+        rows.may_go_on.set()
+        assert (stranger.result(PATIENCE), accepted.result(PATIENCE)) == (True, False)
+
+
+def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_check, "WAIT_SECONDS", PATIENCE)
+    rows = SlowRows(**{KEY[:18]: row()})
+    check = checker(rows)
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(refused, check, KEY) for _ in range(20)]
+        wait_for(lambda: len(rows.asked) == 1, "one of them looks the key up")
+        rows.may_go_on.set()
+        assert not any(one.result(PATIENCE) for one in asked)
+    assert rows.asked == [KEY[:18]]
+
+
+def test_keys_of_strangers_leave_the_readers_their_connections_while_the_table_is_locked(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.connect.LOCK_TIMEOUT_MS", int(PATIENCE * 1000))
+    app = make_app(
+        library.database,
+        auth=AuthConfig(("key",)),
+        threads=2,
+        log_level="CRITICAL",
+        statement_timeout_ms=3_600_000,
+    )
+    key, of_strangers = new_key(), [new_key() for _ in range(8)]
+    with key_table(library.database.url) as table:
+        table.add(key[:18], digest_of(key), user_id=library.tenant, label="", expires_at=None)
+
+    def status(credential: str) -> int:
+        answer = app.test_client().get(library.base, headers={"Authorization": f"Bearer {credential}"})
+        return answer.status_code
+
+    assert status(key) == 200
+    with library.database.connect() as conn, ThreadPoolExecutor(8) as pool:
+        with conn.transaction():
+            conn.execute("LOCK TABLE leads_access.api_keys")
+            asked = [pool.submit(status, one) for one in of_strangers]
+            with library.database.connect() as looking:
+                wait_until(
+                    looking,
+                    "EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'leads_access.api_keys'::regclass)",
+                )
+            assert status(key) == 200
+            wait_for(lambda: sum(one.done() for one in asked) == 7, "all but one are refused")
+        assert sorted(one.result(PATIENCE) for one in asked) == [401] + [503] * 7
 
 
 def test_the_oldest_is_forgotten_first() -> None:

@@ -40,11 +40,11 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
     monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 60)
     reader = make_app(database, threads=1, statement_timeout_ms=60_000).extensions["leads"].database
     before = value(IN_USE), value(WAITING)
-    with database.connect() as conn, ThreadPoolExecutor(3) as threads:
+    with database.connect() as conn, ThreadPoolExecutor(4) as threads:
         with conn.transaction():
             conn.execute("LOCK TABLE read_model.freshness IN ACCESS EXCLUSIVE MODE")
-            # One thread has two connections: a key may have to be looked up while a statement waits.
-            asked = [threads.submit(reader.fetch, FRESHNESS) for _ in range(3)]
-            wait_for(lambda: (value(IN_USE), value(WAITING)) == (before[0] + 2, before[1] + 1), "all wait")
-        assert [one.result(60).as_of is None for one in asked] == [False] * 3
+            # One thread has three connections: two keys may have to be looked up while a statement waits.
+            asked = [threads.submit(reader.fetch, FRESHNESS) for _ in range(4)]
+            wait_for(lambda: (value(IN_USE), value(WAITING)) == (before[0] + 3, before[1] + 1), "all wait")
+        assert [one.result(60).as_of is None for one in asked] == [False] * 4
     assert (value(IN_USE), value(WAITING)) == before
