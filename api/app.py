@@ -1,7 +1,6 @@
 """The Flask application."""
 
 from collections.abc import Iterator
-from threading import BoundedSemaphore
 
 from flask import Flask
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
@@ -11,6 +10,7 @@ from api.config import Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
 from api.limits import rate, running, waiting
+from api.limits.exports import Exports
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
 from api.plan.projection import tenant_freshness
@@ -69,9 +69,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
         app.register_blueprint(metrics_page)
     if config.page:
         app.register_blueprint(page)
-    state = State(
-        config, clock, database, bound, asks, limit, ReadModel(database), BoundedSemaphore(config.exports)
-    )
+    state = State(config, clock, database, bound, asks, limit, ReadModel(database), Exports(config.exports))
     app.extensions["leads"] = state
     unchanged.install_shortcut(app, state)
     # Around all else, so that each answer has them.

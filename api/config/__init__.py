@@ -47,7 +47,7 @@ class Config:
     rate_limit_storage: str = setting("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True)
     statement_timeout_ms: int = setting("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000)
     # Of each process at once.
-    exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 1)
+    exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 2)
     # Whose pages may read answers in a browser; `*` for any.
     cors_origins: tuple[str, ...] = setting("LEADS_CORS_ORIGINS", values.off_or(values.origins, ()), ())
     compression: bool = setting("LEADS_COMPRESSION", values.switch, default=True)

@@ -1,20 +1,23 @@
-"""The body of an export, which a thread of its own reads from the database a little ahead of its caller.
+"""The exports under way, and the body of one, which a thread reads from the database a little ahead of its caller.
 
 An export has a thread of the server and a connection on top of those of the other requests, so that none of them waits
 for it. A caller that stops reading keeps the thread until the system ends its connection; the connection to the
 database is given back before.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import takewhile
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 from time import monotonic
 
 import structlog
 from werkzeug.exceptions import TooManyRequests
 
 from api.database.snapshot import Snapshot
+from api.limits.running import most_of_tenant
 from api.observe.log import cause_of
 
 UNREAD_SECONDS = 30
@@ -29,18 +32,57 @@ _PIECES_AHEAD = 2
 _FIRST_LINES, _MOST_LINES = 50, 5000
 # How long an export waits for its place: a caller may have the last bytes of another before the server has ended it.
 TAKE_SECONDS = 0.25
+RETRY_SECONDS = 10
+# How long a place is kept for a tenant that was refused.
+TURN_SECONDS = 2 * RETRY_SECONDS
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
 
 
 class ExportsBusyError(TooManyRequests):
-    """This process has as many exports under way as it takes."""
+    """This process has as many exports under way as it takes, of all tenants or of this one."""
 
     description = "As many exports are under way as there may be (LEADS_EXPORTS): try again later"
 
     def __init__(self) -> None:
-        super().__init__(retry_after=10)
+        super().__init__(retry_after=RETRY_SECONDS)
+
+
+class Exports:
+    """Counts the exports under way. Of several places no tenant has all, and no tenant has the only one every time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changed = Condition()
+        self._taken: Counter[str] = Counter()
+        # The tenants that were refused while they had no place, the first of them first, and until when one is kept.
+        self._refused: dict[str, float] = {}
+
+    def take(self, tenant: str) -> None:
+        """Begin an export. Raises ExportsBusyError if there is no place for it soon."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._has_place(tenant), TAKE_SECONDS):
+                if not self._taken[tenant]:
+                    self._refused[tenant] = monotonic() + TURN_SECONDS
+                raise ExportsBusyError
+            self._refused.pop(tenant, None)
+            self._taken[tenant] += 1
+
+    def give_back(self, tenant: str) -> None:
+        """End an export."""
+        with self._changed:
+            self._taken -= Counter([tenant])
+            self._changed.notify_all()
+
+    def _has_place(self, tenant: str) -> bool:
+        now = monotonic()
+        self._refused = {one: until for one, until in self._refused.items() if until > now}
+        before = list(takewhile(lambda one: one != tenant, self._refused))
+        return (
+            self._taken[tenant] < most_of_tenant(self._most)
+            and self._taken.total() + len(before) < self._most
+        )
 
 
 class BrokenExportError(Exception):

@@ -1,12 +1,13 @@
 """All leads that match, or all messages of a time range, as a file."""
 
 from datetime import datetime
+from functools import partial
 
 from flask import Blueprint, Response
 
 from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
-from api.limits.exports import TAKE_SECONDS, ExportsBusyError, ExportStream
+from api.limits.exports import ExportStream
 from api.plan.exports import (
     CSV_HEADER,
     ExportPlan,
@@ -54,8 +55,7 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     read_model().require_built()
     places = state().exports
-    if not places.acquire(timeout=TAKE_SECONDS):
-        raise ExportsBusyError
+    places.take(user_id)
     try:
         snapshot = Snapshot(state().config, user_id)
         try:
@@ -65,12 +65,14 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
             snapshot.close()
             raise
     except BaseException:
-        places.release()
+        places.give_back(user_id)
         raise
     current.values().rows = total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind, opening = (CSV, CSV_HEADER) if ending == "csv" else (NDJSON, b"")
-    stream = ExportStream(snapshot, opening, places.release, current.values().correlation_id)
+    stream = ExportStream(
+        snapshot, opening, partial(places.give_back, user_id), current.values().correlation_id
+    )
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
         "Content-Length": str(len(opening) + size),

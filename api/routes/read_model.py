@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from threading import BoundedSemaphore
 from typing import TypeVar
 
 from api.auth.gate import Gate
@@ -10,6 +9,7 @@ from api.config import Config
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Freshness, Row
+from api.limits.exports import Exports
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
@@ -124,8 +124,7 @@ class State:
     # None where there is none.
     limit: TenantLimit | None
     read_model: ReadModel
-    # How many exports may run at once in this process.
-    exports: BoundedSemaphore
+    exports: Exports
 
     def now(self) -> datetime | None:
         """Returns what time it is for the windows of an answer; None leaves that to the clock of the database."""

@@ -58,8 +58,8 @@ def ask_and_never_read(server: Served, request: bytes) -> socket.socket:
 
 
 def test_callers_that_do_not_read(library: Library, tmp_path: Path) -> None:
-    request = f"GET {library.base}?limit=100 HTTP/1.1\r\nHost: leads\r\n\r\n".encode() * REQUESTS_OF_EACH
-    with served(library, tmp_path, SETTING) as server:
+    request = f"GET {library.base}?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * REQUESTS_OF_EACH
+    with served(library, tmp_path, SETTING, LEADS_EXPORTS="1") as server:
         server.wait_for_line("the listener is bound")
         process = worker(server)
         before = connections(process)
