@@ -37,7 +37,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     Only a test says by `clock` what time it is. Else the clock of the database decides what a window has.
     """
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
-    app = Application("api")
+    app = Application("api", None if config.auth.methods else config.host_names)
     app.response_class = JsonResponse
     app.extensions["leads_clock"] = clock or system_clock
     if config.tracing:

@@ -41,6 +41,8 @@ class Config:
     tenant_setting: str = setting("LEADS_TENANT_SETTING", values.one_of(TENANT_SETTINGS), SESSION)
     host: str = setting("HOST", str, "127.0.0.1")
     port: int = setting("PORT", values.port, 4000)
+    # That a Host may say beside those of loopback, where nobody has decided who may read.
+    host_names: tuple[str, ...] = setting("LEADS_HOSTS", values.host_names, ())
     workers: int = setting("LEADS_API_WORKERS", values.whole_number(1, 64), 1)
     threads: int = setting("LEADS_API_THREADS", values.whole_number(1, 256), 5)
     rate_limit: str = setting("LEADS_RATE_LIMIT", values.off_or(values.rate_limit, ""), "100 per minute")

@@ -131,6 +131,17 @@ def rate_limit(text: str) -> str:
     return text
 
 
+_HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Returns the names of a list with commas as a browser sends them."""
+    names = tuple(one.strip().lower() for one in text.split(",") if one.strip())
+    if not all(map(_HOST_NAME.fullmatch, names)):
+        raise ValueError("names such as leads.internal, with commas, and without a port or a wildcard")
+    return names
+
+
 ANY_ORIGIN = "*"
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}

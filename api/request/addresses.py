@@ -1,10 +1,14 @@
-"""Which endpoint a request is addressed to, also where it does not take the method."""
+"""Which endpoint a request is addressed to, also where it does not take the method, and by which name of the API."""
 
+from collections.abc import Collection
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from flask import Request, current_app
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
+from werkzeug.sansio.utils import host_is_trusted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -15,6 +19,7 @@ _MAX_HOSTS = 256
 _MAX_PARTS = 8
 _PREFIX = "/users/"
 _METHODS = frozenset({"GET", "HEAD"})
+_LONGEST_HOST_SHOWN = 100
 
 
 class Address(NamedTuple):
@@ -107,3 +112,29 @@ def find_address(request: Request) -> Rule | None:
             rule, arguments = adapter.match(method="GET", return_rule=True)
             request.url_rule, request.view_args = rule, dict(arguments)
     return request.url_rule
+
+
+def require_local_host(environ: "WSGIEnvironment", names: Collection[str]) -> None:
+    """Raises BadRequest for a Host that is not localhost, a loopback address or one of these names.
+
+    A stranger's page may have a name that its owner lets point to 127.0.0.1. A browser then takes this API for the
+    server of that page, and lets the page read all that it answers. The Host still is that name.
+    """
+    host = environ.get("HTTP_HOST")
+    # A browser always sends one.
+    if host is not None and not _is_local(host, names):
+        raise BadRequest(
+            f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
+            " localhost, loopback addresses and the names of LEADS_HOSTS"
+        )
+
+
+def _is_local(host: str, names: Collection[str]) -> bool:
+    # Without a list, Werkzeug only looks whether it can be one. With a list, it would find no address of IPv6.
+    if not host_is_trusted(host):
+        return False
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or name in names or ip_address(name).is_loopback
+    except ValueError:
+        return False

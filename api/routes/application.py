@@ -1,6 +1,6 @@
 """Flask without what this API does not use, so that no request pays for it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -9,7 +9,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
 
 from api.request import current
-from api.request.addresses import Address, Addresses
+from api.request.addresses import Address, Addresses, require_local_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -85,8 +85,10 @@ class Application(Flask):
     request_class = LazyRequest
     session_interface = NoSessions()
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, host_names: Collection[str] | None = None) -> None:
+        """Without `host_names` a request may have any Host; else see require_local_host."""
         super().__init__(name, static_folder=None)
+        self._host_names = host_names
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False
         self.addresses = Addresses(self.url_map)
@@ -147,7 +149,7 @@ class Application(Flask):
             return hooks
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Returns what finds the endpoint of a request. Raises HTTPException for a Host that is none."""
+        """Returns what finds the endpoint of a request. Raises HTTPException for a Host that is not answered."""
         if request is None:
             return super().create_url_adapter(None)
         address = self.addresses.find(request.environ)
@@ -158,4 +160,6 @@ class Application(Flask):
         return adapter
 
     def _adapter_of(self, request: Request) -> MapAdapter:
+        if self._host_names is not None:
+            require_local_host(request.environ, self._host_names)
         return cast("MapAdapter", super().create_url_adapter(request))

@@ -268,7 +268,8 @@ OF_CALLERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 ERRORS: dict[int, DescribedError] = {
     HTTPStatus.BAD_REQUEST: DescribedError(
-        "A parameter is unknown, its value is not accepted, or an id is too long. The message names each.",
+        "A parameter is unknown, its value is not accepted, or an id is too long. The message names each. Or the API "
+        "does not answer this `Host`.",
         LIMITED,
         {
             "parameters": (

@@ -36,6 +36,7 @@ SETTINGS = (
     ("HOST", "0.0.0.0", "host", "0.0.0.0"),
     ("PORT", " 8080 ", "port", 8080),
     ("PORT", " ", "port", 4000),
+    ("LEADS_HOSTS", "nas", "host_names", ("nas",)),
     ("LEADS_API_THREADS", "9", "threads", 9),
     ("LEADS_RATE_LIMIT", "5 per second", "rate_limit", "5 per second"),
     ("LEADS_RATE_LIMIT_STORAGE", "redis://store:6379", "rate_limit_storage", "redis://store:6379"),

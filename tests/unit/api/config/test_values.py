@@ -44,6 +44,7 @@ READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
             ("http://a.example", "https://a.example:80"),
         ),
         (read.origins, "*", ("*",)),
+        (read.host_names, " Leads.Internal,, nas ", ("leads.internal", "nas")),
     ],
 )
 def test_a_value_is_read(reader: Callable[[str], object], text: str, value: object) -> None:
@@ -71,6 +72,10 @@ def test_a_value_is_read(reader: Callable[[str], object], text: str, value: obje
                 "null",
                 "https://a.example https://b.example",
             )
+        ),
+        *(
+            (read.host_names, text, "names such as leads.internal")
+            for text in ("*", ".internal", "nas:4000", "http://nas", "a b", "a_b", "[::1]", "\u00fcber")
         ),
         (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
         (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),

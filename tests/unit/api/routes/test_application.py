@@ -4,9 +4,9 @@ from functools import partial
 from typing import NoReturn
 
 from flask import Blueprint, Flask, Request, Response, request, url_for
-from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
+from api.config.auth import AuthConfig
 from api.request import current
 from api.request.addresses import find_address
 from api.routes.application import Application, LazyRequest
@@ -52,7 +52,8 @@ def test_a_request_whose_address_is_known_can_ask_for_all_that_an_adapter_has(
 
 
 @cases("host", ["a..b", "a" * 70 + ".example", "[::1", "höst", ""])
-def test_a_host_is_taken_as_flask_takes_it(client: FlaskClient, library: Library, host: str) -> None:
+def test_a_host_is_taken_as_flask_takes_it(library: Library, make_app: MakeApp, host: str) -> None:
+    client = make_app(library.database, auth=AuthConfig(("none",))).test_client()
     plain = Flask("plain", static_folder=None)
     plain.add_url_rule("/users/<user_id>/leads", view_func=lambda user_id: user_id)
     statuses = [

@@ -7,7 +7,9 @@ from urllib.parse import urljoin
 
 from flask.testing import FlaskClient
 
+from api.config.auth import AuthConfig
 from tests.support.cases import cases
+from tests.unit.api.conftest import Library, MakeApp
 
 
 class Page(HTMLParser):
@@ -69,7 +71,8 @@ def test_the_policy_lets_the_page_run_and_nothing_else(client: FlaskClient, path
         assert policy[directive] == ["'none'"]
 
 
-def test_no_host_of_a_caller_gets_into_the_script_of_the_page(client: FlaskClient) -> None:
+def test_no_host_of_a_caller_gets_into_the_script_of_the_page(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, auth=AuthConfig(("none",))).test_client()
     answers = [client.get("/docs/", headers={"Host": host}) for host in ("localhost", "evil.example")]
     assert answers[0].get_data() == answers[1].get_data()
     assert answers[0].headers["Content-Security-Policy"] == answers[1].headers["Content-Security-Policy"]
