@@ -97,7 +97,7 @@ _tenant_cached: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
 
 
 def _tenant(user_id: str) -> str:
-    # An id that is refused for its length can have 64 kB: thousands of them are not kept.
+    # An id that is refused for its length can have 48 kB: thousands of them are not kept.
     return _tenant_cached(user_id) if len(user_id) <= MAX_ID_LENGTH else tenant_name(user_id)
 
 

@@ -132,6 +132,8 @@ def test_a_unit_stays_down_after_a_bad_setting_and_has_user_and_settings_of_its_
     found = [directives(unit) for unit in UNITS]
     for one in found:
         assert (one["Restart"], one["RestartPreventExitStatus"]) == (["always"], ["2"])
+        # What goes wrong in it takes no more of the machine.
+        assert len(one["MemoryMax"]) == len(one["TasksMax"]) == 1
     for name in ("User", "Group", "EnvironmentFile"):
         values = [value for one in found for value in one[name]]
         assert len(set(values)) == len(UNITS), f"{name}: {values}"
