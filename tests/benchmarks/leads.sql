@@ -4,15 +4,8 @@
 CREATE SCHEMA staged;
 
 CREATE TABLE staged.leads (
-    tenant text,
-    number integer,
-    conversation_id text,
-    phone text,
-    name text,
-    company text,
-    began timestamp,
-    pause interval,
-    scores integer[]
+    tenant text, number integer, conversation_id text, phone text, name text, company text,
+    began timestamp, pause interval, scores integer[]
 );
 CREATE TABLE staged.contacts (LIKE public.contacts);
 CREATE TABLE staged.conversations (LIKE public.conversations);
