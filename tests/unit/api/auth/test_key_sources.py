@@ -36,7 +36,7 @@ class Issuer:
         self.headers: dict[str, str] = {}
         self.body = b"{}"
         self.asked: list[str] = []
-        # What it sends a byte of from time to time, after that much of the head; and whether its caller has hung up.
+        # After what it sends a byte from time to time, and whether its caller has hung up.
         self.drip = b""
         self.was_left = Event()
 
@@ -65,11 +65,12 @@ def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
             found.asked.append(self.path)
             if found.drip:
                 self.wfile.write(found.drip)
-                with suppress(OSError):
+                try:
                     for _ in range(int(PATIENCE * 50)):
                         self.wfile.write(b"a")
                         sleep(0.02)
-                found.was_left.set()
+                except OSError:
+                    found.was_left.set()
                 return
             self.send_response(found.status)
             for name, value in found.headers.items():
