@@ -120,6 +120,8 @@ lead_totals = _table(
     },
 )
 
+# Each has its moment there.
+SHARDS = 4
 freshness = _table("freshness", {ARRAY(_TIME): "shards"})
 
 projection = _table(

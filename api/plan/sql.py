@@ -17,12 +17,14 @@ from sqlalchemy import (
     SelectBase,
     Text,
     and_,
+    any_,
     bindparam,
     case,
     cast,
     func,
     literal_column,
     null,
+    or_,
     select,
     union_all,
 )
@@ -30,6 +32,7 @@ from sqlalchemy.types import UserDefinedType
 
 from api.database import tables
 from api.database.statement import PAGE
+from api.database.tables import SHARDS
 
 Condition = ColumnElement[bool]
 
@@ -126,10 +129,13 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     It holds for each tenant that is not late. `late` is the own moment of one that may be, or null. A moment that the
     clock has not reached is from before that was set back, and says nothing: where any shard has one, this is 'epoch'.
     """
-    shard = func.unnest(freshness.c.shards).table_valued("moment").render_derived(name="s")
-    last, first = func.max(func.greatest(shard.c.moment, *late)), func.min(func.least(shard.c.moment, *late))
-    found = select(case((last > _REACHED, _NOTHING_CLAIMED), else_=first)).select_from(freshness, shard)
-    return found.correlate_except(freshness, shard).scalar_subquery()
+    shards = freshness.c.shards
+    is_ahead = any_(func.array_append(shards, *late) if late else shards) > _REACHED
+    # One by one: to read an array as rows takes as long as all the rest.
+    least = func.least(*(shards[constant(number)] for number in range(1, SHARDS + 1)), *late)
+    is_void = or_(is_ahead, func.cardinality(shards) != constant(SHARDS))
+    found = select(case((is_void, _NOTHING_CLAIMED), else_=least)).select_from(freshness)
+    return found.correlate_except(freshness).scalar_subquery()
 
 
 def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:

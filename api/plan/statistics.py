@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     FromClause,
     Interval,
@@ -39,7 +38,7 @@ from api.plan.sql import (
     tenant_totals,
     with_page,
 )
-from api.plan.time_buckets import ago, edge, next_start
+from api.plan.time_buckets import ago, next_start, once
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
 
@@ -91,19 +90,6 @@ def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement
     return BoundStatement(_statement(), StatisticsRow, {"user_id": user_id, "now": now})
 
 
-def _edges() -> CTE:
-    """Returns one row: where each time range begins, and its whole hours and days."""
-    columns: list[Label[Any]] = []
-    for days in STATISTICS_DAYS:
-        start = ago(constant(days))
-        columns.append(start.label(f"start_{days}"))
-        columns += (next_start(one, start).label(f"{one}s_start_{days}") for one in ("hour", "day"))
-    return select(*columns).cte("edges")
-
-
-_EDGES = _edges()
-
-
 @lru_cache(maxsize=1)
 def _statement() -> Select[Any]:
     """Returns the row of all leads, and for each time range its whole days, whole hours and partial hour."""
@@ -120,30 +106,28 @@ def _statement() -> Select[Any]:
     }
     # The days of the longest range are read once, for all ranges.
     longest = max(STATISTICS_DAYS)
+    days_starts = {days: once(next_start("day", ago(constant(days)))) for days in STATISTICS_DAYS}
     in_days = {
         days: sum_of(
             totals.leads,
-            None if days == longest else totals.bucket_start >= edge(f"days_start_{days}", _EDGES),
+            None if days == longest else totals.bucket_start >= days_starts[days],
         ).label(f"days_{days}")
         for days in STATISTICS_DAYS
     }
     by_day = (
         select(*in_days.values())
-        .where(
-            has_granularity(lead_totals, "day"), totals.bucket_start >= edge(f"days_start_{longest}", _EDGES)
-        )
+        .where(has_granularity(lead_totals, "day"), totals.bucket_start >= days_starts[longest])
         .subquery("by_day")
     )
     ranges = []
-    for days in STATISTICS_DAYS:
-        start, hours_start, days_start = (
-            edge(f"{name}_{days}", _EDGES) for name in ("start", "hours_start", "days_start")
-        )
+    for days, days_start in days_starts.items():
+        start = ago(constant(days))
+        hours_start = once(next_start("hour", start))
         is_whole_hour = has_granularity(lead_totals, "hour") & between(
             totals.bucket_start, hours_start, days_start
         )
         in_whole_hours = select(sum_of(totals.leads)).where(is_whole_hour).scalar_subquery()
-        is_before = between(leads.c.last_message_at, start, hours_start)
+        is_before = between(leads.c.last_message_at, once(start), hours_start)
         # Counted in the index.
         partial_hour = select(func.count()).select_from(leads).where(leads.c.user_id == USER, is_before)
         found = by_day.c[f"days_{days}"] + in_whole_hours + partial_hour.scalar_subquery()
@@ -159,7 +143,7 @@ def _statement() -> Select[Any]:
 def _oldest() -> Iterator[Label[Any]]:
     """Yields the last message of the oldest lead of each time range: the first entry of a range of an index."""
     for days in STATISTICS_DAYS:
-        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= edge(f"start_{days}", _EDGES))
+        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= once(ago(constant(days))))
         oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
         yield oldest.scalar_subquery().label(f"oldest_of_{days}_days")
 

@@ -15,6 +15,11 @@ _NOW = func.coalesce(moment("now"), func.now())
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
 
 
+def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Returns an expression as a subquery, which is computed once. Under row security an index takes no other."""
+    return select(computed).scalar_subquery()
+
+
 def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
     """Returns the moment so many times 24 hours ago; null for null."""
     return _NOW - days * literal_column("interval '24 hours'")
@@ -33,7 +38,8 @@ def _start_of(granularity: str, within: ColumnElement[Any]) -> ColumnElement[Any
 def _time_range() -> CTE:
     """Returns one row: from `start` to before `end`, the whole hours of that, and the whole days among these.
 
-    Where there are none, both of their bounds are the same.
+    It begins where a request says, or so many days ago if that is later. Where there are no whole hours or days, both
+    of their bounds are the same.
     """
     latest = func.greatest(moment("start"), ago(bindparam("days", type_=Float)))
     given = select(latest.label("start"), moment("end").label("end")).subquery("given").c
@@ -46,10 +52,9 @@ def _time_range() -> CTE:
     return select(given.start, given.end, *(one.label(name) for one, name in whole)).cte("time_range")
 
 
-# That of a list, which ends where the request says and begins there too, or so many days ago, whichever is later.
-TIME_RANGE = _time_range()
+_TIME_RANGE = _time_range()
 
 
-def edge(name: str, of: CTE = TIME_RANGE) -> ScalarSelect[Any]:
-    """Returns a moment of a time range, which PostgreSQL computes once."""
-    return select(of.c[name]).scalar_subquery()
+def edge(name: str) -> ScalarSelect[Any]:
+    """Returns a moment of the time range of a list."""
+    return once(_TIME_RANGE.c[name])

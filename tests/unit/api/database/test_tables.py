@@ -4,6 +4,7 @@ from sqlalchemy import MetaData, Table, create_engine
 from sqlalchemy.dialects.postgresql import psycopg
 
 from api.database import tables
+from projector.database import locks
 from tests.unit.api.conftest import Library
 
 DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
@@ -23,3 +24,4 @@ def test_every_column_is_there_with_its_type(library: Library) -> None:
         for name, table in declared.tables.items():
             assert described(table).items() <= described(found.tables[name]).items(), name
     engine.dispose()
+    assert len(locks.SHARDS) == tables.SHARDS
