@@ -784,8 +784,11 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     -- How often the subscriptions had failed at the last look.
     seen_errors bigint NOT NULL DEFAULT 0,
     -- When they were seen to have failed again; null if never.
-    failed_at timestamptz
+    failed_at timestamptz,
+    -- When the proof was noted, by the clock of this server. Where it has not reached that, it was set back since.
+    noted_at timestamptz
 );
+ALTER TABLE projector.origin ADD COLUMN IF NOT EXISTS noted_at timestamptz;
 
 -- The tables of which the platform publishes not everything that the projection reads, or did since their rows were
 -- copied; see projector/operate/origin/publications.py.

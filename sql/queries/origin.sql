@@ -65,8 +65,21 @@ ON CONFLICT (only_row) DO UPDATE
 -- name: note_proof
 -- Parameters: at, a moment of the origin before which everything has arrived; errors, of the subscriptions so far.
 UPDATE projector.origin AS o
-SET proved_at = %(at)s, errors = %(errors)s
+SET proved_at = %(at)s, noted_at = clock_timestamp(), errors = %(errors)s
 WHERE o.proved_at IS DISTINCT FROM %(at)s;
+
+-- name: forget_later_proof
+-- Parameter: at, what the clock of the origin says now. Returns a row if a later moment was proved or is claimed: that
+-- clock was set back since, so that the moment says nothing about what is committed now.
+WITH forgotten AS (
+    UPDATE projector.origin AS o
+    SET proved_at = NULL
+    WHERE o.proved_at > %(at)s
+    RETURNING true
+)
+
+SELECT true AS is_later
+WHERE EXISTS (SELECT FROM forgotten) OR EXISTS (SELECT FROM read_model.freshness AS f WHERE %(at)s < any(f.shards));
 
 -- name: forget_origin
 -- The source tables are the platform's own again: nothing needs a proof, and nothing is left out.

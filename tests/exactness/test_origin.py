@@ -124,6 +124,21 @@ def test_a_subscription_that_was_dropped_moves_nothing(filled: Platform) -> None
     assert value(conn, AS_OF) > proved
 
 
+def test_what_was_proved_before_the_clock_was_set_back_moves_nothing(filled: Platform) -> None:
+    """It is later than any moment that the clock reaches for a while, so that as-of would follow the clock."""
+    conn = filled.conn
+    feed_by(conn, WELL)
+    prove(conn, value(conn, "SELECT clock_timestamp()"))
+    move_by_a_look(filled)
+    before = value(conn, AS_OF)
+    conn.execute(
+        "UPDATE projector.origin SET proved_at = proved_at + interval '1 h', noted_at = noted_at + interval '1 h'"
+    )
+    for move in MOVES:
+        move(filled)
+        assert value(conn, AS_OF) == before
+
+
 def test_a_first_build_of_replicated_rows_promises_nothing(filled: Platform) -> None:
     conn = filled.conn
     feed_by(conn, WELL)

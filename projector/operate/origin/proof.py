@@ -13,6 +13,7 @@ from datetime import datetime
 import psycopg
 import structlog
 
+from projector.core.batch import lower_moments
 from projector.core.preconditions import require_installed
 from projector.database.connect import normalize, redact
 from projector.database.rows import Connection, Row, value
@@ -76,10 +77,12 @@ class Origin:
         else:
             position, brought = None, read_brought(conn)
             try:
-                position, reasons = self._take_moment(feeds, brought)
+                at, position, reasons = self._take_moment(feeds, brought)
             except _UnprovenError as error:
                 problem, left_out = str(error), read_left_out(conn)
             else:
+                if value(conn, query("origin", "forget_later_proof"), {"at": at}):
+                    lower_moments(conn, at)
                 left_out = note_left_out(conn, reasons, brought)
             errors = sum(feed.errors for feed in feeds)
             conn.execute(query("origin", "note_look"), {"position": position, "errors": errors})
@@ -102,8 +105,8 @@ class Origin:
             self._conn.close()
             self._conn = None
 
-    def _take_moment(self, feeds: list[Row], brought: list[Row]) -> tuple[str, Mapping[str, str]]:
-        """Read the clock of the origin, its position, and what is left out there; return the latter two.
+    def _take_moment(self, feeds: list[Row], brought: list[Row]) -> tuple[datetime, str, Mapping[str, str]]:
+        """Return the clock of the origin, its position, and what is left out there.
 
         A moment counts only if nothing was left out after it had been read. Raises _UnprovenError where it cannot be
         read.
@@ -132,11 +135,13 @@ class Origin:
                 "LEADS_ORIGIN_DATABASE_URL leads to a database without the replication slots of"
                 f" {', '.join(feed.name for feed in feeds)}: name the publisher's"
             )
+        # Later ones were read before that clock was set back.
+        self._moments = deque(one for one in self._moments if one[0] <= at)
         if len(self._moments) == _MOST_MOMENTS:
             # The latest but one: the oldest will be proved first, and the latest says most.
             self._moments.pop()
         self._moments.append((at, position))
-        return position, reasons
+        return at, position, reasons
 
     def _prove(self, conn: Connection, errors: int) -> None:
         moments = list(self._moments)

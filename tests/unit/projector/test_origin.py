@@ -66,6 +66,19 @@ def test_a_record_that_nothing_writes_to_the_disk_is_not_waited_for(both: TwoSer
     wait_for(is_pushed, "a transaction had it written", patience=10)
 
 
+def test_a_clock_of_the_platform_that_was_set_back_takes_its_moments_back(both: TwoServers) -> None:
+    later = value(both.platform, "SELECT clock_timestamp() + interval '1 h'")
+    both.origin._moments.append((later, "0/1"))  # noqa: SLF001  # One that was read before.
+    both.conn.execute("UPDATE projector.origin SET proved_at = %s", (later,))
+    both.conn.execute(
+        "UPDATE read_model.freshness SET as_of = %s, shards = array_fill(%s, ARRAY[4])", (later, later)
+    )
+    both.origin.follow(both.conn)
+    assert value(both.conn, "SELECT greatest(as_of, shards[1]) < %s FROM read_model.freshness", later)
+    both.wait_until_as_of(both.committed[both.write()])
+    assert value(both.conn, "SELECT proved_at < %s FROM projector.origin", later)
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
