@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
+from psycopg import sql as composing
 from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
@@ -24,6 +25,9 @@ from projector.report.errors import CaptureGapError
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
 
+ANALYZE_ABOVE_ROWS = 100
+"""A batch that writes more leads and messages looks for tables that have outgrown their statistics."""
+
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do moves it, unless a caller waits for it."""
 
@@ -38,7 +42,7 @@ class Batch:
 
     `owned` is empty if other refreshes own all wanted shards. `drained`: no single change waited there any more, and no
     mass change but those whose leads are known. `has_mass_changes`: others wait; `has_late_keys`: those do. `pieces`:
-    rows of a mass change that was spread.
+    rows of a mass change that was spread. `keys`: late keys that were taken.
     """
 
     owned: Sequence[int]
@@ -50,11 +54,12 @@ class Batch:
     pieces: int = 0
     has_mass_changes: bool = False
     has_late_keys: bool = False
+    keys: int = 0
 
     @property
     def found_work(self) -> bool:
         """Whether there was anything to do."""
-        return self.changes > 0 or self.leads > 0
+        return self.changes > 0 or self.keys > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,12 @@ def refresh_batch(
             advances = done.drained and not opened.freshness_frozen
             with pipeline.pipelined(conn):
                 if done.changes:
-                    log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
+                    log_run(conn, opened.started_at, done.changes, BatchResult(done.leads, done.messages))
                 if advances and not is_distributed(conn):
                     advance_freshness(conn, opened.owned, opened.fresh_until, at_least)
         if advances and is_distributed(conn):
             advance_after_commit(conn, opened.owned, opened.fresh_until, at_least)
+        analyze_if_outgrown(conn, BatchResult(done.leads, done.messages))
         return done
 
     return retry(once, *BATCH)
@@ -178,15 +184,27 @@ def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
     return run.result
 
 
-def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchResult) -> None:
+def log_run(conn: Connection, started_at: datetime, changes: int, written: BatchResult) -> None:
     """Write the row of the run log."""
     parameters = {
-        "started_at": opened.started_at,
+        "started_at": started_at,
         "changes": changes,
         "leads": written.leads,
         "messages": written.messages,
     }
     conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
+
+
+def analyze_if_outgrown(conn: Connection, written: BatchResult) -> None:
+    """Analyze the tables whose statistics know far fewer rows than they have, after a batch that wrote many.
+
+    The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
+    import into it would read everything that the import has written of the tenant.
+    """
+    if written.leads + written.messages <= ANALYZE_ABOVE_ROWS:
+        return
+    for table in rows.values(conn, query("core", "find_tables_to_analyze")):
+        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
 
 
 def advance_freshness(

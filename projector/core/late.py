@@ -10,7 +10,7 @@ there by taking fewer and fewer keys.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import structlog
@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 from projector.core import pipeline, staging
 from projector.core.batch import (
     Batch,
+    analyze_if_outgrown,
     first_line,
     is_lead_failure,
     log_run,
@@ -28,6 +29,7 @@ from projector.core.batch import (
 )
 from projector.core.dead_letters import set_aside
 from projector.core.pipeline import BatchResult
+from projector.core.preconditions import require_migrated_version
 from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.retry import BATCH, retry
@@ -44,8 +46,11 @@ SLICE_ROWS = 5_000
 PIECE_SECONDS = 0.1
 """How long a piece is to take, in which no other batch of its tenants runs."""
 
-SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 50, 200, 5_000
+SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 400, 400, 5_000
 """Keys of a piece, as long as none fails."""
+
+OTHERS_PAUSE_SECONDS = 0.05
+"""How long it waits before it looks again whether others have done the late keys on which they work."""
 
 _log = structlog.get_logger(__name__)
 
@@ -76,10 +81,18 @@ def sort_changes(
             conn.execute(statement("refresh/1_take/65_note_late_tenants"), {"moment": moment})
             pipeline.reach("sorted")
             if taken.changes:
-                log_run(conn, opened, taken.changes, BatchResult())
+                log_run(conn, opened.started_at, taken.changes, BatchResult())
             return Batch(opened.owned, taken.changes, pieces=pieces)
 
     return retry(once, *BATCH)
+
+
+def sort_mass_changes(conn: Connection) -> None:
+    """Find the leads of all mass changes that wait."""
+    while True:
+        done = sort_changes(conn, locks.SHARDS, bulk=True, wait=True)
+        if done is None or not done.changes:
+            break
 
 
 class LateKeys:
@@ -118,7 +131,17 @@ class LateKeys:
             self._limits.clear()
             return None
         self._adapt(time.monotonic() - began_at)
+        analyze_if_outgrown(conn, BatchResult(done.leads, done.messages))
         return done
+
+    def take_all(self, conn: Connection, note: Callable[[Batch], object]) -> None:
+        """Do pieces until there are no late keys, and wait for those on which others work. Each is noted."""
+        while rows.value(conn, query("core", "has_late_keys")):
+            done = self.take_piece(conn)
+            if done is None:
+                time.sleep(OTHERS_PAUSE_SECONDS)
+            else:
+                note(done)
 
     def end(self, conn: Connection, *, wait: bool = False) -> None:
         """End the lateness of the tenants that have no late keys any more, unless another session owns a shard.
@@ -139,7 +162,8 @@ class LateKeys:
 
     def _take(self, conn: Connection) -> Batch | None:
         with conn.transaction():
-            opened = open_batch(conn, (), wait=False)
+            require_migrated_version(conn)
+            started_at = rows.value(conn, "SELECT now()")
             wanted = {"shard_class": locks.SHARD, "late_keys": locks.LATE_KEYS}
             if not rows.value(conn, query("core", "share_late_keys"), wanted):
                 return None
@@ -148,17 +172,17 @@ class LateKeys:
                 return None
             self.may_be_late = True
             self._tenant = found
-            taken = self._stage(conn, opened.bloated_tables)
+            taken = self._stage(conn)
             pipeline.reach("late_taken")
             written = recompute(conn) if taken.changes else BatchResult()
             if taken.changes:
-                log_run(conn, opened, 0, written)
+                log_run(conn, started_at, 0, written)
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.
         self._phones.pop(self._tenant, None)
         if taken.user_id is not None:
             self._phones[taken.user_id] = taken.customer_phone
         self._after = _next(taken.user_id or self._tenant)
-        return Batch((), 0, written.leads, written.messages, oldest=taken.oldest)
+        return Batch((), 0, written.leads, written.messages, oldest=taken.oldest, keys=taken.changes)
 
     def _find_tenant(self, conn: Connection) -> str | None:
         for after in (self._after, ""):
@@ -168,9 +192,9 @@ class LateKeys:
                 return found
         return None
 
-    def _stage(self, conn: Connection, bloated_tables: Sequence[str]) -> Row:
+    def _stage(self, conn: Connection) -> Row:
         """Take keys of the tenant, and of those after it up to one whose keys have failed."""
-        staging.clear(conn, bloated_tables)
+        staging.clear(conn)
         limit = self._limits.get(self._tenant)
         failing = [one for one in self._limits if one > self._tenant]
         wanted = {
@@ -210,8 +234,8 @@ class LateKeys:
         failed = self._staged
         self._limits[self._tenant] = 1
         with conn.transaction():
-            open_batch(conn, (), wait=False)
-            self._stage(conn, ())
+            require_migrated_version(conn)
+            self._stage(conn)
             if self._staged != failed:
                 # Another session was quicker: what comes first now has not failed yet.
                 raise psycopg.Rollback

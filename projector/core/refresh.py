@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import psycopg
 import structlog
-from psycopg import sql as composing
 
 from projector.core import pipeline
 from projector.core.batch import DEFAULT_BATCH, Batch, first_line, is_lead_failure, refresh_batch
@@ -22,12 +21,6 @@ from projector.report.progress import Progress
 
 FULL_BATCHES = 4
 """After so many batches in a row that were full, the next single changes are taken as a mass change."""
-
-OTHERS_PAUSE_SECONDS = 0.05
-"""How long a refresh waits before it looks again whether other sessions have done the late keys that they work on."""
-
-ANALYZE_ABOVE_ROWS = 100
-"""A batch that writes more leads and messages looks for tables that have outgrown their statistics."""
 
 _log = structlog.get_logger(__name__)
 
@@ -89,7 +82,6 @@ class Drain:
         is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
         self._full_batches = self._full_batches + 1 if is_full else 0
         _note_spread(done)
-        analyze_if_outgrown(conn, done)
         return done
 
     def take_mass(
@@ -105,10 +97,7 @@ class Drain:
             return done
         if not after.has_late_keys:
             return None
-        done = self.late.take_piece(conn)
-        if done is not None:
-            analyze_if_outgrown(conn, done)
-        return done
+        return self.late.take_piece(conn)
 
 
 class _Refresh:
@@ -127,13 +116,7 @@ class _Refresh:
                 self._add(done)
                 if not done.drained:
                     self._add(self._drain.take_mass(self._conn, [shard], done, wait=True))
-        while rows.value(self._conn, query("core", "has_late_keys")):
-            piece = self._drain.late.take_piece(self._conn)
-            if piece is None:
-                time.sleep(OTHERS_PAUSE_SECONDS)
-            else:
-                analyze_if_outgrown(self._conn, piece)
-                self._add(piece)
+        self._drain.late.take_all(self._conn, self._add)
         self._drain.late.end(self._conn, wait=True)
         # Of all shards, so that the moment of every tenant moves too.
         self._add(refresh_batch(self._conn, locks.SHARDS, wait=True))
@@ -142,7 +125,7 @@ class _Refresh:
         if done is not None:
             self.changes += done.changes
             self.total += BatchResult(done.leads, done.messages)
-            self._progress.advance(done.changes)
+            self._progress.advance(done.changes + done.keys)
 
 
 def _retry(conn: Connection, waiting: _Refresh, *, due_only: bool) -> tuple[int, int]:
@@ -163,15 +146,3 @@ def _note_spread(done: Batch | None) -> None:
     # A change of a few leads is one piece.
     if done is not None and done.pieces > 1:
         _log.info("a mass change is spread", pieces=done.pieces)
-
-
-def analyze_if_outgrown(conn: Connection, done: Batch) -> None:
-    """Analyze the tables whose statistics know far fewer rows than they have, after a batch that wrote many.
-
-    The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
-    import into it would read everything that the import has written of the tenant.
-    """
-    if done.leads + done.messages <= ANALYZE_ABOVE_ROWS:
-        return
-    for table in rows.values(conn, query("core", "find_tables_to_analyze")):
-        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

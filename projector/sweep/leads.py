@@ -1,16 +1,21 @@
 """Recomputes leads fully, under the lock of their tenant, and corrects the keys that lead to them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol, Self, TypeVar
 
 import psycopg
 
-from projector.core import pipeline, staging
-from projector.core.batch import is_lead_failure, recompute
+from projector.core import pipeline
+from projector.core.batch import Batch, is_lead_failure
+from projector.core.late import LateKeys, sort_mass_changes
 from projector.core.pipeline import BatchResult
-from projector.core.preconditions import require_migrated_version
 from projector.core.source_reads import read_source, retry_reading
+from projector.database import rows
 from projector.database.rows import Connection
+from projector.database.sql import query
+from projector.report.errors import CaptureGapError
+from projector.report.progress import QUIET, Progress
 
 LeadKey = tuple[str, str]
 """A tenant and a canonical phone."""
@@ -63,13 +68,28 @@ def rebuild_leads(
         yield rebuild(chunk) if failed is None else by_halves(chunk, rebuild, failed)
 
 
-def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult:
-    """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale."""
+def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Progress = QUIET) -> BatchResult:
+    """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale.
+
+    The wrong keys are taken with the late keys, lead by lead: so what mass changes have queued is not done twice. A
+    lead that fails becomes a dead letter; a rebuild compares it later, and stops there.
+    """
     create_tables(conn)
-    read_source(conn, lambda: find_wrong_keys_in(conn, tenants))
+    read_source(conn, lambda: _queue_wrong_keys(conn, tenants))
+    # Where capture is not intact, what waits in the queue is left to a refresh.
+    with suppress(CaptureGapError):
+        sort_mass_changes(conn)
     total = BatchResult()
-    while (written := retry_reading(conn, lambda: _rebuild_wrong_keys(conn))) is not None:
-        total += written
+
+    def note(done: Batch) -> None:
+        nonlocal total
+        total += BatchResult(done.leads, done.messages)
+        progress.advance(done.keys)
+
+    waiting = rows.value(conn, query("core", "count_changes"), {"bound": None})
+    if waiting:
+        progress.start("late keys", waiting, "keys")
+    LateKeys().take_all(conn, note)
     return total
 
 
@@ -100,11 +120,6 @@ def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
     return BatchResult(len(leads), run.result.messages)
 
 
-def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
-    with conn.transaction():
-        require_migrated_version(conn)
-        staging.clear(conn)
-        staged = pipeline.run_steps(conn, "sweep/7_keys/30_stage_wrong_keys", {"size": LEADS_PER_TRANSACTION})
-        if not staged.rowcount:
-            return None
-        return recompute(conn, strict=True)
+def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:
+    find_wrong_keys_in(conn, tenants)
+    pipeline.run_steps(conn, "sweep/7_keys/30_queue_wrong_keys")

@@ -3,7 +3,8 @@
 A read model that was never built has no readers: the first build fills its tables in one transaction (first_build).
 One that serves is rebuilt in place, and only what differs is written:
 
-1. The keys are compared as a whole, and those that are wrong are corrected.
+1. The keys are compared as a whole. Those that are wrong are taken with the late keys, lead by lead, as a refresh takes
+   them.
 2. Each piece of 20,000 leads, across tenants, is compared in one snapshot, without a lock of the projector.
 3. The leads that differ are computed again, in a later statement and under their tenant's lock, by the steps of a
    refresh: a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
@@ -121,11 +122,13 @@ def _rebuild_in_place(
     total = count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
-        progress.start("rebuild", total, "customers")
+        if phase != PHASES[0]:
+            progress.start("rebuild", total, "customers")
         messages, most_differ = 0, False
         for piece in pieces(conn, tenants, PIECE_LEADS, phase, after):
             if piece.phase == "keys":
-                messages += rebuild_keys(conn, piece.tenants).messages
+                messages += rebuild_keys(conn, piece.tenants, progress).messages
+                progress.start("rebuild", count_leads(conn, tenants), "customers")
             elif piece.phase == "statistics":
                 statistics.heal(conn, piece.tenants)
             else:
