@@ -180,9 +180,10 @@ def texts(conn: Connection, user_id: str, phone: str) -> list[str]:
 
 def waiting(conn: Connection) -> list[tuple[str, list[str]]]:
     """The kinds and the sorted keys of the changes that wait, and of the late keys."""
-    rows = conn.execute(
-        "SELECT kind, keys FROM projector.changes UNION ALL SELECT kind, ARRAY[key] FROM projector.late_keys"
-    ).fetchall()
+    rows = conn.execute("SELECT kind, keys FROM projector.changes ORDER BY change_id").fetchall()
+    # The version before has no late keys.
+    if value(conn, "SELECT to_regclass('projector.late_keys') IS NOT NULL"):
+        rows += conn.execute("SELECT kind, ARRAY[key] FROM projector.late_keys").fetchall()
     return [(kind, sorted(keys)) for kind, keys in rows]
 
 

@@ -322,7 +322,7 @@ def test_single_changes_pass_a_mass_change(crowded: Platform) -> None:
         # It never waits for what the mass change left before it.
         assert done(conn, "one", "single") == seen
         mass = drain.take_mass(conn, SHARDS, singles)
-    assert seen > 5
+    assert seen > 2
     refresh_now(conn)
     assert_exact(conn)
 
