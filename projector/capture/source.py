@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from projector.database.ownership import explain_missing
 from projector.database.rows import Row, rows
 from projector.database.source_names import source_names
 from projector.database.sql import query
@@ -140,7 +141,8 @@ def foreign_owner(conn: psycopg.Connection[TupleRow]) -> SourceMissingError | No
 def naming_missing_source(conn: psycopg.Connection[TupleRow]) -> Iterator[None]:
     """Raise SourceMissingError instead of PostgreSQL's error where the block fails because the source lacks a column.
 
-    The platform may change its tables at any moment, between the check of a batch and its statements too.
+    The platform may change its tables at any moment, between the check of a batch and its statements too. Where
+    something of ours is missing, the error says so, too: see `explain_missing`.
     """
     try:
         yield
@@ -148,9 +150,12 @@ def naming_missing_source(conn: psycopg.Connection[TupleRow]) -> Iterator[None]:
         if conn.broken or conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             raise
         missing = find_missing_source(conn)
-        if not missing:
+        if missing:
+            raise misfit(missing) from error
+        explained = explain_missing(conn, error)
+        if explained is None:
             raise
-        raise misfit(missing) from error
+        raise explained from error
 
 
 def misfit(problems: Sequence[str]) -> SourceMissingError:

@@ -22,7 +22,6 @@ from projector.database.connect import connect
 from projector.report import log
 from projector.report.counted import RunReport, counted, escape_json, escape_lines
 from projector.report.errors import (
-    NOT_INSTALLED,
     ConfigurationError,
     ProjectorError,
     condition,
@@ -182,11 +181,6 @@ def describe(error: psycopg.Error) -> str:
         return (
             f"The database user may not do that: {reason}. Connect as the owner of the platform's tables, to whom no"
             " row security of theirs applies; migrate says where the read model belongs to another role."
-        )
-    if isinstance(error, NOT_INSTALLED):
-        return (
-            f"The read model is not installed, or not complete: {reason}. "
-            "Run `python -m projector migrate` first."
         )
     if isinstance(error, psycopg.OperationalError) and error.sqlstate in _CONNECTION_LOST:
         return f"The connection to the database was lost: {reason}. Run the command again once it is back."

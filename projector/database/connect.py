@@ -11,8 +11,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from projector.database.distribution import OwnConnection, recognize
+from projector.database.ownership import POOLED, backend_pid
 from projector.database.rows import Connection
 from projector.database.source_names import require_open_schemas
+from projector.database.sql import query
 from projector.report.errors import (
     DatabaseUnreachableError,
     ProjectorError,
@@ -20,9 +22,6 @@ from projector.report.errors import (
 
 OLDEST_SERVER = 150000
 """The version number of the oldest PostgreSQL that can hold the read model, as libpq counts: 15."""
-
-# The first version that has this setting.
-_TRANSACTION_TIMEOUT = 170000
 
 IDLE_IN_TRANSACTION_TIMEOUT = "10s"
 """How long a session of the projector may do nothing in a transaction before PostgreSQL ends it."""
@@ -54,28 +53,43 @@ _PARAMETERS = {
     "tcp_user_timeout": "30000",
     "client_encoding": "utf8",
 }
-# The settings that the projector relies on, whatever is set for the role, for the database or in PGOPTIONS.
-_SETTINGS = {
+SETTINGS = {
+    # How values are printed and read: they are compared, and written into documents.
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
-    "jit": "off",
-    "lock_timeout": "0",
-    "statement_timeout": "0",
+    # What a text with a backslash means, and the word NULL in an array.
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    # The projector reads commands that catalog functions write.
+    "quote_all_identifiers": "off",
+    # Which rows it finds. A limit has GIN indexes leave out rows without a word. With row_security off, a policy that
+    # hides rows from the projector is an error; with on, rows would be missing.
+    "gin_fuzzy_search_limit": "0",
+    "row_security": "off",
+    # A batch is READ COMMITTED, and writes.
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
+    # Views of ours are read, and an error ends a statement: the session goes on.
+    "restrict_nonsystem_relation_kind": "",
+    "exit_on_error": "off",
+    "jit": "off",
+    # Each statement that may not wait, or not for long, says so itself.
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
     "idle_session_timeout": "0",
     # A process that stands still in a transaction, such as one that is stopped, keeps its snapshot and its locks on the
     # platform's tables. PostgreSQL ends its session then, and rolls back what it had begun. Between two statements the
     # projector itself needs milliseconds.
     "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT,
-    # The projector reads commands that catalog functions write.
-    "quote_all_identifiers": "off",
-    # With row_security off, a policy that hides rows from the projector is an error. With on, rows would be missing.
-    "row_security": "off",
     # The staging tables of a chunk of leads stay in memory. PostgreSQL allocates this as it is used.
     "temp_buffers": "32MB",
 }
+"""The settings that the projector relies on, and why, whatever is set for the role, for the database or in PGOPTIONS.
+
+A setting that the server does not have, because it is older, is left out.
+"""
 
 
 def connect(
@@ -121,12 +135,9 @@ def connect(
         # login's search_path.
         conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
         _check(conn)
-        settings = dict(_SETTINGS)
-        if conn.info.server_version >= _TRANSACTION_TIMEOUT:
-            settings["transaction_timeout"] = "0"
-        values = ", ".join(["set_config(%s, %s, false)"] * len(settings))
-        pairs = [text for pair in settings.items() for text in pair]
-        conn.execute(f"SELECT {values}".encode(), pairs)
+        _require_session(conn, conninfo)
+        wanted = {"names": list(SETTINGS), "settings": list(SETTINGS.values())}
+        conn.execute(query("database", "pin_settings"), wanted)
         recognize(conn)
         require_open_schemas(conn)
     except BaseException:
@@ -176,6 +187,19 @@ def _first_line(text: str) -> str:
     """Return the first line of libpq's message, without the prefixes of psycopg and libpq."""
     line = text.strip().splitlines()[0] if text.strip() else "no reason given"
     return re.sub(r"^(connection failed|connection is bad): ", "", line).rstrip(". ")
+
+
+def _require_session(conn: psycopg.Connection[Any], conninfo: str) -> None:
+    """Raise ProjectorError behind a pooler that gives each transaction another session.
+
+    Behind any pooler the process is another one than the one that the connection was told of. One that pools sessions
+    gives a second connection another process than the first, which is still connected.
+    """
+    pid = backend_pid(conn)
+    if pid != conn.info.backend_pid:
+        with psycopg.connect(conninfo) as beside:
+            if backend_pid(beside) == pid:
+                raise ProjectorError(POOLED)
 
 
 def _check(conn: psycopg.Connection[Any]) -> None:

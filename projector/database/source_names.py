@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 from psycopg.rows import scalar_row
 
+from projector.database.ownership import require_trusted
 from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.database.sql import query
@@ -61,9 +62,13 @@ def login_schemas(conn: Connection) -> list[str]:
 
 
 def require_open_schemas(conn: Connection) -> None:
-    """Raise SourceMissingError where the login may not use a schema in which `migrate` found the platform's tables."""
+    """Raise SourceMissingError where the login may not use a schema in which `migrate` found the platform's tables.
+
+    Before it reads anything of ours, raise ProjectorError as `require_trusted` does.
+    """
     if not _is_noted(conn):
         return
+    require_trusted(conn)
     closed = conn.execute(query("database", "find_closed_schema")).fetchone()
     if closed is not None:
         schema, role = closed

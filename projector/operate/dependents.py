@@ -1,44 +1,18 @@
-"""What is ours in the database, and what of others depends on it."""
+"""What of others depends on what is ours."""
 
-import re
 from collections.abc import Sequence
-from functools import cache
 from itertools import groupby
-from typing import LiteralString
 
-from projector.capture.source import SOURCE_TABLES
 from projector.database.distribution import shards
-from projector.database.rows import Connection, Row, rows, values
+from projector.database.ownership import find_own_objects, own_names
+from projector.database.rows import Connection, values
 from projector.database.schema import tables
-from projector.database.sql import all_texts, query
-
-SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
-"""The schemas of ours."""
-
-_NAME = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.\w+")
-
+from projector.database.sql import query
 
 _FORMER_COLUMNS = tuple(
     f"projector.verify_rounds.{name}" for name in ("phase", "after_first", "after_second")
 )
 """Columns of the version before, which `migrate` drops: nobody else added them."""
-
-
-@cache
-def own_names() -> list[str]:
-    """Return the qualified names of the tables, views and functions of ours: those that the SQL of the project names.
-
-    Those of an older version are among them, since the steps of `migrate` name what they rename or drop.
-    """
-    names = {name for text in all_texts() for name in _NAME.findall(text)}
-    names |= {f"projector.capture_{table.name}" for table in SOURCE_TABLES if table.kind is not None}
-    return sorted(names)
-
-
-def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[Row]:
-    """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
-    wanted = {"schemas": list(schemas), "names": own_names()}
-    return rows(conn, Row, _of_own("find_own_objects"), wanted)
 
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
@@ -50,7 +24,8 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
         "columns": [*_FORMER_COLUMNS, *current],
         "described": list(tables()),
     }
-    return values(conn, _of_own("find_dependents"), wanted)
+    own = query("database", "own_objects").rstrip(";")
+    return values(conn, query("operate", "find_dependents", own=own), wanted)
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
@@ -62,7 +37,3 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     found = reversed(find_own_objects(conn, schemas))
     for command, objects in groupby(found, lambda one: one.command):
         conn.execute(f"DROP {command} {', '.join(one.name for one in objects)}".encode())
-
-
-def _of_own(name: str) -> LiteralString:
-    return query("operate", name, own=query("operate", "own_objects").rstrip(";"))

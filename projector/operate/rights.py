@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from projector.capture.source import SOURCE_TABLES, find_source
+from projector.database.ownership import require_own
 from projector.database.rows import Connection, Row, only_row, rows
 from projector.database.sql import query
-from projector.operate.dependents import find_own_objects
 from projector.report.errors import ProjectorError
 
 
@@ -30,7 +30,7 @@ def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) ->
                 f" the role {schema.owner} and holds {schema.first_object}. The read model needs a schema of this"
                 f" name: rename that one with ALTER SCHEMA {schema.schema_name} RENAME TO …, or drop it."
             )
-    _require_own(conn, login)
+    require_own(conn)
     # PostgreSQL asks for CREATE also where CREATE SCHEMA IF NOT EXISTS finds the schema.
     rights = {"CREATE": login.can_create, "TEMPORARY": login.can_create_temporary}
     lacking = [right for right, is_there in rights.items() if not is_there]
@@ -45,7 +45,7 @@ def require_rights_to_uninstall(conn: Connection) -> None:
     """Raise ProjectorError where `uninstall` would fail for a right. Changes nothing."""
     login = read_login(conn)
     if own_schemas(conn):
-        _require_own(conn, login)
+        require_own(conn)
     _require_owned_source(conn, login)
 
 
@@ -81,20 +81,6 @@ def _require_owned_source(conn: Connection, login: Row, relations: Mapping[str, 
         )
 
 
-def _require_own(conn: Connection, login: Row) -> None:
-    foreign = [found for found in find_own_objects(conn) if not found.is_owned]
-    if foreign:
-        owners = list(dict.fromkeys(found.owner for found in foreign))
-        statements = "\n".join(
-            f"ALTER {found.command} {found.name} OWNER TO {login.role_name};" for found in foreign
-        )
-        raise ProjectorError(
-            f"Nothing was changed, because the read model belongs to the role {_alternatives(owners, 'and')}, with"
-            f" which it was installed, and not to {login.role_name}. Have a superuser hand it over, and run this again:"
-            f"\n{statements}"
-        )
-
-
-def _alternatives(names: Sequence[str], word: str = "or") -> str:
+def _alternatives(names: Sequence[str]) -> str:
     """Return the names as a part of a sentence: `a`, `a or b`, or `a, b or c`."""
-    return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,5 +1,11 @@
 -- What projector/database asks.
 
+-- name: pin_settings
+-- Gives the session these settings; those that the server does not have are left out. Parameters: names and settings.
+SELECT set_config(wanted.name, wanted.setting, false)
+FROM unnest(%(names)s::text[], %(settings)s::text[]) AS wanted (name, setting)
+WHERE current_setting(wanted.name, true) IS NOT NULL;
+
 -- Where the platform's tables are: see projector/database/source_names.py.
 
 -- name: can_read_source_tables
@@ -45,6 +51,87 @@ INNER JOIN pg_catalog.pg_namespace AS n ON n.nspname = path.schema_name
 INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
 WHERE c.relname = ANY(%(tables)s)
 ORDER BY c.relname ASC, path.place ASC;
+
+-- What is ours, whom it belongs to, and what of it is missing: see projector/database/ownership.py.
+
+-- name: own_objects
+-- The schemas, tables, views and functions of ours: command, as ALTER and DROP call it; class_id and object_id;
+-- owner_id. Parameters: schemas; names, the qualified names of our tables, views and functions.
+SELECT
+    'SCHEMA' AS command,
+    'pg_namespace'::regclass::oid AS class_id,
+    n.oid AS object_id,
+    n.nspowner AS owner_id
+FROM pg_catalog.pg_namespace AS n
+WHERE n.nspname = ANY(%(schemas)s::text[])
+UNION ALL
+SELECT
+    CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
+    'pg_class'::regclass::oid AS class_id,
+    c.oid AS object_id,
+    c.relowner AS owner_id
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = ANY(%(schemas)s::text[])
+WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname || '.' || c.relname = ANY(%(names)s::text[])
+UNION ALL
+SELECT
+    'FUNCTION' AS command,
+    'pg_proc'::regclass::oid AS class_id,
+    p.oid AS object_id,
+    p.proowner AS owner_id
+FROM pg_catalog.pg_proc AS p
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = ANY(%(schemas)s::text[])
+WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[]);
+
+-- name: find_own_objects
+-- Returns command and name of each of `own`, the above, as SQL writes them; owner; is_owned, whether that is the login
+-- or the role that it runs as; and is_trusted, whether to read it gives nobody a right. That is so of what a superuser
+-- owns, and for who is none also of what the owner of the schema projector owns.
+--
+-- They are in an order in which each can be given an owner: that of a table has to be the owner of its schema. In the
+-- opposite order nothing that is left depends on what is dropped.
+SELECT
+    o.command,
+    i.identity AS name,
+    o.owner_id::regrole::text AS owner,
+    own.is_owned,
+    own.is_owned OR r.rolsuper OR (own.may_less AND o.owner_id = own.installer) AS is_trusted
+FROM ({own}) AS o
+INNER JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner_id
+CROSS JOIN LATERAL (
+    SELECT
+        bool_or(me.oid = o.owner_id) AS is_owned,
+        NOT bool_or(me.rolsuper) AS may_less,
+        (SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'projector') AS installer
+    FROM pg_catalog.pg_roles AS me
+    WHERE me.rolname IN (current_user, session_user)
+) AS own
+CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i
+ORDER BY array_position(ARRAY['SCHEMA', 'TABLE', 'FUNCTION', 'VIEW'], o.command), name;
+
+-- name: read_role
+SELECT quote_ident(current_user) AS role_name;
+
+-- name: find_missing
+-- Returns what is not there: of these relations and functions, and of the columns of these tables. Parameters: names,
+-- qualified; tables and columns, a table for each column.
+SELECT wanted.name
+FROM unnest(%(names)s::text[]) AS wanted (name)
+WHERE to_regclass(wanted.name) IS NULL
+    AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_proc AS p
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE n.nspname || '.' || p.proname = wanted.name
+    )
+UNION ALL
+SELECT wanted.name || '.' || wanted.column_name
+FROM unnest(%(tables)s::text[], %(columns)s::text[]) AS wanted (name, column_name)
+WHERE NOT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = to_regclass(wanted.name) AND a.attname = wanted.column_name AND NOT a.attisdropped
+);
 
 -- What a session waits for: projector/database/lock_waits.py tells it to an operator.
 

@@ -94,8 +94,6 @@ SELECT
     has_database_privilege(current_database(), 'CREATE') AS can_create,
     has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary;
 
--- What is ours, and whom it belongs to. A role owns what a role that it is a member of owns.
-
 -- name: find_schemas
 -- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views), and
 -- first_object, one that it holds; null where it is empty.
@@ -128,48 +126,6 @@ SELECT
 FROM pg_catalog.pg_namespace AS n
 WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
 ORDER BY schema_name;
-
--- name: own_objects
--- The schemas, tables, views and functions of ours: command, as ALTER and DROP call it; class_id and object_id;
--- owner_id. Parameters: schemas; names, the qualified names of our tables, views and functions.
-SELECT
-    'SCHEMA' AS command,
-    'pg_namespace'::regclass::oid AS class_id,
-    n.oid AS object_id,
-    n.nspowner AS owner_id
-FROM pg_catalog.pg_namespace AS n
-WHERE n.nspname = ANY(%(schemas)s::text[])
-UNION ALL
-SELECT
-    CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
-    'pg_class'::regclass::oid AS class_id,
-    c.oid AS object_id,
-    c.relowner AS owner_id
-FROM pg_catalog.pg_class AS c
-INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = ANY(%(schemas)s::text[])
-WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname || '.' || c.relname = ANY(%(names)s::text[])
-UNION ALL
-SELECT
-    'FUNCTION' AS command,
-    'pg_proc'::regclass::oid AS class_id,
-    p.oid AS object_id,
-    p.proowner AS owner_id
-FROM pg_catalog.pg_proc AS p
-INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = ANY(%(schemas)s::text[])
-WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[]);
-
--- name: find_own_objects
--- Returns command and name of each of `own`, the above, as SQL writes them; owner, and is_owned, whether the login has
--- the rights of the owner. They are in an order in which each can be given an owner: that of a table has to be the
--- owner of its schema. In the opposite order nothing that is left depends on what is dropped.
-SELECT
-    o.command,
-    i.identity AS name,
-    o.owner_id::regrole::text AS owner,
-    pg_has_role(o.owner_id, 'USAGE') AS is_owned
-FROM ({own}) AS o
-CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i
-ORDER BY array_position(ARRAY['SCHEMA', 'TABLE', 'FUNCTION', 'VIEW'], o.command), name;
 
 -- name: find_dependents
 -- Returns: object, kind and name of each that is not among `own` and that would go with it, in order: what

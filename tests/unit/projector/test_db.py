@@ -6,11 +6,14 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
+from projector.capture.source import naming_missing_source
 from projector.core import pipeline, staging
 from projector.database.connect import connect, connect_beside, normalize, redact
+from projector.database.ownership import is_pooled
 from projector.database.source_names import login_schemas
-from projector.report.errors import DatabaseUnreachableError, ProjectorError
+from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
 from projector.trial.postgres.embedded import free_port
+from tests.support.pooler import pooler
 from tests.support.running import value
 from tests.support.server import Database, Server
 
@@ -154,3 +157,50 @@ def test_the_staging_tables_are_made_once_and_cleared(connection: psycopg.Connec
     assert connection.execute(sizes).fetchone() == (True, False)
     for name in staging.TABLES:
         assert value(connection, f"SELECT count(*) FROM {name}") == 0
+
+
+def test_a_pooler_that_gives_each_transaction_another_session_is_named(database: Database) -> None:
+    with (
+        pooler(database.url) as behind,
+        pytest.raises(ProjectorError, match="a pooler that gives each transaction another session"),
+    ):
+        connect(behind, application_name="test")
+
+
+def test_a_pooler_that_gives_each_client_a_session_of_its_own_is_taken(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 1)
+    with connect(database.url, application_name="test") as conn:
+        assert is_pooled(conn)
+        # Whatever a pooler made of its tables.
+        conn.execute("SET search_path = pg_catalog, pg_temp")
+        with pytest.raises(ProjectorError, match="pool_mode = session"), naming_missing_source(conn):
+            conn.execute("SELECT FROM taken_changes")
+
+
+@pytest.mark.parametrize(
+    ("before", "statement", "says"),
+    [
+        ("ALTER TABLE read_model.leads RENAME version TO old", "SELECT version FROM read_model.leads", True),
+        ("DROP VIEW projector.queue_state", "SELECT FROM projector.queue_state", True),
+        (
+            "ALTER FUNCTION projector.canonical_phone(text) RENAME TO f",
+            "SELECT projector.canonical_phone('')",
+            True,
+        ),
+        ("DROP SCHEMA leads_access CASCADE", "SELECT FROM leads_access.api_keys", True),
+        ("", "SELECT projector.canonical_phone(1)", False),
+        ("", "SELECT 1 = 'a'::text", False),
+        ("", "SELECT FROM public.nothing", False),
+        ("", "SELECT nothing FROM read_model.leads", False),
+    ],
+)
+def test_migrate_is_the_answer_to_what_is_missing_of_ours_alone(
+    connection: psycopg.Connection[TupleRow], *, before: str, statement: str, says: bool
+) -> None:
+    connection.execute(before.encode() or b";")
+    error = NotInstalledError if says else psycopg.ProgrammingError
+    with pytest.raises(error) as caught, naming_missing_source(connection):
+        connection.execute(statement.encode())
+    assert ("migrate" in str(caught.value)) is says

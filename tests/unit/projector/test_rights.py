@@ -85,7 +85,7 @@ def test_a_read_model_of_another_role_is_handed_over_by_the_statements(
     [installer] = {owner for (owner,) in superuser.execute("SELECT quote_ident(current_user)")}
     said = said_to(source_database, OWNER)
     assert f"the read model belongs to the role {installer}" in said
-    assert f"and not to {OWNER}. Have a superuser hand it over" in said
+    assert f"and not to {OWNER}. Connect as that role. Or have a superuser hand it over" in said
     for statement in statements(said):
         superuser.execute(statement.encode())
     assert_it_works(superuser, source_database, OWNER)
@@ -106,6 +106,40 @@ def test_an_empty_schema_of_another_role_is_not_taken(
         assert statement == f"ALTER SCHEMA {schema} OWNER TO {OWNER};"
         superuser.execute(statement.encode())
     assert_it_works(superuser, source_database, OWNER)
+
+
+def test_a_superuser_takes_no_schema_of_another_role(superuser: Connection) -> None:
+    for schema in ("projector", "read_model", "leads_access", "leads_sql"):
+        superuser.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {OTHER}".encode())
+        if schema == "leads_access":
+            superuser.execute(
+                f"SET ROLE {OTHER}; CREATE TABLE leads_access.api_keys (prefix text); RESET ROLE".encode()
+            )
+        with pytest.raises(ProjectorError, match=f"belongs to the role {OTHER}.*have it dropped") as raised:
+            migrate(superuser, create_source=False)
+        assert statements(str(raised.value))[0].startswith(f"ALTER SCHEMA {schema} OWNER TO ")
+        superuser.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+    assert value(superuser, NOTHING_OF_OURS) is True
+
+
+def test_nothing_that_another_role_owns_is_called(superuser: Connection, source_database: Database) -> None:
+    migrate_as(source_database, OWNER)
+    # Whoever owns the functions gets what a superuser may do, and so does whoever owns one of them.
+    with pytest.raises(ProjectorError, match=f"belongs to the role {OWNER}"), source_database.connect():
+        pass
+    superuser.execute(f"GRANT {OTHER} TO {OWNER}".encode())
+    for object_name in ("FUNCTION projector.canonical_phone(text)", "VIEW projector.queue_state"):
+        superuser.execute(f"ALTER {object_name} OWNER TO {OTHER}".encode())
+        with pytest.raises(ProjectorError) as raised, source_database.by(OWNER).connect():
+            pass
+        [statement] = statements(str(raised.value))
+        assert statement.endswith(f" OWNER TO {OWNER};")
+        superuser.execute(statement.encode())
+    # A member of the role reads, and migrates once it runs as the role.
+    superuser.execute(f"REVOKE {OTHER} FROM {OWNER}; GRANT {OWNER} TO {OTHER}".encode())
+    assert f"and not to {OTHER}" in said_to(source_database, OTHER)
+    superuser.execute(f"ALTER ROLE {OTHER} SET role = {OWNER}".encode())
+    migrate_as(source_database, OTHER)
 
 
 def test_a_schema_that_a_stranger_filled_is_left_alone(

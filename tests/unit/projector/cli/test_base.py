@@ -35,7 +35,7 @@ def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
         "Error: Interrupted. What was committed stays": KeyboardInterrupt(),
         "Error: No table agents. Create it.": ProjectorError("No table agents. Create it."),
         "owner of the platform's tables": errors.InsufficientPrivilege("permission denied"),
-        "Run `python -m projector migrate` first.": errors.UndefinedTable("no such relation"),
+        "refused a statement: no such relation (SQLSTATE 42P01)": errors.UndefinedTable("no such relation"),
         "was lost: server closed the connection. Run the command again once it is back.": (
             psycopg.OperationalError("server closed the connection\n\tmore")
         ),

@@ -1,0 +1,106 @@
+"""What is ours in the database, whom it belongs to, and what of it is missing.
+
+Who owns a schema, a table, a view or a function may have it call what he likes, with the rights of whoever reads it. So
+`migrate` wants all of it to belong to its login, or to the role that the login runs as: that a superuser has all rights
+of an owner makes nobody else's function his.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import psycopg
+
+from projector.database.rows import Connection, Row, rows, value, values
+from projector.database.schema import source_tables, tables
+from projector.database.sql import all_texts, query
+from projector.report.errors import NotInstalledError, ProjectorError
+
+SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
+"""The schemas of ours."""
+
+POOLED = (
+    "The projector is connected through a pooler that gives each transaction another session, such as PgBouncer with"
+    " pool_mode = transaction: its locks and temporary tables would be those of somebody else. Connect it directly, or"
+    " through a pool with pool_mode = session."
+)
+
+_NAME = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.\w+")
+
+
+@cache
+def own_names() -> list[str]:
+    """Return the qualified names of the tables, views and functions of ours: those that the SQL of the project names.
+
+    Those of an older version are among them, since the steps of `migrate` name what they rename or drop.
+    """
+    names = {name for text in all_texts() for name in _NAME.findall(text)}
+    return sorted(names | {f"projector.capture_{name}" for name in source_tables()})
+
+
+def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[Row]:
+    """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
+    text = query("database", "find_own_objects", own=query("database", "own_objects").rstrip(";"))
+    return rows(conn, Row, text, {"schemas": list(schemas), "names": own_names()})
+
+
+def require_own(conn: Connection) -> None:
+    """Raise ProjectorError where something of ours belongs neither to the login nor to the role that it runs as."""
+    _refuse(conn, [found for found in find_own_objects(conn) if not found.is_owned])
+
+
+def require_trusted(conn: Connection) -> None:
+    """Raise ProjectorError where to read what is ours would give rights of the login to somebody who lacks them.
+
+    A superuser reads what superusers own, and a login that may do less also what belongs to the role that installed it.
+    """
+    _refuse(conn, [found for found in find_own_objects(conn) if not found.is_trusted])
+
+
+def _refuse(conn: Connection, foreign: Sequence[Row]) -> None:
+    if not foreign:
+        return
+    role = value(conn, query("database", "read_role"))
+    *others, last = dict.fromkeys(found.owner for found in foreign)
+    owners = f"{', '.join(others)} and {last}" if others else last
+    statements = "\n".join(f"ALTER {found.command} {found.name} OWNER TO {role};" for found in foreign)
+    raise ProjectorError(
+        f"Nothing was changed, because the read model belongs to the role {owners}, with which it was installed, and"
+        f" not to {role}. Connect as that role. Or have a superuser hand it over, and run this again; but if nobody"
+        " knows how it came there, have it dropped, because what its owner put into it would run with the rights of"
+        f" {role}:\n{statements}"
+    )
+
+
+def explain_missing(conn: Connection, error: psycopg.Error) -> ProjectorError | None:
+    """Return what an operator should know of an error that says that something does not exist; None for its own words.
+
+    To run `migrate` is the answer to what is missing of ours, and to nothing else: a type or an operator that does not
+    fit stays an error of PostgreSQL.
+    """
+    reason = (error.diag.message_primary or "").rstrip(".")
+    named = _NAME.search(reason.replace('"', ""))
+    wanted: dict[str, list[str]] = {"names": [named[0]] if named else [], "tables": [], "columns": []}
+    for table in tables().values():
+        wanted["tables"] += [table.name] * len(table.columns)
+        wanted["columns"] += table.columns
+    missing = values(conn, query("database", "find_missing"), wanted)
+    if missing:
+        return NotInstalledError(
+            f"The read model is not installed, or not complete: {reason}. Run `python -m projector migrate` first."
+        )
+    if isinstance(error, psycopg.errors.UndefinedTable) and is_pooled(conn):
+        return ProjectorError(POOLED)
+    return None
+
+
+def is_pooled(conn: psycopg.Connection[Any]) -> bool:
+    """Return whether something stands between this connection and PostgreSQL, as a pooler in any mode does."""
+    return backend_pid(conn) != conn.info.backend_pid
+
+
+def backend_pid(conn: psycopg.Connection[Any]) -> int:
+    """Return the process that serves this connection now; its `info` says which one the connection was told of."""
+    pid: int = value(conn, "SELECT pg_catalog.pg_backend_pid()")
+    return pid
