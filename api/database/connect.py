@@ -1,12 +1,14 @@
 """How a session of the API begins: the address, the settings that it has, and the role, which may only read."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import namedtuple_row
 
-from api.config import Config
+from api.config import TRANSACTION, Config
 from api.database.errors import NOT_INSTALLED, RoleError
 
 # A statement finds no function and no operator that somebody made in a schema of the login's own path.
@@ -20,7 +22,15 @@ CONNECT_TIMEOUT_SECONDS = 2
 # The role that `migrate` creates.
 INSTALLED_ROLE = "leads_api"
 
-_HAS_CITUS = "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
+# Whether the settings below came with the connection: a pooler leaves them out. What the server is, and which of the
+# settings it has that older ones lack.
+_LOOK = """
+SELECT
+    pg_catalog.current_setting('leads.pinned', true) IS NOT NULL AS is_pinned,
+    pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AS has_citus,
+    pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL AS has_transaction_timeout,
+    pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) IS NOT NULL AS restricts_kinds
+"""
 
 _IS_INSTALLED = """
 SELECT FROM pg_catalog.pg_class AS c
@@ -30,24 +40,61 @@ WHERE c.relname = 'projection' AND c.relnamespace = (
 """
 
 
-def connect(config: Config) -> psycopg.Connection[Any]:
+class OwnConnection(psycopg.Connection[Any]):
+    """A connection that knows which commands a transaction of its own begins with; None where settings stay with it."""
+
+    local_settings: Sequence[bytes] | None = None
+
+
+def connect(config: Config) -> OwnConnection:
     """Returns a new session with the configured role, or with the login's own where none is.
 
     Raises OperationalError, or RoleError: see _take_role.
     """
-    connection = psycopg.connect(conninfo(config), autocommit=True)
+    connection = OwnConnection.connect(conninfo(config), autocommit=True)
     try:
-        if connection.execute(_HAS_CITUS).fetchone() == (True,):
-            # Citus plans a statement for its values, to find the server of the tenant; and the policies there read the
-            # tenant that a transaction sets.
-            connection.execute("SET plan_cache_mode = auto")
-            connection.execute("SET citus.propagate_set_commands = 'local'")
+        _pin(connection, config)
         if config.role:
             _take_role(connection, config.role)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _pin(connection: OwnConnection, config: Config) -> None:
+    """Give a session the settings that did not come with the connection, or have each transaction begin with them.
+
+    Behind a pooler no transaction has the session of the one before, and others would get what is set for a session.
+    """
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        found: Any = cursor.execute(_LOOK).fetchone()
+    further: dict[str, str] = {}
+    if found.has_transaction_timeout:
+        further["transaction_timeout"] = "0"
+    if found.restricts_kinds:
+        # The API reads views.
+        further["restrict_nonsystem_relation_kind"] = ""
+    if found.has_citus:
+        # Citus plans a statement for its values, to find the server of the tenant; and the policies there read the
+        # tenant that a transaction sets.
+        further |= {"plan_cache_mode": "auto", "citus.propagate_set_commands": "local"}
+    if config.tenant_setting == TRANSACTION:
+        connection.local_settings = []
+        if not found.is_pinned:
+            lacking = {**settings(config), **further}
+            connection.local_settings = [_set(connection, "SET LOCAL", *one) for one in lacking.items()]
+            return
+    lacking = further if found.is_pinned else {**settings(config), **_OF_SESSION, **further}
+    if lacking:
+        connection.execute(b"; ".join(_set(connection, "SET", *one) for one in lacking.items()))
+
+
+def _set(connection: OwnConnection, command: LiteralString, name: str, value: str) -> bytes:
+    # A setting of an extension has a name of two parts, and a list of schemas a value for each.
+    values = sql.SQL(", ").join(map(sql.Literal, value.split(", ")))
+    text = sql.SQL(command + " {} = {}").format(sql.Identifier(*name.split(".")), values)
+    return text.as_bytes(connection)
 
 
 def _take_role(connection: psycopg.Connection[Any], role: str) -> None:
@@ -81,16 +128,26 @@ def _why_there_is_no_role(connection: psycopg.Connection[Any], role: str) -> str
     )
 
 
-def conninfo(config: Config) -> str:
-    """Returns the configured address with the settings that every session of the API has."""
-    given = conninfo_to_dict(config.database_url)
-    settings = {
+def settings(config: Config) -> dict[str, str]:
+    """Returns the settings that an answer depends on, whatever is set for the role or the database, and why."""
+    return {
         "search_path": SEARCH_PATH,
-        "default_transaction_read_only": "on",
+        # How long a statement may take, and wait.
         "statement_timeout": str(config.statement_timeout_ms),
         "lock_timeout": str(min(LOCK_TIMEOUT_MS, config.statement_timeout_ms)),
+        # How values are printed.
         "TimeZone": "UTC",
         "DateStyle": "ISO",
+        "extra_float_digits": "1",
+        # What a text with a backslash means, and how the catalog prints a policy.
+        "standard_conforming_strings": "on",
+        "quote_all_identifiers": "off",
+        # Which rows a statement finds: GIN indexes leave out rows beyond a limit, and without row_security there is an
+        # error in place of the rows of one tenant.
+        "gin_fuzzy_search_limit": "0",
+        "row_security": "on",
+        # An error ends a statement, and not the session.
+        "exit_on_error": "off",
         "jit": "off",
         # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index.
         "plan_cache_mode": "force_generic_plan",
@@ -99,8 +156,26 @@ def conninfo(config: Config) -> str:
         "random_page_cost": "1.1",
         "max_parallel_workers_per_gather": "0",
     }
+
+
+_OF_SESSION = {
+    # It only reads, and sees what was committed before each statement. A standby knows no serializable transaction.
+    "default_transaction_read_only": "on",
+    "default_transaction_isolation": "read committed",
+    # It is idle for as long as nobody asks.
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "10s",
+    "leads.pinned": "on",
+}
+"""What a session has besides; a transaction behind a pooler says the first two when it begins."""
+
+
+def conninfo(config: Config) -> str:
+    """Returns the configured address with the settings that every session of the API has."""
+    given = conninfo_to_dict(config.database_url)
+    pairs = {**settings(config), **_OF_SESSION}.items()
     # A blank stands behind a backslash there.
-    options = " ".join("-c {}={}".format(name, value.replace(" ", "\\ ")) for name, value in settings.items())
+    options = " ".join("-c {}={}".format(name, value.replace(" ", "\\ ")) for name, value in pairs)
     parameters: dict[str, str | int | None] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": "leads-api",

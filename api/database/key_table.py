@@ -93,8 +93,8 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             application_name="leads-api-keys",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
         ) as connection:
-            # It needs no name from another schema than those that its statements write.
-            connection.execute("SET search_path = pg_catalog, pg_temp")
+            # It needs no name from another schema than those that its statements write; and psycopg reads ISO alone.
+            connection.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
             yield KeyTable(connection)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise KeyTableError(NOT_INSTALLED) from error

@@ -9,21 +9,26 @@ from psycopg.pq.abc import PGconn, PGresult
 
 TENANT_SETTING = b"leads.user_id"
 
+BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"
+"""How a transaction begins whose settings are its own."""
+
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 
 
 def run_under(
-    pgconn: PGconn, tenant: str, name: bytes, values: Sequence[Buffer], *, in_transaction: bool
+    pgconn: PGconn, tenant: str, name: bytes, values: Sequence[Buffer], local_settings: Sequence[bytes] | None
 ) -> PGresult:
     """Returns the result of a prepared statement under a tenant, or the first error.
 
-    The tenant stays set in the session, unless `in_transaction` keeps it to a transaction of the statement alone.
-    After an error the session has the tenant of before. Raises OperationalError if the connection broke.
+    The tenant stays set in the session. With `local_settings`, which may be none, these commands and the tenant are for
+    a transaction of the statement alone. After an error the session has the tenant of before. Raises OperationalError
+    if the connection broke.
     """
     # SET, because an operator may have revoked set_config() from everybody: see docs/row-security.md.
     setting = b"%b = %b" % (TENANT_SETTING, Escaping(pgconn).escape_literal(tenant.encode()))
-    before = [b"BEGIN READ ONLY", b"SET LOCAL " + setting] if in_transaction else [b"SET " + setting]
-    after = [b"COMMIT"] if in_transaction else []
+    before, after = [b"SET " + setting], []
+    if local_settings is not None:
+        before, after = [BEGIN, *local_settings, b"SET LOCAL " + setting], [b"COMMIT"]
     pgconn.enter_pipeline_mode()
     try:
         for command in before:

@@ -5,12 +5,11 @@ from copy import copy
 from queue import Empty, SimpleQueue
 from threading import Semaphore
 from time import monotonic, sleep
-from typing import Any
 
 import psycopg
 
-from api.config import TRANSACTION, Config
-from api.database.connect import connect
+from api.config import Config
+from api.database.connect import OwnConnection, connect
 from api.database.errors import (
     PASSING_ERRORS,
     ConnectionLostError,
@@ -119,9 +118,9 @@ class Database:
         except BaseException:
             self._idle.put(None)
             raise
-        return Session(connection, tenant_per_transaction=self._config.tenant_setting == TRANSACTION)
+        return Session(connection, connection.local_settings)
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> OwnConnection:
         if self._failure is not None and monotonic() < self._pause_ends:
             raise copy(self._failure)
         try:

@@ -12,7 +12,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from api.database.errors import ConnectionLostError, ReplayConflictError
-from api.database.pipelined import run_under
+from api.database.pipelined import BEGIN, run_under
 from api.database.statement import TENANT, CompiledStatement, Row
 
 MAX_PREPARED_STATEMENTS = 200
@@ -35,17 +35,22 @@ class Session:
 
     Each statement runs under the tenant that it names, and under none if it names none: row security shows the rows of
     that tenant alone. The session remembers the tenant. Behind a pooler, which gives each transaction another
-    connection, every statement names it anew.
+    connection, every statement names it anew, in a transaction that begins with `local_settings`.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], *, tenant_per_transaction: bool = False) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], local_settings: Sequence[bytes] | None = None
+    ) -> None:
         connection.adapters.register_loader("text", BytesLoader)
+        if local_settings:
+            connection.adapters.register_loader("timestamptz", MomentLoader)
         self.connection = connection
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
         self._count = 0
-        self._tenant_per_transaction = tenant_per_transaction
+        # None where settings stay with the session.
+        self._local_settings = local_settings
         # The tenant that PostgreSQL was told last; None where that is not certain.
         self._tenant: str | None = None
 
@@ -81,9 +86,8 @@ class Session:
         if is_told:
             result = self._checked(self._pgconn.exec_prepared(name, values))
         else:
-            transient = self._tenant_per_transaction
-            result = self._checked(run_under(self._pgconn, tenant, name, values, in_transaction=transient))
-        self._tenant = None if self._tenant_per_transaction else tenant
+            result = self._checked(run_under(self._pgconn, tenant, name, values, self._local_settings))
+        self._tenant = tenant if self._local_settings is None else None
         return result
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
@@ -96,7 +100,14 @@ class Session:
                 self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
         self._count += 1
         name = b"leads_%d" % self._count
-        self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
+        if self._local_settings:
+            # What a statement means depends on them already.
+            self._checked(self._pgconn.exec_(b"; ".join((BEGIN, *self._local_settings))))
+        try:
+            self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
+        finally:
+            if self._local_settings:
+                self._pgconn.exec_(b"ROLLBACK")
         self._prepared[text] = name
         return name
 
@@ -118,6 +129,14 @@ def _page(result: PGresult) -> list[bytes]:
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(1, result.ntuples))
     return [text for text in printed if text is not None]
+
+
+class MomentLoader(Loader):
+    """Reads a moment as a transaction has printed it, in UTC. psycopg would ask for the DateStyle of the session."""
+
+    def load(self, data: Buffer) -> datetime:
+        """Returns the moment."""
+        return datetime.fromisoformat(bytes(data).decode())
 
 
 class BytesLoader(Loader):

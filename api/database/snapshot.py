@@ -22,6 +22,7 @@ IDLE_SECONDS = 60
 # The whole result is read, not a page of it. SET, because an operator may have revoked set_config() from everybody.
 _BEGIN = """
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+{settings}
 SET LOCAL leads.user_id = {tenant};
 SET LOCAL statement_timeout = {statement};
 SET LOCAL idle_in_transaction_session_timeout = {idle};
@@ -40,13 +41,15 @@ class Snapshot:
     def __init__(self, config: Config, user_id: str) -> None:
         self._cursor: psycopg.RawServerCursor[Any] | None = None
         self._ahead: list[tuple[Any, ...]] = []
-        text = sql.SQL(_BEGIN).format(
-            tenant=sql.Literal(user_id),
-            statement=sql.Literal(f"{STATEMENT_SECONDS}s"),
-            idle=sql.Literal(f"{IDLE_SECONDS}s"),
-        )
         with _errors_for_caller():
             self._connection = connect(config)
+            local = [one.decode() + ";" for one in self._connection.local_settings or ()]
+            text = sql.SQL(_BEGIN).format(
+                settings=sql.SQL("".join(local)),
+                tenant=sql.Literal(user_id),
+                statement=sql.Literal(f"{STATEMENT_SECONDS}s"),
+                idle=sql.Literal(f"{IDLE_SECONDS}s"),
+            )
             self._connection.adapters.register_loader("text", BytesLoader)
             try:
                 self._connection.execute(text)

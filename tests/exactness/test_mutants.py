@@ -28,7 +28,7 @@ from projector.capture.source import SOURCE_TABLES, SourceTable
 from projector.core import batch, late, pipeline, refresh, staging, yielding
 from projector.core.late import LateKeys
 from projector.database import connect as db
-from projector.database import locks, sql
+from projector.database import locks, source_names, sql
 from projector.database.rows import Connection
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
@@ -56,9 +56,11 @@ from tests.exactness import (
     test_refresh,
     test_sabotage,
     test_schema_changes,
+    test_settings,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
+from tests.unit.projector import test_rights
 
 # The last is what pytest.raises says where nothing was raised.
 RED = (AssertionError, psycopg.Error, ProjectorError, pytest.fail.Exception)
@@ -269,7 +271,7 @@ def _forget_old_leads(bench: Bench) -> None:
 
 
 def _isolate(bench: Bench) -> None:
-    bench.patches.setitem(db._SETTINGS, "default_transaction_isolation", "repeatable read")  # noqa: SLF001
+    bench.patches.setitem(db.SETTINGS, "default_transaction_isolation", "repeatable read")
 
 
 def _stop_for_ever(bench: Bench) -> None:
@@ -402,6 +404,20 @@ MUTANTS = (
     Mutant("C8", "a session of the API looks into the schemas of its login",
         _patch(connect, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
         test_names.test_nothing_that_others_planted_runs_in_the_api, role="leads_api"),
+    Mutant("C8", "what another role owns is called",
+        _patch(source_names, "require_trusted", lambda _: None),
+        test_rights.test_nothing_that_another_role_owns_is_called),
+    Mutant("C10", "a session of the projector has what is set for the database",
+        _patch(db, "SETTINGS", {"TimeZone": "UTC"}),
+        test_settings.test_no_setting_of_a_database_or_a_role_makes_a_difference, part=None),
+    Mutant("C10", "a session of the API has what is set for the database",
+        _patch(connect, "settings", lambda _: {"search_path": connect.SEARCH_PATH}),
+        test_settings.test_a_database_that_is_set_so_is_answered_from_as_any_other,
+            drops_options=False, tenant_setting="session"),
+    Mutant("C10", "a transaction behind a pooler has what is set for the database",
+        _patch(connect, "settings", lambda _: {"search_path": connect.SEARCH_PATH}),
+        test_settings.test_a_database_that_is_set_so_is_answered_from_as_any_other,
+            drops_options=True, tenant_setting="transaction"),
     Mutant("C9", "the loops follow the wall clock",
         _follow_the_wall_clock,
         test_clock.test_no_job_stands_still_when_the_clock_jumps, seconds=-90.0),

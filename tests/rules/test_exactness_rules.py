@@ -8,7 +8,7 @@ from tests.rules.files import ROOT, check, python_files
 PAGE = ROOT / "docs" / "exactness-rules.md"
 MUTANTS = ROOT / "tests" / "exactness" / "test_mutants.py"
 COLUMNS = ("rule", "what it says", "file", "test", "mutant")
-RULES = [*(f"C{number}" for number in range(1, 10)), *(f"R{number}" for number in range(1, 11))]
+RULES = [*(f"C{number}" for number in range(1, 11)), *(f"R{number}" for number in range(1, 11))]
 _FILE = re.compile(r"[\w./-]+\.(?:py|sql)\b")
 _TEST = re.compile(r"\btest_\w+")
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
+from api.config import Config
+from api.database.connect import OwnConnection, connect
 from api.database.errors import NOT_INSTALLED
 from tests.support.cases import cases
 from tests.support.roles import logins
@@ -57,13 +58,12 @@ def test_the_cause_is_the_same_in_the_pause_after_an_attempt(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = []
-    connect = psycopg.connect
 
-    def count(*arguments: object, **keywords: object) -> object:
+    def count(config: Config) -> OwnConnection:
         attempts.append(1)
-        return connect(*arguments, **keywords)  # type: ignore[arg-type]
+        return connect(config)
 
-    monkeypatch.setattr("api.database.pool.psycopg.connect", count)
+    monkeypatch.setattr("api.database.pool.connect", count)
     monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 3600)
     client = make_app(database, role="nobody_at_all").test_client()
     said = {check(client.get("/users/a/leads"), 503) for _ in range(5)}
