@@ -13,9 +13,10 @@ import structlog
 
 from projector.capture.source import naming_missing_source
 from projector.database import connect as db
+from projector.database.retry import COLLIDED, retry
 from projector.database.rows import Connection
 from projector.observe import metrics
-from projector.report.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
+from projector.report.errors import DatabaseUnreachableError, ProjectorError
 from projector.report.log import quoting
 from projector.report.progress import Lines
 
@@ -141,8 +142,10 @@ class Worker:
                 self.conn = self._database.connect(self.name)
             if self.conn is None:
                 return _FIRST_RETRY_SECONDS
-            with naming_missing_source(self.conn):
-                pause = self.job.run(self.conn, self)
+            conn = self.conn
+            with naming_missing_source(conn):
+                # `migrate` replaces views in another order than a job reads them: one of the two begins again.
+                pause = retry(lambda: self.job.run(conn, self), COLLIDED)
         except StoppingError:
             return 0.0
         except (ProjectorError, psycopg.Error) as error:
@@ -239,8 +242,6 @@ class _WatchedLines(Lines):
 def _describe(error: Exception) -> str:
     if isinstance(error, psycopg.errors.DiskFull):
         return f"The server has no space left on its disk: {_first_line(str(error))}. Make room: nothing is lost."
-    if isinstance(error, NOT_INSTALLED):
-        return f"The read model is not installed, or not complete: {_first_line(str(error))}. Run migrate."
     return _first_line(str(error)) or type(error).__name__
 
 

@@ -246,3 +246,21 @@ def test_the_scheduler_logs_a_minute_with_the_queue(
     assert max(line["leads"] for line in lines) == 1
     assert min(line["longest_seconds"] for line in lines) > 0
     assert lines[-1]["queue"] == 0
+
+
+def test_a_job_that_meets_a_migrate_begins_again_and_says_nothing(
+    jobs: Jobs, connection: Connection, database: Database
+) -> None:
+    """`migrate` replaces a view after those that it reads; a look locks it before them."""
+    build(connection)
+    connection.execute(f"ALTER DATABASE \"{database.name}\" SET deadlock_timeout = '500ms'".encode())
+    with database.connect() as migrates, structlog.testing.capture_logs() as logged:
+        migrates.execute("SET deadlock_timeout = '1h'")
+        with migrates.transaction():
+            migrates.execute("LOCK TABLE projector.capture_triggers IN ACCESS EXCLUSIVE MODE")
+            looks = threading.Thread(target=jobs.workers["refresh"])
+            looks.start()
+            wait_until(connection, "EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            migrates.execute("ALTER VIEW projector.queue_state OWNER TO CURRENT_USER")
+        looks.join()
+    assert [line["event"] for line in logged if line["log_level"] in ("warning", "error")] == []
