@@ -38,3 +38,14 @@ SELECT u.user_id
 FROM {users} AS u
 WHERE u.user_id = ANY(%(user_ids)s)
 ORDER BY u.user_id COLLATE "C";
+
+-- name: find_demanded_columns
+-- Returns table, column and has_default of each column that may not be null. Parameters: tables, their names, and
+-- relations, the same with their schemas.
+SELECT
+    t.name,
+    a.attname::text AS column_name,
+    a.atthasdef OR a.attidentity <> '' AS has_default
+FROM unnest(%(tables)s::text[], %(relations)s::text[]) AS t (name, relation)
+INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(t.relation)
+WHERE a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped;

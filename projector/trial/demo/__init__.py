@@ -55,6 +55,16 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# Columns that the demo has nothing for in some rows. A platform may demand a value there, or in columns of its own.
+SOMETIMES_EMPTY = {
+    "conversations": {"last_message_at", "is_active"},
+    "extractions": {*TABLES["extractions"][6:]},
+    "contacts": {"name", "email", "company", "updated_at"},
+    "template_sends": {"conversation_id", "sent_at"},
+}
+# The platform's own secret, which the projection does not read.
+_TOKEN = ("phone_numbers", "access_token")
+
 _REFERENCE_LEADS = 4
 # Rows that are written at once: some megabytes.
 _ENOUGH = 20_000
@@ -87,8 +97,9 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     transactions of some ten thousand rows. Their ids follow from seed, size and number: another seed or size
     adds tenants.
 
-    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, or where the
-    sizes make no sense, and SourceMissingError where the source tables are not complete.
+    Returns a report. Raises ProjectorError where one of the tenants exists or a table demands what the demo does not
+    have, before anything is written, or where the sizes make no sense, and SourceMissingError where the source tables
+    are not complete.
     """
     began = monotonic()
     _check_sizes(tenants, leads, messages_per_lead)
@@ -103,7 +114,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     whole: AbstractContextManager[object] = nullcontext() if tenants else conn.transaction()
     with _explained():
         _refuse_present(conn, user_ids)
-        writer = _Writer(conn)
+        writer = _Writer(conn, has_token=_demands_token(conn))
         progress.start("Loading demo leads", total, "leads")
         try:
             with whole:
@@ -150,8 +161,9 @@ class _Writer:
     A row comes after those that it references: then whatever waits can be written at any moment.
     """
 
-    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+    def __init__(self, conn: psycopg.Connection[Any], *, has_token: bool) -> None:
         self.messages = 0
+        self._has_token = has_token
         self._conn = conn
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
 
@@ -168,13 +180,15 @@ class _Writer:
         """Copy everything that waits into the source tables, in one transaction."""
         names = source_names(self._conn)
         with self._conn.transaction(), self._conn.cursor() as cursor:
-            for table, columns in TABLES.items():
+            for table, own_columns in TABLES.items():
+                takes_token = self._has_token and table == _TOKEN[0]
+                columns = (*own_columns, _TOKEN[1]) if takes_token else own_columns
                 statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
                     sql.SQL(names[table]), sql.SQL(", ").join(map(sql.Identifier, columns))
                 )
                 with cursor.copy(statement) as copy:
                     for row in self._rows[table]:
-                        copy.write_row(row)
+                        copy.write_row((*row, "demo") if takes_token else row)
         self.messages += len(self._rows["messages"])
         for rows in self._rows.values():
             rows.clear()
@@ -194,6 +208,26 @@ def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:
     names = [f"leads-demo:{size}:tenant={one}" for one in range(1, number + 1)]
     ids = [str(uuid5(NAMESPACE_URL, name)) for name in names]
     return [(one, f"Benchmark tenant {n}", f"owner@{one[:8]}.example") for n, one in enumerate(ids, 1)]
+
+
+def _demands_token(conn: psycopg.Connection[Any]) -> bool:
+    """Return whether each channel needs a token. Raise ProjectorError where a table demands what the demo lacks."""
+    names = source_names(conn)
+    wanted = {"tables": list(TABLES), "relations": [names[table] for table in TABLES]}
+    demanded = {
+        (table, column)
+        for table, column, has_default in conn.execute(query("trial", "find_demanded_columns"), wanted)
+        # A default is for a column that a row does not name.
+        if (not has_default if column not in TABLES[table] else column in SOMETIMES_EMPTY.get(table, ()))
+    }
+    lacking = sorted(f"{table}.{column}" for table, column in demanded - {_TOKEN})
+    if lacking:
+        raise ProjectorError(
+            f"The platform's tables demand a value that demo rows do not have: {', '.join(lacking)}. Nothing was"
+            " loaded. Load the demo into tables of its own, in an empty database: run"
+            " `python -m projector migrate --create-source` there first.",
+        )
+    return _TOKEN in demanded
 
 
 def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:

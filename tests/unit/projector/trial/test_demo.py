@@ -222,3 +222,28 @@ def test_what_cannot_be_loaded_is_refused(source: Connection, empty_database: Da
     assert rows(source, "SELECT user_id FROM users") == [("somebody",)]
     with empty_database.connect() as conn, pytest.raises(SourceMissingError, match=r"users.*--create-source"):
         load(conn)
+
+
+def test_a_platform_that_demands_its_token_gets_one(source: Connection) -> None:
+    source.execute("ALTER TABLE phone_numbers ALTER access_token SET NOT NULL")
+    load(source)
+    assert count(source, "phone_numbers WHERE access_token = 'demo'") == count(source, "phone_numbers") > 0
+
+
+def test_what_a_platform_demands_else_is_named_before_the_first_row(source: Connection) -> None:
+    source.execute(
+        "ALTER TABLE agents ADD COLUMN region text NOT NULL, ADD COLUMN made_at date NOT NULL DEFAULT now();"
+        " ALTER TABLE contacts ALTER email SET NOT NULL, ALTER email SET DEFAULT ''"
+    )
+    for tenants in (0, 2):
+        with pytest.raises(
+            ProjectorError, match=r"do not have: agents\.region, contacts\.email\. Nothing was"
+        ):
+            load(source, tenants=tenants)
+        assert count(source, "users") == 0
+
+
+def test_the_demo_leaves_nothing_else_empty(full: Connection) -> None:
+    for table, columns in demo.TABLES.items():
+        for column in {*columns} - demo.SOMETIMES_EMPTY.get(table, set()):
+            assert count(full, f'{table} WHERE "{column}" IS NULL') == 0, (table, column)
