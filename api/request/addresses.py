@@ -121,8 +121,8 @@ def require_local_host(environ: "WSGIEnvironment", names: Collection[str]) -> No
     server of that page, and lets the page read all that it answers. The Host still is that name.
     """
     host = environ.get("HTTP_HOST")
-    # A browser always sends one.
-    if host is not None and not _is_local(host, names):
+    # A browser always names one.
+    if host and not _is_local(host, names):
         raise BadRequest(
             f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
             " localhost, loopback addresses and the names of LEADS_HOSTS"

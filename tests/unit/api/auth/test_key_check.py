@@ -25,14 +25,17 @@ KEY = new_key()
 
 
 class Rows:
-    """Stands for the database, and notes which prefixes it is asked for."""
+    """Stands for the database, and notes which prefixes it is asked for. It answers as soon as it may go on."""
 
     def __init__(self, **rows: KeyRow) -> None:
         self.rows = rows
         self.asked: list[object] = []
+        self.may_go_on = Event()
+        self.may_go_on.set()
 
     def fetch(self, bound: Any) -> KeyRow:  # noqa: ANN401
         self.asked.append(bound.values["prefix"])
+        assert self.may_go_on.wait(PATIENCE)
         return self.rows.get(bound.values["prefix"], KeyRow(None, None, None, None, None))
 
 
@@ -135,22 +138,8 @@ def test_strangers_cannot_have_the_database_asked_often() -> None:
         assert refused(check, new_key())
 
 
-class SlowRows(Rows):
-    """Answers as soon as it may go on."""
-
-    def __init__(self, **rows: KeyRow) -> None:
-        super().__init__(**rows)
-        self.may_go_on = Event()
-
-    def fetch(self, bound: Any) -> KeyRow:  # noqa: ANN401
-        found = super().fetch(bound)
-        assert self.may_go_on.wait(PATIENCE)
-        return found
-
-
 def test_one_key_is_looked_up_at_a_time_and_one_that_was_accepted_waits_for_no_other() -> None:
-    rows = SlowRows(**{KEY[:18]: row()})
-    rows.may_go_on.set()
+    rows = Rows(**{KEY[:18]: row()})
     check = checker(rows)
     with time_machine.travel(NOW, tick=False) as traveller, ThreadPoolExecutor(2) as pool:
         check.check(KEY)
@@ -170,7 +159,8 @@ def test_one_key_is_looked_up_at_a_time_and_one_that_was_accepted_waits_for_no_o
 
 def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_check, "WAIT_SECONDS", PATIENCE)
-    rows = SlowRows(**{KEY[:18]: row()})
+    rows = Rows(**{KEY[:18]: row()})
+    rows.may_go_on.clear()
     check = checker(rows)
     with ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(refused, check, KEY) for _ in range(20)]
@@ -184,13 +174,8 @@ def test_keys_of_strangers_leave_the_readers_their_connections_while_the_table_i
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.database.connect.LOCK_TIMEOUT_MS", int(PATIENCE * 1000))
-    app = make_app(
-        library.database,
-        auth=AuthConfig(("key",)),
-        threads=2,
-        log_level="CRITICAL",
-        statement_timeout_ms=3_600_000,
-    )
+    settings = {"threads": 2, "log_level": "CRITICAL", "statement_timeout_ms": 3_600_000}
+    app = make_app(library.database, auth=AuthConfig(("key",)), **settings)
     key, of_strangers = new_key(), [new_key() for _ in range(8)]
     with key_table(library.database.url) as table:
         table.add(key[:18], digest_of(key), user_id=library.tenant, label="", expires_at=None)
@@ -200,15 +185,12 @@ def test_keys_of_strangers_leave_the_readers_their_connections_while_the_table_i
         return answer.status_code
 
     assert status(key) == 200
-    with library.database.connect() as conn, ThreadPoolExecutor(8) as pool:
+    connect = library.database.connect
+    with connect() as conn, connect() as looking, ThreadPoolExecutor(8) as pool:
         with conn.transaction():
             conn.execute("LOCK TABLE leads_access.api_keys")
             asked = [pool.submit(status, one) for one in of_strangers]
-            with library.database.connect() as looking:
-                wait_until(
-                    looking,
-                    "EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'leads_access.api_keys'::regclass)",
-                )
+            wait_until(looking, "EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
             assert status(key) == 200
             wait_for(lambda: sum(one.done() for one in asked) == 7, "all but one are refused")
         assert sorted(one.result(PATIENCE) for one in asked) == [401] + [503] * 7

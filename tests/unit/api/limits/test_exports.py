@@ -27,15 +27,9 @@ def takes(places: Exports, tenant: str) -> bool:
 @pytest.mark.usefixtures("clock")
 def test_of_several_places_one_tenant_has_not_all() -> None:
     places = Exports(2)
-    assert [takes(places, tenant) for tenant in ("a", "a", "b", "b", "c")] == [
-        True,
-        False,
-        True,
-        False,
-        False,
-    ]
+    assert [takes(places, tenant) for tenant in "aabbc"] == [True, False, True, False, False]
     places.give_back("a")
-    assert [takes(places, tenant) for tenant in ("b", "a", "c")] == [False, False, True]
+    assert [takes(places, tenant) for tenant in "bac"] == [False, False, True]
     five = Exports(5)
     assert [takes(five, "a") for _ in range(5)] == [True] * 4 + [False]
 
@@ -64,12 +58,3 @@ def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: Si
     assert takes(places, "a")
     places.give_back("a")
     assert (places._taken, places._refused) == ({}, {})  # noqa: SLF001
-
-
-@pytest.mark.usefixtures("clock")
-def test_one_tenant_alone_is_never_kept_waiting_for_a_turn() -> None:
-    places = Exports(1)
-    for _ in range(3):
-        assert takes(places, "a")
-        assert not takes(places, "a")
-        places.give_back("a")
