@@ -99,7 +99,7 @@ bench: $(SETUP) ## Measure against baselines, some forty minutes; SIZE=large is 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
 	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
 
-consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers.
+consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers: docs/internals/consistency.md.
 	@$(RUN) -m tests.consistency --hours "$(or $(HOURS),1)"
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.

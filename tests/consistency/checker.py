@@ -193,9 +193,10 @@ class Judge:
         limit, received, printed = self._limit(line), line["received"], shown.get
         later: set[str] = set()
         for phone in phones:
-            # Beyond the as-of, an answer may show a part of a write.
+            # Beyond the as-of, an answer may show a part of a write, and each database another one.
             lead, part = leads[phone], f"{line.get('what') == 'messages'} {phone}"
-            floors = {promise: lead.needed(as_of, limit), "session": session.numbers.get(part, 0)}
+            own = f"{line['node'].partition(' ')[0]} {part}"
+            floors = {promise: lead.needed(as_of, limit), "session": session.numbers.get(own, 0)}
             if least > as_of:
                 floors["min_as_of"] = lead.needed(least, limit)
             for broken, floor in floors.items():
@@ -203,6 +204,12 @@ class Judge:
                 if wrong:
                     self._fault(broken, line, f"lead {phone} {wrong}")
                     break
+                session.numbers[own] = max(number, session.numbers.get(own, 0))
+            else:
+                newer = number < session.numbers.get(part, 0) and printed(phone) is not None
+                self.counts["judged"]["leads that another database had shown newer, beyond its as-of"] += (
+                    newer
+                )
                 session.numbers[part] = max(number, session.numbers.get(part, 0))
             if as_of != NEVER:
                 needed = {name: lead.needed(as_of + by, limit) for name, by in LATER.items()}
@@ -284,7 +291,8 @@ def count(leads: list[Line], now: datetime) -> dict[str, Any]:
     """Return the statistics of a list, counted one by one."""
     statuses = Counter(lead["lead_status"] for lead in leads)
     platforms = Counter(platform for lead in leads for platform in lead["platforms"])
-    ages = [now - datetime.fromisoformat(lead["last_message_at"]) for lead in leads]
+    times = [lead["last_message_at"] for lead in leads if lead["last_message_at"]]
+    ages = [now - datetime.fromisoformat(one) for one in times]
     return {
         "total_leads": len(leads),
         "leads_with_extraction": sum(lead["name"] is not None for lead in leads),
