@@ -102,9 +102,11 @@ def refresh_batch(
                 if done.changes:
                     log_run(conn, opened.started_at, done.changes, BatchResult(done.leads, done.messages))
                 if advances and not is_distributed(conn):
-                    advance_freshness(conn, opened.owned, opened.fresh_until, at_least)
+                    advance_freshness(
+                        conn, opened.owned, opened.fresh_until, at_least, is_late=done.has_late_keys
+                    )
         if advances and is_distributed(conn):
-            advance_after_commit(conn, opened.owned, opened.fresh_until, at_least)
+            advance_after_commit(conn, opened.owned, opened.fresh_until, at_least, is_late=done.has_late_keys)
         analyze_if_outgrown(conn, BatchResult(done.leads, done.messages))
         return done
 
@@ -208,18 +210,23 @@ def analyze_if_outgrown(conn: Connection, written: BatchResult) -> None:
 
 
 def advance_freshness(
-    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note that these shards were drained of everything that was committed before, if that is `at_least` newer.
 
-    Capture is intact, and the caller's transaction owns them.
+    Capture is intact, and the caller's transaction owns them. `is_late`: the moment of every tenant stands still.
     """
-    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
+    wanted = {
+        "shards": list(shards),
+        "fresh_until": fresh_until,
+        "at_least": at_least,
+        "is_late": is_late,
+    }
     conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
 
 
 def advance_after_commit(
-    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note the same of a distributed read model, whose servers may finish later than the commit.
 
@@ -231,7 +238,7 @@ def advance_after_commit(
     with conn.transaction():
         owned = {"shard_class": locks.SHARD, "shards": list(shards)}
         if rows.value(conn, query("core", "own_shards"), owned):
-            advance_freshness(conn, shards, fresh_until, at_least)
+            advance_freshness(conn, shards, fresh_until, at_least, is_late=is_late)
 
 
 def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int) -> Batch:
@@ -254,5 +261,5 @@ def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int) -> Bat
         taken.oldest,
         pieces,
         mass,
-        late,
+        late or taken.has_late_keys,
     )

@@ -226,7 +226,7 @@ def look(conn: Connection, at_least: timedelta) -> Row:
     if found.gap is not None:
         raise CaptureGapError(found.gap)
     if found.fresh_until is not None and is_distributed(conn):
-        advance_after_commit(conn, locks.SHARDS, found.fresh_until, at_least)
+        advance_after_commit(conn, locks.SHARDS, found.fresh_until, at_least, is_late=found.has_late_keys)
     return found
 
 

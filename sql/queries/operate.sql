@@ -922,7 +922,10 @@ LIMIT %(size)s;
 -- name: count_leads
 SELECT
     (SELECT count(*) FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS total,
-    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
+    least(
+        (SELECT min(s.as_of) FROM read_model.freshness AS f CROSS JOIN LATERAL unnest(f.shards) AS s (as_of)),
+        (SELECT t.late_as_of FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    ) AS as_of;
 
 -- name: count_messages
 SELECT
@@ -933,7 +936,10 @@ SELECT
             AND (%(start)s::timestamptz IS NULL OR m.sent_at >= %(start)s)
             AND (%(end)s::timestamptz IS NULL OR m.sent_at < %(end)s)
     ) AS total,
-    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
+    least(
+        (SELECT min(s.as_of) FROM read_model.freshness AS f CROSS JOIN LATERAL unnest(f.shards) AS s (as_of)),
+        (SELECT t.late_as_of FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    ) AS as_of;
 
 -- name: read_header
 SELECT read_model.csv_header() || E'\r\n' AS header;

@@ -29,7 +29,11 @@ SELECT
     p.found_differences,
     EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild') AS has_rebuild
 FROM read_model.projection AS p
-LEFT JOIN read_model.freshness AS f ON true
+LEFT JOIN LATERAL (
+    SELECT min(s.as_of) AS as_of
+    FROM read_model.freshness AS stored
+    CROSS JOIN LATERAL unnest(stored.shards) AS s (as_of)
+) AS f ON true
 LEFT JOIN projector.origin AS o ON true
 LEFT JOIN LATERAL (
     SELECT
@@ -42,7 +46,8 @@ LEFT JOIN LATERAL (
 ) AS g ON true;
 
 -- name: read_queue
--- Returns changes, how many changes wait, counted up to a bound, and lag, the age of the oldest in seconds.
+-- Returns changes, how many changes and late keys wait, counted up to a bound; late_tenants, of how many tenants these
+-- keys are; and lag, the age of the oldest in seconds.
 --
 -- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order
 -- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
@@ -59,6 +64,14 @@ SELECT
             LIMIT %(bound)s
         ) AS bounded
     ) AS changes,
+    (
+        SELECT count(DISTINCT bounded.user_id)
+        FROM (
+            SELECT l.user_id
+            FROM projector.late_keys AS l
+            LIMIT %(bound)s
+        ) AS bounded
+    ) AS late_tenants,
     extract(
         EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at)
     )::float8 AS lag

@@ -7,7 +7,10 @@ SELECT
     coalesce(t.user_id, counted.user_id) AS user_id,
     coalesce(counted.leads, 0) AS leads,
     coalesce(counted.messages, 0) AS messages,
-    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of,
+    least(
+        (SELECT min(s.as_of) FROM read_model.freshness AS f CROSS JOIN LATERAL unnest(f.shards) AS s (as_of)),
+        t.late_as_of
+    ) AS as_of,
     coalesce(t.dead_letters, 0) AS dead_letters
 FROM read_model.tenants AS t
 FULL JOIN (

@@ -316,7 +316,7 @@ class Burst:
         while self._writing.is_set():
             with suppress(*COLLISIONS), conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                moments = dict(conn.execute(MOMENTS).fetchall())
+                moments: dict[str, datetime] = dict(conn.execute(MOMENTS).fetchall())
                 waiting = conn.execute(WAITING).fetchall()
                 for name, query in INVARIANTS.items():
                     if (row := conn.execute(query.encode()).fetchone()) is not None:

@@ -314,7 +314,8 @@ def test_single_changes_pass_a_mass_change(crowded: Platform) -> None:
     edit(conn, *TENANTS)
     drain = Drain(size=1000)
     drain.late._size = MANY // 3  # noqa: SLF001
-    seen, mass = 0, Batch((), 0)
+    seen = 0
+    mass: Batch | None = Batch((), 0)
     while mass is not None:
         crowded.message("one-1", "single")
         seen += 1

@@ -7,7 +7,7 @@ it and the test that notices.
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -237,9 +237,9 @@ def _read_before_a_piece(bench: Bench) -> None:
     """A piece that reads what its late keys say first, and takes them then, with those that came meanwhile."""
     stage = LateKeys._stage  # noqa: SLF001
 
-    def stage_only(self: LateKeys, conn: Connection, bloated: Sequence[str]) -> object:
+    def stage_only(self: LateKeys, conn: Connection) -> object:
         conn.execute("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM projector.late_keys")
-        taken = stage(self, conn, bloated)
+        taken = stage(self, conn)
         conn.execute("INSERT INTO projector.late_keys SELECT * FROM kept")
         return taken
 

@@ -35,6 +35,7 @@ def as_dict(status: Status) -> dict[str, Any]:
         "installed": projection is not None,
         "as_of": projection and projection.as_of,
         "as_of_age": projection and projection.as_of_age,
+        "late_tenants": status.queue.late_tenants,
         "lag": status.queue.lag,
         "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
         "capture": {
@@ -107,7 +108,10 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     if projection.as_of is None or projection.as_of_age is None:
         yield "As of", "nothing yet"
     else:
-        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
+        late = (
+            f"; {counted(queue.late_tenants, 'tenant')} late by a mass change" if queue.late_tenants else ""
+        )
+        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago{late}"
     yield "Capture", _capture_in_words(status, projection)
     for feed in status.feeds:
         yield "Origin", _feed_in_words(feed, projection)

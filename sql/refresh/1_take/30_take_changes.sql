@@ -3,7 +3,7 @@
 -- Parameters: shards; size, how many to take from each shard.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether every single change
 -- of the shards that this statement could see was taken; spreads, whether a change has to be spread over other keys
--- first.
+-- first; has_late_keys, whether late keys wait.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
 WITH taken AS (
@@ -40,5 +40,6 @@ SELECT
     count(*) AS changes,
     min(taken.queued_at) AS oldest,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
-    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads
+    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads,
+    EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys
 FROM taken;

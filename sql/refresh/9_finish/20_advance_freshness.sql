@@ -2,8 +2,8 @@
 -- before fresh_until.
 --
 -- when: drained
--- Parameters: shards, fresh_until, and at_least (an idle refresh moves the row only when it is a second old). The first
--- build creates the row; before it, a drained queue says nothing.
+-- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old), and is_late,
+-- whether late keys wait. The first build creates the row; before it, a drained queue says nothing.
 -- Refreshes of different shards meet on this row for the moment of their commit, and the second moves it
 -- from where the first left it. A time that the clock has not reached was lowered when the batch was opened.
 --
@@ -14,7 +14,7 @@ SET (as_of, shards) = (
     SELECT
         CASE
             WHEN cardinality(%(shards)s::smallint[]) < cardinality(f.shards) THEN f.as_of
-            WHEN EXISTS (SELECT 1 FROM projector.late_keys) THEN f.as_of
+            WHEN %(is_late)s THEN f.as_of
             ELSE min(moved.as_of)
         END,
         array_agg(moved.as_of ORDER BY moved.place)

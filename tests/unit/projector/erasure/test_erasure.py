@@ -195,7 +195,7 @@ def test_a_key_that_failed_before_is_not_set_aside_after(
     world.delete_tenant(platform)
     erase(connection, TENANT, progress=QUIET)
     with connection.transaction():
-        set_aside(connection, "contacts", ["needle-contact"], failed.value, failed_alone=True)
+        set_aside(connection, "contacts", "needle-contact", failed.value)
     assert value(platform, "SELECT count(*) FROM projector.dead_letters") == 0
 
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +217,11 @@ def test_a_deep_queue_ends_with_the_step_in_which_it_is_told_to(
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
     taken: list[int] = []
 
-    def note(*_: object, **options: Any) -> Batch:  # noqa: ANN401
+    def note(conn: Connection, shards: Sequence[int], **options: Any) -> Batch:  # noqa: ANN401
         taken.append(1)
         if len(taken) == 3:
             jobs.stop.set()
-        return refresh_batch(*_, **options)
+        return refresh_batch(conn, shards, **options)
 
     monkeypatch.setattr("projector.core.refresh.refresh_batch", note)
     jobs.workers["refresh"]()
