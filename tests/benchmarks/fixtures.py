@@ -15,7 +15,8 @@ import psycopg
 from psycopg import sql
 
 from projector.core import pipeline
-from projector.core.batch import DEFAULT_BATCH, refresh_batch
+from projector.core.batch import DEFAULT_BATCH, Batch
+from projector.core.refresh import Drain
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.operate.install import migrate
@@ -333,8 +334,10 @@ class Stale:
 
     def refresh(self) -> None:
         """Make batches until nothing waits, as the scheduler does."""
-        while not refresh_batch(self.refresher, locks.SHARDS, size=DEFAULT_BATCH).drained:
-            pass
+        drain, done, mass = Drain(DEFAULT_BATCH), Batch((), 0), None
+        while mass is not None or not done.drained:
+            done = drain.take_singles(self.refresher, locks.SHARDS)
+            mass = drain.take_mass(self.refresher, locks.SHARDS, done)
 
     def milliseconds(
         self, leads: int, times: int = 1, change: str = "message", conversation_id: str = ""

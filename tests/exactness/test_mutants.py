@@ -252,6 +252,15 @@ def _read_before_a_piece(bench: Bench) -> None:
     bench.patches.setattr(late, "recompute", take)
 
 
+def _take_any_tenant(bench: Bench) -> None:
+    bench.patches.setattr(interleaving, "PATIENCE", 3.0)
+    _statement(
+        "queries/core",
+        "ELSE pg_try_advisory_xact_lock(%(late_class)s,",
+        "ELSE int4ne(%(late_class)s,",
+    )(bench)
+
+
 def _pass_over_mass_changes(conn: Connection, opened: batch.OpenedBatch, size: int) -> batch.Batch:
     return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size)
 
@@ -506,9 +515,7 @@ MUTANTS = (
             "int8pl(%(lock_class)s"),
         test_late.test_a_tenant_that_was_looked_up_stands_for_no_lock),
     Mutant("refresh/refresh", "a piece takes the late keys of a tenant on whom another session works",
-        _statement("queries/core",
-            "ELSE pg_try_advisory_xact_lock(%(late_class)s,",
-            "ELSE int4ne(%(late_class)s,"),
+        _take_any_tenant,
         test_late.test_projectors_take_different_tenants),
     Mutant("refresh/refresh", "a piece takes late keys while a dead letter is retried",
         _statement("queries/core",

@@ -233,7 +233,8 @@ def _touched(database: Database, shard: int) -> list[tuple[str, tuple[set[str], 
             while not drained:
                 # What an earlier batch did is counted until PostgreSQL comes to report it.
                 before = _counted(conn)
-                drained = refresh_batch(conn, [shard]).drained
+                done = refresh_batch(conn, [shard])
+                drained = done.drained or done.has_mass_changes
     return found
 
 

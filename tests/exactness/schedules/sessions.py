@@ -157,7 +157,8 @@ def refresh_of(shard: int, *, waits: bool, most_batches: int) -> Work:
             if number > 0:
                 session.point(NEXT_BATCH)
             done = refresh_batch(session.conn, [shard], wait=waits)
-            if done.drained or not done.owned:
+            # Mass changes have their own tests.
+            if done.drained or done.has_mass_changes or not done.owned:
                 return
 
     return REFRESH_STEPS[0], run

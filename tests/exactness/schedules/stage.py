@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from projector.core import batch, pipeline
+from projector.core import pipeline
+from projector.core.batch import DEFAULT_BATCH
+from projector.core.refresh import Drain
 from projector.database import retry, sql
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
@@ -194,8 +196,10 @@ class Stage:
         """Run a last refresh and compare the read model with what the source rows say; raises BrokenError."""
         try:
             # None needs more than three.
+            drain = Drain(DEFAULT_BATCH)
             for _ in range(20):
-                if batch.refresh_batch(self.conn, SHARDS, wait=True).drained:
+                done = drain.take_singles(self.conn, SHARDS, wait=True)
+                if drain.take_mass(self.conn, SHARDS, done, wait=True) is None and done.drained:
                     break
         except Exception as error:
             raise BrokenError(f"the last refresh fails: {_text(error)}") from error
@@ -270,7 +274,8 @@ class Stage:
     def _check_readers(self) -> None:
         """What readers see after a commit agrees with itself, and freshness promises nothing that waits."""
         row = self.conn.execute(
-            "SELECT f.as_of, (SELECT min(c.queued_at) FROM projector.changes AS c) FROM read_model.freshness AS f"
+            "SELECT (SELECT min(s) FROM unnest(f.shards) AS s), (SELECT min(c.queued_at) FROM projector.changes AS c)"
+            " FROM read_model.freshness AS f"
         ).fetchone()
         assert row is not None
         as_of, queued_at = row
