@@ -103,6 +103,11 @@ def jump(conn: Connection, seconds: float) -> None:
                 ),
                 prepare=False,
             )
+        conn.execute(
+            "UPDATE read_model.freshness"
+            " SET shards = ARRAY(SELECT s - make_interval(secs => %s) FROM unnest(shards) AS s)",
+            (seconds,),
+        )
 
 
 @pytest.mark.parametrize("seconds", JUMPS)

@@ -252,13 +252,14 @@ def _read_before_a_piece(bench: Bench) -> None:
     bench.patches.setattr(late, "recompute", take)
 
 
-def _take_any_tenant(bench: Bench) -> None:
-    bench.patches.setattr(interleaving, "PATIENCE", 3.0)
-    _statement(
-        "queries/core",
-        "ELSE pg_try_advisory_xact_lock(%(late_class)s,",
-        "ELSE int4ne(%(late_class)s,",
-    )(bench)
+def _in_seconds(name: str, old: str, new: str) -> Drop:
+    """As _statement, where a session then waits for one that stands still."""
+
+    def drop(bench: Bench) -> None:
+        bench.patches.setattr(interleaving, "PATIENCE", 3.0)
+        _statement(name, old, new)(bench)
+
+    return drop
 
 
 def _pass_over_mass_changes(conn: Connection, opened: batch.OpenedBatch, size: int) -> batch.Batch:
@@ -515,10 +516,12 @@ MUTANTS = (
             "int8pl(%(lock_class)s"),
         test_late.test_a_tenant_that_was_looked_up_stands_for_no_lock),
     Mutant("refresh/refresh", "a piece takes the late keys of a tenant on whom another session works",
-        _take_any_tenant,
+        _in_seconds("queries/core",
+            "ELSE pg_try_advisory_xact_lock(%(late_class)s,",
+            "ELSE int4ne(%(late_class)s,"),
         test_late.test_projectors_take_different_tenants),
     Mutant("refresh/refresh", "a piece takes late keys while a dead letter is retried",
-        _statement("queries/core",
+        _in_seconds("queries/core",
             "pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s)",
             "%(shard_class)s <> %(late_keys)s"),
         test_late.test_a_piece_takes_no_key_whose_dead_letter_is_being_retried),
