@@ -170,7 +170,7 @@ def take_changes(conn: Connection, opened: OpenedBatch, size: int) -> Row:
 
 
 def spread_changes(conn: Connection) -> int:
-    """Queue again what the taken changes refer to; return in how many rows."""
+    """Stage what the taken changes refer to, or queue it where it is much; return in how many rows."""
     with yielding(conn):
         return int(rows.value(conn, statement("refresh/1_take/50_spread_changes")))
 

@@ -98,10 +98,12 @@ def sort_mass_changes(conn: Connection) -> None:
 class LateKeys:
     """Takes late keys piece by piece: it remembers where it is in each tenant, and how much is taken at once.
 
-    A piece of a tenant that failed is of that tenant alone, with half as many keys, until a single key fails.
+    A piece of a tenant that failed is of that tenant alone, with half as many keys, until a single key fails. That one
+    becomes a dead letter; with `strict` its error is raised, and nothing is set aside.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
         self.may_be_late = True
         """Whether a tenant may be late."""
         self._size = FIRST_PIECE
@@ -219,7 +221,7 @@ class LateKeys:
             self._size = min(max(int(size), SMALLEST_PIECE), LARGEST_PIECE)
 
     def _isolate(self, conn: Connection, error: psycopg.Error) -> None:
-        """Take half as many keys of this tenant from now on. A single key that fails becomes a dead letter."""
+        """Take half as many keys of this tenant from now on. A single key that fails is found."""
         # Other tenants come first.
         self._after = _next(self._tenant)
         if self._taken > 1:
@@ -231,6 +233,8 @@ class LateKeys:
                 step=failing_step(error),
             )
             return
+        if self._strict:
+            raise error
         failed = self._staged
         self._limits[self._tenant] = 1
         with conn.transaction():

@@ -147,7 +147,8 @@ def may_verify(conn: Connection) -> bool:
     require_migrated_version(conn)
     reasons = recovery.find_rebuild_reasons(conn)
     is_exact = reasons.reason is None and reasons.switched_off is None and not reasons.interrupted
-    return is_exact and not recovery.is_too_deep(conn, _VERIFY_GIVES_WAY_ABOVE_CHANGES)
+    waiting = rows.value(conn, query("core", "count_changes"), {"bound": _VERIFY_GIVES_WAY_ABOVE_CHANGES + 1})
+    return is_exact and bool(waiting <= _VERIFY_GIVES_WAY_ABOVE_CHANGES)
 
 
 class Rebuild(Job):

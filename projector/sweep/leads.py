@@ -71,8 +71,8 @@ def rebuild_leads(
 def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Progress = QUIET) -> BatchResult:
     """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale.
 
-    The wrong keys are taken with the late keys, lead by lead: so what mass changes have queued is not done twice. A
-    lead that fails becomes a dead letter; a rebuild compares it later, and stops there.
+    The wrong keys are taken with the late keys, lead by lead: so what mass changes have queued is not done twice.
+    Raises the error of a key that fails alone.
     """
     create_tables(conn)
     read_source(conn, lambda: _queue_wrong_keys(conn, tenants))
@@ -89,7 +89,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     waiting = rows.value(conn, query("core", "count_changes"), {"bound": None})
     if waiting:
         progress.start("late keys", waiting, "keys")
-    LateKeys().take_all(conn, note)
+    LateKeys(strict=True).take_all(conn, note)
     return total
 
 

@@ -66,8 +66,8 @@ def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
-    """Return whether more changes wait than the limit."""
-    return bool(rows.value(conn, query("core", "count_changes"), {"bound": limit + 1}) > limit)
+    """Return whether more mass changes wait than the limit, by their rows and by the late keys."""
+    return bool(rows.value(conn, query("sweep", "count_mass_changes"), {"bound": limit + 1}) > limit)
 
 
 def note_interrupted_runs(conn: Connection) -> None:

@@ -464,6 +464,19 @@ WHERE ctid = any(
     )
 );
 
+-- name: count_mass_changes
+-- Returns how many mass changes wait, and late keys, counted up to a bound: what can be traded for a rebuild.
+SELECT count(*) AS changes
+FROM (
+    SELECT
+    FROM projector.changes AS c
+    WHERE c.bulk
+    UNION ALL
+    SELECT
+    FROM projector.late_keys
+    LIMIT %(bound)s
+) AS bounded;
+
 -- name: shed_late_keys
 -- Deletes late keys for the same reason. This transaction has them to itself. Their tenants stay late until the gap is
 -- closed.

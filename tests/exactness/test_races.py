@@ -6,9 +6,8 @@ import pytest
 
 from projector.core import pipeline
 from projector.core.dead_letters import retry_dead_letters
-from projector.core.late import sort_changes
 from projector.database.rows import Connection
-from tests.exactness.interleaving import Stepped, batch_of, piece, refreshing, waits_for_lock
+from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, waiting
 from tests.support.server import Database
 
@@ -35,9 +34,7 @@ def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
     refresh_now(conn)
 
     conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
-    batch_of(conn, 0)
-    sort_changes(conn, [0], bulk=True)
-    with piece(database, "recomputed") as first:
+    with refreshing(database, "recomputed", shard=0) as first:
         conn.execute(
             "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (last_agent, conversation)
         )

@@ -1,9 +1,9 @@
--- Queue again, in rows of 500, what a taken change refers to: the conversations of an agent or a channel, the sends of
--- a template or a channel, everything below a truncated table.
+-- Find what a taken change refers to: the conversations of an agent or a channel, the sends of a template or a channel,
+-- everything below a truncated table. Up to 200 keys are staged with it; more are queued again, in rows of 500.
 --
 -- when: spreads
--- Returns: pieces, how many rows these are. They stay in the shard of their change and keep its time: until it is known
--- whom the last one concerns, the shard is not drained.
+-- Returns: pieces, how many rows were queued. They stay in the shard of their change and keep its time: until it is
+-- known whom the last one concerns, the shard is not drained.
 WITH changed AS MATERIALIZED (
     SELECT
         t.shard,
@@ -15,7 +15,7 @@ WITH changed AS MATERIALIZED (
     WHERE t.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')
 ),
 
-spread AS (
+spread AS MATERIALIZED (
     SELECT
         changed.shard,
         changed.queued_at,
@@ -31,8 +31,22 @@ numbered AS (
         spread.queued_at,
         spread.kind,
         spread.key,
-        (row_number() OVER (PARTITION BY spread.shard, spread.kind) - 1) / 500 AS piece
+        (row_number() OVER (PARTITION BY spread.shard, spread.kind) - 1) / 500 AS piece,
+        count(*) OVER () AS keys
     FROM spread
+),
+
+staged AS (
+    INSERT INTO taken_changes (change_id, shard, kind, keys, queued_at)
+    SELECT
+        0,
+        numbered.shard,
+        numbered.kind,
+        array_agg(DISTINCT numbered.key),
+        min(numbered.queued_at)
+    FROM numbered
+    WHERE numbered.keys <= 200
+    GROUP BY numbered.shard, numbered.kind
 ),
 
 queued AS (
@@ -44,6 +58,7 @@ queued AS (
         array_agg(DISTINCT numbered.key),
         min(numbered.queued_at)
     FROM numbered
+    WHERE numbered.keys > 200
     GROUP BY numbered.shard, numbered.kind, numbered.piece
     RETURNING 1
 )

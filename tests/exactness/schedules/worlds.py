@@ -107,9 +107,12 @@ def _moved_conversation(platform: Platform) -> Sequence[Statement]:
     moved, silent = (platform.conversation(agent, phone, shard=1) for phone in ("4915", "4916"))
     platform.message(moved, "first")
     _build(platform)
-    # The first move is spread already: a piece with both conversations waits in the shard of the agent.
+    # The first move is spread already: both conversations wait in the shard of the agent.
     platform.conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
-    batch_of(platform.conn, 0)
+    platform.conn.execute(
+        "UPDATE projector.changes SET kind = 'conversations', keys = %s WHERE kind = 'agents'",
+        (sorted((moved, silent)),),
+    )
     return (
         (
             "UPDATE conversations SET agent_id = %s WHERE conversation_id = ANY(%s)",

@@ -64,7 +64,7 @@ def test_the_lines_of_a_dead_letter(built: Connection, database: Database, tmp_p
     assert (letter["kind"], letter["key"]) == ("reload_conversations", "c-u-2")
     assert letter["error"] == "RaiseException (SQLSTATE P0001)"
     assert letter["step"].startswith("sql/refresh/8_write_leads/")
-    assert "a batch failed and is tried in smaller parts" in [line["event"] for line in said]
+    assert "a batch failed, and its changes are tried tenant by tenant" in [line["event"] for line in said]
     assert "Siddhant" not in str(said)
     assert "49151000002" not in str(said)
     assert "Siddhant of 49151000002" in value(built, "SELECT error FROM projector.dead_letters")

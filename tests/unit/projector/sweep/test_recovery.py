@@ -37,6 +37,7 @@ def test_the_command_line_tells_what_it_healed(database: Database, built: Connec
     assert messages(built) == 1
     for number in range(30):
         write_message(built, f"message {number}")
+    built.execute("UPDATE projector.changes SET bulk = true")
     done = run_command(tmp_path, "--database-url", database.url, "refresh", LEADS_QUEUE_LIMIT="29")
     assert "because more than 29 changes waited" in done.stdout, done.stderr
     assert (messages(built), open_reasons(built)) == (31, [])
