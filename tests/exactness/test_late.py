@@ -14,7 +14,7 @@ from projector.database import locks
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
-from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value, waiting
+from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting
 from tests.support.cases import cases
 
 TENANTS = ("one", "two", "three")
@@ -250,6 +250,24 @@ def test_a_tenant_that_was_looked_up_stands_for_no_lock(crowded: Platform) -> No
         second.finish()
     assert texts(conn, "two", "490") == ["edited", "new"]
     refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_key_that_goes_while_a_piece_brings_it_in_does_not_stay(crowded: Platform) -> None:
+    """Neither the source nor what is committed of the read model knows the key any more."""
+    conn, database = crowded.conn, crowded.database
+    new = crowded.conversation(value(conn, "SELECT agent_id FROM agents WHERE user_id = 'one'"), "777")
+    conn.execute("UPDATE projector.changes SET bulk = true")
+    sort_all(conn)
+    with piece(database, "written") as first:
+        conn.execute("DELETE FROM conversations WHERE conversation_id = %s", (new,))
+        conn.execute("UPDATE projector.changes SET bulk = true")
+        sort_changes(conn, SHARDS, bulk=True)
+        with refreshing(database, shard=shard_of(conn, new)) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    assert waiting(conn) == []
     assert_exact(conn)
 
 

@@ -2,6 +2,10 @@
 --
 -- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on
 -- one key under different tenants, the second fails and is tried again, instead of losing the first's lead.
+--
+-- A key of no lead, known or in the source, is noted too, and forgotten in the next step. So a batch waits for one in
+-- progress that brings the same key in, and which has read its row before that was deleted: it would commit a lead
+-- whose deletion was taken here and found nothing.
 -- when: write
 WITH resolved AS MATERIALIZED (
     SELECT
@@ -83,8 +87,8 @@ INSERT INTO projector.source_keys (kind, key, user_id, customer_phone)
 SELECT
     r.kind,
     r.key,
-    r.user_id,
-    r.customer_phone
+    coalesce(r.user_id, ''),
+    coalesce(r.customer_phone, '')
 FROM resolved AS r
-WHERE r.user_id IS NOT NULL AND r.old_user_id IS NULL
+WHERE r.old_user_id IS NULL
 ORDER BY r.kind, r.key;

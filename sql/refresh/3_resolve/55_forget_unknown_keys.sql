@@ -1,0 +1,6 @@
+-- Forget the keys of no lead again, of which no other batch has brought one in.
+--
+-- when: write
+DELETE FROM projector.source_keys AS k
+USING stale_keys AS s
+WHERE s.old_user_id IS NULL AND k.kind = s.kind AND k.key = s.key AND k.user_id = '';
