@@ -313,7 +313,7 @@ SELECT
     looked.has_letters,
     looked.has_late_keys,
     looked.is_ahead,
-    now() AS clock,
+    clock_timestamp() AS clock,
     CASE WHEN NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all THEN looked.provable_until END
         AS fresh_until,
     looked.is_fed
@@ -325,7 +325,7 @@ FROM (
         state.freshness_frozen,
         EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
         EXISTS (SELECT FROM projector.late_keys) AS has_late_keys,
-        EXISTS (SELECT FROM read_model.freshness AS f WHERE now() < any(f.shards)) AS is_ahead,
+        EXISTS (SELECT FROM read_model.freshness AS f WHERE clock_timestamp() < any(f.shards)) AS is_ahead,
         EXISTS (
             SELECT
             FROM projector.changes AS c

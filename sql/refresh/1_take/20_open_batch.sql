@@ -35,7 +35,7 @@ SELECT
     EXISTS (
         SELECT 1
         FROM read_model.freshness AS f
-        WHERE now() < any(f.shards)
+        WHERE clock_timestamp() < any(f.shards)
     ) AS is_ahead,
     state.migrated_version,
     state.freshness_frozen,
