@@ -71,7 +71,12 @@ def sort_changes(
                 return None
             staging.clear(conn, opened.bloated_tables)
             conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
-            limits = {"shards": opened.owned, "bulk": bulk, "rows": size, "bytes": SLICE_BYTES}
+            limits = {
+                "shards": opened.owned,
+                "bulk": bulk,
+                "rows": size,
+                "bytes": SLICE_BYTES // len(opened.owned),
+            }
             taken = rows.only_row(conn, Row, statement("refresh/1_take/40_take_mass_changes"), limits)
             pieces = spread_changes(conn) if taken.spreads else 0
             with yielding(conn):
