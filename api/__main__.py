@@ -90,13 +90,13 @@ class _Program(click.Group):
                          break_on_hyphens=False, break_long_words=False)
                 )  # fmt: skip
         described = [
-            (path, operation["summary"])
+            (f"{method.upper():4} {path}", operation["summary"])
             for path, operations in orjson.loads(document())["paths"].items()
-            for operation in operations.values()
+            for method, operation in operations.items()
         ]
-        described += _UNDESCRIBED
-        width = max(len(path) for path, _ in described)
-        endpoints = "\n".join(f"  GET {path:{width}}  {summary}" for path, summary in described)
+        described += [(f"GET  {path}", summary) for path, summary in _UNDESCRIBED]
+        width = max(len(address) for address, _ in described)
+        endpoints = "\n".join(f"  {address:{width}}  {summary}" for address, summary in described)
         formatter.write(_EPILOG.format(settings="\n".join(lines), endpoints=endpoints))
 
 

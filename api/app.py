@@ -15,6 +15,7 @@ from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
 from api.plan.projection import tenant_freshness
 from api.request import current
+from api.request.body import MAX_BODY_BYTES
 from api.request.text import is_broken
 from api.response import compression, cors, errors
 from api.response.body import Clock, JsonResponse, begin, system_clock, with_constant_headers
@@ -27,9 +28,6 @@ from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
 from api.routes.read_model import ReadModel, State, read_model
 
-# No endpoint reads a body.
-MAX_BODY_BYTES = 64 * 1024
-
 
 def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     """Returns an application with its own pool of connections and its own rate limit.
@@ -39,6 +37,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
     app = Application("api", None if config.auth.methods else config.host_names)
     app.response_class = JsonResponse
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["leads_clock"] = clock or system_clock
     if config.tracing:
         from api.observe import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    collate,
     func,
     literal_column,
     null,
@@ -41,6 +42,7 @@ from api.plan.sql import (
     lead_messages,
     lead_profiles,
     leads,
+    lookup_by_key,
     moment,
     sum_of,
     with_page,
@@ -79,6 +81,31 @@ _LEAD = select(
 def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
     """Returns the statement of one lead."""
     return BoundStatement(_LEAD, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
+
+
+@dataclass(slots=True)
+class LeadsRow(Freshness):
+    """The leads of several phones, in their order; `null` where the tenant has none."""
+
+    page: list[bytes]
+
+
+_asked = func.unnest(bindparam("phones", type_=ARRAY(Text))).table_valued("customer_phone").render_derived()
+# A function scan keeps the order of the array.
+_phones = select(collate(_asked.c.customer_phone, "C").label("customer_phone")).subquery("asked")
+_LOOKUP = with_page(
+    freshness_columns(),
+    [
+        select(
+            func.coalesce(lookup_by_key(leads.c.document, _phones, leads), constant_text("null"))
+        ).select_from(_phones)
+    ],
+)
+
+
+def leads_of_phones(user_id: str, phones: Sequence[str]) -> BoundStatement[LeadsRow]:
+    """Returns the statement of the leads of these phones."""
+    return BoundStatement(_LOOKUP, LeadsRow, {"user_id": user_id, "phones": list(phones)})
 
 
 @dataclass(slots=True)

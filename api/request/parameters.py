@@ -83,6 +83,8 @@ class Parameters:
     after: str | None = None
     # Of the numbers by day or hour, whose range begins with the first bucket and ends with the start of the last one.
     by: str = "day"
+    # Of the facets.
+    facets: tuple[str, ...] | None = None
     # Of the change feed.
     since: str | None = None
     wait: int = 0
@@ -202,6 +204,13 @@ OF_CHANGES = {name: one for name, one in OF_LIST.items() if name not in _NOT_OF_
         20,
         default=0,
     ),
+}
+# The filters whose values are counted.
+FACETS = ("lead_status", "platform", "agent_id", "has_email", "last_message_sender")
+OF_FACETS = {name: one for name, one in OF_EXPORT.items() if name not in ("sort_by", "sort_order")} | {
+    "facets": Parameter(
+        "The filters whose values to count, and no others.", some_of(*FACETS), ["lead_status"]
+    )
 }
 OF_MESSAGES = {
     "platform": Parameter("Messages on any of these platforms.", some_of(*PLATFORMS), ["whatsapp"]),

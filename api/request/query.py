@@ -19,6 +19,7 @@ from api.request.parameters import (
     OF_ALL,
     OF_CHANGES,
     OF_EXPORT,
+    OF_FACETS,
     OF_LEAD,
     OF_LIST,
     OF_MESSAGE_EXPORT,
@@ -206,4 +207,5 @@ MESSAGES_QUERY = Query(OF_MESSAGES, lambda _parameters: MESSAGE_POSITION)
 SERIES_QUERY = Query(OF_SERIES, result=_whole_buckets)
 EXPORT_QUERY = Query(OF_EXPORT)
 MESSAGE_EXPORT_QUERY = Query(OF_MESSAGE_EXPORT)
+FACETS_QUERY = Query(OF_FACETS)
 CHANGES_QUERY = Query(OF_CHANGES)

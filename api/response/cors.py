@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 # A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
 MAX_AGE_SECONDS = 600
-_METHODS = "GET, HEAD"
+# POST is for a look-up, whose body is JSON.
+_METHODS = "GET, HEAD, POST"
 # What a page may send beside what every page may.
-_REQUEST_HEADERS = "Authorization, If-None-Match, X-Correlation-Id"
+_REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-Id"
 _EXPOSED = ", ".join(HEADERS)
 
 

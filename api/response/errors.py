@@ -19,7 +19,7 @@ RETRY_AFTER_SECONDS = 1
 # The framework's own descriptions of these are not meant for callers, or say less.
 MESSAGES: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "There is no endpoint at this address: /openapi.json and /docs/ list all",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request has a body of more than 64 KiB, and no endpoint reads one",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request has a body of more than 64 KiB",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests for this tenant: wait for the seconds that Retry-After says",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The API failed: its log has the error under this correlationId",
 }

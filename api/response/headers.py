@@ -60,7 +60,9 @@ HEADERS = {
     ),
     "RateLimit-Policy": Header("Requests in one period (`q`), and its seconds (`w`).", '"tenant";q=100;w=60'),
     "X-Total-Count": Header(
-        "Number of leads or messages in the file; a header row does not count.", 4, _NUMBER
+        "Number of leads or messages in the file, not counting a header row; or of leads that pass the filters.",
+        4,
+        _NUMBER,
     ),
     "Content-Disposition": Header(
         "A name for the file, with the moment that it shows.",

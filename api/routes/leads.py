@@ -6,21 +6,28 @@ import orjson
 from flask import Blueprint, Response
 from werkzeug.exceptions import BadRequest
 
+from api.plan.lead import leads_of_phones
 from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
+from api.plan.list.facets import lead_facets as plan_facets
 from api.plan.list.pages import list_leads as plan_list
 from api.plan.statistics import StatisticsRow, windows_of
 from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request import current
+from api.request.body import read_phones
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.lead import PLATFORMS
-from api.request.query import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
+from api.request.query import COMMON_QUERY, FACETS_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from api.request.text import canonical_phone
+from api.response.body import success
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.pagination import page_of_results
 from api.routes.read_model import read_model, state
+
+# A lead that is called so has no address.
+NO_PHONES = ("stats", "facets", "lookup")
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 
@@ -62,6 +69,27 @@ def lead_series(user_id: str) -> Response:
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
 
 
+@leads.get("/facets")
+def lead_facets(user_id: str) -> Response:
+    """Count the leads by each value of a filter, beside the other filters."""
+    parameters = FACETS_QUERY.read(current.query_string())
+    row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters.min_as_of)
+    current.values().rows = 1
+    current.put_headers({"X-Total-Count": str(row.total)})
+    moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
+    return answer(row.facets, moving=moving)
+
+
+@leads.post("/lookup")
+def lookup_leads(user_id: str) -> Response:
+    """Print the leads of several phones, in the order of the phones."""
+    parameters = LEAD_QUERY.read(current.query_string())
+    phones = read_phones(current.request().get_data())
+    row = read_model().fetch(leads_of_phones(user_id, phones), parameters.min_as_of)
+    current.values().rows = len(row.page)
+    return success(_fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields), None, [])
+
+
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
@@ -93,9 +121,9 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
 
 
 def _phone(customer_phone: str) -> str:
-    """Returns the canonical phone of a path. Raises LeadNotFoundError for `stats`, which names the statistics."""
+    """Returns the canonical phone of a path. Raises LeadNotFoundError for a word that names another endpoint."""
     phone = canonical_phone(customer_phone)
-    if phone == "stats":
+    if phone in NO_PHONES:
         raise LeadNotFoundError
     return phone
 
@@ -107,7 +135,7 @@ def _fewer_keys(printed: bytes, keys: Sequence[str] | None) -> bytes:
     found = orjson.loads(printed)
     if isinstance(found, dict):
         return orjson.dumps({key: found[key] for key in keys})
-    return orjson.dumps([{key: lead[key] for key in keys} for lead in found])
+    return orjson.dumps([lead and {key: lead[key] for key in keys} for lead in found])
 
 
 def _found(document: bytes | None) -> bytes:

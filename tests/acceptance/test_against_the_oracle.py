@@ -129,6 +129,31 @@ def test_series(platform: Platform, model: Model, data: st.DataObject) -> None:
 
 
 @given(data=st.data())
+def test_facets(platform: Platform, model: Model, data: st.DataObject) -> None:
+    user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
+    params = data.draw(queries.list_filters(queries.vocabulary(model, user_id)))
+    answer = platform.client.get(f"{queries.path(user_id, 'facets')}?{queries.query_string(params)}")
+    listed = answers.list_leads(model, user_id, params, NOW)
+    assert answer.status_code == listed.status, (params, answer.get_json())
+    if listed.status == answers.OK:
+        assert answer.headers["X-Total-Count"] == str(listed.body["pagination"]["total"])
+        printed = answer.get_json()["data"]
+        counted = {name: {word: n for word, n in words.items() if n} for name, words in printed.items()}
+        assert counted == answers.facets(model, user_id, params, NOW), params
+
+
+@given(data=st.data())
+def test_lookup(platform: Platform, model: Model, data: st.DataObject) -> None:
+    user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
+    words = queries.vocabulary(model, user_id)
+    of_lead = st.sampled_from(words.phones).flatmap(queries.spellings)
+    phones = data.draw(st.lists(st.one_of(of_lead, of_lead, st.sampled_from(("nobody", "", "é")))))
+    answer = platform.client.post(queries.path(user_id, "lookup"), json={"customer_phones": phones})
+    found = [answers.single(model, user_id, phone).body.get("data") for phone in phones]
+    assert answer.get_json()["data"] == found
+
+
+@given(data=st.data())
 def test_messages(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from(list(model.leads)))
     words = queries.vocabulary(model, user_id)

@@ -37,16 +37,20 @@ API_LINES = CURL.findall(API) + CURL.findall(COPIES)
 LINES = list(dict.fromkeys(CURL.findall(README) + API_LINES))
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 TEMPLATES = {
-    re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations["get"]
+    re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operation
     for path, operations in orjson.loads(document())["paths"].items()
+    for operation in operations.values()
 }
 PARAMETERS = sorted(
     (operation["operationId"], parameter["name"])
     for operation in TEMPLATES.values()
     for parameter in operation.get("parameters", [])
-    # Copies take the filters of the list, which has a line for each.
+    # The others take the filters of the list, which has a line for each.
     if parameter["in"] == "query"
-    and not (operation["tags"] == ["Copies"] and parameter["name"] in LIST_QUERY.parameters)
+    and not (
+        (operation["tags"] == ["Copies"] or operation["operationId"] == "getLeadFacets")
+        and parameter["name"] in LIST_QUERY.parameters
+    )
 )
 
 
@@ -73,12 +77,12 @@ def url_of(line: str) -> str:
 
 
 def operation_of(line: str) -> str:
-    """The endpoint that a line calls; `stats` before the lead of that name."""
+    """The endpoint that a line calls; `stats`, `facets` and `lookup` before the lead of that name."""
     path = urlsplit(url_of(line)).path
     found = [
         str(operation["operationId"]) for pattern, operation in TEMPLATES.items() if pattern.fullmatch(path)
     ]
-    return "getLeadStatistics" if "getLeadStatistics" in found else "".join(found)
+    return "".join(found[:1])
 
 
 def call(platform: Platform, line: str) -> TestResponse:
@@ -87,6 +91,8 @@ def call(platform: Platform, line: str) -> TestResponse:
     url = url_of(line).removeprefix("http://localhost:4000")
     if "since=TOKEN" in url:
         url = url.replace("TOKEN", token_before_the_last_change(platform, urlsplit(url).path))
+    if "--json" in words:
+        return platform.client.post(url, data=words[words.index("--json") + 1], headers=dict(headers))
     return platform.client.get(url, headers=dict(headers))
 
 

@@ -24,7 +24,7 @@ from tests.oracle.parameters import (
     milliseconds,
     read_parameters,
 )
-from tests.oracle.values import EPOCH, bytewise, canonical_phone, printed_time
+from tests.oracle.values import EPOCH, bytewise, canonical_phone, printed_time, trim
 
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 DEFAULT_LIMIT = 50
@@ -74,6 +74,30 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
         "leads_last_30_days": sum(active_within(lead, 30, now) for lead in leads),
     }
     return Answer(OK, {"success": True, "data": numbers})
+
+
+def facets(model: Model, user_id: str, params: Pairs, now: datetime) -> dict[str, dict[str, int]]:
+    """Count by each value of a filter: the total of the list with that value in place of the filter's own."""
+    agents = {
+        row.agent_id
+        for lead in model.of_tenant(user_id).values()
+        for row in lead.conversations
+        if row.agent_id
+    }
+    values = {
+        "lead_status": ("Hot", "Warm", "Cold"),
+        "platform": PLATFORMS,
+        # No request can ask for what white space is taken off.
+        "agent_id": [agent for agent in agents if agent == trim(agent)],
+        "has_email": ("true", "false"),
+        "last_message_sender": ("user", "agent"),
+    }
+
+    def total(name: str, value: str) -> int:
+        others = [pair for pair in params if pair[0] != name]
+        return int(list_leads(model, user_id, [*others, (name, value)], now).body["pagination"]["total"])
+
+    return {name: {word: n for word in words if (n := total(name, word))} for name, words in values.items()}
 
 
 def series(model: Model, user_id: str, params: Pairs) -> Answer:

@@ -6,13 +6,14 @@ from itertools import product
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement
 from api.plan.changes import changes_since, is_changed_since
-from api.plan.lead import messages_of_lead, single_lead
+from api.plan.lead import leads_of_phones, messages_of_lead, single_lead
+from api.plan.list.facets import lead_facets
 from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
 from api.plan.statistics import lead_series, lead_statistics
 from api.request.change_token import Position
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import Page
-from api.request.query import CHANGES_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
+from api.request.query import CHANGES_QUERY, FACETS_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -289,6 +290,35 @@ def test_series(crowd: Crowd, explain: Explain) -> None:
             ("date=2026-03-28&by=hour", 24),
         )
     )
+
+
+def test_facets(crowd: Crowd, explain: Explain) -> None:
+    kept = "facets=lead_status,platform,has_email,last_message_sender"
+    check_all(
+        (query, explain(lead_facets(crowd.large, FACETS_QUERY.read(query), NOW)), index, most)
+        for query, index, most in (
+            # What the read model counts is read as a row, or as a row for each combination.
+            (kept, BY_SPAN, FEW),
+            (
+                "facets=lead_status,platform,has_email&lead_status=Hot&has_extraction=true",
+                "lead_counts_key",
+                COUNTED,
+            ),
+            # Who wrote last beside another filter: the entries of one index, without their leads.
+            (f"{kept}&lead_status=Hot", BY_TIME, LEADS + COUNTED + FEW),
+            (f"{kept}&days=7", BY_TIME, 5000),
+            (f"{kept}&search=sharma", BY_TEXT, 4000),
+            (f"{kept}&agent_id=nobody", BY_AGENT, FEW),
+            # Each agent has its conversations counted in the index.
+            ("facets=agent_id", BY_AGENT, 2 * LEADS),
+            ("facets=agent_id&search=sharma", BY_TEXT, 6000),
+        )
+    )
+
+
+def test_lookup(crowd: Crowd, explain: Explain) -> None:
+    plan = explain(leads_of_phones(crowd.large, [crowd.talker] * 500))
+    check(plan, BY_PHONE, 500 + FEW)
 
 
 def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(

@@ -35,6 +35,9 @@ OTHERS = {
     "LeadSeries",
     "SingleLead",
     "LeadMessages",
+    "LeadFacets",
+    "Phones",
+    "LookedUpLeads",
     "Live",
     "Ready",
 }

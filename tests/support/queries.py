@@ -98,7 +98,7 @@ UNKNOWN = (
 IGNORED = ("_", "utm_source", "utm_", "gclid", "fbclid")
 BROKEN = ("\0", "a\0b", "\udcff", "caf\udce9")
 LISTS = frozenset({"platform", "lead_status", "fields"})
-WITHOUT_PAGE = frozenset({"stats", ".", ".."})
+WITHOUT_PAGE = frozenset({"stats", "facets", "lookup", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from api.plan.sql import (
 SMALL_TENANT_LEADS = 500
 
 
-def all_matches(plan: ListPlan) -> CTE:
-    """Returns the phones of all leads that match, with the key that they are sorted by."""
+def all_matches(plan: ListPlan, name: str = "matches") -> CTE:
+    """Returns the phones of all leads that match, with the key that they are sorted by. `name` is that of the CTE."""
     ways = [matching_profiles(plan, lead_profiles)]
     if plan.search is not None and plan.search.uses_index:
         # The index has the profiles of all tenants. To a small one it is no help: its own are read sooner, from rows
@@ -50,7 +50,7 @@ def all_matches(plan: ListPlan) -> CTE:
         )
         unindexed = rows.where(lead_profiles.c.user_id == USER).subquery("unindexed")
         ways = [ways[0].where(not_(is_small)), matching_profiles(plan, unindexed).where(is_small)]
-    return (union_all(*ways) if len(ways) > 1 else ways[0]).cte("matches")
+    return (union_all(*ways) if len(ways) > 1 else ways[0]).cte(name)
 
 
 def collected(plan: ListPlan, page: LimitOffset) -> Select[Any]:

@@ -90,7 +90,7 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
         "NotModified", {"description": "The caller has this answer.", "headers": not_modified}
     )
     for endpoint in ENDPOINTS:
-        spec.path(endpoint.path, operations={"get": _operation(endpoint, codes)})
+        spec.path(endpoint.path, operations={endpoint.method: _operation(endpoint, codes)})
     for page in PAGES:
         if has_metrics or page.path != METRICS:
             spec.path(page.path, operations={"get": _page(page)})
@@ -104,8 +104,8 @@ def _complete(described: dict[str, Any], classes: dict[str, type[Schema]]) -> No
     schemas = described["components"]["schemas"]
     for name, schema in schemas.items():
         schema["description"] = _docstring(classes[name])
-    for path in described["paths"].values():
-        content = path["get"]["responses"]["200"]["content"]
+    for operation in (one for path in described["paths"].values() for one in path.values()):
+        content = operation["responses"]["200"]["content"]
         if JSON in content and "$ref" in content[JSON]["schema"]:
             content[JSON]["example"] = sample(content[JSON]["schema"], schemas)
     for endpoint in ENDPOINTS:
@@ -136,6 +136,7 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
     errors = [code for code in codes if code in endpoint.errors or code not in _OF_SOME]
     parameters = endpoint.query.parameters
     of_pages = ("Link",) if "cursor" in parameters else ()
+    body = {"required": True, "content": {JSON: {"schema": endpoint.body}}}
     return {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -147,6 +148,7 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
             *(one.as_openapi(name) for name, one in parameters.items()),
             *(_request_header(name) for name in REQUEST_HEADERS if has_tag or name != "If-None-Match"),
         ],
+        **({} if endpoint.body is None else {"requestBody": body}),
         "responses": {
             "200": {
                 "description": description,

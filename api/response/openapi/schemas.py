@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
+from api.request.body import MAX_PHONES
 from api.request.described import Closed, count, flag, moment, number, part, several, string, word
 from api.request.lead import LEAD_FIELDS, PLATFORMS, SENDERS
 from api.request.parameters import BUCKETS, MAX_OFFSET
+from api.request.text import MAX_ID_LENGTH
 from api.response.headers import CORRELATION_ID
 
 MESSAGE_STATUSES = ("sent", "pending", "failed")
@@ -249,6 +251,44 @@ LeadChanges = _answer(
         "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
     ),
     hasMore=flag("Whether there are more changes already.", example=False),
+)
+
+
+LeadFacets = _answer(
+    "LeadFacets",
+    "Counts of leads by the values of filters.",
+    data=fields.Dict(
+        keys=fields.String(),
+        values=fields.Dict(keys=fields.String(), values=fields.Integer(validate=validate.Range(0))),
+        required=True,
+        metadata={
+            "description": "For each filter its values, and how many leads each of them has. A value without leads may "
+            "be absent.",
+            "examples": [
+                {"lead_status": {"Hot": 0, "Warm": 0, "Cold": 3}, "has_email": {"true": 3, "false": 1}}
+            ],
+        },
+    ),
+)
+
+
+class Phones(Closed):
+    """The phones of a look-up."""
+
+    customer_phones = fields.List(
+        string("A phone, in any spelling.", "918979556941", maxLength=MAX_ID_LENGTH),
+        required=True,
+        validate=validate.Length(max=MAX_PHONES),
+        metadata={"description": "Up to 500 phones, in any spelling.", "examples": [["918979556941"]]},
+    )
+
+
+LookedUpLeads = _answer(
+    "LookedUpLeads",
+    "The leads of several phones.",
+    data=several(
+        fields.Nested(Lead, allow_none=True), "A lead for each phone, in their order; null for none."
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from api.request.query import (
     CHANGES_QUERY,
     COMMON_QUERY,
     EXPORT_QUERY,
+    FACETS_QUERY,
     LEAD_QUERY,
     LIST_QUERY,
     MESSAGE_EXPORT_QUERY,
@@ -25,11 +26,14 @@ from api.response.errors import MESSAGES, LeadNotFoundError, TokenGoneError
 from api.response.headers import KNOWN, LIMITED
 from api.response.openapi.schemas import (
     LeadChanges,
+    LeadFacets,
     LeadList,
     LeadMessages,
     LeadSeries,
     LeadStatistics,
     Live,
+    LookedUpLeads,
+    Phones,
     Ready,
     SingleLead,
 )
@@ -104,6 +108,13 @@ class Endpoint(NamedTuple):
     headers: tuple[str, ...] = ("ETag",)
     errors: tuple[int, ...] = ()
     """Those that only some endpoints have."""
+    body: type[Schema] | None = None
+    """What a POST sends; without it this is a GET."""
+
+    @property
+    def method(self) -> str:
+        """The method in small letters."""
+        return "get" if self.body is None else "post"
 
 
 ENDPOINTS = (
@@ -134,11 +145,31 @@ ENDPOINTS = (
         LeadSeries,
     ),
     Endpoint(
+        f"{_BASE}/facets",
+        "getLeadFacets",
+        "Count leads by the values of filters",
+        "How many leads each value of a filter has. Each count is the `total` of the list with that filter set to that "
+        "value, in place of its own, and with all other filters of the request.",
+        FACETS_QUERY,
+        LeadFacets,
+        headers=("ETag", "X-Total-Count"),
+    ),
+    Endpoint(
+        f"{_BASE}/lookup",
+        "lookupLeads",
+        "Get the leads of several phones",
+        "The leads of up to 500 phones, in the order of the phones. It counts as one request.",
+        LEAD_QUERY,
+        LookedUpLeads,
+        headers=(),
+        body=Phones,
+    ),
+    Endpoint(
         _LEAD,
         "getLead",
         "Get a single lead",
-        "The lead of a phone. A lead whose identifier is `stats` or contains a `/` has no address: the list shows it, "
-        "with the filter `customer_phone`.",
+        "The lead of a phone. A lead whose identifier is `stats`, `facets` or `lookup`, or contains a `/`, has no "
+        "address: the list shows it, with the filter `customer_phone`.",
         LEAD_QUERY,
         SingleLead,
         errors=(HTTPStatus.NOT_FOUND,),
@@ -304,7 +335,7 @@ ERRORS: dict[int, DescribedError] = {
         {"token": str(TokenGoneError.description)},
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: DescribedError(
-        "The request has a body of more than 64 KiB. No endpoint reads a body.",
+        "The request has a body of more than 64 KiB.",
         ("X-Correlation-Id",),
         {"body": MESSAGES[HTTPStatus.REQUEST_ENTITY_TOO_LARGE]},
     ),

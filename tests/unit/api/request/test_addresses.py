@@ -62,7 +62,8 @@ def test_it_finds_what_werkzeug_finds(app: Application) -> None:
         if found is not None:
             assert (found.rule, found.arguments) == (rule, arguments), path
             found_by_endpoint[rule.endpoint] = found_by_endpoint.get(rule.endpoint, 0) + 1
-    assert {rule.endpoint for rule in rules} == set(found_by_endpoint)
+    # Werkzeug finds what takes no GET.
+    assert {rule.endpoint for rule in rules if "GET" in (rule.methods or ())} == set(found_by_endpoint)
     assert min(found_by_endpoint.values()) > 5
 
 

@@ -83,8 +83,12 @@ def test_a_preflight_says_what_a_page_may_do(open_to_one: FlaskClient, library: 
         answer = open_to_one.options(address, headers=preflight())
         assert (answer.status_code, answer.data) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-        assert words(answer.headers["Access-Control-Allow-Methods"]) == {"get", "head"}
-        assert words(answer.headers["Access-Control-Allow-Headers"]) >= {"authorization", "if-none-match"}
+        assert words(answer.headers["Access-Control-Allow-Methods"]) == {"get", "head", "post"}
+        assert words(answer.headers["Access-Control-Allow-Headers"]) >= {
+            "authorization",
+            "content-type",
+            "if-none-match",
+        }
         assert answer.headers["Access-Control-Max-Age"] == "600"
         assert answer.headers["Vary"] == "Accept-Encoding, Origin"
         assert "Content-Type" not in answer.headers

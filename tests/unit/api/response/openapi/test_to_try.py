@@ -11,7 +11,7 @@ from tests.support.cases import cases
 
 def parameters(text: bytes) -> list[dict[str, Any]]:
     paths = orjson.loads(text)["paths"].values()
-    return [one for path in paths for one in path["get"].get("parameters", [])]
+    return [one for path in paths for operation in path.values() for one in operation.get("parameters", [])]
 
 
 @cases(("user_id", "phone"), [("u", "1"), ("u", None), (None, None)])

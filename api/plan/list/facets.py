@@ -1,0 +1,192 @@
+"""The statement of GET /users/{user_id}/leads/facets: how many leads have each value of a filter, beside the others.
+
+A count that the read model keeps is read from there. The others come from one pass over the leads that pass the filters
+which every facet has.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, reduce
+from operator import add
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, Text, and_, cast, func, not_, select
+
+from api.database.statement import BoundStatement, Freshness
+from api.plan.list.counts import matches_on_leads
+from api.plan.list.filters import FILTERS, Columns, GivenFilter, conditions, conditions_on_facets
+from api.plan.list.matches import all_matches
+from api.plan.list.plan import ListPlan, plan_list
+from api.plan.sql import (
+    USER,
+    Condition,
+    constant_text,
+    freshness_columns,
+    is_tenant_total,
+    json_members,
+    lead_conversations,
+    lead_counts,
+    leads,
+    sum_of,
+    tenant_totals,
+)
+from api.request.lead import LEAD_STATUSES, PLATFORMS, SENDERS
+from api.request.parameters import FACETS, Parameters
+
+_MAX_CACHED_STATEMENTS = 256
+# Its values are those that the conversations have.
+_AGENT = "agent_id"
+# What the API takes off the ends of a value: a value that has it can be asked for by no request.
+_WHITE_SPACE = func.concat(constant_text(" "), *(func.chr(code) for code in (9, 10, 11, 12, 13, 160)))
+
+
+class Value(NamedTuple):
+    """A value of a filter: which leads have it, and how many of those that a row of lead_totals counts."""
+
+    has: Callable[[Columns], Condition]
+    total: Callable[[Columns], ColumnElement[int]]
+
+
+def _word(name: str, word: str, counted: str) -> Value:
+    return Value(lambda columns: columns[name] == constant_text(word), lambda totals: totals[counted])
+
+
+def _platform(name: str) -> Value:
+    return Value(lambda columns: columns[f"on_{name}"], lambda totals: totals[f"on_{name}"])
+
+
+_VALUES: Mapping[str, Mapping[str, Value]] = {
+    "lead_status": {word: _word("lead_status", word, word.lower()) for word in LEAD_STATUSES},
+    "platform": {word: _platform(word) for word in PLATFORMS},
+    "has_email": {
+        "true": Value(lambda columns: columns.has_email, lambda totals: totals.with_email),
+        "false": Value(
+            lambda columns: not_(columns.has_email), lambda totals: totals.leads - totals.with_email
+        ),
+    },
+    "last_message_sender": {
+        word: _word("last_message_sender", word, f"last_from_{word}") for word in SENDERS
+    },
+}
+
+
+@dataclass(slots=True)
+class FacetsRow(Freshness):
+    """How many leads pass all filters, and the counts as a JSON object."""
+
+    total: int
+    facets: bytes
+
+
+def lead_facets(
+    user_id: str, parameters: Parameters, now: datetime | None = None
+) -> BoundStatement[FacetsRow]:
+    """Returns the statement of the facets. `now` is as in plan_list."""
+    plan, values = plan_list(parameters, now)
+    statement = _statement(plan.filters, parameters.facets or FACETS)
+    return BoundStatement(statement, FacetsRow, {"user_id": user_id, **values})
+
+
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> SelectBase:
+    sources = _Sources(filters)
+    sources.count("total", filters)
+    for facet in wanted:
+        for word, value in _VALUES.get(facet, {}).items():
+            sources.count(f"{facet}_{word}", _without(filters, (facet,)), facet, value)
+    rows, counts = sources.rows()
+    objects: list[ColumnElement[str]] = []
+    for facet in wanted:
+        opening = constant_text(f'{"," if objects else "{"}"{facet}":{{')
+        words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
+        objects.append(opening + (json_members(**words) if words else _agents(filters)) + constant_text("}"))
+    printed = reduce(add, objects) + constant_text("}")
+    return select(*freshness_columns(), counts["total"].label("total"), printed.label("facets")).select_from(
+        *rows
+    )
+
+
+class _Sources:
+    """The rows that the counts are made of, each read once for all counts that it gives."""
+
+    def __init__(self, filters: Sequence[GivenFilter]) -> None:
+        # What every facet has.
+        self._shared = _without(filters, _VALUES)
+        self._of_all: dict[str, ColumnElement[int]] = {}
+        self._of_counts: dict[str, ColumnElement[int]] = {}
+        self._of_leads: dict[str, ColumnElement[int]] = {}
+
+    def count(
+        self, name: str, filters: Sequence[GivenFilter], facet: str | None = None, value: Value | None = None
+    ) -> None:
+        """Have the leads counted that pass these filters, and have this value of a facet."""
+        plan = ListPlan("name", "asc", has_offset=False, is_far=False, filters=tuple(filters))
+        matches = None if plan.has_time_range else plan.matches(tenant_totals)
+        names = [one.name for one in filters] + ([] if facet is None else [facet])
+        if value is not None and not filters:
+            self._of_all[name] = sum_of(value.total(tenant_totals.c))
+        elif value is None and matches is not None:
+            self._of_all[name] = sum_of(matches)
+        elif all(FILTERS[one].is_facet for one in names):
+            has = [] if value is None else [value.has(lead_counts.c)]
+            condition = and_(*conditions_on_facets(filters, lead_counts.c), *has)
+            self._of_counts[name] = sum_of(lead_counts.c.leads, condition)
+        else:
+            own = conditions([one for one in filters if one not in self._shared], leads)
+            has = [] if value is None else [value.has(leads.c)]
+            found = func.count()
+            self._of_leads[name] = found.filter(and_(*own, *has)) if own or has else found
+
+    def rows(self) -> tuple[list[FromClause], Mapping[str, ColumnElement[int]]]:
+        """Returns the rows to select from, one of each source, and the counts in them by name."""
+        asked = (
+            (self._of_all, tenant_totals, [is_tenant_total()]),
+            (self._of_counts, lead_counts, [lead_counts.c.user_id == USER]),
+            (self._of_leads, leads, self._on_leads()),
+        )
+        rows = [
+            select(*(count.label(name) for name, count in counts.items()))
+            .select_from(table)
+            .where(*where)
+            .subquery()
+            for counts, table, where in asked
+            if counts
+        ]
+        return [*rows], {name: column for row in rows for name, column in row.c.items()}
+
+    def _on_leads(self) -> list[Condition]:
+        own = [leads.c.user_id == USER]
+        if all(FILTERS[one.name].on_leads is not None and one.name != _AGENT for one in self._shared):
+            return [*own, *conditions(self._shared, leads)]
+        return [*own, leads.c.customer_phone.in_(_phones(self._shared, "found"))]
+
+
+def _phones(filters: Sequence[GivenFilter], name: str) -> Select[tuple[str]]:
+    """Returns the phones of the leads that pass, as a list finds them."""
+    plan = ListPlan("name", "asc", has_offset=False, is_far=False, filters=tuple(filters))
+    if plan.search is None:
+        return matches_on_leads(plan)
+    return select(all_matches(plan, name).c.customer_phone)
+
+
+def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
+    """Returns the members of the object that has each agent with its leads."""
+    others = _without(filters, (_AGENT,))
+    pairs = select(lead_conversations.c.agent_id, lead_conversations.c.customer_phone).where(
+        lead_conversations.c.user_id == USER
+    )
+    if others:
+        pairs = pairs.where(lead_conversations.c.customer_phone.in_(_phones(others, "of_agents")))
+    pair = pairs.distinct().subquery("pair")
+    agents = select(pair.c.agent_id, func.count().label("leads")).group_by(pair.c.agent_id).subquery("agents")
+    member = cast(func.to_json(agents.c.agent_id), Text) + constant_text(":") + cast(agents.c.leads, Text)
+    can_be_asked = (agents.c.agent_id != constant_text("")) & (
+        agents.c.agent_id == func.btrim(agents.c.agent_id, _WHITE_SPACE)
+    )
+    members = select(func.string_agg(member, constant_text(","))).where(can_be_asked)
+    return func.coalesce(members.scalar_subquery(), constant_text(""))
+
+
+def _without(filters: Sequence[GivenFilter], names: Collection[str]) -> list[GivenFilter]:
+    return [given for given in filters if given.name not in names]

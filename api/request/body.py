@@ -1,0 +1,30 @@
+"""Reads the body of a request: that of a look-up, which is the only one."""
+
+import orjson
+from werkzeug.exceptions import BadRequest
+
+from api.request.text import MAX_ID_LENGTH, canonical_phone, is_broken
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_PHONES = 500
+PHONES = "customer_phones"
+_TAKES = f'the body takes a JSON object such as {{"{PHONES}": ["918979556941"]}}'
+
+
+def read_phones(body: bytes) -> list[str]:
+    """Returns the canonical phones that a body asks for, in its order. Raises BadRequest, which names what is wrong."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest(f"the body is not JSON in UTF-8: {_TAKES}") from None
+    if not isinstance(given, dict) or given.keys() != {PHONES} or not isinstance(given[PHONES], list):
+        raise BadRequest(_TAKES)
+    phones = given[PHONES]
+    if len(phones) > MAX_PHONES:
+        raise BadRequest(f"{PHONES} has {len(phones)} phones: it takes up to {MAX_PHONES}")
+    for place, phone in enumerate(phones):
+        if not isinstance(phone, str) or len(phone) > MAX_ID_LENGTH or is_broken(phone):
+            raise BadRequest(
+                f"{PHONES}[{place}] takes a text of at most {MAX_ID_LENGTH} characters without a NUL character"
+            )
+    return [canonical_phone(phone) for phone in phones]
