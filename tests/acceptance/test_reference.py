@@ -10,7 +10,6 @@ from api.response.openapi.document import document
 from projector.report.progress import QUIET
 from projector.trial import demo
 from tests.acceptance.conftest import MakePlatform, Platform
-from tests.support.cases import cases
 from tests.support.server import Database
 
 USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -45,41 +44,6 @@ def get(platform: Platform, path: str) -> dict[str, Any]:
     assert isinstance(body.pop("timestamp"), str)
     assert isinstance(body.pop("correlationId"), str)
     return dict(body)
-
-
-@cases(
-    ("query", "is_found"),
-    [
-        ("?search=siddhant", True),
-        ("?search=SIDDHANT+918979", True),
-        ("?customer_phone=918979556941", True),
-        ("?customer_phone=%2B91+89795+56941", True),
-        ("?search=%2B91+89795+56941", True),
-        ("?lead_status=Hot", False),
-        ("?lead_status=cold,hot&min_total_score=7&max_total_score=7", True),
-        ("?from_date=2025-12-12&to_date=2025-12-12", True),
-        ("?to_date=2025-12-12T09:07:38.656Z&from_date=2025-12-12T09:07:38.656Z", True),
-        ("?to_date=2025-12-12T09:07:38.655Z", False),
-        ("?has_email=true&has_extraction=1&platform=whatsapp,webchat", True),
-        ("?has_email=false", False),
-        ("?platform=instagram", False),
-    ],
-)
-def test_filters_of_the_list(platform: Platform, query: str, is_found: bool) -> None:  # noqa: FBT001  # A parameter.
-    body = get(platform, query)
-    assert (LEAD in body["data"]) is is_found
-    assert body["pagination"]["total"] == len(body["data"])
-
-
-def test_all_messages(platform: Platform) -> None:
-    data = get(platform, f"/{PHONE}/messages")["data"]
-    assert [message["sequence_no"] for message in data["messages"]] == list(range(1, 38))
-    last = data["messages"][-1]
-    assert (last["timestamp"], last["sender"], last["text"]) == (
-        LEAD["last_message_at"],
-        LEAD["last_message_sender"],
-        LEAD["last_message_text"],
-    )
 
 
 def test_statistics(database: Database, make_platform: MakePlatform) -> None:

@@ -15,7 +15,6 @@ from projector.report.progress import QUIET
 from projector.scheduler.jobs import prune_tombstones
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.feed_copy import Copy, serving
-from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value
 from tests.support.server import Database, connect
 from tests.support.standby import running_standby
@@ -129,23 +128,6 @@ def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Cop
             break
     # The last page is full, and says that it is the last one.
     assert len(tokens) == 4
-    assert copy.leads == copy.list()
-
-
-def test_versions_of_a_tenant_commit_in_order(filled: Platform, copy: Copy) -> None:
-    """A batch that has written and not committed keeps every later one of the tenant waiting: no gap can open."""
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
-    filled.conversation(agent, "77", shard=0)
-    filled.conversation(agent, "88", shard=1)
-    with (
-        refreshing(filled.database, "written", shard=0) as first,
-        refreshing(filled.database, shard=1) as second,
-    ):
-        second.waits(filled.conn)
-        assert copy.follow() == []
-        first.finish()
-        second.finish()
-    assert copy.follow() == ["77", "88"]
     assert copy.leads == copy.list()
 
 

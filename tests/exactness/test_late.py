@@ -327,25 +327,6 @@ def test_what_a_batch_did_not_take_holds_freshness_back(crowded: Platform) -> No
     assert_exact(conn)
 
 
-def test_single_changes_pass_a_mass_change(crowded: Platform) -> None:
-    conn = crowded.conn
-    edit(conn, *TENANTS)
-    drain = Drain(size=1000)
-    drain.late._size = MANY // 3  # noqa: SLF001
-    seen = 0
-    mass: Batch | None = Batch((), 0)
-    while mass is not None:
-        crowded.message("one-1", "single")
-        seen += 1
-        singles = drain.take_singles(conn, SHARDS)
-        # It never waits for what the mass change left before it.
-        assert done(conn, "one", "single") == seen
-        mass = drain.take_mass(conn, SHARDS, singles)
-    assert seen > 2
-    refresh_now(conn)
-    assert_exact(conn)
-
-
 def test_single_changes_that_are_too_many_are_sorted(crowded: Platform) -> None:
     """As an import that inserts row by row leaves them."""
     conn = crowded.conn

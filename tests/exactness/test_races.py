@@ -7,7 +7,7 @@ import pytest
 from projector.core import pipeline
 from projector.core.dead_letters import retry_dead_letters
 from projector.database.rows import Connection
-from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
+from tests.exactness.interleaving import Stepped, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, waiting
 from tests.support.server import Database
 
@@ -45,24 +45,6 @@ def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
     assert texts(conn, "three", "4915") == ["first"] or waiting(conn)
     refresh_now(conn)
     assert texts(conn, "three", "4915") == ["first"]
-    assert_exact(conn)
-
-
-def test_a_refresh_that_somebody_waits_for_waits_for_the_one_under_way(
-    platform: Platform, database: Database
-) -> None:
-    conn = platform.conn
-    platform.tenant("one")
-    conversation = platform.conversation(platform.agent("one"), "4915", shard=0)
-    refresh_now(conn)
-    platform.message(conversation, "taken by the first")
-    with refreshing(database, "written", shard=0) as first:
-        assert batch_of(conn, 0).owned == ()
-        with refreshing(database) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
-            assert texts(conn, "one", "4915") == ["taken by the first"]
     assert_exact(conn)
 
 

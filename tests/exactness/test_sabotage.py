@@ -13,7 +13,7 @@ from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
-from tests.exactness.platform import Platform, assert_exact, put_back, rebuild_now, texts, value
+from tests.exactness.platform import Platform, assert_exact, put_back, texts, value
 from tests.support.cases import cases
 from tests.support.points import at_points
 
@@ -218,25 +218,4 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
         assert (int(drift.found) - int(drift.expected), drift.user_id) == (amount, "one")
         assert f'"{number}"]' in drift.field
     assert len(drifts) == len(spans)
-    assert_exact(conn)
-
-
-def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection) -> None:
-    conn = filled.conn
-    for statement in (
-        "UPDATE read_model.leads SET total_messages = 9",
-        "UPDATE read_model.lead_messages SET text = 'other'",
-        "UPDATE read_model.lead_profiles SET name = 'other'",
-        "DELETE FROM read_model.lead_conversations",
-        "UPDATE read_model.lead_counts SET leads = 7",
-        "UPDATE projector.source_keys SET customer_phone = '1'",
-        "DELETE FROM projector.source_keys WHERE kind = 'template_send'",
-        "DELETE FROM read_model.leads",
-    ):
-        conn.execute(statement.encode())
-        with pytest.raises(AssertionError):
-            assert_exact(conn)
-        assert verify(other, tenants=None, sample=None, heal=True, progress=QUIET).drifts, statement
-        assert_exact(conn)
-    rebuild_now(conn)
     assert_exact(conn)

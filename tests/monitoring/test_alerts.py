@@ -35,17 +35,16 @@ class Case:
     labels: dict[str, str] = field(default_factory=dict)
 
 
+def of(series: str, firing: str, silent: str, **more: Any) -> Case:  # noqa: ANN401  # As Case takes them.
+    """Return the case of an alert on one series."""
+    return Case({series: firing}, {series: silent}, **more)
+
+
 DURATION, VALUE = "{{ $value | humanizeDuration }}", "{{ $value }}"
 CASES = {
-    "LeadsDataOld": Case(
-        {"leads_api_data_age_seconds": "90x60"},
-        {"leads_api_data_age_seconds": "5x60"},
-        shown={DURATION: "1m 30s"},
-    ),
-    "LeadsTenantLate": Case(
-        {"leads_api_late_data_age_seconds": "3900x60"},
-        {"leads_api_late_data_age_seconds": "3000x60"},
-        shown={DURATION: "1h 5m 0s"},
+    "LeadsDataOld": of("leads_api_data_age_seconds", "90x60", "5x60", shown={DURATION: "1m 30s"}),
+    "LeadsTenantLate": of(
+        "leads_api_late_data_age_seconds", "3900x60", "3000x60", shown={DURATION: "1h 5m 0s"}
     ),
     "LeadsDataAgeUnknown": Case({}, {"leads_api_data_age_seconds": "5x60"}),
     "LeadsApiFails": Case(
@@ -56,25 +55,15 @@ CASES = {
         {BUCKET % "0.5": "0+90x60", BUCKET % "1": "0+100x60", BUCKET % "+Inf": "0+100x60"},
         {BUCKET % "0.5": "0+100x60", BUCKET % "1": "0+100x60", BUCKET % "+Inf": "0+100x60"},
     ),
-    "LeadsApiPoolExhausted": Case(
-        {"leads_api_pool_waiting": "3x60"}, {"leads_api_pool_waiting": "3 0 3 0 0 3x60"}, at="8m"
-    ),
-    "LeadsTenantLimited": Case(
-        {"leads_api_rate_limited_total": "0+20x60"}, {"leads_api_rate_limited_total": "0+5x60"}
-    ),
-    "LeadsRateLimitStoreAway": Case(
-        {"leads_api_rate_limit_store_failures_total": "0+1x60"},
-        {"leads_api_rate_limit_store_failures_total": "0 1x60"},
-    ),
-    "LeadsDiffer": Case(
-        {"leads_verify_open_differences": "2x60"},
-        {"leads_verify_open_differences": "0x60"},
-        shown={VALUE: "2"},
-    ),
+    "LeadsApiPoolExhausted": of("leads_api_pool_waiting", "3x60", "3 0 3 0 0 3x60", at="8m"),
+    "LeadsTenantLimited": of("leads_api_rate_limited_total", "0+20x60", "0+5x60"),
+    "LeadsRateLimitStoreAway": of("leads_api_rate_limit_store_failures_total", "0+1x60", "0 1x60"),
+    "LeadsDiffer": of("leads_verify_open_differences", "2x60", "0x60", shown={VALUE: "2"}),
     # The clock of these tests begins in 1970: what was two hours less than three days before is below 0.
-    "LeadsNotVerified": Case(
-        {"leads_verify_proved_timestamp_seconds": f"{7200 - 3 * DAY}x120"},
-        {"leads_verify_proved_timestamp_seconds": f"{7200 - 2 * DAY}x120"},
+    "LeadsNotVerified": of(
+        "leads_verify_proved_timestamp_seconds",
+        f"{7200 - 3 * DAY}x120",
+        f"{7200 - 2 * DAY}x120",
         at="2h",
         shown={DURATION: "3d 0h 0m 0s"},
     ),
@@ -102,23 +91,19 @@ CASES = {
             'leads_projector_capture_state{state="off"}': "1x60",
         },
     ),
-    "LeadsCaptureOff": Case(
-        {'leads_projector_capture_state{state="off"}': "1x300"},
-        {'leads_projector_capture_state{state="off"}': "0x300"},
-        at="2h",
-    ),
-    "LeadsDeadLetters": Case(
-        {"leads_projector_dead_letters": "3x60"}, {"leads_projector_dead_letters": "0x60"}, shown={VALUE: "3"}
-    ),
-    "LeadsJobFails": Case(
-        {'leads_projector_job_errors_total{name="verify"}': "0+1x60"},
-        {'leads_projector_job_errors_total{name="verify"}': "0 1x60"},
+    "LeadsCaptureOff": of('leads_projector_capture_state{state="off"}', "1x300", "0x300", at="2h"),
+    "LeadsDeadLetters": of("leads_projector_dead_letters", "3x60", "0x60", shown={VALUE: "3"}),
+    "LeadsJobFails": of(
+        'leads_projector_job_errors_total{name="verify"}',
+        "0+1x60",
+        "0 1x60",
         shown={"{{ $labels.name }}": "verify"},
         labels={"name": "verify"},
     ),
-    "LeadsRunFailed": Case(
-        {'leads_projector_last_run_failed{kind="rebuild"}': "1x60"},
-        {'leads_projector_last_run_failed{kind="rebuild"}': "0x60"},
+    "LeadsRunFailed": of(
+        'leads_projector_last_run_failed{kind="rebuild"}',
+        "1x60",
+        "0x60",
         shown={"{{ $labels.kind }}": "rebuild"},
         labels={"kind": "rebuild"},
     ),

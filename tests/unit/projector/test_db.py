@@ -7,14 +7,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from projector.capture.source import naming_missing_source
-from projector.core import pipeline, staging
 from projector.database.connect import connect, connect_beside, normalize, redact
 from projector.database.ownership import is_pooled
 from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
 from projector.trial.postgres.embedded import free_port
 from tests.support.pooler import pooler
-from tests.support.running import value
 from tests.support.server import Database, Server
 
 
@@ -138,25 +136,6 @@ def test_the_schemas_of_the_login_are_read_without_looking_into_them(empty_datab
         conn.execute("SET search_path = pg_catalog, pg_temp")
         assert login_schemas(conn) == ["public"]
         assert conn.execute("SHOW search_path").fetchone() == ("pg_catalog, pg_temp",)
-
-
-def test_the_staging_tables_are_made_once_and_cleared(connection: psycopg.Connection[TupleRow]) -> None:
-    pipeline.prepare_session(connection)
-    pipeline.prepare_session(connection)
-    made = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
-    )
-    assert {row[0] for row in made.fetchall()} == set(staging.TABLES)
-    connection.execute("INSERT INTO stale_tenants VALUES ('u')")
-    connection.execute(
-        "INSERT INTO stale_messages SELECT 'u', repeat('x', 100) FROM generate_series(1, 50000)"
-    )
-    sizes = "SELECT pg_relation_size('stale_tenants') > 0, pg_relation_size('stale_messages') > 0"
-    staging.clear(connection)
-    # Only the table that is bloated is worth the WAL of a TRUNCATE.
-    assert connection.execute(sizes).fetchone() == (True, False)
-    for name in staging.TABLES:
-        assert value(connection, f"SELECT count(*) FROM {name}") == 0
 
 
 def test_a_pooler_that_gives_each_transaction_another_session_is_named(database: Database) -> None:

@@ -8,9 +8,8 @@ import pytest
 from projector.core.dead_letters import Letter, retry_dead_letters, retry_letters
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
-from projector.report.errors import CaptureGapError
 from projector.report.progress import QUIET
-from tests.support.running import value, write_conversations, write_message
+from tests.support.running import value, write_conversations
 from tests.support.server import Database
 
 REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
@@ -85,26 +84,3 @@ def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
     monkeypatch.setattr("projector.core.dead_letters.recompute", fail)
     retry_dead_letters(refusing)
     assert letters(refusing) == []
-
-
-def waiting(conn: Connection) -> int:
-    return int(value(conn, "SELECT count(*) FROM projector.changes"))
-
-
-def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
-    refusing: Connection, other: Connection
-) -> None:
-    # So many rows of one statement are one row of the queue for each shard.
-    write_conversations(other, 60, first=2)
-    assert value(other, "SELECT max(cardinality(keys)) FROM projector.changes") > 8
-    refresh_now(refusing)
-    assert letters(refusing) == [("reload_conversations", "c-u-2", "u", "49151000002", 1)]
-    assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
-
-
-def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, other: Connection) -> None:
-    write_message(other, "m1")
-    other.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
-    with pytest.raises(CaptureGapError):
-        refresh_now(built)
-    assert waiting(built) == 1

@@ -13,84 +13,74 @@ from tests.support.server import Database
 SCHEMAS = ["projector", "read_model", "leads_sql"]
 KEY = "user_id text, customer_phone text"
 
-CASES = {
-    "view": ("CREATE VIEW v AS SELECT * FROM read_model.leads", "view public.v"),
-    "view of a view of ours": ("CREATE VIEW v AS SELECT * FROM projector.broken_capture", "view public.v"),
-    "view in a schema of ours": (
-        "CREATE VIEW read_model.v AS SELECT * FROM read_model.leads",
-        "view read_model.v",
-    ),
-    "materialized view": (
-        "CREATE MATERIALIZED VIEW m AS SELECT * FROM read_model.leads",
-        "materialized view public.m",
-    ),
-    "table in a schema of ours": ("CREATE TABLE projector.t (id serial PRIMARY KEY)", "table projector.t"),
-    "foreign key": (
+CASES = (
+    ("CREATE VIEW v AS SELECT * FROM read_model.leads", "view public.v"),
+    ("CREATE VIEW v AS SELECT * FROM projector.broken_capture", "view public.v"),
+    ("CREATE VIEW read_model.v AS SELECT * FROM read_model.leads", "view read_model.v"),
+    ("CREATE MATERIALIZED VIEW m AS SELECT * FROM read_model.leads", "materialized view public.m"),
+    ("CREATE TABLE projector.t (id serial PRIMARY KEY)", "table projector.t"),
+    (
         f"CREATE TABLE t ({KEY}, CONSTRAINT k FOREIGN KEY (user_id, customer_phone) REFERENCES read_model.leads)",
         "table constraint k on public.t",
     ),
-    "function with an SQL body": (
+    # With a body that PostgreSQL has parsed, and of a row type.
+    (
         "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM read_model.leads; END",
         "function public.f()",
     ),
-    "function of a row type": (
+    (
         "CREATE FUNCTION f() RETURNS SETOF read_model.leads LANGUAGE sql AS 'SELECT * FROM read_model.leads'",
         "function public.f()",
     ),
-    "trigger on a table of ours": (
+    (
         (
             "CREATE TRIGGER t BEFORE UPDATE ON read_model.leads FOR EACH ROW"
             " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
         ),
         "trigger t on read_model.leads",
     ),
-    "trigger that calls a function of ours": (
+    (
         "CREATE TRIGGER t AFTER TRUNCATE ON messages EXECUTE FUNCTION projector.capture_messages()",
         "trigger t on public.messages",
     ),
-    "rule": (
+    (
         "CREATE RULE r AS ON DELETE TO read_model.leads WHERE false DO INSTEAD NOTHING",
         "rule r on read_model.leads",
     ),
-    "policy of another table": (
+    (
         (
             "CREATE TABLE t (id text);"
             " CREATE POLICY p ON t USING (id IN (SELECT l.user_id FROM read_model.leads AS l))"
         ),
         "policy p on public.t",
     ),
-    "heir": ("CREATE TABLE t () INHERITS (read_model.leads)", "table public.t"),
-    "column of a row type": ("CREATE TABLE t (l read_model.leads[])", "table column public.t.l"),
-    "column of a table of ours": (
-        "ALTER TABLE read_model.leads ADD COLUMN note text",
-        "table column read_model.leads.note",
-    ),
-    "default": (
-        "CREATE TABLE t (s smallint DEFAULT projector.shard_of('x'))",
-        "default value for public.t.s",
-    ),
-    "generated column": (
+    ("CREATE TABLE t () INHERITS (read_model.leads)", "table public.t"),
+    ("CREATE TABLE t (l read_model.leads[])", "table column public.t.l"),
+    ("ALTER TABLE read_model.leads ADD COLUMN note text", "table column read_model.leads.note"),
+    ("CREATE TABLE t (s smallint DEFAULT projector.shard_of('x'))", "default value for public.t.s"),
+    (
         "CREATE TABLE t (a text, s smallint GENERATED ALWAYS AS (projector.shard_of(a)) STORED)",
         "table column public.t.s",
     ),
-    "index": ("CREATE TABLE t (a text); CREATE INDEX i ON t (projector.shard_of(a))", "index public.i"),
-    "extension": ("CREATE EXTENSION citext SCHEMA read_model", "extension citext"),
-    "sequence": ("CREATE SEQUENCE projector.s", "sequence projector.s"),
-    "type": ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
-}
+    ("CREATE TABLE t (a text); CREATE INDEX i ON t (projector.shard_of(a))", "index public.i"),
+    ("CREATE EXTENSION citext SCHEMA read_model", "extension citext"),
+    ("CREATE SEQUENCE projector.s", "sequence projector.s"),
+    ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
+)
 
 # PostgreSQL drops these with the table, as its parts: only the list protects them.
-PARTS = {"trigger on a table of ours", "rule", "column of a table of ours"}
+PARTS = ("trigger t on read_model", "rule r", "table column read_model")
 
 
-@cases("name", CASES)
-def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(database: Database, name: str) -> None:
-    command, expected = CASES[name]
+@cases(("command", "expected"), CASES)
+def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(
+    database: Database, command: str, expected: str
+) -> None:
     with database.connect() as conn, conn.transaction(force_rollback=True):
         assert find_dependents(conn, SCHEMAS) == []
         conn.execute(command.encode())
         assert find_dependents(conn, SCHEMAS) == [expected]
-        if name not in PARTS:
+        if not expected.startswith(PARTS):
             with pytest.raises(psycopg.errors.DependentObjectsStillExist), conn.transaction():
                 drop_own(conn, SCHEMAS)
 

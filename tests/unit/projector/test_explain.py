@@ -1,14 +1,13 @@
 """What `explain` says of a lead: its fields, the rows that compete for them, what waits, and what to do."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psycopg
 import pytest
-from psycopg import sql
 
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
@@ -16,40 +15,25 @@ from projector.operate import explain as explaining
 from projector.operate.explain import Explanation, explain_in, explain_lead, render
 from projector.report.errors import BlockedError, NotInstalledError, ProjectorError, TenantNotFoundError
 from projector.report.progress import QUIET
-from tests.support.running import value
+from tests.exactness.platform import Platform, value
 
 PHONE = "49151000001"
 PAGE = Path(__file__).parents[3] / "docs" / "explain.md"
 
 
-@dataclass(frozen=True)
-class World:
+class World(Platform):
     """The platform's connection and the projector's. Conversation `c-u-1` of tenant `u` is there."""
 
-    platform: Connection
-    projector: Connection
-
-    def insert(self, table: str, **columns: object) -> None:
-        self.platform.execute(
-            sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-                sql.Identifier(table),
-                sql.SQL(", ").join(map(sql.Identifier, columns)),
-                sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
-            ),
-            list(columns.values()),
-        )
-
-    def conversation(self, key: str, phone: str = PHONE) -> None:
-        self.insert(
-            "conversations", conversation_id=key, agent_id="a-u", customer_phone=phone, is_active=False
-        )
+    def __init__(self, conn: Connection, projector: Connection) -> None:
+        super().__init__(conn)
+        self.projector = projector
 
     def extraction(self, number: int, **columns: object) -> None:
         """Insert an extraction of `c-u-1`; its id ends with the number."""
         given = {"conversation_id": "c-u-1", "extracted_at": "2025-05-01", "is_latest": False, **columns}
         self.insert("extractions", extraction_id=f"00000000-0000-0000-0000-{number:012}", **given)
 
-    def message(self, message_id: str, timestamp: str, **columns: object) -> None:
+    def write(self, message_id: str, timestamp: str, **columns: object) -> None:
         """Insert a message of `c-u-1`."""
         given = {"conversation_id": "c-u-1", "sender": "user", "text": f"text of {message_id}", **columns}
         self.insert("messages", message_id=message_id, timestamp=timestamp, **given)
@@ -84,9 +68,9 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
     world.extraction(3, name="Newer", extracted_at="2025-06-01")
     for key, phone, time in (("j", PHONE, "2025-01-01"), ("k", f"+{PHONE}", "2025-02-01")):
         world.insert("contacts", contact_id=key, user_id="u", phone=phone, updated_at=time)
-    world.message("m1", "2025-02-01 10:00", sequence_no=2)
-    world.message("m2", "2025-02-01 10:00", sequence_no=1)
-    world.message("m3", "2025-01-05 10:00", text="x" * 300)
+    world.write("m1", "2025-02-01 10:00", sequence_no=2)
+    world.write("m2", "2025-02-01 10:00", sequence_no=1)
+    world.write("m3", "2025-01-05 10:00", text="x" * 300)
     world.insert("templates", template_id="t", user_id="u", phone_number_id="p-u")
     for key, status, day in (("s1", "PENDING", 5), ("s2", "SENT", 3), ("s3", "READ", 4)):
         world.insert(
@@ -97,7 +81,7 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
             status=status,
             sent_at=f"2025-02-0{day}",
         )
-    world.conversation("c2", "+49 151 000001")
+    second = world.conversation("a-u", "+49 151 000001")
     found = world.explain()
     assert [key[-1] for key in keys(found, "extractions", "extraction_id")] == ["2", "3", "1"]
     # As stored; the printed field is trimmed.
@@ -108,7 +92,7 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
     assert keys(found, "messages", "text")[2] == "x" * 200 + "…"
     assert keys(found, "template_sends", "send_id") == ["s3", "s2", "s1"]
     assert keys(found, "template_sends", "is_counted") == [True, True, False]
-    assert keys(found, "conversations", "conversation_id") == ["c-u-1", "c2"]
+    assert keys(found, "conversations", "conversation_id") == ["c-u-1", second]
     assert keys(found, "conversations", "message_count") == [3, 0]
     less = world.explain(candidates=1)
     assert (keys(less, "messages", "message_id"), less.candidates["messages"]["more"]) == (["m1", "m2"], True)
@@ -126,7 +110,7 @@ def test_what_cannot_be_explained_is_an_error(world: World) -> None:
         world.explain(user_id="nobody")
     with pytest.raises(ProjectorError, match="The phone is blank"):
         world.explain(" ")
-    world.platform.execute("TRUNCATE read_model.projection")
+    world.conn.execute("TRUNCATE read_model.projection")
     with pytest.raises(NotInstalledError, match="never built"):
         world.explain()
 
@@ -144,8 +128,8 @@ def test_nothing_can_be_written_and_nothing_is_left(world: World) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_table_that_another_session_holds_is_given_up(world: World) -> None:
-    with world.platform.transaction():
-        world.platform.execute("LOCK messages IN ACCESS EXCLUSIVE MODE")
+    with world.conn.transaction():
+        world.conn.execute("LOCK messages IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(BlockedError, match="another session holds one"):
             world.explain()
 
@@ -185,7 +169,7 @@ OTHER_NAME = 'UPDATE read_model.leads SET document = replace(document, \'"name":
     ],
 )
 def test_what_makes_a_difference_is_said(world: World, changes: str, state: str, sentence: str) -> None:
-    world.platform.execute(changes.encode(), prepare=False)
+    world.conn.execute(changes.encode(), prepare=False)
     found = world.explain()
     assert (found.state, found.exists) == (state, "no more" not in sentence)
     assert sentence in said(found)
@@ -206,7 +190,7 @@ def test_a_lead_that_cannot_be_computed_shows_the_read_model(world: World) -> No
 
 
 def test_what_is_no_phone_has_near_ones_too_and_another_tenant_is_not_revealed(world: World) -> None:
-    world.conversation("c2", "web-session-17")
+    world.conversation("a-u", "web-session-17")
     world.insert("users", user_id="v")
     world.refresh()
     assert world.explain("WEB-SESSION-17").nearest == ["web-session-17"]
@@ -226,7 +210,7 @@ def test_rows_that_make_no_lead_are_shown(world: World) -> None:
 def test_lines_fit_a_terminal_and_rows_cannot_harm_it(world: World) -> None:
     evil = "\x1b]0;evil\x07\x1b[2J\r\n\N{RIGHT-TO-LEFT OVERRIDE}"
     world.extraction(1, name=evil)
-    world.message("m" * 200 + "\x1b[0m", "2025-01-02", text=evil * 40)
+    world.write("m" * 200 + "\x1b[0m", "2025-01-02", text=evil * 40)
     for phone in (PHONE, "\x1b[31m49151000001"):
         text = render(world.explain(phone))
         assert max(map(len, text.splitlines())) <= 80

@@ -3,20 +3,17 @@
 tests/acceptance/test_second_server.py has what keeps changes from arriving.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from projector.observe.status import find_attention, read_status, render
 from projector.operate.origin.proof import note_once
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.replication import TwoServers, address, replicated_platform
-from tests.support.running import value, wait_for, write_message
-from tests.support.server import connect
+from tests.support.running import value, wait_for
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,25 +25,6 @@ def both() -> Iterator[TwoServers]:
         assert value(found.conn, "SELECT as_of FROM read_model.freshness") == EPOCH
         found.wait_until_as_of(EPOCH)
         yield found
-
-
-def test_freshness_follows_the_platform_and_never_claims_more(both: TwoServers) -> None:
-    for _ in range(8):
-        both.write()
-        both.look()
-    last = both.committed[both.write()]
-    both.wait_until_as_of(last)
-    assert both.problem() is None
-    status = read_status(both.conn)
-    assert find_attention(status) == []
-    assert re.search(
-        r"Origin +subscription leads: its worker is at \S+, \d+ \w+ behind; .+; all until \S+ \S+ UTC is proved",
-        render(status),
-    )
-    # It goes on while nothing is written, whatever transaction is open.
-    with connect(address(both.platform)) as other, other.transaction():
-        write_message(other, "open")
-        both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
 
 
 def test_a_record_that_nothing_writes_to_the_disk_is_not_waited_for(both: TwoServers) -> None:

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from projector.database.retry import BATCH, TRIES, lock_timeouts, retry
-from projector.report.errors import BlockedError, YieldedError
-from tests.support.cases import cases
+from projector.database.retry import lock_timeouts, retry
+from projector.report.errors import BlockedError
 
 
 @pytest.fixture(autouse=True)
@@ -16,32 +15,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
     monkeypatch.setattr("projector.database.retry.time", clock)
     return slept
-
-
-@cases(
-    "error",
-    [
-        psycopg.errors.DeadlockDetected("deadlock detected"),
-        psycopg.errors.SerializationFailure("moved"),
-        psycopg.errors.LockNotAvailable("lock timeout"),
-        YieldedError("This gave way."),
-    ],
-)
-def test_a_batch_that_met_another_session_is_tried_again_some_times(error: Exception) -> None:
-    tries: list[int] = []
-
-    def work(failures: int) -> str:
-        tries.append(1)
-        if len(tries) <= failures:
-            raise error
-        return "done"
-
-    assert retry(lambda: work(TRIES), *BATCH) == "done"
-    assert len(tries) == TRIES + 1
-    tries.clear()
-    with pytest.raises(BlockedError):
-        retry(lambda: work(TRIES + 1), *BATCH)
-    assert len(tries) == TRIES + 1
 
 
 def test_work_that_meets_lock_timeouts_for_too_long_is_given_up(pauses: list[float]) -> None:

@@ -29,10 +29,6 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     return write_file
 
 
-def texts(folder: str) -> list[str]:
-    return [one.text.decode() for one in sql.steps(folder)]
-
-
 def test_a_step_for_several_tables_is_one_for_each_and_its_point_comes_after_the_last(write: Write) -> None:
     write(
         "work/10_add",
@@ -47,31 +43,6 @@ def test_a_step_for_several_tables_is_one_for_each_and_its_point_comes_after_the
     assert first.text.endswith(b"SELECT d.leads;")
     with pytest.raises(ValueError, match="too many values"):
         sql.step("work/10_add")
-
-
-def test_a_definition_is_put_in_without_comments_wherever_its_folder_is(write: Write) -> None:
-    write("definition/rows", "-- Reads staged.\nSELECT r.*\nFROM ({definition.more}) AS r\n-- As they are.\n")
-    write("definition/folder/more", "SELECT m.* FROM staged AS m {fence}\n")
-    write("work/10_one", "WITH staged AS (SELECT 1) SELECT ({definition.rows});\n")
-    [text] = texts("work")
-    assert text == (
-        "WITH staged AS (SELECT 1) SELECT (SELECT r.*\nFROM (SELECT m.* FROM staged AS m OFFSET 0\n) AS r\n);"
-    )
-    assert sql.definition("more", fence="") == "SELECT m.* FROM staged AS m \n"
-
-
-def test_the_caller_may_leave_out_the_fence(write: Write) -> None:
-    write("work/10_one", "SELECT 1 {fence};\n")
-    assert texts("work") == ["SELECT 1 OFFSET 0;"]
-    [one] = sql.steps("work", fence="")
-    assert one.text == b"SELECT 1 ;"
-
-
-def test_the_caller_gives_the_names_that_a_query_leaves_open(write: Write) -> None:
-    write("queries/things", "-- What things ask.\n\n-- name: count\nSELECT count(*) FROM {table};\n")
-    assert sql.query("things", "count", table="a.b") == "SELECT count(*) FROM a.b;"
-    with pytest.raises(LookupError, match=r"\{table\} means nothing"):
-        sql.query("things", "count")
 
 
 @cases(
@@ -92,19 +63,12 @@ def test_what_the_loader_cannot_put_in_is_named(write: Write, text: str | None, 
     assert expected in str(raised.value)
 
 
-def test_named_queries_are_read_without_comments(write: Write) -> None:
-    write(
-        "queries/things",
-        "-- What things ask.\n\n-- name: first\n-- Returns: one.\nSELECT 1;\n\n"
-        "-- name: second\nSELECT\n    -- Two.\n    2;\n",
-    )
-    assert sql.query("things", "first") == "SELECT 1;"
-    assert sql.query("things", "second") == "SELECT\n    2;"
+def test_a_query_that_is_not_there_is_named_and_so_is_what_it_leaves_open(write: Write) -> None:
+    write("queries/things", "-- name: count\nSELECT count(*) FROM {table};\n")
     with pytest.raises(LookupError, match=r"queries/things\.sql has no query named third"):
         sql.query("things", "third")
-
-
-def test_two_queries_of_one_name_are_an_error(write: Write) -> None:
+    with pytest.raises(LookupError, match=r"\{table\} means nothing"):
+        sql.query("things", "count")
     write("queries/things", "-- name: first\nSELECT 1;\n-- name: first\nSELECT 2;\n")
     with pytest.raises(ValueError, match=r"things\.sql has two queries of one name"):
         sql.query("things", "first")

@@ -66,13 +66,6 @@ def one_sentence(status: Status) -> str:
     return sentence
 
 
-def test_what_is_not_installed_is_said(source_database: Database, tmp_path: Path) -> None:
-    with source_database.connect() as conn:
-        assert "not installed" in one_sentence(read_status(conn))
-    done = run_command(tmp_path, "--database-url", source_database.url, "status", "--json")
-    assert (done.returncode, json.loads(done.stdout)["installed"]) == (1, False)
-
-
 def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
     assert find_attention(read_status(built, api_role="")) == []
     assert one_sentence(read_status(built, api_role="nobody_at_all")).startswith(

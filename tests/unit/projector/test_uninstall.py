@@ -6,31 +6,17 @@ import pytest
 
 from projector.capture import triggers
 from projector.database.rows import Connection
-from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import ProjectorError
 from tests.support.commands import run_command
-from tests.support.running import value, write_message
+from tests.support.running import value
 from tests.support.server import Database
-from tests.unit.projector.recovering import healed, messages
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'"
 IS_GONE = (
     "SELECT NOT EXISTS (SELECT FROM pg_namespace"
     " WHERE nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql'))"
 )
-
-
-def test_uninstall_leaves_the_platform_as_it_was(built: Connection) -> None:
-    uninstall(built)
-    assert value(built, IS_GONE)
-    assert value(built, TRIGGERS) == 0
-    uninstall(built)
-    write_message(built, "m1")
-    assert value(built, "SELECT count(*) FROM messages") == 1
-    migrate(built, create_source=False)
-    healed(built)
-    assert messages(built) == 1
 
 
 def test_yes_answers_the_question_only(database: Database, built: Connection, tmp_path: Path) -> None:
