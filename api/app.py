@@ -1,26 +1,29 @@
-"""The Flask application."""
+"""The Flask application, and what runs around each request, in its order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api.auth import gate
+from api.auth.gate import Gate
 from api.config import Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
-from api.limits import rate, running, waiting
+from api.limits import running, waiting
 from api.limits.exports import Exports
+from api.limits.rate import TenantLimit
+from api.limits.running import RunningRequests
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
 from api.plan.projection import tenant_freshness
-from api.request import current
+from api.request.address import find_endpoint, require_local_host
 from api.request.body import MAX_BODY_BYTES
 from api.request.text import is_broken
-from api.response import compression, cors, errors
-from api.response.body import Clock, JsonResponse, begin, system_clock, with_constant_headers
+from api.response import body, compression, errors
+from api.response.body import Clock, JsonResponse
+from api.response.cors import Cors
 from api.routes import changes, exports, unchanged
-from api.routes.application import Application
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
@@ -35,45 +38,105 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     Only a test says by `clock` what time it is. Else the clock of the database decides what a window has.
     """
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
-    app = Application("api", None if config.auth.methods else config.host_names)
+    app = Flask("api", static_folder=None)
     app.response_class = JsonResponse
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.extensions["leads_clock"] = clock or system_clock
-    if config.tracing:
-        from api.observe import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
-
-        database = tracing.install(app, config)
-    else:
-        database = Database(config)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
-    app.before_request(begin)
-    request_log.install(app, config)
-    metrics.install(app)
-    cors.install(app, config.cors_origins)
-    # The order of a request: who calls and for which tenant, how much that tenant asks for, what is asked. What a
-    # stranger sends ends at the first, so that it takes nothing from a tenant.
-    asks = gate.install(app, config.auth, database)
-    # What waits holds no place among those that run.
-    room = Waiting()
-    waiting.install(app, room, _seen)
-    changes.install(app, room)
-    bound = running.install(app, config)
-    unchanged.install(app)
-    limit = rate.install(app, config)
-    app.before_request(_refuse_unreadable_request)
-    compression.install(app, config)
+    for before in filter(None, _before(parts)):
+        app.before_request(before)
+    # Flask runs those after a request, and at its end, in the reverse order.
+    for after in reversed([*filter(None, _after(parts))]):
+        app.after_request(after)
+    for end in (metrics.end, running.leave(parts.running)):
+        app.teardown_request(end)
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
         app.register_blueprint(metrics_page)
     if config.page:
         app.register_blueprint(page)
-    state = State(config, clock, database, bound, asks, limit, ReadModel(database), Exports(config.exports))
-    app.extensions["leads"] = state
-    unchanged.install_shortcut(app, state)
-    # Around all else, so that each answer has them.
-    app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
+    if parts.tracing is not None:
+        app.wsgi_app = parts.tracing.around(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _parts(config: Config, clock: Clock | None) -> State:
+    tracing = None
+    if config.tracing:
+        from api.observe.tracing import Tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
+
+        tracing = Tracing(config)
+    database = tracing.database if tracing else Database(config)
+    return State(
+        config,
+        clock,
+        database,
+        RunningRequests(config.threads),
+        Gate(config.auth, database) if config.auth.is_on else None,
+        TenantLimit(config) if config.rate_limit else None,
+        ReadModel(database),
+        Exports(config.exports),
+        tracing,
+    )
+
+
+def _before(parts: State) -> Iterator[Callable[[], Any] | None]:
+    """Yields what each request passes before its endpoint, in this order; the first that answers or raises ends it.
+
+    Who calls and for which tenant comes first, then how much that tenant asks for, then what is asked. What a stranger
+    sends ends early, so that it takes nothing from a tenant.
+    """
+    config = parts.config
+    cors = Cors(config.cors_origins) if config.cors_origins else None
+    # What waits holds no place among those that run.
+    room = Waiting()
+    # It gets its record: its moment, and the id by which the logs name it.
+    yield body.begin(parts.clock or body.system_clock)
+    # It counts as one that is being answered.
+    yield metrics.start
+    # While nobody has decided who may read, only a Host of this machine is answered.
+    yield None if config.auth.methods else require_local_host(config.host_names)
+    # A browser that asks what a page may do is told so, before anything is asked or counted.
+    yield cors.answer_preflight if cors else None
+    # A method that its endpoint does not take changes nothing of what follows.
+    yield find_endpoint
+    # Its caller shows who it is, and that it may read this tenant.
+    yield parts.gate.check if parts.gate else None
+    # With min_as_of it waits for data as fresh as that.
+    yield waiting.wait_for_data(room, _seen)
+    # At the change feed, with `wait`, it waits for a change.
+    yield changes.wait_for_change(room)
+    # Its ids have a length that there can be, and it has its turn among those that run.
+    yield running.enter(parts.running)
+    # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
+    yield unchanged.answer_unchanged
+    # It counts against the rate limit of its tenant.
+    yield parts.limit.check if parts.limit else None
+    # Its path and its body can be read. The parameters are read by the endpoint.
+    yield _refuse_unreadable_request
+
+
+def _after(parts: State) -> Iterator[Callable[[Any], Any] | None]:
+    """Yields what each answer passes, in this order, an error too."""
+    config = parts.config
+    write = request_log.writer(config)
+    # It gets smaller for a caller who takes it so.
+    yield compression.compress if config.compression else None
+    # The page of an allowed origin may read it.
+    yield Cors(config.cors_origins).put_headers if config.cors_origins else None
+    # It has the headers that each answer has,
+    yield body.put_constant_headers(*_varies_by(config))
+    # and those of its own.
+    yield body.put_own_headers
+    # It counts, with its time.
+    yield metrics.count
+    # It is a line in the log.
+    yield request_log.note(write) if write else None
+    # Its span says what became of it.
+    yield parts.tracing.note if parts.tracing else None
 
 
 def _varies_by(config: Config) -> Iterator[str]:
@@ -95,9 +158,8 @@ def _seen(tenant: str) -> Seen:
 def _refuse_unreadable_request() -> None:
     """Raise BadRequest for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
     # A WSGI server passes the bytes of the path on as Latin-1.
-    environ = current.request().environ
-    path = environ.get("PATH_INFO", "")
+    path = request.environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
         raise BadRequest("the path contains a NUL character (%00) or bytes that are not UTF-8")
-    if "CONTENT_LENGTH" in environ and (current.request().content_length or 0) > MAX_BODY_BYTES:
+    if "CONTENT_LENGTH" in request.environ and (request.content_length or 0) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge

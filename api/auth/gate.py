@@ -3,7 +3,7 @@
 import re
 from time import time
 
-from flask import Flask
+from flask import request
 
 from api.auth.access import (
     Access,
@@ -20,8 +20,7 @@ from api.auth.key_sources import FetchedKeys
 from api.auth.token_check import TokenCheck
 from api.config.auth import JWT, KEY, AuthConfig
 from api.database.pool import Database
-from api.request import current
-from api.request.addresses import find_address
+from api.request.record import record
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
 MAX_KEPT = 4096
@@ -37,17 +36,8 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)
 
 
-def install(app: Flask, config: AuthConfig, database: Database) -> "Gate | None":
-    """Ask every caller of what is not open who it is, if the settings want that."""
-    if not config.is_on:
-        return None
-    gate = Gate(config, database)
-    app.before_request(gate.check)
-    return gate
-
-
 class Gate:
-    """Finds out who calls, and compares the tenant of the path with what that caller may read."""
+    """Asks every caller of what is not open who it is, and compares the tenant of the path with what it may read."""
 
     def __init__(self, config: AuthConfig, database: Database) -> None:
         self._tokens: TokenCheck | None = None
@@ -65,11 +55,10 @@ class Gate:
 
     def check(self) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
-        request = current.request()
         if request.method == "OPTIONS":
             # What a browser sends before a request has no credentials, and the answer no data.
             return
-        rule = request.url_rule or find_address(request)
+        rule = request.url_rule
         # An open blueprint may have others within it.
         if rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS:
             return
@@ -83,18 +72,19 @@ class Gate:
             checked = self._check(header)
             self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
         access = checked.access
-        current.values().caller = access.name
+        record().caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
         if not access.reads_all and (
             access.tenant is None or access.tenant != (request.view_args or {}).get("user_id")
         ):
             raise OtherTenantError
 
-    def has_let_through(self, header: str, tenant: str) -> Access | None:
-        """Returns the access of a caller who was let through to this tenant lately; None if that has to be checked."""
-        if len(header) > MAX_CREDENTIAL_BYTES:
-            return None
-        kept = self._kept.find(digest_of(header))
+    def has_let_through(self, digest: bytes, tenant: str) -> Access | None:
+        """Returns the access of a caller who was let through to this tenant lately; None if that has to be checked.
+
+        `digest` is that of the whole header Authorization.
+        """
+        kept = self._kept.find(digest)
         if kept is None or not (kept.access.reads_all or kept.access.tenant == tenant):
             return None
         return kept.access

@@ -9,6 +9,7 @@ from threading import Lock
 from time import monotonic, time
 from typing import NamedTuple
 
+from limits import RateLimitItemPerSecond
 from sqlalchemy import Text, bindparam, func, select
 
 from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
@@ -17,7 +18,7 @@ from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
 from api.database.tables import api_keys
-from api.limits.rate import WindowCounts
+from api.limits.rate import counting_alone
 
 MAX_KEPT_KEYS = 4096
 MAX_UNKNOWN_PER_SECOND = 50
@@ -56,7 +57,7 @@ class KeyCheck:
         self._allowed = KeptAccess(MAX_KEPT_KEYS)
         # Apart, so that refused keys do not push out the others.
         self._refused = KeptAccess(MAX_KEPT_KEYS)
-        self._unknown = WindowCounts(1)
+        self._unknown = counting_alone()
         # A key that was accepted before waits for no stranger's.
         self._new, self._again = _Turns(), _Turns()
 
@@ -69,7 +70,7 @@ class KeyCheck:
         checked = self._find(digest)
         if checked is None:
             is_new = not self._allowed.was_allowed(digest)
-            if is_new and self._unknown.count("")[0] > MAX_UNKNOWN_PER_SECOND:
+            if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
                 raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
             with (self._new if is_new else self._again).turn():
                 # Another request with the same key may have had its turn before.

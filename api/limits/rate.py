@@ -5,23 +5,20 @@ from itertools import islice
 from math import ceil
 from threading import Lock
 from time import monotonic, time
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import structlog
-from flask import Flask
-from flask_limiter import HeaderNames
+from flask import Flask, request
+from flask_limiter import HeaderNames, Limiter
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import Storage, storage_from_string
+from limits.storage import Storage
+from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from api.config import MEMORY, Config
 from api.observe.meters import RATE_LIMITED, STORE_FAILURES
-from api.request import current
-from api.request.addresses import find_address
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from api.request.record import record
 
 LIMITED_BLUEPRINTS = frozenset({"leads", "exports", "changes"})
 LIMIT = HeaderNames.LIMIT.value
@@ -43,22 +40,6 @@ _LONGEST_KEY = 64
 log = structlog.get_logger
 
 
-def install(app: Flask, config: Config) -> "TenantLimit | None":
-    """Count every request of the four endpoints, and put the rest of the limit into the headers of its answer."""
-    if not config.rate_limit:
-        return None
-    store = None
-    # Without one each process counts for itself.
-    if config.rate_limit_storage != MEMORY:
-        timeout = STORE_TIMEOUT_SECONDS
-        options = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "wrap_exceptions": True}
-        # An address whose scheme begins with async+ would give another kind of store; Config refuses it.
-        store = cast("Storage", storage_from_string(config.rate_limit_storage, **options))
-    limit = TenantLimit(parse(config.rate_limit), store)
-    app.before_request(limit.check)
-    return limit
-
-
 class Counted(NamedTuple):
     """What is left of a limit after a request: `ends_at` in seconds since 1970."""
 
@@ -69,52 +50,52 @@ class Counted(NamedTuple):
 
 
 class TenantLimit:
-    """One limit for four endpoints, by one part of their path.
+    """One limit for the endpoints of a tenant, by the tenant of their path.
 
-    It counts with `limits`, the library beneath Flask-Limiter. Flask-Limiter itself finds out at each request which
-    limits apply, which costs more than counting: its hooks alone take a sixth of the time of a request.
+    Flask-Limiter has the store, the strategy and the key, and its `limiter` counts: for the hook, and for answers from
+    memory. Its own hooks would find out at each request which limits apply, which takes ten times as long as to count,
+    so it is given an application of its own.
     """
 
-    def __init__(self, limit: RateLimitItem, store: Storage | None) -> None:
-        self._limit = limit
-        self._amount = str(limit.amount)
-        self._seconds = limit.get_expiry()
-        self._store = store
-        self._own_counts = WindowCounts(self._seconds)
+    def __init__(self, config: Config) -> None:
+        self._limit: RateLimitItem = parse(config.rate_limit)
+        self._amount = str(self._limit.amount)
+        self._seconds = self._limit.get_expiry()
+        # Without a shared store each process counts for itself.
+        self._own_counts = _limiter(f"{WindowCounts.STORAGE_SCHEME[0]}://")
+        self._store: Limiter | None = None
+        if config.rate_limit_storage != MEMORY:
+            self._store = _limiter(config.rate_limit_storage, timeout=STORE_TIMEOUT_SECONDS)
         # When the store, which was away, is asked again; 0 while it answers.
         self._pause_ends = 0.0
-        self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
+        self._policy = f"{POLICY};q={self._limit.amount};w={self._seconds}"
 
     def check(self) -> None:
         """Count this request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
-        request = current.request()
         # What a browser asks before a request shows no one, and may use up the limit of none.
-        if request.method == "OPTIONS":
+        rule = request.url_rule
+        if (
+            request.method == "OPTIONS"
+            or rule is None
+            or rule.endpoint.partition(".")[0] not in LIMITED_BLUEPRINTS
+        ):
             return
-        rule = request.url_rule or find_address(request)
-        if rule is None or rule.endpoint.partition(".")[0] not in LIMITED_BLUEPRINTS:
-            return
-        counted = current.state_of(request.environ).counted or self.count(
-            request.environ, str((request.view_args or {}).get("user_id"))
-        )
-        current.put_headers(self.headers_for(counted))
-        current.values().limit_seconds_left = counted.seconds_left
+        counted = self.count(str((request.view_args or {}).get("user_id")))
+        record().headers.update(self.headers_for(counted))
+        record().limit_seconds_left = counted.seconds_left
         if counted.is_beyond:
             RATE_LIMITED.inc()
             raise TooManyRequests
 
-    def count(self, environ: "WSGIEnvironment", tenant: str) -> "Counted":
-        """Count a request of a tenant, which `check` then does not count again."""
+    def count(self, tenant: str) -> Counted:
+        """Count a request of a tenant. Returns what is left."""
         now = int(time())
-        used, ends_at = self._count(tenant)
+        is_within, left, ends_at = self._count(tenant)
         # A store knows the end only to about a second.
         ends_at = min(ceil(ends_at), now + self._seconds)
-        left = self._limit.amount - used
-        counted = Counted(max(0, left), ends_at, max(1, ends_at - now), left < 0)
-        current.state_of(environ).counted = counted
-        return counted
+        return Counted(left, ends_at, max(1, ends_at - now), not is_within)
 
-    def headers_for(self, counted: "Counted") -> dict[str, str]:
+    def headers_for(self, counted: Counted) -> dict[str, str]:
         """Returns the headers that say how much is left."""
         left = counted.left
         return {
@@ -125,15 +106,20 @@ class TenantLimit:
             STANDARD_POLICY: self._policy,
         }
 
-    def _count(self, tenant: str) -> tuple[int, float]:
-        """Returns the requests of this window, and when it ends in seconds since 1970.
+    def close(self) -> None:
+        """Close the connections to the store."""
+        client = getattr(self._store and self._store.storage, "storage", None)
+        if client is not None:
+            client.close()
+
+    def _count(self, tenant: str) -> tuple[bool, int, float]:
+        """Returns whether a request is within the limit, what is left, and when the window ends in seconds since 1970.
 
         While the store does not answer, this process counts alone.
         """
         if self._store is not None and monotonic() >= self._pause_ends:
             try:
-                key = self._limit.key_for(tenant)
-                counted = self._store.incr(key, self._seconds), self._store.get_expiry(key)
+                counted = self._hit(self._store, tenant)
             except StorageError as error:
                 STORE_FAILURES.inc()
                 # Once, however often it is tried until it is back.
@@ -145,39 +131,89 @@ class TenantLimit:
                     self._pause_ends = 0.0
                     log().warning("the store of the rate limit is back: counting there")
                 return counted
-        return self._own_counts.count(tenant)
+        return self._hit(self._own_counts, tenant)
+
+    def _hit(self, store: Limiter, tenant: str) -> tuple[bool, int, float]:
+        is_within = store.limiter.hit(self._limit, tenant)
+        ends_at, left = store.limiter.get_window_stats(self._limit, tenant)
+        return is_within, left, ends_at
 
 
-class WindowCounts:
+def _limiter(address: str, timeout: int = 0) -> Limiter:
+    """Returns the limiter of a store."""
+    options: dict[str, int] = {"wrap_exceptions": True}
+    if timeout:
+        options |= {"socket_connect_timeout": timeout, "socket_timeout": timeout}
+    return Limiter(
+        lambda: str((request.view_args or {}).get("user_id")),
+        app=Flask(__name__),
+        strategy="fixed-window",
+        storage_uri=address,
+        storage_options=cast("dict[str, str | int]", options),
+    )
+
+
+def counting_alone() -> FixedWindowRateLimiter:
+    """Returns what counts in this process alone, by any key."""
+    return FixedWindowRateLimiter(WindowCounts())
+
+
+class WindowCounts(Storage):
     """Fixed windows that end at a whole second, counted by one process.
 
     The store in memory of `limits` starts a thread every ten milliseconds of traffic, which looks at each window: a
-    request then takes 50 µs of processor time more, and 400 with 19,000 windows.
+    request then takes 50 µs of processor time more, and 400 with 19,000 windows. It also holds any number of them.
     """
 
-    def __init__(self, seconds: int) -> None:
-        self._seconds = seconds
+    STORAGE_SCHEME = ["leads-memory"]  # noqa: RUF012  # As inherited.
+
+    def __init__(self, uri: str | None = None, *, wrap_exceptions: bool = False, **_: str) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._windows: dict[str, tuple[int, int]] = {}
         self._max_windows = MIN_KEPT_WINDOWS
         self._lock = Lock()
 
-    def count(self, key: str) -> tuple[int, int]:
-        """Returns the requests of this window with this one, and when it ends in seconds since 1970."""
-        now = int(time())
-        # A caller may write any id. A tenant's is hardly ever so long.
-        if len(key) > _LONGEST_KEY:
-            key = sha256(key.encode(errors="surrogatepass")).hexdigest()
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What a store raises that is away: this one never is."""
+        return OSError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Returns the requests of this window with this one."""
+        now, key = int(time()), _short(key)
         with self._lock:
             used, ends_at = self._windows.get(key, (0, 0))
             # A window that ends later than a new one would is from before the clock was set back.
-            if not now < ends_at <= now + self._seconds:
-                used, ends_at = 0, now + self._seconds
+            if not now < ends_at <= now + expiry:
+                used, ends_at = 0, now + expiry
                 # The windows are in the order in which they began.
                 self._windows.pop(key, None)
                 if len(self._windows) >= self._max_windows:
                     self._forget(now)
-            self._windows[key] = (used + 1, ends_at)
-        return used + 1, ends_at
+            self._windows[key] = (used + amount, ends_at)
+        return used + amount
+
+    def get(self, key: str) -> int:
+        """Returns the requests of a window that was counted."""
+        return self._windows.get(_short(key), (0, 0))[0]
+
+    def get_expiry(self, key: str) -> float:
+        """Returns when the window ends, in seconds since 1970."""
+        return self._windows.get(_short(key), (0, 0))[1]
+
+    def check(self) -> bool:
+        """Returns whether the store can be used."""
+        return True
+
+    def reset(self) -> int:
+        """Forget all windows. Returns how many there were."""
+        count = len(self._windows)
+        self._windows = {}
+        return count
+
+    def clear(self, key: str) -> None:
+        """Forget a window."""
+        self._windows.pop(_short(key), None)
 
     def _forget(self, now: int) -> None:
         """Drop the windows that are over; if these were few, the next time comes later.
@@ -190,3 +226,8 @@ class WindowCounts:
             kept = dict(islice(kept.items(), len(kept) - MAX_KEPT_WINDOWS // 2, None))
         self._windows = kept
         self._max_windows = min(max(MIN_KEPT_WINDOWS, 2 * len(kept)), MAX_KEPT_WINDOWS)
+
+
+def _short(key: str) -> str:
+    # A caller may write any id. A tenant's is hardly ever so long.
+    return key if len(key) <= _LONGEST_KEY else sha256(key.encode(errors="surrogatepass")).hexdigest()

@@ -6,22 +6,17 @@ while requests do not end does a further one have to be refused, so that a threa
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import g, request
 from werkzeug.exceptions import BadRequest
 
-from api.config import Config
 from api.database.errors import UnavailableError
-from api.request import current
+from api.request.record import record
 from api.request.text import MAX_ID_LENGTH
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # How long a request waits for its turn: as one of few, and one more while requests end all the time.
 WAIT_SECONDS = 1.0
@@ -43,40 +38,32 @@ _UNBOUNDED = "health.live"
 _NO_TENANT = ""
 
 
-def install(app: Flask, config: Config) -> "RunningRequests":
-    """Refuse ids that are too long, and bound the requests that run."""
-    running = RunningRequests(config.threads)
+def enter(running: "RunningRequests") -> Callable[[], None]:
+    """Returns what refuses ids that are too long, and has a request begin when it has its turn."""
 
-    def enter() -> None:
-        request = current.request()
-        state = current.state_of(request.environ)
-        if state.tenant is not None:
-            return
+    def enter_one() -> None:
         arguments = request.view_args
-        tenant = _NO_TENANT
-        if arguments:
-            # Longer than the platform can store.
-            for name, value in arguments.items():
-                if len(value) > MAX_ID_LENGTH:
-                    raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
-            tenant = arguments.get("user_id", _NO_TENANT)
-        elif request.endpoint == _UNBOUNDED:
+        if not arguments and request.endpoint == _UNBOUNDED:
             return
+        for name, value in (arguments or {}).items():
+            # Longer than the platform can store. A method that is not taken is refused as such.
+            if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
+                raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
+        tenant = (arguments or {}).get("user_id", _NO_TENANT)
         running.enter(tenant)
-        state.tenant = tenant
+        record().place = tenant
 
-    wsgi_app = app.wsgi_app
+    return enter_one
 
-    # A function of Flask's that runs at the end of a request takes five times as long.
-    def leave_at_the_end(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        try:
-            return wsgi_app(environ, start_response)
-        finally:
-            running.leave_noted(environ)
 
-    app.before_request(enter)
-    app.wsgi_app = leave_at_the_end  # type: ignore[method-assign]
-    return running
+def leave(running: "RunningRequests") -> Callable[[BaseException | None], None]:
+    """Returns what ends a request, whatever became of it."""
+
+    def leave_one(_error: BaseException | None) -> None:
+        if "record" in g and record().place is not None:
+            running.leave(str(record().place))
+
+    return leave_one
 
 
 def most_of_tenant(threads: int) -> int:
@@ -133,20 +120,10 @@ class RunningRequests:
         ):
             raise self._busy(tenant)
 
-    def enter_at_once(self, environ: "WSGIEnvironment", tenant: str) -> bool:
-        """Begin a request that need not wait for its turn, and note that in its environment. Returns whether it did."""
+    def enter_at_once(self, tenant: str) -> bool:
+        """Begin a request that need not wait for its turn. Returns whether it did."""
         with self._lock:
-            is_in = self._take(tenant)
-        if is_in:
-            current.state_of(environ).tenant = tenant
-        return is_in
-
-    def leave_noted(self, environ: "WSGIEnvironment") -> None:
-        """End a request, if its environment has a note of its place."""
-        state = current.state_of(environ)
-        if state.tenant is not None:
-            self.leave(state.tenant)
-            state.tenant = None
+            return self._take(tenant)
 
     def leave(self, tenant: str) -> None:
         """End a request. Its place is free for the next, unless another has waited for it for long."""

@@ -11,11 +11,11 @@ from threading import Event, Lock
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar, cast
 
-from flask import Flask
+from flask import request
 
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED
-from api.request import current
+from api.request.record import query_string
 from api.request.text import read_min_as_of
 
 MAX_WAITING = 8
@@ -62,12 +62,11 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def install(app: Flask, waiting: "Waiting", fetch: Callable[[str], Seen]) -> None:
-    """Have requests with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
+def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen]) -> Callable[[], None]:
+    """Returns what has a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
 
     def wait() -> None:
-        request = current.request()
-        asked = current.query_string()
+        asked = query_string()
         if "min_as_of" in asked and request.view_args and "user_id" in request.view_args:
             # What cannot be read is refused with the other parameters.
             min_as_of = read_min_as_of(asked)
@@ -75,7 +74,7 @@ def install(app: Flask, waiting: "Waiting", fetch: Callable[[str], Seen]) -> Non
                 tenant = request.view_args["user_id"]
                 waiting.for_data(tenant, min_as_of, lambda: fetch(tenant))
 
-    app.before_request(wait)
+    return wait
 
 
 class Place(NamedTuple):

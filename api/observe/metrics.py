@@ -2,35 +2,27 @@
 
 from time import perf_counter
 
-from flask import Flask, Response
+from flask import Response, g, request
 
 from api.observe.meters import IN_FLIGHT, count_response
-from api.request import current
+from api.request.record import record
 
 NO_ROUTE = "none"
 
 
-def install(app: Flask) -> None:
-    """Count every request with its time."""
-    app.before_request(_start)
-    app.after_request(_count)
-    app.teardown_request(_end)
-
-
-def _start() -> None:
-    # What has looked at the request before Flask began with it, noted when it came.
-    current.values().started = current.state_of(current.request().environ).started or perf_counter()
+def start() -> None:
+    """Count a request as one that is being answered."""
     IN_FLIGHT.inc()
 
 
-def _count(response: Response) -> Response:
-    rule = current.request().url_rule
-    seconds = perf_counter() - current.values().started
-    count_response(rule.rule if rule else NO_ROUTE, response.status_code, seconds)
+def count(response: Response) -> Response:
+    """Count an answer with its time."""
+    rule = request.url_rule
+    count_response(rule.rule if rule else NO_ROUTE, response.status_code, perf_counter() - record().started)
     return response
 
 
-def _end(_error: BaseException | None) -> None:
-    # The request is over, whatever became of it.
-    if "started" in current.values():
+def end(_error: BaseException | None) -> None:
+    """End the count of a request, whatever became of it."""
+    if "record" in g:
         IN_FLIGHT.dec()

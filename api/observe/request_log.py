@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from flask import Flask, Response
+from flask import Response, request
 
 from api.config import Config
 from api.observe.log import STANDARD_ERROR, is_text
-from api.request import current
+from api.request.record import record
 from api.request.text import MAX_ID_LENGTH
 
 if TYPE_CHECKING:
@@ -26,30 +26,26 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HASH_LENGTH = 12
 
 
-def install(app: Flask, config: Config) -> None:
-    """Log every request if the level is INFO or DEBUG."""
-    write = writer(config)
-    if write is None:
-        return
+def note(write: "Writer") -> Callable[[Response], Response]:
+    """Returns what writes the line of a request."""
 
-    def note(response: Response) -> Response:
-        request, values = current.request(), current.values()
-        rule, arguments = request.url_rule, request.view_args
+    def note_one(response: Response) -> Response:
+        rule, arguments, one = request.url_rule, request.view_args, record()
         write(
             request.environ,
             Answered(
                 rule.rule if rule else None,
                 arguments.get("user_id") if arguments else None,
                 response.status_code,
-                values.started,
-                values.get("rows", 0),
-                values.correlation_id,
-                values.get("caller"),
+                one.started,
+                one.rows,
+                one.correlation_id,
+                one.caller,
             ),
         )
         return response
 
-    app.after_request(note)
+    return note_one
 
 
 class Answered(NamedTuple):
@@ -64,7 +60,10 @@ class Answered(NamedTuple):
     caller: str | None
 
 
-def writer(config: Config) -> Callable[["WSGIEnvironment", Answered], None] | None:
+Writer = Callable[["WSGIEnvironment", Answered], None]
+
+
+def writer(config: Config) -> Writer | None:
     """Returns what writes the line of a request with this environment; None if the level leaves such lines out."""
     if config.log_level not in ("DEBUG", "INFO"):
         return None

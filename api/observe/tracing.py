@@ -5,11 +5,13 @@ never the path itself, a tenant or a value.
 """
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
-from opentelemetry import context, propagate, trace
+from flask import Response, request
+from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -19,6 +21,10 @@ from api.config import Config
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
+from api.request.record import record
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # OpenTelemetry's name for a method that anyone may have made up.
 OTHER_METHOD = "_OTHER"
@@ -56,47 +62,55 @@ def statement_name(bound: BoundStatement[Row]) -> str:
     return _CAPITAL.sub("_", bound.row.__name__.removesuffix("Row")).lower()
 
 
-def install(app: Flask, config: Config) -> Database:
-    """Make a span of every request; returns the database that the application has to use."""
-    own = Resource.create({SERVICE_NAME: "leads-api", SERVICE_VERSION: installed_version()})
-    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
-    provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    # A worker ends without running what atexit has.
-    app.extensions["leads_end_tracing"] = Finalize(None, provider.shutdown, exitpriority=0)
-    tracer = provider.get_tracer("api", installed_version())
+class Tracing:
+    """Makes a span of every request, around all else that it passes."""
 
-    def start() -> None:
-        g.span = tracer.start_span(
-            request.method, context=propagate.extract(request.headers), kind=trace.SpanKind.SERVER
+    def __init__(self, config: Config) -> None:
+        own = Resource.create({SERVICE_NAME: "leads-api", SERVICE_VERSION: installed_version()})
+        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
+        provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        # A worker ends without running what atexit has.
+        self.end = Finalize(None, provider.shutdown, exitpriority=0)
+        self._tracer = provider.get_tracer("api", installed_version())
+        self.database = TracedDatabase(config, self._tracer)
+
+    def around(self, wsgi_app: "WSGIApplication") -> "WSGIApplication":
+        """Returns the application with a span around each request, which ends before its body is sent."""
+
+        def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+            sent = {
+                name[5:].replace("_", "-").lower(): text
+                for name, text in environ.items()
+                if name.startswith("HTTP_")
+            }
+            with self._tracer.start_as_current_span(
+                environ["REQUEST_METHOD"], context=propagate.extract(sent), kind=trace.SpanKind.SERVER
+            ):
+                return wsgi_app(environ, start_response)
+
+        return answer
+
+    def describe(self, method: str, route: str | None, status: int, correlation_id: str) -> None:
+        """Say in the span of the request at hand what became of it."""
+        span = trace.get_current_span()
+        name = method if method in _METHODS else OTHER_METHOD
+        span.set_attributes(
+            {
+                "http.request.method": name,
+                "http.response.status_code": status,
+                "leads.correlation_id": correlation_id,
+                **({} if route is None else {"http.route": route}),
+            }
         )
-        g.span_token = context.attach(trace.set_span_in_context(g.span))
+        span.update_name(name if route is None else f"{name} {route}")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            span.set_status(trace.StatusCode.ERROR)
 
-    app.before_request(start)
-    app.after_request(_describe)
-    app.teardown_request(_end)
-    return TracedDatabase(config, tracer)
-
-
-def _describe(response: Response) -> Response:
-    span = g.span
-    method = request.method if request.method in _METHODS else OTHER_METHOD
-    attributes: dict[str, str | int] = {
-        "http.request.method": method,
-        "http.response.status_code": response.status_code,
-        "leads.correlation_id": g.correlation_id,
-    }
-    if request.url_rule is not None:
-        attributes["http.route"] = request.url_rule.rule
-        method = f"{method} {request.url_rule.rule}"
-    span.update_name(method)
-    span.set_attributes(attributes)
-    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        span.set_status(trace.StatusCode.ERROR)
-    return response
-
-
-def _end(_error: BaseException | None) -> None:
-    if "span" in g:
-        context.detach(g.span_token)
-        g.span.end()
+    def note(self, response: Response) -> Response:
+        """Say in the span of the request at hand how it was answered."""
+        rule = request.url_rule
+        self.describe(
+            request.method, rule.rule if rule else None, response.status_code, record().correlation_id
+        )
+        return response

@@ -115,10 +115,11 @@ def tenant_total() -> ColumnElement[int]:
     return func.coalesce(select(tenant_totals.c.leads).where(is_tenant_total()).scalar_subquery(), ZERO)
 
 
-# How far the clock has come. That of a standby may be behind that of the primary, which has set the moments. So there a
+# How far the clock has come by now: the snapshot may have a moment that another session has committed since the
+# statement began. The clock of a standby may be behind that of the primary, which has set the moments. So there a
 # primary whose clock was set back by less than this is believed until the projector has corrected the moments.
 _REACHED: ColumnElement[Any] = literal_column(
-    "statement_timestamp() + CASE WHEN pg_is_in_recovery() THEN interval '5 s' ELSE interval '0' END"
+    "clock_timestamp() + CASE WHEN pg_is_in_recovery() THEN interval '5 s' ELSE interval '0' END"
 )
 _NOTHING_CLAIMED = literal_column("'epoch'::timestamptz", DateTime(timezone=True))
 
@@ -145,7 +146,9 @@ def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnE
     """
     # One row for an unknown tenant too. A subquery for each of the columns would look the tenant up twice.
     one = select(constant(1).label("one")).subquery("one")
-    version = cast(tenants.c.version, Text) + constant_text("-") + cast(tenants.c.version_id, Text)
+    dash = constant_text("-")
+    version = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
+    version += dash + cast(tenants.c.epoch, Text)
     known = (
         select(tenants.c.dead_letters, version.label("version"), tenants.c.late_as_of)
         .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -38,9 +38,10 @@ from api.plan.sql import (
     tenant_totals,
     with_page,
 )
-from api.plan.time_buckets import ago, next_start, once
+from api.plan.time_buckets import ago, next_start, oldest_since, once
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
+from api.request.text import shift
 
 # The time ranges of leads_last_7_days and leads_last_30_days.
 STATISTICS_DAYS = (7, 30)
@@ -49,17 +50,11 @@ NUMBERS = {"leads": "leads", "hot_leads": "hot", "warm_leads": "warm", "cold_lea
 
 
 @dataclass(slots=True)
-class StatisticsStateRow(Freshness):
-    """What the counts of a tenant depend on: see windows_of."""
+class StatisticsRow(Freshness):
+    """The counts of a tenant, and what they depend on beside its leads: see windows_of."""
 
     oldest_of_7_days: datetime | None
     oldest_of_30_days: datetime | None
-
-
-@dataclass(slots=True)
-class StatisticsRow(StatisticsStateRow):
-    """The counts of a tenant."""
-
     total_leads: int
     leads_with_extraction: int
     hot_leads: int
@@ -72,7 +67,7 @@ class StatisticsRow(StatisticsStateRow):
     leads_last_30_days: int
 
 
-def windows_of(row: StatisticsStateRow) -> bytes:
+def windows_of(row: StatisticsRow) -> bytes:
     """Returns what the clock decides of the counts: at one version of a tenant, equal ones are of equal counts.
 
     The oldest lead of a time range tells which leads are in it.
@@ -80,9 +75,12 @@ def windows_of(row: StatisticsStateRow) -> bytes:
     return f"{row.oldest_of_7_days} {row.oldest_of_30_days}".encode()
 
 
-def statistics_state(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsStateRow]:
-    """Returns the statement of what the statistics depend on, which counts nothing. `now` is as in plan_list."""
-    return BoundStatement(_STATE, StatisticsStateRow, {"user_id": user_id, "now": now})
+def stand_until(row: StatisticsRow) -> datetime | None:
+    """Returns the last moment at which the counts are the same, unless a lead changes; None for ever."""
+    oldest = zip((row.oldest_of_7_days, row.oldest_of_30_days), STATISTICS_DAYS, strict=True)
+    return min(
+        (shift(moment, timedelta(days)) for moment, days in oldest if moment is not None), default=None
+    )
 
 
 def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsRow]:
@@ -141,14 +139,9 @@ def _statement() -> Select[Any]:
 
 
 def _oldest() -> Iterator[Label[Any]]:
-    """Yields the last message of the oldest lead of each time range: the first entry of a range of an index."""
+    """Yields the last message of the oldest lead of each time range."""
     for days in STATISTICS_DAYS:
-        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= once(ago(constant(days))))
-        oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
-        yield oldest.scalar_subquery().label(f"oldest_of_{days}_days")
-
-
-_STATE = select(*freshness_columns(), *_oldest())
+        yield oldest_since(ago(constant(days))).label(f"oldest_of_{days}_days")
 
 
 @dataclass(slots=True)

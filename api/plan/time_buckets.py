@@ -5,14 +5,30 @@ The clock of the database says what time it is: each API gives the same answer, 
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Float, ScalarSelect, bindparam, func, literal_column, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    DateTime,
+    Float,
+    Label,
+    ScalarSelect,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 
-from api.plan.sql import UTC_NAME, constant_text, moment
+from api.plan.sql import USER, UTC_NAME, constant_text, leads, moment
 
 # The same for all statements of an export, which are one transaction. Only a test gives another moment.
 _NOW = func.coalesce(moment("now"), func.now())
 # Not '1 day', which is shorter or longer where a time zone changes its clocks.
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
+_DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
+# A later one is none of Python.
+_LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
+_NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
+_DAYS = bindparam("days", type_=Float)
 
 
 def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -22,7 +38,7 @@ def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
 
 def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
     """Returns the moment so many times 24 hours ago; null for null."""
-    return _NOW - days * literal_column("interval '24 hours'")
+    return _NOW - days * _DAY
 
 
 def next_start(granularity: str, start: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -41,7 +57,7 @@ def _time_range() -> CTE:
     It begins where a request says, or so many days ago if that is later. Where there are no whole hours or days, both
     of their bounds are the same.
     """
-    latest = func.greatest(moment("start"), ago(bindparam("days", type_=Float)))
+    latest = func.greatest(moment("start"), ago(_DAYS))
     given = select(latest.label("start"), moment("end").label("end")).subquery("given").c
     hours_start = func.least(next_start("hour", given.start), given.end)
     hours_end = func.greatest(_start_of("hour", given.end), hours_start)
@@ -50,6 +66,18 @@ def _time_range() -> CTE:
     names = ("hours_start", "hours_end", "days_start", "days_end")
     whole = zip((hours_start, hours_end, days_start, days_end), names, strict=True)
     return select(given.start, given.end, *(one.label(name) for one, name in whole)).cte("time_range")
+
+
+def oldest_since(start: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Returns the last message of the oldest lead since a moment: the first entry of a range of an index."""
+    in_range = (leads.c.user_id == USER, leads.c.last_message_at >= once(start))
+    return select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range).scalar_subquery()
+
+
+def stands_until(*, has_time_range: bool) -> Label[Any]:
+    """Returns the moment at which the first lead leaves the last `days` of a list; null without any."""
+    until = func.least(oldest_since(ago(_DAYS)) + _DAYS * _DAY, _LAST) if has_time_range else _NEVER
+    return until.label("stands_until")
 
 
 _TIME_RANGE = _time_range()

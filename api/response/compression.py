@@ -2,17 +2,17 @@
 
 import sys
 import zlib
-from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
+from struct import Struct
+from typing import NamedTuple
 
-from flask import Flask, Response
+from flask import Response, request
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
-from api.config import Config
 from api.limits.exports import ExportStream
-from api.request import current
+from api.request.record import record
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,22 +26,54 @@ MIN_BYTES = 1024
 LEVEL = 1
 # A range is one of the bytes as they are, and the other has no body, whatever its file is.
 _UNTOUCHED = frozenset({HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED})
+# The one that the API likes best comes first.
+ENCODINGS = ("zstd", "gzip")
 # zlib's own constant for gzip's format.
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
+# RFC 1951, 3.2.4: the last block, of bytes as they are. RFC 1952, 2.3.1: checksum and length.
+_LAST_DEFLATE_BLOCK = Struct("<BHH")
+_GZIP_END = Struct("<II")
 _MAX_CACHED_HEADERS = 256
 _MAX_CACHED_LENGTH = 200
 _TEXTS = frozenset({"application/json", "application/javascript", "image/svg+xml"})
 
 
-def install(app: Flask, config: Config) -> None:
-    """Compress answers, unless the settings leave that to a proxy."""
-    if config.compression:
-        app.after_request(compress)
+class OpenBody(NamedTuple):
+    """The beginning of a body in some encoding, which may get any end without being compressed again."""
+
+    encoding: str | None
+    start: bytes
+    # Of what was compressed: gzip ends with the checksum and the length of all.
+    checksum: int
+    length: int
+
+    def ended(self, end: bytes) -> bytes:
+        """Returns the body with an end of some bytes, which stands there as it is, in a block of its own."""
+        if self.encoding == "zstd":
+            # RFC 8878, 3.1.1.2: the last block, of bytes as they are.
+            return self.start + (len(end) << 3 | 1).to_bytes(3, "little") + end
+        if self.encoding == "gzip":
+            checksum, length = zlib.crc32(end, self.checksum), self.length + len(end)
+            block = _LAST_DEFLATE_BLOCK.pack(1, len(end), 0xFFFF - len(end))
+            return self.start + block + end + _GZIP_END.pack(checksum, length % 2**32)
+        return self.start + end
+
+
+def opened(encoding: str | None, data: bytes) -> OpenBody:
+    """Returns the beginning of a body."""
+    if encoding == "zstd":
+        maker = zstd.ZstdCompressor(LEVEL)
+        return OpenBody(encoding, maker.compress(data, maker.FLUSH_BLOCK), 0, 0)
+    if encoding == "gzip":
+        deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_WINDOW_BITS)
+        start = deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        return OpenBody(encoding, start, zlib.crc32(data), len(data))
+    return OpenBody(None, data, 0, 0)
 
 
 def compress(response: Response) -> Response:
     """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
-    header = current.request().environ.get("HTTP_ACCEPT_ENCODING")
+    header = request.environ.get("HTTP_ACCEPT_ENCODING")
     if header is None:
         return response
     encoding = _chosen_cached(header) if len(header) <= _MAX_CACHED_LENGTH else chosen_encoding(header)
@@ -52,7 +84,11 @@ def compress(response: Response) -> Response:
     data = response.get_data()
     if is_file:
         response.close()
-    response.set_data(COMPRESS[encoding](data))
+    # What may be given again is kept without its end.
+    one = record()
+    opening = one.opening or len(data)
+    one.body = opened(encoding, data[:opening])
+    response.set_data(one.body.ended(data[opening:]))
     response.headers["Content-Encoding"] = encoding
     # A range is one of the bytes as they are stored.
     response.headers.pop("Accept-Ranges", None)
@@ -61,13 +97,6 @@ def compress(response: Response) -> Response:
         # Its bytes are others now.
         response.set_etag(tag, weak=True)
     return response
-
-
-COMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    "zstd": lambda data: zstd.compress(data, LEVEL),
-    "gzip": lambda data: zlib.compress(data, LEVEL, _GZIP_WINDOW_BITS),
-}
-"""What makes data smaller, for each encoding; the one that the API likes best comes first."""
 
 
 def _is_worth_it(response: Response) -> bool:
@@ -84,7 +113,7 @@ def chosen_encoding(header: str) -> str | None:
     """Returns the encoding that a caller likes best; None if that is the plain answer."""
     accepted = parse_accept_header(header, Accept)
     named = {name.lower() for name in accepted.values()}
-    qualities = {encoding: accepted.quality(encoding) for encoding in COMPRESS}
+    qualities = {encoding: accepted.quality(encoding) for encoding in ENCODINGS}
     # Its old name.
     if "x-gzip" in named:
         qualities["gzip"] = max(qualities["gzip"], accepted.quality("x-gzip"))

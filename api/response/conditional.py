@@ -7,15 +7,16 @@ an address answers, it is made of what the clock has decided too.
 
 import re
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import Response
+from flask import Response, request
 
 from api.observe.version import installed_version
-from api.request import current
-from api.response.body import JsonResponse, success
+from api.request.record import record
+from api.response.body import JsonResponse, closed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -29,26 +30,37 @@ _IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 
 
 def answer(
-    data: bytes, pagination: bytes | None = None, *, moving: bytes = b"", link: str | None = None
+    data: bytes,
+    pagination: bytes | None = None,
+    *,
+    moving: bytes = b"",
+    stands_until: datetime | None = None,
+    link: str | None = None,
 ) -> Response:
-    """Returns the answer with these data, or 304 if the caller has it.
+    """Returns the answer with these data, or 304 if the caller has it. It may be given again from memory.
 
-    `moving` is what the clock decides of the answer: with the version of the tenant it tells the whole. `link` is the
+    Data and pagination are JSON. `moving` is what the clock decides of the answer: with the version of the tenant it
+    tells the whole. `stands_until` is the moment after which the clock may change it; None for never. `link` is the
     Link header of a page, which its last result tells.
     """
-    environ = current.request().environ
-    version = current.values().freshness.version
-    tag = _tag(environ, version, moving)
-    known = known_tags(environ)
+    one = record()
+    tag = _tag(request.environ, one.row.version, moving)
+    known = known_tags(request.environ)
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
-    return success(data, pagination, [("ETag", tag)] if link is None else [("ETag", tag), ("Link", link)])
+    paged = b"" if pagination is None else b'"pagination":%b,' % pagination
+    opening = b'{"success":true,"data":%b,%b' % (data, paged)
+    one.opening, one.tag, one.stands_until = len(opening), tag, stands_until
+    response = JsonResponse(closed(opening), headers={"ETag": tag})
+    if link is not None:
+        response.headers["Link"] = link
+    return response
 
 
 def not_modified(tag: str) -> Response:
     """Returns the answer that the caller has the present one, by this tag."""
-    current.values().rows = 0
-    return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers=[("ETag", tag)])
+    record().rows = 0
+    return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
 
 
 def known_tags(environ: "WSGIEnvironment") -> set[str] | None:
@@ -61,22 +73,14 @@ def known_tags(environ: "WSGIEnvironment") -> set[str] | None:
     return {f'W/"{found}"' for found in _TAG.findall(header)}
 
 
-def may_be_decided_by_version(known: AbstractSet[str]) -> bool:
-    """Returns whether one of these tags may be of a tenant's version."""
+def are_decided_by_version(known: AbstractSet[str]) -> bool:
+    """Returns whether one of these tags may be of a tenant's version alone."""
     return any(tag.startswith(_OF_VERSION) for tag in known)
 
 
-def may_be_of_a_moment(known: AbstractSet[str]) -> bool:
-    """Returns whether one of these tags may be of what the clock decides too."""
-    return any(tag.startswith(_OF_MOMENT) for tag in known)
-
-
-def present_tag(
-    environ: "WSGIEnvironment", version: bytes | None, known: AbstractSet[str], *, moving: bytes = b""
-) -> str | None:
-    """Returns the one of these tags that stands for the present answer, by what decides it; None if none does."""
-    tag = _tag(environ, version, moving)
-    return tag if tag in known else None
+def tag_of_version(environ: "WSGIEnvironment", version: bytes | None) -> str:
+    """Returns the tag of an answer that a version of the tenant decides alone."""
+    return _tag(environ, version, b"")
 
 
 def _tag(environ: "WSGIEnvironment", version: bytes | None, moving: bytes) -> str:

@@ -1,16 +1,11 @@
 """Lets the pages of other origins read answers in a browser (CORS), by the allow-list of LEADS_CORS_ORIGINS."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
-from flask import Flask, Response
+from flask import Response, request
 
 from api.config.values import ANY_ORIGIN
-from api.request import current
 from api.response.headers import HEADERS
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 # A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
 MAX_AGE_SECONDS = 600
@@ -19,14 +14,6 @@ _METHODS = "GET, HEAD, POST"
 # What a page may send beside what every page may.
 _REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-Id"
 _EXPOSED = ", ".join(HEADERS)
-
-
-def install(app: Flask, origins: tuple[str, ...]) -> None:
-    """Answer preflights before anything is asked or counted, and mark what an allowed origin may read."""
-    if origins:
-        allowed = Cors(origins)
-        app.before_request(allowed.answer_preflight)
-        app.after_request(allowed.put_headers)
 
 
 class Cors:
@@ -41,10 +28,9 @@ class Cors:
 
     def answer_preflight(self) -> Response | None:
         """Returns the answer to a browser that asks what a page may do; None for any other request."""
-        request = current.request()
         if request.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in request.environ:
             return None
-        if self._allowed_origin(request.environ) is None:
+        if self._allowed_origin() is None:
             return None
         response = Response(status=HTTPStatus.NO_CONTENT)
         del response.headers["Content-Type"]
@@ -55,18 +41,14 @@ class Cors:
 
     def put_headers(self, response: Response) -> Response:
         """Say that the page of an allowed origin may read the answer, whatever its status."""
-        response.headers.extend(self.headers_for(current.request().environ))
+        origin = self._allowed_origin()
+        if origin is not None:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
         return response
 
-    def headers_for(self, environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-        """Returns the headers that let the page of an allowed origin read the answer; none for any other."""
-        origin = self._allowed_origin(environ)
-        if origin is None:
-            return []
-        return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", _EXPOSED)]
-
-    def _allowed_origin(self, environ: "WSGIEnvironment") -> str | None:
-        origin: str | None = environ.get("HTTP_ORIGIN")
+    def _allowed_origin(self) -> str | None:
+        origin: str | None = request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
         if self._allows_any:

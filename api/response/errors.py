@@ -12,7 +12,8 @@ from api.database.statement import Freshness
 from api.limits.exports import ExportsBusyError
 from api.limits.waiting import StaleError
 from api.observe.log import cause_of
-from api.response.body import JsonResponse, begin, closing, freshness_headers
+from api.request.record import record
+from api.response.body import JsonResponse, begin, closed, freshness_headers, system_clock
 
 RETRY_AFTER_SECONDS = 1
 
@@ -66,16 +67,16 @@ def _answer_http_error(error: HTTPException) -> Response:
         methods = sorted(error.valid_methods or ())
         message = f"This address takes only {', '.join(methods[:-1])} and {methods[-1]}"
         headers.append(("Allow", ", ".join(methods)))
-    if code == HTTPStatus.TOO_MANY_REQUESTS and "limit_seconds_left" in g:
-        headers.append(("Retry-After", str(g.limit_seconds_left)))
+    if code == HTTPStatus.TOO_MANY_REQUESTS and record().limit_seconds_left is not None:
+        headers.append(("Retry-After", str(record().limit_seconds_left)))
     return _error(code, message or HTTPStatus(code).phrase, headers)
 
 
 def _answer_unavailable(error: UnavailableError) -> Response:
     cause = {} if error.__cause__ is None else {"cause": cause_of(error.__cause__)}
-    log().warning("unavailable", reason=str(error), **cause, correlation_id=g.get("correlation_id"))
+    log().warning("unavailable", reason=str(error), **cause, correlation_id=record().correlation_id)
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
-    if isinstance(error, StaleError) and "freshness" not in g:
+    if isinstance(error, StaleError) and record().row is None:
         # No row of the tenant was read, which the headers would be made of.
         headers += freshness_headers(Freshness(error.as_of, None, None)).items()
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
@@ -86,7 +87,7 @@ def _answer_bug(error: Exception) -> Response:
         "failed",
         route=request.url_rule.rule if request.url_rule else None,
         path=request.path,
-        correlation_id=g.get("correlation_id"),
+        correlation_id=record().correlation_id if "record" in g else None,
         exc_info=error,
     )
     code = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -94,7 +95,8 @@ def _answer_bug(error: Exception) -> Response:
 
 
 def _error(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
-    if "correlation_id" not in g:
-        begin()
+    # What fails before the first hook has none.
+    if "record" not in g:
+        begin(system_clock)()
     opening = orjson.dumps({"error": PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1]
-    return JsonResponse(opening + b"," + closing(), status=code, headers=headers)
+    return JsonResponse(closed(opening + b","), status=code, headers=headers)

@@ -1,15 +1,18 @@
 """What changed since a token: the newest state of each lead that was written, and the leads that went."""
 
-from flask import Blueprint, Flask, Response
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest
 
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
 from api.plan.projection import tenant_version
-from api.request import change_token, current
+from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.query import CHANGES_QUERY
-from api.response.body import JsonResponse, closing
+from api.request.record import query_string, record
+from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
 from api.routes.read_model import read_model
 
@@ -21,7 +24,7 @@ _ENDPOINT = "changes.lead_changes"
 @changes.get("")
 def lead_changes(user_id: str) -> Response:
     """List what changed since a token."""
-    parameters = CHANGES_QUERY.read(current.query_string())
+    parameters = CHANGES_QUERY.read(query_string())
     if parameters.since is None:
         now = read_model().fetch(now_of(user_id), parameters.min_as_of)
         return _answer(user_id, now, b"", _after_all(now), has_more=False)
@@ -41,19 +44,18 @@ def lead_changes(user_id: str) -> Response:
     return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
 
 
-def install(app: Flask, waiting: Waiting) -> None:
-    """Have requests to the feed wait before they count among those that run."""
+def wait_for_change(waiting: Waiting) -> Callable[[], None]:
+    """Returns what has requests to the feed wait before they count among those that run."""
 
     def version_of(user_id: str) -> bytes | None:
         return read_model().database.fetch(tenant_version(user_id)).version
 
     def wait() -> None:
-        request = current.request()
-        if request.endpoint != _ENDPOINT or "wait" not in current.query_string():
+        if request.endpoint != _ENDPOINT or "wait" not in query_string():
             return
         user_id = (request.view_args or {})["user_id"]
         try:
-            parameters = CHANGES_QUERY.read(current.query_string())
+            parameters = CHANGES_QUERY.read(query_string())
             if not parameters.wait or parameters.since is None:
                 return
             token = change_token.read(user_id, parameters.since)
@@ -68,7 +70,7 @@ def install(app: Flask, waiting: Waiting) -> None:
 
         waiting.for_change(user_id, parameters.wait, version_of, has_answer)
 
-    app.before_request(wait)
+    return wait
 
 
 def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> bool:
@@ -84,9 +86,9 @@ def _after_all(row: NowRow | ChangesRow) -> Position:
 def _answer(
     user_id: str, row: NowRow | ChangesRow, page: bytes, following: Position, *, has_more: bool
 ) -> Response:
-    current.values().rows = page.count(b'"deleted":') if page else 0
+    record().rows = page.count(b'"deleted":') if page else 0
     token = change_token.write(user_id, Token(following, history_of(row.place, row.epoch)))
+    more = b"true" if has_more else b"false"
     return JsonResponse(
-        b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,%b'
-        % (page, token.encode(), b"true" if has_more else b"false", closing())
+        closed(b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,' % (page, token.encode(), more))
     )

@@ -40,8 +40,6 @@ def _set_html(response: Response) -> Response:
         response.mimetype = "text/html"
         scripts = _INLINE_SCRIPT.findall(response.get_data())
     response.headers["Content-Security-Policy"] = content_policy(*scripts, more=_ICONS)
-    # Flask's own, beside which the application puts that of all answers.
-    response.headers.pop("Cache-Control", None)
     return response
 
 

@@ -16,8 +16,8 @@ from api.plan.exports import (
     leads_as_ndjson,
     messages_as_ndjson,
 )
-from api.request import current
 from api.request.query import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from api.request.record import query_string, record
 from api.routes.read_model import read_model, state
 
 exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
@@ -29,7 +29,7 @@ NDJSON = "application/x-ndjson"
 @exports.get("/leads.csv")
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
-    parameters = EXPORT_QUERY.read(current.query_string())
+    parameters = EXPORT_QUERY.read(query_string())
     plan = leads_as_csv(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "csv")
 
@@ -37,7 +37,7 @@ def export_leads_as_csv(user_id: str) -> Response:
 @exports.get("/leads.ndjson")
 def export_leads(user_id: str) -> Response:
     """All leads that match, each as it is printed."""
-    parameters = EXPORT_QUERY.read(current.query_string())
+    parameters = EXPORT_QUERY.read(query_string())
     plan = leads_as_ndjson(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "ndjson")
 
@@ -45,7 +45,7 @@ def export_leads(user_id: str) -> Response:
 @exports.get("/messages.ndjson")
 def export_messages(user_id: str) -> Response:
     """All messages of a time range."""
-    parameters = MESSAGE_EXPORT_QUERY.read(current.query_string())
+    parameters = MESSAGE_EXPORT_QUERY.read(query_string())
     return _export(
         user_id, messages_as_ndjson(user_id, parameters), parameters.min_as_of, "messages", "ndjson"
     )
@@ -67,12 +67,10 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
     except BaseException:
         places.give_back(user_id)
         raise
-    current.values().rows = total
+    record().rows = total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind, opening = (CSV, CSV_HEADER) if ending == "csv" else (NDJSON, b"")
-    stream = ExportStream(
-        snapshot, opening, partial(places.give_back, user_id), current.values().correlation_id
-    )
+    stream = ExportStream(snapshot, opening, partial(places.give_back, user_id), record().correlation_id)
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
         "Content-Length": str(len(opening) + size),

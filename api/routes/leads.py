@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest
 
 from api.plan.lead import leads_of_phones
@@ -11,14 +11,14 @@ from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
 from api.plan.list.facets import lead_facets as plan_facets
 from api.plan.list.pages import list_leads as plan_list
-from api.plan.statistics import StatisticsRow, windows_of
+from api.plan.statistics import StatisticsRow, stand_until, windows_of
 from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
-from api.request import current
 from api.request.body import read_phones
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.lead import PLATFORMS
 from api.request.query import COMMON_QUERY, FACETS_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
+from api.request.record import query_string, record
 from api.request.text import canonical_phone
 from api.response.body import success
 from api.response.conditional import answer
@@ -35,68 +35,70 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parameters = LIST_QUERY.read(current.query_string(), user_id)
+    parameters = LIST_QUERY.read(query_string(), user_id)
     row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters.min_as_of)
     if row.collect_matches:
         collected = plan_list(user_id, parameters, state().now(), collect_matches=True)
         row = read_model().fetch(collected, parameters.min_as_of)
     page = page_of_results(parameters.page, row.page, row.total)
-    current.values().rows = len(page.results)
+    record().rows = len(page.results)
     pages = page.pagination
     # Whoever is active in the last days of one moment is so in those of an earlier one too. So while no lead changes,
     # as many of them are the same.
     moving = pages if parameters.moves_with_the_clock else b""
     link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
-    return answer(_fewer_keys(b"[%b]" % page.json, parameters.fields), pages, moving=moving, link=link)
+    data = _fewer_keys(b"[%b]" % page.json, parameters.fields)
+    return answer(data, pages, moving=moving, stands_until=row.stands_until, link=link)
 
 
 @leads.get("/stats")
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
-    parameters = COMMON_QUERY.read(current.query_string())
+    parameters = COMMON_QUERY.read(query_string())
     row = read_model().fetch(plan_statistics(user_id, state().now()), parameters.min_as_of)
-    current.values().rows = 1
-    return answer(_statistics(row), moving=windows_of(row))
+    record().rows = 1
+    return answer(_statistics(row), moving=windows_of(row), stands_until=stand_until(row))
 
 
 # No lead is in its way: one called `stats` has no address.
 @leads.get("/stats/series")
 def lead_series(user_id: str) -> Response:
     """Count the leads of a tenant by day or hour."""
-    parameters = SERIES_QUERY.read(current.query_string())
+    parameters = SERIES_QUERY.read(query_string())
     row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
-    current.values().rows = 1
+    record().rows = 1
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
 
 
 @leads.get("/facets")
 def lead_facets(user_id: str) -> Response:
     """Count the leads by each value of a filter, beside the other filters."""
-    parameters = FACETS_QUERY.read(current.query_string())
+    parameters = FACETS_QUERY.read(query_string())
     row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters.min_as_of)
-    current.values().rows = 1
-    current.put_headers({"X-Total-Count": str(row.total)})
+    record().rows = 1
     moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
-    return answer(row.facets, moving=moving)
+    response = answer(row.facets, moving=moving, stands_until=row.stands_until)
+    response.headers["X-Total-Count"] = str(row.total)
+    return response
 
 
 @leads.post("/lookup")
 def lookup_leads(user_id: str) -> Response:
     """Print the leads of several phones, in the order of the phones."""
-    parameters = LEAD_QUERY.read(current.query_string())
-    phones = read_phones(current.request().get_data())
+    parameters = LEAD_QUERY.read(query_string())
+    phones = read_phones(request.get_data())
     row = read_model().fetch(leads_of_phones(user_id, phones), parameters.min_as_of)
-    current.values().rows = len(row.page)
-    return success(_fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields), None, [])
+    record().rows = len(row.page)
+    return success(_fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields))
 
 
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = LEAD_QUERY.read(current.query_string())
+    parameters = LEAD_QUERY.read(query_string())
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
-    current.values().rows = 1
+    record().rows = 1
     return answer(_fewer_keys(document, parameters.fields))
 
 
@@ -104,7 +106,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     phone = _phone(customer_phone)
-    parameters = MESSAGES_QUERY.read(current.query_string(), user_id, phone)
+    parameters = MESSAGES_QUERY.read(query_string(), user_id, phone)
     row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
@@ -116,7 +118,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         page.json,
         page.pagination,
     )
-    current.values().rows = len(page.results)
+    record().rows = len(page.results)
     return answer(data, link=page.link((user_id, phone), position_of_message))
 
 

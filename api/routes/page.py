@@ -37,8 +37,6 @@ _POLICY = content_policy(
 @page.after_request
 def _restrict(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
-    # Flask's own, beside which the application puts that of all answers.
-    response.headers.pop("Cache-Control", None)
     return response
 
 

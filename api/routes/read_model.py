@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+
+from flask import current_app
 
 from api.auth.gate import Gate
 from api.config import Config
@@ -14,7 +16,7 @@ from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
-from api.request import current
+from api.request.record import record
 from api.response.body import Clock, note_freshness
 
 NEVER_BUILT = "The read model was never built"
@@ -53,6 +55,7 @@ class ReadModel:
         """Returns the first row of an answer, and has its headers say how fresh it is. Raises as fetch does."""
         self._require_as_of(row)
         note_freshness(row)
+        record().min_as_of = min_as_of
         if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
             raise StaleError(row.as_of, min_as_of)
         return row
@@ -125,6 +128,8 @@ class State:
     limit: TenantLimit | None
     read_model: ReadModel
     exports: Exports
+    # None where there are no traces.
+    tracing: Any
 
     def now(self) -> datetime | None:
         """Returns what time it is for the windows of an answer; None leaves that to the clock of the database."""
@@ -133,8 +138,7 @@ class State:
 
 def state() -> State:
     """Returns the parts of the current application."""
-    found: State = current.app().extensions["leads"]
-    return found
+    return cast("State", current_app.extensions["leads"])
 
 
 def read_model() -> ReadModel:

@@ -616,7 +616,7 @@ MUTANTS = (
         _asked(b"f.shards[4], known.late_as_of)", b"f.shards[4])"),
         test_freshness.test_a_tenant_that_is_late_is_told_its_own_moment),
     Mutant("as-of", "a moment that the clock has not reached is claimed",
-        _asked(b"(statement_timestamp() +", b"('infinity'::timestamptz +"),
+        _asked(b"(clock_timestamp() +", b"('infinity'::timestamptz +"),
         test_freshness.test_a_moment_that_the_clock_has_not_reached_is_not_claimed,
             spoil=test_freshness.ALL_AHEAD, ready=503),
     Mutant("as-of", "the least moment alone is compared with the clock",

@@ -15,7 +15,14 @@ from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, Text, and_
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.counts import matches_on_leads
-from api.plan.list.filters import FILTERS, Columns, GivenFilter, conditions, conditions_on_facets
+from api.plan.list.filters import (
+    FILTERS,
+    TIME_RANGE,
+    Columns,
+    GivenFilter,
+    conditions,
+    conditions_on_facets,
+)
 from api.plan.list.matches import all_matches
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
@@ -31,6 +38,7 @@ from api.plan.sql import (
     sum_of,
     tenant_totals,
 )
+from api.plan.time_buckets import stands_until
 from api.request.lead import LEAD_STATUSES, PLATFORMS, SENDERS
 from api.request.parameters import FACETS, Parameters
 
@@ -73,10 +81,11 @@ _VALUES: Mapping[str, Mapping[str, Value]] = {
 
 @dataclass(slots=True)
 class FacetsRow(Freshness):
-    """How many leads pass all filters, and the counts as a JSON object."""
+    """How many leads pass all filters, and the counts as a JSON object. `stands_until` is as in a list."""
 
     total: int
     facets: bytes
+    stands_until: datetime | None
 
 
 def lead_facets(
@@ -102,9 +111,9 @@ def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> Sel
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
         objects.append(opening + (json_members(**words) if words else _agents(filters)) + constant_text("}"))
     printed = reduce(add, objects) + constant_text("}")
-    return select(*freshness_columns(), counts["total"].label("total"), printed.label("facets")).select_from(
-        *rows
-    )
+    until = stands_until(has_time_range=any(given.name == TIME_RANGE for given in filters))
+    head = (*freshness_columns(), counts["total"].label("total"), printed.label("facets"), until)
+    return select(*head).select_from(*rows)
 
 
 class _Sources:

@@ -35,6 +35,7 @@ from api.plan.sql import (
     tenant_total,
     with_page,
 )
+from api.plan.time_buckets import stands_until
 from api.request.parameters import Parameters
 
 _MAX_CACHED_PLANS = 512
@@ -50,6 +51,8 @@ class ListRow(Freshness):
 
     total: int
     collect_matches: bool
+    # The last moment at which the leads of the last `days` are the same, unless one changes; None for ever.
+    stands_until: datetime | None
     page: list[bytes]
 
 
@@ -67,7 +70,8 @@ def list_leads(
 def list_statement(plan: ListPlan) -> SelectBase:
     """Returns the statement of a plan, whose columns are the fields of ListRow."""
     total, page, collect_matches = _parts(plan)
-    head = (total.label("total"), collect_matches.label("collect_matches"))
+    until = stands_until(has_time_range=plan.has_time_range)
+    head = (total.label("total"), collect_matches.label("collect_matches"), until)
     return with_page([*freshness_columns(), *head], page)
 
 

@@ -38,7 +38,7 @@ class Library:
 
     @property
     def phone(self) -> str:
-        """A lead with messages, whose address is one that Werkzeug need not find each time."""
+        """A lead with messages."""
         leads = self.model.of_tenant(self.tenant).values()
         return max(leads, key=lambda lead: (lead.customer_phone.isascii(), len(lead.messages))).customer_phone
 
@@ -108,9 +108,8 @@ def making_apps() -> Iterator[MakeApp]:
             parts = app.extensions["leads"]
             stack.callback(parts.database.close)
             # Its sockets would be closed by the garbage collector, with a warning.
-            store = parts.limit and parts.limit._store  # noqa: SLF001
-            if store is not None:
-                stack.callback(store.storage.close)
+            if parts.limit is not None:
+                stack.callback(parts.limit.close)
             return app
 
         yield make

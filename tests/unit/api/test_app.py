@@ -4,7 +4,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from flask.testing import FlaskClient
 
-from api.app import MAX_BODY_BYTES
+from api.request.body import MAX_BODY_BYTES
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library
 from tests.unit.api.response.test_errors import check

@@ -158,18 +158,18 @@ def test_each_absence_of_the_store_is_logged_once(
 def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.limits.rate.MIN_KEPT_WINDOWS", 10)
     monkeypatch.setattr("api.limits.rate.MAX_KEPT_WINDOWS", 40)
-    counts = WindowCounts(60)
+    counts = WindowCounts()
     with time_machine.travel(NOW, tick=False):
         for number in range(1000):
-            assert counts.count(str(number))[0] == 1
+            assert counts.incr(str(number), 60) == 1
             assert len(counts._windows) <= 40  # noqa: SLF001  # Memory is what it is about.
         # The newest are kept.
-        assert counts.count("999")[0] == 2
+        assert counts.incr("999", 60) == 2
 
 
 def test_a_long_id_is_not_kept() -> None:
-    counts = WindowCounts(60)
+    counts = WindowCounts()
     for letters in ("a" * 64_000, "a" * 63_999 + "b", "a" * 64_000):
-        counts.count(letters)
+        counts.incr(letters, 60)
     assert sorted(used for used, _ in counts._windows.values()) == [1, 2]  # noqa: SLF001
     assert max(map(len, counts._windows)) <= 64  # noqa: SLF001

@@ -32,7 +32,7 @@ def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 
 def spans_of(app: Flask, exporter: InMemorySpanExporter) -> list[ReadableSpan]:
     """The spans that were made, in the order of their starts."""
-    app.extensions["leads_end_tracing"]()
+    app.extensions["leads"].tracing.end()
     return sorted(exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
 
 

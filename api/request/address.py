@@ -1,0 +1,50 @@
+"""By which name of the API a request comes, and which endpoint it is addressed to, also by a wrong method."""
+
+from collections.abc import Callable, Collection
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from flask import current_app, request
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
+from werkzeug.sansio.utils import host_is_trusted
+
+_LONGEST_HOST_SHOWN = 100
+
+
+def find_endpoint() -> None:
+    """Have a request whose endpoint does not take its method ask who calls and count like any other."""
+    if request.url_rule is None and isinstance(request.routing_exception, MethodNotAllowed):
+        adapter = current_app.create_url_adapter(request)
+        if adapter is not None:
+            rule, arguments = adapter.match(method="GET", return_rule=True)
+            request.url_rule, request.view_args = rule, dict(arguments)
+
+
+def require_local_host(names: Collection[str]) -> Callable[[], None]:
+    """Returns what raises BadRequest for a Host that is not localhost, a loopback address or one of these names.
+
+    A stranger's page may have a name that its owner lets point to 127.0.0.1. A browser then takes this API for the
+    server of that page, and lets the page read all that it answers. The Host still is that name.
+    """
+
+    def require() -> None:
+        host = request.environ.get("HTTP_HOST")
+        # A browser always names one.
+        if host and not _is_local(host, names):
+            raise BadRequest(
+                f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
+                " localhost, loopback addresses and the names of LEADS_HOSTS"
+            )
+
+    return require
+
+
+def _is_local(host: str, names: Collection[str]) -> bool:
+    # Without a list, Werkzeug only looks whether it can be one. With a list, it would find no address of IPv6.
+    if not host_is_trusted(host):
+        return False
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or name in names or ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""What a request knows of itself, in one record, from its first hook to its last."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+from typing import Any, cast
+
+from flask import g, request
+
+
+@dataclass(slots=True)
+class Record:
+    """What the hooks, the view and the answer of one request tell each other."""
+
+    # Its one moment, and the name by which its answer is found in the logs.
+    now: datetime
+    correlation_id: str
+    # By perf_counter.
+    started: float = field(default_factory=perf_counter)
+    # What logs call the caller.
+    caller: str | None = None
+    # Whose place it has among the requests that run.
+    place: str | None = None
+    # Of the rate limit, once that was counted.
+    limit_seconds_left: int | None = None
+    # The row about its tenant that was read last, a Freshness, and how fresh it has to be.
+    row: Any = None
+    min_as_of: datetime | None = None
+    # How many results the answer has.
+    rows: int = 0
+    # Headers of this answer alone, whatever becomes of it.
+    headers: dict[str, str] = field(default_factory=dict)
+    # What an answer that may be given again has: the bytes of its body before the timestamp, its tag, and when the
+    # clock may change it.
+    opening: int = 0
+    tag: str = ""
+    stands_until: datetime | None = None
+    # Its body as it is sent, without its end.
+    body: Any = None
+
+
+def record() -> Record:
+    """Returns the record of the request at hand."""
+    return cast("Record", g.record)
+
+
+def query_string() -> str:
+    """Returns what the request at hand asks behind its path, as it came."""
+    return str(request.environ.get("QUERY_STRING", ""))
