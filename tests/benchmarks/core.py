@@ -1,6 +1,9 @@
 """Arms that take turns, samples with median and spread, and the row that they become."""
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from statistics import median
 from time import perf_counter
@@ -69,6 +72,26 @@ def milliseconds(work: Callable[[], object], times: int = 1, within: float = 0.0
     while perf_counter() < ends:
         taken.append(seconds(work))
     return 1000 * median(taken)
+
+
+@contextmanager
+def repeating(pause: float, work: Callable[[], object]) -> Iterator[None]:
+    """Do the work again and again in a thread, so many seconds after it began; raise at the end what it has raised."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        due = perf_counter()
+        while not ended.wait(max(due - perf_counter(), 0.0)):
+            work()
+            due = max(due + pause, perf_counter())
+
+    with ThreadPoolExecutor(1) as pool:
+        repeated = pool.submit(repeat)
+        try:
+            yield
+        finally:
+            ended.set()
+    repeated.result()
 
 
 @dataclass(frozen=True, slots=True)

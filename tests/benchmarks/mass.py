@@ -3,9 +3,7 @@
 The server runs without full-page images, whose number depends on when it wrote a checkpoint.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count, cycle
@@ -17,9 +15,10 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.sweep import statistics
 from tests.benchmarks import tables
-from tests.benchmarks.core import Row, once, seconds
+from tests.benchmarks.core import Row, once, repeating, seconds
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build, value
 from tests.benchmarks.projectors import Queue, running
+from tests.support.running import wait_for
 
 _SETTINGS = {"full_page_writes": "off", "wal_keep_size": "6GB"}
 _BUILDS = 3
@@ -338,28 +337,10 @@ def _watching(database: Database, tenants: Sequence[str]) -> Iterator[_Watch]:
             (0.002, lambda: watch.look(reader)),
             (0.05, lambda: watch.ask(asker)),
         ):
-            stack.enter_context(_repeating(pause, work))
+            stack.enter_context(repeating(pause, work))
         yield watch
     # What was not seen has waited until now at least.
     watch.note(iter(list(watch.waiting)))
-
-
-@contextmanager
-def _repeating(pause: float, work: Callable[[], object]) -> Iterator[None]:
-    """Do the work again and again in a thread, with such pauses; raise at the end what it has raised."""
-    ended = threading.Event()
-
-    def repeat() -> None:
-        while not ended.wait(pause):
-            work()
-
-    with ThreadPoolExecutor(1) as pool:
-        repeated = pool.submit(repeat)
-        try:
-            yield
-        finally:
-            ended.set()
-    repeated.result()
 
 
 def _drive(change: Change, database: Database, leads: int, first: Cost, projectors: int) -> Iterator[Row]:
@@ -371,7 +352,7 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
         _watching(database, change.tenants) as watch,
     ):
         conn.execute("CHECKPOINT")
-        _wait(lambda: bool(watch.waits))
+        _when(lambda: bool(watch.waits))
         sleep(_WATCHED)
         began = perf_counter()
         with conn.transaction():
@@ -383,8 +364,8 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
         moment = value(conn, "SELECT extract(epoch FROM clock_timestamp())::float8")
         if change.after:
             conn.execute(change.after.encode(), prepare=False)
-        until_right = _wait(lambda: value(conn, right)) - committed
-        until_said = _wait(lambda: watch.as_of >= moment) - committed
+        until_right = _when(lambda: value(conn, right)) - committed
+        until_said = _when(lambda: watch.as_of >= moment) - committed
         sleep(max(committed + _WATCHED - perf_counter(), 0.0))
         ended, wal = perf_counter(), _wal_since(conn, position)
     note = f"after a transaction of {committed - began:.1f} s; as-of says so after {until_said:.1f} s"
@@ -410,15 +391,10 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
     yield Row(f"{name}: as-of of tenant mass, oldest", "s", mass, baseline, once(first.seconds), change.goal)
 
 
-def _wait(is_over: Callable[[], bool]) -> float:
-    """Return when it was over."""
-    ends = perf_counter() + PATIENCE
-    while (asked := perf_counter()) < ends:
-        if is_over():
-            return perf_counter()
-        # To ask shall cost little of what is measured.
-        sleep(max(0.05, 4 * (perf_counter() - asked)))
-    raise TimeoutError(f"A mass change is not in the read model after {PATIENCE} s.")
+def _when(is_over: Callable[[], bool]) -> float:
+    """Return when it was over. To ask costs little of what is measured."""
+    wait_for(is_over, "a mass change is in the read model", PATIENCE, 0.05)
+    return perf_counter()
 
 
 _MISSING = ";".join(

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from time import monotonic, perf_counter, sleep
+from time import perf_counter
 
 from projector.database.rows import Connection
 from tests.benchmarks import usage
 from tests.benchmarks.core import Row, Sample, interleave, once
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, fill, projector, value
 from tests.benchmarks.sizes import kilobytes
+from tests.support.running import wait_for, wait_until
 
 TENANTS = 40
 _APART = "2 of a database each"
@@ -18,7 +19,6 @@ _SESSIONS = (
     "FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name = 'leads-projector run: refresh'"
 )
-_LOOK_EVERY = 0.02
 # One statement each, as a platform writes that serves many tenants at once.
 _CHANGES = """
 DO $$
@@ -103,10 +103,7 @@ class Drains:
                     transactions.enter_context(queue.conn.transaction())
                     queue.write(self.changes // len(self.queues))
             began = perf_counter()
-            while self._look():
-                if perf_counter() - began > PATIENCE:
-                    raise TimeoutError(f"Changes wait after {PATIENCE} s.")
-                sleep(_LOOK_EVERY)
+            wait_for(lambda: not self._look(), "no change waits", PATIENCE)
             taken = perf_counter() - began
             self.milliseconds.append(1000 * usage.spent(before, usage.seconds_of(pids)) / self.changes)
         return self.changes / taken
@@ -126,12 +123,6 @@ def running(queue: Queue, count: int) -> Iterator[list[int]]:
     """So many projectors of a database; gives the ids of their processes and of the sessions of their refreshes."""
     with ExitStack() as stack:
         processes = [stack.enter_context(projector(queue.database)) for _ in range(count)]
-        deadline = monotonic() + PATIENCE
-        while True:
-            sessions = [pid for (pid,) in queue.conn.execute(f"SELECT pid {_SESSIONS}".encode()).fetchall()]
-            if len(sessions) == count:
-                break
-            if monotonic() > deadline or any(process.poll() is not None for process in processes):
-                raise RuntimeError("`python -m projector run` does not start.")
-            sleep(_LOOK_EVERY)
-        yield [*(process.pid for process in processes), *sessions]
+        wait_until(queue.conn, f"count(*) = {count} {_SESSIONS}", patience=PATIENCE)
+        sessions = queue.conn.execute(f"SELECT pid {_SESSIONS}".encode()).fetchall()
+        yield [*(process.pid for process in processes), *(pid for (pid,) in sessions)]

@@ -1,6 +1,5 @@
 """A first build and rebuilds in place against CREATE TABLE AS and materialized views: seconds, WAL and readers."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from datetime import datetime
 
 from projector.database.rows import Connection
 from tests.benchmarks import load, servers, tables
-from tests.benchmarks.core import Row, Sample, interleave
+from tests.benchmarks.core import Row, Sample, interleave, repeating
 from tests.benchmarks.fixtures import Bench, Database, build
 from tests.benchmarks.tables import Wal
 
@@ -104,25 +103,16 @@ class _Readers:
 def _watching(database: Database) -> Iterator[set[tuple[int, datetime]]]:
     """Who of the readers is seen to wait for a lock longer than 50 ms, and since when; a look every 5 ms."""
     waits: set[tuple[int, datetime]] = set()
-    ended = threading.Event()
-
-    def watch() -> None:
-        with database.connect() as conn:
-            while not ended.wait(0.005):
-                found = conn.execute(
-                    "SELECT l.pid, l.waitstart FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
-                    " WHERE NOT l.granted AND a.application_name = 'leads-api'"
-                    " AND l.waitstart < clock_timestamp() - interval '50 ms'"
-                ).fetchall()
-                waits.update((pid, since) for pid, since in found)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    long_waits = (
+        "SELECT l.pid, l.waitstart FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+        " WHERE NOT l.granted AND a.application_name = 'leads-api'"
+        " AND l.waitstart < clock_timestamp() - interval '50 ms'"
+    )
+    with (
+        database.connect() as conn,
+        repeating(0.005, lambda: waits.update(conn.execute(long_waits).fetchall())),
+    ):
         yield waits
-    finally:
-        ended.set()
-        watcher.join()
 
 
 def _beside_readers(bench: Bench, database: Database) -> Iterator[Row]:

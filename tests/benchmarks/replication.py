@@ -17,7 +17,7 @@ from tests.benchmarks.core import Row, once
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build, projector
 from tests.benchmarks.visible import Probes
 from tests.support.replication import TwoServers, address, replicated_platform
-from tests.support.running import wait_until, write_conversations
+from tests.support.running import wait_for, wait_until, write_conversations
 from tests.support.standby import running_standby
 
 _COMMITS_PER_SECOND = 5
@@ -94,10 +94,8 @@ def _vouched(both: TwoServers, connection: http.client.HTTPConnection, seconds: 
         ).fetchone()
         committed = perf_counter()
         assert row is not None
-        while _as_of(connection) <= row[0]:
-            if perf_counter() - committed > PATIENCE:
-                raise TimeoutError(f"A commit was not vouched for after {PATIENCE} s.")
-            sleep(_LOOK_EVERY)
+        moment = row[0]
+        wait_for(lambda: _as_of(connection) > moment, "a commit is vouched for", PATIENCE, _LOOK_EVERY)  # noqa: B023
         yield 1000 * (perf_counter() - committed)
         sleep(0.2)
 

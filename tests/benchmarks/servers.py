@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 from projector.trial.postgres.embedded import free_port
 from tests.benchmarks import load, usage
 from tests.benchmarks.core import Arm
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, running
+from tests.support.running import wait_for
 
 # The limiter counts and never refuses.
 LIMIT = "1000000000 per minute"
@@ -70,7 +70,7 @@ def serving(
     known = {"DATABASE_URL": database.url, "PORT": str(port), "LEADS_RATE_LIMIT": LIMIT}
     with running(module, *arguments, **known, **settings) as process:
         server = Server(process, f"http://127.0.0.1:{port}")
-        _wait(server, probe)
+        wait_for(lambda: _answers(server, probe), f"{probe} is answered", PATIENCE)
         yield server
 
 
@@ -97,14 +97,11 @@ def require_same(path: str, plain_path: str, api: Server, *others: Server) -> No
             )
 
 
-def _wait(server: Server, probe: str) -> None:
-    deadline = monotonic() + PATIENCE
-    while True:
-        try:
-            server.get(probe)
-        except OSError as error:
-            if server.process.poll() is not None or monotonic() > deadline:
-                raise RuntimeError(f"{server.url}{probe} does not answer: {error}") from error
-            sleep(0.05)
-        else:
-            return
+def _answers(server: Server, probe: str) -> bool:
+    try:
+        server.get(probe)
+    except OSError as error:
+        if server.process.poll() is not None:
+            raise RuntimeError(f"{server.url}{probe} does not answer: {error}") from error
+        return False
+    return True

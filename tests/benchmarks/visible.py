@@ -3,7 +3,6 @@
 import http.client
 import json
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from time import monotonic, perf_counter, sleep
 
 from projector.database.rows import Connection
 from tests.benchmarks import pgbench, servers
-from tests.benchmarks.core import Row, once
+from tests.benchmarks.core import Row, once, repeating
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, projector, value
 from tests.benchmarks.servers import Server
 
@@ -102,20 +101,14 @@ class Probes:
 @contextmanager
 def _reading(api: Server, path: str) -> Iterator[Callable[[], float]]:
     """Readers at a steady pace; what is given tells how many requests a second were answered."""
-    ended, answered, began = threading.Event(), [0], monotonic()
+    answered, began = [0], monotonic()
 
     def read() -> None:
-        while not ended.wait(max(began + answered[0] / _READS - monotonic(), 0.0)):
-            api.get(path)
-            answered[0] += 1
+        api.get(path)
+        answered[0] += 1
 
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
+    with repeating(1 / _READS, read):
         yield lambda: answered[0] / (monotonic() - began)
-    finally:
-        ended.set()
-        thread.join(PATIENCE)
 
 
 def measure(bench: Bench) -> Iterator[Row]:

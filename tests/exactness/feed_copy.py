@@ -17,8 +17,8 @@ from tests.support.server import Database
 
 
 @contextmanager
-def serving(database: Database) -> Iterator[Flask]:
-    made = create_app(Config(database.url, rate_limit="", log_level="CRITICAL", exports=8))
+def serving(database: Database, **settings: Any) -> Iterator[Flask]:  # noqa: ANN401  # As Config takes them.
+    made = create_app(Config(database.url, rate_limit="", log_level="CRITICAL", exports=8, **settings))
     try:
         yield made
     finally:

@@ -33,6 +33,10 @@ def copy(client: FlaskClient) -> Copy:
     return made
 
 
+def _agent(platform: Platform) -> str:
+    return str(value(platform.conn, "SELECT min(agent_id) FROM agents"))
+
+
 def execute(conn: Connection, *commands: str) -> None:
     for command in commands:
         conn.execute(command.encode())
@@ -49,8 +53,7 @@ def test_a_change_is_reported_once_with_its_newest_state(filled: Platform, copy:
 
 
 def test_a_new_lead_and_a_deleted_one(filled: Platform, copy: Copy) -> None:
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
-    filled.conversation(agent, "77")
+    filled.conversation(_agent(filled), "77")
     refresh_now(filled.conn)
     assert copy.follow() == ["77"]
     execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
@@ -62,13 +65,12 @@ def test_a_new_lead_and_a_deleted_one(filled: Platform, copy: Copy) -> None:
 
 
 def test_a_lead_that_comes_again_has_no_tombstone(filled: Platform, copy: Copy) -> None:
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
     for _ in range(2):
-        filled.conversation(agent, "77")
+        filled.conversation(_agent(filled), "77")
         refresh_now(filled.conn)
         execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
         refresh_now(filled.conn)
-    filled.conversation(agent, "77")
+    filled.conversation(_agent(filled), "77")
     refresh_now(filled.conn)
     assert copy.follow() == ["77"]
     assert "77" in copy.leads
@@ -77,8 +79,7 @@ def test_a_lead_that_comes_again_has_no_tombstone(filled: Platform, copy: Copy) 
 
 def test_only_what_differs_is_reported(filled: Platform, copy: Copy) -> None:
     """One batch recomputes both leads, and one of them is as it was."""
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
-    other = filled.conversation(agent, "77", shard=shard_of(filled.conn, "c"))
+    other = filled.conversation(_agent(filled), "77", shard=shard_of(filled.conn, "c"))
     refresh_now(filled.conn)
     copy.follow()
     execute(
@@ -108,9 +109,8 @@ def test_a_lead_that_leaves_the_set_is_sent_as_deleted(filled: Platform, client:
 
 def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Copy) -> None:
     """One batch writes all of them: the token is a version and a phone."""
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
     for number in range(8):
-        filled.conversation(agent, f"{50 + number}", shard=0)
+        filled.conversation(_agent(filled), f"{50 + number}", shard=0)
     refresh_now(filled.conn)
     assert (
         value(filled.conn, "SELECT count(*) FROM read_model.leads GROUP BY version HAVING count(*) > 1") == 8
@@ -133,8 +133,7 @@ def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Cop
 
 def test_a_token_that_is_older_than_the_tombstones_is_gone(filled: Platform, copy: Copy) -> None:
     old = copy.token
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
-    filled.conversation(agent, "77")
+    filled.conversation(_agent(filled), "77")
     refresh_now(filled.conn)
     copy.follow()
     oldest = copy.token
@@ -161,8 +160,7 @@ def test_a_token_that_is_older_than_the_tombstones_is_gone(filled: Platform, cop
 
 
 def test_an_erasure_ends_the_tokens_of_its_tenant_alone(filled: Platform, copy: Copy) -> None:
-    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
-    filled.conversation(agent, "77")
+    filled.conversation(_agent(filled), "77")
     filled.tenant("two")
     filled.conversation(filled.agent("two"), "1")
     refresh_now(filled.conn)

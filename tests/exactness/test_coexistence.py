@@ -63,15 +63,6 @@ def test_a_publication_stops_nothing(filled: Platform, of: str) -> None:
         assert_exact(conn)
 
 
-@pytest.mark.parametrize("setting", ["quote_all_identifiers = on", "default_transaction_read_only = on"])
-def test_a_setting_of_the_database_breaks_no_rebuild(filled: Platform, setting: str) -> None:
-    filled.conn.execute(f'ALTER DATABASE "{filled.database.name}" SET {setting}'.encode())
-    with filled.database.connect() as own:
-        rebuild_now(own)
-        refresh_now(own)
-    assert_exact(filled.conn)
-
-
 @pytest.mark.parametrize(
     ("work", "first", "second"),
     [

@@ -11,7 +11,7 @@ from api.database.snapshot import Snapshot
 from api.database.statement import BoundStatement
 from api.limits import exports
 from tests.exactness.feed_copy import serving
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
+from tests.exactness.platform import Platform, refresh_now
 
 LEADS = "/users/one/leads.ndjson"
 MESSAGES = "/users/one/messages.ndjson"
@@ -55,27 +55,6 @@ class Export:
 def printed(client: FlaskClient) -> list[dict[str, object]]:
     found: list[dict[str, object]] = client.get("/users/one/leads?limit=100").get_json()["data"]
     return found
-
-
-def test_a_rebuild_runs_from_begin_to_end_while_an_export_is_read(
-    filled: Platform, client: FlaskClient
-) -> None:
-    """It corrects rows that the export has still to send, adds one, and deletes one."""
-    conn = filled.conn
-    conn.execute("UPDATE read_model.leads SET document = '{\"wrong\":true}' WHERE customer_phone LIKE '49%'")
-    conn.execute("UPDATE read_model.lead_messages SET text = 'wrong'")
-    before = printed(client)
-    leads, messages = Export(client, LEADS), Export(client, MESSAGES)
-    conn.execute("DELETE FROM conversations WHERE customer_phone = '49003'")
-    filled.conversation(filled.agent("one"), "49999")
-    rebuild_now(conn)
-    refresh_now(conn)
-    conn.execute("VACUUM read_model.leads, read_model.lead_messages")
-    assert_exact(conn)
-    assert leads.rest() == before
-    assert sum(message["text"] == "wrong" for message in messages.rest()) == COUNT + 1
-    # The next one shows what the rebuild has made of it.
-    assert Export(client, LEADS).rest() == printed(client) != before
 
 
 def test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(

@@ -13,8 +13,6 @@ from itertools import product
 import pytest
 from psycopg import sql
 
-from api.app import create_app
-from api.config import Config
 from projector.capture import control
 from projector.core.refresh import refresh
 from projector.database import connect as db
@@ -30,6 +28,7 @@ from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from projector.trial.demo import load
+from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, forget_build
 from tests.support.cases import cases
 
@@ -157,12 +156,9 @@ REQUESTS = (
 
 @cases("role", ["leads_api", ""])
 def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: str) -> None:
-    app = create_app(Config(hostile.database.url, role=role, rate_limit="", log_level="ERROR"))
-    client = app.test_client()
-    try:
+    with serving(hostile.database, role=role) as app:
+        client = app.test_client()
         answers = [
             client.get(path) for path in ("/health/ready", *(f"/users/one/{request}" for request in REQUESTS))
         ]
-    finally:
-        app.extensions["leads"].database.close()
     assert [answer.status_code for answer in answers] == [200] * len(answers), answers[-1].get_json()

@@ -43,7 +43,7 @@ def subscribed(conn: Connection, publications: str = "leads", tables: str | None
             "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate, srsublsn)"
             " SELECT s.oid, listed::regclass, 'r', '0/5' FROM pg_subscription AS s, unnest(%s::text[]) AS listed"
             " WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())",
-            (list(source_tables()) if tables is None else tables.split(", "),),
+            (list(source_tables()) if tables is None else [*filter(None, tables.split(", "))],),
         )
         yield
     finally:

@@ -74,13 +74,8 @@ def spoil(conn: Connection) -> None:
 
 
 def _conversation(conn: Connection, tenant: str) -> str:
-    return str(
-        value(
-            conn,
-            "SELECT conversation_id FROM conversations JOIN agents USING (agent_id) WHERE user_id = %s",
-            tenant,
-        )
-    )
+    query = "SELECT conversation_id FROM conversations JOIN agents USING (agent_id) WHERE user_id = %s"
+    return str(value(conn, query, tenant))
 
 
 # What changes meanwhile.

@@ -182,18 +182,6 @@ def test_a_lead_that_differs_in_one_table_is_rewritten_there_alone(filled: Platf
     assert_exact(conn)
 
 
-def test_a_status_of_a_message_touches_no_other_row(filled: Platform) -> None:
-    conn = filled.conn
-    filled.message("c", "newer", at="2025-02-01")
-    refresh_now(conn)
-    others = [table for table in READ_TABLES if table != "lead_messages"]
-    before = _versions(conn, *others)
-    conn.execute("UPDATE messages SET status = 'failed' WHERE message_id = 'm'")
-    refresh_now(conn)
-    assert _versions(conn, *others) == before
-    assert_exact(conn)
-
-
 def _spans(conn: Connection) -> dict[str, tuple[str, int, int, int]]:
     """Of the last row of each span of time: its version, and how many leads are in it, are Hot and are Warm."""
     rows = conn.execute(

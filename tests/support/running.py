@@ -16,12 +16,12 @@ from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 
 
-def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE, pause: float = 0.02) -> None:
     deadline = time.monotonic() + patience
     while not fact():
         if time.monotonic() > deadline:
             raise TimeoutError(f"Not so after {patience:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the column holds.

@@ -2,7 +2,6 @@
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
@@ -13,13 +12,8 @@ from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
 from projector.trial.postgres.embedded import free_port
 from tests.support.pooler import pooler
+from tests.support.running import value
 from tests.support.server import Database, Server
-
-
-def show(conn: psycopg.Connection[tuple[object, ...]], name: str) -> object:
-    row = conn.execute("SELECT current_setting(%s)", [name]).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_counts_on_nothing_that_is_set_for_the_role_or_the_database(
@@ -27,30 +21,23 @@ def test_counts_on_nothing_that_is_set_for_the_role_or_the_database(
 ) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=1000 -c IntervalStyle=iso_8601")
     monkeypatch.setenv("PGAPPNAME", "something else")
-    with psycopg.connect(server.url, autocommit=True) as conn:
-        for setting, value in {
-            "TimeZone": "Asia/Kolkata",
-            "DateStyle": "SQL, DMY",
-            "lock_timeout": "5s",
-            "client_encoding": "LATIN1",
-            "default_transaction_isolation": "serializable",
-        }.items():
-            conn.execute(
-                sql.SQL("ALTER DATABASE {} SET {} TO {}").format(
-                    sql.Identifier(empty_database.name), sql.Identifier(setting), sql.Literal(value)
-                )
-            )
+    for setting in (
+        "TimeZone TO 'Asia/Kolkata'",
+        "DateStyle TO 'SQL, DMY'",
+        "lock_timeout TO '5s'",
+        "client_encoding TO 'LATIN1'",
+        "default_transaction_isolation TO 'serializable'",
+    ):
+        server.conn.execute(f'ALTER DATABASE "{empty_database.name}" SET {setting}'.encode())
     with connect(empty_database.url, application_name="leads-projector test") as conn:
         assert conn.autocommit
-        assert show(conn, "TimeZone") == "UTC"
-        assert show(conn, "DateStyle").startswith("ISO")  # type: ignore[attr-defined]
-        assert show(conn, "IntervalStyle") == "postgres"
-        assert show(conn, "client_encoding") == "UTF8"
-        assert show(conn, "lock_timeout") == "0"
-        assert show(conn, "statement_timeout") == "0"
-        assert show(conn, "jit") == "off"
-        assert show(conn, "default_transaction_isolation") == "read committed"
-        assert show(conn, "application_name") == "leads-projector test"
+        expected = {
+            "TimeZone": "UTC", "IntervalStyle": "postgres", "client_encoding": "UTF8", "lock_timeout": "0",
+            "statement_timeout": "0", "jit": "off", "default_transaction_isolation": "read committed",
+            "application_name": "leads-projector test",
+        }  # fmt: skip
+        assert {name: value(conn, f"SHOW {name}") for name in expected} == expected
+        assert value(conn, "SHOW DateStyle").startswith("ISO")
 
 
 def test_a_url_may_list_several_hosts(server: Server) -> None:
@@ -94,12 +81,8 @@ def test_says_that_the_password_is_wrong_without_telling_it(server: Server) -> N
 
 def test_refuses_a_database_that_cannot_hold_every_name(server: Server) -> None:
     name = f"{server.prefix}latin"
-    with psycopg.connect(server.url, autocommit=True) as conn:
-        conn.execute(
-            sql.SQL(
-                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
-            ).format(sql.Identifier(name))
-        )
+    options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+    server.conn.execute(f'CREATE DATABASE "{name}" {options}'.encode())
     database = Database(make_conninfo(server.url, dbname=name), name)
     try:
         with pytest.raises(ProjectorError, match="has the encoding SQL_ASCII: UTF8 is needed"):

@@ -9,8 +9,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from api.app import create_app
-from api.config import Config
 from projector.cli.export import KINDS
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
@@ -19,6 +17,7 @@ from projector.operate.export import export
 from projector.report.errors import NotInstalledError, ProjectorError, TenantNotFoundError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
+from tests.exactness.feed_copy import serving
 from tests.support import edge_cases
 from tests.support.running import value
 from tests.support.server import Database
@@ -27,12 +26,10 @@ START, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def from_the_api(database: Database, path: str) -> bytes:
-    app = create_app(Config(database.url, rate_limit="", log_level="ERROR"))
-    answer = app.test_client().get(path)
-    assert answer.status_code == 200
-    data: bytes = answer.data
-    app.extensions["leads"].database.close()
-    return data
+    with serving(database) as app:
+        answer = app.test_client().get(path)
+        assert answer.status_code == 200
+        return bytes(answer.data)
 
 
 @pytest.fixture

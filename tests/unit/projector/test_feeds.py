@@ -1,15 +1,13 @@
 """What keeps the changes of the platform from arriving, in words. Real subscriptions are in test_origin.py."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from projector.database.rows import Connection, Row
 from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.origin.subscriptions import find_problem, read_unfed_tables
+from tests.exactness.test_publications import subscribed
 from tests.support.cases import cases
 
 WELL: dict[str, object] = {
@@ -73,22 +71,11 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
 
 
-@pytest.fixture
-def subscribed(connection: Connection) -> Iterator[Connection]:
-    """A database with a subscription that lists no table yet, and with contacts in two partitions."""
+def test_the_tables_that_no_subscription_brings(connection: Connection) -> None:
     connection.execute("DROP TABLE contacts")
     connection.execute("CREATE TABLE contacts (contact_id text) PARTITION BY LIST (contact_id)")
     connection.execute("CREATE TABLE contacts_a PARTITION OF contacts FOR VALUES IN ('a')")
     connection.execute("CREATE TABLE \"Contacts b\" PARTITION OF contacts FOR VALUES IN ('b')")
-    connection.execute(
-        "CREATE SUBSCRIPTION leads CONNECTION 'dbname=nowhere' PUBLICATION leads"
-        " WITH (connect = false, slot_name = NONE)"
-    )
-    yield connection
-    connection.execute("DROP SUBSCRIPTION leads")
-
-
-def test_the_tables_that_no_subscription_brings(subscribed: Connection) -> None:
     every = {*source_tables()}
     for listed, unfed in (
         (every, []),
@@ -99,11 +86,5 @@ def test_the_tables_that_no_subscription_brings(subscribed: Connection) -> None:
         (every - {"contacts"}, ['public."Contacts b"', "public.contacts_a"]),
         (every - {"contacts"} | {"contacts_a"}, ['public."Contacts b"']),
     ):
-        subscribed.execute("DELETE FROM pg_subscription_rel")
-        subscribed.execute(
-            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)"
-            " SELECT s.oid, listed::regclass, 'r' FROM pg_subscription AS s, unnest(%s::text[]) AS listed"
-            " WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())",
-            ([*listed],),
-        )
-        assert sorted(read_unfed_tables(subscribed)) == unfed, listed
+        with subscribed(connection, tables=", ".join(listed)):
+            assert sorted(read_unfed_tables(connection)) == unfed, listed

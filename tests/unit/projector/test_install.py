@@ -5,7 +5,6 @@ import pytest
 from projector.capture import control, gaps
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION
 from projector.operate import install as installing
 from projector.operate.install import migrate
 from projector.report.errors import BlockedError, ProjectorError, SourceMissingError
@@ -38,18 +37,6 @@ def test_every_table_and_column_has_its_description_in_the_database(connection: 
         described["read_model.lead_conversations", "platform"]
         == "Platform of the agent's channel, as stored."
     )
-
-
-def test_the_projection_version_is_noted(connection: Connection) -> None:
-    noted = "SELECT value FROM projector.settings WHERE name = 'projection_version'"
-    assert value(connection, noted) == PROJECTION_VERSION
-    assert value(connection, "SELECT version FROM read_model.projection") == PROJECTION_VERSION
-    connection.execute("UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'")
-    connection.execute("UPDATE read_model.projection SET version = 'another'")
-    migrate(connection, create_source=False)
-    assert value(connection, noted) == PROJECTION_VERSION
-    # The rows are still those of the other one, until a rebuild has ended.
-    assert value(connection, "SELECT version FROM read_model.projection") == "another"
 
 
 def test_a_second_migrate_changes_nothing(connection: Connection) -> None:

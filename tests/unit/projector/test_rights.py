@@ -1,25 +1,30 @@
-"""What `migrate` and `uninstall` have to be allowed: they say so before they change anything."""
+"""What `migrate` and `uninstall` have to be allowed, and the roles that they need: they say so before they begin."""
 
 import re
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.database.source_names import source_names
+from projector.observe.status import find_attention, read_status
 from projector.operate.install import migrate
 from projector.operate.rights import own_schemas, require_rights_to_migrate, require_rights_to_uninstall
+from projector.operate.roles import set_up_api_role
 from projector.operate.uninstall import uninstall
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.support.roles import give_platform, logins
+from tests.exactness.feed_copy import serving
+from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
 from tests.unit.projector.test_uninstall import IS_GONE as NOTHING_OF_OURS
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
+VIEWS = ("leads", "conversations", "messages", "statistics_by_day")
 
 
 @pytest.fixture
@@ -168,28 +173,22 @@ def test_a_schema_that_a_stranger_filled_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("revoked", "right"),
-    [("CREATE ON DATABASE {0} FROM {1}", "CREATE"), ("TEMP ON DATABASE {0} FROM PUBLIC", "TEMPORARY")],
+    ("taken", "grant"),
+    [
+        ("REVOKE CREATE ON DATABASE {0} FROM {1}", "GRANT CREATE ON DATABASE {0} TO {1};"),
+        ("REVOKE TEMP ON DATABASE {0} FROM PUBLIC", "GRANT TEMPORARY ON DATABASE {0} TO {1};"),
+        ("ALTER TABLE users OWNER TO CURRENT_USER", "GRANT SELECT ON public.users TO {1};"),
+    ],
 )
-def test_a_right_on_the_database_is_asked_for(
-    superuser: Connection, source_database: Database, revoked: str, right: str
+def test_a_right_that_is_missing_is_asked_for(
+    superuser: Connection, source_database: Database, taken: str, grant: str
 ) -> None:
-    superuser.execute(f"REVOKE {revoked.format(source_database.name, OWNER)}".encode())
-    [grant] = statements(said_to(source_database, OWNER))
-    assert grant == f"GRANT {right} ON DATABASE {source_database.name} TO {OWNER};"
+    names = source_database.name, OWNER
+    superuser.execute(taken.format(*names).encode())
+    assert statements(said_to(source_database, OWNER)) == [grant.format(*names)]
     assert value(superuser, NOTHING_OF_OURS) is True
-    superuser.execute(grant.encode())
+    superuser.execute(grant.format(*names).encode())
     assert_it_works(superuser, source_database, OWNER)
-
-
-def test_a_source_table_that_may_not_be_read_is_named(
-    superuser: Connection, source_database: Database
-) -> None:
-    superuser.execute("ALTER TABLE users OWNER TO CURRENT_USER")
-    [grant] = statements(said_to(source_database, OWNER))
-    assert grant == f"GRANT SELECT ON public.users TO {OWNER};"
-    superuser.execute(grant.encode())
-    migrate_as(source_database, OWNER)
 
 
 def test_an_uninstall_by_a_wrong_login_drops_nothing(
@@ -208,3 +207,71 @@ def test_an_uninstall_by_a_wrong_login_drops_nothing(
     with source_database.by(OWNER).connect() as conn:
         require_rights_to_migrate(conn, source_names(conn))
         require_rights_to_uninstall(conn)
+
+
+# The roles of the API and of those who read by SQL, and what a superuser has to run where a login may not.
+
+
+@pytest.fixture
+def bare(superuser: Connection) -> Iterator[Connection]:
+    """The same on a server that has neither the role of the API nor that of readers."""
+    with without_role(superuser, "leads_api"), without_role(superuser, "leads_reader"):
+        yield superuser
+
+
+def answer(database: Database, login: str) -> tuple[int, str]:
+    """The status of a request to the API under a login, and its message where it failed."""
+    with serving(database.by(login)) as app:
+        answered = app.test_client().get("/users/u/leads")
+    return answered.status_code, answered.get_json().get("message", "")
+
+
+@pytest.mark.usefixtures("bare")
+def test_each_program_names_the_missing_role_and_the_command(source_database: Database) -> None:
+    with source_database.by(OWNER).connect() as conn:
+        migrate(conn, create_source=False)
+        rebuild(conn, tenants=None, progress=QUIET)
+        [sentence] = find_attention(read_status(conn))
+        assert sentence.startswith("The role leads_api does not exist, so the API cannot read: run `migrate`")
+        assert find_attention(read_status(conn, api_role="")) == []
+    assert answer(source_database, OWNER) == (
+        503,
+        "The role leads_api does not exist: run `python -m projector migrate`, which creates it or prints how",
+    )
+
+
+def test_rights_stay_where_only_the_membership_is_refused(
+    bare: Connection, source_database: Database
+) -> None:
+    bare.execute("CREATE ROLE leads_api; CREATE ROLE leads_reader")
+    with source_database.by(OWNER).connect() as conn:
+        migrate(conn, create_source=False)
+        [notice] = set_up_api_role(conn)
+    assert notice.splitlines()[1:] == [f"GRANT leads_api TO {OWNER};"]
+    assert value(bare, "SELECT has_table_privilege('leads_api', 'read_model.leads', 'SELECT')") is True
+    assert "GRANT leads_api TO" in answer(source_database, OWNER)[1]
+    bare.execute(notice.partition("\n")[2].encode())
+    assert answer(source_database, OWNER)[1] == "The read model was never built"
+
+
+def test_the_printed_statements_let_a_reader_read(bare: Connection, source_database: Database) -> None:
+    write_source(bare, "u")
+    write_source(bare, "v")
+    with source_database.by(OWNER).connect() as conn:
+        [notice] = [found for found in migrate(conn, create_source=False) if "leads_reader" in found]
+        assert notice.startswith("Nobody can be given the views in leads_sql yet, because this login may not")
+        rebuild(conn, tenants=None, progress=QUIET)
+        bare.execute(notice.partition("\n")[2].encode())
+        # The owner itself lets the role read from now on, that is what a later version adds, too.
+        bare.execute("REVOKE SELECT ON leads_sql.leads FROM leads_reader")
+        assert not [found for found in migrate(conn, create_source=False) if "leads_reader" in found]
+    bare.execute(f"GRANT leads_reader TO {OTHER}".encode())
+    with source_database.by(OTHER).connect() as reader:
+        found = reader.execute("SELECT user_id, customer_phone FROM leads_sql.leads ORDER BY 1").fetchall()
+        assert found == [("u", "49151000001"), ("v", "49151000001")]
+        assert all(value(reader, f"SELECT count(*) >= 0 FROM leads_sql.{view}") for view in VIEWS)
+        for other in ("read_model.leads", "projector.changes", "leads_access.api_keys", "public.messages"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(f"SELECT FROM {other}".encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("DELETE FROM leads_sql.conversations")

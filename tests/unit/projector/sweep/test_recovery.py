@@ -1,27 +1,31 @@
-"""Recovery: what may have been missed is noticed, named, rebuilt and only then forgotten."""
+"""Recovery: what may have been missed, or was interrupted, is noticed, named, rebuilt and only then forgotten."""
 
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import BlockedError, RebuildFailedError
+from projector.report.progress import QUIET
+from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
+from projector.sweep.rebuild import rebuild
 from tests.support.commands import run_command
+from tests.support.points import at_points
 from tests.support.running import (
+    running_scheduler,
+    value,
+    wait_until,
     write_conversations,
     write_message,
+    write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.recovering import (
-    SABOTAGE,
-    healed,
-    messages,
-    open_reasons,
-    ready,
-)
+from tests.unit.projector.recovering import SABOTAGE, healed, messages, open_reasons, ready
 
 
 def test_the_command_line_tells_what_it_healed(database: Database, built: Connection, tmp_path: Path) -> None:
@@ -90,3 +94,87 @@ def test_a_refresh_waits_for_a_healing_under_way(
     other.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
     thread.join()
     assert (done.is_set(), messages(built)) == (True, 1)
+
+
+# Rebuilds that were killed or failed: what they leave, and what resumes them.
+
+DRIFT = "UPDATE read_model.leads SET document = '{}'"
+DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY customer_phone), '') FROM read_model.leads"
+DRIFTED += " WHERE document = '{}'"
+OUTCOMES = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE kind = 'rebuild'"
+
+
+@pytest.fixture
+def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """A read model of three leads that are all wrong, each a piece of its own."""
+    monkeypatch.setattr(in_place, "PIECE_LEADS", 1)
+    write_conversations(other, 2, first=2)
+    healed(built)
+    other.execute(DRIFT.encode())
+    return built
+
+
+def test_the_scheduler_resumes_a_killed_rebuild(
+    database: Database, three: Connection, other: Connection, tmp_path: Path
+) -> None:
+    reached: list[str] = []
+    with database.connect() as doomed:
+
+        def kill(point: str) -> None:
+            reached.append(point)
+            if reached.count("locked") == 3:
+                other.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
+
+        with pytest.raises(psycopg.OperationalError), at_points(kill):
+            rebuild(doomed, tenants=None, progress=QUIET)
+    wait_until(other, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
+    assert value(three, DRIFTED) == "3"
+    with running_scheduler(database.url, tmp_path) as scheduler:
+        wait_until(three, "count(*) = 0 FROM projector.sweep_positions")
+        assert scheduler.terminate() == 0
+    assert value(three, DRIFTED) == ""
+    assert value(three, OUTCOMES) == ["done", "interrupted", "done"]
+
+
+def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(
+    three: Connection, other: Connection
+) -> None:
+    # It fails for the second lead.
+    other.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'"
+    )
+    other.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON read_model.leads FOR EACH ROW"
+        " WHEN (NEW.customer_phone = '49151000002') EXECUTE FUNCTION refuse()"
+    )
+    with pytest.raises(RebuildFailedError, match=r"no \(sql/refresh/8_write_leads/40_upsert_leads.sql\)"):
+        recovery.rebuild_everything(three, progress=QUIET)
+    write_message(other, "new")
+    healed(three)
+    assert messages(three) == 1
+    assert value(three, DRIFTED) == "23"
+    other.execute("DROP TRIGGER refuse ON read_model.leads")
+    assert recovery.heal(three, progress=QUIET) is not None
+    assert value(three, DRIFTED) == ""
+
+
+def test_a_rebuild_under_way_is_not_noted_as_interrupted(built: Connection, other: Connection) -> None:
+    other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+    other.execute("INSERT INTO projector.runs (kind, started_at) VALUES ('rebuild', now())")
+    healed(built)
+    assert value(built, "SELECT count(*) FROM projector.runs WHERE outcome = 'interrupted'") == 0
+
+
+def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything(
+    built: Connection, other: Connection
+) -> None:
+    write_source(other, "v")
+    refresh(built, retry_failed=False, progress=QUIET)
+    other.execute(DRIFT.encode())
+
+    def interrupt(_point: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), at_points(interrupt):
+        rebuild(built, tenants=["u"], progress=QUIET)
+    assert not recovery.find_rebuild_reasons(built).interrupted
