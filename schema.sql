@@ -769,8 +769,11 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
 CREATE TABLE IF NOT EXISTS projector.source_tables (
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
-    schema_name text COLLATE "C" NOT NULL
+    schema_name text COLLATE "C" NOT NULL,
+    -- Columns that the projection would read, and that the platform did not have at the last migrate.
+    absent_columns text[] NOT NULL DEFAULT '{}'
 );
+ALTER TABLE projector.source_tables ADD COLUMN IF NOT EXISTS absent_columns text[] NOT NULL DEFAULT '{}';
 
 -- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from projector.capture import gaps, source_changes, triggers
-from projector.capture.source import CAPTURED_TABLES, find_missing_source
+from projector.capture.source import captured_tables, find_missing_source
 from projector.database import locks, rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
@@ -39,7 +39,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         triggers.install(conn, patience=patience)
         if gap_ids and gaps.switched_off(conn) is None:
             with conn.transaction():
-                source_changes.note_source(conn, CAPTURED_TABLES)
+                source_changes.note_source(conn, captured_tables(conn))
                 conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
                 conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
 

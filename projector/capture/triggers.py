@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from projector.capture import gaps, source_changes
-from projector.capture.source import CAPTURED_TABLES, SourceTable
+from projector.capture.source import SourceTable, captured_tables
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
@@ -62,7 +62,8 @@ def create_functions(conn: Connection) -> None:
     intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
     for name in ("30_queue_keys", "32_read_keys"):
         conn.execute(file_text(f"capture/{name}"), prepare=False)
-    for table in CAPTURED_TABLES:
+    tables = captured_tables(conn)
+    for table in tables:
         wanted = {"relation": source_names(conn)[table.name], "columns": list(table.columns)}
         virtual = rows.values(conn, query("capture", "find_virtual_columns"), wanted)
         conn.execute(trigger_function(table, virtual), prepare=False)
@@ -71,11 +72,11 @@ def create_functions(conn: Connection) -> None:
             query("capture", "keep_fingerprint"), {"table_name": table_name, "trigger_name": trigger_name}
         )
     expected = {
-        "tables": [table.name for table in CAPTURED_TABLES],
+        "tables": [table.name for table in tables],
         "trigger_names": [*TRIGGER_NAMES.values()],
     }
     conn.execute(query("capture", "expect_triggers"), expected)
-    source_changes.note_new_columns(conn, CAPTURED_TABLES)
+    source_changes.note_new_columns(conn, tables)
 
 
 def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Composed:
@@ -133,7 +134,7 @@ def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
     relations = source_names(conn)
-    for table in CAPTURED_TABLES:
+    for table in captured_tables(conn):
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
 

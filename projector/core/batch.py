@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
+import structlog
 from psycopg import sql as composing
 from psycopg.rows import class_row
 
@@ -34,6 +35,8 @@ IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 # Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
 # Everything else concerns the server or our own statements, and would fail for every lead.
 _LEAD_FAILURES = ("22", "23", "54", "P0")
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,25 @@ def take_changes(conn: Connection, opened: OpenedBatch, size: int) -> Row:
     taken = cursor.fetchone()
     if taken is None:
         raise AssertionError
+    if taken.has_misfits:
+        set_misfits_aside(conn)
     return taken
+
+
+def set_misfits_aside(conn: Connection) -> None:
+    """Set the taken keys aside that are none that the platform can have: this batch leaves them out."""
+    letters = rows.value(conn, query("core", "set_misfits_aside"))
+    if letters:
+        count_letters(conn)
+        _log.error("set aside as dead letters, because no id of the platform is written so", keys=letters)
+
+
+def count_letters(conn: Connection) -> None:
+    """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
+    user_ids, numbers = conn.execute(query("core", "count_letters")).fetchone() or ([], [])
+    counts = {"user_ids": user_ids, "numbers": numbers}
+    conn.execute(query("core", "write_counts"), counts)
+    conn.execute(query("core", "clear_counts"), counts)
 
 
 def spread_changes(conn: Connection) -> int:

@@ -6,7 +6,7 @@ import psycopg
 import structlog
 
 from projector.core import staging
-from projector.core.batch import first_line, is_lead_failure, recompute
+from projector.core.batch import count_letters, first_line, is_lead_failure, recompute
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.retry import BATCH, retry
@@ -45,14 +45,6 @@ def retry_dead_letters(conn: Connection) -> tuple[int, int]:
     """Try all dead letters again, however long that takes; return how many were tried, and how many failed again."""
     letters = find_letters(conn, due_only=False)
     return len(letters), retry_letters(conn, letters)
-
-
-def count_letters(conn: Connection) -> None:
-    """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
-    user_ids, numbers = conn.execute(query("core", "count_letters")).fetchone() or ([], [])
-    counts = {"user_ids": user_ids, "numbers": numbers}
-    conn.execute(query("core", "write_counts"), counts)
-    conn.execute(query("core", "clear_counts"), counts)
 
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:

@@ -25,6 +25,7 @@ from projector.core.batch import (
     log_run,
     open_batch,
     recompute,
+    set_misfits_aside,
     spread_changes,
 )
 from projector.core.dead_letters import set_aside
@@ -212,6 +213,8 @@ class LateKeys:
         }
         taken = rows.only_row(conn, Row, statement("refresh/1_take/70_take_late_keys"), wanted)
         self._taken = taken.changes
+        if taken.has_misfits and not self._strict:
+            set_misfits_aside(conn)
         self._staged = conn.execute(query("core", "read_taken_keys")).fetchall() if taken.changes == 1 else []
         return taken
 

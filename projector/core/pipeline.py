@@ -137,6 +137,7 @@ def prepare_session(conn: Connection) -> None:
     for setting in SESSION[:1] if is_distributed(conn) else SESSION:
         conn.execute(setting)
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+    conn.execute(query("core", "fit_staging_tables"), prepare=False)
     conn.prepare_threshold = 0
 
 

@@ -19,15 +19,23 @@ _DEFAULT_SCHEMA = "public"
 
 
 def source_schemas(conn: Connection) -> dict[str, str]:
-    """Return the schema of each source table as `migrate` has noted it.
+    """Return the schema of each source table that is read, as `migrate` has noted it.
 
     Before the first `migrate`, and for a login that may not read our state, these are the schemas in which the login
     itself finds the tables.
     """
-    noted: dict[str, str] = {}
-    if _is_noted(conn):
-        noted = dict(conn.execute(query("database", "read_source_tables")).fetchall())
+    noted = {table: schema for table, schema, _ in _read_noted(conn)}
     return noted or locate_source(conn, login_schemas(conn))
+
+
+def absent_columns(conn: Connection) -> dict[str, list[str]]:
+    """Return the tables that are read, each with the columns that the platform did not have at the last `migrate`."""
+    return known_columns(conn) or {table: [] for table in source_tables()}
+
+
+def known_columns(conn: Connection) -> dict[str, list[str]]:
+    """Return the same as `migrate` has noted it; nothing before the first one."""
+    return {table: columns for table, _, columns in _read_noted(conn)}
 
 
 def source_names(conn: Connection) -> dict[str, str]:
@@ -76,6 +84,10 @@ def require_open_schemas(conn: Connection) -> None:
             f"The role {role} may not look into the schema {schema}, where the platform's"
             f" tables are: run GRANT USAGE ON SCHEMA {schema} TO {role};"
         )
+
+
+def _read_noted(conn: Connection) -> list[tuple[str, str, list[str]]]:
+    return conn.execute(query("database", "read_source_tables")).fetchall() if _is_noted(conn) else []
 
 
 def _is_noted(conn: Connection) -> bool:

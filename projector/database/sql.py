@@ -48,6 +48,7 @@ _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 _SOURCE_ROWS = re.compile(r"^SELECT [^;]+FROM \{(?P<table>\w+)\} AS t;", re.MULTILINE)
+_COLUMN = re.compile(r"t\.(\w+)::([\w{}]+)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 
@@ -124,14 +125,37 @@ def functions(folder: str) -> dict[str, LiteralString]:
 
 
 def definitions() -> dict[str, LiteralString]:
-    """Return the statements that create the functions of the definition, by their file."""
+    """Return the statements that create the functions of the definition, by their file.
+
+    In braces stand the names of the platform's tables, and the types of its ids: see projector/capture/source.py.
+    """
     normalize, rows = "definition/normalize", "definition/source_rows"
     of_tables = _SOURCE_ROWS.sub(_source_function, _COMMENT.sub("", file_text(rows)))
+    of_ids = "\n".join(
+        query("database", "id_function", id=name, type=f"{{of_{name}}}", cast=f"{{as_{name}}}")
+        for name in source_ids()
+    )
     return {
         f"sql/{normalize}.sql": file_text(normalize),
-        f"sql/{rows}.sql": of_tables,
+        f"sql/{rows}.sql": f"{of_ids}\n{of_tables}",
         **functions("definition/source"),
     }
+
+
+@cache
+def source_columns() -> dict[str, dict[str, str]]:
+    """Return the columns that the projection reads of each of the platform's tables, and what each is read as.
+
+    That is `text`, `timestamptz`, `boolean`, `integer`, or a kind of id such as `agent_id`.
+    """
+    found = _SOURCE_ROWS.finditer(_COMMENT.sub("", file_text("definition/source_rows")))
+    return {one["table"]: {name: kind.strip("{}") for name, kind in _COLUMN.findall(one[0])} for one in found}
+
+
+def source_ids() -> list[str]:
+    """Return the kinds of ids by which rows of the platform are looked up: those of extractions are not."""
+    kinds = {kind for columns in source_columns().values() for kind in columns.values()}
+    return sorted(kind for kind in kinds if kind.endswith("_id") and kind != "extraction_id")
 
 
 def names_of_texts() -> dict[str, str]:
@@ -150,7 +174,7 @@ def names_of_texts() -> dict[str, str]:
 
 def _source_function(found: re.Match[str]) -> str:
     """Return the commands that create the function of the rows of a source table."""
-    columns = ", ".join(f'"{column}" {kind}' for column, kind in re.findall(r"\.(\w+)::(\w+)", found[0]))
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in _COLUMN.findall(found[0]))
     body = found[0].removesuffix(";")
     return query("database", "source_function", source=found["table"], columns=columns, body=body)
 

@@ -5,15 +5,23 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql as composing
+from psycopg.types.json import Jsonb
 
 from projector.capture import control, gaps, triggers
-from projector.capture.source import LOOKED_UP, find_missing_source, find_source
+from projector.capture.source import (
+    LOOKED_UP,
+    SOURCE_TABLES,
+    Fit,
+    SourceTable,
+    examine_source,
+    find_source,
+)
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands
-from projector.database.source_names import locate_source, quoted, source_schemas
+from projector.database.source_names import known_columns, locate_source, quoted, source_schemas
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
 from projector.operate.rights import require_rights_to_migrate
 from projector.operate.roles import run_section, set_up_api_role
@@ -67,7 +75,10 @@ def migrate(
     """
     notices: list[str] = []
     change_tables(
-        conn, lambda: _install(conn, source_schemas, create_source=create_source, distribute=distribute)
+        conn,
+        lambda: notices.extend(
+            _install(conn, source_schemas, create_source=create_source, distribute=distribute)
+        ),
     )
     change_tables(conn, lambda: _complete(conn))
     triggers.adjust_queue(conn)
@@ -83,14 +94,15 @@ def migrate(
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
-    indexed = {(table.name, column) for table in find_source(conn) for column in table.indexed}
+    source = find_source(conn)
+    indexed = {(table.name, column) for table in source.values() for column in table.indexed}
     notices += [
         (
             f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
             f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
         )
         for table, column in LOOKED_UP
-        if (table, column) not in indexed
+        if table in source and (table, column) not in indexed
     ]
     return notices + [
         (
@@ -103,12 +115,12 @@ def migrate(
 
 def _install(
     conn: Connection, source_schemas: Sequence[str], *, create_source: bool, distribute: bool
-) -> None:
-    """Everything that needs no right but to create, in the caller's transaction."""
+) -> list[str]:
+    """Everything that needs no right but to create, in the caller's transaction; return what is not known."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     _require_known(is_known=value(conn, query("operate", "is_known")))
-    schemas = _find_source(conn, source_schemas, create_source=create_source)
+    schemas, fit = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn, quoted(schemas))
     if value(conn, query("core", "is_installed")):
         _require_known(is_known=not value(conn, query("operate", "is_apart")))
@@ -119,9 +131,8 @@ def _install(
     _run(conn, {"schema.sql": sections()["projector"]})
     with _named_failure("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
-    found = {"tables": list(schemas), "schemas": list(schemas.values())}
-    conn.execute(query("operate", "note_source"), found)
-    _define(conn, schemas)
+    _note_source(conn, schemas, fit)
+    _define(conn, schemas, fit)
     _run(conn, functions("install/functions"))
     with _named_failure("sql/capture"):
         triggers.create_functions(conn)
@@ -131,6 +142,22 @@ def _install(
     distribution.define(conn)
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
+    return fit.notices()
+
+
+def _note_source(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
+    """Note where the platform's tables are and what they lack; what is read from now on, or no more, is a gap."""
+    before = known_columns(conn)
+    now = {table: list(fit.absent.get(table, ())) for table in schemas}
+    tables = [
+        {"table_name": table, "schema_name": schema, "absent_columns": now[table]}
+        for table, schema in schemas.items()
+    ]
+    conn.execute(query("operate", "note_source"), {"tables": Jsonb(tables)})
+    conn.execute(query("operate", "forget_source"), {"tables": list(schemas)})
+    changed = [table for table in (before | now) if before.get(table) != now.get(table)]
+    if before and changed:
+        gaps.open_gap(conn, f"other columns of {', '.join(changed)} are read now")
 
 
 def _require_known(*, is_known: bool) -> None:
@@ -185,37 +212,85 @@ def _named_failure(file: str) -> Iterator[None]:
         ) from error
 
 
-def _define(conn: Connection, schemas: Mapping[str, str]) -> None:
-    """Create or replace the functions of the definition, with the names of the platform's tables in them."""
-    relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
+def _define(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
+    """Create or replace the functions of the definition, with the platform's tables and the types of its ids."""
+    if fit.types["extraction_id"] != "uuid":
+        conn.execute(query("operate", "widen_extraction_ids"), prepare=False)
+    stored = value(conn, query("operate", "read_type_of_extraction_ids"))
+    is_text = fit.types["extraction_id"] == "text"
+    names: dict[str, composing.Composable] = {
+        "sampled": composing.Identifier(schemas["conversations"], "conversations"),
+        "stored_extraction_id": composing.SQL(stored),
+        "extraction_order": composing.SQL("bytea" if is_text else fit.types["extraction_id"]),
+        "as_extraction_order": composing.SQL("convert_to(of_id, 'UTF8')" if is_text else "of_id"),
+        **{table.name: _relation(table, schemas, fit) for table in SOURCE_TABLES},
+        **{kind: composing.SQL(of) for kind, of in fit.types.items()},
+        **{f"of_{kind}": composing.SQL(of) for kind, (of, _) in fit.casts().items()},
+        **{f"as_{kind}": composing.SQL(cast) for kind, (_, cast) in fit.casts().items()},
+    }
     if any(_BODY_QUOTE in schema for schema in schemas.values()):
         raise SourceMissingError(f"The name of a schema of the platform may not contain {_BODY_QUOTE}.")
     # A function may name another one that is created later.
     conn.execute("SET LOCAL check_function_bodies = off")
-    texts = {file: composing.SQL(text).format(**relations) for file, text in definitions().items()}
+    texts = {file: composing.SQL(text).format(**names) for file, text in definitions().items()}
     _run(conn, {file: text.as_string(conn) for file, text in texts.items()})
     conn.execute("SET LOCAL check_function_bodies = on")
 
 
-def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> dict[str, str]:
+def _relation(table: SourceTable, schemas: Mapping[str, str], fit: Fit) -> composing.Composable:
+    """Return the rows of one of the platform's tables, with nulls for columns that it lacks; none if it is not there.
+
+    PostgreSQL reads a sub-select without a condition as if the table stood there.
+    """
+    absent = fit.absent.get(table.name, ())
+    nulls = composing.SQL(", ").join(
+        composing.SQL("NULL AS {}").format(composing.Identifier(name)) for name in absent
+    )
+    if table.name not in schemas:
+        return composing.SQL("(SELECT {} LIMIT 0)").format(nulls)
+    relation = composing.Identifier(schemas[table.name], table.name)
+    if not absent:
+        return relation
+    # By their names: the platform may add one of the others at any moment.
+    columns = composing.SQL(", ").join(
+        composing.Identifier(name) for name in table.columns if name not in absent
+    )
+    return composing.SQL("(SELECT {}, {} FROM {})").format(columns, nulls, relation)
+
+
+def _find_source(
+    conn: Connection, given: Sequence[str], *, create_source: bool
+) -> tuple[dict[str, str], Fit]:
     """Return the schema of each of the platform's tables: among these, or where the last migrate found them.
 
-    Without either, where the login looks.
+    Without either, where the login looks. Tables that may be missing and are have none. Return also how they fit.
     """
+    known = {} if given else known_columns(conn)
     schemas = locate_source(conn, given) if given else source_schemas(conn)
+    schemas = locate_source(conn, list(dict.fromkeys(schemas.values()))) | schemas
     if create_source:
         commands = composing.SQL(source_commands())
         relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
         conn.execute(commands.format(**relations), prepare=False)
-    missing = find_missing_source(conn, quoted(schemas))
-    if missing:
+    fit = examine_source(conn, quoted(schemas), known)
+    if fit.missing:
         searched = given or dict.fromkeys(schemas.values())
+        advice = ""
+        if known:
+            advice = "; if something is gone for good, run the same with the schema that the others are in"
+        elif not any(found.kind is not None for found in fit.found.values()):
+            advice = "; to create empty source tables for a trial, run migrate --create-source"
         raise SourceMissingError(
-            f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {', '.join(searched)}. Check"
-            " that the database URL names the platform's database; if they are in another schema, run migrate"
-            " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
+            f"The platform's tables are not all there: {'; '.join(fit.missing)}. Looked into: {', '.join(searched)}."
+            " Check that the database URL names the platform's database; if they are in another schema, run migrate"
+            f" --source-schema NAME{advice}."
         )
-    return schemas
+    if fit.misfits:
+        raise SourceMissingError(
+            "Nothing was changed, because the projection cannot read columns of the platform's tables:"
+            f" {'; '.join(fit.misfits)}. Give them one of these types, or write such rows to tables that have them."
+        )
+    return {table: schema for table, schema in schemas.items() if table not in fit.absent_tables}, fit
 
 
 def change_tables(conn: Connection, work: Callable[[], None]) -> None:

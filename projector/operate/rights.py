@@ -16,7 +16,7 @@ def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) ->
     """
     login = read_login(conn)
     _require_owned_source(conn, login, relations)
-    unreadable = [table.full_name for table in find_source(conn, relations) if not table.is_readable]
+    unreadable = [table.full_name for table in find_source(conn, relations).values() if not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
         raise ProjectorError(
@@ -66,7 +66,7 @@ def _find_schemas(conn: Connection) -> list[Row]:
 def _require_owned_source(conn: Connection, login: Row, relations: Mapping[str, str] | None = None) -> None:
     captured = {table.name for table in SOURCE_TABLES if table.kind is not None}
     tables: dict[str, list[str]] = {}
-    for table in find_source(conn, relations):
+    for table in find_source(conn, relations).values():
         if table.name in captured and table.owner is not None and not table.is_owned:
             tables.setdefault(table.owner, []).append(table.full_name)
     if tables:

@@ -64,6 +64,13 @@ LEAST_SLICE, LARGEST_SLICE = 100, 1000
 SLICE_SECONDS = 300.0
 """A slice is as large as a round needs at one in so many seconds, within these bounds."""
 
+_KEYS_OF = {
+    "conversation": ("current_conversations", "conversation_id"),
+    "contact": ("current_contacts", "contact_id"),
+    "template_send": ("current_template_sends", "send_id"),
+}
+"""The functions that have the rows of the source by their kind, and the columns of their keys."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -250,8 +257,12 @@ def _source_keys(conn: Connection, present: Round, size: int) -> Piece:
     def read() -> list[tuple[str]]:
         # Planned for this kind, which has an index of its own.
         conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
-        parameters = {"kind": kind, "after_key": present.after_second, "size": size}
-        return conn.execute(query("sweep", "find_source_keys"), parameters, prepare=False).fetchall()
+        rows, name = _KEYS_OF[kind]
+        parameters = {"after_key": present.after_second or None, "size": size}
+        found = conn.execute(
+            query("sweep", "find_source_keys", rows=rows, id=name), parameters, prepare=False
+        )
+        return found.fetchall()
 
     keys = [Item(kind, key=key) for (key,) in read_source(conn, read, patience=0)]
     return Piece(kind, *_next(kind, [("", item.key) for item in keys], size), keys=keys, rows=len(keys))

@@ -37,7 +37,7 @@ SELECT
     e.fit_score,
     e.engagement_score,
     e.extraction_id IS NOT NULL AS has_extraction,
-    e.extraction_id,
+    projector.stored_extraction_id(e.extraction_id) AS extraction_id,
     coalesce(s.sends, 0)::integer AS template_sends_count,
     s.first_send_at,
     s.last_send_at,

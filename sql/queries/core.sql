@@ -8,6 +8,23 @@ SELECT staging.name
 FROM unnest(%(staging_tables)s::text[]) AS staging (name)
 WHERE pg_relation_size(to_regclass(staging.name)) > %(truncate_above_bytes)s;
 
+-- name: fit_staging_tables
+-- Gives staged profiles the type of ids of extractions that the read model has: `migrate` may have widened it to text.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_catalog.pg_attribute AS a
+        INNER JOIN pg_catalog.pg_attribute AS b
+            ON b.attrelid = 'pg_temp.new_profiles'::regclass AND b.attname = a.attname AND b.atttypid <> a.atttypid
+        WHERE a.attrelid = to_regclass('read_model.lead_profiles') AND a.attname = 'extraction_id'
+    ) THEN
+        ALTER TABLE pg_temp.new_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
+        ALTER TABLE pg_temp.old_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
+    END IF;
+END
+$$;
+
 -- name: clear_staging_table
 -- The pipeline puts these together, one for each staging table, into one statement.
 DELETE FROM pg_temp.{staging_table};
@@ -34,7 +51,7 @@ WHERE p.built_at IS NOT NULL;
 -- name: find_source_tenants
 SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
-WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted.user_id);
+WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = projector.user_id(wanted.user_id));
 
 -- name: is_stored_tenant
 SELECT
@@ -119,22 +136,49 @@ LEFT JOIN LATERAL (
     SELECT
         s.user_id,
         s.customer_phone
-    FROM projector.current_keys() AS s
-    WHERE s.kind = %(key_kind)s AND s.key = failed.key COLLATE "default"
+    FROM projector.current_key(%(key_kind)s, failed.key) AS s
     OFFSET 0
 ) AS lead ON true
 WHERE lead.user_id IS NOT NULL
     OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = failed.key)
     OR CASE %(key_kind)s
         WHEN 'conversation'
-            THEN EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.conversation_id::text = failed.key)
-        WHEN 'contact' THEN EXISTS (SELECT FROM projector.source_contacts() AS c WHERE c.contact_id::text = failed.key)
-        ELSE EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.send_id::text = failed.key)
+            THEN EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.conversation_id = projector.conversation_id(failed.key))
+        WHEN 'contact' THEN EXISTS (SELECT FROM projector.source_contacts() AS c WHERE c.contact_id = projector.contact_id(failed.key))
+        ELSE EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.send_id = projector.send_id(failed.key))
     END
 ON CONFLICT (kind, key) DO UPDATE SET
     error = excluded.error,
     attempts = d.attempts + 1,
     retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour');
+
+-- name: set_misfits_aside
+-- Sets the taken keys aside that are none that the platform can have, as when its ids got another type since: a batch
+-- leaves out what is set aside, and a retry finds no row of the source. Returns how many.
+WITH letters AS (
+    INSERT INTO projector.dead_letters (
+        kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
+    )
+    SELECT DISTINCT
+        kinds.letter_kind,
+        k.key,
+        sk.user_id,
+        sk.customer_phone,
+        'no id of the platform is written so',
+        1,
+        statement_timestamp(),
+        statement_timestamp() + interval '10 seconds'
+    FROM taken_changes AS t
+    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
+    LEFT JOIN projector.source_keys AS sk ON sk.kind = kinds.key_kind AND sk.key = k.key
+    WHERE k.key IS NOT NULL AND NOT projector.is_key(t.kind, k.key)
+    ON CONFLICT (kind, key) DO NOTHING
+    RETURNING 1
+)
+
+SELECT count(*) AS letters
+FROM letters;
 
 -- name: count_letters
 SELECT

@@ -25,9 +25,12 @@ SELECT
     END AS can_read_source_tables;
 
 -- name: read_source_tables
+-- Returns each source table that is read, its schema, and the columns that the platform does not have. The version
+-- before did not note these.
 SELECT
     s.table_name,
-    s.schema_name
+    s.schema_name,
+    coalesce(to_jsonb(s.*) -> 'absent_columns', '[]') AS absent_columns
 FROM projector.source_tables AS s;
 
 -- name: find_closed_schema
@@ -192,6 +195,19 @@ CROSS JOIN LATERAL (
     WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
     {tenants} {fence}
 ) AS stored;
+
+-- name: id_function
+-- Creates the function that gives the text of an id the platform's type. Placeholders: id, the kind of it; type; cast.
+DROP FUNCTION IF EXISTS projector.{id}(text);
+CREATE FUNCTION projector.{id}(of_key text)
+RETURNS {type}
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+AS $definition$
+SELECT {cast}
+$definition$;
+REVOKE EXECUTE ON FUNCTION projector.{id}(text) FROM public;
 
 -- name: source_function
 -- Creates the function of the rows of a table of the platform. Placeholders: source, the table; columns; body.

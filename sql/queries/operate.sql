@@ -21,13 +21,48 @@ SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_ap
 
 -- name: note_source
 -- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path
--- its login has. Parameters: tables, their names, and schemas, one for each.
-INSERT INTO projector.source_tables (table_name, schema_name)
+-- its login has. Parameters: tables, an array of objects with table_name, schema_name and absent_columns.
+INSERT INTO projector.source_tables (table_name, schema_name, absent_columns)
 SELECT
     found.table_name,
-    found.schema_name
-FROM unnest(%(tables)s::text[], %(schemas)s::text[]) AS found (table_name, schema_name)
-ON CONFLICT (table_name) DO UPDATE SET schema_name = excluded.schema_name;
+    found.schema_name,
+    found.absent_columns
+FROM jsonb_to_recordset(%(tables)s) AS found (table_name text, schema_name text, absent_columns text[])
+ON CONFLICT (table_name) DO UPDATE SET
+    schema_name = excluded.schema_name,
+    absent_columns = excluded.absent_columns;
+
+-- name: forget_source
+-- Forgets the tables that the platform does not have, and their triggers. Parameter: tables, those that it has.
+WITH forgotten AS (
+    DELETE FROM projector.source_tables AS s
+    WHERE s.table_name <> ALL(%(tables)s)
+)
+
+DELETE FROM projector.capture_triggers AS e
+WHERE e.table_name <> ALL(%(tables)s);
+
+-- name: read_type_of_extraction_ids
+SELECT format_type(a.atttypid, NULL) AS stored_type
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = 'read_model.lead_profiles'::regclass AND a.attname = 'extraction_id';
+
+-- name: widen_extraction_ids
+-- Lets the read model hold ids of extractions that are no uuid. The view that shows them is created again later.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = 'read_model.lead_profiles'::regclass
+            AND a.attname = 'extraction_id'
+            AND a.atttypid = 'uuid'::regtype
+    ) THEN
+        DROP VIEW IF EXISTS leads_sql.leads;
+        ALTER TABLE read_model.lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
+    END IF;
+END
+$$;
 
 -- name: note_version
 -- Notes the projection version of the program that migrates, and the functions and views as it has created them.
@@ -46,7 +81,8 @@ ON CONFLICT DO NOTHING;
 -- name: find_source
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
--- owner; is_readable; columns, their names; indexed, those that an index without a condition begins with.
+-- owner; is_readable; columns, their names, types as they are declared, categories of these and bases, the types
+-- without length and domain; indexed, the columns that an index without a condition begins with.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
@@ -62,11 +98,10 @@ SELECT
     c.relowner::regrole::text AS owner,
     coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_owned,
     coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
-    ARRAY(
-        SELECT a.attname::text
-        FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    ) AS columns,
+    described.columns,
+    described.types,
+    described.categories,
+    described.bases,
     ARRAY(
         SELECT a.attname::text
         FROM pg_catalog.pg_index AS i
@@ -75,6 +110,16 @@ SELECT
     ) AS indexed
 FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(array_agg(a.attname::text), '{}') AS columns,
+        coalesce(array_agg(format_type(a.atttypid, a.atttypmod)), '{}') AS types,
+        coalesce(array_agg(y.typcategory::text), '{}') AS categories,
+        coalesce(array_agg(format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)), '{}') AS bases
+    FROM pg_catalog.pg_attribute AS a
+    INNER JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+) AS described
 ORDER BY t.place;
 
 -- name: find_ascii_collation
@@ -387,8 +432,7 @@ WHERE (named.kind, named.key) NOT IN (SELECT n.kind, n.key FROM needed AS n)
     )
     AND NOT EXISTS (
         SELECT
-        FROM projector.current_keys() AS k
-        WHERE k.kind = keyed.key_kind AND k.key = named.key COLLATE "default"
+        FROM projector.current_key(keyed.key_kind, named.key) AS k
     );
 
 -- name: clean_queue
@@ -743,8 +787,7 @@ SELECT
 FROM found AS f
 LEFT JOIN LATERAL (
     SELECT k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AS is_own
-    FROM projector.current_keys() AS k
-    WHERE k.kind = f.kind AND k.key = f.key COLLATE "default"
+    FROM projector.current_key(f.kind, f.key) AS k
     OFFSET 0
 ) AS d ON true
 WHERE f.is_known OR d.is_own
@@ -824,7 +867,7 @@ counted_messages AS NOT MATERIALIZED (
     SELECT
         k.user_id,
         k.customer_phone,
-        m.message_id COLLATE "C" AS message_id,
+        m.message_id::text COLLATE "C" AS message_id,
         k.key AS conversation_id,
         m.sent_at,
         m.sequence_no,
@@ -834,7 +877,7 @@ counted_messages AS NOT MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT d.*
         FROM projector.current_messages() AS d
-        WHERE d.conversation_id = k.key COLLATE "default"
+        WHERE d.conversation_id = projector.conversation_id(k.key COLLATE "default")
         OFFSET 0
     ) AS m
     WHERE k.kind = 'conversation'
@@ -867,7 +910,7 @@ new_conversations AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT d.*
         FROM projector.current_conversations() AS d
-        WHERE d.conversation_id = k.key COLLATE "default"
+        WHERE d.conversation_id = projector.conversation_id(k.key COLLATE "default")
         OFFSET 0
     ) AS c
     LEFT JOIN own_totals AS t ON t.conversation_id = k.key

@@ -100,7 +100,8 @@ WHERE p.feed_problem IS DISTINCT FROM %(problem)s;
 -- name: read_brought_tables
 -- Returns each table that a subscription lists and that is a source table, or a partition of one: name; schema_name and
 -- table_name, under which the origin publishes it; source_schema and source_name, its source table; publications; copy,
--- which tells one copy of its rows from the next, null while they are copied; computed, its generated columns.
+-- which tells one copy of its rows from the next, null while they are copied; computed, its generated columns, and
+-- those that the platform does not have.
 SELECT
     format('%I.%I', n.nspname, c.relname) AS name,
     n.nspname::text AS schema_name,
@@ -113,7 +114,7 @@ SELECT
         SELECT a.attname::text
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = c.oid AND a.attgenerated <> ''
-    ) AS computed
+    ) || t.absent_columns AS computed
 FROM pg_catalog.pg_subscription_rel AS r
 INNER JOIN pg_catalog.pg_subscription AS s ON s.oid = r.srsubid
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = r.srrelid

@@ -187,11 +187,12 @@ ORDER BY k.kind, k.key
 LIMIT %(size)s;
 
 -- name: find_source_keys
--- Returns the next keys of a kind that belong to a lead, in the order of the platform's index.
-SELECT d.key
-FROM projector.current_keys() AS d
-WHERE d.kind = %(kind)s AND d.key > %(after_key)s
-ORDER BY d.key
+-- Returns the next keys of a kind that belong to a lead, in the order of the platform's index. Placeholders: rows, the
+-- function that has them, and id, the column. Parameter after_key: null for the first ones.
+SELECT d.{id}::text AS key
+FROM projector.{rows}() AS d
+WHERE %(after_key)s::text IS NULL OR d.{id} > projector.{id}(%(after_key)s::text)
+ORDER BY d.{id}
 LIMIT %(size)s;
 
 -- name: find_tenant

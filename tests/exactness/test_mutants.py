@@ -23,7 +23,7 @@ from api.limits import waiting
 from api.request.change_token import Position, history_of
 from api.response import body
 from api.routes import changes, read_model
-from projector.capture import control, triggers
+from projector.capture import control, gaps, triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
 from projector.core import batch, late, pipeline, refresh, staging, yielding
 from projector.core.late import LateKeys
@@ -57,6 +57,7 @@ from tests.exactness import (
     test_sabotage,
     test_schema_changes,
     test_settings,
+    test_source_types,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
@@ -408,6 +409,9 @@ MUTANTS = (
         _changed_rows("messages", "(-1)::smallint", "0::smallint"),
         test_schema_changes.test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap,
             table=_table("messages"), role="origin"),
+    Mutant("C7", "a column that was missing is read without a rebuild",
+        _patch(gaps, "open_gap", lambda *_: False),
+        test_source_types.test_what_was_missing_is_read_from_the_next_migrate_on),
     Mutant("C8", "a session of the projector looks into the schemas of its login",
         _patch(db, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
         test_names.test_nothing_that_others_planted_runs_in_the_projector),
@@ -487,6 +491,10 @@ MUTANTS = (
     Mutant("R7", "a lead that fails stops the others",
         _patch(refresh, "is_lead_failure", lambda _: False),
         test_refresh.test_a_lead_that_fails_is_set_aside_and_stops_no_other),
+    Mutant("R7", "a key of another type is not set aside",
+        _patch(batch, "set_misfits_aside", lambda _: None),
+        test_source_types.test_a_key_that_is_no_id_any_more_is_a_dead_letter,
+            kind="conversations", key="no number"),
     Mutant("R7", "each failing key of a tenant is tried before the others go on",
         _patch(late, "_next", lambda text: text),
         test_refresh.test_failing_keys_of_one_tenant_keep_no_other_waiting),

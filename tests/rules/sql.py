@@ -68,7 +68,7 @@ def columns_given(text: str) -> dict[str, set[str]]:
     """Return the columns that the functions source_TABLE() of a text give, for each table."""
     return {
         found[1]: {one.name for one in node.parameters if one.mode.name == "FUNC_PARAM_TABLE"}
-        for raw in pglast.parse_sql(text)
+        for raw in pglast.parse_sql(re.sub(r"\{(\w+)\}", r"\1", text))
         for node in nodes((raw.stmt,), ast.CreateFunctionStmt)
         if (found := _SOURCE.fullmatch(node.funcname[-1].sval))
     }

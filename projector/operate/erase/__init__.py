@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 from psycopg import sql
 
 from projector.core import pipeline
-from projector.core.dead_letters import count_letters
+from projector.core.batch import count_letters
 from projector.core.pipeline import reach
 from projector.core.preconditions import is_built
 from projector.core.refresh import refresh

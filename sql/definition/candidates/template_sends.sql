@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
     FROM projector.source_template_sends() AS source
     INNER JOIN projector.source_templates() AS t ON t.template_id = source.template_id
     LEFT JOIN projector.source_phone_numbers() AS p ON p.id = t.phone_number_id
-    WHERE source.send_id = k.key COLLATE "default"
+    WHERE source.send_id = projector.send_id(k.key COLLATE "default")
     {fence}
 ) AS x
 WHERE k.kind = 'template_send'

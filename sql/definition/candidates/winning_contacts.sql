@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
         source.email,
         source.company
     FROM projector.source_contacts() AS source
-    WHERE source.contact_id = k.key COLLATE "default"
+    WHERE source.contact_id = projector.contact_id(k.key COLLATE "default")
     {fence}
 ) AS x
 WHERE k.kind = 'contact'

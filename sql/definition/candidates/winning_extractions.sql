@@ -1,5 +1,5 @@
--- The extraction of each lead that counts: is_latest first, then newest extracted_at, then greatest id, over all
--- conversations of the lead. The stored time is compared uncut.
+-- The extraction of each lead that counts: is_latest first, then newest extracted_at, then greatest id (of texts
+-- bytewise), over all conversations of the lead. The stored time is compared uncut.
 --
 -- Without DISTINCT ON, as `explain` reads it, it has all extractions in the order of the rule, the winner first.
 --
@@ -26,7 +26,7 @@ CROSS JOIN LATERAL (
         source.total_score,
         source.lead_status_tag
     FROM projector.source_extractions() AS source
-    WHERE source.conversation_id = k.key COLLATE "default"
+    WHERE source.conversation_id = projector.conversation_id(k.key COLLATE "default")
     {fence}
 ) AS x
 WHERE k.kind = 'conversation'
@@ -35,4 +35,4 @@ ORDER BY
     k.customer_phone ASC,
     x.is_latest IS TRUE DESC,
     x.extracted_at DESC NULLS LAST,
-    x.extraction_id DESC
+    projector.extraction_order(x.extraction_id) DESC

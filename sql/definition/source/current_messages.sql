@@ -1,11 +1,12 @@
 -- One row per message of the source, in the form of read_model.lead_messages; its conversation tells its lead.
 --
--- message_id and conversation_id keep the collation of the source, so that an index of the source can find them.
+-- message_id and conversation_id keep the type and the collation of the source, so that an index of the source can
+-- find them.
 DROP FUNCTION IF EXISTS projector.current_messages();
 CREATE FUNCTION projector.current_messages()
 RETURNS TABLE (
-    message_id text,
-    conversation_id text,
+    message_id {message_id},
+    conversation_id {conversation_id},
     sent_at timestamptz,
     sequence_no integer,
     sender text,

@@ -23,3 +23,18 @@ FROM (
     ('templates', 'template_send', 'template_sends', NULL)
 ) AS k (change_kind, key_kind, queued_kind, letter_kind);
 COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';
+
+-- Whether a key of a change of this kind is one that the platform can have: no id of numbers is written with letters.
+CREATE OR REPLACE FUNCTION projector.is_key(of_kind text, of_key text)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+AS $$
+SELECT CASE
+    WHEN of_kind IN ('agents', 'phone_numbers', 'templates', 'truncate') THEN true
+    WHEN of_kind = 'contacts' THEN projector.contact_id(of_key COLLATE "default") IS NOT NULL
+    WHEN of_kind = 'template_sends' THEN projector.send_id(of_key COLLATE "default") IS NOT NULL
+    ELSE projector.conversation_id(of_key COLLATE "default") IS NOT NULL
+END
+$$;
+REVOKE EXECUTE ON FUNCTION projector.is_key(text, text) FROM public;

@@ -18,33 +18,33 @@ WHERE k.change_kind = of_kind AND k.letter_kind IS NOT NULL
 UNION ALL
 SELECT
     'conversation',
-    c.conversation_id,
+    c.conversation_id::text,
     'conversations'
 FROM projector.source_conversations() AS c
-WHERE of_kind = 'agents' AND c.agent_id = of_key COLLATE "default"
+WHERE of_kind = 'agents' AND c.agent_id = projector.agent_id(of_key COLLATE "default")
 UNION ALL
 SELECT
     'conversation',
-    c.conversation_id,
+    c.conversation_id::text,
     'conversations'
 FROM projector.source_agents() AS a
 INNER JOIN projector.source_conversations() AS c ON c.agent_id = a.agent_id
-WHERE of_kind = 'phone_numbers' AND a.phone_number_id = of_key COLLATE "default"
+WHERE of_kind = 'phone_numbers' AND a.phone_number_id = projector.phone_number_id(of_key COLLATE "default")
 UNION ALL
 SELECT
     'template_send',
-    s.send_id,
+    s.send_id::text,
     'template_sends'
 FROM projector.source_templates() AS t
 INNER JOIN projector.source_template_sends() AS s ON s.template_id = t.template_id
-WHERE of_kind = 'phone_numbers' AND t.phone_number_id = of_key COLLATE "default"
+WHERE of_kind = 'phone_numbers' AND t.phone_number_id = projector.phone_number_id(of_key COLLATE "default")
 UNION ALL
 SELECT
     'template_send',
-    s.send_id,
+    s.send_id::text,
     'template_sends'
 FROM projector.source_template_sends() AS s
-WHERE of_kind = 'templates' AND s.template_id = of_key COLLATE "default"
+WHERE of_kind = 'templates' AND s.template_id = projector.template_id(of_key COLLATE "default")
 UNION ALL
 SELECT
     k.kind,

@@ -3,7 +3,7 @@
 -- Parameters: shards; size, how many to take from each shard.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether every single change
 -- of the shards that this statement could see was taken; spreads, whether a change has to be spread over other keys
--- first; has_late_keys, whether late keys wait.
+-- first; has_misfits, whether a key is none that the platform can have; has_late_keys, whether late keys wait.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
 WITH taken AS (
@@ -41,5 +41,11 @@ SELECT
     min(taken.queued_at) AS oldest,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
     coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads,
+    EXISTS (
+        SELECT 1
+        FROM taken AS t
+        CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+        WHERE k.key IS NOT NULL AND NOT projector.is_key(t.kind, k.key)
+    ) AS has_misfits,
     EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys
 FROM taken;

@@ -37,7 +37,7 @@ found AS MATERIALIZED (
         c.has_messages AND NOT c.is_reloaded AND EXISTS (
             SELECT
             FROM projector.current_messages() AS m
-            WHERE m.conversation_id = c.key COLLATE "default"
+            WHERE m.conversation_id = projector.conversation_id(c.key COLLATE "default")
             OFFSET 500
         ) AS is_long
     FROM changed AS c
@@ -59,8 +59,7 @@ sorted AS MATERIALIZED (
         SELECT
             d.user_id,
             d.customer_phone
-        FROM projector.current_keys() AS d
-        WHERE d.kind = f.key_kind AND d.key = f.key COLLATE "default"
+        FROM projector.current_key(f.key_kind, f.key) AS d
     ) AS lead
 ),
 

@@ -18,7 +18,6 @@ SELECT n.user_id
 FROM stale_keys AS s -- noqa: AL05
 CROSS JOIN LATERAL (
     SELECT d.user_id
-    FROM projector.current_keys() AS d
-    WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
+    FROM projector.current_key(s.kind, s.key) AS d
     OFFSET 0
 ) AS n;

@@ -22,7 +22,7 @@ FROM stale_keys AS s
 CROSS JOIN LATERAL (
     SELECT d.*
     FROM projector.current_conversations() AS d
-    WHERE d.conversation_id = s.key COLLATE "default"
+    WHERE d.conversation_id = projector.conversation_id(s.key COLLATE "default")
     OFFSET 0
 ) AS c
 WHERE s.kind = 'conversation' AND c.user_id IN (SELECT t.user_id FROM stale_tenants AS t);

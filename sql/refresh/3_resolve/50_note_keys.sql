@@ -35,8 +35,7 @@ WITH resolved AS MATERIALIZED (
         SELECT
             d.user_id,
             d.customer_phone
-        FROM projector.current_keys() AS d
-        WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
+        FROM projector.current_key(s.kind, s.key) AS d
         OFFSET 0
     ) AS n ON n.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
     WHERE s.kind <> 'conversation'

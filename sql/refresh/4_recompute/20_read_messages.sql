@@ -21,11 +21,11 @@ FROM (SELECT DISTINCT stale_messages.message_id FROM stale_messages) AS s
 CROSS JOIN LATERAL (
     SELECT d.*
     FROM projector.current_messages() AS d
-    WHERE d.message_id = s.message_id COLLATE "default"
+    WHERE d.message_id = projector.message_id(s.message_id COLLATE "default")
     OFFSET 0
 ) AS m
 INNER JOIN source_conversations AS c
-    ON c.conversation_id = m.conversation_id COLLATE "C" AND NOT c.reload_messages
+    ON c.conversation_id = m.conversation_id::text COLLATE "C" AND NOT c.reload_messages
 UNION ALL
 SELECT
     c.user_id,
@@ -42,7 +42,7 @@ FROM source_conversations AS c
 CROSS JOIN LATERAL (
     SELECT d.*
     FROM projector.current_messages() AS d
-    WHERE d.conversation_id = c.conversation_id COLLATE "default"
+    WHERE d.conversation_id = projector.conversation_id(c.conversation_id COLLATE "default")
     OFFSET 0
 ) AS m
 WHERE c.reload_messages;

@@ -54,8 +54,7 @@ stored AS (
         SELECT
             d.user_id,
             d.customer_phone
-        FROM projector.current_keys() AS d
-        WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
+        FROM projector.current_key(s.kind, s.key) AS d
         OFFSET 0
     ) AS d
 )

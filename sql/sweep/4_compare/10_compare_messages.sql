@@ -1,11 +1,11 @@
 -- Find the leads of which a message differs from the definition.
 WITH computed_messages AS NOT MATERIALIZED (
-    SELECT k.user_id, k.customer_phone, m.message_id COLLATE "C" AS message_id, k.key AS conversation_id, m.sent_at,
-        m.sequence_no, m.sender, m.status, m.text
+    SELECT k.user_id, k.customer_phone, m.message_id::text COLLATE "C" AS message_id, k.key AS conversation_id,
+        m.sent_at, m.sequence_no, m.sender, m.status, m.text
     FROM piece_keys AS k
     CROSS JOIN LATERAL (
         SELECT d.* FROM projector.current_messages() AS d
-        WHERE d.conversation_id = k.key COLLATE "default" {fence}
+        WHERE d.conversation_id = projector.conversation_id(k.key COLLATE "default") {fence}
     ) AS m
     WHERE k.kind = 'conversation'
 ),

@@ -8,7 +8,7 @@ WITH computed_conversations AS NOT MATERIALIZED (
     FROM piece_keys AS k
     CROSS JOIN LATERAL (
         SELECT d.* FROM projector.current_conversations() AS d
-        WHERE d.conversation_id = k.key COLLATE "default" {fence}
+        WHERE d.conversation_id = projector.conversation_id(k.key COLLATE "default") {fence}
     ) AS c
     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
 ),

@@ -19,8 +19,7 @@ LEFT JOIN LATERAL (
     SELECT
         d.user_id,
         d.customer_phone
-    FROM projector.current_keys() AS d
-    WHERE d.kind = w.kind AND d.key = w.key COLLATE "default"
+    FROM projector.current_key(w.kind, w.key) AS d
     OFFSET 0
 ) AS d ON true
 LEFT JOIN LATERAL (

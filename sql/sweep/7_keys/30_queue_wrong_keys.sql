@@ -17,11 +17,11 @@ FROM (
     INNER JOIN projector.source_keys AS k ON k.kind = w.kind AND k.key = w.key
     UNION
     SELECT
-        d.kind,
-        d.key,
+        w.kind,
+        w.key,
         d.user_id,
         d.customer_phone
     FROM wrong_keys AS w
-    INNER JOIN projector.current_keys() AS d ON d.kind = w.kind AND d.key = w.key COLLATE "default"
+    CROSS JOIN LATERAL projector.current_key(w.kind, w.key) AS d
 ) AS lead
 INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = lead.kind AND kinds.change_kind = kinds.letter_kind;

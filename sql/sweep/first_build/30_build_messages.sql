@@ -9,5 +9,5 @@ FROM (
         k.customer_phone,
         d.*
     FROM projector.current_messages() AS d
-    INNER JOIN projector.source_keys AS k ON k.kind = 'conversation' AND k.key = d.conversation_id COLLATE "C"
+    INNER JOIN projector.source_keys AS k ON k.kind = 'conversation' AND k.key = d.conversation_id::text COLLATE "C"
 ) AS m;

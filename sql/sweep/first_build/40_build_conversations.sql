@@ -15,5 +15,5 @@ FROM (
         t.first_message_at,
         t.newest_message_at
     FROM projector.current_conversations() AS d
-    LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = d.conversation_id COLLATE "C"
+    LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = d.conversation_id::text COLLATE "C"
 ) AS c;

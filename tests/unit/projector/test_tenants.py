@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from projector.core.dead_letters import count_letters
+from projector.core.batch import count_letters
 from projector.database.rows import Connection, Row
 from projector.operate.tenants import read_tenants, render
 
