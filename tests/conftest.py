@@ -32,7 +32,15 @@ from tests.support.citus import CITUS
 from tests.support.commands import logging_as_before
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_node_tools
-from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
+from tests.support.server import (
+    FAST,
+    GIVEN_SERVER,
+    Database,
+    Server,
+    older_postgresql,
+    running_server,
+    session_server,
+)
 
 if TYPE_CHECKING:
     from xdist.scheduler import Scheduling
@@ -149,6 +157,7 @@ _MISSING = {
     "chromium": "Chromium is not installed: the tests of the pages in a browser were left out.",
     "node": "The tools for Node.js are not installed: run make client-types. The tests of typed clients were left out.",
     "citus": f"{CITUS} is not set: the tests on a real Citus were left out.",
+    "older_postgresql": "No older PostgreSQL is installed: the test of an upgrade of the server was left out.",
 }
 
 
@@ -161,6 +170,7 @@ def _there() -> dict[str, bool]:
         "chromium": chromium_path() is not None,
         "node": has_node_tools(),
         "citus": CITUS in os.environ,
+        "older_postgresql": older_postgresql() is not None,
     }
 
 

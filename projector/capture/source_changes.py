@@ -31,14 +31,16 @@ def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
     conn.execute(query("capture", "note_new_columns"), wanted)
     new = [table.name for table in tables if table.name not in noted]
     conn.execute(query("capture", "note_partitions"), {"tables": new})
+    conn.execute(query("capture", "note_read_model"), {"again": False})
 
 
 def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
-    """Note columns and partitions as they are now, and delete the changes that have no key.
+    """Note columns, partitions and our own tables as they are now, and delete the changes that have no key.
 
     A rebuild of everything has to follow. A column that does not exist stays as it was noted, and stays a gap.
     """
     note_new_columns(conn, tables)
+    conn.execute(query("capture", "note_read_model"), {"again": True})
     conn.execute(query("capture", "note_columns"))
     conn.execute(query("capture", "forget_partitions"))
     conn.execute(query("capture", "note_partitions"), {"tables": [table.name for table in tables]})

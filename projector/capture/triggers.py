@@ -39,6 +39,7 @@ session_replication_role = replica they do not fire for rows, and the row trigge
 
 _VIEWS = (
     "10_trigger_fingerprints",
+    "12_read_model_tables",
     "15_source_columns",
     "16_new_partitions",
     "17_changed_source",

@@ -1,5 +1,9 @@
--- What has changed in the source tables without a trigger: columns that were renamed, dropped or rewritten, partitions
--- that came or went, and rows whose key a trigger could not read.
+-- What has changed without a trigger: tables of the read model that were dropped and created again, columns of the
+-- source tables that were renamed, dropped or rewritten, partitions that came or went, and rows whose key a trigger
+-- could not read.
+--
+-- A schema read_model that was restored alone lacks what was brought in since the backup was made, and its freshness
+-- says so only until the next batch.
 --
 -- A table that is gone, or was dropped and created again, has lost its triggers, which says more. A column whose row
 -- in the catalog is another one has the same values unless the rows of the table were rewritten: SET NOT NULL and
@@ -13,6 +17,13 @@
 -- OFFSET 0 holds the planner to that for columns. Of a few thousand columns in the catalog it would rather read all,
 -- which takes twice as long as the rest of the batch's first statement.
 CREATE OR REPLACE VIEW projector.changed_source AS
+SELECT
+    0 AS place,
+    s.name AS table_name,
+    'tables of the schema read_model were dropped and created again' AS reason
+FROM projector.settings AS s
+WHERE s.name = 'read_model_tables' AND s.value <> (SELECT r.ids FROM projector.read_model_tables AS r)
+UNION ALL
 SELECT
     1 AS place,
     e.table_name,

@@ -28,6 +28,8 @@ SELECT
                     CASE
                         WHEN coalesce(bool_and(one.never), true) THEN 'no capture trigger was ever installed'
                         WHEN bool_and(one.missing = one.triggers) THEN 'all capture triggers are missing'
+                        WHEN bool_and(one.changed = one.triggers) AND NOT EXISTS (SELECT FROM projector.changed_source)
+                            THEN 'all capture triggers were changed, as by a restore or an upgrade of the server'
                         ELSE concat_ws(
                             ', ',
                             (
@@ -48,9 +50,12 @@ SELECT
                         bool_and(e.fingerprint = '') AS never,
                         count(*) AS triggers,
                         count(*) FILTER (WHERE n.fingerprint IS NULL) AS missing,
+                        count(*) FILTER (WHERE n.fingerprint <> e.fingerprint) AS changed,
                         CASE
                             WHEN bool_and(n.fingerprint IS NULL)
                                 THEN 'all capture triggers on ' || e.table_name || ' are missing'
+                            WHEN bool_and(n.fingerprint <> e.fingerprint)
+                                THEN 'all capture triggers on ' || e.table_name || ' were changed'
                             ELSE string_agg(
                                 e.trigger_name || ' on ' || e.table_name
                                 || CASE WHEN n.fingerprint IS NULL THEN ' is missing' ELSE ' was changed' END,

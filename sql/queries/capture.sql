@@ -217,6 +217,16 @@ SET
 FROM projector.source_columns AS n
 WHERE n.table_name = e.table_name AND n.column_name = e.column_name;
 
+-- name: note_read_model
+-- Note which tables the read model has: those of a new installation, or, where `again` is true, those of now.
+INSERT INTO projector.settings AS s (name, value)
+SELECT
+    'read_model_tables' AS name,
+    r.ids AS value
+FROM projector.read_model_tables AS r
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+    WHERE %(again)s AND s.value <> excluded.value;
+
 -- name: note_touched_columns
 -- Note the catalog's version of columns that were altered in tables that were not rewritten, and the file of tables
 -- that were rewritten without being altered.

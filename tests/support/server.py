@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow
 from projector.database import connect as db
 from projector.database.connect import normalize
 from projector.trial.postgres.embedded import EmbeddedServer
+from projector.trial.postgres.programs import OLDEST_MAJOR, find_programs
 from tests.support.log_watch import WATCH
 
 # Nothing that a test writes has to survive a crash of the machine.
@@ -94,12 +95,26 @@ class Server:
         )
 
 
+def older_postgresql() -> Path | None:
+    """The programs of an installed PostgreSQL that is older than that of the package; None if there is none."""
+    newest = find_programs(None, None, Path()).major
+    folders = Path("/usr/lib/postgresql").glob("*/bin/pg_upgrade")
+    return next((found.parent for found in folders if OLDEST_MAJOR <= int(found.parts[-3]) < newest), None)
+
+
 @contextmanager
 def running_server(**settings: str) -> Iterator[EmbeddedServer]:
     """An embedded server in a folder of its own, stopped and deleted at the end."""
+    given = os.environ.get("LEADS_PG_BIN")
+    with running_server_of(Path(given) if given else None, **settings) as server:
+        yield server
+
+
+@contextmanager
+def running_server_of(programs: Path | None, **settings: str) -> Iterator[EmbeddedServer]:
+    """The same of these programs."""
     with _folder(in_memory=settings.get("fsync") == "off") as folder:
-        binaries = os.environ.get("LEADS_PG_BIN")
-        server = EmbeddedServer(folder, Path(binaries) if binaries else None, {**ALWAYS, **settings})
+        server = EmbeddedServer(folder, programs, {**ALWAYS, **settings})
         try:
             server.start()
             yield server
