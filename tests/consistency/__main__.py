@@ -244,7 +244,7 @@ class Nemesis:
 
     def set_clock_back(self) -> None:
         if self.world.clock is not None:
-            # A standby believes a moment that is ahead by less: docs/freshness.md.
+            # A standby believes a moment that is ahead by less: docs/internals/freshness.md.
             seconds = int(self.world.clock.read_text()) - self.rng.randint(10, 30)
             next_one = self.world.clock.with_suffix(".next")
             next_one.write_text(str(seconds))

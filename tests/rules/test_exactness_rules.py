@@ -1,11 +1,11 @@
-"""The table of exactness rules in docs/exactness-rules.md names a file, a test and a mutant for each rule."""
+"""The table of exactness rules in docs/internals/exactness-rules.md names a file, a test and a mutant for each rule."""
 
 import ast
 import re
 
 from tests.rules.files import ROOT, check, python_files
 
-PAGE = ROOT / "docs" / "exactness-rules.md"
+PAGE = ROOT / "docs" / "internals" / "exactness-rules.md"
 MUTANTS = ROOT / "tests" / "exactness" / "test_mutants.py"
 COLUMNS = ("rule", "what it says", "file", "test", "mutant")
 RULES = [*(f"C{number}" for number in range(1, 11)), *(f"R{number}" for number in range(1, 11))]
@@ -39,7 +39,9 @@ def rows_of(text: str) -> dict[str, list[Row]]:
 
 
 def page() -> dict[str, list[Row]]:
-    assert PAGE.is_file(), "docs/exactness-rules.md does not exist: write the table of exactness rules there."
+    assert PAGE.is_file(), (
+        "docs/internals/exactness-rules.md does not exist: write the table of exactness rules there."
+    )
     return rows_of(PAGE.read_text("utf-8"))
 
 
@@ -61,7 +63,7 @@ def test_each_rule_has_complete_rows_and_names_a_test() -> None:
                 if not row.get(column)
             ),
         ],
-        "docs/exactness-rules.md has no row for it that names a test_… function, or an incomplete one:",
+        "docs/internals/exactness-rules.md has no row for it that names a test_… function, or an incomplete one:",
     )
 
 
@@ -80,7 +82,7 @@ def test_each_file_and_test_of_the_table_exists() -> None:
         if not (ROOT / name.removeprefix("../")).is_file()
     }
     gone |= {f"{name} (of {rule})" for rule, row in rows for name in named_tests(row) - there}
-    check(sorted(gone), "docs/exactness-rules.md names files or tests that do not exist:")
+    check(sorted(gone), "docs/internals/exactness-rules.md names files or tests that do not exist:")
 
 
 def test_each_mutant_is_in_the_table() -> None:
@@ -91,5 +93,5 @@ def test_each_mutant_is_in_the_table() -> None:
             for rule, what in mutants()
             if what not in " ".join(row["mutant"] for row in page().get(rule, []))
         ],
-        "docs/exactness-rules.md: the row does not name the mutant of tests/exactness/test_mutants.py:",
+        "docs/internals/exactness-rules.md: the row does not name the mutant of tests/exactness/test_mutants.py:",
     )
