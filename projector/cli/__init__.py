@@ -45,6 +45,7 @@ for _command in (
     run.run,
     run.verify,
     run.local,
+    inspect.assess,
     inspect.status,
     inspect.tenants,
     inspect.explain,

@@ -1,10 +1,11 @@
 """The commands that show the state of the read model, whose leads it has, and why a lead shows what it shows."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import DRIFT, FAILED, Invocation, echo_json, exit_codes
+from projector.cli.base import DRIFT, FAILED, Invocation, echo, echo_json, exit_codes
 
 
 @click.command()
@@ -30,6 +31,48 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
     else:
         click.echo(render(found))
     if find_attention(found):
+        sys.exit(FAILED)
+
+
+@click.command()
+@click.option(
+    "--source-schema",
+    "source_schemas",
+    metavar="NAME",
+    multiple=True,
+    help="Where the platform's tables are, as for migrate; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@click.option("--sql", "as_sql", is_flag=True, help="Only the statements that would mend what is missing.")
+@click.pass_obj
+@exit_codes("it fits", "it does not fit (it says why), or failed")
+def assess(invocation: Invocation, *, source_schemas: Sequence[str], as_json: bool, as_sql: bool) -> None:
+    """Say whether the projector fits a database, before anything is installed.
+
+    It only reads: version and rights, the platform's tables, their types and indexes, unusual values, and what the
+    first build would take.
+
+    \b
+    Examples:
+      python -m projector assess
+      python -m projector assess --sql > for-the-dba.sql
+    """
+    from projector.operate.assess import as_dict, render
+    from projector.operate.assess import assess as find_facts
+
+    if as_json and as_sql:
+        raise click.UsageError("Give --json or --sql, not both.")
+    with invocation.connect("assess") as conn:
+        facts = find_facts(conn, source_schemas)
+    found = as_dict(facts)
+    if as_json:
+        echo_json(found)
+    elif as_sql:
+        for statement in dict.fromkeys(statement for fact in facts for statement in fact.statements):
+            echo(statement)
+    else:
+        echo(render(facts))
+    if not found["fits"]:
         sys.exit(FAILED)
 
 

@@ -9,21 +9,25 @@ from psycopg.types.json import Jsonb
 
 from projector.capture import control, gaps, triggers
 from projector.capture.source import (
-    LOOKED_UP,
     SOURCE_TABLES,
     Fit,
     SourceTable,
-    examine_source,
-    find_source,
 )
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands
-from projector.database.source_names import known_columns, locate_source, quoted, source_schemas
+from projector.database.source_names import known_columns, source_names
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
-from projector.operate.rights import require_rights_to_migrate
+from projector.operate.assess import (
+    Source,
+    examine,
+    find_problems,
+    find_schemas,
+    find_warnings,
+    require_fit,
+)
 from projector.operate.roles import run_section, set_up_api_role
 from projector.report.errors import (
     NOT_INSTALLED,
@@ -94,23 +98,7 @@ def migrate(
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
-    source = find_source(conn)
-    indexed = {(table.name, column) for table in source.values() for column in table.indexed}
-    notices += [
-        (
-            f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
-            f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
-        )
-        for table, column in LOOKED_UP
-        if table in source and (table, column) not in indexed
-    ]
-    return notices + [
-        (
-            f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
-            " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
-        )
-        for name, collation in conn.execute(query("operate", "find_ascii_collation"))
-    ]
+    return notices + [fact.text for fact in find_warnings(conn, source_names(conn))]
 
 
 def _install(
@@ -120,8 +108,7 @@ def _install(
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     _require_known(is_known=value(conn, query("operate", "is_known")))
-    schemas, fit = _find_source(conn, source_schemas, create_source=create_source)
-    require_rights_to_migrate(conn, quoted(schemas))
+    source = _find_source(conn, source_schemas, create_source=create_source)
     if value(conn, query("core", "is_installed")):
         _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
@@ -131,8 +118,8 @@ def _install(
     _run(conn, {"schema.sql": sections()["projector"]})
     with _named_failure("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
-    _note_source(conn, schemas, fit)
-    _define(conn, schemas, fit)
+    _note_source(conn, source.schemas, source.fit)
+    _define(conn, source.schemas, source.fit)
     _run(conn, functions("install/functions"))
     with _named_failure("sql/capture"):
         triggers.create_functions(conn)
@@ -142,7 +129,7 @@ def _install(
     distribution.define(conn)
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
-    return fit.notices()
+    return source.fit.notices()
 
 
 def _note_source(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
@@ -258,39 +245,19 @@ def _relation(table: SourceTable, schemas: Mapping[str, str], fit: Fit) -> compo
     return composing.SQL("(SELECT {}, {} FROM {})").format(columns, nulls, relation)
 
 
-def _find_source(
-    conn: Connection, given: Sequence[str], *, create_source: bool
-) -> tuple[dict[str, str], Fit]:
-    """Return the schema of each of the platform's tables: among these, or where the last migrate found them.
+def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> Source:
+    """Return the platform's tables, which are created before where they are missing and may be.
 
-    Without either, where the login looks. Tables that may be missing and are have none. Return also how they fit.
+    Raises ProjectorError where something would make this migrate, or the first build, fail.
     """
-    known = {} if given else known_columns(conn)
-    schemas = locate_source(conn, given) if given else source_schemas(conn)
-    schemas = locate_source(conn, list(dict.fromkeys(schemas.values()))) | schemas
     if create_source:
+        schemas = find_schemas(conn, given)
         commands = composing.SQL(source_commands())
         relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
         conn.execute(commands.format(**relations), prepare=False)
-    fit = examine_source(conn, quoted(schemas), known)
-    if fit.missing:
-        searched = given or dict.fromkeys(schemas.values())
-        advice = ""
-        if known:
-            advice = "; if something is gone for good, run the same with the schema that the others are in"
-        elif not any(found.kind is not None for found in fit.found.values()):
-            advice = "; to create empty source tables for a trial, run migrate --create-source"
-        raise SourceMissingError(
-            f"The platform's tables are not all there: {'; '.join(fit.missing)}. Looked into: {', '.join(searched)}."
-            " Check that the database URL names the platform's database; if they are in another schema, run migrate"
-            f" --source-schema NAME{advice}."
-        )
-    if fit.misfits:
-        raise SourceMissingError(
-            "Nothing was changed, because the projection cannot read columns of the platform's tables:"
-            f" {'; '.join(fit.misfits)}. Give them one of these types, or write such rows to tables that have them."
-        )
-    return {table: schema for table, schema in schemas.items() if table not in fit.absent_tables}, fit
+    source = examine(conn, given)
+    require_fit(find_problems(conn, source))
+    return source
 
 
 def change_tables(conn: Connection, work: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from projector.capture.source import SOURCE_TABLES, find_source
 from projector.database.ownership import require_own
@@ -9,33 +9,37 @@ from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
 
-def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) -> None:
-    """Raise ProjectorError where `migrate` would fail for a right, or take over what is not ours. Changes nothing.
+def find_missing_rights(conn: Connection, relations: Mapping[str, str]) -> Iterator[ProjectorError]:
+    """Return an error for each reason why `migrate` would fail for a right, or take over what is not ours.
 
     `relations` are the names of the platform's tables, with their schemas.
     """
     login = read_login(conn)
-    _require_owned_source(conn, login, relations)
-    unreadable = [table.full_name for table in find_source(conn, relations).values() if not table.is_readable]
+    yield from _caught(lambda: _require_owned_source(conn, login, relations))
+    unreadable = [
+        table.full_name
+        for table in find_source(conn, relations).values()
+        if table.kind is not None and not table.is_readable
+    ]
     if unreadable:
         names = ", ".join(unreadable)
-        raise ProjectorError(
+        yield ProjectorError(
             f"Nothing was changed, because the role {login.role_name} may not read {names}. Have the owner run:"
             f" GRANT SELECT ON {names} TO {login.role_name};"
         )
     for schema in _find_schemas(conn):
         if not schema.is_ours and schema.first_object is not None:
-            raise ProjectorError(
+            yield ProjectorError(
                 f"Nothing was changed, because the schema {schema.schema_name} is not the projector's: it belongs to"
                 f" the role {schema.owner} and holds {schema.first_object}. The read model needs a schema of this"
                 f" name: rename that one with ALTER SCHEMA {schema.schema_name} RENAME TO …, or drop it."
             )
-    require_own(conn)
+    yield from _caught(lambda: require_own(conn))
     # PostgreSQL asks for CREATE also where CREATE SCHEMA IF NOT EXISTS finds the schema.
     rights = {"CREATE": login.can_create, "TEMPORARY": login.can_create_temporary}
     lacking = [right for right, is_there in rights.items() if not is_there]
     if lacking:
-        raise ProjectorError(
+        yield ProjectorError(
             f"Nothing was changed, because the role {login.role_name} lacks a right on the database. Have its owner"
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
@@ -52,6 +56,13 @@ def require_rights_to_uninstall(conn: Connection) -> None:
 def own_schemas(conn: Connection) -> list[str]:
     """Return which of the schemas of ours are there; one of the same name that holds other tables is not ours."""
     return [schema.schema_name for schema in _find_schemas(conn) if schema.is_ours]
+
+
+def _caught(check: Callable[[], None]) -> Iterator[ProjectorError]:
+    try:
+        check()
+    except ProjectorError as error:
+        yield error
 
 
 def read_login(conn: Connection) -> Row:

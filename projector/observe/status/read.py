@@ -7,7 +7,9 @@ from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
 from projector.database.rows import Connection, Row
+from projector.database.source_names import source_names
 from projector.database.sql import query
+from projector.operate.assess import find_warnings
 from projector.operate.origin.subscriptions import read_feeds, read_unfed_tables
 
 COUNTED_CHANGES = 100_000
@@ -31,7 +33,8 @@ class Status:
     """The status, of rows as sql/queries/status.sql describes them. Nothing is installed where `projection` is None.
 
     `missing_source` names the platform's tables and columns that the projection reads and that do not exist,
-    `replaced_definitions` the functions and views of ours that are not as `migrate` created them.
+    `replaced_definitions` the functions and views of ours that are not as `migrate` created them; `warnings` are those
+    of `assess`.
     """
 
     projection: Row | None = None
@@ -52,6 +55,7 @@ class Status:
     feeds: list[Row] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def is_rebuild_locked(self) -> bool:
@@ -140,6 +144,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
             replaced_definitions=rows.values(conn, query("status", "find_replaced_definitions")),
+            warnings=[fact.text for fact in find_warnings(conn, source_names(conn))] if with_sizes else [],
         )
 
 

@@ -75,13 +75,15 @@ def as_dict(status: Status) -> dict[str, Any]:
         "dead_letters": {"count": status.dead_letters[0].total if letters else 0, "first": letters},
         "erasures": vars(status.erasures),
         "tables": [vars(size) for size in status.sizes],
+        "warnings": status.warnings,
     }
 
 
 def render(status: Status) -> str:
     """Return the status for people: a line for each fact, and what needs attention."""
     # Reasons and ids were written by others.
-    lines = [f"{label:<13}{escape_hidden(text)}" for label, text in _lines(status)]
+    facts = [*_lines(status), *(("Warning", text) for text in status.warnings)]
+    lines = [f"{label:<13}{escape_hidden(text)}" for label, text in facts]
     attention = find_attention(status)
     if attention:
         lines += ["", "Needs attention:", *(f"  - {escape_hidden(sentence)}" for sentence in attention)]

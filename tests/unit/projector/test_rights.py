@@ -11,7 +11,7 @@ from projector.database.rows import Connection
 from projector.database.source_names import source_names
 from projector.observe.status import find_attention, read_status
 from projector.operate.install import migrate
-from projector.operate.rights import own_schemas, require_rights_to_migrate, require_rights_to_uninstall
+from projector.operate.rights import find_missing_rights, own_schemas, require_rights_to_uninstall
 from projector.operate.roles import set_up_api_role
 from projector.operate.uninstall import uninstall
 from projector.report.errors import ProjectorError
@@ -205,7 +205,7 @@ def test_an_uninstall_by_a_wrong_login_drops_nothing(
         uninstall(conn)
     assert value(superuser, triggers) == before > 0
     with source_database.by(OWNER).connect() as conn:
-        require_rights_to_migrate(conn, source_names(conn))
+        assert list(find_missing_rights(conn, source_names(conn))) == []
         require_rights_to_uninstall(conn)
 
 

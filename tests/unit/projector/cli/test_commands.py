@@ -114,7 +114,7 @@ def test_an_installation_from_its_first_day_to_its_last(
         done(
             "migrate|--source-schema|nowhere|--source-schema|public",
             0,
-            "CREATE INDEX CONCURRENTLY ON template_sends (template_id);",
+            "CREATE INDEX CONCURRENTLY ON public.template_sends (template_id);",
         )
         assert done("migrate", 0, "").stdout.endswith("The read model is installed and up to date.\n")
         done("tenants", 1, "never built")

@@ -1,0 +1,352 @@
+"""Say whether the projector fits a database, and what it would mean there, without changing anything.
+
+`migrate` refuses where one of these facts is a problem, and tells of those that are warnings, and so does `status`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psycopg
+
+from projector.capture.source import LOOKED_UP, Fit, examine_source, find_source
+from projector.database.connect import transaction_with_lock_timeout
+from projector.database.ownership import is_pooled
+from projector.database.rows import Connection, Row, only_row, rows, values
+from projector.database.source_names import known_columns, locate_source, quoted, source_schemas
+from projector.database.sql import file_text, query
+from projector.operate.rights import find_missing_rights
+from projector.report.counted import counted
+from projector.report.errors import ProjectorError, SourceMissingError
+
+OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
+"""What a fact is: something that fits, that is good to know, that somebody should mend, that keeps it from working."""
+
+_STATEMENT = re.compile(r"\b(?:GRANT|ALTER|CREATE) [^;\n…]+;")
+_UNCHANGED = "Nothing was changed, because "
+
+_STATEMENT_TIMEOUT = "12s"
+_LOCK_TIMEOUT = "1s"
+_SAMPLED_ROWS = 200_000
+
+_KNOWN = {
+    ("phone_numbers", "platform"): ("whatsapp", "instagram", "webchat"),
+    ("messages", "sender"): ("user", "agent"),
+    ("messages", "status"): ("sent", "delivered", "read", "pending", "failed"),
+    ("template_sends", "status"): ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
+}
+"""The values that the projection knows, and what it makes of any other."""
+_UNKNOWN = {
+    ("phone_numbers", "platform"): "such a channel is on no platform for filters and statistics",
+    ("messages", "sender"): "such a sender is printed as stored, and is neither user nor agent for filters",
+    ("messages", "status"): "such a status is printed as sent",
+    ("template_sends", "status"): "such a send counts as one that went out",
+}
+
+# As docs/performance.md has measured it.
+_BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
+_ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something about a database: of which area, what it is, and in words. A problem has the error that it causes."""
+
+    area: str
+    state: str
+    text: str
+    error: ProjectorError | None = None
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements that the text names, which would mend it."""
+        return _STATEMENT.findall(self.text) if self.state in {WARNING, PROBLEM} else []
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The platform's tables: the schema of each that is there, how they fit, and the schemas that were looked into."""
+
+    schemas: Mapping[str, str]
+    fit: Fit
+    is_known: bool
+    searched: Sequence[str] = field(default_factory=tuple)
+
+
+def examine(conn: Connection, given: Sequence[str] = ()) -> Source:
+    """Look for the platform's tables among these schemas, or where the last migrate found them.
+
+    Without either, where the login looks.
+    """
+    known, schemas = {} if given else known_columns(conn), find_schemas(conn, given)
+    fit = examine_source(conn, quoted(schemas), known)
+    present = {table: schema for table, schema in schemas.items() if table not in fit.absent_tables}
+    return Source(present, fit, bool(known), list(given or dict.fromkeys(schemas.values())))
+
+
+def find_schemas(conn: Connection, given: Sequence[str]) -> dict[str, str]:
+    """Return the schema of each of the platform's tables, or where it would be."""
+    schemas = locate_source(conn, given) if given else source_schemas(conn)
+    return locate_source(conn, list(dict.fromkeys(schemas.values()))) | schemas
+
+
+def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
+    """Return what would make `migrate` or the first build fail, each with the error that says so."""
+    server = _read_server(conn)
+    if server.is_standby:
+        yield _problem("server", "The server is a standby, which takes no writes. Connect to its primary.")
+    if server.encoding != "UTF8":
+        yield _problem("server", f"The encoding of the database is {server.encoding}, and has to be UTF8.")
+    fit = source.fit
+    if fit.missing:
+        advice = ""
+        if source.is_known:
+            advice = "; if something is gone for good, run the same with the schema that the others are in"
+        elif not any(found.kind is not None for found in fit.found.values()):
+            advice = "; to create empty source tables for a trial, run migrate --create-source"
+        yield _problem(
+            "tables",
+            f"The platform's tables are not all there: {'; '.join(fit.missing)}. Looked into:"
+            f" {', '.join(source.searched)}. Check that the database URL names the platform's database; if they are in"
+            f" another schema, run migrate --source-schema NAME{advice}.",
+            SourceMissingError,
+        )
+    if fit.misfits:
+        yield _problem(
+            "tables",
+            f"{_UNCHANGED}the projection cannot read columns of the platform's tables: {'; '.join(fit.misfits)}."
+            " Give them one of these types, or write such rows to tables that have them.",
+            SourceMissingError,
+        )
+    for error in find_missing_rights(conn, quoted(source.schemas)):
+        yield Fact("rights", PROBLEM, _sentence(str(error)), error)
+    hidden = rows(
+        conn, Row, query("assess", "find_hidden"), {"relations": list(quoted(source.schemas).values())}
+    )
+    for found in hidden:
+        yield _problem(
+            "hidden",
+            f"{_UNCHANGED}row security of {found.relation} would keep rows from the role {found.role_name}. Have a"
+            f" superuser run: ALTER ROLE {found.role_name} BYPASSRLS;",
+        )
+
+
+def find_warnings(conn: Connection, relations: Mapping[str, str]) -> Iterator[Fact]:
+    """Return what somebody should mend, though nothing fails: for the tables with these names."""
+    server = _read_server(conn)
+    if not server.vacuums:
+        yield Fact(
+            "server", WARNING, "autovacuum or track_counts is off: the queue and the read model would bloat."
+        )
+    for name, collation in conn.execute(query("operate", "find_ascii_collation")):
+        yield Fact(
+            "server",
+            WARNING,
+            f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
+            " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not.",
+        )
+    found = {name: table for name, table in find_source(conn, relations).items() if table.kind is not None}
+    for table, column in LOOKED_UP:
+        if table in found and column not in found[table].indexed:
+            yield Fact(
+                "indexes",
+                WARNING,
+                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
+                f" Create one: CREATE INDEX CONCURRENTLY ON {found[table].full_name} ({column});",
+            )
+
+
+def require_fit(facts: Iterator[Fact]) -> None:
+    """Raise the error of the first problem."""
+    for fact in facts:
+        if fact.error is not None:
+            raise fact.error
+
+
+def assess(conn: Connection, given: Sequence[str] = ()) -> list[Fact]:
+    """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
+    with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
+        conn.execute("SET TRANSACTION READ ONLY")
+        conn.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
+        source = examine(conn, given)
+        relations = quoted(source.schemas)
+        there = {
+            name: relations[name]
+            for name, found in source.fit.found.items()
+            if name in relations and found.kind
+        }
+        facts = [
+            *_describe_server(conn),
+            *find_problems(conn, source),
+            *(Fact("tables", NOTE, text) for text in source.fit.notices() if not source.fit.missing),
+            *find_warnings(conn, there),
+            *_describe_feeds(conn, there),
+        ]
+        fits = not any(fact.state == PROBLEM for fact in facts)
+        if not source.fit.missing and not source.fit.misfits:
+            facts.append(Fact("tables", OK, f"The platform's tables fit: {', '.join(there)}."))
+        if fits:
+            sizes = {name: _measure(conn, relation) for name, relation in there.items()}
+            facts += [*_find_unusual(conn, source, relations, sizes), *_estimate(sizes)]
+        return facts
+
+
+def render(facts: Sequence[Fact]) -> str:
+    """Return the facts for people: a line each, and whether the projector fits."""
+    lines = [f"{fact.state:<8} {fact.area:<8} {fact.text}" for fact in facts]
+    problems = sum(fact.state == PROBLEM for fact in facts)
+    said = (
+        f"It does not fit: {counted(problems, 'problem')}."
+        if problems
+        else "It fits: run migrate, then rebuild."
+    )
+    return "\n".join([*lines, "", said])
+
+
+def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
+    """Return the facts for machines."""
+    return {
+        "fits": not any(fact.state == PROBLEM for fact in facts),
+        "facts": [
+            {"area": fact.area, "state": fact.state, "text": fact.text, "sql": fact.statements}
+            for fact in facts
+        ],
+    }
+
+
+def _problem(area: str, message: str, kind: type[ProjectorError] = ProjectorError) -> Fact:
+    return Fact(area, PROBLEM, _sentence(message), kind(message))
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix(_UNCHANGED)
+    return text[:1].upper() + text[1:]
+
+
+def _read_server(conn: Connection) -> Row:
+    return only_row(conn, Row, query("assess", "read_server"))
+
+
+def _describe_server(conn: Connection) -> Iterator[Fact]:
+    server = _read_server(conn)
+    yield Fact("server", OK, f"PostgreSQL {server.version}, encoding {server.encoding}.")
+    if is_pooled(conn):
+        yield Fact(
+            "server", NOTE, "A pooler stands in between: for the projector it needs pool_mode = session."
+        )
+    if not server.has_extensions:
+        yield Fact(
+            "server",
+            WARNING,
+            "The server lacks pg_trgm or btree_gin: a search will read all leads of a tenant.",
+        )
+    if not server.can_create_roles:
+        yield Fact(
+            "rights",
+            WARNING,
+            f"The role {server.role_name} may not create the roles of readers; migrate prints the rest. Have a"
+            " superuser run: CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN;"
+            f" GRANT leads_api TO {server.role_name};",
+        )
+
+
+def _describe_feeds(conn: Connection, relations: Mapping[str, str]) -> Iterator[Fact]:
+    for name in values(conn, query("assess", "find_publications")):
+        yield Fact(
+            "hidden",
+            NOTE,
+            f"The publication {name} is of all tables, so it would publish the read model and the queue, too.",
+        )
+    brought = values(conn, query("assess", "find_subscribed"), {"relations": list(relations.values())})
+    if brought:
+        yield Fact(
+            "hidden",
+            NOTE,
+            f"A subscription brings the rows of {', '.join(brought)}: set LEADS_ORIGIN_DATABASE_URL, and see that the"
+            " publication leaves out no row and no column that is read. docs/scaling.md has the rest.",
+        )
+
+
+def _measure(conn: Connection, relation: str) -> Row:
+    return only_row(conn, Row, query("assess", "measure_table"), {"relation": relation})
+
+
+def _find_unusual(
+    conn: Connection, source: Source, relations: Mapping[str, str], sizes: Mapping[str, Row]
+) -> Iterator[Fact]:
+    """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
+    for (table, column), known in _KNOWN.items():
+        if table not in relations or column in source.fit.absent.get(table, ()):
+            continue
+        names = {"relation": relations[table], "column": column}
+        wanted = {"percent": _percent(sizes[table]), "known": list(known)}
+        found = _ask(conn, "count_values", names, wanted)
+        if found is not None and found.strange:
+            yield Fact(
+                "values",
+                NOTE,
+                f"{found.strange} of {counted(found.rows, 'row')} of {table} that were looked at have another {column}"
+                f" than {', '.join(known)}: {', '.join(map(repr, found.values))}; {_UNKNOWN[table, column]}.",
+            )
+    names = {"relation": relations["messages"], "column": "timestamp"}
+    found = _ask(conn, "count_future", names, {"percent": _percent(sizes["messages"])})
+    if found is not None and found.strange:
+        yield Fact(
+            "values",
+            NOTE,
+            f"{found.strange} of {counted(found.rows, 'message')} that were looked at have a time more than a day"
+            " ahead: such leads are the first of the list until then.",
+        )
+    names = {name: relations[name] for name in ("conversations", "agents")} | {"canonical": _canonical()}
+    found = _ask(conn, "count_collapsing", names)
+    if found is None:
+        yield Fact("values", NOTE, "How many phones are one lead was not counted: it took too long.")
+    elif found.leads:
+        yield Fact(
+            "values",
+            NOTE,
+            f"Conversations write the phone of one lead differently: {found.phones} spellings are"
+            f" {counted(found.leads, 'lead')}.",
+        )
+
+
+def _canonical() -> str:
+    """Return the expression of the canonical phone of a conversation: the function is not there yet."""
+    text = file_text("definition/normalize").partition("FUNCTION projector.canonical_phone")[2]
+    body = text.partition("RETURN ")[2].partition(";")[0]
+    return re.sub(r"\bvalue\b", "c.customer_phone::text", body)
+
+
+def _percent(size: Row) -> float:
+    return min(100.0, 100.0 * _SAMPLED_ROWS / max(int(size.rows), 1))
+
+
+def _ask(
+    conn: Connection, name: str, names: Mapping[str, str], wanted: Mapping[str, object] | None = None
+) -> Row | None:
+    """Return the row of a query that may take long; None where it took too long, or may not be asked."""
+    with suppress(psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable), conn.transaction():
+        return only_row(conn, Row, query("assess", name, **names), dict(wanted) if wanted else None)
+    return None
+
+
+def _estimate(sizes: Mapping[str, Row]) -> Iterator[Fact]:
+    """Return what the first build takes, and what capture costs those who write, as it was measured elsewhere."""
+    read = ", ".join(f"{size.rows:,} in {name}" for name, size in sizes.items())
+    yield Fact("size", NOTE, f"About so many rows: {read}.")
+    size = sum(sizes[name].rows * per_row for name, per_row in _BYTES.items() if name in sizes)
+    seconds = sum(sizes[name].rows / a_second for name, a_second in _ROWS_A_SECOND.items())
+    theirs = sum(size.bytes for size in sizes.values())
+    yield Fact(
+        "size",
+        NOTE,
+        f"The read model takes some {size / 1e9:.1f} GB, beside {theirs / 1e9:.1f} GB of the platform's tables, and its"
+        f" first build some {max(seconds / 60, 0.1):.1f} minutes on a machine like that of docs/performance.md.",
+    )
+    yield Fact(
+        "writers",
+        NOTE,
+        "The triggers cost a statement of the platform some 0.1 ms of a core, and one of many rows some 0.02 ms a row."
+        " They wait for nobody; to install them, migrate waits for each table for 200 ms at a time.",
+    )

@@ -1,0 +1,154 @@
+"""What `assess` says of a database before anything is installed, and that `migrate` and `status` say the same."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from projector.database.rows import Connection
+from projector.observe.status import read_status
+from projector.observe.status.render import as_dict, render
+from projector.operate import assess as assessing
+from projector.operate.assess import PROBLEM, assess
+from projector.operate.install import migrate
+from projector.report.errors import ProjectorError
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.exactness.platform import Platform, value
+from tests.support.cases import cases
+from tests.support.roles import give_platform, logins
+from tests.support.server import Database
+from tests.unit.projector.cli.conftest import call
+
+OWNER, OTHER = "leads_test_platform", "leads_test_other"
+
+UNUSUAL = {
+    "UPDATE phone_numbers SET platform = 'telegram'": "2 of 2 rows of phone_numbers that were looked at have another"
+    " platform than whatsapp, instagram, webchat: 'telegram'",
+    "UPDATE messages SET sender = 'bot'": "have another sender than user, agent: 'bot'",
+    "UPDATE messages SET status = 'seen'": "have another status than sent, delivered, read, pending, failed: 'seen'",
+    "UPDATE template_sends SET status = 'QUEUED'": "have another status than PENDING, SENT, DELIVERED, READ, FAILED",
+    "UPDATE messages SET timestamp = now() + interval '1 year'": "1 of 1 message that were looked at have a time more"
+    " than a day ahead",
+    "INSERT INTO conversations (conversation_id, agent_id, customer_phone) SELECT 'other', agent_id, '+49 15'"
+    " FROM agents": "2 spellings are 1 lead",
+    "CREATE PUBLICATION everything FOR ALL TABLES": "The publication everything is of all tables",
+    "DROP INDEX template_sends_template_id_idx": "CREATE INDEX CONCURRENTLY ON public.template_sends (template_id);",
+    "ALTER TABLE messages DROP CONSTRAINT messages_pkey": "The platform's table messages has no index on message_id",
+    "ALTER TABLE contacts DROP email": "The platform's table contacts has no column email",
+}
+
+
+@pytest.fixture
+def conn(source_database: Database) -> Iterator[Connection]:
+    with source_database.connect() as made:
+        platform = Platform(made)
+        agent = platform.agent(platform.tenant("one"))
+        platform.message(platform.conversation(agent, "4915"))
+        platform.send(platform.template("one"), "4915")
+        yield made
+
+
+Asked = Callable[..., str]
+
+
+@pytest.fixture
+def asked(in_process: None, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the command prints of a database, with options."""
+    del in_process
+
+    def ask(url: str, *options: str, code: int = 0) -> str:
+        monkeypatch.setenv("DATABASE_URL", url)
+        done = call("assess", *options)
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    return ask
+
+
+@cases(("change", "said"), [*UNUSUAL.items()])
+def test_what_is_unusual_is_said_and_keeps_nothing_from_working(
+    conn: Connection, change: str, said: str
+) -> None:
+    with conn.transaction(force_rollback=True):
+        conn.execute(change.encode(), prepare=False)
+        facts = assess(conn)
+        assert any(said in fact.text for fact in facts)
+        assert [fact for fact in facts if fact.state == PROBLEM] == []
+        # Of all that it fits, nothing else is unusual.
+        assert len([fact for fact in facts if fact.area in {"values", "indexes", "hidden"}]) <= 1
+
+
+def test_a_platform_that_fits_is_told_what_it_takes(conn: Connection) -> None:
+    conn.execute("ANALYZE")
+    facts = assess(conn)
+    assert {fact.area for fact in facts} == {"server", "tables", "size", "writers"}
+    assert [fact.statements for fact in facts if fact.statements] == []
+    said = assessing.render(facts)
+    assert "1 in messages" in said
+    assert said.endswith("It fits: run migrate, then rebuild.")
+    assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
+
+
+def test_the_statements_that_it_prints_give_what_is_missing(
+    conn: Connection, source_database: Database, asked: Asked
+) -> None:
+    with logins(conn, OWNER, OTHER):
+        give_platform(conn, source_database, OWNER)
+        conn.execute("DROP INDEX template_sends_template_id_idx")
+        url = source_database.by(OTHER).url
+        for statement in asked(url, "--sql", code=1).splitlines():
+            conn.execute(statement.encode())
+        found = json.loads(asked(url, "--json"))
+        assert (found["fits"], [fact for fact in found["facts"] if fact["sql"]]) == (True, [])
+        with source_database.by(OTHER).connect() as other:
+            migrate(other, create_source=False)
+            rebuild(other, tenants=None, progress=QUIET)
+
+
+def test_rows_that_row_security_hides_are_a_problem(conn: Connection, source_database: Database) -> None:
+    with logins(conn, OWNER):
+        give_platform(conn, source_database, OWNER)
+        conn.execute("ALTER TABLE messages ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+        with source_database.by(OWNER).connect() as owner:
+            [problem] = [fact for fact in assess(owner) if fact.state == PROBLEM]
+            assert problem.statements == [f"ALTER ROLE {OWNER} BYPASSRLS;"]
+            with pytest.raises(ProjectorError, match="row security of"):
+                migrate(owner, create_source=False)
+
+
+PROBLEMS = {
+    "messages RENAME TO elsewhere": "The platform's tables are not all there: table messages",
+    "messages ALTER text TYPE jsonb USING NULL": "messages.text is jsonb",
+}
+
+
+@cases(("change", "said"), [*PROBLEMS.items()])
+def test_migrate_refuses_for_the_problem_that_it_says(
+    conn: Connection, source_database: Database, asked: Asked, change: str, said: str
+) -> None:
+    conn.execute(f"ALTER TABLE {change}".encode())
+    found = json.loads(asked(source_database.url, "--json", code=1))
+    [problem] = [fact["text"] for fact in found["facts"] if fact["state"] == PROBLEM]
+    assert said in problem
+    with pytest.raises(ProjectorError) as raised:
+        migrate(conn, create_source=False)
+    assert str(raised.value).endswith(problem[1:])
+    assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
+    conn.execute("ALTER TABLE IF EXISTS elsewhere RENAME TO messages")
+
+
+def test_migrate_and_status_warn_of_the_same(
+    conn: Connection, source_database: Database, asked: Asked
+) -> None:
+    conn.execute("DROP INDEX template_sends_template_id_idx")
+    found = json.loads(asked(source_database.url, "--json"))
+    [warning] = [fact["text"] for fact in found["facts"] if fact["state"] == "warning"]
+    assert warning in migrate(conn, create_source=False)
+    status = read_status(conn)
+    assert as_dict(status)["warnings"] == [warning]
+    assert warning in render(status)
+
+
+def test_two_forms_at_once_are_misuse(source_database: Database, asked: Asked) -> None:
+    asked(source_database.url, "--json", "--sql", code=2)
