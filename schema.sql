@@ -598,8 +598,11 @@ CREATE TABLE IF NOT EXISTS projector.runs (
     -- For a rebuild: about how many leads it has to compare.
     leads_total bigint,
     -- The error of a failed run, or what a verify found.
-    note text
+    note text,
+    -- Number of late keys taken.
+    late_keys bigint NOT NULL DEFAULT 0
 );
+ALTER TABLE projector.runs ADD COLUMN IF NOT EXISTS late_keys bigint NOT NULL DEFAULT 0;
 -- Usage: pruning, and the check for a run of this minute.
 CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
 -- Usage: the last rebuild and the last verify, among very many refreshes.

@@ -103,7 +103,8 @@ def refresh_batch(
             advances = done.drained and not opened.freshness_frozen
             with pipeline.pipelined(conn):
                 if done.changes:
-                    log_run(conn, opened.started_at, done.changes, BatchResult(done.leads, done.messages))
+                    written = BatchResult(done.leads, done.messages)
+                    log_run(conn, opened.started_at, written, changes=done.changes)
                 if advances and not is_distributed(conn):
                     advance_freshness(
                         conn, opened.owned, opened.fresh_until, at_least, is_late=done.has_late_keys
@@ -207,11 +208,14 @@ def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
     return run.result
 
 
-def log_run(conn: Connection, started_at: datetime, changes: int, written: BatchResult) -> None:
+def log_run(
+    conn: Connection, started_at: datetime, written: BatchResult, *, changes: int = 0, late_keys: int = 0
+) -> None:
     """Write the row of the run log."""
     parameters = {
         "started_at": started_at,
         "changes": changes,
+        "late_keys": late_keys,
         "leads": written.leads,
         "messages": written.messages,
     }

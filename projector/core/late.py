@@ -87,7 +87,7 @@ def sort_changes(
             conn.execute(statement("refresh/1_take/65_note_late_tenants"), {"moment": moment})
             pipeline.reach("sorted")
             if taken.changes:
-                log_run(conn, opened.started_at, taken.changes, BatchResult())
+                log_run(conn, opened.started_at, BatchResult(), changes=taken.changes)
             return Batch(opened.owned, taken.changes, pieces=pieces)
 
     return retry(once, *BATCH)
@@ -184,7 +184,7 @@ class LateKeys:
             pipeline.reach("late_taken")
             written = recompute(conn) if taken.changes else BatchResult()
             if taken.changes:
-                log_run(conn, started_at, 0, written)
+                log_run(conn, started_at, written, late_keys=taken.changes)
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.
         self._phones.pop(self._tenant, None)
         if taken.user_id is not None:

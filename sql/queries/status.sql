@@ -46,8 +46,9 @@ LEFT JOIN LATERAL (
 ) AS g ON true;
 
 -- name: read_queue
--- Returns changes, how many changes and late keys wait, counted up to a bound; late_tenants, of how many tenants these
--- keys are; and lag, the age of the oldest in seconds.
+-- Returns changes, how many changes and late keys wait, counted up to a bound; late_keys, how many of these are late
+-- keys; late_tenants, of how many tenants; late_keys_per_second, how many all projectors took lately, null if none; and
+-- lag, the age of the oldest in seconds.
 --
 -- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order
 -- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
@@ -64,18 +65,27 @@ SELECT
             LIMIT %(bound)s
         ) AS bounded
     ) AS changes,
+    late.late_keys,
+    late.late_tenants,
     (
-        SELECT count(DISTINCT bounded.user_id)
-        FROM (
-            SELECT l.user_id
-            FROM projector.late_keys AS l
-            LIMIT %(bound)s
-        ) AS bounded
-    ) AS late_tenants,
+        SELECT (sum(r.late_keys) / extract(EPOCH FROM clock_timestamp() - min(r.started_at)))::float8
+        FROM projector.runs AS r
+        WHERE r.started_at > clock_timestamp() - interval '30 seconds' AND r.late_keys > 0
+    ) AS late_keys_per_second,
     extract(
         EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at)
     )::float8 AS lag
 FROM (
+    SELECT
+        count(*) AS late_keys,
+        count(DISTINCT bounded.user_id) AS late_tenants
+    FROM (
+        SELECT l.user_id
+        FROM projector.late_keys AS l
+        LIMIT %(bound)s
+    ) AS bounded
+) AS late
+LEFT JOIN (
     SELECT c.queued_at
     FROM generate_series(0, 3) AS s (shard)
     CROSS JOIN (VALUES (true), (false)) AS b (bulk)
@@ -92,7 +102,8 @@ FROM (
         FROM projector.late_keys AS l
         LIMIT 1000
     )
-) AS first;
+) AS first ON true
+GROUP BY late.late_keys, late.late_tenants;
 
 -- name: read_runs
 -- Returns the last run of each kind, ordered by kind.

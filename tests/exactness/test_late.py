@@ -1,5 +1,6 @@
 """Mass changes are late for the tenants that they concern, and for no other; and single changes pass them."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from projector.core.refresh import Drain
 from projector.database import locks
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
+from projector.observe.status import read_status
+from projector.observe.status.render import as_dict, render
 from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting
 from tests.support.cases import cases
@@ -94,6 +97,23 @@ def finish(conn: Connection) -> None:
     while late.take_piece(conn) is not None:
         pass
     late.end(conn)
+
+
+def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: Platform) -> None:
+    conn = crowded.conn
+    conn.execute("DELETE FROM projector.runs")
+    edit(conn, "one", "two")
+    sort_all(conn)
+    assert "Mass changes 240 keys of 2 tenants wait, none was taken" in render(read_status(conn))
+    late = LateKeys()
+    late.take_piece(conn)
+    found = as_dict(read_status(conn))
+    assert (found["late_keys"], found["late_tenants"], found["late_seconds"]) == (0, 0, None)
+    edit(conn, "one", text="again")
+    sort_all(conn)
+    said, found = render(read_status(conn)), as_dict(read_status(conn))
+    assert re.search(r"Mass changes 120 keys of 1 tenant wait, [\d,]+ a second: about [\d.]+ \w+ more", said)
+    assert (found["late_keys"], found["late_seconds"] > 0) == (120, True)
 
 
 def test_a_mass_change_holds_back_its_own_tenants_alone(crowded: Platform) -> None:

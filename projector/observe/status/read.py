@@ -38,7 +38,7 @@ class Status:
     """
 
     projection: Row | None = None
-    queue: Row = field(default_factory=lambda: Row(changes=0, late_tenants=0, lag=None))
+    queue: Row = field(default_factory=lambda: Row(changes=0, late_keys=0, late_tenants=0, lag=None))
     runs: list[Row] = field(default_factory=list)
     dead_letters: list[Row] = field(default_factory=list)
     proved_round: Row | None = None

@@ -11,6 +11,8 @@ from projector.observe.status.words import (
     age_in_words,
     differing,
     item_in_words,
+    late_in_words,
+    late_seconds,
     lead_in_words,
     moment_in_words,
     shorten,
@@ -36,6 +38,8 @@ def as_dict(status: Status) -> dict[str, Any]:
         "as_of": projection and projection.as_of,
         "as_of_age": projection and projection.as_of_age,
         "late_tenants": status.queue.late_tenants,
+        "late_keys": status.queue.late_keys,
+        "late_seconds": late_seconds(status.queue),
         "lag": status.queue.lag,
         "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
         "capture": {
@@ -97,23 +101,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     if projection is None:
         yield "Read model", "not installed"
         return
-    queue = status.queue
-    built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
-    version = f"projection version {projection.version}"
-    if projection.version != PROJECTION_VERSION:
-        version += f", this program has {PROJECTION_VERSION}"
-    yield "Read model", f"{built}, {version}"
-    yield (
-        "Lag",
-        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {waiting_in_words(queue)}",
-    )
-    if projection.as_of is None or projection.as_of_age is None:
-        yield "As of", "nothing yet"
-    else:
-        late = (
-            f"; {counted(queue.late_tenants, 'tenant')} late by a mass change" if queue.late_tenants else ""
-        )
-        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago{late}"
+    yield from _freshness_lines(status.queue, projection)
     yield "Capture", _capture_in_words(status, projection)
     for feed in status.feeds:
         yield "Origin", _feed_in_words(feed, projection)
@@ -141,6 +129,24 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
             "",
             f"{size.table_name:<32}{_bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
         )
+
+
+def _freshness_lines(queue: Row, projection: Row) -> Iterator[tuple[str, str]]:
+    built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
+    version = f"projection version {projection.version}"
+    if projection.version != PROJECTION_VERSION:
+        version += f", this program has {PROJECTION_VERSION}"
+    yield "Read model", f"{built}, {version}"
+    yield (
+        "Lag",
+        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {waiting_in_words(queue)}",
+    )
+    if projection.as_of is None or projection.as_of_age is None:
+        yield "As of", "nothing yet"
+    else:
+        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
+    if queue.late_tenants:
+        yield "Mass changes", late_in_words(queue)
 
 
 def _feed_in_words(feed: Row, projection: Row) -> str:

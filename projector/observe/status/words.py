@@ -23,6 +23,25 @@ def waiting_in_words(queue: Row) -> str:
     return f"{counted(queue.changes, 'change')} {'waits' if queue.changes == 1 else 'wait'}"
 
 
+def late_seconds(queue: Row) -> float | None:
+    """Return how many seconds the late keys take at the pace of the last half minute; None where that is unknown."""
+    if not queue.late_keys or queue.late_keys >= COUNTED_CHANGES or not queue.late_keys_per_second:
+        return None
+    return float(queue.late_keys / queue.late_keys_per_second)
+
+
+def late_in_words(queue: Row) -> str:
+    """Return whom mass changes concern, how much of them waits, and how long that takes."""
+    more = " or more" if queue.late_keys >= COUNTED_CHANGES else ""
+    seconds = late_seconds(queue)
+    if queue.late_keys_per_second is None:
+        pace = "none was taken in the last half minute"
+    else:
+        pace = f"{queue.late_keys_per_second:,.0f} a second"
+    end = "" if seconds is None else f": about {age_in_words(seconds)} more"
+    return f"{queue.late_keys:,}{more} keys of {counted(queue.late_tenants, 'tenant')} wait, {pace}{end}"
+
+
 def moment_in_words(moment: datetime) -> str:
     """Return a time in UTC, to the second."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
