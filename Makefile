@@ -29,7 +29,7 @@ SQL := $(wildcard schema.sql) $(shell find sql -name '*.sql' 2>/dev/null)
 LINTED := $(VENV)/sqlfluff.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-install check format lock client-types demo sql bench exactness consistency clean
+.PHONY: help setup run test test-fast test-install check format lock client-types demo sql picture bench exactness consistency clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -89,6 +89,9 @@ demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--lead
 
 sql: $(TRIAL) ## Print a step as it runs, ready for EXPLAIN in psql; STEP=refresh/7_compare_leads/70_compute_leads.
 	@$(RUN) -m projector.cli.print_step $(STEP)
+
+picture: $(SETUP) ## Make docs/page.png, the picture of the page with which the README begins; Chromium is needed.
+	@$(RUN) -m pytest -n0 -q --fail-on-skip tests/browser/test_picture.py --screenshots docs
 
 test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
 	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)

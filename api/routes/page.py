@@ -3,11 +3,13 @@
 And which tenants and which lead it and the API reference begin with, where the API asks nobody who calls.
 """
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template, request
 
 from api.database.errors import UnavailableError
 from api.plan.list.pages import list_leads
@@ -20,6 +22,9 @@ from api.routes.read_model import read_model, state
 REFERENCE_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 
 _FOLDER = Path(__file__).parents[1] / "page"
+_STYLES = ("base", "list", "statistics", "lead")
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?(?:class|function|const) (\w+))", re.MULTILINE)
 
 page = Blueprint(
     "page",
@@ -43,16 +48,67 @@ def _restrict(response: Response) -> Response:
 @page.get("/")
 def show() -> Response:
     """Print the shell, with the tenants to choose from where the API asks nobody who calls."""
-    tenants = known_tenants()
+    tenants, problem = [], None
+    try:
+        tenants = _read_tenants()
+    except UnavailableError as error:
+        problem = str(error)
     text = render_template(
         "page.html",
         tenants=tenants[:MOST_LISTED],
         more_tenants=len(tenants) > MOST_LISTED,
         asks_who_calls=asks_who_calls(),
+        problem=problem,
     )
     response = make_response(text)
     response.mimetype = "text/html"
     return response
+
+
+@page.get("/page/all.js")
+def script() -> Response:
+    """Print all modules as one."""
+    return _whole(_joined_modules(), "text/javascript")
+
+
+@page.get("/page/all.css")
+def styles() -> Response:
+    """Print all style sheets as one."""
+    return _whole("".join(_text(f"{name}.css") for name in _STYLES), "text/css")
+
+
+def _whole(text: str, kind: str) -> Response:
+    response = make_response(text)
+    response.mimetype = kind
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+@cache
+def _joined_modules() -> str:
+    """Returns the modules in one text, so that a far browser waits for one request and not for a chain of them.
+
+    Each becomes a function that returns what the module exports.
+    """
+    joined: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = _text(f"{name}.js")
+        for _, other in _IMPORT.findall(text):
+            if other not in joined:
+                add(other)
+        exported = ", ".join(found for _, found in _EXPORT.findall(text))
+        inner = _IMPORT.sub(lambda one: f"const {{{one[1].replace(' as ', ': ')}}} = {one[2]}$;", text)
+        inner = _EXPORT.sub(r"\1", inner)
+        joined[name] = f"const {name}$ = (() => {{\n{inner}return {{ {exported} }};\n}})();\n"
+
+    add("main")
+    return "".join(joined.values())
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / "static" / name).read_text("utf-8")
 
 
 def asks_who_calls() -> bool:
@@ -62,12 +118,16 @@ def asks_who_calls() -> bool:
 
 def known_tenants() -> list[str]:
     """Returns the first tenants; none where the API asks who calls, or while the read model cannot be read."""
-    if asks_who_calls():
-        return []
     try:
-        found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).user_ids)
+        return _read_tenants()
     except UnavailableError:
         return []
+
+
+def _read_tenants() -> list[str]:
+    if asks_who_calls():
+        return []
+    found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).user_ids)
     return found
 
 

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.browser.conftest import View
-from tests.browser.world import Site, World
+from tests.browser.world import Site, World, served
+from tests.support.server import Database
 
 pytestmark = pytest.mark.chromium
 
@@ -76,11 +80,11 @@ def test_an_api_that_does_not_answer_or_not_as_json_and_comes_back(page: Page) -
 
 def test_a_request_that_goes_on_failing_keeps_no_other_waiting(page: Page, world: World) -> None:
     page.route("**/stats/series?*", lambda route: route.fulfill(status=503, json={"message": "Too busy"}))
-    page.reload()
+    page.get_by_role("button", name="Statistics").click()
     notice, readout = page.locator("#notice"), page.locator(".activity .readout")
     expect(notice).to_contain_text("Too busy")
-    expect(page.locator(".card.total .value")).to_have_text(re.compile("^[12]$"))
-    expect(readout).to_have_text("\N{HORIZONTAL ELLIPSIS} active\N{HORIZONTAL ELLIPSIS} new")
+    expect(page.locator(".chart .days7 .value")).to_have_text(re.compile("^[12]$"))
+    expect(readout).to_have_text("\N{HORIZONTAL ELLIPSIS} new")
     world.lead(3, "Cid Fox")
     world.refresh()
     expect(page.get_by_role("link", name="Cid Fox")).to_be_visible()
@@ -88,5 +92,33 @@ def test_a_request_that_goes_on_failing_keeps_no_other_waiting(page: Page, world
     expect(notice).to_contain_text("Too busy")
     page.unroute_all()
     page.get_by_role("button", name="Try now").click()
-    expect(readout).to_have_text(re.compile("^Today[0-3] active[0-3] new$"))
+    expect(readout).to_have_text(re.compile("^Today so far[0-3] new$"))
     expect(notice).to_be_hidden()
+
+
+def test_a_page_that_knows_no_tenant_says_why_and_loads_itself_again(
+    empty_database: Database, view: View
+) -> None:
+    with served(empty_database) as running, empty_database.connect() as conn:
+        page = view(f"{running.url}/")
+        notice = page.get_by_role("alert").filter(has_text="The read model is not installed")
+        expect(notice).to_contain_text(re.compile(r"Trying again in \d s\."))
+        expect(page.get_by_role("button", name="Try now")).to_be_visible()
+        migrate(conn, create_source=True)
+        made = World(empty_database, conn)
+        made.tenant()
+        made.lead(1, "Ann Lee")
+        rebuild(conn, tenants=None, progress=QUIET)
+        expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
+        expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_while_nothing_is_known_there_are_places_for_it(page: Page) -> None:
+    page.route("**/users/**", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#skeleton")).to_be_visible()
+    expect(page.locator("#notice")).to_contain_text("The API does not answer.")
+    expect(page.locator("#paging")).to_be_hidden()
+    page.unroute_all()
+    expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
+    expect(page.locator("#skeleton")).to_be_hidden()

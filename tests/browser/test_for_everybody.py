@@ -36,7 +36,7 @@ def world(shared: World) -> World:
 
 def ready(page: Page) -> None:
     expect(page.locator("#leads tbody tr")).to_have_count(50)
-    expect(page.locator(".card.total .value")).to_have_text("59")
+    expect(page.locator("#views a").first).to_have_text("All59")
 
 
 def focused(page: Page) -> str:
@@ -58,12 +58,15 @@ def test_everything_can_be_reached_with_the_keyboard(site: Site, view: View) -> 
     page.keyboard.type("Ann Lee")
     expect(page.locator("#shown")).to_have_text("1\N{EN DASH}9 of 9")
     page.keyboard.press("Tab")
-    assert focused(page).startswith("Filters")
+    assert focused(page).startswith("More filters")
     page.keyboard.press("Enter")
     expect(page.locator("#filter-panel")).to_be_visible()
     page.keyboard.press("Tab")
+    assert focused(page) == "Statistics"
+    page.keyboard.press("Tab")
+    assert focused(page).startswith("Hot")
     page.keyboard.press("Space")
-    expect(page.locator("#chips .chip")).to_have_count(2)
+    expect(page.locator(".quick [aria-pressed=true]")).to_have_count(1)
     # Rows that the filter takes away would take the focus with them.
     expect(page.locator("#leads[aria-busy]")).to_have_count(0)
     link = page.locator("#leads tbody a")
@@ -86,9 +89,11 @@ def test_nothing_keeps_anybody_out(world: World, site: Site, view: View, size: s
     address = f"{site.url}/#limit=20"
     page = view(address, width=width, height=height, color_scheme=scheme, reduced_motion="reduce")
     expect(page.locator("#leads tbody tr")).to_have_count(20)
-    expect(page.locator(".card.total .value")).to_have_text("59")
+    expect(page.locator("#views a").first).to_have_text("All59")
     examine(page)
-    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="More filters").click()
+    page.get_by_role("button", name="Statistics").click()
+    examine(page)
     page.locator("#leads tbody a").nth(2).click()
     expect(page.locator(".message")).to_have_count(9)
     for summary in page.locator("#lead summary").all():
@@ -117,31 +122,43 @@ def test_it_fits_on_every_screen(site: Site, view: View, draw: Draw, size: str, 
     width, height = SIZES[size]
     page = view(f"{site.url}/#tenant={TENANT}", width=width, height=height, color_scheme=scheme)
     ready(page)
-    # On a phone a score has its scale beside it, and what is none has not.
-    scales = page.locator("#leads tbody .score span").evaluate_all(
-        "all => all.map((one) => [one.textContent, getComputedStyle(one, '::after').content])"
-    )
-    is_card = size in ("phone", "small")
-    assert all((scale != "none") == (is_card and text.isdigit()) for text, scale in scales)
-    summary = page.locator(".overview summary")
-    for step in ("list", "charts", "filters", "lead", "fields"):
-        if step == "charts" and page.locator(".activity").is_hidden():
-            summary.click()
+    for step in ("list", "statistics", "filters", "lead", "fields"):
+        if step == "statistics":
+            page.get_by_role("button", name="Statistics").click()
             page.locator(".activity").scroll_into_view_if_needed()
         elif step == "filters":
-            if size in ("phone", "small"):
-                summary.click()
-            page.get_by_role("button", name="Filters").click()
+            page.get_by_role("button", name="Statistics").click()
+            page.get_by_role("button", name="More filters").click()
         elif step == "lead":
             page.locator("#leads tbody a").nth(2).click()
             expect(page.locator(".message")).to_have_count(9)
+            # It takes what the rest of the lead leaves.
+            below = page.evaluate(
+                "document.querySelector('#lead').getBoundingClientRect().bottom"
+                " - document.querySelector('.thread').getBoundingClientRect().bottom"
+            )
+            assert abs(below) < 4
         elif step == "fields":
             page.get_by_text("Every field, and where it comes from").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         draw(page, f"{size}-{scheme}-{step}")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
-        "rgb(246, 247, 249)" if scheme == "light" else "rgb(16, 19, 23)"
+        "rgb(247, 248, 250)" if scheme == "light" else "rgb(15, 18, 22)"
     )
+
+
+def test_the_row_with_the_focus_is_beneath_no_bar(site: Site, view: View) -> None:
+    page = view(f"{site.url}/#limit=25", height=600)
+    expect(page.locator("#leads tbody tr")).to_have_count(25)
+    page.locator("#leads tbody a").first.focus()
+    for key in ["ArrowDown"] * 24 + ["ArrowUp"] * 24:
+        page.keyboard.press(key)
+        row, head, bar = page.evaluate(
+            "['tr:has(:focus)', '#leads thead th', '#paging'].map((name) => {"
+            " const { top, bottom } = document.querySelector(name).getBoundingClientRect(); return [top, bottom]; })"
+        )
+        assert row[0] >= head[1] - 1
+        assert row[1] <= bar[0] + 1
 
 
 # The last of this file: the clock that it sets stays with the page.

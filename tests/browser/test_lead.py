@@ -19,7 +19,7 @@ def world(shared: World) -> World:
     shared.lead(3)
     shared.lead(4, "Slash", phone="web/4")
     shared.lead(5, "Dots", phone="..")
-    shared.lead(6, "Named stats", phone="stats")
+    shared.lead(6, "Named stats", phone="facets")
     for number in range(7, 60):
         shared.lead(number, f"Lead {number}")
     shared.write(1, "Long " * 1000)

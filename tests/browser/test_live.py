@@ -31,10 +31,9 @@ def top_of(found: Locator) -> float:
     return box["y"]
 
 
-def sum_of_days(page: Page) -> list[int]:
-    """The active and the new leads of all days that the chart shows."""
-    columns = [page.locator(f".activity td:nth-child({place})").all_text_contents() for place in (2, 3)]
-    return [sum(map(int, column)) for column in columns]
+def sum_of_days(page: Page) -> int:
+    """The new leads of all days that the chart shows."""
+    return sum(map(int, page.locator(".activity td").all_text_contents()))
 
 
 @pytest.fixture
@@ -108,14 +107,14 @@ def test_a_reader_of_earlier_messages_stays_and_is_told(many: World, site: Site,
 
 
 def test_a_changed_lead_comes_to_its_place_and_the_reader_stays(many: World, site: Site, view: View) -> None:
-    page = view(f"{site.url}/")
+    page = view(f"{site.url}/#statistics=open")
     expect(page.locator("#leads tbody tr")).to_have_count(40)
     link = page.get_by_role("link", name="Lead 30")
     link.scroll_into_view_if_needed()
     link.focus()
     place = top_of(page.get_by_role("link", name="Lead 30"))
     expect(page.locator(".activity tbody tr")).to_have_count(30)
-    assert sum_of_days(page) == [40, 40]
+    assert sum_of_days(page) == 40
     many.write(39, "Here I am")
     many.lead(0, "Lead 00")
     many.refresh()
@@ -124,8 +123,8 @@ def test_a_changed_lead_comes_to_its_place_and_the_reader_stays(many: World, sit
     assert abs(top_of(page.get_by_role("link", name="Lead 30")) - place) < 2
     expect(link).to_be_focused()
     expect(page.locator("#live")).to_have_text("2 leads changed.")
-    expect(page.locator(".card.total .value")).to_have_text("41")
-    wait_for_ticks(page, lambda: sum_of_days(page) == [41, 41])
+    expect(page.locator("#views a").first).to_have_text("All41")
+    wait_for_ticks(page, lambda: sum_of_days(page) == 41)
     # The lead that is looked at may move away itself.
     place = top_of(page.get_by_role("link", name="Lead 29"))
     many.write(30, "Here I am")
@@ -139,11 +138,11 @@ def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) 
     page = view(f"{site.url}/#lead=491510000002")
     page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.away === true })")
     expect(page.locator(".message")).to_have_count(1)
-    wait_for(lambda: len(site.asked()) >= 13, "eight requests that nobody has asked for")
-    by_itself = site.asked()[5:13]
+    wait_for(lambda: len(site.asked()) >= 12, "eight requests that nobody has asked for")
+    by_itself = site.asked()[4:12]
     base = f"/users/{TENANT}/leads"
     kinds = {path.partition("?")[0].removeprefix(base) for path in by_itself}
-    assert kinds == {"", "/stats", "/stats/series", "/491510000002", "/491510000002/messages"}
+    assert kinds == {"", "/facets", "/491510000002", "/491510000002/messages"}
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(1000)
     asked = len(site.asked())
@@ -169,9 +168,9 @@ def test_what_has_not_changed_is_not_sent_again(site: Site, view: View) -> None:
     page.goto(f"{site.url}/")
     expect(page.locator("#leads tbody tr")).to_have_count(40)
     wait_for_ticks(page, lambda: len(seen) >= 6)
-    # The list, the statistics and those by day, once each.
-    assert seen[:3] == [None, None, None]
-    assert set(seen[3:]) == {'W/"1"'}
+    # The list and the counts, once each.
+    assert seen[:2] == [None, None]
+    assert set(seen[2:]) == {'W/"1"'}
     assert page.locator("#leads tbody tr").count() == 40
     page.unroute_all(behavior="ignoreErrors")
 

@@ -1,7 +1,10 @@
 // Which tenant is shown, and the token that a viewer gives for it.
 
+import { ApiError } from "./client.js";
 import { byId, h, write } from "./dom.js";
 import { visible } from "./format.js";
+
+const READY_MILLISECONDS = 5000;
 
 /** Returns what chooses the tenant of this page; `choose(tenant)` is called for another one. */
 export function access(client, choose) {
@@ -44,7 +47,7 @@ class Asked {
   }
 
   /** Ask for a tenant and a token, and say why. */
-  ask(why = "This API shows leads only to callers who may read them.") {
+  ask(why = "Your administrator gives you the two texts that belong here.") {
     write(byId("access-why"), why);
     this.section.hidden = false;
     this.user.value = this.tenant;
@@ -84,6 +87,10 @@ class Open {
   }
 
   show(tenant) {
+    const hint = byId("no-tenants");
+    if (hint) {
+      hint.hidden = tenant !== "";
+    }
     if (!this.select) {
       this.typed.value = tenant;
     } else if ([...this.select.options].some((option) => option.value === tenant)) {
@@ -112,9 +119,23 @@ export function reason(error) {
     403: "This token may not read this tenant.",
     429: "This tenant has used up its requests for now.",
   };
-  const parts = [known[error.status] ?? error.message];
+  const parts = [known[error.status] ?? `${error.message.replace(/\.$/, "")}.`];
   if (error.reference) {
-    parts.push(h("small", {}, ` Reference ${visible(error.reference)}`));
+    parts.push(h("small", {}, ` Reference ${visible(error.reference)}.`));
   }
   return parts;
+}
+
+/** Says why the page knows no tenant, and loads the page again as soon as the API can read its data. */
+export function waitForTheDatabase(notice) {
+  const again = () => location.reload();
+  notice.show(new ApiError(503, document.body.dataset.problem), Date.now() + READY_MILLISECONDS, again);
+  setTimeout(async () => {
+    const answer = await fetch("/health/ready", { cache: "no-store" }).catch(() => null);
+    if (answer?.ok) {
+      again();
+    } else {
+      waitForTheDatabase(notice);
+    }
+  }, READY_MILLISECONDS);
 }

@@ -1,4 +1,4 @@
-// The chart of active and new leads by day: columns for the eye, numbers of one day, and a table for a screen reader.
+// The chart of new leads by day: columns for the eye, numbers of one day, and a table for a screen reader.
 
 import { h, reconcile, set, svg, write } from "./dom.js";
 import { counted, number, utcDay } from "./format.js";
@@ -11,8 +11,7 @@ const HEIGHT = 100;
 // What a single lead among thousands is drawn as: a column that is seen.
 const LEAST = 2;
 // Of the width of a day.
-const ACTIVE = { part: 0.76, name: "active" };
-const NEW = { part: 0.3, name: "new" };
+const PART = 0.7;
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 7, PageDown: -7 };
 
 /** The chart, whose numbers are those of today or of the day that a viewer points at. */
@@ -25,12 +24,11 @@ export class Activity {
     this.band = svg("rect", { class: "band", y: 0, height: HEIGHT });
     this.columns = svg("g");
     this.day = h("span", { class: "day" });
-    this.active = h("span", { class: "active" });
     this.new = h("span", { class: "new" });
-    this.most = h("span", { class: "most" });
+    this.lines = ["whole", "half"].map((name) => h("span", { class: `level ${name}` }));
     this.first = h("span");
     this.last = h("span");
-    this.none = h("p", { class: "hint" }, `No lead was active or new in these ${DAYS} days.`);
+    this.none = h("p", { class: "hint" }, `No lead was new in these ${DAYS} days.`);
     this.rows = h("tbody");
     this.plot = h(
       "div",
@@ -55,13 +53,13 @@ export class Activity {
         this.columns,
       ),
     );
-    const readout = h("p", { class: "readout", "aria-hidden": "true" }, this.day, this.active, this.new);
+    const readout = h("p", { class: "readout", "aria-hidden": "true" }, this.day, this.new);
     const axis = h("p", { class: "axis", "aria-hidden": "true" }, this.first, this.last);
-    const heads = ["Day", "Active leads", "New leads"].map((name) => h("th", { scope: "col" }, name));
+    const heads = ["Day", "New leads"].map((name) => h("th", { scope: "col" }, name));
     const table = h(
       "table",
       {},
-      h("caption", {}, "Active and new leads by day, in UTC"),
+      h("caption", {}, "New leads by day, in UTC"),
       h("thead", {}, h("tr", {}, ...heads)),
       this.rows,
     );
@@ -71,11 +69,11 @@ export class Activity {
       h(
         "figcaption",
         {},
-        h("span", { id: "activity-title" }, "Activity by day"),
-        h("span", { class: "zone" }, "days in UTC"),
+        h("span", { id: "activity-title" }, "New leads by day"),
+        h("span", { class: "zone" }, "days in UTC, today so far"),
       ),
       readout,
-      h("div", { class: "area" }, this.most, this.plot, this.none),
+      h("div", { class: "area" }, ...this.lines, this.plot, this.none),
       axis,
       h("div", { class: "unseen" }, table),
     );
@@ -89,42 +87,37 @@ export class Activity {
     this.columns.replaceChildren();
     this.rows.replaceChildren();
     this.none.hidden = true;
-    for (const text of [this.first, this.last, this.most, this.day]) {
+    for (const text of [this.first, this.last, this.day, ...this.lines]) {
       write(text, "");
     }
     this.#read();
   }
 
-  /** Show the days of a series, each with the leads that were active and new in it. */
+  /** Show the days of a series, each with the leads that were new in it. */
   show({ buckets }) {
-    this.#days = buckets.map(({ start, active, new: fresh }) => ({
-      start,
-      active: active.leads,
-      new: fresh.leads,
-    }));
-    const most = Math.max(...this.#days.flatMap((day) => [day.active, day.new]));
-    this.columns.replaceChildren(
-      ...this.#days.flatMap((day, place) =>
-        [ACTIVE, NEW].map((kind) => this.#column(day, place, kind, most)),
-      ),
-    );
+    this.#days = buckets.map(({ start, new: fresh }) => ({ start, new: fresh.leads }));
+    const most = Math.max(...this.#days.map((day) => day.new));
+    const top = roundedUp(most);
+    this.columns.replaceChildren(...this.#days.map((day, place) => this.#column(day, place, top)));
     this.none.hidden = most > 0;
-    write(this.most, most > 0 ? number(most) : "");
+    this.lines.forEach((line, place) => {
+      write(line, most > place ? number(top / (place + 1)) : "");
+    });
     write(this.first, utcDay(this.#days[0].start));
     write(this.last, utcDay(this.#days.at(-1).start));
     reconcile(this.rows, this.#days, (day) => day.start, makeRow, updateRow);
     this.#read();
   }
 
-  #column(day, place, { part, name }, most) {
+  #column(day, place, top) {
     const room = WIDTH / this.#days.length;
-    const count = day[name];
-    const height = count && Math.max(LEAST, (HEIGHT * count) / most);
+    const height = day.new && Math.max(LEAST, (HEIGHT * day.new) / top);
     return svg("rect", {
-      class: name,
-      x: room * (place + (1 - part) / 2),
+      // It goes on until midnight.
+      class: place === this.#days.length - 1 ? "new today" : "new",
+      x: room * (place + (1 - PART) / 2),
       y: HEIGHT - height,
-      width: room * part,
+      width: room * PART,
       height,
     });
   }
@@ -134,17 +127,15 @@ export class Activity {
     const count = this.#days.length;
     set(this.plot, { "aria-valuemax": String(Math.max(1, count)) });
     if (count === 0) {
-      write(this.active, "… active");
       write(this.new, "… new");
       set(this.band, { width: 0 });
       set(this.plot, { "aria-valuenow": "1", "aria-valuetext": "Not known yet" });
       return;
     }
     const place = count - 1 + (this.#chosen ?? 0);
-    const { start, active, new: fresh } = this.#days[place];
-    const day = place === count - 1 ? "Today" : utcDay(start);
+    const { start, new: fresh } = this.#days[place];
+    const day = place === count - 1 ? "Today so far" : utcDay(start);
     write(this.day, day);
-    write(this.active, `${number(active)} active`);
     write(this.new, `${number(fresh)} new`);
     set(this.band, {
       x: (WIDTH / count) * place,
@@ -152,7 +143,7 @@ export class Activity {
     });
     set(this.plot, {
       "aria-valuenow": String(place + 1),
-      "aria-valuetext": `${day}: ${counted(active, "active lead")}, ${counted(fresh, "new lead")}`,
+      "aria-valuetext": `${day}: ${counted(fresh, "new lead")}`,
     });
   }
 
@@ -184,13 +175,18 @@ export class Activity {
   }
 }
 
-function makeRow() {
-  return h("tr", {}, h("th", { scope: "row" }), h("td"), h("td"));
+/** Returns an even number to which the axis goes: 2, 4, 6, 10, 20, 40 and so on. */
+function roundedUp(most) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, most)));
+  return [2, 4, 6, 10].map((step) => step * power).find((one) => one >= most);
 }
 
-function updateRow(row, { start, active, new: fresh }) {
-  const [day, first, second] = row.children;
+function makeRow() {
+  return h("tr", {}, h("th", { scope: "row" }), h("td"));
+}
+
+function updateRow(row, { start, new: fresh }) {
+  const [day, count] = row.children;
   write(day, utcDay(start));
-  write(first, number(active));
-  write(second, number(fresh));
+  write(count, number(fresh));
 }

@@ -1,6 +1,5 @@
 // What the filters and the order of the list are called, and what there is to choose from.
 
-import { sender } from "./fields.js";
 import { number, PLATFORMS, visible } from "./format.js";
 
 export const STATUSES = ["Hot", "Warm", "Cold"];
@@ -10,18 +9,18 @@ export const LABELS = {
   search: "Search",
   lead_status: "Status",
   platform: "Platform",
-  last_message_sender: "Last message from",
+  last_message_sender: "Waiting for",
   has_conversation: "Conversation",
-  is_active: "Conversation is",
+  is_active: "Conversation state",
   agent_id: "Agent",
   phone_number_id: "Channel",
-  has_extraction: "Extraction",
+  has_extraction: "Scores",
   has_email: "Email",
   min_total_score: "Score from",
   max_total_score: "Score to",
-  days: "Active",
-  from_date: "Active from",
-  to_date: "Active to",
+  days: "Last message",
+  from_date: "Last message since",
+  to_date: "Last message until",
 };
 
 const WITH = [
@@ -36,12 +35,16 @@ const SCORES = [
 
 /** Of a filter that is a choice, its values with their names. */
 export const CHOICES = {
-  last_message_sender: [["", "Any"], ...["user", "agent"].map((value) => [value, sender(value)])],
+  last_message_sender: [
+    ["", "Anybody"],
+    ["user", "Us"],
+    ["agent", "The customer"],
+  ],
   has_conversation: WITH,
   is_active: [
     ["", "Any"],
-    ["true", "Active"],
-    ["false", "Not active"],
+    ["true", "Open"],
+    ["false", "Ended"],
   ],
   has_extraction: WITH,
   has_email: WITH,

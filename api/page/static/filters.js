@@ -1,18 +1,36 @@
-// Search, filters and order of the list, and the filters that are set as chips.
+// Search, filters and order of the list: the filters that matter with their counts, the others behind “More”.
 
 import { CHOICES, LABELS, ORDERS, STATUSES, said } from "./choices.js";
 import { byId, h, set, write } from "./dom.js";
 import { number, PLATFORMS } from "./format.js";
+import { channelIcon } from "./icons.js";
 import { Known } from "./known.js";
 import { activeFilters, DEFAULTS, FILTERS } from "./state.js";
 
 const TYPING_MILLISECONDS = 350;
+// Of the filters with counts: the filter, its values with their names, and whether it takes several of them.
+const COUNTED = [
+  ["lead_status", STATUSES.map((name) => [name, name]), true],
+  ["platform", Object.entries(PLATFORMS), true],
+  ["has_email", [["true", "With email"]], false],
+  ["days", [["7", "Last 7 days"]], false],
+];
+// What the panel has, in groups.
+const GROUPS = [
+  ["Conversation", ["last_message_sender", "has_conversation", "is_active", "agent_id", "phone_number_id"]],
+  ["Profile", ["has_email", "has_extraction", "min_total_score", "max_total_score"]],
+  ["Time", ["days", "from_date", "to_date"]],
+];
+const NAMES = ["agent_id", "phone_number_id"];
+// A range and a number of days each say when: one of them at a time.
+const DATES = { from_date: "", to_date: "" };
 
 /** The form; `change(values)` is called with the parts of the state that a viewer changes. */
 export class Filters {
   #typing = 0;
   #known = new Known();
   #state = DEFAULTS;
+  #counted = [];
 
   constructor(change) {
     this.change = (values) => change({ offset: DEFAULTS.offset, ...values });
@@ -21,7 +39,7 @@ export class Filters {
       type: "search",
       id: "search",
       maxlength: "200",
-      placeholder: "Name, email, company or phone",
+      placeholder: "Search name, email, company or phone",
       dir: "auto",
       spellcheck: "false",
       oninput: () => this.#searchSoon(),
@@ -32,21 +50,13 @@ export class Filters {
     });
     this.panel = this.#panel();
     this.count = h("span", { class: "count" });
-    this.toggle = h(
-      "button",
-      {
-        type: "button",
-        "aria-expanded": "false",
-        "aria-controls": "filter-panel",
-        onclick: () => this.#turn(),
-      },
-      "Filters ",
-      this.count,
-    );
+    this.more = this.#toggle("filter-panel", () => this.#turn(), "More filters ", this.count);
+    this.statistics = this.#toggle("statistics", () => this.#turnStatistics(), "Statistics");
+    this.chips = h("span", { id: "chips", class: "chips" });
     this.form.append(
       labelled("search", "Search", this.search),
-      this.toggle,
-      labelled("order", "Sort by", this.order),
+      h("div", { class: "buttons" }, this.more, this.statistics, labelled("order", "Sort by", this.order)),
+      h("div", { class: "quick" }, ...COUNTED.map((one) => this.#quick(...one)), this.chips),
       this.panel,
     );
     this.form.addEventListener("submit", (event) => {
@@ -59,6 +69,7 @@ export class Filters {
   show(state) {
     if (state.tenant !== this.#state.tenant) {
       this.#known.forget();
+      this.clear();
     }
     this.#state = state;
     // Nobody's typing is overwritten.
@@ -71,13 +82,29 @@ export class Filters {
     for (const control of this.#named) {
       control.value = this.#known.textOf(control.id, state[control.id]);
     }
-    for (const box of this.panel.querySelectorAll("input[type=checkbox]")) {
-      box.checked = state[box.name].split(",").includes(box.value);
+    for (const { button, name, value } of this.#counted) {
+      set(button, { "aria-pressed": String(state[name].split(",").includes(value)) });
     }
     this.order.value = `${state.sort_by} ${state.sort_order}`;
-    const active = activeFilters(state).filter((name) => name !== "search");
-    write(this.count, active.length ? number(active.length) : "");
-    this.#chips(state, activeFilters(state));
+    set(this.statistics, { "aria-expanded": String(state.statistics !== "") });
+    const inPanel = GROUPS.flatMap(([, names]) => names).filter((name) => state[name] !== "");
+    write(this.count, inPanel.length ? number(inPanel.length) : "");
+    this.#chips();
+  }
+
+  clear() {
+    for (const { count } of this.#counted) {
+      write(count, "");
+    }
+  }
+
+  /** Show how many leads each value has, beside the other filters. */
+  countFacets(facets) {
+    for (const { name, value, button, count } of this.#counted.filter((one) => one.name in facets)) {
+      const leads = facets[name][value] ?? 0;
+      write(count, number(leads));
+      button.classList.toggle("nothing", leads === 0);
+    }
   }
 
   /** Offer the agents and channels of leads that are shown, and call those that are filters by their names. */
@@ -90,8 +117,8 @@ export class Filters {
         control.value = this.#known.textOf(control.id, this.#state[control.id]);
       }
     }
-    if (!byId("chips").contains(document.activeElement)) {
-      this.#chips(this.#state, activeFilters(this.#state));
+    if (!this.chips.contains(document.activeElement)) {
+      this.#chips();
     }
   }
 
@@ -102,49 +129,84 @@ export class Filters {
     this.search.focus();
   }
 
-  #chips(state, names) {
-    const chips = names.map((name) => {
-      const value =
-        name in this.#known.lists ? this.#known.textOf(name, state[name]) : said(name, state[name]);
-      const text = `${LABELS[name]}: ${value}`;
-      const take = () => {
-        this.#stopTyping();
-        this.change({ [name]: "" });
-        this.search.focus();
-      };
-      return h(
-        "button",
-        { type: "button", class: "chip", "aria-label": `Remove the filter ${text}`, onclick: take },
-        h("bdi", {}, text),
-        h("span", { "aria-hidden": "true" }, " ×"),
-      );
-    });
-    if (names.length > 1) {
+  /** Show what nothing else above the list shows as a filter that is set. */
+  #chips() {
+    const isPressed = (name) =>
+      this.#counted.some((one) => one.name === name && this.#state[name].split(",").includes(one.value));
+    const names = activeFilters(this.#state);
+    const chips = names
+      .filter((name) => name !== "search" && !isPressed(name))
+      .map((name) => {
+        const value =
+          name in this.#known.lists
+            ? this.#known.textOf(name, this.#state[name])
+            : said(name, this.#state[name]);
+        const text = `${LABELS[name]}: ${value}`;
+        const take = () => {
+          this.#stopTyping();
+          this.change({ [name]: "" });
+          this.search.focus();
+        };
+        return h(
+          "button",
+          { type: "button", class: "chip", "aria-label": `Remove the filter ${text}`, onclick: take },
+          h("bdi", {}, text),
+          h("span", { "aria-hidden": "true" }, " ×"),
+        );
+      });
+    if (names.length > 0) {
       chips.push(h("button", { type: "button", class: "plain", onclick: () => this.reset() }, "Remove all"));
     }
-    byId("chips").replaceChildren(...chips);
+    this.chips.replaceChildren(...chips);
+  }
+
+  #quick(name, options, takesSeveral) {
+    const group = options.map(([value, text]) => {
+      const count = h("span", { class: "count" });
+      const press = () => this.#press(name, value, takesSeveral);
+      const button = h("button", {
+        type: "button",
+        class: `toggle ${value}`,
+        "aria-pressed": "false",
+        onclick: press,
+      });
+      button.append(
+        ...(name === "platform" ? [channelIcon(value, { isNamed: true })] : []),
+        text,
+        " ",
+        count,
+      );
+      this.#counted.push({ name, value, button, count });
+      return button;
+    });
+    return h("span", { class: "group", role: "group", "aria-label": LABELS[name] }, ...group);
+  }
+
+  #press(name, value, takesSeveral) {
+    const before = this.#state[name].split(",").filter(Boolean);
+    const isOn = before.includes(value);
+    const others = takesSeveral ? before.filter((one) => one !== value) : [];
+    const values = [...others, ...(isOn ? [] : [value])];
+    this.change({ [name]: values.join(","), ...(name === "days" ? DATES : {}) });
   }
 
   #panel() {
-    const days = { from_date: "", to_date: "" };
-    return h(
-      "div",
-      { id: "filter-panel", class: "panel", hidden: true },
-      this.#boxes(
-        "lead_status",
-        STATUSES.map((name) => [name, name]),
+    const groups = GROUPS.map(([title, names]) =>
+      h(
+        "fieldset",
+        {},
+        h("legend", {}, title),
+        h("div", { class: "fields" }, ...names.map((name) => this.#control(name))),
       ),
-      this.#boxes("platform", Object.entries(PLATFORMS)),
-      ...["last_message_sender", "has_conversation", "is_active"].map((name) => this.#choice(name)),
-      ...["agent_id", "phone_number_id"].map((name) => this.#name(name)),
-      ...["has_extraction", "has_email", "min_total_score", "max_total_score"].map((name) =>
-        this.#choice(name),
-      ),
-      // A range and a number of days each say when: one of them at a time.
-      this.#choice("days", days),
-      ...Object.keys(days).map((name) => this.#date(name)),
-      h("button", { type: "button", onclick: () => this.reset() }, "Reset"),
     );
+    return h("div", { id: "filter-panel", class: "panel", hidden: true }, ...groups);
+  }
+
+  #control(name) {
+    if (NAMES.includes(name)) {
+      return this.#name(name);
+    }
+    return name in DATES ? this.#date(name) : this.#choice(name, name === "days" ? DATES : {});
   }
 
   get #named() {
@@ -179,20 +241,21 @@ export class Filters {
     return labelled(id, LABELS[id], h("span", {}, field, list));
   }
 
-  #boxes(name, options) {
-    const changed = () => {
-      const chosen = this.panel.querySelectorAll(`input[name=${name}]:checked`);
-      this.change({ [name]: [...chosen].map((box) => box.value).join(",") });
-    };
-    const boxes = options.map(([value, text]) =>
-      h("label", {}, h("input", { type: "checkbox", name, value, onchange: changed }), ` ${text}`),
+  #toggle(controls, onclick, ...content) {
+    return h(
+      "button",
+      { type: "button", "aria-expanded": "false", "aria-controls": controls, onclick },
+      ...content,
     );
-    return h("fieldset", {}, h("legend", {}, LABELS[name]), ...boxes);
   }
 
   #turn() {
     this.panel.hidden = !this.panel.hidden;
-    set(this.toggle, { "aria-expanded": String(!this.panel.hidden) });
+    set(this.more, { "aria-expanded": String(!this.panel.hidden) });
+  }
+
+  #turnStatistics() {
+    this.change({ statistics: this.#state.statistics ? "" : "open", offset: this.#state.offset });
   }
 
   #searchSoon() {

@@ -55,6 +55,25 @@ export function visible(text) {
     .replace(UNSEEN, (one) => `‹${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
 }
 
+// Of a calling code: its length follows from its first digits.
+const CALLING_CODE = /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})/;
+
+/** Returns a phone number in groups; any other identifier as it is. */
+export function phone(text, platforms) {
+  if (!/^\d{8,15}$/.test(text) || (platforms.length > 0 && !platforms.includes("whatsapp"))) {
+    return visible(text);
+  }
+  const code = CALLING_CODE.exec(text)[0];
+  return `+${code} ${text.slice(code.length).replace(/\d{3}(?=\d{3})/g, "$& ")}`;
+}
+
+/** Returns the first letters of the first and the last word of a name; an empty text where it has no letter. */
+export function initials(name) {
+  const words = (name ?? "").split(/\s+/).filter((word) => /^[\p{L}\p{N}]/u.test(word));
+  const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return ends.map((word) => [...word][0].toLocaleUpperCase()).join("");
+}
+
 /** Returns the first line of a text, as a list has room for. */
 export function oneLine(text) {
   return visible(text.slice(0, 400)).replace(/\s+/g, " ");

@@ -2,7 +2,8 @@
 
 import { byId, h, reconcile, set, write } from "./dom.js";
 import { fieldsOf, platform, SCORES, shown } from "./fields.js";
-import { counted, NONE, number, short, visible } from "./format.js";
+import { counted, phone as inGroups, NONE, number, short, visible } from "./format.js";
+import { showChannels } from "./icons.js";
 import { showStatus, showTime } from "./list.js";
 
 const STEPS = [1, 2, 3];
@@ -15,7 +16,7 @@ export class LeadView {
     this.title = h("h2", { id: "lead-title", tabindex: "-1", dir: "auto" });
     this.sub = h("p", { class: "sub" });
     this.status = h("span", { class: "pill" });
-    this.platforms = h("span", { class: "on" });
+    this.platforms = h("span", { class: "channels" });
     this.time = h("time");
     this.contact = h("p", { class: "contact" });
     this.total = h("span", { class: "value" });
@@ -65,10 +66,12 @@ export class LeadView {
   show(lead, now) {
     this.problem.hidden = true;
     this.content.hidden = false;
-    write(this.title, visible(lead.name ?? lead.customer_phone));
-    write(this.sub, [lead.customer_phone, lead.company].filter(Boolean).map(visible).join(" · "));
+    const known = inGroups(lead.customer_phone, lead.platforms);
+    write(this.title, lead.name === null ? known : visible(lead.name));
+    const others = [lead.name === null ? "" : known, visible(lead.company ?? "")];
+    write(this.sub, others.filter(Boolean).join(" · "));
     showStatus(this.status, lead.lead_status);
-    write(this.platforms, lead.platforms.map(platform).join(", "));
+    showChannels(this.platforms, lead.platforms);
     showTime(this.time, lead.last_message_at, now);
     this.#showContact(lead);
     write(this.total, lead.total_score === null ? NONE : number(lead.total_score));
@@ -115,7 +118,7 @@ export class LeadView {
         this.conversationsTitle,
         h(
           "div",
-          { class: "wide", tabindex: "0", role: "region", "aria-label": "Conversations" },
+          { class: "wide conversations", tabindex: "0", role: "region", "aria-label": "Conversations" },
           h(
             "table",
             {},
@@ -141,7 +144,7 @@ export class LeadView {
       links.push(h("a", { href: `mailto:${encodeURIComponent(email)}`, dir: "auto" }, visible(email)));
     }
     if (platforms.includes("whatsapp") && /^\d{5,15}$/.test(phone)) {
-      links.push(h("a", { href: `tel:+${phone}` }, `+${phone}`));
+      links.push(h("a", { href: `tel:+${phone}` }, "Call"));
     }
     const hrefs = (nodes) => nodes.map((node) => node.href).join();
     if (hrefs([...this.contact.children]) !== hrefs(links)) {

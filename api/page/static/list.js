@@ -1,17 +1,19 @@
 // The table of leads.
 
 import { byId, h, reconcile, set, write } from "./dom.js";
-import { platform, sender } from "./fields.js";
-import { ago, exact, NONE, number, oneLine, visible } from "./format.js";
+import { sender } from "./fields.js";
+import { ago, exact, initials, NONE, number, oneLine, phone, visible } from "./format.js";
+import { channelIcon, showChannels } from "./icons.js";
 import { keepPlace, mark } from "./place.js";
 
 // Of a column: its class, its title, and what it sorts by, if it does, with the direction that it begins with.
+const TINTS = 6;
 const COLUMNS = [
   ["who", "Lead", "name", "asc"],
+  ["last", "Last message"],
   ["status", "Status"],
   ["score", "Score", "total_score", "desc"],
-  ["platforms", "Platform"],
-  ["last", "Last message"],
+  ["agent", "Agent"],
   ["messages", "Messages", "total_messages", "desc"],
   ["first", "First contact", "first_contact_at", "desc"],
   ["time", "Last activity", "last_message_at", "desc"],
@@ -44,17 +46,28 @@ export class List {
   clear() {
     this.#texts.clear();
     this.body.replaceChildren();
+    this.table.hidden = true;
+    byId("list-empty").hidden = byId("paging").hidden = true;
+    byId("skeleton").hidden = false;
   }
 
   /** Say why there is no lead, if there is none. */
   noteEmpty(isEmpty, isFiltered) {
     const box = byId("list-empty");
+    byId("skeleton").hidden = true;
+    this.table.hidden = isEmpty;
     box.hidden = !isEmpty;
     if (!isEmpty) {
       return;
     }
     box.replaceChildren(
-      h("p", {}, isFiltered ? "No lead passes these filters." : "This tenant has no leads yet."),
+      h(
+        "p",
+        {},
+        isFiltered
+          ? "No lead passes these filters."
+          : "This tenant has no leads yet, or there is no such tenant.",
+      ),
       isFiltered
         ? h("button", { type: "button", onclick: this.resetFilters }, "Remove all filters")
         : h(
@@ -133,26 +146,29 @@ export class List {
   #row() {
     const parts = {
       link: h("a", { dir: "auto" }),
-      phone: h("bdi"),
+      avatar: h("span", { class: "avatar", "aria-hidden": "true" }),
+      phone: h("bdi", { class: "phone" }),
       company: h("bdi", { class: "company" }),
       status: h("span", { class: "pill" }),
       score: h("span", { class: "number" }),
-      platforms: h("span"),
+      channels: h("span", { class: "channels" }),
       from: h("span", { class: "from" }),
+      agent: h("bdi"),
       text: h("span", { class: "text", dir: "auto" }),
       messages: h("span", { class: "number" }),
       first: h("time"),
       time: h("time"),
     };
     const sub = h("span", { class: "sub" }, parts.phone, parts.company);
+    const who = h("span", { class: "person" }, parts.avatar, h("span", {}, parts.link, sub));
     const row = h(
       "tr",
       { role: "row" },
-      h("th", { scope: "row", class: "who", role: "rowheader" }, parts.link, sub),
+      h("th", { scope: "row", class: "who", role: "rowheader" }, who),
+      cell("last", h("span", { class: "line" }, parts.channels, parts.from, parts.text)),
       cell("status", parts.status),
       cell("score", parts.score),
-      cell("platforms", parts.platforms),
-      cell("last", h("span", { class: "line" }, parts.from, parts.text)),
+      cell("agent", parts.agent),
       cell("messages", parts.messages),
       cell("first", parts.first),
       cell("time", parts.time),
@@ -164,19 +180,35 @@ export class List {
   #update(row, lead, now) {
     const parts = this.#parts.get(row);
     set(parts.link, { href: this.hrefOf(lead.customer_phone) });
-    write(parts.link, visible(lead.name ?? lead.customer_phone));
-    write(parts.phone, lead.name === null ? "" : visible(lead.customer_phone));
+    write(parts.link, lead.name === null ? phone(lead.customer_phone, lead.platforms) : visible(lead.name));
+    write(parts.phone, lead.name === null ? "" : phone(lead.customer_phone, lead.platforms));
+    showAvatar(parts.avatar, lead);
+    set(row, { class: lead.last_message_sender === "user" ? "waits" : null });
     write(parts.company, visible(lead.company ?? ""));
     showStatus(parts.status, lead.lead_status);
     set(parts.score, { class: lead.total_score === null ? "none" : "number" });
     write(parts.score, lead.total_score === null ? NONE : number(lead.total_score));
-    write(parts.platforms, lead.platforms.map(platform).join(", ") || NONE);
+    showChannels(parts.channels, lead.platforms);
+    write(parts.agent, visible(lead.conversations[0]?.agent_name ?? NONE));
     write(parts.from, lead.last_message_sender === null ? "" : `${sender(lead.last_message_sender)}: `);
     write(parts.text, oneLine(lead.last_message_text ?? "") || NONE);
     write(parts.messages, number(lead.total_messages));
     showTime(parts.first, lead.first_contact_at, now);
     showTime(parts.time, lead.last_message_at, now);
   }
+}
+
+/** Shows the first letters of a name; of a lead without one, its channel. */
+function showAvatar(place, lead) {
+  const letters = initials(lead.name);
+  const key = letters || (lead.platforms[0] ?? "");
+  if (place.dataset.shown === key) {
+    return;
+  }
+  place.dataset.shown = key;
+  const sum = [...lead.customer_phone].reduce((all, one) => (all * 31 + one.codePointAt(0)) % 997, 0);
+  set(place, { class: `avatar tint${letters ? sum % TINTS : ""}` });
+  place.replaceChildren(letters || channelIcon(key, { isNamed: true }));
 }
 
 /** Shows a status as a pill. */

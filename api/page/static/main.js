@@ -1,6 +1,6 @@
 // The page: what is shown follows from the address, and what the API gives.
 
-import { access } from "./access.js";
+import { access, waitForTheDatabase } from "./access.js";
 import { ApiError, Client } from "./client.js";
 import { byId, set, write } from "./dom.js";
 import { Filters } from "./filters.js";
@@ -8,28 +8,30 @@ import { counted } from "./format.js";
 import { LeadView } from "./lead.js";
 import { List, renewTimes } from "./list.js";
 import { Notice } from "./notice.js";
-import { Overview } from "./overview.js";
 import { pause } from "./pace.js";
 import { Paging } from "./paging.js";
 import { Sources } from "./sources.js";
-import { activeFilters, DEFAULTS, fragment, read, sameList } from "./state.js";
+import { activeFilters, DEFAULTS, fragment, read, sameFilters, sameList } from "./state.js";
+import { Statistics } from "./statistics.js";
 import { Thread } from "./thread.js";
 import { Ticker } from "./ticker.js";
+import { Views } from "./views.js";
 
 const client = new Client();
 const notice = new Notice();
 const announce = (text) => notice.announce(text);
 const viewer = access(client, (tenant) => {
-  client.forget("list", "stats", "series", "lead", "messages");
+  client.forget("list", "facets", "views", "stats", "series", "lead", "messages");
   go({ ...DEFAULTS, tenant }, { isAnew: true });
 });
-const overview = new Overview((name, value) =>
+const statistics = new Statistics((name, value) =>
   go({
     [name]: state[name] === value ? "" : value,
     offset: "0",
     ...(name === "days" ? { from_date: "", to_date: "" } : {}),
   }),
 );
+const views = new Views(announce);
 const filters = new Filters((values) => go(values));
 const list = new List({
   hrefOf: (phone) => fragment({ ...state, lead: phone }),
@@ -79,19 +81,28 @@ function apply() {
   shownState = state;
   byId("main").hidden = false;
   filters.show(state);
-  overview.mark(state);
+  views.show(state);
+  statistics.mark(state);
   const isOther = before?.tenant !== state.tenant;
   const wanted = [];
   if (isOther) {
-    overview.clear();
+    statistics.clear();
+    views.clear();
     leads = [];
     list.clear();
   }
-  if (isOther || !sameList(before, state)) {
+  const isOtherList = isOther || !sameList(before, state);
+  if (isOtherList) {
     wanted.push("list");
     set(list.table, { "aria-busy": "true" });
   }
-  if (isOther) {
+  if (isOtherList && (isOther || !sameFilters(before, state))) {
+    wanted.push("facets");
+  }
+  if (isOther && activeFilters(state).length > 0) {
+    wanted.push("views");
+  }
+  if (state.statistics && (isOther || !before.statistics)) {
     wanted.push("stats", "series");
   }
   if (isOther || before.lead !== state.lead) {
@@ -191,11 +202,20 @@ async function ask(source, { isLive }) {
 }
 
 const show = {
+  facets({ data }) {
+    filters.countFacets(data);
+    if (activeFilters(state).length === 0) {
+      views.count(data);
+    }
+  },
+  views({ data }) {
+    views.count(data);
+  },
   stats({ data }) {
-    overview.show(data);
+    statistics.show(data);
   },
   series({ data }) {
-    overview.showSeries(data);
+    statistics.showSeries(data);
   },
   list({ data, pagination }, isLive) {
     // A page that has come to be past the end.
@@ -210,7 +230,6 @@ const show = {
     byId("list-problem").hidden = true;
     list.mark(state);
     paging.show(pagination, data.length);
-    list.table.hidden = data.length === 0;
     list.noteEmpty(pagination.total === 0, activeFilters(state).length > 0);
     if (!isLive) {
       announce(`${counted(pagination.total, "lead")} found.`);
@@ -280,4 +299,9 @@ setInterval(() => {
   notice.fresh(client);
   renewTimes(client.now);
 }, 10_000);
-apply();
+
+if (document.body.dataset.problem) {
+  waitForTheDatabase(notice);
+} else {
+  apply();
+}

@@ -50,7 +50,11 @@ export class Notice {
     });
     const time = isOld ? `Data are from ${ago(new Date(client.asOf).toISOString(), client.now)}` : "Live";
     const failing = client.setAside ? `, ${counted(client.setAside, "row")} set aside with an error` : "";
-    write(line, `${time} · ${seconds(client.asOf - client.ahead)}${failing}`);
+    line.replaceChildren(
+      time,
+      h("span", { class: "clock" }, ` · ${seconds(client.asOf - client.ahead)}`),
+      failing,
+    );
   }
 
   /** Tell it to who cannot see it. */

@@ -22,10 +22,10 @@ export class Paging {
     };
     this.back = [
       button("«", "First page", () => 0),
-      button("‹ Back", "Previous page", ({ offset, limit }) => Math.max(0, offset - limit)),
+      button("Previous", "Previous page", ({ offset, limit }) => Math.max(0, offset - limit)),
     ];
     this.on = [
-      button("Next ›", "Next page", ({ offset, limit }) => offset + limit),
+      button("Next", "Next page", ({ offset, limit }) => offset + limit),
       button("»", "Last page", ({ total, limit }) => Math.floor((total - 1) / limit) * limit),
     ];
     const sizes = SIZES.map((size) => h("option", { value: size }, size));

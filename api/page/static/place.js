@@ -2,7 +2,7 @@
 
 const MARKED_MILLISECONDS = 4000;
 // Beneath the bar at the top.
-const TOP = 64;
+const TOP = 56;
 
 /**
  * Makes a change, and scrolls so that what the reader looks at stays at its height.

@@ -1,16 +1,21 @@
 // What the page asks for: the public endpoints, one request at a time.
 
 import { DAYS } from "./activity.js";
-import { listQuery } from "./state.js";
+import { activeFilters, facetsQuery, listQuery } from "./state.js";
 
 // In which order the page asks by itself.
-const OF_LIST = ["list", "list", "stats", "list", "list", "series"];
-const OF_LEAD = ["messages", "list", "messages", "stats", "messages", "lead", "messages", "series"];
+const OF_LIST = ["list", "list", "facets", "list", "views", "list", "stats", "list", "series"];
+const OF_LEAD = ["messages", "list", "messages", "facets", "messages", "lead", "messages", "views"];
+const OF_STATISTICS = ["stats", "series"];
+// What the page counts: each is kept by the read model, as long as no other filter is set.
+const FACETS = "lead_status,platform,has_email,last_message_sender";
 // A source that has changed has others change with it.
 const FOLLOWERS = {
-  list: ["stats"],
+  list: ["facets"],
   messages: ["lead", "list"],
   lead: ["list"],
+  facets: ["views", "stats"],
+  views: [],
   stats: ["series"],
   series: [],
 };
@@ -32,7 +37,11 @@ export class Sources {
   /** Ask by itself for what a state shows. */
   plan(state) {
     this.state = state;
-    this.#order = state.lead === "" ? OF_LIST : OF_LEAD;
+    // Without filters the facets are the counts of the views.
+    const isLeftOut = (source) =>
+      (source === "views" && activeFilters(state).length === 0) ||
+      (OF_STATISTICS.includes(source) && state.statistics === "");
+    this.#order = (state.lead === "" ? OF_LIST : OF_LEAD).filter((source) => !isLeftOut(source));
     this.#queue = this.#queue.filter((source) => this.#order.includes(source));
     this.#failed = this.#failed.filter((source) => this.#order.includes(source));
   }
@@ -122,6 +131,10 @@ export class Sources {
   #path(source, state, now) {
     const lead = `${base(state)}/${encodeURIComponent(state.lead)}`;
     switch (source) {
+      case "facets":
+        return `${base(state)}/facets?${facetsQuery(state, FACETS)}`;
+      case "views":
+        return `${base(state)}/facets?facets=${FACETS}`;
       case "stats":
         return `${base(state)}/stats`;
       case "series":
@@ -150,5 +163,5 @@ function base(state) {
 
 /** Returns whether a lead has an address of its own: none with a slash has, nor what means something in a path. */
 function hasAddress(phone) {
-  return !phone.includes("/") && ![".", "..", "stats"].includes(phone);
+  return !phone.includes("/") && ![".", "..", "stats", "facets", "lookup"].includes(phone);
 }

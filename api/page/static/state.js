@@ -21,6 +21,7 @@ export const DEFAULTS = Object.freeze({
   sort_order: "desc",
   limit: "50",
   offset: "0",
+  statistics: "",
   lead: "",
 });
 
@@ -78,9 +79,21 @@ export function listQuery(state) {
   return query;
 }
 
+/** Returns the query of the counts beside the filters, of these facets. */
+export function facetsQuery(state, facets) {
+  const query = listQuery({ ...DEFAULTS, ...Object.fromEntries(FILTERS.map((name) => [name, state[name]])) });
+  query.set("facets", facets);
+  return query;
+}
+
 /** Returns the filters that are set. */
 export function activeFilters(state) {
   return FILTERS.filter((name) => state[name] !== "");
+}
+
+/** Returns whether two states have the same filters. */
+export function sameFilters(one, other) {
+  return FILTERS.every((name) => one[name] === other[name]);
 }
 
 /** Returns whether two states have the same list. */

@@ -28,7 +28,7 @@ class Page(HTMLParser):
         self.attributes |= {name for name in given if name == "style" or name.startswith("on")}
         source = given.get("src") or given.get("href")
         if source and tag != "a":
-            kinds = {"script": "script-src", "stylesheet": "style-src", "icon": "img-src"}
+            kinds = {"script": "script-src", "stylesheet": "style-src", "icon": "img-src", "img": "img-src"}
             self.loaded.append((kinds[given.get("rel") or tag], source))
         elif tag in ("script", "style"):
             self._open = tag

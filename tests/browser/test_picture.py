@@ -1,0 +1,31 @@
+"""The picture with which README and docs/page.md begin; `make picture` makes it anew."""
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial import demo
+from tests.browser.conftest import Draw, View
+from tests.browser.world import Site, World
+
+pytestmark = pytest.mark.chromium
+
+
+@pytest.fixture(scope="module")
+def world(shared: World) -> World:
+    today = datetime.now(UTC).date()
+    demo.load(shared.conn, tenants=1, leads=400, messages_per_lead=9, seed=3, today=today, progress=QUIET)
+    rebuild(shared.conn, tenants=None, progress=QUIET)
+    return shared
+
+
+def test_the_first_screen_of_the_demo(site: Site, view: View, draw: Draw) -> None:
+    page = view(f"{site.url}/", width=1440, height=820)
+    page.locator("#leads tbody tr.waits a").first.click()
+    expect(page.locator(".message").first).to_be_visible()
+    expect(page.locator("#views a").first).to_have_text("All400")
+    page.wait_for_timeout(500)
+    draw(page, "page")
