@@ -275,6 +275,11 @@ def naming_missing_source(conn: psycopg.Connection[TupleRow]) -> Iterator[None]:
         if explained is None:
             raise
         raise explained from error
+    except psycopg.errors.CannotCoerce as error:
+        raise SourceMissingError(
+            f"A column of the platform has another type than migrate found: {error.diag.message_primary}. Run migrate,"
+            " which takes that up. The projector then rebuilds what it missed by itself."
+        ) from error
 
 
 def misfit(problems: Sequence[str]) -> SourceMissingError:

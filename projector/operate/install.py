@@ -202,7 +202,8 @@ def _named_failure(file: str) -> Iterator[None]:
 def _define(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
     """Create or replace the functions of the definition, with the platform's tables and the types of its ids."""
     if fit.types["extraction_id"] != "uuid":
-        conn.execute(query("operate", "widen_extraction_ids"), prepare=False)
+        with _named_failure("sql/queries/operate.sql"):
+            conn.execute(query("operate", "widen_extraction_ids"), prepare=False)
     stored = value(conn, query("operate", "read_type_of_extraction_ids"))
     is_text = fit.types["extraction_id"] == "text"
     names: dict[str, composing.Composable] = {

@@ -9,6 +9,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.capture import gaps
+from projector.capture.source import naming_missing_source
 from projector.core import pipeline
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
@@ -195,6 +196,8 @@ def test_ids_that_get_another_type_are_taken_up_by_the_next_migrate(numbered: Co
         "ALTER TABLE messages ALTER message_id TYPE uuid USING lpad(message_id::text, 32, '0')::uuid;"
         " ALTER TABLE extractions ALTER extraction_id TYPE uuid USING gen_random_uuid()",
     )
+    with pytest.raises(SourceMissingError, match="Run migrate"), naming_missing_source(conn):
+        recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
     migrate(conn, create_source=False)
     conn.execute(
         "INSERT INTO extractions (extraction_id, conversation_id, name) VALUES (gen_random_uuid(), 4, 'Ann')"

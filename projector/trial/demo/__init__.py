@@ -213,6 +213,12 @@ def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:
 def _demands_token(conn: psycopg.Connection[Any]) -> bool:
     """Return whether each channel needs a token. Raise ProjectorError where a table demands what the demo lacks."""
     names = source_names(conn)
+    absent = [table for table in TABLES if table not in names]
+    if absent:
+        raise SourceMissingError(
+            f"The source tables are not complete: there is no {', '.join(absent)}. "
+            "Run `python -m projector migrate --create-source` in an empty database first.",
+        )
     wanted = {"tables": list(TABLES), "relations": [names[table] for table in TABLES]}
     demanded = {
         (table, column)

@@ -12,6 +12,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.database.rows import Connection
+from projector.operate.install import migrate
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import QUIET, Lines
 from projector.trial import demo
@@ -222,6 +223,10 @@ def test_what_cannot_be_loaded_is_refused(source: Connection, empty_database: Da
     assert rows(source, "SELECT user_id FROM users") == [("somebody",)]
     with empty_database.connect() as conn, pytest.raises(SourceMissingError, match=r"users.*--create-source"):
         load(conn)
+    source.execute("DROP TABLE contacts")
+    migrate(source, create_source=False)
+    with pytest.raises(SourceMissingError, match=r"no contacts.*--create-source"):
+        load(source)
 
 
 def test_a_platform_that_demands_its_token_gets_one(source: Connection) -> None:
