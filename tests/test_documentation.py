@@ -61,16 +61,17 @@ def test_the_page_of_settings_and_the_example_have_the_settings() -> None:
     check(set(examples()) - settings(), ".env.example has it, and no config.py reads it:")
 
 
-def table(page: str) -> dict[str, list[str]]:
-    """Return the rows of the table of a page: the first cell without its backquotes, and the others."""
-    rows = re.findall(r"^\| `([^`]+)`[^|]*\|(.*)\|$", read(page), re.MULTILINE)
+def table(heading: str) -> dict[str, list[str]]:
+    """Return the rows below a heading of docs/settings.md: the first cell without its backquotes, and the others."""
+    section = read("docs/settings.md").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\|(.*)\|$", section, re.MULTILINE)
     return {name: [cell.strip() for cell in rest.split("|")] for name, rest in rows}
 
 
 def settings_of_the_page() -> dict[str, list[str]]:
     """The default, the owner and the description of each setting."""
     # The other table is of settings that are gone.
-    return {name: cells for name, cells in table("docs/settings.md").items() if len(cells) > 1}
+    return {name: cells for name, cells in table("Settings").items() if len(cells) > 1}
 
 
 def examples() -> dict[str, str]:
@@ -119,10 +120,10 @@ def test_the_page_of_settings_says_whose_each_setting_is() -> None:
 
 
 def test_the_page_of_commands_has_each_command_with_its_exit_codes() -> None:
-    assert set(table("docs/commands.md")) == set(commands())
+    assert set(table("Commands")) == set(commands())
     for name, command in commands().items():
         codes = re.findall(r"^\s+(\d)  \w", command.help or "", re.MULTILINE)
-        assert table("docs/commands.md")[name][1] == ", ".join(codes), name
+        assert table("Commands")[name][1] == ", ".join(codes), name
 
 
 def test_each_call_of_the_command_line_in_a_document_is_taken() -> None:
@@ -179,7 +180,7 @@ def test_each_unit_starts_a_program_that_is_installed() -> None:
 
 
 def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:
-    section = read("docs/capture-gaps.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
+    section = read("docs/troubleshooting.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
     code = "".join(
         path.read_text("utf-8") for package in ("api", "projector") for path in (ROOT / package).rglob("*.py")
     )

@@ -88,5 +88,5 @@ def _sentences(found: Any) -> Iterator[str]:  # noqa: ANN401  # A row of _LOOK.
         return
     yield (
         f"The login {found.login} of the API {why}: its role and row security are no wall against injected SQL."
-        " Give the API a login of its own in LEADS_API_DATABASE_URL; docs/running.md shows how"
+        " Give the API a login of its own in LEADS_API_DATABASE_URL; docs/start.md shows how"
     )

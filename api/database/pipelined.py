@@ -24,7 +24,7 @@ def run_under(
     a transaction of the statement alone. After an error the session has the tenant of before. Raises OperationalError
     if the connection broke.
     """
-    # SET, because an operator may have revoked set_config() from everybody: see docs/row-security.md.
+    # SET, because an operator may have revoked set_config() from everybody: see docs/authentication.md.
     setting = b"%b = %b" % (TENANT_SETTING, Escaping(pgconn).escape_literal(tenant.encode()))
     before, after = [b"SET " + setting], []
     if local_settings is not None:

@@ -18,7 +18,7 @@ SENDERS = ("user", "agent")
 
 def _score(question: str, example: int) -> Integer:
     return number(
-        f"{question}, from 1 (least) to 3 (most), in the winning extraction. Null if it has no such score.",
+        f"{question}, from 1 (least) to 3 (most). Null without such a score.",
         example,
         least=1,
         greatest=3,

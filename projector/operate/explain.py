@@ -25,7 +25,7 @@ from projector.report.errors import BlockedError, ProjectorError
 CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
     "current", "waiting", "dead_letter", "rebuilding", "capture_gap", "drift", "no_lead",
 )  # fmt: skip
-"""How the read model stands to what the rules give now; docs/explain.md says what each state means."""
+"""How the read model stands to what the rules give now; docs/troubleshooting.md says what each state means."""
 
 LOOKED_AT = 10_000
 """So many waiting changes, and keys of them, are looked at: an explanation costs the same however long the queue is."""
@@ -51,7 +51,7 @@ Found = dict[str, Any]
 
 @dataclass(slots=True)
 class Explanation:
-    """What is to be said of a lead; docs/explain.md describes the members.
+    """What is to be said of a lead; docs/troubleshooting.md describes the members.
 
     Values of fields are as the API prints them, those of source rows as stored.
     `asked_for` is the phone as it was given. `exists` says whether the source rows make a lead now, `in_read_model`

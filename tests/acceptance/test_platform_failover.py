@@ -1,4 +1,4 @@
-"""The platform fails over to its standby, and the second server goes on with it, as docs/scaling.md says."""
+"""The platform fails over to its standby, and the second server goes on with it, as the page on replication says."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

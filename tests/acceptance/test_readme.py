@@ -28,11 +28,9 @@ from tests.support.server import Database, Server
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-STATUS = (ROOT / "docs" / "status.md").read_text(encoding="utf-8")
+STATUS = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 CURL = re.compile(r"^curl .*$", re.MULTILINE)
-COPIES = "".join(
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("export.md", "change-feed.md")
-)
+COPIES = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 API_LINES = CURL.findall(API) + CURL.findall(COPIES)
 LINES = list(dict.fromkeys(CURL.findall(README) + API_LINES))
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)

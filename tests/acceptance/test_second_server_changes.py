@@ -1,4 +1,4 @@
-"""What docs/scaling.md says of what a publication leaves out, of partitions and of a lost slot, done on two servers.
+"""What docs/internals/replication-and-citus.md says of publications, partitions and a lost slot, on two servers.
 
 The tests change the tables one after the other. Before and after each, everything has arrived, and every answer equals
 an independent reading of the platform's rows.

@@ -1,6 +1,6 @@
 """A database that was restored, upgraded or recovered claims nothing that it does not have, and is exact again.
 
-What an operator runs then stands in docs/capture-gaps.md. Failover is in tests/acceptance/test_standby.py and
+What an operator runs then stands in docs/your-database.md. Failover is in tests/acceptance/test_standby.py and
 test_platform_failover.py, a subscription that was made again in test_publications.py.
 """
 

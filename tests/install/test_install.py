@@ -157,7 +157,7 @@ def test_the_wheel_serves_with_each_store(installation: Installation, scheme: st
             assert get(port, path)[0] == 200
 
 
-RUNNING = (ROOT / "docs" / "running.md").read_text("utf-8").split("\n## systemd\n", 1)[1]
+RUNNING = (ROOT / "docs" / "start.md").read_text("utf-8").split("\n## systemd\n", 1)[1]
 UNITS_BLOCK = re.findall(r"```bash\n(.*?)```", RUNNING, re.DOTALL)[0]
 
 # In place of what would change this machine: each writes what it was asked for.
@@ -226,9 +226,7 @@ def test_the_units_come_with_the_wheel_and_each_has_its_user_and_its_file(units:
 
 
 def test_the_units_start_the_programs_with_their_settings(installation: Installation, units: Units) -> None:
-    create_login = re.findall(
-        r"```sql\n(.*?)```", (ROOT / "docs" / "running.md").read_text("utf-8"), re.DOTALL
-    )
+    create_login = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "start.md").read_text("utf-8"), re.DOTALL)
     port = free_port()
     with installation.database.connect() as conn, ExitStack() as stack:
         conn.execute(create_login[0].encode())

@@ -17,7 +17,7 @@ _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", re.MULTILINE)
 
 def told(program: str) -> dict[str, str]:
     """The metrics that the page has of a program, with their types."""
-    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    page = (ROOT / "docs" / "internals" / "metrics.md").read_text("utf-8")
     return {name: kind for name, kind, of in _ROW.findall(page) if of in (program, "both")}
 
 

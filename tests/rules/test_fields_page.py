@@ -1,4 +1,4 @@
-"""docs/fields.md explains each field as the OpenAPI document does."""
+"""docs/api.md explains the fields of a lead and its parts as the OpenAPI document does."""
 
 import re
 from collections.abc import Mapping
@@ -10,25 +10,25 @@ from tests.rules.files import read
 from tests.rules.openapi import openapi
 
 SCHEMAS = openapi()["components"]["schemas"]
-PAGE = read("docs/fields.md")
-# The heading under which the page has the table of a schema.
-TABLES = {
+PAGE = read("docs/api.md").partition("\n## Fields\n")[2]
+# The heading under which the page has the list of a schema.
+LISTS = {
     "Lead": "A lead",
     "ConversationSummary": "A conversation",
     "Message": "A message",
-    "Statistics": "Statistics",
-    "ByPlatform": "Statistics",
-    "Series": "Statistics by day or hour",
-    "SeriesBucket": "Statistics by day or hour",
-    "LeadNumbers": "Statistics by day or hour",
-    "Pagination": "Pagination",
-    "LeadChange": "A change",
-    "LeadChanges": "A change",
-    "LeadList": "Around them",
-    "Error": "Around them",
 }
-# These are made of the others, or are no answer about leads.
+# These are made of the others, are no answer about leads, or say all in their names.
 OTHERS = {
+    "Statistics",
+    "ByPlatform",
+    "Series",
+    "SeriesBucket",
+    "LeadNumbers",
+    "Pagination",
+    "LeadChange",
+    "LeadChanges",
+    "LeadList",
+    "Error",
     "LeadInfo",
     "MessagesOfLead",
     "LeadStatistics",
@@ -45,12 +45,11 @@ OTHERS = {
 _WIDE = 1000
 
 
-def table(schema: Mapping[str, Any]) -> str:
-    rows = [
-        f"| `{key}` | {kind(described)} | {described['description']} |"
+def fields(schema: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"- `{key}` ({kind(described)}): {described['description']}"
         for key, described in schema["properties"].items()
-    ]
-    return "\n".join(["| field | value | meaning and origin |", "|---|---|---|", *rows])
+    )
 
 
 def kind(described: Mapping[str, Any]) -> str:
@@ -78,16 +77,12 @@ def _either(words: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def section(heading: str) -> str:
-    [_, found] = PAGE.split(f"\n## {heading}\n")
-    return found.partition("\n## ")[0]
-
-
-def test_the_page_has_the_table_of_each_schema_and_no_other_field() -> None:
-    assert set(SCHEMAS) == set(TABLES) | OTHERS
-    for name, heading in TABLES.items():
-        wanted = table(SCHEMAS[name])
-        if f"\n{wanted}\n" not in section(heading):
-            pytest.fail(f"docs/fields.md: the table of {name} has to be\n{wanted}", pytrace=False)
-    rows = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
-    assert sorted(rows) == sorted(key for name in TABLES for key in SCHEMAS[name]["properties"])
+def test_the_page_has_the_fields_of_each_schema_and_no_other() -> None:
+    assert set(SCHEMAS) == set(LISTS) | OTHERS
+    for name, heading in LISTS.items():
+        wanted = fields(SCHEMAS[name])
+        found = " ".join(PAGE.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].split())
+        if " ".join(wanted.split()) not in found:
+            pytest.fail(f"docs/api.md: the fields of {name} have to be\n{wanted}", pytrace=False)
+    rows = re.findall(r"^- `(\w+)` \(", PAGE, re.MULTILINE)
+    assert sorted(rows) == sorted(key for name in LISTS for key in SCHEMAS[name]["properties"])

@@ -64,7 +64,7 @@ class TwoServers:
     def copy_again(
         self, publisher: str = "", publication: str = "leads", more_tables: Sequence[str] = ()
     ) -> None:
-        """Copy all tables, as docs/scaling.md says it for a slot that is lost. No projector may run."""
+        """Copy all tables, as the page on replication says it for a lost slot. No projector may run."""
         drop_subscription(self.conn)
         wait_for(lambda: _drop_slot(self.platform), "the slot is dropped")
         self.conn.execute(f"TRUNCATE {', '.join([*source_tables(), *more_tables])}".encode())
@@ -131,7 +131,7 @@ def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
 
 
 def drop_subscription(conn: Connection) -> None:
-    """Drop the subscription and leave its slot, as docs/scaling.md says it for a slot that is lost."""
+    """Drop the subscription and leave its slot, as the page on replication says it for a lost slot."""
     for command in ("ALTER SUBSCRIPTION leads DISABLE", "ALTER SUBSCRIPTION leads SET (slot_name = NONE)"):
         conn.execute(command.encode())
     conn.execute("DROP SUBSCRIPTION leads")

@@ -95,7 +95,8 @@ def _attention_to_feeds(status: Status, projection: Row) -> Iterator[str]:
     if problem is not None:
         yield (
             f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"
-            " server; docs/scaling.md says what to do. X-Data-As-Of does not advance beyond what has arrived."
+            " server; docs/internals/replication-and-citus.md says what to do."
+            " X-Data-As-Of does not advance beyond what has arrived."
         )
         return
     if projection.proved_at is None:

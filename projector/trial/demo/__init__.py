@@ -6,7 +6,7 @@ tenants of any size, for a benchmark. Only source rows are written; a refresh or
 
 The rows of the reference are in `data/reference.json`. Its printed lead keeps the printed times. A time that is an
 object, such as `{"seconds": -104401}`, counts from the midnight at which the day of loading began. So of its statistics
-`leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/demo-data.md` says for how many.
+`leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/start.md` says for how many.
 """
 
 from collections.abc import Iterator

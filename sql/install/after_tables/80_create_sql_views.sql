@@ -1,4 +1,4 @@
--- The views for people who read by SQL. Their columns are a contract: see docs/sql.md.
+-- The views for people who read by SQL. Their columns are a contract: see docs/export.md.
 --
 -- A view reads with the rights of its owner, whom no policy filters, so a reader sees all tenants. CREATE OR REPLACE
 -- refuses to rename, drop, move or retype a column: a new one comes last. LEFT JOIN, because PostgreSQL then reads the

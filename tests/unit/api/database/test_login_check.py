@@ -44,7 +44,7 @@ def test_a_login_that_may_do_more_is_named(
         superuser.execute(change.format(LOGIN).encode())
     [sentence] = look(Config(login.url))
     assert sentence.startswith(f"The login {LOGIN} of the API {why}: {NO_WALL}.")
-    assert "docs/running.md" in sentence
+    assert "docs/start.md" in sentence
 
 
 def test_a_role_that_no_policy_filters_is_named(database: Database, login: Database) -> None:

@@ -1,4 +1,4 @@
-"""The login that docs/running.md gives the API: it serves with it, and nobody can do more with it."""
+"""The login that docs/start.md gives the API: it serves with it, and nobody can do more with it."""
 
 import re
 from urllib.parse import quote, urlsplit
@@ -10,7 +10,7 @@ from tests.support.commands import ROOT
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
 
-PAGE = (ROOT / "docs" / "running.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "start.md").read_text("utf-8")
 CREATE_LOGIN = re.findall(r"```sql\n(.*?)```", PAGE.split("\n## Two logins\n", 1)[1], re.DOTALL)[0]
 SETTINGS = re.findall(r"^(\w+)=(postgresql://leads_web:\S+)$", PAGE, re.MULTILINE)
 LOGIN = "leads_web"

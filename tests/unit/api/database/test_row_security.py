@@ -123,7 +123,7 @@ def test_a_table_that_is_not_protected_is_not_ready(
 
 
 def test_the_api_answers_where_set_config_is_revoked(database: Database, make_app: MakeApp) -> None:
-    """What docs/row-security.md offers against injected SQL: a statement cannot name another tenant any more."""
+    """What docs/authentication.md offers against injected SQL: a statement cannot name another tenant any more."""
     with database.connect() as superuser:
         superuser.execute(REVOKE.encode())
         superuser.execute("INSERT INTO read_model.tenants (user_id, dead_letters) VALUES ('a', 1), ('b', 2)")

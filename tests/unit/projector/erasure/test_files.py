@@ -23,7 +23,7 @@ from tests.support.server import Database, connect
 from tests.unit.projector.erasure import world
 from tests.unit.projector.recovering import healed
 
-PAGE = Path(__file__).parents[4] / "docs" / "erasure.md"
+PAGE = Path(__file__).parents[4] / "docs" / "troubleshooting.md"
 TENANT = Target(world.ERASED_TENANT)
 NEEDLES = [needle.encode() for needle in world.NEEDLES + world.NEEDLES_OF_TENANT]
 # 100 kB that no compression makes small, so that they are in the TOAST tables.
@@ -95,7 +95,7 @@ def test_no_byte_is_left_in_the_files_of_ours(start_server: Callable[..., Embedd
         for table in world.our_tables(platform):
             platform.execute(f"VACUUM {table}".encode())
         assert with_needles(files_of_ours(platform, server))
-        # Of a table without rows PostgreSQL keeps the statistics: docs/erasure.md says how to delete them.
+        # Of a table without rows PostgreSQL keeps the statistics: docs/troubleshooting.md says how to delete them.
         [delete] = re.findall(r"```sql\n(DELETE FROM pg_statistic.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
         platform.execute(delete.encode())
         assert rewrite_files(conn, QUIET) == []
