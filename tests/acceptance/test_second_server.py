@@ -13,17 +13,16 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
 
-from api.app import create_app
-from api.config import Config
 from projector.observe.status import find_attention, read_status, render
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.acceptance.conftest import expected_answers
+from tests.exactness.feed_copy import serving
 from tests.oracle import answers, read_model
 from tests.support import edge_cases, mutations, queries
 from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
-from tests.support.server import connect
+from tests.support.server import Database, connect
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -138,12 +137,11 @@ def followed(
     both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
     rebuild(both.conn, tenants=None, progress=QUIET)
     url = address(both.conn)
-    app = create_app(Config(url, rate_limit="", log_level="CRITICAL"), clock=lambda: NOW)
-    try:
-        with running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler:
-            yield Load(both, app.test_client(), rng), scheduler
-    finally:
-        app.extensions["leads"].database.close()
+    with (
+        serving(Database(url, ""), clock=lambda: NOW) as app,
+        running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler,
+    ):
+        yield Load(both, app.test_client(), rng), scheduler
 
 
 @contextmanager

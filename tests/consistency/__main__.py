@@ -31,7 +31,7 @@ from projector.trial.postgres.embedded import EmbeddedServer, free_port
 from tests.consistency import checker, workload
 from tests.consistency.planted import NAME
 from tests.consistency.workload import Caller, Follower, History, Writer, keep_on
-from tests.support.commands import environment
+from tests.support.commands import environment, projector
 from tests.support.patience import PATIENCE
 from tests.support.replication import address, replicated_platform
 from tests.support.running import value, wait_for
@@ -238,8 +238,7 @@ class Nemesis:
 
     def rebuild(self) -> None:
         url = self.world.databases[self.rng.choice(("platform", "subscriber"))]
-        command = [sys.executable, "-m", "projector", "rebuild"]
-        done = subprocess.run(command, check=False, env=environment(DATABASE_URL=url), capture_output=True)
+        done = projector(self.world.folder, "rebuild", DATABASE_URL=url)
         self._note(f"a rebuild in place, exit code {done.returncode}")
 
     def set_clock_back(self) -> None:

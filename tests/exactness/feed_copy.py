@@ -13,12 +13,19 @@ from api.app import create_app
 from api.config import Config
 from api.request import change_token
 from api.request.change_token import Position
+from api.response.body import Clock
 from tests.support.server import Database
 
 
 @contextmanager
-def serving(database: Database, **settings: Any) -> Iterator[Flask]:  # noqa: ANN401  # As Config takes them.
-    made = create_app(Config(database.url, rate_limit="", log_level="CRITICAL", exports=8, **settings))
+def serving(
+    database: Database,
+    *,
+    clock: Clock | None = None,
+    **settings: Any,  # noqa: ANN401  # As Config takes them.
+) -> Iterator[Flask]:
+    config = Config(database.url, rate_limit="", log_level="CRITICAL", exports=8, **settings)
+    made = create_app(config, clock=clock)
     try:
         yield made
     finally:

@@ -1,7 +1,6 @@
 """What a look promises by X-Data-As-Of: never a change that the read model does not hold yet."""
 
 import re
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -18,8 +17,8 @@ from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
 from projector.scheduler.refresh import has_changes, look
 from tests.exactness.feed_copy import serving
+from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import Platform, refresh_now, texts, value
-from tests.support.patience import PATIENCE
 from tests.support.running import wait_until
 
 AT_ONCE = timedelta(0)
@@ -81,18 +80,16 @@ def test_a_change_that_waits_holds_freshness_back(filled: Platform) -> None:
     assert as_of(filled.conn) > committed
 
 
-def test_what_is_committed_while_a_look_waits_is_not_promised(filled: Platform) -> None:
+def test_what_is_committed_while_a_look_waits_is_not_promised(filled: Platform, other: Connection) -> None:
     """The look has its snapshot, and waits for the row of freshness."""
-    with filled.database.connect() as looking, filled.database.connect() as holding:
-        looker = threading.Thread(target=look, args=(looking, AT_ONCE))
-        with holding.transaction():
-            holding.execute("UPDATE read_model.freshness SET as_of = as_of")
-            looker.start()
-            wait_until(filled.conn, "count(*) > 0 FROM pg_locks WHERE NOT granted")
-            filled.message("c", "second")
-            committed = clock(filled.conn)
-        looker.join(PATIENCE)
-        assert not looker.is_alive()
+    other.execute("BEGIN")
+    other.execute("UPDATE read_model.freshness SET as_of = as_of")
+    with Stepped(filled.database, lambda conn: look(conn, AT_ONCE)) as looking:
+        looking.waits(filled.conn)
+        filled.message("c", "second")
+        committed = clock(filled.conn)
+        other.execute("COMMIT")
+        looking.finish()
     assert texts(filled.conn, "one", "4915") == ["first"]
     assert as_of(filled.conn) < committed
 

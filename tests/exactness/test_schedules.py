@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice, pairwise
 
 import pytest
 
@@ -152,30 +151,6 @@ def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
             stage.play(word)
             assert stage.state() in remaining, f"no schedule that remains ends as {stage.story()}"
         assert len(remaining) > 1
-
-
-def test_steps_that_do_not_meet_may_change_places(lay_world: LayWorld) -> None:
-    swapped = 0
-    with staged(lay_world(WORLDS[1])) as stage:
-        for word in _spread(Mode.STATEMENTS):
-            stage.reset(Mode.STATEMENTS)
-            stage.play(word)
-            played, end = list(stage.played), stage.state()
-            pairs = [
-                place
-                for place, (one, other) in enumerate(pairwise(played))
-                if one.session != other.session and not one.footprint.meets(other.footprint)
-            ]
-            for place in islice(pairs, 2):
-                letters = [one.session for one in played]
-                letters[place : place + 2] = reversed(letters[place : place + 2])
-                stage.reset(Mode.STATEMENTS)
-                stage.play("".join(letters))
-                assert stage.state() == end, (
-                    f"{stage.story()} ends otherwise than {' '.join(map(str, played))}"
-                )
-                swapped += 1
-    assert swapped > FEW
 
 
 def test_the_steps_of_a_refresh_touch_what_their_footprints_say(

@@ -21,8 +21,6 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from api.app import create_app
-from api.config import Config
 from api.database import connect as api_connect
 from projector.core.refresh import refresh
 from projector.database import connect as db
@@ -34,6 +32,7 @@ from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from tests.acceptance.conftest import expected_answers
 from tests.conftest import MakeDatabase
+from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, assert_exact, assert_verified, rebuild_now, refresh_now
 from tests.oracle import Model, answers, read_model
 from tests.support import edge_cases, queries
@@ -152,14 +151,8 @@ def universe(conn: Connection) -> tuple[list[tuple[str, str]], int]:
 
 @contextmanager
 def client_of(database: Database, **settings: str) -> Iterator[FlaskClient]:
-    app = create_app(
-        Config(database.url, rate_limit="", log_level="ERROR", **settings),  # type: ignore[arg-type]
-        clock=lambda: NOW,
-    )
-    try:
+    with serving(database, clock=lambda: NOW, **settings) as app:
         yield app.test_client()
-    finally:
-        app.extensions["leads"].database.close()
 
 
 @dataclass

@@ -2,11 +2,7 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,8 @@ import pytest
 
 from projector.trial.postgres.embedded import free_port
 from tests.monitoring.prometheus import Prometheus, running_prometheus
-from tests.support.commands import ROOT, environment, projector
+from tests.oracle import read_model
+from tests.support.commands import ROOT, projector
 from tests.support.running import (
     running_scheduler,
     wait_for,
@@ -24,7 +21,8 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.api.serving import end, get, wait_until_it_answers
+from tests.unit.api.conftest import Library
+from tests.unit.api.serving import served
 
 DEPLOY = ROOT / "projector" / "operate" / "deploy"
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
@@ -79,37 +77,14 @@ def test_each_panel_has_room_of_its_own() -> None:
     assert [cell for cell, times in taken.items() if times > 1 or not 0 <= cell[0] < 24] == []
 
 
-@contextmanager
-def running_api(url: str, folder: Path, **settings: str) -> Iterator[int]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api"],
-        cwd=folder,
-        env=environment(DATABASE_URL=url, PORT=str(port), LEADS_LOG_LEVEL="ERROR", **settings),
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_it_answers(port, process)
-        yield port
-        end(process)
-    finally:
-        process.kill()
-        process.wait()
-
-
 @pytest.mark.prometheus
 def test_each_query_has_an_answer_over_a_running_system(database: Database, tmp_path: Path) -> None:
     ports = {"projector": free_port(), "api": free_port()}
+    settings = {"LEADS_API_METRICS_PORT": str(ports["api"]), "LEADS_API_WORKERS": "2"}
     with (
         database.connect() as conn,
         running_scheduler(database.url, tmp_path, LEADS_METRICS_PORT=str(ports["projector"])),
-        running_api(
-            database.url,
-            tmp_path,
-            LEADS_API_METRICS_PORT=str(ports["api"]),
-            LEADS_API_WORKERS="2",
-            LEADS_RATE_LIMIT="off",
-        ) as port,
+        served(Library(database, read_model(conn), "u"), tmp_path, **settings) as api,
         running_prometheus(tmp_path, ports, DEPLOY / "alerts.yml") as prometheus,
     ):
         wait_until(conn, "built_at IS NOT NULL FROM read_model.projection")
@@ -124,7 +99,7 @@ def test_each_query_has_an_answer_over_a_running_system(database: Database, tmp_
             """Something to see, and a look at what is not seen yet."""
             write_conversations(conn, 1, first=next(written))
             for path in ("", "/stats", "/49151000001", "/49151000001/messages", "/1"):
-                get(port, f"/users/u/leads{path}")
+                api.get(f"/users/u/leads{path}")
             for name, expression in list(left.items()):
                 if has_data(prometheus, expression):
                     del left[name]

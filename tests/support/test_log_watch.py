@@ -1,12 +1,10 @@
 """The search for customers in logs: it has to find one, wherever a test logs it."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.commands import environment
 from tests.support.log_watch import LogWatch
+from tests.test_options import run
 
 HEAD = """
 import logging
@@ -56,18 +54,7 @@ def test_a_customer_in_a_line_fails_the_test_and_names_the_line(tmp_path: Path) 
     lines = [*LINES.values(), *NOTHING.values()]
     made = [LOGGING.format(number=number, line=line) for number, line in enumerate(lines)]
     (tmp_path / "test_made.py").write_text(HEAD + "".join(made))
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider",
-            "-p", "no:schemathesis", "-q", ".",
-        ],
-        check=False,
-        cwd=tmp_path,
-        env=environment(PYTEST_ADDOPTS=""),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )  # fmt: skip
+    done = run(tmp_path, "-q")
     found = re.findall(r"^test_made.py::test_(\d+): A log names a customer", done.stdout, re.MULTILINE)
     assert [list(LINES)[int(number)] for number in found] == list(LINES), done.stdout
     assert f"{len(lines)} passed, {len(LINES)} errors" in done.stdout

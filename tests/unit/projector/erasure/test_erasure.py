@@ -1,6 +1,5 @@
 """Erasing a tenant or a lead: everything of ours at once, whatever runs meanwhile, and again after a restore."""
 
-import threading
 from pathlib import Path
 
 import psycopg
@@ -20,9 +19,10 @@ from projector.report.errors import BlockedError, ErasureRefusedError
 from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.verify import verify
+from tests.exactness.interleaving import Stepped
 from tests.support.cases import cases
 from tests.support.points import at_points
-from tests.support.running import value, wait_for
+from tests.support.running import value
 from tests.support.server import Database
 from tests.unit.projector.erasure import world
 from tests.unit.projector.recovering import healed
@@ -152,40 +152,20 @@ def test_a_replay_ends_what_was_killed_even_where_no_row_tells_whom_it_was_for(
     assert replay(connection, progress=QUIET)[0] == []
 
 
-def test_a_verify_under_way_writes_nothing_back(
-    connection: Connection, platform: Connection, database: Database
-) -> None:
+def test_a_verify_under_way_writes_nothing_back(platform: Connection, database: Database) -> None:
     # The lead differs, and its slice is compared before the erasure and recorded after it.
     platform.execute("UPDATE read_model.lead_profiles SET name = 'x' WHERE user_id = 'needle-tenant'")
-    compared, go_on = threading.Event(), threading.Event()
 
-    def stop(point: str) -> None:
-        if point == "compared":
-            compared.set()
-            assert go_on.wait(60)
+    def compare(conn: Connection) -> None:
+        pipeline.prepare_session(conn)
+        rolling.step(conn, 1.0)
 
-    def compare() -> None:
-        with database.connect() as conn, at_points(stop):
-            pipeline.prepare_session(conn)
-            rolling.step(conn, 1.0)
-
-    thread = threading.Thread(target=compare)
-    thread.start()
-    try:
-        assert compared.wait(60)
+    with Stepped(database, compare, "compared") as comparison:
         world.delete_tenant(platform)
-        erasing = threading.Thread(target=lambda: erase(connection, TENANT, progress=QUIET))
-        erasing.start()
-        waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
-        # Without the lock it would not wait, and end.
-        wait_for(
-            lambda: bool(value(platform, waiting)) or not erasing.is_alive(),
-            "the erasure waits for the slice",
-        )
-    finally:
-        go_on.set()
-        thread.join(60)
-    erasing.join(60)
+        with Stepped(database, lambda conn: erase(conn, TENANT, progress=QUIET)) as erasing:
+            erasing.waits(platform)
+            comparison.finish()
+            erasing.finish()
     assert world.find_left(platform, (world.ERASED_TENANT, world.PHONE)) == []
 
 

@@ -1,6 +1,7 @@
 """A read model of many kinds of lead, and a small world of several tenants, each built once and copied."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -8,12 +9,12 @@ import pytest
 from projector.database.rows import Connection
 from projector.sweep import rolling
 from tests.conftest import MakeDatabase
-from tests.exactness.platform import Platform, refresh_now
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
 from tests.support import edge_cases
 from tests.support.server import Database, Server
-from tests.unit.projector.sweep.contents import NOW, assert_as_the_oracle, rebuild_now
 
 SLICE = 3
+NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def filled_template(server: Server, written_template: Database) -> Database:
     made = server.create("filled_template_of_rebuild", template=written_template.name)
     with made.connect() as conn:
         rebuild_now(conn)
-        assert_as_the_oracle(conn)
+        assert_exact(conn)
     return made
 
 

@@ -10,9 +10,9 @@ from projector.report.errors import BlockedError, NotInstalledError, RebuildFail
 from projector.report.progress import QUIET
 from projector.sweep import first_build
 from projector.sweep.verify import verify
+from tests.exactness.platform import assert_exact, rebuild_now, value
 from tests.support.points import at_points
-from tests.support.running import value
-from tests.unit.projector.sweep.contents import assert_as_the_oracle, contents, rebuild_now
+from tests.unit.projector.sweep.contents import contents
 
 INDEXES = (
     "SELECT array_agg(pg_get_indexdef(i.indexrelid) || coalesce(' ' || c.conname || pg_get_constraintdef(c.oid), '')"
@@ -68,4 +68,4 @@ def test_a_platform_that_keeps_rewriting_its_tables_is_named(
     assert points.count("built") == first_build.BUILD_ATTEMPTS
     assert_never_built(written)
     rebuild_now(written)
-    assert_as_the_oracle(written)
+    assert_exact(written)

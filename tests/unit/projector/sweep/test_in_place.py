@@ -5,15 +5,8 @@ import pytest
 from projector.database.rows import Connection
 from projector.database.sql import definition
 from projector.report.errors import TenantNotFoundError
-from tests.support.running import value
-from tests.unit.projector.sweep.contents import (
-    LEAD_TABLES,
-    STATISTICS,
-    TABLES,
-    contents,
-    rebuild_now,
-    tenant_versions,
-)
+from tests.exactness.platform import rebuild_now, value
+from tests.unit.projector.sweep.contents import LEAD_TABLES, STATISTICS, TABLES, contents
 
 A_LEAD = (
     "(SELECT min(user_id || '/' || customer_phone) FROM read_model.leads"
@@ -130,6 +123,9 @@ def of_tenants(conn: Connection) -> dict[str, list[list[str]]]:
     return {user_id: rows for user_id, rows in found.items() if any(rows)}
 
 
+VERSIONS = "SELECT json_object_agg(user_id, version) FROM read_model.tenants"
+
+
 def test_every_drift_is_mended_and_moves_the_versions_of_the_tenants_that_it_changes(
     filled: Connection,
 ) -> None:
@@ -143,10 +139,10 @@ def test_every_drift_is_mended_and_moves_the_versions_of_the_tenants_that_it_cha
             if is_agreed:
                 make_leads_agree(filled)
             assert contents(filled) != right, drift
-            before, versions_before = of_tenants(filled), tenant_versions(filled)
+            before, versions_before = of_tenants(filled), value(filled, VERSIONS)
             rebuild_now(filled)
             assert contents(filled) == right, drift
-            after, versions_after = of_tenants(filled), tenant_versions(filled)
+            after, versions_after = of_tenants(filled), value(filled, VERSIONS)
             changed = {one for one in {*before, *after} if before.get(one) != after.get(one)}
             # Where a key was wrong, the leads of both tenants are computed again, which writes nothing.
             assert {
@@ -156,4 +152,4 @@ def test_every_drift_is_mended_and_moves_the_versions_of_the_tenants_that_it_cha
 
 def test_an_unknown_tenant_is_refused(filled: Connection) -> None:
     with pytest.raises(TenantNotFoundError, match="'nobody'"):
-        rebuild_now(filled, ["u", "nobody"])
+        rebuild_now(filled, tenants=["u", "nobody"])

@@ -1,6 +1,6 @@
 """Recovery: what may have been missed, or was interrupted, is noticed, named, rebuilt and only then forgotten."""
 
-import threading
+import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
+from tests.exactness.interleaving import Stepped
 from tests.support.commands import run_command
 from tests.support.points import at_points
 from tests.support.running import (
@@ -79,21 +80,14 @@ def test_a_refresh_waits_for_a_healing_under_way(
 ) -> None:
     other.execute(SABOTAGE["dropped"].encode())
     write_message(other, "missed")
-    done = threading.Event()
-
-    def wait_for_it() -> None:
-        with database.connect() as conn:
-            healed(conn)
-        done.set()
-
     other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
-    thread = threading.Thread(target=wait_for_it)
-    thread.start()
-    # It has a second to give up in.
-    assert not done.wait(1)
-    other.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
-    thread.join()
-    assert (done.is_set(), messages(built)) == (True, 1)
+    with Stepped(database, healed) as healing:
+        # It has a second to give up in.
+        time.sleep(1)
+        assert not healing.ends()
+        other.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
+        healing.finish()
+    assert messages(built) == 1
 
 
 # Rebuilds that were killed or failed: what they leave, and what resumes them.

@@ -10,7 +10,7 @@ from projector.report.progress import QUIET
 from projector.sweep import statistics
 from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
-from tests.unit.projector.sweep.contents import STATISTICS, rows
+from tests.unit.projector.sweep.contents import STATISTICS, contents, rows
 
 NEVER = "49151000003"
 
@@ -31,10 +31,6 @@ def counted(built: Connection, other: Connection) -> Connection:
     )
     assert statistics.find_differences(built, None) == []
     return built
-
-
-def contents(conn: Connection) -> dict[str, list[str]]:
-    return {table: rows(conn, f"read_model.{table}") for table in STATISTICS}
 
 
 def versions(conn: Connection) -> dict[str, list[str]]:
