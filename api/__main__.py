@@ -69,10 +69,11 @@ Exit codes:
   2  A setting or an option is not valid.
 
 Documentation, in the source of the project:
-  docs/api.md             Endpoints, parameters, headers, errors, log lines.
+  docs/api.md             Endpoints, parameters, headers, errors, fields.
   docs/authentication.md  Who may read what: bearer tokens and API keys.
   docs/settings.md        All settings, those of the projector too.
-  docs/operating.md       How to install, run, upgrade and remove it.
+  docs/start.md           How to install, run and remove it.
+  docs/operating.md       How to watch and upgrade it, and its log lines.
 """
 
 
