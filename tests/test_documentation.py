@@ -240,5 +240,5 @@ def test_the_changes_are_told_by_release() -> None:
     headings = re.findall(r"^## (.+)$", read("CHANGELOG.md"), re.MULTILINE)
     version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
     released = headings[1:] if headings[0] == "Unreleased" else headings
-    assert released[0] == version
+    assert released[0] == version == orjson.loads(document())["info"]["version"]
     assert [heading for heading in released if not re.fullmatch(r"\d+\.\d+\.\d+", heading)] == []

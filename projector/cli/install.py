@@ -27,10 +27,21 @@ from projector.cli.base import Invocation, echo, exit_codes, place_of, telling_w
     is_flag=True,
     help="Once, on the coordinator of a Citus: distribute the read model over its servers, by tenant.",
 )
+@click.option(
+    "--sql",
+    "is_sql",
+    is_flag=True,
+    help="Print nothing on standard output but the statements that this login may not run, for psql of a superuser.",
+)
 @click.pass_obj
 @exit_codes("installed and up to date", "failed; what is done stays: run it again to go on")
 def migrate(
-    invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str], distribute: bool
+    invocation: Invocation,
+    *,
+    create_source: bool,
+    source_schemas: Sequence[str],
+    distribute: bool,
+    is_sql: bool,
 ) -> None:
     """Install the read model, or bring it up to date.
 
@@ -38,10 +49,12 @@ def migrate(
     leads changed.
 
     \b
-    Example:
+    Examples:
       DATABASE_URL=postgresql://user:password@host/db python -m projector migrate
+      python -m projector migrate --sql | psql SUPERUSER_URL
     """
     from projector.operate.install import migrate as run_migrate
+    from projector.operate.roles import NO_API
 
     with invocation.connect("migrate") as conn, telling_waits(conn):
         notices = run_migrate(
@@ -51,8 +64,14 @@ def migrate(
             distribute=distribute,
         )
         for notice in notices:
-            echo(notice)
-    click.echo("The read model is installed and up to date.")
+            sentence, _, statements = notice.partition(":\n")
+            echo(f"{sentence}:" if statements else sentence, err=is_sql)
+            if statements:
+                echo(statements)
+    state = "The read model is installed and up to date."
+    if any(notice.startswith(NO_API) for notice in notices):
+        state = "The read model is installed. The API cannot read it until a superuser has run the statements above."
+    click.echo(state, err=is_sql)
 
 
 @click.command()

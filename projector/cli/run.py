@@ -20,7 +20,8 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
 
     Of all tenants, or of those that --user names. Each lead changes when the rebuild reaches it. A first
-    build shows all leads at its end. A rebuild can be interrupted and started again at any time.
+    build shows all leads at its end. It may be interrupted at any time: then `run` goes on with it, and
+    `rebuild` begins again from the start, and says so.
 
     \b
     Examples:

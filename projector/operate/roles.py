@@ -8,6 +8,8 @@ from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.operate.rights import read_login
 
+NO_API = "The API cannot read yet"
+
 
 def set_up_api_role(conn: Connection) -> list[str]:
     """Create the role, and let it read the read model; let the login that migrates take it.
@@ -25,7 +27,7 @@ def set_up_api_role(conn: Connection) -> list[str]:
         )
         return [
             (
-                "The API cannot read yet, because this login may not create its role leads_api. Have a superuser run:\n"
+                f"{NO_API}, because this login may not create its role leads_api. Have a superuser run:\n"
                 f"{statements}\n{membership}"
             )
         ]

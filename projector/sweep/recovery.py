@@ -135,7 +135,10 @@ def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
     """
     require_installed(conn)
     with only_rebuild(conn):
-        return _rebuild_everything(conn, progress, "asked for", resume=False)
+        reason = "asked for"
+        if find_rebuild_reasons(conn).interrupted:
+            reason = "asked for, from the start; only `run` goes on with the one that was interrupted"
+        return _rebuild_everything(conn, progress, reason, resume=False)
 
 
 def refresh_and_heal(

@@ -9,6 +9,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
+from api.observe.version import installed_version
 from api.request.kinds import NO_NUL
 from api.request.text import MAX_ID_LENGTH
 from api.response.errors import PHRASES
@@ -30,9 +31,6 @@ from api.response.openapi.texts import (
     File,
     Page,
 )
-
-# Of the documented interface; it does not change with the code.
-API_VERSION = "1.0.0"
 
 # Which errors only the endpoints have that name them.
 _OF_SOME = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -69,7 +67,7 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
 
     spec = APISpec(
         title="Leads API",
-        version=API_VERSION,
+        version=installed_version(),
         openapi_version="3.1.0",
         plugins=[MarshmallowPlugin(schema_name_resolver=name_of)],
         info={"summary": SUMMARY, "description": DESCRIPTION},

@@ -69,7 +69,10 @@ def _attention_to_build(status: Status, projection: Row) -> Iterator[str]:
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
         yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Repair that, and run `rebuild`."
     elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
-        yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `rebuild`, or `run`."
+        yield (
+            "A rebuild was interrupted, and no scheduler is there to go on with it: start `run`, which does. `rebuild`"
+            " begins again from the start."
+        )
     if status.replaced_definitions:
         names = ", ".join(status.replaced_definitions)
         yield (

@@ -14,6 +14,7 @@ from projector.operate.install import migrate
 from projector.operate.rights import find_missing_rights, own_schemas, require_rights_to_uninstall
 from projector.operate.roles import set_up_api_role
 from projector.operate.uninstall import uninstall
+from projector.report import log
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
@@ -21,6 +22,7 @@ from tests.exactness.feed_copy import serving
 from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
+from tests.unit.projector.cli.conftest import call
 from tests.unit.projector.test_uninstall import IS_GONE as NOTHING_OF_OURS
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
@@ -252,6 +254,30 @@ def test_rights_stay_where_only_the_membership_is_refused(
     assert "GRANT leads_api TO" in answer(source_database, OWNER)[1]
     bare.execute(notice.partition("\n")[2].encode())
     assert answer(source_database, OWNER)[1] == "The read model was never built"
+
+
+def test_what_a_superuser_has_to_run_comes_alone(
+    bare: Connection, source_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "configure", lambda *_, **__: None)
+    monkeypatch.setenv("DATABASE_URL", source_database.by(OWNER).url)
+    first = call("migrate")
+    assert first.exit_code == 0
+    last = (
+        "The read model is installed. The API cannot read it until a superuser has run the statements above."
+    )
+    assert first.stdout.splitlines()[-1] == last
+    done = call("migrate", "--sql")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines()[-1] == last
+    # As psql takes it: no sentence stands between the statements.
+    bare.execute(done.stdout.encode())
+    again = call("migrate", "--sql")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert again.stderr.splitlines()[-1] == "The read model is installed and up to date."
+    with source_database.by(OWNER).connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
+    assert answer(source_database, OWNER)[0] == 200
 
 
 def test_the_printed_statements_let_a_reader_read(bare: Connection, source_database: Database) -> None:
