@@ -27,6 +27,7 @@ from api.routes import changes, exports, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
+from api.routes.memory import Memory
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
 from api.routes.read_model import ReadModel, State, read_model
@@ -45,10 +46,11 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     app.url_map.merge_slashes = False
     parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
+    memory = Memory(parts) if config.answers_mb else None
     for before in filter(None, _before(parts)):
         app.before_request(before)
     # Flask runs those after a request, and at its end, in the reverse order.
-    for after in reversed([*filter(None, _after(parts))]):
+    for after in reversed([*filter(None, _after(parts, memory))]):
         app.after_request(after)
     for end in (metrics.end, running.leave(parts.running)):
         app.teardown_request(end)
@@ -58,6 +60,8 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
         app.register_blueprint(metrics_page)
     if config.page:
         app.register_blueprint(page)
+    if memory is not None:
+        app.wsgi_app = memory.in_front_of(app.wsgi_app)  # type: ignore[assignment,method-assign]
     if parts.tracing is not None:
         app.wsgi_app = parts.tracing.around(app.wsgi_app)  # type: ignore[method-assign]
     return app
@@ -119,7 +123,7 @@ def _before(parts: State) -> Iterator[Callable[[], Any] | None]:
     yield _refuse_unreadable_request
 
 
-def _after(parts: State) -> Iterator[Callable[[Any], Any] | None]:
+def _after(parts: State, memory: Memory | None) -> Iterator[Callable[[Any], Any] | None]:
     """Yields what each answer passes, in this order, an error too."""
     config = parts.config
     write = request_log.writer(config)
@@ -127,9 +131,11 @@ def _after(parts: State) -> Iterator[Callable[[Any], Any] | None]:
     yield compression.compress if config.compression else None
     # The page of an allowed origin may read it.
     yield Cors(config.cors_origins).put_headers if config.cors_origins else None
-    # It has the headers that each answer has,
+    # It has the headers that each answer has.
     yield body.put_constant_headers(*_varies_by(config))
-    # and those of its own.
+    # It is kept in memory, if it may be given again.
+    yield memory.keep if memory else None
+    # It has the headers of its own.
     yield body.put_own_headers
     # It counts, with its time.
     yield metrics.count

@@ -48,6 +48,8 @@ class Config:
     rate_limit: str = setting("LEADS_RATE_LIMIT", values.off_or(values.rate_limit, ""), "100 per minute")
     rate_limit_storage: str = setting("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True)
     statement_timeout_ms: int = setting("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000)
+    # What the answers that a process keeps in memory take at most, in MiB; 0 for none.
+    answers_mb: int = setting("LEADS_ANSWERS_MB", values.whole_number(0, 65_536), 64)
     # Of each process at once.
     exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 2)
     # Whose pages may read answers in a browser; `*` for any.

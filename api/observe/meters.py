@@ -38,6 +38,11 @@ STORE_FAILURES = Counter(
     "leads_api_rate_limit_store_failures",
     "Times that the store of the rate limit did not answer, after which a process counts alone for a while.",
 )
+ANSWERS_HITS = Counter("leads_api_answers_hits", "Answers that were given again from memory.")
+ANSWERS_MISSES = Counter("leads_api_answers_misses", "Answers that were read, and kept in memory.")
+ANSWERS_BYTES = Gauge(
+    "leads_api_answers_bytes", "Memory that kept answers take, about.", multiprocess_mode="livesum"
+)
 
 
 # Looking up a child takes longer than counting.

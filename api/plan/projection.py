@@ -148,6 +148,21 @@ def tenant_version(user_id: str) -> BoundStatement[VersionRow]:
     return BoundStatement(_VERSION, VersionRow, {"user_id": user_id})
 
 
+@dataclass(slots=True)
+class TenantNowRow(Freshness):
+    """The same, and what time it is by the clock of the database."""
+
+    clock: datetime
+
+
+_NOW = select(*freshness_columns(), func.clock_timestamp().label("clock"))
+
+
+def tenant_now(user_id: str) -> BoundStatement[TenantNowRow]:
+    """Returns the statement of the version of a tenant, and of the clock."""
+    return BoundStatement(_NOW, TenantNowRow, {"user_id": user_id})
+
+
 class TenantsRow(NamedTuple):
     """The ids of the first tenants in bytewise order, as a JSON array: one more than are listed, if there are more."""
 

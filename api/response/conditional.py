@@ -6,10 +6,12 @@ an address answers, it is made of what the clock has decided too.
 """
 
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from hashlib import blake2b
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flask import Response, request
@@ -35,13 +37,13 @@ def answer(
     *,
     moving: bytes = b"",
     stands_until: datetime | None = None,
-    link: str | None = None,
+    more: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Response:
     """Returns the answer with these data, or 304 if the caller has it. It may be given again from memory.
 
     Data and pagination are JSON. `moving` is what the clock decides of the answer: with the version of the tenant it
-    tells the whole. `stands_until` is the moment after which the clock may change it; None for never. `link` is the
-    Link header of a page, which its last result tells.
+    tells the whole. `stands_until` is the moment after which the clock may change it; None for never. `more` has
+    headers of its own, such as the link to the next page.
     """
     one = record()
     tag = _tag(request.environ, one.row.version, moving)
@@ -51,10 +53,8 @@ def answer(
     paged = b"" if pagination is None else b'"pagination":%b,' % pagination
     opening = b'{"success":true,"data":%b,%b' % (data, paged)
     one.opening, one.tag, one.stands_until = len(opening), tag, stands_until
-    response = JsonResponse(closed(opening), headers={"ETag": tag})
-    if link is not None:
-        response.headers["Link"] = link
-    return response
+    headers = {"ETag": tag} | {name: text for name, text in more.items() if text is not None}
+    return JsonResponse(closed(opening), headers=headers)
 
 
 def not_modified(tag: str) -> Response:
@@ -75,7 +75,12 @@ def known_tags(environ: "WSGIEnvironment") -> set[str] | None:
 
 def are_decided_by_version(known: AbstractSet[str]) -> bool:
     """Returns whether one of these tags may be of a tenant's version alone."""
-    return any(tag.startswith(_OF_VERSION) for tag in known)
+    return any(map(is_of_version, known))
+
+
+def is_of_version(tag: str) -> bool:
+    """Returns whether a tag is of a tenant's version alone."""
+    return tag.startswith(_OF_VERSION)
 
 
 def tag_of_version(environ: "WSGIEnvironment", version: bytes | None) -> str:

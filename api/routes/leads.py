@@ -48,7 +48,7 @@ def list_leads(user_id: str) -> Response:
     moving = pages if parameters.moves_with_the_clock else b""
     link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
     data = _fewer_keys(b"[%b]" % page.json, parameters.fields)
-    return answer(data, pages, moving=moving, stands_until=row.stands_until, link=link)
+    return answer(data, pages, moving=moving, stands_until=row.stands_until, more={"Link": link})
 
 
 @leads.get("/stats")
@@ -77,9 +77,9 @@ def lead_facets(user_id: str) -> Response:
     row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters.min_as_of)
     record().rows = 1
     moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
-    response = answer(row.facets, moving=moving, stands_until=row.stands_until)
-    response.headers["X-Total-Count"] = str(row.total)
-    return response
+    return answer(
+        row.facets, moving=moving, stands_until=row.stands_until, more={"X-Total-Count": str(row.total)}
+    )
 
 
 @leads.post("/lookup")
@@ -119,7 +119,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         page.pagination,
     )
     record().rows = len(page.results)
-    return answer(data, link=page.link((user_id, phone), position_of_message))
+    return answer(data, more={"Link": page.link((user_id, phone), position_of_message)})
 
 
 def _phone(customer_phone: str) -> str:

@@ -44,13 +44,21 @@ class Platform:
 MakePlatform = Callable[[Database, datetime], Platform]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the examples of the API reference, and with --long all, with answers from memory and without."""
+    if "answers_mb" in metafunc.fixturenames:
+        is_twice = metafunc.config.getoption("long") or metafunc.module.__name__.endswith("test_reference")
+        metafunc.parametrize("answers_mb", [64, 0] if is_twice else [64], scope="module")
+
+
 @contextmanager
-def platforms() -> Iterator[MakePlatform]:
+def platforms(answers_mb: int) -> Iterator[MakePlatform]:
     with ExitStack() as stack:
 
         def make(database: Database, now: datetime) -> Platform:
             made = Platform(database, stack.enter_context(database.connect()), now)
-            app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: made.now)
+            config = Config(database.url, rate_limit="", log_level="ERROR", answers_mb=answers_mb)
+            app = create_app(config, clock=lambda: made.now)
             stack.callback(app.extensions["leads"].database.close)
             made.client = app.test_client()
             return made
@@ -59,15 +67,15 @@ def platforms() -> Iterator[MakePlatform]:
 
 
 @pytest.fixture
-def make_platform() -> Iterator[MakePlatform]:
-    with platforms() as make:
+def make_platform(answers_mb: int) -> Iterator[MakePlatform]:
+    with platforms(answers_mb) as make:
         yield make
 
 
 @pytest.fixture(scope="module")
-def make_platform_once() -> Iterator[MakePlatform]:
+def make_platform_once(answers_mb: int) -> Iterator[MakePlatform]:
     """The same, for a platform that all tests of a module read."""
-    with platforms() as make:
+    with platforms(answers_mb) as make:
         yield make
 
 

@@ -35,6 +35,10 @@ def _forget_the_phone(position: Function) -> Function:
     return lambda document, sort_by: [position(document, sort_by)[0], ""]
 
 
+def _stand_for_ever(_stands: Function) -> Function:
+    return lambda *_: True
+
+
 def _keep_for_a_second(fetch: Function) -> Function:
     kept: dict[str, tuple[float, Any]] = {}
 
@@ -50,10 +54,12 @@ def _keep_for_a_second(fetch: Function) -> Function:
 ROUGHLY: Changes = {
     "api.limits.waiting.is_fresh": _compare_roughly,
     "api.routes.read_model.is_fresh": _compare_roughly,
+    "api.routes.memory.is_fresh": _compare_roughly,
 }
 BUGS: dict[str, tuple[str, Changes]] = {
     "as-of is the clock of the answer": ("as-of", {"api.response.body.freshness_headers": _print_the_clock}),
     "a tag stands for no version": ("as-of", {"api.response.conditional._tag": _forget_the_version}),
+    "an answer from memory stands for ever": ("as-of", {"api.routes.memory.Memory._stands": _stand_for_ever}),
     "a taken change is lost now and then": (
         "as-of",
         {"refresh/1_take/80_collect_stale_keys": ("d.key IS NULL", "d.key IS NULL AND random() < 0.9")},

@@ -133,7 +133,10 @@ class Caller:
 
     def read(self) -> None:
         tenant, what = self.rng.choice(list(LEADS)), self.rng.choice(("list", "list", "lead", "messages"))
-        self.ask(what, tenant, self.rng.choice(phones(tenant)))
+        phone = self.rng.choice(phones(tenant))
+        # The second answer mostly comes from memory.
+        for _ in range(2):
+            self.ask(what, tenant, phone)
 
     def ask(self, what: str, tenant: str, phone: str, min_as_of: str | None = None) -> None:
         """Ask for the list, a lead or its newest message; by the tag of the last answer now and then."""

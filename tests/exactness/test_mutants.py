@@ -20,9 +20,11 @@ import pytest
 from api.database import connect, session, snapshot
 from api.database import statement as asked
 from api.limits import waiting
+from api.plan.projection import tenant_version
 from api.request.change_token import Position, history_of
+from api.request.record import record
 from api.response import body
-from api.routes import changes, read_model
+from api.routes import changes, memory, read_model
 from projector.capture import control, gaps, triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
 from projector.core import batch, late, pipeline, refresh, staging, yielding
@@ -48,6 +50,7 @@ from tests.exactness import (
     test_freshness,
     test_giving_way,
     test_late,
+    test_memory,
     test_names,
     test_origin,
     test_publications,
@@ -200,6 +203,29 @@ def _asked(old: bytes, new: bytes) -> Drop:
 
 def _patch(target: object, name: str, new: object) -> Drop:
     return lambda bench: bench.patches.setattr(target, name, new)
+
+
+def _stands_without(**values: None) -> Drop:
+    """Have an answer from memory stand whatever one of its values is."""
+    stands = memory.Memory._stands  # noqa: SLF001
+
+    def anyhow(self: memory.Memory, kept: memory.Kept, tenant: memory.Tenant, look: memory.Look) -> bool:
+        present: dict[str, Any] = {"version": look.row.version} if "version" in values else values
+        return stands(self, replace(kept, **present), tenant, look)
+
+    return _patch(memory.Memory, "_stands", anyhow)
+
+
+def _keep_under_the_version_of_now(bench: Bench) -> None:
+    keep = memory.Memory.keep
+
+    def late(self: memory.Memory, response: Any) -> Any:  # noqa: ANN401
+        row = record().row
+        if row is not None:
+            row.version = self._parts.database.fetch(tenant_version("one")).version
+        return keep(self, response)
+
+    bench.patches.setattr(memory.Memory, "keep", late)
 
 
 def _join_the_parents(bench: Bench) -> None:
@@ -646,6 +672,19 @@ MUTANTS = (
     Mutant("window", "the clock of the API's machine decides what a window has",
         _patch(read_model.State, "now", lambda _: body.system_clock()),
         test_freshness.test_the_clock_of_the_database_decides_what_a_window_has),
+    Mutant("memory", "an answer from memory is of any version",
+        _stands_without(version=None), test_memory.test_an_answer_is_of_the_present_version, how="a change"),
+    Mutant("memory", "the version of a tenant is remembered for an hour",
+        _patch(memory, "LOOK_SECONDS", 3600.0),
+        test_memory.test_an_answer_is_of_the_present_version, how="a rebuild in place"),
+    Mutant("memory", "an answer is kept under the version that the tenant has by then",
+        _keep_under_the_version_of_now, test_memory.test_what_is_kept_was_read_at_the_version_that_it_is_kept_under),
+    Mutant("memory", "an answer stands although a lead has left its window",
+        _stands_without(stands_until=None), test_memory.test_a_window_ends_with_the_first_lead_that_leaves_it),
+    Mutant("memory", "a look from before an answer is remembered",
+        _patch(memory.Answers, "note", lambda *_: None), test_memory.test_no_caller_sees_a_tenant_go_back),
+    Mutant("memory", "an answer from memory may be older than its request asks for",
+        _stands_without(min_as_of=None), test_memory.test_an_answer_from_memory_is_as_fresh_as_it_has_to_be),
     Mutant("window", "each statement of an export has a moment of its own",
         _asked(b" now())", b" statement_timestamp())"),
         test_exports.test_a_window_stands_still_while_an_export_is_read),

@@ -34,7 +34,7 @@ PASSING = {
 def test_a_query_that_met_others_is_asked_once_more(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, said: str, failures: int
 ) -> None:
-    app = make_app(library.database, log_level="CRITICAL")
+    app = make_app(library.database, log_level="CRITICAL", answers_mb=0)
     assert app.test_client().get(library.base).status_code == 200
     fetch, left = Session.fetch, [PASSING[said]] * failures
 

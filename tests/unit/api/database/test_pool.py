@@ -77,7 +77,8 @@ def test_a_request_does_not_wait_long_for_a_table(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.database.connect.LOCK_TIMEOUT_MS", 100)
-    client = make_app(database, log_level="CRITICAL", statement_timeout_ms=3_600_000).test_client()
+    settings = {"log_level": "CRITICAL", "statement_timeout_ms": 3_600_000, "answers_mb": 0}
+    client = make_app(database, **settings).test_client()
     assert client.get("/users/a/leads").status_code == 200
     with database.connect() as conn, conn.transaction():
         conn.execute("LOCK TABLE read_model.leads")

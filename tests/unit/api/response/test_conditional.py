@@ -6,7 +6,7 @@ from werkzeug.test import TestResponse
 
 from api.response import conditional
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, answer_keys
+from tests.unit.api.conftest import Library, MakeApp, answer_keys
 
 
 def addresses(library: Library) -> list[str]:
@@ -57,8 +57,9 @@ def test_what_is_not_there_has_no_tag(client: FlaskClient, library: Library) -> 
 
 
 def test_another_version_of_the_program_has_other_tags(
-    client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    client = make_app(library.database, answers_mb=0).test_client()
     tag = client.get(library.base).headers["ETag"]
     monkeypatch.setattr(conditional, "installed_version", lambda: "another")
     assert ask(client, library.base, tag).status_code == 200

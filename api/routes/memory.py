@@ -1,0 +1,348 @@
+"""Answers that were given before, given again from memory: a function in front of Flask.
+
+It understands nothing of a request. Flask alone parses, authorizes and answers one, and what it has answered with 200
+is kept under the request as it came, with the version of the tenant that PostgreSQL had read in the same statement. It
+is given again while the tenant has that version, which one small statement tells for all that ask within LOOK_SECONDS:
+so it holds exactly what a statement at that moment would have found. Whatever is not as plain as that, such as a caller
+who has to be looked up, a tenant who is busy or a failure, is left to Flask.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from threading import Lock, Timer
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from flask import Response, request
+
+from api.auth.access import NOTHING, digest_of
+from api.limits.waiting import is_fresh
+from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT, count_response
+from api.observe.request_log import Answered, writer
+from api.plan.projection import TenantNowRow, tenant_now
+from api.request.record import record
+from api.response.body import closing, correlation_id, freshness_headers, system_clock
+from api.response.compression import OpenBody, opened
+from api.response.conditional import is_of_version, known_tags
+from api.routes.read_model import State
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from api.database.statement import Freshness
+
+LOOK_SECONDS = 0.01
+"""How long the version of a tenant is remembered."""
+
+# An answer is given again for so long, and is gone from memory one sweep later: 60 seconds after an erasure at most.
+AGE_SECONDS = 50.0
+SWEEP_SECONDS = 10.0
+# How long a request waits for the look of another one before it is left to Flask.
+PATIENCE_SECONDS = 0.05
+
+KEY_HEADERS = ("Host", "Accept-Encoding", "Origin", "Authorization")
+"""What of a request decides on its answer, beside method, path and query. The last one is kept as a digest."""
+
+OWN_HEADERS = ("If-None-Match", "X-Correlation-Id")
+"""What this module reads of a request itself."""
+
+FLASKS_HEADERS = ("Content-Length", "Transfer-Encoding", "Upgrade")
+"""What leaves a request to Flask."""
+
+_METHODS = ("GET", "HEAD")
+# What an entry takes in memory, about, beside its texts.
+_ENTRY_BYTES = 2048
+_OK, _NOT_MODIFIED = "200 OK", "304 NOT MODIFIED"
+# What 304 does not have.
+_OF_BODY = ("Content-Type", "Content-Encoding", "Link", "X-Total-Count")
+
+
+def _variable(header: str) -> str:
+    name = header.upper().replace("-", "_")
+    return name if name == "CONTENT_LENGTH" else f"HTTP_{name}"
+
+
+_PLAIN_KEY = tuple(map(_variable, KEY_HEADERS[:-1]))
+_CREDENTIAL = _variable(KEY_HEADERS[-1])
+_FLASKS = frozenset(map(_variable, FLASKS_HEADERS))
+
+Key = tuple[str | bytes | None, ...]
+
+
+def key_of(environ: "WSGIEnvironment") -> Key | None:
+    """Returns a request as it came; None for one that only Flask answers."""
+    method, get = environ["REQUEST_METHOD"], environ.get
+    if method not in _METHODS or any(map(get, _FLASKS)):
+        return None
+    headers = map(get, _PLAIN_KEY)
+    return (method, get("PATH_INFO"), get("QUERY_STRING"), *headers, digest_of(get(_CREDENTIAL, "")))
+
+
+class Look(NamedTuple):
+    """What a tenant was found to be, by a look that began at a moment by the monotonic clock."""
+
+    row: TenantNowRow
+    at: float
+
+
+@dataclass(slots=True, eq=False)
+class Tenant:
+    """A tenant with answers in memory: under which keys, and the last look at it."""
+
+    user_id: str
+    keys: set[Key] = field(default_factory=set)
+    look: Look | None = None
+    # When somebody was told of something newer than that, by the monotonic clock.
+    told_at: float = 0.0
+    # Whoever looks has it, and since when.
+    looking: Lock = field(default_factory=Lock)
+    looks_since: float = 0.0
+
+    def remembered(self) -> Look | None:
+        """Returns the last look if it may be used."""
+        look = self.look
+        return look if look and look.at > max(self.told_at, monotonic() - LOOK_SECONDS) else None
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """An answer, and when it may be given again."""
+
+    user_id: str
+    route: str
+    rows: int
+    version: bytes | None
+    tag: str
+    stands_until: datetime | None
+    min_as_of: datetime | None
+    headers: list[tuple[str, str]]
+    body: OpenBody
+    # By the monotonic clock.
+    ends: float = field(default_factory=lambda: monotonic() + AGE_SECONDS)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return _ENTRY_BYTES + len(self.body.start) + sum(len(one) for pair in self.headers for one in pair)
+
+
+class Answers:
+    """The answers in memory: a bounded number of bytes, of which those go first that were used least recently."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._bytes = 0
+        self._lock = Lock()
+        # The one that was used least recently is the first.
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._tenants: dict[str, Tenant] = {}
+        self._sweep: Timer | None = None
+
+    def find(self, key: Key) -> tuple[Kept, Tenant] | None:
+        """Returns the answer to a request, and its tenant."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+            return kept, self._tenants[kept.user_id]
+
+    def keep(self, key: Key, kept: Kept) -> None:
+        """Keep an answer, unless it alone would take all of the memory."""
+        if kept.size > self._most:
+            return
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = kept
+            self._tenants.setdefault(kept.user_id, Tenant(kept.user_id)).keys.add(key)
+            self._count(kept.size)
+            while self._bytes > self._most:
+                self._drop(next(iter(self._kept)))
+            self._sweep_later()
+
+    def note(self, user_id: str, row: "Freshness") -> None:
+        """Use no look at a tenant that began before somebody was told of something newer: no caller sees it go back."""
+        tenant = self._tenants.get(user_id)
+        look = tenant and tenant.look
+        if tenant and (not look or (row.version, row.as_of) != (look.row.version, look.row.as_of)):
+            tenant.told_at = monotonic()
+
+    def keep_only(self, tenant: Tenant, version: bytes | None) -> None:
+        """Drop the answers of a tenant that are of another version than its present one."""
+        with self._lock:
+            for key in [key for key in tenant.keys if self._kept[key].version != version]:
+                self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._count(-kept.size)
+            tenant = self._tenants[kept.user_id]
+            tenant.keys.discard(key)
+            if not tenant.keys:
+                del self._tenants[kept.user_id]
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        ANSWERS_BYTES.inc(size)
+
+    def _sweep_later(self) -> None:
+        if self._sweep is None and self._kept:
+            self._sweep = Timer(SWEEP_SECONDS, self.drop_old)
+            self._sweep.name, self._sweep.daemon = "answers", True
+            self._sweep.start()
+
+    def drop_old(self) -> None:
+        """Drop what is too old to be given again, and look again in SWEEP_SECONDS while there is anything."""
+        with self._lock:
+            for key in [key for key, kept in self._kept.items() if kept.ends <= monotonic()]:
+                self._drop(key)
+            self._sweep = None
+            self._sweep_later()
+
+
+class Memory:
+    """The function in front of Flask, and the hook by which it keeps what Flask has answered."""
+
+    def __init__(self, parts: State) -> None:
+        self._parts = parts
+        self._answers = Answers(parts.config.answers_mb * 2**20)
+        self._clock = parts.clock or system_clock
+        self._write = writer(parts.config)
+
+    def in_front_of(self, wsgi_app: "WSGIApplication") -> "WSGIApplication":
+        """Returns the application with the memory in front of it."""
+
+        def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+            key = key_of(environ)
+            found = None if key is None else self._answers.find(key)
+            if found is not None:
+                with IN_FLIGHT.track_inprogress():
+                    again = self._again(environ, *found)
+                if again is not None:
+                    status, headers, body = again
+                    start_response(status, headers)
+                    return body
+            return wsgi_app(environ, start_response)
+
+        return answer
+
+    def keep(self, response: Response) -> Response:
+        """Keep the answer of Flask to the request at hand, if it may be given again. Returns it."""
+        one, arguments = record(), request.view_args
+        if one.row is None or not arguments or "user_id" not in arguments:
+            return response
+        self._answers.note(arguments["user_id"], one.row)
+        key = key_of(request.environ)
+        if key is None or not one.opening or response.status_code != HTTPStatus.OK or not request.url_rule:
+            return response
+        ANSWERS_MISSES.inc()
+        kept = Kept(
+            user_id=arguments["user_id"],
+            route=request.url_rule.rule,
+            rows=one.rows,
+            version=one.row.version,
+            tag=one.tag,
+            stands_until=one.stands_until,
+            min_as_of=one.min_as_of,
+            headers=[pair for pair in response.headers if pair[0] != "Content-Length"],
+            body=one.body or opened(None, response.get_data()[: one.opening]),
+        )
+        self._answers.keep(key, kept)
+        return response
+
+    def _again(
+        self, environ: "WSGIEnvironment", kept: Kept, tenant: Tenant
+    ) -> tuple[str, list[tuple[str, str]], list[bytes]] | None:
+        """Returns status, headers and body of an answer that is given again; None where Flask has to answer."""
+        started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit
+        caller = NOTHING
+        if gate is not None:
+            known_caller = gate.has_let_through(digest_of(environ.get(_CREDENTIAL, "")), kept.user_id)
+            if known_caller is None:
+                return None
+            caller = known_caller
+        look = self._look(tenant)
+        if look is None or not self._stands(kept, tenant, look):
+            return None
+        known = known_tags(environ) or ()
+        is_by_version = kept.tag in known and kept.min_as_of is None and is_of_version(kept.tag)
+        own: dict[str, str] = freshness_headers(look.row)
+        # Last of all, because Flask counts what is left to it.
+        if limit is not None and not is_by_version:
+            counted = limit.count(kept.user_id)
+            if counted.is_beyond:
+                return None
+            own |= limit.headers_for(counted)
+        now = self._clock()
+        name = own["X-Correlation-Id"] = correlation_id(environ, now)
+        if kept.tag in known or "*" in known:
+            status, rows, body = _NOT_MODIFIED, 0, []
+            headers = [pair for pair in kept.headers if pair[0] not in _OF_BODY]
+        else:
+            whole = kept.body.ended(closing(now, name))
+            own["Content-Length"] = str(len(whole))
+            status, rows, headers = _OK, kept.rows, [*kept.headers]
+            body = [] if environ["REQUEST_METHOD"] == "HEAD" else [whole]
+        ANSWERS_HITS.inc()
+        self._tell(
+            environ,
+            Answered(kept.route, kept.user_id, int(status[:3]), started, rows, name, caller.name or None),
+        )
+        return status, [*headers, *own.items()], body
+
+    def _look(self, tenant: Tenant) -> Look | None:
+        """Returns a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
+        arrived = monotonic()
+        if (look := tenant.remembered()) is not None:
+            return look
+        is_slow = tenant.looking.locked() and arrived - tenant.looks_since > PATIENCE_SECONDS
+        if is_slow or not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
+            return None
+        try:
+            if (look := tenant.remembered()) is not None:
+                return look
+            tenant.looks_since = monotonic()
+            tenant.look = self._ask(tenant.user_id)
+            return tenant.look
+        finally:
+            tenant.looking.release()
+
+    def _ask(self, user_id: str) -> Look | None:
+        """Returns what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
+        if not self._parts.running.enter_at_once(user_id):
+            return None
+        at = monotonic()
+        try:
+            return Look(self._parts.read_model.look(tenant_now(user_id)), at)
+        except Exception:  # noqa: BLE001  # Flask has an answer to each.
+            return None
+        finally:
+            self._parts.running.leave(user_id)
+
+    def _stands(self, kept: Kept, tenant: Tenant, look: Look) -> bool:
+        """Returns whether an answer is what PostgreSQL would have found at the moment of a look."""
+        row = look.row
+        if row.version != kept.version:
+            self._answers.keep_only(tenant, row.version)
+            return False
+        if kept.stands_until is not None:
+            # Only a test gives another moment than the clock of the database.
+            clock = self._parts.now() or row.clock + timedelta(seconds=monotonic() - look.at)
+            if clock > kept.stands_until:
+                return False
+        if kept.min_as_of is not None and (row.as_of is None or not is_fresh(row.as_of, kept.min_as_of)):
+            return False
+        return monotonic() < kept.ends
+
+    def _tell(self, environ: "WSGIEnvironment", answered: Answered) -> None:
+        """Count, trace and log an answer, as one that Flask has made."""
+        count_response(str(answered.route), answered.status, perf_counter() - answered.started)
+        if self._parts.tracing is not None:
+            method = environ["REQUEST_METHOD"]
+            self._parts.tracing.describe(method, answered.route, answered.status, answered.correlation_id)
+        if self._write is not None:
+            self._write(environ, answered)

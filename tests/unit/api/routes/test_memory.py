@@ -1,0 +1,303 @@
+"""Answers from memory are those that Flask gives, but for their end; and what may not be kept is not."""
+
+import gzip
+import json
+import re
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.auth import access, key_check
+from api.auth.access import digest_of
+from api.auth.key_format import new_key
+from api.config import Config
+from api.config.auth import AuthConfig
+from api.database.key_table import key_table
+from api.database.session import Session
+from api.response.compression import OpenBody
+from api.routes import memory
+from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, Kept
+from tests.rules.files import ROOT
+from tests.support.cases import cases
+from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
+from tests.unit.api.observe.test_meters import value
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ORIGIN = "https://a.example"
+# What preflights ask by, which are never kept, and what a trace goes on with.
+OF_OTHERS = {"Access-Control-Request-Method"}
+DECODERS: dict[str | None, Callable[[bytes], bytes]] = {
+    None: bytes,
+    "gzip": gzip.decompress,
+    "zstd": zstd.decompress,
+}
+
+
+@pytest.fixture
+def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that is remembered for longer than any test takes."""
+    monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
+
+
+def hits() -> float:
+    return value("leads_api_answers_hits_total")
+
+
+def seen(answer: TestResponse, line: str) -> tuple[object, ...]:
+    """What an answer and its line in the log are, but for its moment and its name."""
+    body = answer.data and DECODERS[answer.headers.get("Content-Encoding")](answer.data)
+    said = json.loads(line)
+    assert said.pop("ms") >= 0
+    for one in ("timestamp", "correlation_id"):
+        said.pop(one)
+    if body:
+        found = json.loads(body)
+        assert list(found)[-2:] == ["timestamp", "correlationId"]
+        assert found.pop("correlationId") == answer.headers["X-Correlation-Id"]
+        found.pop("timestamp")
+        body = json.dumps(found).encode()
+    own = {"X-Correlation-Id", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "Content-Length"}
+    headers = sorted((name, text) for name, text in answer.headers if name not in own)
+    return answer.status, body, headers, {name for name, _ in answer.headers}, said
+
+
+def test_an_answer_from_memory_is_that_of_flask(
+    library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings: dict[str, Any] = {
+        "rate_limit": "9999 per hour",
+        "log_level": "INFO",
+        "log_format": "json",
+        "cors_origins": (ORIGIN,),
+    }
+    kept, plain = (make_app(library.database, answers_mb=size, **settings).test_client() for size in (64, 0))
+
+    def ask(client: FlaskClient, address: str, method: str, headers: dict[str, str]) -> tuple[object, ...]:
+        capsys.readouterr()
+        answer = client.open(address, method=method, headers=headers)
+        return seen(answer, capsys.readouterr().err.splitlines()[-1])
+
+    for address in [*answer_keys(library), f"{library.base}?days=7", f"{library.base}/facets"]:
+        for encoding in ("", "gzip", "zstd"):
+            headers = {"Origin": ORIGIN, **({"Accept-Encoding": encoding} if encoding else {})}
+            tag = plain.get(address).headers["ETag"]
+            for method in ("GET", "HEAD"):
+                expected = ask(plain, address, method, headers)
+                before = hits()
+                assert [ask(kept, address, method, headers) for _ in range(3)] == [expected] * 3
+                assert hits() == before + 2
+            for known in (tag, "*"):
+                asked = {**headers, "If-None-Match": known}
+                expected, before = ask(plain, address, "GET", asked), hits()
+                assert ask(kept, address, "GET", asked) == expected
+                assert (expected[0], hits()) == ("304 NOT MODIFIED", before + 1)
+    assert value("leads_api_requests_in_flight") == 0
+    assert value("leads_api_answers_bytes") > 0
+
+
+def test_each_answer_ends_anew(library: Library) -> None:
+    now = [NOW]
+    app, before = create_app(Config(library.database.url, log_level="ERROR"), clock=lambda: now[0]), hits()
+    answers = []
+    for seconds in range(4):
+        now[0] = NOW + timedelta(seconds=seconds)
+        answers.append(app.test_client().get(library.base, headers={"Accept-Encoding": "zstd"}))
+    bodies = [json.loads(zstd.decompress(one.data)) for one in answers]
+    assert len({one["correlationId"] for one in bodies}) == 4
+    assert [one["timestamp"][17:19] for one in bodies] == ["11", "12", "13", "14"]
+    assert hits() == before + 3
+    given = app.test_client().get(library.base, headers={"X-Correlation-Id": "x" * 128})
+    assert given.get_json()["correlationId"] == given.headers["X-Correlation-Id"] == "x" * 128
+    app.extensions["leads"].database.close()
+
+
+def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(
+    library: Library, make_app: MakeApp
+) -> None:
+    read = {
+        found.replace("_", "-").title()
+        for path in sorted(Path(ROOT / "api").rglob("*.py"))
+        if path.name != "tracing.py"
+        for found in re.findall(r'"HTTP_([A-Z_]+)"', path.read_text("utf-8"))
+    }
+    text = "".join(path.read_text("utf-8") for path in Path(ROOT / "api").rglob("*.py"))
+    # Nothing reads headers by another way.
+    assert not re.findall(r"request\.(?:headers|accept_\w+|cookies|if_\w+|range|user_agent|referrer)\b", text)
+    varies = (
+        make_app(library.database, cors_origins=(ORIGIN,), auth=AuthConfig(methods=("key",)))
+        .test_client()
+        .get("/health/live")
+        .headers["Vary"]
+    )
+    assert read | set(varies.split(", ")) <= {*KEY_HEADERS, *OWN_HEADERS, *FLASKS_HEADERS, *OF_OTHERS}
+    environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "QUERY_STRING": ""}
+    keys = {memory.key_of({**environ, memory._variable(name): "x"}) for name in KEY_HEADERS}  # noqa: SLF001
+    assert len(keys | {memory.key_of(environ)}) == len(KEY_HEADERS) + 1
+    assert "secret" not in str(memory.key_of({**environ, "HTTP_AUTHORIZATION": "Bearer secret"}))
+    for name in FLASKS_HEADERS:
+        assert memory.key_of({**environ, memory._variable(name): "1"}) is None  # noqa: SLF001
+
+
+def test_hits_and_misses_count_under_one_limit(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, rate_limit="20 per hour").test_client()
+    tag, statuses, before = client.get(library.base).headers["ETag"], [], hits()
+    for number in range(1, 30):
+        # A new address each third time, a refused one each fifth.
+        query = f"?limit={number}" if number % 3 == 0 else "?limit=-1" if number % 5 == 0 else ""
+        answer = client.get(f"{library.base}{query}")
+        statuses.append(answer.status_code)
+        assert answer.headers["X-RateLimit-Remaining"] == str(max(0, 19 - number))
+        # By the version alone it is not counted.
+        assert client.get(library.base, headers={"If-None-Match": tag}).status_code == 304
+    assert [status == 429 for status in statuses] == [False] * 19 + [True] * 10
+    assert hits() > before + 25
+
+
+@pytest.mark.usefixtures("for_ever")
+def test_a_look_serves_all_that_ask_soon(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_app(library.database).test_client()
+    for address in answer_keys(library):
+        client.get(address)
+    asked: list[object] = []
+    fetch = Session.fetch
+
+    def noted(session: Session, statement: Any) -> Any:  # noqa: ANN401
+        asked.append(statement)
+        return fetch(session, statement)
+
+    monkeypatch.setattr(Session, "fetch", noted)
+    for address in [*answer_keys(library)] * 3:
+        assert client.get(address).status_code == 200
+    assert len(asked) == 1
+
+
+NEVER: dict[str, Callable[[Library], str]] = {
+    "no lead": lambda library: f"{library.base}/nobody",
+    "a bad parameter": lambda library: f"{library.base}?limit=0",
+    "a file": lambda library: f"{library.base}.csv",
+    "the feed": lambda library: f"/users/{library.tenant}/lead-changes",
+    "the page": lambda _: "/",
+    "a document": lambda _: "/openapi.json",
+    "a probe": lambda _: "/health/ready",
+}
+
+
+@cases("case", NEVER)
+def test_what_is_not_kept(library: Library, make_app: MakeApp, case: str) -> None:
+    client, before = make_app(library.database).test_client(), hits()
+    for _ in range(3):
+        client.get(NEVER[case](library), buffered=True)
+    client.post(f"{library.base}/lookup", json={"customer_phones": [library.phone]})
+    client.get(library.base, data=b"x")
+    client.get(library.base, data=b"x")
+    assert hits() == before
+
+
+@pytest.mark.usefixtures("for_ever")
+def test_a_caller_who_is_not_let_through_gets_no_answer(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, other = new_key(), new_key()
+    with key_table(library.database.url) as table:
+        table.add(key[:18], digest_of(key), user_id=library.tenant, label="", expires_at=None)
+        table.add(other[:18], digest_of(other), user_id="another", label="", expires_at=None)
+    client = make_app(library.database, auth=AuthConfig(methods=("key",))).test_client()
+
+    def ask(credential: str) -> int:
+        return client.get(library.base, headers={"Authorization": f"Bearer {credential}"}).status_code
+
+    before = hits()
+    assert [ask(key), ask(key), ask(other), ask("x"), ask("x" * 9000)] == [200, 200, 403, 401, 401]
+    assert client.get(library.base).status_code == 401
+    assert hits() == before + 1
+    with key_table(library.database.url) as table:
+        table.revoke(key[:18])
+    # Until what the database said of the key is believed no longer.
+    assert ask(key) == 200
+    later = time() + 31
+    for module in (access, key_check):
+        monkeypatch.setattr(module, "time", lambda: later)
+    assert ask(key) == 401
+
+
+def test_a_failure_is_told_as_ever(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(library.database, log_level="CRITICAL", threads=1)
+    client = app.test_client()
+    assert client.get(library.base).status_code == 200
+    running = app.extensions["leads"].running
+    running.enter(library.tenant)
+    assert client.get(library.base).status_code == 503
+    running.leave(library.tenant)
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "fetch", lambda *_: 1 // 0)
+        assert client.get(library.base).status_code == 500
+    assert client.get(library.base).status_code == 200
+
+
+def test_a_span_of_an_answer_from_memory(library: Library, make_app: MakeApp) -> None:
+    described: list[tuple[object, ...]] = []
+    app = make_app(library.database)
+    app.extensions["leads"].tracing = SimpleNamespace(describe=lambda *said: described.append(said))
+    for _ in range(2):
+        answer = app.test_client().get(library.base)
+    assert described == [("GET", "/users/<user_id>/leads", 200, answer.headers["X-Correlation-Id"])]
+
+
+def kept(user_id: str, size: int, version: bytes = b"1") -> Kept:
+    return Kept(user_id, "/", 1, version, "", None, None, [], OpenBody(None, b"x" * size, 0, 0))
+
+
+def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
+    answers = Answers(100_000)
+    for number in range(40):
+        answers.keep((str(number),), kept("a", 8000))
+        answers.find(("0",))
+        assert answers._bytes <= 100_000  # noqa: SLF001  # Memory is what it is about.
+    found = [number for number in range(40) if answers.find((str(number),))]
+    assert found == [0, *range(32, 40)] or found == [0, *range(31, 40)]
+    # One that is larger than all of it leaves the others.
+    answers.keep(("large",), kept("a", 200_000))
+    assert answers.find(("large",)) is None
+    assert answers.find(("0",)) is not None
+
+
+def test_what_is_old_goes_whether_it_is_asked_for_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So an erased tenant is gone from memory too."""
+    answers = Answers(100_000)
+    answers.keep(("a",), kept("a", 10))
+    answers.keep(("b",), kept("b", 10, b"2"))
+    answers.drop_old()
+    assert answers.find(("a",)) is not None
+    later = monotonic() + memory.AGE_SECONDS
+    monkeypatch.setattr(memory, "monotonic", lambda: later)
+    assert memory.AGE_SECONDS + memory.SWEEP_SECONDS <= 60
+    assert answers._sweep is not None  # noqa: SLF001
+    answers.drop_old()
+    assert not any((answers._bytes, answers._kept, answers._tenants, answers._sweep))  # noqa: SLF001
+
+
+def test_without_memory_there_is_none(library: Library, make_app: MakeApp) -> None:
+    app: Flask = make_app(library.database, answers_mb=0)
+    before = hits()
+    for _ in range(3):
+        assert app.test_client().get(library.base).status_code == 200
+    assert hits() == before
+    assert app.wsgi_app.__func__ is Flask.wsgi_app  # type: ignore[attr-defined]
