@@ -28,6 +28,7 @@ from tests.exactness.platform import (
     waiting,
 )
 from tests.support.cases import cases
+from tests.support.roles import logins
 from tests.support.server import Database
 
 
@@ -252,29 +253,21 @@ def test_an_update_of_what_is_not_projected_queues_nothing(filled: Platform, sta
 
 def test_a_writer_without_any_right_on_our_schemas_writes(filled: Platform) -> None:
     conn = filled.conn
-    conn.execute(
-        "DO $$ BEGIN CREATE ROLE platform_writer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
-        "GRANT ALL ON ALL TABLES IN SCHEMA public TO platform_writer",
-        prepare=False,
-    )
-    try:
-        with filled.database.connect() as writer:
-            writer.execute("SET ROLE platform_writer")
-            writer.execute("SET search_path = pg_temp, public")
-            # Names of ours that mean something else to this session must not count.
-            writer.execute("CREATE TEMPORARY TABLE changes (a integer)")
-            _insert(writer, "m1", "written")
-            writer.execute("UPDATE contacts SET name = 'Bob'")
-            writer.execute("TRUNCATE template_sends")
+    with logins(conn, "platform_writer"), filled.database.connect() as writer:
+        conn.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO platform_writer")
+        writer.execute("SET ROLE platform_writer")
+        writer.execute("SET search_path = pg_temp, public")
+        # Names of ours that mean something else to this session must not count.
+        writer.execute("CREATE TEMPORARY TABLE changes (a integer)")
+        _insert(writer, "m1", "written")
+        writer.execute("UPDATE contacts SET name = 'Bob'")
+        writer.execute("TRUNCATE template_sends")
+        for call in ("FROM projector.changes", "projector.queue_keys('contacts', ARRAY['x'], NULL)"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                writer.execute("SELECT FROM projector.changes")
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                writer.execute("SELECT projector.queue_keys('contacts', ARRAY['x'], NULL)")
+                writer.execute(f"SELECT {call}".encode())
         refresh_now(conn)
         assert texts(conn, "one", "4915") == ["first", "written"]
         assert_exact(conn)
-    finally:
-        conn.execute("DROP OWNED BY platform_writer; DROP ROLE platform_writer", prepare=False)
 
 
 def test_migrate_sets_how_the_queue_is_stored_once_no_writer_is_under_way(

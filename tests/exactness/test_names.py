@@ -31,6 +31,7 @@ from projector.trial.demo import load
 from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, forget_build
 from tests.support.cases import cases
+from tests.support.roles import logins
 
 PLANTER = "leads_test_planter"
 
@@ -97,8 +98,7 @@ def hostile(filled: Platform) -> Iterator[Platform]:
     """A platform whose logins look into a schema first in which a role has planted what it could; a change waits."""
     conn, database = filled.conn, filled.database
     filled.message("c", "newer")
-    conn.execute(f"CREATE ROLE {PLANTER}".encode())
-    try:
+    with logins(conn, PLANTER):
         conn.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {PLANTER}".encode())
         conn.execute(f"SET ROLE {PLANTER}".encode())
         plant(conn, "public")
@@ -108,9 +108,6 @@ def hostile(filled: Platform) -> Iterator[Platform]:
         )
         conn.execute(path)
         yield filled
-    finally:
-        conn.execute("RESET ROLE")
-        conn.execute(f"DROP OWNED BY {PLANTER} CASCADE; DROP ROLE {PLANTER}".encode())
 
 
 def run_the_projector(url: str) -> None:
