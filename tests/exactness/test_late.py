@@ -18,6 +18,7 @@ from projector.observe.status import read_status
 from projector.observe.status.render import as_dict, render
 from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting
+from tests.exactness.test_freshness import clock
 from tests.support.cases import cases
 
 TENANTS = ("one", "two", "three")
@@ -57,11 +58,6 @@ def moment(conn: Connection, tenant: str) -> datetime:
         tenant,
     )
     return found
-
-
-def clock(conn: Connection) -> datetime:
-    now: datetime = value(conn, "SELECT clock_timestamp()")
-    return now
 
 
 def edit(conn: Connection, *tenants: str, text: str = "edited") -> datetime:

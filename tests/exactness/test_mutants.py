@@ -627,7 +627,8 @@ MUTANTS = (
         _statement("refresh/1_take/60_sort_changes", "WHERE sk.kind = f.key_kind AND", "WHERE false AND"),
         test_late.test_keys_that_move_in_a_mass_change_make_both_tenants_late),
     Mutant("as-of", "a key is looked up among the known ones alone",
-        _statement("refresh/1_take/60_sort_changes", "(f.key_kind, f.key) AS d", "(f.key_kind, f.key) AS d WHERE false"),
+        _statement(
+            "refresh/1_take/60_sort_changes", "(f.key_kind, f.key) AS d", "(f.key_kind, f.key) AS d WHERE false"),
         test_late.test_keys_that_move_in_a_mass_change_make_both_tenants_late),
     Mutant("as-of", "a conversation that moves is read from what is stored of it",
         _statement("refresh/3_resolve/40_read_conversations",
