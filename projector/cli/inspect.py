@@ -9,27 +9,29 @@ from projector.cli.base import DRIFT, FAILED, Invocation, echo, echo_json, exit_
 
 
 @click.command()
+@click.option(
+    "--verbose", is_flag=True, help="Every fact: last runs, verify, drift, row security, sizes, locks."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
 @exit_codes("fine", "something needs a person (it says what), or failed")
-def status(invocation: Invocation, *, as_json: bool) -> None:
-    """Show the state of the read model in one screen.
-
-    Lag, queue, last runs, running rebuild, leads set aside, state of capture, sizes.
+def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
+    """Show whether the read model is kept up to date, how fresh it is, and what needs a person.
 
     \b
     Examples:
       python -m projector status
+      python -m projector status --verbose
       python -m projector status --json | jq .
     """
-    from projector.observe.status import as_dict, find_attention, read_status, render
+    from projector.observe.status import as_dict, find_attention, read_status, render, summarize
 
     with invocation.connect("status") as conn:
         found = read_status(conn, api_role=invocation.config.api_role)
     if as_json:
         echo_json(as_dict(found))
     else:
-        click.echo(render(found))
+        click.echo(render(found) if verbose else summarize(found))
     if find_attention(found):
         sys.exit(FAILED)
 

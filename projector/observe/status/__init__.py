@@ -1,8 +1,8 @@
-"""Status: the state of the read model in one screen, and what of it needs a person."""
+"""Status: the state of the read model, in short and in full, and what of it needs a person."""
 
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import Status, read_status
-from projector.observe.status.render import as_dict, render
+from projector.observe.status.render import as_dict, render, summarize
 
 __all__ = [
     "Status",
@@ -10,4 +10,5 @@ __all__ = [
     "find_attention",
     "read_status",
     "render",
+    "summarize",
 ]

@@ -83,10 +83,19 @@ def as_dict(status: Status) -> dict[str, Any]:
     }
 
 
+def summarize(status: Status) -> str:
+    """Return what a person asks first: is it running, how fresh, how many leads, and what needs attention."""
+    return _in_lines(status, _first_lines(status))
+
+
 def render(status: Status) -> str:
     """Return the status for people: a line for each fact, and what needs attention."""
+    return _in_lines(status, _lines(status))
+
+
+def _in_lines(status: Status, found: Iterator[tuple[str, str]]) -> str:
     # Reasons and ids were written by others.
-    facts = [*_lines(status), *(("Warning", text) for text in status.warnings)]
+    facts = [*found, *(("Warning", text) for text in status.warnings)]
     lines = [f"{label:<13}{escape_hidden(text)}" for label, text in facts]
     attention = find_attention(status)
     if attention:
@@ -94,6 +103,38 @@ def render(status: Status) -> str:
     else:
         lines += ["", "Nothing needs attention."]
     return "\n".join(lines)
+
+
+def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
+    projection = status.projection
+    if projection is None:
+        yield "Read model", "not installed"
+        return
+    yield "Scheduler", _schedulers_in_words(status)
+    lag = status.queue.lag
+    waiting = "nothing waits" if lag is None else f"{waiting_in_words(status.queue)}, for {age_in_words(lag)}"
+    if projection.built_at is None:
+        yield "Data", "never built"
+    elif projection.as_of is None or projection.as_of_age is None:
+        yield "Data", f"as of no moment yet, {waiting}"
+    else:
+        yield "Data", f"{age_in_words(projection.as_of_age)} old, {waiting}"
+    rows = {size.table_name: size.about_rows for size in status.sizes}
+    leads, tenants = (rows.get(f"read_model.{name}", 0) for name in ("leads", "tenants"))
+    # PostgreSQL has an estimate once it has analyzed a table.
+    known = f"about {counted(leads, 'lead')} of {counted(tenants, 'tenant')}" if leads else "not counted yet"
+    yield "Leads", f"{known}, {_bytes_in_words(sum(size.bytes for size in status.sizes))}"
+    # The rest only where it is not as always.
+    if status.queue.late_tenants:
+        yield "Mass changes", late_in_words(status.queue)
+    if status.capture_state != "intact":
+        yield "Capture", _capture_in_words(status, projection)
+    if status.rebuild_state != "none":
+        yield "Rebuild", _rebuild_in_words(status, projection)
+    if status.drift:
+        yield "Drift", differing(status.drift[0].total)
+    if status.dead_letters:
+        yield "Dead letters", f"{status.dead_letters[0].total:,}"
 
 
 def _lines(status: Status) -> Iterator[tuple[str, str]]:

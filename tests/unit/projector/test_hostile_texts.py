@@ -64,7 +64,7 @@ def test_no_command_prints_what_a_terminal_obeys(hostile: Database, tmp_path: Pa
             (f"d{HOSTILE}",),
         )
     assert "set aside as a dead letter" in run(hostile, tmp_path, "refresh").stderr
-    assert r"owned\x07" in run(hostile, tmp_path, "status").stdout
+    assert r"owned\x07" in run(hostile, tmp_path, "status", "--verbose").stdout
     assert "owned" in run(hostile, tmp_path, "status", "--json").stdout
     assert r"u\x1b[2J" in run(hostile, tmp_path, "tenants").stdout
     run(hostile, tmp_path, "tenants", "--json")

@@ -13,7 +13,7 @@ from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection, Row
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status import Status, as_dict, find_attention, read_status, render, words
+from projector.observe.status import Status, as_dict, find_attention, read_status, render, summarize, words
 from projector.observe.status.read import COUNTED_CHANGES
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
@@ -173,6 +173,25 @@ def test_the_progress_of_a_rebuild_is_told(status: Status) -> None:
     # One that is about to begin does not show the progress of the last one.
     last = changed(RUN, outcome="failed")
     assert as_dict(dataclasses.replace(rebuilding, runs=[last]))["rebuild"]["leads"] is None
+
+
+def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: Status) -> None:
+    def labels(found: Status) -> list[str]:
+        return [line[:13].strip() for line in summarize(found).split("\n\n")[0].splitlines()]
+
+    tables = [
+        Row(table_name=f"read_model.{name}", about_rows=rows, bytes=1024)
+        for name, rows in (("leads", 2004), ("tenants", 2))
+    ]
+    known = dataclasses.replace(status, sizes=tables)
+    assert labels(known)[:3] == ["Scheduler", "Data", "Leads"]
+    assert "about 2,004 leads of 2 tenants, 2 kB" in summarize(known)
+    assert "not counted yet" in summarize(dataclasses.replace(status, sizes=[]))
+    drifting = dataclasses.replace(known, drift=[changed(DRIFT, total=3)])
+    assert labels(drifting) == [*labels(known), "Drift"]
+    # What needs a person is the same as in full.
+    assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
+    assert summarize(dataclasses.replace(status, projection=None)).startswith("Read model   not installed")
 
 
 def test_the_lines_of_a_verify_tell_what_is_proved_how_far_the_round_is_and_what_was_found(
