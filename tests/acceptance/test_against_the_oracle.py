@@ -4,7 +4,6 @@ Once over a platform with `timestamp` columns, once over one with `timestamptz` 
 operating system, has another time zone and another DateStyle than ours.
 """
 
-import os
 import random
 import re
 import time
@@ -17,7 +16,6 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from psycopg import sql
 
 from projector.database.schema import sections
 from projector.operate.install import migrate
@@ -36,16 +34,12 @@ NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 
 @contextmanager
 def operating_system_zone(zone: str) -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = zone
-    time.tzset()
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setenv("TZ", zone)
+            time.tzset()
+            yield
     finally:
-        if before is None:
-            del os.environ["TZ"]
-        else:
-            os.environ["TZ"] = before
         time.tzset()
 
 
@@ -54,16 +48,12 @@ def create_source(database: Database, times: str) -> None:
     declared = re.sub(r"(?<=\w )timestamp\b", times, sections()["source"])
     with psycopg.connect(database.url, autocommit=True) as conn:
         if times == "timestamptz":
-            for name, value in (
-                ("TimeZone", ZONE),
-                ("DateStyle", "SQL, DMY"),
-                ("IntervalStyle", "sql_standard"),
+            for setting in (
+                f"TimeZone = '{ZONE}'",
+                "DateStyle = 'SQL, DMY'",
+                "IntervalStyle = 'sql_standard'",
             ):
-                conn.execute(
-                    sql.SQL("ALTER DATABASE {} SET {} TO {}").format(
-                        sql.Identifier(database.name), sql.Identifier(name), sql.Literal(value)
-                    )
-                )
+                conn.execute(f'ALTER DATABASE "{database.name}" SET {setting}'.encode())
         conn.execute(declared.encode())
     with database.connect() as conn:
         migrate(conn, create_source=False)

@@ -11,7 +11,6 @@ from datetime import date
 from itertools import product
 
 import pytest
-from psycopg import sql
 
 from projector.capture import control
 from projector.core.refresh import refresh
@@ -103,10 +102,7 @@ def hostile(filled: Platform) -> Iterator[Platform]:
         conn.execute(f"SET ROLE {PLANTER}".encode())
         plant(conn, "public")
         conn.execute("RESET ROLE")
-        path = sql.SQL("ALTER DATABASE {} SET search_path = public, pg_catalog").format(
-            sql.Identifier(database.name)
-        )
-        conn.execute(path)
+        conn.execute(f'ALTER DATABASE "{database.name}" SET search_path = public, pg_catalog'.encode())
         yield filled
 
 

@@ -18,7 +18,6 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from api.database import connect as api_connect
@@ -288,11 +287,7 @@ def test_a_database_that_is_set_so_is_answered_from_as_any_other(
     # Its session is there before.
     assert world.answers_that_differ(world.client) == []
     for name, value in world.known().items():
-        world.conn.execute(
-            sql.SQL("ALTER DATABASE {} SET {} = {}").format(
-                sql.Identifier(world.database.name), sql.Identifier(name), sql.Literal(value)
-            )
-        )
+        world.conn.execute(f"ALTER DATABASE \"{world.database.name}\" SET {name} = '{value}'".encode())
     if drops_options:
         made = api_connect.conninfo
         monkeypatch.setattr(api_connect, "conninfo", lambda config: make_conninfo(made(config), options=""))
