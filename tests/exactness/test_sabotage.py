@@ -56,7 +56,7 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(
     conn.execute("TRUNCATE projector.capture_gaps")
     as_of = value(conn, "SELECT as_of FROM read_model.freshness")
     conn.execute(SABOTAGES[name].encode(), prepare=False)
-    with pytest.raises(CaptureGapError, match="messages|all capture triggers"):
+    with pytest.raises(CaptureGapError, match=r"messages|all capture triggers"):
         batch_of(other, 0)
     assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
