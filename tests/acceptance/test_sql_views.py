@@ -100,6 +100,10 @@ def test_leads_and_conversations_are_those_of_the_oracle(platform: Platform) -> 
             "total_messages": lead.total_messages,
             "first_contact_at": lead.first_contact_at,
             "last_message_at": lead.last_message_at,
+            **{
+                name: lead.document()[name]
+                for name in ("last_message_sender", "last_message_text", "conversation_count", "platforms")
+            },
             **{f"on_{name}": name in lead.platforms for name in PLATFORMS},
         }
         shown = {**row, "extraction_id": None if row["extraction_id"] is None else str(row["extraction_id"])}
