@@ -166,7 +166,7 @@ def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
 def examine_source(
     conn: psycopg.Connection[TupleRow], relations: Mapping[str, str], known: Mapping[str, Sequence[str]]
 ) -> Fit:
-    """Return how the platform's tables fit. `known` has the tables that were read before, each with its absent columns.
+    """Return how the platform's tables fit. `known` has the tables that were read before, each with its columns.
 
     What was read before may not be missing: it was renamed or dropped by mistake, as far as anybody can tell.
     """
@@ -176,7 +176,7 @@ def examine_source(
         if found.kind is None and table.name in OPTIONAL_TABLES and table.name not in known:
             fit.absent[table.name] = tuple(table.columns)
             continue
-        may_be_absent = set(table.optional) & set(known.get(table.name, table.optional))
+        may_be_absent = set(table.optional) - set(known.get(table.name, ()))
         absent = tuple(name for name in table.columns if name in may_be_absent - set(found.columns))
         if absent and found.kind == "table":
             fit.absent[table.name] = absent

@@ -30,12 +30,13 @@ def source_schemas(conn: Connection) -> dict[str, str]:
 
 def absent_columns(conn: Connection) -> dict[str, list[str]]:
     """Return the tables that are read, each with the columns that the platform did not have at the last `migrate`."""
-    return known_columns(conn) or {table: [] for table in source_tables()}
+    noted = {table: columns for table, _, columns in _read_noted(conn)}
+    return noted or {table: [] for table in source_tables()}
 
 
 def known_columns(conn: Connection) -> dict[str, list[str]]:
-    """Return the same as `migrate` has noted it; nothing before the first one."""
-    return {table: columns for table, _, columns in _read_noted(conn)}
+    """Return the tables that the last `migrate` read, each with its captured columns; nothing before the first one."""
+    return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if _is_noted(conn) else {}
 
 
 def source_names(conn: Connection) -> dict[str, str]:

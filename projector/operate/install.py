@@ -18,7 +18,7 @@ from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands
-from projector.database.source_names import known_columns, source_names
+from projector.database.source_names import absent_columns, known_columns, source_names
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
 from projector.operate.assess import (
     Source,
@@ -134,7 +134,7 @@ def _install(
 
 def _note_source(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
     """Note where the platform's tables are and what they lack; what is read from now on, or no more, is a gap."""
-    before = known_columns(conn)
+    before = absent_columns(conn) if known_columns(conn) else {}
     now = {table: list(fit.absent.get(table, ())) for table in schemas}
     tables = [
         {"table_name": table, "schema_name": schema, "absent_columns": now[table]}

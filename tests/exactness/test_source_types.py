@@ -290,6 +290,17 @@ def test_what_was_missing_is_read_from_the_next_migrate_on(source_database: Data
 
 
 TEXT = "has to be text, varchar or an enum"
+
+
+def test_a_column_that_a_newer_version_reads_first_may_be_missing(connection: Connection) -> None:
+    connection.execute("ALTER TABLE contacts DROP company")
+    with pytest.raises(SourceMissingError, match="contacts has no column company"):
+        migrate(connection, create_source=False)
+    # As the version before left it, which did not read the column.
+    connection.execute("DELETE FROM projector.capture_columns WHERE column_name = 'company'")
+    assert any("has no column company" in notice for notice in migrate(connection, create_source=False))
+
+
 REFUSED = {
     "messages ALTER text TYPE jsonb USING NULL": f"messages.text is jsonb, and {TEXT}",
     "messages ALTER status DROP DEFAULT, ALTER status TYPE integer USING 1": f"messages.status is integer, and {TEXT}",

@@ -56,7 +56,6 @@ def columns_against(
     ]
 
 
-CAPTURE = "add {column} to the columns of {table} in projector/capture/source.py, or an update of it queues no change."
 DEFINITION = "give {column} there."
 FUNCTION = "add {column} to the rows of {table} in sql/definition/source_rows.sql."
 
