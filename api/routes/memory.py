@@ -53,7 +53,7 @@ FLASKS_HEADERS = ("Content-Length", "Transfer-Encoding", "Upgrade")
 """What leaves a request to Flask."""
 
 _METHODS = ("GET", "HEAD")
-# What an entry takes in memory, about, beside its texts.
+# What an entry takes in memory, about, beside its key and its body.
 _ENTRY_BYTES = 2048
 _OK, _NOT_MODIFIED = "200 OK", "304 NOT MODIFIED"
 # What 304 does not have.
@@ -122,11 +122,8 @@ class Kept:
     body: OpenBody
     # By the monotonic clock.
     ends: float = field(default_factory=lambda: monotonic() + AGE_SECONDS)
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes."""
-        return _ENTRY_BYTES + len(self.body.start) + sum(len(one) for pair in self.headers for one in pair)
+    # About how many bytes it takes, with its key.
+    size: int = 0
 
 
 class Answers:
@@ -135,6 +132,8 @@ class Answers:
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
         self._bytes = 0
+        # Of them, those that the metric knows.
+        self._told = 0
         self._lock = Lock()
         # The one that was used least recently is the first.
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
@@ -152,15 +151,17 @@ class Answers:
 
     def keep(self, key: Key, kept: Kept) -> None:
         """Keep an answer, unless it alone would take all of the memory."""
+        kept.size = _ENTRY_BYTES + len(kept.body.start) + sum(map(len, filter(None, key)))
         if kept.size > self._most:
             return
         with self._lock:
             self._drop(key)
             self._kept[key] = kept
             self._tenants.setdefault(kept.user_id, Tenant(kept.user_id)).keys.add(key)
-            self._count(kept.size)
+            self._bytes += kept.size
             while self._bytes > self._most:
                 self._drop(next(iter(self._kept)))
+            self._tell()
             self._sweep_later()
 
     def note(self, user_id: str, row: "Freshness") -> None:
@@ -175,19 +176,20 @@ class Answers:
         with self._lock:
             for key in [key for key in tenant.keys if self._kept[key].version != version]:
                 self._drop(key)
+            self._tell()
 
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
-            self._count(-kept.size)
+            self._bytes -= kept.size
             tenant = self._tenants[kept.user_id]
             tenant.keys.discard(key)
             if not tenant.keys:
                 del self._tenants[kept.user_id]
 
-    def _count(self, size: int) -> None:
-        self._bytes += size
-        ANSWERS_BYTES.inc(size)
+    def _tell(self) -> None:
+        ANSWERS_BYTES.inc(self._bytes - self._told)
+        self._told = self._bytes
 
     def _sweep_later(self) -> None:
         if self._sweep is None and self._kept:
@@ -200,6 +202,7 @@ class Answers:
         with self._lock:
             for key in [key for key, kept in self._kept.items() if kept.ends <= monotonic()]:
                 self._drop(key)
+            self._tell()
             self._sweep = None
             self._sweep_later()
 

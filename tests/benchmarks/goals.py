@@ -20,6 +20,7 @@ _AT_MOST: dict[str, tuple[float, str]] = {
     "inside": (2, "request ≤ 2 × an empty endpoint with the same limiter and headers"),
     "beyond": (1.5, "time beyond an empty endpoint ≤ 1.5 × the same rows by a bare prepared statement"),
     "unchanged": (0.6, "processor time of a 304 ≤ 0.6 × of the full answer"),
+    "unchanged_hit": (0.15, "processor time of a 304 from memory ≤ 0.15 × of the full answer without memory"),
     "guard": (1.05, "a request with all that protects it ≤ 1.05 × without what can be switched off"),
     "export": (2, "export of all leads ≤ 2 × COPY TO STDOUT of the same text"),
     "feed_merge": (1.15, "refresh with the change feed ≤ 1.15 × without its index"),
@@ -61,7 +62,15 @@ _AT_MOST: dict[str, tuple[float, str]] = {
 }
 _AT_LEAST: dict[str, tuple[float, str]] = {
     "throughput": (0.8, "requests a second ≥ 0.8 × a plain route with the same limiter and headers"),
-    "peer": (1, "requests a second ≥ 1 × plain Flask with a pool of psycopg's, without limiter and headers"),
+    "miss_single": (0.75, "single lead, without memory ≥ 0.75 × plain Flask with a pool of psycopg's"),
+    "miss_page": (0.9, "list page of 50, without memory ≥ 0.9 × plain Flask with a pool of psycopg's"),
+    "hit_single": (2, "single lead from memory ≥ 2 × uvicorn with asyncpg, no framework"),
+    "hit_page": (5, "list page of 50 from memory ≥ 5 × uvicorn with asyncpg, no framework"),
+    "hit_compressed": (3, "a compressed page from memory ≥ 3 × the same without memory"),
+    "miss_writers": (
+        0.95,
+        "requests that memory cannot answer, while all tenants change ≥ 0.95 × without memory",
+    ),
     "live_list": (1000, "aggregation from the source tables ≥ 1,000 × a list page"),
     "live_statistics": (10_000, "aggregation from the source tables ≥ 10,000 × the statistics"),
     "two_projectors": (1.6, "changes a second of two projectors ≥ 1.6 × of one, over 40 tenants"),

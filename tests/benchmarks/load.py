@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlsplit
 
-_REPORT = Path(__file__).with_name("report.lua")
+_REPORT, _FRESH = (Path(__file__).with_name(f"{name}.lua") for name in ("report", "fresh"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,27 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "a substitute for wrk (install wrk: apt-get install wrk)"
 
 
-def run(url: str, *, connections: int, seconds: float, header: str = "") -> Load:
-    """Return one run, each request with this header too; raises RuntimeError if an answer was neither 200 nor 304."""
+def run(url: str, *, connections: int, seconds: float, header: str = "", fresh: bool = False) -> Load:
+    """Return one run, each request with this header too; `fresh` ones have an address that none had before.
+
+    Raises RuntimeError if an answer was neither 200 nor 304.
+    """
     wrk = shutil.which("wrk")
     # wrk knows whole seconds only.
     if wrk is None or seconds < 1:
         stop = threading.Event()
         timer = threading.Timer(seconds, stop.set)
         timer.start()
-        load = _ask(url, connections, header, stop)
+        load = _ask(url, connections, header, stop, fresh=fresh)
     else:
-        command = [wrk, "-t1", f"-c{connections}", f"-d{round(seconds)}s", "-s", str(_REPORT)]
+        command = [
+            wrk,
+            "-t1",
+            f"-c{connections}",
+            f"-d{round(seconds)}s",
+            "-s",
+            str(_FRESH if fresh else _REPORT),
+        ]
         command += ["-H", header, url] if header else [url]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         load = Load(**json.loads(done.stdout.strip().splitlines()[-1]))
@@ -75,10 +85,12 @@ def during(url: str, connections: int, work: Callable[[], object]) -> Load:
         return asking.result()
 
 
-def _ask(url: str, connections: int, header: str, stop: threading.Event) -> Load:
+def _ask(url: str, connections: int, header: str, stop: threading.Event, *, fresh: bool = False) -> Load:
     """Ask by so many connections until they shall stop; one that breaks ends the run with its error."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
+    if fresh:
+        target += f"{'&' if parts.query else '?'}_="
     name, _, given = header.partition(": ")
     headers = {name: given} if name else {}
     with ExitStack() as stack:
@@ -88,7 +100,10 @@ def _ask(url: str, connections: int, header: str, stop: threading.Event) -> Load
             connection.connect()
         pool = stack.enter_context(ThreadPoolExecutor(connections))
         began = perf_counter()
-        asking = [pool.submit(_ask_again, connection, target, headers, stop) for connection in opened]
+        asking = [
+            pool.submit(_ask_again, connection, target, headers, stop, place if fresh else None)
+            for place, connection in enumerate(opened)
+        ]
         answers = [future.result() for future in asking]
         ended = perf_counter()
     latencies = sorted(1000 * latency for found, _ in answers for latency in found)
@@ -97,7 +112,11 @@ def _ask(url: str, connections: int, header: str, stop: threading.Event) -> Load
 
 
 def _ask_again(
-    connection: HTTPConnection, target: str, headers: dict[str, str], stop: threading.Event
+    connection: HTTPConnection,
+    target: str,
+    headers: dict[str, str],
+    stop: threading.Event,
+    place: int | None = None,
 ) -> tuple[list[float], int]:
     """Ask by one connection again as soon as it is answered: the latencies, and how many answers were not 200."""
     latencies: list[float] = []
@@ -105,7 +124,8 @@ def _ask_again(
     # One request at least: on a busy machine the time may be over before the first one.
     while not latencies or not stop.is_set():
         began = perf_counter()
-        connection.request("GET", target, headers=headers)
+        number = "" if place is None else f"{place}-{len(latencies)}"
+        connection.request("GET", f"{target}{number}", headers=headers)
         answer = connection.getresponse()
         answer.read()
         latencies.append(perf_counter() - began)

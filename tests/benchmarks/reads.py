@@ -1,9 +1,11 @@
 """What a read costs: against an empty endpoint, a bare statement, other servers, no read model, and no protection."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
+from threading import Event, Thread
 
 import orjson
 from joserfc import jwt
@@ -48,7 +50,8 @@ def measure(bench: Bench) -> Iterator[Row]:
     user_id = bench.main.tenants["big"]
     leads, routes = f"/users/{user_id}/leads", f"/plain/{user_id}"
     with (
-        servers.api(bench.main) as api,
+        servers.api(bench.main, LEADS_ANSWERS_MB="0") as api,
+        servers.api(bench.main) as kept,
         servers.plain(bench.main, "limited") as limited,
         servers.plain(bench.main, "flask") as flask,
         servers.plain(bench.main, "asyncpg") as asyncpg,
@@ -69,24 +72,30 @@ def measure(bench: Bench) -> Iterator[Row]:
             yield from _latency(bench, title, (api, path), (limited, routes), f"{bare}/{phone}")
         stats, empty = api.mean(bench, f"{leads}/stats"), limited.mean(bench, f"{routes}/empty")
         yield bench.compare("statistics: request", "ms", stats, _EMPTY, empty, "inside", warm_up=False)
-        for title, path, plain_path in (
-            ("single lead", f"{leads}/{phone}", f"{routes}/single/{phone}"),
-            ("list page of 50", leads, f"{routes}/list"),
+        for title, path, plain_path, key in (
+            ("single lead", f"{leads}/{phone}", f"{routes}/single/{phone}", "single"),
+            ("list page of 50", leads, f"{routes}/list", "page"),
         ):
             servers.require_same(path, plain_path, api, limited, flask, asyncpg)
             found = interleave(
                 bench.size.rounds,
                 {
                     "ours": api.rate(bench, path),
+                    "kept": kept.rate(bench, path),
                     "plain route, same limiter and headers": limited.rate(bench, plain_path),
                     "plain Flask with a pool of psycopg's": flask.rate(bench, plain_path),
                     "uvicorn with asyncpg, no framework": asyncpg.rate(bench, plain_path),
                 },
             )
-            ours = found.pop("ours")
-            for (name, theirs), goal in zip(found.items(), ("throughput", "peer", ""), strict=True):
-                yield Row(f"{title}: requests a second", "1/s", ours, name, theirs, goal)
-        yield from _unchanged(bench, api, leads, phone)
+            ours, again = found.pop("ours"), found.pop("kept")
+            goals = ("throughput", f"miss_{key}", "")
+            for (name, theirs), goal in zip(found.items(), goals, strict=True):
+                yield Row(f"{title}: requests a second, without memory", "1/s", ours, name, theirs, goal)
+                if not goal:
+                    what = f"{title}: requests a second, from memory"
+                    yield Row(what, "1/s", again, name, theirs, f"hit_{key}")
+        yield from _memory(bench, api, kept, leads, phone)
+        yield from _unchanged(bench, api, kept, leads, phone)
         yield from _live(bench, reader, user_id)
 
 
@@ -115,7 +124,46 @@ def _latency(
     yield Row(f"{title}: beyond the empty endpoint", "ms", beyond, name, theirs, "beyond")
 
 
-def _unchanged(bench: Bench, api: Server, leads: str, phone: str) -> Iterator[Row]:
+def _memory(bench: Bench, api: Server, kept: Server, leads: str, phone: str) -> Iterator[Row]:
+    """What memory gives, and what it costs where it gives nothing."""
+    encoding, without = "Accept-Encoding: gzip", "without memory"
+    for title, path, header, goal in (
+        ("list page of 50, gzip", leads, encoding, "hit_compressed"),
+        ("messages page of 50", f"{leads}/{phone}/messages", "", ""),
+        ("statistics", f"{leads}/stats", "", ""),
+    ):
+        ours, theirs = (server.rate(bench, path, header=header) for server in (kept, api))
+        what = f"{title}: requests a second, from memory"
+        yield bench.compare(what, "1/s", ours, without, theirs, goal)
+    with _changing(bench):
+        for title, path in (("single lead", f"{leads}/{phone}"), ("list page of 50", leads)):
+            ours, theirs = (server.rate(bench, path, fresh=True) for server in (kept, api))
+            what = f"{title}: requests a second that are no hit, while all tenants change"
+            yield bench.compare(what, "1/s", ours, without, theirs, "miss_writers")
+
+
+@contextmanager
+def _changing(bench: Bench) -> Iterator[None]:
+    """Move the version of every tenant ten times a second, as changes of a row do that no answer shows."""
+    stopped = Event()
+
+    def change() -> None:
+        with bench.main.connect() as conn:
+            while not stopped.wait(0.1):
+                conn.execute(
+                    "UPDATE read_model.tenants SET version = version + 1, version_id = gen_random_uuid()"
+                )
+
+    thread = Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _unchanged(bench: Bench, api: Server, kept: Server, leads: str, phone: str) -> Iterator[Row]:
     """The processor time of a 304 against that of the full answer."""
     for title, path in (
         ("single lead", f"{leads}/{phone}"),
@@ -125,8 +173,12 @@ def _unchanged(bench: Bench, api: Server, leads: str, phone: str) -> Iterator[Ro
         ("statistics", f"{leads}/stats"),
     ):
         what, full = f"{title}: CPU of API and PostgreSQL, 304", api.processor_time(bench, path)
-        unchanged = api.processor_time(bench, path, header=f"If-None-Match: {api.tag_of(path)}")
+        tag = f"If-None-Match: {api.tag_of(path)}"
+        unchanged, again = (server.processor_time(bench, path, header=tag) for server in (api, kept))
         yield bench.compare(what, "ms", unchanged, "the full answer", full, "unchanged")
+        # The full answer has to be there first.
+        kept.get(path)
+        yield bench.compare(f"{what} from memory", "ms", again, "the full answer", full, "unchanged_hit")
 
 
 def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row]:
@@ -176,7 +228,7 @@ def _require_rows(api: Server, path: str, bare: str, rows: list[tuple[str, ...]]
 
 def measure_scale(bench: Bench) -> Iterator[Row]:
     """Return the rows of reads in the largest tenant, against one of 1,000 leads in the same database."""
-    with servers.api(bench.main) as api, statements.reader(bench.main) as reader:
+    with servers.api(bench.main, LEADS_ANSWERS_MB="0") as api, statements.reader(bench.main) as reader:
         sizes = {size: bench.main.tenants[size] for size in ("big", "small")}
         phones = {size: reader.lead(user_id, "= 5") for size, user_id in sizes.items()}
         for title, path in (
@@ -209,8 +261,8 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
         phone = reader.lead(user_id, "= 5")
     leads = f"/users/{user_id}/leads"
     with (
-        servers.api(bench.main, LEADS_AUTH="jwt", LEADS_JWT_KEY=secret) as guarded,
-        servers.api(bench.main, LEADS_AUTH="none", LEADS_API_ROLE="off") as open_to_all,
+        servers.api(bench.main, LEADS_AUTH="jwt", LEADS_JWT_KEY=secret, LEADS_ANSWERS_MB="0") as guarded,
+        servers.api(bench.main, LEADS_AUTH="none", LEADS_API_ROLE="off", LEADS_ANSWERS_MB="0") as open_to_all,
     ):
         for title, path, connections in (
             ("single lead", f"{leads}/{phone}", 1),

@@ -23,8 +23,13 @@ class Server:
     process: "subprocess.Popen[bytes]"
     url: str
 
-    def rate(self, bench: Bench, path: str, connections: int = 8) -> Arm:
-        return lambda: load.run(f"{self.url}{path}", connections=connections, seconds=bench.size.load).rate
+    def rate(
+        self, bench: Bench, path: str, connections: int = 8, header: str = "", *, fresh: bool = False
+    ) -> Arm:
+        url, seconds = f"{self.url}{path}", bench.size.load
+        return lambda: (
+            load.run(url, connections=connections, seconds=seconds, header=header, fresh=fresh).rate
+        )
 
     def mean(self, bench: Bench, path: str) -> Arm:
         """Return an arm: milliseconds of a request of one connection that asks again and again."""
@@ -82,7 +87,9 @@ def api(database: Database, **settings: str) -> Iterator[Server]:
 
 @contextmanager
 def plain(database: Database, kind: str) -> Iterator[Server]:
-    with serving(database, "tests.benchmarks.plain", kind, probe="/plain/nobody/list") as server:
+    # A baseline that answers from memory is none.
+    settings = {"LEADS_ANSWERS_MB": "0"}
+    with serving(database, "tests.benchmarks.plain", kind, probe="/plain/nobody/list", **settings) as server:
         yield server
 
 
