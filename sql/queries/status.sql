@@ -211,6 +211,10 @@ WHERE d.ended_at IS NOT NULL
 GROUP BY d.outcome
 ORDER BY d.outcome;
 
+-- name: count_tenants
+-- Returns how many tenants have leads, or had any.
+SELECT count(*) FROM read_model.tenants;
+
 -- name: read_sizes
 -- Returns each table of ours: about_rows, about how many rows it has, and bytes, its size with indexes and TOAST.
 --

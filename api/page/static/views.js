@@ -74,6 +74,8 @@ export class Views {
     const current = this.#current(views);
     const tabs = views.flatMap((view) => this.#tab(view, view === current));
     this.tabs.replaceChildren(...tabs);
+    const shown = tabs.find((tab) => tab.hasAttribute("aria-current"));
+    this.tabs.scrollLeft = shown.offsetLeft + shown.offsetWidth - this.tabs.clientWidth;
     tabs.find((tab) => focused !== null && tab.dataset.view === focused)?.focus();
     const isOther = !views.some((view) => isExactly(state, view.values));
     this.keep.hidden = !isOther || activeFilters(state).length === 0 || saved.length >= MOST_SAVED;

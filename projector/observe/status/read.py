@@ -46,6 +46,7 @@ class Status:
     drift: list[Row] = field(default_factory=list)
     ended_drift: list[Row] = field(default_factory=list)
     sizes: list[Row] = field(default_factory=list)
+    tenants: int = 0
     schedulers: Row = field(default_factory=lambda: Row(sessions=0, is_all_seen=True))
     missing_source: list[str] = field(default_factory=list)
     api_role: Row | None = None
@@ -133,6 +134,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             drift=_read(conn, "read_open_drift", size=_SHOWN_DRIFT),
             ended_drift=_read(conn, "read_ended_drift"),
             sizes=_read_sizes(conn) if with_sizes else [],
+            tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,
             api_role=_read(conn, "read_api_role", role=api_role)[0] if api_role else None,
             row_security=_read_row_security(conn),
             schedulers=_read(conn, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],

@@ -119,11 +119,11 @@ def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "Data", f"as of no moment yet, {waiting}"
     else:
         yield "Data", f"{age_in_words(projection.as_of_age)} old, {waiting}"
-    rows = {size.table_name: size.about_rows for size in status.sizes}
-    leads, tenants = (rows.get(f"read_model.{name}", 0) for name in ("leads", "tenants"))
-    # PostgreSQL has an estimate once it has analyzed a table.
-    known = f"about {counted(leads, 'lead')} of {counted(tenants, 'tenant')}" if leads else "not counted yet"
-    yield "Leads", f"{known}, {_bytes_in_words(sum(size.bytes for size in status.sizes))}"
+    leads = next((size.about_rows for size in status.sizes if size.table_name == "read_model.leads"), 0)
+    # PostgreSQL has an estimate once it has analyzed the table.
+    known = f"about {counted(leads, 'lead')}" if leads else "not counted yet"
+    size = _bytes_in_words(sum(size.bytes for size in status.sizes))
+    yield "Leads", f"{known}, {counted(status.tenants, 'tenant')}, {size}"
     # The rest only where it is not as always.
     if status.queue.late_tenants:
         yield "Mass changes", late_in_words(status.queue)

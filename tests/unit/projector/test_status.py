@@ -179,13 +179,11 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
     def labels(found: Status) -> list[str]:
         return [line[:13].strip() for line in summarize(found).split("\n\n")[0].splitlines()]
 
-    tables = [
-        Row(table_name=f"read_model.{name}", about_rows=rows, bytes=1024)
-        for name, rows in (("leads", 2004), ("tenants", 2))
-    ]
-    known = dataclasses.replace(status, sizes=tables)
+    known = dataclasses.replace(
+        status, tenants=2, sizes=[Row(table_name="read_model.leads", about_rows=2004, bytes=2048)]
+    )
     assert labels(known)[:3] == ["Scheduler", "Data", "Leads"]
-    assert "about 2,004 leads of 2 tenants, 2 kB" in summarize(known)
+    assert "about 2,004 leads, 2 tenants, 2 kB" in summarize(known)
     assert "not counted yet" in summarize(dataclasses.replace(status, sizes=[]))
     drifting = dataclasses.replace(known, drift=[changed(DRIFT, total=3)])
     assert labels(drifting) == [*labels(known), "Drift"]
