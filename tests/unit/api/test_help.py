@@ -36,7 +36,7 @@ def test_the_help_names_endpoints_documents_and_settings(
     assert set(named) == {"/docs/", "/"}
     assert [client.get(path).status_code for path in named] == [200, 200]
     pages = re.findall(r"^  (docs/\S+\.md) ", text, re.MULTILINE)
-    assert len(pages) == 4
+    assert len(pages) == 5
     assert all((ROOT / page).is_file() for page in pages)
     expected = [(name, one.default) for name, one in all_settings().items() if one.of in ("API", "both")]
     assert re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
