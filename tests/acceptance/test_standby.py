@@ -176,7 +176,7 @@ def test_a_query_that_replay_cancels_is_asked_once_more(
         f" USING ((SELECT pg_advisory_xact_lock_shared({LOCK})) IS NOT NULL)"
     )
     pair.standby.catch_up()
-    client, seen = ask(pair.standby.url), set[object]()
+    client, seen = ask(pair.standby.url, answers_mb=0), set[object]()
 
     def reads() -> bool:
         """Whether a statement reads the lead that did not do so the last time."""
