@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
+from tests.support.running import wait_for
 
 pytestmark = pytest.mark.chromium
 LEADS = 130
@@ -293,7 +294,8 @@ def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site) ->
     expect(view_of(page, "All")).to_have_text("All0")
     page.get_by_role("button", name="Statistics").click()
     expect(page.locator(".activity .hint")).to_have_text("No lead was new in these 30 days.")
-    assert "/users/empty/leads/stats" in site.asked()
+    # The server notes a request when it has sent the answer.
+    wait_for(lambda: "/users/empty/leads/stats" in site.asked(), "the statistics were asked for")
     page.get_by_role("button", name="Statistics").click()
     page.get_by_label("Tenant", exact=True).select_option(TENANT)
     shown(page, "1-50 of 130")
