@@ -68,7 +68,7 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
         assert_verified(conn)
         left = conn.execute(
             "SELECT name FROM projector.settings"
-            " WHERE name NOT IN ('source_schemas', 'projection_version', 'definitions')"
+            " WHERE name NOT IN ('source_schemas', 'projection_version', 'definitions', 'read_model_tables')"
             " UNION SELECT version FROM projector.sweep_positions"
         ).fetchall()
         assert left == []
