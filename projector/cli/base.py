@@ -137,7 +137,7 @@ class Commands(click.Group):
                 raise
             _fail(describe(error))
         except KeyboardInterrupt:
-            _fail("Interrupted. What was committed stays; run the command again to go on.")
+            _fail("Interrupted. What was committed stays; run the command again.")
 
 
 def exit_codes(done: str, failed: str, drift: str | None = None) -> Callable[[_Command], _Command]:

@@ -17,7 +17,7 @@ from projector.database.rows import Connection, Row, only_row, rows, values
 from projector.database.source_names import known_columns, locate_source, quoted, source_schemas
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights
-from projector.report.counted import counted
+from projector.report.counted import bytes_in_words, counted
 from projector.report.errors import ProjectorError, SourceMissingError
 
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
@@ -44,7 +44,7 @@ _UNKNOWN = {
     ("template_sends", "status"): "such a send counts as one that went out",
 }
 
-# As docs/performance.md has measured it.
+# As docs/internals/performance.md has measured it.
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
 _ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
 
@@ -341,8 +341,9 @@ def _estimate(sizes: Mapping[str, Row]) -> Iterator[Fact]:
     yield Fact(
         "size",
         NOTE,
-        f"The read model takes some {size / 1e9:.1f} GB, beside {theirs / 1e9:.1f} GB of the platform's tables, and its"
-        f" first build some {max(seconds / 60, 0.1):.1f} minutes on a machine like that of docs/performance.md.",
+        f"The read model takes some {bytes_in_words(size)}, beside {bytes_in_words(theirs)} of the platform's tables,"
+        f" and its first build some {max(seconds / 60, 0.1):.1f} minutes on a machine like that of"
+        " docs/internals/performance.md.",
     )
     yield Fact(
         "writers",

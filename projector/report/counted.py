@@ -17,6 +17,15 @@ def counted_of(done: float, total: float, noun: str) -> str:
     return f"{done:,} of {counted(total, noun)}" if done <= total else counted(done, noun)
 
 
+def bytes_in_words(number: float) -> str:
+    """Return a number of bytes in the largest unit of which there is at least one, as PostgreSQL counts them."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1024:  # noqa: PLR2004
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GB"
+
+
 def escape_hidden(text: str) -> str:
     r"""Return the text with what a terminal would not show, or would obey, written as `\x1b` is."""
     return "".join(

@@ -18,7 +18,7 @@ from projector.observe.status.words import (
     shorten,
     waiting_in_words,
 )
-from projector.report.counted import counted, counted_of, escape_hidden
+from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
 
 _SHOWN_TABLES = 6
 _OUTCOMES = {
@@ -122,7 +122,7 @@ def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
     leads = next((size.about_rows for size in status.sizes if size.table_name == "read_model.leads"), 0)
     # PostgreSQL has an estimate once it has analyzed the table.
     known = f"about {counted(leads, 'lead')}" if leads else "not counted yet"
-    size = _bytes_in_words(sum(size.bytes for size in status.sizes))
+    size = bytes_in_words(sum(size.bytes for size in status.sizes))
     yield "Leads", f"{known}, {counted(status.tenants, 'tenant')}, {size}"
     # The rest only where it is not as always.
     if status.queue.late_tenants:
@@ -164,11 +164,11 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         tries = f"tried {counted(letter.attempts, 'time')}" if letter.attempts else "not tried alone yet"
         yield "", f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries})"
     total = sum(size.bytes for size in status.sizes)
-    yield "Size", f"{_bytes_in_words(total)}, of it:"
+    yield "Size", f"{bytes_in_words(total)}, of it:"
     for size in status.sizes[:_SHOWN_TABLES]:
         yield (
             "",
-            f"{size.table_name:<32}{_bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
+            f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
         )
 
 
@@ -196,7 +196,7 @@ def _feed_in_words(feed: Row, projection: Row) -> str:
     elif not feed.has_worker:
         worker = "no worker"
     else:
-        behind = "" if feed.bytes_behind is None else f", {_bytes_in_words(feed.bytes_behind)} behind"
+        behind = "" if feed.bytes_behind is None else f", {bytes_in_words(feed.bytes_behind)} behind"
         worker = f"its worker is at {feed.position}{behind}"
     errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
     if projection.failed_at is not None:
@@ -311,11 +311,3 @@ def _run_in_words(run: Row) -> str:
         text += f", {counted(run.changes, 'change')}"
     text += f" in {run.seconds:.1f} s"
     return text + (f": {shorten(run.note)}" if run.note else "")
-
-
-def _bytes_in_words(number: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if number < 1024:  # noqa: PLR2004  # As PostgreSQL counts.
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GB"
