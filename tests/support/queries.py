@@ -387,16 +387,16 @@ def _with_noise(draw: st.DrawFn, values: Values) -> Pairs:
 
 
 def _noise(values: Values, pairs: Pairs) -> SearchStrategy[tuple[str, str]]:
-    free = st.sampled_from(sorted(values.keys() - {name for name, _ in pairs}))
+    free = sorted(values.keys() - {name for name, _ in pairs})
     unknown = st.sampled_from([name for name in UNKNOWN if name not in values])
     kinds = [
         st.tuples(st.sampled_from(sorted(values)), st.sampled_from(("", *WHITE_SPACE))),
         st.tuples(unknown, st.just("x")),
         st.tuples(st.sampled_from(IGNORED), st.sampled_from(("", "1", "%"))),
-        st.tuples(free, st.sampled_from(BROKEN)),
-        free.flatmap(_wrong),
-        free.flatmap(_wrong),
     ]
+    if free:
+        wrong = st.sampled_from(free).flatmap(_wrong)
+        kinds += [st.tuples(st.sampled_from(free), st.sampled_from(BROKEN)), wrong, wrong]
     # Limits beyond the maximum are all cut to it, so that it is hard to say whether two of them differ.
     scalars = [(name, value) for name, value in pairs if name not in {*LISTS, "limit"} and value.strip()]
     if scalars:
