@@ -60,11 +60,13 @@ def create_source(database: Database, times: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["timestamp", "timestamptz"])
-def edge_cases_database(server: Server, request: pytest.FixtureRequest) -> Iterator[tuple[Database, int]]:
+def edge_cases_database(
+    server: Server, request: pytest.FixtureRequest, answers_mb: int
+) -> Iterator[tuple[Database, int]]:
     """Written to before and after a first refresh, so that both ways into the read model are at work."""
     zone = ZONE if request.param == "timestamptz" else "UTC"
     with operating_system_zone(zone):
-        database = server.create(f"edge_cases_{request.param}")
+        database = server.create(f"edge_cases_{request.param}_{answers_mb}")
         create_source(database, request.param)
         seed = 1 if request.param == "timestamp" else 2
         yield database, seed

@@ -53,8 +53,8 @@ PARAMETERS = sorted(
 
 
 @pytest.fixture(scope="module")
-def demo_database(server: Server, template: Database) -> Iterator[Database]:
-    made = server.create("readme", template=template.name)
+def demo_database(server: Server, template: Database, answers_mb: int) -> Iterator[Database]:
+    made = server.create(f"readme_{answers_mb}", template=template.name)
     yield made
     server.drop(made)
 
