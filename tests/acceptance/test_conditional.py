@@ -1,6 +1,7 @@
 """A caller who asks with `If-None-Match` is told 304 only while the whole answer would be the one that it has."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from urllib.parse import quote, urljoin
 import pytest
 from flask.testing import FlaskClient
 
+from api.routes.memory import LOOK_SECONDS
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
@@ -160,10 +162,13 @@ def _change(world: World) -> str:
         with platform.connection.transaction():
             platform.connection.execute(drift.encode())
             platform.connection.execute(MOVE_VERSIONS.encode())
+        # An answer from memory may be as of that much earlier.
+        time.sleep(2 * LOOK_SECONDS)
         for address in rng.sample(world.addresses, k=ASKED):
             world.ask(platform.client, address, drift)
         # Of one tenant, then of all: those that were not healed have drifted meanwhile, in a version of their own.
         statistics.heal(platform.connection, ["u"])
+        time.sleep(2 * LOOK_SECONDS)
         for address in rng.sample(world.addresses, k=ASKED):
             world.ask(platform.client, address, f"partly healed: {drift}")
         platform.rebuild()
