@@ -181,14 +181,10 @@ def examine_source(
         if absent and found.kind == "table":
             fit.absent[table.name] = absent
         fit.missing += _missing(table, found, [name for name in table.columns if name not in may_be_absent])
-    if {"templates", "template_sends"} & set(fit.absent_tables) and not {"templates", "template_sends"} & set(
-        known
-    ):
-        fit.absent |= {
-            table.name: tuple(table.columns)
-            for table in SOURCE_TABLES
-            if table.name in {"templates", "template_sends"}
-        }
+    # One of the two says nothing without the other.
+    of_sends = {"templates", "template_sends"}
+    if of_sends & set(fit.absent_tables) and not of_sends & set(known):
+        fit.absent |= {table.name: tuple(table.columns) for table in SOURCE_TABLES if table.name in of_sends}
     for table in SOURCE_TABLES:
         if fit.found[table.name].kind == "table" and table.name not in fit.absent_tables:
             fit.misfits += _misfits(table, fit)

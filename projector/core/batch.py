@@ -100,10 +100,10 @@ def refresh_batch(
                 done = _take_and_recompute(conn, opened, max(size // len(opened.owned), 1))
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
+            written = BatchResult(done.leads, done.messages)
             advances = done.drained and not opened.freshness_frozen
             with pipeline.pipelined(conn):
                 if done.changes:
-                    written = BatchResult(done.leads, done.messages)
                     log_run(conn, opened.started_at, written, changes=done.changes)
                 if advances and not is_distributed(conn):
                     advance_freshness(
@@ -111,7 +111,7 @@ def refresh_batch(
                     )
         if advances and is_distributed(conn):
             advance_after_commit(conn, opened.owned, opened.fresh_until, at_least, is_late=done.has_late_keys)
-        analyze_if_outgrown(conn, BatchResult(done.leads, done.messages))
+        analyze_if_outgrown(conn, written)
         return done
 
     return retry(once, *BATCH)

@@ -54,16 +54,8 @@ LEFT JOIN LATERAL (
 -- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
 -- lag is 0 for a time that the clock, which was set back, has not reached.
 SELECT
-    (
-        SELECT count(*)
-        FROM (
-            SELECT 1
-            FROM projector.changes
-            UNION ALL
-            SELECT 1
-            FROM projector.late_keys
-            LIMIT %(bound)s
-        ) AS bounded
+    least(
+        late.late_keys + (SELECT count(*) FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded), %(bound)s
     ) AS changes,
     late.late_keys,
     late.late_tenants,
