@@ -4,6 +4,7 @@ How much there is has to be known before the first line is sent. A stored line i
 that has to be made is made once: PostgreSQL keeps all of them, and each of them says how many there are.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from sqlalchemy import (
     and_,
     cast,
     column,
+    false,
     func,
     literal_column,
     null,
@@ -48,7 +50,7 @@ from api.request.text import next_millisecond
 CSV_COLUMNS = tuple(LEAD_FIELDS)
 """The printed lead without its conversations, as sql/install/functions/30_export.sql writes it."""
 
-CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
+_CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -80,10 +82,11 @@ class MeasuredLineRow(NamedTuple):
 
 
 class ExportPlan(NamedTuple):
-    """What to ask for first, and the lines."""
+    """What to ask for first, the lines, and what is sent before them."""
 
     head: BoundStatement[ExportRow]
     lines: BoundStatement[Any]
+    opening: bytes = b""
 
 
 def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None = None) -> ExportPlan:
@@ -95,8 +98,11 @@ def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None =
 def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> ExportPlan:
     """Returns the statements of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
-    lines = BoundStatement(_csv_statement(plan), MeasuredLineRow, {"user_id": user_id, **values})
-    return ExportPlan(BoundStatement(_UNMEASURED, ExportRow, {"user_id": user_id}), lines)
+    of_excel = parameters.reader == "excel"
+    statement = _csv_statement(plan, of_excel=of_excel)
+    lines = BoundStatement(statement, MeasuredLineRow, {"user_id": user_id, **values})
+    head = BoundStatement(_UNMEASURED, ExportRow, {"user_id": user_id})
+    return ExportPlan(head, lines, BOM_UTF8 + _CSV_HEADER if of_excel else _CSV_HEADER)
 
 
 def messages_as_ndjson(user_id: str, parameters: Parameters) -> ExportPlan:
@@ -122,9 +128,9 @@ def _document_statements(plan: ListPlan) -> tuple[Select[Any], Select[Any]]:
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _csv_statement(plan: ListPlan) -> Select[Any]:
+def _csv_statement(plan: ListPlan, *, of_excel: bool) -> Select[Any]:
     csv = (
-        func.read_model.csv_line(leads.c.document)
+        func.read_model.csv_line(leads.c.document, true() if of_excel else false())
         .table_valued(column("line", Text))
         .render_derived(name="csv")
     )

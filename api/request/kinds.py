@@ -47,9 +47,14 @@ class Parameter(Field[Any]):
     """A parameter of a query, as a field of the schema of its endpoint."""
 
     def __init__(
-        self, description: str, kind: Kind = TEXT, example: object = None, default: object = None
+        self,
+        description: str,
+        kind: Kind = TEXT,
+        example: object = None,
+        default: object = None,
+        attribute: str | None = None,
     ) -> None:
-        super().__init__(load_default=default)
+        super().__init__(load_default=default, attribute=attribute)
         self.description = description
         self.kind = kind
         self.example = example

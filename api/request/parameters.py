@@ -83,6 +83,8 @@ class Parameters:
     after: str | None = None
     # Of the numbers by day or hour, whose range begins with the first bucket and ends with the start of the last one.
     by: str = "day"
+    # Of the CSV: who reads it.
+    reader: str | None = None
     # Of the facets.
     facets: tuple[str, ...] | None = None
     # Of the change feed.
@@ -207,6 +209,14 @@ OF_CHANGES = {name: one for name, one in OF_LIST.items() if name not in _NOT_OF_
 }
 # The filters whose values are counted.
 FACETS = ("lead_status", "platform", "agent_id", "has_email", "last_message_sender")
+OF_CSV = OF_EXPORT | {
+    "for": Parameter(
+        "Who reads the table. For `excel` it begins with a byte order mark, times are `2025-12-12 09:07:38` in UTC,"
+        " and digits that a number would lose are the text of a formula.",
+        one_of("excel"),
+        attribute="reader",
+    )
+}
 OF_FACETS = {name: one for name, one in OF_EXPORT.items() if name not in ("sort_by", "sort_order")} | {
     "facets": Parameter(
         "The filters whose values to count, and no others.", some_of(*FACETS), ["lead_status"]

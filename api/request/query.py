@@ -18,6 +18,7 @@ from api.request.parameters import (
     BUCKETS,
     OF_ALL,
     OF_CHANGES,
+    OF_CSV,
     OF_EXPORT,
     OF_FACETS,
     OF_LEAD,
@@ -206,6 +207,7 @@ LIST_QUERY = Query(OF_LIST, lambda parameters: LEAD_POSITIONS[parameters.sort_by
 MESSAGES_QUERY = Query(OF_MESSAGES, lambda _parameters: MESSAGE_POSITION)
 SERIES_QUERY = Query(OF_SERIES, result=_whole_buckets)
 EXPORT_QUERY = Query(OF_EXPORT)
+CSV_QUERY = Query(OF_CSV)
 MESSAGE_EXPORT_QUERY = Query(OF_MESSAGE_EXPORT)
 FACETS_QUERY = Query(OF_FACETS)
 CHANGES_QUERY = Query(OF_CHANGES)

@@ -9,14 +9,13 @@ from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
 from api.limits.exports import ExportStream
 from api.plan.exports import (
-    CSV_HEADER,
     ExportPlan,
     ExportRow,
     leads_as_csv,
     leads_as_ndjson,
     messages_as_ndjson,
 )
-from api.request.query import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY
 from api.request.record import query_string, record
 from api.routes.read_model import read_model, state
 
@@ -29,7 +28,7 @@ NDJSON = "application/x-ndjson"
 @exports.get("/leads.csv")
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
-    parameters = EXPORT_QUERY.read(query_string())
+    parameters = CSV_QUERY.read(query_string())
     plan = leads_as_csv(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "csv")
 
@@ -69,11 +68,11 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
         raise
     record().rows = total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
-    kind, opening = (CSV, CSV_HEADER) if ending == "csv" else (NDJSON, b"")
-    stream = ExportStream(snapshot, opening, partial(places.give_back, user_id), record().correlation_id)
+    kind = CSV if ending == "csv" else NDJSON
+    stream = ExportStream(snapshot, plan.opening, partial(places.give_back, user_id), record().correlation_id)
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
-        "Content-Length": str(len(opening) + size),
+        "Content-Length": str(len(plan.opening) + size),
         "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
         "X-Total-Count": str(total),
     }

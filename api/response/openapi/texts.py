@@ -13,6 +13,7 @@ from api.request.lead import LEAD_FIELDS
 from api.request.query import (
     CHANGES_QUERY,
     COMMON_QUERY,
+    CSV_QUERY,
     EXPORT_QUERY,
     FACETS_QUERY,
     LEAD_QUERY,
@@ -202,7 +203,7 @@ ENDPOINTS = (
         "Export leads as CSV",
         f"All leads that match, as a table without their conversations. {_EXPORT} A text that a spreadsheet would take "
         "for a formula has an apostrophe before it.",
-        EXPORT_QUERY,
+        CSV_QUERY,
         File("text/csv", "A header row, and a row for each lead.", sample=_CSV),
         "Copies",
         headers=_OF_FILES,

@@ -25,8 +25,28 @@ RETURN CASE
     ELSE '"' || replace(value, '"', '""') || '"'
 END;
 
+-- The same for Excel, which keeps 15 digits of a number, and no 0 before it: such digits are the text of a formula.
+CREATE OR REPLACE FUNCTION read_model.csv_cell(value text, for_excel boolean)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN for_excel AND value ~ '^ *(0[0-9]+|[0-9]{16,}) *$' THEN '"=""' || value || '"""'
+    ELSE read_model.csv_text(value)
+END;
+
+-- A printed time; for Excel, as it reads one: in UTC, without the milliseconds.
+CREATE OR REPLACE FUNCTION read_model.csv_time(value text, for_excel boolean)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN coalesce(CASE WHEN for_excel THEN translate(left(value, 19), 'T', ' ') ELSE value END, '');
+
 -- The line of a printed lead in CSV, in one row.
-CREATE OR REPLACE FUNCTION read_model.csv_line(document text)
+DROP FUNCTION IF EXISTS read_model.csv_line(text);
+CREATE OR REPLACE FUNCTION read_model.csv_line(document text, for_excel boolean DEFAULT false)
 RETURNS TABLE (line text)
 LANGUAGE sql
 STABLE
@@ -35,10 +55,10 @@ AS $$
     SELECT
         concat_ws(
             ',',
-            read_model.csv_text(r.customer_phone),
-            read_model.csv_text(r.name),
-            read_model.csv_text(r.email),
-            read_model.csv_text(r.company),
+            read_model.csv_cell(r.customer_phone, csv_line.for_excel),
+            read_model.csv_cell(r.name, csv_line.for_excel),
+            read_model.csv_cell(r.email, csv_line.for_excel),
+            read_model.csv_cell(r.company, csv_line.for_excel),
             read_model.csv_text(r.lead_status),
             coalesce(r.total_score, ''),
             coalesce(r.intent_score, ''),
@@ -50,10 +70,10 @@ AS $$
             coalesce(r.conversation_count, ''),
             coalesce(r.total_messages, ''),
             coalesce(r.template_sends_count, ''),
-            coalesce(r.last_message_at, ''),
-            read_model.csv_text(r.last_message_text),
+            read_model.csv_time(r.last_message_at, csv_line.for_excel),
+            read_model.csv_cell(r.last_message_text, csv_line.for_excel),
             read_model.csv_text(r.last_message_sender),
-            coalesce(r.first_contact_at, ''),
+            read_model.csv_time(r.first_contact_at, csv_line.for_excel),
             coalesce(r.has_extraction, ''),
             coalesce(r.extraction_id, '')
         ) || E'\r\n' AS line

@@ -152,6 +152,43 @@ def test_texts_that_a_spreadsheet_would_run(database: Database, make_app: MakeAp
     assert "'@web-1" in texts
 
 
+def test_a_table_for_excel(database: Database, make_app: MakeApp) -> None:
+    """A byte order mark, times that Excel reads, and formulas only of digits that a number would lose."""
+    lost = {"17841473561175244", "007", " 1234567890123456 "}
+    kept = {"123456789012345", "0", "0.5", "x 1234567890123456", '="1234567890123456"', *FORMULAS, *HARMLESS}
+    with database.connect() as conn:
+        write_source(conn)
+        for number, text in enumerate(sorted(lost | kept)):
+            conn.execute(
+                "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES (%s, 'a-u', %s)",
+                (f"x{number}", text.strip() if text in lost else f"web-{number}"),
+            )
+            conn.execute(
+                "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
+                " VALUES (%s, %s, 'user', %s, '2025-12-12 09:07:38.656')",
+                (f"m{number}", f"x{number}", text),
+            )
+        refresh(conn, retry_failed=False, progress=QUIET)
+    client = make_app(database).test_client()
+    answer = client.get("/users/u/leads.csv?for=excel")
+    assert answer.headers["Content-Length"] == str(len(answer.data))
+    assert answer.data.startswith(b"\xef\xbb\xbfcustomer_phone,")
+    found = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    assert {row["last_message_text"] for row in found if row["last_message_text"].startswith("=")} == {
+        f'="{text}"' for text in lost
+    }
+    assert {row["last_message_at"] for row in found} == {"", "2025-12-12 09:07:38"}
+    # All else is as in the table for everybody.
+    for row, plain in zip(found, table(client, "/users/u/leads.csv"), strict=True):
+        for name, cell in row.items():
+            inner = cell[2:-1] if cell.startswith("=") else cell
+            assert (
+                plain[name].replace("T", " ").startswith(inner)
+                if name.endswith("_at")
+                else plain[name] == inner
+            )
+
+
 def test_headers(client: FlaskClient, library: Library) -> None:
     for path, kind, name in (
         ("leads.csv", "text/csv; charset=utf-8", "leads"),
