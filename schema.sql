@@ -844,7 +844,7 @@ CREATE TABLE IF NOT EXISTS projector.erasures (
 -- section: access
 
 CREATE SCHEMA IF NOT EXISTS leads_access;
-COMMENT ON SCHEMA leads_access IS 'Keys of the API. The API reads them; only `python -m api keys` writes them.';
+COMMENT ON SCHEMA leads_access IS 'Keys of the API. The API looks one up at a time; only `python -m api keys` lists and writes them.';
 
 -- Keys of callers of the API, which `python -m api keys` creates and revokes.
 CREATE TABLE IF NOT EXISTS leads_access.api_keys (
@@ -935,7 +935,7 @@ GRANT USAGE ON SCHEMA read_model TO leads_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO leads_api;
 ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO leads_api;
 GRANT USAGE ON SCHEMA leads_access TO leads_api;
-GRANT SELECT ON leads_access.api_keys TO leads_api;
+GRANT EXECUTE ON FUNCTION leads_access.key_of(text) TO leads_api;
 
 -- PostgreSQL lets PUBLIC create temporary tables and functions: where PUBLIC may no longer, leads_api may not either.
 DO $$

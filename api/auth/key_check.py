@@ -9,15 +9,15 @@ from threading import Lock
 from time import monotonic, time
 from typing import NamedTuple
 
+import psycopg
 from limits import RateLimitItemPerSecond
-from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy import Boolean, DateTime, LargeBinary, Text, bindparam, column, func, select, true
 
 from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_format import KEPT_SECONDS, prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
-from api.database.tables import api_keys
 from api.limits.rate import counting_alone
 
 MAX_KEPT_KEYS = 4096
@@ -30,13 +30,15 @@ WAIT_SECONDS = 0.5
 _REFUSED = "The API key is not known, has expired or was revoked"
 
 _ONE = select(func.count().label("rows")).subquery()
-_KEY = select(
-    api_keys.c.key_hash,
-    api_keys.c.user_id,
-    api_keys.c.all_tenants,
-    api_keys.c.expires_at,
-    api_keys.c.revoked_at,
-).select_from(_ONE.outerjoin(api_keys, api_keys.c.prefix == bindparam("prefix", type_=Text)))
+_key = func.leads_access.key_of(bindparam("prefix", type_=Text)).table_valued(
+    column("key_hash", LargeBinary),
+    column("user_id", Text),
+    column("all_tenants", Boolean),
+    column("expires_at", DateTime(timezone=True)),
+    column("revoked_at", DateTime(timezone=True)),
+    name="k",
+)
+_KEY = select(*_key.c).select_from(_ONE.outerjoin(_key, true()))
 
 
 class KeyRow(NamedTuple):
@@ -109,9 +111,9 @@ class KeyCheck:
         """Returns the key with a prefix. Raises UnavailableError if keys cannot be looked up."""
         try:
             return self._database.fetch(BoundStatement(_KEY, KeyRow, {"prefix": prefix}))
-        except TablesMissingError as error:
+        except (TablesMissingError, psycopg.errors.UndefinedFunction) as error:
             raise UnavailableError(
-                "There is no table of API keys: run `python -m projector migrate` of the API's version"
+                "API keys cannot be looked up: run `python -m projector migrate` of the API's version"
             ) from error
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Date,
     DateTime,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -20,16 +19,14 @@ from sqlalchemy import (
 )
 
 metadata = MetaData(schema="read_model")
-# Apart from the read model, which can be served without it where no API keys are accepted.
-access_metadata = MetaData(schema="leads_access")
 
 _TIME = DateTime(timezone=True)
 
 
-def _table(name: str, columns: Mapping[Any, str], schema: MetaData = metadata) -> Table:
+def _table(name: str, columns: Mapping[Any, str]) -> Table:
     """Returns a table with the columns of each type."""
     return Table(
-        name, schema, *(Column(one, kind) for kind, names in columns.items() for one in names.split())
+        name, metadata, *(Column(one, kind) for kind, names in columns.items() for one in names.split())
     )
 
 
@@ -138,14 +135,3 @@ projection = _table(
 place_of_versions = _table("place_of_versions", {Text: "place"})
 
 row_security = _table("row_security", {Text: "table_name problem"})
-
-api_keys = _table(
-    "api_keys",
-    {
-        Text: "prefix user_id",
-        LargeBinary: "key_hash",
-        Boolean: "all_tenants",
-        _TIME: "expires_at revoked_at",
-    },
-    access_metadata,
-)

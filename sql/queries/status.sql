@@ -241,23 +241,21 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
--- Returns of the role that the API takes: name; exists; unreadable, one of its tables that the role may not read, null
--- where it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
+-- Returns of the role that the API takes: name; exists; unreadable, one of its tables that the role may not read, or
+-- the function that it may not call, null where there is none; is_unfiltered, whether row security does not hold for
+-- it; and can_create_temporary.
 SELECT
     wanted.role_name AS name,
     r.oid IS NOT NULL AS exists,
     (
-        SELECT n.nspname || '.' || c.relname
+        SELECT coalesce(min(n.nspname || '.' || c.relname), keys.unusable)
         FROM pg_catalog.pg_class AS c
-        INNER JOIN pg_catalog.pg_namespace AS n
-            ON n.oid = c.relnamespace AND n.nspname IN ('read_model', 'leads_access')
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
         -- The API reads the view of the profiles instead of the table.
         WHERE (
             c.relkind = 'r' AND c.relname <> 'lead_profiles' OR c.relname IN ('lead_profiles_of_tenant', 'row_security')
         )
             AND NOT (has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_table_privilege(r.oid, c.oid, 'SELECT'))
-        ORDER BY n.nspname = 'leads_access', c.relname
-        LIMIT 1
     ) AS unreadable,
     r.oid IS NOT NULL AND (
         r.rolsuper
@@ -276,7 +274,13 @@ SELECT
     ) AS is_unfiltered,
     coalesce(has_database_privilege(r.oid, current_database(), 'TEMPORARY'), false) AS can_create_temporary
 FROM (VALUES (%(role)s::text)) AS wanted (role_name)
-LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name;
+LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name
+-- The table of API keys is read by a function alone.
+LEFT JOIN LATERAL (
+    SELECT 'leads_access.key_of' AS unusable
+    FROM to_regprocedure('leads_access.key_of(text)') AS f (id)
+    WHERE NOT (has_schema_privilege(r.oid, 'leads_access', 'USAGE') AND has_function_privilege(r.oid, f.id, 'EXECUTE'))
+) AS keys ON true;
 
 -- name: read_row_security
 -- Returns tables, how many tables have rows of tenants; unprotected, one whose row security is not as `migrate` makes

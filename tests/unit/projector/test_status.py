@@ -78,8 +78,8 @@ def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
     built.execute("REVOKE SELECT ON read_model.tenants FROM leads_api")
     assert "leads_api may not read read_model.tenants" in one_sentence(read_status(built))
     migrate(built, create_source=False)
-    built.execute("REVOKE SELECT ON leads_access.api_keys FROM leads_api")
-    assert "leads_api may not read leads_access.api_keys" in one_sentence(read_status(built))
+    built.execute("REVOKE EXECUTE ON FUNCTION leads_access.key_of FROM leads_api")
+    assert "leads_api may not read leads_access.key_of" in one_sentence(read_status(built))
     migrate(built, create_source=False)
     assert find_attention(read_status(built)) == []
 

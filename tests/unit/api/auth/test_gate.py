@@ -266,7 +266,7 @@ def test_without_the_table_of_keys_the_api_is_not_ready(make_app: MakeApp, datab
     for answer in (client.get("/health/ready"), client.get("/users/a/leads", headers=bearer(new_key()))):
         assert answer.status_code == 503
         assert answer.get_json()["message"].startswith(
-            "There is no table of API keys: run `python -m projector migrate`"
+            "API keys cannot be looked up: run `python -m projector migrate`"
         )
 
 

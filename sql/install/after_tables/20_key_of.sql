@@ -1,0 +1,21 @@
+-- The API key with a prefix: what the API has to know of it, and no row where there is none.
+--
+-- It reads with the rights of its owner. So the role of the API sees of the keys only the one that a caller shows, as it
+-- sees of all else the rows of one tenant, and cannot list them.
+CREATE OR REPLACE FUNCTION leads_access.key_of(prefix text)
+RETURNS TABLE (
+    key_hash bytea, user_id text, all_tenants boolean, expires_at timestamptz, revoked_at timestamptz
+)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        k.key_hash,
+        k.user_id,
+        k.all_tenants,
+        k.expires_at,
+        k.revoked_at
+    FROM leads_access.api_keys AS k
+    WHERE k.prefix = key_of.prefix
+$$;
+REVOKE ALL ON FUNCTION leads_access.key_of(text) FROM public;
