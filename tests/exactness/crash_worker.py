@@ -1,4 +1,4 @@
-"""A projector that is killed: at a point that it comes to, or at any moment.
+"""A projector that is killed at a point that it comes to.
 
 WORK is refresh, share (one of several projectors that share a queue), first_build or in_place.
 `python -m tests.exactness.crash_worker URL WORK POINT COUNT TIMEOUT` stops at the point instead, when it comes there
@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
-from random import Random, sample
+from random import sample
 
 import structlog
 
@@ -24,7 +24,6 @@ from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.scheduler.refresh import has_changes
 from projector.sweep.rebuild import rebuild
-from tests.exactness.random_load import COLLISIONS
 from tests.support.patience import PATIENCE
 
 NAME = "killed"
@@ -53,18 +52,11 @@ def start(url: str, work: str, point: str, count: int) -> ForkServerProcess:
     return worker
 
 
-def begin(url: str, seed: str) -> ForkServerProcess:
-    """A projector that refreshes and rebuilds until it is killed."""
-    worker = _FORKED.Process(target=_work_on, args=(url, seed), daemon=True)
-    worker.start()
-    return worker
-
-
 def main(  # As its command line has them.
     url: str, work: str, point: str, count: str, timeout: str | None = None
 ) -> None:
     """Work until death, or until the stop."""
-    _be_quiet()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     left = int(count)
 
     def point_reached(reached: str) -> None:
@@ -97,26 +89,6 @@ def share(conn: Connection) -> None:
             with suppress(BlockedError):
                 drain.take_mass(conn, [shard], drain.take_singles(conn, [shard]))
                 drain.late.end(conn)
-
-
-def _work_on(url: str, seed: str) -> None:
-    _be_quiet()
-    rng = Random(seed)
-    forked_by = os.getppid()
-    with db.connect(url, application_name=NAME) as conn:
-        # Not beyond the end of the tests, whatever ended them.
-        while os.getppid() == forked_by:
-            try:
-                if rng.random() < 0.7:
-                    refresh(conn, retry_failed=True, progress=QUIET, size=rng.choice((1, 3, 100)))
-                else:
-                    rebuild(conn, tenants=None, progress=QUIET)
-            except COLLISIONS:
-                continue
-
-
-def _be_quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 if __name__ == "__main__":

@@ -155,27 +155,23 @@ class Burst:
 
     database: Database
     seed: int
-    round: int = 0
     log: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     committed: dict[datetime, datetime] = field(default_factory=dict)
     _writing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, rounds: int = 1) -> None:
-        """Fill the tables; so many times let everything loose, and compare when all is quiet."""
+    def run(self) -> None:
+        """Fill the tables, let everything loose, and compare when all is quiet."""
         with self.database.connect() as conn:
             edge_cases.write(conn, edge_cases.generate(Random(self.seed), 40))
             # Collisions with a TRUNCATE of the platform are noticed sooner, so that a burst stays short.
             conn.execute(f"ALTER DATABASE \"{self.database.name}\" SET deadlock_timeout = '30ms'".encode())
             rebuild_now(conn)
-        for self.round in range(rounds):
-            self._let_loose()
-            with self.database.connect() as conn, self._telling():
-                refresh_now(conn)
-                assert_verified(conn)
-                self.when_quiet(conn)
+        self._let_loose()
         with self.database.connect() as conn, self._telling():
+            refresh_now(conn)
+            assert_verified(conn)
             self._compare_with_scratch(conn)
 
     def _let_loose(self) -> None:
@@ -185,7 +181,7 @@ class Burst:
             self._thread(self._refresh, 0),
             self._thread(self._rebuild, 0),
             self._thread(self._verify, 0),
-            *(self._thread(watch, number) for number, watch in enumerate(self.watchers())),
+            *(self._thread(watch, 0) for watch in self.watchers()),
         ]
         self._writing.set()
         for thread in threads:
@@ -208,13 +204,10 @@ class Burst:
     def watchers(self) -> list[Callable[[Connection, Random], None]]:
         return [self._look]
 
-    def when_quiet(self, conn: Connection) -> None:
-        """Look at the end of a round, when everything was refreshed."""
-
     def story(self) -> str:
         """What a person needs to follow what happened."""
         changes = [f"the last of {len(self.log)} changes:", *self.log[-60:]]
-        return "\n".join([f"seed {self.seed}, round {self.round}", *self.failures, *changes])
+        return "\n".join([f"seed {self.seed}", *self.failures, *changes])
 
     def _compare_with_scratch(self, conn: Connection) -> None:
         """What refreshes kept is what a rebuild into nothing makes, alternately in both ways."""
@@ -229,19 +222,16 @@ class Burst:
             assert refreshed[1] == (after := _keys(own)), f"keys differ: {set(refreshed[1]) ^ set(after)}"
 
     def _thread(self, work: Callable[[Connection, Random], None], number: int) -> threading.Thread:
-        rng = Random(f"{self.seed} {work.__name__} {number} {self.round}")
+        rng = Random(f"{self.seed} {work.__name__} {number}")
 
         def run() -> None:
             try:
-                self._begin(work, rng)
+                with self.database.connect(application_name=work.__name__) as conn:
+                    work(conn, rng)
             except Exception as error:  # noqa: BLE001  # Whatever it was, the burst has failed.
                 self._fail(f"{work.__name__}: {type(error).__name__}: {error}")
 
         return threading.Thread(target=run, name=work.__name__)
-
-    def _begin(self, work: Callable[[Connection, Random], None], rng: Random) -> None:
-        with self.database.connect(application_name=work.__name__) as conn:
-            work(conn, rng)
 
     def _fail(self, text: str) -> None:
         with self._lock:
