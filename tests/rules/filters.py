@@ -2,8 +2,6 @@
 
 from dataclasses import fields
 
-import pytest
-
 from api.request.kinds import Parameter
 from api.request.parameters import OF_ALL, OF_LIST, OF_ONE_PAGE, OTHER_NAMES, Parameters
 
@@ -18,10 +16,3 @@ def lost_filters() -> list[str]:
     """Return the filters that Parameters does not keep: with one of them, no request of the list can be read."""
     kept = {field.name for field in fields(Parameters)}
     return [name for name in filters_of_the_request() if name not in kept and name not in OTHER_NAMES]
-
-
-reads_requests = pytest.mark.skipif(
-    bool(lost_filters()),
-    reason="no request can be read: test_the_checked_parameters_keep_each_filter says what is missing",
-)
-"""For a test that reads requests of the list. One red test then names the next file, not a hundred."""

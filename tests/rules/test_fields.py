@@ -5,7 +5,6 @@ sql/definition/source_rows.sql, sql/definition/leads.sql, the response schema, a
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,65 +134,6 @@ def test_the_oracle_has_the_columns_of_the_tables() -> None:
     for table in ("lead_profiles", "leads"):
         [row] = expected_tables(model())[table].values()
         check(fields.oracle_against_schema(schema(), row, table))
-
-
-# The rules themselves, on a small schema into which a field `label` of contacts comes step by step.
-
-SMALL_SCHEMA = """
-CREATE TABLE contacts (contact_id text, label text);
-CREATE TABLE read_model.lead_profiles (user_id text, name text, label text, name_key text, PRIMARY KEY (user_id));
-"""
-SMALL_PROFILES = (
-    "SELECT c.user_id, c.name, c.label AS label, lower(c.name) AS name_key"
-    " FROM projector.source_contacts() AS c"
-)
-SMALL_LEADS = (
-    "SELECT p.user_id, left(row_to_json(printed.*)::text, -1) || ',\"conversations\":[' || ']}' AS document"
-    " FROM new_profiles AS p CROSS JOIN LATERAL (SELECT p.name, p.label) AS printed"
-)
-
-
-def without_label(text: str) -> str:
-    return text.replace(", label text", "").replace(", c.label AS label", "").replace(", p.label", "")
-
-
-def test_the_next_file_is_named_step_by_step() -> None:
-    @dataclass
-    class Row:
-        user_id: str
-        name: str
-
-    table = "lead_profiles"
-    file = f"sql/definition/{table}.sql"
-    printed = fields.printed_lead(SMALL_LEADS)
-    assert printed == ["name", "label", "conversations"]
-    steps = (
-        (fields.definition_against_schema(SMALL_SCHEMA, without_label(SMALL_PROFILES), table), file),
-        (
-            fields.definition_against_schema(without_label(SMALL_SCHEMA), SMALL_PROFILES, table),
-            "in schema.sql",
-        ),
-        (
-            fields.columns_against(file, SMALL_PROFILES, {"contacts": ["user_id", "name"]}, fields.FUNCTION),
-            "sql/definition/source_rows.sql",
-        ),
-        (
-            fields.definition_against_oracle(file, SMALL_PROFILES, ["contacts"], {"contacts": Row}),
-            "label to class Row in tests/oracle/leads.py",
-        ),
-        (fields.definition_against_oracle(file, SMALL_PROFILES, ["contacts"], {}), "ROW_CLASSES"),
-        (fields.source_against_schema(without_label(SMALL_SCHEMA), {"contacts": ["label"]}), "schema.sql"),
-        (fields.profile_against_printed(SMALL_SCHEMA, without_label(SMALL_LEADS)), "p.label"),
-        (fields.keys_against_printed(printed, ["name", "conversations"], "api/x.py"), "add it to api/x.py"),
-        (fields.keys_against_printed(["a", "b"], ["b", "a"], "api/x.py"), "order"),
-        (fields.oracle_against_schema(SMALL_SCHEMA, ["user_id", "name", "name_key"], table), "class Profile"),
-    )
-    for sentences, part in steps:
-        [sentence] = sentences
-        assert part in sentence
-    assert fields.definition_against_schema(SMALL_SCHEMA, SMALL_PROFILES, table) == []
-    assert fields.profile_against_printed(SMALL_SCHEMA, SMALL_LEADS) == []
-    assert fields.keys_against_printed(["a", "b"], ["a", "b"], "api/x.py") == []
 
 
 def test_columns_are_those_of_the_alias_in_scope() -> None:
