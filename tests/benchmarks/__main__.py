@@ -19,7 +19,6 @@ from tests.benchmarks import (
     reads,
     rebuild,
     refresh,
-    replication,
     report,
     sizes,
     totals,
@@ -47,7 +46,6 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "capture": ("Writers", capture.measure),
     "visible": ("Commit to answer", visible.measure),
     "citus": ("Citus", citus.measure),
-    "replication": ("Standby and logical replication", replication.measure),
 }
 
 
