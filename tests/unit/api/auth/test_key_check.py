@@ -55,13 +55,6 @@ def refused(check: KeyCheck, key: str) -> bool:
     return False
 
 
-def test_a_key_reads_its_tenant_or_all() -> None:
-    rows = Rows(**{KEY[:18]: row()})
-    assert checker(rows).check(KEY).access == Access("t1", reads_all=False, name=KEY[:18])
-    rows.rows = {KEY[:18]: row(user_id=None, all_tenants=True)}
-    assert checker(rows).check(KEY).access == Access(None, reads_all=True, name=KEY[:18])
-
-
 @cases(
     "changes",
     [

@@ -80,9 +80,10 @@ def test_an_expired_key_is_listed_as_such(capsys: pytest.CaptureFixture[str], in
 def test_a_created_key_opens_the_api(
     capsys: pytest.CaptureFixture[str], in_database: Database, make_app: MakeApp
 ) -> None:
-    key = create(capsys, "--tenant", "t1")
+    key, every = create(capsys, "--tenant", "t1"), create(capsys, "--all")
     client = make_app(in_database, auth=AuthConfig(("key",))).test_client()
     for path, status in (("/users/t1/leads", 200), ("/users/t2/leads", 403)):
+        assert client.get(path, headers={"Authorization": f"Bearer {every}"}).status_code == 200
         assert client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code == status
 
 

@@ -63,17 +63,6 @@ def test_what_libpq_itself_reports_means_that_the_connection_is_lost() -> None:
     assert raised.value is mistake
 
 
-def test_a_database_that_is_away(make_app: MakeApp) -> None:
-    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "nothing")
-    client = make_app(nowhere, log_level="ERROR").test_client()
-    for path in ("/users/a/leads", "/users/a/leads/stats", "/users/a/leads/1", "/users/a/leads/1/messages"):
-        answer = client.get(path)
-        assert "reached" in check(answer, 503)
-        assert int(answer.headers["Retry-After"]) >= 1
-    check(client.get("/health/ready"), 503)
-    assert client.get("/health/live").status_code == 200
-
-
 def message(app: Flask, path: str) -> str:
     """What a request is answered with 503, and readiness too."""
     client = app.test_client()

@@ -82,16 +82,6 @@ def test_an_error_forgets_the_tenant(session: Session, before: str) -> None:
         assert session.fetch(under("a")).told == b"a"
 
 
-def test_a_cancelled_statement_forgets_the_tenant(session: Session) -> None:
-    session.fetch(under("a"))
-    session.connection.execute("SET statement_timeout = 50")
-    for tenant in ("a", "b"):
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            session.fetch(statement_of(func.pg_sleep(literal_column("60")), tenant))
-    session.connection.execute("SET statement_timeout = 0")
-    assert session.fetch(under("b")).told == b"b"
-
-
 def waiting(tenant: str) -> CompiledStatement[AnyRow]:
     """A statement that waits for LOCK."""
     taken = func.pg_advisory_xact_lock(cast_to(literal_column(str(LOCK)), BigInteger))

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.config import Config
-from api.database.connect import OwnConnection, connect
 from api.database.errors import NOT_INSTALLED
 from tests.support.cases import cases
 from tests.support.roles import logins
@@ -52,20 +50,3 @@ def test_a_role_that_the_login_may_not_take(database: Database, login: Database,
         superuser.execute(f"GRANT leads_api TO {LOGIN}".encode())
     client = make_app(login).test_client()
     assert [client.get(path).status_code for path in PATHS] == [200, 200]
-
-
-def test_the_cause_is_the_same_in_the_pause_after_an_attempt(
-    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempts = []
-
-    def count(config: Config) -> OwnConnection:
-        attempts.append(1)
-        return connect(config)
-
-    monkeypatch.setattr("api.database.pool.connect", count)
-    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 3600)
-    client = make_app(database, role="nobody_at_all").test_client()
-    said = {check(client.get("/users/a/leads"), 503) for _ in range(5)}
-    assert len(said) == len(attempts) == 1
-    assert "nobody_at_all" in said.pop()

@@ -57,28 +57,6 @@ def over() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_it_ends_after_its_time() -> None:
-    answers = iter((False,))
-    # While the version stays there is nothing to ask: a second time would be an error.
-    Waiting().for_change("u", 0.05, Versions(), lambda: next(answers))
-    assert next(answers, None) is None
-
-
-def test_it_ends_when_the_version_moves_and_there_is_something(over: threading.Event) -> None:
-    versions = Versions()
-    waiting = Requests(versions, over.is_set)
-    waiting.start(3)
-    wait_for(lambda: versions.looks > 3, "they look")
-    # A version that moves by something else.
-    versions.version = b"2"
-    looks = versions.looks
-    wait_for(lambda: versions.looks > looks + 3, "they go on")
-    assert waiting.ended == 0
-    over.set()
-    versions.version = b"3"
-    wait_for(lambda: waiting.ended == 3, "all end")
-
-
 def test_a_change_between_the_look_and_the_question_is_seen() -> None:
     """The version moves while `is_over` is asked for the first time, which does not see it yet."""
     versions = Versions()

@@ -16,7 +16,7 @@ from api.limits.running import (
 )
 from tests.support.cases import cases
 from tests.support.running import wait_for
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Asking, locked, served
 
 
@@ -164,17 +164,6 @@ def test_all_tenants_together_are_bounded_too(
     running.enter("b")
     with pytest.raises(UnavailableError, match="The API"):
         running.enter("c")
-
-
-def test_a_request_that_fails_gives_its_turn_back(library: Library, make_app: MakeApp) -> None:
-    client = make_app(library.database, threads=1).test_client()
-    for path in ("?x=1", "/nobody", "", "/nobody/messages?limit=0"):
-        for _ in range(MAX_WAITING + 1):
-            assert client.get(f"{library.base}{path}").status_code in (200, 400, 404)
-    nowhere = type(library.database)("postgresql://nobody@127.0.0.1:1/nothing", "")
-    client = make_app(nowhere, threads=1).test_client()
-    messages = {client.get("/users/a/leads").get_json()["message"] for _ in range(3)}
-    assert messages == {"The database cannot be reached"}
 
 
 @cases(("threads", "most"), [(1, 1), (2, 1), (4, 3), (5, 4), (256, 204)])

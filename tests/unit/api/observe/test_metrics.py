@@ -7,14 +7,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import Mock
 
-from flask import Flask
 from flask.testing import FlaskClient
-from prometheus_client import REGISTRY, generate_latest
+from prometheus_client import generate_latest
 
 from api.database.errors import UnavailableError
 from api.routes.metrics import AllMetrics
 from tests.support.commands import environment
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library
 
 BASE = "/users/<user_id>/leads"
 
@@ -22,10 +21,6 @@ BASE = "/users/<user_id>/leads"
 def samples(text: str) -> dict[str, float]:
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
-
-
-def in_flight() -> float | None:
-    return REGISTRY.get_sample_value("leads_api_requests_in_flight")
 
 
 def counted(client: FlaskClient, route: str, status: str) -> float:
@@ -53,24 +48,6 @@ def test_requests_are_counted_by_the_pattern_of_their_path_and_the_class_of_thei
     text = client.get("/metrics").get_data(as_text=True)
     assert library.tenant not in text
     assert library.phone not in text
-
-
-def test_the_requests_in_hand_are_counted_and_none_is_left_after_an_error(
-    library: Library, make_app: MakeApp
-) -> None:
-    app: Flask = make_app(library.database)
-    seen: list[float | None] = []
-
-    @app.get("/broken")
-    def broken() -> str:
-        seen.append(in_flight())
-        raise RuntimeError
-
-    before = in_flight()
-    assert app.test_client().get("/broken").status_code == 500
-    assert before is not None
-    assert seen == [before + 1]
-    assert in_flight() == before
 
 
 def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from api.observe import request_log
 from api.observe.request_log import tenant_name
-from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 UUID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -64,21 +63,6 @@ def test_rows_are_those_of_the_answer(ask: Ask, library: Library) -> None:
         assert ask(asked)["rows"] == rows, asked
 
 
-@cases(
-    ("path", "method", "route"),
-    [
-        ("/health/live", "GET", "/health/live"),
-        ("/nothing/918979556941", "GET", None),
-        ("/health/live", "DELETE", "/health/live"),
-        ("/openapi.json", "HEAD", "/openapi.json"),
-    ],
-)
-def test_what_is_no_tenants_has_no_tenant(ask: Ask, path: str, method: str, route: str | None) -> None:
-    logged = ask(path, method)
-    assert (logged["method"], logged["route"]) == (method, route)
-    assert not {"tenant", "rows"} & set(logged)
-
-
 def test_the_line_holds_no_personal_data(
     ask: Ask, make_app: MakeApp, library: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,14 +100,6 @@ def test_a_tenant_is_named_by_its_id_only_if_that_is_a_uuid() -> None:
     assert tenant_name("918979556941") == "4c71d1714d97"
     assert re.fullmatch("[0-9a-f]{12}", tenant_name(f"{UUID}\n"))
     assert re.fullmatch("[0-9a-f]{12}", tenant_name('"},{"\ud800\udcff'))
-
-
-@cases(("level", "lines"), [("DEBUG", 1), ("INFO", 1), ("WARNING", 0), ("ERROR", 0)])
-def test_the_level_switches_it_off(
-    library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str], level: str, lines: int
-) -> None:
-    make_app(library.database, log_level=level).test_client().get(library.base)
-    assert len(capsys.readouterr().err.splitlines()) == lines
 
 
 def test_a_log_that_nobody_reads_any_more_fails_no_request(

@@ -19,17 +19,6 @@ from tests.support.cases import cases
 
 SCOPE = scope_of(b"{}", ("u",))
 TIME = "2026-03-29T13:07:11.123Z"
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=255)
-values = st.lists(st.none() | st.integers(-(2**31), 2**31 - 1) | texts, max_size=4)
-
-
-@given(st.binary(min_size=8, max_size=8), values)
-def test_a_cursor_says_what_it_was_made_of(scope: bytes, position: list[object]) -> None:
-    text = encode(scope, position)
-    assert text.isascii()
-    assert text.replace("-", "").replace("_", "").isalnum()
-    found = decode(text)
-    assert (found.scope, list(found.values)) == (scope, position)
 
 
 @given(st.data())

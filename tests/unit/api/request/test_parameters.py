@@ -1,12 +1,9 @@
 """The query parameters: what the reader says. tests/acceptance compares what it reads with the oracle."""
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
 from api.request.lead import LEAD_KEYS
@@ -193,10 +190,3 @@ def test_a_typo_finds_the_names_that_it_may_mean(typo: str, meant: str) -> None:
 )
 def test_an_exact_moment_keeps_its_microseconds(text: str, moment: str) -> None:
     assert read_exact_moment(text) == datetime.fromisoformat(moment)
-
-
-@given(st.binary(max_size=40))
-def test_any_query_string_is_read_or_refused(raw: bytes) -> None:
-    for query in (LIST_QUERY, MESSAGES_QUERY):
-        with suppress(BadRequest):
-            query.read(raw.decode("latin-1"))

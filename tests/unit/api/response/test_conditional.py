@@ -48,14 +48,6 @@ def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, given
         assert bool(answer.data) is ("Content-Type" in answer.headers) is (status == 200)
 
 
-def test_what_is_not_there_has_no_tag(client: FlaskClient, library: Library) -> None:
-    for address, status in ((f"{library.base}/nobody", 404), (f"{library.base}?nonsense=1", 400)):
-        for answer in (client.get(address), ask(client, address, "*")):
-            assert answer.status_code == status
-            assert "ETag" not in answer.headers
-    assert client.options(library.base, headers={"If-None-Match": "*"}).status_code == 200
-
-
 def test_another_version_of_the_program_has_other_tags(
     make_app: MakeApp, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
