@@ -1,14 +1,10 @@
-"""What keeps the changes of the platform from arriving, in words. Real subscriptions are in test_origin.py."""
+"""What `status` says of subscriptions. tests/acceptance/test_second_server.py has real ones."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from projector.database.rows import Connection, Row
-from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status, render
-from projector.operate.origin.subscriptions import find_problem, read_unfed_tables
-from tests.exactness.test_publications import subscribed
-from tests.support.cases import cases
 
 WELL: dict[str, object] = {
     "name": "leads",
@@ -20,24 +16,6 @@ WELL: dict[str, object] = {
     "errors": 3,
     "bytes_behind": 0,
 }
-
-
-@cases(
-    ("changes", "said"),
-    [
-        ({}, None),
-        ({"is_enabled": False}, "The subscription leads is disabled"),
-        ({"unready_tables": 1}, "The subscription leads has yet to copy 1 table"),
-        ({"errors": 5}, "The subscription leads failed 2 times since something arrived last"),
-        ({"has_worker": False, "position": None}, "The subscription leads has no worker"),
-    ],
-)
-def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str | None) -> None:
-    feed = Row(**{**WELL, **changes})
-    assert find_problem([feed], [], 3) == said
-    if not feed.is_enabled:
-        # It comes before the tables that it does not bring.
-        assert find_problem([feed], ["contacts"], 3) == said
 
 
 def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connection) -> None:
@@ -69,22 +47,3 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     assert "failed 3 times, seen last 2026-11-25 01:02:03 UTC; " in render(alone)
     [sentence] = find_attention(alone)
     assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
-
-
-def test_the_tables_that_no_subscription_brings(connection: Connection) -> None:
-    connection.execute("DROP TABLE contacts")
-    connection.execute("CREATE TABLE contacts (contact_id text) PARTITION BY LIST (contact_id)")
-    connection.execute("CREATE TABLE contacts_a PARTITION OF contacts FOR VALUES IN ('a')")
-    connection.execute("CREATE TABLE \"Contacts b\" PARTITION OF contacts FOR VALUES IN ('b')")
-    every = {*source_tables()}
-    for listed, unfed in (
-        (every, []),
-        (set[str](), []),
-        (every - {"messages"}, ["public.messages"]),
-        # Published by its partitions.
-        (every | {"contacts_a", '"Contacts b"'}, []),
-        (every - {"contacts"}, ['public."Contacts b"', "public.contacts_a"]),
-        (every - {"contacts"} | {"contacts_a"}, ['public."Contacts b"']),
-    ):
-        with subscribed(connection, tables=", ".join(listed)):
-            assert sorted(read_unfed_tables(connection)) == unfed, listed

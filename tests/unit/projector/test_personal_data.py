@@ -14,7 +14,7 @@ from projector.sweep import rolling
 from projector.sweep.run_log import read_clock
 from projector.sweep.verify import verify
 from tests.support.commands import run_command
-from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_message
+from tests.support.running import value, write_message
 from tests.support.server import Database
 
 PHONE = "49151000001"
@@ -51,23 +51,6 @@ def test_a_drift_line(built: Connection, database: Database, tmp_path: Path, sho
         assert drift["lead"] == digest(PHONE)
         assert PHONE not in done.stderr
         assert "Siddhant" not in done.stderr
-
-
-def test_the_lines_of_a_dead_letter(built: Connection, database: Database, tmp_path: Path) -> None:
-    built.execute(REFUSE.encode(), prepare=False)
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        write_conversations(built, 1, first=2)
-        wait_until(built, "count(*) = 1 FROM projector.dead_letters")
-        scheduler.wait_for_event("set aside as a dead letter")
-        said = scheduler.logged()
-    [letter] = [line for line in said if line["event"] == "set aside as a dead letter"]
-    assert (letter["kind"], letter["key"]) == ("reload_conversations", "c-u-2")
-    assert letter["error"] == "RaiseException (SQLSTATE P0001)"
-    assert letter["step"].startswith("sql/refresh/8_write_leads/")
-    assert "a batch failed, and its changes are tried tenant by tenant" in [line["event"] for line in said]
-    assert "Siddhant" not in str(said)
-    assert "49151000002" not in str(said)
-    assert "Siddhant of 49151000002" in value(built, "SELECT error FROM projector.dead_letters")
 
 
 @pytest.mark.parametrize("shown", ["off", "on"])

@@ -74,16 +74,6 @@ def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path) -> None:
         assert "secret" not in done.stderr
 
 
-def test_what_others_wrote_forges_no_line_of_an_error(
-    refresh_fails: Fail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log, "shows_personal_data", lambda: True)
-    refresh_fails(errors.RaiseException("\x1b[2Jfor \u202e1234\x9b31m"))
-    said = call("refresh").stderr
-    assert said.isascii()
-    assert r"\x1b[2Jfor \u202e1234\x9b31m" in said
-
-
 def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
     refresh_fails: Fail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
