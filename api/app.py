@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Response
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api.auth.gate import Gate
@@ -19,9 +19,10 @@ from api.observe import log, metrics, request_log
 from api.plan.projection import tenant_freshness
 from api.request.address import find_endpoint, require_local_host
 from api.request.body import MAX_BODY_BYTES
+from api.request.record import Record, record
 from api.request.text import is_broken
 from api.response import body, compression, errors
-from api.response.body import Clock, JsonResponse
+from api.response.body import After, Clock, JsonResponse, begin, system_clock
 from api.response.cors import Cors
 from api.routes import changes, exports, unchanged
 from api.routes.docs import docs
@@ -47,11 +48,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
     memory = Memory(parts) if config.answers_mb else None
-    for before in filter(None, _before(parts)):
-        app.before_request(before)
-    # Flask runs those after a request, and at its end, in the reverse order.
-    for after in reversed([*filter(None, _after(parts, memory))]):
-        app.after_request(after)
+    _hook_in(app, parts, memory)
     for end in (metrics.end, running.leave(parts.running)):
         app.teardown_request(end)
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
@@ -87,8 +84,33 @@ def _parts(config: Config, clock: Clock | None) -> State:
     )
 
 
-def _before(parts: State) -> Iterator[Callable[[], Any] | None]:
+def _hook_in(app: Flask, parts: State, memory: Memory | None) -> None:
+    """Have each request pass what _before() yields, and its answer what _after() yields.
+
+    Flask gets one function of each kind: it would ask of every function, at every request, whether it is a coroutine.
+    """
+    before, after = [*filter(None, _before(parts))], [*filter(None, _after(parts, memory))]
+
+    @app.before_request
+    def answer_before() -> Any:  # noqa: ANN401  # Whatever Flask takes for an answer.
+        one = begin(parts.clock or system_clock)
+        for hook in before:
+            if (answer := hook(one)) is not None:
+                return answer
+        return None
+
+    @app.after_request
+    def pass_on(response: Response) -> Response:
+        one = record()
+        for hook in after:
+            response = hook(response, one)
+        return response
+
+
+def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     """Yields what each request passes before its endpoint, in this order; the first that answers or raises ends it.
+
+    Each gets the record of the request.
 
     Who calls and for which tenant comes first, then how much that tenant asks for, then what is asked. What a stranger
     sends ends early, so that it takes nothing from a tenant.
@@ -97,8 +119,6 @@ def _before(parts: State) -> Iterator[Callable[[], Any] | None]:
     cors = Cors(config.cors_origins) if config.cors_origins else None
     # What waits holds no place among those that run.
     room = Waiting()
-    # It gets its record: its moment, and the id by which the logs name it.
-    yield body.begin(parts.clock or body.system_clock)
     # It counts as one that is being answered.
     yield metrics.start
     # While nobody has decided who may read, only a Host of this machine is answered.
@@ -123,7 +143,7 @@ def _before(parts: State) -> Iterator[Callable[[], Any] | None]:
     yield _refuse_unreadable_request
 
 
-def _after(parts: State, memory: Memory | None) -> Iterator[Callable[[Any], Any] | None]:
+def _after(parts: State, memory: Memory | None) -> Iterator[After | None]:
     """Yields what each answer passes, in this order, an error too."""
     config = parts.config
     write = request_log.writer(config)
@@ -161,9 +181,10 @@ def _seen(tenant: str) -> Seen:
     return Seen(*read_model().database.fetch(tenant_freshness(tenant)))
 
 
-def _refuse_unreadable_request() -> None:
+def _refuse_unreadable_request(one: Record) -> None:
     """Raise BadRequest for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
     # A WSGI server passes the bytes of the path on as Latin-1.
+    request = one.request
     path = request.environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
         raise BadRequest("the path contains a NUL character (%00) or bytes that are not UTF-8")

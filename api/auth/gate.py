@@ -3,8 +3,6 @@
 import re
 from time import time
 
-from flask import request
-
 from api.auth.access import (
     Access,
     Checked,
@@ -20,7 +18,7 @@ from api.auth.key_sources import FetchedKeys
 from api.auth.token_check import TokenCheck
 from api.config.auth import JWT, KEY, AuthConfig
 from api.database.pool import Database
-from api.request.record import record
+from api.request.record import Record
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
 MAX_KEPT = 4096
@@ -53,8 +51,9 @@ class Gate:
         self._wanted = " or ".join(wanted)
         self._kept = KeptAccess(MAX_KEPT)
 
-    def check(self) -> None:
+    def check(self, one: Record) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
+        request = one.request
         if request.method == "OPTIONS":
             # What a browser sends before a request has no credentials, and the answer no data.
             return
@@ -72,11 +71,9 @@ class Gate:
             checked = self._check(header)
             self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
         access = checked.access
-        record().caller = access.name
+        one.caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
-        if not access.reads_all and (
-            access.tenant is None or access.tenant != (request.view_args or {}).get("user_id")
-        ):
+        if not access.reads_all and (access.tenant is None or access.tenant != one.user_id):
             raise OtherTenantError
 
     def has_let_through(self, digest: bytes, tenant: str) -> Access | None:

@@ -8,7 +8,7 @@ from time import monotonic, time
 from typing import NamedTuple, cast
 
 import structlog
-from flask import Flask, request
+from flask import Flask
 from flask_limiter import HeaderNames, Limiter
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
@@ -18,7 +18,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.config import MEMORY, Config
 from api.observe.meters import RATE_LIMITED, STORE_FAILURES
-from api.request.record import record
+from api.request.record import Record, record
 
 LIMITED_BLUEPRINTS = frozenset({"leads", "exports", "changes"})
 LIMIT = HeaderNames.LIMIT.value
@@ -70,19 +70,19 @@ class TenantLimit:
         self._pause_ends = 0.0
         self._policy = f"{POLICY};q={self._limit.amount};w={self._seconds}"
 
-    def check(self) -> None:
-        """Count this request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
+    def check(self, one: Record) -> None:
+        """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
         # What a browser asks before a request shows no one, and may use up the limit of none.
-        rule = request.url_rule
+        rule = one.request.url_rule
         if (
-            request.method == "OPTIONS"
+            one.request.method == "OPTIONS"
             or rule is None
             or rule.endpoint.partition(".")[0] not in LIMITED_BLUEPRINTS
         ):
             return
-        counted = self.count(str((request.view_args or {}).get("user_id")))
-        record().headers.update(self.headers_for(counted))
-        record().limit_seconds_left = counted.seconds_left
+        counted = self.count(str(one.user_id))
+        one.headers.update(self.headers_for(counted))
+        one.limit_seconds_left = counted.seconds_left
         if counted.is_beyond:
             RATE_LIMITED.inc()
             raise TooManyRequests
@@ -145,7 +145,7 @@ def _limiter(address: str, timeout: int = 0) -> Limiter:
     if timeout:
         options |= {"socket_connect_timeout": timeout, "socket_timeout": timeout}
     return Limiter(
-        lambda: str((request.view_args or {}).get("user_id")),
+        lambda: str(record().user_id),
         app=Flask(__name__),
         strategy="fixed-window",
         storage_uri=address,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from threading import Lock, Semaphore
 from time import monotonic
 
-from flask import g, request
+from flask import g
 from werkzeug.exceptions import BadRequest
 
 from api.database.errors import UnavailableError
-from api.request.record import record
+from api.request.record import Record
 from api.request.text import MAX_ID_LENGTH
 
 # How long a request waits for its turn: as one of few, and one more while requests end all the time.
@@ -38,10 +38,11 @@ _UNBOUNDED = "health.live"
 _NO_TENANT = ""
 
 
-def enter(running: "RunningRequests") -> Callable[[], None]:
+def enter(running: "RunningRequests") -> Callable[[Record], None]:
     """Returns what refuses ids that are too long, and has a request begin when it has its turn."""
 
-    def enter_one() -> None:
+    def enter_one(one: Record) -> None:
+        request = one.request
         arguments = request.view_args
         if not arguments and request.endpoint == _UNBOUNDED:
             return
@@ -49,9 +50,9 @@ def enter(running: "RunningRequests") -> Callable[[], None]:
             # Longer than the platform can store. A method that is not taken is refused as such.
             if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
                 raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
-        tenant = (arguments or {}).get("user_id", _NO_TENANT)
+        tenant = one.user_id or _NO_TENANT
         running.enter(tenant)
-        record().place = tenant
+        one.place = tenant
 
     return enter_one
 
@@ -60,8 +61,9 @@ def leave(running: "RunningRequests") -> Callable[[BaseException | None], None]:
     """Returns what ends a request, whatever became of it."""
 
     def leave_one(_error: BaseException | None) -> None:
-        if "record" in g and record().place is not None:
-            running.leave(str(record().place))
+        one: Record | None = g.get("record")
+        if one is not None and one.place is not None:
+            running.leave(one.place)
 
     return leave_one
 

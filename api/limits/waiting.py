@@ -11,11 +11,9 @@ from threading import Event, Lock
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar, cast
 
-from flask import request
-
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED
-from api.request.record import query_string
+from api.request.record import Record
 from api.request.text import read_min_as_of
 
 MAX_WAITING = 8
@@ -62,16 +60,15 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen]) -> Callable[[], None]:
+def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen]) -> Callable[[Record], None]:
     """Returns what has a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
 
-    def wait() -> None:
-        asked = query_string()
-        if "min_as_of" in asked and request.view_args and "user_id" in request.view_args:
+    def wait(one: Record) -> None:
+        tenant = one.user_id
+        if "min_as_of" in one.query and tenant is not None:
             # What cannot be read is refused with the other parameters.
-            min_as_of = read_min_as_of(asked)
+            min_as_of = read_min_as_of(one.query)
             if min_as_of is not None:
-                tenant = request.view_args["user_id"]
                 waiting.for_data(tenant, min_as_of, lambda: fetch(tenant))
 
     return wait

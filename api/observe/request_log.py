@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from api.config import Config
 from api.observe.log import STANDARD_ERROR, is_text
-from api.request.record import record
+from api.request.record import Record
 from api.request.text import MAX_ID_LENGTH
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HASH_LENGTH = 12
 
 
-def note(write: "Writer") -> Callable[[Response], Response]:
+def note(write: "Writer") -> Callable[[Response, Record], Response]:
     """Returns what writes the line of a request."""
 
-    def note_one(response: Response) -> Response:
-        rule, arguments, one = request.url_rule, request.view_args, record()
+    def note_one(response: Response, one: Record) -> Response:
+        rule = one.request.url_rule
         write(
-            request.environ,
+            one.request.environ,
             Answered(
                 rule.rule if rule else None,
-                arguments.get("user_id") if arguments else None,
+                one.user_id,
                 response.status_code,
                 one.started,
                 one.rows,

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
-from flask import Response, request
+from flask import Response
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
@@ -21,7 +21,7 @@ from api.config import Config
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
-from api.request.record import record
+from api.request.record import Record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -107,10 +107,10 @@ class Tracing:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             span.set_status(trace.StatusCode.ERROR)
 
-    def note(self, response: Response) -> Response:
+    def note(self, response: Response, one: Record) -> Response:
         """Say in the span of the request at hand how it was answered."""
-        rule = request.url_rule
+        rule = one.request.url_rule
         self.describe(
-            request.method, rule.rule if rule else None, response.status_code, record().correlation_id
+            one.request.method, rule.rule if rule else None, response.status_code, one.correlation_id
         )
         return response

@@ -4,15 +4,18 @@ from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from flask import current_app, request
+from flask import current_app
 from werkzeug.exceptions import BadRequest, MethodNotAllowed
 from werkzeug.sansio.utils import host_is_trusted
+
+from api.request.record import Record
 
 _LONGEST_HOST_SHOWN = 100
 
 
-def find_endpoint() -> None:
+def find_endpoint(one: Record) -> None:
     """Have a request whose endpoint does not take its method ask who calls and count like any other."""
+    request = one.request
     if request.url_rule is None and isinstance(request.routing_exception, MethodNotAllowed):
         adapter = current_app.create_url_adapter(request)
         if adapter is not None:
@@ -20,15 +23,15 @@ def find_endpoint() -> None:
             request.url_rule, request.view_args = rule, dict(arguments)
 
 
-def require_local_host(names: Collection[str]) -> Callable[[], None]:
+def require_local_host(names: Collection[str]) -> Callable[[Record], None]:
     """Returns what raises BadRequest for a Host that is not localhost, a loopback address or one of these names.
 
     A stranger's page may have a name that its owner lets point to 127.0.0.1. A browser then takes this API for the
     server of that page, and lets the page read all that it answers. The Host still is that name.
     """
 
-    def require() -> None:
-        host = request.environ.get("HTTP_HOST")
+    def require(one: Record) -> None:
+        host = one.request.environ.get("HTTP_HOST")
         # A browser always names one.
         if host and not _is_local(host, names):
             raise BadRequest(

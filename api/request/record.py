@@ -5,13 +5,17 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, cast
 
-from flask import g, request
+from flask import Request, g
 
 
 @dataclass(slots=True)
 class Record:
-    """What the hooks, the view and the answer of one request tell each other."""
+    """What the hooks, the view and the answer of one request tell each other.
 
+    It has the request itself: Flask's `request` looks it up anew for each of its attributes, which takes 2 µs.
+    """
+
+    request: Request
     # Its one moment, and the name by which its answer is found in the logs.
     now: datetime
     correlation_id: str
@@ -38,6 +42,16 @@ class Record:
     # Its body as it is sent, without its end.
     body: Any = None
 
+    @property
+    def user_id(self) -> str | None:
+        """The tenant of the path; None where it has none."""
+        return (self.request.view_args or {}).get("user_id")
+
+    @property
+    def query(self) -> str:
+        """What stands behind the path, as it came."""
+        return str(self.request.environ.get("QUERY_STRING", ""))
+
 
 def record() -> Record:
     """Returns the record of the request at hand."""
@@ -46,4 +60,4 @@ def record() -> Record:
 
 def query_string() -> str:
     """Returns what the request at hand asks behind its path, as it came."""
-    return str(request.environ.get("QUERY_STRING", ""))
+    return record().query

@@ -24,6 +24,7 @@ _ALWAYS = {
 }
 
 Clock = Callable[[], datetime]
+After = Callable[[Response, Record], Response]
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ALPHABET = digits + ascii_lowercase
@@ -35,15 +36,12 @@ class JsonResponse(Response):
     default_mimetype = "application/json"
 
 
-def begin(clock: Clock) -> Callable[[], None]:
-    """Returns what gives a request its record, with its moment and the correlation id that finds it in the logs."""
-
-    def begin_one() -> None:
-        now = clock()
-        g.record = Record(now, correlation_id(request.environ, now))
-        record().headers["X-Correlation-Id"] = record().correlation_id
-
-    return begin_one
+def begin(clock: Clock) -> Record:
+    """Returns the record of a new request, with its moment and the correlation id that finds it in the logs."""
+    now, asked = clock(), request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # As Flask says.
+    one = g.record = Record(asked, now, correlation_id(asked.environ, now))
+    one.headers["X-Correlation-Id"] = one.correlation_id
+    return one
 
 
 def correlation_id(environ: "WSGIEnvironment", now: datetime) -> str:
@@ -65,7 +63,8 @@ def closing(now: datetime, name: str) -> bytes:
 
 def closed(opening: bytes) -> bytes:
     """Returns a body that begins so, with its end."""
-    return opening + closing(record().now, record().correlation_id)
+    one = record()
+    return opening + closing(one.now, one.correlation_id)
 
 
 def success(data: bytes) -> Response:
@@ -73,9 +72,8 @@ def success(data: bytes) -> Response:
     return JsonResponse(closed(b'{"success":true,"data":%b,' % data))
 
 
-def note_freshness(row: Freshness) -> None:
-    """Have the headers of this answer say how fresh the row is."""
-    one = record()
+def note_freshness(one: Record, row: Freshness) -> None:
+    """Have the headers of the answer say how fresh the row is."""
     one.row = row
     # Of an earlier row.
     for name in ("X-Data-As-Of", "X-Data-Dead-Letters"):
@@ -91,23 +89,24 @@ def freshness_headers(row: Freshness) -> dict[str, str]:
     return headers
 
 
-def put_constant_headers(*varies_by: str) -> Callable[[Response], Response]:
+def put_constant_headers(*varies_by: str) -> After:
     """Returns what puts in the headers that are the same on every answer.
 
     `varies_by` names the headers of a request that decide on its answer, beside its address.
     """
     always = _ALWAYS | ({"Vary": ", ".join(varies_by)} if varies_by else {})
 
-    def put(response: Response) -> Response:
+    def put(response: Response, _one: Record) -> Response:
         response.headers.update(always)
         return response
 
     return put
 
 
-def put_own_headers(response: Response) -> Response:
+def put_own_headers(response: Response, one: Record) -> Response:
     """Put in the headers of this answer alone."""
-    response.headers.update(record().headers)
+    # Nothing else puts in one of them, and update() would look for each among the others.
+    response.headers.extend(one.headers)
     return response
 
 

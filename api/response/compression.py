@@ -7,12 +7,12 @@ from http import HTTPStatus
 from struct import Struct
 from typing import NamedTuple
 
-from flask import Response, request
+from flask import Response
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from api.limits.exports import ExportStream
-from api.request.record import record
+from api.request.record import Record
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -71,9 +71,9 @@ def opened(encoding: str | None, data: bytes) -> OpenBody:
     return OpenBody(None, data, 0, 0)
 
 
-def compress(response: Response) -> Response:
+def compress(response: Response, one: Record) -> Response:
     """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
-    header = request.environ.get("HTTP_ACCEPT_ENCODING")
+    header = one.request.environ.get("HTTP_ACCEPT_ENCODING")
     if header is None:
         return response
     encoding = _chosen_cached(header) if len(header) <= _MAX_CACHED_LENGTH else chosen_encoding(header)
@@ -85,7 +85,6 @@ def compress(response: Response) -> Response:
     if is_file:
         response.close()
     # What may be given again is kept without its end.
-    one = record()
     opening = one.opening or len(data)
     one.body = opened(encoding, data[:opening])
     response.set_data(one.body.ended(data[opening:]))

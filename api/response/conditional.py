@@ -14,7 +14,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from flask import Response, request
+from flask import Response
 
 from api.observe.version import installed_version
 from api.request.record import record
@@ -46,8 +46,8 @@ def answer(
     headers of its own, such as the link to the next page.
     """
     one = record()
-    tag = _tag(request.environ, one.row.version, moving)
-    known = known_tags(request.environ)
+    tag = _tag(one.request.environ, one.row.version, moving)
+    known = known_tags(one.request.environ)
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
     paged = b"" if pagination is None else b'"pagination":%b,' % pagination

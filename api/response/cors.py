@@ -2,9 +2,10 @@
 
 from http import HTTPStatus
 
-from flask import Response, request
+from flask import Response
 
 from api.config.values import ANY_ORIGIN
+from api.request.record import Record
 from api.response.headers import HEADERS
 
 # A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
@@ -26,11 +27,12 @@ class Cors:
         self._allowed = frozenset(origins)
         self._allows_any = ANY_ORIGIN in self._allowed
 
-    def answer_preflight(self) -> Response | None:
+    def answer_preflight(self, one: Record) -> Response | None:
         """Returns the answer to a browser that asks what a page may do; None for any other request."""
-        if request.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in request.environ:
+        asked = one.request
+        if asked.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in asked.environ:
             return None
-        if self._allowed_origin() is None:
+        if self._allowed_origin(one) is None:
             return None
         response = Response(status=HTTPStatus.NO_CONTENT)
         del response.headers["Content-Type"]
@@ -39,16 +41,16 @@ class Cors:
         response.headers.add("Access-Control-Max-Age", str(MAX_AGE_SECONDS))
         return response
 
-    def put_headers(self, response: Response) -> Response:
+    def put_headers(self, response: Response, one: Record) -> Response:
         """Say that the page of an allowed origin may read the answer, whatever its status."""
-        origin = self._allowed_origin()
+        origin = self._allowed_origin(one)
         if origin is not None:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED
         return response
 
-    def _allowed_origin(self) -> str | None:
-        origin: str | None = request.environ.get("HTTP_ORIGIN")
+    def _allowed_origin(self, one: Record) -> str | None:
+        origin: str | None = one.request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
         if self._allows_any:

@@ -97,6 +97,6 @@ def _answer_bug(error: Exception) -> Response:
 def _error(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
     # What fails before the first hook has none.
     if "record" not in g:
-        begin(system_clock)()
+        begin(system_clock)
     opening = orjson.dumps({"error": PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1]
     return JsonResponse(closed(opening + b","), status=code, headers=headers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from werkzeug.exceptions import BadRequest
 
 from api.limits.waiting import Waiting
@@ -11,7 +11,7 @@ from api.plan.projection import tenant_version
 from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.query import CHANGES_QUERY
-from api.request.record import query_string, record
+from api.request.record import Record, query_string, record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
 from api.routes.read_model import read_model
@@ -44,18 +44,18 @@ def lead_changes(user_id: str) -> Response:
     return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
 
 
-def wait_for_change(waiting: Waiting) -> Callable[[], None]:
+def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
     """Returns what has requests to the feed wait before they count among those that run."""
 
     def version_of(user_id: str) -> bytes | None:
         return read_model().database.fetch(tenant_version(user_id)).version
 
-    def wait() -> None:
-        if request.endpoint != _ENDPOINT or "wait" not in query_string():
+    def wait(one: Record) -> None:
+        user_id = one.user_id
+        if user_id is None or one.request.endpoint != _ENDPOINT or "wait" not in one.query:
             return
-        user_id = (request.view_args or {})["user_id"]
         try:
-            parameters = CHANGES_QUERY.read(query_string())
+            parameters = CHANGES_QUERY.read(one.query)
             if not parameters.wait or parameters.since is None:
                 return
             token = change_token.read(user_id, parameters.since)

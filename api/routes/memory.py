@@ -16,14 +16,14 @@ from threading import Lock, Timer
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from flask import Response, request
+from flask import Response
 
 from api.auth.access import NOTHING, digest_of
 from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT, count_response
 from api.observe.request_log import Answered, writer
 from api.plan.projection import TenantNowRow, tenant_now
-from api.request.record import record
+from api.request.record import Record
 from api.response.body import closing, correlation_id, freshness_headers, system_clock
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
@@ -233,18 +233,18 @@ class Memory:
 
         return answer
 
-    def keep(self, response: Response) -> Response:
-        """Keep the answer of Flask to the request at hand, if it may be given again. Returns it."""
-        one, arguments = record(), request.view_args
-        if one.row is None or not arguments or "user_id" not in arguments:
+    def keep(self, response: Response, one: Record) -> Response:
+        """Keep the answer of Flask to a request, if it may be given again. Returns it."""
+        request, user_id = one.request, one.user_id
+        if one.row is None or user_id is None:
             return response
-        self._answers.note(arguments["user_id"], one.row)
+        self._answers.note(user_id, one.row)
         key = key_of(request.environ)
         if key is None or not one.opening or response.status_code != HTTPStatus.OK or not request.url_rule:
             return response
         ANSWERS_MISSES.inc()
         kept = Kept(
-            user_id=arguments["user_id"],
+            user_id=user_id,
             route=request.url_rule.rule,
             rows=one.rows,
             version=one.row.version,

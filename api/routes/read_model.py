@@ -54,8 +54,9 @@ class ReadModel:
     def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
         """Returns the first row of an answer, and has its headers say how fresh it is. Raises as fetch does."""
         self._require_as_of(row)
-        note_freshness(row)
-        record().min_as_of = min_as_of
+        one = record()
+        note_freshness(one, row)
+        one.min_as_of = min_as_of
         if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
             raise StaleError(row.as_of, min_as_of)
         return row

@@ -6,10 +6,10 @@ be read again.
 
 from urllib.parse import unquote_plus
 
-from flask import Response, request
+from flask import Response
 
 from api.plan.projection import tenant_version
-from api.request.record import query_string
+from api.request.record import Record
 from api.response.conditional import are_decided_by_version, known_tags, not_modified, tag_of_version
 from api.routes.read_model import read_model
 
@@ -17,19 +17,21 @@ _ENDPOINTS = "leads."
 _METHODS = ("GET", "HEAD")
 
 
-def answer_unchanged() -> Response | None:
+def answer_unchanged(one: Record) -> Response | None:
     """Returns 304 if a tag of the request is that of the tenant's present version; else the request goes on."""
+    request, user_id = one.request, one.user_id
     known = known_tags(request.environ)
     if (
         known is None
+        or user_id is None
         or not (request.endpoint or "").startswith(_ENDPOINTS)
         or request.method not in _METHODS
         or not are_decided_by_version(known)
         or "\0" in request.path
         # Whether an answer is as fresh as such a request asks is compared where its rows are read.
-        or "min_as_of" in unquote_plus(query_string())
+        or "min_as_of" in unquote_plus(one.query)
     ):
         return None
-    row = read_model().fetch(tenant_version((request.view_args or {})["user_id"]))
+    row = read_model().fetch(tenant_version(user_id))
     tag = tag_of_version(request.environ, row.version)
     return not_modified(tag) if tag in known else None

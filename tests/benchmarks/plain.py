@@ -25,6 +25,7 @@ from psycopg_pool import ConnectionPool
 from api import config
 from api.app import create_app
 from api.plan.lead import LeadRow
+from api.request.record import record
 from api.response import conditional
 from api.response.body import note_freshness
 
@@ -122,7 +123,7 @@ def limited() -> Flask:
         return ask(thread.connection, query, values)
 
     def answer(data: bytes, pagination: bytes | None) -> Response:
-        note_freshness(LeadRow(_AS_OF, 0, b"1", None))
+        note_freshness(record(), LeadRow(_AS_OF, 0, b"1", None))
         return conditional.answer(data, pagination)
 
     _add_routes(app, asked, answer, "leads.")
