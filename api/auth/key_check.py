@@ -9,7 +9,6 @@ from threading import Lock
 from time import monotonic, time
 from typing import NamedTuple
 
-import psycopg
 from limits import RateLimitItemPerSecond
 from sqlalchemy import Boolean, DateTime, LargeBinary, Text, bindparam, column, func, select, true
 
@@ -111,7 +110,7 @@ class KeyCheck:
         """Returns the key with a prefix. Raises UnavailableError if keys cannot be looked up."""
         try:
             return self._database.fetch(BoundStatement(_KEY, KeyRow, {"prefix": prefix}))
-        except (TablesMissingError, psycopg.errors.UndefinedFunction) as error:
+        except TablesMissingError as error:
             raise UnavailableError(
                 "API keys cannot be looked up: run `python -m projector migrate` of the API's version"
             ) from error

@@ -76,6 +76,9 @@ def raise_for_caller(error: psycopg.Error) -> NoReturn:
     """Raise the error that a caller should see; an error that means a bug of the API is raised unchanged."""
     if isinstance(error, RoleError):
         raise UnavailableError(error.reason) from error
+    # One that is not ours, or an operator, is a bug.
+    if isinstance(error, psycopg.errors.UndefinedFunction) and "function leads_access." in str(error):
+        raise TablesMissingError(OTHER_VERSION) from error
     for kind, made, message in _MEANINGS:
         if isinstance(error, kind):
             raise made(message) from error

@@ -258,9 +258,12 @@ def test_a_token_is_kept_for_a_minute_and_never_beyond_its_end(
         assert checks == [long, short, short, long]
 
 
-def test_without_the_table_of_keys_the_api_is_not_ready(make_app: MakeApp, database: Database) -> None:
+@pytest.mark.parametrize("dropped", ["DROP SCHEMA leads_access CASCADE", "DROP FUNCTION leads_access.key_of"])
+def test_without_the_table_of_keys_the_api_is_not_ready(
+    make_app: MakeApp, database: Database, dropped: str
+) -> None:
     with database.connect() as conn:
-        conn.execute("DROP SCHEMA leads_access CASCADE")
+        conn.execute(dropped.encode())
     assert make_app(database).test_client().get("/health/ready").status_code == 200
     client = make_app(database, auth=KEYS).test_client()
     for answer in (client.get("/health/ready"), client.get("/users/a/leads", headers=bearer(new_key()))):
