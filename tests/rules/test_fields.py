@@ -5,6 +5,8 @@ sql/definition/source_rows.sql, sql/definition/leads.sql, the response schema, a
 """
 
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +22,15 @@ from tests.oracle.leads import (
     Contact,
     Conversation,
     Extraction,
-    Lead,
     Message,
     Model,
     Source,
     Template,
     TemplateSend,
 )
-from tests.rules import fields
 from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
-from tests.rules.sql import columns_given, columns_read, created_columns, output_columns
+from tests.rules.sql import columns_given, columns_read, created_columns, literals, output_columns
 
 DEFINITIONS = {
     name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
@@ -50,8 +50,66 @@ ROW_CLASSES: dict[str, type] = {
 }
 
 
-def schema() -> str:
-    return read("schema.sql")
+# What the API sorts and searches by is printed nowhere.
+NOT_PRINTED = {"name_key", "search_text", "search_plain"}
+# Columns that are written with a row and are no part of what it is.
+NOT_COMPARED = {"leads": {"version"}}
+
+
+def check(sentences: Iterable[str]) -> None:
+    if found := list(sentences):
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+def differences(some: Sequence[str], others: Collection[str], lacking: str, surplus: str) -> list[str]:
+    """Say of each of some that it is lacking among the others, and of each of the others that it is surplus."""
+    return [
+        *(lacking.format(one) for one in some if one not in others),
+        *(surplus.format(one) for one in others if one not in some),
+    ]
+
+
+def check_columns(
+    name: str, text: str, given: Mapping[str, Collection[str]], advice: Callable[[str, str], str]
+) -> None:
+    """Compare the columns that a definition reads of tables with those that are given of each."""
+    check(
+        f"{name} reads {table}.{column}: {advice(table, column)}"
+        for table, columns in sorted(columns_read(text).items())
+        if table in given
+        for column in sorted(columns - set(given[table]))
+    )
+
+
+def check_keys(printed: Sequence[str], named: Sequence[str], place: str) -> None:
+    """Compare the keys that are printed, and their order, with those that another place names."""
+    check(
+        differences(
+            printed,
+            named,
+            f"{{}} is printed by {LEADS}: add it to {place}.",
+            f"{place} has {{}}: print it in {LEADS}.",
+        )
+    )
+    assert list(printed) == list(named), f"{place} and {LEADS} differ in the order of keys"
+
+
+def compared_columns(table: str) -> list[str]:
+    """Return the columns of a table of the read model that its definition gives."""
+    columns = created_columns(read("schema.sql"))[f"read_model.{table}"]
+    return [column for column in columns if column not in NOT_COMPARED.get(table, ())]
+
+
+def printed_lead() -> list[str]:
+    """Return the keys of the lead as it is printed, in order."""
+    # The list of conversations is appended to the printed object as a text.
+    appended = re.findall(r'"(\w+)":', " ".join(literals(DEFINITIONS[LEADS])))
+    return [*output_columns(DEFINITIONS[LEADS], "printed"), *appended]
+
+
+def printed_conversation() -> list[str]:
+    """Return the keys of a conversation within the lead, in order."""
+    return output_columns(DEFINITIONS[LEADS], "summary")
 
 
 def response_schema(name: str) -> list[str]:
@@ -65,18 +123,17 @@ def model() -> Model:
     return compute_leads(Source(agents=(agent,), conversations=(conversation,)))
 
 
-def lead() -> Lead:
-    return model().of_tenant("u")["1"]
-
-
-def check(sentences: list[str]) -> None:
-    if sentences:
-        pytest.fail("\n".join(sentences), pytrace=False)
-
-
 def test_the_definitions_give_the_columns_of_their_tables() -> None:
     for table in ("lead_profiles", "leads"):
-        check(fields.definition_against_schema(schema(), DEFINITIONS[f"sql/definition/{table}.sql"], table))
+        file = f"sql/definition/{table}.sql"
+        check(
+            differences(
+                compared_columns(table),
+                output_columns(DEFINITIONS[file]),
+                f"read_model.{table} has the column {{0}}: give it in {file}, as `… AS {{0}}` in the SELECT list.",
+                f"{file} gives {{0}}: add this column to read_model.{table} in schema.sql, with a comment.",
+            )
+        )
 
 
 def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -> None:
@@ -86,26 +143,57 @@ def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -
     read_by_others = {table for text in others.values() for table in columns_read(text)}
     given = {table: output_columns(text) for table, text in files.items() if table in read_by_others}
     functions = columns_given(sql.definitions()[source_rows])
+    of_oracle = {table: [field.name for field in fields(one)] for table, one in ROW_CLASSES.items()}
     for name, text in others.items():
-        check(fields.columns_against(name, text, given, fields.DEFINITION))
-        check(fields.columns_against(name, text, functions, fields.FUNCTION))
-        check(fields.definition_against_oracle(name, text, SOURCE, ROW_CLASSES))
+        check_columns(name, text, given, lambda _, column: f"give {column} there.")
+        check_columns(
+            name,
+            text,
+            functions,
+            lambda table, column: f"add {column} to the rows of {table} in {source_rows}.",
+        )
+        check_columns(
+            name,
+            text,
+            of_oracle,
+            lambda table, column: (
+                f"add the field {column} to class {ROW_CLASSES[table].__name__} in tests/oracle/leads.py."
+            ),
+        )
+        check(
+            f"{name} reads {table}: add a class for its rows to tests/oracle/leads.py, and to ROW_CLASSES in"
+            " tests/rules/test_fields.py, and read them in tests/oracle/source.py."
+            for table in sorted(columns_read(text))
+            if table in SOURCE and table not in ROW_CLASSES
+        )
 
 
 def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
-    check(fields.source_against_schema(schema(), SOURCE))
+    there = created_columns(read("schema.sql"))
+    check(
+        f"projector/capture/source.py reads {table}.{column}: add this column to {table} in the section `source` of"
+        " schema.sql."
+        for table, columns in SOURCE.items()
+        for column in columns
+        if column not in there.get(table, ())
+    )
 
 
 def test_each_column_of_the_profile_is_printed() -> None:
-    check(fields.profile_against_printed(schema(), DEFINITIONS[LEADS]))
+    read_of_profiles = columns_read(DEFINITIONS[LEADS]).get("new_profiles", set())
+    check(
+        f"nothing reads {column} of read_model.lead_profiles: print it in {LEADS}, in the sub-select"
+        f" `printed`, as `p.{column}`; a time as `projector.format_time(p.{column}) AS {column}`."
+        for column in compared_columns("lead_profiles")
+        if column not in read_of_profiles | NOT_PRINTED
+    )
 
 
 def test_the_api_describes_the_printed_keys() -> None:
-    printed = fields.printed_lead(DEFINITIONS[LEADS])
-    check(fields.keys_against_printed(printed, LEAD_KEYS, "LEAD_FIELDS in api/request/lead.py"))
-    assert response_schema("Lead") == sorted(printed)
-    printed, name = sorted(fields.printed_conversation(DEFINITIONS[LEADS])), "ConversationSummary"
-    check(fields.keys_against_printed(printed, response_schema(name), f"{name} in {SCHEMAS_FILE}"))
+    check_keys(printed_lead(), LEAD_KEYS, "LEAD_FIELDS in api/request/lead.py")
+    assert response_schema("Lead") == sorted(printed_lead())
+    name = "ConversationSummary"
+    check_keys(sorted(printed_conversation()), response_schema(name), f"{name} in {SCHEMAS_FILE}")
 
 
 def test_the_csv_has_the_printed_keys() -> None:
@@ -114,26 +202,32 @@ def test_the_csv_has_the_printed_keys() -> None:
     text = read(name)
     header = "".join(re.findall(r"'(.*?)'", text[text.index("RETURN '") :].partition(";")[0])).split(",")
     cells = re.findall(r"\br\.(\w+)", text.partition("concat_ws(")[2].partition("FROM json_to_record")[0])
-    printed = [key for key in fields.printed_lead(DEFINITIONS[LEADS]) if key != "conversations"]
-    check(fields.keys_against_printed(printed, header, f"csv_header() in {name}"))
-    check(fields.keys_against_printed(printed, cells, f"csv_line() in {name}"))
+    printed = [key for key in printed_lead() if key != "conversations"]
+    check_keys(printed, header, f"csv_header() in {name}")
+    check_keys(printed, cells, f"csv_line() in {name}")
     read_from = re.findall(r"(\w+) text\b", text.partition("FROM json_to_record")[2].partition("$$")[0])
-    check(fields.keys_against_printed(printed, read_from, f"json_to_record in csv_line() in {name}"))
+    check_keys(printed, read_from, f"json_to_record in csv_line() in {name}")
 
 
 def test_the_oracle_prints_the_same_keys() -> None:
-    leads = DEFINITIONS[LEADS]
-    ours, conversation = lead().document(), lead().conversations[0].document()
+    lead = model().of_tenant("u")["1"]
     place = "tests/oracle/leads.py, in"
-    check(fields.keys_against_printed(fields.printed_lead(leads), list(ours), f"{place} Lead.document()"))
-    printed = fields.printed_conversation(leads)
-    check(fields.keys_against_printed(printed, list(conversation), f"{place} LeadConversation.document()"))
+    check_keys(printed_lead(), list(lead.document()), f"{place} Lead.document()")
+    conversation = list(lead.conversations[0].document())
+    check_keys(printed_conversation(), conversation, f"{place} LeadConversation.document()")
 
 
 def test_the_oracle_has_the_columns_of_the_tables() -> None:
     for table in ("lead_profiles", "leads"):
         [row] = expected_tables(model())[table].values()
-        check(fields.oracle_against_schema(schema(), row, table))
+        check(
+            differences(
+                compared_columns(table),
+                row,
+                f"read_model.{table} has the column {{}}: add it to the class Profile in tests/oracle/leads.py.",
+                f"the oracle's rows of {table} have {{}}: add this column to schema.sql.",
+            )
+        )
 
 
 def test_columns_are_those_of_the_alias_in_scope() -> None:
