@@ -21,11 +21,6 @@ SKIPPED = """
 def test_skipped():
     pass
 """
-OWN_DATABASE = """
-def test_has_a_database_of_its_own(make_database):
-    pass
-"""
-PROGRAM = "import subprocess\n"
 
 
 def run(folder: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -48,17 +43,3 @@ def test_long_tests_run_and_a_skipped_one_is_a_failure_when_asked_for(tmp_path: 
         assert ("1 worker [2 items]" in failed.stdout) == ("auto" in options)
         assert f"{passed} passed, 1 skipped" in failed.stdout
         assert "1 skipped: with --fail-on-skip that is a failure" in failed.stdout
-
-
-def test_fast_tests_have_no_database_of_their_own_and_start_no_program(tmp_path: Path) -> None:
-    (tmp_path / "test_database.py").write_text(TESTS + OWN_DATABASE)
-    (tmp_path / "test_program.py").write_text(PROGRAM + TESTS)
-    assert "1 passed, 4 deselected" in run(tmp_path, "--fast").stdout
-
-
-def test_a_server_that_is_given_is_used_by_one_process(tmp_path: Path) -> None:
-    (tmp_path / "test_made.py").write_text(TESTS + SKIPPED)
-    done = run(tmp_path, "-n", "auto", LEADS_TEST_DATABASE_URL="postgresql://nowhere")
-    assert done.returncode == 0
-    assert "1 passed, 1 skipped, 1 deselected" in done.stdout
-    assert "worker" not in done.stdout

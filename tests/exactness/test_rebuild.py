@@ -178,27 +178,6 @@ def test_a_mass_change_during_a_rebuild_is_not_lost(
     assert_exact(conn)
 
 
-# Readers.
-
-
-def test_a_rebuild_in_place_takes_no_lock_that_a_reader_waits_for(
-    filled: Platform, database: Database
-) -> None:
-    conn = filled.conn
-    for point in IN_PLACE_POINTS:
-        spoil(conn)
-        with rebuilding(database, point) as rebuild_under_way:
-            held = conn.execute(
-                "SELECT DISTINCT l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation"
-                " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-                " WHERE l.pid = %s AND n.nspname IN ('read_model', 'projector')",
-                (rebuild_under_way.pid,),
-            ).fetchall()
-            assert {mode for (mode,) in held} <= {"AccessShareLock", "RowExclusiveLock", "RowShareLock"}
-            rebuild_under_way.finish()
-    assert_exact(conn)
-
-
 # Rows without a source, keys, versions.
 
 

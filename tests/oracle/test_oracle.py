@@ -1,4 +1,4 @@
-"""The comparison of answers and tables with those of the oracle finds what departs.
+"""The comparison of answers with those of the oracle finds what departs.
 
 Random rows and requests compare the oracle itself with the product, which proves both.
 """
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.oracle import Model, compute_leads, differences_of_tables, expected_tables, list_leads
+from tests.oracle import Model, compute_leads, list_leads
 from tests.oracle.answers import Answer, differences
 from tests.oracle.leads import Agent, Conversation, Source
 
@@ -34,16 +34,3 @@ def test_differences_tell_where_an_answer_departs(two: Model) -> None:
     bad = Answer(400, {"error": "Bad Request"}, frozenset({"limit"}))
     answer = {"error": "Bad Request", "message": "days: …", "timestamp": "…", "correlationId": "…"}
     assert differences(bad, 400, answer) == ["the message does not name 'limit': days: …"]
-
-
-def test_differences_of_tables_tell_row_and_field(two: Model) -> None:
-    expected, found = expected_tables(two), expected_tables(two)
-    assert differences_of_tables(expected, found) == []
-    found["leads"]["u", "1"]["total_messages"] = 1
-    del found["lead_profiles"]["u", "2"]
-    found["lead_messages"]["u", "m"] = {"text": "odd"}
-    assert [text.split(":")[0] for text in differences_of_tables(expected, found)] == [
-        "leads ('u', '1') total_messages",
-        "lead_profiles ('u', '2')",
-        "lead_messages ('u', 'm')",
-    ]

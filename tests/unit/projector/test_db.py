@@ -12,32 +12,7 @@ from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
 from projector.trial.postgres.embedded import free_port
 from tests.support.pooler import pooler
-from tests.support.running import value
 from tests.support.server import Database, Server
-
-
-def test_counts_on_nothing_that_is_set_for_the_role_or_the_database(
-    server: Server, empty_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=1000 -c IntervalStyle=iso_8601")
-    monkeypatch.setenv("PGAPPNAME", "something else")
-    for setting in (
-        "TimeZone TO 'Asia/Kolkata'",
-        "DateStyle TO 'SQL, DMY'",
-        "lock_timeout TO '5s'",
-        "client_encoding TO 'LATIN1'",
-        "default_transaction_isolation TO 'serializable'",
-    ):
-        server.conn.execute(f'ALTER DATABASE "{empty_database.name}" SET {setting}'.encode())
-    with connect(empty_database.url, application_name="leads-projector test") as conn:
-        assert conn.autocommit
-        expected = {
-            "TimeZone": "UTC", "IntervalStyle": "postgres", "client_encoding": "UTF8", "lock_timeout": "0",
-            "statement_timeout": "0", "jit": "off", "default_transaction_isolation": "read committed",
-            "application_name": "leads-projector test",
-        }  # fmt: skip
-        assert {name: value(conn, f"SHOW {name}") for name in expected} == expected
-        assert value(conn, "SHOW DateStyle").startswith("ISO")
 
 
 def test_a_url_may_list_several_hosts(server: Server) -> None:

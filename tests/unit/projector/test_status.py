@@ -103,22 +103,6 @@ def test_another_projection_version_needs_a_person_where_no_rebuild_is_under_way
     assert find_attention(dataclasses.replace(status, lock_holders=[HOLDER])) == []
 
 
-def test_a_gap_is_named_until_it_is_healed(database: Database, built: Connection) -> None:
-    built.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_delete")
-    # Before any refresh has noticed it.
-    status = read_status(built)
-    assert status.capture_state == "gap"
-    assert "leads_capture_delete on messages was changed" in one_sentence(status)
-    with database.connect() as conn:
-        recovery.restore_capture(conn)
-    status = read_status(built)
-    assert (status.capture_state, len(find_attention(status))) == ("gap", 1)
-    assert "gap since" in render(status)
-    with database.connect() as conn:
-        recovery.heal(conn, progress=QUIET)
-    assert (read_status(built).capture_state, find_attention(read_status(built))) == ("intact", [])
-
-
 def test_a_run_that_ended_badly_needs_a_person(status: Status) -> None:
     for kind in ("rebuild", "verify"):
         run = changed(RUN, kind=kind, outcome="failed", note="value too long")
@@ -155,24 +139,6 @@ def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Status) -> N
     # Without a scheduler, that is what is said.
     alone = dataclasses.replace(status, schedulers=Row(sessions=0, is_all_seen=True))
     assert find_attention(dataclasses.replace(alone, present_round=late)) == []
-
-
-def test_the_progress_of_a_rebuild_is_told(status: Status) -> None:
-    assert status.projection is not None
-    rebuilding = dataclasses.replace(
-        status,
-        projection=changed(status.projection, version="another"),
-        lock_holders=[HOLDER],
-        runs=[RUN],
-    )
-    told = (
-        f"running for 90.0 s, 3,000 of 12,000 customers, 25.0 %, to projection version {PROJECTION_VERSION}"
-    )
-    assert told in render(rebuilding)
-    assert as_dict(rebuilding)["rebuild"]["percent"] == 25.0
-    # One that is about to begin does not show the progress of the last one.
-    last = changed(RUN, outcome="failed")
-    assert as_dict(dataclasses.replace(rebuilding, runs=[last]))["rebuild"]["leads"] is None
 
 
 def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: Status) -> None:
