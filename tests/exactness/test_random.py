@@ -6,7 +6,7 @@ from tests.exactness.random_load import Burst
 from tests.support.server import Database
 
 SHORT = range(1)
-LONG = range(1000, 3500)
+LONG = range(1000, 1600)
 
 
 @pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
