@@ -1,13 +1,17 @@
-"""A command that waits for a lock says which one, who holds it and since when."""
+"""Commands that wait for a lock, and work that is done again because it met another session."""
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import psycopg
 import pytest
 
 from projector.database import lock_waits as waiting
 from projector.database.lock_waits import find_awaited_lock, telling_waits
+from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection
+from projector.report.errors import BlockedError
 from tests.support.running import wait_for
 from tests.support.server import Database
 
@@ -54,3 +58,30 @@ def tell_of_a_wait(database: Database, holder: Connection, *, is_told: bool = Fa
             conn.execute("SELECT count(*) FROM read_model.leads")
             thread.join()
     return told
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("projector.database.retry.time", clock)
+    return slept
+
+
+def test_work_that_meets_lock_timeouts_for_too_long_is_given_up(pauses: list[float]) -> None:
+    def work() -> None:
+        raise psycopg.errors.LockNotAvailable
+
+    with pytest.raises(BlockedError, match="looked up"):
+        retry(work, lock_timeouts(3, lambda: "looked up"))
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+
+
+def test_other_errors_of_the_work_are_passed_on() -> None:
+    def work() -> None:
+        raise psycopg.errors.DeadlockDetected
+
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        retry(work, lock_timeouts(60, "Too long."))
+    with pytest.raises(BlockedError, match="Too long"):
+        retry(work, lock_timeouts(-1, "Too long.", deadlocks=True))

@@ -1,5 +1,6 @@
-"""API keys in the database: what is looked up, and how often."""
+"""API keys: what they look like, what of the database is looked up, and how often."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -12,11 +13,12 @@ import time_machine
 from api.auth import key_check
 from api.auth.access import Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_check import KeyCheck, KeyRow
-from api.auth.key_format import KEPT_SECONDS, new_key
+from api.auth.key_format import KEPT_SECONDS, PATTERN, is_key, new_key, prefix_of
 from api.config.auth import AuthConfig
 from api.database.errors import UnavailableError
 from api.database.key_table import key_table
 from tests.support.cases import cases
+from tests.support.commands import ROOT
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until
 from tests.unit.api.conftest import NOW, Library, MakeApp
@@ -198,3 +200,31 @@ def test_the_oldest_is_forgotten_first() -> None:
     kept.forget(b"a")
     kept.forget(b"nothing")
     assert kept.find(b"a") is None
+
+
+def test_a_key_has_256_random_bits_behind_a_prefix() -> None:
+    keys = [new_key() for _ in range(200)]
+    assert len(set(keys)) == len({key[:18] for key in keys}) == 200
+    for key in keys:
+        assert is_key(key)
+        assert prefix_of(key) == prefix_of(key[:18]) == key[:18]
+        # 43 characters of 6 bits.
+        assert len(key) == 18 + 1 + 43
+    # No character of the secret is always the same.
+    assert all(len({key[place] for key in keys}) > 8 for place in range(19, 62))
+
+
+@cases(
+    "text",
+    ["", "leads_", "leads_0123456789a", "leads_0123456789abc", "leads_0123456789AB", "leads_0123456789ab_", "x",
+     f"leads_0123456789ab_{'x' * 42}", f"leads_0123456789ab_{'x' * 44}", f"leads_0123456789ab_{'x' * 43}\n"],
+)  # fmt: skip
+def test_what_is_no_key(text: str) -> None:
+    assert not is_key(text)
+    assert prefix_of(text) is None
+
+
+def test_the_page_has_the_pattern_for_scanners() -> None:
+    page = (ROOT / "docs" / "authentication.md").read_text("utf-8")
+    assert PATTERN in page
+    assert re.search(PATTERN, f"a line with {new_key()} in it")

@@ -1,13 +1,16 @@
-"""Each request sends one statement, whose columns are those of its row."""
+"""Each request sends one statement, whose columns are those of its row, of tables that the database has."""
 
 from typing import Any, NamedTuple
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import SelectBase, literal_column, select
+from sqlalchemy import MetaData, SelectBase, Table, create_engine, literal_column, select
+from sqlalchemy.dialects.postgresql import psycopg
 
+from api.database import tables
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
+from projector.database import locks
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library
 
@@ -66,3 +69,22 @@ def test_a_row_that_does_not_fit_its_statement_is_seen_when_it_is_compiled() -> 
     statement: SelectBase = select(literal_column("1").label("two"), literal_column("2").label("one"))
     with pytest.raises(TypeError, match="Pair has the fields"):
         compile_statement(BoundStatement(statement, Pair, {}))
+
+
+DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+
+
+def described(table: Table) -> dict[str, str]:
+    """The type of each column."""
+    return {column.name: column.type.compile(DIALECT).partition(" COLLATE")[0] for column in table.columns}
+
+
+def test_every_column_is_there_with_its_type(library: Library) -> None:
+    url = library.database.url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url)
+    found = MetaData(schema="read_model")
+    found.reflect(engine, views=True)
+    for name, table in tables.metadata.tables.items():
+        assert described(table).items() <= described(found.tables[name]).items(), name
+    engine.dispose()
+    assert len(locks.SHARDS) == tables.SHARDS
