@@ -12,7 +12,7 @@ from tests.browser.world import TENANT, Site, World, served
 from tests.unit.api.auth.tokens import token_config
 
 pytestmark = pytest.mark.chromium
-SIZES = {"desktop": (1440, 900), "tablet": (820, 1100), "phone": (390, 844), "small": (320, 568)}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844), "small": (320, 568)}
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,7 @@ def examine(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize(
-    ("size", "scheme"), [("desktop", "light"), ("tablet", "dark"), ("phone", "dark"), ("small", "light")]
-)
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark"), ("small", "light")])
 def test_it_fits_on_every_screen(site: Site, view: View, draw: Draw, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     page = view(f"{site.url}/#tenant={TENANT}", width=width, height=height, color_scheme=scheme)

@@ -10,16 +10,6 @@ from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
 
 
-def test_head_is_get_without_the_body(client: FlaskClient, library: Library) -> None:
-    headers = {"X-Correlation-Id": "same"}
-    for path in [*answer_keys(library), "/health/live", "/health/ready"]:
-        head, get = client.head(path, headers=headers), client.get(path, headers=headers)
-        assert head.data == b""
-        assert head.status_code == get.status_code
-        assert head.headers == get.headers
-    assert client.head(f"{library.base}/1").status_code == 404
-
-
 @cases(
     ("given", "is_kept"),
     [

@@ -51,31 +51,6 @@ def test_an_answer_is_the_same_but_for_its_encoding(
         assert small.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
-@cases(
-    "path",
-    [
-        "/docs/",
-        "/docs/swagger-ui-bundle.js",
-        "/docs/swagger-ui.css",
-        "/docs/index.css",
-        "/docs/favicon-32x32.png",
-    ],
-)
-def test_the_page_to_try_the_api(client: FlaskClient, path: str) -> None:
-    with client.get(path) as whole, client.get(path, headers=TAKES) as small:
-        assert whole.status_code == small.status_code == 200
-        is_text = not path.endswith(".png") and len(whole.data) >= MIN_BYTES
-        assert ("Content-Encoding" in small.headers) is is_text
-        assert plain(small) == whole.data
-        assert small.headers["Content-Type"] == whole.headers["Content-Type"]
-        assert small.headers["Content-Security-Policy"] == whole.headers["Content-Security-Policy"]
-        tag = small.headers.get("ETag")
-    if tag is not None:
-        assert tag.startswith("W/") is is_text
-        with client.get(path, headers={"If-None-Match": tag, **TAKES}) as answer:
-            assert (answer.status_code, answer.data) == (304, b"")
-
-
 def test_a_range_is_of_the_stored_bytes(client: FlaskClient) -> None:
     with client.get("/docs/swagger-ui-bundle.js", headers={**TAKES, "Range": "bytes=0-4999"}) as answer:
         assert (answer.status_code, len(answer.data)) == (206, 5000)
