@@ -1,9 +1,10 @@
 """The Flask application, and what runs around each request, in its order."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api.auth.gate import Gate
@@ -15,7 +16,8 @@ from api.limits.exports import Exports
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import Seen, Waiting
-from api.observe import log, metrics, request_log
+from api.observe import log, request_log
+from api.observe.meters import IN_FLIGHT
 from api.plan.projection import tenant_freshness
 from api.request.address import find_endpoint, require_local_host
 from api.request.body import MAX_BODY_BYTES
@@ -47,10 +49,9 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     app.url_map.merge_slashes = False
     parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
-    memory = Memory(parts) if config.answers_mb else None
-    _hook_in(app, parts, memory)
-    for end in (metrics.end, running.leave(parts.running)):
-        app.teardown_request(end)
+    tell = request_log.teller(config, parts.tracing)
+    memory = Memory(parts, tell) if config.answers_mb else None
+    _hook_in(app, parts, memory, tell)
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
@@ -84,16 +85,20 @@ def _parts(config: Config, clock: Clock | None) -> State:
     )
 
 
-def _hook_in(app: Flask, parts: State, memory: Memory | None) -> None:
+def _hook_in(app: Flask, parts: State, memory: Memory | None, tell: request_log.Teller) -> None:
     """Have each request pass what _before() yields, and its answer what _after() yields.
 
     Flask gets one function of each kind: it would ask of every function, at every request, whether it is a coroutine.
     """
-    before, after = [*filter(None, _before(parts))], [*filter(None, _after(parts, memory))]
+    cors = Cors(parts.config.cors_origins) if parts.config.cors_origins else None
+    before = [*filter(None, _before(parts, cors))]
+    after = [*filter(None, _after(parts.config, cors, memory, tell))]
 
     @app.before_request
     def answer_before() -> Any:  # noqa: ANN401  # Whatever Flask takes for an answer.
         one = begin(parts.clock or system_clock)
+        # It counts as one that is being answered.
+        IN_FLIGHT.inc()
         for hook in before:
             if (answer := hook(one)) is not None:
                 return answer
@@ -106,8 +111,16 @@ def _hook_in(app: Flask, parts: State, memory: Memory | None) -> None:
             response = hook(response, one)
         return response
 
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        one: Record | None = g.get("record")
+        if one is not None:
+            IN_FLIGHT.dec()
+            if one.place is not None:
+                parts.running.leave(one.place)
 
-def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
+
+def _before(parts: State, cors: Cors | None) -> Iterator[Callable[[Record], Any] | None]:
     """Yields what each request passes before its endpoint, in this order; the first that answers or raises ends it.
 
     Each gets the record of the request.
@@ -116,13 +129,10 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     sends ends early, so that it takes nothing from a tenant.
     """
     config = parts.config
-    cors = Cors(config.cors_origins) if config.cors_origins else None
     # What waits holds no place among those that run.
     room = Waiting()
-    # It counts as one that is being answered.
-    yield metrics.start
     # While nobody has decided who may read, only a Host of this machine is answered.
-    yield None if config.auth.methods else require_local_host(config.host_names)
+    yield None if config.auth.methods else partial(require_local_host, config.host_names)
     # A browser that asks what a page may do is told so, before anything is asked or counted.
     yield cors.answer_preflight if cors else None
     # A method that its endpoint does not take changes nothing of what follows.
@@ -130,11 +140,11 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     # Its caller shows who it is, and that it may read this tenant.
     yield parts.gate.check if parts.gate else None
     # With min_as_of it waits for data as fresh as that.
-    yield waiting.wait_for_data(room, _seen)
+    yield partial(waiting.wait_for_data, room, _seen)
     # At the change feed, with `wait`, it waits for a change.
     yield changes.wait_for_change(room)
     # Its ids have a length that there can be, and it has its turn among those that run.
-    yield running.enter(parts.running)
+    yield partial(running.enter, parts.running)
     # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
     yield unchanged.answer_unchanged
     # It counts against the rate limit of its tenant.
@@ -143,26 +153,22 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     yield _refuse_unreadable_request
 
 
-def _after(parts: State, memory: Memory | None) -> Iterator[After | None]:
+def _after(
+    config: Config, cors: Cors | None, memory: Memory | None, tell: request_log.Teller
+) -> Iterator[After | None]:
     """Yields what each answer passes, in this order, an error too."""
-    config = parts.config
-    write = request_log.writer(config)
     # It gets smaller for a caller who takes it so.
     yield compression.compress if config.compression else None
     # The page of an allowed origin may read it.
-    yield Cors(config.cors_origins).put_headers if config.cors_origins else None
+    yield cors.put_headers if cors else None
     # It has the headers that each answer has.
-    yield body.put_constant_headers(*_varies_by(config))
+    yield partial(body.put_constant_headers, ", ".join(_varies_by(config)))
     # It is kept in memory, if it may be given again.
     yield memory.keep if memory else None
     # It has the headers of its own.
     yield body.put_own_headers
-    # It counts, with its time.
-    yield metrics.count
-    # It is a line in the log.
-    yield request_log.note(write) if write else None
-    # Its span says what became of it.
-    yield parts.tracing.note if parts.tracing else None
+    # It counts, with its time, it is a line in the log, and its span says what became of it.
+    yield partial(request_log.tell_of, tell)
 
 
 def _varies_by(config: Config) -> Iterator[str]:

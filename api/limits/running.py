@@ -6,12 +6,10 @@ while requests do not end does a further one have to be refused, so that a threa
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
 from time import monotonic
 
-from flask import g
 from werkzeug.exceptions import BadRequest
 
 from api.database.errors import UnavailableError
@@ -38,34 +36,19 @@ _UNBOUNDED = "health.live"
 _NO_TENANT = ""
 
 
-def enter(running: "RunningRequests") -> Callable[[Record], None]:
-    """Returns what refuses ids that are too long, and has a request begin when it has its turn."""
-
-    def enter_one(one: Record) -> None:
-        request = one.request
-        arguments = request.view_args
-        if not arguments and request.endpoint == _UNBOUNDED:
-            return
-        for name, value in (arguments or {}).items():
-            # Longer than the platform can store. A method that is not taken is refused as such.
-            if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
-                raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
-        tenant = one.user_id or _NO_TENANT
-        running.enter(tenant)
-        one.place = tenant
-
-    return enter_one
-
-
-def leave(running: "RunningRequests") -> Callable[[BaseException | None], None]:
-    """Returns what ends a request, whatever became of it."""
-
-    def leave_one(_error: BaseException | None) -> None:
-        one: Record | None = g.get("record")
-        if one is not None and one.place is not None:
-            running.leave(one.place)
-
-    return leave_one
+def enter(running: "RunningRequests", one: Record) -> None:
+    """Refuse ids that are too long, and have the request begin when it has its turn."""
+    request = one.request
+    arguments = request.view_args
+    if not arguments and request.endpoint == _UNBOUNDED:
+        return
+    for name, value in (arguments or {}).items():
+        # Longer than the platform can store. A method that is not taken is refused as such.
+        if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
+            raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
+    tenant = one.user_id or _NO_TENANT
+    running.enter(tenant)
+    one.place = tenant
 
 
 def most_of_tenant(threads: int) -> int:

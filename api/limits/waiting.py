@@ -60,18 +60,14 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen]) -> Callable[[Record], None]:
-    """Returns what has a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
-
-    def wait(one: Record) -> None:
-        tenant = one.user_id
-        if "min_as_of" in one.query and tenant is not None:
-            # What cannot be read is refused with the other parameters.
-            min_as_of = read_min_as_of(one.query)
-            if min_as_of is not None:
-                waiting.for_data(tenant, min_as_of, lambda: fetch(tenant))
-
-    return wait
+def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen], one: Record) -> None:
+    """Have a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
+    tenant = one.user_id
+    if "min_as_of" in one.query and tenant is not None:
+        # What cannot be read is refused with the other parameters.
+        min_as_of = read_min_as_of(one.query)
+        if min_as_of is not None:
+            waiting.for_data(tenant, min_as_of, lambda: fetch(tenant))
 
 
 class Place(NamedTuple):

@@ -1,4 +1,7 @@
-"""One line in the log for each request, which says what was asked and how it went, and nothing about a person."""
+"""What is told of each answer: it is counted, its span says what became of it, and it is a line in the log.
+
+The line says what was asked and how it went, and nothing about a person.
+"""
 
 import json
 import re
@@ -7,13 +10,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from flask import Response
 
 from api.config import Config
 from api.observe.log import STANDARD_ERROR, is_text
+from api.observe.meters import count_response
 from api.request.record import Record
 from api.request.text import MAX_ID_LENGTH
 
@@ -21,35 +25,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 EVENT = "answered"
+NO_ROUTE = "none"
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HASH_LENGTH = 12
 
 
-def note(write: "Writer") -> Callable[[Response, Record], Response]:
-    """Returns what writes the line of a request."""
-
-    def note_one(response: Response, one: Record) -> Response:
-        rule = one.request.url_rule
-        write(
-            one.request.environ,
-            Answered(
-                rule.rule if rule else None,
-                one.user_id,
-                response.status_code,
-                one.started,
-                one.rows,
-                one.correlation_id,
-                one.caller,
-            ),
-        )
-        return response
-
-    return note_one
-
-
 class Answered(NamedTuple):
-    """What the line says of a request; `started` is by perf_counter, and what is None is left out."""
+    """What is told of an answer; `started` is by perf_counter, and what is None is left out."""
 
     route: str | None
     user_id: str | None
@@ -60,26 +43,41 @@ class Answered(NamedTuple):
     caller: str | None
 
 
-Writer = Callable[["WSGIEnvironment", Answered], None]
+Teller = Callable[["WSGIEnvironment", Answered], None]
 
 
-def writer(config: Config) -> Writer | None:
-    """Returns what writes the line of a request with this environment; None if the level leaves such lines out."""
-    if config.log_level not in ("DEBUG", "INFO"):
-        return None
+def teller(config: Config, tracing: Any) -> Teller:  # noqa: ANN401  # A Tracing, or None.
+    """Returns what tells of the answer to a request with this environment, whoever has given it."""
     # A line by structlog takes twice as long.
     line = _text_line if is_text(config.log_format) else _json_line
+    is_logged = config.log_level in ("DEBUG", "INFO")
 
-    def write(environ: "WSGIEnvironment", answered: Answered) -> None:
-        path = None
-        if config.log_personal_data:
-            # As Werkzeug reads it.
-            path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
-            query = environ.get("QUERY_STRING", "")
-            path = f"{path}?{query}" if query else path
-        STANDARD_ERROR.write(line(_parts(environ["REQUEST_METHOD"].upper(), answered, path)))
+    def tell(environ: "WSGIEnvironment", one: Answered) -> None:
+        method = environ["REQUEST_METHOD"].upper()
+        count_response(one.route or NO_ROUTE, one.status, perf_counter() - one.started)
+        if is_logged:
+            path = None
+            if config.log_personal_data:
+                # As Werkzeug reads it.
+                path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip(
+                    "/"
+                )
+                query = environ.get("QUERY_STRING", "")
+                path = f"{path}?{query}" if query else path
+            STANDARD_ERROR.write(line(_parts(method, one, path)))
+        if tracing is not None:
+            tracing.describe(method, one.route, one.status, one.correlation_id)
 
-    return write
+    return tell
+
+
+def tell_of(tell: Teller, response: Response, one: Record) -> Response:
+    """Tell of an answer of Flask."""
+    rule, status = one.request.url_rule, response.status_code
+    route = rule.rule if rule else None
+    answered = Answered(route, one.user_id, status, one.started, one.rows, one.correlation_id, one.caller)
+    tell(one.request.environ, answered)
+    return response
 
 
 def tenant_name(user_id: str) -> str:

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
-from flask import Response
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
@@ -21,7 +20,6 @@ from api.config import Config
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
-from api.request.record import Record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -106,11 +104,3 @@ class Tracing:
         span.update_name(name if route is None else f"{name} {route}")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             span.set_status(trace.StatusCode.ERROR)
-
-    def note(self, response: Response, one: Record) -> Response:
-        """Say in the span of the request at hand how it was answered."""
-        rule = one.request.url_rule
-        self.describe(
-            one.request.method, rule.rule if rule else None, response.status_code, one.correlation_id
-        )
-        return response

@@ -1,6 +1,6 @@
 """By which name of the API a request comes, and which endpoint it is addressed to, also by a wrong method."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -23,23 +23,19 @@ def find_endpoint(one: Record) -> None:
             request.url_rule, request.view_args = rule, dict(arguments)
 
 
-def require_local_host(names: Collection[str]) -> Callable[[Record], None]:
-    """Returns what raises BadRequest for a Host that is not localhost, a loopback address or one of these names.
+def require_local_host(names: Collection[str], one: Record) -> None:
+    """Raise BadRequest for a Host that is not localhost, a loopback address or one of these names.
 
     A stranger's page may have a name that its owner lets point to 127.0.0.1. A browser then takes this API for the
     server of that page, and lets the page read all that it answers. The Host still is that name.
     """
-
-    def require(one: Record) -> None:
-        host = one.request.environ.get("HTTP_HOST")
-        # A browser always names one.
-        if host and not _is_local(host, names):
-            raise BadRequest(
-                f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
-                " localhost, loopback addresses and the names of LEADS_HOSTS"
-            )
-
-    return require
+    host = one.request.environ.get("HTTP_HOST")
+    # A browser always names one.
+    if host and not _is_local(host, names):
+        raise BadRequest(
+            f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
+            " localhost, loopback addresses and the names of LEADS_HOSTS"
+        )
 
 
 def _is_local(host: str, names: Collection[str]) -> bool:

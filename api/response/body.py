@@ -89,18 +89,15 @@ def freshness_headers(row: Freshness) -> dict[str, str]:
     return headers
 
 
-def put_constant_headers(*varies_by: str) -> After:
-    """Returns what puts in the headers that are the same on every answer.
+def put_constant_headers(varies_by: str, response: Response, _one: Record) -> Response:
+    """Put in the headers that are the same on every answer.
 
     `varies_by` names the headers of a request that decide on its answer, beside its address.
     """
-    always = _ALWAYS | ({"Vary": ", ".join(varies_by)} if varies_by else {})
-
-    def put(response: Response, _one: Record) -> Response:
-        response.headers.update(always)
-        return response
-
-    return put
+    response.headers.update(_ALWAYS)
+    if varies_by:
+        response.headers["Vary"] = varies_by
+    return response
 
 
 def put_own_headers(response: Response, one: Record) -> Response:

@@ -20,8 +20,8 @@ from flask import Response
 
 from api.auth.access import NOTHING, digest_of
 from api.limits.waiting import is_fresh
-from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT, count_response
-from api.observe.request_log import Answered, writer
+from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
+from api.observe.request_log import Answered, Teller
 from api.plan.projection import TenantNowRow, tenant_now
 from api.request.record import Record
 from api.response.body import closing, correlation_id, freshness_headers, system_clock
@@ -210,11 +210,11 @@ class Answers:
 class Memory:
     """The function in front of Flask, and the hook by which it keeps what Flask has answered."""
 
-    def __init__(self, parts: State) -> None:
+    def __init__(self, parts: State, tell: Teller) -> None:
         self._parts = parts
+        self._tell = tell
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
-        self._write = writer(parts.config)
 
     def in_front_of(self, wsgi_app: "WSGIApplication") -> "WSGIApplication":
         """Returns the application with the memory in front of it."""
@@ -340,12 +340,3 @@ class Memory:
         if kept.min_as_of is not None and (row.as_of is None or not is_fresh(row.as_of, kept.min_as_of)):
             return False
         return monotonic() < kept.ends
-
-    def _tell(self, environ: "WSGIEnvironment", answered: Answered) -> None:
-        """Count, trace and log an answer, as one that Flask has made."""
-        count_response(str(answered.route), answered.status, perf_counter() - answered.started)
-        if self._parts.tracing is not None:
-            method = environ["REQUEST_METHOD"]
-            self._parts.tracing.describe(method, answered.route, answered.status, answered.correlation_id)
-        if self._write is not None:
-            self._write(environ, answered)

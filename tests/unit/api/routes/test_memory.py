@@ -23,7 +23,9 @@ from api.auth.key_format import new_key
 from api.config import Config
 from api.config.auth import AuthConfig
 from api.database.key_table import key_table
+from api.database.pool import Database
 from api.database.session import Session
+from api.observe import tracing
 from api.response.compression import OpenBody
 from api.routes import memory
 from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, Kept
@@ -252,13 +254,19 @@ def test_a_failure_is_told_as_ever(
     assert client.get(library.base).status_code == 200
 
 
-def test_a_span_of_an_answer_from_memory(library: Library, make_app: MakeApp) -> None:
+def test_a_span_of_an_answer_from_memory(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     described: list[tuple[object, ...]] = []
-    app = make_app(library.database)
-    app.extensions["leads"].tracing = SimpleNamespace(describe=lambda *said: described.append(said))
-    for _ in range(2):
-        answer = app.test_client().get(library.base)
-    assert described == [("GET", "/users/<user_id>/leads", 200, answer.headers["X-Correlation-Id"])]
+    fake = SimpleNamespace(
+        database=Database(Config(library.database.url)),
+        around=lambda wsgi_app: wsgi_app,
+        describe=lambda *said: described.append(said),
+    )
+    monkeypatch.setattr(tracing, "Tracing", lambda _config: fake)
+    app = make_app(library.database, tracing=True)
+    names = [app.test_client().get(library.base).headers["X-Correlation-Id"] for _ in range(2)]
+    assert described == [("GET", "/users/<user_id>/leads", 200, name) for name in names]
 
 
 def kept(user_id: str, size: int, version: bytes = b"1") -> Kept:
