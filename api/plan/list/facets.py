@@ -23,8 +23,8 @@ from api.plan.list.filters import (
     conditions,
     conditions_on_facets,
 )
-from api.plan.list.matches import all_matches
 from api.plan.list.plan import ListPlan, plan_list
+from api.plan.list.ways import all_matches
 from api.plan.sql import (
     USER,
     Condition,

@@ -1,6 +1,6 @@
 """The statement of GET /users/{user_id}/leads, and which way it takes to its page.
 
-`in_order.py` and `matches.py` have the ways themselves.
+`ways.py` has the ways themselves.
 
 PostgreSQL plans each statement once, for tenants of every size. So a page is read in the order of an index. Where that
 could read many leads before the page, the time buckets that it lies in are picked first; where few leads match, these
@@ -19,9 +19,16 @@ from sqlalchemy import CTE, ColumnElement, Select, SelectBase, and_, case, false
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.counts import counts
 from api.plan.list.filters import FILTERS, conditions
-from api.plan.list.in_order import by_buckets, documents, in_order
-from api.plan.list.matches import all_matches, collected, found_and_sorted, sorted_page
 from api.plan.list.plan import ListPlan, plan_list
+from api.plan.list.ways import (
+    all_matches,
+    by_buckets,
+    collected,
+    documents,
+    found_and_sorted,
+    in_order,
+    sorted_page,
+)
 from api.plan.sql import (
     LIMIT,
     OFFSET,
