@@ -18,7 +18,7 @@ from api.limits.running import RunningRequests
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, request_log
 from api.observe.meters import IN_FLIGHT
-from api.plan.projection import tenant_freshness
+from api.plan.projection import tenant_now
 from api.request.address import find_endpoint, require_local_host
 from api.request.body import MAX_BODY_BYTES
 from api.request.record import Record, record
@@ -184,7 +184,8 @@ def _varies_by(config: Config) -> Iterator[str]:
 
 def _seen(tenant: str) -> Seen:
     read_model().require_built()
-    return Seen(*read_model().database.fetch(tenant_freshness(tenant)))
+    row = read_model().database.fetch(tenant_now(tenant))
+    return Seen() if row.as_of is None else Seen(row.as_of, (row.clock - row.as_of).total_seconds())
 
 
 def _refuse_unreadable_request(one: Record) -> None:

@@ -18,12 +18,21 @@ MOST_LISTED = 100
 
 
 class ProjectionRow(NamedTuple):
-    """The state of the read model: `installed` is 0 before the projector has installed it."""
+    """The state of the read model, and how far the verify is.
+
+    `installed` is 0 before the projector has installed it. `proved_at` is when everything was compared last,
+    `round_done` the part of the present round that is done; None before the first, and between two. The last two count
+    what differs now, and what ever did.
+    """
 
     installed: int
     built_at: datetime | None
     capture_gap: bytes | None
     feed_problem: bytes | None
+    proved_at: datetime | None
+    round_done: float | None
+    open_differences: int
+    found_differences: int
 
 
 PROJECTION_STATE = BoundStatement(
@@ -33,6 +42,10 @@ PROJECTION_STATE = BoundStatement(
         func.max(projection.c.built_at).label("built_at"),
         func.max(projection.c.capture_gap).label("capture_gap"),
         func.max(projection.c.feed_problem).label("feed_problem"),
+        func.max(projection.c.proved_at).label("proved_at"),
+        func.max(projection.c.round_done).label("round_done"),
+        func.coalesce(func.max(projection.c.open_differences), 0).label("open_differences"),
+        func.coalesce(func.max(projection.c.found_differences), 0).label("found_differences"),
     ).select_from(projection),
     ProjectionRow,
 )
@@ -62,30 +75,6 @@ class LateRow(NamedTuple):
 
 
 LATE_TENANTS = BoundStatement(select(late_tenants.c.tenants, _age(late_tenants.c.as_of)), LateRow)
-
-
-class VerificationRow(NamedTuple):
-    """How far the verify is.
-
-    `proved_at` is when everything was compared last, `round_done` the part of the present round that is done; None
-    before the first, and between two. The others count what differs now, and what ever did.
-    """
-
-    proved_at: datetime | None
-    round_done: float | None
-    open_differences: int
-    found_differences: int
-
-
-VERIFICATION = BoundStatement(
-    select(
-        func.max(projection.c.proved_at).label("proved_at"),
-        func.max(projection.c.round_done).label("round_done"),
-        func.coalesce(func.max(projection.c.open_differences), 0).label("open_differences"),
-        func.coalesce(func.max(projection.c.found_differences), 0).label("found_differences"),
-    ).select_from(projection),
-    VerificationRow,
-)
 
 
 class TablesRow(NamedTuple):
@@ -132,15 +121,6 @@ class VersionRow(Freshness):
 
 
 _VERSION = select(*freshness_columns())
-
-
-_seen = _VERSION.subquery("seen")
-_TENANT_FRESHNESS = select(_seen.c.as_of, _age(_seen.c.as_of))
-
-
-def tenant_freshness(user_id: str) -> BoundStatement[FreshnessRow]:
-    """Returns the statement of the moment of a tenant."""
-    return BoundStatement(_TENANT_FRESHNESS, FreshnessRow, {"user_id": user_id})
 
 
 def tenant_version(user_id: str) -> BoundStatement[VersionRow]:

@@ -7,7 +7,6 @@ an address answers, it is made of what the clock has decided too.
 
 import re
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 from hashlib import blake2b
 from http import HTTPStatus
@@ -46,7 +45,7 @@ def answer(
     headers of its own, such as the link to the next page.
     """
     one = record()
-    tag = _tag(one.request.environ, one.row.version, moving)
+    tag = tag_of(one.request.environ, one.row.version, moving)
     known = known_tags(one.request.environ)
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
@@ -73,23 +72,13 @@ def known_tags(environ: "WSGIEnvironment") -> set[str] | None:
     return {f'W/"{found}"' for found in _TAG.findall(header)}
 
 
-def are_decided_by_version(known: AbstractSet[str]) -> bool:
-    """Returns whether one of these tags may be of a tenant's version alone."""
-    return any(map(is_of_version, known))
-
-
 def is_of_version(tag: str) -> bool:
     """Returns whether a tag is of a tenant's version alone."""
     return tag.startswith(_OF_VERSION)
 
 
-def tag_of_version(environ: "WSGIEnvironment", version: bytes | None) -> str:
-    """Returns the tag of an answer that a version of the tenant decides alone."""
-    return _tag(environ, version, b"")
-
-
-def _tag(environ: "WSGIEnvironment", version: bytes | None, moving: bytes) -> str:
-    """Returns a tag.
+def tag_of(environ: "WSGIEnvironment", version: bytes | None, moving: bytes = b"") -> str:
+    """Returns the tag of an answer that a version of the tenant decides, alone or with what the clock has decided.
 
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.

@@ -24,7 +24,7 @@ from api.database.errors import UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
-from api.plan.projection import FRESHNESS, LATE_TENANTS, VERIFICATION, LateRow, VerificationRow
+from api.plan.projection import FRESHNESS, LATE_TENANTS, PROJECTION_STATE, LateRow, ProjectionRow
 from api.routes.read_model import read_model, state
 
 metrics = Blueprint("metrics", __name__)
@@ -95,10 +95,10 @@ class AllMetrics(Collector):
             known = _read(database, FRESHNESS)
             # A first build holds the table of the tenants.
             late = _read(database, LATE_TENANTS) if known and known.as_of else None
-            yield from metrics_of(known and known.age, late, _read(database, VERIFICATION))
+            yield from metrics_of(known and known.age, late, _read(database, PROJECTION_STATE))
 
 
-def metrics_of(age: float | None, late: LateRow | None, verified: VerificationRow | None) -> Iterator[Metric]:
+def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow | None) -> Iterator[Metric]:
     """Yields the version, the age of the read model in seconds, who is late, and how it was verified, if known."""
     build = GaugeMetricFamily(
         "leads_build_info", "The program and its version; always 1.", labels=["program", "version"]

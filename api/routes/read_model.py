@@ -43,8 +43,7 @@ class ReadModel:
         Raises UnavailableError if the read model was never built, or cannot be read now, and StaleError if the row is
         older than min_as_of.
         """
-        self.require_built()
-        return self.checked(self._fetch(statement), min_as_of)
+        return self.checked(self.look(statement), min_as_of)
 
     def require_built(self) -> None:
         """Raises UnavailableError if the read model was never built, as far as this process has seen."""

@@ -10,7 +10,7 @@ from flask import Response
 
 from api.plan.projection import tenant_version
 from api.request.record import Record
-from api.response.conditional import are_decided_by_version, known_tags, not_modified, tag_of_version
+from api.response.conditional import is_of_version, known_tags, not_modified, tag_of
 from api.routes.read_model import read_model
 
 _ENDPOINTS = "leads."
@@ -26,12 +26,12 @@ def answer_unchanged(one: Record) -> Response | None:
         or user_id is None
         or not (request.endpoint or "").startswith(_ENDPOINTS)
         or request.method not in _METHODS
-        or not are_decided_by_version(known)
+        or not any(map(is_of_version, known))
         or "\0" in request.path
         # Whether an answer is as fresh as such a request asks is compared where its rows are read.
         or "min_as_of" in unquote_plus(one.query)
     ):
         return None
     row = read_model().fetch(tenant_version(user_id))
-    tag = tag_of_version(request.environ, row.version)
+    tag = tag_of(request.environ, row.version)
     return not_modified(tag) if tag in known else None

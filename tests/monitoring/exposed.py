@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 from prometheus_client import generate_latest
 
-from api.plan.projection import FreshnessRow, LateRow, VerificationRow
+from api.plan.projection import FreshnessRow, LateRow, ProjectionRow
 from api.routes.metrics import AllMetrics
 from projector.observe.metrics import REGISTRY, StateCollector
 from tests.support.server import Database
@@ -18,7 +18,7 @@ _TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)
 def page_of_api() -> str:
     """The page of an API that knows everything."""
     now = datetime.now(UTC)
-    rows = iter((FreshnessRow(now, 1.0), LateRow(1, 2.0), VerificationRow(now, 0.5, 1, 2)))
+    rows = iter((FreshnessRow(now, 1.0), LateRow(1, 2.0), ProjectionRow(1, now, None, None, now, 0.5, 1, 2)))
     database = Mock(fetch=lambda _statement: next(rows))
     return generate_latest(AllMetrics(lambda: nullcontext(database), "")).decode()
 
