@@ -9,7 +9,7 @@ from psycopg.rows import namedtuple_row
 from api.config import Config
 from api.database.connect import connect
 from api.database.errors import RoleError
-from api.database.pipelined import BEGIN
+from api.database.session import BEGIN
 
 # session_user is the login: a statement that somebody injects can go back to it from the role that the session took.
 _LOOK = """

@@ -1,18 +1,50 @@
 """Remove the read model, and leave the platform and what others made as they were."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import LiteralString
 
 import psycopg
 
 from projector.capture import triggers
 from projector.database import locks
+from projector.database.distribution import shards
+from projector.database.ownership import find_own_objects, own_names
 from projector.database.rows import Connection, values
+from projector.database.schema import tables
 from projector.database.sql import query
-from projector.operate.dependents import drop_own, find_dependents
 from projector.operate.install import change_tables
 from projector.operate.rights import own_schemas, require_rights_to_uninstall
 from projector.report.errors import ProjectorError, detail
+
+_FORMER_COLUMNS = tuple(
+    f"projector.verify_rounds.{name}" for name in ("phase", "after_first", "after_second")
+)
+"""Columns of the version before, which `migrate` drops: nobody else added them."""
+
+
+def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
+    """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words."""
+    current = [f"{table.name}.{column}" for table in tables().values() for column in table.columns]
+    wanted = {
+        "schemas": list(schemas),
+        "names": [*own_names(), *shards(conn)],
+        "columns": [*_FORMER_COLUMNS, *current],
+        "described": list(tables()),
+    }
+    own = query("database", "own_objects").rstrip(";")
+    return values(conn, query("operate", "find_dependents", own=own), wanted)
+
+
+def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
+    """Drop what is ours, and then the schemas, in the caller's transaction.
+
+    No statement says CASCADE: where something of others depends on one of ours, PostgreSQL refuses, and raises
+    DependentObjectsStillExist.
+    """
+    found = reversed(find_own_objects(conn, schemas))
+    for command, objects in groupby(found, lambda one: one.command):
+        conn.execute(f"DROP {command} {', '.join(one.name for one in objects)}".encode())
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:

@@ -14,8 +14,7 @@ from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.observe.status import find_attention, read_status
 from projector.operate.origin import proof as origin
-from projector.operate.origin.proof import Origin
-from projector.operate.origin.subscriptions import read_feeds
+from projector.operate.origin.proof import Origin, read_feeds
 from projector.scheduler.refresh import look
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
 from tests.support.cases import cases

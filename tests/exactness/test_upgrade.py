@@ -14,9 +14,8 @@ import pytest
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
-from projector.operate.dependents import find_dependents
 from projector.operate.install import migrate
-from projector.operate.uninstall import uninstall
+from projector.operate.uninstall import find_dependents, uninstall
 from projector.report.errors import NotInstalledError, ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep import recovery

@@ -15,7 +15,7 @@ from projector.observe.status.words import (
     shorten,
     waiting_in_words,
 )
-from projector.operate.origin.subscriptions import find_problem
+from projector.operate.origin.proof import find_problem
 from projector.report.counted import counted
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.

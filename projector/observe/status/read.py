@@ -10,7 +10,7 @@ from projector.database.rows import Connection, Row
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.operate.assess import find_warnings
-from projector.operate.origin.subscriptions import read_feeds, read_unfed_tables
+from projector.operate.origin.proof import read_feeds, read_unfed_tables
 
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""

@@ -4,8 +4,7 @@ import psycopg
 import pytest
 
 from projector.database.rows import Connection
-from projector.operate.dependents import drop_own, find_dependents
-from projector.operate.uninstall import uninstall
+from projector.operate.uninstall import drop_own, find_dependents, uninstall
 from tests.support.cases import cases
 from tests.support.running import value
 from tests.support.server import Database

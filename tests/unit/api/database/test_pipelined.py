@@ -142,7 +142,7 @@ def test_an_interrupted_wait_leaves_no_result_for_the_next_statement(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("api.database.pipelined._results", interrupted)
+        patch.setattr("api.database.session._results", interrupted)
         with pytest.raises(KeyboardInterrupt):
             session.fetch(under("b"))
     with pytest.raises(ConnectionLostError):
