@@ -20,7 +20,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import config
+from api import __version__, config
 from api.auth.key_commands import keys
 from api.config.auth import CHOICES
 from api.config.names import all_settings
@@ -29,7 +29,6 @@ from api.limits import connections
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.observe import log
-from api.observe.version import installed_version
 from api.response.openapi.document import document
 
 STOP_SECONDS = 10
@@ -107,7 +106,7 @@ class _Program(click.Group):
     help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
 )
-@click.version_option(installed_version(), message=f"leads-api {installed_version()}")
+@click.version_option(__version__, message=f"leads-api {__version__}")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Serve, unless a command is given."""

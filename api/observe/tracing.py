@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -16,13 +16,10 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResou
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from api import __version__
 from api.config import Config
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
-from api.observe.version import installed_version
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # OpenTelemetry's name for a method that anyone may have made up.
 OTHER_METHOD = "_OTHER"
@@ -64,19 +61,19 @@ class Tracing:
     """Makes a span of every request, around all else that it passes."""
 
     def __init__(self, config: Config) -> None:
-        own = Resource.create({SERVICE_NAME: "leads-api", SERVICE_VERSION: installed_version()})
+        own = Resource.create({SERVICE_NAME: "leads-api", SERVICE_VERSION: __version__})
         # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
         provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         # A worker ends without running what atexit has.
         self.end = Finalize(None, provider.shutdown, exitpriority=0)
-        self._tracer = provider.get_tracer("api", installed_version())
+        self._tracer = provider.get_tracer("api", __version__)
         self.database = TracedDatabase(config, self._tracer)
 
-    def around(self, wsgi_app: "WSGIApplication") -> "WSGIApplication":
+    def around(self, wsgi_app: WSGIApplication) -> WSGIApplication:
         """Returns the application with a span around each request, which ends before its body is sent."""
 
-        def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             sent = {
                 name[5:].replace("_", "-").lower(): text
                 for name, text in environ.items()

@@ -11,16 +11,13 @@ from datetime import datetime
 from hashlib import blake2b
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response
 
-from api.observe.version import installed_version
+from api import __version__
 from api.request.record import record
 from api.response.body import JsonResponse, closed
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _DIGEST_BYTES = 12
 # The first letter says what a tag is of.
@@ -62,7 +59,7 @@ def not_modified(tag: str) -> Response:
     return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
 
 
-def known_tags(environ: "WSGIEnvironment") -> set[str] | None:
+def known_tags(environ: WSGIEnvironment) -> set[str] | None:
     """Returns the tags that the caller has, all of them as weak ones; `*` for any, and None without the header."""
     header: str | None = environ.get(_IF_NONE_MATCH)
     if header is None:
@@ -77,13 +74,13 @@ def is_of_version(tag: str) -> bool:
     return tag.startswith(_OF_VERSION)
 
 
-def tag_of(environ: "WSGIEnvironment", version: bytes | None, moving: bytes = b"") -> str:
+def tag_of(environ: WSGIEnvironment, version: bytes | None, moving: bytes = b"") -> str:
     """Returns the tag of an answer that a version of the tenant decides, alone or with what the clock has decided.
 
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
     """
-    parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), installed_version())
+    parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), __version__)
     address = "\0".join(parts).encode(errors="surrogatepass")
     digest = blake2b(b"%b\0%b\0%b" % (version or b"", address, moving), digest_size=_DIGEST_BYTES).hexdigest()
     return f'{_OF_MOMENT if moving else _OF_VERSION}{digest}"'

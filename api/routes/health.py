@@ -3,9 +3,9 @@
 import orjson
 from flask import Blueprint, Response
 
+from api import __version__
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED
-from api.observe.version import installed_version
 from api.plan.projection import FRESHNESS, PROJECTION_STATE
 from api.response.body import JsonResponse
 from api.routes.read_model import NEVER_BUILT, read_model, state, why_not_built
@@ -16,7 +16,7 @@ health = Blueprint("health", __name__, url_prefix="/health")
 @health.get("/live")
 def live() -> Response:
     """Answer, which shows that the process is alive."""
-    return JsonResponse(orjson.dumps({"status": "live", "version": installed_version()}))
+    return JsonResponse(orjson.dumps({"status": "live", "version": __version__}))
 
 
 @health.get("/ready")

@@ -15,15 +15,15 @@ from prometheus_client import (
     generate_latest,
     start_http_server,
 )
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from api import __version__
 from api.config import Config
 from api.database.errors import UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
-from api.observe.version import installed_version
 from api.plan.projection import FRESHNESS, LATE_TENANTS, PROJECTION_STATE, LateRow, ProjectionRow
 from api.routes.read_model import read_model, state
 
@@ -100,11 +100,8 @@ class AllMetrics(Collector):
 
 def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow | None) -> Iterator[Metric]:
     """Yields the version, the age of the read model in seconds, who is late, and how it was verified, if known."""
-    build = GaugeMetricFamily(
-        "leads_build_info", "The program and its version; always 1.", labels=["program", "version"]
-    )
-    build.add_metric(["api", installed_version()], 1)
-    yield build
+    program = {"program": "api", "version": __version__}
+    yield InfoMetricFamily("leads_build", "The program and its version; always 1.", program)
     gauges: list[tuple[str, str, float | None]] = [
         ("leads_api_data_age_seconds", "Age of the read model, for all tenants that are not late.", age)
     ]

@@ -19,6 +19,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Info,
     Metric,
     ProcessCollector,
     disable_created_metrics,
@@ -56,15 +57,12 @@ REGISTRY = CollectorRegistry()
 
 ProcessCollector(registry=REGISTRY)
 
-Gauge(
-    "leads_build_info", "The program and its version; always 1.", ["program", "version"], registry=REGISTRY
-).labels("projector", __version__).set(1)
-Gauge(
-    "leads_projector_projection_info",
-    "The projection version of the program; always 1.",
-    ["projection_version"],
-    registry=REGISTRY,
-).labels(PROJECTION_VERSION).set(1)
+Info("leads_build", "The program and its version; always 1.", registry=REGISTRY).info(
+    {"program": "projector", "version": __version__}
+)
+Info(
+    "leads_projector_projection", "The projection version of the program; always 1.", registry=REGISTRY
+).info({"projection_version": PROJECTION_VERSION})
 _BATCH_SECONDS = Histogram(
     "leads_projector_batch_seconds",
     "Batches that took changes, and the time of each.",

@@ -35,20 +35,10 @@ from projector.report.counted import RunReport, escape_hidden
 from projector.report.errors import WHERE_SHOWN, BlockedError, RebuildFailedError, condition
 from projector.report.log import digest
 from projector.report.progress import Progress
-from projector.sweep import drift, statistics
+from projector.sweep import drift, pieces, statistics
 from projector.sweep.compare import find_candidates
 from projector.sweep.first_build import build, note_built
 from projector.sweep.leads import LeadKey, by_halves, create_tables, rebuild_keys, rebuild_leads
-from projector.sweep.pieces import (
-    PHASES,
-    REBUILD,
-    START,
-    begin_sweep,
-    count_leads,
-    move_sweep,
-    pieces,
-    read_position,
-)
 from projector.sweep.run_log import logged_run, read_clock
 
 PIECE_LEADS = 20_000
@@ -114,21 +104,21 @@ def _rebuild_in_place(
 ) -> BatchResult:
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     create_tables(conn)
-    phase, after, since = PHASES[0], START, read_clock(conn)
+    phase, after, since = pieces.PHASES[0], pieces.START, read_clock(conn)
     if tenants is None:
-        found = read_position(conn, REBUILD) if resume else None
-        position = found or begin_sweep(conn, REBUILD, phase)
+        found = pieces.read_position(conn, pieces.REBUILD) if resume else None
+        position = found or pieces.begin_sweep(conn, pieces.REBUILD, phase)
         phase, after, since = position.phase, position.after, position.started_at
-    total = count_leads(conn, tenants)
+    total = pieces.count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
-        if phase != PHASES[0]:
+        if phase != pieces.PHASES[0]:
             progress.start("rebuild", total, "customers")
         messages, most_differ = 0, False
-        for piece in pieces(conn, tenants, PIECE_LEADS, phase, after):
+        for piece in pieces.pieces(conn, tenants, PIECE_LEADS, phase, after):
             if piece.phase == "keys":
                 messages += rebuild_keys(conn, piece.tenants, progress).messages
-                progress.start("rebuild", count_leads(conn, tenants), "customers")
+                progress.start("rebuild", pieces.count_leads(conn, tenants), "customers")
             elif piece.phase == "statistics":
                 statistics.heal(conn, piece.tenants)
             else:
@@ -141,7 +131,7 @@ def _rebuild_in_place(
                     run.add(written)
                     progress.advance(written.leads)
             if tenants is None:
-                move_sweep(conn, REBUILD, piece.next_phase, piece.after)
+                pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
         if tenants is None:
             # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
             retry_dead_letters(conn)

@@ -24,21 +24,10 @@ from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import BlockedError, note_of
-from projector.sweep import drift
+from projector.sweep import drift, pieces
 from projector.sweep.compare import compare_piece
 from projector.sweep.drift import Item, item_arrays
 from projector.sweep.leads import create_tables
-from projector.sweep.pieces import (
-    START,
-    VERIFY,
-    Piece,
-    Position,
-    begin_sweep,
-    find_leads,
-    forget_sweep,
-    move_sweep,
-    split_items,
-)
 from projector.sweep.run_log import read_clock
 
 PHASES = ("leads", "keys", "conversation", "contact", "template_send", "statistics", "again")
@@ -75,7 +64,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Round(Position):
+class Round(pieces.Position):
     """The present round."""
 
     round_id: int
@@ -149,7 +138,7 @@ def begin(conn: Connection, days: float, now: datetime) -> None:
     begun |= {"rows_total": 2 * leads + 2 * keys, "leads_total": leads}
     with conn.transaction():
         give_up(conn)
-        begin_sweep(conn, VERIFY, PHASES[0])
+        pieces.begin_sweep(conn, pieces.VERIFY, PHASES[0])
         conn.execute(query("sweep", "begin_round"), begun)
 
 
@@ -157,7 +146,7 @@ def give_up(conn: Connection) -> None:
     """Forget the present round, if there is one."""
     with conn.transaction():
         conn.execute(query("sweep", "give_up_round"))
-        forget_sweep(conn, VERIFY)
+        pieces.forget_sweep(conn, pieces.VERIFY)
 
 
 def leave_out(conn: Connection, items: Sequence[Item], at: datetime) -> None:
@@ -211,11 +200,11 @@ def _compare_slice(
         conn.execute(query("sweep", "move_round"), moved)
         finished = None
         if piece.next_phase:
-            move_sweep(conn, VERIFY, piece.next_phase, piece.after)
+            pieces.move_sweep(conn, pieces.VERIFY, piece.next_phase, piece.after)
         else:
             ended = {"round_id": present.round_id, "at": at}
             finished = conn.execute(query("sweep", "finish_round"), ended).fetchone()
-            forget_sweep(conn, VERIFY)
+            pieces.forget_sweep(conn, pieces.VERIFY)
             drift.publish(conn)
     reach("moved")
     if finished is not None:
@@ -239,19 +228,19 @@ def _seconds_until(due_at: datetime, now: datetime, days: float) -> float:
     return 0.0 if wait > days * 86_400 else max(wait, 0.0)
 
 
-def _leads(conn: Connection, present: Round, size: int) -> Piece:
-    leads = find_leads(conn, present.after, None, size)
-    return Piece("leads", *_next("leads", leads, size), leads=leads, rows=len(leads))
+def _leads(conn: Connection, present: Round, size: int) -> pieces.Piece:
+    leads = pieces.find_leads(conn, present.after, None, size)
+    return pieces.Piece("leads", *_next("leads", leads, size), leads=leads, rows=len(leads))
 
 
-def _stored_keys(conn: Connection, present: Round, size: int) -> Piece:
+def _stored_keys(conn: Connection, present: Round, size: int) -> pieces.Piece:
     parameters = {"after_kind": present.after_first, "after_key": present.after_second, "size": size}
     found = conn.execute(query("sweep", "find_stored_keys"), parameters).fetchall()
     keys = [Item(kind, key=key) for kind, key in found]
-    return Piece("keys", *_next("keys", found, size), keys=keys, rows=len(keys))
+    return pieces.Piece("keys", *_next("keys", found, size), keys=keys, rows=len(keys))
 
 
-def _source_keys(conn: Connection, present: Round, size: int) -> Piece:
+def _source_keys(conn: Connection, present: Round, size: int) -> pieces.Piece:
     kind = present.phase
 
     def read() -> list[tuple[str]]:
@@ -265,32 +254,34 @@ def _source_keys(conn: Connection, present: Round, size: int) -> Piece:
         return found.fetchall()
 
     keys = [Item(kind, key=key) for (key,) in read_source(conn, read, patience=0)]
-    return Piece(kind, *_next(kind, [("", item.key) for item in keys], size), keys=keys, rows=len(keys))
+    return pieces.Piece(
+        kind, *_next(kind, [("", item.key) for item in keys], size), keys=keys, rows=len(keys)
+    )
 
 
-def _statistics(conn: Connection, present: Round, _size: int) -> Piece:
+def _statistics(conn: Connection, present: Round, _size: int) -> pieces.Piece:
     tenants: list[str] = []
     find, size, after = query("sweep", "find_tenant"), 0, present.after_first
     while len(tenants) < TENANTS_PER_SLICE:
         user_id, leads = conn.execute(find, {"after": after}).fetchone() or (None, 0)
         if user_id is None:
-            return Piece("statistics", "again", tenants=tenants, rows=size)
+            return pieces.Piece("statistics", "again", tenants=tenants, rows=size)
         if tenants and size + leads > LEADS_OF_STATISTICS:
             break
         tenants.append(user_id)
         size, after = size + leads, user_id
-    return Piece("statistics", "statistics", (after, ""), tenants=tenants, rows=size)
+    return pieces.Piece("statistics", "statistics", (after, ""), tenants=tenants, rows=size)
 
 
-def _again(conn: Connection, present: Round, _size: int) -> Piece:
+def _again(conn: Connection, present: Round, _size: int) -> pieces.Piece:
     """What waited before everything had been reached."""
     wanted = {"before": present.reached_at, "size": LARGEST_SLICE}
     items = rows.rows(conn, Item, query("sweep", "find_left_out"), wanted)
-    leads, keys = split_items(items)
-    return Piece("again", "" if len(items) < LARGEST_SLICE else "again", leads=leads, keys=keys)
+    leads, keys = pieces.split_items(items)
+    return pieces.Piece("again", "" if len(items) < LARGEST_SLICE else "again", leads=leads, keys=keys)
 
 
-_FIND: dict[str, Callable[[Connection, Round, int], Piece]] = {
+_FIND: dict[str, Callable[[Connection, Round, int], pieces.Piece]] = {
     "leads": _leads,
     "keys": _stored_keys,
     "conversation": _source_keys,
@@ -304,7 +295,7 @@ _FIND: dict[str, Callable[[Connection, Round, int], Piece]] = {
 def _next(phase: str, found: Sequence[tuple[str, str]], size: int) -> tuple[str, tuple[str, str]]:
     """The phase and the position after what was found: the last of it, or the start of the next phase."""
     if len(found) < size:
-        return PHASES[PHASES.index(phase) + 1], START
+        return PHASES[PHASES.index(phase) + 1], pieces.START
     return phase, found[-1]
 
 

@@ -9,28 +9,13 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from api.observe.version import installed_version
+from api import __version__
 from api.request.kinds import NO_NUL
 from api.request.text import MAX_ID_LENGTH
 from api.response.errors import PHRASES
 from api.response.headers import HEADERS, KNOWN, LIMITED, REQUEST_HEADERS
+from api.response.openapi import texts
 from api.response.openapi.schemas import Error
-from api.response.openapi.texts import (
-    DESCRIPTION,
-    ENDPOINTS,
-    ERRORS,
-    JSON,
-    METRICS,
-    OF_CALLERS,
-    PAGES,
-    SECURITY_SCHEME,
-    SERVERS,
-    SUMMARY,
-    TAGS,
-    Endpoint,
-    File,
-    Page,
-)
 
 # Which errors only the endpoints have that name them.
 _OF_SOME = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -67,30 +52,30 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
 
     spec = APISpec(
         title="Leads API",
-        version=installed_version(),
+        version=__version__,
         openapi_version="3.1.0",
         plugins=[MarshmallowPlugin(schema_name_resolver=name_of)],
-        info={"summary": SUMMARY, "description": DESCRIPTION},
-        servers=SERVERS,
-        tags=TAGS,
+        info={"summary": texts.SUMMARY, "description": texts.DESCRIPTION},
+        servers=texts.SERVERS,
+        tags=texts.TAGS,
         security=[{"credentials": []}] if asks_who_calls else [],
     )
-    codes = [code for code in ERRORS if asks_who_calls or code not in OF_CALLERS]
+    codes = [code for code in texts.ERRORS if asks_who_calls or code not in texts.OF_CALLERS]
     for name, header in HEADERS.items():
         if asks_who_calls or name != "WWW-Authenticate":
             spec.components.header(name, header.as_openapi())
     if asks_who_calls:
-        spec.components.security_scheme("credentials", SECURITY_SCHEME)
+        spec.components.security_scheme("credentials", texts.SECURITY_SCHEME)
     for code in codes:
-        spec.components.response(f"Error{code}", _failure(code, ERRORS[code].headers))
+        spec.components.response(f"Error{code}", _failure(code, texts.ERRORS[code].headers))
     not_modified = _named(("X-Correlation-Id", *KNOWN, "ETag"))
     spec.components.response(
         "NotModified", {"description": "The caller has this answer.", "headers": not_modified}
     )
-    for endpoint in ENDPOINTS:
+    for endpoint in texts.ENDPOINTS:
         spec.path(endpoint.path, operations={endpoint.method: _operation(endpoint, codes)})
-    for page in PAGES:
-        if has_metrics or page.path != METRICS:
+    for page in texts.PAGES:
+        if has_metrics or page.path != texts.METRICS:
             spec.path(page.path, operations={"get": _page(page)})
     described = spec.to_dict()
     _complete(described, classes)
@@ -104,11 +89,11 @@ def _complete(described: dict[str, Any], classes: dict[str, type[Schema]]) -> No
         schema["description"] = _docstring(classes[name])
     for operation in (one for path in described["paths"].values() for one in path.values()):
         content = operation["responses"]["200"]["content"]
-        if JSON in content and "$ref" in content[JSON]["schema"]:
-            content[JSON]["example"] = sample(content[JSON]["schema"], schemas)
-    for endpoint in ENDPOINTS:
+        if texts.JSON in content and "$ref" in content[texts.JSON]["schema"]:
+            content[texts.JSON]["example"] = sample(content[texts.JSON]["schema"], schemas)
+    for endpoint in texts.ENDPOINTS:
         file = endpoint.answer
-        if isinstance(file, File):
+        if isinstance(file, texts.File):
             content = described["paths"][endpoint.path]["get"]["responses"]["200"]["content"]
             content[file.kind]["example"] = file.sample
             if file.line:
@@ -123,18 +108,18 @@ def _docstring(schema: type[Schema]) -> str:
     return (schema.__doc__ or "").strip()
 
 
-def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
+def _operation(endpoint: texts.Endpoint, codes: list[int]) -> dict[str, Any]:
     """Returns an endpoint, which may answer with these errors."""
     answer, has_tag = endpoint.answer, "ETag" in endpoint.headers
     content: dict[str, Any]
-    if isinstance(answer, File):
+    if isinstance(answer, texts.File):
         description, content = answer.description, {answer.kind: {"schema": {"type": "string"}}}
     else:
-        description, content = _docstring(answer), {JSON: {"schema": answer}}
+        description, content = _docstring(answer), {texts.JSON: {"schema": answer}}
     errors = [code for code in codes if code in endpoint.errors or code not in _OF_SOME]
     parameters = endpoint.query.parameters
     of_pages = ("Link",) if "cursor" in parameters else ()
-    body = {"required": True, "content": {JSON: {"schema": endpoint.body}}}
+    body = {"required": True, "content": {texts.JSON: {"schema": endpoint.body}}}
     return {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -159,7 +144,7 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
     }
 
 
-def _page(page: Page) -> dict[str, Any]:
+def _page(page: texts.Page) -> dict[str, Any]:
     """Returns what there is beside the endpoints about leads."""
     own = ("X-Correlation-Id",)
     errors = {
@@ -183,7 +168,7 @@ def _request_header(name: str) -> dict[str, Any]:
 
 
 def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
-    error, phrase = ERRORS[code], PHRASES.get(code, HTTPStatus(code).phrase)
+    error, phrase = texts.ERRORS[code], PHRASES.get(code, HTTPStatus(code).phrase)
     closing = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "1795568633984-q5aaacm9z"}
     samples = {
         name: {"value": {"error": phrase, "message": message, **closing}}
@@ -192,7 +177,7 @@ def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
     return {
         "description": error.description,
         "headers": _named(headers),
-        "content": {JSON: {"schema": Error, "examples": samples}},
+        "content": {texts.JSON: {"schema": Error, "examples": samples}},
     }
 
 

@@ -25,19 +25,7 @@ from api.request.query import (
 )
 from api.response.errors import MESSAGES, LeadNotFoundError, TokenGoneError
 from api.response.headers import KNOWN, LIMITED
-from api.response.openapi.schemas import (
-    LeadChanges,
-    LeadFacets,
-    LeadList,
-    LeadMessages,
-    LeadSeries,
-    LeadStatistics,
-    Live,
-    LookedUpLeads,
-    Phones,
-    Ready,
-    SingleLead,
-)
+from api.response.openapi import schemas
 
 SUMMARY = "The leads of a messaging platform, over WhatsApp, Instagram and web chat."
 DESCRIPTION = """\
@@ -126,7 +114,7 @@ ENDPOINTS = (
         "A page of the leads of a tenant, filtered and sorted. A lead has to pass all filters. The list of an unknown "
         "tenant is empty.",
         LIST_QUERY,
-        LeadList,
+        schemas.LeadList,
     ),
     Endpoint(
         f"{_BASE}/stats",
@@ -134,7 +122,7 @@ ENDPOINTS = (
         "Get lead statistics",
         "Counts of the leads of a tenant. Each is the `total` of the list that it describes.",
         COMMON_QUERY,
-        LeadStatistics,
+        schemas.LeadStatistics,
     ),
     Endpoint(
         f"{_BASE}/stats/series",
@@ -143,7 +131,7 @@ ENDPOINTS = (
         "Counts of the leads of each day or hour of a range, which `from_date` and `to_date` or their other names have "
         "to give.",
         SERIES_QUERY,
-        LeadSeries,
+        schemas.LeadSeries,
     ),
     Endpoint(
         f"{_BASE}/facets",
@@ -152,7 +140,7 @@ ENDPOINTS = (
         "How many leads each value of a filter has. Each count is the `total` of the list with that filter set to that "
         "value, in place of its own, and with all other filters of the request.",
         FACETS_QUERY,
-        LeadFacets,
+        schemas.LeadFacets,
         headers=("ETag", "X-Total-Count"),
     ),
     Endpoint(
@@ -161,9 +149,9 @@ ENDPOINTS = (
         "Get the leads of several phones",
         "The leads of up to 500 phones, in the order of the phones. It counts as one request.",
         LEAD_QUERY,
-        LookedUpLeads,
+        schemas.LookedUpLeads,
         headers=(),
-        body=Phones,
+        body=schemas.Phones,
     ),
     Endpoint(
         _LEAD,
@@ -172,7 +160,7 @@ ENDPOINTS = (
         "The lead of a phone. A lead whose identifier is `stats`, `facets` or `lookup`, or contains a `/`, has no "
         "address: the list shows it, with the filter `customer_phone`.",
         LEAD_QUERY,
-        SingleLead,
+        schemas.SingleLead,
         errors=(HTTPStatus.NOT_FOUND,),
     ),
     Endpoint(
@@ -181,7 +169,7 @@ ENDPOINTS = (
         "Get all messages of a lead",
         "A page of the messages of a lead over all its conversations, oldest first.",
         MESSAGES_QUERY,
-        LeadMessages,
+        schemas.LeadMessages,
         errors=(HTTPStatus.NOT_FOUND,),
     ),
     Endpoint(
@@ -192,7 +180,7 @@ ENDPOINTS = (
         "Without `since` there is no change, but the token of now: ask for it, then for the export `leads.ndjson`, "
         "then with that token. With filters, a changed lead that does not pass them is sent as deleted.",
         CHANGES_QUERY,
-        LeadChanges,
+        schemas.LeadChanges,
         "Copies",
         headers=(),
         errors=(HTTPStatus.GONE,),
@@ -257,7 +245,7 @@ PAGES = (
         "live",
         "Whether the process answers",
         "Answers 200 as long as the process works, whatever its other requests wait for.",
-        {JSON: {"schema": Live}},
+        {JSON: {"schema": schemas.Live}},
         _ERRORS[:2],
     ),
     Page(
@@ -265,7 +253,7 @@ PAGES = (
         "ready",
         "Whether the read model can be served",
         "Answers 200 if the API can serve the read model, and 503 with the reason if it cannot.",
-        {JSON: {"schema": Ready}},
+        {JSON: {"schema": schemas.Ready}},
         _ERRORS,
     ),
     Page(

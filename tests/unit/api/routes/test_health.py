@@ -7,8 +7,8 @@ from unittest.mock import patch
 import pytest
 from flask.testing import FlaskClient
 
+from api import __version__
 from api.database.errors import UnavailableError
-from api.observe.version import installed_version
 from tests.conftest import MakeDatabase
 from tests.support.cases import cases
 from tests.support.server import Database
@@ -18,7 +18,7 @@ from tests.unit.api.response.test_errors import check
 
 def test_ready_over_a_built_read_model(client: FlaskClient) -> None:
     assert client.get("/health/ready").get_json() == {"status": "ready"}
-    assert client.get("/health/live").get_json() == {"status": "live", "version": installed_version()}
+    assert client.get("/health/live").get_json() == {"status": "live", "version": __version__}
 
 
 def test_not_ready(database: Database, make_app: MakeApp) -> None:
