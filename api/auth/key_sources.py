@@ -33,8 +33,7 @@ MAX_WAITING = 6
 
 MAX_BYTES = 256 * 1024
 
-# Each line of the log asks for its logger, because create_app configures structlog after this import.
-log = structlog.get_logger
+log = structlog.get_logger()
 
 
 KeySource = Callable[[str | None], VerificationKeys]
@@ -100,9 +99,11 @@ class FetchedKeys:
             self._fetched_at = monotonic()
         except (OSError, ValueError, HTTPException, RecursionError) as error:
             is_late = monotonic() >= ends
-            log().warning(
-                "the keys of LEADS_JWKS_URL cannot be fetched"
-                + (": those fetched before stay in use" if self._keys else ""),
+            problem = "the keys of LEADS_JWKS_URL cannot be fetched"
+            if self._keys:
+                problem += ": those fetched before stay in use"
+            log.warning(
+                problem,
                 cause=f"the answer takes longer than {TIMEOUT_SECONDS} seconds" if is_late else str(error),
             )
         finally:

@@ -23,8 +23,7 @@ _OTHER_FILES = 64
 _NEARLY_FULL = 0.9
 _LISTENER_SECONDS = 0.005
 
-# Each line of the log asks for its logger, because create_app configures structlog after this import.
-log = structlog.get_logger
+log = structlog.get_logger()
 
 
 def most(threads: int) -> int:
@@ -58,7 +57,7 @@ def look(most: int, *, is_full: bool) -> bool:
     found = _count_sockets()
     full_now = found is None or found >= most * _NEARLY_FULL
     if full_now and not is_full:
-        log().warning(
+        log.warning(
             "this process has nearly as many open connections as it takes; further ones wait until some are closed."
             " Silent ones are closed after 30 seconds. See who connects; LimitNOFILE of the unit (ulimit -n) and"
             " LEADS_API_WORKERS raise the number",
@@ -66,7 +65,7 @@ def look(most: int, *, is_full: bool) -> bool:
             most=most,
         )
     elif is_full and not full_now:
-        log().info("there is room for connections again", connections=found, most=most)
+        log.info("there is room for connections again", connections=found, most=most)
     return full_now
 
 

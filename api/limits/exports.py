@@ -36,8 +36,7 @@ RETRY_SECONDS = 10
 # How long a place is kept for a tenant that was refused.
 TURN_SECONDS = 2 * RETRY_SECONDS
 
-# Each line of the log asks for its logger, because create_app configures structlog after this import.
-log = structlog.get_logger
+log = structlog.get_logger()
 
 
 class ExportsBusyError(TooManyRequests):
@@ -165,7 +164,7 @@ class ExportStream:
             self._source.close()
         if problem is not None:
             if not self._closed.is_set():
-                log().warning("an export was broken off", reason=problem, correlation_id=self._correlation_id)
+                log.warning("an export was broken off", reason=problem, correlation_id=self._correlation_id)
             # What waits is of no use any more, and the caller has to learn of the end.
             self._forget_pieces()
             self._pieces.put(

@@ -36,8 +36,7 @@ MIN_KEPT_WINDOWS = 10_000
 MAX_KEPT_WINDOWS = 200_000
 _LONGEST_KEY = 64
 
-# Each line of the log asks for its logger, because create_app configures structlog after this import.
-log = structlog.get_logger
+log = structlog.get_logger()
 
 
 class Counted(NamedTuple):
@@ -106,12 +105,6 @@ class TenantLimit:
             STANDARD_POLICY: self._policy,
         }
 
-    def close(self) -> None:
-        """Close the connections to the store."""
-        client = getattr(self._store and self._store.storage, "storage", None)
-        if client is not None:
-            client.close()
-
     def _count(self, tenant: str) -> tuple[bool, int, float]:
         """Returns whether a request is within the limit, what is left, and when the window ends in seconds since 1970.
 
@@ -124,12 +117,12 @@ class TenantLimit:
                 STORE_FAILURES.inc()
                 # Once, however often it is tried until it is back.
                 if not self._pause_ends:
-                    log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
+                    log.warning("the store of the rate limit is away: counting in memory", cause=str(error))
                 self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
             else:
                 if self._pause_ends:
                     self._pause_ends = 0.0
-                    log().warning("the store of the rate limit is back: counting there")
+                    log.warning("the store of the rate limit is back: counting there")
                 return counted
         return self._hit(self._own_counts, tenant)
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+from wsgiref.types import WSGIEnvironment
 
 import orjson
 from flask import Response
@@ -20,9 +21,6 @@ from api.observe.log import STANDARD_ERROR, is_text
 from api.observe.meters import count_response
 from api.request.record import Record
 from api.request.text import MAX_ID_LENGTH
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 EVENT = "answered"
 NO_ROUTE = "none"
@@ -43,7 +41,7 @@ class Answered(NamedTuple):
     caller: str | None
 
 
-Teller = Callable[["WSGIEnvironment", Answered], None]
+Teller = Callable[[WSGIEnvironment, Answered], None]
 
 
 def teller(config: Config, tracing: Any) -> Teller:  # noqa: ANN401  # A Tracing, or None.
@@ -52,7 +50,7 @@ def teller(config: Config, tracing: Any) -> Teller:  # noqa: ANN401  # A Tracing
     line = _text_line if is_text(config.log_format) else _json_line
     is_logged = config.log_level in ("DEBUG", "INFO")
 
-    def tell(environ: "WSGIEnvironment", one: Answered) -> None:
+    def tell(environ: WSGIEnvironment, one: Answered) -> None:
         method = environ["REQUEST_METHOD"].upper()
         count_response(one.route or NO_ROUTE, one.status, perf_counter() - one.started)
         if is_logged:

@@ -5,16 +5,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from string import ascii_lowercase, digits
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response, g, request
 
 from api.database.statement import NOTHING_CLAIMED, Freshness
 from api.request.record import Record, record
 from api.request.text import format_time
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 # What customers wrote is for the caller alone. A browser neither guesses that it is HTML, nor tells its address.
 _ALWAYS = {
@@ -44,7 +41,7 @@ def begin(clock: Clock) -> Record:
     return one
 
 
-def correlation_id(environ: "WSGIEnvironment", now: datetime) -> str:
+def correlation_id(environ: WSGIEnvironment, now: datetime) -> str:
     """Returns the correlation id that a request gives if it is a good one, or else a new one.
 
     That is the milliseconds since 1970, and nine random letters or digits.

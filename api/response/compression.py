@@ -110,16 +110,10 @@ def _is_worth_it(response: Response) -> bool:
 
 def chosen_encoding(header: str) -> str | None:
     """Returns the encoding that a caller likes best; None if that is the plain answer."""
-    accepted = parse_accept_header(header, Accept)
-    named = {name.lower() for name in accepted.values()}
-    qualities = {encoding: accepted.quality(encoding) for encoding in ENCODINGS}
-    # Its old name.
-    if "x-gzip" in named:
-        qualities["gzip"] = max(qualities["gzip"], accepted.quality("x-gzip"))
-    best = max(qualities, key=lambda encoding: qualities[encoding])
-    # `*` is what is not named. The plain answer may be had without that, unless it is refused.
-    plain = accepted.quality("identity") if "identity" in named else 0
-    return best if qualities[best] > 0 and qualities[best] >= plain else None
+    # x-gzip is its old name.
+    accepted = parse_accept_header(header.lower().replace("x-gzip", "gzip"), Accept)
+    best = accepted.best_match([*ENCODINGS, "identity"])
+    return None if best == "identity" else best
 
 
 _chosen_cached = lru_cache(maxsize=_MAX_CACHED_HEADERS)(chosen_encoding)

@@ -28,8 +28,7 @@ MESSAGES: dict[int, str] = {
 # Python's phrase of this status depends on its version.
 PHRASES: dict[int, str] = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
 
-# Each line of the log asks for its logger, because create_app configures structlog after this import.
-log = structlog.get_logger
+log = structlog.get_logger()
 
 
 class LeadNotFoundError(NotFound):
@@ -74,7 +73,7 @@ def _answer_http_error(error: HTTPException) -> Response:
 
 def _answer_unavailable(error: UnavailableError) -> Response:
     cause = {} if error.__cause__ is None else {"cause": cause_of(error.__cause__)}
-    log().warning("unavailable", reason=str(error), **cause, correlation_id=record().correlation_id)
+    log.warning("unavailable", reason=str(error), **cause, correlation_id=record().correlation_id)
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
     if isinstance(error, StaleError) and record().row is None:
         # No row of the tenant was read, which the headers would be made of.
@@ -83,7 +82,7 @@ def _answer_unavailable(error: UnavailableError) -> Response:
 
 
 def _answer_bug(error: Exception) -> Response:
-    log().error(
+    log.error(
         "failed",
         route=request.url_rule.rule if request.url_rule else None,
         path=request.path,

@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from threading import Lock, Timer
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Response
 
 from api.auth.access import NOTHING, digest_of
+from api.database.statement import Freshness
 from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
 from api.observe.request_log import Answered, Teller
@@ -28,11 +30,6 @@ from api.response.body import closing, correlation_id, freshness_headers, system
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
 from api.routes.read_model import State
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from api.database.statement import Freshness
 
 LOOK_SECONDS = 0.01
 """How long the version of a tenant is remembered."""
@@ -72,7 +69,7 @@ _FLASKS = frozenset(map(_variable, FLASKS_HEADERS))
 Key = tuple[str | bytes | None, ...]
 
 
-def key_of(environ: "WSGIEnvironment") -> Key | None:
+def key_of(environ: WSGIEnvironment) -> Key | None:
     """Returns a request as it came; None for one that only Flask answers."""
     method, get = environ["REQUEST_METHOD"], environ.get
     if method not in _METHODS or any(map(get, _FLASKS)):
@@ -164,7 +161,7 @@ class Answers:
             self._tell()
             self._sweep_later()
 
-    def note(self, user_id: str, row: "Freshness") -> None:
+    def note(self, user_id: str, row: Freshness) -> None:
         """Use no look at a tenant that began before somebody was told of something newer: no caller sees it go back."""
         tenant = self._tenants.get(user_id)
         look = tenant and tenant.look
@@ -216,10 +213,10 @@ class Memory:
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
 
-    def in_front_of(self, wsgi_app: "WSGIApplication") -> "WSGIApplication":
+    def in_front_of(self, wsgi_app: WSGIApplication) -> WSGIApplication:
         """Returns the application with the memory in front of it."""
 
-        def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             key = key_of(environ)
             found = None if key is None else self._answers.find(key)
             if found is not None:
@@ -258,7 +255,7 @@ class Memory:
         return response
 
     def _again(
-        self, environ: "WSGIEnvironment", kept: Kept, tenant: Tenant
+        self, environ: WSGIEnvironment, kept: Kept, tenant: Tenant
     ) -> tuple[str, list[tuple[str, str]], list[bytes]] | None:
         """Returns status, headers and body of an answer that is given again; None where Flask has to answer."""
         started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit

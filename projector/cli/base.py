@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -51,36 +52,33 @@ _log = structlog.get_logger(__name__)
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass
 class Invocation:
     """One call of the command line: its settings, and the connection that it asks for."""
 
     database_url: str | None
-    _config: Config | None = None
 
-    @property
+    @cached_property
     def config(self) -> Config:
         """The settings. `database_url` is empty where no database is configured.
 
         Raises ConfigurationError where a setting cannot be used.
         """
-        if self._config is None:
-            try:
-                found = settings.load()
-            except ConfigurationError:
-                log.configure("INFO", settings.log_format())
-                raise
-            log.configure(found.log_level, found.log_format, personal_data=found.log_personal_data)
-            for sentence in found.warnings:
-                _log.warning(sentence)
-            if self.database_url:
-                # libpq's own message on an address that it cannot read follows when it connects.
-                with suppress(psycopg.Error):
-                    if psycopg.conninfo.conninfo_to_dict(self.database_url).get("password"):
-                        _log.warning(SHOWN_BY_PS)
-                found = dataclasses.replace(found, database_url=self.database_url)
-            self._config = found
-        return self._config
+        try:
+            found = settings.load()
+        except ConfigurationError:
+            log.configure("INFO", settings.log_format())
+            raise
+        log.configure(found.log_level, found.log_format, personal_data=found.log_personal_data)
+        for sentence in found.warnings:
+            _log.warning(sentence)
+        if self.database_url:
+            # libpq's own message on an address that it cannot read follows when it connects.
+            with suppress(psycopg.Error):
+                if psycopg.conninfo.conninfo_to_dict(self.database_url).get("password"):
+                    _log.warning(SHOWN_BY_PS)
+            found = dataclasses.replace(found, database_url=self.database_url)
+        return found
 
     @property
     def server(self) -> EmbeddedServer:

@@ -312,10 +312,8 @@ def _last_line(text: str) -> str:
 def listen_error(host: str, port: int) -> OSError | None:
     """Return why a server could not listen on this port now; None where it could."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            candidate.bind(address)
+        family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server((address, port), family=family).close()
     except OSError as error:
         return error
     return None
@@ -323,7 +321,6 @@ def listen_error(host: str, port: int) -> OSError | None:
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 on which nothing listens."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
-        candidate.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as candidate:
         port: int = candidate.getsockname()[1]
         return port

@@ -108,8 +108,9 @@ def making_apps() -> Iterator[MakeApp]:
             parts = app.extensions["leads"]
             stack.callback(parts.database.close)
             # Its sockets would be closed by the garbage collector, with a warning.
-            if parts.limit is not None:
-                stack.callback(parts.limit.close)
+            store = parts.limit and parts.limit._store  # noqa: SLF001  # Only a test ends before its process does.
+            if hasattr(store and store.storage, "storage"):
+                stack.callback(store.storage.storage.close)
             return app
 
         yield make
