@@ -1,5 +1,6 @@
 """The rate limit of each tenant."""
 
+from collections import Counter
 from hashlib import sha256
 from itertools import islice
 from math import ceil
@@ -12,7 +13,7 @@ from flask import Flask
 from flask_limiter import HeaderNames, Limiter
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import Storage
+from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
@@ -127,6 +128,9 @@ class TenantLimit:
         return self._hit(self._own_counts, tenant)
 
     def _hit(self, store: Limiter, tenant: str) -> tuple[bool, int, float]:
+        if len(tenant) > _LONGEST_KEY:
+            # A caller may write any id. A tenant's is hardly ever so long.
+            tenant = sha256(tenant.encode(errors="surrogatepass")).hexdigest()
         is_within = store.limiter.hit(self._limit, tenant)
         ends_at, left = store.limiter.get_window_stats(self._limit, tenant)
         return is_within, left, ends_at
@@ -151,7 +155,7 @@ def counting_alone() -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(WindowCounts())
 
 
-class WindowCounts(Storage):
+class WindowCounts(MemoryStorage):
     """Fixed windows that end at a whole second, counted by one process.
 
     The store in memory of `limits` starts a thread every ten milliseconds of traffic, which looks at each window: a
@@ -162,51 +166,26 @@ class WindowCounts(Storage):
 
     def __init__(self, uri: str | None = None, *, wrap_exceptions: bool = False, **_: str) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._windows: dict[str, tuple[int, int]] = {}
         self._max_windows = MIN_KEPT_WINDOWS
         self._lock = Lock()
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What a store raises that is away: this one never is."""
-        return OSError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Returns the requests of this window with this one."""
-        now, key = int(time()), _short(key)
+        now = int(time())
         with self._lock:
-            used, ends_at = self._windows.get(key, (0, 0))
             # A window that ends later than a new one would is from before the clock was set back.
-            if not now < ends_at <= now + expiry:
-                used, ends_at = 0, now + expiry
+            if not now < self.expirations.get(key, 0) <= now + expiry:
                 # The windows are in the order in which they began.
-                self._windows.pop(key, None)
-                if len(self._windows) >= self._max_windows:
+                self.clear(key)
+                if len(self.expirations) >= self._max_windows:
                     self._forget(now)
-            self._windows[key] = (used + amount, ends_at)
-        return used + amount
+                self.expirations[key] = now + expiry
+            self.storage[key] += amount
+            return self.storage[key]
 
     def get(self, key: str) -> int:
-        """Returns the requests of a window that was counted."""
-        return self._windows.get(_short(key), (0, 0))[0]
-
-    def get_expiry(self, key: str) -> float:
-        """Returns when the window ends, in seconds since 1970."""
-        return self._windows.get(_short(key), (0, 0))[1]
-
-    def check(self) -> bool:
-        """Returns whether the store can be used."""
-        return True
-
-    def reset(self) -> int:
-        """Forget all windows. Returns how many there were."""
-        count = len(self._windows)
-        self._windows = {}
-        return count
-
-    def clear(self, key: str) -> None:
-        """Forget a window."""
-        self._windows.pop(_short(key), None)
+        """Returns the requests of a window that was counted; what it inherits would forget one that ends now."""
+        return self.storage.get(key, 0)
 
     def _forget(self, now: int) -> None:
         """Drop the windows that are over; if these were few, the next time comes later.
@@ -214,13 +193,9 @@ class WindowCounts(Storage):
         Where very many are not over, the older half goes too, because memory is bounded: their tenants may send a few
         requests more.
         """
-        kept = {key: window for key, window in self._windows.items() if window[1] > now}
+        kept = {key: ends_at for key, ends_at in self.expirations.items() if ends_at > now}
         if len(kept) >= MAX_KEPT_WINDOWS:
             kept = dict(islice(kept.items(), len(kept) - MAX_KEPT_WINDOWS // 2, None))
-        self._windows = kept
+        self.storage = Counter({key: self.storage[key] for key in kept})
+        self.expirations = kept
         self._max_windows = min(max(MIN_KEPT_WINDOWS, 2 * len(kept)), MAX_KEPT_WINDOWS)
-
-
-def _short(key: str) -> str:
-    # A caller may write any id. A tenant's is hardly ever so long.
-    return key if len(key) <= _LONGEST_KEY else sha256(key.encode(errors="surrogatepass")).hexdigest()
