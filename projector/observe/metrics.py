@@ -106,7 +106,7 @@ class StateCollector(Collector):
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._conn: Connection | None = None
         self._state: Status | None = None
         self._read_at = float("-inf")
@@ -132,17 +132,14 @@ class StateCollector(Collector):
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._conn is not None:
-            self._conn.close()
-            self._conn = None
+            if self._conn is not None:
+                self._conn.close()
+                self._conn = None
 
     def _read(self) -> Status | None:
         try:
             if self._conn is None or self._conn.closed:
-                self._close()
+                self.close()
                 self._conn = db.connect(
                     self._url,
                     application_name=f"{db.SCHEDULER_NAME}: metrics",
@@ -151,7 +148,7 @@ class StateCollector(Collector):
                 self._conn.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
             state = read_status(self._conn, api_role="", with_sizes=False)
         except (ProjectorError, psycopg.Error) as error:
-            self._close()
+            self.close()
             text = str(error).strip().partition("\n")[0]
             if text != self._trouble:
                 _log.warning("the metrics lack the state of the read model", error=quoting(error, text))
