@@ -36,6 +36,8 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     ]
     [sentence] = find_attention(found)
     assert sentence.startswith("Changes of the platform may not arrive: The subscription leads is disabled.")
+    [sentence] = find_attention(replace(found, feeds=[Row(**{**WELL, "unready_tables": 1})]))
+    assert "The subscription leads has yet to copy 1 table" in sentence
     [sentence] = find_attention(replace(found, feeds=[well]))
     assert "may not arrive: No subscription brings rows of public.contacts." in sentence
     told = as_dict(found)["origin"]

@@ -1,12 +1,21 @@
-"""What of a request for the list is a value of its statement."""
+"""What of a request for the list decides its statement, and what is a value of it."""
 
 from datetime import UTC, datetime
 
 from api.plan.list.pages import list_leads
+from api.plan.list.plan import plan_list
 from api.request.query import LIST_QUERY
 from tests.support.cases import cases
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
+
+
+def values(query: str) -> dict[str, object]:
+    return plan_list(LIST_QUERY.read(query), NOW)[1]
+
+
+def text(query: str, *, collect_matches: bool = False) -> str:
+    return str(list_leads("u", LIST_QUERY.read(query), NOW, collect_matches=collect_matches).statement)
 
 
 @cases(
@@ -26,4 +35,42 @@ def test_requests_that_differ_in_values_share_their_statement(one: str, other: s
     )
     assert first.statement is second.statement
     assert (first.values["user_id"], second.values["user_id"]) == ("a", "b")
-    assert {**first.values, "user_id": "b"} != second.values
+    assert values(one) != values(other)
+
+
+@cases(
+    ("query", "found"),
+    [
+        ("", "documents"),
+        ("lead_status=Hot", "documents"),
+        ("sort_by=first_contact_at&lead_status=Hot&has_email=true", "documents"),
+        # The index by last_message_at has the facets, so that of rare combinations no row is read in vain.
+        ("lead_status=Hot&has_email=true", "keys"),
+        ("offset=1", "keys"),
+        ("sort_by=name&sort_order=asc", "keys"),
+        # In this direction the leads without a value come first in the index, and last on the page.
+        ("sort_by=name", "with_value"),
+        ("sort_order=asc", "with_value"),
+        ("sort_by=total_score", "with_value"),
+        ("sort_by=total_score&min_total_score=7", "keys"),
+        ("offset=30000", "in_buckets"),
+    ],
+)
+def test_what_a_page_reads(query: str, found: str) -> None:
+    parts = {part for part in ("documents", "keys", "with_value", "in_buckets") if f" {part}" in text(query)}
+    assert parts == {found} | ({"keys"} & parts if found in {"with_value", "in_buckets"} else set())
+
+
+def test_pages_that_are_cut_from_all_matches() -> None:
+    # Only a search by the index spares small tenants the index.
+    searches = ("search=abc", "search=ab", "search=%2B1234")
+    assert ["AS unindexed" in text(query) for query in searches] == [True, False, True]
+    # By last_message_at the buckets of the page suffice.
+    for query, is_collected in (("lead_status=Hot&sort_by=name", True), ("lead_status=Hot", False)):
+        assert "WITH phones" not in text(query)
+        assert ("phones AS" in text(query, collect_matches=True)) is is_collected
+        assert ("picked AS" in text(query, collect_matches=True)) is not is_collected
+    # Leads without a message are collected, unless there is a time range.
+    queries = ("lead_status=Hot&sort_by=name", "lead_status=Hot&sort_by=name&days=7")
+    found = [text(query, collect_matches=True) for query in queries]
+    assert ["l.last_message_at IS NULL" in one for one in found] == [True, False]

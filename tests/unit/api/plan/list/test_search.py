@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
-from api.plan.list.search import SearchShape
+from api.plan.list.search import SearchShape, bind, shape_of
+from api.request.kinds import Search
 from api.request.query import LIST_QUERY
 from api.request.text import without_accents
 from tests.exactness.platform import Platform, refresh_now
@@ -35,6 +36,15 @@ NAMES = {
     "9": "か\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}é",
     "0": "hobXbit",
 }
+
+
+def test_the_order_and_the_number_of_words_do_not_matter() -> None:
+    for ignore in (False, True):
+        one, other = (
+            Search(words, None, ignore_accents=ignore)
+            for words in (("abc", "x", "äbc", "abc"), ("äbc", "x", "abc"))
+        )
+        assert (shape_of(one), bind(one)) == (shape_of(other), bind(other))
 
 
 @cases(
