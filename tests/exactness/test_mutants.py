@@ -22,7 +22,6 @@ from api.database import statement as asked
 from api.limits import waiting
 from api.plan.projection import tenant_version
 from api.request.change_token import Position, history_of
-from api.request.record import record
 from api.response import body
 from api.routes import changes, memory, read_model
 from projector.capture import control, gaps, triggers
@@ -219,11 +218,10 @@ def _stands_without(**values: None) -> Drop:
 def _keep_under_the_version_of_now(bench: Bench) -> None:
     keep = memory.Memory.keep
 
-    def late(self: memory.Memory, response: Any) -> Any:  # noqa: ANN401
-        row = record().row
-        if row is not None:
-            row.version = self._parts.database.fetch(tenant_version("one")).version
-        return keep(self, response)
+    def late(self: memory.Memory, response: Any, one: Any) -> Any:  # noqa: ANN401
+        if one.row is not None:
+            one.row.version = self._parts.database.fetch(tenant_version("one")).version
+        return keep(self, response, one)
 
     bench.patches.setattr(memory.Memory, "keep", late)
 
