@@ -111,20 +111,6 @@ def test_a_run_that_ended_badly_needs_a_person(status: Status) -> None:
         assert "value too long" in render(failed)
 
 
-def test_what_differs_needs_a_person_until_it_is_right(status: Status) -> None:
-    told = one_sentence(dataclasses.replace(status, drift=[DRIFT]))
-    assert (
-        "2 items differ from the source rows, first lead 49151 of u (document.name), found 2026-11-25" in told
-    )
-    assert "run `verify --all --heal`" in told
-    # A run that has found something and healed it is history.
-    run = changed(RUN, kind="verify", outcome="done", note="3 fields drifted, 1 lead healed")
-    ended = Row(outcome="healed", items=1, last_at=EARLIER)
-    healed = dataclasses.replace(status, runs=[run], ended_drift=[ended])
-    assert find_attention(healed) == []
-    assert "1 item healed by `verify --heal`, 2026-11-25 01:02:03 UTC" in render(healed)
-
-
 def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Status) -> None:
     status = dataclasses.replace(status, schedulers=Row(sessions=2, is_all_seen=True))
     late = changed(ROUND, age=3 * 86400.0)
@@ -156,42 +142,6 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
     # What needs a person is the same as in full.
     assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
     assert summarize(dataclasses.replace(status, projection=None)).startswith("Read model   not installed")
-
-
-def test_the_lines_of_a_verify_tell_what_is_proved_how_far_the_round_is_and_what_was_found(
-    status: Status,
-) -> None:
-    found = dataclasses.replace(
-        status,
-        proved_round=Row(finished_at=EARLIER, leads=2004, left_out=3, differences=0),
-        present_round=ROUND,
-        drift=[
-            changed(DRIFT, total=1),
-            changed(DRIFT, kind="contact", key="k", first_field="key"),
-            changed(DRIFT, kind="statistics", first_field="leads"),
-        ],
-        ended_drift=[
-            Row(outcome="rebuilt", items=2, last_at=EARLIER),
-            Row(outcome="right", items=1, last_at=EARLIER),
-        ],
-    )
-    assert """
-Verified     everything: 2026-11-25 01:02:03 UTC, 2,004 leads, 3 left out, no difference
-Verify round 25.0 % in 2 h, 502 of about 2,004 leads, 1 to be looked at again, 1 difference
-Drift        1 item differs from the source rows
-             lead 49151 of u: document.name, found 2026-11-25 01:02:03 UTC
-             lead 49151 of u (contact k): key, found 2026-11-25 01:02:03 UTC
-             the statistics of u: leads, found 2026-11-25 01:02:03 UTC
-             2 items corrected by a rebuild, the last 2026-11-25 01:02:03 UTC
-             1 item found right by a later verify, 2026-11-25 01:02:03 UTC
-""" in render(found)
-    told = as_dict(found)["verify"]
-    assert told["round"]["percent"] == 25.0
-    assert told["drift"]["ended"][0] == {"outcome": "rebuilt", "items": 2, "last_at": EARLIER}
-    late = changed(ROUND, leads=11, leads_total=10)
-    text = render(dataclasses.replace(status, present_round=late))
-    assert "11 of about 11 leads" in text
-    assert "everything: not yet" in text
 
 
 def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
