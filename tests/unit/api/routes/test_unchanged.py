@@ -8,7 +8,6 @@ from flask.testing import FlaskClient
 
 from api.database.session import Session
 from tests.support.cases import cases
-from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
 from tests.unit.api.observe.test_meters import value
 
@@ -96,13 +95,3 @@ def test_what_is_refused_is_refused_with_any_tag(client: FlaskClient, library: L
     client.get(library.base)
     for tags in ('W/"v0"', 'W/"m0"', "*"):
         assert client.get(address, headers={"If-None-Match": tags}).status_code == status
-
-
-def test_a_read_model_that_was_never_built(database: Database, make_app: MakeApp) -> None:
-    client = make_app(database).test_client()
-    address, tag = "/users/a/leads", {"If-None-Match": 'W/"v0"'}
-    assert client.get(address, headers=tag).status_code == 200
-    with database.connect() as conn:
-        conn.execute("DELETE FROM read_model.freshness")
-    answer = client.get(address, headers=tag)
-    assert (answer.status_code, answer.get_json()["message"]) == (503, "The read model was never built")
