@@ -149,6 +149,13 @@ ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS late_as_of timestamptz;
 -- Usage: the tenants that are late.
 CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE late_as_of IS NOT NULL;
 
+-- One row per tenant that has a name, whether it has leads or not.
+CREATE TABLE IF NOT EXISTS read_model.tenant_names (
+    user_id text COLLATE "C" PRIMARY KEY,
+    -- What the platform calls the tenant: the name of its company, trimmed.
+    name text COLLATE "C" NOT NULL
+) WITH (vacuum_truncate = off);
+
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
 CREATE TABLE IF NOT EXISTS read_model.leads (

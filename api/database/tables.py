@@ -41,6 +41,8 @@ tenants = _table(
     },
 )
 
+tenant_names = _table("tenant_names", {Text: "user_id name"})
+
 # A view, whose rows are no data of a tenant: only that it is there.
 tenant_ids = _table("tenant_ids", {Text: "user_id"})
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Float, Label, Text, cast, extract, false, func, select
 
 from api.database.statement import BoundStatement, Freshness
-from api.database.tables import late_tenants, projection, tenant_ids
+from api.database.tables import late_tenants, projection, tenant_ids, tenant_names
 from api.database.tables import row_security as row_security_table
-from api.plan.sql import as_of, constant, constant_text, freshness_columns
+from api.plan.sql import USER, as_of, constant, constant_text, freshness_columns
 
 # Tenants that the pages for people offer, where the API asks nobody who calls.
 MOST_LISTED = 100
@@ -141,6 +141,22 @@ _NOW = select(*freshness_columns(), func.clock_timestamp().label("clock"))
 def tenant_now(user_id: str) -> BoundStatement[TenantNowRow]:
     """Returns the statement of the version of a tenant, and of the clock."""
     return BoundStatement(_NOW, TenantNowRow, {"user_id": user_id})
+
+
+class NameRow(NamedTuple):
+    """What a tenant is called; None where that is not known."""
+
+    name: bytes | None
+
+
+_NAME = select(
+    select(tenant_names.c.name).where(tenant_names.c.user_id == USER).scalar_subquery().label("name")
+)
+
+
+def tenant_name(user_id: str) -> BoundStatement[NameRow]:
+    """Returns the statement of the name of a tenant."""
+    return BoundStatement(_NAME, NameRow, {"user_id": user_id})
 
 
 class TenantsRow(NamedTuple):

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from api.database.errors import UnavailableError
 from api.plan.list.pages import list_leads
-from api.plan.projection import FIRST_TENANTS, MOST_LISTED
+from api.plan.projection import FIRST_TENANTS, MOST_LISTED, tenant_name
 from api.request.query import LIST_QUERY
 from api.routes.read_model import read_model, state
 
@@ -72,14 +72,15 @@ def _restrict(response: Response) -> Response:
 @page.get("/")
 def show() -> Response:
     """Print the shell, with the tenants to choose from where the API asks nobody who calls."""
-    tenants, problem = [], None
+    tenants, names, problem = [], {}, None
     try:
         tenants = _read_tenants()
+        names = {user_id: _read_name(user_id) for user_id in tenants[:MOST_LISTED]}
     except UnavailableError as error:
         problem = str(error)
     text = render_template(
         "page.html",
-        tenants=tenants[:MOST_LISTED],
+        tenants=names,
         more_tenants=len(tenants) > MOST_LISTED,
         asks_who_calls=asks_who_calls(),
         problem=problem,
@@ -153,6 +154,12 @@ def _read_tenants() -> list[str]:
         return []
     found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).user_ids)
     return found
+
+
+def _read_name(user_id: str) -> str | None:
+    """Returns what a tenant is called. Asked for one by one: row security shows a session one tenant at a time."""
+    name = read_model().database.fetch(tenant_name(user_id)).name
+    return None if name is None else name.decode()
 
 
 def example() -> tuple[str | None, str | None]:

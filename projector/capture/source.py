@@ -20,7 +20,7 @@ class SourceTable:
 
     `columns` are those that the projection reads, each with what it is read as: an update of any other queues nothing.
     `queue_key` is the column whose value a change queues, as a change of this `kind`; a table without a kind is not
-    captured. `optional` columns may be missing.
+    captured, which one is that lacks its only column `of_interest`. `optional` columns may be missing.
     """
 
     name: str
@@ -29,6 +29,7 @@ class SourceTable:
     kind: str | None
     queue_key: str
     optional: tuple[str, ...] = ()
+    of_interest: str | None = None
 
     @property
     def ids(self) -> dict[str, str]:
@@ -37,16 +38,16 @@ class SourceTable:
 
 
 def _table(
-    name: str, primary_key: str, *, queue_key: str = "", is_captured: bool = True, optional: str = ""
+    name: str, primary_key: str, *, queue_key: str = "", optional: str = "", of_interest: str | None = None
 ) -> SourceTable:
-    kind = name if is_captured else None
     columns = source_columns()[name]
-    return SourceTable(name, primary_key, columns, kind, queue_key or primary_key, tuple(optional.split()))
+    names = tuple(optional.split())
+    return SourceTable(name, primary_key, columns, name, queue_key or primary_key, names, of_interest)
 
 
 SOURCE_TABLES = (
-    # Nothing of a tenant's row is printed; rows that depend on it are captured in their own tables, cascades too.
-    _table("users", "user_id", is_captured=False),
+    # The rows that depend on a tenant's are captured in their own tables, cascades too.
+    _table("users", "user_id", optional="company_name", of_interest="company_name"),
     _table("phone_numbers", "id", optional="platform"),
     _table("agents", "agent_id", optional="name"),
     _table("conversations", "conversation_id", optional="last_message_at is_active"),
@@ -64,6 +65,7 @@ SOURCE_TABLES = (
 )
 
 OPTIONAL_TABLES = {
+    "users": "no tenant has a name",
     "contacts": "no contact is known",
     "templates": "no template send is known",
     "template_sends": "no template send is known",
@@ -145,6 +147,7 @@ def read_tables(conn: psycopg.Connection[TupleRow]) -> tuple[SourceTable, ...]:
         replace(
             table,
             columns={name: kind for name, kind in table.columns.items() if name not in absent[table.name]},
+            kind=None if table.of_interest in absent[table.name] else table.kind,
         )
         for table in SOURCE_TABLES
         if table.name in absent
@@ -177,7 +180,9 @@ def examine_source(
             fit.absent[table.name] = tuple(table.columns)
             continue
         may_be_absent = set(table.optional) - set(known.get(table.name, ()))
-        absent = tuple(name for name in table.columns if name in may_be_absent - set(found.columns))
+        # Only an owner may capture a table: where the login is none, the table is left alone if it may be.
+        there = set(found.columns) - (set() if found.is_owned else {table.of_interest})
+        absent = tuple(name for name in table.columns if name in may_be_absent - there)
         if absent and found.kind == "table":
             fit.absent[table.name] = absent
         fit.missing += _missing(table, found, [name for name in table.columns if name not in may_be_absent])

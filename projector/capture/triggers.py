@@ -128,14 +128,18 @@ def adjust_queue(conn: Connection) -> None:
             conn.execute(file_text(name), prepare=False)
 
 
-def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
-    """Install every trigger that is missing or changed, one table at a time.
+def install(
+    conn: Connection, *, patience: float = PATIENCE_SECONDS, only: Sequence[str] | None = None
+) -> None:
+    """Install every trigger that is missing or changed, one table at a time; or `only` those of some tables.
 
     CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
     relations = source_names(conn)
     for table in captured_tables(conn):
+        if only is not None and table.name not in only:
+            continue
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
 

@@ -12,7 +12,7 @@ import structlog
 from psycopg import sql as composing
 from psycopg.rows import class_row
 
-from projector.core import pipeline, staging
+from projector.core import names, pipeline, staging
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
 from projector.core.yielding import yielding
@@ -275,6 +275,8 @@ def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int) -> Bat
     pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
     written = recompute(conn) if taken.changes else BatchResult()
+    if taken.names:
+        names.write_taken(conn)
     mass = mass or pieces > 0
     drained = taken.drained and not mass
     return Batch(

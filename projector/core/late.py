@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector.core import pipeline, staging
+from projector.core import names, pipeline, staging
 from projector.core.batch import (
     Batch,
     analyze_if_outgrown,
@@ -82,6 +82,8 @@ def sort_changes(
             pieces = spread_changes(conn) if taken.spreads else 0
             with yielding(conn):
                 conn.execute(statement("refresh/1_take/60_sort_changes"))
+            if taken.names:
+                names.write_taken(conn)
             conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
             moment = rows.value(conn, query("core", "read_moment"), {"shards": opened.owned})
             conn.execute(statement("refresh/1_take/65_note_late_tenants"), {"moment": moment})

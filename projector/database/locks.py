@@ -41,6 +41,9 @@ STATISTICS = 0x1EAD07
 """Held by a session while it corrects statistics: by how much a row differs may be added once only. The second key
 is 0."""
 
+NAMES = 0x1EAD08
+"""Held while names of tenants are written, after every other lock of the transaction. The second key is 0."""
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
 

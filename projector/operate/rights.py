@@ -75,7 +75,7 @@ def _find_schemas(conn: Connection) -> list[Row]:
 
 
 def _require_owned_source(conn: Connection, login: Row, relations: Mapping[str, str] | None = None) -> None:
-    captured = {table.name for table in SOURCE_TABLES if table.kind is not None}
+    captured = {table.name for table in SOURCE_TABLES if table.of_interest is None}
     tables: dict[str, list[str]] = {}
     for table in find_source(conn, relations).values():
         if table.name in captured and table.owner is not None and not table.is_owned:

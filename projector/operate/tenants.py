@@ -9,8 +9,8 @@ from projector.database.rows import Connection, Row, rows, value
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
 
-_HEADINGS = ("Tenant", "Leads", "Messages", "As of", "Dead letters")
-_NUMBERS = (1, 2, 4)
+_HEADINGS = ("Tenant", "Name", "Leads", "Messages", "As of", "Dead letters")
+_NUMBERS = (2, 3, 5)
 
 
 def read_tenants(conn: Connection) -> tuple[list[Row], int]:
@@ -31,6 +31,7 @@ def render(tenants: Sequence[Row], dead_letters_without_tenant: int) -> str:
     cells = [
         (
             escape_hidden(tenant.user_id),
+            escape_hidden(tenant.name or ""),
             f"{tenant.leads:,}",
             f"{tenant.messages:,}",
             "" if tenant.as_of is None else f"{tenant.as_of:%Y-%m-%d %H:%M:%S} UTC",

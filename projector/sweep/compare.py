@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import psycopg
 
-from projector.core import pipeline, staging
+from projector.core import names, pipeline, staging
 from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
 from projector.database.distribution import fence, is_distributed
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import query
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten
@@ -36,7 +36,9 @@ def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PA
     """Compare a piece, but for what waits. Raises BlockedError after `patience` seconds of a table that is held."""
     found = Comparison(read_clock(conn))
     if piece.phase == "statistics":
-        return compare_statistics(conn, piece.tenants)
+        # The last piece of a round has all names, those of tenants without leads too.
+        named = None if piece.next_phase == "again" else piece.tenants
+        return compare_statistics(conn, piece.tenants) + compare_names(conn, named, patience=patience)
     if piece.leads:
         found += compare_leads(conn, piece.leads, patience=patience)
     if piece.keys is None or piece.keys:
@@ -131,6 +133,23 @@ def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Compa
                 name = f"{STATISTICS} {shorten([*facets, number])}"
                 drift = Drift(difference.user_id, "", name, str(expected), str(stored), STATISTICS)
                 found.drifts.append(drift)
+    return found
+
+
+def compare_names(
+    conn: Connection, tenants: Sequence[str] | None, *, patience: float = SOURCE_PATIENCE_SECONDS
+) -> Comparison:
+    """Compare the names of these tenants, or of all, but for those that wait."""
+
+    def compare() -> list[Row]:
+        with snapshot(conn):
+            return names.find_differing(conn, tenants)
+
+    found = Comparison(read_clock(conn))
+    for one in read_steadily(conn, compare, differs=bool, patience=patience):
+        if not one.waits:
+            texts = ["no name" if name is None else shorten(name) for name in (one.expected, one.found)]
+            found.drifts.append(Drift(one.user_id, "", "tenant name", *texts, kind=STATISTICS))
     return found
 
 

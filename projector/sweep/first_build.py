@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from psycopg import sql as composing
 
-from projector.core import pipeline
+from projector.core import names, pipeline
 from projector.core.pipeline import BatchResult, reach
 from projector.core.source_reads import (
     SOURCE_PATIENCE_SECONDS,
@@ -72,6 +72,7 @@ def build(conn: Connection, progress: Progress) -> BatchResult:
         for table in TABLES:
             vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
             conn.execute(vacuum, prepare=False)
+        names.write_all(conn, None)
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)

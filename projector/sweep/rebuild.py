@@ -23,7 +23,7 @@ from typing import NoReturn
 
 import psycopg
 
-from projector.core import pipeline
+from projector.core import names, pipeline
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.pipeline import BatchResult, reach
@@ -111,6 +111,7 @@ def _rebuild_in_place(
         phase, after, since = position.phase, position.after, position.started_at
     total = pieces.count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
+        names.write_all(conn, tenants)
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
         if phase != pieces.PHASES[0]:
             progress.start("rebuild", total, "customers")

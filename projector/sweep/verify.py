@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from projector.core import pipeline
+from projector.core import names, pipeline
 from projector.core.preconditions import require_built, require_installed, require_tenants
 from projector.database import locks
 from projector.database.rows import Connection
@@ -107,7 +107,9 @@ def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:
         rebuild_keys(conn, sorted(wrong_keys))
     for _ in rebuild_leads(conn, leads):
         pass
-    statistics.heal(conn, sorted({one.user_id for one in drifts}))
+    tenants = sorted({one.user_id for one in drifts})
+    statistics.heal(conn, tenants)
+    names.write_all(conn, tenants)
     items = sorted({one.item for one in drifts})
     with conn.transaction():
         drift.end(conn, items, before=began, at=read_clock(conn), outcome="healed")

@@ -12,7 +12,7 @@
 -- noted the type of the platform: null for a text that no such id is written as.
 --
 -- Only the owner may call them.
-SELECT t.user_id::{user_id} FROM {users} AS t;
+SELECT t.user_id::{user_id}, t.company_name::text FROM {users} AS t;
 
 SELECT t.id::{phone_number_id}, t.platform::text FROM {phone_numbers} AS t;
 

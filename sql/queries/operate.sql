@@ -406,6 +406,20 @@ needed AS (
     FROM named
     CROSS JOIN LATERAL projector.keys_of_change(named.kind, named.key) AS k
     WHERE named.kind IN ('agents', 'phone_numbers', 'templates')
+    UNION ALL
+    SELECT
+        named.kind,
+        named.key
+    FROM named
+    INNER JOIN read_model.tenant_names AS n ON n.user_id = named.key COLLATE "C"
+    WHERE named.kind = 'users'
+    UNION ALL
+    SELECT
+        named.kind,
+        named.key
+    FROM named
+    INNER JOIN projector.current_names() AS n ON n.user_id = projector.user_id(named.key COLLATE "default")
+    WHERE named.kind = 'users'
 )
 
 SELECT

@@ -1,10 +1,11 @@
--- What `tenants` lists, and the version of a tenant.
+-- What `tenants` lists, the names of tenants, and the version of a tenant.
 
 -- name: read_tenants
--- Returns user_id, leads and messages of each tenant that the read model knows; as_of, the moment up to which every
+-- Returns user_id, name, leads and messages of each tenant that the read model knows; as_of, the moment up to which every
 -- change is in the read model; and dead_letters, how many keys of the tenant are set aside. Ordered by user_id.
 SELECT
     coalesce(t.user_id, counted.user_id) AS user_id,
+    n.name,
     coalesce(counted.leads, 0) AS leads,
     coalesce(counted.messages, 0) AS messages,
     least(
@@ -21,6 +22,7 @@ FULL JOIN (
     FROM read_model.leads AS l
     GROUP BY l.user_id
 ) AS counted ON counted.user_id = t.user_id
+LEFT JOIN read_model.tenant_names AS n ON n.user_id = coalesce(t.user_id, counted.user_id)
 ORDER BY user_id;
 
 -- name: count_letters_without_tenant
@@ -28,6 +30,75 @@ ORDER BY user_id;
 SELECT count(*) AS dead_letters
 FROM projector.dead_letters AS d
 WHERE d.user_id IS NULL;
+
+-- name: read_taken_names
+-- Returns the user_id of each tenant whose name the taken changes concern: of all, where the table was truncated.
+SELECT k.key COLLATE "C" AS user_id
+FROM taken_changes AS t
+CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+WHERE t.kind = 'users' AND k.key IS NOT NULL
+UNION
+SELECT n.user_id
+FROM read_model.tenant_names AS n
+WHERE EXISTS (SELECT FROM taken_changes AS t WHERE t.kind = 'truncate' AND 'users' = any(t.keys));
+
+-- name: compare_names
+-- Returns user_id of each of these tenants, or of all for null, whose name is not the one of the source; expected and
+-- found, the two names, null for none; and waits, whether a change of it waits.
+WITH stored AS MATERIALIZED (
+    SELECT
+        n.user_id,
+        n.name
+    FROM read_model.tenant_names AS n
+    WHERE %(user_ids)s::text[] IS NULL OR n.user_id = any(%(user_ids)s::text[])
+),
+
+current AS MATERIALIZED (
+    SELECT
+        d.user_id::text COLLATE "C" AS user_id,
+        d.name COLLATE "C" AS name
+    FROM projector.current_names() AS d
+    WHERE %(user_ids)s::text[] IS NULL
+    UNION ALL
+    SELECT
+        named.user_id COLLATE "C" AS user_id,
+        d.name COLLATE "C" AS name
+    FROM unnest(%(user_ids)s::text[]) AS named (user_id)
+    INNER JOIN projector.current_names() AS d ON d.user_id = projector.user_id(named.user_id COLLATE "default")
+)
+
+SELECT
+    coalesce(c.user_id, s.user_id) AS user_id,
+    c.name AS expected,
+    s.name AS found,
+    EXISTS (
+        SELECT
+        FROM projector.changes AS q
+        WHERE (q.kind = 'users' AND coalesce(c.user_id, s.user_id) = any(q.keys))
+            OR (q.kind = 'truncate' AND 'users' = any(q.keys))
+    ) AS waits
+FROM current AS c
+FULL JOIN stored AS s ON s.user_id = c.user_id
+WHERE c.name IS DISTINCT FROM s.name;
+
+-- name: read_names
+SELECT
+    n.user_id,
+    n.name
+FROM read_model.tenant_names AS n
+WHERE n.user_id = any(%(user_ids)s::text[]);
+
+-- name: write_names
+INSERT INTO read_model.tenant_names (user_id, name)
+SELECT
+    d.user_id,
+    d.name
+FROM unnest(%(user_ids)s::text[], %(names)s::text[]) AS d (user_id, name)
+ON CONFLICT (user_id) DO UPDATE SET name = excluded.name;
+
+-- name: delete_names
+DELETE FROM read_model.tenant_names
+WHERE user_id = any(%(user_ids)s::text[]);
 
 -- name: change_version
 -- Raises the version of a tenant of which something was written. The tenant is locked.

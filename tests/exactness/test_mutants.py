@@ -26,7 +26,7 @@ from api.response import body
 from api.routes import changes, memory, read_model
 from projector.capture import control, gaps, triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, late, pipeline, refresh, staging, yielding
+from projector.core import batch, late, names, pipeline, refresh, staging, yielding
 from projector.core.late import LateKeys
 from projector.database import connect as db
 from projector.database import locks, source_names, sql
@@ -61,6 +61,7 @@ from tests.exactness import (
     test_schema_changes,
     test_settings,
     test_source_types,
+    test_tenant_names,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
@@ -479,6 +480,9 @@ MUTANTS = (
             "pg_advisory_xact_lock(%(lock_class)s",
             "int8pl(%(lock_class)s"),
         test_refresh.test_two_refreshes_of_one_lead_count_each_others_rows),
+    Mutant("R2", "two batches write names at once",
+        _patch(names, "_lock", lambda _conn: None),
+        test_tenant_names.test_a_truncation_forgets_no_name_that_came_after_it),
     Mutant("R3", "counts move by the changes in the queue",
         _statement("refresh/7_compare_leads/30_compute_conversations",
             "coalesce(m.difference, 0)",

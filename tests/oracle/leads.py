@@ -34,6 +34,12 @@ SCORES = ("intent_score", "urgency_score", "budget_score", "fit_score", "engagem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    user_id: str
+    company_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     id: str
     platform: str | None = None
@@ -118,6 +124,7 @@ class TemplateSend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
+    users: tuple[User, ...] = ()
     channels: tuple[Channel, ...] = ()
     agents: tuple[Agent, ...] = ()
     conversations: tuple[Conversation, ...] = ()
@@ -249,6 +256,8 @@ class Model:
     lower: Callable[[str], str] = str.lower
     keys: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """The lead that each conversation, contact and template send is of."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What each tenant is called that has a name."""
 
     def of_tenant(self, user_id: str) -> Mapping[str, Lead]:
         return self.leads.get(user_id, {})
@@ -307,7 +316,8 @@ def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Mo
     leads: dict[str, dict[str, Lead]] = defaultdict(dict)
     for (user_id, phone), found in evidence.items():
         leads[user_id][phone] = _lead(rows, user_id, phone, found)
-    return Model(dict(leads), lower, _keys(rows, source))
+    names = {row.user_id: shorten(name) for row in source.users if (name := trim(row.company_name or ""))}
+    return Model(dict(leads), lower, _keys(rows, source), names)
 
 
 def _keys(rows: _Rows, source: Source) -> dict[tuple[str, str], tuple[str, str]]:

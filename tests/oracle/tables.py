@@ -29,6 +29,7 @@ KEYS = {
         "has_extraction", "has_email",
     ),
     "lead_totals": ("user_id", "granularity", "bucket_start"),
+    "tenant_names": ("user_id",),
 }  # fmt: skip
 
 # As in the source, so that no setting of the session has a say in how a time is read. The row of all leads begins
@@ -57,6 +58,7 @@ def expected_tables(model: Model) -> dict[str, Table]:
             )
         ),
         "lead_totals": list(_of_spans(leads)),
+        "tenant_names": [{"user_id": user_id, "name": name} for user_id, name in model.names.items()],
     }
     return {table: _by_key(table, found) for table, found in rows.items()}
 

@@ -27,6 +27,7 @@ from tests.oracle.leads import (
     Source,
     Template,
     TemplateSend,
+    User,
 )
 from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
@@ -39,6 +40,7 @@ LEADS = "sql/definition/leads.sql"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
 # The classes of the oracle that hold the rows of the platform's tables.
 ROW_CLASSES: dict[str, type] = {
+    "users": User,
     "phone_numbers": Channel,
     "agents": Agent,
     "conversations": Conversation,

@@ -61,6 +61,9 @@ class Open {
   constructor(choose) {
     this.select = byId("tenant");
     this.typed = byId("tenant-typed");
+    for (const option of this.select?.options ?? []) {
+      write(option, visible(option.text));
+    }
     this.select?.addEventListener("change", () => {
       if (this.select.selectedOptions[0].hasAttribute("data-other")) {
         this.#other("");

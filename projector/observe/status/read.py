@@ -128,10 +128,10 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             projection=projection,
             queue=_read(conn, "read_queue", bound=COUNTED_CHANGES)[0],
             runs=_read(conn, "read_runs"),
-            dead_letters=_read(conn, "read_dead_letters", size=_SHOWN_DEAD_LETTERS),
+            dead_letters=_named(conn, _read(conn, "read_dead_letters", size=_SHOWN_DEAD_LETTERS)),
             proved_round=rows.row(conn, Row, query("status", "read_proved_round")),
             present_round=rows.row(conn, Row, query("status", "read_present_round")),
-            drift=_read(conn, "read_open_drift", size=_SHOWN_DRIFT),
+            drift=_named(conn, _read(conn, "read_open_drift", size=_SHOWN_DRIFT)),
             ended_drift=_read(conn, "read_ended_drift"),
             sizes=_read_sizes(conn) if with_sizes else [],
             tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,
@@ -152,6 +152,15 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
 
 def _read(conn: Connection, name: str, **parameters: object) -> list[Row]:
     return rows.rows(conn, Row, query("status", name), parameters or None)
+
+
+def _named(conn: Connection, found: list[Row]) -> list[Row]:
+    """Return the rows, each with `tenant_name`: what its tenant is called, None where that is not known."""
+    wanted = {"user_ids": [one.user_id for one in found]}
+    names = dict(conn.execute(query("tenants", "read_names"), wanted).fetchall()) if found else {}
+    for one in found:
+        one.tenant_name = names.get(one.user_id)
+    return found
 
 
 def _read_sizes(conn: Connection) -> list[Row]:

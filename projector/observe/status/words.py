@@ -13,7 +13,11 @@ def lead_in_words(letter: Row) -> str:
     """Return which lead a dead letter is about, or only its key where the lead is not known."""
     if letter.user_id is None:
         return escape_hidden(f"{letter.kind} {letter.key}")
-    return escape_hidden(f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})")
+    return escape_hidden(f"lead {letter.customer_phone} of {_tenant(letter)} ({letter.kind} {letter.key})")
+
+
+def _tenant(row: Row) -> str:
+    return str(row.user_id) if row.tenant_name is None else f"{row.tenant_name} ({row.user_id})"
 
 
 def waiting_in_words(queue: Row) -> str:
@@ -64,8 +68,8 @@ def shorten(text: str) -> str:
 def item_in_words(item: Row) -> str:
     """Return what differs: a lead, a key with its lead, or the statistics of a tenant."""
     if item.kind == "statistics":
-        return f"the statistics of {item.user_id}"
-    lead = f"lead {item.customer_phone} of {item.user_id}"
+        return f"the statistics of {_tenant(item)}"
+    lead = f"lead {item.customer_phone} of {_tenant(item)}"
     return f"{lead} ({item.kind} {item.key})" if item.key else lead
 
 

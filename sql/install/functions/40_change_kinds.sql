@@ -31,7 +31,7 @@ LANGUAGE sql
 IMMUTABLE
 AS $$
 SELECT CASE
-    WHEN of_kind IN ('agents', 'phone_numbers', 'templates', 'truncate') THEN true
+    WHEN of_kind IN ('agents', 'phone_numbers', 'templates', 'truncate', 'users') THEN true
     WHEN of_kind = 'contacts' THEN projector.contact_id(of_key COLLATE "default") IS NOT NULL
     WHEN of_kind = 'template_sends' THEN projector.send_id(of_key COLLATE "default") IS NOT NULL
     ELSE projector.conversation_id(of_key COLLATE "default") IS NOT NULL

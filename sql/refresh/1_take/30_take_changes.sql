@@ -3,7 +3,8 @@
 -- Parameters: shards; size, how many to take from each shard.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether every single change
 -- of the shards that this statement could see was taken; spreads, whether a change has to be spread over other keys
--- first; has_misfits, whether a key is none that the platform can have; has_late_keys, whether late keys wait.
+-- first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform can have;
+-- has_late_keys, whether late keys wait.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
 WITH taken AS (
@@ -41,6 +42,7 @@ SELECT
     min(taken.queued_at) AS oldest,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
     coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads,
+    coalesce(bool_or(taken.kind = 'users' OR (taken.kind = 'truncate' AND 'users' = any(taken.keys))), false) AS names,
     EXISTS (
         SELECT 1
         FROM taken AS t

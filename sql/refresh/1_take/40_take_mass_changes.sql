@@ -3,7 +3,8 @@
 --
 -- Parameters: shards; bulk, false for single changes of which too many wait; rows and bytes, how many rows of each
 -- shard are taken at most, and how many bytes of keys: the first row is always taken.
--- Returns: changes, the number taken; spreads, whether a change has to be spread over other keys first.
+-- Returns: changes, the number taken; spreads, whether a change has to be spread over other keys first; names, whether
+-- one concerns names of tenants.
 --
 -- A ctid is safe, as in the step before. How large an array is stored is looked at, and not its length, for which it
 -- would have to be read.
@@ -48,5 +49,6 @@ staged AS (
 
 SELECT
     count(*) AS changes,
-    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads
+    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads,
+    coalesce(bool_or(taken.kind = 'users' OR (taken.kind = 'truncate' AND 'users' = any(taken.keys))), false) AS names
 FROM taken;

@@ -64,7 +64,7 @@ def test_migrate_does_not_switch_capture_on(built: Connection, other: Connection
 
 def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database: Database) -> None:
     with empty_database.connect() as conn:
-        with pytest.raises(SourceMissingError, match=r"table users; .* --create-source"):
+        with pytest.raises(SourceMissingError, match=r"table phone_numbers; .* --create-source"):
             migrate(conn, create_source=False)
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
 

@@ -32,6 +32,7 @@ RUN = Row(
 DRIFT = Row(
     kind="lead",
     user_id="u",
+    tenant_name=None,
     customer_phone="49151",
     key="",
     first_field="document.name",
@@ -156,8 +157,9 @@ def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     assert words.shorten("x" * 100) == "x" * 100
     assert words.shorten("x" * 101) == "x" * 99 + "…"
     assert words.shorten("a\x1b[2Jb") == r"a\x1b[2Jb"
-    letter = Row(kind="contacts", key="k", user_id="u", customer_phone="4915")
+    letter = Row(kind="contacts", key="k", user_id="u", customer_phone="4915", tenant_name=None)
     assert words.lead_in_words(letter) == "lead 4915 of u (contacts k)"
+    assert words.lead_in_words(changed(letter, tenant_name="Acme")) == "lead 4915 of Acme (u) (contacts k)"
     assert words.lead_in_words(changed(letter, user_id=None)) == "contacts k"
     sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
     for size, text in sizes.items():

@@ -21,12 +21,12 @@ def test_a_tenant_is_listed_once_a_key_of_it_is_set_aside(built: Connection) -> 
 
 
 def test_the_columns_can_be_read() -> None:
-    many = Row(user_id="a", leads=12_345, messages=7, as_of=MOMENT, dead_letters=0)
-    few = Row(user_id="東京", leads=1, messages=1, as_of=MOMENT, dead_letters=2)
+    many = Row(user_id="a", name="Acme", leads=12_345, messages=7, as_of=MOMENT, dead_letters=0)
+    few = Row(user_id="東京", name=None, leads=1, messages=1, as_of=MOMENT, dead_letters=2)
     assert render([many, few], 0) == (
-        "Tenant   Leads  Messages  As of                    Dead letters\n"
-        "a       12,345         7  2026-11-25 01:23:04 UTC             0\n"
-        "東京         1         1  2026-11-25 01:23:04 UTC             2\n"
+        "Tenant  Name   Leads  Messages  As of                    Dead letters\n"
+        "a       Acme  12,345         7  2026-11-25 01:23:04 UTC             0\n"
+        "東京              1         1  2026-11-25 01:23:04 UTC             2\n"
         "\n"
         "2 tenants, 12,346 leads."
     )

@@ -22,6 +22,7 @@ REQUESTS = 200
 
 TENANT_TABLES = (
     "tenants",
+    "tenant_names",
     "leads",
     "lead_profiles_of_tenant",
     "lead_conversations",

@@ -1,0 +1,20 @@
+-- One row of read_model.tenant_names per tenant whose name the platform knows.
+--
+-- user_id keeps the type and the collation of the source, so that an index of the source can find it. The API takes no
+-- user_id of more than 255 characters.
+DROP FUNCTION IF EXISTS projector.current_names();
+CREATE FUNCTION projector.current_names()
+RETURNS TABLE (
+    user_id {user_id},
+    name text
+)
+LANGUAGE sql
+STABLE
+AS $definition$
+SELECT
+    u.user_id,
+    projector.blank_to_null(u.company_name) AS name
+FROM projector.source_users() AS u
+WHERE projector.blank_to_null(u.company_name) IS NOT NULL AND char_length(u.user_id::text) <= 255
+$definition$;
+REVOKE EXECUTE ON FUNCTION projector.current_names() FROM public;
