@@ -432,6 +432,17 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70, vacuum_truncate = off);
 
+-- One row per tenant and UTC hour in which messages were sent.
+CREATE TABLE IF NOT EXISTS read_model.message_counts (
+    user_id text COLLATE "C" NOT NULL,
+    -- Start of the hour of sent_at.
+    hour timestamptz NOT NULL,
+    -- Number of rows in lead_messages. A row that reached 0 is deleted.
+    messages integer NOT NULL,
+    -- Usage: an hour, or a range of them. As in lead_totals, no index holds the number.
+    CONSTRAINT message_counts_pkey PRIMARY KEY (user_id, hour)
+) WITH (fillfactor = 70, vacuum_truncate = off);
+
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
 CREATE TABLE IF NOT EXISTS read_model.freshness (

@@ -41,6 +41,8 @@ tenants = _table(
     },
 )
 
+message_counts = _table("message_counts", {Text: "user_id", _TIME: "hour", Integer: "messages"})
+
 tenant_names = _table("tenant_names", {Text: "user_id name"})
 
 # A view, whose rows are no data of a tenant: only that it is there.

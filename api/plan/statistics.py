@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     SelectBase,
     Text,
+    cast,
     func,
     literal_column,
     select,
@@ -33,6 +34,7 @@ from api.plan.sql import (
     json_members,
     lead_totals,
     leads,
+    message_counts,
     moment,
     sum_of,
     tenant_totals,
@@ -159,7 +161,7 @@ def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[SeriesRo
 
 @lru_cache(maxsize=2)
 def _series(by: str) -> SelectBase:
-    """Returns each bucket from the first to the last one, with its rows of lead_totals, or zeros."""
+    """Returns each bucket from the first to the last one, with its rows of the statistics, or zeros."""
     step = literal_column(f"interval '1 {by}'", Interval)
     series = func.generate_series(moment("first"), moment("last"), step)
     buckets = series.table_valued("bucket_start", name="b").render_derived()
@@ -170,6 +172,8 @@ def _series(by: str) -> SelectBase:
         + _numbers(by, buckets)
         + constant_text(',"new":')
         + _numbers(f"new_{by}", buckets)
+        + constant_text(',"messages":')
+        + cast(_messages(buckets, step), Text)
         + constant_text("}")
     )
     return with_page(freshness_columns(), [select(printed).select_from(buckets)])
@@ -185,6 +189,14 @@ def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
         .scalar_subquery()
     )
     return func.coalesce(found, _object({}))
+
+
+def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[int]:
+    """Returns how many messages were sent in the current bucket."""
+    counted, start = message_counts.c, buckets.c.bucket_start
+    within = between(counted.hour, start, start + step)
+    found = select(sum_of(counted.messages)).where(counted.user_id == USER, within).correlate(buckets)
+    return found.scalar_subquery()
 
 
 def _object(columns: dict[str, ColumnElement[int]]) -> ColumnElement[str]:

@@ -39,6 +39,7 @@ TABLES = (
     "read_model.lead_counts",
     "read_model.lead_daily_counts",
     "read_model.lead_totals",
+    "read_model.message_counts",
     "projector.source_keys",
 )
 """The tables that a first build fills."""

@@ -208,7 +208,8 @@ FROM (
             (SELECT min(l.user_id) FROM read_model.leads AS l WHERE l.user_id > %(after)s),
             (SELECT min(t.user_id) FROM read_model.lead_totals AS t WHERE t.user_id > %(after)s),
             (SELECT min(c.user_id) FROM read_model.lead_counts AS c WHERE c.user_id > %(after)s),
-            (SELECT min(d.user_id) FROM read_model.lead_daily_counts AS d WHERE d.user_id > %(after)s)
+            (SELECT min(d.user_id) FROM read_model.lead_daily_counts AS d WHERE d.user_id > %(after)s),
+            (SELECT min(m.user_id) FROM read_model.message_counts AS m WHERE m.user_id > %(after)s)
         ) AS user_id
 ) AS next
 LEFT JOIN read_model.lead_totals AS t

@@ -123,7 +123,7 @@ def test_it_fits_on_every_screen(site: Site, view: View, draw: Draw, size: str, 
     for step in ("list", "statistics", "filters", "lead", "fields"):
         if step == "statistics":
             page.get_by_role("button", name="Statistics").click()
-            page.locator(".activity").scroll_into_view_if_needed()
+            page.locator(".activity").last.scroll_into_view_if_needed()
         elif step == "filters":
             page.get_by_role("button", name="Statistics").click()
             page.get_by_role("button", name="More filters").click()

@@ -233,6 +233,34 @@ def test_who_wrote_last_moves_its_numbers_and_leaves_those_of_new_leads_alone(fi
     assert_exact(conn)
 
 
+def test_messages_are_counted_by_the_hour_in_which_they_were_sent(filled: Platform) -> None:
+    conn = filled.conn
+
+    def hours() -> list[tuple[str, str, int, str]]:
+        refresh_now(conn)
+        assert_exact(conn)
+        return conn.execute(
+            "SELECT user_id, to_char(hour AT TIME ZONE 'UTC', 'DD HH24'), messages, xmin::text"
+            " FROM read_model.message_counts ORDER BY hour"
+        ).fetchall()
+
+    first = hours()
+    assert [row[:3] for row in first] == [("one", "01 00", 1)]
+    last = filled.message("c", "of this hour", at="2025-01-01 00:59:59.999999")
+    filled.message("c", "of the next", at="2025-01-01 01:00:00")
+    assert [row[:3] for row in hours()] == [("one", "01 00", 2), ("one", "01 01", 1)]
+    before = hours()
+    conn.execute("UPDATE messages SET status = 'failed', text = 'edited'")
+    assert hours() == before
+    conn.execute("UPDATE messages SET timestamp = '2025-01-02 01:30' WHERE message_id = %s", (last,))
+    assert [row[:3] for row in hours()] == [("one", "01 00", 1), ("one", "01 01", 1), ("one", "02 01", 1)]
+    other = filled.agent(filled.tenant("two"))
+    conn.execute("UPDATE conversations SET agent_id = %s", (other,))
+    assert {row[0] for row in hours()} == {"two"}
+    conn.execute("DELETE FROM messages")
+    assert hours() == []
+
+
 def test_an_earlier_first_contact_moves_the_new_leads_of_its_time(filled: Platform) -> None:
     conn = filled.conn
     filled.message("c", "earlier", at="2024-12-31 23:59:59")

@@ -39,6 +39,7 @@ DRIFT = {
     "lead_counts": "UPDATE read_model.lead_counts SET leads = 7",
     "lead_daily_counts": "UPDATE read_model.lead_daily_counts SET leads = 7",
     "lead_totals": "UPDATE read_model.lead_totals SET leads = 7",
+    "message_counts": "UPDATE read_model.message_counts SET messages = 7",
 }
 
 State = tuple[int | None, str | None, str]

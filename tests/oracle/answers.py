@@ -121,6 +121,9 @@ def series(model: Model, user_id: str, params: Pairs) -> Answer:
             "start": printed_time(EPOCH + number * length),
             "active": _numbers(lead for lead in leads if _is_in(lead.last_message_at, number * step, step)),
             "new": _numbers(lead for lead in leads if _is_in(lead.first_contact_at, number * step, step)),
+            "messages": sum(
+                _is_in(message.timestamp, number * step, step) for lead in leads for message in lead.messages
+            ),
         }
         for number in range(first, last + 1)
     ]

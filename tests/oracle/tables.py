@@ -29,6 +29,7 @@ KEYS = {
         "has_extraction", "has_email",
     ),
     "lead_totals": ("user_id", "granularity", "bucket_start"),
+    "message_counts": ("user_id", "hour"),
     "tenant_names": ("user_id",),
 }  # fmt: skip
 
@@ -58,6 +59,7 @@ def expected_tables(model: Model) -> dict[str, Table]:
             )
         ),
         "lead_totals": list(_of_spans(leads)),
+        "message_counts": list(_of_hours(leads)),
         "tenant_names": [{"user_id": user_id, "name": name} for user_id, name in model.names.items()],
     }
     return {table: _by_key(table, found) for table, found in rows.items()}
@@ -180,6 +182,16 @@ def _of_spans(leads: list[Lead]) -> Iterator[Row]:
             },
             "without_conversation": sum(not lead.conversations for lead in found),
         }
+
+
+def _of_hours(leads: list[Lead]) -> Iterator[Row]:
+    hours = Counter(
+        (lead.user_id, message.timestamp.replace(minute=0, second=0, microsecond=0))
+        for lead in leads
+        for message in lead.messages
+    )
+    for (user_id, hour), messages in hours.items():
+        yield {"user_id": user_id, "hour": hour, "messages": messages}
 
 
 def _facets(lead: Lead) -> Row:

@@ -1,4 +1,4 @@
-// The chart of new leads by day: columns for the eye, numbers of one day, and a table for a screen reader.
+// A chart of numbers by day: columns for the eye, the number of one day, and a table for a screen reader.
 
 import { h, reconcile, set, svg, write } from "./dom.js";
 import { counted, number, utcDay } from "./format.js";
@@ -14,21 +14,26 @@ const LEAST = 2;
 const PART = 0.7;
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 7, PageDown: -7 };
 
-/** The chart, whose numbers are those of today or of the day that a viewer points at. */
+/** The chart, whose number is that of today or of the day that a viewer points at. */
 export class Activity {
+  #one;
+  #read;
   #days = [];
   // The day that a viewer points at: 0 is today, and -1 the day before; null while nobody points.
   #chosen = null;
 
-  constructor() {
+  /** A chart with a title, of what `one` of it is called; `read(bucket)` is its number in a bucket of the series. */
+  constructor(title, one, read) {
+    this.#one = one;
+    this.#read = read;
     this.band = svg("rect", { class: "band", y: 0, height: HEIGHT });
     this.columns = svg("g");
     this.day = h("span", { class: "day" });
-    this.new = h("span", { class: "new" });
+    this.number = h("span", { class: "number" });
     this.lines = ["whole", "half"].map((name) => h("span", { class: `level ${name}` }));
     this.first = h("span");
     this.last = h("span");
-    this.none = h("p", { class: "hint" }, `No lead was new in these ${DAYS} days.`);
+    this.none = h("p", { class: "hint" }, `None in these ${DAYS} days.`);
     this.rows = h("tbody");
     this.plot = h(
       "div",
@@ -36,7 +41,7 @@ export class Activity {
         class: "plot",
         role: "slider",
         tabindex: "0",
-        "aria-label": "Day",
+        "aria-label": `Day of ${title.toLowerCase()}`,
         "aria-valuemin": "1",
         onkeydown: (event) => this.#move(event),
         onfocus: () => this.#choose(this.#chosen ?? 0),
@@ -53,23 +58,23 @@ export class Activity {
         this.columns,
       ),
     );
-    const readout = h("p", { class: "readout", "aria-hidden": "true" }, this.day, this.new);
+    const readout = h("p", { class: "readout", "aria-hidden": "true" }, this.day, this.number);
     const axis = h("p", { class: "axis", "aria-hidden": "true" }, this.first, this.last);
-    const heads = ["Day", "New leads"].map((name) => h("th", { scope: "col" }, name));
+    const heads = ["Day", title].map((name) => h("th", { scope: "col" }, name));
     const table = h(
       "table",
       {},
-      h("caption", {}, "New leads by day, in UTC"),
+      h("caption", {}, `${title} by day, in UTC`),
       h("thead", {}, h("tr", {}, ...heads)),
       this.rows,
     );
     this.element = h(
       "figure",
-      { class: "chart activity", "aria-labelledby": "activity-title" },
+      { class: "chart activity", "aria-label": `${title} by day` },
       h(
         "figcaption",
         {},
-        h("span", { id: "activity-title" }, "New leads by day"),
+        h("span", {}, `${title} by day`),
         h("span", { class: "zone" }, "days in UTC, today so far"),
       ),
       readout,
@@ -90,13 +95,13 @@ export class Activity {
     for (const text of [this.first, this.last, this.day, ...this.lines]) {
       write(text, "");
     }
-    this.#read();
+    this.#write();
   }
 
-  /** Show the days of a series, each with the leads that were new in it. */
+  /** Show the days of a series. */
   show({ buckets }) {
-    this.#days = buckets.map(({ start, new: fresh }) => ({ start, new: fresh.leads }));
-    const most = Math.max(...this.#days.map((day) => day.new));
+    this.#days = buckets.map((bucket) => ({ start: bucket.start, number: this.#read(bucket) }));
+    const most = Math.max(...this.#days.map((day) => day.number));
     const top = roundedUp(most);
     this.columns.replaceChildren(...this.#days.map((day, place) => this.#column(day, place, top)));
     this.none.hidden = most > 0;
@@ -106,15 +111,15 @@ export class Activity {
     write(this.first, utcDay(this.#days[0].start));
     write(this.last, utcDay(this.#days.at(-1).start));
     reconcile(this.rows, this.#days, (day) => day.start, makeRow, updateRow);
-    this.#read();
+    this.#write();
   }
 
   #column(day, place, top) {
     const room = WIDTH / this.#days.length;
-    const height = day.new && Math.max(LEAST, (HEIGHT * day.new) / top);
+    const height = day.number && Math.max(LEAST, (HEIGHT * day.number) / top);
     return svg("rect", {
       // It goes on until midnight.
-      class: place === this.#days.length - 1 ? "new today" : "new",
+      class: place === this.#days.length - 1 ? "column today" : "column",
       x: room * (place + (1 - PART) / 2),
       y: HEIGHT - height,
       width: room * PART,
@@ -123,27 +128,27 @@ export class Activity {
   }
 
   /** Show the numbers of the day that is chosen. */
-  #read() {
+  #write() {
     const count = this.#days.length;
     set(this.plot, { "aria-valuemax": String(Math.max(1, count)) });
     if (count === 0) {
-      write(this.new, "… new");
+      write(this.number, "…");
       set(this.band, { width: 0 });
       set(this.plot, { "aria-valuenow": "1", "aria-valuetext": "Not known yet" });
       return;
     }
     const place = count - 1 + (this.#chosen ?? 0);
-    const { start, new: fresh } = this.#days[place];
+    const { start, number: found } = this.#days[place];
     const day = place === count - 1 ? "Today so far" : utcDay(start);
     write(this.day, day);
-    write(this.new, `${number(fresh)} new`);
+    write(this.number, counted(found, this.#one));
     set(this.band, {
       x: (WIDTH / count) * place,
       width: this.#chosen === null ? 0 : WIDTH / count,
     });
     set(this.plot, {
       "aria-valuenow": String(place + 1),
-      "aria-valuetext": `${day}: ${counted(fresh, "new lead")}`,
+      "aria-valuetext": `${day}: ${counted(found, this.#one)}`,
     });
   }
 
@@ -152,7 +157,7 @@ export class Activity {
       return;
     }
     this.#chosen = day === null ? null : Math.min(0, Math.max(1 - this.#days.length, day));
-    this.#read();
+    this.#write();
   }
 
   #point({ clientX }) {
@@ -185,8 +190,8 @@ function makeRow() {
   return h("tr", {}, h("th", { scope: "row" }), h("td"));
 }
 
-function updateRow(row, { start, new: fresh }) {
+function updateRow(row, { start, number: found }) {
   const [day, count] = row.children;
   write(day, utcDay(start));
-  write(count, number(fresh));
+  write(count, number(found));
 }

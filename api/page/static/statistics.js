@@ -38,7 +38,10 @@ const CHARTS = [
 /** The statistics; `choose(name, value)` is called for a bar whose leads a viewer wants to see. */
 export class Statistics {
   #bars = new Map();
-  #activity = new Activity();
+  #activities = [
+    new Activity("Messages", "message", (bucket) => bucket.messages),
+    new Activity("New leads", "new lead", (bucket) => bucket.new.leads),
+  ];
 
   constructor(choose) {
     const charts = CHARTS.map(([title, bars]) =>
@@ -51,14 +54,17 @@ export class Statistics {
     );
     byId("statistics").append(
       h("p", { class: "hint" }, "All leads of the tenant, whatever the list is filtered by."),
-      h("div", { class: "charts" }, ...charts, this.#activity.element),
+      h("div", { class: "charts" }, ...charts),
+      h("div", { class: "charts by-day" }, ...this.#activities.map((one) => one.element)),
     );
     this.clear();
   }
 
   /** Show that nothing is known. */
   clear() {
-    this.#activity.clear();
+    for (const activity of this.#activities) {
+      activity.clear();
+    }
     for (const { value, part, rect } of this.#bars.values()) {
       write(value, "…");
       write(part, "");
@@ -77,9 +83,11 @@ export class Statistics {
     }
   }
 
-  /** Show the new leads by day. */
+  /** Show the messages and the new leads by day. */
   showSeries(series) {
-    this.#activity.show(series);
+    for (const activity of this.#activities) {
+      activity.show(series);
+    }
   }
 
   /** Show whether they are open, and which bars are the filters of the list. */

@@ -170,6 +170,7 @@ class SeriesBucket(Closed):
     new = part(
         LeadNumbers, "Leads whose `first_contact_at` is in it, with their status and platforms of today."
     )
+    messages = count("Messages that were sent in it.", 37)
 
 
 class Series(Closed):

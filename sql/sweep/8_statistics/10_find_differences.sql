@@ -1,16 +1,25 @@
--- Find the rows of the statistics that are not what the leads add up to.
+-- Find the rows of the statistics that are not what the leads and messages add up to.
 --
--- for: lead_counts lead_daily_counts lead_totals
+-- for: lead_counts lead_daily_counts lead_totals message_counts
 -- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
 -- snapshot. A heal counts on that: it adds the difference later.
 -- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
--- hold); expected and found, the numbers of the row, 0 where it is missing. A row of 0 leads is returned too.
+-- hold); expected and found, the numbers of the row, 0 where it is missing. A row of 0 is returned too.
 WITH lead_moves AS NOT MATERIALIZED (
     SELECT
         l.*,
         1 AS weight
     FROM read_model.leads AS l
     WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]))
+),
+
+message_moves AS NOT MATERIALIZED (
+    SELECT
+        m.user_id,
+        m.sent_at,
+        1 AS weight
+    FROM read_model.lead_messages AS m
+    WHERE (%(tenants)s::text[] IS NULL OR m.user_id = any(%(tenants)s::text[]))
 )
 
 SELECT
@@ -33,4 +42,4 @@ FROM (
 ) AS side
 GROUP BY {key.table of side}
 HAVING ARRAY[{sums.table of expected}] <> ARRAY[{sums.table of found}]
-    OR (NOT bool_or(side.expected) AND sum(side.leads) = 0);
+    OR (NOT bool_or(side.expected) AND sum({amount.table of side}) = 0);

@@ -13,6 +13,7 @@ BEGIN
         'read_model.lead_counts',
         'read_model.lead_daily_counts',
         'read_model.lead_totals',
+        'read_model.message_counts',
         'read_model.lead_tombstones',
         'projector.source_keys'
     ]::regclass[] LOOP

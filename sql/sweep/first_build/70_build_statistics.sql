@@ -1,11 +1,19 @@
 -- The statistics, in the order of their keys: what is summed together is then on few pages.
 --
--- for: lead_counts lead_daily_counts lead_totals
+-- for: lead_counts lead_daily_counts lead_totals message_counts
 WITH lead_moves AS NOT MATERIALIZED (
     SELECT
         l.*,
         1 AS weight
     FROM read_model.leads AS l
+),
+
+message_moves AS NOT MATERIALIZED (
+    SELECT
+        m.user_id,
+        m.sent_at,
+        1 AS weight
+    FROM read_model.lead_messages AS m
 )
 
 INSERT INTO read_model.{table} ({columns.table})

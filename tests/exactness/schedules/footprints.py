@@ -25,7 +25,7 @@ from functools import reduce
 
 MODEL = (
     "leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_counts", "lead_daily_counts",
-    "lead_totals", "lead_tombstones", "tenants",
+    "lead_totals", "message_counts", "lead_tombstones", "tenants",
 )  # fmt: skip
 """The tables of the read model that a batch merges its leads into."""
 

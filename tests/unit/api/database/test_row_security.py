@@ -30,6 +30,7 @@ TENANT_TABLES = (
     "lead_counts",
     "lead_daily_counts",
     "lead_totals",
+    "message_counts",
 )
 
 
