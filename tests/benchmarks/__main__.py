@@ -36,6 +36,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "guard": ("What protection costs", reads.measure_guard),
     "scale": ("The largest tenant against a small one", reads.measure_scale),
     "totals": ("Totals and far pages", totals.measure),
+    "facets": ("Facets and lookup", totals.measure_facets),
     "export": ("Exports", export.measure),
     "refresh": ("Refresh", refresh.measure),
     "feed": ("Change feed", refresh.measure_feed),

@@ -29,6 +29,8 @@ _AT_MOST: dict[str, tuple[float, str]] = {
     "total_facets": (2, "exact total by facets ≤ 2 ms in the database"),
     "total_time": (40, "exact total in a time range ≤ 40 ms in the database"),
     "total_search": (50, "exact total of a search with up to 10,000 matches ≤ 50 ms in the database"),
+    "facets": (5, "facets whose counts are kept ≤ 5 ms in the database"),
+    "lookup": (10, "lookup of 500 phones ≤ 10 ms in the database"),
     "deep_page": (150, "page at offset 500,000 ≤ 150 ms in the database"),
     "refresh_one": (5, "refresh of 1 stale lead ≤ 5 ms"),
     "refresh_many": (0.15, "refresh of 10,000 stale leads ≤ 0.15 × a rebuild of 150,000 leads"),

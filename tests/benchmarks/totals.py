@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import quote_plus
 
+from api.plan.lead import leads_of_phones
+from api.plan.list.facets import lead_facets
+from api.request.query import FACETS_QUERY
 from tests.benchmarks import statements
 from tests.benchmarks.core import Row
 from tests.benchmarks.fixtures import SEED, Bench
@@ -49,6 +52,49 @@ _SORTED = {
 }
 _MOST_MATCHES = 10_000
 _MATCHES = "SELECT count(*) FROM read_model.lead_profiles WHERE user_id = %s AND position(lower(%s) IN search_text) > 0"
+
+
+# What the page asks for; beside filters that the combinations count; beside one that only leads have; and what no
+# statistics count.
+_FACETS = {
+    "facets=lead_status,platform,has_email,last_message_sender": "facets",
+    "facets=lead_status,platform,has_email&lead_status=Hot&platform=whatsapp": "facets",
+    "facets=lead_status,platform,has_email,last_message_sender&last_message_sender=user": "",
+    "facets=agent_id": "",
+}
+_ALL_COUNTS = (
+    "SELECT count(*), count(*) FILTER (WHERE lead_status = 'Hot'), count(*) FILTER (WHERE on_whatsapp),"
+    " count(*) FILTER (WHERE has_email), count(*) FILTER (WHERE last_message_sender = 'user')"
+    " FROM read_model.leads WHERE user_id = %s"
+)
+_LOOKED_UP = 500
+
+
+def measure_facets(bench: Bench) -> Iterator[Row]:
+    """Return the rows of facets, against five counts of every lead, and of a lookup, against the rows alone."""
+    user_id = bench.main.tenants["big"]
+    with statements.reader(bench.main) as reader:
+        for query, goal in _FACETS.items():
+            found = lead_facets(user_id, FACETS_QUERY.read(query))
+            counting = reader.bare(_ALL_COUNTS, user_id)
+            yield bench.compare(
+                query, "ms", reader.arm(found, 3), "count(*) of every lead", counting, goal, absolute=True
+            )
+        phones = [
+            phone
+            for (phone,) in reader.rows(
+                "SELECT customer_phone FROM read_model.leads WHERE user_id = %s ORDER BY md5(customer_phone) LIMIT %s",
+                user_id,
+                _LOOKED_UP,
+            )
+        ]
+        bare = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = ANY(%s)"
+        arms = (
+            reader.arm(leads_of_phones(user_id, phones), 5),
+            "the rows by = ANY",
+            reader.bare(bare, user_id, phones),
+        )
+        yield bench.compare(f"lookup of {len(phones)} leads", "ms", *arms, "lookup", absolute=True)
 
 
 def measure(bench: Bench) -> Iterator[Row]:
