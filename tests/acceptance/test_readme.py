@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
+import yaml
 from werkzeug.test import TestResponse
 
 from api.request import change_token
@@ -118,6 +119,38 @@ def test_each_line_runs_and_has_something_to_show(platform: Platform) -> None:
             # It waits for as long as it says if there is none.
             assert answer.json is not None
             assert answer.json["data"], line
+
+
+def test_the_parquet_line_has_the_leads_of_the_export(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="make setup installs DuckDB.")
+    monkeypatch.chdir(tmp_path)
+    [line] = [one for one in CURL.findall(COPIES) if "-fo leads.ndjson" in one]
+    exported = call(platform, line).data
+    Path("leads.ndjson").write_bytes(exported)
+    [statement] = re.findall(r'^duckdb -c "(.+)"$', COPIES, re.MULTILINE)
+    duckdb.execute(statement)
+    moment = "strftime(last_message_at, '%Y-%m-%dT%H:%M:%S.%gZ')"
+    columns = f"customer_phone, name, total_score, platforms, {moment}"
+    found = duckdb.sql(f"SELECT {columns} FROM 'leads.parquet'").fetchall()
+    names = ("customer_phone", "name", "total_score", "platforms", "last_message_at")
+    leads = map(orjson.loads, exported.splitlines())
+    assert found == [tuple(lead[name] for name in names) for lead in leads]
+
+
+def test_the_sources_of_dbt_are_the_views_and_pass_their_tests(platform: Platform) -> None:
+    [text] = re.findall(r"^```yaml\n(.*?)^```", COPIES, re.MULTILINE | re.DOTALL)
+    [source] = yaml.safe_load(text)["sources"]
+    tables = {table["name"]: [column["name"] for column in table["columns"]] for table in source["tables"]}
+    views = "SELECT viewname FROM pg_views WHERE schemaname = %s"
+    assert set(tables) == {name for (name,) in platform.connection.execute(views, (source["schema"],))}
+    for table, columns in tables.items():
+        numbers = ", ".join(f"count(*) - count({column})" for column in columns)
+        query = f"SELECT count(*), {numbers} FROM {source['schema']}.{table}"
+        [(rows, *nulls)] = platform.connection.execute(query.encode()).fetchall()
+        assert rows > 0
+        assert nulls == [0] * len(columns)
 
 
 def test_a_documented_cursor_is_that_of_the_page_before(platform: Platform) -> None:
