@@ -443,6 +443,21 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
     CONSTRAINT message_counts_pkey PRIMARY KEY (user_id, hour)
 ) WITH (fillfactor = 70, vacuum_truncate = off);
 
+-- An installation that did not count its messages counts them once: from then on, refreshes add to what is there.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM read_model.message_counts) THEN
+        INSERT INTO read_model.message_counts (user_id, hour, messages)
+        SELECT
+            m.user_id,
+            date_trunc('hour', m.sent_at, 'UTC'),
+            count(*)
+        FROM read_model.lead_messages AS m
+        GROUP BY m.user_id, date_trunc('hour', m.sent_at, 'UTC');
+    END IF;
+END
+$$;
+
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
 CREATE TABLE IF NOT EXISTS read_model.freshness (

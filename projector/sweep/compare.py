@@ -148,8 +148,8 @@ def compare_names(
     found = Comparison(read_clock(conn))
     for one in read_steadily(conn, compare, differs=bool, patience=patience):
         if not one.waits:
-            texts = ["no name" if name is None else shorten(name) for name in (one.expected, one.found)]
-            found.drifts.append(Drift(one.user_id, "", "tenant name", *texts, kind=STATISTICS))
+            expected, stored = (shorten(one.expected or "no name"), shorten(one.found or "no name"))
+            found.drifts.append(Drift(one.user_id, "", "tenant name", expected, stored, STATISTICS))
     return found
 
 

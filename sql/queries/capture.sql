@@ -44,8 +44,8 @@ LEFT JOIN projector.capture_fingerprints AS n ON n.table_name = e.table_name AND
 WHERE e.table_name = %(table_name)s;
 
 -- name: find_new_tables
--- Returns the tables that the version before did not capture, unless a rebuild for this one has begun: it reads what was
--- missed of them, so that they are no gap.
+-- Returns the tables that the version before did not capture, unless a rebuild for this one has begun: that reads what
+-- was missed of them, so that they are no gap.
 SELECT e.table_name
 FROM projector.capture_triggers AS e
 WHERE EXISTS (SELECT FROM projector.capture_triggers AS o WHERE o.fingerprint <> '')

@@ -128,8 +128,9 @@ def test_two_refreshes_of_one_lead_count_each_others_rows(filled: Platform) -> N
     agent = filled.agent("one")
     one, other = (filled.conversation(agent, phone, shard=n) for n, phone in enumerate(("4915", "+4915")))
     refresh_now(conn)
+    # Not of one hour, whose row one of the two would wait for.
     filled.message(one, "one")
-    filled.message(other, "other")
+    filled.message(other, "other", at="2025-01-01 11:00:00")
     with (
         refreshing(filled.database, "written", shard=0) as first,
         refreshing(filled.database, shard=1) as second,

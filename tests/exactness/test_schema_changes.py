@@ -35,7 +35,7 @@ CHANGED = {
 }
 """Another value for a column of each type."""
 
-WITH_CHILDREN = ("phone_numbers", "agents", "conversations", "templates")
+WITH_CHILDREN = ("users", "phone_numbers", "agents", "conversations", "templates")
 
 
 @pytest.fixture(scope="module")

@@ -157,7 +157,9 @@ def _read(conn: Connection, name: str, **parameters: object) -> list[Row]:
 def _named(conn: Connection, found: list[Row]) -> list[Row]:
     """Return the rows, each with `tenant_name`: what its tenant is called, None where that is not known."""
     wanted = {"user_ids": [one.user_id for one in found]}
-    names = dict(conn.execute(query("tenants", "read_names"), wanted).fetchall()) if found else {}
+    names: dict[str, str] = (
+        dict(conn.execute(query("tenants", "read_names"), wanted).fetchall()) if found else {}
+    )
     for one in found:
         one.tenant_name = names.get(one.user_id)
     return found

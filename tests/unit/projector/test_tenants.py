@@ -26,7 +26,7 @@ def test_the_columns_can_be_read() -> None:
     assert render([many, few], 0) == (
         "Tenant  Name   Leads  Messages  As of                    Dead letters\n"
         "a       Acme  12,345         7  2026-11-25 01:23:04 UTC             0\n"
-        "東京              1         1  2026-11-25 01:23:04 UTC             2\n"
+        "東京               1         1  2026-11-25 01:23:04 UTC             2\n"
         "\n"
         "2 tenants, 12,346 leads."
     )

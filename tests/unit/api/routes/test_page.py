@@ -153,3 +153,20 @@ def test_no_more_than_a_page_can_offer_and_one(database: Database, make_app: Mak
     assert f"rows={MOST_LISTED + 1}" in plan
     assert "rows=20000 loops" not in plan
     assert listed(make_app(database)) == [f"t{number:05}" for number in range(1, MOST_LISTED + 2)]
+
+
+def test_tenants_are_listed_by_name_with_their_id(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute("INSERT INTO read_model.tenants (user_id) VALUES ('\"'), ('<b>'), ('a-long-tenant-id')")
+        conn.execute(
+            "INSERT INTO read_model.tenant_names VALUES ('<b>', '<b>Bold & Sons</b>'), ('x', 'No tenant'),"
+            " ('a-long-tenant-id', 'Acme')"
+        )
+    app = make_app(database)
+    assert listed(app) == ['"', "<b>", "a-long-tenant-id"]
+    text = app.test_client().get("/").get_data(as_text=True)
+    assert '<option value="&#34;" title="&#34;">&#34;</option>' in text
+    assert ">&lt;b&gt;Bold &amp; Sons&lt;/b&gt; · &lt;b&gt;</option>" in text
+    assert 'title="a-long-tenant-id">Acme · a-long-ten…</option>' in text
+    assert "No tenant" not in text
+    assert "<b>" not in text

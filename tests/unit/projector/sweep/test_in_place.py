@@ -95,6 +95,7 @@ def every_kind_of_drift() -> dict[str, str]:
         for which in (f"ctid = (SELECT max(ctid) FROM {table})", "true")
     }
     column = dict.fromkeys(STATISTICS, "leads") | {
+        "message_counts": "messages",
         "leads": "document",
         "lead_profiles": "company",
         "lead_conversations": "agent_name",
@@ -102,7 +103,7 @@ def every_kind_of_drift() -> dict[str, str]:
     }
     values = {
         f"a wrong value of {table}": f"UPDATE read_model.{table} SET {column[table]} ="
-        f" {'leads + 1' if table in STATISTICS else repr('failing')} WHERE user_id = 'v'"
+        f" {f'{column[table]} + 1' if table in STATISTICS else repr('failing')} WHERE user_id = 'v'"
         for table in (*LEAD_TABLES, *STATISTICS)
     }
     return {**missing, **values, **EXTRA}
