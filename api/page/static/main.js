@@ -98,6 +98,8 @@ function apply() {
   }
   if (isOtherList && (isOther || !sameFilters(before, state))) {
     wanted.push("facets");
+    // The counts that are there are those of the filters before.
+    set(byId("filters"), { "aria-busy": "true" });
   }
   if (isOther && activeFilters(state).length > 0) {
     wanted.push("views");
@@ -185,6 +187,9 @@ async function ask(source, { isLive }) {
       notice.clear();
     }
     notice.fresh(client);
+    if (source === "facets") {
+      set(byId("filters"), { "aria-busy": null });
+    }
     if (found.changed || !isLive) {
       show[source](found.body, isLive);
       sources.note(source, isLive && found.changed);
