@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 import orjson
 import structlog
-from granian import Granian
+from granian import Granian, loops
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -30,6 +30,7 @@ from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.observe import log
 from api.response.openapi.document import document
+from api.server.loop import build_loop
 
 STOP_SECONDS = 10
 # A connection that sends no request, or only half of its head, is closed after this time.
@@ -150,15 +151,15 @@ def serve() -> None:
             names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
             listens_on = checked_address(settings.metrics_host, settings.metrics_port, names)
             metrics.serve(settings, listens_on, directory)
-        Granian(
+        # Those that wait, and exports, have threads on top.
+        threads = server_threads(settings.threads) + MAX_WAITING + settings.exports
+        server = Granian(
             "api.__main__:application",
             factory=True,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.ASGINL,
             address=address,
             port=settings.port,
             workers=settings.workers,
-            # Those that wait, and exports, have threads on top.
-            blocking_threads=server_threads(settings.threads) + MAX_WAITING + settings.exports,
             # HTTP/2 without TLS lets one caller of few bytes keep everyone waiting, and has no timeout for silence.
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(
@@ -172,7 +173,11 @@ def serve() -> None:
             websockets=False,
             log_level=LogLevels(settings.log_level.lower()),
             log_dictconfig=logging_of_server,
-        ).serve()
+        )
+        # Under ASGI Granian takes one thread only, since all others would wait for the loop; ours answer: see Loop.
+        server.on_startup(lambda: setattr(server, "blocking_threads", threads))
+        loops.register("auto")(build_loop)
+        server.serve()
 
 
 def _warn_of_misspelt_settings() -> None:
@@ -242,7 +247,9 @@ def _require_decision(settings: config.Config, address: str) -> None:
 
 def application() -> object:
     """Returns the application of one worker."""
-    from api.app import create_app  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
+    # prometheus_client reads on import what main() has set.
+    from api.app import create_app  # noqa: PLC0415
+    from api.server.front import Front  # noqa: PLC0415
 
     # A worker ends only when its supervisor says so: a terminal sends Ctrl-C to all processes, and a worker that gets
     # both signals would never end. Or when the supervisor was killed, so that the port is free.
@@ -252,6 +259,8 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
+        threads = server_threads(settings.threads) + MAX_WAITING + settings.exports
+        front = Front(app, settings, threads)
         connections.end_slow_readers()
         connections.watch(connections.most(settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
@@ -261,7 +270,7 @@ def application() -> object:
     # What exists now lives as long as the worker, so the garbage collector need not visit it during requests.
     gc.collect()
     gc.freeze()
-    return app
+    return front
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from api.limits import running, waiting
 from api.limits.exports import Exports
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
+from api.limits.streams import Streams
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, request_log
 from api.observe.meters import IN_FLIGHT
@@ -81,6 +82,7 @@ def _parts(config: Config, clock: Clock | None) -> State:
         TenantLimit(config) if config.rate_limit else None,
         ReadModel(database),
         Exports(config.exports),
+        Streams(config.streams),
         tracing,
     )
 

@@ -64,17 +64,19 @@ class Gate:
         header = request.environ.get("HTTP_AUTHORIZATION", "")
         if len(header) > MAX_CREDENTIAL_BYTES:
             raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
-        # The whole header is looked up: to take it apart would take longer than the rest.
-        digest = digest_of(header)
-        checked = self._kept.find(digest)
-        if checked is None:
-            checked = self._check(header)
-            self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
-        access = checked.access
+        access = self._checked(header).access
         one.caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
-        if not access.reads_all and (access.tenant is None or access.tenant != one.user_id):
-            raise OtherTenantError
+        _require_tenant(access, one.user_id)
+
+    def believed_until(self, header: str, tenant: str) -> float:
+        """Returns until when a caller with this header Authorization may be believed to read a tenant.
+
+        Raises what check raises if it may not.
+        """
+        checked = self._checked(header)
+        _require_tenant(checked.access, tenant)
+        return checked.until
 
     def has_let_through(self, digest: bytes, tenant: str) -> Access | None:
         """Returns the access of a caller who was let through to this tenant lately; None if that has to be checked.
@@ -91,6 +93,16 @@ class Gate:
         if self._keys is not None:
             self._keys.fetch("")
 
+    def _checked(self, header: str) -> Checked:
+        # The whole header is looked up: to take it apart would take longer than the rest.
+        digest = digest_of(header)
+        checked = self._kept.find(digest)
+        if checked is None:
+            found = self._check(header)
+            checked = found._replace(until=min(found.until, time() + KEPT_SECONDS))
+            self._kept.keep(digest, checked)
+        return checked
+
     def _check(self, header: str) -> Checked:
         found = _BEARER.fullmatch(header)
         if found is None:
@@ -105,3 +117,9 @@ class Gate:
         if self._tokens is None:
             raise CredentialsRefusedError("This is not an API key, and this API accepts nothing else")
         return self._tokens.check(credential)
+
+
+def _require_tenant(access: Access, tenant: str | None) -> None:
+    """Raises OtherTenantError unless this access is to the tenant."""
+    if not access.reads_all and (access.tenant is None or access.tenant != tenant):
+        raise OtherTenantError

@@ -52,6 +52,8 @@ class Config:
     answers_mb: int = setting("LEADS_ANSWERS_MB", values.whole_number(0, 65_536), 64)
     # Of each process at once.
     exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 2)
+    # Of each process at once; 0 for none.
+    streams: int = setting("LEADS_STREAMS", values.whole_number(0, 65_536), 1000)
     # Whose pages may read answers in a browser; `*` for any.
     cors_origins: tuple[str, ...] = setting("LEADS_CORS_ORIGINS", values.off_or(values.origins, ()), ())
     compression: bool = setting("LEADS_COMPRESSION", values.switch, default=True)

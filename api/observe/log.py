@@ -84,7 +84,8 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         # Granian sets the level of its own logger.
-        "loggers": {"_granian": {"level": level}},
+        # It tells of each caller that leaves.
+        "loggers": {"_granian": {"level": level}, "_granian.asgi.io": {"level": "WARNING"}},
     }
     logging.config.dictConfig(configuration)
     logging.captureWarnings(capture=True)

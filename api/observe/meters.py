@@ -23,6 +23,7 @@ IN_FLIGHT = Gauge(
     "Requests that are being answered, a scrape of this page among them.",
     multiprocess_mode="livesum",
 )
+STREAMS = Gauge("leads_api_streams", "Event streams that are open.", multiprocess_mode="livesum")
 CONNECTIONS_IN_USE = Gauge(
     "leads_api_pool_connections_in_use",
     "Connections to the database that a request holds.",

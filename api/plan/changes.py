@@ -83,14 +83,17 @@ def now_of(user_id: str) -> BoundStatement[NowRow]:
     return BoundStatement(_NOW, NowRow, {"user_id": user_id})
 
 
-def changes_since(user_id: str, since: Position, parameters: Parameters) -> BoundStatement[ChangesRow]:
+def changes_since(
+    user_id: str, since: Position, parameters: Parameters, *, with_versions: bool = False
+) -> BoundStatement[ChangesRow]:
     """Returns the statement of the leads that changed after a position.
 
-    A lead that went, or that does not pass the filters, has no document.
+    A lead that went, or that does not pass the filters, has no document. With versions, each change is printed behind
+    its version and a blank.
     """
     filters, values = given_filters(parameters)
     given = {"user_id": user_id, "limit": parameters.page.limit, **_bound(since), **values}
-    return BoundStatement(_changes_statement(filters), ChangesRow, given)
+    return BoundStatement(_changes_statement(filters, with_versions=with_versions), ChangesRow, given)
 
 
 def is_changed_since(user_id: str, since: Position) -> BoundStatement[IsChangedRow]:
@@ -103,7 +106,7 @@ def _bound(since: Position) -> dict[str, object]:
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
+def _changes_statement(filters: tuple[GivenFilter, ...], *, with_versions: bool) -> SelectBase:
     one_more = LIMIT + constant(1)
     ways = (
         select(table.c.version, table.c.customer_phone)
@@ -128,9 +131,14 @@ def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
         (count_of(changed) > LIMIT).label("has_more"),
     ]
     in_order = (
-        select(page.c.customer_phone).order_by(page.c.version, page.c.customer_phone).subquery("in_order")
+        select(page.c.version, page.c.customer_phone)
+        .order_by(page.c.version, page.c.customer_phone)
+        .subquery("in_order")
     )
-    return with_page(head, [select(_printed(in_order, filters)).select_from(in_order)])
+    printed = _printed(in_order, filters)
+    if with_versions:
+        printed = cast(in_order.c.version, Text) + constant_text(" ") + printed
+    return with_page(head, [select(printed).select_from(in_order)])
 
 
 def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElement[str]:

@@ -13,7 +13,7 @@ MAX_AGE_SECONDS = 600
 # POST is for a look-up, whose body is JSON.
 _METHODS = "GET, HEAD, POST"
 # What a page may send beside what every page may.
-_REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-Id"
+_REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Correlation-Id"
 _EXPOSED = ", ".join(HEADERS)
 
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from api.request.cursor import EXAMPLE
 
+EVENTS = "text/event-stream"
 CORRELATION_ID = "^[A-Za-z0-9._-]{1,128}$"
 
 _MOMENT = {"type": "string", "format": "date-time"}
@@ -89,6 +90,10 @@ REQUEST_HEADERS = {
         "The `ETag` of an answer that the caller has, several with commas, or `*` for any. The API answers 304 while "
         "the answer is the same.",
         HEADERS["ETag"].example,
+    ),
+    "Last-Event-ID": Header(
+        "With `Accept: text/event-stream`, the `id` of the last event that the caller has, in place of `since`.",
+        "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
     ),
     "X-Correlation-Id": Header(
         "Identifies the request in the answer and in the logs, if it has up to 128 letters, digits, `.`, `_` and `-`. "

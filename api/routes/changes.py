@@ -1,8 +1,11 @@
-"""What changed since a token: the newest state of each lead that was written, and the leads that went."""
+"""What changed since a token: the newest state of each lead that was written, and the leads that went.
+
+As a page, or as a stream that goes on.
+"""
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response
+from flask import Blueprint, Request, Response
 from werkzeug.exceptions import BadRequest
 
 from api.limits.waiting import Waiting
@@ -10,11 +13,14 @@ from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is
 from api.plan.projection import tenant_version
 from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
+from api.request.parameters import Parameters
 from api.request.query import CHANGES_QUERY
 from api.request.record import Record, query_string, record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
-from api.routes.read_model import read_model
+from api.response.events import EventStream, open_stream
+from api.response.headers import EVENTS
+from api.routes.read_model import read_model, state
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
 
@@ -25,23 +31,56 @@ _ENDPOINT = "changes.lead_changes"
 def lead_changes(user_id: str) -> Response:
     """List what changed since a token."""
     parameters = CHANGES_QUERY.read(query_string())
+    if _wants_events(record().request):
+        return _begin_stream(user_id, parameters)
     if parameters.since is None:
         now = read_model().fetch(now_of(user_id), parameters.min_as_of)
-        return _answer(user_id, now, b"", _after_all(now), has_more=False)
-    try:
-        token = change_token.read(user_id, parameters.since)
-    except TokenError:
-        raise BadRequest("since takes what an answer for this tenant gave as next") from None
+        return _answer(user_id, now, b"", after_all(now), has_more=False)
+    token = _token(user_id, "since", parameters.since)
     row = read_model().fetch(changes_since(user_id, token.position, parameters), parameters.min_as_of)
-    # This read model has to know every change since the token.
-    is_pruned = row.pruned and token.position.version <= row.pruned
-    if is_pruned or token.position > _after_all(row) or not _is_of_history(token, row):
+    following = position_after(token, row)
+    return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
+
+
+def _wants_events(request: Request) -> bool:
+    """Returns whether the caller would rather have a stream than a page."""
+    return (
+        request.method == "GET"
+        and EVENTS in request.environ.get("HTTP_ACCEPT", "")
+        and request.accept_mimetypes.best_match(("application/json", EVENTS)) == EVENTS
+    )
+
+
+def _begin_stream(user_id: str, parameters: Parameters) -> Response:
+    """Take a place, and begin where the caller is, or now."""
+    place, environ = state().streams.take(user_id), record().request.environ
+    name, since = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
+    if not since:
+        name, since = "since", parameters.since
+    given = _token(user_id, name, since) if since else None
+    row = read_model().fetch(now_of(user_id), parameters.min_as_of)
+    now = Token(after_all(row), history_of(row.place, row.epoch))
+    is_gone = given is not None and not _is_known(given, row)
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    return open_stream(
+        EventStream(user_id, parameters, given or now, now, authorization, place, is_gone=is_gone)
+    )
+
+
+def _token(user_id: str, name: str, text: str) -> Token:
+    try:
+        return change_token.read(user_id, text)
+    except TokenError:
+        raise BadRequest(f"{name} takes what an answer for this tenant gave as next") from None
+
+
+def position_after(token: Token, row: ChangesRow) -> Position:
+    """Returns where to go on after a page. Raises TokenGoneError unless every change since the token is known."""
+    if not _is_known(token, row):
         raise TokenGoneError
     if row.has_more and row.last_version is not None and row.last_phone is not None:
-        following = Position(row.last_version, row.last_phone.decode())
-    else:
-        following = _after_all(row)
-    return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
+        return Position(row.last_version, row.last_phone.decode())
+    return after_all(row)
 
 
 def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
@@ -52,7 +91,12 @@ def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
 
     def wait(one: Record) -> None:
         user_id = one.user_id
-        if user_id is None or one.request.endpoint != _ENDPOINT or "wait" not in one.query:
+        if (
+            user_id is None
+            or one.request.endpoint != _ENDPOINT
+            or "wait" not in one.query
+            or _wants_events(one.request)
+        ):
             return
         try:
             parameters = CHANGES_QUERY.read(one.query)
@@ -73,12 +117,18 @@ def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
     return wait
 
 
+def _is_known(token: Token, row: NowRow) -> bool:
+    """Returns whether this read model knows every change since the token."""
+    is_pruned = row.pruned and token.position.version <= row.pruned
+    return not is_pruned and token.position <= after_all(row) and _is_of_history(token, row)
+
+
 def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> bool:
     # One that was given while the tenant was unknown: every lead came since.
     return token.history in {history_of(row.place, row.epoch), history_of(row.place, None)}
 
 
-def _after_all(row: NowRow | ChangesRow) -> Position:
+def after_all(row: NowRow | ChangesRow) -> Position:
     """Returns the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
     return Position(0 if row.newest is None else row.newest + 1)
 

@@ -14,6 +14,7 @@ from api.database.statement import BoundStatement, Freshness, Row
 from api.limits.exports import Exports
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
+from api.limits.streams import Streams
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
 from api.request.record import record
@@ -128,6 +129,7 @@ class State:
     limit: TenantLimit | None
     read_model: ReadModel
     exports: Exports
+    streams: Streams
     # None where there are no traces.
     tracing: Any
 

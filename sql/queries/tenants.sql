@@ -114,6 +114,10 @@ UPDATE read_model.tenants
 SET epoch = %(epoch)s
 WHERE user_id = %(user_id)s;
 
+-- name: tell_listeners
+-- Tells the APIs that listen that any tenant may have changed.
+SELECT pg_notify('leads', '*');
+
 -- name: find_old_tombstones
 -- Returns the tenants that have a tombstone of more than so many days.
 SELECT DISTINCT s.user_id

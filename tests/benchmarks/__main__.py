@@ -14,6 +14,7 @@ from tests.benchmarks import (
     capture,
     citus,
     export,
+    live,
     mass,
     projectors,
     reads,
@@ -46,6 +47,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "verify": ("Verify", sizes.measure_verify),
     "capture": ("Writers", capture.measure),
     "visible": ("Commit to answer", visible.measure),
+    "live": ("Event streams", live.measure),
     "citus": ("Citus", citus.measure),
 }
 

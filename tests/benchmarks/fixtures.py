@@ -54,6 +54,8 @@ class Size:
     # Seconds in which commits are followed to the answer that shows them, and commits a second.
     visible: float = 60
     commit_rates: tuple[int, ...] = (1, 100, 1000)
+    # Streams that are open at once.
+    viewers: int = 1000
     # Leads of each tenant that several projectors share, changes that they find in the queue, and how many they are.
     shared: int = 250
     deep: int = 24_000
@@ -86,6 +88,7 @@ SIZES = {
             0.02,
             1.0,
             (1, 100, 1000),
+            20,
             3,
             400,
             (1, 2),

@@ -30,6 +30,16 @@ def spent(before: dict[Path, float], after: dict[Path, float]) -> float:
     return sum(now - before.get(thread, 0.0) for thread, now in after.items())
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those of them."""
+    own = [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+    return [*own, *(grandchild for child in own for grandchild in children(child))]
+
+
 def _seconds(thread: Path) -> float:
     """Return the processor time of a thread, to the nanosecond where the kernel counts it so."""
     scheduled = thread / "schedstat"
@@ -45,6 +55,15 @@ def memory(pid: int, field: str) -> float:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
+    return _megabytes(lines, field)
+
+
+def own_memory(pid: int) -> float:
+    """Return megabytes of a process, of which it shares each page with those that have it too."""
+    return _megabytes(Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines(), "Pss")
+
+
+def _megabytes(lines: Iterable[str], field: str) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), 0.0)
 
 

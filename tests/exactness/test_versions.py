@@ -1,8 +1,14 @@
 """A version of a tenant stands for exactly one state of its rows: whoever sees it again has missed nothing."""
 
+from collections.abc import Callable
+
 import pytest
 
+from api.database.listen import name_of
 from projector.database.rows import Connection
+from projector.operate import erase as erasure
+from projector.operate.erase.ledger import Target
+from projector.report.progress import QUIET
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, rebuild_now, refresh_now
 from tests.exactness.random_load import VERSIONS
@@ -95,6 +101,28 @@ def test_a_first_build_moves_the_versions_that_were(filled: Platform) -> None:
     before = state(filled.conn)
     rebuild_now(filled.conn, first=True)
     assert_moved(before, state(filled.conn))
+
+
+def test_who_listens_is_told_of_each_version_that_moves(filled: Platform) -> None:
+    """And of no other, so that nobody asks while nothing changes."""
+    told: list[str] = []
+    with filled.database.connect() as listener:
+        listener.execute("LISTEN leads")
+
+        def hear(work: Callable[[], object]) -> list[str]:
+            work()
+            told[:] = [note.payload for note in listener.notifies(timeout=0)]
+            return told
+
+        assert hear(lambda: refresh_now(filled.conn)) == []
+        filled.conn.execute(NEWER.encode())
+        assert hear(lambda: refresh_now(filled.conn)) == [name_of("one")]
+        filled.conn.execute(DRIFT["leads"].encode())
+        assert hear(lambda: rebuild_now(filled.conn)) == [name_of("one")]
+        assert hear(lambda: rebuild_now(filled.conn, first=True)) == ["*"]
+        execute(filled.conn, "DELETE FROM template_sends; DELETE FROM conversations")
+        erased = Target("one", "77")
+        assert "*" in hear(lambda: erasure.erase(filled.conn, erased, progress=QUIET))
 
 
 def test_two_histories_never_share_a_version(filled: Platform, make_database: MakeDatabase) -> None:

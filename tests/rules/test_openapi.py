@@ -130,7 +130,10 @@ def test_an_answer_has_headers_and_samples() -> None:
             # Of a text and of the document itself there is no sample.
             assert samples or path in ("/metrics", "/openapi.json"), (path, status)
             for one in samples:
-                assert kind == JSON or path.endswith((".csv", ".ndjson")), (path, status)
+                assert kind in (JSON, "text/event-stream") or path.endswith((".csv", ".ndjson")), (
+                    path,
+                    status,
+                )
                 validator(content["schema"]).validate(one)
 
 

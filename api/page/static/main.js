@@ -7,8 +7,9 @@ import { Filters } from "./filters.js";
 import { counted } from "./format.js";
 import { LeadView } from "./lead.js";
 import { List, renewTimes } from "./list.js";
+import { Live } from "./live.js";
 import { Notice } from "./notice.js";
-import { pause } from "./pace.js";
+import { pause, SOON, TICK, TOLD } from "./pace.js";
 import { Paging } from "./paging.js";
 import { Sources } from "./sources.js";
 import { activeFilters, DEFAULTS, fragment, read, sameFilters, sameList } from "./state.js";
@@ -43,6 +44,15 @@ const thread = new Thread((query) => sources.messages(query), announce);
 const leadView = new LeadView(thread, () => go({ lead: "" }));
 const sources = new Sources(client, thread);
 const ticker = new Ticker(tick);
+const live = new Live(client, (phone) => {
+  sources.hurry("list");
+  if (state.lead && (phone === state.lead || phone === "")) {
+    sources.hurry("messages");
+  }
+  if (ticker.dueAt > Date.now() + SOON && failures === 0) {
+    ticker.start(Math.max(SOON, nextPause() - TICK));
+  }
+});
 
 let state = read(location.hash);
 let shownState = null;
@@ -84,6 +94,9 @@ function apply() {
   views.show(state);
   statistics.mark(state);
   const isOther = before?.tenant !== state.tenant;
+  if (isOther) {
+    live.follow(state.tenant);
+  }
   const wanted = [];
   if (isOther) {
     statistics.clear();
@@ -116,6 +129,7 @@ function apply() {
 }
 
 function stopAndAsk() {
+  live.follow("");
   ticker.stop();
   byId("main").hidden = true;
   shownState = null;
@@ -170,7 +184,8 @@ async function tick() {
 let retryAfter = 0;
 
 function nextPause() {
-  return pause(client.limit, client.now, failures, retryAfter);
+  const usual = pause(client.limit, client.now, failures, retryAfter);
+  return live.isOn && failures === 0 && !sources.isHurried ? TOLD : usual;
 }
 
 /** Asks for a source and shows it. Returns 0, or the pause that a failure asks for. */
@@ -273,6 +288,7 @@ function fail(source, error) {
     return 0;
   }
   if ([401, 403].includes(error.status)) {
+    live.follow("");
     shownState = null;
     ticker.stop();
     byId("main").hidden = true;

@@ -3,6 +3,9 @@
 /** While nothing is in the way, in milliseconds. */
 export const TICK = 2000;
 export const LONGEST = 60_000;
+/** After a change that was told: several at once are one. And while changes are told, but none was. */
+export const SOON = 150;
+export const TOLD = 20_000;
 
 // Of the requests that are left, the part that a page uses by itself: two pages use them up, and no more.
 const OWN_PART = 0.5;

@@ -51,6 +51,11 @@ export class Sources {
     return this.#failed.length > 0;
   }
 
+  /** Whether a source waits that is asked for before all others. */
+  get isHurried() {
+    return this.#queue.length > 0;
+  }
+
   /** Returns the source whose turn it is. */
   next() {
     const hurried = this.#queue.shift();

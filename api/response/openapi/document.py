@@ -13,7 +13,7 @@ from api import __version__
 from api.request.kinds import NO_NUL
 from api.request.text import MAX_ID_LENGTH
 from api.response.errors import PHRASES
-from api.response.headers import HEADERS, KNOWN, LIMITED, REQUEST_HEADERS
+from api.response.headers import EVENTS, HEADERS, KNOWN, LIMITED, REQUEST_HEADERS
 from api.response.openapi import texts
 from api.response.openapi.schemas import Error
 
@@ -116,6 +116,8 @@ def _operation(endpoint: texts.Endpoint, codes: list[int]) -> dict[str, Any]:
         description, content = answer.description, {answer.kind: {"schema": {"type": "string"}}}
     else:
         description, content = _docstring(answer), {texts.JSON: {"schema": answer}}
+    if endpoint.events:
+        content[EVENTS] = {"schema": {"type": "string"}, "example": endpoint.events}
     errors = [code for code in codes if code in endpoint.errors or code not in _OF_SOME]
     parameters = endpoint.query.parameters
     of_pages = ("Link",) if "cursor" in parameters else ()
@@ -129,7 +131,11 @@ def _operation(endpoint: texts.Endpoint, codes: list[int]) -> dict[str, Any]:
             _USER_ID,
             *([_CUSTOMER_PHONE] if "{customer_phone}" in endpoint.path else []),
             *(one.as_openapi(name) for name, one in parameters.items()),
-            *(_request_header(name) for name in REQUEST_HEADERS if has_tag or name != "If-None-Match"),
+            *(
+                _request_header(name)
+                for name in REQUEST_HEADERS
+                if {"If-None-Match": has_tag, "Last-Event-ID": endpoint.events}.get(name, True)
+            ),
         ],
         **({} if endpoint.body is None else {"requestBody": body}),
         "responses": {

@@ -75,6 +75,12 @@ _CSV = f"{','.join(LEAD_FIELDS)}\r\n{','.join(map(_cell, LEAD_FIELDS.values()))}
 _OF_FILES = ("X-Total-Count", "Content-Disposition")
 
 
+_EVENT = (
+    "id: AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu\n"
+    'data: {"customer_phone":"918979556941","deleted":true,"lead":null}\n\n'
+)
+
+
 class File(NamedTuple):
     """What an export sends: its media type, what it is, and a sample, or the schema that each line has."""
 
@@ -99,6 +105,8 @@ class Endpoint(NamedTuple):
     """Those that only some endpoints have."""
     body: type[Schema] | None = None
     """What a POST sends; without it this is a GET."""
+    events: str = ""
+    """An event of it as a stream, where there is one."""
 
     @property
     def method(self) -> str:
@@ -178,12 +186,14 @@ ENDPOINTS = (
         "List what changed since a token",
         "The newest state of each lead that changed since the answer that gave the token, and the leads that are gone. "
         "Without `since` there is no change, but the token of now: ask for it, then for the export `leads.ndjson`, "
-        "then with that token. With filters, a changed lead that does not pass them is sent as deleted.",
+        "then with that token. With filters, a changed lead that does not pass them is sent as deleted. With `Accept: "
+        "text/event-stream` the answer goes on: each change is an event whose `id` is the token after it.",
         CHANGES_QUERY,
         schemas.LeadChanges,
         "Copies",
         headers=(),
         errors=(HTTPStatus.GONE,),
+        events=_EVENT,
     ),
     Endpoint(
         f"{_BASE}.csv",

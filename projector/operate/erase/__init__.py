@@ -297,6 +297,7 @@ def _end_tokens(conn: Connection, target: Target) -> None:
     """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
     conn.execute(query("tenants", "change_version"), target.parameters)
     conn.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
+    conn.execute(query("tenants", "tell_listeners"))
 
 
 def _hold(conn: Connection, target: Target) -> None:

@@ -1,0 +1,71 @@
+"""A session that PostgreSQL tells which tenants have changed."""
+
+from collections.abc import Collection
+from hashlib import sha256
+
+import psycopg
+
+from api.config import TRANSACTION, Config
+from api.database.connect import OwnConnection, connect
+from api.database.errors import RoleError, raise_for_caller
+
+_EVERYTHING = "*"
+_NAME_LENGTH = 12
+
+# A standby tells nothing, and the servers of Citus finish after the commit that would tell of them.
+_CAN_TELL = """
+SELECT NOT pg_catalog.pg_is_in_recovery() AND pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NULL
+"""
+
+
+def name_of(user_id: str) -> str:
+    """Returns what PostgreSQL calls a tenant that has changed: see sql/refresh/8_write_leads/95_tell_listeners.sql."""
+    return sha256(user_id.encode()).hexdigest()[:_NAME_LENGTH]
+
+
+class Listener:
+    """Waits for what PostgreSQL tells. Whoever has it waits until its file can be read, and then reads."""
+
+    def __init__(self, connection: OwnConnection) -> None:
+        self._connection = connection
+
+    def fileno(self) -> int:
+        """Returns the number of the file to wait for."""
+        return self._connection.fileno()
+
+    def read(self) -> Collection[str] | None:
+        """Returns the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
+        pgconn, names = self._connection.pgconn, set[str]()
+        try:
+            pgconn.consume_input()
+            while (told := pgconn.notifies()) is not None:
+                names.update(told.extra.decode().split())
+        except psycopg.Error as error:
+            raise_for_caller(error)
+        return None if _EVERYTHING in names else names
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+
+def listen(config: Config) -> Listener | None:
+    """Returns a session that listens; None where PostgreSQL cannot tell: behind a pooler, on a standby, on Citus.
+
+    Raises UnavailableError if the database cannot be reached.
+    """
+    if config.tenant_setting == TRANSACTION:
+        return None
+    try:
+        connection = connect(config)
+        try:
+            if connection.execute(_CAN_TELL).fetchone() == (True,):
+                connection.execute("LISTEN leads")
+                return Listener(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except (psycopg.Error, RoleError) as error:
+        raise_for_caller(error)
+    connection.close()
+    return None

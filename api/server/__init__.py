@@ -1,0 +1,1 @@
+"""What the server calls: Flask for answers, and streams on the event loop."""

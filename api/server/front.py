@@ -1,0 +1,194 @@
+"""The ASGI application of a worker: Flask answers in the server's own threads, and streams wait on the event loop.
+
+`Loop` begins each request in the thread that hands it over. One that ends without waiting, as all do that Flask answers
+as a whole, never comes to the loop. What goes on goes there.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask
+
+from api.config import Config
+from api.limits.exports import ExportStream
+from api.request.body import MAX_BODY_BYTES
+from api.response.events import EventStream
+from api.routes.read_model import State
+from api.server.loop import Loop
+from api.server.streams import LiveStreams
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Body = bytes | ExportStream | EventStream
+
+_GOES_ON = (ExportStream, EventStream)
+_BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+# PEP 3333 gives these no prefix.
+_PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
+_CONSTANT = {
+    "SCRIPT_NAME": "",
+    # Werkzeug would take the address of this machine for what the caller has named.
+    "HTTP_HOST": "",
+    "wsgi.version": (1, 0),
+    "wsgi.input_terminated": True,
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+_UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+
+
+class _Started:
+    """What Flask says of an answer before its body: `start_response` of PEP 3333."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: Headers = []
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
+        self.status = int(status[:3])
+        self.headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+
+
+class _OnLoop:
+    """What a coroutine awaits to go on on the event loop."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+class Front:
+    """The application that the server calls."""
+
+    def __init__(self, app: Flask, config: Config, threads: int) -> None:
+        parts: State = app.extensions["leads"]
+        self._app = app
+        self._streams = LiveStreams(config, parts.gate)
+        # Of requests with a body, which is read first, and of exports between two pieces.
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="answers")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["method"] in _BODYLESS:
+            status, headers, body = self._answer(scope, b"")
+        else:
+            await _OnLoop()
+            given = await _body(receive)
+            loop = asyncio.get_running_loop()
+            status, headers, body = await loop.run_in_executor(self._threads, self._answer, scope, given)
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        if isinstance(body, bytes):
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+            return
+        if scope["method"] in _BODYLESS:
+            await _OnLoop()
+        await send(start)
+        # Only this has the server send the head: what breaks now ends the connection, and is no other answer.
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        if isinstance(body, EventStream):
+            await self._go_on(body, receive, send)
+        else:
+            await self._export(body, receive, send)
+
+    def _answer(self, scope: Scope, given: bytes) -> tuple[int, Headers, Body]:
+        """Returns what Flask answers."""
+        started = _Started()
+        result: Iterable[bytes] = self._app(environ_of(scope, given), started)
+        if isinstance(result, list):
+            return started.status, started.headers, b"".join(result)
+        if isinstance(result, _GOES_ON):
+            return started.status, started.headers, result
+        try:
+            return started.status, started.headers, b"".join(result)
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+
+    async def _go_on(self, stream: EventStream, receive: Receive, send: Send) -> None:
+        """Send a stream until it or its connection ends."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        is_ending = loop.is_ending if isinstance(loop, Loop) else asyncio.Event()
+
+        async def give(data: bytes) -> None:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+
+        closed = asyncio.create_task(_disconnected(receive))
+        closed.add_done_callback(lambda _: task and task.cancel())
+        await self._streams.serve(stream, give, is_ending)
+        closed.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _export(self, pieces: ExportStream, receive: Receive, send: Send) -> None:
+        """Send an export piece by piece, each when the caller has taken the one before."""
+        loop = asyncio.get_running_loop()
+        closed = asyncio.create_task(_disconnected(receive))
+        try:
+            while not closed.done():
+                piece = await loop.run_in_executor(self._threads, next, pieces, None)
+                if piece is None:
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            closed.cancel()
+            pieces.close()
+
+
+def environ_of(scope: Scope, given: bytes) -> "WSGIEnvironment":
+    """Returns a request as PEP 3333 has it."""
+    environ: WSGIEnvironment = {
+        **_CONSTANT,
+        "REQUEST_METHOD": scope["method"],
+        # Its bytes, as Latin-1.
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": scope["server"][1],
+        "SERVER_PROTOCOL": _PROTOCOLS[scope["http_version"]],
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": BytesIO(given),
+    }
+    for name, value in scope["headers"]:
+        key, text = _variable(name), value.decode("latin-1")
+        before = environ.get(key)
+        environ[key] = f"{before},{text}" if before else text
+    return environ
+
+
+@lru_cache(maxsize=256)
+def _variable(name: bytes) -> str:
+    variable = name.decode("latin-1").upper().replace("-", "_")
+    return variable if variable in _UNPREFIXED else f"HTTP_{variable}"
+
+
+async def _body(receive: Receive) -> bytes:
+    """Returns the body of a request, or so much of it that it is seen to be too long."""
+    read = b""
+    while len(read) <= MAX_BODY_BYTES:
+        message = await receive()
+        read += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return read
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the connection of a request has ended."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

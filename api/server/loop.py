@@ -1,0 +1,51 @@
+"""The event loop of a worker, which begins a request where the server hands it over.
+
+Granian reads and writes HTTP without Python, and schedules a coroutine for each request from a thread of its own. To
+take it to the loop, from there to another thread and back would cost each request some 50 µs, and a loop that is busy
+would keep all of them waiting.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from inspect import iscoroutine
+from typing import Any, TypeVarTuple
+
+Given = TypeVarTuple("Given")
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that begins a coroutine in the thread that schedules it, and sets `is_ending` at a signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_ending = asyncio.Event()
+        self._nothing = asyncio.Handle(lambda: None, (), self)
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Given], object], *args: *Given, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a call, or the rest of a coroutine. Returns a handle, which means nothing if there is no rest."""
+        given: Any = args
+        if given and iscoroutine(given[0]):
+            try:
+                given[0].send(None)
+            except StopIteration:
+                return self._nothing
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+    def add_signal_handler(self, sig: int, callback: Callable[[*Given], object], *args: *Given) -> None:
+        """Have a signal call this, and end the streams: the server waits for their connections."""
+
+        def end() -> None:
+            self.is_ending.set()
+            callback(*args)
+
+        super().add_signal_handler(sig, end)
+
+
+def build_loop() -> asyncio.AbstractEventLoop:
+    """Returns the event loop of a worker."""
+    loop = Loop()
+    asyncio.set_event_loop(loop)
+    return loop

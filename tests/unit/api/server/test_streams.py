@@ -1,0 +1,240 @@
+"""Event streams of a real server: what they send, what ends them, and what they cost."""
+
+import http.client
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.auth.key_format import new_key, prefix_of
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for, write_conversations, write_message, write_source
+from tests.support.server import Database
+from tests.unit.api.conftest import Library
+from tests.unit.api.limits.test_slow_readers import ask_and_never_read
+from tests.unit.api.serving import Served, end, served
+
+FEED = "/users/u/lead-changes"
+QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
+
+
+OPEN = ExitStack()
+
+
+@pytest.fixture(autouse=True)
+def _close_streams() -> Iterator[None]:
+    yield
+    OPEN.close()
+
+
+class Stream:
+    """An open stream, read event by event, and closed after the test."""
+
+    def __init__(self, port: int, path: str = FEED, **headers: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.connection.request("GET", path, headers={"Accept": "text/event-stream", **given})
+        self.answer = self.connection.getresponse()
+        OPEN.callback(self.close)
+        self.status = self.answer.status
+
+    def close(self) -> None:
+        self.answer.close()
+        self.connection.close()
+
+    def event(self) -> dict[str, str]:
+        """The next event that is none of a comment alone; empty at the end of the stream."""
+        found: dict[str, str] = {}
+        while line := self.answer.readline().decode():
+            name, _, text = line.rstrip("\n").partition(": ")
+            if name.strip(":"):
+                found[name] = text
+            elif found and not line.strip():
+                return found
+        return found
+
+    def change(self) -> tuple[str, Any]:
+        """The token and the object of the next change."""
+        while "data" not in (found := self.event()):
+            assert found, "the stream has ended"
+        return found["id"], json.loads(found["data"])
+
+    def is_ended(self) -> bool:
+        while found := self.event():
+            assert "data" not in found
+        return True
+
+
+@contextmanager
+def serving(
+    library: Library, database: Database, folder: Path, patches: str = QUICK, **settings: str
+) -> Iterator[Served]:
+    with served(replace(library, database=database, tenant="u"), folder, patches, **settings) as server:
+        yield server
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    with database.connect() as conn:
+        write_source(conn)
+        refresh(conn, retry_failed=False, progress=QUIET)
+    return database
+
+
+def change(database: Database, first: int, count: int = 1) -> None:
+    with database.connect() as conn:
+        write_conversations(conn, count, first=first)
+        refresh(conn, retry_failed=False, progress=QUIET)
+
+
+def test_a_stream_sends_what_the_feed_has_and_goes_on_from_its_token(
+    library: Library, filled: Database, tmp_path: Path
+) -> None:
+    with serving(library, filled, tmp_path) as server:
+        since = json.loads(server.get(FEED)[2])["next"]
+        stream = Stream(server.port)
+        assert (stream.status, stream.answer.headers["Content-Type"]) == (200, "text/event-stream")
+        assert stream.answer.headers["X-Data-As-Of"]
+        opening = stream.event()
+        assert (opening["id"], opening["retry"]) == (since, "1000")
+        change(filled, first=2, count=3)
+        seen = [stream.change() for _ in range(3)]
+        assert [found for _, found in seen] == json.loads(server.get(f"{FEED}?since={since}")[2])["data"]
+        # Each token goes on behind its own change, though one version has all of them.
+        again = Stream(server.port, Last_Event_ID=seen[0][0])
+        assert [again.change(), again.change()] == seen[1:]
+        # And behind what was said of no change.
+        assert [Stream(server.port, f"{FEED}?since={opening['id']}").change() for _ in "12"] == [seen[0]] * 2
+        with filled.connect() as conn:
+            conn.execute("DELETE FROM conversations")
+            refresh(conn, retry_failed=False, progress=QUIET)
+        assert again.change()[1]["deleted"] is True
+
+
+def test_filters_are_those_of_the_feed(library: Library, filled: Database, tmp_path: Path) -> None:
+    with serving(library, filled, tmp_path) as server:
+        streams = [Stream(server.port, f"{FEED}?platform={name}") for name in ("whatsapp", "instagram")]
+        for stream in streams:
+            stream.event()
+        change(filled, first=2)
+        assert {stream.change()[1]["deleted"] for stream in streams} == {True, False}
+        check = Stream(server.port, f"{FEED}?days=3")
+        assert (check.status, json.loads(check.answer.read())["error"]) == (400, "Bad Request")
+        assert Stream(server.port, Last_Event_ID="x").status == 400
+
+
+def test_who_polls_misses_nothing(library: Library, filled: Database, tmp_path: Path) -> None:
+    """As behind a pooler, where no session can be told."""
+    with serving(library, filled, tmp_path, LEADS_TENANT_SETTING="transaction") as server:
+        stream = Stream(server.port)
+        stream.event()
+        server.wait_for_line("looked for every")
+        change(filled, first=2)
+        assert stream.change()[1]["customer_phone"] == "49151000002"
+
+
+def test_a_lost_session_is_opened_again(library: Library, filled: Database, tmp_path: Path) -> None:
+    with serving(library, filled, tmp_path) as server, filled.connect() as conn:
+        stream = Stream(server.port)
+        server.wait_for_line("changes are told")
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'leads-api' AND datname = current_database()"
+        )
+        change(filled, first=2)
+        assert stream.change()[1]["customer_phone"] == "49151000002"
+        wait_for(lambda: server.log.read_text().count("changes are told") > 1, "it listens again", PATIENCE)
+        change(filled, first=3)
+        assert stream.change()[1]["customer_phone"] == "49151000003"
+
+
+def test_a_history_that_ends_is_an_event(library: Library, filled: Database, tmp_path: Path) -> None:
+    with serving(library, filled, tmp_path) as server, filled.connect() as conn:
+        stream = Stream(server.port)
+        token = stream.event()["id"]
+        conn.execute("UPDATE read_model.tenants SET epoch = gen_random_uuid()")
+        conn.execute("SELECT pg_notify('leads', '*')")
+        for one in (stream, Stream(server.port, Last_Event_ID=token)):
+            while (found := one.event()).get("event") != "gone":
+                assert found
+            assert json.loads(found["data"])["error"] == "Gone"
+            assert one.is_ended()
+
+
+def test_a_stream_ends_with_its_key(library: Library, filled: Database, tmp_path: Path) -> None:
+    patches = (
+        f"{QUICK}\nimport api.auth.key_check as k, api.auth.gate as g; k.KEPT_SECONDS = g.KEPT_SECONDS = 0.05"
+    )
+    with serving(library, filled, tmp_path, patches, LEADS_AUTH="key") as server, filled.connect() as conn:
+        keys = [new_key() for _ in "12"]
+        for key in keys:
+            conn.execute(
+                "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label)"
+                " VALUES (%s, sha256(%s::bytea), 'u', false, '')",
+                (prefix_of(key), key.encode()),
+            )
+        assert Stream(server.port).status == 401
+        assert Stream(server.port, "/users/x/lead-changes", Authorization=f"Bearer {keys[0]}").status == 403
+        ended, stays = (Stream(server.port, Authorization=f"Bearer {key}") for key in keys)
+        conn.execute(
+            "UPDATE leads_access.api_keys SET revoked_at = now() WHERE prefix = %s", (prefix_of(keys[0]),)
+        )
+        assert ended.is_ended()
+        change(filled, first=2)
+        assert stays.change()
+
+
+def test_opening_counts_once_and_a_place_is_given_back(
+    library: Library, filled: Database, tmp_path: Path
+) -> None:
+    settings = {"LEADS_RATE_LIMIT": "100 per hour", "LEADS_STREAMS": "3"}
+    with serving(library, filled, tmp_path, **settings) as server:
+        streams = [Stream(server.port) for _ in "12"]
+        assert streams[1].answer.headers["X-RateLimit-Remaining"] == "98"
+        beyond = Stream(server.port)
+        assert (beyond.status, beyond.answer.headers["Retry-After"]) == (503, "1")
+        # One place is left to the others.
+        assert Stream(server.port, "/users/v/lead-changes").status == 200
+        streams[0].close()
+        wait_for(lambda: Stream(server.port).status == 200, "the place of one that left is free", PATIENCE)
+
+
+def test_a_server_that_ends_sends_its_streams_away(
+    library: Library, filled: Database, tmp_path: Path
+) -> None:
+    patches = f"{QUICK}\nimport api.__main__; api.__main__.STOP_SECONDS = {PATIENCE:.0f}"
+    with serving(library, filled, tmp_path, patches) as server:
+        streams = [Stream(server.port) for _ in range(5)]
+        tokens = [stream.event()["id"] for stream in streams]
+        server.process.send_signal(signal.SIGTERM)
+        for stream in streams:
+            assert 500 <= int(stream.event()["retry"]) <= 5000
+            assert stream.is_ended()
+        end(server.process)
+    change(filled, first=2)
+    with serving(library, filled, tmp_path) as server:
+        assert Stream(server.port, Last_Event_ID=tokens[0]).change()[1]["customer_phone"] == "49151000002"
+
+
+def test_who_does_not_read_is_ended_and_the_others_go_on(
+    library: Library, filled: Database, tmp_path: Path
+) -> None:
+    patches = f"{QUICK}; s.MOST_WAITING_BYTES = 200_000"
+    with serving(library, filled, tmp_path, patches) as server, filled.connect() as conn:
+        request = f"GET {FEED} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+        reader = Stream(server.port)
+        with ask_and_never_read(server, request.encode()):
+            for number in range(200):
+                write_message(conn, f"long-{number}", "long" * 15_000)
+                refresh(conn, retry_failed=False, progress=QUIET)
+                assert reader.change()[1]["lead"]["total_messages"] > number
+                if "does not read it" in server.log.read_text():
+                    break
+            server.wait_for_line("does not read it")
