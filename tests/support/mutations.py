@@ -419,7 +419,7 @@ def _replica_orphan(writer: Writer) -> str:
 def _replica_adopt(writer: Writer) -> str:
     """Insert the parent that some children lack."""
     found = writer.fetch(
-        "SELECT min(conversation_id) FROM messages"
+        "SELECT min(conversation_id::text) FROM messages"
         " WHERE conversation_id NOT IN (SELECT conversation_id FROM conversations)"
     )
     if found is None or found[0] is None:
