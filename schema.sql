@@ -801,15 +801,46 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
     healed_at timestamptz
 );
 
--- The platform's tables, each in the schema in which the last migrate found it. Every statement names them with it.
+-- The platform's tables that the mapping reads, each in the schema in which the last migrate found it. Every statement
+-- names them with it.
 CREATE TABLE IF NOT EXISTS projector.source_tables (
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
     schema_name text COLLATE "C" NOT NULL,
     -- Columns that the projection would read, and that the platform did not have at the last migrate.
-    absent_columns text[] NOT NULL DEFAULT '{}'
+    absent_columns text[] NOT NULL DEFAULT '{}',
+    -- As which kind of change a changed row is queued; null where the table has no triggers.
+    kind text COLLATE "C",
+    -- The column whose old and new value are queued.
+    queue_key text COLLATE "C",
+    -- Its primary key.
+    primary_key text COLLATE "C",
+    -- Whether the primary keys of changed rows are queued too: those of messages.
+    has_ids boolean NOT NULL DEFAULT false,
+    -- The columns that the projection reads.
+    read_columns text[] NOT NULL DEFAULT '{}',
+    -- The columns by which it finds rows.
+    looked_up text[] NOT NULL DEFAULT '{}',
+    -- The relations of the mapping whose keys it has.
+    relations text[] NOT NULL DEFAULT '{}'
 );
-ALTER TABLE projector.source_tables ADD COLUMN IF NOT EXISTS absent_columns text[] NOT NULL DEFAULT '{}';
+ALTER TABLE projector.source_tables
+ADD COLUMN IF NOT EXISTS absent_columns text[] NOT NULL DEFAULT '{}',
+ADD COLUMN IF NOT EXISTS kind text COLLATE "C",
+ADD COLUMN IF NOT EXISTS queue_key text COLLATE "C",
+ADD COLUMN IF NOT EXISTS primary_key text COLLATE "C",
+ADD COLUMN IF NOT EXISTS has_ids boolean NOT NULL DEFAULT false,
+ADD COLUMN IF NOT EXISTS read_columns text[] NOT NULL DEFAULT '{}',
+ADD COLUMN IF NOT EXISTS looked_up text[] NOT NULL DEFAULT '{}',
+ADD COLUMN IF NOT EXISTS relations text[] NOT NULL DEFAULT '{}';
+
+-- The mapping that the last migrate was given, a row for each file of its folder; none where it is the default one.
+CREATE TABLE IF NOT EXISTS projector.mapping (
+    -- Its name without the ending.
+    file_name text COLLATE "C" PRIMARY KEY,
+    -- The SQL in it.
+    text text NOT NULL
+);
 
 -- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import psycopg
 
-from projector.capture.source import SourceTable
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.rows import Connection
+from projector.database.source_names import SourceTable
 from projector.database.sql import query
 
 _LOCK_TIMEOUT = "200ms"

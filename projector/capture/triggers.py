@@ -10,12 +10,12 @@ import psycopg
 from psycopg import sql
 
 from projector.capture import gaps, source_changes
-from projector.capture.source import SourceTable, captured_tables
+from projector.capture.source import captured_tables
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection
-from projector.database.source_names import source_names
+from projector.database.source_names import SourceTable, source_names
 from projector.database.sql import file_text, query
 
 PATIENCE_SECONDS = 60.0
@@ -98,13 +98,12 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
 
     return sql.SQL(file_text("capture/40_trigger_function")).format(
         function=sql.Identifier(f"capture_{table.name}"),
-        table=sql.Literal(table.name),
         kind=sql.Literal(table.kind),
         queue_key=sql.Identifier(table.queue_key),
         queue_key_name=sql.Literal(table.queue_key),
         primary_key=sql.Identifier(table.primary_key),
         primary_key_name=sql.Literal(table.primary_key),
-        has_ids=sql.SQL("true" if table.name == "messages" else "false"),
+        has_ids=sql.SQL("true" if table.has_ids else "false"),
         old_rows=_changed_rows(table, "old", virtual),
         new_rows=_changed_rows(table, "new", virtual),
         o_columns=images("o"),
@@ -133,15 +132,20 @@ def install(
 ) -> None:
     """Install every trigger that is missing or changed, one table at a time; or `only` those of some tables.
 
+    Those that no mapping asks for are dropped.
+
     CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
-    relations = source_names(conn)
-    for table in captured_tables(conn):
+    relations, tables = source_names(conn), captured_tables(conn)
+    for table in tables:
         if only is not None and table.name not in only:
             continue
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
+    wanted = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": [table.name for table in tables]}
+    for relation in rows.values(conn, query("capture", "find_forgotten_tables"), wanted):
+        _change_table(conn, relation, patience, partial(_drop, conn, relation))
 
 
 def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:

@@ -44,11 +44,19 @@ def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
     multiple=True,
     help="Where the platform's tables are, as for migrate; may be repeated.",
 )
+@click.option(
+    "--mapping",
+    "mapping",
+    metavar="FOLDER",
+    help="The mapping to look at, as for migrate; else the one that is stored.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.option("--sql", "as_sql", is_flag=True, help="Only the statements that would mend what is missing.")
 @click.pass_obj
 @exit_codes("it fits", "it does not fit (it says why), or failed")
-def assess(invocation: Invocation, *, source_schemas: Sequence[str], as_json: bool, as_sql: bool) -> None:
+def assess(
+    invocation: Invocation, *, source_schemas: Sequence[str], mapping: str | None, as_json: bool, as_sql: bool
+) -> None:
     """Say whether the projector fits a database, before anything is installed.
 
     It only reads: version and rights, the platform's tables, their types and indexes, unusual values, and what the
@@ -59,13 +67,14 @@ def assess(invocation: Invocation, *, source_schemas: Sequence[str], as_json: bo
       python -m projector assess
       python -m projector assess --sql > for-the-dba.sql
     """
+    from projector.capture.mapping import read_mapping
     from projector.operate.assess import as_dict, render
     from projector.operate.assess import assess as find_facts
 
     if as_json and as_sql:
         raise click.UsageError("Give --json or --sql, not both.")
     with invocation.connect("assess") as conn:
-        facts = find_facts(conn, source_schemas)
+        facts = find_facts(conn, source_schemas, read_mapping(mapping) if mapping is not None else None)
     found = as_dict(facts)
     if as_json:
         echo_json(found)

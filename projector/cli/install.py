@@ -22,6 +22,13 @@ from projector.cli.base import Invocation, echo, exit_codes, place_of, telling_w
     " may be repeated.",
 )
 @click.option(
+    "--mapping",
+    "mapping",
+    metavar="FOLDER",
+    help="The SQL that says what is what in your tables, if they are not the reference tables; `default` for those."
+    " It is stored: without the option, the stored one stays.",
+)
+@click.option(
     "--citus",
     "distribute",
     is_flag=True,
@@ -35,11 +42,12 @@ from projector.cli.base import Invocation, echo, exit_codes, place_of, telling_w
 )
 @click.pass_obj
 @exit_codes("installed and up to date", "failed; what is done stays: run it again to go on")
-def migrate(
+def migrate(  # noqa: PLR0913  # One argument for each option.
     invocation: Invocation,
     *,
     create_source: bool,
     source_schemas: Sequence[str],
+    mapping: str | None,
     distribute: bool,
     is_sql: bool,
 ) -> None:
@@ -52,7 +60,9 @@ def migrate(
     Examples:
       DATABASE_URL=postgresql://user:password@host/db python -m projector migrate
       python -m projector migrate --sql | psql SUPERUSER_URL
+      python -m projector migrate --mapping our-tables/
     """
+    from projector.capture.mapping import read_mapping
     from projector.operate.install import migrate as run_migrate
     from projector.operate.roles import NO_API
 
@@ -62,6 +72,7 @@ def migrate(
             create_source=create_source,
             source_schemas=source_schemas,
             distribute=distribute,
+            mapping=read_mapping(mapping) if mapping is not None else None,
         )
         for notice in notices:
             sentence, _, statements = notice.partition(":\n")

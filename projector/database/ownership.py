@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from projector.database.rows import Connection, Row, rows, value, values
-from projector.database.schema import source_tables, tables
+from projector.database.schema import tables
 from projector.database.sql import all_texts, query
 from projector.report.errors import NotInstalledError, ProjectorError
 
@@ -35,8 +35,7 @@ def own_names() -> list[str]:
 
     Those of an older version are among them, since the steps of `migrate` name what they rename or drop.
     """
-    names = {name for text in all_texts() for name in _NAME.findall(text)}
-    return sorted(names | {f"projector.capture_{name}" for name in source_tables()})
+    return sorted({name for text in all_texts() for name in _NAME.findall(text)})
 
 
 def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[Row]:

@@ -1,21 +1,44 @@
 """Where the platform's tables are.
 
 The statements of sql/ read them by the functions of sql/definition/source_rows.sql, into which `migrate` has put
-the schema of each. Only what no function can do, such as a trigger, needs the names themselves.
+the mapping, with the schema of each. Only what no function can do, such as a trigger, needs the names themselves.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from psycopg import sql
 from psycopg.rows import scalar_row
 
 from projector.database.ownership import require_trusted
-from projector.database.rows import Connection
+from projector.database.rows import Connection, rows
 from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.report.errors import SourceMissingError
 
 _DEFAULT_SCHEMA = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A table that is read and never written to.
+
+    `columns` are those that the projection reads: an update of any other queues nothing. `queue_key` is the column
+    whose value a change queues, as a change of this `kind`, with the `primary_key` where `has_ids`; a table without a
+    kind is not captured. `looked_up` are the columns by which rows are found, `absent_columns` those that it may lack
+    and does. `relations` are those whose keys it has.
+    """
+
+    name: str
+    schema: str
+    primary_key: str
+    columns: Sequence[str]
+    kind: str | None
+    queue_key: str
+    has_ids: bool = False
+    looked_up: Sequence[str] = ()
+    absent_columns: Sequence[str] = ()
+    relations: Sequence[str] = ()
 
 
 def source_schemas(conn: Connection) -> dict[str, str]:
@@ -24,14 +47,13 @@ def source_schemas(conn: Connection) -> dict[str, str]:
     Before the first `migrate`, and for a login that may not read our state, these are the schemas in which the login
     itself finds the tables.
     """
-    noted = {table: schema for table, schema, _ in _read_noted(conn)}
+    noted = {table.name: table.schema for table in read_tables(conn)}
     return noted or locate_source(conn, login_schemas(conn))
 
 
 def absent_columns(conn: Connection) -> dict[str, list[str]]:
     """Return the tables that are read, each with the columns that the platform did not have at the last `migrate`."""
-    noted = {table: columns for table, _, columns in _read_noted(conn)}
-    return noted or {table: [] for table in source_tables()}
+    return {table.name: list(table.absent_columns) for table in read_tables(conn)}
 
 
 def known_columns(conn: Connection) -> dict[str, list[str]]:
@@ -49,15 +71,16 @@ def quoted(schemas: Mapping[str, str]) -> dict[str, str]:
     return {table: sql.Identifier(schema, table).as_string(None) for table, schema in schemas.items()}
 
 
-def locate_source(conn: Connection, schemas: Sequence[str]) -> dict[str, str]:
-    """Return the schema of each source table: the first of these that has one of its name.
+def locate_source(conn: Connection, schemas: Sequence[str], tables: Sequence[str] = ()) -> dict[str, str]:
+    """Return the schema of each of these tables, or of those of trials: the first that has one of its name.
 
     A table that is in none of them counts as missing in the first.
     """
-    wanted = {"tables": list(source_tables()), "schemas": list(schemas)}
+    names = tables or source_tables()
+    wanted = {"tables": list(names), "schemas": list(schemas)}
     found: dict[str, str] = dict(conn.execute(query("database", "locate_source"), wanted).fetchall())
     home = schemas[0] if schemas else _DEFAULT_SCHEMA
-    return {table: found.get(table, home) for table in source_tables()}
+    return {table: found.get(table, home) for table in names}
 
 
 def login_schemas(conn: Connection) -> list[str]:
@@ -87,8 +110,9 @@ def require_open_schemas(conn: Connection) -> None:
         )
 
 
-def _read_noted(conn: Connection) -> list[tuple[str, str, list[str]]]:
-    return conn.execute(query("database", "read_source_tables")).fetchall() if _is_noted(conn) else []
+def read_tables(conn: Connection) -> list[SourceTable]:
+    """Return the tables that are read, as the last `migrate` has noted them."""
+    return rows(conn, SourceTable, query("database", "read_source_tables")) if _is_noted(conn) else []
 
 
 def _is_noted(conn: Connection) -> bool:

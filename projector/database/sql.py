@@ -1,7 +1,7 @@
 """Loads the SQL of the project.
 
 - `NAME.sql` in `sql/definition/`, or in a folder there, says what a row of the read model is: one SELECT, or the
-  functions that it calls; in `source_rows.sql`, the body of one for each table of the platform.
+  functions that it calls; in `source_rows.sql`, the body of one for each relation of the mapping.
 - `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Its header may have these lines:
   `-- when: NAME`           the step runs only where this condition holds;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
@@ -127,7 +127,7 @@ def functions(folder: str) -> dict[str, LiteralString]:
 def definitions() -> dict[str, LiteralString]:
     """Return the statements that create the functions of the definition, by their file.
 
-    In braces stand the names of the platform's tables, and the types of its ids: see projector/capture/source.py.
+    In braces stand the relations of the mapping, and the types of the platform's ids: projector/capture/mapping.py.
     """
     normalize, rows = "definition/normalize", "definition/source_rows"
     of_tables = _SOURCE_ROWS.sub(_source_function, _COMMENT.sub("", file_text(rows)))
@@ -144,7 +144,7 @@ def definitions() -> dict[str, LiteralString]:
 
 @cache
 def source_columns() -> dict[str, dict[str, str]]:
-    """Return the columns that the projection reads of each of the platform's tables, and what each is read as.
+    """Return the columns of each relation of the mapping, and what each is read as.
 
     That is `text`, `timestamptz`, `boolean`, `integer`, or a kind of id such as `agent_id`.
     """
@@ -153,7 +153,7 @@ def source_columns() -> dict[str, dict[str, str]]:
 
 
 def source_ids() -> list[str]:
-    """Return the kinds of ids by which rows of the platform are looked up: those of extractions are not."""
+    """Return the kinds of ids by which rows are looked up: those of extractions are not."""
     kinds = {kind for columns in source_columns().values() for kind in columns.values()}
     return sorted(kind for kind in kinds if kind.endswith("_id") and kind != "extraction_id")
 
@@ -173,7 +173,7 @@ def names_of_texts() -> dict[str, str]:
 
 
 def _source_function(found: re.Match[str]) -> str:
-    """Return the commands that create the function of the rows of a source table."""
+    """Return the commands that create the function of the rows of a relation."""
     columns = ", ".join(f'"{column}" {kind}' for column, kind in _COLUMN.findall(found[0]))
     body = found[0].removesuffix(";")
     return query("database", "source_function", source=found["table"], columns=columns, body=body)
@@ -182,9 +182,11 @@ def _source_function(found: re.Match[str]) -> str:
 def _digest() -> str:
     """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count."""
     digest = hashlib.sha256()
-    for file in sorted((ROOT / "sql" / "definition").rglob("*.sql")):
+    for file in sorted(
+        file for part in ("definition", "mapping") for file in (ROOT / "sql" / part).rglob("*.sql")
+    ):
         text = re.sub(r"--.*", "", file.read_text("utf-8"))
-        digest.update(f"{file.stem}\0{' '.join(text.split())}\0".encode())
+        digest.update(f"{file.parent.name}/{file.stem}\0{' '.join(text.split())}\0".encode())
     return digest.hexdigest()[:12]
 
 

@@ -10,11 +10,27 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from projector.capture.source import LOOKED_UP, Fit, examine_source, find_source
+from projector.capture.mapping import (
+    RELATIONS,
+    Fit,
+    Texts,
+    default_mapping,
+    examine_source,
+    relation_rows,
+    stored_mapping,
+)
+from projector.capture.source import find_source
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, Row, only_row, rows, values
-from projector.database.source_names import known_columns, locate_source, quoted, source_schemas
+from projector.database.source_names import (
+    SourceTable,
+    known_columns,
+    locate_source,
+    login_schemas,
+    quoted,
+    read_tables,
+)
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights
 from projector.report.counted import bytes_in_words, counted
@@ -31,14 +47,14 @@ _LOCK_TIMEOUT = "1s"
 _SAMPLED_ROWS = 200_000
 
 _KNOWN = {
-    ("phone_numbers", "platform"): ("whatsapp", "instagram", "webchat"),
+    ("conversations", "platform"): ("whatsapp", "instagram", "webchat"),
     ("messages", "sender"): ("user", "agent"),
     ("messages", "status"): ("sent", "delivered", "read", "pending", "failed"),
     ("template_sends", "status"): ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
 }
 """The values that the projection knows, and what it makes of any other."""
 _UNKNOWN = {
-    ("phone_numbers", "platform"): "such a channel is on no platform for filters and statistics",
+    ("conversations", "platform"): "such a channel is on no platform for filters and statistics",
     ("messages", "sender"): "such a sender is printed as stored, and is neither user nor agent for filters",
     ("messages", "status"): "such a status is printed as sent",
     ("template_sends", "status"): "such a send counts as one that went out",
@@ -68,27 +84,32 @@ class Fact:
 class Source:
     """The platform's tables: the schema of each that is there, how they fit, and the schemas that were looked into."""
 
+    mapping: Texts
     schemas: Mapping[str, str]
     fit: Fit
     is_known: bool
     searched: Sequence[str] = field(default_factory=tuple)
 
 
-def examine(conn: Connection, given: Sequence[str] = ()) -> Source:
+def examine(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> Source:
     """Look for the platform's tables among these schemas, or where the last migrate found them.
 
-    Without either, where the login looks.
+    Without either, where the login looks. Without a mapping, it is the one that is stored.
     """
-    known, schemas = {} if given else known_columns(conn), find_schemas(conn, given)
-    fit = examine_source(conn, quoted(schemas), known)
+    stored = stored_mapping(conn)
+    mapping = mapping or stored
+    known = {} if given or mapping.digest != stored.digest else known_columns(conn)
+    schemas = find_schemas(conn, given, [*mapping.tables()])
+    fit = examine_source(conn, mapping, schemas, quoted(schemas), known)
     present = {table: schema for table, schema in schemas.items() if table not in fit.absent_tables}
-    return Source(present, fit, bool(known), list(given or dict.fromkeys(schemas.values())))
+    return Source(mapping, present, fit, bool(known), list(given or dict.fromkeys(schemas.values())))
 
 
-def find_schemas(conn: Connection, given: Sequence[str]) -> dict[str, str]:
-    """Return the schema of each of the platform's tables, or where it would be."""
-    schemas = locate_source(conn, given) if given else source_schemas(conn)
-    return locate_source(conn, list(dict.fromkeys(schemas.values()))) | schemas
+def find_schemas(conn: Connection, given: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
+    """Return the schema of each of these tables of the platform, or where it would be."""
+    noted = {} if given else {table.name: table.schema for table in read_tables(conn)}
+    schemas = given or list(dict.fromkeys(noted.values())) or login_schemas(conn)
+    return {table: noted.get(table, schema) for table, schema in locate_source(conn, schemas, tables).items()}
 
 
 def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
@@ -98,6 +119,30 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
         yield _problem("server", "The server is a standby, which takes no writes. Connect to its primary.")
     if server.encoding != "UTF8":
         yield _problem("server", f"The encoding of the database is {server.encoding}, and has to be UTF8.")
+    yield from _find_misfits(conn, source)
+    lacking = list(
+        find_missing_rights(
+            conn, quoted(source.schemas), {*source.mapping.captured()} - source.mapping.left_alone()
+        )
+    )
+    yield from (Fact("rights", PROBLEM, _sentence(str(error)), error) for error in lacking)
+    if source.fit.unreadable and not lacking and not server.is_standby:
+        yield _problem(
+            "tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {source.fit.unreadable}."
+        )
+    hidden = rows(
+        conn, Row, query("assess", "find_hidden"), {"relations": list(quoted(source.schemas).values())}
+    )
+    for found in hidden:
+        yield _problem(
+            "hidden",
+            f"{_UNCHANGED}row security of {found.relation} would keep rows from the role {found.role_name}. Have a"
+            f" superuser run: ALTER ROLE {found.role_name} BYPASSRLS;",
+        )
+
+
+def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
+    """Return what of the platform's tables is missing, and what does not fit the mapping."""
     fit = source.fit
     if fit.missing:
         advice = ""
@@ -112,28 +157,57 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
             f" another schema, run migrate --source-schema NAME{advice}.",
             SourceMissingError,
         )
-    if fit.misfits:
+    is_default = source.mapping.digest == default_mapping().digest
+    if fit.misfits and not is_default:
+        yield _problem(
+            "tables",
+            f"{_UNCHANGED}the mapping does not fit the platform's tables: {'; '.join(fit.misfits)}.",
+            SourceMissingError,
+        )
+    elif fit.misfits:
         yield _problem(
             "tables",
             f"{_UNCHANGED}the projection cannot read columns of the platform's tables: {'; '.join(fit.misfits)}."
             " Give them one of these types, or write such rows to tables that have them.",
             SourceMissingError,
         )
-    for error in find_missing_rights(conn, quoted(source.schemas)):
-        yield Fact("rights", PROBLEM, _sentence(str(error)), error)
-    hidden = rows(
-        conn, Row, query("assess", "find_hidden"), {"relations": list(quoted(source.schemas).values())}
-    )
-    for found in hidden:
-        yield _problem(
-            "hidden",
-            f"{_UNCHANGED}row security of {found.relation} would keep rows from the role {found.role_name}. Have a"
-            f" superuser run: ALTER ROLE {found.role_name} BYPASSRLS;",
-        )
+    elif not fit.missing and not is_default:
+        yield from _find_repeated(conn, fit)
 
 
-def find_warnings(conn: Connection, relations: Mapping[str, str]) -> Iterator[Fact]:
-    """Return what somebody should mend, though nothing fails: for the tables with these names."""
+def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
+    """Return each relation that has, or may have, several rows of one key."""
+    for relation, required in RELATIONS.items():
+        if relation not in fit.relations:
+            continue
+        names = {"relation": relation_rows(fit, relation), "key": required.split()[0]}
+        plan = conn.execute(query("assess", "explain_relation", **names).encode()).fetchall()
+        if "ProjectSet" in str(plan):
+            yield _problem(
+                "tables",
+                f"{_UNCHANGED}a function in the SELECT list of {relation}.sql returns several rows for one. Call it"
+                " after FROM, or not at all.",
+            )
+            continue
+        with conn.transaction(force_rollback=True):
+            conn.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
+            found = _ask(conn, "find_repeated", names)
+        if found is None:
+            yield Fact(
+                "tables",
+                NOTE,
+                f"Whether each key of {relation} is there once was not looked at: it took too long.",
+            )
+        elif found.key is not None:
+            yield _problem(
+                "tables",
+                f"{_UNCHANGED}{relation}.sql gives {counted(found.rows, 'row')} with the {names['key']} {found.key},"
+                " and has to give one.",
+            )
+
+
+def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[Fact]:
+    """Return what somebody should mend, though nothing fails, for these tables."""
     server = _read_server(conn)
     if not server.vacuums:
         yield Fact(
@@ -146,15 +220,16 @@ def find_warnings(conn: Connection, relations: Mapping[str, str]) -> Iterator[Fa
             f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
             " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not.",
         )
-    found = {name: table for name, table in find_source(conn, relations).items() if table.kind is not None}
-    for table, column in LOOKED_UP:
-        if table in found and column not in found[table].indexed:
-            yield Fact(
-                "indexes",
-                WARNING,
-                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
-                f" Create one: CREATE INDEX CONCURRENTLY ON {found[table].full_name} ({column});",
-            )
+    found = find_source(conn, quoted({table.name: table.schema for table in tables})) if tables else {}
+    for table in tables:
+        for column in table.looked_up:
+            if found[table.name].kind is not None and column not in found[table.name].indexed:
+                yield Fact(
+                    "indexes",
+                    WARNING,
+                    f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
+                    f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({column});",
+                )
 
 
 def require_fit(facts: Iterator[Fact]) -> None:
@@ -164,12 +239,13 @@ def require_fit(facts: Iterator[Fact]) -> None:
             raise fact.error
 
 
-def assess(conn: Connection, given: Sequence[str] = ()) -> list[Fact]:
+def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
     """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
     with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
-        conn.execute("SET TRANSACTION READ ONLY")
         conn.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
-        source = examine(conn, given)
+        source = examine(conn, given, mapping)
+        # What was made to look at the mapping is rolled back by now.
+        conn.execute("SET TRANSACTION READ ONLY")
         relations = quoted(source.schemas)
         there = {
             name: relations[name]
@@ -180,7 +256,7 @@ def assess(conn: Connection, given: Sequence[str] = ()) -> list[Fact]:
             *_describe_server(conn),
             *find_problems(conn, source),
             *(Fact("tables", NOTE, text) for text in source.fit.notices() if not source.fit.missing),
-            *find_warnings(conn, there),
+            *find_warnings(conn, source.fit.tables),
             *_describe_feeds(conn, there),
         ]
         fits = not any(fact.state == PROBLEM for fact in facts)
@@ -188,7 +264,7 @@ def assess(conn: Connection, given: Sequence[str] = ()) -> list[Fact]:
             facts.append(Fact("tables", OK, f"The platform's tables fit: {', '.join(there)}."))
         if fits:
             sizes = {name: _measure(conn, relation) for name, relation in there.items()}
-            facts += [*_find_unusual(conn, source, relations, sizes), *_estimate(sizes)]
+            facts += [*_find_unusual(conn, source, relations, sizes), *_estimate(source, sizes)]
         return facts
 
 
@@ -276,9 +352,13 @@ def _find_unusual(
     conn: Connection, source: Source, relations: Mapping[str, str], sizes: Mapping[str, Row]
 ) -> Iterator[Fact]:
     """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
-    for (table, column), known in _KNOWN.items():
-        if table not in relations or column in source.fit.absent.get(table, ()):
+    fit = source.fit
+    for (relation, of_relation), known in _KNOWN.items():
+        # A column that the mapping computes has the values that the mapping gives it.
+        origin = fit.relations[relation].origins.get(of_relation) if relation in fit.relations else None
+        if origin is None:
             continue
+        table, column = origin
         names = {"relation": relations[table], "column": column}
         wanted = {"percent": _percent(sizes[table]), "known": list(known)}
         found = _ask(conn, "count_values", names, wanted)
@@ -287,10 +367,12 @@ def _find_unusual(
                 "values",
                 NOTE,
                 f"{found.strange} of {counted(found.rows, 'row')} of {table} that were looked at have another {column}"
-                f" than {', '.join(known)}: {', '.join(map(repr, found.values))}; {_UNKNOWN[table, column]}.",
+                f" than {', '.join(known)}: {', '.join(map(repr, found.values))}; {_UNKNOWN[relation, of_relation]}.",
             )
-    names = {"relation": relations["messages"], "column": "timestamp"}
-    found = _ask(conn, "count_future", names, {"percent": _percent(sizes["messages"])})
+    origin, found = fit.relations["messages"].origins["timestamp"], None
+    if origin is not None:
+        names = {"relation": relations[origin[0]], "column": origin[1]}
+        found = _ask(conn, "count_future", names, {"percent": _percent(sizes[origin[0]])})
     if found is not None and found.strange:
         yield Fact(
             "values",
@@ -298,7 +380,7 @@ def _find_unusual(
             f"{found.strange} of {counted(found.rows, 'message')} that were looked at have a time more than a day"
             " ahead: such leads are the first of the list until then.",
         )
-    names = {name: relations[name] for name in ("conversations", "agents")} | {"canonical": _canonical()}
+    names = {"conversations": relation_rows(fit, "conversations"), "canonical": _canonical()}
     found = _ask(conn, "count_collapsing", names)
     if found is None:
         yield Fact("values", NOTE, "How many phones are one lead was not counted: it took too long.")
@@ -331,12 +413,13 @@ def _ask(
     return None
 
 
-def _estimate(sizes: Mapping[str, Row]) -> Iterator[Fact]:
+def _estimate(source: Source, sizes: Mapping[str, Row]) -> Iterator[Fact]:
     """Return what the first build takes, and what capture costs those who write, as it was measured elsewhere."""
     read = ", ".join(f"{size.rows:,} in {name}" for name, size in sizes.items())
     yield Fact("size", NOTE, f"About so many rows: {read}.")
-    size = sum(sizes[name].rows * per_row for name, per_row in _BYTES.items() if name in sizes)
-    seconds = sum(sizes[name].rows / a_second for name, a_second in _ROWS_A_SECOND.items())
+    rows_of = {name: sizes[table.name].rows for table in source.fit.tables for name in table.relations}
+    size = sum(rows_of.get(name, 0) * per_row for name, per_row in _BYTES.items())
+    seconds = sum(rows_of.get(name, 0) / a_second for name, a_second in _ROWS_A_SECOND.items())
     theirs = sum(size.bytes for size in sizes.values())
     yield Fact(
         "size",

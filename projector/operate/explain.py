@@ -18,6 +18,7 @@ from projector.core.batch import first_line, is_lead_failure
 from projector.core.preconditions import require_built, require_installed, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
 from projector.database.rows import Connection, value
+from projector.database.source_names import read_tables
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, ProjectorError
@@ -141,10 +142,16 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
         "conversations": query("operate", "rank_conversations"),
         "template_sends": query("operate", "rank_template_sends"),
     }
+    tables = {relation: table for table in read_tables(conn) for relation in table.relations}
     for table, rows in competing.items():
         found = _read_rows(conn, rows, own, candidates + 2)
         shown = [_shortened(row) for row in found[: candidates + 1]]
-        made.candidates[table] = {"rows": shown, "more": len(found) > len(shown)}
+        theirs = tables.get(table)
+        made.candidates[table] = {
+            "table": f"{theirs.schema}.{theirs.name}" if theirs is not None else None,
+            "rows": shown,
+            "more": len(found) > len(shown),
+        }
     if not made.is_there:
         variants = list(dict.fromkeys(_variants(made.customer_phone)))
         near = _read(conn, "find_nearest", {**lead, "phones": variants, "size": NEAREST})
@@ -181,7 +188,9 @@ def _texts(found: Explanation) -> Iterator[str]:
         rows = found.candidates[table]["rows"]
         if rows:
             yield ""
-            yield f"{heading}:"
+            of = found.candidates[table]["table"]
+            # Where the platform calls them something else.
+            yield f"{heading}:" if of is None or of.endswith(f".{table}") else f"{heading}, of {of}:"
         for row in rows:
             yield "- " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
         if found.candidates[table]["more"]:

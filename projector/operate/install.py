@@ -8,18 +8,23 @@ from psycopg import sql as composing
 from psycopg.types.json import Jsonb
 
 from projector.capture import control, gaps, triggers
-from projector.capture.source import (
-    SOURCE_TABLES,
+from projector.capture.mapping import (
     Fit,
-    SourceTable,
+    Texts,
+    default_mapping,
+    note_mapping,
+    relation_rows,
+    sampled_conversations,
+    spread,
+    stored_mapping,
 )
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
-from projector.database.schema import comments, sections, source_commands
-from projector.database.source_names import absent_columns, known_columns, source_names
-from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
+from projector.database.schema import comments, sections, source_commands, source_tables
+from projector.database.source_names import absent_columns, known_columns, quoted, read_tables
+from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
 from projector.operate.assess import (
     Source,
     examine,
@@ -66,11 +71,13 @@ def migrate(
     create_source: bool,
     source_schemas: Sequence[str] = (),
     distribute: bool = False,
+    mapping: Texts | None = None,
 ) -> list[str]:
     """Install or update the read model, the queue and the triggers; return what an operator should know.
 
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
-    was none, on the search_path of the login. With `distribute`, the tables of the read model are distributed.
+    was none, on the search_path of the login. A `mapping` is stored; without one, the stored one stays. With
+    `distribute`, the tables of the read model are distributed.
 
     Raises SourceMissingError if source tables or columns are missing, unless they are to be created, ProjectorError if
     the login lacks a right, the schemas of ours belong to another role, nothing adds a column that an older version did
@@ -81,7 +88,7 @@ def migrate(
     change_tables(
         conn,
         lambda: notices.extend(
-            _install(conn, source_schemas, create_source=create_source, distribute=distribute)
+            _install(conn, source_schemas, mapping, create_source=create_source, distribute=distribute)
         ),
     )
     change_tables(conn, lambda: _complete(conn))
@@ -98,17 +105,22 @@ def migrate(
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
-    return notices + [fact.text for fact in find_warnings(conn, source_names(conn))]
+    return notices + [fact.text for fact in find_warnings(conn, read_tables(conn))]
 
 
 def _install(
-    conn: Connection, source_schemas: Sequence[str], *, create_source: bool, distribute: bool
+    conn: Connection,
+    source_schemas: Sequence[str],
+    mapping: Texts | None,
+    *,
+    create_source: bool,
+    distribute: bool,
 ) -> list[str]:
     """Everything that needs no right but to create, in the caller's transaction; return what is not known."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     _require_known(is_known=value(conn, query("operate", "is_known")))
-    source = _find_source(conn, source_schemas, create_source=create_source)
+    source = _find_source(conn, source_schemas, mapping, create_source=create_source)
     if value(conn, query("core", "is_installed")):
         _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
@@ -118,7 +130,7 @@ def _install(
     _run(conn, {"schema.sql": sections()["projector"]})
     with _named_failure("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
-    _note_source(conn, source.schemas, source.fit)
+    _note_source(conn, source)
     _define(conn, source.schemas, source.fit)
     _run(conn, functions("install/functions"))
     with _named_failure("sql/capture"):
@@ -132,18 +144,33 @@ def _install(
     return source.fit.notices()
 
 
-def _note_source(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
-    """Note where the platform's tables are and what they lack; what is read from now on, or no more, is a gap."""
+def _note_source(conn: Connection, source: Source) -> None:
+    """Note the mapping, where the platform's tables are and what they lack; what is read from now on is a gap."""
+    fit, is_another = source.fit, stored_mapping(conn).digest != source.mapping.digest
+    note_mapping(conn, source.mapping)
     before = absent_columns(conn) if known_columns(conn) else {}
-    now = {table: list(fit.absent.get(table, ())) for table in schemas}
+    now = {table.name: list(table.absent_columns) for table in fit.tables}
     tables = [
-        {"table_name": table, "schema_name": schema, "absent_columns": now[table]}
-        for table, schema in schemas.items()
+        {
+            "table_name": table.name,
+            "schema_name": table.schema,
+            "absent_columns": now[table.name],
+            "kind": table.kind,
+            "queue_key": table.queue_key,
+            "primary_key": table.primary_key,
+            "has_ids": table.has_ids,
+            "read_columns": list(table.columns),
+            "looked_up": list(table.looked_up),
+            "relations": list(table.relations),
+        }
+        for table in fit.tables
     ]
     conn.execute(query("operate", "note_source"), {"tables": Jsonb(tables)})
-    conn.execute(query("operate", "forget_source"), {"tables": list(schemas)})
+    conn.execute(query("operate", "forget_source"), {"tables": list(now)})
     changed = [table for table in (before | now) if before.get(table) != now.get(table)]
-    if before and changed:
+    if before and is_another:
+        gaps.open_gap(conn, "another mapping is read now")
+    elif before and changed:
         gaps.open_gap(conn, f"other columns of {', '.join(changed)} are read now")
 
 
@@ -206,57 +233,52 @@ def _define(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
             conn.execute(query("operate", "widen_extraction_ids"), prepare=False)
     stored = value(conn, query("operate", "read_type_of_extraction_ids"))
     is_text = fit.types["extraction_id"] == "text"
-    names: dict[str, composing.Composable] = {
-        "sampled": composing.Identifier(schemas["conversations"], "conversations"),
-        "stored_extraction_id": composing.SQL(stored),
-        "extraction_order": composing.SQL("bytea" if is_text else fit.types["extraction_id"]),
-        "as_extraction_order": composing.SQL("convert_to(of_id, 'UTF8')" if is_text else "of_id"),
-        **{table.name: _relation(table, schemas, fit) for table in SOURCE_TABLES},
-        **{kind: composing.SQL(of) for kind, of in fit.types.items()},
-        **{f"of_{kind}": composing.SQL(of) for kind, (of, _) in fit.casts().items()},
-        **{f"as_{kind}": composing.SQL(cast) for kind, (_, cast) in fit.casts().items()},
+    keys, kinds = spread(fit)
+    texts = {
+        "sampled": sampled_conversations(fit, quoted(schemas)),
+        "touched_keys": keys,
+        "touching_kinds": kinds,
+        **{name: relation_rows(fit, name) for name in source_columns()},
     }
-    if any(_BODY_QUOTE in schema for schema in schemas.values()):
-        raise SourceMissingError(f"The name of a schema of the platform may not contain {_BODY_QUOTE}.")
+    names = {
+        **texts,
+        "stored_extraction_id": stored,
+        "extraction_order": "bytea" if is_text else fit.types["extraction_id"],
+        "as_extraction_order": "convert_to(of_id, 'UTF8')" if is_text else "of_id",
+        **fit.types,
+        **{f"of_{kind}": of for kind, (of, _) in fit.casts().items()},
+        **{f"as_{kind}": cast for kind, (_, cast) in fit.casts().items()},
+    }
+    if any(_BODY_QUOTE in text for text in texts.values()):
+        raise SourceMissingError(
+            f"No name of the platform, and no text of a mapping, may contain {_BODY_QUOTE}."
+        )
     # A function may name another one that is created later.
     conn.execute("SET LOCAL check_function_bodies = off")
-    texts = {file: composing.SQL(text).format(**names) for file, text in definitions().items()}
-    _run(conn, {file: text.as_string(conn) for file, text in texts.items()})
+    put_in = {name: composing.SQL(text) for name, text in names.items()}
+    filled = {file: composing.SQL(text).format(**put_in) for file, text in definitions().items()}
+    _run(conn, {file: text.as_string(conn) for file, text in filled.items()})
     conn.execute("SET LOCAL check_function_bodies = on")
 
 
-def _relation(table: SourceTable, schemas: Mapping[str, str], fit: Fit) -> composing.Composable:
-    """Return the rows of one of the platform's tables, with nulls for columns that it lacks; none if it is not there.
-
-    PostgreSQL reads a sub-select without a condition as if the table stood there.
-    """
-    absent = fit.absent.get(table.name, ())
-    nulls = composing.SQL(", ").join(
-        composing.SQL("NULL AS {}").format(composing.Identifier(name)) for name in absent
-    )
-    if table.name not in schemas:
-        return composing.SQL("(SELECT {} LIMIT 0)").format(nulls)
-    relation = composing.Identifier(schemas[table.name], table.name)
-    if not absent:
-        return relation
-    # By their names: the platform may add one of the others at any moment.
-    columns = composing.SQL(", ").join(
-        composing.Identifier(name) for name in table.columns if name not in absent
-    )
-    return composing.SQL("(SELECT {}, {} FROM {})").format(columns, nulls, relation)
-
-
-def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> Source:
+def _find_source(
+    conn: Connection, given: Sequence[str], mapping: Texts | None, *, create_source: bool
+) -> Source:
     """Return the platform's tables, which are created before where they are missing and may be.
 
     Raises ProjectorError where something would make this migrate, or the first build, fail.
     """
     if create_source:
-        schemas = find_schemas(conn, given)
+        if (mapping or stored_mapping(conn)).digest != default_mapping().digest:
+            raise ProjectorError(
+                "Nothing was changed, because --create-source creates the tables of the default mapping, and another"
+                " one is given or stored: leave it out, or add --mapping default."
+            )
+        schemas = find_schemas(conn, given, source_tables())
         commands = composing.SQL(source_commands())
         relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
         conn.execute(commands.format(**relations), prepare=False)
-    source = examine(conn, given)
+    source = examine(conn, given, mapping)
     require_fit(find_problems(conn, source))
     return source
 

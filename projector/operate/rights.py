@@ -1,21 +1,23 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from projector.capture.source import SOURCE_TABLES, find_source
+from projector.capture.source import captured_tables, find_source
 from projector.database.ownership import require_own
 from projector.database.rows import Connection, Row, only_row, rows
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
 
-def find_missing_rights(conn: Connection, relations: Mapping[str, str]) -> Iterator[ProjectorError]:
+def find_missing_rights(
+    conn: Connection, relations: Mapping[str, str], captured: Collection[str]
+) -> Iterator[ProjectorError]:
     """Return an error for each reason why `migrate` would fail for a right, or take over what is not ours.
 
-    `relations` are the names of the platform's tables, with their schemas.
+    `relations` are the names of the platform's tables, with their schemas, and `captured` those that get triggers.
     """
     login = read_login(conn)
-    yield from _caught(lambda: _require_owned_source(conn, login, relations))
+    yield from _caught(lambda: _require_owned_source(conn, login, captured, relations))
     unreadable = [
         table.full_name
         for table in find_source(conn, relations).values()
@@ -50,7 +52,7 @@ def require_rights_to_uninstall(conn: Connection) -> None:
     login = read_login(conn)
     if own_schemas(conn):
         require_own(conn)
-    _require_owned_source(conn, login)
+    _require_owned_source(conn, login, [table.name for table in captured_tables(conn)])
 
 
 def own_schemas(conn: Connection) -> list[str]:
@@ -74,8 +76,9 @@ def _find_schemas(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _require_owned_source(conn: Connection, login: Row, relations: Mapping[str, str] | None = None) -> None:
-    captured = {table.name for table in SOURCE_TABLES if table.of_interest is None}
+def _require_owned_source(
+    conn: Connection, login: Row, captured: Collection[str], relations: Mapping[str, str] | None = None
+) -> None:
     tables: dict[str, list[str]] = {}
     for table in find_source(conn, relations).values():
         if table.name in captured and table.owner is not None and not table.is_owned:

@@ -85,8 +85,13 @@ WHERE NOT EXISTS (
 UNION ALL
 SELECT
     3 AS place,
-    c.kind AS table_name,
-    format('rows of %s were written while a column of their key was missing', c.kind) AS reason
+    theirs.table_name,
+    format('rows of %s were written while a column of their key was missing', theirs.table_name) AS reason
 FROM projector.changes AS c
+CROSS JOIN LATERAL (
+    SELECT coalesce(min(s.table_name), c.kind) AS table_name
+    FROM projector.source_tables AS s
+    WHERE s.kind = c.kind
+) AS theirs
 WHERE c.shard = -1;
 COMMENT ON VIEW projector.changed_source IS 'What has changed in the source tables without a trigger; no row while nothing has.';

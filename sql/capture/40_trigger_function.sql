@@ -1,8 +1,7 @@
 -- The template of the trigger function of a source table: it queues what a statement changed, or under the replica role
 -- a row.
 --
--- projector/capture/triggers.py fills it in from projector/capture/source.py: {function}; {table}, its name; {kind} of
--- change; {queue_key}, the column that is queued, and {primary_key}; {has_ids}, whether the primary keys of the rows are
+-- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change; {queue_key}, the column that is queued, and {primary_key}; {has_ids}, whether the primary keys of the rows are
 -- queued too; {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql reads them; and the columns that
 -- the projection reads, as {o_columns} and {n_columns} of those, and as {old_columns} and {new_columns} of a row.
 --
@@ -71,7 +70,7 @@ BEGIN
     ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
         SELECT count(*) INTO changed_rows FROM old_rows;
     ELSIF TG_OP = 'TRUNCATE' THEN
-        PERFORM projector.queue_keys('truncate', ARRAY[{table}]);
+        PERFORM projector.queue_keys('truncate', ARRAY[{kind}]);
         RETURN NULL;
     ELSE
         BEGIN

@@ -1,26 +1,20 @@
--- The rows of the platform's tables, with the columns that the projection reads, each in a type of its own. An id keeps
--- the platform's type, so that an index of the platform can find it: {agent_id} stands for the type of an agent's id.
+-- The relations of the mapping, sql/mapping/, with each column in a type of its own. A key keeps the platform's type,
+-- so that an index of the platform can find it: {conversation_id} stands for the type of a conversation's id.
 --
--- projector/database/sql.py makes each of these the body of a function projector.source_TABLE(), and `migrate` puts in
--- where each table is. A table or a column that may be missing, and is, counts as one of nulls. A body is a string, so
--- that PostgreSQL stores no dependency on a table of the platform: the platform may drop a column or a table, change a
--- type, and swap tables by renaming them. Nothing but the name counts. PostgreSQL inlines each function where it is
--- called, as if the table stood there, so that the indexes of the platform serve it. That asks for functions that are
--- STABLE, run with the rights of the caller, and set nothing.
+-- projector/database/sql.py makes each of these the body of a function projector.source_RELATION(), and `migrate` puts
+-- in what the mapping says, with the schema of each table. A relation or a column that may be missing, and is, counts
+-- as one of nulls. A body is a string, so that PostgreSQL stores no dependency on a table of the platform: the platform
+-- may drop a column or a table, change a type, and swap tables by renaming them. Nothing but the name counts.
+-- PostgreSQL inlines each function where it is called, as if the tables stood there, so that the indexes of the
+-- platform serve it. That asks for functions that are STABLE, run with the rights of the caller, and set nothing.
 --
--- Beside them stands a function for each kind of id, such as projector.agent_id(), which gives a key that was queued or
--- noted the type of the platform: null for a text that no such id is written as.
+-- Beside them stands a function for each kind of key, such as projector.contact_id(), which gives a key that was queued
+-- or noted the type of the platform: null for a text that no such id is written as.
 --
 -- Only the owner may call them.
-SELECT t.user_id::{user_id}, t.company_name::text FROM {users} AS t;
-
-SELECT t.id::{phone_number_id}, t.platform::text FROM {phone_numbers} AS t;
-
-SELECT t.agent_id::{agent_id}, t.user_id::{user_id}, t.phone_number_id::{phone_number_id}, t.name::text
-FROM {agents} AS t;
-
-SELECT t.conversation_id::{conversation_id}, t.agent_id::{agent_id}, t.customer_phone::text, t.created_at::timestamptz,
-    t.last_message_at::timestamptz, t.is_active::boolean
+SELECT t.conversation_id::{conversation_id}, t.user_id::text, t.customer_phone::text, t.agent_id::text,
+    t.agent_name::text, t.platform::text, t.phone_number_id::text, t.is_active::boolean, t.created_at::timestamptz,
+    t.last_message_at::timestamptz
 FROM {conversations} AS t;
 
 SELECT t.message_id::{message_id}, t.conversation_id::{conversation_id}, t.sender::text, t.text::text,
@@ -33,12 +27,12 @@ SELECT t.extraction_id::{extraction_id}, t.conversation_id::{conversation_id}, t
     t.lead_status_tag::text
 FROM {extractions} AS t;
 
-SELECT t.contact_id::{contact_id}, t.user_id::{user_id}, t.phone::text, t.name::text, t.email::text,
+SELECT t.contact_id::{contact_id}, t.user_id::text, t.phone::text, t.name::text, t.email::text,
     t.company::text, t.updated_at::timestamptz
 FROM {contacts} AS t;
 
-SELECT t.template_id::{template_id}, t.user_id::{user_id}, t.phone_number_id::{phone_number_id} FROM {templates} AS t;
-
-SELECT t.send_id::{send_id}, t.template_id::{template_id}, t.customer_phone::text, t.status::text,
+SELECT t.send_id::{send_id}, t.user_id::text, t.customer_phone::text, t.platform::text, t.status::text,
     t.sent_at::timestamptz, t.created_at::timestamptz
 FROM {template_sends} AS t;
+
+SELECT t.user_id::{user_id}, t.name::text FROM {tenants} AS t;

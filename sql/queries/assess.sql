@@ -83,16 +83,37 @@ FROM (
     FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
 ) AS s;
 
+-- name: explain_relation
+EXPLAIN (FORMAT JSON)
+SELECT r.*
+FROM {relation} AS r;
+
+-- name: find_repeated
+-- Returns a key that a relation of the mapping has several times, and rows, how many; nulls where it has none.
+-- Placeholders: relation, key.
+SELECT
+    min(repeated.key) AS key,
+    min(repeated.rows) AS rows
+FROM (
+    SELECT
+        r.{key}::text AS key,
+        count(*) AS rows
+    FROM {relation} AS r
+    GROUP BY r.{key}
+    HAVING count(*) > 1
+    LIMIT 1
+) AS repeated;
+
 -- name: count_collapsing
 -- Returns how many leads have conversations under phones that are written differently, and how many phones these have.
--- Placeholders: conversations, agents, canonical, the canonical form of c.customer_phone.
+-- Placeholders: conversations, the relation of the mapping; canonical, the canonical form of c.customer_phone.
 SELECT
     count(*) AS leads,
     coalesce(sum(g.phones), 0)::bigint AS phones
 FROM (
     SELECT count(DISTINCT c.customer_phone) AS phones
     FROM {conversations} AS c
-    INNER JOIN {agents} AS a ON a.agent_id = c.agent_id
-    GROUP BY a.user_id, {canonical}
+    WHERE c.user_id IS NOT NULL
+    GROUP BY c.user_id, {canonical}
     HAVING count(DISTINCT c.customer_phone) > 1
 ) AS g;

@@ -83,6 +83,17 @@ WHERE t.tgname = ANY(%(trigger_names)s)
     AND p.pronamespace = to_regnamespace('projector')
 ORDER BY table_name;
 
+-- name: find_forgotten_tables
+-- Returns the same of the tables whose function is not of one that is kept, by its name.
+SELECT DISTINCT t.tgrelid::regclass::text AS table_name
+FROM pg_catalog.pg_trigger AS t
+INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE t.tgname = ANY(%(trigger_names)s)
+    AND t.tgparentid = 0
+    AND p.pronamespace = to_regnamespace('projector')
+    AND p.proname <> ALL(SELECT left('capture_' || k.name, 63) FROM unnest(%(kept)s::text[]) AS k (name))
+ORDER BY table_name;
+
 -- name: find_triggers
 -- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has
 -- some of its own if it was captured as a table before it was attached.
@@ -309,6 +320,115 @@ ON CONFLICT (partition_id) DO UPDATE SET parent_id = excluded.parent_id, table_n
 -- Delete the changes whose key a trigger could not read: the rebuild that follows covers them.
 DELETE FROM projector.changes AS c
 WHERE c.shard = -1;
+
+-- name: has_mapping
+-- Returns whether the login may read a mapping that is stored; null where none is.
+SELECT
+    CASE
+        WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
+            THEN has_table_privilege(to_regclass('projector.mapping'), 'SELECT')
+    END AS has_mapping;
+
+-- name: read_mapping
+SELECT
+    m.file_name,
+    m.text
+FROM projector.mapping AS m
+ORDER BY m.file_name;
+
+-- name: note_mapping
+-- Stores the texts of a mapping by their names, instead of those that are there. Parameter: files.
+WITH forgotten AS (
+    DELETE FROM projector.mapping AS m
+    WHERE NOT %(files)s::jsonb ? m.file_name
+)
+
+INSERT INTO projector.mapping AS m (file_name, text)
+SELECT
+    f.key,
+    f.value
+FROM jsonb_each_text(%(files)s::jsonb) AS f
+ON CONFLICT (file_name) DO UPDATE SET text = excluded.text;
+
+-- name: prepare_to_read
+-- Prepares the transaction in which a text is read: what it names is looked for nowhere but where it says, and row
+-- security, which is a problem of its own, does not keep it from being read.
+SELECT
+    set_config('search_path', 'pg_catalog, pg_temp', true),
+    set_config('row_security', 'on', true);
+
+-- name: select_text
+-- What a text of the mapping selects. Placeholder: text, a line of which may end in a comment.
+SELECT *
+FROM (
+{text}
+) AS selected;
+
+-- name: sample_pages
+-- Some of the conversations, by the pages of the table that has their ids. Placeholders: column, type, relation.
+SELECT c.{column}::{type}
+FROM {relation} AS c TABLESAMPLE SYSTEM (percent);
+
+-- name: sample_rows
+SELECT c.conversation_id
+FROM projector.source_conversations() AS c
+WHERE random() * 100 < percent;
+
+-- name: read_view
+-- Returns of the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the type,
+-- category and base of it without length and domain; reads, one with table_id, number, schema, table and column for
+-- each column that it reads; others, what else it depends on in words: relations that are no tables, and functions of
+-- others that may read tables.
+WITH read AS (
+    SELECT
+        d.refclassid,
+        d.refobjid,
+        d.refobjsubid
+    FROM pg_catalog.pg_rewrite AS w
+    INNER JOIN pg_catalog.pg_depend AS d
+        ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid <> w.ev_class
+    WHERE w.ev_class = 'pg_temp.leads_reading'::regclass
+)
+
+SELECT
+    btrim(rtrim(pg_get_viewdef('pg_temp.leads_reading'::regclass), ';')) AS text,
+    (
+        SELECT
+            jsonb_agg(
+                jsonb_build_object(
+                    'name', a.attname, 'declared', format_type(a.atttypid, a.atttypmod), 'category', y.typcategory,
+                    'base', format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)
+                ) ORDER BY a.attnum
+            )
+        FROM pg_catalog.pg_attribute AS a
+        INNER JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
+        WHERE a.attrelid = 'pg_temp.leads_reading'::regclass AND a.attnum > 0
+    ) AS columns,
+    (
+        SELECT
+            coalesce(
+                jsonb_agg(
+                    jsonb_build_object(
+                        'table_id', c.oid::bigint, 'number', a.attnum, 'schema', n.nspname, 'table', c.relname,
+                        'column', a.attname
+                    )
+                ),
+                '[]'
+            )
+        FROM read
+        INNER JOIN pg_catalog.pg_class AS c ON c.oid = read.refobjid
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = read.refobjsubid
+        WHERE read.refclassid = 'pg_class'::regclass AND c.relkind IN ('r', 'p')
+    ) AS reads,
+    ARRAY(
+        SELECT i.type || ' ' || i.identity
+        FROM read
+        CROSS JOIN LATERAL pg_identify_object(read.refclassid, read.refobjid, 0) AS i
+        LEFT JOIN pg_catalog.pg_class AS c ON read.refclassid = 'pg_class'::regclass AND c.oid = read.refobjid
+        LEFT JOIN pg_catalog.pg_proc AS p ON read.refclassid = 'pg_proc'::regclass AND p.oid = read.refobjid
+        WHERE c.relkind NOT IN ('r', 'p') OR p.provolatile <> 'i'
+    ) AS others;
 
 -- name: find_virtual_columns
 -- Returns those of the columns of a table that are virtual generated columns.

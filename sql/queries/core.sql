@@ -51,7 +51,7 @@ WHERE p.built_at IS NOT NULL;
 -- name: find_source_tenants
 SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
-WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = projector.user_id(wanted.user_id));
+WHERE EXISTS (SELECT FROM projector.source_tenants() AS t WHERE t.user_id = projector.user_id(wanted.user_id));
 
 -- name: is_stored_tenant
 SELECT

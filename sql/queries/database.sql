@@ -25,13 +25,25 @@ SELECT
     END AS can_read_source_tables;
 
 -- name: read_source_tables
--- Returns each source table that is read, its schema, and the columns that the platform does not have. The version
--- before did not note these.
+-- Returns what projector.source_tables has of each table that is read, under the names of SourceTable. The version
+-- before noted fewer columns.
 SELECT
-    s.table_name,
-    s.schema_name,
-    coalesce(to_jsonb(s.*) -> 'absent_columns', '[]') AS absent_columns
-FROM projector.source_tables AS s;
+    s.table_name AS name,
+    s.schema_name AS schema,
+    coalesce(n.primary_key, '') AS primary_key,
+    coalesce(n.read_columns, '{}') AS columns,
+    n.kind,
+    coalesce(n.queue_key, '') AS queue_key,
+    coalesce(n.has_ids, false) AS has_ids,
+    coalesce(n.looked_up, '{}') AS looked_up,
+    coalesce(n.absent_columns, '{}') AS absent_columns,
+    coalesce(n.relations, '{}') AS relations
+FROM projector.source_tables AS s
+CROSS JOIN LATERAL jsonb_to_record(to_jsonb(s.*)) AS n (
+    primary_key text, read_columns text[], kind text, queue_key text, has_ids boolean, looked_up text[],
+    absent_columns text[], relations text[]
+)
+ORDER BY s.table_name;
 
 -- name: read_known_columns
 SELECT
@@ -90,7 +102,9 @@ SELECT
     p.proowner AS owner_id
 FROM pg_catalog.pg_proc AS p
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = ANY(%(schemas)s::text[])
-WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[]);
+WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[])
+    -- The triggers' functions have the names of the platform's tables.
+    OR (n.nspname = 'projector' AND p.proname LIKE 'capture\_%%' AND p.prorettype = 'trigger'::regtype);
 
 -- name: find_own_objects
 -- Returns command and name of each of `own`, the above, as SQL writes them; owner; is_owned, whether that is the login
@@ -216,7 +230,7 @@ $definition$;
 REVOKE EXECUTE ON FUNCTION projector.{id}(text) FROM public;
 
 -- name: source_function
--- Creates the function of the rows of a table of the platform. Placeholders: source, the table; columns; body.
+-- Creates the function of the rows of a relation of the mapping. Placeholders: source, its name; columns; body.
 DROP FUNCTION IF EXISTS projector.source_{source}();
 CREATE FUNCTION projector.source_{source}()
 RETURNS TABLE ({columns})

@@ -20,17 +20,21 @@ FROM (
 SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_apart;
 
 -- name: note_source
--- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path
--- its login has. Parameters: tables, an array of objects with table_name, schema_name and absent_columns.
-INSERT INTO projector.source_tables (table_name, schema_name, absent_columns)
-SELECT
-    found.table_name,
-    found.schema_name,
-    found.absent_columns
-FROM jsonb_to_recordset(%(tables)s) AS found (table_name text, schema_name text, absent_columns text[])
+-- Notes each of the platform's tables, and its schema: every session of ours takes them from there, whatever
+-- search_path its login has. Parameters: tables, an array of objects as projector.source_tables has rows.
+INSERT INTO projector.source_tables AS t
+SELECT found.*
+FROM jsonb_populate_recordset(NULL::projector.source_tables, %(tables)s) AS found
 ON CONFLICT (table_name) DO UPDATE SET
     schema_name = excluded.schema_name,
-    absent_columns = excluded.absent_columns;
+    absent_columns = excluded.absent_columns,
+    kind = excluded.kind,
+    queue_key = excluded.queue_key,
+    primary_key = excluded.primary_key,
+    has_ids = excluded.has_ids,
+    read_columns = excluded.read_columns,
+    looked_up = excluded.looked_up,
+    relations = excluded.relations;
 
 -- name: forget_source
 -- Forgets the tables that the platform does not have, and their triggers. Parameter: tables, those that it has.
@@ -82,7 +86,8 @@ ON CONFLICT DO NOTHING;
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
 -- owner; is_readable; columns, their names, types as they are declared, categories of these and bases, the types
--- without length and domain; indexed, the columns that an index without a condition begins with.
+-- without length and domain; indexed, the columns that an index without a condition begins with; primary_key, its first
+-- column.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
@@ -107,12 +112,18 @@ SELECT
         FROM pg_catalog.pg_index AS i
         INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
         WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
-    ) AS indexed
+    ) AS indexed,
+    (
+        SELECT a.attname::text
+        FROM pg_catalog.pg_index AS i
+        INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = c.oid AND i.indisprimary
+    ) AS primary_key
 FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
 CROSS JOIN LATERAL (
     SELECT
-        coalesce(array_agg(a.attname::text), '{}') AS columns,
+        coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}') AS columns,
         coalesce(array_agg(format_type(a.atttypid, a.atttypmod)), '{}') AS types,
         coalesce(array_agg(y.typcategory::text), '{}') AS categories,
         coalesce(array_agg(format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)), '{}') AS bases
@@ -303,37 +314,26 @@ ORDER BY name;
 -- Returns table_name, rows and example (a primary key) of each source table that has rows from which the tenant or the
 -- lead would come back.
 SELECT
-    found.table_name,
+    coalesce(s.table_name, found.relation) AS table_name,
     count(*) AS rows,
     min(found.key) AS example
 FROM (
     SELECT
-        k.kind || 's' AS table_name,
+        k.kind || 's' AS relation,
         k.key
     FROM projector.current_keys() AS k
     WHERE k.user_id = %(user_id)s COLLATE "default"
         AND (%(customer_phone)s::text IS NULL OR k.customer_phone = %(customer_phone)s)
     UNION ALL
     SELECT
-        'users' AS table_name,
-        u.user_id::text AS key
-    FROM projector.source_users() AS u
-    WHERE u.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
-    UNION ALL
-    SELECT
-        'agents' AS table_name,
-        a.agent_id::text AS key
-    FROM projector.source_agents() AS a
-    WHERE a.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
-    UNION ALL
-    SELECT
-        'templates' AS table_name,
-        t.template_id::text AS key
-    FROM projector.source_templates() AS t
+        'tenants' AS relation,
+        t.user_id::text AS key
+    FROM projector.source_tenants() AS t
     WHERE t.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
 ) AS found
-GROUP BY found.table_name
-ORDER BY found.table_name;
+LEFT JOIN projector.source_tables AS s ON found.relation = any(s.relations)
+GROUP BY coalesce(s.table_name, found.relation)
+ORDER BY table_name;
 
 -- name: count_held
 -- Returns: leads and messages that the read model has, and api_keys of a whole tenant.
@@ -398,28 +398,28 @@ WITH named AS (
     WHERE o.key <> ''
 ),
 
--- A change of an agent, a channel or a template is needed for the keys that it is spread to.
+-- A change that is spread is needed for the keys that it is spread to.
 needed AS (
     SELECT
         named.kind,
         named.key
     FROM named
     CROSS JOIN LATERAL projector.keys_of_change(named.kind, named.key) AS k
-    WHERE named.kind IN ('agents', 'phone_numbers', 'templates')
+    WHERE projector.is_spread(named.kind) AND named.kind <> 'truncate'
     UNION ALL
     SELECT
         named.kind,
         named.key
     FROM named
     INNER JOIN read_model.tenant_names AS n ON n.user_id = named.key COLLATE "C"
-    WHERE named.kind = 'users'
+    WHERE named.kind = 'tenants'
     UNION ALL
     SELECT
         named.kind,
         named.key
     FROM named
     INNER JOIN projector.current_names() AS n ON n.user_id = projector.user_id(named.key COLLATE "default")
-    WHERE named.kind = 'users'
+    WHERE named.kind = 'tenants'
 )
 
 SELECT
@@ -623,14 +623,9 @@ SELECT
 FROM projector.current_keys() AS k
 UNION ALL
 SELECT
-    u.user_id::text COLLATE "C",
+    t.user_id::text COLLATE "C",
     NULL
-FROM projector.source_users() AS u
-UNION ALL
-SELECT
-    a.user_id::text COLLATE "C",
-    NULL
-FROM projector.source_agents() AS a;
+FROM projector.source_tenants() AS t;
 
 -- name: find_tables
 -- Returns name, quoted for SQL, of each table that `erase --vacuum` rewrites, whether the planner has statistics of it

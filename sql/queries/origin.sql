@@ -100,8 +100,8 @@ WHERE p.feed_problem IS DISTINCT FROM %(problem)s;
 -- name: read_brought_tables
 -- Returns each table that a subscription lists and that is a source table, or a partition of one: name; schema_name and
 -- table_name, under which the origin publishes it; source_schema and source_name, its source table; publications; copy,
--- which tells one copy of its rows from the next, null while they are copied; computed, its generated columns, and
--- those that the platform does not have.
+-- which tells one copy of its rows from the next, null while they are copied; columns, which are to arrive: those that
+-- the projection reads, but for generated ones.
 SELECT
     format('%I.%I', n.nspname, c.relname) AS name,
     n.nspname::text AS schema_name,
@@ -111,10 +111,12 @@ SELECT
     s.subpublications AS publications,
     CASE WHEN r.srsubstate IN ('s', 'r') THEN concat(r.srsubid, ' at ', coalesce(r.srsublsn, '0/0')) END AS copy,
     ARRAY(
-        SELECT a.attname::text
-        FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attgenerated <> ''
-    ) || t.absent_columns AS computed
+        SELECT w.name
+        FROM unnest(t.read_columns) WITH ORDINALITY AS w (name, place)
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.name
+        WHERE coalesce(a.attgenerated, '') = ''
+        ORDER BY w.place
+    ) AS columns
 FROM pg_catalog.pg_subscription_rel AS r
 INNER JOIN pg_catalog.pg_subscription AS s ON s.oid = r.srsubid
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = r.srrelid
@@ -128,7 +130,7 @@ ORDER BY name, s.subname;
 -- At the origin. Returns name, and reason in words, of these tables of which not everything is published, and of the
 -- partitions with rows that belong to none of them.
 --
--- Parameter: brought, an array of objects as read_brought_tables returns them, and columns, which are to arrive.
+-- Parameter: brought, an array of objects as read_brought_tables returns them.
 --
 -- What one publication leaves out, another one of the same subscription may bring. Before PostgreSQL 15, whole rows and
 -- all rows are published, and the view has no columns for anything else.

@@ -36,11 +36,11 @@ WHERE d.user_id IS NULL;
 SELECT k.key COLLATE "C" AS user_id
 FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-WHERE t.kind = 'users' AND k.key IS NOT NULL
+WHERE t.kind = 'tenants' AND k.key IS NOT NULL
 UNION
 SELECT n.user_id
 FROM read_model.tenant_names AS n
-WHERE EXISTS (SELECT FROM taken_changes AS t WHERE t.kind = 'truncate' AND 'users' = any(t.keys));
+WHERE EXISTS (SELECT FROM taken_changes AS t WHERE t.kind = 'truncate' AND 'tenants' = any(t.keys));
 
 -- name: compare_names
 -- Returns user_id of each of these tenants, or of all for null, whose name is not the one of the source; expected and
@@ -74,8 +74,8 @@ SELECT
     EXISTS (
         SELECT
         FROM projector.changes AS q
-        WHERE (q.kind = 'users' AND coalesce(c.user_id, s.user_id) = any(q.keys))
-            OR (q.kind = 'truncate' AND 'users' = any(q.keys))
+        WHERE (q.kind = 'tenants' AND coalesce(c.user_id, s.user_id) = any(q.keys))
+            OR (q.kind = 'truncate' AND 'tenants' = any(q.keys))
     ) AS waits
 FROM current AS c
 FULL JOIN stored AS s ON s.user_id = c.user_id

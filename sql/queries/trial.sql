@@ -5,8 +5,8 @@
 SELECT EXISTS (SELECT FROM pg_catalog.pg_database AS d WHERE d.datname = %(database)s);
 
 -- name: has_users
--- Returns whether the platform's tables hold any row of a user.
-SELECT EXISTS (SELECT FROM projector.source_users());
+-- Returns whether the platform has any tenant.
+SELECT EXISTS (SELECT FROM projector.source_tenants());
 
 -- name: find_example_lead
 -- Returns user_id and customer_phone of the wanted lead; else of the tenant with most leads its last active one, a

@@ -24,14 +24,14 @@ from api.plan.projection import tenant_version
 from api.request.change_token import Position, history_of
 from api.response import body
 from api.routes import changes, memory, read_model
-from projector.capture import control, gaps, triggers
-from projector.capture.source import SOURCE_TABLES, SourceTable
+from projector.capture import control, gaps, mapping, triggers
 from projector.core import batch, late, names, pipeline, refresh, staging, yielding
 from projector.core.late import LateKeys
 from projector.database import connect as db
 from projector.database import locks, source_names, sql
 from projector.database.rows import Connection
 from projector.database.schema import ROOT
+from projector.database.source_names import SourceTable
 from projector.database.sql import file_text
 from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
@@ -49,6 +49,7 @@ from tests.exactness import (
     test_freshness,
     test_giving_way,
     test_late,
+    test_mappings,
     test_memory,
     test_names,
     test_origin,
@@ -65,6 +66,7 @@ from tests.exactness import (
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
+from tests.support.source import SOURCE_TABLES
 from tests.unit.projector import test_rights
 
 # The last is what pytest.raises says where nothing was raised.
@@ -240,6 +242,14 @@ def _join_the_parents(bench: Bench) -> None:
     )(bench)
 
 
+def _leave_out_a_rule(bench: Bench) -> None:
+    """Of a contact that changes, the contact alone is read again."""
+    rules = mapping.Texts.rules
+    bench.patches.setattr(
+        mapping.Texts, "rules", lambda self: [rule for rule in rules(self) if "c.contact_id" not in rule]
+    )
+
+
 def _recompute_before_delete(
     conn: Connection, opened: batch.OpenedBatch, *_limits: object, **_options: object
 ) -> batch.Batch:
@@ -378,6 +388,9 @@ MUTANTS = (
         _join_the_parents,
         test_capture.test_what_a_cascade_deletes_is_gone_from_the_read_model,
             table="users", command="DELETE FROM {}"),
+    Mutant("C2", "a rule of a mapping is left out",
+        _leave_out_a_rule,
+        test_mappings.test_what_a_mapping_says_is_in_the_read_model, name="libredesk"),
     Mutant("C3", "no trigger in replica role",
         _command("ALTER TABLE messages DISABLE TRIGGER leads_capture_replica"),
         test_capture.test_every_kind_of_statement_is_captured_in_every_role, name="insert", role="replica"),
@@ -441,6 +454,9 @@ MUTANTS = (
     Mutant("C7", "a column that was missing is read without a rebuild",
         _patch(gaps, "open_gap", lambda *_: False),
         test_source_types.test_what_was_missing_is_read_from_the_next_migrate_on),
+    Mutant("C7", "another mapping is read without a rebuild",
+        _patch(gaps, "open_gap", lambda *_: False),
+        test_mappings.test_a_mapping_stays_until_another_one_is_given_and_that_one_is_rebuilt),
     Mutant("C8", "a session of the projector looks into the schemas of its login",
         _patch(db, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
         test_names.test_nothing_that_others_planted_runs_in_the_projector),

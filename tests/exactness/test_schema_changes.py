@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from projector.capture import gaps, source_changes
-from projector.capture.source import CAPTURED_TABLES, SourceTable
 from projector.database.rows import Connection
+from projector.database.source_names import SourceTable
 from projector.observe.status import find_attention, read_status
 from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
@@ -21,6 +21,7 @@ from tests.exactness.interleaving import batch_of
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, value, waiting
 from tests.support.cases import cases
 from tests.support.server import Database, Server
+from tests.support.source import CAPTURED_TABLES
 
 LEADS = 6
 """So many rows of a table that the triggers group what they queue."""
@@ -162,7 +163,7 @@ def test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
     conn.execute(f"ALTER TABLE {table.name} RENAME {table.queue_key} TO renamed".encode())
     _write(conn, table, "renamed", [role])
     conn.execute(f"ALTER TABLE {table.name} RENAME renamed TO {table.queue_key}".encode())
-    with pytest.raises(CaptureGapError, match=f"rows of {table.kind} were written while a column"):
+    with pytest.raises(CaptureGapError, match=f"rows of {table.name} were written while a column"):
         batch_of(other, 0)
     _heal(other)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from projector.capture import control, gaps
-from projector.capture.source import SOURCE_TABLES
 from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.observe.status import find_attention, read_status
@@ -19,6 +18,7 @@ from tests.support.cases import cases
 from tests.support.commands import run_command
 from tests.support.roles import logins
 from tests.support.running import running_scheduler, wait_until
+from tests.support.source import SOURCE_TABLES
 
 LOOKING_ELSEWHERE = "?options=-csearch_path%3Delsewhere"
 

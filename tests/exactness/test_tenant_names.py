@@ -71,7 +71,7 @@ def test_a_refresh_follows_each_change(named: Connection, name: str, role: str) 
 def test_a_truncation_forgets_no_name_that_came_after_it(filled: Platform) -> None:
     """One batch has compared the names of all when the other, which has the new name, is about to write it."""
     conn = filled.conn
-    truncation = shard_of(conn, "users")
+    truncation = shard_of(conn, "tenants")
     user_id = filled.id("user", shard=(truncation + 1) % 4)
     filled.insert("users", user_id=user_id, company_name="Same")
     refresh_now(conn)

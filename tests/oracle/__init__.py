@@ -9,6 +9,7 @@ from tests.oracle.source import Connection, DatabaseLower, read_source
 from tests.oracle.tables import differences_of_keys, differences_of_tables, expected_tables, read_tables
 
 __all__ = [
+    "DatabaseLower",
     "Model",
     "compute_leads",
     "differences_of_keys",

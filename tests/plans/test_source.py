@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from projector.capture.source import SOURCE_TABLES
 from projector.core import pipeline
 from projector.database.schema import ROOT
 from projector.database.sql import steps
 from tests.plans.conftest import Crowd
+from tests.support.source import SOURCE_TABLES
 
 _CALL = re.compile(r"projector\.(?:source|current)_\w+\(\)")
 SOURCE = {table.name for table in SOURCE_TABLES}

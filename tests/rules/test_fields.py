@@ -1,7 +1,7 @@
 """A field of the lead is named in all the places that need it; a red test names the next file.
 
 The order of work is schema.sql, sql/definition/candidates/ and lead_profiles.sql,
-sql/definition/source_rows.sql, sql/definition/leads.sql, the response schema, and tests/oracle/leads.py.
+sql/definition/source_rows.sql, sql/mapping/, sql/definition/leads.sql, the response schema, and tests/oracle/leads.py.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.request.lead import LEAD_KEYS
-from projector.capture.source import SOURCE_TABLES
+from projector.capture.mapping import default_mapping
 from projector.database import sql
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import (
@@ -32,12 +32,13 @@ from tests.oracle.leads import (
 from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
 from tests.rules.sql import columns_given, columns_read, created_columns, literals, output_columns
+from tests.support.source import SOURCE_TABLES
 
 DEFINITIONS = {
     name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
 }
 LEADS = "sql/definition/leads.sql"
-SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
+SOURCE = {table.name: list(table.columns) for table in SOURCE_TABLES}
 # The classes of the oracle that hold the rows of the platform's tables.
 ROW_CLASSES: dict[str, type] = {
     "users": User,
@@ -140,7 +141,12 @@ def test_the_definitions_give_the_columns_of_their_tables() -> None:
 
 def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -> None:
     source_rows = "sql/definition/source_rows.sql"
-    others = {name: text for name, text in DEFINITIONS.items() if name != source_rows}
+    # The others are made of the mapping as a whole.
+    made = {
+        source_rows,
+        *(f"sql/definition/source/{name}.sql" for name in ("sampled_conversations", "touched_keys")),
+    }
+    others = {name: text for name, text in DEFINITIONS.items() if name not in made}
     files = {f"{{definition.{Path(name).stem}}}": text for name, text in others.items()}
     read_by_others = {table for text in others.values() for table in columns_read(text)}
     given = {table: output_columns(text) for table, text in files.items() if table in read_by_others}
@@ -154,6 +160,16 @@ def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -
             functions,
             lambda table, column: f"add {column} to the rows of {table} in {source_rows}.",
         )
+    for relation, text in default_mapping().relations().items():
+        name = f"sql/mapping/{relation}.sql"
+        check(
+            differences(
+                sorted(functions[relation]),
+                output_columns(text),
+                f"{source_rows} has the column {{0}}: give it in {name}.",
+                f"{name} gives {{0}}: add it to the rows of {relation} in {source_rows}.",
+            )
+        )
         check_columns(
             name,
             text,
@@ -166,14 +182,14 @@ def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -
             f"{name} reads {table}: add a class for its rows to tests/oracle/leads.py, and to ROW_CLASSES in"
             " tests/rules/test_fields.py, and read them in tests/oracle/source.py."
             for table in sorted(columns_read(text))
-            if table in SOURCE and table not in ROW_CLASSES
+            if table in {*SOURCE} - {*ROW_CLASSES, "users"}
         )
 
 
 def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
     there = created_columns(read("schema.sql"))
     check(
-        f"projector/capture/source.py reads {table}.{column}: add this column to {table} in the section `source` of"
+        f"sql/mapping/ reads {table}.{column}: add this column to {table} in the section `source` of"
         " schema.sql."
         for table, columns in SOURCE.items()
         for column in columns

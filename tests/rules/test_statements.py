@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from projector.capture.mapping import RELATIONS
+from projector.database.schema import source_tables
 from tests.rules.files import check, name_of, python_files, read, sql_files
 from tests.rules.sql import created_columns
 from tests.support.tenant_filter import SHARED_TABLES
@@ -52,13 +54,34 @@ def test_no_statement_has_the_bare_name_of_a_table_of_the_platform() -> None:
         [
             f"{name_of(path)}: {name}"
             for path in sql_files()
-            if path.name != "schema.sql"
+            if path.name != "schema.sql" and path.parent.name != "mapping"
             for name in BARE_NAME.findall(_COMMENT.sub("", path.read_text("utf-8")))
         ],
-        "Call projector.source_TABLE():",
+        "Call projector.source_RELATION():",
     )
     assert BARE_NAME.findall("FROM messages AS m JOIN\n    users") == ["messages", "users"]
     assert BARE_NAME.findall("FROM projector.source_users() AS users, public.messages") == []
+
+
+def test_nothing_but_the_mapping_knows_a_table_of_the_platform() -> None:
+    """The relations of the mapping have the names of some of them, and `users` is a word of ours."""
+    named = re.compile(rf"\b(?:{'|'.join({*source_tables()} - {*RELATIONS, 'users'})})\b")
+    texts = [
+        (name_of(path), _COMMENT.sub("", path.read_text("utf-8")))
+        for path in sql_files()
+        if path.name != "schema.sql" and path.parent.name != "mapping"
+    ]
+    texts += [
+        (f"{name_of(path)}:{line}", text)
+        for path in python_files("projector")
+        # The demo writes rows of the reference tables.
+        if "trial" not in path.parts
+        for line, text in strings(path.read_text("utf-8"))
+    ]
+    check(
+        sorted({name for name, text in texts if named.search(text)}),
+        "Say it in sql/mapping/, and nowhere else:",
+    )
 
 
 def test_no_statement_that_reads_tables_is_a_string_in_python() -> None:

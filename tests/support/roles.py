@@ -7,8 +7,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector.capture.source import SOURCE_TABLES
 from tests.support.server import Database
+from tests.support.source import SOURCE_TABLES
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -7,7 +7,7 @@ from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
 from projector.database.rows import Connection, Row
-from projector.database.source_names import source_names
+from projector.database.source_names import read_tables
 from projector.database.sql import query
 from projector.operate.assess import find_warnings
 from projector.operate.origin.proof import read_feeds, read_unfed_tables
@@ -146,7 +146,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
             replaced_definitions=rows.values(conn, query("status", "find_replaced_definitions")),
-            warnings=[fact.text for fact in find_warnings(conn, source_names(conn))] if with_sizes else [],
+            warnings=[fact.text for fact in find_warnings(conn, read_tables(conn))] if with_sizes else [],
         )
 
 

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
-from projector.capture.source import SOURCE_TABLES
 from projector.database.rows import Connection, Row, rows
 from projector.database.sql import query
-
-_READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +62,7 @@ def read_left_out(conn: Connection) -> list[LeftOut]:
 
 def find_left_out(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
     """Return the tables of which not everything is published at the origin, and in words how they are published."""
-    wanted = [
-        {
-            **vars(table),
-            "columns": [name for name in _READ_COLUMNS[table.source_name] if name not in table.computed],
-        }
-        for table in brought
-    ]
+    wanted = [vars(table) for table in brought]
     return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(wanted)}).fetchall())
 
 

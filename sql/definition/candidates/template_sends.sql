@@ -10,12 +10,10 @@ FROM profile_keys AS k
 CROSS JOIN LATERAL (
     SELECT
         projector.clamp_time(coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
-        p.platform,
+        source.platform,
         source.status,
         coalesce(source.status, 'SENT') NOT IN ('PENDING', 'FAILED') AS is_counted
     FROM projector.source_template_sends() AS source
-    INNER JOIN projector.source_templates() AS t ON t.template_id = source.template_id
-    LEFT JOIN projector.source_phone_numbers() AS p ON p.id = t.phone_number_id
     WHERE source.send_id = projector.send_id(k.key COLLATE "default")
     {fence}
 ) AS x

@@ -1,7 +1,7 @@
 -- One row of projector.source_keys per conversation, contact and template send: the lead that it belongs to.
 --
--- The tenant of a template send is its template's. A row with a blank phone belongs to no lead and has no row here.
--- contact_id and send_id keep the type and the collation of the source, so that an index of the source can find them.
+-- A row without a tenant, or with a blank phone, belongs to no lead and has no row here. contact_id and send_id keep
+-- the type and the collation of the source, so that an index of the source can find them.
 -- projector.current_keys() has the keys of all rows, projector.current_key() that of one.
 DROP FUNCTION IF EXISTS projector.current_contacts();
 CREATE FUNCTION projector.current_contacts()
@@ -15,7 +15,7 @@ STABLE
 AS $definition$
 SELECT
     c.contact_id,
-    c.user_id::text AS user_id,
+    c.user_id,
     projector.canonical_phone(c.phone) AS customer_phone
 FROM projector.source_contacts() AS c
 WHERE projector.canonical_phone(c.phone) IS NOT NULL AND c.user_id IS NOT NULL
@@ -34,11 +34,10 @@ STABLE
 AS $definition$
 SELECT
     s.send_id,
-    t.user_id::text AS user_id,
+    s.user_id,
     projector.canonical_phone(s.customer_phone) AS customer_phone
 FROM projector.source_template_sends() AS s
-INNER JOIN projector.source_templates() AS t ON t.template_id = s.template_id
-WHERE projector.canonical_phone(s.customer_phone) IS NOT NULL
+WHERE projector.canonical_phone(s.customer_phone) IS NOT NULL AND s.user_id IS NOT NULL
 $definition$;
 REVOKE EXECUTE ON FUNCTION projector.current_template_sends() FROM public;
 

@@ -12,9 +12,9 @@ LANGUAGE sql
 STABLE
 AS $definition$
 SELECT
-    u.user_id,
-    projector.blank_to_null(u.company_name) AS name
-FROM projector.source_users() AS u
-WHERE projector.blank_to_null(u.company_name) IS NOT NULL AND char_length(u.user_id::text) <= 255
+    t.user_id,
+    projector.blank_to_null(t.name) AS name
+FROM projector.source_tenants() AS t
+WHERE projector.blank_to_null(t.name) IS NOT NULL AND char_length(t.user_id::text) <= 255
 $definition$;
 REVOKE EXECUTE ON FUNCTION projector.current_names() FROM public;

@@ -1,7 +1,8 @@
 -- What each kind of change makes stale: which keys, the kind as which these are queued where a change is spread or a
 -- table was truncated, and the kind as which one is set aside as a dead letter and read again as a whole.
 --
--- Where letter_kind is null, the change names no such keys itself: projector.keys_of_change() finds them.
+-- Where letter_kind is null, the change names no such keys itself: projector.keys_of_change() finds them, by the rules
+-- of the mapping.
 CREATE OR REPLACE VIEW projector.change_kinds AS
 SELECT
     k.change_kind COLLATE "C" AS change_kind,
@@ -16,13 +17,30 @@ FROM (
     ('conversations', 'conversation', 'conversations', 'reload_conversations'),
     ('extractions', 'conversation', 'extractions', 'reload_conversations'),
     ('contacts', 'contact', 'contacts', 'contacts'),
-    ('template_sends', 'template_send', 'template_sends', 'template_sends'),
-    ('agents', 'conversation', 'conversations', NULL),
-    ('phone_numbers', 'conversation', 'conversations', NULL),
-    ('phone_numbers', 'template_send', 'template_sends', NULL),
-    ('templates', 'template_send', 'template_sends', NULL)
-) AS k (change_kind, key_kind, queued_kind, letter_kind);
+    ('template_sends', 'template_send', 'template_sends', 'template_sends')
+) AS k (change_kind, key_kind, queued_kind, letter_kind)
+UNION ALL
+SELECT
+    t.change_kind COLLATE "C",
+    t.key_kind COLLATE "C",
+    t.queued_kind COLLATE "C",
+    NULL
+FROM projector.touching_kinds AS t;
 COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';
+
+-- Whether a change of this kind has to be spread over other keys first: it is of none of the above, nor of a tenant, or
+-- a truncate.
+CREATE OR REPLACE FUNCTION projector.is_spread(of_kind text)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+AS $$
+SELECT of_kind NOT IN (
+    'messages', 'reload_conversations', 'reload_messages', 'conversations', 'extractions', 'contacts', 'template_sends',
+    'tenants'
+)
+$$;
+REVOKE EXECUTE ON FUNCTION projector.is_spread(text) FROM public;
 
 -- Whether a key of a change of this kind is one that the platform can have: no id of numbers is written with letters.
 CREATE OR REPLACE FUNCTION projector.is_key(of_kind text, of_key text)
@@ -31,7 +49,7 @@ LANGUAGE sql
 IMMUTABLE
 AS $$
 SELECT CASE
-    WHEN of_kind IN ('agents', 'phone_numbers', 'templates', 'truncate', 'users') THEN true
+    WHEN of_kind = 'tenants' OR projector.is_spread(of_kind) THEN true
     WHEN of_kind = 'contacts' THEN projector.contact_id(of_key COLLATE "default") IS NOT NULL
     WHEN of_kind = 'template_sends' THEN projector.send_id(of_key COLLATE "default") IS NOT NULL
     ELSE projector.conversation_id(of_key COLLATE "default") IS NOT NULL

@@ -41,8 +41,10 @@ SELECT
     count(*) AS changes,
     min(taken.queued_at) AS oldest,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
-    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads,
-    coalesce(bool_or(taken.kind = 'users' OR (taken.kind = 'truncate' AND 'users' = any(taken.keys))), false) AS names,
+    coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
+    coalesce(
+        bool_or(taken.kind = 'tenants' OR (taken.kind = 'truncate' AND 'tenants' = any(taken.keys))), false
+    ) AS names,
     EXISTS (
         SELECT 1
         FROM taken AS t

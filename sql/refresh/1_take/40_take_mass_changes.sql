@@ -49,6 +49,8 @@ staged AS (
 
 SELECT
     count(*) AS changes,
-    coalesce(bool_or(taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')), false) AS spreads,
-    coalesce(bool_or(taken.kind = 'users' OR (taken.kind = 'truncate' AND 'users' = any(taken.keys))), false) AS names
+    coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
+    coalesce(
+        bool_or(taken.kind = 'tenants' OR (taken.kind = 'truncate' AND 'tenants' = any(taken.keys))), false
+    ) AS names
 FROM taken;

@@ -1,5 +1,5 @@
--- Find what a taken change refers to: the conversations of an agent or a channel, the sends of a template or a channel,
--- everything below a truncated table. Up to 200 keys are staged with it; more are queued again, in rows of 500.
+-- Find what a taken change touches by the rules of the mapping, and everything below a truncated table. Up to 200 keys
+-- are staged with it; more are queued again, in rows of 500.
 --
 -- when: spreads
 -- Returns: pieces, how many rows were queued. They stay in the shard of their change and keep its time: until it is
@@ -12,7 +12,7 @@ WITH changed AS MATERIALIZED (
         k.key
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    WHERE t.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')
+    WHERE projector.is_spread(t.kind)
 ),
 
 spread AS MATERIALIZED (

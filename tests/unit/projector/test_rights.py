@@ -207,7 +207,7 @@ def test_an_uninstall_by_a_wrong_login_drops_nothing(
         uninstall(conn)
     assert value(superuser, triggers) == before > 0
     with source_database.by(OWNER).connect() as conn:
-        assert list(find_missing_rights(conn, source_names(conn))) == []
+        assert list(find_missing_rights(conn, source_names(conn), source_names(conn))) == []
         require_rights_to_uninstall(conn)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from projector.capture.source import SOURCE_TABLES
 from projector.core import pipeline
 from projector.core.batch import refresh_batch
 from projector.core.dead_letters import set_aside
@@ -24,6 +23,7 @@ from tests.support.cases import cases
 from tests.support.points import at_points
 from tests.support.running import value
 from tests.support.server import Database
+from tests.support.source import SOURCE_TABLES
 from tests.unit.projector.erasure import world
 from tests.unit.projector.recovering import healed
 

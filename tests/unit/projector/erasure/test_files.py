@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.capture.source import SOURCE_TABLES
 from projector.operate.erase import erase, rewrite_files
 from projector.operate.erase.ledger import Target
 from projector.operate.install import migrate
@@ -20,6 +19,7 @@ from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.roles import logins
 from tests.support.running import value
 from tests.support.server import Database, connect
+from tests.support.source import SOURCE_TABLES
 from tests.unit.projector.erasure import world
 from tests.unit.projector.recovering import healed
 

@@ -1,0 +1,574 @@
+"""The mapping: which rows of the platform are conversations, messages and so on, and what a changed row touches.
+
+A mapping is a folder of plain SQL, such as sql/mapping/: a SELECT for each relation, rules in changes.sql, and in
+optional.sql what may be missing. PostgreSQL itself says what a text reads: of each a view is made, and rolled back.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
+from psycopg.types.json import Jsonb
+
+from projector.capture.source import describe_missing, find_source
+from projector.database.ownership import require_trusted
+from projector.database.rows import Connection, Row, only_row, value
+from projector.database.schema import ROOT
+from projector.database.source_names import SourceTable
+from projector.database.sql import query, source_columns
+from projector.report.errors import ConfigurationError
+
+DEFAULT = "default"
+"""The name of the mapping of the reference tables."""
+
+_FOLDER = ROOT / "sql" / "mapping"
+
+RELATIONS = {
+    "conversations": "conversation_id user_id customer_phone",
+    "messages": "message_id conversation_id sender text timestamp",
+    "extractions": "extraction_id conversation_id",
+    "contacts": "contact_id user_id phone",
+    "template_sends": "send_id user_id customer_phone",
+    "tenants": "user_id",
+}
+"""The relations, each with the columns that it has to have. The first one is its key."""
+
+_REQUIRED = ("conversations", "messages", "changes")
+_FILES = (*RELATIONS, "changes", "optional")
+
+_TOUCHED = {
+    "conversations": ("conversation", "conversations"),
+    "messages": ("conversation", "reload_messages"),
+    "extractions": ("conversation", "extractions"),
+    "contacts": ("contact", "contacts"),
+    "template_sends": ("template_send", "template_sends"),
+    "tenants": ("tenant", "tenants"),
+}
+"""What a rule touches: of which kind the keys are, and as which kind of change they are queued."""
+
+_WANTED = {
+    "text": "text, varchar or an enum",
+    "timestamptz": "timestamp or timestamptz",
+    "boolean": "boolean",
+    "integer": "integer, smallint or bigint",
+}
+_WANTED_ID = "text, varchar, uuid, bigint or integer"
+_NUMBERS = {"integer", "smallint", "bigint"}
+_PHONES = {"customer_phone", "phone"}
+
+_CASTS = {
+    "text": "of_key",
+    "uuid": "CASE WHEN of_key ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN of_key::uuid END",
+    "bigint": "CASE WHEN of_key !~ '^(0|-?[1-9][0-9]{0,18})$' THEN NULL"
+    " WHEN of_key::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN of_key::bigint END",
+}
+"""How a text becomes an id of a type: null where no id is written so, since such a key is none of the platform's."""
+
+_COMMENT = re.compile(r"--.*")
+_FROM = re.compile(r"\b(FROM|JOIN)(\s+)(\w+)(\s+AS\s+)(\w+)", re.IGNORECASE)
+_CHANGED = re.compile(r'"([^".]+)\.([^".]+)"')
+_WHOLE_ROW = re.compile(r"\b\w+\.\*")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of a mapping, by the names of its files without their ending."""
+
+    files: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """What changes with the texts; comments and white space do not count."""
+        words = {name: _COMMENT.sub("", text).split() for name, text in sorted(self.files.items())}
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+    def rules(self) -> list[str]:
+        """Return the statements of changes.sql."""
+        pieces = re.split(r";[ \t]*$", self.files.get("changes", ""), flags=re.MULTILINE)
+        return [piece for piece in pieces if _COMMENT.sub("", piece).strip()]
+
+    def relations(self) -> dict[str, str]:
+        """Return the text of each relation that the mapping has."""
+        return {name: self.files[name].rstrip().rstrip(";") for name in RELATIONS if name in self.files}
+
+    def captured(self) -> list[str]:
+        """Return the tables of which changed rows are queued."""
+        return [table for text in self.rules() for table, _ in _CHANGED.findall(_COMMENT.sub("", text))[:1]]
+
+    def left_alone(self) -> set[str]:
+        """Return the tables that only the names of tenants come from: a login that owns none has no names."""
+        others = [text for name, text in self.relations().items() if name != "tenants"]
+        return {*_named(self.files.get("tenants", ""))} - {table for text in others for table in _named(text)}
+
+    def tables(self) -> dict[str, dict[str, None]]:
+        """Return the tables that are named, each with the columns that are named of it."""
+        found: dict[str, dict[str, None]] = {}
+        for text in self.rules():
+            for table, column in _CHANGED.findall(_COMMENT.sub("", text))[:1]:
+                found.setdefault(table, {}).setdefault(column)
+        for text in (*self.relations().values(), *self.rules()):
+            for table, columns in _named(text).items():
+                found[table] = found.get(table, {}) | columns
+        return found
+
+
+def default_mapping() -> Texts:
+    """Return the mapping of the reference tables."""
+    return _read_folder(_FOLDER)
+
+
+def read_mapping(given: str) -> Texts:
+    """Return the mapping of a folder, or the default one; raises ConfigurationError where it is none."""
+    if given == DEFAULT:
+        return default_mapping()
+    folder = Path(given)
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"There is no folder {given}: --mapping takes one with files of SQL, or {DEFAULT}."
+        )
+    names = sorted(path.name for path in folder.iterdir())
+    wanted = [f"{name}.sql" for name in _FILES]
+    others = [name for name in names if name not in wanted]
+    lacking = [f"{name}.sql" for name in _REQUIRED if f"{name}.sql" not in names]
+    if others or lacking:
+        problem = f"holds {', '.join(others)}" if others else f"has no {', '.join(lacking)}"
+        raise ConfigurationError(
+            f"The folder {given} {problem}: a mapping has the files {', '.join(wanted)}, and at least"
+            f" {', '.join(f'{name}.sql' for name in _REQUIRED)}."
+        )
+    return _read_folder(folder)
+
+
+def stored_mapping(conn: Connection) -> Texts:
+    """Return the mapping that the last `migrate` has stored, or the default one.
+
+    Raises ProjectorError where somebody else could have stored it: its texts run with the rights of the login.
+    """
+    if value(conn, query("capture", "has_mapping")):
+        require_trusted(conn)
+        stored: dict[str, str] = dict(conn.execute(query("capture", "read_mapping")).fetchall())
+        if stored:
+            return Texts(stored)
+    return default_mapping()
+
+
+def note_mapping(conn: Connection, mapping: Texts) -> None:
+    """Store a mapping; nothing of the default one, which comes with the program."""
+    files = {} if mapping.digest == default_mapping().digest else mapping.files
+    conn.execute(query("capture", "note_mapping"), {"files": Jsonb(files)})
+
+
+def _read_folder(folder: Path) -> Texts:
+    try:
+        return Texts({file.stem: file.read_text("utf-8") for file in sorted(folder.glob("*.sql"))})
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f"The folder {folder} cannot be read as SQL in UTF-8: {error}.") from error
+
+
+@dataclass(slots=True)
+class Fit:
+    """How the platform's tables fit the mapping.
+
+    `missing` and `misfits` keep it from being installed, each in words; `absent` has what may be missing and is: the
+    columns of each table, all of one that is missing. `types` has the type of each kind of id, `relations` what
+    PostgreSQL makes of each relation, and `rules` of each rule. `unreadable` says why it makes nothing of them.
+    """
+
+    missing: list[str] = field(default_factory=list)
+    misfits: list[str] = field(default_factory=list)
+    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    found: dict[str, Row] = field(default_factory=dict)
+    relations: dict[str, "Reading"] = field(default_factory=dict)
+    rules: list["Reading"] = field(default_factory=list)
+    tables: list[SourceTable] = field(default_factory=list)
+    unreadable: str = ""
+
+    @property
+    def absent_tables(self) -> list[str]:
+        """The tables that are not read, since they or what they belong to are not there."""
+        return [*self.unknown]
+
+    def notices(self) -> list[str]:
+        """Return a line for each table of which something is not known."""
+        return [
+            f"The platform has no table {table}: {self.unknown[table]}."
+            if table in self.unknown
+            else f"The platform's table {table} has no column {', '.join(columns)}: nothing is known of that."
+            for table, columns in self.absent.items()
+        ]
+
+    def casts(self) -> dict[str, tuple[str, str]]:
+        """Return for each kind of id the type that a queued key is given, and the expression that does."""
+        return {kind: _cast(of) for kind, of in self.types.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text of the mapping as PostgreSQL reads it.
+
+    `text` names each table with its schema. `origins` has for each column the table and the column that it shows as it
+    is, and `reads` the tables that are read, each with its schema and columns.
+    """
+
+    text: str
+    columns: list[Row]
+    origins: dict[str, tuple[str, str] | None]
+    reads: dict[str, tuple[str, list[str]]]
+
+    @property
+    def changed(self) -> tuple[str, str]:
+        """Of a rule, the table whose changed rows it is about, and the column that is queued."""
+        table, _, column = self.columns[0].name.partition(".")
+        return table, column
+
+    @property
+    def touched(self) -> str:
+        """Of a rule, the relation that it touches."""
+        return self.columns[1].name if self.columns[1:] else ""
+
+    @property
+    def has_ids(self) -> bool:
+        """Of a rule, whether it says which messages are touched."""
+        return "message_id" in self.origins
+
+    @property
+    def is_direct(self) -> bool:
+        """Of a rule, whether the queued column is the key that it touches, so that nothing has to be read."""
+        return self.changed == self.origins[self.columns[0].name] == self.origins[self.touched]
+
+
+def examine_source(
+    conn: Connection,
+    mapping: Texts,
+    schemas: Mapping[str, str],
+    relations: Mapping[str, str],
+    known: Mapping[str, Sequence[str]],
+) -> Fit:
+    """Return how the platform's tables, with these schemas and names, fit the mapping.
+
+    `known` has the tables that were read before, each with its columns. What was read before may not be missing: it was
+    renamed or dropped by mistake, as far as anybody can tell.
+    """
+    fit = Fit(found=find_source(conn, relations))
+    types = _find_missing(conn, mapping, fit, known)
+    if fit.missing:
+        return fit
+    try:
+        _read_all(conn, mapping, fit, lambda text: _locate(text, relations, fit, types))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+        fit.unreadable = str(error.diag.message_primary)
+        return fit
+    fit.misfits += [one for name in fit.relations for one in _misfits(name, fit)]
+    if not fit.misfits:
+        fit.misfits += dict.fromkeys(one for rule in fit.rules for one in _wrong_rule(rule, fit))
+    for kind in {kind for columns in source_columns().values() for kind in columns.values()}:
+        if kind.endswith("_id"):
+            fit.types.setdefault(kind, "text")
+    if not fit.misfits:
+        fit.tables = list(_tables(fit, schemas))
+        captured = mapping.captured()
+        fit.misfits += [
+            f"{name}.sql reads the table {table}, of which changes.sql has no rule: its changes would not be seen"
+            for name, reading in fit.relations.items()
+            for table, (schema, _) in reading.reads.items()
+            if (name != "tenants" or "name" in reading.origins)
+            and (table not in captured or schemas[table] != schema)
+        ]
+    return fit
+
+
+def _read_all(conn: Connection, mapping: Texts, fit: Fit, locate: Callable[[str], str]) -> None:
+    """Read the relations and the rules, but for those of tables that are not there."""
+    texts = [(name, f"{name}.sql", text) for name, text in mapping.relations().items()]
+    texts += [("", f"rule {at} of changes.sql", text) for at, text in enumerate(mapping.rules(), 1)]
+    for name, place, text in texts:
+        if fit.unknown.keys() & _named(text).keys():
+            continue
+        reading = _read(conn, locate(text), place, fit.misfits)
+        if reading is not None and name:
+            fit.relations[name] = reading
+        elif reading is not None and not (reading.touched == "tenants" and reading.changed[0] in fit.absent):
+            fit.rules.append(reading)
+
+
+def _find_missing(
+    conn: Connection, mapping: Texts, fit: Fit, known: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Note what is missing, and what may be and is; return the types of the columns that may be missing."""
+    text = _COMMENT.sub("", mapping.files.get("optional", "")).strip().rstrip(";")
+    optional: list[tuple[str, str, str | None]] = []
+    try:
+        with conn.transaction():
+            given = query("capture", "select_text", text=text)
+            optional = conn.execute(given.encode(), prepare=False).fetchall() if text else []
+    except psycopg.errors.ProgrammingError as error:
+        fit.misfits.append(f"optional.sql: {error.diag.message_primary}")
+    types = {
+        f"{table} {column}": kind
+        for table, columns, _ in optional
+        for column, kind in re.findall(r"(\w+) (\w+)", columns)
+    }
+    unknown = {table: said for table, _, said in optional if said and table not in known}
+    for table, columns in mapping.tables().items():
+        found = fit.found[table]
+        if found.kind is None and table in unknown:
+            fit.absent[table], fit.unknown[table] = tuple(columns), unknown[table]
+            continue
+        named = {f"{table} {column}": column for column in columns if column not in known.get(table, ())}
+        may_lack = [named[one] for one in types if one in named]
+        # Only an owner may capture a table: where the login is none, names of tenants are left alone.
+        is_left = table in mapping.left_alone() and not found.is_owned
+        absent = tuple(column for column in may_lack if is_left or column not in found.columns)
+        if absent and found.kind == "table":
+            fit.absent[table] = absent
+        fit.missing += describe_missing(table, found, [one for one in columns if one not in may_lack])
+    # A table that is read only together with one that is missing says nothing.
+    read = [{*_named(text)} for text in mapping.relations().values()]
+    for table in {*mapping.tables()} & unknown.keys() - fit.unknown.keys():
+        if all(tables & fit.unknown.keys() for tables in read if table in tables):
+            fit.absent[table], fit.unknown[table] = tuple(mapping.tables()[table]), unknown[table]
+    return types
+
+
+def _named(text: str) -> dict[str, dict[str, None]]:
+    """Return the tables after FROM and JOIN, each with the columns that are named by its alias."""
+    text = _COMMENT.sub("", text)
+    found: dict[str, dict[str, None]] = {}
+    for _, _, table, _, alias in _FROM.findall(text):
+        columns = re.findall(rf'(?<!["\w.]){alias}\.(\w+)', text)
+        found[table] = found.get(table, {}) | dict.fromkeys(columns)
+    return found
+
+
+def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[str, str]) -> str:
+    """Return the text with the schema of each table after FROM and JOIN, and with nulls for absent columns.
+
+    PostgreSQL reads a sub-select without a condition as if the table stood there.
+    """
+
+    def located(match: re.Match[str]) -> str:
+        word, space, table, middle, alias = match.groups()
+        relation = relations.get(table, table)
+        if table in fit.absent:
+            absent = fit.absent[table]
+            # By their names: the platform may add one of the others at any moment.
+            present = [column for column in _named(text)[table] if column not in absent]
+            nulls = [f"NULL::{types[f'{table} {column}']} AS {column}" for column in absent]
+            relation = f"(SELECT {', '.join([*present, *nulls])} FROM {relation})"  # noqa: S608  # Names of tables.
+        return f"{word}{space}{relation}{middle}{alias}"
+
+    return _FROM.sub(located, text)
+
+
+def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Reading | None:
+    """Return what PostgreSQL makes of a text; where it makes nothing of it, add to the misfits why.
+
+    No function or operator is looked for in a schema of the platform: it would run with the rights of the projector.
+    """
+    whole = query("capture", "select_text", text=text).removesuffix(";")
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(query("capture", "prepare_to_read"))
+            described = _describe(conn, whole)
+            conn.execute(f"CREATE TEMPORARY VIEW leads_reading AS {whole}".encode(), prepare=False)
+            view = only_row(conn, Row, query("capture", "read_view"))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
+        raise
+    except psycopg.errors.ProgrammingError as error:
+        at = max(int(error.diag.statement_position or 1) - whole.index(text) - 1, 0)
+        line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
+        misfits.append(f"{place}: {error.diag.message_primary} (in {line})")
+        return None
+    if _WHOLE_ROW.search(view.text) or view.others:
+        what = f"uses {', '.join(view.others)}" if view.others else "names a whole row"
+        misfits.append(f"{place} {what}, so that nobody can tell which columns of which tables it reads")
+        return None
+    columns = {(one["table_id"], one["number"]): (one["table"], one["column"]) for one in view.reads}
+    reads: dict[str, tuple[str, list[str]]] = {}
+    for one in view.reads:
+        reads.setdefault(one["table"], (one["schema"], []))[1].append(one["column"])
+    found = [Row(**one) for one in view.columns]
+    origins = {one.name: columns.get(described[at]) for at, one in enumerate(found)}
+    return Reading(view.text, found, origins, reads)
+
+
+def _describe(conn: Connection, text: str) -> list[tuple[int, int]]:
+    """Return the table and the number of the column that each column shows, zeros for none. It asks for no right."""
+    for result in (conn.pgconn.prepare(b"", text.encode()), conn.pgconn.describe_prepared(b"")):
+        if result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result)
+    return [(result.ftable(at), result.ftablecol(at)) for at in range(result.nfields)]
+
+
+def _misfits(name: str, fit: Fit) -> Iterator[str]:
+    """Return in words what of a relation is not as it has to be; note the types of ids in `fit`.
+
+    The first relation that has a kind of ids says its type: those that refer to it have the same.
+    """
+    wanted, reading = source_columns()[name], fit.relations[name]
+    lacking = [column for column in RELATIONS[name].split() if column not in reading.origins]
+    surplus = [column for column in reading.origins if column not in wanted]
+    if lacking:
+        yield f"{name}.sql gives no column {', '.join(lacking)}"
+    if surplus:
+        yield f"{name}.sql gives {', '.join(surplus)}, and may only give {', '.join(wanted)}"
+    for column in reading.columns:
+        kind, of = wanted.get(column.name), "text" if column.category == "S" else column.base
+        said = f"{'.'.join(reading.origins[column.name] or (name, column.name))} is {column.declared}"
+        if kind is None:
+            continue
+        if not kind.endswith("_id"):
+            if not _is_readable(kind, column):
+                yield f"{said}, and has to be {_WANTED[kind]}"
+        elif of not in {"text", "uuid", "bigint", "integer"}:
+            yield f"{said}, and has to be {_WANTED_ID}"
+        elif fit.types.setdefault(kind, of) != of:
+            yield f"{said}, and has to be {fit.types[kind]} as the column that it refers to"
+
+
+def _is_readable(kind: str, column: Row) -> bool:
+    if kind == "text":
+        is_id = column.name.endswith("_id") and column.base in {*_NUMBERS, "uuid"}
+        return column.category in {"S", "E"} or is_id or (column.name in _PHONES and column.base in _NUMBERS)
+    if kind == "timestamptz":
+        return column.base in {"timestamp without time zone", "timestamp with time zone", "date"}
+    return column.base in (_NUMBERS if kind == "integer" else {kind})
+
+
+def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
+    names = [column.name for column in rule.columns]
+    if rule.touched not in _TOUCHED or rule.changed[0] not in fit.found or {*names[2:]} - {"message_id"}:
+        yield (
+            f'a rule of changes.sql gives {", ".join(names)}, and has to give a column such as "table.column", one of'
+            f" {', '.join(_TOUCHED)}, and message_id if it knows the message"
+        )
+    elif rule.changed[1] not in fit.found[rule.changed[0]].columns:
+        yield f"table {rule.changed[0]} has no column {rule.changed[1]}, which a rule of changes.sql names"
+    elif rule.changed != next(one.changed for one in fit.rules if one.changed[0] == rule.changed[0]):
+        yield f"rules of changes.sql name several columns of {rule.changed[0]}, and have to name one"
+    elif rule.touched == "tenants" and not rule.is_direct:
+        yield "a rule of changes.sql finds tenants by another column than their own, which nothing reads"
+    elif rule.touched not in fit.relations:
+        yield f"a rule of changes.sql touches {rule.touched}, and there is no {rule.touched}.sql"
+    elif _queued_type(rule) not in {"text", *_NUMBERS, "uuid"}:
+        yield f"{'.'.join(rule.changed)} is {rule.columns[0].declared}, and has to be {_WANTED_ID}"
+
+
+def _tables(fit: Fit, schemas: Mapping[str, str]) -> Iterator[SourceTable]:
+    """Return the tables that are read, each with what is queued of a changed row."""
+    read: dict[str, set[str]] = {}
+    looked_up: dict[str, set[str]] = {}
+    keys: dict[str, dict[str, str]] = {}
+    for name, reading in fit.relations.items():
+        for table, (_, columns) in reading.reads.items():
+            read.setdefault(table, set()).update(columns)
+        for column, kind in source_columns()[name].items():
+            origin = reading.origins.get(column)
+            if origin is not None and kind.endswith("_id") and kind != "extraction_id":
+                looked_up.setdefault(origin[0], set()).add(origin[1])
+        origin = reading.origins[RELATIONS[name].split()[0]]
+        if origin is not None:
+            keys.setdefault(origin[0], {})[name] = origin[1]
+    rules: dict[str, list[Reading]] = {}
+    for rule in fit.rules:
+        rules.setdefault(rule.changed[0], []).append(rule)
+        origin = rule.origins[rule.columns[0].name]
+        if origin is not None:
+            looked_up.setdefault(origin[0], set()).add(origin[1])
+    for table, found in fit.found.items():
+        of_table = rules.get(table, [])
+        if table in fit.unknown or (table not in read and not of_table):
+            continue
+        of_relations = keys.get(table, {})
+        key = next(iter(of_relations.values()), found.primary_key)
+        queue_key = of_table[0].changed[1] if of_table else ""
+        wanted = {*read.get(table, ()), *([queue_key, key] if of_table else [])}
+        yield SourceTable(
+            name=table,
+            schema=schemas[table],
+            primary_key=key or queue_key,
+            columns=[column for column in found.columns if column in wanted],
+            kind=queued_kind(of_table) if of_table else None,
+            queue_key=queue_key,
+            has_ids=bool(of_table) and queued_kind(of_table) == "messages",
+            looked_up=sorted(looked_up.get(table, set()) | {queue_key} - {""}),
+            absent_columns=fit.absent.get(table, ()),
+            relations=[*of_relations],
+        )
+
+
+def queued_kind(rules: Sequence[Reading]) -> str:
+    """Return the kind of change as which a row of a table with these rules is queued.
+
+    That of a relation whose keys are queued, or else the name of the table: its keys are spread.
+    """
+    [table, _], touched = rules[0].changed, rules[0].touched
+    if len(rules) == 1 and rules[0].is_direct:
+        return touched if touched != "messages" or rules[0].has_ids else "reload_messages"
+    return f"rows of {table}" if table in _TOUCHED else table
+
+
+def spread(fit: Fit) -> tuple[str, str]:
+    """Return the SELECT of the keys that changes touch beside rows of their own, and that of the kinds of them."""
+    selects, kinds = [], []
+    for table in {rule.changed[0]: None for rule in fit.rules}:
+        rules = [rule for rule in fit.rules if rule.changed[0] == table]
+        kind = queued_kind(rules)
+        if kind in {*_TOUCHED, "reload_messages"}:
+            continue
+        for rule in rules:
+            key_kind, queued = _TOUCHED[rule.touched]
+            key = "of_key" if rule.is_direct else f'r."{rule.touched}"::text'
+            rows = "" if rule.is_direct else f" FROM ({rule.text}) AS r"
+            given = _cast(_queued_type(rule))[1].replace("of_key", 'of_key COLLATE "default"')
+            same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {given}'
+            selects.append(
+                f"SELECT '{key_kind}', {key}, '{queued}'{rows} WHERE of_kind = {_literal(kind)}{same}"
+            )
+            kinds.append(f"({_literal(kind)}, '{key_kind}', '{queued}')")
+    nothing = "SELECT NULL::text, NULL::text, NULL::text LIMIT 0"
+    return "\nUNION ALL\n".join(selects) or nothing, f"VALUES {', '.join(kinds)}" if kinds else nothing
+
+
+def relation_rows(fit: Fit, name: str) -> str:
+    """Return the rows of a relation with nulls for the columns that it lacks; none where it is missing."""
+    reading = fit.relations.get(name)
+    given = reading.origins if reading is not None else {}
+    columns = [f'r."{one}"' if one in given else f'NULL AS "{one}"' for one in source_columns()[name]]
+    rows = f" FROM ({reading.text}) AS r" if reading is not None else " LIMIT 0"
+    return f"(SELECT {', '.join(columns)}{rows})"
+
+
+def sampled_conversations(fit: Fit, relations: Mapping[str, str]) -> str:
+    """Return the SELECT of some of the conversations: by the pages of the table that has their ids, if it is one."""
+    origin = fit.relations["conversations"].origins["conversation_id"]
+    if origin is None:
+        return query("capture", "sample_rows").removesuffix(";")
+    names = {
+        "column": f'"{origin[1]}"',
+        "type": fit.types["conversation_id"],
+        "relation": relations[origin[0]],
+    }
+    return query("capture", "sample_pages", **names).removesuffix(";")
+
+
+def _queued_type(rule: Reading) -> str:
+    column = rule.columns[0]
+    return "text" if column.category == "S" else str(column.base)
+
+
+def _cast(of: str) -> tuple[str, str]:
+    wanted = "bigint" if of in _NUMBERS else of
+    return wanted, _CASTS[wanted]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

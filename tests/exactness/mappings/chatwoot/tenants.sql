@@ -1,0 +1,1 @@
+SELECT a.id AS user_id FROM accounts AS a;

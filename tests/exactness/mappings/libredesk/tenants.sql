@@ -1,0 +1,1 @@
+SELECT 'libredesk' AS user_id;
