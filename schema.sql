@@ -446,7 +446,8 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
 -- An installation that did not count its messages counts them once: from then on, refreshes add to what is there.
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM read_model.message_counts) THEN
+    PERFORM c.hour FROM read_model.message_counts AS c LIMIT 1;
+    IF NOT FOUND THEN
         INSERT INTO read_model.message_counts (user_id, hour, messages)
         SELECT
             m.user_id,

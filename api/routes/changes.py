@@ -6,7 +6,9 @@ As a page, or as a stream that goes on.
 from collections.abc import Callable
 
 from flask import Blueprint, Request, Response
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
+from werkzeug.http import parse_accept_header
 
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
@@ -44,11 +46,10 @@ def lead_changes(user_id: str) -> Response:
 
 def _wants_events(request: Request) -> bool:
     """Returns whether the caller would rather have a stream than a page."""
-    return (
-        request.method == "GET"
-        and EVENTS in request.environ.get("HTTP_ACCEPT", "")
-        and request.accept_mimetypes.best_match(("application/json", EVENTS)) == EVENTS
-    )
+    accepted = request.environ.get("HTTP_ACCEPT", "")
+    if request.method != "GET" or EVENTS not in accepted:
+        return False
+    return parse_accept_header(accepted, MIMEAccept).best_match(("application/json", EVENTS)) == EVENTS
 
 
 def _begin_stream(user_id: str, parameters: Parameters) -> Response:

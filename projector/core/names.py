@@ -9,7 +9,7 @@ from functools import partial
 from projector.core.pipeline import reach
 from projector.core.source_reads import read_source
 from projector.database import locks
-from projector.database.rows import Connection, Row, rows, values
+from projector.database.rows import Connection, Row, values
 from projector.database.sql import query
 
 NAMES_PER_TRANSACTION = 1000
@@ -30,14 +30,25 @@ def write_all(conn: Connection, tenants: Sequence[str] | None) -> None:
 
 
 def find_differing(conn: Connection, tenants: Sequence[str] | None) -> list[Row]:
-    """Return the names of these tenants, or of all, that are not those of the source; see sql/queries/tenants.sql."""
-    user_ids = None if tenants is None else list(tenants)
-    return rows(conn, Row, query("tenants", "compare_names"), {"user_ids": user_ids})
+    """Return the names of these tenants, or of all, that are not those of the source.
+
+    Each has user_id, expected and found, the two names, None for none; and waits, whether a change of it waits. The
+    transaction has one snapshot, or the lock of names. Citus takes no statement that reads both tables.
+    """
+    wanted = {"user_ids": None if tenants is None else list(tenants)}
+    stored: dict[str, str] = dict(conn.execute(query("tenants", "read_names"), wanted).fetchall())
+    current: dict[str, str] = dict(conn.execute(query("tenants", "read_source_names"), wanted).fetchall())
+    differing = [one for one in stored | current if stored.get(one) != current.get(one)]
+    waiting = {*values(conn, query("tenants", "find_waiting_names"), {"user_ids": differing})}
+    return [
+        Row(user_id=one, expected=current.get(one), found=stored.get(one), waits=one in waiting)
+        for one in differing
+    ]
 
 
 def _lock(conn: Connection) -> None:
     """Let one transaction after the other write names: a later statement sees what the one before has written."""
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.NAMES,))
+    conn.execute(query("tenants", "lock_names"), {"key": locks.NAMES})
 
 
 def _write(conn: Connection, user_ids: Sequence[str]) -> None:

@@ -40,53 +40,44 @@ WHERE t.kind = 'tenants' AND k.key IS NOT NULL
 UNION
 SELECT n.user_id
 FROM read_model.tenant_names AS n
-WHERE EXISTS (SELECT FROM taken_changes AS t WHERE t.kind = 'truncate' AND 'tenants' = any(t.keys));
+-- Citus reads the rows of a subquery as a result, which needs a column.
+WHERE 'truncate' IN (SELECT t.kind FROM taken_changes AS t WHERE 'tenants' = any(t.keys));
 
--- name: compare_names
--- Returns user_id of each of these tenants, or of all for null, whose name is not the one of the source; expected and
--- found, the two names, null for none; and waits, whether a change of it waits.
-WITH stored AS MATERIALIZED (
-    SELECT
-        n.user_id,
-        n.name
-    FROM read_model.tenant_names AS n
-    WHERE %(user_ids)s::text[] IS NULL OR n.user_id = any(%(user_ids)s::text[])
-),
+-- name: lock_names
+SELECT pg_advisory_xact_lock(%(key)s, 0);
 
-current AS MATERIALIZED (
-    SELECT
-        d.user_id::text COLLATE "C" AS user_id,
-        d.name COLLATE "C" AS name
-    FROM projector.current_names() AS d
-    WHERE %(user_ids)s::text[] IS NULL
-    UNION ALL
-    SELECT
-        named.user_id COLLATE "C" AS user_id,
-        d.name COLLATE "C" AS name
-    FROM unnest(%(user_ids)s::text[]) AS named (user_id)
-    INNER JOIN projector.current_names() AS d ON d.user_id = projector.user_id(named.user_id COLLATE "default")
-)
-
+-- name: read_source_names
+-- Returns user_id and name of each of these tenants, or of all for null, whose name the platform knows.
 SELECT
-    coalesce(c.user_id, s.user_id) AS user_id,
-    c.name AS expected,
-    s.name AS found,
-    EXISTS (
-        SELECT
-        FROM projector.changes AS q
-        WHERE (q.kind = 'tenants' AND coalesce(c.user_id, s.user_id) = any(q.keys))
-            OR (q.kind = 'truncate' AND 'tenants' = any(q.keys))
-    ) AS waits
-FROM current AS c
-FULL JOIN stored AS s ON s.user_id = c.user_id
-WHERE c.name IS DISTINCT FROM s.name;
+    d.user_id::text COLLATE "C" AS user_id,
+    d.name COLLATE "C" AS name
+FROM projector.current_names() AS d
+WHERE %(user_ids)s::text[] IS NULL
+UNION ALL
+SELECT
+    named.user_id COLLATE "C" AS user_id,
+    d.name COLLATE "C" AS name
+FROM unnest(%(user_ids)s::text[]) AS named (user_id)
+INNER JOIN projector.current_names() AS d ON d.user_id = projector.user_id(named.user_id COLLATE "default");
 
 -- name: read_names
+-- Returns user_id and name of each of these tenants, or of all for null, that has one in the read model.
 SELECT
     n.user_id,
     n.name
 FROM read_model.tenant_names AS n
-WHERE n.user_id = any(%(user_ids)s::text[]);
+WHERE %(user_ids)s::text[] IS NULL OR n.user_id = any(%(user_ids)s::text[]);
+
+-- name: find_waiting_names
+-- Returns the user_id of each of these tenants of whose name a change waits.
+SELECT named.user_id
+FROM unnest(%(user_ids)s::text[]) AS named (user_id)
+WHERE EXISTS (
+    SELECT
+    FROM projector.changes AS q
+    WHERE (q.kind = 'tenants' AND named.user_id = any(q.keys))
+        OR (q.kind = 'truncate' AND 'tenants' = any(q.keys))
+);
 
 -- name: write_names
 INSERT INTO read_model.tenant_names (user_id, name)

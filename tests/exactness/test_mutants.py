@@ -880,7 +880,7 @@ MUTANTS = (
         _patch(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
         test_change_feed.test_a_lead_that_leaves_the_set_is_sent_as_deleted),
     Mutant("change feed", "a token that is still to come is taken",
-        _patch(changes, "_after_all", lambda _: Position(10**9)),
+        _patch(changes, "after_all", lambda _: Position(10**9)),
         test_change_feed.test_a_token_from_the_time_before_a_restore_is_gone),
     Mutant("export", "an export reads every statement anew",
         _patch(snapshot, "_BEGIN", snapshot._BEGIN.replace("REPEATABLE READ", "READ COMMITTED")),  # noqa: SLF001

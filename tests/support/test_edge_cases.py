@@ -24,7 +24,6 @@ WITHOUT_EFFECT = {
     "insert_known_message",
     "move_channel",
     "rename_template",
-    "update_tenant",
 }
 
 

@@ -41,7 +41,8 @@ else:
 
 ORIGIN = "https://a.example"
 # What preflights ask by, which are never kept, and what a trace goes on with.
-OF_OTHERS = {"Access-Control-Request-Method"}
+# Of preflights, and of the change feed, whose answers are not kept.
+OF_OTHERS = {"Access-Control-Request-Method", "Accept", "Last-Event-Id"}
 DECODERS: dict[str | None, Callable[[bytes], bytes]] = {
     None: bytes,
     "gzip": gzip.decompress,

@@ -19,7 +19,7 @@ from tests.support.running import wait_for, write_conversations, write_message, 
 from tests.support.server import Database
 from tests.unit.api.conftest import Library
 from tests.unit.api.limits.test_slow_readers import ask_and_never_read
-from tests.unit.api.serving import Served, end, served
+from tests.unit.api.serving import Served, served
 
 FEED = "/users/u/lead-changes"
 QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
@@ -217,7 +217,7 @@ def test_a_server_that_ends_sends_its_streams_away(
         for stream in streams:
             assert 500 <= int(stream.event()["retry"]) <= 5000
             assert stream.is_ended()
-        end(server.process)
+        assert server.process.wait(PATIENCE) == 0
     change(filled, first=2)
     with serving(library, filled, tmp_path) as server:
         assert Stream(server.port, Last_Event_ID=tokens[0]).change()[1]["customer_phone"] == "49151000002"
