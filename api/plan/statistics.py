@@ -192,11 +192,18 @@ def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
 
 
 def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[int]:
-    """Returns how many messages were sent in the current bucket."""
+    """Returns how many messages were sent in the current bucket: a look-up for each of its hours.
+
+    For a range PostgreSQL 15 would read all hours of the tenant, because the sum that ends it is no leakproof function.
+    """
     counted, start = message_counts.c, buckets.c.bucket_start
-    within = between(counted.hour, start, start + step)
-    found = select(sum_of(counted.messages)).where(counted.user_id == USER, within).correlate(buckets)
-    return found.scalar_subquery()
+    hour = literal_column("interval '1 hour'", Interval)
+    hours = (
+        func.generate_series(start, start + step - hour, hour).table_valued("hour", name="o").render_derived()
+    )
+    found = select(counted.messages).where(counted.user_id == USER, counted.hour == hours.c.hour)
+    messages = sum_of(found.correlate(hours).scalar_subquery())
+    return select(messages).select_from(hours).correlate(buckets).scalar_subquery()
 
 
 def _object(columns: dict[str, ColumnElement[int]]) -> ColumnElement[str]:

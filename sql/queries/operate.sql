@@ -411,13 +411,6 @@ needed AS (
         named.kind,
         named.key
     FROM named
-    INNER JOIN read_model.tenant_names AS n ON n.user_id = named.key COLLATE "C"
-    WHERE named.kind = 'tenants'
-    UNION ALL
-    SELECT
-        named.kind,
-        named.key
-    FROM named
     INNER JOIN projector.current_names() AS n ON n.user_id = projector.user_id(named.key COLLATE "default")
     WHERE named.kind = 'tenants'
 )
@@ -448,6 +441,17 @@ WHERE (named.kind, named.key) NOT IN (SELECT n.kind, n.key FROM needed AS n)
         SELECT
         FROM projector.current_key(keyed.key_kind, named.key) AS k
     );
+
+-- name: find_unknown_tenants
+-- Returns the tenants among the unknown keys.
+SELECT u.key
+FROM unknown_keys AS u
+WHERE u.kind = 'tenants';
+
+-- name: keep_tenants
+-- Takes tenants, of which the read model has a name, from the unknown keys. Citus takes no statement that reads both.
+DELETE FROM unknown_keys
+WHERE kind = 'tenants' AND key = any(%(user_ids)s::text[]);
 
 -- name: clean_queue
 -- Takes the unknown keys out of the queue. What a change with one says of messages may be of it: the other

@@ -30,7 +30,7 @@ from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection, Row, only_row, rows, value
+from projector.database.rows import Connection, Row, only_row, rows, value, values
 from projector.database.schema import tables
 from projector.database.sql import query
 from projector.operate.erase import ledger
@@ -281,6 +281,9 @@ def _forget(conn: Connection, target: Target) -> None:
         # What was deleted may be from a batch that ended since the leads were recomputed.
         _end_tokens(conn, target)
     conn.execute(query("operate", "create_unknown_keys"), prepare=False)
+    unknown = {"user_ids": values(conn, query("operate", "find_unknown_tenants"))}
+    named_tenants = [user_id for user_id, _ in conn.execute(query("tenants", "read_names"), unknown)]
+    conn.execute(query("operate", "keep_tenants"), {"user_ids": named_tenants}, prepare=False)
     conn.execute(query("operate", "clean_queue"), prepare=False)
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)
