@@ -20,6 +20,7 @@ from tests.benchmarks import (
     reads,
     rebuild,
     refresh,
+    replication,
     report,
     sizes,
     totals,
@@ -49,6 +50,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "visible": ("Commit to answer", visible.measure),
     "live": ("Event streams", live.measure),
     "citus": ("Citus", citus.measure),
+    "replication": ("Standby and logical replication", replication.measure),
 }
 
 
