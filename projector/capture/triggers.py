@@ -143,9 +143,7 @@ def install(
             continue
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
-    wanted = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": [table.name for table in tables]}
-    for relation in rows.values(conn, query("capture", "find_forgotten_tables"), wanted):
-        _change_table(conn, relation, patience, partial(_drop, conn, relation))
+    _drop_all(conn, patience, kept=[table.name for table in tables])
 
 
 def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
@@ -153,8 +151,13 @@ def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
 
     Raises BlockedError as `install` does.
     """
-    named = {"trigger_names": [*TRIGGER_NAMES.values()]}
-    for table in rows.values(conn, query("capture", "find_captured_tables"), named):
+    _drop_all(conn, patience, kept=[])
+
+
+def _drop_all(conn: Connection, patience: float, kept: Sequence[str]) -> None:
+    """Drop our triggers on every table but those that are kept."""
+    wanted = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": list(kept)}
+    for table in rows.values(conn, query("capture", "find_captured_tables"), wanted):
         _change_table(conn, table, patience, partial(_drop, conn, table))
 
 

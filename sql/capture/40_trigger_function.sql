@@ -1,9 +1,10 @@
 -- The template of the trigger function of a source table: it queues what a statement changed, or under the replica role
 -- a row.
 --
--- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change; {queue_key}, the column that is queued, and {primary_key}; {has_ids}, whether the primary keys of the rows are
--- queued too; {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql reads them; and the columns that
--- the projection reads, as {o_columns} and {n_columns} of those, and as {old_columns} and {new_columns} of a row.
+-- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change;
+-- {queue_key}, the column that is queued, and {primary_key}; {has_ids}, whether the primary keys of the rows are queued
+-- too; {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql reads them; and the columns that the
+-- projection reads, as {o_columns} and {n_columns} of those, and as {old_columns} and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are

@@ -74,17 +74,8 @@ FROM projector.capture_fingerprints AS n
 WHERE n.table_name = %(table_name)s;
 
 -- name: find_captured_tables
--- Returns each table that has triggers of the projector, wherever it is now, as its name would be written.
-SELECT DISTINCT t.tgrelid::regclass::text AS table_name
-FROM pg_catalog.pg_trigger AS t
-INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-WHERE t.tgname = ANY(%(trigger_names)s)
-    AND t.tgparentid = 0
-    AND p.pronamespace = to_regnamespace('projector')
-ORDER BY table_name;
-
--- name: find_forgotten_tables
--- Returns the same of the tables whose function is not of one that is kept, by its name.
+-- Returns each table that has triggers of the projector, wherever it is now, as its name would be written, but for
+-- those whose function is of a table that is `kept`.
 SELECT DISTINCT t.tgrelid::regclass::text AS table_name
 FROM pg_catalog.pg_trigger AS t
 INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
