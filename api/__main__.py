@@ -151,8 +151,6 @@ def serve() -> None:
             names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
             listens_on = checked_address(settings.metrics_host, settings.metrics_port, names)
             metrics.serve(settings, listens_on, directory)
-        # Those that wait, and exports, have threads on top.
-        threads = server_threads(settings.threads) + MAX_WAITING + settings.exports
         server = Granian(
             "api.__main__:application",
             factory=True,
@@ -175,9 +173,14 @@ def serve() -> None:
             log_dictconfig=logging_of_server,
         )
         # Under ASGI Granian takes one thread only, since all others would wait for the loop; ours answer: see Loop.
-        server.on_startup(lambda: setattr(server, "blocking_threads", threads))
+        server.on_startup(lambda: setattr(server, "blocking_threads", _threads(settings)))
         loops.register("auto")(build_loop)
         server.serve()
+
+
+def _threads(settings: config.Config) -> int:
+    # Those that wait, and exports, have threads on top.
+    return server_threads(settings.threads) + MAX_WAITING + settings.exports
 
 
 def _warn_of_misspelt_settings() -> None:
@@ -259,8 +262,7 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
-        threads = server_threads(settings.threads) + MAX_WAITING + settings.exports
-        front = Front(app, settings, threads)
+        front = Front(app, settings, _threads(settings))
         connections.end_slow_readers()
         connections.watch(connections.most(settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
