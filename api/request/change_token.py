@@ -11,6 +11,8 @@ _HEAD_BYTES = _VERSION_BYTES + 2 * _DIGEST_BYTES
 _MAX_LENGTH = 2048
 _GREATEST_VERSION = 2**63 - 1
 
+EXAMPLE = "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu"
+
 
 class Position(NamedTuple):
     """After the lead with this phone among those of a version. Without a phone, before all of that version."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from api.request.change_token import EXAMPLE as TOKEN
 from api.request.cursor import CURSOR, EXAMPLE, Cursor, Position
 from api.request.kinds import (
     DAY,
@@ -197,7 +198,7 @@ _NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", "days"
 OF_CHANGES = {name: one for name, one in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
     "since": Parameter(
         "What an answer gave as `next`. Without it the answer has no change, but the token of now.",
-        example="AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+        example=TOKEN,
     ),
     "limit": _limit(MAX_CHANGES, "Changes that an answer"),
     "wait": Parameter(

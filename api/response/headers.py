@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from api.request.change_token import EXAMPLE as TOKEN
 from api.request.cursor import EXAMPLE
 
 EVENTS = "text/event-stream"
@@ -93,7 +94,7 @@ REQUEST_HEADERS = {
     ),
     "Last-Event-ID": Header(
         "With `Accept: text/event-stream`, the `id` of the last event that the caller has, in place of `since`.",
-        "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+        TOKEN,
     ),
     "X-Correlation-Id": Header(
         "Identifies the request in the answer and in the logs, if it has up to 128 letters, digits, `.`, `_` and `-`. "

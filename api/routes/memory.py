@@ -25,7 +25,7 @@ from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
 from api.observe.request_log import Answered, Teller
 from api.plan.projection import TenantNowRow, tenant_now
-from api.request.record import Record
+from api.request.record import Record, environ_key
 from api.response.body import closing, correlation_id, freshness_headers, system_clock
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
@@ -57,14 +57,9 @@ _OK, _NOT_MODIFIED = "200 OK", "304 NOT MODIFIED"
 _OF_BODY = ("Content-Type", "Content-Encoding", "Link", "X-Total-Count")
 
 
-def _variable(header: str) -> str:
-    name = header.upper().replace("-", "_")
-    return name if name == "CONTENT_LENGTH" else f"HTTP_{name}"
-
-
-_PLAIN_KEY = tuple(map(_variable, KEY_HEADERS[:-1]))
-_CREDENTIAL = _variable(KEY_HEADERS[-1])
-_FLASKS = frozenset(map(_variable, FLASKS_HEADERS))
+_PLAIN_KEY = tuple(map(environ_key, KEY_HEADERS[:-1]))
+_CREDENTIAL = environ_key(KEY_HEADERS[-1])
+_FLASKS = frozenset(map(environ_key, FLASKS_HEADERS))
 
 Key = tuple[str | bytes | None, ...]
 

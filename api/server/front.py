@@ -18,6 +18,7 @@ from flask import Flask
 from api.config import Config
 from api.limits.exports import ExportStream
 from api.request.body import MAX_BODY_BYTES
+from api.request.record import environ_key
 from api.response.events import EventStream
 from api.routes.read_model import State
 from api.server.loop import Loop
@@ -173,8 +174,7 @@ def environ_of(scope: Scope, given: bytes) -> "WSGIEnvironment":
 
 @lru_cache(maxsize=256)
 def _variable(name: bytes) -> str:
-    variable = name.decode("latin-1").upper().replace("-", "_")
-    return variable if variable in _UNPREFIXED else f"HTTP_{variable}"
+    return environ_key(name.decode("latin-1"))
 
 
 async def _body(receive: Receive) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from api.request.body import MAX_PHONES
+from api.request.change_token import EXAMPLE as TOKEN
 from api.request.described import Closed, count, flag, moment, number, part, several, string, word
 from api.request.lead import LEAD_FIELDS, PLATFORMS, SENDERS
 from api.request.parameters import BUCKETS, MAX_OFFSET
@@ -249,7 +250,7 @@ LeadChanges = _answer(
     data=several(fields.Nested(LeadChange), "The changes, each lead once."),
     next=string(
         "Token to ask with next time, as `since`. It means nothing to the caller, and holds for this tenant.",
-        "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+        TOKEN,
     ),
     hasMore=flag("Whether there are more changes already.", example=False),
 )

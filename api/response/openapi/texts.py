@@ -9,6 +9,7 @@ from marshmallow.fields import Field, List, String
 from api.database.errors import NO_RIGHTS, NOT_INSTALLED
 from api.limits.exports import ExportsBusyError
 from api.limits.running import TENANT_IS_BUSY
+from api.request.change_token import EXAMPLE as TOKEN
 from api.request.lead import LEAD_FIELDS
 from api.request.query import (
     CHANGES_QUERY,
@@ -75,10 +76,7 @@ _CSV = f"{','.join(LEAD_FIELDS)}\r\n{','.join(map(_cell, LEAD_FIELDS.values()))}
 _OF_FILES = ("X-Total-Count", "Content-Disposition")
 
 
-_EVENT = (
-    "id: AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu\n"
-    'data: {"customer_phone":"918979556941","deleted":true,"lead":null}\n\n'
-)
+_EVENT = f'id: {TOKEN}\ndata: {{"customer_phone":"918979556941","deleted":true,"lead":null}}\n\n'
 
 
 class File(NamedTuple):

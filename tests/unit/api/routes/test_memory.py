@@ -26,6 +26,7 @@ from api.database.key_table import key_table
 from api.database.pool import Database
 from api.database.session import Session
 from api.observe import tracing
+from api.request.record import environ_key
 from api.response.compression import OpenBody
 from api.routes import memory
 from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, Kept
@@ -148,11 +149,11 @@ def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(
     )
     assert read | set(varies.split(", ")) <= {*KEY_HEADERS, *OWN_HEADERS, *FLASKS_HEADERS, *OF_OTHERS}
     environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "QUERY_STRING": ""}
-    keys = {memory.key_of({**environ, memory._variable(name): "x"}) for name in KEY_HEADERS}  # noqa: SLF001
+    keys = {memory.key_of({**environ, environ_key(name): "x"}) for name in KEY_HEADERS}
     assert len(keys | {memory.key_of(environ)}) == len(KEY_HEADERS) + 1
     assert "secret" not in str(memory.key_of({**environ, "HTTP_AUTHORIZATION": "Bearer secret"}))
     for name in FLASKS_HEADERS:
-        assert memory.key_of({**environ, memory._variable(name): "1"}) is None  # noqa: SLF001
+        assert memory.key_of({**environ, environ_key(name): "1"}) is None
 
 
 def test_hits_and_misses_count_under_one_limit(library: Library, make_app: MakeApp) -> None:
