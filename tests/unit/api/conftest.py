@@ -22,6 +22,7 @@ from tests.conftest import MakeDatabase
 from tests.oracle import Model, read_model
 from tests.support import edge_cases
 from tests.support.log_watch import WATCH
+from tests.support.running import write_source
 from tests.support.server import Database, Server
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
@@ -65,6 +66,15 @@ def _add_names(conn: psycopg.Connection[Any]) -> None:
         " FROM unnest(%s::text[]) WITH ORDINALITY AS names (name, n)",
         (list(NAMES),),
     )
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """A database of the test's own with a lead."""
+    with database.connect() as conn:
+        write_source(conn)
+        refresh(conn, retry_failed=False, progress=QUIET)
+    return database
 
 
 @pytest.fixture(scope="session")

@@ -4,28 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
-
 from api.limits.waiting import MAX_WAITING_OF_TENANT
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
-from tests.support.running import value, wait_for, write_conversations, write_source
+from tests.support.running import value, wait_for, write_conversations
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.test_errors import check
 from tests.unit.api.serving import Asking, served
 
 FEED = "/users/u/lead-changes"
-
-
-@pytest.fixture
-def filled(database: Database) -> Database:
-    with database.connect() as conn:
-        write_source(conn)
-        refresh(conn, retry_failed=False, progress=QUIET)
-    return database
 
 
 def change(database: Database, first: int) -> None:

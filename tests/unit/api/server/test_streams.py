@@ -15,7 +15,7 @@ from api.auth.key_format import new_key, prefix_of
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.patience import PATIENCE
-from tests.support.running import wait_for, write_conversations, write_message, write_source
+from tests.support.running import wait_for, write_conversations, write_message
 from tests.support.server import Database
 from tests.unit.api.conftest import Library
 from tests.unit.api.limits.test_slow_readers import ask_and_never_read
@@ -78,14 +78,6 @@ def serving(
 ) -> Iterator[Served]:
     with served(replace(library, database=database, tenant="u"), folder, patches, **settings) as server:
         yield server
-
-
-@pytest.fixture
-def filled(database: Database) -> Database:
-    with database.connect() as conn:
-        write_source(conn)
-        refresh(conn, retry_failed=False, progress=QUIET)
-    return database
 
 
 def change(database: Database, first: int, count: int = 1) -> None:
