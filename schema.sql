@@ -439,7 +439,7 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
     hour timestamptz NOT NULL,
     -- Number of rows in lead_messages. A row that reached 0 is deleted.
     messages integer NOT NULL,
-    -- Usage: an hour, or a range of them. As in lead_totals, no index holds the number.
+    -- Usage: an hour. As in lead_totals, no index holds the number.
     CONSTRAINT message_counts_pkey PRIMARY KEY (user_id, hour)
 ) WITH (fillfactor = 70, vacuum_truncate = off);
 
