@@ -277,6 +277,8 @@ def _forget(conn: Connection, target: Target) -> None:
         for table in _TABLES_OF_TENANTS:
             conn.execute(query("operate", "delete_of_tenant", table=table), target.parameters)
         conn.execute(query("operate", "forget_runs"), target.parameters)
+        # A stream that began behind the deletions ends too.
+        conn.execute(query("tenants", "tell_listeners"))
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
         _end_tokens(conn, target)

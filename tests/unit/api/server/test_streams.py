@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,9 +14,12 @@ import pytest
 
 from api.auth.key_format import new_key, prefix_of
 from projector.core.refresh import refresh
+from projector.operate import erase as erasure
+from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from tests.support.patience import PATIENCE
-from tests.support.running import wait_for, write_conversations, write_message
+from tests.support.points import at_points
+from tests.support.running import value, wait_for, wait_until, write_conversations, write_message
 from tests.support.server import Database
 from tests.unit.api.conftest import Library
 from tests.unit.api.limits.test_slow_readers import ask_and_never_read
@@ -24,7 +28,11 @@ from tests.unit.api.serving import Served, served
 FEED = "/users/u/lead-changes"
 QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
 
-
+# That a stream has looked for changes since a moment.
+HAS_LOOKED = (
+    "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
+    " AND state = 'idle' AND query LIKE '%%lead_tombstones%%' AND query_start > %s)"
+)
 OPEN = ExitStack()
 
 
@@ -52,7 +60,9 @@ class Stream:
     def event(self) -> dict[str, str]:
         """The next event that is none of a comment alone; empty at the end of the stream."""
         found: dict[str, str] = {}
+        until = time.monotonic() + PATIENCE
         while line := self.answer.readline().decode():
+            assert time.monotonic() < until, "nothing but comments"
             name, _, text = line.rstrip("\n").partition(": ")
             if name.strip(":"):
                 found[name] = text
@@ -147,17 +157,33 @@ def test_a_lost_session_is_opened_again(library: Library, filled: Database, tmp_
         assert stream.change()[1]["customer_phone"] == "49151000003"
 
 
-def test_a_history_that_ends_is_an_event(library: Library, filled: Database, tmp_path: Path) -> None:
-    with serving(library, filled, tmp_path) as server, filled.connect() as conn:
-        stream = Stream(server.port)
-        token = stream.event()["id"]
-        conn.execute("UPDATE read_model.tenants SET epoch = gen_random_uuid()")
-        conn.execute("SELECT pg_notify('leads', '*')")
-        for one in (stream, Stream(server.port, Last_Event_ID=token)):
-            while (found := one.event()).get("event") != "gone":
+def test_a_stream_ends_with_its_tenant(
+    library: Library, filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 1)
+    with serving(library, filled, tmp_path) as server, filled.connect() as conn, filled.connect() as other:
+        streams = [Stream(server.port)]
+        token = streams[0].event()["id"]
+        conn.execute("DELETE FROM conversations")
+        conn.execute("DELETE FROM users")
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert streams[0].change()[1]["deleted"] is True
+
+        def begin_another(point: str) -> None:
+            # A row that goes without a tombstone ends the tokens; this stream begins behind it.
+            if point == "rows":
+                began = value(other, "SELECT clock_timestamp()")
+                streams.append(Stream(server.port))
+                wait_until(other, HAS_LOOKED, began)
+
+        with at_points(begin_another):
+            erasure.erase(conn, Target("u"), progress=QUIET)
+        for stream in (*streams, Stream(server.port, Last_Event_ID=token)):
+            while (found := stream.event()).get("event") != "gone":
                 assert found
             assert json.loads(found["data"])["error"] == "Gone"
-            assert one.is_ended()
+            assert stream.is_ended()
+        assert len(streams) > 1
 
 
 def test_a_stream_ends_with_its_key(library: Library, filled: Database, tmp_path: Path) -> None:
