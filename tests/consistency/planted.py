@@ -28,7 +28,7 @@ def _print_the_clock(headers: Function) -> Function:
 
 
 def _forget_the_version(tag: Function) -> Function:
-    return lambda environ, _version, moving: tag(environ, b"", moving)
+    return lambda environ, _version, moving=b"": tag(environ, b"", moving)
 
 
 def _forget_the_phone(position: Function) -> Function:
@@ -58,7 +58,7 @@ ROUGHLY: Changes = {
 }
 BUGS: dict[str, tuple[str, Changes]] = {
     "as-of is the clock of the answer": ("as-of", {"api.response.body.freshness_headers": _print_the_clock}),
-    "a tag stands for no version": ("as-of", {"api.response.conditional._tag": _forget_the_version}),
+    "a tag stands for no version": ("as-of", {"api.response.conditional.tag_of": _forget_the_version}),
     "an answer from memory stands for ever": ("as-of", {"api.routes.memory.Memory._stands": _stand_for_ever}),
     "a taken change is lost now and then": (
         "as-of",

@@ -1,9 +1,11 @@
 """The harness and its checker: what is well is found well, and each planted bug is found."""
 
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
+from projector.database.schema import ROOT
 from tests.conftest import MakeDatabase
 from tests.consistency import checker, workload
 from tests.consistency.__main__ import World, record, whole_world
@@ -32,6 +34,14 @@ def test_a_short_run_keeps_all_promises(database: Database, tmp_path: Path) -> N
     judged = run(database, tmp_path, 2, apis=1)
     assert judged.faults == []
     assert {"walks over pages", "changes of the feed", "statistics"} <= set(judged.counts["judged"])
+
+
+def test_each_bug_has_its_place() -> None:
+    for path, change in ((path, change) for _, changes in BUGS.values() for path, change in changes.items()):
+        if isinstance(change, tuple):
+            assert change[0] in (ROOT / "sql" / f"{path}.sql").read_text("utf-8")
+        else:
+            assert callable(resolve_name(path))
 
 
 @pytest.mark.long
