@@ -67,7 +67,7 @@ format: $(SETUP) ## Put Python, JavaScript and CSS into the project's form.
 lock: $(SETUP) ## Write the lock files anew, with the newest versions that pyproject.toml allows.
 	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial -c requirements.lock $(LOCK_OPTIONS) -o requirements-trial.lock
-	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --extra otel --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --extra otel --extra mcp --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
 	@if command -v npm >/dev/null; then \
 		npm update --prefix tests/client --package-lock-only --omit-lockfile-registry-resolved $(NPM_OPTIONS); \
 	else echo "npm is not installed: tests/client/package-lock.json stays as it is."; fi

@@ -169,6 +169,11 @@ def _gone(settings: Callable[[str], str]) -> list[str]:
     ]
 
 
+def agent_token(env_file: Path = ENV_FILE) -> str:
+    """Returns the credential that the tools of an agent show over stdio; empty for none. Raises ConfigurationError."""
+    return _settings(env_file)("LEADS_MCP_TOKEN")
+
+
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:
     """Returns a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
     try:

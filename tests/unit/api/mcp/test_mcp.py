@@ -1,0 +1,191 @@
+"""The tools of an agent, by the SDK's own client, on a real API and as the documents start them."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.auth.key_format import new_key, prefix_of
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from projector.trial.postgres.embedded import free_port
+from tests.support.commands import ROOT, environment
+from tests.support.running import write_message
+from tests.support.server import Database
+from tests.unit.api.conftest import Library
+from tests.unit.api.serving import Served, end, served, wait_until_it_answers
+
+pytest.importorskip("mcp", reason="make setup installs the SDK of MCP.")
+import httpx2
+from mcp import Client, StdioServerParameters, types
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+from api.mcp.tools import OPERATIONS
+
+SECTION = (
+    (ROOT / "docs" / "api.md").read_text("utf-8").split("\n## Ask from an agent\n", 1)[1].split("\n## ", 1)[0]
+)
+LEAD = {"user_id": "u", "customer_phone": "49151000001"}
+
+
+@pytest.fixture
+def key(filled: Database) -> str:
+    """A key that reads the leads of the tenant."""
+    made = new_key()
+    with filled.connect() as conn:
+        conn.execute(
+            "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label)"
+            " VALUES (%s, sha256(%s::bytea), 'u', false, '')",
+            (prefix_of(made), made.encode()),
+        )
+    return made
+
+
+@pytest.fixture
+def api(library: Library, filled: Database, tmp_path: Path) -> Iterator[Served]:
+    with filled.connect() as conn:
+        write_message(conn, "m")
+        refresh(conn, retry_failed=False, progress=QUIET)
+    with served(replace(library, database=filled, tenant="u"), tmp_path, LEADS_AUTH="key") as server:
+        yield server
+
+
+def arguments(words: list[str], api_port: int, port: int = 0) -> list[str]:
+    """The words of a documented line behind the name of the program, with the ports of this test."""
+    ports = {"http://localhost:4000": f"http://localhost:{api_port}", "4001": str(port)}
+    return ["-m", "api.mcp", *(ports.get(word, word) for word in words)]
+
+
+async def call(client: Client, tool: str, **given: object) -> tuple[bool, Any]:
+    """Whether the answer is an error, and the answer."""
+    answer = await client.call_tool(tool, given)
+    [text] = answer.content
+    assert isinstance(text, types.TextContent)
+    if answer.structured_content is None:
+        return answer.is_error, text.text
+    assert json.loads(text.text) == answer.structured_content
+    return answer.is_error, answer.structured_content
+
+
+def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key: str, tmp_path: Path) -> None:
+    described = json.loads(api.get("/openapi.json")[2])
+    rules = described["components"]["schemas"]["Lead"]["properties"]
+    operations = {one["operationId"]: one for path in described["paths"].values() for one in path.values()}
+    [block] = re.findall(r"^```json\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+    entry = json.loads(block)["mcpServers"]["leads"]
+    assert entry["command"].endswith("/leads-mcp")
+    started = StdioServerParameters(
+        command=sys.executable,
+        args=arguments(entry["args"], api.port),
+        env=environment(**dict.fromkeys(entry["env"], key)),
+        cwd=tmp_path,
+    )
+
+    async def use(client: Client) -> None:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert list(tools) == list(OPERATIONS)
+        bodies = {}
+        for name, tool in tools.items():
+            taken = {one["name"]: one for one in operations[OPERATIONS[name]]["parameters"]}
+            shown = tool.input_schema["properties"]
+            assert [shown[one]["description"] for one in shown] == [
+                taken[one]["description"] for one in shown
+            ]
+            if name != "freshness":
+                assert operations[OPERATIONS[name]]["description"] in str(tool.description)
+                assert {one for one, has in taken.items() if has["in"] != "header"} == set(shown)
+            needed = {one: LEAD[one] for one in tool.input_schema["required"]}
+            is_error, answer = await call(client, name, **needed)
+            assert not is_error
+            assert answer["headers"]["X-Data-As-Of"]
+            bodies[name] = answer["body"]
+        assert bodies["find"]["pagination"]["total"] == bodies["statistics"]["data"]["total_leads"] == 1
+        assert bodies["find"]["data"] == [bodies["get"]["data"]]
+        assert bodies["messages"]["data"]["messages"]
+        assert bodies["facets"]["data"]["has_email"]
+        assert bodies["changes"]["next"] == bodies["freshness"]["next"]
+        for field, value in bodies["get"]["data"].items():
+            assert bodies["explain"]["data"][field] == {"value": value, "rule": rules[field]["description"]}
+        _, answer = await call(
+            client, "find", user_id="u", platform=["whatsapp", "webchat"], has_email=False, days=None, limit=1
+        )
+        assert (answer["body"]["pagination"]["total"], answer["body"]["pagination"]["limit"]) == (1, 1)
+        refused: list[tuple[str, dict[str, object], int, str]] = [
+            ("find", {"user_id": "u", "lead_stauts": "Hot"}, 400, "did you mean lead_status?"),
+            ("statistics", {"user_id": "v"}, 403, "may not read the leads of this tenant"),
+            ("explain", {"user_id": "u", "customer_phone": "1"}, 404, "Lead not found"),
+        ]
+        for tool_name, given, status, message in refused:
+            is_error, answer = await call(client, tool_name, **given)
+            assert (is_error, answer["status"]) == (True, status)
+            assert message in answer["body"]["message"]
+        assert await call(client, "get", user_id="u") == (True, "customer_phone must be given.")
+        end(api.process)
+        assert await call(client, "get", **LEAD) == (
+            True,
+            "The API does not answer at its URL (ConnectError).",
+        )
+
+    async def run() -> None:
+        with (tmp_path / "stderr").open("w") as log:
+            # As programs of before 2026 begin.
+            async with Client(stdio_client(started, errlog=log), mode="legacy") as client:
+                await use(client)
+
+    asyncio.run(run())
+    assert not (tmp_path / "stderr").read_text()
+
+
+@contextmanager
+def over_http(api_port: int, key: str, log: Path) -> Iterator[int]:
+    """The server that a line of the documents starts, which has a key too, and may lend it to nobody."""
+    [line] = re.findall(r"^leads-mcp (.*)$", SECTION, re.MULTILINE)
+    port = free_port()
+    command = [sys.executable, *arguments(line.split(), api_port, port)]
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            command, cwd=log.parent, env=environment(LEADS_MCP_TOKEN=key), stdout=file, stderr=file
+        ) as process,
+    ):
+        try:
+            wait_until_it_answers(port, process)
+            yield port
+        finally:
+            process.terminate()
+
+
+def test_over_http_each_request_shows_its_own_credential(api: Served, key: str, tmp_path: Path) -> None:
+    async def ask(url: str, **headers: str) -> tuple[bool, Any]:
+        async with (
+            httpx2.AsyncClient(headers=headers) as http,
+            Client(streamable_http_client(url, http_client=http)) as client,
+        ):
+            assert len((await client.list_tools()).tools) == len(OPERATIONS)
+            return await call(client, "get", **LEAD)
+
+    with over_http(api.port, key, tmp_path / "mcp") as port:
+        url = f"http://127.0.0.1:{port}/mcp"
+        is_error, answer = asyncio.run(ask(url, Authorization=f"Bearer {key}"))
+        assert not is_error
+        assert answer["body"]["data"]["customer_phone"] == LEAD["customer_phone"]
+        is_error, answer = asyncio.run(ask(url))
+        assert (is_error, answer["status"]) == (True, 401)
+        refused = httpx2.post(
+            url, json={}, headers={"Host": "evil.example", "Authorization": f"Bearer {key}"}
+        )
+        assert refused.status_code == 421
+        refused = httpx2.post(url, json={}, headers={"Origin": f"http://127.0.0.1:{port}"})
+        assert refused.status_code == 403
+    logged = (tmp_path / "mcp").read_text()
+    assert LEAD["customer_phone"] not in logged
+    assert key not in logged
