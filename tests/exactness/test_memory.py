@@ -17,7 +17,7 @@ from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, value
-from tests.unit.api.observe.test_meters import value as metric
+from tests.unit.api.observe.test_metrics import value as metric
 
 LISTS = ("/users/one/leads", "/users/one/leads?search=ann", "/users/one/leads/stats", "/users/one/leads/4915")
 

@@ -1,4 +1,4 @@
-"""`python -m api keys`, as an operator runs it."""
+"""`python -m api keys`, as an operator runs it, and the table of keys: what is said to those who may not write it."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from api.__main__ import cli
-from api.auth.key_format import is_key
+from api.auth.key_format import is_key, new_key
 from api.config.auth import AuthConfig
-from api.database.key_table import key_table
+from api.database.key_table import KeyTableError, key_table
 from tests.support.cases import cases
+from tests.support.roles import logins
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -125,3 +126,43 @@ def test_without_a_database_the_exit_code_says_so(
     ):
         monkeypatch.setenv("DATABASE_URL", url)
         assert run("list") == code
+
+
+KEY = new_key()
+
+
+def test_a_key_that_is_revoked_again_keeps_the_first_moment(database: Database) -> None:
+    with key_table(database.url) as table:
+        table.add(KEY[:18], b"a" * 32, user_id="t1", label="CRM", expires_at=None)
+        assert table.revoke(KEY[:18])
+        [revoked] = table.entries("t1")
+        assert table.revoke(KEY[:18])
+        assert table.entries() == [revoked]
+        assert table.entries("t2") == []
+        assert not table.has_tenant("t1")
+
+
+def test_a_login_that_may_only_read_is_told_which_may_write(database: Database) -> None:
+    with database.connect() as conn, logins(conn, "leads_keys_reader"):
+        conn.execute("GRANT leads_api TO leads_keys_reader")
+        with (
+            pytest.raises(KeyTableError, match="set DATABASE_URL to the login that ran"),
+            key_table(database.by("leads_keys_reader").url) as table,
+        ):
+            table.add(KEY[:18], b"a" * 32, user_id=None, label="", expires_at=None)
+
+
+def test_a_database_without_the_table_or_that_is_away(source_database: Database) -> None:
+    with (
+        pytest.raises(KeyTableError, match="run `python -m projector migrate`"),
+        key_table(source_database.url) as table,
+    ):
+        table.entries()
+    with pytest.raises(KeyTableError, match="cannot be used: "), key_table("postgresql://x@127.0.0.1:1/x"):
+        pass
+
+
+def test_a_server_that_is_read_only(database: Database) -> None:
+    url = f"{database.url}?options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(KeyTableError, match="to the primary"), key_table(url) as table:
+        table.add("leads_a", b"a" * 32, user_id=None, label="", expires_at=None)

@@ -74,10 +74,6 @@ def test_all_about_tokens() -> None:
             {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": SECRET, "LEADS_JWT_ALGORITHM": "none"},
             "LEADS_JWT_ALGORITHM: 'none' is not allowed. It has to be HS256,",
         ),
-        (
-            {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": SECRET, "LEADS_JWT_ALGORITHM": "RS256"},
-            "LEADS_JWT_ALGORITHM=RS256 does not fit a secret",
-        ),
         ({"LEADS_JWT_TENANT_CLAIM": "scope"}, "LEADS_JWT_TENANT_CLAIM: 'scope' is not allowed"),
         ({"LEADS_JWT_ALL_SCOPE": "a b"}, "LEADS_JWT_ALL_SCOPE: 'a b' is not allowed"),
     ],

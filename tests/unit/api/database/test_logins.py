@@ -71,4 +71,4 @@ def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
             superuser.execute(f"DROP ROLE {LOGIN}".encode())
     assert ("read_model.leads", "SELECT") in found
     assert {one for one in found if one[1] != "SELECT"} == {("member of leads_api", "MEMBER")}
-    assert {name for name, _ in found if name.startswith(("public.", "projector."))} == set()
+    assert {name for name, _ in found if name.startswith(("public.", "projector.", "leads_access."))} == set()

@@ -9,7 +9,6 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api.config import Config
 from api.database.connect import conninfo
-from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp, lent_session
 
 
@@ -41,29 +40,6 @@ def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:
     options = str(given["options"])
     assert options.index("-c jit=on") < options.index("-c jit=off")
     assert (given["connect_timeout"], given["application_name"]) == ("9", "leads-api")
-
-
-@cases(
-    "statement",
-    [
-        "DELETE FROM read_model.leads",
-        "UPDATE read_model.leads SET total_messages = 0",
-        "INSERT INTO read_model.tenants (user_id) VALUES ('a')",
-        "TRUNCATE read_model.leads",
-        "CREATE TABLE read_model.mine ()",
-        "CREATE TEMPORARY TABLE mine ()",
-        "DROP TABLE read_model.leads",
-    ],
-)
-def test_it_writes_nothing(session: psycopg.Connection[Any], statement: str) -> None:
-    session.execute("SET default_transaction_read_only = on")
-    with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
-        session.execute(statement)
-    # Nor does the role, if a session should lose the setting.
-    session.execute("SET default_transaction_read_only = off")
-    if "TEMPORARY" not in statement:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            session.execute(statement)
 
 
 def test_a_session_keeps_so_many_statements_and_answers_any(

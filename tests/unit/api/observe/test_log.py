@@ -15,6 +15,7 @@ from api.observe import log
 from tests.support.cases import cases
 from tests.support.commands import logging_as_before
 from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.response.test_errors import check
 
 
 @pytest.fixture
@@ -126,6 +127,7 @@ def test_a_bug_leaves_no_path_and_no_value_in_the_log(
         [line] = lines(capsys)
         assert line["event"] == "failed"
         assert line["route"] == "/users/<user_id>/leads/<customer_phone>"
+        assert "correlationId" in check(answer, 500, "failure")
         assert line["correlation_id"] == answer.get_json()["correlationId"]
         assert line["exception"][0]["exc_type"] == "LookupError"
         assert ("918979556941" in json.dumps(line)) is personal_data

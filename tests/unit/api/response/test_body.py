@@ -4,7 +4,9 @@ import re
 
 from flask.testing import FlaskClient
 
+from api.request.parameters import Page
 from api.response.headers import HEADERS, KNOWN, LIMITED
+from api.response.pagination import MAX_LINK_LENGTH, page_of_results
 from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
@@ -73,3 +75,17 @@ def test_an_answer_has_the_described_headers_and_no_other(library: Library, make
             assert found <= described
             # The tenant may have no dead letter, and a list no second page.
             assert described - found <= {"X-Data-Dead-Letters", "Link"}
+
+
+def link(page: Page, rows: list[bytes], total: int) -> str | None:
+    return page_of_results(page, rows, total).link(("u",), lambda row: [row.decode()])
+
+
+def test_a_link_that_no_client_would_take_is_left_out() -> None:
+    without = link(Page(2, query="x"), [b"a", b"b"], 3)
+    assert without is not None
+    most = MAX_LINK_LENGTH - len(without) + 1
+    longest = link(Page(2, query="x" * most), [b"a", b"b"], 3)
+    assert longest is not None
+    assert len(longest) == MAX_LINK_LENGTH
+    assert link(Page(2, query="x" * (most + 1)), [b"a", b"b"], 3) is None

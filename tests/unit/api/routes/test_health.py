@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from api import __version__
 from api.database.errors import UnavailableError
+from api.routes.read_model import NEVER_BUILT
 from tests.conftest import MakeDatabase
 from tests.support.cases import cases
 from tests.support.server import Database
@@ -96,7 +97,7 @@ def test_no_table_with_data_is_read_before_the_first_build(
     during_first_build: Database, make_app: MakeApp, path: str
 ) -> None:
     answer = make_app(during_first_build).test_client().get(f"/users/a/leads{path}")
-    assert check(answer, 503) == "The read model was never built"
+    assert check(answer, 503, "notBuilt") == NEVER_BUILT
     assert answer.headers["Retry-After"] == "1"
     assert "X-Data-As-Of" not in answer.headers
 
@@ -112,11 +113,11 @@ def test_a_read_model_that_was_installed_anew_is_noticed(database: Database, mak
     with database.connect() as conn:
         conn.execute("DELETE FROM read_model.freshness")
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
-        assert check(client.get("/users/a/leads"), 503) == "The read model was never built"
+        assert check(client.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
         # From now on no table with data is read.
         with conn.transaction():
             conn.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
-            assert check(client.get("/users/a/leads"), 503) == "The read model was never built"
+            assert check(client.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
 
 
 def test_after_a_failure_it_looks_again(database: Database, make_app: MakeApp) -> None:
@@ -127,4 +128,4 @@ def test_after_a_failure_it_looks_again(database: Database, make_app: MakeApp) -
         assert status(client) == 503
     with database.connect() as conn:
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
-        assert check(client.get("/users/a/leads"), 503) == "The read model was never built"
+        assert check(client.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT

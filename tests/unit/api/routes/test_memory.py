@@ -33,7 +33,7 @@ from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers,
 from tests.rules.files import ROOT
 from tests.support.cases import cases
 from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
-from tests.unit.api.observe.test_meters import value
+from tests.unit.api.observe.test_metrics import value
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -41,7 +41,6 @@ else:
     from backports import zstd
 
 ORIGIN = "https://a.example"
-# What preflights ask by, which are never kept, and what a trace goes on with.
 # Of preflights, and of the change feed, whose answers are not kept.
 OF_OTHERS = {"Access-Control-Request-Method", "Accept", "Last-Event-Id"}
 DECODERS: dict[str | None, Callable[[bytes], bytes]] = {
@@ -166,9 +165,13 @@ def test_hits_and_misses_count_under_one_limit(library: Library, make_app: MakeA
         statuses.append(answer.status_code)
         assert answer.headers["X-RateLimit-Remaining"] == str(max(0, 19 - number))
         # By the version alone it is not counted.
-        assert client.get(library.base, headers={"If-None-Match": tag}).status_code == 304
+        unchanged = client.get(library.base, headers={"If-None-Match": tag})
+        assert (unchanged.status_code, "X-RateLimit-Remaining" in unchanged.headers) == (304, False)
     assert [status == 429 for status in statuses] == [False] * 19 + [True] * 10
     assert hits() > before + 25
+    # A tag that is not the present one is no way around the limit.
+    for other in ('W/"v0"', "*"):
+        assert client.get(library.base, headers={"If-None-Match": other}).status_code == 429
 
 
 @pytest.mark.usefixtures("for_ever")

@@ -1,15 +1,17 @@
-"""A caller who has the present answer is told so by the version of the tenant alone."""
+"""A caller who has the present answer is told so: by the version of the tenant alone, and by any of its tags."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from api.database.session import Session
+from api.response import conditional
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
-from tests.unit.api.observe.test_meters import value
+from tests.unit.api.observe.test_metrics import value
 
 LIMIT = "2 per minute"
 
@@ -49,23 +51,6 @@ def test_it_reads_nothing_but_the_version(
         assert len(statements) == count
 
 
-def test_it_does_not_count_against_the_rate_limit(library: Library, make_app: MakeApp) -> None:
-    client = make_app(library.database, rate_limit=LIMIT).test_client()
-    first = client.get(library.base)
-    assert first.headers["X-RateLimit-Remaining"] == "1"
-    asked = {"If-None-Match": first.headers["ETag"]}
-    for _ in range(5):
-        answer = client.get(library.base, headers=asked)
-        assert answer.status_code == 304
-        assert "X-RateLimit-Remaining" not in answer.headers
-    assert client.get(library.base).headers["X-RateLimit-Remaining"] == "0"
-    assert client.get(library.base).status_code == 429
-    assert client.get(library.base, headers=asked).status_code == 304
-    # A tag that is not the present one is no way around the limit.
-    assert client.get(library.base, headers={"If-None-Match": 'W/"v0"'}).status_code == 429
-    assert client.get(library.base, headers={"If-None-Match": "*"}).status_code == 429
-
-
 def test_what_had_to_be_counted_first_counts(library: Library, make_app: MakeApp) -> None:
     for path in ("/stats", "?days=7"):
         client = make_app(library.database, rate_limit=LIMIT).test_client()
@@ -95,3 +80,51 @@ def test_what_is_refused_is_refused_with_any_tag(client: FlaskClient, library: L
     client.get(library.base)
     for tags in ('W/"v0"', 'W/"m0"', "*"):
         assert client.get(address, headers={"If-None-Match": tags}).status_code == status
+
+
+def addresses(library: Library) -> list[str]:
+    """Of the four endpoints, and of a list that moves with the clock."""
+    return [*answer_keys(library), f"{library.base}?days=7", f"{library.base}?lead_status=Hot&limit=3"]
+
+
+def ask(client: FlaskClient, address: str, tags: str) -> TestResponse:
+    return client.get(address, headers={"If-None-Match": tags})
+
+
+@cases(
+    ("given", "status"),
+    [
+        ("{tag}", 304),
+        # As a strong one: the comparison is a weak one.
+        ("{strong}", 304),
+        ('W/"other", {tag}', 304),
+        ('"a,b",{strong} , "c"', 304),
+        ("*", 304),
+        (" * ", 304),
+        ('W/"other"', 200),
+        ('"*"', 200),
+        ("", 200),
+        ("{bare}", 200),
+        ('W/"{bare}', 200),
+        ("\N{SNOWMAN}", 200),
+    ],
+)
+def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, given: str, status: int) -> None:
+    for address in addresses(library):
+        tag = client.get(address).headers["ETag"]
+        strong = tag.removeprefix("W/")
+        tags = given.replace("{tag}", tag).replace("{strong}", strong).replace("{bare}", strong.strip('"'))
+        answer = client.get(address, environ_overrides={"HTTP_IF_NONE_MATCH": tags})
+        assert answer.status_code == status, address
+        assert answer.headers["ETag"] == tag
+        assert answer.headers["X-Data-As-Of"]
+        assert bool(answer.data) is ("Content-Type" in answer.headers) is (status == 200)
+
+
+def test_another_version_of_the_program_has_other_tags(
+    make_app: MakeApp, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_app(library.database, answers_mb=0).test_client()
+    tag = client.get(library.base).headers["ETag"]
+    monkeypatch.setattr(conditional, "__version__", "another")
+    assert ask(client, library.base, tag).status_code == 200

@@ -1,10 +1,12 @@
-"""Requests with min_as_of wait for data that are fresh enough, take nothing from others, and get no older data."""
+"""Requests that wait, for data that are fresh enough or for a change: they take nothing from others."""
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from urllib.parse import quote
 
 import pytest
@@ -13,7 +15,7 @@ from flask.testing import FlaskClient
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED
 from api.limits import waiting
-from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Seen, StaleError, Waiting
+from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Seen, StaleError, Waiting
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.cases import cases
@@ -176,3 +178,63 @@ def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: p
     # Nothing is left of them.
     model.seen = Seen(NOW + 3 * MICROSECOND, 0.5)
     room.for_data(tenants[0], NOW + 3 * MICROSECOND, model)
+
+
+def test_a_change_between_the_look_and_the_question_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version moves while `is_over` is asked for the first time, which does not see it yet."""
+    monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
+    versions, answers = [b"1"], iter((False, True))
+
+    def is_over() -> bool:
+        versions.append(b"2")
+        return next(answers)
+
+    Waiting().for_change("u", PATIENCE, lambda _tenant: versions[-1], is_over)
+    assert next(answers, None) is None
+
+
+def test_a_database_that_is_away_ends_the_wait_for_a_change() -> None:
+    def look(_tenant: str) -> bytes:
+        raise UnavailableError
+
+    Waiting().for_change("u", PATIENCE, look, lambda: False)
+
+
+@cases("tenant", ["u0", "another"])
+def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(tenant: str) -> None:
+    room = Waiting()
+    with ExitStack() as stack:
+
+        def take(tenant: str, *, gives_way: bool) -> Place | None:
+            return stack.enter_context(room.place(tenant, gives_way=gives_way))
+
+        places = [take(f"u{n}", gives_way=True) for n in range(MAX_WAITING)]
+        assert take(tenant, gives_way=False) is not None
+        lost = [place is None or place.is_lost.is_set() for place in places]
+        assert lost == [True] + [False] * (MAX_WAITING - 1)
+        # It does not lose what it was given, not even to another of its kind.
+        assert take("late", gives_way=True) is None
+    # Each place was given back.
+    with room.place("late", gives_way=True) as place:
+        assert place is not None
+
+
+def test_one_question_at_a_time() -> None:
+    waiters = Waiting()
+    asking, answering = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        asking.set()
+        assert answering.wait(PATIENCE)
+        return 7
+
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(waiters.ask(ask, monotonic() + PATIENCE)))
+    thread.start()
+    assert asking.wait(PATIENCE)
+    with pytest.raises(UnavailableError):
+        waiters.ask(lambda: pytest.fail("two at once"), monotonic() + 0.01)
+    answering.set()
+    thread.join(PATIENCE)
+    assert answers == [7]
+    assert waiters.ask(lambda: 8, monotonic() + PATIENCE) == 8
