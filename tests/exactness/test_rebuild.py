@@ -182,17 +182,6 @@ def test_a_mass_change_during_a_rebuild_is_not_lost(
 
 
 @cases("how", HOW)
-def test_rows_without_a_source_go(filled: Platform, how: str) -> None:
-    conn = filled.conn
-    conn.execute("UPDATE read_model.leads SET user_id = 'ghost' WHERE user_id = 'two'")
-    conn.execute("UPDATE read_model.lead_messages SET customer_phone = '1' WHERE user_id = 'two'")
-    conn.execute("INSERT INTO projector.source_keys VALUES ('conversation', 'ghost', 'one', '2')")
-    conn.execute("INSERT INTO read_model.tenants (user_id) VALUES ('ghost') ON CONFLICT DO NOTHING")
-    rebuild_now(conn, first=how == FIRST)
-    assert_exact(conn)
-
-
-@cases("how", HOW)
 def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(filled: Platform, how: str) -> None:
     conn = filled.conn
     put_back(conn)

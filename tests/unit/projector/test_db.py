@@ -11,7 +11,6 @@ from projector.database.ownership import is_pooled
 from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
 from projector.trial.postgres.embedded import free_port
-from tests.support.pooler import pooler
 from tests.support.server import Database, Server
 
 
@@ -96,12 +95,14 @@ def test_the_schemas_of_the_login_are_read_without_looking_into_them(empty_datab
         assert conn.execute("SHOW search_path").fetchone() == ("pg_catalog, pg_temp",)
 
 
-def test_a_pooler_that_gives_each_transaction_another_session_is_named(database: Database) -> None:
-    with (
-        pooler(database.url) as behind,
-        pytest.raises(ProjectorError, match="a pooler that gives each transaction another session"),
-    ):
-        connect(behind, application_name="test")
+def test_a_pooler_that_gives_each_transaction_another_session_is_named(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each client finds the one session that is free, which is none that it was told of.
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 1)
+    monkeypatch.setattr("projector.database.connect.backend_pid", lambda _conn: 7)
+    with pytest.raises(ProjectorError, match="a pooler that gives each transaction another session"):
+        connect(database.url, application_name="test")
 
 
 def test_a_pooler_that_gives_each_client_a_session_of_its_own_is_taken(

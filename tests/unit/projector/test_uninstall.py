@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from projector.capture import triggers
 from projector.database.rows import Connection
-from projector.operate.uninstall import uninstall
+from projector.operate.uninstall import drop_own, find_dependents, uninstall
 from projector.report.errors import ProjectorError
+from tests.support.cases import cases
 from tests.support.commands import run_command
 from tests.support.running import value
 from tests.support.server import Database
@@ -65,3 +67,96 @@ def test_a_publication_is_named_and_stays(connection: Connection) -> None:
     notice, *_ = uninstall(connection)
     assert notice == "These publications no longer publish tables of the read model: of_all, of_leads."
     assert value(connection, "SELECT count(*) FROM pg_publication") == 2
+
+
+SCHEMAS = ["projector", "read_model", "leads_sql"]
+KEY = "user_id text, customer_phone text"
+
+CASES = (
+    ("CREATE VIEW v AS SELECT * FROM read_model.leads", "view public.v"),
+    ("CREATE VIEW v AS SELECT * FROM projector.broken_capture", "view public.v"),
+    ("CREATE VIEW read_model.v AS SELECT * FROM read_model.leads", "view read_model.v"),
+    ("CREATE MATERIALIZED VIEW m AS SELECT * FROM read_model.leads", "materialized view public.m"),
+    ("CREATE TABLE projector.t (id serial PRIMARY KEY)", "table projector.t"),
+    (
+        f"CREATE TABLE t ({KEY}, CONSTRAINT k FOREIGN KEY (user_id, customer_phone) REFERENCES read_model.leads)",
+        "table constraint k on public.t",
+    ),
+    # With a body that PostgreSQL has parsed, and of a row type.
+    (
+        "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM read_model.leads; END",
+        "function public.f()",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS SETOF read_model.leads LANGUAGE sql AS 'SELECT * FROM read_model.leads'",
+        "function public.f()",
+    ),
+    (
+        (
+            "CREATE TRIGGER t BEFORE UPDATE ON read_model.leads FOR EACH ROW"
+            " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+        ),
+        "trigger t on read_model.leads",
+    ),
+    (
+        "CREATE TRIGGER t AFTER TRUNCATE ON messages EXECUTE FUNCTION projector.capture_messages()",
+        "trigger t on public.messages",
+    ),
+    (
+        "CREATE RULE r AS ON DELETE TO read_model.leads WHERE false DO INSTEAD NOTHING",
+        "rule r on read_model.leads",
+    ),
+    (
+        (
+            "CREATE TABLE t (id text);"
+            " CREATE POLICY p ON t USING (id IN (SELECT l.user_id FROM read_model.leads AS l))"
+        ),
+        "policy p on public.t",
+    ),
+    ("CREATE TABLE t () INHERITS (read_model.leads)", "table public.t"),
+    ("CREATE TABLE t (l read_model.leads[])", "table column public.t.l"),
+    ("ALTER TABLE read_model.leads ADD COLUMN note text", "table column read_model.leads.note"),
+    ("CREATE TABLE t (s smallint DEFAULT projector.shard_of('x'))", "default value for public.t.s"),
+    (
+        "CREATE TABLE t (a text, s smallint GENERATED ALWAYS AS (projector.shard_of(a)) STORED)",
+        "table column public.t.s",
+    ),
+    ("CREATE TABLE t (a text); CREATE INDEX i ON t (projector.shard_of(a))", "index public.i"),
+    ("CREATE EXTENSION citext SCHEMA read_model", "extension citext"),
+    ("CREATE SEQUENCE projector.s", "sequence projector.s"),
+    ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
+)
+
+# PostgreSQL drops these with the table, as its parts: only the list protects them.
+PARTS = ("trigger t on read_model", "rule r", "table column read_model")
+
+
+@cases(("command", "expected"), CASES)
+def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(
+    database: Database, command: str, expected: str
+) -> None:
+    with database.connect() as conn, conn.transaction(force_rollback=True):
+        assert find_dependents(conn, SCHEMAS) == []
+        conn.execute(command.encode())
+        assert find_dependents(conn, SCHEMAS) == [expected]
+        if not expected.startswith(PARTS):
+            with pytest.raises(psycopg.errors.DependentObjectsStillExist), conn.transaction():
+                drop_own(conn, SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "CREATE INDEX mine ON read_model.leads (customer_phone, user_id)",
+        "CREATE POLICY p ON read_model.leads USING (true)",
+        "CREATE STATISTICS s ON user_id, customer_phone FROM read_model.leads",
+        "ALTER TABLE read_model.leads ADD CONSTRAINT c CHECK (total_messages >= 0)",
+        "GRANT SELECT ON read_model.leads TO pg_monitor",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO pg_monitor",
+    ],
+)
+def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connection, command: str) -> None:
+    connection.execute(command.encode())
+    assert find_dependents(connection, SCHEMAS) == []
+    uninstall(connection)
+    assert value(connection, "SELECT to_regnamespace('read_model') IS NULL") is True

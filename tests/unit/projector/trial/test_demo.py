@@ -16,29 +16,10 @@ from projector.operate.install import migrate
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import QUIET, Lines
 from projector.trial import demo
+from tests.oracle import read_model
 from tests.support.server import Database, Server
 
 TODAY = date(2026, 11, 25)
-
-# One row per conversation, counted send or extraction, with tenant and canonical phone.
-LEADS = """
-CREATE TEMPORARY VIEW canonical AS
-    SELECT source.*,
-        CASE WHEN phone ~ '^[+]?[0-9 ().-]*$' THEN regexp_replace(phone, '[^0-9]', '', 'g') ELSE phone END
-            AS lead
-    FROM (
-        SELECT a.user_id, p.platform, c.customer_phone AS phone, c.conversation_id, NULL AS send_id
-        FROM conversations AS c
-        JOIN agents AS a USING (agent_id)
-        JOIN phone_numbers AS p ON p.id = a.phone_number_id
-        UNION ALL
-        SELECT t.user_id, p.platform, s.customer_phone, NULL, s.send_id
-        FROM template_sends AS s
-        JOIN templates AS t USING (template_id)
-        JOIN phone_numbers AS p ON p.id = t.phone_number_id
-        WHERE s.status NOT IN ('PENDING', 'FAILED')
-    ) AS source
-"""
 
 
 class Interrupted(Lines):
@@ -84,7 +65,6 @@ def full(server: Server, source_template: Database) -> Iterator[Connection]:
 def source(source_database: Database) -> Iterator[Connection]:
     """Empty source tables."""
     with source_database.connect() as conn:
-        conn.execute(LEADS)
         yield conn
 
 
@@ -115,13 +95,12 @@ def test_same_seed_and_day_make_the_same_rows_and_others_do_not(
 def test_benchmark_tenants_have_the_asked_size_and_come_beside_others(source: Connection) -> None:
     load(source, leads=20)
     report = load(source, tenants=3, leads=400, messages_per_lead=8)
-    leads = rows(source, "SELECT user_id, count(DISTINCT lead) FROM canonical GROUP BY user_id")
-    assert {(user_id, 400) for user_id in report.user_ids} <= set(leads)
+    model = read_model(source)
+    assert {len(model.leads[user_id]) for user_id in report.user_ids} == {400}
     assert report.leads == 1200
     assert report.messages == pytest.approx(1200 * 8, rel=0.1)
-    talk = "canonical LEFT JOIN messages AS m USING (conversation_id)"
-    per_lead = rows(source, f"SELECT count(m.*) FROM {talk} GROUP BY user_id, lead ORDER BY count(m.*) DESC")
-    assert sum(number for (number,) in per_lead[:120]) > 0.35 * report.messages
+    per_lead = sorted((len(lead.messages) for lead in model.all_leads()), reverse=True)
+    assert sum(per_lead[:120]) > 0.35 * report.messages
     before = contents(source)
     with pytest.raises(ProjectorError, match=r"already there: .* Nothing was loaded"):
         load(source, tenants=4, leads=400, messages_per_lead=8)
