@@ -39,7 +39,9 @@ def cli(url: str, port: int | None, host: str, names: tuple[str, ...]) -> None:
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("it begins with http:// or https://", param_hint="URL")
     if find_spec("mcp") is None:
-        sys.exit("The SDK of MCP is not installed: install the extra mcp.")
+        sys.exit(
+            'The SDK of MCP is not installed: run pip install "mcp>=2.3,<3" in the environment of leads-mcp.'
+        )
     from api.mcp import server  # noqa: PLC0415  # It imports the SDK, which an extra installs.
 
     if port is not None:
