@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -112,19 +111,6 @@ def test_a_standby_gives_the_answers_of_its_primary(pair: Pair, ask: MakeClient,
         answer = printed(there.get(path))
         assert answer == printed(here.get(path)), path
         assert answer[0] == 200, path
-
-
-def test_a_caller_waits_on_a_standby_for_what_it_has_written(pair: Pair, ask: MakeClient) -> None:
-    client = ask(pair.standby.url)
-    for number in range(5):
-        write_message(pair.conn, f"mine-{number}")
-        moment = quote(value(pair.conn, "SELECT clock_timestamp()").isoformat())
-        pair.refresh()
-        while (
-            answer := client.get(f"/users/u/leads/49151000001/messages?min_as_of={moment}")
-        ).status_code == 503:
-            assert "min_as_of asks for" in answer.get_json()["message"]
-        assert [one["message_id"] for one in answer.get_json()["data"]["messages"]][-1] == f"mine-{number}"
 
 
 def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None:

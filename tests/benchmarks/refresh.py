@@ -7,7 +7,7 @@ from functools import partial
 from projector.core.batch import refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
-from tests.benchmarks import servers, tables
+from tests.benchmarks import tables
 from tests.benchmarks.core import Row, interleave, milliseconds, seconds
 from tests.benchmarks.fixtures import Bench, Stale, build, value
 
@@ -115,8 +115,7 @@ def _hot_lead(bench: Bench, spoilt: Stale) -> Iterator[Row]:
 
 
 def measure_feed(bench: Bench) -> Iterator[Row]:
-    """Return the rows of an answer with changes, and of a refresh and its pages with the feed's index and without."""
-    yield from _answer(bench)
+    """Return the rows of a refresh, and of the pages that it changes, with the feed's index and without."""
     with (
         bench.no_autovacuum(),
         bench.copy_of(bench.main, "with_index") as one,
@@ -157,17 +156,3 @@ def _pages(stale: Stale) -> float:
             stale.writer.execute("SELECT pg_logical_emit_message(true, 'benchmark', '')")
         pages += value(stale.writer, _CHANGED_PAGES, begins)
     return pages / _MESSAGES
-
-
-def _answer(bench: Bench) -> Iterator[Row]:
-    """An answer with a page of changes, against a page of the list."""
-    user_id = bench.main.tenants["big"]
-    with closing(Stale(bench.main)) as stale, servers.api(bench.main) as api:
-        feed = f"/users/{user_id}/lead-changes"
-        token = api.get(feed).partition(b'"next":"')[2].partition(b'"')[0].decode()
-        stale.message(stale.pick(50))
-        stale.refresh()
-        changes = api.mean(bench, f"{feed}?since={token}&limit=50")
-        page = api.mean(bench, f"/users/{user_id}/leads?limit=50")
-        rounds = bench.size.many_rounds
-        yield bench.compare("answer with 50 changes", "ms", changes, "list page of 50", page, rounds=rounds)

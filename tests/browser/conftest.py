@@ -41,7 +41,7 @@ def shared(server: Server, built_template: Database, request: pytest.FixtureRequ
         f"browser_{request.module.__name__.rpartition('.')[2]}", template=built_template.name
     )
     with database.connect() as conn:
-        yield World(database, conn)
+        yield World(conn)
     server.drop(database)
 
 

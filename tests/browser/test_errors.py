@@ -53,7 +53,7 @@ def test_a_limit_is_waited_for_as_long_as_the_api_says(page: Page, site: Site) -
     expect(notice).to_contain_text("This tenant has used up its requests for now.")
     expect(notice).to_contain_text(re.compile(r"in (30|2\d) s"))
     asked = len(site.asked())
-    page.wait_for_timeout(5000)
+    page.wait_for_timeout(3000)
     assert len(site.asked()) == asked
 
 
@@ -105,7 +105,7 @@ def test_a_page_that_knows_no_tenant_says_why_and_loads_itself_again(
         expect(notice).to_contain_text(re.compile(r"Trying again in \d s\."))
         expect(page.get_by_role("button", name="Try now")).to_be_visible()
         migrate(conn, create_source=True)
-        made = World(empty_database, conn)
+        made = World(conn)
         made.tenant()
         made.lead(1, "Ann Lee")
         rebuild(conn, tenants=None, progress=QUIET)

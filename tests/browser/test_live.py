@@ -41,7 +41,7 @@ def many(make_database: MakeDatabase, built_template: Database) -> Iterator[Worl
     """A database of the test's own."""
     database = make_database(built_template)
     with database.connect() as conn:
-        made = World(database, conn)
+        made = World(conn)
         made.tenant()
         for number in range(1, 41):
             made.lead(number, f"Lead {number:02}")
@@ -146,7 +146,7 @@ def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) 
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(1000)
     asked = len(site.asked())
-    page.wait_for_timeout(5000)
+    page.wait_for_timeout(3000)
     assert len(site.asked()) == asked
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
     wait_for(lambda: len(site.asked()) > asked, "a request once it is seen again")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.chromium
 def world(make_database: MakeDatabase, built_template: Database) -> Iterator[World]:
     database = make_database(built_template)
     with database.connect() as conn:
-        made = World(database, conn)
+        made = World(conn)
         made.tenant()
         for number in (1, 2):
             made.lead(number, f"Lead {number:02}")

@@ -12,9 +12,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
 from api.config import Config
-from projector.core.refresh import refresh
-from projector.database.rows import Connection
-from projector.report.progress import QUIET
+from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import Database
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -22,28 +20,21 @@ STATUSES = ("Hot", "Warm", "Cold", None)
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 
 
-class World:
-    """Tenants with leads, whose changes are in the read model when a method returns."""
-
-    def __init__(self, database: Database, conn: Connection) -> None:
-        self.database = database
-        self.conn = conn
-        self._messages = 0
+class World(Platform):
+    """Tenants with leads, each lead with a conversation that is named by its number."""
 
     def refresh(self) -> None:
-        refresh(self.conn, retry_failed=False, progress=QUIET)
+        refresh_now(self.conn)
 
-    def tenant(self, tenant: str = TENANT) -> None:
-        self.conn.execute("INSERT INTO users (user_id) VALUES (%s)", (tenant,))
+    def tenant(self, user_id: str = TENANT) -> str:
+        """A tenant with an agent on each platform."""
+        super().tenant(user_id)
         for place, platform in enumerate(PLATFORMS):
-            self.conn.execute(
-                "INSERT INTO phone_numbers (id, user_id, platform) VALUES (%s, %s, %s)",
-                (f"p{place}-{tenant}"[:50], tenant, platform),
-            )
-            self.conn.execute(
-                "INSERT INTO agents (agent_id, user_id, phone_number_id, name) VALUES (%s, %s, %s, %s)",
-                (f"a{place}-{tenant}"[:50], tenant, f"p{place}-{tenant}"[:50], f"Assistant {place}"),
-            )
+            channel, agent = (f"{kind}{place}-{user_id}"[:50] for kind in "pa")
+            self.insert("phone_numbers", id=channel, user_id=user_id, platform=platform)
+            name = f"Assistant {place}"
+            self.insert("agents", agent_id=agent, user_id=user_id, phone_number_id=channel, name=name)
+        return user_id
 
     def lead(
         self,
@@ -57,44 +48,40 @@ class World:
         """A lead with a conversation that began so many hours ago as its number says. Returns its phone."""
         phone = phone or str(491510000000 + number)
         start = datetime.now(UTC) - timedelta(hours=number, minutes=5)
-        self.conn.execute(
-            "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at) VALUES (%s, %s, %s, %s)",
-            (f"c-{number}", f"a{number % 3}-{tenant}"[:50], phone, start.replace(tzinfo=None)),
+        talk, agent, began = f"c-{number}", f"a{number % 3}-{tenant}"[:50], start.replace(tzinfo=None)
+        self.insert(
+            "conversations", conversation_id=talk, agent_id=agent, customer_phone=phone, created_at=began
         )
-        status, scores = STATUSES[number % 4], [1 + number % 3, 2, 3, 1, 2]
-        if status:
-            self.conn.execute(
-                "INSERT INTO extractions (extraction_id, conversation_id, name, email, company, lead_status_tag,"
-                " intent_score, urgency_score, budget_score, fit_score, engagement_score, total_score)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                (
-                    UUID(int=number),
-                    f"c-{number}",
-                    name,
-                    f"lead{number}@example.com",
-                    f"Company {number}",
-                    status,
-                    *scores,
-                    sum(scores),
-                ),
+        scores = {"intent": 1 + number % 3, "urgency": 2, "budget": 3, "fit": 1, "engagement": 2}
+        if status := STATUSES[number % 4]:
+            self.insert(
+                "extractions",
+                extraction_id=UUID(int=number),
+                conversation_id=talk,
+                name=name,
+                email=f"lead{number}@example.com",
+                company=f"Company {number}",
+                lead_status_tag=status,
+                total_score=sum(scores.values()),
+                **{f"{kind}_score": score for kind, score in scores.items()},
             )
         elif name:
-            self.conn.execute(
-                "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES (%s, %s, %s, %s)",
-                (f"k-{number}", tenant, phone[:20], name),
-            )
+            self.insert("contacts", contact_id=f"k-{number}", user_id=tenant, phone=phone[:20], name=name)
         for place in range(messages):
             self.write(number, f"Message {place + 1} of {number}", at=start + timedelta(seconds=place))
         return phone
 
     def write(self, number: int, text: str, *, at: datetime | None = None, sender: str = "user") -> None:
         """A message of the conversation of a lead; now, unless it says when."""
-        self._messages += 1
-        moment = (at or datetime.now(UTC)).replace(tzinfo=None)
-        self.conn.execute(
-            "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, sequence_no)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (f"m-{self._messages}", f"c-{number}", sender, text, moment, self._messages),
+        self._number += 1
+        self.insert(
+            "messages",
+            message_id=f"m-{self._number}",
+            conversation_id=f"c-{number}",
+            sender=sender,
+            text=text,
+            timestamp=(at or datetime.now(UTC)).replace(tzinfo=None),
+            sequence_no=self._number,
         )
 
 

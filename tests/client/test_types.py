@@ -1,19 +1,28 @@
-"""The TypeScript types of `make client-types`: a program with a mistake does not compile, and a right one runs."""
+"""Typed clients: a linter finds nothing in the OpenAPI document, and programs with its types compile if right."""
 
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from api.response.openapi.document import document
 from tests.support.node import MODULES, ROOT, node, node_tool
 from tests.support.patience import PATIENCE
-from tests.unit.api.conftest import Library
+from tests.support.server import Database, Server
+from tests.unit.api.conftest import Library, built_library
 from tests.unit.api.serving import served
 
 pytestmark = pytest.mark.node
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def library(server: Server, template: Database) -> Iterator[Library]:
+    with built_library(server, template, "client") as built:
+        yield built
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +77,11 @@ def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: P
     assert printed["messages"] == [
         text for one, text in zip(from_agent, expected, strict=True) if one.timestamp.year >= 2000
     ]
+
+
+def test_the_linter_of_redocly_finds_nothing(tmp_path: Path) -> None:
+    options = ("--config", str(HERE / "redocly.yaml"), "--format", "json")
+    for asks_who_calls in (True, False):
+        (tmp_path / "openapi.json").write_bytes(document(asks_who_calls=asks_who_calls))
+        done = node_tool(tmp_path, "redocly", "lint", "openapi.json", *options)
+        assert [problem["ruleId"] for problem in json.loads(done.stdout)["problems"]] == []
