@@ -22,9 +22,10 @@ Examples:
 
 \b
 Exit codes:
-  0  The agent or a signal ended it.
-  1  It cannot listen on the port, or the extra mcp is not installed.
-  2  A setting or an option is not valid.
+  0    The agent ended it.
+  1    It cannot listen on the port, the extra mcp is not installed, or Ctrl-C ended it.
+  2    A setting or an option is not valid.
+  143  SIGTERM ended it.
 """
 
 
