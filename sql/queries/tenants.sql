@@ -41,7 +41,7 @@ UNION
 SELECT n.user_id
 FROM read_model.tenant_names AS n
 -- Citus reads the rows of a subquery as a result, which needs a column.
-WHERE 'truncate' IN (SELECT t.kind FROM taken_changes AS t WHERE 'tenants' = any(t.keys));
+WHERE 'truncate' IN (SELECT t.kind FROM taken_changes AS t WHERE projector.concerns_names(t.kind, t.keys));
 
 -- name: lock_names
 SELECT pg_advisory_xact_lock(%(key)s, 0);
@@ -76,7 +76,7 @@ WHERE EXISTS (
     SELECT
     FROM projector.changes AS q
     WHERE (q.kind = 'tenants' AND named.user_id = any(q.keys))
-        OR (q.kind = 'truncate' AND 'tenants' = any(q.keys))
+        OR (q.kind <> 'tenants' AND projector.concerns_names(q.kind, q.keys))
 );
 
 -- name: write_names

@@ -490,6 +490,25 @@ def test_a_mapping_stays_until_another_one_is_given_and_that_one_is_rebuilt(
     assert value(conn, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'users'::regclass") == 0
 
 
+def test_a_table_that_names_tenants_and_touches_more_changes_their_names(
+    chatwoot: Connection, tmp_path: Path
+) -> None:
+    conn = chatwoot
+    conn.execute(
+        "INSERT INTO accounts (id, name) VALUES (1, 'one') ON CONFLICT (id) DO UPDATE SET name = 'one'"
+    )
+    edited(tmp_path, "tenants.sql", "a.id AS user_id", "a.id AS user_id, a.name")
+    rules = 'SELECT a.id AS "accounts.id", a.id AS tenants FROM accounts AS a;\n'
+    rules += 'SELECT c.account_id AS "accounts.id", c.id AS conversations FROM conversations AS c;\n'
+    (tmp_path / "changes.sql").write_text(rules + (FOLDER / "chatwoot" / "changes.sql").read_text("utf-8"))
+    migrate(conn, create_source=False, mapping=read_mapping(str(tmp_path)))
+    rebuild_now(conn, first=True)
+    for write, name in [("UPDATE accounts SET name = 'won'", "won"), ("TRUNCATE accounts", None)]:
+        conn.execute(write.encode())
+        refresh_now(conn)
+        assert value(conn, "SELECT name FROM read_model.tenant_names WHERE user_id = '1'") == name
+
+
 BAD = {
     "a column that is not there": (
         "messages.sql", "m.content AS text", "m.body AS text", "table messages has no column body"

@@ -56,3 +56,21 @@ SELECT CASE
 END
 $$;
 REVOKE EXECUTE ON FUNCTION projector.is_key(text, text) FROM public;
+
+-- Whether a change of this kind concerns names of tenants: of these, of rows that a rule spreads to these, or of all
+-- where the table of either was truncated.
+CREATE OR REPLACE FUNCTION projector.concerns_names(of_kind text, of_keys text[])
+RETURNS boolean
+LANGUAGE sql
+STABLE
+AS $$
+SELECT of_kind = 'tenants'
+    OR (of_kind = 'truncate' AND 'tenants' = any(of_keys))
+    OR EXISTS (
+        SELECT
+        FROM projector.touching_kinds AS t
+        WHERE t.key_kind = 'tenant'
+            AND (t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))
+    )
+$$;
+REVOKE EXECUTE ON FUNCTION projector.concerns_names(text, text[]) FROM public;

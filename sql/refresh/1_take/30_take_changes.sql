@@ -42,9 +42,7 @@ SELECT
     min(taken.queued_at) AS oldest,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
     coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
-    coalesce(
-        bool_or(taken.kind = 'tenants' OR (taken.kind = 'truncate' AND 'tenants' = any(taken.keys))), false
-    ) AS names,
+    coalesce(bool_or(projector.concerns_names(taken.kind, taken.keys)), false) AS names,
     EXISTS (
         SELECT 1
         FROM taken AS t

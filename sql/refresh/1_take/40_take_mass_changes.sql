@@ -50,7 +50,5 @@ staged AS (
 SELECT
     count(*) AS changes,
     coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
-    coalesce(
-        bool_or(taken.kind = 'tenants' OR (taken.kind = 'truncate' AND 'tenants' = any(taken.keys))), false
-    ) AS names
+    coalesce(bool_or(projector.concerns_names(taken.kind, taken.keys)), false) AS names
 FROM taken;
