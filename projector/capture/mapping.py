@@ -71,7 +71,9 @@ _CASTS = {
 """How a text becomes an id of a type: null where no id is written so, since such a key is none of the platform's."""
 
 _COMMENT = re.compile(r"--.*")
-_FROM = re.compile(r"\b(FROM|JOIN)(\s+)(\w+)(\s+AS\s+)(\w+)", re.IGNORECASE)
+_FROM = re.compile(r'\b(FROM|JOIN)(\s+)("\w+"|\w+)(\s+AS\s+)(\w+)', re.IGNORECASE)
+_COLUMN = r'\b(\w+)\.("?\w+"?(?:\s*(?:->>?|#>>?)\s*\'[^\']*\'|::\w+)*)\)?((?:::\w+)*)'
+_JOINED = re.compile(rf"{_COLUMN}\s*=\s*\(?{_COLUMN}")
 _CHANGED = re.compile(r'"([^".]+)\.([^".]+)"')
 _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
@@ -343,9 +345,31 @@ def _named(text: str) -> dict[str, dict[str, None]]:
     text = _COMMENT.sub("", text)
     found: dict[str, dict[str, None]] = {}
     for _, _, table, _, alias in _FROM.findall(text):
-        columns = re.findall(rf'(?<!["\w.]){alias}\.(\w+)', text)
-        found[table] = found.get(table, {}) | dict.fromkeys(columns)
+        columns = re.findall(rf'(?<!["\w.]){alias}\.("\w+"|\w+)', text)
+        found[_plain(table)] = found.get(_plain(table), {}) | dict.fromkeys(map(_plain, columns))
     return found
+
+
+def _plain(name: str) -> str:
+    """Return a name as the catalog has it."""
+    return name.strip('"') if name.startswith('"') else name.lower()
+
+
+def joined_columns(mapping: Texts) -> Iterator[tuple[tuple[str, str], tuple[str, str], str]]:
+    """Return the tables that the texts join, each with its alias, and on what, both ways."""
+    for text in (*mapping.relations().values(), *mapping.rules()):
+        bare = _COMMENT.sub("", text)
+        tables = {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare)}
+        found: dict[tuple[str, str], list[str]] = {}
+        for one, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
+            if one != other and {one, other} <= tables.keys():
+                pair = min(one, other), max(one, other)
+                equal = f"({one}.{column}){cast} = ({other}.{other_column}){other_cast}"
+                found.setdefault(pair, []).append(equal)
+        for (one, other), equals in found.items():
+            ends = (tables[one], one), (tables[other], other)
+            yield *ends, " AND ".join(equals)
+            yield *ends[::-1], " AND ".join(equals)
 
 
 def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[str, str]) -> str:
@@ -355,8 +379,9 @@ def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[st
     """
 
     def located(match: re.Match[str]) -> str:
-        word, space, table, middle, alias = match.groups()
-        relation = relations.get(table, table)
+        word, space, written, middle, alias = match.groups()
+        table = _plain(written)
+        relation = relations.get(table, written)
         if table in fit.absent:
             absent = fit.absent[table]
             # By their names: the platform may add one of the others at any moment.

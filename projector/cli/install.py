@@ -1,10 +1,14 @@
 """The commands that install and remove the read model, and that switch capture off and on."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
-from projector.cli.base import Invocation, echo, exit_codes, place_of, telling_waits
+from projector.cli.base import FAILED, Invocation, echo, exit_codes, place_of, telling_waits
 
 
 @click.command()
@@ -40,8 +44,16 @@ from projector.cli.base import Invocation, echo, exit_codes, place_of, telling_w
     is_flag=True,
     help="Print nothing on standard output but the statements that this login may not run, for psql of a superuser.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Install nothing: change sampled rows in a scratch database, and say which changes the mapping misses.",
+)
 @click.pass_obj
-@exit_codes("installed and up to date", "failed; what is done stays: run it again to go on")
+@exit_codes(
+    "installed and up to date; with --check, the mapping misses nothing",
+    "failed; what is done stays: run it again to go on; with --check, it misses changes (it says which), or failed",
+)
 def migrate(  # noqa: PLR0913  # One argument for each option.
     invocation: Invocation,
     *,
@@ -50,6 +62,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
     mapping: str | None,
     distribute: bool,
     is_sql: bool,
+    check: bool,
 ) -> None:
     """Install the read model, or bring it up to date.
 
@@ -61,11 +74,17 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
       DATABASE_URL=postgresql://user:password@host/db python -m projector migrate
       python -m projector migrate --sql | psql SUPERUSER_URL
       python -m projector migrate --mapping our-tables/
+      python -m projector migrate --mapping our-tables/ --check
     """
     from projector.capture.mapping import read_mapping
     from projector.operate.install import migrate as run_migrate
     from projector.operate.roles import NO_API
 
+    if check:
+        if create_source or distribute or is_sql:
+            raise click.UsageError("With --check only --mapping and --source-schema can be given.")
+        _check(invocation, source_schemas, mapping)
+        return
     with invocation.connect("migrate") as conn, telling_waits(conn):
         notices = run_migrate(
             conn,
@@ -83,6 +102,30 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
     if any(notice.startswith(NO_API) for notice in notices):
         state = "The read model is installed. The API cannot read it until a superuser has run the statements above."
     click.echo(state, err=is_sql)
+
+
+def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str | None) -> None:
+    """Print what the mapping misses, and end with the exit code that says whether it does."""
+    from projector.capture.mapping import read_mapping
+    from projector.operate.assess import as_dict, in_lines
+    from projector.operate.assess.check import check_mapping
+    from projector.trial.postgres.embedded import EmbeddedServer
+
+    @contextmanager
+    def embedded() -> Iterator[str]:
+        with TemporaryDirectory(prefix="leads-check-") as folder:
+            server = EmbeddedServer(Path(folder), invocation.config.pg_bin, {"fsync": "off"})
+            try:
+                yield server.start()
+            finally:
+                server.remove()
+
+    given = read_mapping(mapping) if mapping is not None else None
+    with invocation.connect("check") as conn:
+        facts = check_mapping(conn, source_schemas, given, embedded)
+    echo(in_lines(facts))
+    if not as_dict(facts)["fits"]:
+        sys.exit(FAILED)
 
 
 @click.command()

@@ -108,6 +108,14 @@ def migrate(
     return notices + [fact.text for fact in find_warnings(conn, read_tables(conn))]
 
 
+def install_capture(conn: Connection, source_schemas: Sequence[str], mapping: Texts) -> None:
+    """Install the definition and the triggers, and nothing that somebody outside of the database would notice."""
+    change_tables(
+        conn, lambda: _install(conn, source_schemas, mapping, create_source=False, distribute=False)
+    )
+    control.reinstall(conn)
+
+
 def _install(
     conn: Connection,
     source_schemas: Sequence[str],
@@ -283,7 +291,7 @@ def _find_source(
     return source
 
 
-def change_tables(conn: Connection, work: Callable[[], None]) -> None:
+def change_tables(conn: Connection, work: Callable[[], object]) -> None:
     """Do the work in a transaction that never waits long for a table."""
 
     def limited() -> None:

@@ -117,3 +117,292 @@ FROM (
     GROUP BY c.user_id, {canonical}
     HAVING count(DISTINCT c.customer_phone) > 1
 ) AS g;
+
+-- What `migrate --check` asks the platform's database, and does in the scratch database.
+
+-- name: read_creator
+-- Returns role_name; can_create, whether the login may create databases; and the collation and the ctype of this one.
+SELECT
+    quote_ident(current_user) AS role_name,
+    r.rolcreatedb OR r.rolsuper AS can_create,
+    d.datcollate::text AS collation,
+    d.datctype::text AS ctype
+FROM pg_catalog.pg_roles AS r
+CROSS JOIN pg_catalog.pg_database AS d
+WHERE r.rolname = current_user AND d.datname = current_database();
+
+-- name: describe_columns
+-- Returns of each of these columns of a table, and of its primary key, in their order: name; quoted, as SQL writes it;
+-- type, without length; category and base of it, without domain; is_key, whether the primary key has it.
+-- Parameters: relation, columns.
+SELECT
+    a.attname::text AS name,
+    quote_ident(a.attname) AS quoted,
+    format_type(a.atttypid, NULL) AS type,
+    t.typcategory::text AS category,
+    format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL) AS base,
+    coalesce(a.attnum = ANY(i.indkey), false) AS is_key
+FROM pg_catalog.pg_attribute AS a
+INNER JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
+WHERE a.attrelid = to_regclass(%(relation)s)
+    AND a.attnum > 0
+    AND NOT a.attisdropped
+    AND (a.attname = ANY(%(columns)s) OR a.attnum = ANY(i.indkey))
+ORDER BY a.attnum;
+
+-- name: copy_schema
+-- Returns the statements that create these tables with these columns, and the types of them, in an empty database.
+-- Defaults, checks and foreign keys are left out: each row changes by itself. A primary key is checked at the end of
+-- the transaction, which never comes. Parameters: relations and columns, of each column its table and its name.
+WITH RECURSIVE wanted AS (
+    SELECT a.*, c.relname, c.relnamespace::regnamespace AS home
+    FROM unnest(%(relations)s::text[], %(columns)s::text[]) AS w (relation, name)
+    INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(w.relation)
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.name
+),
+
+used (type_id, depth) AS (
+    SELECT w.atttypid, 0 FROM wanted AS w
+    UNION
+    SELECT below.type_id, u.depth + 1
+    FROM used AS u
+    INNER JOIN pg_catalog.pg_type AS t ON t.oid = u.type_id
+    CROSS JOIN LATERAL (VALUES (t.typelem), (t.typbasetype)) AS below (type_id)
+    WHERE below.type_id <> 0
+),
+
+types AS (
+    SELECT t.*, u.depth, x.extname, t.typnamespace::regnamespace AS home
+    FROM (SELECT used.type_id, max(used.depth) AS depth FROM used GROUP BY used.type_id) AS u
+    INNER JOIN pg_catalog.pg_type AS t
+        ON t.oid = u.type_id AND t.typnamespace <> 'pg_catalog'::regnamespace AND t.typtype IN ('e', 'd', 'b')
+    LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    LEFT JOIN pg_catalog.pg_extension AS x ON x.oid = d.refobjid
+),
+
+statements (place, statement) AS (
+    SELECT 0, format('CREATE SCHEMA IF NOT EXISTS %%s', h.home)
+    FROM (
+        SELECT w.home FROM wanted AS w
+        UNION
+        SELECT t.home FROM types AS t
+    ) AS h
+    UNION
+    SELECT 1, format('CREATE EXTENSION IF NOT EXISTS %%I SCHEMA %%s', t.extname, t.home)
+    FROM types AS t
+    WHERE t.extname IS NOT NULL
+    UNION
+    SELECT
+        2,
+        format('CREATE TYPE %%s.%%I AS ENUM (%%s)', t.home, t.typname, string_agg(
+            quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder
+        ))
+    FROM types AS t
+    INNER JOIN pg_catalog.pg_enum AS e ON e.enumtypid = t.oid
+    WHERE t.extname IS NULL
+    GROUP BY t.home, t.typname
+    UNION
+    SELECT
+        1000 - t.depth,
+        format('CREATE DOMAIN %%s.%%I AS %%s', t.home, t.typname, format_type(t.typbasetype, t.typtypmod))
+    FROM types AS t
+    WHERE t.typtype = 'd' AND t.extname IS NULL
+    UNION
+    SELECT
+        1001,
+        format(
+            'CREATE TABLE %%s.%%I (%%s%%s)', w.home, w.relname,
+            string_agg(concat(
+                quote_ident(w.attname), ' ', format_type(w.atttypid, w.atttypmod),
+                CASE WHEN w.attnotnull THEN ' NOT NULL' END
+            ), ', ' ORDER BY w.attnum),
+            ', ' || pg_get_constraintdef(k.oid) || ' DEFERRABLE INITIALLY DEFERRED'
+        )
+    FROM wanted AS w
+    LEFT JOIN pg_catalog.pg_constraint AS k ON k.conrelid = w.attrelid AND k.contype = 'p'
+    GROUP BY w.home, w.relname, k.oid
+)
+
+SELECT s.statement
+FROM statements AS s
+ORDER BY s.place;
+
+-- name: sample_table
+SELECT t.ctid::text AS row_id
+FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
+ORDER BY md5(t.ctid::text)
+LIMIT %(most)s;
+
+-- name: find_joined
+-- Returns for each of these rows of a table one of another that it is joined with. Parameter: rows.
+SELECT found.row_id
+FROM {relation} AS {alias}
+CROSS JOIN LATERAL (
+    SELECT {other_alias}.ctid::text AS row_id
+    FROM {other} AS {other_alias}
+    WHERE {condition}
+    LIMIT 1
+) AS found
+WHERE {alias}.ctid = ANY(%(rows)s::tid[]);
+
+-- name: copy_rows
+COPY (SELECT {columns} FROM {relation} AS t WHERE t.ctid = ANY({rows})) TO STDOUT;
+
+-- name: load_rows
+COPY {relation} ({columns}) FROM STDIN;
+
+-- name: list_rows
+SELECT t.ctid::text AS row_id
+FROM {relation} AS t
+ORDER BY md5(t.ctid::text);
+
+-- name: find_json_keys
+SELECT DISTINCT k.key
+FROM {relation} AS t
+CROSS JOIN LATERAL jsonb_object_keys(
+    CASE WHEN jsonb_typeof(t.{column}::jsonb) = 'object' THEN t.{column}::jsonb ELSE '{}' END
+) AS k (key)
+ORDER BY k.key
+LIMIT %(most)s;
+
+-- name: delete_rows
+DELETE FROM {relation} AS t
+WHERE t.ctid = ANY({rows});
+
+-- name: insert_copies
+INSERT INTO {relation} ({columns})
+SELECT {values}
+FROM {relation} AS t
+CROSS JOIN generate_series(1, {times}) AS n;
+
+-- name: set_column
+UPDATE {relation} AS t
+SET {column} = {value}
+WHERE t.ctid = ANY({rows});
+
+-- name: rotate_column
+-- Gives each of the rows another value that the column has: the next one.
+UPDATE {relation} AS t
+SET {column} = r.next
+FROM (
+    SELECT v.value, coalesce(lead(v.value) OVER w, first_value(v.value) OVER w) AS next
+    FROM (SELECT DISTINCT ON (o.{column}::text) o.{column} AS value FROM {relation} AS o) AS v
+    WINDOW w AS (ORDER BY v.value::text)
+) AS r
+WHERE t.{column}::text IS NOT DISTINCT FROM r.value::text AND t.ctid = ANY({rows});
+
+-- name: watch_relations
+-- Creates rows_now, the rows of the relations that belong to a lead, and rows_before, the same as they are noted. `kind`
+-- and `of_key` are what has to be touched where a row moves.
+CREATE TEMPORARY VIEW rows_now AS
+SELECT
+    k.kind || 's' AS relation,
+    k.kind,
+    k.key,
+    k.key AS of_key,
+    ARRAY[k.user_id, k.customer_phone] AS lead,
+    coalesce(c::text, p::text, s::text) AS image
+FROM projector.current_keys() AS k
+LEFT JOIN projector.source_conversations() AS c ON k.kind = 'conversation' AND c.conversation_id::text = k.key
+LEFT JOIN projector.source_contacts() AS p ON k.kind = 'contact' AND p.contact_id::text = k.key
+LEFT JOIN projector.source_template_sends() AS s ON k.kind = 'template_send' AND s.send_id::text = k.key
+UNION ALL
+SELECT 'messages', 'conversation', m.message_id::text, m.conversation_id::text, NULL, m::text
+FROM projector.source_messages() AS m
+UNION ALL
+SELECT 'extractions', 'conversation', e.extraction_id::text, e.conversation_id::text, NULL, e::text
+FROM projector.source_extractions() AS e
+UNION ALL
+SELECT 'tenants', 'tenant', n.user_id::text, n.user_id::text, NULL, n::text
+FROM projector.current_names() AS n;
+CREATE TEMPORARY TABLE rows_before ON COMMIT DROP AS TABLE rows_now;
+DELETE FROM projector.changes;
+-- There are indexes, and tables grow meanwhile.
+SET LOCAL enable_seqscan = off;
+
+-- name: watch_again
+DELETE FROM rows_before;
+INSERT INTO rows_before TABLE rows_now;
+DELETE FROM projector.changes;
+
+-- name: compare_relations
+-- Prepares what compare_again asks: to plan it takes much longer than to run it.
+--
+-- It returns queued, how many keys were queued since rows_before was noted; moved, the relations of which rows moved;
+-- and missed, those of which some moved that no queued key touches. A batch reads a conversation that is touched, with
+-- all its messages and extractions where its lead is another one, and else with those that the kind of change says.
+PREPARE compare_relations AS
+WITH moved AS MATERIALIZED (
+    (TABLE rows_before EXCEPT ALL TABLE rows_now)
+    UNION ALL
+    (TABLE rows_now EXCEPT ALL TABLE rows_before)
+),
+
+of_leads AS MATERIALIZED (
+    SELECT b.key FROM rows_before AS b WHERE b.relation = 'conversations'
+    UNION
+    SELECT m.key FROM moved AS m WHERE m.relation = 'conversations'
+),
+
+of_other_leads AS MATERIALIZED (
+    SELECT m.key
+    FROM moved AS m
+    WHERE m.relation = 'conversations'
+    GROUP BY m.key
+    HAVING count(*) = 1 OR count(DISTINCT m.lead) > 1
+),
+
+queued AS MATERIALIZED (
+    SELECT c.kind, k.key, c.message_ids
+    FROM projector.changes AS c
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    WHERE k.key IS NOT NULL
+),
+
+touched AS MATERIALIZED (
+    SELECT k.key_kind AS kind, q.key, q.kind AS change_kind
+    FROM queued AS q
+    INNER JOIN projector.change_kinds AS k ON k.change_kind = q.kind AND k.letter_kind IS NOT NULL
+    UNION
+    SELECT t.kind, t.key, t.queued_kind
+    FROM (SELECT DISTINCT queued.kind, queued.key FROM queued) AS q
+    CROSS JOIN LATERAL projector.touched_keys(q.kind, q.key) AS t
+    UNION
+    SELECT 'tenant', q.key, q.kind
+    FROM queued AS q
+    WHERE q.kind = 'tenants'
+),
+
+read AS MATERIALIZED (
+    SELECT t.kind, t.key, t.change_kind, o.key IS NOT NULL AS is_whole
+    FROM touched AS t
+    LEFT JOIN of_other_leads AS o ON t.kind = 'conversation' AND o.key = t.key
+),
+
+missed AS (
+    SELECT m.relation
+    FROM moved AS m
+    WHERE (m.relation NOT IN ('messages', 'extractions') OR m.of_key IN (SELECT o.key FROM of_leads AS o))
+        AND NOT EXISTS (
+            SELECT
+            FROM read AS r
+            WHERE r.kind = m.kind
+                AND r.key = m.of_key
+                AND CASE
+                    WHEN m.relation NOT IN ('messages', 'extractions') OR r.is_whole THEN true
+                    WHEN r.change_kind = 'messages' AND m.relation = 'messages'
+                        THEN m.key IN (SELECT unnest(q.message_ids) FROM queued AS q)
+                    WHEN m.relation = 'messages' THEN r.change_kind IN ('reload_messages', 'reload_conversations')
+                    ELSE r.change_kind IN ('extractions', 'reload_conversations')
+                END
+        )
+)
+
+SELECT
+    (SELECT count(*) FROM queued) AS queued,
+    ARRAY(SELECT DISTINCT m.relation FROM moved AS m) AS moved,
+    ARRAY(SELECT DISTINCT m.relation FROM missed AS m) AS missed;
+
+-- name: compare_again
+EXECUTE compare_relations;

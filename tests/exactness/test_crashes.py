@@ -7,6 +7,7 @@ from random import Random
 import psycopg
 import pytest
 
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
@@ -56,7 +57,9 @@ def _change(database: Database, rng: Random, count: int = 10) -> None:
             mutate(rng, conn, replica=True)
 
 
-def _recover(database: Database, *, by_cron: bool = True) -> None:
+def recover(
+    database: Database, *, by_cron: bool = True, check: Callable[[Connection], None] = assert_verified
+) -> None:
     """What `refresh` from cron does next; or a scheduler, which goes on with a rebuild in place as well."""
     with database.connect() as conn:
         # The server notices the death of a client a moment later.
@@ -65,7 +68,7 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
         if not by_cron:
             recovery.heal(conn, progress=QUIET)
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-        assert_verified(conn)
+        check(conn)
         left = conn.execute(
             "SELECT name FROM projector.settings"
             " WHERE name NOT IN ('source_schemas', 'projection_version', 'definitions', 'read_model_tables')"
@@ -97,7 +100,7 @@ def test_a_projector_killed_anywhere_loses_nothing(
     # Where there was less work, it ended before.
     assert crash_worker.kill_at(database.url, work, point, count) or count > 1
     _change(database, rng, 3)
-    _recover(database, by_cron=work != "in_place")
+    recover(database, by_cron=work != "in_place")
 
 
 KILLS = (("taken", 2), ("locked", 1), ("recomputed", 3), ("written", 2), ("written", 5))
@@ -127,7 +130,7 @@ def test_of_two_projectors_that_share_a_queue_one_is_killed_and_nothing_is_lost(
     # The first may have found nothing left to die of.
     assert workers[0].exitcode in {-signal.SIGKILL, 0}
     assert workers[1].exitcode == 0
-    _recover(database)
+    recover(database)
 
 
 StartServer = Callable[..., EmbeddedServer]
@@ -161,4 +164,4 @@ def test_a_server_that_stops_at_once_anywhere_loses_nothing(
             with pytest.raises(psycopg.OperationalError):
                 stepped.finish()
         server.start()
-        _recover(database, by_cron=work != "in_place")
+        recover(database, by_cron=work != "in_place")

@@ -1,8 +1,10 @@
 """Two platforms with tables of their own, each by its mapping: the read model has what their rows say."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,17 +19,25 @@ from psycopg.types.json import Jsonb
 from projector.capture import gaps
 from projector.capture.mapping import Texts, read_mapping
 from projector.database.rows import Connection, Row
+from projector.database.schema import sections
+from projector.operate.assess import PROBLEM, Fact, check
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
-from projector.report.errors import ProjectorError
+from projector.report.errors import CaptureGapError, ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests import oracle
 from tests.conftest import MakeDatabase
-from tests.exactness.platform import assert_at_rest, rebuild_now, refresh_now, value
+from tests.exactness.crash_worker import kill_at
+from tests.exactness.platform import Platform, assert_at_rest, forget_build, rebuild_now, refresh_now, value
+from tests.exactness.test_crashes import POINTS, recover
+from tests.exactness.test_sabotage import MISSED, SABOTAGES
 from tests.oracle.leads import Agent, Channel, Contact, Conversation, Extraction, Message, Source
+from tests.support import edge_cases
 from tests.support.cases import cases
+from tests.support.commands import run_command
+from tests.support.roles import logins
 from tests.support.server import Database
 
 FOLDER = Path(__file__).parent / "mappings"
@@ -414,13 +424,18 @@ def assert_as_mapped(conn: Connection, world: World) -> None:
     assert not found, "\n".join(found[:20])
 
 
+def begin(conn: Connection, world: World, rng: Random, changes: int = 150) -> None:
+    """Create the tables of a platform, with some rows."""
+    conn.execute(world.tables.encode(), prepare=False)
+    for _ in range(changes):
+        change(conn, world, rng)
+
+
 def run_world(database: Database, name: str, mapping: Texts, rounds: int) -> None:
     """Write at random, bring the read model up to it, and compare it with the rows, again and again."""
     world, rng = WORLDS[name], Random(name)
     with database.connect() as conn:
-        conn.execute(world.tables.encode(), prepare=False)
-        for _ in range(150):
-            change(conn, world, rng)
+        begin(conn, world, rng)
         assert migrate(conn, create_source=False, mapping=mapping) == []
         rebuild_now(conn, first=True)
         assert_as_mapped(conn, world)
@@ -440,11 +455,8 @@ def test_what_a_mapping_says_is_in_the_read_model(make_database: MakeDatabase, n
 @pytest.fixture
 def chatwoot(make_database: MakeDatabase) -> Iterator[Connection]:
     """Chatwoot's tables with some rows, and nothing of ours."""
-    rng = Random(7)
     with make_database(None).connect() as conn:
-        conn.execute(WORLDS["chatwoot"].tables.encode(), prepare=False)
-        for _ in range(150):
-            change(conn, WORLDS["chatwoot"], rng)
+        begin(conn, WORLDS["chatwoot"], Random(7))
         yield conn
 
 
@@ -579,18 +591,126 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
         assert value(conn, "SELECT count(*) FROM messages") == 2  # Nothing was deleted.
 
 
-@pytest.mark.long
+def mapping_of(name: str) -> Texts:
+    return read_mapping("default" if name == "default" else str(FOLDER / name))
+
+
 @cases(
-    ("name", "rule"),
+    ("name", "left_out", "said"),
     [
-        (name, at)
-        for name in ("chatwoot", "libredesk")
-        for at in range(len(read_mapping(str(FOLDER / name)).rules()))
+        ("libredesk", None, []),
+        ("libredesk", 4, ["users: a change of", "first_name", "moves rows of conversations", "users.id"]),
+        ("libredesk", 6, ["the table conversation_statuses, of which changes.sql has no rule"]),
     ],
 )
-def test_each_rule_is_needed(make_database: MakeDatabase, name: str, rule: int) -> None:
-    """Without it, changes of the platform are missed, or the mapping is refused."""
-    mapping = read_mapping(str(FOLDER / name))
-    left = ";\n".join(text for at, text in enumerate(mapping.rules()) if at != rule)
-    with pytest.raises((AssertionError, ProjectorError)):
-        run_world(make_database(None), name, Texts({**mapping.files, "changes": left}), rounds=40)
+def test_a_check_names_what_a_mapping_misses(
+    make_database: MakeDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    left_out: int | None,
+    said: list[str],
+) -> None:
+    monkeypatch.setattr(check, "_MASS", 20)
+    assert_checked(make_database(None), name, left_out, said)
+
+
+@pytest.mark.long
+@cases(
+    ("name", "left_out"),
+    [(name, at) for name in (*WORLDS, "default") for at in (None, *range(len(mapping_of(name).rules())))],
+)
+def test_a_check_names_each_rule_that_is_left_out(
+    make_database: MakeDatabase, name: str, left_out: int | None
+) -> None:
+    assert_checked(make_database(None), name, left_out, [])
+
+
+def assert_checked(database: Database, name: str, left_out: int | None, said: list[str]) -> None:
+    """Check a mapping without one of its rules: what it misses is said, and the platform has nothing of ours."""
+    mapping = mapping_of(name)
+    rules = mapping.rules()
+    [changed] = re.findall(r'"(\w+)\.\w+"', rules[left_out])[:1] if left_out is not None else [""]
+    left = ";\n".join(text for at, text in enumerate(rules) if at != left_out)
+    with database.connect() as conn:
+        if name == "default":
+            conn.execute(sections()["source"])
+            edge_cases.write(conn, edge_cases.generate(Random(7), 40))
+        else:
+            begin(conn, WORLDS[name], Random(7), 400)
+        conn.execute("SET search_path = pg_catalog, pg_temp")
+        databases = value(conn, "SELECT count(*) FROM pg_database")
+        try:
+            facts = check.check_mapping(conn, [], Texts({**mapping.files, "changes": left}), nowhere)
+        except ProjectorError as error:
+            facts = [Fact("tables", PROBLEM, str(error))]
+        problems = "; ".join(fact.text for fact in facts if fact.state == PROBLEM)
+        assert changed in problems if changed else problems == ""
+        assert all(words in problems for words in said), problems
+        assert value(conn, "SELECT to_regnamespace('projector') IS NULL")
+        assert value(conn, "SELECT count(*) FROM pg_database") == databases
+
+
+@contextmanager
+def nowhere() -> Iterator[str]:
+    raise ProjectorError("There is no PostgreSQL.")
+    yield
+
+
+def test_a_check_asks_for_a_place_to_make_its_changes(chatwoot: Connection, tmp_path: Path) -> None:
+    with logins(chatwoot, "reader"):
+        chatwoot.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        arguments = ("migrate", "--mapping", str(FOLDER / "chatwoot"), "--check")
+        settings = {"DATABASE_URL": Platform(chatwoot).database.by("reader").url}
+        done = run_command(tmp_path, *arguments, **settings, LEADS_PG_BIN=str(tmp_path))
+        assert done.returncode == 1
+        assert "run ALTER ROLE reader CREATEDB; or check it on a copy: pg_dump" in done.stderr
+        assert run_command(tmp_path, *arguments, "--create-source", **settings).returncode == 2
+
+
+MISSED_ROWS = {
+    "chatwoot": "INSERT INTO messages (id, conversation_id, message_type, content)"
+    " SELECT 999, max(id), 0, 'missed' FROM conversations",
+    "libredesk": "INSERT INTO conversation_messages (id, conversation_id, type, status, sender_type, content)"
+    " SELECT 999, max(id), 'incoming', 'received', 'contact', 'missed' FROM conversations",
+}
+
+
+@pytest.mark.long
+@cases(("name", "sabotage"), [(name, sabotage) for name in WORLDS for sabotage in SABOTAGES])
+def test_what_is_missed_of_another_schema_is_healed(
+    make_database: MakeDatabase, name: str, sabotage: str
+) -> None:
+    row, world = MISSED_ROWS[name], WORLDS[name]
+    text = row.join(SABOTAGES[sabotage].split(MISSED)).replace("TABLE old;", "TABLE old CASCADE;")
+    if name == "libredesk":
+        text = re.sub(r"(?<!conversation_)messages", "conversation_messages", text)
+    with make_database(None).connect() as conn:
+        begin(conn, world, Random(sabotage))
+        migrate(conn, create_source=False, mapping=read_mapping(str(FOLDER / name)))
+        rebuild_now(conn, first=True)
+        conn.execute(text.encode(), prepare=False)
+        with pytest.raises(CaptureGapError, match=r"messages|all capture triggers"):
+            refresh_now(conn)
+        recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+        assert gaps.open_gaps(conn) == []
+        assert_as_mapped(conn, world)
+
+
+@pytest.mark.long
+@cases(("name", "work", "point"), [(name, *point) for name in WORLDS for point in POINTS])
+def test_a_projector_killed_on_another_schema_loses_nothing(
+    make_database: MakeDatabase, name: str, work: str, point: str
+) -> None:
+    database, world, rng = make_database(None), WORLDS[name], Random(point)
+    with database.connect() as conn:
+        begin(conn, world, rng)
+        migrate(conn, create_source=False, mapping=read_mapping(str(FOLDER / name)))
+        rebuild_now(conn, first=True)
+        for _ in range(10):
+            change(conn, world, rng)
+        if work == "first_build":
+            forget_build(conn)
+        kill_at(database.url, work, point, 1)
+        for _ in range(3):
+            change(conn, world, rng)
+    recover(database, by_cron=work != "in_place", check=lambda conn: assert_as_mapped(conn, world))

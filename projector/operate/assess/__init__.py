@@ -42,8 +42,8 @@ OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
 _STATEMENT = re.compile(r"\b(?:GRANT|ALTER|CREATE) [^;\n…]+;")
 _UNCHANGED = "Nothing was changed, because "
 
-_STATEMENT_TIMEOUT = "12s"
-_LOCK_TIMEOUT = "1s"
+STATEMENT_TIMEOUT = "12s"
+LOCK_TIMEOUT = "1s"
 _SAMPLED_ROWS = 200_000
 
 _KNOWN = {
@@ -190,7 +190,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             )
             continue
         with conn.transaction(force_rollback=True):
-            conn.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
+            conn.execute("SELECT set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
             found = _ask(conn, "find_repeated", names)
         if found is None:
             yield Fact(
@@ -228,8 +228,13 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
                     "indexes",
                     WARNING,
                     f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
-                    f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({column});",
+                    f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({_written(column)});",
                 )
+
+
+def _written(name: str) -> str:
+    """Return a name as SQL writes it."""
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else f'"{name}"'
 
 
 def require_fit(facts: Iterator[Fact]) -> None:
@@ -241,8 +246,8 @@ def require_fit(facts: Iterator[Fact]) -> None:
 
 def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
     """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
-    with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
-        conn.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
+    with transaction_with_lock_timeout(conn, LOCK_TIMEOUT):
+        conn.execute("SELECT set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
         source = examine(conn, given, mapping)
         # What was made to look at the mapping is rolled back by now.
         conn.execute("SET TRANSACTION READ ONLY")
@@ -263,21 +268,25 @@ def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = 
         if not source.fit.missing and not source.fit.misfits:
             facts.append(Fact("tables", OK, f"The platform's tables fit: {', '.join(there)}."))
         if fits:
-            sizes = {name: _measure(conn, relation) for name, relation in there.items()}
+            sizes = {name: measure(conn, relation) for name, relation in there.items()}
             facts += [*_find_unusual(conn, source, relations, sizes), *_estimate(source, sizes)]
         return facts
 
 
 def render(facts: Sequence[Fact]) -> str:
     """Return the facts for people: a line each, and whether the projector fits."""
-    lines = [f"{fact.state:<8} {fact.area:<8} {fact.text}" for fact in facts]
     problems = sum(fact.state == PROBLEM for fact in facts)
     said = (
         f"It does not fit: {counted(problems, 'problem')}."
         if problems
         else "It fits: run migrate, then rebuild."
     )
-    return "\n".join([*lines, "", said])
+    return f"{in_lines(facts)}\n\n{said}"
+
+
+def in_lines(facts: Sequence[Fact]) -> str:
+    """Return the facts for people, a line each."""
+    return "\n".join(f"{fact.state:<8} {fact.area:<8} {fact.text}" for fact in facts)
 
 
 def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
@@ -344,7 +353,8 @@ def _describe_feeds(conn: Connection, relations: Mapping[str, str]) -> Iterator[
         )
 
 
-def _measure(conn: Connection, relation: str) -> Row:
+def measure(conn: Connection, relation: str) -> Row:
+    """Return about how many rows and bytes a table has."""
     return only_row(conn, Row, query("assess", "measure_table"), {"relation": relation})
 
 

@@ -1,0 +1,370 @@
+"""Prove that a mapping misses no change: change sampled rows in a scratch database, and compare what moved there.
+
+The schema of the tables that the mapping reads is copied from the catalog, with some rows and the rows that these are
+joined with. What `migrate` installs is installed there. Then each change is made and rolled back again: each row of a
+relation that moved has to be among what the triggers queued, and the rules of the mapping found. The platform's
+tables are only read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from projector.capture.mapping import Texts, joined_columns
+from projector.database.connect import connect, transaction_with_lock_timeout
+from projector.database.rows import Connection, Row, only_row, rows, values
+from projector.database.source_names import quoted
+from projector.database.sql import query
+from projector.operate.assess import (
+    LOCK_TIMEOUT,
+    NOTE,
+    OK,
+    PROBLEM,
+    STATEMENT_TIMEOUT,
+    WARNING,
+    Fact,
+    Source,
+    examine,
+    find_problems,
+    measure,
+    require_fit,
+)
+from projector.operate.install import install_capture
+from projector.report.counted import counted
+from projector.report.errors import ProjectorError
+
+_SAMPLED = 20
+_SAMPLED_PAGES_OF = 2000
+_ROUNDS = 3
+_MASS = 1000
+_JSON_KEYS = 12
+_ROWS_OF_A_KIND = 2
+_INSERT, _DELETE = "an insert", "a delete"
+
+_VALUES = {
+    "N": "coalesce(t.{column}, 0) + 1",
+    "S": "concat(t.{column}, 'x')",
+    "B": "t.{column} IS NOT TRUE",
+    "D": "coalesce(t.{column}, '2025-01-01') + interval '25 hours'",
+    "T": "coalesce(t.{column}, '0') + interval '1 hour'",
+    "E": "(enum_range(NULL::{type}))[1 + coalesce(array_position(enum_range(NULL::{type}), t.{column}), 0)"
+    " % cardinality(enum_range(NULL::{type}))]",
+    "uuid": "md5(coalesce(t.{column}::text, ''))::uuid",
+}
+"""Another value of a column, by the category of its type, or by the type."""
+_WITH_KEY = "jsonb_set(coalesce(t.{column}::jsonb, '{{}}'), ARRAY[{key}], '\"x\"')::{type}"
+_FRESH = {
+    "N": "{column} + 1000000 * n",
+    "S": "concat({column}, '-', n)",
+    "uuid": "md5(concat({column}, n))::uuid",
+}
+"""A key that no row has, for the copy `n` of a row."""
+
+
+@dataclass(slots=True)
+class _Table:
+    """A table in the scratch database: its name as SQL writes it, its columns, and its rows as COPY writes them."""
+
+    name: str
+    relation: str
+    queue_key: str
+    looked_up: Sequence[str]
+    columns: list[Row]
+    sampled: set[str] = field(default_factory=set)
+    data: bytes = b""
+
+    @property
+    def names(self) -> str:
+        """The columns as SQL writes them."""
+        return ", ".join(column.quoted for column in self.columns)
+
+
+def check_mapping(
+    conn: Connection,
+    given: Sequence[str],
+    mapping: Texts | None,
+    embedded: Callable[[], AbstractContextManager[str]],
+) -> list[Fact]:
+    """Return what a mapping misses, and what it queues for nothing; of the stored one without a mapping.
+
+    `embedded` gives the URL of a server for the time of a block, and raises ProjectorError where this machine has none:
+    it is asked where the login may not create a database. Raises ProjectorError where the mapping does not fit, and
+    where there is no place for the scratch database.
+    """
+    with transaction_with_lock_timeout(conn, LOCK_TIMEOUT):
+        conn.execute("SELECT set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
+        source = examine(conn, given, mapping)
+        # Who only reads may check.
+        require_fit(fact for fact in find_problems(conn, source) if fact.area != "rights")
+        conn.execute("SET TRANSACTION READ ONLY")
+        tables = _read_tables(conn, source)
+        wanted = {
+            "relations": [table.relation for table in tables for _ in table.columns],
+            "columns": [column.name for table in tables for column in table.columns],
+        }
+        statements = values(conn, query("assess", "copy_schema"), wanted)
+        _sample(conn, source, tables)
+    with _scratch_database(conn, embedded) as scratch:
+        _fill(scratch, source, tables, statements)
+        trials = _Trials(scratch)
+        with scratch.transaction(force_rollback=True):
+            scratch.execute(query("assess", "watch_relations"), prepare=False)
+            scratch.execute(query("assess", "compare_relations"), prepare=False)
+            for table in tables:
+                if table.queue_key:
+                    trials.try_table(table)
+    return [*trials.facts()]
+
+
+def _read_tables(conn: Connection, source: Source) -> list[_Table]:
+    """Return the tables that the mapping reads, each with the columns that are read."""
+    fit, relations = source.fit, quoted(source.schemas)
+    known = {table.name: table for table in fit.tables}
+    read: dict[str, set[str]] = {}
+    for reading in (*fit.relations.values(), *fit.rules):
+        for name, (_, columns) in reading.reads.items():
+            read.setdefault(name, set()).update(columns)
+    for rule in fit.rules:
+        read.setdefault(rule.changed[0], set()).add(rule.changed[1])
+    found = []
+    for name, wanted_columns in read.items():
+        if name not in relations:
+            continue
+        wanted = {"relation": relations[name], "columns": sorted(wanted_columns)}
+        noted = known.get(name)
+        found.append(
+            _Table(
+                name=name,
+                relation=relations[name],
+                queue_key=noted.queue_key if noted is not None and noted.kind is not None else "",
+                looked_up=noted.looked_up if noted is not None else (),
+                columns=rows(conn, Row, query("assess", "describe_columns"), wanted),
+            )
+        )
+    return found
+
+
+def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
+    """Read some rows of each table, and the rows of the others that they are joined with."""
+    by_name = {table.name: table for table in tables}
+    for table in tables:
+        size = int(measure(conn, table.relation).rows)
+        percent = min(100.0, 100.0 * _SAMPLED_PAGES_OF / max(size, 1))
+        sampled = {"percent": percent, "most": _SAMPLED}
+        table.sampled.update(values(conn, query("assess", "sample_table", relation=table.relation), sampled))
+    new: dict[str, set[str]] = {name: set(table.sampled) for name, table in by_name.items()}
+    for _ in range(_ROUNDS):
+        last, new = new, {name: set() for name in by_name}
+        for (name, alias), (other, other_alias), condition in joined_columns(source.mapping):
+            if not last.get(name) or other not in by_name:
+                continue
+            text = query(
+                "assess",
+                "find_joined",
+                relation=by_name[name].relation,
+                alias=alias,
+                other=by_name[other].relation,
+                other_alias=other_alias,
+                condition=condition,
+            )
+            # A join without an index may take too long; its rows are left to chance.
+            with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
+                new[other].update(values(conn, text, {"rows": sorted(last[name])}))
+        for name, table in by_name.items():
+            new[name] -= table.sampled
+            table.sampled |= new[name]
+    for table in tables:
+        names = {"relation": table.relation, "columns": table.names, "rows": _tids(table.sampled)}
+        with conn.cursor() as cursor, cursor.copy(query("assess", "copy_rows", **names)) as copy:
+            table.data = b"".join(copy)
+
+
+@contextmanager
+def _scratch_database(
+    conn: Connection, embedded: Callable[[], AbstractContextManager[str]]
+) -> Iterator[Connection]:
+    """Create a database for the time of the block: on the server of the connection, or else on an embedded one."""
+    login = only_row(conn, Row, query("assess", "read_creator"))
+    name, info = f"leads_check_{token_hex(4)}", conn.info
+    with ExitStack() as stack:
+        if login.can_create:
+            created = sql.SQL(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE {} LC_CTYPE {}"
+            )
+            conn.execute(created.format(sql.Identifier(name), login.collation, login.ctype))
+            dropped = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            stack.callback(conn.execute, dropped)
+            url = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password, dbname=name)
+        else:
+            try:
+                url = stack.enter_context(embedded())
+            except ProjectorError as error:
+                raise ProjectorError(
+                    f"The mapping is checked in a scratch database, which the role {login.role_name} may not create,"
+                    f" and no server can be started here: {error} Have a superuser run ALTER ROLE {login.role_name}"
+                    " CREATEDB; or check it on a copy: pg_dump PLATFORM_URL | psql COPY_URL, then migrate --mapping …"
+                    " --check with --database-url COPY_URL and a login that may create one."
+                ) from error
+        scratch = stack.enter_context(connect(url, application_name="leads-projector check"))
+        # Else a rollback has psycopg forget what was prepared.
+        scratch.prepare_threshold = None
+        yield scratch
+
+
+def _fill(scratch: Connection, source: Source, tables: Sequence[_Table], statements: Sequence[str]) -> None:
+    """Create the tables with their rows, and install there what `migrate` installs."""
+    try:
+        with scratch.transaction():
+            for statement in statements:
+                scratch.execute(statement.encode(), prepare=False)
+            for table in tables:
+                names = {"relation": table.relation, "columns": table.names}
+                load = query("assess", "load_rows", **names)
+                with scratch.cursor() as cursor, cursor.copy(load) as copy:
+                    copy.write(table.data)
+                for column in table.looked_up:
+                    index = sql.SQL("CREATE INDEX ON {} ({})")
+                    scratch.execute(index.format(sql.SQL(table.relation), sql.Identifier(column)))
+    except psycopg.Error as error:
+        raise ProjectorError(
+            f"The platform's tables cannot be copied into a scratch database: {error.diag.message_primary}."
+        ) from error
+    schemas = list(dict.fromkeys(source.schemas[table.name] for table in tables))
+    install_capture(scratch, schemas, source.mapping)
+    scratch.execute("ANALYZE")
+
+
+def _tids(of: Iterable[str]) -> str:
+    return "'{" + ",".join(f'"{one}"' for one in sorted(of)) + "}'::tid[]"
+
+
+class _Trials:
+    """Makes changes, and notes what each one moved and queued."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._missed: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._queued: dict[tuple[str, str], list[bool]] = {}
+        self._untried: list[str] = []
+        self.changes = 0
+        self.rows = 0
+
+    def facts(self) -> Iterator[Fact]:
+        """Return what was found."""
+        for (name, queue_key, relation), changes in self._missed.items():
+            columns = [change for change in changes if change not in {_INSERT, _DELETE}]
+            whole = [change for change in changes if change not in columns]
+            what = " or ".join([f"a change of {', '.join(columns)}"] * bool(columns) + whole)
+            yield Fact(
+                "capture",
+                PROBLEM,
+                f"{name}: {what} moves rows of {relation} that changes.sql does not touch. It lacks a rule that gives"
+                f' "{name}.{queue_key}" and {relation}, or a rule does not find them once the change is committed.',
+            )
+        for (name, column), moved in self._queued.items():
+            if not any(moved):
+                yield Fact(
+                    "capture",
+                    WARNING,
+                    f"{name}.{column}: each change of it is queued, and none of {len(moved)} that were tried moved a"
+                    " row. Leave it out of the mapping if it decides nothing.",
+                )
+        for name in self._untried:
+            yield Fact(
+                "capture", WARNING, f"{name}: the table has no rows, so that no change of it was tried."
+            )
+        tried = f"{counted(self.changes, 'change')} of {counted(self.rows, 'sampled row')} were tried"
+        if not self._missed:
+            yield Fact("capture", OK, f"{tried}, and every row that moved was touched.")
+        else:
+            yield Fact("capture", NOTE, f"{tried}.")
+
+    def try_table(self, table: _Table) -> None:
+        """Try each row, each column, and statements of many rows."""
+        names = {"relation": table.relation, "columns": table.names}
+        conn = self._conn
+        all_rows = values(conn, query("assess", "list_rows", relation=table.relation))
+        if not all_rows:
+            self._untried.append(table.name)
+            return
+        self.rows += len(all_rows)
+        of_kind: dict[tuple[str, ...], list[str]] = {}
+        for row in all_rows:
+            gone = query("assess", "delete_rows", rows=_tids([row]), **names)
+            found = self._try(table, _DELETE, gone)
+            if found is not None:
+                of_kind.setdefault((*found.moved, *found.missed), []).append(row)
+        chosen = [row for of in of_kind.values() for row in of[:_ROWS_OF_A_KIND]]
+        changes = [(column, change) for column in table.columns for change in self._changes(table, column)]
+        for column, change in changes:
+            for row in chosen:
+                self._try_column(table, column, change, _tids([row]))
+        times = str(_MASS // len(all_rows) + 1)
+        copies = query("assess", "insert_copies", values=_copied(table), times=times, **names)
+        if self._try(table, _INSERT, copies) is None:
+            return
+        with conn.transaction(force_rollback=True):
+            conn.execute(copies.encode(), prepare=False)
+            conn.execute(query("assess", "watch_again"), prepare=False)
+            many = _tids(values(conn, query("assess", "list_rows", relation=table.relation)))
+            for column in table.columns:
+                for change in [*self._changes(table, column)][:1]:
+                    self._try_column(table, column, change, many)
+            self._try(table, _DELETE, query("assess", "delete_rows", rows=many, **names))
+
+    def _changes(self, table: _Table, column: Row) -> Iterator[str]:
+        """Return what makes another value of a column: the queries' names with what they need, as they are put in."""
+        names = {"column": column.quoted, "type": column.type}
+        if not column.is_key:
+            yield ""  # That of another row.
+            yield "NULL"
+        for kind in (column.category, column.base):
+            if kind in _VALUES:
+                yield _VALUES[kind].format(**names)
+        if column.base in {"json", "jsonb"}:
+            wanted = {"relation": table.relation, "column": column.quoted}
+            for key in values(self._conn, query("assess", "find_json_keys", **wanted), {"most": _JSON_KEYS}):
+                yield _WITH_KEY.format(key=sql.Literal(key).as_string(None), **names)
+
+    def _try_column(self, table: _Table, column: Row, change: str, chosen: str) -> None:
+        names = {"relation": table.relation, "column": column.quoted, "rows": chosen}
+        text = (
+            query("assess", "set_column", value=change, **names)
+            if change
+            else query("assess", "rotate_column", **names)
+        )
+        found = self._try(table, column.name, text)
+        if found is not None and found.queued:
+            self._queued.setdefault((table.name, column.name), []).append(bool(found.moved))
+
+    def _try(self, table: _Table, change: str, text: str) -> Row | None:
+        """Make a change and roll it back; return what moved, and what of it was missed.
+
+        None where PostgreSQL refuses the change, as the platform's would.
+        """
+        try:
+            with self._conn.transaction(force_rollback=True):
+                self._conn.execute(text.encode(), prepare=False)
+                found = only_row(self._conn, Row, query("assess", "compare_again"))
+        except (psycopg.DataError, psycopg.IntegrityError):
+            return None
+        self.changes += 1
+        for relation in found.missed:
+            self._missed.setdefault((table.name, table.queue_key, relation), {}).setdefault(change)
+        return found
+
+
+def _copied(table: _Table) -> str:
+    """Return the values of a copy of a row, with a key of its own where the type of that has others."""
+    fresh = {
+        column.name: _FRESH[kind].format(column=f"t.{column.quoted}")
+        for column in table.columns
+        for kind in (column.category, column.base)
+        if column.is_key and kind in _FRESH
+    }
+    return ", ".join(fresh.get(column.name, f"t.{column.quoted}") for column in table.columns)
