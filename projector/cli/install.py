@@ -121,6 +121,7 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
                 server.remove()
 
     given = read_mapping(mapping) if mapping is not None else None
+    click.echo("Changing sampled rows in a scratch database: this takes a minute or two.", err=True)
     with invocation.connect("check") as conn:
         facts = check_mapping(conn, source_schemas, given, embedded)
     echo(in_lines(facts))
