@@ -26,7 +26,7 @@ Signer = OctKey | RSAKey | ECKey
 
 def claims(**changes: object) -> dict[str, Any]:
     """What a token of the tenant says; None takes a claim out."""
-    said = {"sub": TENANT, "exp": int(time()) + 600, **changes}
+    said = {"sub": TENANT, "exp": int(time()) + 3600, **changes}
     return {name: value for name, value in said.items() if value is not None}
 
 
