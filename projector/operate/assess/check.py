@@ -38,11 +38,13 @@ from projector.operate.install import install_capture
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 
-_SAMPLED = 20
-_SAMPLED_PAGES_OF = 2000
-_ROUNDS = 3
+# Rows of each table, from pages that hold about so many, and how often the rows that these are joined with are added.
+_SAMPLED, _LOOKED_AT, _ROUNDS = 20, 2000, 3
+# Rows of a statement that is a mass change.
 _MASS = 1000
+# Keys of the objects in a column of JSON, each of which is changed.
 _JSON_KEYS = 12
+# Rows whose columns are changed, of those that move rows of the same relations.
 _ROWS_OF_A_KIND = 2
 _INSERT, _DELETE = "an insert", "a delete"
 
@@ -154,7 +156,7 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
     by_name = {table.name: table for table in tables}
     for table in tables:
         size = int(measure(conn, table.relation).rows)
-        percent = min(100.0, 100.0 * _SAMPLED_PAGES_OF / max(size, 1))
+        percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
         sampled = {"percent": percent, "most": _SAMPLED}
         table.sampled.update(values(conn, query("assess", "sample_table", relation=table.relation), sampled))
     new: dict[str, set[str]] = {name: set(table.sampled) for name, table in by_name.items()}
