@@ -57,8 +57,22 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION projector.is_key(text, text) FROM public;
 
+-- Whether a rule spreads a change of this kind to tenants, or may have spread one of a table that was truncated.
+CREATE OR REPLACE FUNCTION projector.is_spread_to_tenants(of_kind text, of_keys text[])
+RETURNS boolean
+LANGUAGE sql
+STABLE
+AS $$
+SELECT EXISTS (
+    SELECT
+    FROM projector.touching_kinds AS t
+    WHERE t.key_kind = 'tenant' AND (t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))
+)
+$$;
+REVOKE EXECUTE ON FUNCTION projector.is_spread_to_tenants(text, text[]) FROM public;
+
 -- Whether a change of this kind concerns names of tenants: of these, of rows that a rule spreads to these, or of all
--- where the table of either was truncated.
+-- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind is spread.
 CREATE OR REPLACE FUNCTION projector.concerns_names(of_kind text, of_keys text[])
 RETURNS boolean
 LANGUAGE sql
@@ -66,11 +80,6 @@ STABLE
 AS $$
 SELECT of_kind = 'tenants'
     OR (of_kind = 'truncate' AND 'tenants' = any(of_keys))
-    OR EXISTS (
-        SELECT
-        FROM projector.touching_kinds AS t
-        WHERE t.key_kind = 'tenant'
-            AND (t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))
-    )
+    OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))
 $$;
 REVOKE EXECUTE ON FUNCTION projector.concerns_names(text, text[]) FROM public;
