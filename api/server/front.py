@@ -35,7 +35,6 @@ Body = bytes | ExportStream | EventStream
 
 _GOES_ON = (ExportStream, EventStream)
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
-# PEP 3333 gives these no prefix.
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 _CONSTANT = {
     "SCRIPT_NAME": "",
@@ -48,7 +47,6 @@ _CONSTANT = {
     "wsgi.multiprocess": False,
     "wsgi.run_once": False,
 }
-_UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
 class _Started:

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -22,7 +22,7 @@ from projector.capture.mapping import (
 from projector.capture.source import find_source
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
-from projector.database.rows import Connection, Row, only_row, rows, values
+from projector.database.rows import Connection, Row, only_row, rows, value, values
 from projector.database.source_names import (
     SourceTable,
     known_columns,
@@ -42,8 +42,8 @@ OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
 _STATEMENT = re.compile(r"\b(?:GRANT|ALTER|CREATE) [^;\n…]+;")
 _UNCHANGED = "Nothing was changed, because "
 
-STATEMENT_TIMEOUT = "12s"
-LOCK_TIMEOUT = "1s"
+_STATEMENT_TIMEOUT = "12s"
+_LOCK_TIMEOUT = "1s"
 _SAMPLED_ROWS = 200_000
 
 _KNOWN = {
@@ -190,7 +190,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             )
             continue
         with conn.transaction(force_rollback=True):
-            conn.execute("SELECT set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
+            _limit_statements(conn)
             found = _ask(conn, "find_repeated", names)
         if found is None:
             yield Fact(
@@ -224,17 +224,25 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
     for table in tables:
         for column in table.looked_up:
             if found[table.name].kind is not None and column not in found[table.name].indexed:
+                written = value(conn, "SELECT pg_catalog.quote_ident(%s)", (column,))
                 yield Fact(
                     "indexes",
                     WARNING,
                     f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
-                    f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({_written(column)});",
+                    f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({written});",
                 )
 
 
-def _written(name: str) -> str:
-    """Return a name as SQL writes it."""
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else f'"{name}"'
+@contextmanager
+def short_transaction(conn: Connection) -> Iterator[None]:
+    """Run the block in a transaction that waits for no lock and runs no statement for long."""
+    with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
+        _limit_statements(conn)
+        yield
+
+
+def _limit_statements(conn: Connection) -> None:
+    conn.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
 
 
 def require_fit(facts: Iterator[Fact]) -> None:
@@ -246,8 +254,7 @@ def require_fit(facts: Iterator[Fact]) -> None:
 
 def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
     """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
-    with transaction_with_lock_timeout(conn, LOCK_TIMEOUT):
-        conn.execute("SELECT set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
+    with short_transaction(conn):
         source = examine(conn, given, mapping)
         # What was made to look at the mapping is rolled back by now.
         conn.execute("SET TRANSACTION READ ONLY")

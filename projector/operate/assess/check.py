@@ -16,16 +16,14 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from projector.capture.mapping import Texts, joined_columns
-from projector.database.connect import connect, transaction_with_lock_timeout
+from projector.database.connect import connect
 from projector.database.rows import Connection, Row, only_row, rows, values
 from projector.database.source_names import quoted
 from projector.database.sql import query
 from projector.operate.assess import (
-    LOCK_TIMEOUT,
     NOTE,
     OK,
     PROBLEM,
-    STATEMENT_TIMEOUT,
     WARNING,
     Fact,
     Source,
@@ -33,6 +31,7 @@ from projector.operate.assess import (
     find_problems,
     measure,
     require_fit,
+    short_transaction,
 )
 from projector.operate.install import install_capture
 from projector.report.counted import counted
@@ -98,8 +97,7 @@ def check_mapping(
     it is asked where the login may not create a database. Raises ProjectorError where the mapping does not fit, and
     where there is no place for the scratch database.
     """
-    with transaction_with_lock_timeout(conn, LOCK_TIMEOUT):
-        conn.execute("SELECT set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
+    with short_transaction(conn):
         source = examine(conn, given, mapping)
         # Who only reads may check.
         require_fit(fact for fact in find_problems(conn, source) if fact.area != "rights")
