@@ -157,9 +157,86 @@ def test_the_wheel_serves_with_each_store(installation: Installation, scheme: st
             assert get(port, path)[0] == 200
 
 
-def test_the_units_come_with_the_wheel(installation: Installation) -> None:
-    """Where docs/start.md copies them from; tests/rules/test_deployment.py has what is in them."""
-    [found] = (installation.folder / "venv" / "lib").glob("python3.*/site-packages/projector/operate/deploy")
-    units = {path.name: path.read_text("utf-8") for path in found.glob("leads-*.service")}
-    of_ours = (ROOT / "projector" / "operate" / "deploy").glob("leads-*.service")
-    assert units == {path.name: path.read_text("utf-8") for path in of_ours} != {}
+RUNNING = (ROOT / "docs" / "start.md").read_text("utf-8").split("\n## systemd\n", 1)[1]
+UNITS_BLOCK = re.findall(r"```bash\n(.*?)```", RUNNING, re.DOTALL)[0]
+
+# In place of what would change this machine: each writes what it was asked for.
+STUBS = {
+    "useradd": 'echo "useradd ${@: -1}" >> "$CALLS"',
+    "systemctl": 'echo "systemctl $*" >> "$CALLS"',
+    "install": """
+        arguments=()
+        while [ $# -gt 0 ]; do
+            case $1 in
+                -o | -g) echo "install $1 $2 ${@: -1}" >> "$CALLS"; shift 2 ;;
+                *) arguments+=("$1"); shift ;;
+            esac
+        done
+        exec /usr/bin/install "${arguments[@]}"
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Units:
+    """What the block of the page on running made: units and settings, in a folder in place of /etc."""
+
+    etc: Path
+    calls: list[str]
+
+    def service(self, name: str) -> dict[str, str]:
+        """The directives of a unit; the last of each."""
+        text = (self.etc / "systemd" / "system" / f"{name}.service").read_text("utf-8")
+        return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+
+    def settings(self, name: str) -> dict[str, str]:
+        """The settings that systemd gives the program of a unit."""
+        file = self.etc / Path(self.service(name)["EnvironmentFile"]).relative_to("/etc")
+        return dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines())
+
+
+@pytest.fixture
+def units(installation: Installation, tmp_path: Path) -> Units:
+    """The block, as it is printed but for folders and the address of the database."""
+    stubs, etc, calls = tmp_path / "stubs", tmp_path / "etc", tmp_path / "calls"
+    for folder in (stubs, etc / "systemd" / "system"):
+        folder.mkdir(parents=True)
+    for name, text in STUBS.items():
+        (stubs / name).write_text(f"#!/bin/bash\n{text}\n", "utf-8")
+        (stubs / name).chmod(0o755)
+    server = installation.database.url.partition("@")[2]
+    block = UNITS_BLOCK.replace("db.example.com:5432/platform", server)
+    block = block.replace("platform:password", installation.database.url.partition("@")[0].rpartition("/")[2])
+    block = block.replace(" /etc/", f" {etc}/").replace(FOLDER, str(installation.folder))
+    environment = _bare() | {"PATH": f"{stubs}:{os.environ['PATH']}", "CALLS": str(calls)}
+    _run(["bash", "-euo", "pipefail", "-c", block], tmp_path, environment)
+    return Units(etc, calls.read_text("utf-8").splitlines())
+
+
+def test_the_units_come_with_the_wheel_and_each_has_its_user_and_its_file(units: Units) -> None:
+    for name in ("leads-projector", "leads-api"):
+        service = units.service(name)
+        assert f"useradd {service['User']}" in units.calls
+        file = units.etc / Path(service["EnvironmentFile"]).relative_to("/etc")
+        assert file.stat().st_mode & 0o777 == 0o640
+        assert {f"install -o root {file}", f"install -g {service['Group']} {file}"} <= set(units.calls)
+    assert "systemctl daemon-reload" in units.calls
+    assert set(units.settings("leads-api")) == {"LEADS_API_DATABASE_URL"}
+    assert set(units.settings("leads-projector")) == {"DATABASE_URL"}
+
+
+def test_the_units_start_the_programs_with_their_settings(installation: Installation, units: Units) -> None:
+    create_login = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "start.md").read_text("utf-8"), re.DOTALL)
+    port = free_port()
+    with installation.database.connect() as conn, ExitStack() as stack:
+        conn.execute(create_login[0].encode())
+        stack.callback(conn.execute, "DROP ROLE leads_web")
+        for name in ("leads-projector", "leads-api"):
+            command = units.service(name)["ExecStart"].replace(FOLDER, str(installation.folder)).split()
+            # An empty variable is one that is not set.
+            settings = {"DATABASE_URL": "", "PORT": str(port)} | units.settings(name)
+            process = stack.enter_context(installation.started(*command, **settings))
+        wait_until_it_answers(port, process)
+        assert get(port, "/health/ready")[0] == 200
+        conn.execute("UPDATE contacts SET name = 'By units', updated_at = now()")
+        wait_until(conn, "EXISTS (SELECT FROM read_model.lead_profiles WHERE name = 'By units')")
