@@ -224,7 +224,7 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
     for table in tables:
         for column in table.looked_up:
             if found[table.name].kind is not None and column not in found[table.name].indexed:
-                written = value(conn, "SELECT pg_catalog.quote_ident(%s)", (column,))
+                written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
                 yield Fact(
                     "indexes",
                     WARNING,
