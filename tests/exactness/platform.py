@@ -197,10 +197,15 @@ def assert_at_rest(conn: Connection) -> None:
 def assert_exact(conn: Connection) -> None:
     """The read model and the keys, at rest, are what the source rows say, in every table and field."""
     assert_at_rest(conn)
+    found = differences(conn)
+    assert not found, "\n".join(found[:20])
+
+
+def differences(conn: Connection) -> list[str]:
+    """Tell where the read model and the keys depart from the source rows."""
     model = oracle.read_model(conn)
     found = oracle.differences_of_tables(oracle.expected_tables(model), oracle.read_tables(conn))
-    found += oracle.differences_of_keys(conn, model)
-    assert not found, "\n".join(found[:20])
+    return found + oracle.differences_of_keys(conn, model)
 
 
 def assert_verified(conn: Connection) -> None:

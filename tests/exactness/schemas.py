@@ -1,0 +1,387 @@
+"""Three schemas of platforms: the reference tables, and two that a mapping reads, with what their rows say.
+
+Tables of Chatwoot and libredesk are written anew, with the same names and types.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from projector.capture.mapping import Texts, read_mapping
+from projector.database.rows import Connection, Row
+from projector.database.schema import sections
+from tests import oracle
+from tests.exactness.platform import differences
+from tests.oracle.leads import Agent, Channel, Contact, Conversation, Extraction, Message, Source
+
+FOLDER = Path(__file__).parent / "mappings"
+Maker = Callable[[Random], object]
+
+
+def ids(last: int, *, nulls: bool = False) -> Maker:
+    return lambda rng: rng.choice([*range(1, last + 1), *([None] if nulls else [])])
+
+
+def one_of(*values: object) -> Maker:
+    return lambda rng: rng.choice(values)
+
+
+def moment(rng: Random) -> object:
+    return datetime(2025, 1, rng.randrange(1, 5), rng.randrange(3), tzinfo=UTC)
+
+
+def attributes(key: str, *values: object) -> Maker:
+    return lambda rng: Jsonb({} if rng.random() < 0.3 else {key: rng.choice(values), "other": rng.random()})
+
+
+NAMES = one_of("Ann", "Bob", "Zoë", "")
+SELDOM: Maker = lambda rng: rng.random() < 0.3  # noqa: E731  # As the others are.
+TEXTS = one_of("hello", "How much?", "", None, "see you")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A platform: its tables, how the read model departs from their rows, and what makes values of their columns."""
+
+    name: str
+    tables: str
+    differences: Callable[[Connection], list[str]]
+    makers: Mapping[str, Mapping[str, Maker]] = field(default_factory=dict)
+
+    @property
+    def mapping(self) -> Texts:
+        return read_mapping("default" if self is REFERENCE else str(FOLDER / self.name))
+
+
+CHATWOOT_TABLES = """
+CREATE TABLE accounts (id serial PRIMARY KEY, name varchar NOT NULL, created_at timestamp, status integer DEFAULT 0);
+CREATE TABLE users (id serial PRIMARY KEY, name varchar NOT NULL, display_name varchar, email varchar);
+CREATE TABLE inboxes (
+    id serial PRIMARY KEY, channel_id integer, account_id integer, name varchar, channel_type varchar
+);
+CREATE TABLE contacts (
+    id serial PRIMARY KEY, name varchar DEFAULT '', email varchar, phone_number varchar, account_id integer NOT NULL,
+    created_at timestamp, updated_at timestamp, additional_attributes jsonb DEFAULT '{}', identifier varchar,
+    custom_attributes jsonb DEFAULT '{}', last_name varchar DEFAULT '', blocked boolean NOT NULL DEFAULT false
+);
+CREATE TABLE conversations (
+    id serial PRIMARY KEY, account_id integer NOT NULL, inbox_id integer NOT NULL, status integer NOT NULL DEFAULT 0,
+    assignee_id integer, created_at timestamp, updated_at timestamp, contact_id bigint, display_id integer,
+    additional_attributes jsonb DEFAULT '{}', uuid uuid DEFAULT gen_random_uuid(), last_activity_at timestamp,
+    custom_attributes jsonb DEFAULT '{}', cached_label_list text
+);
+CREATE INDEX ON conversations (contact_id);
+CREATE INDEX ON conversations (inbox_id);
+CREATE INDEX ON conversations (assignee_id, account_id);
+CREATE TABLE messages (
+    id serial PRIMARY KEY, content text, account_id integer, inbox_id integer, conversation_id integer NOT NULL,
+    message_type integer NOT NULL, created_at timestamp, updated_at timestamp, private boolean NOT NULL DEFAULT false,
+    status integer DEFAULT 0, source_id varchar, sender_type varchar, sender_id bigint
+);
+CREATE INDEX ON messages (conversation_id);
+"""
+
+CHATWOOT_MAKERS: dict[str, dict[str, Maker]] = {
+    "accounts": {"id": ids(3), "name": NAMES},
+    "users": {"id": ids(3), "name": NAMES, "email": TEXTS},
+    "inboxes": {
+        "id": ids(4),
+        "name": NAMES,
+        "channel_type": one_of(
+            "Channel::Whatsapp", "Channel::Instagram", "Channel::WebWidget", "Channel::Api", None
+        ),
+    },
+    "contacts": {
+        "id": ids(6),
+        "account_id": ids(2),
+        "name": NAMES,
+        "last_name": one_of("Lee", "", None),
+        "email": one_of("a@x.org", "b@x.org", None),
+        "phone_number": one_of("+4915", "+49 15", "+4916", "", None),
+        "identifier": one_of("4915", "@ann", None, None),
+        "additional_attributes": attributes("company_name", "Acme", "", None),
+        "updated_at": moment,
+    },
+    "conversations": {
+        "id": ids(8),
+        "account_id": ids(2),
+        "inbox_id": ids(5),
+        "status": ids(3),
+        "assignee_id": ids(4, nulls=True),
+        "contact_id": ids(7, nulls=True),
+        "created_at": moment,
+        "updated_at": moment,
+        "last_activity_at": moment,
+        "custom_attributes": attributes("lead_status", "hot", "Cold", "who knows", None),
+        "cached_label_list": TEXTS,
+    },
+    "messages": {
+        "id": ids(30),
+        "conversation_id": ids(9),
+        "content": TEXTS,
+        "message_type": one_of(0, 1, 2, 3),
+        "private": SELDOM,
+        "status": one_of(0, 1, 3, None),
+        "created_at": moment,
+        "updated_at": moment,
+    },
+}
+
+LIBREDESK_TABLES = """
+CREATE TYPE channels AS ENUM ('email', 'livechat');
+CREATE TYPE message_type AS ENUM ('incoming', 'outgoing', 'activity');
+CREATE TYPE message_sender_type AS ENUM ('agent', 'contact');
+CREATE TYPE message_status AS ENUM ('received', 'sent', 'failed', 'pending');
+CREATE TYPE user_type AS ENUM ('agent', 'contact', 'visitor', 'ai_assistant');
+CREATE TYPE conversation_status_category AS ENUM ('open', 'waiting', 'resolved');
+CREATE TABLE inboxes (id serial PRIMARY KEY, name text, channel channels NOT NULL, enabled bool DEFAULT true);
+CREATE TABLE users (
+    id bigserial PRIMARY KEY, updated_at timestamptz DEFAULT now(), type user_type NOT NULL, deleted_at timestamptz,
+    email text, first_name text NOT NULL, last_name text, phone_number_country_code text, phone_number text,
+    custom_attributes jsonb NOT NULL DEFAULT '{}', last_active_at timestamptz
+);
+CREATE TABLE conversation_statuses (
+    id serial PRIMARY KEY, name text, category conversation_status_category NOT NULL DEFAULT 'open'
+);
+CREATE TABLE conversations (
+    id bigserial PRIMARY KEY, created_at timestamptz DEFAULT now(), uuid uuid DEFAULT gen_random_uuid(),
+    contact_id bigint NOT NULL, assigned_user_id bigint, inbox_id int NOT NULL, status_id int NOT NULL,
+    meta jsonb NOT NULL DEFAULT '{}', subject text, last_message_at timestamptz, last_message text
+);
+CREATE INDEX ON conversations (assigned_user_id);
+CREATE INDEX ON conversations (contact_id);
+CREATE INDEX ON conversations (inbox_id);
+CREATE INDEX ON conversations (status_id);
+CREATE TABLE conversation_messages (
+    id bigserial PRIMARY KEY, created_at timestamptz DEFAULT now(), type message_type NOT NULL,
+    status message_status NOT NULL, private bool NOT NULL DEFAULT false, conversation_id bigint NOT NULL, content text,
+    text_content text, sender_type message_sender_type NOT NULL, meta jsonb DEFAULT '{}'
+);
+CREATE INDEX ON conversation_messages (conversation_id);
+"""
+
+LIBREDESK_MAKERS: dict[str, dict[str, Maker]] = {
+    "inboxes": {"id": ids(3), "name": NAMES, "channel": one_of("email", "livechat")},
+    "users": {
+        "id": ids(7),
+        "type": one_of("agent", "contact", "contact", "visitor"),
+        "first_name": NAMES,
+        "last_name": one_of("Lee", None),
+        "email": one_of("a@x.org", "b@x.org", None),
+        "phone_number_country_code": one_of("+49", None),
+        "phone_number": one_of("15", "1 5", "16", None),
+        "custom_attributes": attributes("company", "Acme", "", None),
+        "updated_at": moment,
+        "deleted_at": one_of(None, None, datetime(2025, 1, 1, tzinfo=UTC)),
+        "last_active_at": moment,
+    },
+    "conversation_statuses": {"id": ids(3), "name": NAMES, "category": one_of("open", "waiting", "resolved")},
+    "conversations": {
+        "id": ids(8),
+        "contact_id": ids(8),
+        "assigned_user_id": ids(8, nulls=True),
+        "inbox_id": ids(4),
+        "status_id": ids(4),
+        "created_at": moment,
+        "last_message_at": moment,
+        "subject": TEXTS,
+    },
+    "conversation_messages": {
+        "id": ids(30),
+        "conversation_id": ids(9),
+        "type": one_of("incoming", "outgoing", "activity"),
+        "status": one_of("received", "sent", "failed", "pending"),
+        "private": SELDOM,
+        "content": TEXTS,
+        "text_content": TEXTS,
+        "sender_type": one_of("agent", "contact"),
+        "created_at": moment,
+    },
+}
+
+
+def rows_of(conn: Connection, table: str) -> dict[int, Row]:
+    with conn.cursor(row_factory=class_row(Row)) as cursor:
+        return {row.id: row for row in cursor.execute(f"SELECT * FROM {table}".encode(), prepare=False)}
+
+
+def text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def talked(
+    row: Row,
+    tenant: str,
+    agent_id: int | None,
+    phone: str | None,
+    **columns: Any,  # noqa: ANN401  # Those of a conversation.
+) -> tuple[Agent, Conversation]:
+    """A conversation, and an agent of its own: in the reference tables it has its tenant and its channel from one."""
+    key = json.dumps([tenant, agent_id, row.inbox_id])
+    agent = Agent(agent_id=key, user_id=tenant, phone_number_id=str(row.inbox_id))
+    return agent, Conversation(conversation_id=str(row.id), agent_id=key, customer_phone=phone, **columns)
+
+
+def read_chatwoot(conn: Connection) -> Source:
+    contacts, inboxes, users = (rows_of(conn, table) for table in ("contacts", "inboxes", "users"))
+    phones = {key: one.phone_number or one.identifier or one.email for key, one in contacts.items()}
+    phones |= {
+        key: one.identifier for key, one in contacts.items() if not one.phone_number and one.identifier == ""
+    }
+    conversations = [one for one in rows_of(conn, "conversations").values() if one.contact_id in contacts]
+    words = {"Whatsapp": "whatsapp", "Instagram": "instagram", "WebWidget": "webchat"}
+    found = [
+        talked(
+            one,
+            str(one.account_id),
+            one.assignee_id,
+            phones[one.contact_id],
+            created_at=in_utc(one.created_at),
+            last_message_at=in_utc(one.last_activity_at),
+            is_active=one.status != 1,
+        )
+        for one in conversations
+    ]
+    return Source(
+        channels=tuple(
+            Channel(
+                id=str(one.id),
+                platform=words.get((one.channel_type or "").partition("::")[2], one.channel_type),
+            )
+            for one in inboxes.values()
+        ),
+        agents=tuple(named(agent, users, "name") for agent, _ in found),
+        conversations=tuple(one for _, one in found),
+        messages=tuple(
+            Message(
+                message_id=str(one.id),
+                conversation_id=str(one.conversation_id),
+                sender="user" if one.message_type == 0 else "agent",
+                text=one.content,
+                timestamp=in_utc(one.created_at),
+                status="failed" if one.status == 3 else "sent",  # As Chatwoot has it.
+            )
+            for one in rows_of(conn, "messages").values()
+            if one.message_type in {0, 1, 3} and not one.private
+        ),
+        extractions=tuple(
+            Extraction(
+                extraction_id=str(one.id),
+                conversation_id=str(one.id),
+                extracted_at=in_utc(one.updated_at),
+                lead_status_tag=one.custom_attributes["lead_status"],
+            )
+            for one in conversations
+            if "lead_status" in one.custom_attributes
+        ),
+        contacts=tuple(
+            Contact(
+                contact_id=str(one.id),
+                user_id=str(one.account_id),
+                phone=phones[one.id],
+                name=" ".join(part for part in (one.name, one.last_name or None) if part is not None),
+                email=one.email,
+                company=one.additional_attributes.get("company_name"),
+                updated_at=in_utc(one.updated_at),
+            )
+            for one in contacts.values()
+        ),
+    )
+
+
+def named(agent: Agent, users: Mapping[int, Row], *columns: str) -> Agent:
+    user = users.get(json.loads(agent.agent_id)[1])
+    parts = [getattr(user, column) for column in columns] if user is not None else []
+    name = " ".join(part for part in parts if part is not None)
+    return replace(agent, name=None if user is None and len(columns) == 1 else name)
+
+
+def read_libredesk(conn: Connection) -> Source:
+    users, inboxes, statuses = (
+        rows_of(conn, table) for table in ("users", "inboxes", "conversation_statuses")
+    )
+    phones = {
+        key: f"{one.phone_number_country_code or ''}{one.phone_number or ''}" or one.email
+        for key, one in users.items()
+    }
+    found = [
+        talked(
+            one,
+            "libredesk",
+            one.assigned_user_id,
+            phones[one.contact_id],
+            created_at=one.created_at,
+            last_message_at=one.last_message_at,
+            is_active=one.status_id in statuses and statuses[one.status_id].category != "resolved",
+        )
+        for one in rows_of(conn, "conversations").values()
+        if one.contact_id in users and one.inbox_id in inboxes
+    ]
+    return Source(
+        channels=tuple(
+            Channel(id=str(one.id), platform="webchat" if one.channel == "livechat" else "email")
+            for one in inboxes.values()
+        ),
+        agents=tuple(named(agent, users, "first_name", "last_name") for agent, _ in found),
+        conversations=tuple(one for _, one in found),
+        messages=tuple(
+            Message(
+                message_id=str(one.id),
+                conversation_id=str(one.conversation_id),
+                sender="user" if one.sender_type == "contact" else "agent",
+                text=one.content if one.text_content is None else one.text_content,
+                timestamp=one.created_at,
+                status=one.status,
+            )
+            for one in rows_of(conn, "conversation_messages").values()
+            if one.type != "activity" and not one.private
+        ),
+        contacts=tuple(
+            Contact(
+                contact_id=str(one.id),
+                user_id="libredesk",
+                phone=phones[one.id],
+                name=" ".join(part for part in (one.first_name, one.last_name) if part is not None),
+                email=one.email,
+                company=one.custom_attributes.get("company"),
+                updated_at=one.updated_at,
+            )
+            for one in users.values()
+            if one.type in {"contact", "visitor"} and one.deleted_at is None
+        ),
+    )
+
+
+def differences_as_mapped(read: Callable[[Connection], Source], conn: Connection) -> list[str]:
+    """Tell where the read model and the keys depart from rows that are read as the oracle has them."""
+    model = oracle.compute_leads(read(conn), oracle.DatabaseLower(conn))
+    expected = oracle.expected_tables(model)
+    conversations = [*expected["lead_conversations"].values()]
+    conversations += [one for lead in expected["leads"].values() for one in lead["document"]["conversations"]]
+    for one in conversations:
+        one["agent_id"] = text(json.loads(one["agent_id"])[1])
+    found = oracle.differences_of_tables(expected, oracle.read_tables(conn))
+    return found + oracle.differences_of_keys(conn, model)
+
+
+REFERENCE = Schema("reference", sections()["source"], differences)
+CHATWOOT = Schema("chatwoot", CHATWOOT_TABLES, partial(differences_as_mapped, read_chatwoot), CHATWOOT_MAKERS)
+LIBREDESK = Schema(
+    "libredesk", LIBREDESK_TABLES, partial(differences_as_mapped, read_libredesk), LIBREDESK_MAKERS
+)
+MAPPED = {schema.name: schema for schema in (CHATWOOT, LIBREDESK)}
+"""Those that have a mapping of their own."""
+
+SCHEMAS = {REFERENCE.name: REFERENCE, **MAPPED}
