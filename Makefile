@@ -78,7 +78,7 @@ LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-h
 
 client-types: $(TRIAL) $(NODE_TOOLS) ## Write TypeScript types of the API to dist/leads-api.d.ts, or to CLIENT_TYPES=FILE.
 	@mkdir -p $(dir $(CLIENT_TYPES))
-	@$(RUN) -c 'import sys; from api.response.openapi.document import document; sys.stdout.buffer.write(document(asks_who_calls=True))' > $(NPM)/openapi.json
+	@$(RUN) -c 'import sys; from api.response.openapi import document; sys.stdout.buffer.write(document(asks_who_calls=True))' > $(NPM)/openapi.json
 	@$(NPM)/node_modules/.bin/openapi-typescript $(NPM)/openapi.json --root-types --root-types-no-schema-prefix --output $(CLIENT_TYPES)
 
 demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.

@@ -29,7 +29,7 @@ from api.limits import connections
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.observe import log
-from api.response.openapi.document import document
+from api.response.openapi import document
 from api.server.loop import build_loop
 
 STOP_SECONDS = 10

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 
 import api.config
 import projector.config
-from api.response.openapi.document import document
+from api.response.openapi import document
 from projector.cli import cli
 from projector.observe.metrics import DATABASE_UP, REGISTRY, metrics_of
 from projector.observe.status import Status

@@ -6,7 +6,7 @@ from flask import Response
 
 from api.config.values import ANY_ORIGIN
 from api.request.record import Record
-from api.response.headers import HEADERS
+from api.response.openapi import HEADERS
 
 # A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
 MAX_AGE_SECONDS = 600

@@ -10,7 +10,7 @@ from api.limits.streams import Place
 from api.request.change_token import Position, Token, write
 from api.request.parameters import Parameters
 from api.response.errors import TokenGoneError
-from api.response.headers import EVENTS
+from api.response.openapi import EVENTS
 
 BEAT = b":\n\n"
 # For a client that comes back by itself, in milliseconds.

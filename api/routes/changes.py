@@ -21,7 +21,7 @@ from api.request.record import Record, query_string, record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
 from api.response.events import EventStream, open_stream
-from api.response.headers import EVENTS
+from api.response.openapi import EVENTS
 from api.routes.read_model import read_model, state
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api.response.body import JsonResponse
-from api.response.openapi.document import document, document_to_try
+from api.response.openapi import document, document_to_try
 from api.routes.page import asks_who_calls, content_policy, example
 
 docs = Blueprint("docs", __name__)

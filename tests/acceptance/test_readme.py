@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from api.request import change_token
 from api.request.change_token import Position
 from api.request.query import LIST_QUERY
-from api.response.openapi.document import document
+from api.response.openapi import document
 from projector.observe.status import read_status, render
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify

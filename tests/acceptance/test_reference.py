@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.response.openapi.document import document
+from api.response.openapi import document
 from projector.report.progress import QUIET
 from projector.trial import demo
 from tests.acceptance.conftest import MakePlatform, Platform

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.response.openapi.document import document
+from api.response.openapi import document
 from tests.support.node import MODULES, ROOT, node, node_tool
 from tests.support.patience import PATIENCE
 from tests.support.server import Database, Server

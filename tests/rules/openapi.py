@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 
-from api.response.openapi.document import document
+from api.response.openapi import document
 
-OPENAPI_FILE = "api/response/openapi/document.py"
+OPENAPI_FILE = "api/response/openapi.py"
 # The schemas of answers in the document.
-SCHEMAS_FILE = "api/response/openapi/schemas.py"
+SCHEMAS_FILE = "api/response/openapi.json"
 
 
 def openapi(**setup: bool) -> dict[str, Any]:

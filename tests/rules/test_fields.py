@@ -208,7 +208,7 @@ def test_each_column_of_the_profile_is_printed() -> None:
 
 
 def test_the_api_describes_the_printed_keys() -> None:
-    check_keys(printed_lead(), LEAD_KEYS, "LEAD_FIELDS in api/request/lead.py")
+    check_keys(printed_lead(), LEAD_KEYS, "api/request/lead.json")
     assert response_schema("Lead") == sorted(printed_lead())
     name = "ConversationSummary"
     check_keys(sorted(printed_conversation()), response_schema(name), f"{name} in {SCHEMAS_FILE}")

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.plan.exports import CSV_COLUMNS
-from api.response.openapi.document import sample
+from api.response.openapi import sample
 from tests.rules.files import check
 from tests.rules.openapi import openapi
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from api.__main__ import cli
 from api.config.names import all_settings
-from api.response.openapi.document import document
+from api.response.openapi import document
 from tests.support.commands import ROOT
 
 

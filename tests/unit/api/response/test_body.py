@@ -5,7 +5,7 @@ import re
 from flask.testing import FlaskClient
 
 from api.request.parameters import Page
-from api.response.headers import HEADERS, KNOWN, LIMITED
+from api.response.openapi import HEADERS, KNOWN, LIMITED
 from api.response.pagination import MAX_LINK_LENGTH, page_of_results
 from tests.support.cases import cases
 from tests.support.server import Database

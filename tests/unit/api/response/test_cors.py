@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.config.auth import AuthConfig
-from api.response.headers import HEADERS
+from api.response.openapi import HEADERS
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
 

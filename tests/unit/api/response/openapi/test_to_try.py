@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from api.response.openapi.document import document, document_to_try
+from api.response.openapi import document, document_to_try
 from tests.support.cases import cases
 
 

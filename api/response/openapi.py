@@ -1,0 +1,228 @@
+"""The OpenAPI document, and the headers that it describes.
+
+`openapi.json` is the document as far as it is text: what each endpoint, schema, header and failure is, with samples.
+Here it gets what the code knows: the parameters by the queries that check them, the fields of a lead, the headers and
+failures that all endpoints share, and a sample of each answer.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from api import __version__
+from api.request.lead import LEAD_FIELDS
+from api.request.query import (
+    CHANGES_QUERY,
+    COMMON_QUERY,
+    CSV_QUERY,
+    EXPORT_QUERY,
+    FACETS_QUERY,
+    LEAD_QUERY,
+    LIST_QUERY,
+    MESSAGE_EXPORT_QUERY,
+    MESSAGES_QUERY,
+    SERIES_QUERY,
+)
+
+_TEXT = Path(__file__).with_suffix(".json").read_bytes()
+EVENTS = "text/event-stream"
+_QUERIES = {
+    "listLeads": LIST_QUERY,
+    "getLeadStatistics": COMMON_QUERY,
+    "getLeadSeries": SERIES_QUERY,
+    "getLeadFacets": FACETS_QUERY,
+    "lookupLeads": LEAD_QUERY,
+    "getLead": LEAD_QUERY,
+    "getLeadMessages": MESSAGES_QUERY,
+    "listLeadChanges": CHANGES_QUERY,
+    "exportLeadsAsCsv": CSV_QUERY,
+    "exportLeads": EXPORT_QUERY,
+    "exportMessages": MESSAGE_EXPORT_QUERY,
+}
+HEADERS: dict[str, Any] = orjson.loads(_TEXT)["components"]["headers"]
+LIMITED = (
+    "X-Correlation-Id",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "RateLimit",
+    "RateLimit-Policy",
+)
+KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
+# They come before a request is counted against the limit.
+_UNCOUNTED = ("Error401", "Error403", "Error413", "NotModified")
+_OF_CALLERS = ("Error401", "Error403")
+# Only the endpoints that name them answer so.
+_OF_SOME = ("Error404", "Error410", "NotModified")
+# What the messages endpoint prints of a lead.
+_LEAD_INFO = ("name", "email", "company", "lead_status", "total_score")
+_SUCCESS = {
+    "default": True,
+    "description": "Always true; an error has no such key.",
+    "enum": [True],
+    "examples": [True],
+}
+
+
+def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes:
+    """Returns the document as JSON.
+
+    It has the scheme of the credentials if the API asks for them, and `/metrics` if that is on the port of the API.
+    """
+    spec = orjson.loads(_TEXT)
+    spec["info"]["version"] = __version__
+    components = spec["components"]
+    parameters = components.pop("parameters")
+    if not has_metrics:
+        del spec["paths"]["/metrics"]
+    if not asks_who_calls:
+        spec["security"] = []
+        del components["securitySchemes"], components["headers"]["WWW-Authenticate"]
+        for name in _OF_CALLERS:
+            del components["responses"][name]
+    _complete_schemas(components["schemas"])
+    for name, response in components["responses"].items():
+        shared = LIMITED[:1] if name in _UNCOUNTED else LIMITED
+        response["headers"] = _headers(*shared) | response.get("headers", {})
+    for path, operations in spec["paths"].items():
+        for operation in operations.values():
+            if operation["operationId"] in _QUERIES:
+                _complete_endpoint(path, operation, components["responses"], parameters)
+            else:
+                _complete_page(operation, components["responses"], parameters)
+            _show_sample(operation, components["schemas"])
+    return orjson.dumps(spec)
+
+
+def _complete_schemas(schemas: dict[str, Any]) -> None:
+    """Put in the fields of a lead, and what every answer has; each object has its keys and no others."""
+    closing = {key: schemas["Error"]["properties"][key] for key in ("timestamp", "correlationId")}
+    schemas["Lead"]["properties"] = LEAD_FIELDS | schemas["Lead"]["properties"]
+    schemas["LeadInfo"]["properties"] = {key: LEAD_FIELDS[key] for key in _LEAD_INFO}
+    for schema in schemas.values():
+        own = schema["properties"]
+        if "data" in own:
+            own = schema["properties"] = {"success": _SUCCESS, **own, **closing}
+        schema |= {"type": "object", "required": sorted(own), "additionalProperties": False}
+
+
+def _complete_endpoint(
+    path: str, operation: dict[str, Any], failures: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> None:
+    """Put in the parameters of an endpoint about leads, and the headers and failures that all of them have."""
+    query, responses = _QUERIES[operation["operationId"]].parameters, operation["responses"]
+    answer = responses["200"]
+    own = answer.get("headers", {})
+    asked = [*(["If-None-Match"] if "ETag" in own else []), "X-Correlation-Id"]
+    if EVENTS in answer["content"]:
+        asked.insert(0, "Last-Event-ID")
+    operation["parameters"] = [
+        *(parameters[name] for name in re.findall(r"{(\w+)}", path)),
+        *(one.as_openapi(name) for name, one in query.items()),
+        *(parameters[name] for name in asked),
+    ]
+    answer["headers"] = _headers(*LIMITED, *KNOWN) | own | _headers(*(["Link"] if "cursor" in query else []))
+    shared = {
+        name.removeprefix("Error"): _reference("responses", name) for name in failures if name not in _OF_SOME
+    }
+    if "ETag" in own:
+        shared["304"] = _reference("responses", "NotModified")
+    operation["responses"] = dict(sorted((responses | shared).items()))
+
+
+def _complete_page(
+    operation: dict[str, Any], failures: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> None:
+    """Put in what there is beside the endpoints about leads has: it asks nobody who calls, and has no limit."""
+    operation["parameters"] = [parameters["X-Correlation-Id"]]
+    for code, response in operation["responses"].items():
+        own = response if code == "200" else failures[f"Error{code}"]
+        waits = ["Retry-After"] if int(code) == HTTPStatus.SERVICE_UNAVAILABLE else []
+        operation["responses"][code] = own | {"headers": _headers("X-Correlation-Id", *waits)}
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: _reference("headers", name) for name in names}
+
+
+def _reference(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _show_sample(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """Show what a whole answer looks like, or the beginning of a file."""
+    phone = LEAD_FIELDS["customer_phone"]["examples"][0]
+    for kind, content in operation["responses"]["200"]["content"].items():
+        if "$ref" in content["schema"]:
+            content["example"] = sample(content["schema"], schemas)
+        elif kind == "text/csv":
+            rows = LEAD_FIELDS, map(_cell, LEAD_FIELDS.values())
+            content["example"] = "".join(f"{','.join(row)}\r\n" for row in rows)
+        elif kind == "application/x-ndjson":
+            name = "Lead" if operation["operationId"] == "exportLeads" else "Message"
+            line = {"customer_phone": phone, **sample(schemas[name], schemas)}
+            content["example"] = f"{orjson.dumps(line).decode()}\n"
+
+
+def _cell(schema: Mapping[str, Any]) -> str:
+    """Returns the example of a field as the CSV has it: texts in quotes, but for ids and times."""
+    example = schema["examples"][0]
+    if example is None:
+        return ""
+    if isinstance(example, list):
+        return f'"{",".join(example)}"'
+    return f'"{example}"' if isinstance(example, str) and "format" not in schema else str(example).lower()
+
+
+def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noqa: ANN401  # Any JSON.
+    """Returns a value that the schema describes; `schemas` are those that a `$ref` names.
+
+    Raises LookupError for a property without an example.
+    """
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "anyOf" in schema:
+        # The other one is null.
+        return sample(schema["anyOf"][0], schemas)
+    if "$ref" in schema:
+        return sample(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if schema.get("type") == "array":
+        return [sample(schema["items"], schemas)]
+    if "properties" in schema:
+        return {name: sample(one, schemas) for name, one in schema["properties"].items()}
+    raise LookupError(f"There is no example of {dict(schema)}")
+
+
+def document_to_try(document: bytes, user_id: str | None, customer_phone: str | None) -> bytes:
+    """Returns the document for Swagger UI, which fills each example of a parameter into the form that it sends.
+
+    A tenant and a lead are the only examples: those of the filters are in their descriptions. So the form sends a
+    request that finds something, with no filter that its reader has not chosen.
+    """
+    spec = orjson.loads(document)
+    known = {"user_id": user_id, "customer_phone": customer_phone}
+    operations = [operation for path in spec["paths"].values() for operation in path.values()]
+    for parameter in (one for operation in operations for one in operation.get("parameters", [])):
+        if parameter["in"] == "path":
+            parameter.pop("example", None)
+            value = known.get(parameter["name"])
+            if value is not None:
+                parameter["example"] = value
+        elif "example" in parameter:
+            example = _as_written(parameter.pop("example"))
+            # What has a default shows that already.
+            if "default" not in parameter["schema"]:
+                text = parameter["description"].removesuffix(".")
+                parameter["description"] = f"{text} (for example `{example}`)."
+    return orjson.dumps(spec)
+
+
+def _as_written(example: object) -> str:
+    """Returns an example as a query string has it."""
+    if isinstance(example, list):
+        return ",".join(example)
+    return str(example).lower() if isinstance(example, bool) else str(example)
