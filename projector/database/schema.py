@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from typing import LiteralString
 
@@ -28,8 +27,8 @@ class Table:
     """A table of ours: its qualified name, its description, and its columns in order, each with its description.
 
     `compared` are the columns that are part of what a row is; `types` has the type of each, with its collation. `key`
-    is its primary key, else its unique index; `lookup` are the first columns of the key that are never null, by which
-    an index finds rows; `values` are the others: in a table of statistics, the numbers of leads.
+    is its primary key, else its unique index; `lookup` are the columns of the key that are never null, by which an index
+    finds rows; `values` are the others: in a table of statistics, the numbers of leads.
     """
 
     name: str
@@ -106,7 +105,7 @@ def _read_table(text: str, comment: str, name: str, body: str) -> Table:
         compared,
         tuple(f"{column} {_CONSTRAINT.sub('', columns[column][1])}" for column in compared),
         key,
-        tuple(takewhile(lambda column: "NOT NULL" in columns[column][1], key)),
+        tuple(column for column in key if "NOT NULL" in columns[column][1]),
         tuple(column for column in compared if column not in key),
     )
 
