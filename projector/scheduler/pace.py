@@ -8,8 +8,8 @@ IDLE_AFTER_SECONDS = 5.0
 """Without a change for so long the projector is idle, and pauses as long as LEADS_REFRESH_SECONDS allows."""
 
 SHORTEST_PAUSE_SECONDS = 0.01
-PAUSES_SINCE_A_CHANGE = 50
-"""A pause is this part of the time since the last change. So a change that follows it waits for 2 % of that at most."""
+PAUSES_SINCE_A_CHANGE = 200
+"""A pause is this part of the time since the last change. So a change that follows it waits for 0.5 % of that at most."""
 
 SHORTEST_FRESHNESS_SECONDS = 0.02
 FRESHNESS_SINCE_A_CHANGE = 2
