@@ -38,8 +38,8 @@ from projector.database.rows import Connection, Row
 from projector.database.sql import failing_step, query, statement
 from projector.report.log import quoting
 
-SLICE_BYTES = 400_000
-"""Bytes of keys that are looked up in one transaction: some ten thousand, in about a tenth of a second."""
+SLICE_BYTES = 250_000
+"""Bytes of keys that are looked up in one transaction: some five thousand, in about a tenth of a second."""
 
 SLICE_ROWS = 5_000
 """The same of rows, where a mass change was queued row by row."""
@@ -47,7 +47,7 @@ SLICE_ROWS = 5_000
 PIECE_SECONDS = 0.1
 """How long a piece is to take, in which no other batch of its tenants runs."""
 
-SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 400, 400, 5_000
+SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 200, 400, 5_000
 """Keys of a piece, as long as none fails."""
 
 OTHERS_PAUSE_SECONDS = 0.05

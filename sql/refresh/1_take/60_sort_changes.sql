@@ -7,11 +7,13 @@
 --
 -- A conversation of which messages changed is read again whole, unless it is long: a changed message of a long one is
 -- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once.
+--
+-- Whether it is long is not asked of one that the read model does not know: that one is read whole in any case.
 WITH named AS MATERIALIZED (
     SELECT
+        t.change_id,
         t.kind,
         k.key,
-        t.message_ids,
         t.queued_at
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
@@ -35,6 +37,10 @@ found AS MATERIALIZED (
     SELECT
         c.*,
         c.has_messages AND NOT c.is_reloaded AND EXISTS (
+            SELECT
+            FROM projector.source_keys AS sk
+            WHERE sk.kind = c.key_kind AND sk.key = c.key
+        ) AND EXISTS (
             SELECT
             FROM projector.current_messages() AS m
             WHERE m.conversation_id = projector.conversation_id(c.key COLLATE "default")
@@ -107,9 +113,10 @@ late AS (
         s.queued_at
     FROM sorted AS s
     INNER JOIN named AS n ON n.kind = 'messages' AND n.key = s.key
+    INNER JOIN taken_changes AS t ON t.change_id = n.change_id
     CROSS JOIN LATERAL (
         SELECT array_agg(m.message_id) AS message_ids
-        FROM unnest(n.message_ids) WITH ORDINALITY AS m (message_id, place)
+        FROM unnest(t.message_ids) WITH ORDINALITY AS m (message_id, place)
         GROUP BY (m.place - 1) / 1000
     ) AS part
     WHERE s.is_long AND s.key_kind = 'conversation'
