@@ -251,7 +251,7 @@ def _require_decision(settings: config.Config, address: str) -> None:
 def application() -> object:
     """Returns the application of one worker."""
     # prometheus_client reads on import what main() has set.
-    from api.app import create_app  # noqa: PLC0415
+    from api.server.app import create_app  # noqa: PLC0415
     from api.server.front import Front  # noqa: PLC0415
 
     # A worker ends only when its supervisor says so: a terminal sends Ctrl-C to all processes, and a worker that gets

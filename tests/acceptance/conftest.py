@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
 
-from api.app import create_app
 from api.config import Config
+from api.server.app import create_app
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild

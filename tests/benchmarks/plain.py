@@ -23,11 +23,11 @@ from granian.constants import Interfaces
 from psycopg_pool import ConnectionPool
 
 from api import config
-from api.app import create_app
 from api.plan.lead import LeadRow
 from api.request.record import record
 from api.response import conditional
 from api.response.body import note_freshness
+from api.server.app import create_app
 
 _DOCUMENT = "SELECT document FROM read_model.leads AS l WHERE user_id = %s"
 _NEWEST = " ORDER BY last_message_at DESC NULLS LAST, customer_phone DESC LIMIT 50"

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from api.app import create_app
 from api.config import Config
+from api.server.app import create_app
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import Database
 

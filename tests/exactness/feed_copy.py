@@ -9,11 +9,11 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.app import create_app
 from api.config import Config
 from api.request import change_token
 from api.request.change_token import Position
 from api.response.body import Clock
+from api.server.app import create_app
 from tests.support.server import Database
 
 

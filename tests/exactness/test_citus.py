@@ -11,8 +11,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from api.app import create_app
 from api.config import Config
+from api.server.app import create_app
 from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.operate.erase import erase

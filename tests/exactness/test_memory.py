@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from api.app import create_app
 from api.config import Config
 from api.database.pool import Database
 from api.routes import memory
+from api.server.app import create_app
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET

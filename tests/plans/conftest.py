@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from api.app import create_app
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement, compile_statement
+from api.server.app import create_app
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.trial import demo

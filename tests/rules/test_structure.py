@@ -10,7 +10,6 @@ MOST_ENTRIES = 12
 MOST_LINES = 60
 # Folders with more entries, each with the most that it has and its reason.
 LARGE_FOLDERS = {
-    "api": 13,  # The tools of an agent are a program of their own.
     "api/page/static": 29,  # The modules that a browser loads as they are.
 }
 # What the documentation of a package tells a subclass to define, in spite of the name.

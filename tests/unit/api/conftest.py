@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.app import create_app
 from api.config import Config
 from api.database.session import Session
+from api.server.app import create_app
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild

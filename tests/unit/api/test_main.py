@@ -204,8 +204,8 @@ def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None
 
 def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Path) -> None:
     patches = (
-        "import api.app\nfrom unittest import mock\n"
-        "mock.patch('api.app.create_app', side_effect=RuntimeError).start()"
+        "import api.server.app\nfrom unittest import mock\n"
+        "mock.patch('api.server.app.create_app', side_effect=RuntimeError).start()"
     )
     address = {"DATABASE_URL": library.database.url, "PORT": str(free_port())}
     ended = run(tmp_path, patches, LEADS_LOG_FORMAT="json", **address)

@@ -138,7 +138,7 @@ def test_a_path_means_the_same_tenant_to_the_gate_and_to_the_endpoint(
 
     for name in ("plan_list", "plan_statistics", "plan_lead", "plan_messages"):
         monkeypatch.setattr(f"api.routes.leads.{name}", note)
-    monkeypatch.setattr("api.app._refuse_unreadable_request", lambda: None)
+    monkeypatch.setattr("api.server.app._refuse_unreadable_request", lambda: None)
     raw, _, query = path.partition("?")
     # As servers decode it.
     decoded = re.sub(r"%([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), raw)

@@ -100,7 +100,7 @@ def value(name: str, **labels: str) -> float:
 IMPORTS = """
 import sys, api.__main__
 assert "prometheus_client" not in sys.modules
-from api.app import Config, create_app
+from api.server.app import Config, create_app
 create_app(Config("postgresql://x"))
 assert "opentelemetry" not in sys.modules
 """

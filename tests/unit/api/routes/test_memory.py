@@ -16,7 +16,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.app import create_app
 from api.auth import access, key_check
 from api.auth.access import digest_of
 from api.auth.key_format import new_key
@@ -30,6 +29,7 @@ from api.request.record import environ_key
 from api.response.compression import OpenBody
 from api.routes import memory
 from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, Kept
+from api.server.app import create_app
 from tests.rules.files import ROOT
 from tests.support.cases import cases
 from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
