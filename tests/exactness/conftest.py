@@ -6,10 +6,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from projector.operate.install import migrate
 from tests.conftest import MakeDatabase
-from tests.exactness.platform import Platform, assert_exact, refresh_now
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
 from tests.exactness.schedules.stage import LaidWorld, lay
+from tests.exactness.schedules.steps import Tables
 from tests.exactness.schedules.worlds import World
+from tests.exactness.schemas import REFERENCE
 from tests.support.server import Database, Server
 
 
@@ -72,15 +75,26 @@ def other(filled: Platform) -> Iterator[psycopg.Connection[TupleRow]]:
 
 
 @pytest.fixture(scope="session")
-def lay_world(server: Server, built_template: Database) -> Callable[[World], LaidWorld]:
-    """Gives a world in a database that is there for the session; each is laid once."""
+def lay_world(server: Server, built_template: Database) -> Callable[[Tables, World], LaidWorld]:
+    """Gives a world on a schema, in a database that is there for the session; each is laid once."""
     laid: dict[str, LaidWorld] = {}
+    templates = {REFERENCE.name: built_template}
 
-    def given(world: World) -> LaidWorld:
-        if world.name not in laid:
-            made = server.create(f"world_{world.name.replace(' ', '_')}", template=built_template.name)
-            laid[world.name] = lay(world, made)
-        return laid[world.name]
+    def template(tables: Tables) -> Database:
+        schema = tables.schema
+        if schema.name not in templates:
+            made = templates[schema.name] = server.create(f"worlds_{schema.name}")
+            with made.connect() as conn:
+                conn.execute(schema.tables.encode(), prepare=False)
+                migrate(conn, create_source=False, mapping=schema.mapping)
+                rebuild_now(conn, first=True)
+        return templates[schema.name]
+
+    def given(tables: Tables, world: World) -> LaidWorld:
+        name = f"{tables.schema.name}_{world.name.replace(' ', '_')}"
+        if name not in laid:
+            laid[name] = lay(world, tables, server.create(name, template=template(tables).name))
+        return laid[name]
 
     return given
 

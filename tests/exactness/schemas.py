@@ -52,9 +52,9 @@ class Schema:
     """A platform: its tables, how the read model departs from their rows, and what makes values of their columns."""
 
     name: str
-    tables: str
+    tables: str = field(repr=False)
     differences: Callable[[Connection], list[str]]
-    makers: Mapping[str, Mapping[str, Maker]] = field(default_factory=dict)
+    makers: Mapping[str, Mapping[str, Maker]] = field(default_factory=dict, repr=False)
 
     @property
     def mapping(self) -> Texts:

@@ -5,7 +5,7 @@ takes what such a run prints, a world, how the writer goes on, and a schedule. `
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -21,16 +21,19 @@ from tests.exactness.schedules import footprints
 from tests.exactness.schedules.explore import Exploration, orders, word_of
 from tests.exactness.schedules.sessions import REFRESH_STEPS, Mode
 from tests.exactness.schedules.stage import NAMES, BrokenError, LaidWorld, Stage, staged
+from tests.exactness.schedules.steps import TABLES, Tables
 from tests.exactness.schedules.worlds import WORLDS, World
+from tests.exactness.schemas import REFERENCE
 from tests.exactness.test_mutants import MUTANTS, Bench
 from tests.support.cases import cases
 from tests.support.points import at_points
 from tests.support.server import Database
 
-LayWorld = Callable[[World], LaidWorld]
+LayWorld = Callable[[Tables, World], LaidWorld]
 
 MODES = (Mode.TRANSACTION, Mode.STATEMENTS)
-PARTS = [(world, mode) for world in WORLDS for mode in MODES]
+PLACES = [(tables, world) for tables in TABLES for world in tables.worlds]
+PARTS = [(*place, mode) for place in PLACES for mode in MODES]
 
 FEW = 2
 """The schedules of each world that `make test` plays, for each mode of the writer."""
@@ -64,11 +67,11 @@ def words(steps: dict[str, int], switches: int) -> Iterator[str]:
                 yield from (name * taken + word for word in words(left, switches - 1) if word[0] != name)
 
 
-def name_of(world: World, mode: Mode) -> str:
-    return f"{world.name}, {mode.value}"
+def name_of(tables: Tables, world: World, mode: Mode) -> str:
+    return f"{tables.schema.name}, {world.name}, {mode.value}"
 
 
-def first_schedule(world: World, mode: Mode) -> str | None:
+def first_schedule(tables: Tables, world: World, mode: Mode) -> str | None:
     """The schedule with which to begin, as LEADS_SCHEDULES_FROM wants it; None for a part that comes before."""
     wanted = os.environ.get("LEADS_SCHEDULES_FROM", "")
     if not wanted:
@@ -76,21 +79,28 @@ def first_schedule(world: World, mode: Mode) -> str | None:
     part, _, word = wanted.partition(":")
     names = [name_of(*one) for one in PARTS]
     assert part.strip() in names, f"LEADS_SCHEDULES_FROM begins with none of: {'; '.join(names)}"
-    place, first = names.index(name_of(world, mode)), names.index(part.strip())
+    place, first = names.index(name_of(tables, world, mode)), names.index(part.strip())
     return None if place < first else word.strip() if place == first else ""
 
 
-@pytest.fixture(params=WORLDS, ids=lambda world: world.name)
-def stage(request: pytest.FixtureRequest, lay_world: LayWorld) -> Iterator[Stage]:
-    with staged(lay_world(request.param)) as made:
+@pytest.fixture
+def stage(place: tuple[Tables, World], lay_world: LayWorld) -> Iterator[Stage]:
+    with staged(lay_world(*place)) as made:
         yield made
 
 
+def in_each(places: Sequence[tuple[Tables, World]]) -> pytest.MarkDecorator:
+    """Have a test played in each of these places."""
+    names = [f"{tables.schema.name}, {world.name}" for tables, world in places]
+    return pytest.mark.parametrize("place", places, ids=names)
+
+
 @pytest.mark.long
+@in_each(PLACES)
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 def test_every_schedule_comes_out_exact(stage: Stage, mode: Mode, report: Callable[[str], None]) -> None:
-    part = name_of(stage.laid.world, mode)
-    first = first_schedule(stage.laid.world, mode)
+    part = name_of(stage.laid.tables, stage.laid.world, mode)
+    first = first_schedule(stage.laid.tables, stage.laid.world, mode)
     if first is None:
         report(f"{part}: left out, LEADS_SCHEDULES_FROM begins later")
         return
@@ -111,6 +121,7 @@ def test_every_schedule_comes_out_exact(stage: Stage, mode: Mode, report: Callab
     assert exploration.runs > 1
 
 
+@in_each([place for place in PLACES if place[0].schema is REFERENCE or place[1].name in MEETINGS])
 @cases("mode", MODES)
 def test_a_few_schedules_come_out_exact(stage: Stage, mode: Mode) -> None:
     for word in (*_spread(mode), *filter(None, [MEETINGS.get(stage.laid.world.name)])):
@@ -138,7 +149,7 @@ def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
     mode, cast = Mode.STATEMENTS, "AW"
     everything = [word for switches in range(1, 8) for word in words(steps(mode, cast), switches)]
     assert len(everything) == orders(steps(mode, cast))
-    with staged(lay_world(WORLDS[0])) as stage, pytest.MonkeyPatch.context() as patches:
+    with staged(lay_world(TABLES[0], WORLDS[0])) as stage, pytest.MonkeyPatch.context() as patches:
         # Without the last refresh, which would make all ends one.
         patches.setattr(stage, "check_end", lambda: None)
         remaining: dict[str, str] = {}
@@ -153,20 +164,25 @@ def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
         assert len(remaining) > 1
 
 
+@pytest.mark.parametrize(
+    "tables",
+    [pytest.param(one, marks=() if one.schema is REFERENCE else pytest.mark.long) for one in TABLES],
+    ids=lambda tables: tables.schema.name,
+)
 def test_the_steps_of_a_refresh_touch_what_their_footprints_say(
-    lay_world: LayWorld, make_database: MakeDatabase
+    lay_world: LayWorld, make_database: MakeDatabase, tables: Tables
 ) -> None:
     """PostgreSQL counts the scans and the rows of each table: what a step reads and writes, its footprint has."""
     read: dict[str, set[str]] = {step: set() for step in REFRESH_STEPS}
-    for world in WORLDS:
-        laid = lay_world(world)
+    for world in tables.worlds:
+        laid = lay_world(tables, world)
         database = make_database(laid.database)
         with database.connect() as conn:
             conn.execute("SELECT schedules.reset()")
             for query, values in laid.statements:
                 conn.execute(query.encode(), values)
         for shard in (0, 1):
-            declared = footprints.of_refresh(shard)
+            declared = footprints.of_refresh(tables, shard)
             shared = set().union(*(one.publishes for one in declared.values())) | {
                 table for one in declared.values() for table in one.reads
             }
@@ -180,9 +196,10 @@ def test_the_steps_of_a_refresh_touch_what_their_footprints_say(
                 assert unseen <= declared["commit"].publishes, f"{world.name}: {step} writes {unseen}"
     # A footprint that is too large would let the search play the same schedules in vain.
     for step in ("find", "recompute", "merge"):
-        wanted = set().union(*(footprints.of_refresh(shard)[step].reads for shard in (0, 1)))
-        optional = {"phone_numbers"} if step == "find" else set()
-        assert wanted - optional <= read[step], f"{step} reads {sorted(read[step])}"
+        wanted = set().union(*(footprints.of_refresh(tables, shard)[step].reads for shard in (0, 1)))
+        assert wanted - (tables.perhaps if step == "find" else set()) <= read[step], (
+            f"{step} reads {sorted(read[step])}"
+        )
 
 
 def _touched(database: Database, shard: int) -> list[tuple[str, tuple[set[str], set[str]]]]:
@@ -223,38 +240,55 @@ def _counted(conn: Connection) -> dict[str, tuple[int, int]]:
 
 
 def test_a_schedule_is_named_in_which_the_read_model_comes_out_wrong(lay_world: LayWorld) -> None:
-    with staged(lay_world(WORLDS[1])) as stage:
+    with staged(lay_world(TABLES[0], WORLDS[1])) as stage:
         stage.laid = replace(stage.laid, truth=stage.laid.truth + "?")
         with pytest.raises(BrokenError, match=r"(?s)· .*schedule W[ABW]+$"):
             list(Exploration(stage, Mode.TRANSACTION).schedules())
 
 
+REFERENCE_ALONE, WITH_TENANTS = TABLES[:1], TABLES[:2]
 BROKEN = {
-    "the queue holds each change once": (0, "W", "W fails: UniqueViolation"),
-    "the trigger waits for the lock of the tenant": (0, "AAAWW", "the writer waits"),
-    "a waiting change does not hold freshness back": (0, "B", "freshness promises a change that waits"),
-    "nothing is locked": (1, "AAAAABBBBBAB", "statistics by day equal the leads"),
-    "the source is read before the changes are taken": (1, "AWWWAAAAA", "leads.document is wrong"),
+    "the queue holds each change once": (0, "W", "W fails: UniqueViolation", REFERENCE_ALONE),
+    "the trigger waits for the lock of the tenant": (0, "AAAWW", "the writer waits", REFERENCE_ALONE),
+    "a waiting change does not hold freshness back": (
+        0,
+        "B",
+        "freshness promises a change that waits",
+        TABLES,
+    ),
+    "nothing is locked": (1, "AAAAABBBBBAB", "statistics by day equal the leads", TABLES),
+    "the source is read before the changes are taken": (
+        1,
+        "AWWWAAAAA",
+        r"leads\.document is wrong",
+        TABLES,
+    ),
     "what moved to a tenant that is not locked is left to others": (
         0,
         "AAAAWWWBBBAABBB",
-        "leads lacks a row",
+        "leads (lacks a row|has a row too many)",
+        WITH_TENANTS,
     ),
 }
 
 
-@pytest.mark.parametrize("without", BROKEN)
+@pytest.mark.parametrize(
+    "broken",
+    [(without, tables) for without, (*_, those) in BROKEN.items() for tables in those],
+    ids=lambda broken: f"{broken[0]}, {broken[1].schema.name}",
+)
 def test_a_schedule_says_what_is_wrong_without_a_rule(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     lay_world: LayWorld,
     make_database: MakeDatabase,
-    without: str,
+    broken: tuple[str, Tables],
 ) -> None:
+    without, tables = broken
     [mutant] = [one for one in MUTANTS if one.what == without]
-    world, word, said = BROKEN[without]
+    world, word, said, _ = BROKEN[without]
     # Laid while every rule is there.
-    laid = lay_world(WORLDS[world])
+    laid = lay_world(tables, WORLDS[world])
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
         mutant.drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
@@ -265,7 +299,7 @@ def test_a_schedule_says_what_is_wrong_without_a_rule(
 
 
 def test_a_run_goes_on_where_another_one_ended(lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    with staged(lay_world(WORLDS[1])) as stage:
+    with staged(lay_world(TABLES[0], WORLDS[1])) as stage:
         everything = list(Exploration(stage, Mode.TRANSACTION, "AW").schedules())
         middle = len(everything) // 2
         rest = list(Exploration(stage, Mode.TRANSACTION, "AW").schedules(everything[middle]))

@@ -23,14 +23,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
+from tests.exactness.schedules.steps import Tables
+
 MODEL = (
     "leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_counts", "lead_daily_counts",
     "lead_totals", "message_counts", "lead_tombstones", "tenants",
 )  # fmt: skip
 """The tables of the read model that a batch merges its leads into."""
-
-_KEYED = ("agents", "conversations", "contacts", "templates", "template_sends")
-_SOURCE = (*_KEYED, "phone_numbers", "messages", "extractions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +64,15 @@ def queue_of(shard: int) -> str:
     return f"queue {shard}"
 
 
-def of_refresh(shard: int) -> dict[str, Footprint]:
-    """The footprint of each step of a refresh of one shard."""
+def of_refresh(tables: Tables, shard: int) -> dict[str, Footprint]:
+    """The footprint of each step of a refresh of one shard, with the tables of a schema."""
     owned, rows, keys = f"shard {shard}", "rows of the read model", "rows of the key table"
     return {
         "take": Footprint(reads=frozenset({queue_of(shard)}), locks=frozenset({owned})),
-        # It also spreads mass changes over the rows that they refer to. Some versions of PostgreSQL leave out the join
-        # with phone_numbers, of which it prints nothing.
-        "find": Footprint(reads=frozenset({*_KEYED, "phone_numbers", "source_keys"})),
+        # It also spreads changes over the rows that they touch.
+        "find": Footprint(reads=tables.keyed | tables.perhaps | {"source_keys"}),
         "lock": Footprint(locks=frozenset({"tenants"})),
-        "recompute": Footprint(reads=frozenset({*_SOURCE, "source_keys"}), locks=frozenset({keys})),
+        "recompute": Footprint(reads=tables.keyed | tables.more | {"source_keys"}, locks=frozenset({keys})),
         "merge": Footprint(reads=frozenset(MODEL), locks=frozenset({rows})),
         "commit": Footprint(
             publishes=frozenset({queue_of(shard), "source_keys", *MODEL}),

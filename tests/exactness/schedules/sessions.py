@@ -9,7 +9,7 @@ from projector.core.batch import refresh_batch
 from projector.core.pipeline import AT_POINT
 from projector.database.rows import Connection
 from tests.exactness.interleaving import REFRESH_POINTS
-from tests.exactness.schedules.worlds import Statement
+from tests.exactness.schedules.steps import Statement
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 

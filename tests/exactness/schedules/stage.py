@@ -15,14 +15,13 @@ from projector.core.refresh import Drain
 from projector.database import retry, sql
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
-from projector.database.schema import source_tables
-from tests.exactness.platform import Platform, assert_exact, refresh_now, value
+from tests.exactness.platform import assert_at_rest, rebuild_now, refresh_now, value
 from tests.exactness.random_load import INVARIANTS
 from tests.exactness.schedules import footprints, sessions
 from tests.exactness.schedules.footprints import Footprint
 from tests.exactness.schedules.sessions import Mode, Session, State
-from tests.exactness.schedules.worlds import Statement, World
-from tests.oracle import differences_of_read_model
+from tests.exactness.schedules.steps import Statement, Tables, Writer
+from tests.exactness.schedules.worlds import World
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
@@ -34,7 +33,6 @@ _OURS = (
     "projector.source_keys", "projector.dead_letters", "projector.runs",
 )  # fmt: skip
 _QUEUE = "projector.changes"
-_TABLES = (*(f"public.{table}" for table in source_tables()), *_OURS, _QUEUE)
 # What the end of a schedule shows: no row of it depends on how often or in which order something was written, as
 # versions do, and tombstones of leads that were there only in between.
 _SHOWN = (
@@ -63,10 +61,12 @@ class LaidWorld:
     """A world in a database: what the writer does, and what the read model must show in the end."""
 
     world: World
+    tables: Tables
     database: Database
     statements: Sequence[Statement]
     writes: Sequence[Footprint]
     truth: str
+    reset: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +82,35 @@ class Transition:
         return f"{self.session} {self.step}{self.outcome}"
 
 
-def lay(world: World, database: Database) -> LaidWorld:
+def lay(world: World, tables: Tables, database: Database) -> LaidWorld:
     """Write a world into an empty database, note it for a reset, and find out what has to come of it."""
     with database.connect() as conn:
-        platform = Platform(conn)
-        statements = list(world.lay(platform))
+        writer = Writer(tables, conn)
+        writer.write(*world.built)
+        rebuild_now(conn, first=True)
+        writer.write(*world.waits)
+        if world.queued_in is not None:
+            conn.execute("UPDATE projector.changes SET shard = %s", (world.queued_in,))
+        statements = list(writer.statements(*world.writes))
+        theirs = conn.execute(
+            "SELECT format('public.%I', tablename) FROM pg_tables WHERE schemaname = 'public'"
+        )
+        reset = [*(name for (name,) in theirs), *_OURS, _QUEUE]
         conn.execute("CREATE SCHEMA schedules")
-        for table in _TABLES:
+        for table in reset:
             conn.execute(f"CREATE TABLE schedules.{_copy_of(table)} AS TABLE {table}".encode())
-        for command in _reset_functions():
+        for command in _reset_functions(reset):
             conn.execute(command.encode())
         conn.execute(_state_function().encode())
         writes = _measure(conn, statements)
         for query, values in statements:
             conn.execute(query.encode(), values)
         refresh_now(conn)
-        assert_exact(conn)
+        assert_at_rest(conn)
+        assert tables.schema.differences(conn) == []
         truth = _state(conn)
         conn.execute("SELECT schedules.reset()")
-    return LaidWorld(world, database, statements, writes, truth)
+    return LaidWorld(world, tables, database, statements, writes, truth, reset)
 
 
 class Stage:
@@ -118,7 +128,8 @@ class Stage:
                 pipeline.prepare_session(session.conn)
         stack.callback(self.abandon)
         self._steps = {
-            name: footprints.of_refresh(shard) for name, shard in zip("AB", laid.world.shards, strict=True)
+            name: footprints.of_refresh(laid.tables, shard)
+            for name, shard in zip("AB", laid.world.shards, strict=True)
         }
         self._mode, self._cast = Mode.STATEMENTS, NAMES
         self._committed: list[datetime] = []
@@ -131,13 +142,13 @@ class Stage:
         self._schedules += 1
         # Each leaves some hundred dead rows.
         if self._schedules % 200 == 0:
-            self.conn.execute(f"VACUUM {', '.join(_TABLES)}".encode())
+            self.conn.execute(f"VACUUM {', '.join(self.laid.reset)}".encode())
         self._committed = [value(self.conn, "SELECT clock_timestamp() FROM schedules.reset()")]
         self.played, self._mode, self._cast = [], mode, cast
         (of_a, of_b), most = self.laid.world.shards, mode.most_batches
         works = {
             "A": sessions.refresh_of(of_a, waits=False, most_batches=most),
-            "B": sessions.refresh_of(of_b, waits=self.laid.world.waits, most_batches=most),
+            "B": sessions.refresh_of(of_b, waits=self.laid.world.waits_for_shard, most_batches=most),
             "W": sessions.writer_of(self.laid.statements, mode),
         }
         for name in cast:
@@ -202,8 +213,8 @@ class Stage:
         except Exception as error:
             raise BrokenError(f"the last refresh fails: {_text(error)}") from error
         if self.state() != self.laid.truth:
-            found = differences_of_read_model(self.conn)
-            raise BrokenError(_brief(found[0]) if found else "a change waits, or a key leads to a wrong lead")
+            found = self.laid.tables.schema.differences(self.conn)
+            raise BrokenError(_brief(found[0]) if found else "a change waits")
 
     def state(self) -> str:
         """The rows of the read model, the keys, and the changes that wait, as they were committed."""
@@ -309,6 +320,8 @@ def staged(laid: LaidWorld, database: Database | None = None) -> Iterator[Stage]
 
 def _brief(difference: str) -> str:
     """A difference without the values: they may be a whole lead, and are the same in each run."""
+    if difference.startswith("the key"):
+        return "a key leads to a wrong lead"
     table, _, rest = difference.partition(" ")
     column = rest.partition(") ")[2].partition(": expected")[0]
     if ": is there" in rest:
@@ -324,11 +337,11 @@ def _copy_of(table: str) -> str:
     return table.replace(".", "_")
 
 
-def _reset_functions() -> list[str]:
+def _reset_functions(tables: Sequence[str]) -> list[str]:
     """The replica role writes rows in any order of the tables. What the triggers would queue then is not queued."""
     commands = "".join(
         f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE schedules.{_copy_of(table)};\n"
-        for table in _TABLES
+        for table in tables
     )
     return [
         (
