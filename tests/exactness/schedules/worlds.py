@@ -264,7 +264,7 @@ def _deleted_parent() -> World:
 
 
 def _changed_platform() -> World:
-    agent, one, other = Key("agent"), Key("one", 0), Key("other", 1)
+    agent, one, other = Key("agent", 1), Key("one", 0), Key("other", 1)
     return World(
         "changed platform",
         built=(
