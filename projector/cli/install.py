@@ -1,5 +1,6 @@
 """The commands that install and remove the read model, and that switch capture off and on."""
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -113,6 +114,9 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
 
     @contextmanager
     def embedded() -> Iterator[str]:
+        click.echo(
+            "The login may not create a database: a PostgreSQL is started here for the check.", err=True
+        )
         with TemporaryDirectory(prefix="leads-check-") as folder:
             server = EmbeddedServer(Path(folder), invocation.config.pg_bin, {"fsync": "off"})
             try:
@@ -122,11 +126,21 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
 
     given = read_mapping(mapping) if mapping is not None else None
     click.echo("Changing sampled rows in a scratch database: this takes a minute or two.", err=True)
-    with invocation.connect("check") as conn:
+    with invocation.connect("check") as conn, _interrupted_by_sigterm():
         facts = check_mapping(conn, source_schemas, given, embedded)
     echo(in_lines(facts))
     if not as_dict(facts)["fits"]:
         sys.exit(FAILED)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end the block as Ctrl-C does, so that what was made for it is removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.command()

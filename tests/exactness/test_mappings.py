@@ -1,7 +1,9 @@
 """Two platforms with tables of their own, each by its mapping: the read model has what their rows say."""
 
+import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -294,15 +296,46 @@ def nowhere() -> NoReturn:
     raise ProjectorError("There is no PostgreSQL.")
 
 
-def test_a_check_asks_for_a_place_to_make_its_changes(chatwoot: Connection, tmp_path: Path) -> None:
+CHECK = ("migrate", "--mapping", str(FOLDER / "chatwoot"), "--check")
+
+
+@pytest.fixture
+def reader(chatwoot: Connection) -> Iterator[str]:
+    """The URL of a login that may read Chatwoot's tables, and nothing else."""
     with logins(chatwoot, "reader"):
         chatwoot.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
-        arguments = ("migrate", "--mapping", str(FOLDER / "chatwoot"), "--check")
-        settings = {"DATABASE_URL": Platform(chatwoot).database.by("reader").url}
-        done = run_command(tmp_path, *arguments, **settings, LEADS_PG_BIN=str(tmp_path))
-        assert done.returncode == 1
-        assert "run ALTER ROLE reader CREATEDB; or check it on a copy: pg_dump" in done.stderr
-        assert run_command(tmp_path, *arguments, "--create-source", **settings).returncode == 2
+        yield Platform(chatwoot).database.by("reader").url
+
+
+def test_a_check_asks_for_a_place_to_make_its_changes(reader: str, tmp_path: Path) -> None:
+    done = run_command(tmp_path, *CHECK, DATABASE_URL=reader, LEADS_PG_BIN=str(tmp_path))
+    assert done.returncode == 1
+    assert "run ALTER ROLE reader CREATEDB; or check it on a copy: pg_dump" in done.stderr
+    assert run_command(tmp_path, *CHECK, "--create-source", DATABASE_URL=reader).returncode == 2
+
+
+def test_a_check_by_a_login_that_creates_no_database_starts_a_server(
+    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_MASS", 20)
+    monkeypatch.setattr(check, "_SAMPLED", 2)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = run_command(tmp_path, *CHECK, DATABASE_URL=reader)
+    assert done.returncode == 0, done.stderr
+    assert "a PostgreSQL is started here for the check" in done.stderr
+    assert "every row that moved was touched" in done.stdout
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_check_that_is_ended_leaves_nothing(
+    chatwoot: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases = value(chatwoot, "SELECT count(*) FROM pg_database")
+    monkeypatch.setattr(check, "_fill", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    done = run_command(tmp_path, *CHECK, DATABASE_URL=Platform(chatwoot).database.url)
+    assert done.returncode == 1
+    assert "Interrupted" in done.stderr
+    assert value(chatwoot, "SELECT count(*) FROM pg_database") == databases
 
 
 MISSED_ROWS = {
