@@ -30,11 +30,15 @@ NOTHING_CLAIMED = datetime.fromtimestamp(0, UTC)
 
 @dataclass(slots=True)
 class Freshness:
-    """What each row about a tenant begins with: no as_of before a first build, no version of an unknown tenant."""
+    """What each row about a tenant begins with.
+
+    No as_of before a first build, no version of an unknown tenant, and no name where the platform knows none.
+    """
 
     as_of: datetime | None
     dead_letters: int | None
     version: bytes | None
+    tenant_name: bytes | None
 
 
 class BoundStatement(NamedTuple, Generic[Row]):

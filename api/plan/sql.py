@@ -49,6 +49,11 @@ message_counts = tables.message_counts.alias("h")
 tenant_totals = tables.lead_totals.alias("a")
 freshness = tables.freshness.alias("f")
 tenants = tables.tenants.alias("t")
+tenant_names = tables.tenant_names.alias("b")
+
+
+# Of the name of a tenant, which is sent in a header: so many characters are at most 1,200 bytes there.
+_MOST_OF_NAME = literal_column("100", Integer)
 
 
 class _AsSent(UserDefinedType[Any]):
@@ -140,8 +145,8 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     return found.correlate_except(freshness).scalar_subquery()
 
 
-def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
-    """Returns the columns that each answer repeats in its headers: as_of, dead_letters and version.
+def freshness_columns() -> tuple[ColumnElement[Any], ...]:
+    """Returns the columns that each answer repeats in its headers: as_of, dead_letters, version and tenant_name.
 
     A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
     """
@@ -155,7 +160,14 @@ def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnE
         .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
         .subquery("known")
     )
-    return as_of(known.c.late_as_of).label("as_of"), known.c.dead_letters, known.c.version
+    named = func.left(tenant_names.c.name, _MOST_OF_NAME)
+    name = select(named).where(tenant_names.c.user_id == USER).scalar_subquery()
+    return (
+        as_of(known.c.late_as_of).label("as_of"),
+        known.c.dead_letters,
+        known.c.version,
+        name.label("tenant_name"),
+    )
 
 
 def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:

@@ -4,7 +4,9 @@ import random
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from string import ascii_lowercase, digits
+from urllib.parse import quote_from_bytes
 from wsgiref.types import WSGIEnvironment
 
 from flask import Response, g, request
@@ -12,6 +14,7 @@ from flask import Response, g, request
 from api.database.statement import NOTHING_CLAIMED, Freshness
 from api.request.record import Record, record
 from api.request.text import format_time
+from api.response.openapi import KNOWN
 
 # What customers wrote is for the caller alone. A browser neither guesses that it is HTML, nor tells its address.
 _ALWAYS = {
@@ -73,17 +76,23 @@ def note_freshness(one: Record, row: Freshness) -> None:
     """Have the headers of the answer say how fresh the row is."""
     one.row = row
     # Of an earlier row.
-    for name in ("X-Data-As-Of", "X-Data-Dead-Letters"):
+    for name in KNOWN:
         one.headers.pop(name, None)
     one.headers.update(freshness_headers(row))
 
 
 def freshness_headers(row: Freshness) -> dict[str, str]:
-    """Returns the headers that say how fresh a row is."""
+    """Returns the headers of a row about a tenant: how fresh it is, and what the tenant is called."""
     headers = {} if row.as_of in (None, NOTHING_CLAIMED) else {"X-Data-As-Of": format_time(row.as_of)}
     if row.dead_letters:
         headers["X-Data-Dead-Letters"] = str(row.dead_letters)
+    if row.tenant_name is not None:
+        headers["X-Tenant-Name"] = _encoded(row.tenant_name)
     return headers
+
+
+# A header has no other letters than those of ASCII.
+_encoded = lru_cache(maxsize=1024)(quote_from_bytes)
 
 
 def put_constant_headers(varies_by: str, response: Response, _one: Record) -> Response:

@@ -77,7 +77,7 @@ def _answer_unavailable(error: UnavailableError) -> Response:
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
     if isinstance(error, StaleError) and record().row is None:
         # No row of the tenant was read, which the headers would be made of.
-        headers += freshness_headers(Freshness(error.as_of, None, None)).items()
+        headers += freshness_headers(Freshness(error.as_of, None, None, None)).items()
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
 
 

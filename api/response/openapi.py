@@ -52,7 +52,7 @@ LIMITED = (
     "RateLimit",
     "RateLimit-Policy",
 )
-KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
+KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters", "X-Tenant-Name")
 # They come before a request is counted against the limit.
 _UNCOUNTED = ("Error401", "Error403", "Error413", "NotModified")
 _OF_CALLERS = ("Error401", "Error403")

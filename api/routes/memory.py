@@ -160,7 +160,7 @@ class Answers:
         """Use no look at a tenant that began before somebody was told of something newer: no caller sees it go back."""
         tenant = self._tenants.get(user_id)
         look = tenant and tenant.look
-        if tenant and (not look or (row.version, row.as_of) != (look.row.version, look.row.as_of)):
+        if tenant and (not look or _told(row) != _told(look.row)):
             tenant.told_at = monotonic()
 
     def keep_only(self, tenant: Tenant, version: bytes | None) -> None:
@@ -197,6 +197,11 @@ class Answers:
             self._tell()
             self._sweep = None
             self._sweep_later()
+
+
+def _told(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
+    """Returns what a caller is told of a tenant as a whole."""
+    return row.version, row.as_of, row.tenant_name
 
 
 class Memory:

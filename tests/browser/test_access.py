@@ -48,6 +48,22 @@ def test_it_asks_who_calls_and_keeps_the_token_for_the_tab_alone(site: Site, vie
     expect(page.get_by_label("Tenant (user_id)")).to_have_value(TENANT)
 
 
+def test_a_tenant_is_called_by_its_name_as_soon_as_it_has_another_one(
+    site: Site, view: View, world: World
+) -> None:
+    page, shown = view(f"{site.url}/"), f"{TENANT[:10]}\N{HORIZONTAL ELLIPSIS}"
+    for name in ("Acme & Sons", "Caf\N{LATIN SMALL LETTER E WITH ACUTE} <b>9</b>"):
+        world.conn.execute("UPDATE users SET company_name = %s WHERE user_id = %s", (name, TENANT))
+        world.refresh()
+        if page.locator("#access").is_visible():
+            give(page, TENANT, signed(claims(sub=TENANT)))
+        expect(page.locator("#access-tenant")).to_have_text(f"{name} \N{MIDDLE DOT} {shown}")
+        expect(page.locator("#access-tenant")).to_have_attribute("title", TENANT)
+    world.conn.execute("UPDATE users SET company_name = NULL WHERE user_id = %s", (TENANT,))
+    world.refresh()
+    expect(page.locator("#access-tenant")).to_have_text(TENANT)
+
+
 def test_a_token_that_is_not_accepted_or_ends_is_asked_for_again(site: Site, view: View) -> None:
     page = view(f"{site.url}/#tenant={TENANT}")
     expect(page.get_by_label("Token or API key")).to_be_focused()

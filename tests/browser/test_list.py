@@ -285,7 +285,7 @@ def test_what_the_api_refuses_is_said(site: Site, view: View) -> None:
     expect(page.locator("#list-problem")).to_be_hidden()
 
 
-def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site) -> None:
+def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site, world: World) -> None:
     page.get_by_label("Tenant", exact=True).select_option("Another …")
     page.get_by_label("Its user_id").fill("empty")
     page.get_by_role("button", name="Show", exact=True).click()
@@ -298,5 +298,16 @@ def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site) ->
     # The server notes a request when it has sent the answer.
     wait_for(lambda: "/users/empty/leads/stats" in site.asked(), "the statistics were asked for")
     page.get_by_role("button", name="Statistics").click()
-    page.get_by_label("Tenant", exact=True).select_option(TENANT)
+    tenants = page.get_by_label("Tenant", exact=True)
+    # From now on it is in the list, as long as it is called something.
+    for name in ("Empty Ltd", "Empty & Sons"):
+        world.conn.execute(
+            "INSERT INTO users (user_id, company_name) VALUES ('empty', %s)"
+            " ON CONFLICT (user_id) DO UPDATE SET company_name = excluded.company_name",
+            (name,),
+        )
+        world.refresh()
+        expect(tenants.locator(":checked")).to_have_text(f"{name} \N{MIDDLE DOT} empty")
+        expect(page.get_by_label("Its user_id")).to_be_hidden()
+    tenants.select_option(TENANT)
     shown(page, "1-50 of 130")

@@ -1,20 +1,30 @@
 // Which tenant is shown, and the token that a viewer gives for it.
 
 import { ApiError } from "./client.js";
-import { byId, h, write } from "./dom.js";
+import { byId, h, set, write } from "./dom.js";
 import { visible } from "./format.js";
 
 const READY_MILLISECONDS = 5000;
+// Of the id of a tenant with a name; templates/page.html has the same.
+const MOST_OF_ID = 11;
 
 /** Returns what chooses the tenant of this page; `choose(tenant)` is called for another one. */
 export function access(client, choose) {
   return document.body.dataset.asksWhoCalls === "yes" ? new Asked(client, choose) : new Open(choose);
 }
 
+/** Returns what a viewer reads of a tenant: its name with its id as a hint, or its id. */
+function title(tenant, name) {
+  const letters = [...tenant];
+  const id = letters.length > MOST_OF_ID ? `${letters.slice(0, MOST_OF_ID - 1).join("")}…` : tenant;
+  return visible(name ? `${name} · ${id}` : tenant);
+}
+
 /** The form for tenant and token, where the API asks who calls. */
 class Asked {
   first = "";
   tenant = "";
+  #names = new Map();
 
   constructor(client, choose) {
     this.client = client;
@@ -43,7 +53,14 @@ class Asked {
     this.tenant = tenant;
     this.section.hidden = true;
     byId("access-now").hidden = tenant === "";
-    write(byId("access-tenant"), visible(tenant));
+    write(byId("access-tenant"), title(tenant, this.#names.get(tenant)));
+    set(byId("access-tenant"), { title: tenant });
+  }
+
+  /** Note what the API calls a tenant; an empty text for no name. */
+  learn(tenant, name) {
+    this.#names.set(tenant, name);
+    this.show(tenant);
   }
 
   /** Ask for a tenant and a token, and say why. */
@@ -96,7 +113,7 @@ class Open {
     }
     if (!this.select) {
       this.typed.value = tenant;
-    } else if ([...this.select.options].some((option) => option.value === tenant)) {
+    } else if (this.#optionOf(tenant)) {
       this.select.value = tenant;
       byId("typed").hidden = true;
     } else {
@@ -104,8 +121,23 @@ class Open {
     }
   }
 
+  learn(tenant, name) {
+    const option = this.#optionOf(tenant);
+    if (option) {
+      write(option, title(tenant, name));
+    } else if (this.select && name) {
+      const added = h("option", { value: tenant, title: tenant }, title(tenant, name));
+      this.select.querySelector("[data-other]").before(added);
+      this.show(tenant);
+    }
+  }
+
   ask() {
     this.typed.focus();
+  }
+
+  #optionOf(tenant) {
+    return [...this.select.options].find((option) => option.value === tenant);
   }
 
   #other(tenant) {

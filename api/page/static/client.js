@@ -53,7 +53,7 @@ export class Client {
   }
 
   /**
-   * Returns the body of an answer, and whether it differs from the one before of this source.
+   * Returns the body of an answer, whether it differs from the one before of this source, and the tenant's name.
    *
    * Throws ApiError, and AbortError when the signal says so.
    */
@@ -69,8 +69,9 @@ export class Client {
     }
     const response = await this.#fetch(path, headers, signal);
     this.#note(response.headers);
+    const tenantName = decodeURIComponent(response.headers.get("X-Tenant-Name") ?? "");
     if (response.status === 304 && known) {
-      return { body: known.body, changed: false };
+      return { body: known.body, changed: false, tenantName };
     }
     const body = await response.json().catch(() => null);
     signal.throwIfAborted();
@@ -80,7 +81,7 @@ export class Client {
     this.ahead = Date.parse(body.timestamp) - Date.now();
     const text = JSON.stringify([body.data, body.pagination]);
     this.#kept.set(source, { path, text, body, etag: response.headers.get("ETag") });
-    return { body, changed: text !== known?.text };
+    return { body, changed: text !== known?.text, tenantName };
   }
 
   async #fetch(path, headers, signal) {

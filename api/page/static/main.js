@@ -198,6 +198,7 @@ async function ask(source, { isLive }) {
       return 0;
     }
     failures = retryAfter = 0;
+    viewer.learn(state.tenant, found.tenantName);
     if (!sources.hasFailed) {
       notice.clear();
     }

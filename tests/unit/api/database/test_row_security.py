@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import psycopg
 import pytest
@@ -71,6 +71,10 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
         demo.load(conn, tenants=6, leads=90, messages_per_lead=1.5, seed=3, today=NOW.date(), progress=QUIET)
         rebuild(conn, tenants=None, progress=QUIET)
         leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads").fetchall()
+        names: dict[str, str] = dict(
+            conn.execute("SELECT user_id, name FROM read_model.tenant_names").fetchall()
+        )
+    assert len({*names.values()}) == 6
     apps = [make_app(database, threads=2, tenant_setting=one) for one in TENANT_SETTINGS]
     tenants = [*sorted({tenant for tenant, _ in leads}), "nobody", 'no\'body\\ or "else"', "Ümit"]
     expected = {tenant: {phone for of, phone in leads if of == tenant} for tenant in tenants}
@@ -82,8 +86,11 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
                 app.extensions["leads"].database.fetch(failing(tenant))
         answer = app.test_client().get(f"/users/{quote(tenant, '')}/leads?limit=100")
         phones = {lead["customer_phone"] for lead in answer.get_json()["data"]}
+        name = unquote(answer.headers.get("X-Tenant-Name", "")) or None
         is_right = phones <= expected[tenant] and len(phones) == min(100, len(expected[tenant]))
-        return None if is_right else f"request {number} of {tenant}: {len(phones)} leads"
+        if is_right and name == names.get(tenant):
+            return None
+        return f"request {number} of {tenant}: {len(phones)} leads of {name}"
 
     with ThreadPoolExecutor(12) as threads:
         wrong = [found for found in threads.map(ask, range(REQUESTS)) if found is not None]

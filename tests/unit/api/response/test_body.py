@@ -1,6 +1,7 @@
 """The body and the headers that all answers have."""
 
 import re
+from urllib.parse import unquote
 
 from flask.testing import FlaskClient
 
@@ -38,6 +39,19 @@ def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> No
     assert client.get("/users/a/leads").headers["X-Data-Dead-Letters"] == "3"
     assert client.get("/users/a/leads/1").headers["X-Data-Dead-Letters"] == "3"
     assert "X-Data-Dead-Letters" not in client.get("/users/b/leads").headers
+
+
+def test_the_name_of_the_tenant(database: Database, make_app: MakeApp) -> None:
+    name = "Caf\N{LATIN SMALL LETTER E WITH ACUTE}\r\nX-Evil: 1 " + "\N{GRINNING FACE}" * 100
+    with database.connect() as conn:
+        conn.execute("INSERT INTO read_model.tenant_names VALUES ('a', %s), ('b', 'Other')", (name,))
+    client = make_app(database).test_client()
+    for path in ("", "/stats", "/facets", "/1"):
+        sent = client.get(f"/users/a/leads{path}").headers["X-Tenant-Name"]
+        assert sent.startswith("Caf%C3%A9%0D%0AX-Evil%3A%201%20%F0")
+        assert unquote(sent) == name[:100]
+        assert "X-Tenant-Name" not in client.get(f"/users/nobody/leads{path}").headers
+    assert client.get("/users/b/lead-changes").headers["X-Tenant-Name"] == "Other"
 
 
 @cases(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, sleep, time
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +32,7 @@ from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers,
 from api.server.app import create_app
 from tests.rules.files import ROOT
 from tests.support.cases import cases
+from tests.support.server import Database as OwnDatabase
 from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
 from tests.unit.api.observe.test_metrics import value
 
@@ -110,6 +111,35 @@ def test_an_answer_from_memory_is_that_of_flask(
                 assert (expected[0], hits()) == ("304 NOT MODIFIED", before + 1)
     assert value("leads_api_requests_in_flight") == 0
     assert value("leads_api_answers_bytes") > 0
+
+
+def test_an_answer_from_memory_has_the_name_of_now(database: OwnDatabase, make_app: MakeApp) -> None:
+    client = make_app(database).test_client()
+    tag, before = client.get("/users/a/leads").headers["ETag"], hits()
+    for command, name in (
+        ("INSERT INTO read_model.tenant_names VALUES ('a', 'First')", "First"),
+        ("UPDATE read_model.tenant_names SET name = 'Second'", "Second"),
+        ("DELETE FROM read_model.tenant_names", None),
+    ):
+        with database.connect() as conn:
+            conn.execute(command.encode())
+        sleep(memory.LOOK_SECONDS)
+        for headers, status in (({}, 200), ({"If-None-Match": tag}, 304)):
+            answer = client.get("/users/a/leads", headers=headers)
+            assert (answer.status_code, answer.headers.get("X-Tenant-Name")) == (status, name)
+    assert hits() == before + 6
+
+
+@pytest.mark.usefixtures("for_ever")
+def test_nobody_who_was_told_a_name_is_told_an_older_one(database: OwnDatabase, make_app: MakeApp) -> None:
+    client = make_app(database).test_client()
+    for _ in range(2):
+        assert "X-Tenant-Name" not in client.get("/users/a/leads").headers
+    with database.connect() as conn:
+        conn.execute("INSERT INTO read_model.tenant_names VALUES ('a', 'Acme')")
+    # The first is answered by Flask, which looks.
+    for path in ("/users/a/leads?limit=1", "/users/a/leads"):
+        assert client.get(path).headers["X-Tenant-Name"] == "Acme"
 
 
 def test_each_answer_ends_anew(library: Library) -> None:
