@@ -178,7 +178,8 @@ class Fit:
     """How the platform's tables fit the mapping.
 
     `missing` and `misfits` keep it from being installed, each in words; `absent` has what may be missing and is: the
-    columns of each table, all of one that is missing. `types` has the type of each kind of id, `relations` what
+    columns of each table, all of one that is missing. `unknown` says what is not known without a table, if it is not
+    read, since it or what it belongs to is not there. `types` has the type of each kind of id, `relations` what
     PostgreSQL makes of each relation, and `rules` of each rule. `unreadable` says why it makes nothing of them.
     """
 
@@ -192,11 +193,6 @@ class Fit:
     rules: list["Reading"] = field(default_factory=list)
     tables: list[SourceTable] = field(default_factory=list)
     unreadable: str = ""
-
-    @property
-    def absent_tables(self) -> list[str]:
-        """The tables that are not read, since they or what they belong to are not there."""
-        return [*self.unknown]
 
     def notices(self) -> list[str]:
         """Return a line for each table of which something is not known."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import psycopg
 from psycopg import sql as composing
@@ -158,23 +159,10 @@ def _note_source(conn: Connection, source: Source) -> None:
     note_mapping(conn, source.mapping)
     before = absent_columns(conn) if known_columns(conn) else {}
     now = {table.name: list(table.absent_columns) for table in fit.tables}
-    tables = [
-        {
-            "table_name": table.name,
-            "schema_name": table.schema,
-            "absent_columns": now[table.name],
-            "kind": table.kind,
-            "queue_key": table.queue_key,
-            "primary_key": table.primary_key,
-            "has_ids": table.has_ids,
-            "read_columns": list(table.columns),
-            "looked_up": list(table.looked_up),
-            "relations": list(table.relations),
-        }
-        for table in fit.tables
-    ]
-    conn.execute(query("operate", "note_source"), {"tables": Jsonb(tables)})
+    renamed = {"name": "table_name", "schema": "schema_name", "columns": "read_columns"}
+    tables = [{renamed.get(name, name): of for name, of in asdict(table).items()} for table in fit.tables]
     conn.execute(query("operate", "forget_source"), {"tables": list(now)})
+    conn.execute(query("operate", "note_source"), {"tables": Jsonb(tables)})
     changed = [table for table in (before | now) if before.get(table) != now.get(table)]
     if before and is_another:
         gaps.open_gap(conn, "another mapping is read now")

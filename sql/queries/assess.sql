@@ -61,25 +61,17 @@ FROM (
 ) AS part
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = part.table_id AND c.relkind = 'r';
 
--- name: count_values
--- Returns how many of the sampled rows have a value that is none of the known ones (strange), three of these (values),
--- and how many were sampled (rows). Placeholders: relation, column. Parameters: percent of the pages; known.
+-- name: count_strange
+-- Returns how many of the sampled rows have a strange value (strange), three of these (values), and how many were
+-- sampled (rows). Placeholders: relation, column; condition, what of it is strange. Parameter: percent of pages.
 SELECT
     count(*) AS rows,
-    count(*) FILTER (WHERE s.value <> ALL(%(known)s::text[])) AS strange,
-    (array_agg(DISTINCT left(s.value, 30)) FILTER (WHERE s.value <> ALL(%(known)s::text[])))[:3] AS values
+    count(*) FILTER (WHERE s.is_strange) AS strange,
+    (array_agg(DISTINCT left(s.value::text, 30)) FILTER (WHERE s.is_strange))[:3] AS values
 FROM (
-    SELECT t.{column}::text AS value
-    FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
-) AS s;
-
--- name: count_future
--- Returns how many of the sampled rows have a time that is more than a day ahead (strange), and how many were sampled.
-SELECT
-    count(*) AS rows,
-    count(*) FILTER (WHERE s.value > now() + interval '1 day') AS strange
-FROM (
-    SELECT t.{column}::timestamptz AS value
+    SELECT
+        t.{column} AS value,
+        t.{column}{condition} AS is_strange
     FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
 ) AS s;
 
@@ -119,17 +111,6 @@ FROM (
 ) AS g;
 
 -- What `migrate --check` asks the platform's database, and does in the scratch database.
-
--- name: read_creator
--- Returns role_name; can_create, whether the login may create databases; and the collation and the ctype of this one.
-SELECT
-    quote_ident(current_user) AS role_name,
-    r.rolcreatedb OR r.rolsuper AS can_create,
-    d.datcollate::text AS collation,
-    d.datctype::text AS ctype
-FROM pg_catalog.pg_roles AS r
-CROSS JOIN pg_catalog.pg_database AS d
-WHERE r.rolname = current_user AND d.datname = current_database();
 
 -- name: describe_columns
 -- Returns of each of these columns of a table, and of its primary key, in their order: name; quoted, as SQL writes it;

@@ -19,32 +19,21 @@ FROM (
 -- Returns whether an older version keeps the read model in a database of its own.
 SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_apart;
 
--- name: note_source
--- Notes each of the platform's tables, and its schema: every session of ours takes them from there, whatever
--- search_path its login has. Parameters: tables, an array of objects as projector.source_tables has rows.
-INSERT INTO projector.source_tables AS t
-SELECT found.*
-FROM jsonb_populate_recordset(NULL::projector.source_tables, %(tables)s) AS found
-ON CONFLICT (table_name) DO UPDATE SET
-    schema_name = excluded.schema_name,
-    absent_columns = excluded.absent_columns,
-    kind = excluded.kind,
-    queue_key = excluded.queue_key,
-    primary_key = excluded.primary_key,
-    has_ids = excluded.has_ids,
-    read_columns = excluded.read_columns,
-    looked_up = excluded.looked_up,
-    relations = excluded.relations;
-
 -- name: forget_source
--- Forgets the tables that the platform does not have, and their triggers. Parameter: tables, those that it has.
+-- Forgets the platform's tables, and the triggers of those that it does not have. Parameter: tables, those that it has.
 WITH forgotten AS (
-    DELETE FROM projector.source_tables AS s
-    WHERE s.table_name <> ALL(%(tables)s)
+    DELETE FROM projector.source_tables
 )
 
 DELETE FROM projector.capture_triggers AS e
 WHERE e.table_name <> ALL(%(tables)s);
+
+-- name: note_source
+-- Notes each of the platform's tables, and its schema: every session of ours takes them from there, whatever
+-- search_path its login has. Parameters: tables, an array of objects as projector.source_tables has rows.
+INSERT INTO projector.source_tables
+SELECT found.*
+FROM jsonb_populate_recordset(NULL::projector.source_tables, %(tables)s) AS found;
 
 -- name: read_type_of_extraction_ids
 SELECT format_type(a.atttypid, NULL) AS stored_type
@@ -85,9 +74,8 @@ ON CONFLICT DO NOTHING;
 -- name: find_source
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
--- owner; is_readable; columns, their names, types as they are declared, categories of these and bases, the types
--- without length and domain; indexed, the columns that an index without a condition begins with; primary_key, its first
--- column.
+-- owner; is_readable; columns, their names; indexed, the columns that an index without a condition begins with;
+-- primary_key, its first column.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
@@ -103,10 +91,12 @@ SELECT
     c.relowner::regrole::text AS owner,
     coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_owned,
     coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
-    described.columns,
-    described.types,
-    described.categories,
-    described.bases,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attnum
+    ) AS columns,
     ARRAY(
         SELECT a.attname::text
         FROM pg_catalog.pg_index AS i
@@ -121,16 +111,6 @@ SELECT
     ) AS primary_key
 FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}') AS columns,
-        coalesce(array_agg(format_type(a.atttypid, a.atttypmod)), '{}') AS types,
-        coalesce(array_agg(y.typcategory::text), '{}') AS categories,
-        coalesce(array_agg(format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)), '{}') AS bases
-    FROM pg_catalog.pg_attribute AS a
-    INNER JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-) AS described
 ORDER BY t.place;
 
 -- name: find_ascii_collation
@@ -143,12 +123,18 @@ WHERE d.datname = current_database() AND d.datcollate IN ('C', 'POSIX') AND lowe
 
 -- name: read_login
 -- Returns role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login
--- may create schemas and temporary tables in the database.
+-- may create schemas and temporary tables in the database; can_create_databases; collation and ctype of the database.
 SELECT
     quote_ident(current_user) AS role_name,
     quote_ident(current_database()) AS database_name,
     has_database_privilege(current_database(), 'CREATE') AS can_create,
-    has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary;
+    has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary,
+    r.rolcreatedb OR r.rolsuper AS can_create_databases,
+    d.datcollate::text AS collation,
+    d.datctype::text AS ctype
+FROM pg_catalog.pg_roles AS r
+CROSS JOIN pg_catalog.pg_database AS d
+WHERE r.rolname = current_user AND d.datname = current_database();
 
 -- name: find_schemas
 -- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views), and

@@ -47,18 +47,24 @@ _LOCK_TIMEOUT = "1s"
 _SAMPLED_ROWS = 200_000
 
 _KNOWN = {
-    ("conversations", "platform"): ("whatsapp", "instagram", "webchat"),
-    ("messages", "sender"): ("user", "agent"),
-    ("messages", "status"): ("sent", "delivered", "read", "pending", "failed"),
-    ("template_sends", "status"): ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
+    ("conversations", "platform"): (
+        ("whatsapp", "instagram", "webchat"),
+        "such a channel is on no platform for filters and statistics",
+    ),
+    ("messages", "sender"): (
+        ("user", "agent"),
+        "such a sender is printed as stored, and is neither user nor agent for filters",
+    ),
+    ("messages", "status"): (
+        ("sent", "delivered", "read", "pending", "failed"),
+        "such a status is printed as sent",
+    ),
+    ("template_sends", "status"): (
+        ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
+        "such a send counts as one that went out",
+    ),
 }
 """The values that the projection knows, and what it makes of any other."""
-_UNKNOWN = {
-    ("conversations", "platform"): "such a channel is on no platform for filters and statistics",
-    ("messages", "sender"): "such a sender is printed as stored, and is neither user nor agent for filters",
-    ("messages", "status"): "such a status is printed as sent",
-    ("template_sends", "status"): "such a send counts as one that went out",
-}
 
 # As docs/internals/performance.md has measured it.
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
@@ -101,7 +107,7 @@ def examine(conn: Connection, given: Sequence[str] = (), mapping: Texts | None =
     known = {} if given or mapping.digest != stored.digest else known_columns(conn)
     schemas = find_schemas(conn, given, [*mapping.tables()])
     fit = examine_source(conn, mapping, schemas, quoted(schemas), known)
-    present = {table: schema for table, schema in schemas.items() if table not in fit.absent_tables}
+    present = {table: schema for table, schema in schemas.items() if table not in fit.unknown}
     return Source(mapping, present, fit, bool(known), list(given or dict.fromkeys(schemas.values())))
 
 
@@ -370,27 +376,28 @@ def _find_unusual(
 ) -> Iterator[Fact]:
     """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
     fit = source.fit
-    for (relation, of_relation), known in _KNOWN.items():
+
+    def count(relation: str, column: str, condition: str, **wanted: object) -> Row | None:
         # A column that the mapping computes has the values that the mapping gives it.
-        origin = fit.relations[relation].origins.get(of_relation) if relation in fit.relations else None
+        origin = fit.relations[relation].origins.get(column) if relation in fit.relations else None
         if origin is None:
-            continue
-        table, column = origin
-        names = {"relation": relations[table], "column": column}
-        wanted = {"percent": _percent(sizes[table]), "known": list(known)}
-        found = _ask(conn, "count_values", names, wanted)
-        if found is not None and found.strange:
+            return None
+        table, named = origin
+        names = {"relation": relations[table], "column": named, "condition": condition}
+        found = _ask(conn, "count_strange", names, {**wanted, "percent": _percent(sizes[table])})
+        return Row(**vars(found), table=table, column=named) if found is not None and found.strange else None
+
+    for (relation, column), (known, otherwise) in _KNOWN.items():
+        found = count(relation, column, "::text <> ALL(%(known)s::text[])", known=list(known))
+        if found is not None:
             yield Fact(
                 "values",
                 NOTE,
-                f"{found.strange} of {counted(found.rows, 'row')} of {table} that were looked at have another {column}"
-                f" than {', '.join(known)}: {', '.join(map(repr, found.values))}; {_UNKNOWN[relation, of_relation]}.",
+                f"{found.strange} of {counted(found.rows, 'row')} of {found.table} that were looked at have another"
+                f" {found.column} than {', '.join(known)}: {', '.join(map(repr, found.values))}; {otherwise}.",
             )
-    origin, found = fit.relations["messages"].origins["timestamp"], None
-    if origin is not None:
-        names = {"relation": relations[origin[0]], "column": origin[1]}
-        found = _ask(conn, "count_future", names, {"percent": _percent(sizes[origin[0]])})
-    if found is not None and found.strange:
+    found = count("messages", "timestamp", "::timestamptz > now() + interval '1 day'")
+    if found is not None:
         yield Fact(
             "values",
             NOTE,

@@ -34,6 +34,7 @@ from projector.operate.assess import (
     short_transaction,
 )
 from projector.operate.install import install_capture
+from projector.operate.rights import read_login
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 
@@ -189,10 +190,10 @@ def _scratch_database(
     conn: Connection, embedded: Callable[[], AbstractContextManager[str]]
 ) -> Iterator[Connection]:
     """Create a database for the time of the block: on the server of the connection, or else on an embedded one."""
-    login = only_row(conn, Row, query("assess", "read_creator"))
+    login = read_login(conn)
     name, info = f"leads_check_{token_hex(4)}", conn.info
     with ExitStack() as stack:
-        if login.can_create:
+        if login.can_create_databases:
             created = sql.SQL(
                 "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE {} LC_CTYPE {}"
             )
