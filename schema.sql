@@ -121,8 +121,8 @@ COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes i
 
 -- Texts are COLLATE "C": the API promises bytewise comparison and order, and an index serves that at the least cost.
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
--- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for. A step
--- of `migrate` sets the same for their TOAST tables.
+-- VACUUM must not truncate these tables: to do so takes an ACCESS EXCLUSIVE lock. A standby replays that lock, and
+-- while a reader there keeps it waiting, all other readers wait too. A TOAST table has a setting of its own.
 
 -- One row per tenant. A transaction that changes something of a tenant writes it last, under the tenant's lock.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
@@ -144,7 +144,7 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- The moment that holds for this tenant while a mass change of it waits: every change of the tenant that was
     -- committed before is here, dead letters excepted. Null while none waits, and freshness.shards hold.
     late_as_of timestamptz
-) WITH (fillfactor = 50, vacuum_truncate = off);
+) WITH (fillfactor = 50, vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS late_as_of timestamptz;
 -- Usage: the tenants that are late.
 CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE late_as_of IS NOT NULL;
@@ -154,7 +154,7 @@ CREATE TABLE IF NOT EXISTS read_model.tenant_names (
     user_id text COLLATE "C" PRIMARY KEY,
     -- What the platform calls the tenant: the name of its company, trimmed.
     name text COLLATE "C" NOT NULL
-) WITH (vacuum_truncate = off);
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
@@ -197,7 +197,12 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
         on_webchat, has_extraction, has_email
     )
 -- Each message updates the row of its lead. Frequent vacuums keep the table small and index-only scans possible.
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, vacuum_truncate = off);
+) WITH (
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_insert_scale_factor = 0.02,
+    vacuum_truncate = off,
+    toast.vacuum_truncate = off
+);
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
@@ -226,7 +231,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
     deleted_at timestamptz NOT NULL,
     -- Usage: a lead that goes again, or comes again.
     CONSTRAINT lead_tombstones_pkey PRIMARY KEY (user_id, customer_phone)
-) WITH (vacuum_truncate = off);
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: the change feed.
 CREATE INDEX IF NOT EXISTS lead_tombstones_by_version
     ON read_model.lead_tombstones (user_id, version, customer_phone);
@@ -280,7 +285,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     search_plain text COLLATE "C",
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
-) WITH (vacuum_truncate = off);
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: sort_by=name.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_name
     ON read_model.lead_profiles (user_id, name_key, customer_phone);
@@ -317,7 +322,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     newest_message_at timestamptz,
     -- Usage: the conversations of one lead.
     CONSTRAINT lead_conversations_pkey PRIMARY KEY (user_id, customer_phone, conversation_id)
-) WITH (fillfactor = 85, vacuum_truncate = off);
+) WITH (fillfactor = 85, vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- One row per message of a lead. Agent and platform are columns of lead_conversations, so that renaming an agent
 -- rewrites no message.
@@ -340,7 +345,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_messages (
     text text COLLATE "C",
     -- Usage: a batch finds the messages that a change names.
     CONSTRAINT lead_messages_pkey PRIMARY KEY (user_id, message_id)
-) WITH (vacuum_truncate = off);
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: the messages of one lead in their order, and its last message.
 CREATE INDEX IF NOT EXISTS lead_messages_in_order
     ON read_model.lead_messages (user_id, customer_phone, sent_at);
@@ -358,7 +363,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_counts (
     has_email boolean NOT NULL,
     -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
-) WITH (fillfactor = 70, vacuum_truncate = off);
+) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: a batch finds the row of a combination; a list reads the rows of its tenant.
 CREATE UNIQUE INDEX IF NOT EXISTS lead_counts_key ON read_model.lead_counts (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
@@ -378,7 +383,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_daily_counts (
     has_extraction boolean NOT NULL,
     has_email boolean NOT NULL,
     leads integer NOT NULL
-) WITH (fillfactor = 70, vacuum_truncate = off);
+) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: a batch finds the row of a combination; a list reads the days of its time range.
 CREATE UNIQUE INDEX IF NOT EXISTS lead_daily_counts_key ON read_model.lead_daily_counts (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
@@ -430,7 +435,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     -- Usage: one bucket, or a range of them. No index holds the numbers, so that a change of them updates one row
     -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
-) WITH (fillfactor = 70, vacuum_truncate = off);
+) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- One row per tenant and UTC hour in which messages were sent.
 CREATE TABLE IF NOT EXISTS read_model.message_counts (
@@ -441,7 +446,7 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
     messages integer NOT NULL,
     -- Usage: an hour. As in lead_totals, no index holds the number.
     CONSTRAINT message_counts_pkey PRIMARY KEY (user_id, hour)
-) WITH (fillfactor = 70, vacuum_truncate = off);
+) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- An installation that did not count its messages counts them once: from then on, refreshes add to what is there.
 DO $$
@@ -470,7 +475,7 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
     -- For each shard of projector.changes: the start of the last refresh that left nothing of it waiting while capture
     -- was intact. The least of them holds for every tenant without a late_as_of.
     shards timestamptz[] NOT NULL
-) WITH (fillfactor = 10, vacuum_truncate = off);
+) WITH (fillfactor = 10, vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
@@ -493,7 +498,7 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
     -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
     feed_problem text COLLATE "C"
-) WITH (vacuum_truncate = off);
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- section: projector
 
@@ -517,9 +522,6 @@ CREATE TABLE IF NOT EXISTS projector.source_keys (
 );
 -- Usage: the source rows of a lead.
 CREATE INDEX IF NOT EXISTS source_keys_of_lead ON projector.source_keys (user_id, customer_phone, kind);
-
--- An older version could keep the read model in a database of its own, and noted keys here.
-DROP TABLE IF EXISTS projector.noted_keys;
 
 -- The queue: the keys of rows that changed. The triggers append to it inside the writer's transaction; the refresh
 -- that takes a row deletes it. It has no constraint but NOT NULL, so that a writer of the platform neither waits nor
@@ -552,11 +554,18 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     vacuum_truncate = false,
     toast.vacuum_truncate = false
 );
--- Usage: the next changes of a shard, in order. The check before avoids CREATE INDEX IF NOT EXISTS, which waits for
--- every writer in progress, with all others behind it.
+-- What follows is done once, with the table: each statement would wait for every writer in progress, with all others
+-- behind it. The arrays are stored uncompressed: compression is a third of what capture costs a COPY, and the rows are
+-- deleted a moment later. The table has no key, so under a publication of all tables PostgreSQL could not delete its
+-- rows without a replica identity.
+-- Usage: the next changes of a shard, in order.
 DO $$
 BEGIN
     IF to_regclass('projector.changes_in_order') IS NULL THEN
+        ALTER TABLE projector.changes
+        ALTER COLUMN keys SET STORAGE EXTERNAL,
+        ALTER COLUMN message_ids SET STORAGE EXTERNAL,
+        REPLICA IDENTITY FULL;
         CREATE INDEX changes_in_order ON projector.changes (shard, bulk, change_id);
     END IF;
 END
@@ -930,7 +939,7 @@ CREATE TABLE IF NOT EXISTS leads_access.api_keys (
     -- When an operator revoked it; null while it is valid.
     revoked_at timestamptz,
     CHECK (all_tenants = (user_id IS NULL))
-) WITH (vacuum_truncate = off);
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 
 -- section: later
 

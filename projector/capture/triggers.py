@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import LiteralString
 
-import psycopg
 from psycopg import sql
 
 from projector.capture import gaps, source_changes
@@ -111,20 +109,6 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
         old_columns=fields("OLD", "old"),
         new_columns=fields("NEW", "new"),
     )
-
-
-def adjust_queue(conn: Connection) -> None:
-    """Set how the queue is stored and replicated, each setting in its own transaction with a short lock timeout.
-
-    Where another session holds the queue's table for longer, the next `migrate` sets it. Without the storage setting
-    capture is only slower. Without the replica identity it lacks what a publication of all tables requires.
-    """
-    for name in ("capture/60_queue_storage", "capture/70_queue_identity"):
-        with (
-            suppress(psycopg.errors.LockNotAvailable),
-            transaction_with_lock_timeout(conn, _LOCK_TIMEOUT),
-        ):
-            conn.execute(file_text(name), prepare=False)
 
 
 def install(

@@ -93,7 +93,6 @@ def migrate(
         ),
     )
     change_tables(conn, lambda: _complete(conn))
-    triggers.adjust_queue(conn)
     notices += run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     change_tables(conn, lambda: notices.extend(run_section(conn, "readers", _NO_READERS)))

@@ -118,3 +118,17 @@ def test_the_check_of_the_tenant_leaves_out_only_tables_without_tenants() -> Non
     # And views: of the tables, of the place of versions, and of the tenants, of whom they tell that they are there, and
     # how many are late.
     assert {*without, "late_tenants", "place_of_versions", "row_security", "tenant_ids"} == SHARED_TABLES
+
+
+def test_no_vacuum_truncates_a_table_that_readers_read() -> None:
+    """To truncate one takes a lock that readers wait for; a TOAST table has a setting of its own."""
+    tables = re.findall(
+        r"^CREATE TABLE IF NOT EXISTS ((?:read_model|leads_access)\.\w+) \(.*?^\)([^;]*);",
+        read("schema.sql"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert len(tables) > 10
+    check(
+        [name for name, options in tables if options.count("vacuum_truncate = off") != 2],
+        "Write WITH (vacuum_truncate = off, toast.vacuum_truncate = off) behind the table in schema.sql:",
+    )
