@@ -3,25 +3,13 @@
 -- Reads lead_moves, rows as in read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
 -- before.
 SELECT
-    l.user_id,
-    (l.last_message_at AT TIME ZONE 'UTC')::date AS day,
-    l.lead_status,
-    l.total_score,
-    l.on_whatsapp,
-    l.on_instagram,
-    l.on_webchat,
-    l.has_extraction,
-    l.has_email,
-    sum(l.weight)::integer AS leads
-FROM lead_moves AS l
-WHERE l.last_message_at IS NOT NULL
-GROUP BY
-    l.user_id,
-    (l.last_message_at AT TIME ZONE 'UTC')::date,
-    l.lead_status,
-    l.total_score,
-    l.on_whatsapp,
-    l.on_instagram,
-    l.on_webchat,
-    l.has_extraction,
-    l.has_email
+    {key.lead_daily_counts},
+    sum(weight)::integer AS leads
+FROM (
+    SELECT
+        l.*,
+        (l.last_message_at AT TIME ZONE 'UTC')::date AS day
+    FROM lead_moves AS l
+    WHERE l.last_message_at IS NOT NULL
+) AS moves
+GROUP BY {key.lead_daily_counts}

@@ -1,7 +1,7 @@
 """What a text of SQL reads and gives, as PostgreSQL's own parser has it.
 
 A function that returns the rows of a table of the platform counts as that table. A function of the definition counts
-as its body, in which `{contacts}` is the table contacts. Another placeholder of the loader counts as a table: {leads}.
+as its body, in which `{contacts}` is the table contacts. Another placeholder of the loader counts as a name: {leads}.
 """
 
 import re
@@ -18,7 +18,7 @@ Node: TypeAlias = Any
 # {fence} is OFFSET 0, or nothing.
 _FENCE = re.compile(r"\{fence\}")
 _IN_BRACKETS = re.compile(r"\((\{[\w.]+\})\)")
-_PLACEHOLDER = re.compile(r"\{[\w.]+\}")
+_PLACEHOLDER = re.compile(r"\{[\w. ]+\}")
 _BODY = re.compile(r"\$definition\$(.*?)\$definition\$", re.DOTALL)
 _SOURCE = re.compile(r"source_(\w+)")
 
