@@ -51,6 +51,9 @@ _SOURCE_ROWS = re.compile(r"^SELECT [^;]+FROM \{(?P<table>\w+)\} AS t;", re.MULT
 _COLUMN = re.compile(r"t\.(\w+)::([\w{}]+)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
+# The names of what was loaded, by its text. Two steps may say the same.
+_names: dict[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -75,7 +78,10 @@ def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    return tuple(step for file in files for step in _read_steps(file, {"fence": fence, "tenants": tenants}))
+    found = tuple(step for file in files for step in _read_steps(file, {"fence": fence, "tenants": tenants}))
+    for one in found:
+        _names.setdefault(one.text.decode(), one.name)
+    return found
 
 
 def step(name: str) -> Step:
@@ -103,7 +109,9 @@ def query(module: str, name: str, **names: str) -> LiteralString:
     found = _queries(module)
     if name not in found:
         raise LookupError(f"sql/queries/{module}.sql has no query named {name}.")
-    return _fill(found[name], {"fence": FENCE, **names})
+    text = _fill(found[name], {"fence": FENCE, **names})
+    _names.setdefault(text, f"queries/{module}/{name}")
+    return text
 
 
 def file_text(name: str) -> LiteralString:
@@ -158,18 +166,9 @@ def source_ids() -> list[str]:
     return sorted(kind for kind in kinds if kind.endswith("_id") and kind != "extraction_id")
 
 
-def names_of_texts() -> dict[str, str]:
-    """Return the names of the steps of a refresh, and of the queries without placeholders, by their texts."""
-    folders = sorted(path.name for path in (ROOT / "sql" / "refresh").iterdir())
-    found: dict[str, str] = {}
-    for one in (one for folder in folders for one in steps(f"refresh/{folder}")):
-        # Two steps may say the same.
-        found.setdefault(one.text.decode(), one.name)
-    for module in sorted(path.stem for path in (ROOT / "sql" / "queries").glob("*.sql")):
-        for name, text in _queries(module).items():
-            if "{" not in text:
-                found[text] = f"queries/{module}/{name}"
-    return found
+def name_of_text(text: str) -> str | None:
+    """Return the name of a step or a query that was loaded, by its text; None for another text."""
+    return _names.get(text)
 
 
 def _source_function(found: re.Match[str]) -> str:

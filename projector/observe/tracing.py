@@ -19,9 +19,12 @@ from projector import __version__
 from projector.core.batch import Batch
 from projector.core.staging import CLEAR
 from projector.database.rows import Connection
-from projector.database.sql import names_of_texts
+from projector.database.sql import name_of_text
 
 SPAN = "refresh batch"
+
+# Of a statement that is put together of several queries.
+_NAMES = {CLEAR.decode(): "queries/core/clear_staging_table"}
 
 
 class Tracing:
@@ -34,7 +37,6 @@ class Tracing:
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("projector", __version__)
-        self._names = {**names_of_texts(), CLEAR.decode(): "queries/core/clear_staging_table"}
 
     def follow(self, conn: Connection) -> None:
         """Note each statement of this connection from now on."""
@@ -51,7 +53,7 @@ class Tracing:
 
     def note(self, statement: object) -> None:
         """Note a statement that begins now, if that is in a batch."""
-        trace.get_current_span().add_event(self._name(statement))
+        trace.get_current_span().add_event(_name(statement))
 
     @contextmanager
     def batch(self) -> Iterator[Callable[[Batch], None]]:
@@ -86,9 +88,10 @@ class Tracing:
         """Send what was not sent yet."""
         self._provider.shutdown()
 
-    def _name(self, statement: object) -> str:
-        """Return the name of a statement; its first word where it has none, never a value."""
-        text = statement.decode() if isinstance(statement, bytes) else statement
-        if not isinstance(text, str):
-            return type(statement).__name__
-        return self._names.get(text) or text.split(None, 1)[0]
+
+def _name(statement: object) -> str:
+    """Return the name of a statement; its first word where it has none, never a value."""
+    text = statement.decode() if isinstance(statement, bytes) else statement
+    if not isinstance(text, str):
+        return type(statement).__name__
+    return _NAMES.get(text) or name_of_text(text) or text.split(None, 1)[0]
