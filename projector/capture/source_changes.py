@@ -24,14 +24,7 @@ def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
 
     The partitions of a table are noted together with its first columns.
     """
-    pairs = [(table.name, column) for table in tables for column in table.columns]
-    wanted = {"tables": [name for name, _ in pairs], "columns": [column for _, column in pairs]}
-    conn.execute(query("capture", "forget_columns"), wanted)
-    noted = rows.values(conn, query("capture", "find_noted_tables"))
-    conn.execute(query("capture", "note_new_columns"), wanted)
-    new = [table.name for table in tables if table.name not in noted]
-    conn.execute(query("capture", "note_partitions"), {"tables": new})
-    conn.execute(query("capture", "note_read_model"), {"again": False})
+    _note(conn, tables, again=False)
 
 
 def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
@@ -39,12 +32,25 @@ def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
 
     A rebuild of everything has to follow. A column that does not exist stays as it was noted, and stays a gap.
     """
-    note_new_columns(conn, tables)
-    conn.execute(query("capture", "note_read_model"), {"again": True})
-    conn.execute(query("capture", "note_columns"))
-    conn.execute(query("capture", "forget_partitions"))
-    conn.execute(query("capture", "note_partitions"), {"tables": [table.name for table in tables]})
+    _note(conn, tables, again=True)
     conn.execute(query("capture", "delete_unreadable_changes"))
+
+
+def _note(conn: Connection, tables: Sequence[SourceTable], *, again: bool) -> None:
+    pairs = [(table.name, column) for table in tables for column in table.columns]
+    wanted = {
+        "tables": [name for name, _ in pairs],
+        "columns": [column for _, column in pairs],
+        "again": again,
+    }
+    conn.execute(query("capture", "forget_columns"), wanted)
+    if again:
+        conn.execute(query("capture", "forget_partitions"))
+    noted = [] if again else rows.values(conn, query("capture", "find_noted_tables"))
+    conn.execute(query("capture", "note_columns"), wanted)
+    new = [table.name for table in tables if table.name not in noted]
+    conn.execute(query("capture", "note_partitions"), {"tables": new})
+    conn.execute(query("capture", "note_read_model"), wanted)
 
 
 def note_harmless_changes(conn: Connection) -> None:

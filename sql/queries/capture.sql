@@ -65,13 +65,10 @@ DELETE FROM projector.capture_triggers AS e
 WHERE e.table_name = %(table_name)s;
 
 -- name: note_fingerprints
-INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
-SELECT
-    n.table_name,
-    n.trigger_name,
-    n.fingerprint
-FROM projector.capture_fingerprints AS n
-WHERE n.table_name = %(table_name)s;
+INSERT INTO projector.capture_triggers ({columns.capture_triggers})
+SELECT {columns.capture_triggers}
+FROM projector.capture_fingerprints
+WHERE table_name = %(table_name)s;
 
 -- name: find_captured_tables
 -- Returns each table that has triggers of the projector, wherever it is now, as its name would be written, but for
@@ -204,34 +201,15 @@ WHERE NOT EXISTS (
 SELECT DISTINCT e.table_name
 FROM projector.capture_columns AS e;
 
--- name: note_new_columns
--- Note columns as they are now, unless they are noted already.
-INSERT INTO projector.capture_columns (
-    table_name, column_name, table_id, attribute_number, definition, row_version, file_node
-)
-SELECT
-    n.table_name,
-    n.column_name,
-    n.table_id,
-    n.attribute_number,
-    n.definition,
-    n.row_version,
-    n.file_node
+-- name: note_columns
+-- Note these columns as they are now; where `again` is false, only those that are not noted yet.
+INSERT INTO projector.capture_columns ({columns.capture_columns})
+SELECT {columns.capture_columns of n}
 FROM projector.source_columns AS n
 INNER JOIN unnest(%(tables)s::text[], %(columns)s::text[]) AS w (table_name, column_name)
     ON w.table_name = n.table_name AND w.column_name = n.column_name
-ON CONFLICT DO NOTHING;
-
--- name: note_columns
-UPDATE projector.capture_columns AS e
-SET
-    table_id = n.table_id,
-    attribute_number = n.attribute_number,
-    definition = n.definition,
-    row_version = n.row_version,
-    file_node = n.file_node
-FROM projector.source_columns AS n
-WHERE n.table_name = e.table_name AND n.column_name = e.column_name;
+ON CONFLICT ({key.capture_columns}) DO UPDATE SET {updates.capture_columns}
+    WHERE %(again)s;
 
 -- name: note_read_model
 -- Note which tables the read model has: those of a new installation, or, where `again` is true, those of now.
@@ -281,12 +259,9 @@ WITH RECURSIVE tree (partition_id, parent_id, table_name) AS (
     WHERE NOT i.inhdetachpending
 )
 
-INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
-SELECT
-    t.partition_id,
-    t.parent_id,
-    t.table_name
-FROM tree AS t;
+INSERT INTO projector.capture_partitions ({columns.capture_partitions})
+SELECT {columns.capture_partitions}
+FROM tree;
 
 -- name: find_new_partitions
 SELECT
@@ -298,14 +273,11 @@ FROM projector.new_partitions AS n;
 SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
 
 -- name: note_partition
-INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
-SELECT
-    n.partition_id,
-    n.parent_id,
-    n.table_name
-FROM projector.new_partitions AS n
-WHERE n.partition_id = %(partition_id)s
-ON CONFLICT (partition_id) DO UPDATE SET parent_id = excluded.parent_id, table_name = excluded.table_name;
+INSERT INTO projector.capture_partitions ({columns.capture_partitions})
+SELECT {columns.capture_partitions}
+FROM projector.new_partitions
+WHERE partition_id = %(partition_id)s
+ON CONFLICT ({key.capture_partitions}) DO UPDATE SET {updates.capture_partitions};
 
 -- name: delete_unreadable_changes
 -- Delete the changes whose key a trigger could not read: the rebuild that follows covers them.
