@@ -14,7 +14,7 @@ from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection
 from projector.database.source_names import SourceTable, source_names
-from projector.database.sql import file_text, query
+from projector.database.sql import file_text, functions, query
 
 PATIENCE_SECONDS = 60.0
 """How long an installation waits for the platform's transactions before it gives up."""
@@ -35,16 +35,6 @@ The statement triggers fire in an ordinary session: they see COPY and cascades, 
 session_replication_role = replica they do not fire for rows, and the row trigger `replica` fires instead.
 """
 
-_VIEWS = (
-    "10_trigger_fingerprints",
-    "12_read_model_tables",
-    "15_source_columns",
-    "16_new_partitions",
-    "17_changed_source",
-    "20_broken_capture",
-)
-"""The views that find out whether capture is whole."""
-
 _NO_KEY = "leads_capture: no {state} key"
 """What the trigger functions read as the key of a row whose key column is missing; `state` is `old` or `new`."""
 
@@ -56,11 +46,11 @@ def create_functions(conn: Connection) -> None:
 
     Triggers that were intact before count as intact after it: a function that we replace ourselves is not a gap.
     """
-    for name in _VIEWS:
-        conn.execute(file_text(f"capture/{name}"), prepare=False)
+    for text in functions("capture/views").values():
+        conn.execute(text, prepare=False)
     intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
-    for name in ("30_queue_keys", "32_read_keys"):
-        conn.execute(file_text(f"capture/{name}"), prepare=False)
+    for text in functions("capture/functions").values():
+        conn.execute(text, prepare=False)
     tables = captured_tables(conn)
     for table in tables:
         wanted = {"relation": source_names(conn)[table.name], "columns": list(table.columns)}
