@@ -27,8 +27,8 @@ class Table:
     """A table of ours: its qualified name, its description, and its columns in order, each with its description.
 
     `compared` are the columns that are part of what a row is; `types` has the type of each, with its collation. `key`
-    is its primary key, else its unique index; `lookup` are the columns of the key that are never null, by which an index
-    finds rows; `values` are the others: in a table of statistics, the numbers of leads.
+    is its primary key, else its unique index; `lookup` are the columns of the key that are never null, by which an
+    index finds rows; `values` are the others: in a table of statistics, the numbers of leads.
     """
 
     name: str

@@ -9,7 +9,7 @@ IDLE_AFTER_SECONDS = 5.0
 
 SHORTEST_PAUSE_SECONDS = 0.01
 PAUSES_SINCE_A_CHANGE = 200
-"""A pause is this part of the time since the last change. So a change that follows it waits for 0.5 % of that at most."""
+"""A pause is this part of the time since the last change: a change that follows it waits for 0.5 % of that at most."""
 
 SHORTEST_FRESHNESS_SECONDS = 0.02
 FRESHNESS_SINCE_A_CHANGE = 2
