@@ -1,4 +1,4 @@
-"""A Chromium for each file of tests, and pages in it that report what goes wrong in them."""
+"""A Chromium for all tests here, and a page in it for each file that reports what goes wrong in it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,15 +16,15 @@ from tests.support.server import Database, Server
 ZONE = "Asia/Kolkata"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """Of a file, because other tests of this process have event loops of their own."""
+    """Of this folder, because other tests of this process have event loops of their own."""
     expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     # As root, Chromium has no sandbox.
     browser = playwright.chromium.launch(
@@ -83,7 +83,7 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 
 
 @pytest.fixture(scope="module")
-def tab(chromium: Browser) -> tuple[Page, list[str]]:
+def tab(chromium: Browser) -> Iterator[tuple[Page, list[str]]]:
     """The page of a file, and what went wrong in it: a module failed, or broke the policy."""
     wrong: list[str] = []
     context = chromium.new_context(timezone_id=ZONE, locale="en-GB")
@@ -101,7 +101,8 @@ def tab(chromium: Browser) -> tuple[Page, list[str]]:
         ),
     )
     page.on("request", lambda asked: None if "//127.0.0.1:" in asked.url else wrong.append(asked.url))
-    return page, wrong
+    yield page, wrong
+    context.close()
 
 
 View = Callable[..., Page]

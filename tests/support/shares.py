@@ -2,8 +2,8 @@
 
 from xdist.scheduler import LoadFileScheduling
 
-# Their files share a fixture that takes longer to make than all of their tests.
-_WHOLE_FOLDERS = ("tests/plans/",)
+# Their files share a fixture that takes longer to make than most of their tests.
+_WHOLE_FOLDERS = ("tests/plans/", "tests/browser/")
 
 
 class Shares(LoadFileScheduling):  # type: ignore[misc]  # xdist carries no types.
