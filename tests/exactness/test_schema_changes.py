@@ -152,7 +152,7 @@ def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
             attention = "\n".join(find_attention(read_status(other)))
             assert f"{table.name} has no column {column} (its name is renamed now)" in attention
         conn.execute(f"ALTER TABLE {table.name} RENAME renamed TO {column}".encode())
-        _heal(other)
+    _heal(other)
 
 
 @cases(("table", "role"), [*product(CAPTURED_TABLES, ROLES)])

@@ -52,6 +52,8 @@ MADE = {
     "bigint": lambda rng: str(rng.randrange(10**18, 9 * 10**18)),
     "integer": lambda rng: str(rng.randrange(10**9, 2 * 10**9)),
 }
+# Ids of bigint are those of the fixture `numbered` too; the long tests have a burst with them.
+OFTEN = ("text", "uuid", "integer")
 
 
 def tables_of(ids: str) -> str:
@@ -103,7 +105,7 @@ def spelled(made: str, ids: str) -> str:
     return f"{made[:8]}-{made[8:12]}-{made[12:16]}-{made[16:20]}-{made[20:]}" if ids == "uuid" else made
 
 
-@pytest.mark.parametrize("typed", [*MADE], indirect=True)
+@pytest.mark.parametrize("typed", [*OFTEN, pytest.param("bigint", marks=pytest.mark.long)], indirect=True)
 def test_after_a_burst_the_read_model_is_exact(typed: Database) -> None:
     with typed.connect() as conn:
         assert migrate(conn, create_source=False) == []
@@ -208,30 +210,28 @@ def test_ids_that_get_another_type_are_taken_up_by_the_next_migrate(numbered: Co
 
 # What is missing, what says the same where it is there, and what migrate says of it.
 MISSING = {
-    "contacts": (
-        "DROP TABLE contacts",
-        "DELETE FROM contacts",
-        "The platform has no table contacts: no contact is known.",
+    "contacts and template_sends": (
+        "DROP TABLE contacts, template_sends",
+        "DELETE FROM contacts; DELETE FROM template_sends",
+        (
+            "The platform has no table contacts: no contact is known.",
+            "The platform has no table template_sends: no template send is known.",
+        ),
     ),
-    "template_sends": (
-        "DROP TABLE template_sends",
-        "DELETE FROM template_sends",
-        "The platform has no table template_sends: no template send is known.",
-    ),
-    "templates": (
-        "DROP TABLE templates CASCADE",
-        "DELETE FROM template_sends",
-        "The platform has no table templates: no template send is known.",
-    ),
-    "columns of extractions": (
-        "ALTER TABLE extractions DROP email, DROP lead_status_tag",
-        "UPDATE extractions SET email = NULL, lead_status_tag = NULL",
-        "The platform's table extractions has no column email, lead_status_tag: nothing is known of that.",
-    ),
-    "columns of conversations": (
-        "ALTER TABLE conversations DROP is_active, DROP last_message_at",
-        "UPDATE conversations SET is_active = NULL, last_message_at = NULL",
-        "The platform's table conversations has no column last_message_at, is_active: nothing is known of that.",
+    "templates and columns": (
+        (
+            "DROP TABLE templates CASCADE; ALTER TABLE extractions DROP email, DROP lead_status_tag;"
+            " ALTER TABLE conversations DROP is_active, DROP last_message_at"
+        ),
+        (
+            "DELETE FROM template_sends; UPDATE extractions SET email = NULL, lead_status_tag = NULL;"
+            " UPDATE conversations SET is_active = NULL, last_message_at = NULL"
+        ),
+        (
+            "The platform has no table templates: no template send is known.",
+            "The platform's table extractions has no column email, lead_status_tag: nothing is known of that.",
+            "The platform's table conversations has no column last_message_at, is_active: nothing is known of that.",
+        ),
     ),
 }
 
@@ -242,14 +242,14 @@ def test_what_may_be_missing_counts_as_null(make_database: MakeDatabase, missing
     with make_database(None).connect() as conn:
         conn.execute(sections()["source"].encode())
         edge_cases.write(conn, edge_cases.generate(random.Random(missing), 15))
-        conn.execute(empty.encode())
+        run(conn, empty)
         assert migrate(conn, create_source=False) == []
         rebuild_now(conn, first=True)
         assert_exact(conn)
         expected = oracle.read_tables(conn)
         uninstall(conn)
-        conn.execute(drop.encode())
-        assert said in migrate(conn, create_source=False)
+        run(conn, drop)
+        assert {*said} <= {*migrate(conn, create_source=False)}
         rebuild_now(conn, first=True)
         assert oracle.differences_of_tables(expected, oracle.read_tables(conn)) == []
         # A refresh, too, and a platform that writes.

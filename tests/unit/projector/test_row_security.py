@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from projector.database.rows import Connection
-from projector.database.schema import tables
+from projector.database.schema import sections, tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
@@ -72,7 +72,7 @@ def test_a_table_that_is_not_protected_is_named_and_repaired(built: Connection) 
     before = value(built, POLICIES)
     assert migrate(built, create_source=False) == []
     assert value(built, POLICIES) == before
-    for change in (
+    changes = (
         "ALTER TABLE read_model.leads DISABLE ROW LEVEL SECURITY",
         "DROP POLICY one_tenant ON read_model.lead_messages",
         "ALTER POLICY all_rows ON read_model.lead_messages TO PUBLIC",
@@ -84,7 +84,8 @@ def test_a_table_that_is_not_protected_is_named_and_repaired(built: Connection) 
             "DROP POLICY one_tenant ON read_model.leads; CREATE POLICY one_tenant ON read_model.leads"
             " AS RESTRICTIVE TO leads_api USING (user_id = current_setting('leads.user_id', true))"
         ),
-    ):
+    )
+    for change in changes:
         [table, *_] = re.findall(r"read_model\.\w+", change)
         built.execute(change.encode(), prepare=False)
         status = read_status(built)
@@ -93,10 +94,14 @@ def test_a_table_that_is_not_protected_is_named_and_repaired(built: Connection) 
         assert "Run `migrate`" in sentence
         assert f"Row security missing: {table}" in render(status)
         assert as_dict(status)["row_security"]["unprotected"] == table
-        assert migrate(built, create_source=False) == []
-        status = read_status(built)
-        assert find_attention(status) == []
-        assert "Row security on, 11 tables" in render(status)
+        # What `migrate` runs of schema.sql, whose other sections have nothing to mend; at last all of it.
+        built.execute(sections()["roles"] + sections()["readers"], prepare=False)
+        assert find_attention(read_status(built)) == []
+    built.execute(changes[0].encode(), prepare=False)
+    assert migrate(built, create_source=False) == []
+    status = read_status(built)
+    assert find_attention(status) == []
+    assert "Row security on, 11 tables" in render(status)
 
 
 @pytest.fixture

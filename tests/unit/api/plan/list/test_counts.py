@@ -40,7 +40,7 @@ def test_the_total_between_any_two_moments(
     api: ApiDatabase, leads: Connection, also: str, condition: str
 ) -> None:
     rng = Random(3)
-    for number in range(40):
+    for number in range(24):
         start, end = sorted((some_time(rng, -45, 4), some_time(rng, -45, 4)))
         if number % 3:
             # Within an hour or so, or a day.

@@ -64,7 +64,7 @@ def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app
         if mode is GenerationMode.NEGATIVE and has_headers_alone:
             continue
 
-        @settings(max_examples=settings().max_examples // 10, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=settings().max_examples // 20, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(mode))
         def ask(case: schemathesis.Case[Any]) -> None:
             # No projector is at work here: data of a moment after the last refresh never come.
