@@ -148,6 +148,23 @@ def test_a_mapping_stays_until_another_one_is_given_and_that_one_is_rebuilt(
     assert value(conn, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'users'::regclass") == 0
 
 
+def test_a_mass_change_of_messages_that_no_rule_names_is_read(chatwoot: Connection, tmp_path: Path) -> None:
+    conn = chatwoot
+    mapping = edited(tmp_path, "changes.sql", ", m.id AS message_id", "")
+    migrate(conn, create_source=False, mapping=mapping)
+    # One of the conversations is so long that named messages of it would be read by their ids.
+    conn.execute(
+        "INSERT INTO messages (id, content, conversation_id, message_type, created_at)"
+        " SELECT 1000 + n, 'old', (SELECT min(id) FROM conversations), 0, '2025-01-01'"
+        " FROM generate_series(1, 600) AS n"
+    )
+    rebuild_now(conn, first=True)
+    conn.execute("UPDATE messages SET content = 'edited'")
+    assert value(conn, "SELECT bool_or(bulk) FROM projector.changes")
+    refresh_now(conn)
+    assert_as_mapped(conn, CHATWOOT)
+
+
 def test_a_table_that_names_tenants_and_touches_more_changes_their_names(
     chatwoot: Connection, tmp_path: Path
 ) -> None:

@@ -661,6 +661,13 @@ MUTANTS = (
         _statement(
             "refresh/1_take/60_sort_changes", "(f.key_kind, f.key) AS d", "(f.key_kind, f.key) AS d WHERE false"),
         test_late.test_keys_that_move_in_a_mass_change_make_both_tenants_late),
+    Mutant("refresh/refresh", "a mass change of messages that no rule names reads none",
+        _statement("refresh/1_take/60_sort_changes", "IN ('messages', 'reload_messages'))", "= 'messages')"),
+        test_mappings.test_a_mass_change_of_messages_that_no_rule_names_is_read),
+    Mutant("refresh/refresh", "messages that no rule names are looked for by their ids",
+        _statement("refresh/1_take/60_sort_changes",
+            "IN ('reload_conversations', 'reload_messages'))", "= 'reload_conversations')"),
+        test_mappings.test_a_mass_change_of_messages_that_no_rule_names_is_read),
     Mutant("as-of", "a conversation that moves is read from what is stored of it",
         _statement("refresh/3_resolve/40_read_conversations",
             "OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone)",

@@ -6,7 +6,8 @@
 -- source.
 --
 -- A conversation of which messages changed is read again whole, unless it is long: a changed message of a long one is
--- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once.
+-- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once. Where a rule
+-- of the mapping does not name the messages (reload_messages), a long one is read whole too.
 --
 -- Whether it is long is not asked of one that the read model does not know: that one is read whole in any case.
 WITH named AS MATERIALIZED (
@@ -24,9 +25,10 @@ changed AS MATERIALIZED (
     SELECT
         kinds.key_kind,
         n.key,
-        bool_or(n.kind = 'messages') AS has_messages,
+        bool_or(n.kind IN ('messages', 'reload_messages')) AS has_messages,
         bool_or(n.kind = 'extractions') AS has_extractions,
         bool_or(n.kind = 'reload_conversations') AS is_reloaded,
+        bool_or(n.kind IN ('reload_conversations', 'reload_messages')) AS is_read_whole,
         min(n.queued_at) AS queued_at
     FROM named AS n
     INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = n.kind AND kinds.letter_kind IS NOT NULL
@@ -36,7 +38,7 @@ changed AS MATERIALIZED (
 found AS MATERIALIZED (
     SELECT
         c.*,
-        c.has_messages AND NOT c.is_reloaded AND EXISTS (
+        c.has_messages AND NOT c.is_read_whole AND EXISTS (
             SELECT
             FROM projector.source_keys AS sk
             WHERE sk.kind = c.key_kind AND sk.key = c.key
