@@ -1,6 +1,6 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from projector.capture.source import captured_tables, find_source
 from projector.database.ownership import require_own
@@ -10,19 +10,15 @@ from projector.report.errors import ProjectorError
 
 
 def find_missing_rights(
-    conn: Connection, relations: Mapping[str, str], captured: Collection[str]
+    conn: Connection, found: Collection[Row], captured: Collection[str]
 ) -> Iterator[ProjectorError]:
     """Return an error for each reason why `migrate` would fail for a right, or take over what is not ours.
 
-    `relations` are the names of the platform's tables, with their schemas, and `captured` those that get triggers.
+    `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
     """
     login = read_login(conn)
-    yield from _caught(lambda: _require_owned_source(conn, login, captured, relations))
-    unreadable = [
-        table.full_name
-        for table in find_source(conn, relations).values()
-        if table.kind is not None and not table.is_readable
-    ]
+    yield from _caught(lambda: _require_owned_source(login, found, captured))
+    unreadable = [table.full_name for table in found if table.kind is not None and not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
         yield ProjectorError(
@@ -52,7 +48,8 @@ def require_rights_to_uninstall(conn: Connection) -> None:
     login = read_login(conn)
     if own_schemas(conn):
         require_own(conn)
-    _require_owned_source(conn, login, [table.name for table in captured_tables(conn)])
+    captured = [table.name for table in captured_tables(conn)]
+    _require_owned_source(login, find_source(conn).values(), captured)
 
 
 def own_schemas(conn: Connection) -> list[str]:
@@ -76,11 +73,9 @@ def _find_schemas(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _require_owned_source(
-    conn: Connection, login: Row, captured: Collection[str], relations: Mapping[str, str] | None = None
-) -> None:
+def _require_owned_source(login: Row, found: Collection[Row], captured: Collection[str]) -> None:
     tables: dict[str, list[str]] = {}
-    for table in find_source(conn, relations).values():
+    for table in found:
         if table.name in captured and table.owner is not None and not table.is_owned:
             tables.setdefault(table.owner, []).append(table.full_name)
     if tables:

@@ -17,30 +17,12 @@ SELECT
     (SELECT r.rolcreaterole OR r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)
     OR to_regrole('leads_api') IS NOT NULL AS can_create_roles;
 
--- name: find_hidden
--- Returns the tables of which row security may hide rows from this login, and role_name. Parameter: relations.
-SELECT
-    t.relation,
-    quote_ident(current_user) AS role_name
-FROM unnest(%(relations)s::text[]) AS t (relation)
-WHERE row_security_active(to_regclass(t.relation)::oid);
-
 -- name: find_publications
 -- Returns the publications of all tables, which would publish those of the read model too.
 SELECT quote_ident(p.pubname) AS name
 FROM pg_catalog.pg_publication AS p
 WHERE p.puballtables
 ORDER BY name;
-
--- name: find_subscribed
--- Returns those of the tables whose rows a subscription brings. Parameter: relations.
-SELECT t.relation
-FROM unnest(%(relations)s::text[]) AS t (relation)
-WHERE EXISTS (
-    SELECT
-    FROM pg_catalog.pg_subscription_rel AS r
-    WHERE r.srrelid = to_regclass(t.relation)
-);
 
 -- name: measure_table
 -- Returns about how many rows a table has, with its partitions, and its bytes with indexes. Parameter: relation. Where
@@ -210,6 +192,7 @@ FROM statements AS s
 ORDER BY s.place;
 
 -- name: sample_table
+-- Parameters: percent, of the pages; most, how many rows, null for all.
 SELECT t.ctid::text AS row_id
 FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
 ORDER BY md5(t.ctid::text)
@@ -232,11 +215,6 @@ COPY (SELECT {columns} FROM {relation} AS t WHERE t.ctid = ANY({rows})) TO STDOU
 
 -- name: load_rows
 COPY {relation} ({columns}) FROM STDIN;
-
--- name: list_rows
-SELECT t.ctid::text AS row_id
-FROM {relation} AS t
-ORDER BY md5(t.ctid::text);
 
 -- name: find_json_keys
 SELECT DISTINCT k.key

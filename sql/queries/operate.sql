@@ -74,7 +74,8 @@ ON CONFLICT DO NOTHING;
 -- name: find_source
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
--- owner; is_readable; columns, their names; indexed, the columns that an index without a condition begins with;
+-- owner; is_readable; is_hidden, whether row security may hide rows from this login; is_subscribed, whether a
+-- subscription brings the rows; columns, their names; indexed, the columns that an index without a condition begins with;
 -- primary_key, its first column.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
@@ -91,6 +92,8 @@ SELECT
     c.relowner::regrole::text AS owner,
     coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_owned,
     coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
+    coalesce(row_security_active(c.oid), false) AS is_hidden,
+    EXISTS (SELECT FROM pg_catalog.pg_subscription_rel AS r WHERE r.srrelid = c.oid) AS is_subscribed,
     ARRAY(
         SELECT a.attname::text
         FROM pg_catalog.pg_attribute AS a

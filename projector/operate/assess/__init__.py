@@ -22,7 +22,7 @@ from projector.capture.mapping import (
 from projector.capture.source import find_source
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
-from projector.database.rows import Connection, Row, only_row, rows, value, values
+from projector.database.rows import Connection, Row, only_row, value, values
 from projector.database.source_names import (
     SourceTable,
     known_columns,
@@ -96,6 +96,11 @@ class Source:
     is_known: bool
     searched: Sequence[str] = field(default_factory=tuple)
 
+    @property
+    def found(self) -> list[Row]:
+        """What there is of each of these tables."""
+        return [self.fit.found[name] for name in self.schemas]
+
 
 def examine(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> Source:
     """Look for the platform's tables among these schemas, or where the last migrate found them.
@@ -126,25 +131,20 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
     if server.encoding != "UTF8":
         yield _problem("server", f"The encoding of the database is {server.encoding}, and has to be UTF8.")
     yield from _find_misfits(conn, source)
-    lacking = list(
-        find_missing_rights(
-            conn, quoted(source.schemas), {*source.mapping.captured()} - source.mapping.left_alone()
-        )
-    )
+    captured = {*source.mapping.captured()} - source.mapping.left_alone()
+    lacking = list(find_missing_rights(conn, source.found, captured))
     yield from (Fact("rights", PROBLEM, _sentence(str(error)), error) for error in lacking)
     if source.fit.unreadable and not lacking and not server.is_standby:
         yield _problem(
             "tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {source.fit.unreadable}."
         )
-    hidden = rows(
-        conn, Row, query("assess", "find_hidden"), {"relations": list(quoted(source.schemas).values())}
-    )
-    for found in hidden:
-        yield _problem(
-            "hidden",
-            f"{_UNCHANGED}row security of {found.relation} would keep rows from the role {found.role_name}. Have a"
-            f" superuser run: ALTER ROLE {found.role_name} BYPASSRLS;",
-        )
+    for found in source.found:
+        if found.is_hidden:
+            yield _problem(
+                "hidden",
+                f"{_UNCHANGED}row security of {found.full_name} would keep rows from the role {server.role_name}. Have"
+                f" a superuser run: ALTER ROLE {server.role_name} BYPASSRLS;",
+            )
 
 
 def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
@@ -265,17 +265,13 @@ def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = 
         # What was made to look at the mapping is rolled back by now.
         conn.execute("SET TRANSACTION READ ONLY")
         relations = quoted(source.schemas)
-        there = {
-            name: relations[name]
-            for name, found in source.fit.found.items()
-            if name in relations and found.kind
-        }
+        there = {found.name: relations[found.name] for found in source.found if found.kind}
         facts = [
             *_describe_server(conn),
             *find_problems(conn, source),
             *(Fact("tables", NOTE, text) for text in source.fit.notices() if not source.fit.missing),
             *find_warnings(conn, source.fit.tables),
-            *_describe_feeds(conn, there),
+            *_describe_feeds(conn, source),
         ]
         fits = not any(fact.state == PROBLEM for fact in facts)
         if not source.fit.missing and not source.fit.misfits:
@@ -349,14 +345,14 @@ def _describe_server(conn: Connection) -> Iterator[Fact]:
         )
 
 
-def _describe_feeds(conn: Connection, relations: Mapping[str, str]) -> Iterator[Fact]:
+def _describe_feeds(conn: Connection, source: Source) -> Iterator[Fact]:
     for name in values(conn, query("assess", "find_publications")):
         yield Fact(
             "hidden",
             NOTE,
             f"The publication {name} is of all tables, so it would publish the read model and the queue, too.",
         )
-    brought = values(conn, query("assess", "find_subscribed"), {"relations": list(relations.values())})
+    brought = [found.full_name for found in source.found if found.is_subscribed]
     if brought:
         yield Fact(
             "hidden",

@@ -156,8 +156,7 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
     for table in tables:
         size = int(measure(conn, table.relation).rows)
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
-        sampled = {"percent": percent, "most": _SAMPLED}
-        table.sampled.update(values(conn, query("assess", "sample_table", relation=table.relation), sampled))
+        table.sampled.update(_row_ids(conn, table, percent, _SAMPLED))
     new: dict[str, set[str]] = {name: set(table.sampled) for name, table in by_name.items()}
     for _ in range(_ROUNDS):
         last, new = new, {name: set() for name in by_name}
@@ -240,6 +239,12 @@ def _fill(scratch: Connection, source: Source, tables: Sequence[_Table], stateme
     scratch.execute("ANALYZE")
 
 
+def _row_ids(conn: Connection, table: _Table, percent: float, most: int | None = None) -> list[str]:
+    """Return some rows of a table, in an order of no meaning."""
+    wanted = {"percent": percent, "most": most}
+    return values(conn, query("assess", "sample_table", relation=table.relation), wanted)
+
+
 def _tids(of: Iterable[str]) -> str:
     return "'{" + ",".join(f'"{one}"' for one in sorted(of)) + "}'::tid[]"
 
@@ -289,7 +294,7 @@ class _Trials:
         """Try each row, each column, and statements of many rows."""
         names = {"relation": table.relation, "columns": table.names}
         conn = self._conn
-        all_rows = values(conn, query("assess", "list_rows", relation=table.relation))
+        all_rows = _row_ids(conn, table, 100.0)
         if not all_rows:
             self._untried.append(table.name)
             return
@@ -312,7 +317,7 @@ class _Trials:
         with conn.transaction(force_rollback=True):
             conn.execute(copies.encode(), prepare=False)
             conn.execute(query("assess", "watch_again"), prepare=False)
-            many = _tids(values(conn, query("assess", "list_rows", relation=table.relation)))
+            many = _tids(_row_ids(conn, table, 100.0))
             for column in table.columns:
                 for change in [*self._changes(table, column)][:1]:
                     self._try_column(table, column, change, many)

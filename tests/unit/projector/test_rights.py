@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from projector.capture.source import find_source
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.database.source_names import source_names
@@ -207,7 +208,7 @@ def test_an_uninstall_by_a_wrong_login_drops_nothing(
         uninstall(conn)
     assert value(superuser, triggers) == before > 0
     with source_database.by(OWNER).connect() as conn:
-        assert list(find_missing_rights(conn, source_names(conn), source_names(conn))) == []
+        assert list(find_missing_rights(conn, find_source(conn).values(), source_names(conn))) == []
         require_rights_to_uninstall(conn)
 
 
