@@ -69,6 +69,12 @@ def _message(conversation: Key, text: str, at: str = "2025-01-01 10:00", message
     return _step("message", id=message or Key(f"{text} in {conversation.name}"), **values)
 
 
+def _talk(agent: Key, phones: dict[Key, str]) -> tuple[Step, ...]:
+    """A tenant with an agent, who talks with these customers."""
+    talks = (_conversation(one, agent, phone) for one, phone in phones.items())
+    return (_step("tenant", id=TENANT), _agent(agent), *talks)
+
+
 def _written(conversation: Key) -> Step:
     return _message(conversation, "written", "2025-03-01 10:00")
 
@@ -111,10 +117,7 @@ def _same_lead() -> World:
     return World(
         "same lead",
         built=(
-            _step("tenant", id=TENANT),
-            _agent(agent),
-            _conversation(one, agent, "4915"),
-            _conversation(other, agent, "+49 15"),
+            *_talk(agent, {one: "4915", other: "+49 15"}),
             _message(one, "first", message=FIRST_MESSAGE),
             _message(other, "second", message=OTHER_MESSAGE),
         ),
@@ -132,10 +135,7 @@ def _one_shard() -> World:
     return World(
         "one shard",
         built=(
-            _step("tenant", id=TENANT),
-            _agent(agent),
-            _conversation(one, agent, "4915"),
-            _conversation(other, agent, "4916"),
+            *_talk(agent, {one: "4915", other: "4916"}),
             _message(one, "first", message=FIRST_MESSAGE),
         ),
         waits=(_message(one, "waits", "2025-02-01"),),
@@ -155,10 +155,7 @@ def _scores() -> World:
     return World(
         "scores",
         built=(
-            _step("tenant", id=TENANT),
-            _agent(agent),
-            _conversation(one, agent, "4915"),
-            _conversation(other, agent, "+4915"),
+            *_talk(agent, {one: "4915", other: "+4915"}),
             _message(one, "first"),
             _step("extraction", id=first, conversation=one, status="Hot", name="Ann", at="2025-01-01"),
             _contact(contact, "4915", "Ann"),
@@ -267,12 +264,7 @@ def _changed_platform() -> World:
     agent, one, other = Key("agent", 1), Key("one", 0), Key("other", 1)
     return World(
         "changed platform",
-        built=(
-            _step("tenant", id=TENANT),
-            _agent(agent),
-            _conversation(one, agent, "4915"),
-            _conversation(other, agent, "4916"),
-        ),
+        built=_talk(agent, {one: "4915", other: "4916"}),
         waits=(_message(one, "waits"), _message(other, "waits too")),
         writes=(
             _step("change platform", agent=agent),
