@@ -65,9 +65,10 @@ def table(name: str) -> Table:
 
 
 @cache
-def source_tables() -> tuple[str, ...]:
-    """Return the names of the platform's tables, in order."""
-    return tuple(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", sections()["source"]))
+def source_tables() -> dict[str, tuple[str, ...]]:
+    """Return the platform's tables by name, in order, each with its columns."""
+    found = _TABLE.findall(sections()["source"])
+    return {name: tuple(column for _, column, _ in _COLUMN.findall(body)) for _, name, body in found}
 
 
 @cache

@@ -269,7 +269,7 @@ def _find_source(
                 "Nothing was changed, because --create-source creates the tables of the default mapping, and another"
                 " one is given or stored: leave it out, or add --mapping default."
             )
-        schemas = find_schemas(conn, given, source_tables())
+        schemas = find_schemas(conn, given, [*source_tables()])
         commands = composing.SQL(source_commands())
         relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
         conn.execute(commands.format(**relations), prepare=False)

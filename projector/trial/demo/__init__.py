@@ -21,6 +21,7 @@ import psycopg
 from psycopg import errors, sql
 
 from projector.database.rows import values
+from projector.database.schema import source_tables
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.report.counted import counted
@@ -34,26 +35,14 @@ REFERENCE_USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
 """The tenant in which every filter, sort and page has rows."""
 
-# With their columns, in an order in which every row finds the rows that it references.
-TABLES: dict[str, tuple[str, ...]] = {
-    "users": ("user_id", "email", "company_name", "created_at", "updated_at"),
-    "phone_numbers": ("id", "user_id", "platform", "meta_phone_number_id", "display_name"),
-    "agents": ("agent_id", "user_id", "phone_number_id", "name"),
-    "conversations": (
-        "conversation_id", "agent_id", "customer_phone", "created_at", "last_message_at", "is_active",
-    ),
-    "messages": ("message_id", "conversation_id", "sender", "text", "timestamp", "status", "sequence_no"),
-    "extractions": (
-        "extraction_id", "conversation_id", "user_id", "customer_phone", "extracted_at", "is_latest",
-        "name", "email", "company", "intent_score", "urgency_score", "budget_score", "fit_score",
-        "engagement_score", "total_score", "lead_status_tag",
-    ),
-    "contacts": ("contact_id", "user_id", "phone", "name", "email", "company", "updated_at"),
-    "templates": ("template_id", "user_id", "phone_number_id", "name"),
-    "template_sends": (
-        "send_id", "template_id", "conversation_id", "customer_phone", "status", "sent_at", "created_at",
-    ),
-}  # fmt: skip
+# The platform's own secret, which the projection does not read.
+_TOKEN = ("phone_numbers", "access_token")
+
+TABLES = {
+    table: tuple(column for column in columns if (table, column) != _TOKEN)
+    for table, columns in source_tables().items()
+}
+"""With their columns, in an order in which every row finds the rows that it references."""
 
 # Columns that the demo has nothing for in some rows. A platform may demand a value there, or in columns of its own.
 SOMETIMES_EMPTY = {
@@ -62,8 +51,6 @@ SOMETIMES_EMPTY = {
     "contacts": {"name", "email", "company", "updated_at"},
     "template_sends": {"conversation_id", "sent_at"},
 }
-# The platform's own secret, which the projection does not read.
-_TOKEN = ("phone_numbers", "access_token")
 
 _REFERENCE_LEADS = 4
 # Rows that are written at once: some megabytes.
