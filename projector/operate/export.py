@@ -48,8 +48,8 @@ def export(  # noqa: PLR0913  # What to export, and where to.
             part = Path(opened.name)
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                [(total, as_of)] = conn.execute(query("operate", f"count_{noun}"), given).fetchall()
-                progress.start(kind, total, noun)
+                as_of: datetime | None = value(conn, query("operate", "read_as_of"), given)
+                progress.start(kind, value(conn, query("operate", f"count_{noun}"), given), noun)
                 count = 0
                 if kind == "leads.csv":
                     opened.write(value(conn, query("operate", "read_header")).encode())

@@ -964,27 +964,25 @@ LIMIT %(size)s;
 -- The lines of an export, as the API writes them: see sql/install/functions/30_export.sql. Parameters of all: user_id;
 -- of messages also start and end, the moments from which and before which they were sent; null for any.
 
--- name: count_leads
+-- name: read_as_of
+-- Returns: as_of, the moment up to which every change of the tenant is in the read model.
 SELECT
-    (SELECT count(*) FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS total,
     least(
         (SELECT min(s.as_of) FROM read_model.freshness AS f CROSS JOIN LATERAL unnest(f.shards) AS s (as_of)),
         (SELECT t.late_as_of FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
     ) AS as_of;
 
+-- name: count_leads
+SELECT count(*) AS total
+FROM read_model.leads AS l
+WHERE l.user_id = %(user_id)s;
+
 -- name: count_messages
-SELECT
-    (
-        SELECT count(*)
-        FROM read_model.message_lines AS m
-        WHERE m.user_id = %(user_id)s
-            AND (%(start)s::timestamptz IS NULL OR m.sent_at >= %(start)s)
-            AND (%(end)s::timestamptz IS NULL OR m.sent_at < %(end)s)
-    ) AS total,
-    least(
-        (SELECT min(s.as_of) FROM read_model.freshness AS f CROSS JOIN LATERAL unnest(f.shards) AS s (as_of)),
-        (SELECT t.late_as_of FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
-    ) AS as_of;
+SELECT count(*) AS total
+FROM read_model.message_lines AS m
+WHERE m.user_id = %(user_id)s
+    AND (%(start)s::timestamptz IS NULL OR m.sent_at >= %(start)s)
+    AND (%(end)s::timestamptz IS NULL OR m.sent_at < %(end)s);
 
 -- name: read_header
 SELECT read_model.csv_header() || E'\r\n' AS header;

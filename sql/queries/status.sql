@@ -135,14 +135,7 @@ WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 --
 -- Parameter: size, how many are returned.
 SELECT
-    d.kind,
-    d.key,
-    d.user_id,
-    d.customer_phone,
-    d.error,
-    d.attempts,
-    d.first_failed_at,
-    d.retry_at,
+    {columns.dead_letters of d},
     count(*) OVER () AS total
 FROM projector.dead_letters AS d
 ORDER BY d.attempts = 0, d.first_failed_at, d.kind, d.key
