@@ -1,12 +1,7 @@
 -- Drop what the version before had and nothing reads any more: the old names of three tables, which it kept for the API
--- of version 0.1; functions; keys that it noted where it kept the read model in a database of its own; and where its
--- rebuild and its verify were. Both begin again, since the projection version is another one.
+-- of version 0.1; keys that it noted where it kept the read model in a database of its own; and where its rebuild and
+-- its verify were. Both begin again, since the projection version is another one.
 DROP VIEW IF EXISTS read_model.lead_stats, read_model.lead_day_stats, read_model.lead_span_stats;
-DROP FUNCTION IF EXISTS projector.upcoming_changes(smallint[], integer, integer, integer);
-DROP FUNCTION IF EXISTS
-    projector.source_users(), projector.source_phone_numbers(), projector.source_agents(),
-    projector.source_templates(), projector.agent_id(text), projector.phone_number_id(text),
-    projector.template_id(text);
 DROP TABLE IF EXISTS projector.noted_keys, projector.rebuild_plan;
 ALTER TABLE projector.verify_rounds
 DROP COLUMN IF EXISTS phase,

@@ -45,7 +45,6 @@ PARALLEL SAFE
 RETURN coalesce(CASE WHEN for_excel THEN translate(left(value, 19), 'T', ' ') ELSE value END, '');
 
 -- The line of a printed lead in CSV, in one row.
-DROP FUNCTION IF EXISTS read_model.csv_line(text);
 CREATE OR REPLACE FUNCTION read_model.csv_line(document text, for_excel boolean DEFAULT false)
 RETURNS TABLE (line text)
 LANGUAGE sql
