@@ -1,16 +1,16 @@
 """The statements of GET /users/{user_id}/leads/stats, and of stats/series."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Interval,
-    Label,
     Select,
     SelectBase,
     Text,
@@ -40,49 +40,25 @@ from api.plan.sql import (
     tenant_totals,
     with_page,
 )
-from api.plan.time_buckets import ago, next_start, oldest_since, once
+from api.plan.time_buckets import ago, next_start, once, stands_until
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
-from api.request.text import shift
 
 # The time ranges of leads_last_7_days and leads_last_30_days.
 STATISTICS_DAYS = (7, 30)
 # Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.
-NUMBERS = {"leads": "leads", "hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}
+_STATUSES = {"hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}
+NUMBERS = {"leads": "leads", **_STATUSES}
+# And of all leads.
+STATISTICS = {"total_leads": "leads", "leads_with_extraction": "with_extraction", **_STATUSES}
 
 
 @dataclass(slots=True)
 class StatisticsRow(Freshness):
-    """The counts of a tenant, and what they depend on beside its leads: see windows_of."""
+    """The counts of a tenant as a JSON object. `stands_until` is as in a list."""
 
-    oldest_of_7_days: datetime | None
-    oldest_of_30_days: datetime | None
-    total_leads: int
-    leads_with_extraction: int
-    hot_leads: int
-    warm_leads: int
-    cold_leads: int
-    whatsapp: int
-    instagram: int
-    webchat: int
-    leads_last_7_days: int
-    leads_last_30_days: int
-
-
-def windows_of(row: StatisticsRow) -> bytes:
-    """Returns what the clock decides of the counts: at one version of a tenant, equal ones are of equal counts.
-
-    The oldest lead of a time range tells which leads are in it.
-    """
-    return f"{row.oldest_of_7_days} {row.oldest_of_30_days}".encode()
-
-
-def stand_until(row: StatisticsRow) -> datetime | None:
-    """Returns the last moment at which the counts are the same, unless a lead changes; None for ever."""
-    oldest = zip((row.oldest_of_7_days, row.oldest_of_30_days), STATISTICS_DAYS, strict=True)
-    return min(
-        (shift(moment, timedelta(days)) for moment, days in oldest if moment is not None), default=None
-    )
+    statistics: bytes
+    stands_until: datetime | None
 
 
 def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsRow]:
@@ -93,17 +69,9 @@ def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement
 @lru_cache(maxsize=1)
 def _statement() -> Select[Any]:
     """Returns the row of all leads, and for each time range its whole days, whole hours and partial hour."""
-    all_leads, totals = tenant_totals.c, lead_totals.c
-    numbers = {
-        "total_leads": all_leads.leads,
-        "leads_with_extraction": all_leads.with_extraction,
-        "hot_leads": all_leads.hot,
-        "warm_leads": all_leads.warm,
-        "cold_leads": all_leads.cold,
-        "whatsapp": all_leads.on_whatsapp,
-        "instagram": all_leads.on_instagram,
-        "webchat": all_leads.on_webchat,
-    }
+    totals = lead_totals.c
+    # A tenant without leads has no row.
+    of_all = {column.key: func.coalesce(column, ZERO) for column in tenant_totals.c}
     # The days of the longest range are read once, for all ranges.
     longest = max(STATISTICS_DAYS)
     days_starts = {days: once(next_start("day", ago(constant(days)))) for days in STATISTICS_DAYS}
@@ -119,7 +87,7 @@ def _statement() -> Select[Any]:
         .where(has_granularity(lead_totals, "day"), totals.bucket_start >= days_starts[longest])
         .subquery("by_day")
     )
-    ranges = []
+    ranges = {}
     for days, days_start in days_starts.items():
         start = ago(constant(days))
         hours_start = once(next_start("hour", start))
@@ -131,19 +99,14 @@ def _statement() -> Select[Any]:
         # Counted in the index.
         partial_hour = select(func.count()).select_from(leads).where(leads.c.user_id == USER, is_before)
         found = by_day.c[f"days_{days}"] + in_whole_hours + partial_hour.scalar_subquery()
-        ranges.append(found.label(f"leads_last_{days}_days"))
-    now = (func.coalesce(number, ZERO).label(name) for name, number in numbers.items())
+        ranges[f"leads_last_{days}_days"] = found
+    printed = _object({key: of_all[name] for key, name in STATISTICS.items()}, of_all, ranges)
+    until = stands_until(*map(constant, STATISTICS_DAYS))
     return (
-        select(*freshness_columns(), *_oldest(), *now, *ranges)
+        select(*freshness_columns(), printed.label("statistics"), until)
         .select_from(by_day)
         .outerjoin(tenant_totals, is_tenant_total())
     )
-
-
-def _oldest() -> Iterator[Label[Any]]:
-    """Yields the last message of the oldest lead of each time range."""
-    for days in STATISTICS_DAYS:
-        yield oldest_since(ago(constant(days))).label(f"oldest_of_{days}_days")
 
 
 @dataclass(slots=True)
@@ -183,12 +146,12 @@ def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
     """Returns the numbers of the current bucket as a JSON object: a look-up for each, no join, so that order stays."""
     totals = lead_totals.c
     found = (
-        select(_object(dict(totals)))
+        select(_numbers_of(dict(totals)))
         .where(has_granularity(lead_totals, granularity), totals.bucket_start == buckets.c.bucket_start)
         .correlate(buckets)
         .scalar_subquery()
     )
-    return func.coalesce(found, _object({}))
+    return func.coalesce(found, _numbers_of({}))
 
 
 def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[int]:
@@ -206,9 +169,21 @@ def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[in
     return select(messages).select_from(hours).correlate(buckets).scalar_subquery()
 
 
-def _object(columns: dict[str, ColumnElement[int]]) -> ColumnElement[str]:
+def _numbers_of(columns: Mapping[str, ColumnElement[int]]) -> ColumnElement[str]:
     """Returns the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
-    numbers = json_members(**{key: columns.get(name, ZERO) for key, name in NUMBERS.items()})
-    platforms = json_members(**{platform: columns.get(f"on_{platform}", ZERO) for platform in PLATFORMS})
-    opening, inner, closing = map(constant_text, ("{", ',"by_platform":{', "}}"))
-    return opening + numbers + inner + platforms + closing
+    found = {name: columns.get(name, ZERO) for name in (*NUMBERS.values(), *map("on_{}".format, PLATFORMS))}
+    return _object({key: found[name] for key, name in NUMBERS.items()}, found)
+
+
+def _object(
+    numbers: Mapping[str, ColumnElement[int]],
+    platforms: Mapping[str, ColumnElement[int]],
+    further: Mapping[str, ColumnElement[int]] = MappingProxyType({}),
+) -> ColumnElement[str]:
+    """Returns an object with numbers, those of each platform, which are in columns of lead_totals, and further ones."""
+    printed = constant_text("{") + json_members(**numbers) + constant_text(',"by_platform":{')
+    printed += json_members(**{platform: platforms[f"on_{platform}"] for platform in PLATFORMS})
+    printed += constant_text("}")
+    if further:
+        printed += constant_text(",") + json_members(**further)
+    return printed + constant_text("}")

@@ -28,7 +28,7 @@ _DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
 # A later one is none of Python.
 _LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
 _NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
-_DAYS = bindparam("days", type_=Float)
+DAYS = bindparam("days", type_=Float)
 
 
 def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -57,7 +57,7 @@ def _time_range() -> CTE:
     It begins where a request says, or so many days ago if that is later. Where there are no whole hours or days, both
     of their bounds are the same.
     """
-    latest = func.greatest(moment("start"), ago(_DAYS))
+    latest = func.greatest(moment("start"), ago(DAYS))
     given = select(latest.label("start"), moment("end").label("end")).subquery("given").c
     hours_start = func.least(next_start("hour", given.start), given.end)
     hours_end = func.greatest(_start_of("hour", given.end), hours_start)
@@ -68,16 +68,17 @@ def _time_range() -> CTE:
     return select(given.start, given.end, *(one.label(name) for one, name in whole)).cte("time_range")
 
 
-def oldest_since(start: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Returns the last message of the oldest lead since a moment: the first entry of a range of an index."""
-    in_range = (leads.c.user_id == USER, leads.c.last_message_at >= once(start))
-    return select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range).scalar_subquery()
+def stands_until(*days: ColumnElement[Any]) -> Label[Any]:
+    """Returns the moment at which the first lead leaves one of these numbers of last days; null without any.
 
-
-def stands_until(*, has_time_range: bool) -> Label[Any]:
-    """Returns the moment at which the first lead leaves the last `days` of a list; null without any."""
-    until = func.least(oldest_since(ago(_DAYS)) + _DAYS * _DAY, _LAST) if has_time_range else _NEVER
-    return until.label("stands_until")
+    The last message of the oldest lead of a time range is the first entry of a range of an index.
+    """
+    ends = []
+    for number in days:
+        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= once(ago(number)))
+        oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
+        ends.append(oldest.scalar_subquery() + number * _DAY)
+    return (func.least(*ends, _LAST) if ends else _NEVER).label("stands_until")
 
 
 _TIME_RANGE = _time_range()

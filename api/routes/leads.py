@@ -11,12 +11,10 @@ from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
 from api.plan.list.facets import lead_facets as plan_facets
 from api.plan.list.pages import list_leads as plan_list
-from api.plan.statistics import StatisticsRow, stand_until, windows_of
 from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
 from api.request.cursor import position_of_lead, position_of_message
-from api.request.lead import PLATFORMS
 from api.request.query import COMMON_QUERY, FACETS_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from api.request.record import query_string, record
 from api.request.text import canonical_phone
@@ -57,7 +55,7 @@ def lead_statistics(user_id: str) -> Response:
     parameters = COMMON_QUERY.read(query_string())
     row = read_model().fetch(plan_statistics(user_id, state().now()), parameters.min_as_of)
     record().rows = 1
-    return answer(_statistics(row), moving=windows_of(row), stands_until=stand_until(row))
+    return answer(row.statistics, moving=row.statistics, stands_until=row.stands_until)
 
 
 # No lead is in its way: one called `stats` has no address.
@@ -144,18 +142,3 @@ def _found(document: bytes | None) -> bytes:
     if document is None:
         raise LeadNotFoundError
     return document
-
-
-def _statistics(row: StatisticsRow) -> bytes:
-    return orjson.dumps(
-        {
-            "total_leads": row.total_leads,
-            "leads_with_extraction": row.leads_with_extraction,
-            "hot_leads": row.hot_leads,
-            "warm_leads": row.warm_leads,
-            "cold_leads": row.cold_leads,
-            "by_platform": {platform: getattr(row, platform) for platform in PLATFORMS},
-            "leads_last_7_days": row.leads_last_7_days,
-            "leads_last_30_days": row.leads_last_30_days,
-        }
-    )

@@ -38,7 +38,7 @@ from api.plan.sql import (
     sum_of,
     tenant_totals,
 )
-from api.plan.time_buckets import stands_until
+from api.plan.time_buckets import DAYS, stands_until
 from api.request.lead import LEAD_STATUSES, PLATFORMS, SENDERS
 from api.request.parameters import FACETS, Parameters
 
@@ -111,7 +111,7 @@ def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> Sel
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
         objects.append(opening + (json_members(**words) if words else _agents(filters)) + constant_text("}"))
     printed = reduce(add, objects) + constant_text("}")
-    until = stands_until(has_time_range=any(given.name == TIME_RANGE for given in filters))
+    until = stands_until(*(DAYS for given in filters if given.name == TIME_RANGE))
     head = (*freshness_columns(), counts["total"].label("total"), printed.label("facets"), until)
     return select(*head).select_from(*rows)
 

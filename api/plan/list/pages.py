@@ -42,7 +42,7 @@ from api.plan.sql import (
     tenant_total,
     with_page,
 )
-from api.plan.time_buckets import stands_until
+from api.plan.time_buckets import DAYS, stands_until
 from api.request.parameters import Parameters
 
 _MAX_CACHED_PLANS = 512
@@ -77,7 +77,7 @@ def list_leads(
 def list_statement(plan: ListPlan) -> SelectBase:
     """Returns the statement of a plan, whose columns are the fields of ListRow."""
     total, page, collect_matches = _parts(plan)
-    until = stands_until(has_time_range=plan.has_time_range)
+    until = stands_until(*([DAYS] if plan.has_time_range else []))
     head = (total.label("total"), collect_matches.label("collect_matches"), until)
     return with_page([*freshness_columns(), *head], page)
 

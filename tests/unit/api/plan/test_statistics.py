@@ -1,17 +1,17 @@
 """The statistics of any moment: the buckets add up to the count."""
 
+import json
 from datetime import datetime, timedelta
 from random import Random
 
 from api.database.pool import Database as ApiDatabase
-from api.plan.statistics import STATISTICS_DAYS, lead_statistics, stand_until, windows_of
+from api.plan.statistics import STATISTICS_DAYS, lead_statistics
 from tests.unit.api.plan.conftest import LEADS, USER, Connection, count_leads, some_time
 
 
 def test_the_statistics_of_any_moment(api: ApiDatabase, leads: Connection) -> None:
     """The leads do not change here, so that their counts are decided by the windows alone."""
     rng = Random(3)
-    counts: dict[bytes, tuple[int, ...]] = {}
     ends: dict[datetime | None, tuple[int, ...]] = {}
     moments = [some_time(rng, -12, 12) for _ in range(100)]
     edges = [
@@ -22,13 +22,12 @@ def test_the_statistics_of_any_moment(api: ApiDatabase, leads: Connection) -> No
     ]
     for now in sorted([*moments, *edges, *(edge + timedelta(microseconds=1) for edge in edges)]):
         row = api.fetch(lead_statistics(USER, now))
-        found, until = windows_of(row), stand_until(row)
-        numbers = tuple(getattr(row, f"leads_last_{days}_days") for days in STATISTICS_DAYS)
+        found, until = json.loads(row.statistics), row.stands_until
+        numbers = tuple(found[f"leads_last_{days}_days"] for days in STATISTICS_DAYS)
         assert numbers == tuple(count_leads(leads, now - timedelta(days=days)) for days in STATISTICS_DAYS)
-        assert row.total_leads == row.webchat == LEADS
-        assert counts.setdefault(found, numbers) == numbers
+        assert found["total_leads"] == found["by_platform"]["webchat"] == LEADS
         # Up to its end an answer may be given again, and not after it.
         assert ends.setdefault(until, numbers) == numbers
-        assert until is None or now <= until
-    # And other windows are of other counts: without a change, the caller keeps its tag.
-    assert len(set(counts.values())) == len(counts) > len(edges) / 4
+        assert until is not None
+        assert now <= until
+    assert len(set(ends.values())) > len(edges) / 4
