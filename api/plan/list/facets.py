@@ -4,21 +4,19 @@ A count that the read model keeps is read from there. The others come from one p
 which every facet has.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import add
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, Text, and_, cast, func, not_, select
+from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, Text, and_, cast, func, select
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.counts import matches_on_leads
 from api.plan.list.filters import (
     FILTERS,
     TIME_RANGE,
-    Columns,
     GivenFilter,
     conditions,
     conditions_on_facets,
@@ -49,33 +47,12 @@ _AGENT = "agent_id"
 _WHITE_SPACE = func.concat(constant_text(" "), *(func.chr(code) for code in (9, 10, 11, 12, 13, 160)))
 
 
-class Value(NamedTuple):
-    """A value of a filter: which leads have it, and how many of those that a row of lead_totals counts."""
-
-    has: Callable[[Columns], Condition]
-    total: Callable[[Columns], ColumnElement[int]]
-
-
-def _word(name: str, word: str, counted: str) -> Value:
-    return Value(lambda columns: columns[name] == constant_text(word), lambda totals: totals[counted])
-
-
-def _platform(name: str) -> Value:
-    return Value(lambda columns: columns[f"on_{name}"], lambda totals: totals[f"on_{name}"])
-
-
-_VALUES: Mapping[str, Mapping[str, Value]] = {
-    "lead_status": {word: _word("lead_status", word, word.lower()) for word in LEAD_STATUSES},
-    "platform": {word: _platform(word) for word in PLATFORMS},
-    "has_email": {
-        "true": Value(lambda columns: columns.has_email, lambda totals: totals.with_email),
-        "false": Value(
-            lambda columns: not_(columns.has_email), lambda totals: totals.leads - totals.with_email
-        ),
-    },
-    "last_message_sender": {
-        word: _word("last_message_sender", word, f"last_from_{word}") for word in SENDERS
-    },
+# For each filter its values, and what a request that gives one changes of the statement's text.
+_VALUES: Mapping[str, Mapping[str, Hashable]] = {
+    "lead_status": {word: (word,) for word in LEAD_STATUSES},
+    "platform": {word: (word,) for word in PLATFORMS},
+    "has_email": {"true": True, "false": False},
+    "last_message_sender": {word: word for word in SENDERS},
 }
 
 
@@ -102,8 +79,8 @@ def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> Sel
     sources = _Sources(filters)
     sources.count("total", filters)
     for facet in wanted:
-        for word, value in _VALUES.get(facet, {}).items():
-            sources.count(f"{facet}_{word}", _without(filters, (facet,)), facet, value)
+        for word, shape in _VALUES.get(facet, {}).items():
+            sources.count(f"{facet}_{word}", [*_without(filters, (facet,)), GivenFilter(facet, shape)])
     rows, counts = sources.rows()
     objects: list[ColumnElement[str]] = []
     for facet in wanted:
@@ -126,26 +103,19 @@ class _Sources:
         self._of_counts: dict[str, ColumnElement[int]] = {}
         self._of_leads: dict[str, ColumnElement[int]] = {}
 
-    def count(
-        self, name: str, filters: Sequence[GivenFilter], facet: str | None = None, value: Value | None = None
-    ) -> None:
-        """Have the leads counted that pass these filters, and have this value of a facet."""
+    def count(self, name: str, filters: Sequence[GivenFilter]) -> None:
+        """Have the leads counted that pass these filters, the value of a facet among them."""
         plan = ListPlan("name", "asc", has_offset=False, is_far=False, filters=tuple(filters))
         matches = None if plan.has_time_range else plan.matches(tenant_totals)
-        names = [one.name for one in filters] + ([] if facet is None else [facet])
-        if value is not None and not filters:
-            self._of_all[name] = sum_of(value.total(tenant_totals.c))
-        elif value is None and matches is not None:
+        if matches is not None:
             self._of_all[name] = sum_of(matches)
-        elif all(FILTERS[one].is_facet for one in names):
-            has = [] if value is None else [value.has(lead_counts.c)]
-            condition = and_(*conditions_on_facets(filters, lead_counts.c), *has)
+        elif all(FILTERS[one.name].is_facet for one in filters):
+            condition = and_(*conditions_on_facets(filters, lead_counts.c))
             self._of_counts[name] = sum_of(lead_counts.c.leads, condition)
         else:
             own = conditions([one for one in filters if one not in self._shared], leads)
-            has = [] if value is None else [value.has(leads.c)]
             found = func.count()
-            self._of_leads[name] = found.filter(and_(*own, *has)) if own or has else found
+            self._of_leads[name] = found.filter(and_(*own)) if own else found
 
     def rows(self) -> tuple[list[FromClause], Mapping[str, ColumnElement[int]]]:
         """Returns the rows to select from, one of each source, and the counts in them by name."""

@@ -10,16 +10,12 @@ from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
     Boolean,
     ColumnElement,
     FromClause,
     Integer,
-    Text,
     and_,
-    any_,
     bindparam,
-    case,
     literal_column,
     not_,
     or_,
@@ -96,15 +92,23 @@ def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Fi
     return Filter(name=name, **{**others, **keywords})
 
 
-def _has(name: str) -> OnTable:
-    return lambda columns, _shape: columns[name] == bindparam(name)
+def _flag(name: str, counted: str = "", **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
+    """Returns the filter of a flag, which `lead_totals` counts in a column where it is set.
 
+    Its value is a part of the statement's text, so that PostgreSQL sees which index serves.
+    """
 
-def _total_with(name: str, counted: str) -> OnTotals:
-    """Returns the total of a flag that `lead_totals` counts in a column."""
-    return lambda columns, _shape: case(
-        (bindparam(name), columns[counted]), else_=columns.leads - columns[counted]
-    )
+    def on_table(columns: Columns, wanted: bool) -> Condition:  # noqa: FBT001  # As any shape.
+        return columns[name] if wanted else not_(columns[name])
+
+    others = {
+        "on_leads": on_table,
+        "on_profiles": on_table,
+        "totals": lambda columns, wanted: columns[counted] if wanted else columns.leads - columns[counted],
+        "shape": bool,
+        "bind": lambda _wanted: {},
+    }
+    return _filter(name, **{**others, **keywords})
 
 
 def of_conversations(name: str) -> Condition:
@@ -147,26 +151,20 @@ FILTERS: Mapping[str, Filter] = {
     for entry in (
         _filter(
             "lead_status",
-            on_both=lambda columns, _: (
-                columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text)))
-            ),
+            on_both=lambda columns, statuses: columns.lead_status.in_([*map(constant_text, statuses)]),
             is_facet=True,
             totals=lambda columns, statuses: reduce(add, (columns[one.lower()] for one in statuses)),
             shape=tuple,
-            bind=lambda statuses: {"lead_status": list(statuses)},
+            bind=lambda _statuses: {},
         ),
-        _filter(
-            "has_extraction",
-            on_both=_has("has_extraction"),
-            is_facet=True,
-            totals=_total_with("has_extraction", "with_extraction"),
-        ),
-        _filter(
+        _flag("has_extraction", "with_extraction", is_facet=True),
+        _flag(
             "has_email",
-            on_leads=_has("has_email"),
-            on_profiles=lambda columns, _shape: columns.email.is_not(None) == bindparam("has_email"),
+            "with_email",
+            on_profiles=lambda columns, wanted: (
+                columns.email.is_not(None) if wanted else columns.email.is_(None)
+            ),
             is_facet=True,
-            totals=_total_with("has_email", "with_email"),
         ),
         _filter(
             "min_total_score",
@@ -194,17 +192,12 @@ FILTERS: Mapping[str, Filter] = {
             shape=str,
             bind=lambda _sender: {},
         ),
-        _filter(
+        _flag(
             "has_conversation",
-            # A part of the statement's text, so that PostgreSQL sees that the index of those without one serves.
-            on_leads=lambda columns, wanted: (
-                columns.has_conversation if wanted else not_(columns.has_conversation)
-            ),
+            on_profiles=None,
             totals=lambda columns, wanted: (
                 columns.leads - columns.without_conversation if wanted else columns.without_conversation
             ),
-            shape=bool,
-            bind=lambda _wanted: {},
         ),
         *(_filter(name, on_both=_of_any_conversation(name)) for name in OF_CONVERSATIONS),
         Filter(

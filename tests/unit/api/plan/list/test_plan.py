@@ -23,7 +23,7 @@ def text(query: str, *, collect_matches: bool = False) -> str:
     [
         ("days=7", "from_date=2025-01-01"),
         ("min_total_score=7", "min_total_score=8"),
-        ("has_email=true", "has_email=false"),
+        ("agent_id=a", "agent_id=b"),
         ("offset=1", "offset=20&limit=7"),
         ("search=abc+x", "search=y+defg"),
         ("customer_phone=1", "customer_phone=2"),
