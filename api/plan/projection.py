@@ -116,21 +116,8 @@ ROW_SECURITY = BoundStatement(
 
 
 @dataclass(slots=True)
-class VersionRow(Freshness):
-    """What every answer of a tenant begins with, and nothing else."""
-
-
-_VERSION = select(*freshness_columns())
-
-
-def tenant_version(user_id: str) -> BoundStatement[VersionRow]:
-    """Returns the statement of the version of a tenant."""
-    return BoundStatement(_VERSION, VersionRow, {"user_id": user_id})
-
-
-@dataclass(slots=True)
 class TenantNowRow(Freshness):
-    """The same, and what time it is by the clock of the database."""
+    """What every answer of a tenant begins with, and what time it is by the clock of the database."""
 
     clock: datetime
 

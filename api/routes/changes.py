@@ -12,7 +12,7 @@ from werkzeug.http import parse_accept_header
 
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
-from api.plan.projection import tenant_version
+from api.plan.projection import tenant_now
 from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import Parameters
@@ -88,7 +88,7 @@ def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
     """Returns what has requests to the feed wait before they count among those that run."""
 
     def version_of(user_id: str) -> bytes | None:
-        return read_model().database.fetch(tenant_version(user_id)).version
+        return read_model().database.fetch(tenant_now(user_id)).version
 
     def wait(one: Record) -> None:
         user_id = one.user_id

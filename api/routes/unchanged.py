@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 from flask import Response
 
-from api.plan.projection import tenant_version
+from api.plan.projection import tenant_now
 from api.request.record import Record
 from api.response.conditional import is_of_version, known_tags, not_modified, tag_of
 from api.routes.read_model import read_model
@@ -32,6 +32,6 @@ def answer_unchanged(one: Record) -> Response | None:
         or "min_as_of" in unquote_plus(one.query)
     ):
         return None
-    row = read_model().fetch(tenant_version(user_id))
+    row = read_model().fetch(tenant_now(user_id))
     tag = tag_of(request.environ, row.version)
     return not_modified(tag) if tag in known else None

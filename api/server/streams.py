@@ -26,7 +26,7 @@ from api.database.listen import Listener, listen, name_of
 from api.database.pool import Database
 from api.plan.changes import changes_since
 from api.plan.list.filters import given_filters
-from api.plan.projection import tenant_version
+from api.plan.projection import tenant_now
 from api.request.change_token import Position, Token, history_of
 from api.request.parameters import Parameters
 from api.response.errors import TokenGoneError
@@ -273,7 +273,7 @@ class LiveStreams:
             await asyncio.sleep(POLL_SECONDS)
             for tenant in {group.user_id for group in self._groups.values()}:
                 with suppress(UnavailableError):
-                    row = await self._in_thread(partial(self._model.look, tenant_version(tenant)))
+                    row = await self._in_thread(partial(self._model.look, tenant_now(tenant)))
                     if known.get(tenant) != row.version:
                         self._changed({name_of(tenant)})
                     known[tenant] = row.version

@@ -20,7 +20,7 @@ import pytest
 from api.database import connect, session, snapshot
 from api.database import statement as asked
 from api.limits import waiting
-from api.plan.projection import tenant_version
+from api.plan.projection import tenant_now
 from api.request.change_token import Position, history_of
 from api.response import body
 from api.routes import changes, memory, read_model
@@ -223,7 +223,7 @@ def _keep_under_the_version_of_now(bench: Bench) -> None:
 
     def late(self: memory.Memory, response: Any, one: Any) -> Any:  # noqa: ANN401
         if one.row is not None:
-            one.row.version = self._parts.database.fetch(tenant_version("one")).version
+            one.row.version = self._parts.database.fetch(tenant_now("one")).version
         return keep(self, response, one)
 
     bench.patches.setattr(memory.Memory, "keep", late)

@@ -21,8 +21,8 @@ from api.plan.list.filters import (
     conditions,
     conditions_on_facets,
 )
+from api.plan.list.pages import all_matches
 from api.plan.list.plan import ListPlan, plan_list
-from api.plan.list.ways import all_matches
 from api.plan.sql import (
     USER,
     Condition,
