@@ -82,10 +82,9 @@ class Look(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Tenant:
-    """A tenant with answers in memory: under which keys, and the last look at it."""
+    """A tenant with answers in memory, and the last look at it."""
 
     user_id: str
-    keys: set[Key] = field(default_factory=set)
     look: Look | None = None
     # When somebody was told of something newer than that, by the monotonic clock.
     told_at: float = 0.0
@@ -149,7 +148,7 @@ class Answers:
         with self._lock:
             self._drop(key)
             self._kept[key] = kept
-            self._tenants.setdefault(kept.user_id, Tenant(kept.user_id)).keys.add(key)
+            self._tenants.setdefault(kept.user_id, Tenant(kept.user_id))
             self._bytes += kept.size
             while self._bytes > self._most:
                 self._drop(next(iter(self._kept)))
@@ -163,21 +162,10 @@ class Answers:
         if tenant and (not look or _told(row) != _told(look.row)):
             tenant.told_at = monotonic()
 
-    def keep_only(self, tenant: Tenant, version: bytes | None) -> None:
-        """Drop the answers of a tenant that are of another version than its present one."""
-        with self._lock:
-            for key in [key for key in tenant.keys if self._kept[key].version != version]:
-                self._drop(key)
-            self._tell()
-
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._bytes -= kept.size
-            tenant = self._tenants[kept.user_id]
-            tenant.keys.discard(key)
-            if not tenant.keys:
-                del self._tenants[kept.user_id]
 
     def _tell(self) -> None:
         ANSWERS_BYTES.inc(self._bytes - self._told)
@@ -194,6 +182,8 @@ class Answers:
         with self._lock:
             for key in [key for key, kept in self._kept.items() if kept.ends <= monotonic()]:
                 self._drop(key)
+            asked = {kept.user_id for kept in self._kept.values()}
+            self._tenants = {user_id: one for user_id, one in self._tenants.items() if user_id in asked}
             self._tell()
             self._sweep = None
             self._sweep_later()
@@ -266,7 +256,7 @@ class Memory:
                 return None
             caller = known_caller
         look = self._look(tenant)
-        if look is None or not self._stands(kept, tenant, look):
+        if look is None or not self._stands(kept, look):
             return None
         known = known_tags(environ) or ()
         is_by_version = kept.tag in known and kept.min_as_of is None and is_of_version(kept.tag)
@@ -323,11 +313,10 @@ class Memory:
         finally:
             self._parts.running.leave(user_id)
 
-    def _stands(self, kept: Kept, tenant: Tenant, look: Look) -> bool:
+    def _stands(self, kept: Kept, look: Look) -> bool:
         """Returns whether an answer is what PostgreSQL would have found at the moment of a look."""
         row = look.row
         if row.version != kept.version:
-            self._answers.keep_only(tenant, row.version)
             return False
         if kept.stands_until is not None:
             # Only a test gives another moment than the clock of the database.
