@@ -19,27 +19,22 @@ _TRIGRAM = re.compile(r"[^\W_]{3}")
 
 
 class SearchShape(NamedTuple):
-    """For each word, and for the digits if there are any, whether the trigram index finds it.
+    """For each word whether the trigram index finds it, and whether it finds the word without accents.
 
-    Where accents are ignored, `plain` says the same of each word without accents, and None of a word that has none.
+    The second is None of a word that has none, and where accents count. `digits` says the same of a phone, if there is
+    one.
     """
 
-    words: tuple[bool, ...]
+    words: tuple[tuple[bool, bool | None], ...]
     digits: bool | None
-    plain: tuple[bool | None, ...] | None = None
+    ignores_accents: bool = False
 
     @property
     def uses_index(self) -> bool:
         """Whether the index narrows the search."""
-        return bool(self.digits) or (any(self.words) and any(self.without_accents))
-
-    @property
-    def without_accents(self) -> tuple[bool, ...]:
-        """The same as `words` of the words that a search without accents looks for."""
-        plain = self.plain or (None,) * len(self.words)
-        return tuple(
-            indexed if other is None else other for indexed, other in zip(self.words, plain, strict=True)
-        )
+        given = any(indexed for indexed, _ in self.words)
+        plain = any(indexed if other is None else other for indexed, other in self.words)
+        return bool(self.digits) or (given and plain)
 
 
 class _Word(NamedTuple):
@@ -53,11 +48,11 @@ class _Word(NamedTuple):
 
 def shape_of(search: Search) -> SearchShape:
     """Returns what of a search changes the statement's text."""
-    words, digits = _words(search), _digits(search)
+    digits = _digits(search)
     return SearchShape(
-        tuple(word.indexed for word in words),
+        tuple((word.indexed, word.plain_indexed) for word in _words(search)),
         None if digits is None else _is_indexed(digits),
-        tuple(word.plain_indexed for word in words) if search.ignore_accents else None,
+        search.ignore_accents,
     )
 
 
@@ -85,14 +80,14 @@ def condition(columns: ReadOnlyColumnCollection[str, Any], shape: SearchShape) -
 
 def _ways(columns: ReadOnlyColumnCollection[str, Any], shape: SearchShape) -> Iterator[list[Condition]]:
     """Returns the ways in which all words occur, each of which is one look-up in an index."""
-    given = [(f"word_{number}", indexed) for number, indexed in enumerate(shape.words)]
+    given = [(f"word_{number}", indexed) for number, (indexed, _) in enumerate(shape.words)]
     yield [_contains(columns.search_text, *word) for word in given]
-    if shape.plain is None:
+    if not shape.ignores_accents:
         return
     # What occurs as it was given is found, too: a lead of an older version has no search_plain until the rebuild.
     plain = [
         given[number] if indexed is None else (f"plain_{number}", indexed)
-        for number, indexed in enumerate(shape.plain)
+        for number, (_, indexed) in enumerate(shape.words)
     ]
     # A text without accents is in search_text alone.
     if plain != given:

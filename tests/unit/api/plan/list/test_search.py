@@ -50,15 +50,14 @@ def test_the_order_and_the_number_of_words_do_not_matter() -> None:
 @cases(
     ("shape", "uses_index"),
     [
-        (SearchShape((True, False), digits=None), True),
-        (SearchShape((False,), digits=True), True),
-        (SearchShape((False,), digits=False), False),
-        (SearchShape((True,), digits=None, plain=(None,)), True),
-        (SearchShape((True,), digits=None, plain=(True,)), True),
+        (SearchShape(((True, None), (False, None)), digits=None), True),
+        (SearchShape(((False, None),), digits=True), True),
+        (SearchShape(((False, None),), digits=False), False),
+        (SearchShape(((True, True),), digits=None), True),
         # The three letters of a Hangul syllable in parts are one letter without accents.
-        (SearchShape((True,), digits=None, plain=(False,)), False),
-        (SearchShape((False,), digits=None, plain=(True,)), False),
-        (SearchShape((True, False), digits=None, plain=(False, True)), True),
+        (SearchShape(((True, False),), digits=None), False),
+        (SearchShape(((False, True),), digits=None), False),
+        (SearchShape(((True, False), (False, True)), digits=None), True),
     ],
 )
 def test_whether_the_index_narrows_it(shape: SearchShape, *, uses_index: bool) -> None:
