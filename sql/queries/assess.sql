@@ -320,13 +320,9 @@ queued AS MATERIALIZED (
 ),
 
 touched AS MATERIALIZED (
-    SELECT k.key_kind AS kind, q.key, q.kind AS change_kind
-    FROM queued AS q
-    INNER JOIN projector.change_kinds AS k ON k.change_kind = q.kind AND k.letter_kind IS NOT NULL
-    UNION
-    SELECT t.kind, t.key, t.queued_kind
+    SELECT k.kind, k.key, CASE q.kind WHEN 'messages' THEN q.kind ELSE k.queued_kind END AS change_kind
     FROM (SELECT DISTINCT queued.kind, queued.key FROM queued) AS q
-    CROSS JOIN LATERAL projector.touched_keys(q.kind, q.key) AS t
+    CROSS JOIN LATERAL projector.keys_of_change(q.kind, q.key) AS k
     UNION
     SELECT 'tenant', q.key, q.kind
     FROM queued AS q
