@@ -211,9 +211,9 @@ def _stands_without(**values: None) -> Drop:
     """Have an answer from memory stand whatever one of its values is."""
     stands = memory.Memory._stands  # noqa: SLF001
 
-    def anyhow(self: memory.Memory, kept: memory.Kept, tenant: memory.Tenant, look: memory.Look) -> bool:
+    def anyhow(self: memory.Memory, kept: memory.Kept, look: memory.Look) -> bool:
         present: dict[str, Any] = {"version": look.row.version} if "version" in values else values
-        return stands(self, replace(kept, **present), tenant, look)
+        return stands(self, replace(kept, **present), look)
 
     return _patch(memory.Memory, "_stands", anyhow)
 
