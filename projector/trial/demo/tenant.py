@@ -5,7 +5,7 @@ What people are called and what they say is in `data/people.json` and `data/chat
 in an e-mail address; a name without `=` is spelled as its small letters. `{name}` in an opening is the customer's
 first name, or `nameless` where that is unknown.
 
-Of what is drawn from a tuple, each element is drawn as often as it is listed.
+`data/habits.json` has the channels, and the pools of what else is drawn: each element as often as its number says.
 """
 
 import json
@@ -29,45 +29,13 @@ T = TypeVar("T")
 DAYS = 400
 """How far back the demo goes."""
 
-_CHANNELS = (
-    ("whatsapp", "Sales", "Sales assistant"),
-    ("whatsapp", "Support", "Support assistant"),
-    ("instagram", "Instagram", "Social assistant"),
-    ("webchat", "Website", "Website assistant"),
-    ("webchat", "Landing page", "Campaign assistant 🚀"),
-)
-_TEMPLATES = ("welcome_offer", "order_update", "festival_sale", "appointment_reminder")
-_PLATFORMS = ("whatsapp",) * 6 + ("instagram",) * 2 + ("webchat",) * 2
-# Other platforms of the same identifier: a customer may leave a number in the webchat, or come from Instagram.
-_OTHER_PLATFORMS: dict[str, tuple[str, ...]] = {
-    "whatsapp": ("webchat", "webchat", "instagram"),
-    "instagram": ("webchat",),
-}
-_CONVERSATIONS = (1,) * 16 + (2,) * 3 + (3,)
 _TEMPLATE_ONLY = 0.1
 _SILENT = 0.03
-# Of a send: the status of one that counts, of one that does not, and of any.
-_COUNTED = ("SENT", "DELIVERED", "DELIVERED", "READ", "READ")
-_UNCOUNTED = ("FAILED", "FAILED", "PENDING")
-_ANY = _COUNTED * 2 + _UNCOUNTED
-_MESSAGE_STATUSES = {
-    "user": ("sent",) * 16 + ("read",) * 3 + ("delivered",),
-    "agent": ("read",) * 26 + ("delivered",) * 12 + ("sent",) * 9 + ("failed",) * 2 + ("pending",),
-}
-_LEAD_STATUSES = ("Cold",) * 5 + ("Warm",) * 3 + ("Hot",) * 2
-_SPELLINGS: dict[str, tuple[str | None, ...]] = {
-    "Hot": ("Hot",) * 7 + ("hot", "HOT", " Hot "),
-    "Warm": ("Warm",) * 7 + ("warm", "WARM", "Warm\n"),
-    "Cold": ("Cold",) * 12 + ("cold", "COLD", " cold", "Cold  ", "", None, "Not interested"),
-}
 # As the AI judges.
 _SCORES = {
     status: tuple(scores for scores in product((1, 2, 3), repeat=5) if least <= sum(scores) <= most)
     for status, least, most in (("Cold", 5, 8), ("Warm", 9, 11), ("Hot", 12, 15))
 }
-_RUNS = (1, 1, 1, 1, 2, 2, 3, 5)
-# How far the platform's own note of the last message is off, in milliseconds.
-_OFF = (0,) * 14 + (-38, -3, 1, 7, 31)
 # Steps from exchange to exchange: multiples of the number of exchanges in no language.
 _STEPS = (1, 7, 11, 17)
 
@@ -121,6 +89,18 @@ def load_data(subject: str) -> Any:  # noqa: ANN401  # Each file has a shape of 
 
 
 @cache
+def _pool(name: str) -> tuple[Any, ...]:
+    """Return a pool of `data/habits.json`, with each element as often as it is drawn."""
+    return tuple(one for one, times in load_data("habits")["pools"][name] for _ in range(times))
+
+
+# Of a send: the status of one that counts, of one that does not, and of any.
+_COUNTED = _pool("statuses of sends that count")
+_UNCOUNTED = _pool("statuses of sends that do not count")
+_ANY = _COUNTED * 2 + _UNCOUNTED
+
+
+@cache
 def _exchanges(language: str) -> list[tuple[str, str]]:
     """Return what is asked and answered in a language: every exchange once for each item, with a price and a city."""
     chats = load_data("chats")
@@ -167,14 +147,14 @@ class Tenant:
         rng = self._rng
         yield "users", self.user_id, self.email, self.company_name, self._horizon, self._horizon
         channels = []
-        for platform, display_name, agent_name in _CHANNELS:
+        for platform, display_name, agent_name in load_data("habits")["channels"]:
             channels.append(rng.uuid())
             meta_id = f"10{rng.below(1e13):013}"
             yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, display_name
             agent_id = rng.uuid()
             self._agents.setdefault(platform, []).append(agent_id)
             yield "agents", agent_id, self.user_id, channels[-1], agent_name
-        for name in _TEMPLATES:
+        for name in load_data("habits")["templates"]:
             self._templates.append(rng.uuid())
             # The first two channels can send templates.
             yield "templates", self._templates[-1], self.user_id, rng.pick(channels[:2]), name
@@ -183,7 +163,7 @@ class Tenant:
         """Make a lead, and now and then a person who is no lead: only a contact, or a send that never went out."""
         rng = self._rng
         template_only = rng.happens(_TEMPLATE_ONLY)
-        lead = self._make_lead("whatsapp" if template_only else rng.pick(_PLATFORMS), number)
+        lead = self._make_lead("whatsapp" if template_only else rng.pick(_pool("platforms")), number)
         if rng.happens(0.45 if lead.platform == "whatsapp" else 0.15):
             yield from self._contacts(lead)
         if template_only:
@@ -224,7 +204,7 @@ class Tenant:
                 "webchat": f"web-{rng.getrandbits(24):06x}-{digits}",
             }[platform],
             platform=platform,
-            status=rng.pick(_LEAD_STATUSES),
+            status=rng.pick(_pool("lead statuses")),
             first=heard,
             last=heard,
         )
@@ -255,7 +235,7 @@ class Tenant:
         """Make a lead's conversations from the newest back, and sometimes a send that belongs to them."""
         rng = self._rng
         agent_id = own_agent = rng.pick(self._agents[lead.platform])
-        other_platforms = _OTHER_PLATFORMS.get(lead.platform, ())
+        other_platforms = _pool(f"platforms beside {lead.platform}")
         taken: set[tuple[str, str, bool | None]] = set()
         conversation_id, end = "", lead.last
         for age, messages in enumerate(self._messages_of_conversations()):
@@ -274,7 +254,10 @@ class Tenant:
             noted = None
             if not rng.happens(0.1 if messages else 0.5):
                 # The platform's own note of the last message: often right, sometimes not.
-                noted = min(end + rng.pick(_OFF) * _MS, self.now - _MS)
+                noted = min(
+                    end + rng.pick(_pool("milliseconds by which the platform's note is off")) * _MS,
+                    self.now - _MS,
+                )
             yield "conversations", conversation_id, agent_id, phone, created_at, noted, is_active
             yield from self._messages(lead, conversation_id, times)
             if rng.happens(0.75):
@@ -289,7 +272,7 @@ class Tenant:
     def _messages_of_conversations(self) -> list[int]:
         """Return how many messages each conversation of a lead has, the newest first: few talk much."""
         rng = self._rng
-        conversations = rng.pick(_CONVERSATIONS)
+        conversations = rng.pick(_pool("conversations of a lead"))
         if rng.happens(_SILENT):
             return [0] * conversations
         self._quantile = (self._quantile + _GOLDEN) % 1
@@ -344,13 +327,13 @@ class Tenant:
             else:
                 sender = "agent"
                 message_id = f"out-{int(at.timestamp() * 1_000)}-{rng.getrandbits(36):09x}"
-            status = rng.pick(_MESSAGE_STATUSES[sender])
+            status = rng.pick(_pool(f"statuses of messages from {sender}"))
             yield "messages", message_id, conversation_id, sender, said[turn % 2], at, status, numbers[turn]
 
     def _extractions(self, lead: _Lead, conversation_id: str, end: datetime) -> Iterator[Row]:
         """Make what an AI made of a conversation, run after run, of which the last is the latest one, or none is."""
         rng = self._rng
-        runs = rng.pick(_RUNS)
+        runs = rng.pick(_pool("runs of the AI"))
         flagged = rng.happens(0.96)
         for run in range(1, runs + 1):
             last, known = run == runs, run / runs
@@ -375,7 +358,7 @@ class Tenant:
     def _judged(self, status: str) -> Row:
         """Return five scores, their total and the status; some of it is missing or not quite right."""
         rng = self._rng
-        tag = rng.pick(_SPELLINGS[status])
+        tag = rng.pick(_pool(f"spellings of {status}"))
         if rng.happens(0.08):
             return None, None, None, None, None, None, rng.pick((tag, None))
         scores = rng.pick(_SCORES[status])
