@@ -412,6 +412,10 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         what = f"uses {', '.join(view.others)}" if view.others else "names a whole row"
         misfits.append(f"{place} {what}, so that nobody can tell which columns of which tables it reads")
         return None
+    if view.unsteady:
+        used = ", ".join(view.unsteady)
+        misfits.append(f"{place} uses {used}, whose value changes without a change of a row: nothing would tell")
+        return None
     columns = {(one["table_id"], one["number"]): (one["table"], one["column"]) for one in view.reads}
     reads: dict[str, tuple[str, list[str]]] = {}
     for one in view.reads:

@@ -341,7 +341,11 @@ WHERE random() * 100 < percent;
 -- Returns of the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the type,
 -- category and base of it without length and domain; reads, one with table_id, number, schema, table and column for
 -- each column that it reads; others, what else it depends on in words: relations that are no tables, and functions of
--- others that may read tables.
+-- others that may read tables; unsteady, the functions whose value changes though no row does.
+--
+-- PostgreSQL notes no dependency on a function of its own, but the stored tree of a view has each by its oid, and
+-- CURRENT_DATE and the like as nodes of their own. Most stable functions depend on settings, which our sessions have
+-- the same; those that take nothing, such as now(), and age() of one time do not.
 WITH read AS (
     SELECT
         d.refclassid,
@@ -391,7 +395,22 @@ SELECT
         LEFT JOIN pg_catalog.pg_class AS c ON read.refclassid = 'pg_class'::regclass AND c.oid = read.refobjid
         LEFT JOIN pg_catalog.pg_proc AS p ON read.refclassid = 'pg_proc'::regclass AND p.oid = read.refobjid
         WHERE c.relkind NOT IN ('r', 'p') OR p.provolatile <> 'i'
-    ) AS others;
+    ) AS others,
+    ARRAY(
+        SELECT DISTINCT coalesce(p.proname || '()', 'CURRENT_DATE or the like')
+        FROM pg_catalog.pg_rewrite AS w
+        CROSS JOIN LATERAL regexp_matches(
+            w.ev_action::text, '(SQLVALUEFUNCTION)|:(?:op)?funcid ([0-9]+)', 'g'
+        ) AS used (parts)
+        LEFT JOIN pg_catalog.pg_proc AS p ON p.oid = used.parts[2]::oid
+        WHERE w.ev_class = 'pg_temp.leads_reading'::regclass
+            AND (
+                used.parts[1] IS NOT NULL
+                OR p.provolatile = 'v'
+                OR (p.provolatile = 's' AND (p.pronargs = 0 OR p.proname = 'current_setting'))
+                OR (p.proname = 'age' AND p.pronargs = 1)
+            )
+    ) AS unsteady;
 
 -- name: find_virtual_columns
 -- Returns those of the columns of a table that are virtual generated columns.

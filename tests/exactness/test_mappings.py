@@ -217,6 +217,11 @@ BAD = {
     "a whole row": (
         "messages.sql", "m.content AS text", "to_jsonb(m) ->> 'content' AS text", "messages.sql names a whole row"
     ),
+    "a window of time": (
+        "conversations.sql", "ON u.id = c.assignee_id",
+        "ON u.id = c.assignee_id WHERE c.created_at > now() - interval '90 days' AND c.created_at <= CURRENT_DATE",
+        "conversations.sql uses CURRENT_DATE or the like, now(), whose value changes without a change of a row",
+    ),
     "a table under no alias": (
         "messages.sql", "messages AS m", "messages m", 'messages.sql: relation "messages" does not exist'
     ),
