@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -213,13 +213,15 @@ class Reading:
     """A text of the mapping as PostgreSQL reads it.
 
     `text` names each table with its schema. `origins` has for each column the table and the column that it shows as it
-    is, and `reads` the tables that are read, each with its schema and columns.
+    is, and `reads` the tables that are read, each with its schema and columns. `has_ids`: it is a rule that shows the
+    column which has the ids of messages.
     """
 
     text: str
     columns: list[Row]
     origins: dict[str, tuple[str, str] | None]
     reads: dict[str, tuple[str, list[str]]]
+    has_ids: bool = False
 
     @property
     def changed(self) -> tuple[str, str]:
@@ -231,11 +233,6 @@ class Reading:
     def touched(self) -> str:
         """Of a rule, the relation that it touches."""
         return self.columns[1].name if self.columns[1:] else ""
-
-    @property
-    def has_ids(self) -> bool:
-        """Of a rule, whether it says which messages are touched."""
-        return "message_id" in self.origins
 
     @property
     def is_direct(self) -> bool:
@@ -294,7 +291,21 @@ def _read_all(conn: Connection, mapping: Texts, fit: Fit, locate: Callable[[str]
         if reading is not None and name:
             fit.relations[name] = reading
         elif reading is not None and not (reading.touched == "tenants" and reading.changed[0] in fit.absent):
-            fit.rules.append(reading)
+            fit.rules.append(replace(reading, has_ids=_has_ids(reading, fit.relations.get("messages"))))
+
+
+def _has_ids(rule: Reading, messages: Reading | None) -> bool:
+    """Return whether a trigger can queue the ids of messages: a column of its row, as the relation gives it.
+
+    Of an id that is computed, or is one of another table, the whole conversation is read.
+    """
+    origin = rule.origins.get("message_id")
+    return (
+        messages is not None
+        and origin is not None
+        and origin[0] == rule.changed[0]
+        and origin == messages.origins.get("message_id")
+    )
 
 
 def _find_missing(
@@ -414,7 +425,9 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         return None
     if view.unsteady:
         used = ", ".join(view.unsteady)
-        misfits.append(f"{place} uses {used}, whose value changes without a change of a row: nothing would tell")
+        misfits.append(
+            f"{place} uses {used}, whose value changes without a change of a row: nothing would tell"
+        )
         return None
     columns = {(one["table_id"], one["number"]): (one["table"], one["column"]) for one in view.reads}
     reads: dict[str, tuple[str, list[str]]] = {}
@@ -513,17 +526,19 @@ def _tables(fit: Fit, schemas: Mapping[str, str]) -> Iterator[SourceTable]:
         if table in fit.unknown or (table not in read and not of_table):
             continue
         of_relations = keys.get(table, {})
-        key = next(iter(of_relations.values()), found.primary_key)
+        queued = queued_kind(of_table) if of_table else None
+        first = of_relations.get("messages" if queued == "messages" else next(iter(of_relations), ""))
         queue_key = of_table[0].changed[1] if of_table else ""
+        key = first or found.primary_key or queue_key
         wanted = {*read.get(table, ()), *([queue_key, key] if of_table else [])}
         yield SourceTable(
             name=table,
             schema=schemas[table],
-            primary_key=key or queue_key,
+            primary_key=key,
             columns=[column for column in found.columns if column in wanted],
-            kind=queued_kind(of_table) if of_table else None,
+            kind=queued,
             queue_key=queue_key,
-            has_ids=bool(of_table) and queued_kind(of_table) == "messages",
+            has_ids=queued == "messages",
             looked_up=sorted(looked_up.get(table, set()) | {queue_key} - {""}),
             absent_columns=fit.absent.get(table, ()),
             relations=[*of_relations],

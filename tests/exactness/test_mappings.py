@@ -165,6 +165,22 @@ def test_a_mass_change_of_messages_that_no_rule_names_is_read(chatwoot: Connecti
     assert_as_mapped(conn, CHATWOOT)
 
 
+def test_messages_whose_ids_are_computed_are_read_with_their_conversation(
+    chatwoot: Connection, tmp_path: Path
+) -> None:
+    computed = "(m.id + 100000)::bigint AS message_id"
+    edited(tmp_path, "changes.sql", "m.id AS message_id", computed)
+    messages = (FOLDER / "chatwoot" / "messages.sql").read_text("utf-8")
+    (tmp_path / "messages.sql").write_text(messages.replace("m.id AS message_id", computed))
+    conn = chatwoot
+    migrate(conn, create_source=False, mapping=read_mapping(str(tmp_path)))
+    rebuild_now(conn, first=True)
+    conn.execute("UPDATE messages SET content = 'edited'")
+    refresh_now(conn)
+    shown = "SELECT array_agg(DISTINCT text) FROM read_model.lead_messages WHERE message_id::bigint > 100000"
+    assert value(conn, shown) == ["edited"]
+
+
 def test_a_table_that_names_tenants_and_touches_more_changes_their_names(
     chatwoot: Connection, tmp_path: Path
 ) -> None:
