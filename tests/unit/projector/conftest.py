@@ -6,8 +6,9 @@ import pytest
 
 from projector.core import source_reads
 from projector.database.rows import Connection
+from tests.conftest import MakeDatabase
 from tests.support.running import write_source
-from tests.support.server import Database
+from tests.support.server import Database, Server
 from tests.unit.projector.recovering import healed
 
 
@@ -18,11 +19,26 @@ def other(database: Database) -> Iterator[Connection]:
         yield conn
 
 
+@pytest.fixture(scope="session")
+def lead_template(server: Server, template: Database) -> Database:
+    """A database with one lead and a read model that holds it; only to be copied."""
+    made = server.create("one_lead", template=template.name)
+    with made.connect() as conn:
+        write_source(conn)
+        healed(conn)
+    return made
+
+
 @pytest.fixture
-def built(connection: Connection, other: Connection) -> Connection:
+def database(make_database: MakeDatabase, template: Database, request: pytest.FixtureRequest) -> Database:
+    """A database with empty source tables and the read model installed; for a test of `built`, with what that has."""
+    is_built = "built" in request.fixturenames
+    return make_database(request.getfixturevalue("lead_template") if is_built else template)
+
+
+@pytest.fixture
+def built(connection: Connection) -> Connection:
     """A read model that holds one lead, and follows."""
-    write_source(other)
-    healed(connection)
     return connection
 
 

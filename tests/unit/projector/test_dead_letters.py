@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
+from projector.core import pipeline
 from projector.core.dead_letters import Letter, retry_dead_letters, retry_letters
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
@@ -29,6 +30,7 @@ def letters(conn: Connection) -> list[tuple[object, ...]]:
 def refusing(built: Connection, other: Connection) -> Connection:
     """A read model that refuses the lead 49151000002."""
     other.execute(REFUSE.encode())
+    pipeline.prepare_session(built)
     return built
 
 

@@ -18,11 +18,12 @@ from projector.report.errors import BlockedError, ErasureRefusedError
 from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.verify import verify
+from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped
 from tests.support.cases import cases
 from tests.support.points import at_points
 from tests.support.running import value
-from tests.support.server import Database
+from tests.support.server import Database, Server
 from tests.support.source import SOURCE_TABLES
 from tests.unit.projector.erasure import world
 from tests.unit.projector.recovering import healed
@@ -31,10 +32,23 @@ TENANT = Target(world.ERASED_TENANT)
 LEAD = Target(world.ERASED_TENANT, world.PHONE)
 
 
+@pytest.fixture(scope="module")
+def world_template(server: Server, template: Database) -> Database:
+    """A built read model of two tenants; only to be copied."""
+    made = server.create("erasure", template=template.name)
+    with made.connect() as conn:
+        world.built_world(conn, conn)
+    return made
+
+
 @pytest.fixture
-def platform(connection: Connection, other: Connection) -> Connection:
-    """A built read model of two tenants; the platform's connection."""
-    world.built_world(connection, other)
+def database(make_database: MakeDatabase, world_template: Database) -> Database:
+    return make_database(world_template)
+
+
+@pytest.fixture
+def platform(other: Connection) -> Connection:
+    """The platform's connection to a built read model of two tenants."""
     return other
 
 
@@ -183,6 +197,7 @@ def test_a_key_that_failed_before_is_not_set_aside_after(
 
 def test_the_queue_keeps_what_others_need(connection: Connection, platform: Connection) -> None:
     world.delete_lead(platform)
+    pipeline.prepare_session(connection)
     refresh_batch(connection, locks.SHARDS)
     platform.execute("UPDATE read_model.projection SET built_at = NULL")
     world.plant(platform)
