@@ -26,6 +26,7 @@ from tests.exactness.interleaving import (
 from tests.exactness.platform import (
     Platform,
     assert_exact,
+    differences,
     document,
     forget_build,
     put_back,
@@ -36,7 +37,6 @@ from tests.exactness.platform import (
     waiting,
 )
 from tests.exactness.test_upgrade import structure
-from tests.oracle import differences_of_read_model
 from tests.support.cases import cases
 from tests.support.server import Database
 
@@ -232,7 +232,7 @@ def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_em
         rebuild_under_way.finish()
     # TRUNCATE is a change in the queue. ALTER TABLE is none, and the rebuild has read the rows that it wrote.
     if statement.startswith("ALTER"):
-        assert differences_of_read_model(conn) == []
+        assert differences(conn) == []
     recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
     assert_exact(conn)
 

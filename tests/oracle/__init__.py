@@ -13,7 +13,6 @@ __all__ = [
     "Model",
     "compute_leads",
     "differences_of_keys",
-    "differences_of_read_model",
     "differences_of_tables",
     "expected_tables",
     "list_leads",
@@ -36,8 +35,3 @@ def read_model(connection: Connection, schema: str = "public") -> Model:
         }
     )
     return model
-
-
-def differences_of_read_model(connection: Connection, schema: str = "public") -> list[str]:
-    """Tell where the read model of a database, at rest, departs from its source rows: no row, no field."""
-    return differences_of_tables(expected_tables(read_model(connection, schema)), read_tables(connection))
