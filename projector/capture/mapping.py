@@ -494,6 +494,12 @@ def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
         yield f"rules of changes.sql name several columns of {rule.changed[0]}, and have to name one"
     elif rule.touched == "tenants" and not rule.is_direct:
         yield "a rule of changes.sql finds tenants by another column than their own, which nothing reads"
+    elif rule.origins[rule.columns[0].name] == rule.changed and not rule.is_direct:
+        yield (
+            f"a rule of changes.sql finds {rule.touched} in the changed row of {rule.changed[0]} by"
+            f" {'.'.join(rule.changed)}, and the row may be gone by then: queue the column that has their keys, or read"
+            f" the table that refers to {rule.changed[0]}"
+        )
     elif rule.touched not in fit.relations:
         yield f"a rule of changes.sql touches {rule.touched}, and there is no {rule.touched}.sql"
     elif _queued_type(rule) not in {"text", *_NUMBERS, "uuid"}:

@@ -233,6 +233,10 @@ BAD = {
     "a whole row": (
         "messages.sql", "m.content AS text", "to_jsonb(m) ->> 'content' AS text", "messages.sql names a whole row"
     ),
+    "a rule that reads the changed row": (
+        "changes.sql", 'm.conversation_id AS "messages.conversation_id"', 'm.id AS "messages.id"',
+        "finds messages in the changed row of messages by messages.id, and the row may be gone by then: queue",
+    ),
     "a window of time": (
         "conversations.sql", "ON u.id = c.assignee_id",
         "ON u.id = c.assignee_id WHERE c.created_at > now() - interval '90 days' AND c.created_at <= CURRENT_DATE",
