@@ -298,6 +298,40 @@ def test_a_check_names_what_a_mapping_misses(
     assert_checked(make_database(None), name, left_out, said)
 
 
+def test_a_check_of_large_tables_knows_the_conversations_of_messages(
+    chatwoot: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn, files = chatwoot, CHATWOOT.mapping.files
+    monkeypatch.setattr(check, "_MASS", 20)
+    # One row of hundreds is sampled of each table: a message has its conversation there by no chance.
+    monkeypatch.setattr(check, "_SAMPLED", 1)
+    conn.execute(
+        "INSERT INTO conversations (id, account_id, inbox_id, contact_id, created_at)"
+        " SELECT 1000 + n, c.account_id, c.inbox_id, c.contact_id, '2025-01-01'"
+        " FROM generate_series(1, 300) AS n, (SELECT * FROM conversations LIMIT 1) AS c"
+    )
+    conn.execute(
+        "INSERT INTO messages (id, content, conversation_id, message_type, created_at)"
+        " SELECT 1000 + n, 'hello', 1000 + n, 0, '2025-01-01' FROM generate_series(1, 300) AS n"
+    )
+    conn.execute("CREATE TABLE firms (id integer PRIMARY KEY, contact_id bigint, name text)")
+    conn.execute("INSERT INTO firms SELECT id, id, 'Firm' FROM contacts")
+    firms = "contacts AS p LEFT JOIN firms AS f ON f.contact_id = p.id"
+    by_id = 'm.id AS "messages.id", m.conversation_id AS messages FROM messages AS m'
+    rules = [text for text in CHATWOOT.mapping.rules() if "FROM messages" not in text]
+    rules += [
+        f"SELECT {by_id}",
+        'SELECT f.contact_id AS "firms.contact_id", f.contact_id AS contacts FROM firms AS f',
+    ]
+    contacts = files["contacts"].replace("contacts AS p", firms).replace("p.email,", "f.name AS email,")
+    mapping = Texts({**files, "contacts": contacts, "changes": ";\n".join(rules)})
+    facts = check.check_mapping(conn, [], mapping, nowhere)
+    [problem] = [fact.text for fact in facts if fact.state == PROBLEM]
+    assert "messages: a change of conversation_id or a delete moves rows of messages" in problem
+    # What is always queued can be left out by nobody.
+    assert not any(".id: each change of it is queued" in fact.text for fact in facts)
+
+
 @pytest.mark.long
 @cases(
     ("name", "left_out"),

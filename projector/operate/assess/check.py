@@ -158,9 +158,10 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
         table.sampled.update(_row_ids(conn, table, percent, _SAMPLED))
     new: dict[str, set[str]] = {name: set(table.sampled) for name, table in by_name.items()}
+    joins = [*joined_columns(source.mapping), *_conversations_of(source)]
     for _ in range(_ROUNDS):
         last, new = new, {name: set() for name in by_name}
-        for (name, alias), (other, other_alias), condition in joined_columns(source.mapping):
+        for (name, alias), (other, other_alias), condition in joins:
             if not last.get(name) or other not in by_name:
                 continue
             text = query(
@@ -182,6 +183,22 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
         names = {"relation": table.relation, "columns": table.names, "rows": _tids(table.sampled)}
         with conn.cursor() as cursor, cursor.copy(query("assess", "copy_rows", **names)) as copy:
             table.data = b"".join(copy)
+
+
+def _conversations_of(source: Source) -> Iterator[tuple[tuple[str, str], tuple[str, str], str]]:
+    """Return the tables of messages and extractions, each with that of their conversations, as joined_columns does.
+
+    No text has to join them. Of a conversation that was not sampled no message counts, and none would be missed.
+    """
+    relations = source.fit.relations
+    key = relations["conversations"].origins["conversation_id"]
+    for name in {"messages", "extractions"} & relations.keys():
+        origin = relations[name].origins["conversation_id"]
+        if key is not None and origin is not None and origin[0] != key[0]:
+            of, its = (origin[0], "a"), (key[0], "b")
+            equal = f'a."{origin[1]}" = b."{key[1]}"'
+            yield of, its, equal
+            yield its, of, equal
 
 
 @contextmanager
@@ -345,7 +362,8 @@ class _Trials:
             else query("assess", "rotate_column", **names)
         )
         found = self._try(table, column.name, text)
-        if found is not None and found.queued:
+        # A primary key is always queued, whether the mapping names it or not.
+        if found is not None and found.queued and not column.is_key:
             self._queued.setdefault((table.name, column.name), []).append(bool(found.moved))
 
     def _try(self, table: _Table, change: str, text: str) -> Row | None:
