@@ -269,15 +269,25 @@ def examine_source(
             fit.types.setdefault(kind, "text")
     if not fit.misfits:
         fit.tables = list(_tables(fit, schemas))
-        captured = mapping.captured()
-        fit.misfits += [
-            f"{name}.sql reads the table {table}, of which changes.sql has no rule: its changes would not be seen"
-            for name, reading in fit.relations.items()
-            for table, (schema, _) in reading.reads.items()
-            if (name != "tenants" or "name" in reading.origins)
-            and (table not in captured or schemas[table] != schema)
-        ]
+        fit.misfits += _unseen(fit, mapping.captured(), schemas)
     return fit
+
+
+def _unseen(fit: Fit, captured: Sequence[str], schemas: Mapping[str, str]) -> Iterator[str]:
+    """Return in words which tables a relation reads whose changes touch no row of it."""
+    touched = {(rule.changed[0], rule.touched) for rule in fit.rules}
+    # With messages or extractions their conversation is read again.
+    touched |= {(table, "conversations") for table, name in touched if name in {"messages", "extractions"}}
+    # A login that may not capture their table has no names.
+    touched |= {(table, "tenants") for table in captured}
+    for name, reading in fit.relations.items():
+        for table, (schema, _) in reading.reads.items():
+            is_seen = (table, name) in touched and schemas[table] == schema
+            if not is_seen and (name != "tenants" or "name" in reading.origins):
+                yield (
+                    f"{name}.sql reads the table {table}, of which changes.sql has no rule that touches {name}:"
+                    " its changes would not be seen"
+                )
 
 
 def _read_all(conn: Connection, mapping: Texts, fit: Fit, locate: Callable[[str], str]) -> None:

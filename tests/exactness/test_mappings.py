@@ -223,6 +223,10 @@ BAD = {
     "a table without a rule": (
         "changes.sql", '"inboxes.id"', '"accounts.id"', "conversations.sql reads the table inboxes, of which changes"
     ),
+    "a table whose rule touches something else": (
+        "contacts.sql", "FROM contacts AS p", "FROM contacts AS p LEFT JOIN users AS u ON u.id = p.id",
+        "contacts.sql reads the table users, of which changes.sql has no rule that touches contacts",
+    ),
     "a rule of nothing": (
         "changes.sql", "c.id AS extractions", "c.id AS deals", 'has to give a column such as "table.column"'
     ),
