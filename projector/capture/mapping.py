@@ -427,7 +427,10 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
     except psycopg.errors.ProgrammingError as error:
         at = max(int(error.diag.statement_position or 1) - whole.index(text) - 1, 0)
         line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
-        misfits.append(f"{place}: {error.diag.message_primary} (in {line})")
+        # What has an alias was looked for before.
+        is_unnamed = isinstance(error, psycopg.errors.UndefinedTable)
+        advice = ": write FROM table AS alias" if is_unnamed else ""
+        misfits.append(f"{place}: {error.diag.message_primary} (in {line}){advice}")
         return None
     if _WHOLE_ROW.search(view.text) or view.others:
         what = f"uses {', '.join(view.others)}" if view.others else "names a whole row"
@@ -470,7 +473,9 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
         yield f"{name}.sql gives {', '.join(surplus)}, and may only give {', '.join(wanted)}"
     for column in reading.columns:
         kind, of = wanted.get(column.name), "text" if column.category == "S" else column.base
-        said = f"{'.'.join(reading.origins[column.name] or (name, column.name))} is {column.declared}"
+        origin = reading.origins[column.name] or (name, column.name)
+        shown = "" if origin == (name, column.name) else f", the {column.name} of {name}.sql,"
+        said = f"{'.'.join(origin)}{shown} is {column.declared}"
         if kind is None:
             continue
         if not kind.endswith("_id"):

@@ -82,7 +82,7 @@ def assess(
         for statement in dict.fromkeys(statement for fact in facts for statement in fact.statements):
             echo(statement)
     else:
-        echo(render(facts))
+        echo(render(facts, mapping))
     if not found["fits"]:
         sys.exit(FAILED)
 

@@ -150,12 +150,15 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
 def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
     """Return what of the platform's tables is missing, and what does not fit the mapping."""
     fit = source.fit
+    is_default = source.mapping.digest == default_mapping().digest
     if fit.missing:
-        advice = ""
+        advice = "; tables of your own need --mapping, as docs/your-database.md says"
         if source.is_known:
             advice = "; if something is gone for good, run the same with the schema that the others are in"
+        elif not is_default:
+            advice = "; if it has another name, correct the mapping"
         elif not any(found.kind is not None for found in fit.found.values()):
-            advice = "; to create empty source tables for a trial, run migrate --create-source"
+            advice += "; to create empty source tables for a trial, run migrate --create-source"
         yield _problem(
             "tables",
             f"The platform's tables are not all there: {'; '.join(fit.missing)}. Looked into:"
@@ -163,7 +166,6 @@ def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
             f" another schema, run migrate --source-schema NAME{advice}.",
             SourceMissingError,
         )
-    is_default = source.mapping.digest == default_mapping().digest
     if fit.misfits and not is_default:
         yield _problem(
             "tables",
@@ -282,13 +284,15 @@ def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = 
         return facts
 
 
-def render(facts: Sequence[Fact]) -> str:
-    """Return the facts for people: a line each, and whether the projector fits."""
+def render(facts: Sequence[Fact], mapping: str | None = None) -> str:
+    """Return the facts for people: a line each, and whether the projector fits, by the mapping of a folder."""
     problems = sum(fact.state == PROBLEM for fact in facts)
     said = (
         f"It does not fit: {counted(problems, 'problem')}."
         if problems
         else "It fits: run migrate, then rebuild."
+        if mapping is None
+        else f"It fits: run migrate --mapping {mapping}, with --check first, then rebuild."
     )
     return f"{in_lines(facts)}\n\n{said}"
 
