@@ -58,6 +58,8 @@ def test_everything_can_be_reached_with_the_keyboard(site: Site, view: View) -> 
     page.keyboard.type("Ann Lee")
     expect(page.locator("#shown")).to_have_text("1\N{EN DASH}9 of 9")
     page.keyboard.press("Tab")
+    assert focused(page) == "Save view"
+    page.keyboard.press("Tab")
     assert focused(page).startswith("More filters")
     page.keyboard.press("Enter")
     expect(page.locator("#filter-panel")).to_be_visible()
@@ -143,6 +145,35 @@ def test_it_fits_on_every_screen(site: Site, view: View, draw: Draw, size: str, 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
         "rgb(247, 248, 250)" if scheme == "light" else "rgb(15, 18, 22)"
     )
+
+
+# What a finger would not meet in its middle, but for tabs that are still to be scrolled to.
+COVERED = """() => [...document.querySelectorAll("#views :is(a, input, button), .filters .buttons :is(button, select)")]
+    .filter((one) => one.checkVisibility())
+    .filter((one) => {
+        const { x, y, width, height } = one.getBoundingClientRect();
+        const middle = x + width / 2;
+        const isScrolledTo = !one.matches("a") || (middle > 0 && middle < innerWidth);
+        return isScrolledTo && !one.contains(document.elementFromPoint(middle, y + height / 2));
+    })
+    .map((one) => one.textContent || one.id)"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_view_can_be_saved_where_nothing_covers_another(site: Site, view: View, size: str) -> None:
+    width, height = SIZES[size]
+    page = view(f"{site.url}/#lead_status=Warm&platform=whatsapp", width=width, height=height)
+    save = page.get_by_role("button", name="Save view")
+    expect(save).to_be_visible()
+    expect(page.locator("#views a").first).to_have_text("All59")
+    assert page.evaluate(COVERED) == []
+    save.click()
+    assert page.evaluate(COVERED) == []
+    page.keyboard.type("Mine")
+    page.keyboard.press("Enter")
+    delete = page.get_by_role("button", name="Delete the view Mine")
+    expect(delete).to_be_in_viewport(ratio=0.9)
+    assert page.evaluate(COVERED) == []
 
 
 def test_the_row_with_the_focus_is_beneath_no_bar(site: Site, view: View) -> None:

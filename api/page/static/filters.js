@@ -32,7 +32,7 @@ export class Filters {
   #state = DEFAULTS;
   #counted = [];
 
-  constructor(change) {
+  constructor(change, saveView) {
     this.change = (values) => change({ offset: DEFAULTS.offset, ...values });
     this.form = byId("filters");
     this.search = h("input", {
@@ -55,7 +55,14 @@ export class Filters {
     this.chips = h("span", { id: "chips", class: "chips" });
     this.form.append(
       labelled("search", "Search", this.search),
-      h("div", { class: "buttons" }, this.more, this.statistics, labelled("order", "Sort by", this.order)),
+      h(
+        "div",
+        { class: "buttons" },
+        saveView,
+        this.more,
+        this.statistics,
+        labelled("order", "Sort by", this.order),
+      ),
       h("div", { class: "quick" }, ...COUNTED.map((one) => this.#quick(...one)), this.chips),
       this.panel,
     );

@@ -42,9 +42,10 @@ export class Views {
       h("button", { type: "submit", class: "primary" }, "Save"),
       h("button", { type: "button", onclick: () => this.#close() }, "Cancel"),
     );
+    /** Stands beside the filters: on a phone the tabs need all of their line. */
     this.keep = h("button", { type: "button", class: "plain", onclick: () => this.#open() }, "Save view");
     this.tabs = h("span", { class: "tabs" });
-    this.bar.replaceChildren(this.tabs, this.keep, this.form);
+    this.bar.replaceChildren(this.tabs, this.form);
   }
 
   clear() {
@@ -75,7 +76,8 @@ export class Views {
     const tabs = views.flatMap((view) => this.#tab(view, view === current));
     this.tabs.replaceChildren(...tabs);
     const shown = tabs.find((tab) => tab.hasAttribute("aria-current"));
-    this.tabs.scrollLeft = shown.offsetLeft + shown.offsetWidth - this.tabs.clientWidth;
+    const last = this.tabs.querySelector(".gone") ?? shown;
+    this.tabs.scrollLeft = last.offsetLeft + last.offsetWidth - this.tabs.clientWidth;
     tabs.find((tab) => focused !== null && tab.dataset.view === focused)?.focus();
     const isOther = !views.some((view) => isExactly(state, view.values));
     this.keep.hidden = !isOther || activeFilters(state).length === 0 || saved.length >= MOST_SAVED;
@@ -90,6 +92,7 @@ export class Views {
       href: fragment({ ...DEFAULTS, tenant, limit, ...values }),
       "aria-current": isCurrent ? "page" : null,
       "data-view": name,
+      "data-saved": isSaved,
     });
     tab.append(h("bdi", {}, visible(name)), h("span", { class: "count" }));
     this.#write(tab, isSaved ? null : name);
