@@ -75,8 +75,8 @@ ON CONFLICT DO NOTHING;
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
 -- owner; is_readable; is_hidden, whether row security may hide rows from this login; is_subscribed, whether a
--- subscription brings the rows; columns, their names; indexed, the columns that an index without a condition begins with;
--- primary_key, its first column.
+-- subscription brings the rows; columns, their names; indexed, the columns that an index without a condition begins
+-- with; primary_key, its first column.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
