@@ -96,12 +96,15 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
         )
         for notice in notices:
             sentence, _, statements = notice.partition(":\n")
-            echo(f"{sentence}:" if statements else sentence, err=is_sql)
+            end = " what is on standard output." if is_sql else ":"
+            echo(f"{sentence}{end}" if statements else sentence, err=is_sql)
             if statements:
                 echo(statements)
     state = "The read model is installed and up to date."
     if any(notice.startswith(NO_API) for notice in notices):
-        state = "The read model is installed. The API cannot read it until a superuser has run the statements above."
+        state = (
+            "The read model is installed. The API cannot read it until a superuser has run these statements."
+        )
     click.echo(state, err=is_sql)
 
 

@@ -264,13 +264,12 @@ def test_what_a_superuser_has_to_run_comes_alone(
     monkeypatch.setenv("DATABASE_URL", source_database.by(OWNER).url)
     first = call("migrate")
     assert first.exit_code == 0
-    last = (
-        "The read model is installed. The API cannot read it until a superuser has run the statements above."
-    )
+    last = "The read model is installed. The API cannot read it until a superuser has run these statements."
     assert first.stdout.splitlines()[-1] == last
     done = call("migrate", "--sql")
     assert done.exit_code == 0
     assert done.stderr.splitlines()[-1] == last
+    assert ":" not in done.stderr
     # As psql takes it: no sentence stands between the statements.
     bare.execute(done.stdout.encode())
     again = call("migrate", "--sql")
