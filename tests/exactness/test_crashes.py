@@ -24,7 +24,7 @@ from tests.exactness.platform import assert_verified, forget_build, rebuild_now
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.patience import PATIENCE
-from tests.support.running import wait_until
+from tests.support.running import value, wait_until
 from tests.support.server import Database
 
 POINTS = (
@@ -67,6 +67,7 @@ def recover(
         wait_until(conn, f"count(*) = 0 FROM pg_stat_activity WHERE {ours}")
         if not by_cron:
             recovery.heal(conn, progress=QUIET)
+            assert value(conn, "SELECT count(*) FROM projector.runs WHERE outcome = 'interrupted'") == 1
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         check(conn)
         left = conn.execute(

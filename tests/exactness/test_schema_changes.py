@@ -4,7 +4,7 @@ The changes are made in a session that has written before, so that its trigger f
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import cycle
 
 import psycopg
 import pytest
@@ -155,7 +155,8 @@ def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
     _heal(other)
 
 
-@cases(("table", "role"), [*product(CAPTURED_TABLES, ROLES)])
+# The functions of all tables are made of one text, so that each table has one of the roles.
+@cases(("table", "role"), [*zip(CAPTURED_TABLES, cycle(ROLES), strict=False)])
 def test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
     busy: Platform, other: Connection, table: SourceTable, role: str
 ) -> None:

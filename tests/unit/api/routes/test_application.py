@@ -34,15 +34,3 @@ def test_signals_converters_and_after_this_request_work(library: Library, make_a
     assert (answer.text, answer.headers["X-Marked"]) == ("A", "yes")
     assert seen == ["started", {"word": "A"}, "finished"]
     assert type(app) is Flask
-
-
-def test_a_place_among_those_that_run_is_given_back_whatever_happens(
-    library: Library, make_app: MakeApp
-) -> None:
-    app = make_app(library.database, threads=1, log_level="CRITICAL")
-    app.add_url_rule("/bug", view_func=lambda: str(1 // 0))
-    client = app.test_client()
-    for _ in range(2):
-        assert client.get("/bug").status_code == 500
-        assert client.get(f"{library.base}/nobody").status_code == 404
-        assert client.get(library.base).status_code == 200

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from projector.core.refresh import refresh
@@ -18,9 +17,7 @@ from tests.exactness.interleaving import Stepped
 from tests.support.commands import run_command
 from tests.support.points import at_points
 from tests.support.running import (
-    running_scheduler,
     value,
-    wait_until,
     write_conversations,
     write_message,
     write_source,
@@ -106,28 +103,6 @@ def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch)
     healed(built)
     other.execute(DRIFT.encode())
     return built
-
-
-def test_the_scheduler_resumes_a_killed_rebuild(
-    database: Database, three: Connection, other: Connection, tmp_path: Path
-) -> None:
-    reached: list[str] = []
-    with database.connect() as doomed:
-
-        def kill(point: str) -> None:
-            reached.append(point)
-            if reached.count("locked") == 3:
-                other.execute("SELECT pg_terminate_backend(%s)", (doomed.info.backend_pid,))
-
-        with pytest.raises(psycopg.OperationalError), at_points(kill):
-            rebuild(doomed, tenants=None, progress=QUIET)
-    wait_until(other, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
-    assert value(three, DRIFTED) == "3"
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_until(three, "count(*) = 0 FROM projector.sweep_positions")
-        assert scheduler.terminate() == 0
-    assert value(three, DRIFTED) == ""
-    assert value(three, OUTCOMES) == ["done", "interrupted", "done"]
 
 
 def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(

@@ -14,8 +14,8 @@ def values(query: str) -> dict[str, object]:
     return plan_list(LIST_QUERY.read(query), NOW)[1]
 
 
-def text(query: str, *, collect_matches: bool = False) -> str:
-    return str(list_leads("u", LIST_QUERY.read(query), NOW, collect_matches=collect_matches).statement)
+def text(query: str) -> str:
+    return str(list_leads("u", LIST_QUERY.read(query), NOW).statement)
 
 
 @cases(
@@ -59,18 +59,3 @@ def test_requests_that_differ_in_values_share_their_statement(one: str, other: s
 def test_what_a_page_reads(query: str, found: str) -> None:
     parts = {part for part in ("documents", "keys", "with_value", "in_buckets") if f" {part}" in text(query)}
     assert parts == {found} | ({"keys"} & parts if found in {"with_value", "in_buckets"} else set())
-
-
-def test_pages_that_are_cut_from_all_matches() -> None:
-    # Only a search by the index spares small tenants the index.
-    searches = ("search=abc", "search=ab", "search=%2B1234")
-    assert ["AS unindexed" in text(query) for query in searches] == [True, False, True]
-    # By last_message_at the buckets of the page suffice.
-    for query, is_collected in (("lead_status=Hot&sort_by=name", True), ("lead_status=Hot", False)):
-        assert "WITH phones" not in text(query)
-        assert ("phones AS" in text(query, collect_matches=True)) is is_collected
-        assert ("picked AS" in text(query, collect_matches=True)) is not is_collected
-    # Leads without a message are collected, unless there is a time range.
-    queries = ("lead_status=Hot&sort_by=name", "lead_status=Hot&sort_by=name&days=7")
-    found = [text(query, collect_matches=True) for query in queries]
-    assert ["l.last_message_at IS NULL" in one for one in found] == [True, False]
