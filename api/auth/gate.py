@@ -27,9 +27,6 @@ MAX_KEPT = 4096
 KEPT_SECONDS = 60
 """How long a token that was verified is believed, unless it expires before; a key is for less: see KeyCheck."""
 
-# What holds no data of a tenant. Whatever else there is, and is still to come, asks who calls.
-OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
-
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)
 
@@ -53,15 +50,9 @@ class Gate:
 
     def check(self, one: Record) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
-        request = one.request
-        if request.method == "OPTIONS":
-            # What a browser sends before a request has no credentials, and the answer no data.
+        if not one.is_of_tenant:
             return
-        rule = request.url_rule
-        # An open blueprint may have others within it.
-        if rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS:
-            return
-        header = request.environ.get("HTTP_AUTHORIZATION", "")
+        header = one.request.environ.get("HTTP_AUTHORIZATION", "")
         if len(header) > MAX_CREDENTIAL_BYTES:
             raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
         access = self._checked(header).access

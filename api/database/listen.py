@@ -23,34 +23,22 @@ def name_of(user_id: str) -> str:
     return sha256(user_id.encode()).hexdigest()[:_NAME_LENGTH]
 
 
-class Listener:
-    """Waits for what PostgreSQL tells. Whoever has it waits until its file can be read, and then reads."""
-
-    def __init__(self, connection: OwnConnection) -> None:
-        self._connection = connection
-
-    def fileno(self) -> int:
-        """Returns the number of the file to wait for."""
-        return self._connection.fileno()
-
-    def read(self) -> Collection[str] | None:
-        """Returns the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
-        pgconn, names = self._connection.pgconn, set[str]()
-        try:
-            pgconn.consume_input()
-            while (told := pgconn.notifies()) is not None:
-                names.update(told.extra.decode().split())
-        except psycopg.Error as error:
-            raise_for_caller(error)
-        return None if _EVERYTHING in names else names
-
-    def close(self) -> None:
-        """End the session."""
-        self._connection.close()
+def read_told(connection: OwnConnection) -> Collection[str] | None:
+    """Returns the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
+    pgconn, names = connection.pgconn, set[str]()
+    try:
+        pgconn.consume_input()
+        while (told := pgconn.notifies()) is not None:
+            names.update(told.extra.decode().split())
+    except psycopg.Error as error:
+        raise_for_caller(error)
+    return None if _EVERYTHING in names else names
 
 
-def listen(config: Config) -> Listener | None:
+def listen(config: Config) -> OwnConnection | None:
     """Returns a session that listens; None where PostgreSQL cannot tell: behind a pooler, on a standby, on Citus.
+
+    Whoever has it waits until its file can be read, and then reads what was told.
 
     Raises UnavailableError if the database cannot be reached.
     """
@@ -61,7 +49,7 @@ def listen(config: Config) -> Listener | None:
         try:
             if connection.execute(_CAN_TELL).fetchone() == (True,):
                 connection.execute("LISTEN leads")
-                return Listener(connection)
+                return connection
         except BaseException:
             connection.close()
             raise

@@ -21,7 +21,6 @@ from api.config import MEMORY, Config
 from api.observe.meters import RATE_LIMITED, STORE_FAILURES
 from api.request.record import Record, record
 
-LIMITED_BLUEPRINTS = frozenset({"leads", "exports", "changes"})
 LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
 RESET = HeaderNames.RESET.value
@@ -72,13 +71,7 @@ class TenantLimit:
 
     def check(self, one: Record) -> None:
         """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
-        # What a browser asks before a request shows no one, and may use up the limit of none.
-        rule = one.request.url_rule
-        if (
-            one.request.method == "OPTIONS"
-            or rule is None
-            or rule.endpoint.partition(".")[0] not in LIMITED_BLUEPRINTS
-        ):
+        if not one.is_of_tenant:
             return
         counted = self.count(str(one.user_id))
         one.headers.update(self.headers_for(counted))

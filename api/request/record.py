@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from flask import Request, g
 
+OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
+
 
 @dataclass(slots=True)
 class Record:
@@ -46,6 +48,17 @@ class Record:
     def user_id(self) -> str | None:
         """The tenant of the path; None where it has none."""
         return (self.request.view_args or {}).get("user_id")
+
+    @property
+    def is_of_tenant(self) -> bool:
+        """Whether it asks for what a tenant has: whatever there is, and is still to come, but for OPEN_BLUEPRINTS.
+
+        What a browser sends before a request shows no one, and its answer has no data.
+        """
+        rule = self.request.url_rule
+        # An open blueprint may have others within it.
+        is_open = rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS
+        return not is_open and self.request.method != "OPTIONS"
 
     @property
     def query(self) -> str:

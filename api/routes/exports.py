@@ -1,7 +1,7 @@
 """All leads that match, or all messages of a time range, as a file."""
 
+from contextlib import ExitStack, closing
 from datetime import datetime
-from functools import partial
 
 from flask import Blueprint, Response
 
@@ -53,23 +53,17 @@ def export_messages(user_id: str) -> Response:
 def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: str, ending: str) -> Response:
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     read_model().require_built()
-    places = state().exports
-    places.take(user_id)
-    try:
-        snapshot = Snapshot(state().config, user_id)
-        try:
-            row = read_model().checked(snapshot.fetch(plan.head), min_as_of)
-            total, size = _begin_lines(snapshot, plan, row)
-        except BaseException:
-            snapshot.close()
-            raise
-    except BaseException:
-        places.give_back(user_id)
-        raise
+    with ExitStack() as taken:
+        state().exports.take(user_id)
+        taken.callback(state().exports.give_back, user_id)
+        snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
+        row = read_model().checked(snapshot.fetch(plan.head), min_as_of)
+        total, size = _begin_lines(snapshot, plan, row)
+        release = taken.pop_all().close
     record().rows = total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind = CSV if ending == "csv" else NDJSON
-    stream = ExportStream(snapshot, plan.opening, partial(places.give_back, user_id), record().correlation_id)
+    stream = ExportStream(snapshot, plan.opening, release, record().correlation_id)
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
         "Content-Length": str(len(plan.opening) + size),

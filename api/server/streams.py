@@ -21,8 +21,9 @@ from werkzeug.exceptions import HTTPException
 
 from api.auth.gate import Gate
 from api.config import Config
+from api.database.connect import OwnConnection
 from api.database.errors import UnavailableError
-from api.database.listen import Listener, listen, name_of
+from api.database.listen import listen, name_of, read_told
 from api.database.pool import Database
 from api.plan.changes import changes_since
 from api.plan.list.filters import given_filters
@@ -251,7 +252,7 @@ class LiveStreams:
                 log().exception("event streams do not learn of changes")
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _hear(self, listener: Listener) -> None:
+    async def _hear(self, listener: OwnConnection) -> None:
         """Read what PostgreSQL tells. Raises UnavailableError at the end of the session."""
         loop, is_told = asyncio.get_running_loop(), asyncio.Event()
         # A session that has ended has none any more.
@@ -261,7 +262,7 @@ class LiveStreams:
             while True:
                 await is_told.wait()
                 is_told.clear()
-                self._changed(listener.read())
+                self._changed(read_told(listener))
         finally:
             loop.remove_reader(number)
             listener.close()
