@@ -5,6 +5,7 @@ Each predicate of each statement is taken out in turn.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -136,7 +137,9 @@ def mutants(statement: CompiledStatement[Any]) -> Iterator[CompiledStatement[Any
 
 def answer_of(session: Session, statement: CompiledStatement[Any]) -> object:
     try:
-        return session.fetch(statement)
+        row = session.fetch(statement)
+        # What time it is differs each time.
+        return replace(row, clock=None) if hasattr(row, "clock") else row
     except (psycopg.Error, LookupError) as error:
         # A sub-select that finds the leads of several tenants, for example.
         return type(error).__name__
