@@ -51,11 +51,6 @@ def source_schemas(conn: Connection) -> dict[str, str]:
     return noted or locate_source(conn, login_schemas(conn))
 
 
-def absent_columns(conn: Connection) -> dict[str, list[str]]:
-    """Return the tables that are read, each with the columns that the platform did not have at the last `migrate`."""
-    return {table.name: list(table.absent_columns) for table in read_tables(conn)}
-
-
 def known_columns(conn: Connection) -> dict[str, list[str]]:
     """Return the tables that the last `migrate` read, each with its captured columns; nothing before the first one."""
     return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if _is_noted(conn) else {}

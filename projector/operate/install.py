@@ -24,7 +24,7 @@ from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands, source_tables
-from projector.database.source_names import absent_columns, known_columns, quoted, read_tables
+from projector.database.source_names import quoted, read_tables
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
 from projector.operate.assess import (
     Source,
@@ -156,7 +156,7 @@ def _note_source(conn: Connection, source: Source) -> None:
     """Note the mapping, where the platform's tables are and what they lack; what is read from now on is a gap."""
     fit, is_another = source.fit, stored_mapping(conn).digest != source.mapping.digest
     note_mapping(conn, source.mapping)
-    before = absent_columns(conn) if known_columns(conn) else {}
+    before = {table.name: list(table.absent_columns) for table in read_tables(conn)}
     now = {table.name: list(table.absent_columns) for table in fit.tables}
     renamed = {"name": "table_name", "schema": "schema_name", "columns": "read_columns"}
     tables = [{renamed.get(name, name): of for name, of in asdict(table).items()} for table in fit.tables]
