@@ -300,6 +300,8 @@ def test_the_crontab_is_one() -> None:
     assert jobs
     # cron takes a percent sign for a new line.
     assert [line for line in jobs if not re.match(r"([\d*/]+\s+){5}\S", line) or "%" in line] == []
+    # Each would wait for a first build with a connection of its own.
+    assert all("flock -n /opt/leads/venv/bin/leads-projector " in line for line in jobs if "refresh" in line)
 
 
 def test_ci_installs_what_the_tests_of_units_need() -> None:
