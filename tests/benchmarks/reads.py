@@ -187,8 +187,9 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
         ):
             query, values = f"{_LEADS}{_LIVE[name]}".encode(), {"user_id": user_id, "now": now}
             live, answer = conn.execute(query, values).fetchall(), reader.fetch(ours)
-            # A baseline that gives another answer is none.
-            if live[0][0] not in answer[0]:
+            # A baseline that gives another answer is none. The statistics are an object.
+            counted = [orjson.loads(one)["total_leads"] for one in answer[0] if str(one).startswith("{")]
+            if live[0][0] not in (*answer[0], *counted):
                 raise AssertionError(f"{name} and the read model differ: {answer[0]} {live[0]}")
             found = interleave(
                 bench.size.rounds,
