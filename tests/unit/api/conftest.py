@@ -138,8 +138,10 @@ def lent_session(app: Flask) -> Iterator[Session]:
     """A session out of the pool of an application."""
     database = app.extensions["leads"].database
     session: Session = database.lend()
-    yield session
-    database.give_back(session)
+    try:
+        yield session
+    finally:
+        database.give_back(session)
 
 
 @pytest.fixture(scope="module")
