@@ -111,14 +111,14 @@ def test_each_predicate_that_is_taken_out_is_missed(statements: list[CompiledSta
     assert {text: found for text, place in texts.items() if (found := unfiltered_tables(text, place))} == {}
     mutants = 0
     # To read one statement again for each of its predicates takes a second: these few are of every kind.
-    for text, place in [*texts.items()][::9]:
+    for text, place in [*texts.items()][::27]:
         # `unindexed` is a sub-select, which has the condition too.
         for predicate in re.finditer(rf"\b(?!unindexed)\w+\.user_id = \${place}\b", text):
             instead = ("true", "l.user_id = l.user_id", f"{predicate[0]} OR true")[mutants % 3]
             mutated = text[: predicate.start()] + instead + text[predicate.end() :]
             assert unfiltered_tables(mutated, place), mutated
             mutants += 1
-    assert mutants > 50
+    assert mutants > 15
 
 
 def mutants(statement: CompiledStatement[Any]) -> Iterator[CompiledStatement[Any]]:
