@@ -99,8 +99,12 @@ export class LeadView {
       h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title))));
     return [
       this.sub,
-      h("p", { class: "facts" }, this.status, this.platforms, h("span", { class: "when" }, this.time)),
-      this.contact,
+      h(
+        "div",
+        { class: "summary" },
+        h("p", { class: "facts" }, this.status, this.platforms, h("span", { class: "when" }, this.time)),
+        this.contact,
+      ),
       h(
         "dl",
         { class: "scores" },
