@@ -134,6 +134,7 @@ def _install(
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
     for shard in locks.WHOLE_QUEUE:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+    conn.execute(query("operate", "hold_looks"))
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
     with _named_failure("schema.sql"):

@@ -57,6 +57,12 @@ BEGIN
 END
 $$;
 
+-- name: hold_looks
+-- Keeps the looks of schedulers from beginning before the views that they read are replaced one by one. One that had
+-- begun in between would hold views that come later, and wait for one that is replaced: neither would get on. A look
+-- names projector.queue_state first, so it holds nothing while it waits. Nothing else of this view is changed.
+ALTER VIEW IF EXISTS projector.queue_state RESET (security_barrier);
+
 -- name: note_version
 -- Notes the projection version of the program that migrates, and the functions and views as it has created them.
 INSERT INTO projector.settings (name, value)

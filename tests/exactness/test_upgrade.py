@@ -6,24 +6,29 @@ wait, a dead letter, and what a killed rebuild of that version left.
 
 import gzip
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
 
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION
+from projector.database.sql import PROJECTION_VERSION, functions
+from projector.operate import install
 from projector.operate.install import migrate
 from projector.operate.uninstall import find_dependents, uninstall
 from projector.report.errors import NotInstalledError, ProjectorError
 from projector.report.progress import QUIET
+from projector.scheduler.refresh import look
 from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 DUMP = Path(__file__).parent / "data" / "version_before.sql.gz"
@@ -197,6 +202,29 @@ def test_the_batch_of_an_older_projector_is_waited_for_and_loses_nothing(
             own.execute("BEGIN")
             migration.finish()
     assert len(waiting(conn)) == len(queued)
+
+
+def test_a_look_that_begins_while_views_are_replaced_does_not_stop_the_migrate(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = Event()
+
+    def look_then(own: Connection) -> object:
+        assert begins.wait(PATIENCE)
+        return look(own, timedelta(0)).gap
+
+    def read_beside(folder: str) -> dict[str, str]:
+        if folder == "install/after_tables":
+            begins.set()
+            looking.waits(platform.conn)
+        return functions(folder)
+
+    monkeypatch.setattr(install, "functions", read_beside)
+    monkeypatch.setattr(install, "TABLE_PATIENCE_SECONDS", 0.0)
+    # Who connects while a migrate is under way would wait himself.
+    with Stepped(platform.database, look_then) as looking:
+        migrate_now(platform.database)
+        assert looking.finish() is None
 
 
 def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more(platform: Platform) -> None:
