@@ -18,6 +18,7 @@ pytestmark = pytest.mark.chromium
 def world(shared: World) -> World:
     today = datetime.now(UTC).date()
     demo.load(shared.conn, tenants=1, leads=400, messages_per_lead=9, seed=3, today=today, progress=QUIET)
+    shared.conn.execute("UPDATE users SET company_name = 'Aurora Studios'")
     rebuild(shared.conn, tenants=None, progress=QUIET)
     return shared
 
