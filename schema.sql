@@ -660,12 +660,9 @@ CREATE TABLE IF NOT EXISTS projector.sweep_positions (
     version text COLLATE "C" NOT NULL,
     -- When it began.
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- What is swept now: leads, keys as projector.source_keys has them, the keys of the source by their kind,
-    -- statistics, or again what waited before. A rebuild has keys, leads and statistics only.
-    phase text COLLATE "C" NOT NULL CHECK (
-        phase IN ('keys', 'leads', 'conversation', 'contact', 'template_send', 'statistics', 'again')
-    ),
-    -- With after_second: the last lead, key or tenant of the phase that is done.
+    -- What is swept now: all keys, leads, statistics, or again what a verify left out.
+    phase text COLLATE "C" NOT NULL CHECK (phase IN ('keys', 'leads', 'statistics', 'again')),
+    -- With after_second: the last lead that is done; empty in the other phases.
     after_first text COLLATE "C" NOT NULL DEFAULT '',
     -- See after_first.
     after_second text COLLATE "C" NOT NULL DEFAULT '',
@@ -690,9 +687,7 @@ CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     due_at timestamptz NOT NULL,
     -- When everything had been reached once. From then on only what waited is compared again.
     reached_at timestamptz,
-    -- About how many leads and keys it has to look at.
-    rows_total bigint NOT NULL,
-    -- How many leads and keys it has looked at.
+    -- How many leads it has looked at, those that were left out too.
     rows_done bigint NOT NULL DEFAULT 0,
     -- About how many leads it has to compare.
     leads_total bigint NOT NULL,

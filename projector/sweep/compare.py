@@ -36,9 +36,7 @@ def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PA
     """Compare a piece, but for what waits. Raises BlockedError after `patience` seconds of a table that is held."""
     found = Comparison(read_clock(conn))
     if piece.phase == "statistics":
-        # The last piece of a round has all names, those of tenants without leads too.
-        named = None if piece.next_phase == "again" else piece.tenants
-        return compare_statistics(conn, piece.tenants) + compare_names(conn, named, patience=patience)
+        return compare_statistics(conn, piece.tenants) + compare_names(conn, piece.tenants, patience=patience)
     if piece.leads:
         found += compare_leads(conn, piece.leads, patience=patience)
     if piece.keys is None or piece.keys:
@@ -106,16 +104,15 @@ def compare_keys(
                 named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
                 conn.execute(query("sweep", "stage_keys"), named)
             wrong = pipeline.run_steps(conn, "sweep/7_keys/20_read_wrong_keys").fetchall()
-        waiting: set[Item] = set()
         for kind, key, user_id, customer_phone, waits in wrong:
             if waits:
-                waiting.add(Item(kind, key=key))
+                found.left_out.append(Item(kind, key=key))
                 continue
             differs = f"{kind.replace('_', ' ')} {key} differs"
             drift = Drift(user_id, customer_phone or "", KEYS_FIELD, "as in the source", differs, kind, key)
             found.drifts.append(drift)
-        for item in items or ():
-            (found.left_out if item in waiting else found.compared).append(item)
+        waiting = {*found.left_out}
+        found.compared = [item for item in items or () if item not in waiting]
         return found
 
     return read_steadily(conn, compare, differs=lambda found: bool(found.drifts), patience=patience)

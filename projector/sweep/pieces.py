@@ -25,9 +25,10 @@ START = ("", "")
 """Where a phase begins."""
 
 PHASES = ("keys", "leads", "statistics")
-"""The phases of a rebuild in place, and of a verify by hand of everything or of whole tenants. Leads are found by keys,
-so these come first."""
+"""The phases of a sweep. Leads are found by keys, so these come first."""
 
+AGAIN = "again"
+"""What follows in a verify: what waited, and what differed before and was not met."""
 
 _LEADS = (
     "(SELECT k.* FROM projector.source_keys AS k WHERE k.kind <> 'contact')",
@@ -43,7 +44,7 @@ class Piece:
     """What is compared at once: leads, keys, or the statistics of tenants.
 
     `keys` is None for all keys, and `tenants` for all tenants. `next_phase` and `after` are where the sweep is when the
-    piece is done, `rows` how many leads and keys it looked at.
+    piece is done.
     """
 
     phase: str
@@ -52,7 +53,6 @@ class Piece:
     leads: Sequence[LeadKey] = ()
     keys: Sequence[Item] | None = ()
     tenants: Sequence[str] | None = None
-    rows: int = 0
 
 
 def pieces(
@@ -65,7 +65,7 @@ def pieces(
     """Yield the pieces of these tenants, or of everything from a position on; `size` is how many leads one has."""
     if phase == "keys":
         yield Piece("keys", "leads", keys=None, tenants=tenants)
-    if phase != "statistics":
+    if phase in {"keys", "leads"}:
         begun_after = after if phase == "leads" else START
         ranges = (
             [(begun_after, None)] if tenants is None else [((one, ""), one) for one in sorted(set(tenants))]
@@ -75,7 +75,8 @@ def pieces(
             while leads := find_leads(conn, done, last_user, size):
                 done = leads[-1]
                 yield Piece("leads", "leads", done, leads)
-    yield Piece("statistics", "statistics", tenants=tenants)
+    if phase != AGAIN:
+        yield Piece("statistics", AGAIN, tenants=tenants)
 
 
 def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:

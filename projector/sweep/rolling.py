@@ -19,7 +19,6 @@ import psycopg
 import structlog
 
 from projector.core.pipeline import reach
-from projector.core.source_reads import read_source
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
@@ -30,35 +29,18 @@ from projector.sweep.drift import Item, item_arrays
 from projector.sweep.leads import create_tables
 from projector.sweep.run_log import read_clock
 
-PHASES = ("leads", "keys", "conversation", "contact", "template_send", "statistics", "again")
-"""What a round compares, in this order: leads, the keys that projector.source_keys has, those of the source by their
-kind, the statistics, and again what waited."""
-
 GIVE_WAY_SECONDS = 30.0
 """How long a slice waits that met a lock of the platform, a truncated table, or a gap that a refresh has to see."""
-
-TENANTS_PER_SLICE = 50
-"""Tenants whose statistics one slice compares."""
-
-LEADS_OF_STATISTICS = 100_000
-"""The leads that the statistics of one slice add up, unless a tenant alone has more."""
 
 PASS_SHARE = 0.8
 ROUND_SHARE = 0.9
 CATCH_UP_SHARE = 0.1
 
 LEAST_SLICE, LARGEST_SLICE = 100, 1000
-"""Leads or keys of one slice: less is not worth its transaction, more would be a long one."""
+"""Leads of one slice: less is not worth its transaction, more would be a long one."""
 
 SLICE_SECONDS = 300.0
 """A slice is as large as a round needs at one in so many seconds, within these bounds."""
-
-_KEYS_OF = {
-    "conversation": ("current_conversations", "conversation_id"),
-    "contact": ("current_contacts", "contact_id"),
-    "template_send": ("current_template_sends", "send_id"),
-}
-"""The functions that have the rows of the source by their kind, and the columns of their keys."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,18 +53,18 @@ class Round(pieces.Position):
     version: str
     due_at: datetime
     reached_at: datetime | None
-    rows_total: int
+    leads_total: int
     rows_done: int
 
     def seconds_for(self, rows: int, now: datetime, days: float) -> float:
-        """Return what so many rows get of the time that is left, and as if the whole had CATCH_UP_SHARE at least."""
+        """Return what so many leads get of the time that is left, and as if the whole had CATCH_UP_SHARE at least."""
         if rows == 0:
             return 0.0
         whole = days * 86_400
         elapsed = max((now - self.started_at).total_seconds(), 0.0)
         left = max(PASS_SHARE * whole - elapsed, 0.0)
-        rows_left = max(self.rows_total - self.rows_done, rows)
-        all_rows = max(self.rows_total, self.rows_done + rows)
+        rows_left = max(self.leads_total - self.rows_done, rows)
+        all_rows = max(self.leads_total, self.rows_done + rows)
         return max(left * rows / rows_left, CATCH_UP_SHARE * whole * rows / all_rows)
 
 
@@ -132,13 +114,10 @@ def read_round(conn: Connection) -> Round | None:
 def begin(conn: Connection, days: float, now: datetime) -> None:
     """Begin a round, which may take so many days; one that there is is given up."""
     leads = rows.value(conn, query("sweep", "count_stored_leads"), {"tenants": None})
-    keys = rows.value(conn, query("sweep", "count_keys"))
-    # The leads once more for the statistics, and the keys as they are stored and as they are in the source.
-    begun = {"version": PROJECTION_VERSION, "days": days, "at": now}
-    begun |= {"rows_total": 2 * leads + 2 * keys, "leads_total": leads}
+    begun = {"version": PROJECTION_VERSION, "days": days, "at": now, "leads_total": leads}
     with conn.transaction():
         give_up(conn)
-        pieces.begin_sweep(conn, pieces.VERIFY, PHASES[0])
+        pieces.begin_sweep(conn, pieces.VERIFY, pieces.PHASES[0])
         conn.execute(query("sweep", "begin_round"), begun)
 
 
@@ -164,23 +143,25 @@ def _compare_slice(
     began = time.monotonic()
     create_tables(conn)
     size = round(SLICE_SECONDS / max(present.seconds_for(1, now, days), 1e-6))
-    piece = _FIND[present.phase](conn, present, min(max(size, LEAST_SLICE), LARGEST_SLICE))
+    piece = _find_piece(conn, present, min(max(size, LEAST_SLICE), LARGEST_SLICE))
     found = compare_piece(conn, piece, patience=0)
     reach("compared")
     # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but
     # a round that compares again what waited ends all the same.
-    waits = found.everything_waits and present.phase != "again"
+    waits = found.everything_waits and present.phase != pieces.AGAIN
     if waits or (found.drifts and not may_compare(conn)):
         return _give_way(conn, now)
     drift.log_drifts(found.drifts)
     at = read_clock(conn)
     # As long as the slice took at least.
-    due_at = at + timedelta(seconds=max(present.seconds_for(piece.rows, now, days), time.monotonic() - began))
-    reaches_all = piece.next_phase == "again" != present.phase
+    due_at = at + timedelta(
+        seconds=max(present.seconds_for(len(piece.leads), now, days), time.monotonic() - began)
+    )
+    reaches_all = piece.next_phase == pieces.AGAIN != present.phase
     with conn.transaction():
         drift.record(conn, found)
         leave_out(conn, found.left_out, at)
-        if present.phase == "again" and found.compared:
+        if present.phase == pieces.AGAIN and found.compared:
             conn.execute(query("sweep", "take_in"), item_arrays(found.compared), prepare=False)
         if reaches_all:
             drift.end_all(conn, None, present.started_at, outcome="right", kind=drift.STATISTICS)
@@ -193,7 +174,7 @@ def _compare_slice(
             "days": days,
             "due_at": due_at,
             "reached_at": at if reaches_all else None,
-            "rows": piece.rows,
+            "rows": len(piece.leads),
             "leads": found.checked,
             "differences": len(found.fields),
         }
@@ -228,75 +209,15 @@ def _seconds_until(due_at: datetime, now: datetime, days: float) -> float:
     return 0.0 if wait > days * 86_400 else max(wait, 0.0)
 
 
-def _leads(conn: Connection, present: Round, size: int) -> pieces.Piece:
-    leads = pieces.find_leads(conn, present.after, None, size)
-    return pieces.Piece("leads", *_next("leads", leads, size), leads=leads, rows=len(leads))
-
-
-def _stored_keys(conn: Connection, present: Round, size: int) -> pieces.Piece:
-    parameters = {"after_kind": present.after_first, "after_key": present.after_second, "size": size}
-    found = conn.execute(query("sweep", "find_stored_keys"), parameters).fetchall()
-    keys = [Item(kind, key=key) for kind, key in found]
-    return pieces.Piece("keys", *_next("keys", found, size), keys=keys, rows=len(keys))
-
-
-def _source_keys(conn: Connection, present: Round, size: int) -> pieces.Piece:
-    kind = present.phase
-
-    def read() -> list[tuple[str]]:
-        # Planned for this kind, which has an index of its own.
-        conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
-        rows, name = _KEYS_OF[kind]
-        parameters = {"after_key": present.after_second or None, "size": size}
-        found = conn.execute(
-            query("sweep", "find_source_keys", rows=rows, id=name), parameters, prepare=False
-        )
-        return found.fetchall()
-
-    keys = [Item(kind, key=key) for (key,) in read_source(conn, read, patience=0)]
-    return pieces.Piece(
-        kind, *_next(kind, [("", item.key) for item in keys], size), keys=keys, rows=len(keys)
-    )
-
-
-def _statistics(conn: Connection, present: Round, _size: int) -> pieces.Piece:
-    tenants: list[str] = []
-    find, size, after = query("sweep", "find_tenant"), 0, present.after_first
-    while len(tenants) < TENANTS_PER_SLICE:
-        user_id, leads = conn.execute(find, {"after": after}).fetchone() or (None, 0)
-        if user_id is None:
-            return pieces.Piece("statistics", "again", tenants=tenants, rows=size)
-        if tenants and size + leads > LEADS_OF_STATISTICS:
-            break
-        tenants.append(user_id)
-        size, after = size + leads, user_id
-    return pieces.Piece("statistics", "statistics", (after, ""), tenants=tenants, rows=size)
-
-
-def _again(conn: Connection, present: Round, _size: int) -> pieces.Piece:
-    """What waited before everything had been reached."""
+def _find_piece(conn: Connection, present: Round, size: int) -> pieces.Piece:
+    """Return the next piece: of everything, or then of what waited before everything had been reached."""
+    if present.phase != pieces.AGAIN:
+        return next(pieces.pieces(conn, None, size, present.phase, present.after))
     wanted = {"before": present.reached_at, "size": LARGEST_SLICE}
     items = rows.rows(conn, Item, query("sweep", "find_left_out"), wanted)
     leads, keys = pieces.split_items(items)
-    return pieces.Piece("again", "" if len(items) < LARGEST_SLICE else "again", leads=leads, keys=keys)
-
-
-_FIND: dict[str, Callable[[Connection, Round, int], pieces.Piece]] = {
-    "leads": _leads,
-    "keys": _stored_keys,
-    "conversation": _source_keys,
-    "contact": _source_keys,
-    "template_send": _source_keys,
-    "statistics": _statistics,
-    "again": _again,
-}
-
-
-def _next(phase: str, found: Sequence[tuple[str, str]], size: int) -> tuple[str, tuple[str, str]]:
-    """The phase and the position after what was found: the last of it, or the start of the next phase."""
-    if len(found) < size:
-        return PHASES[PHASES.index(phase) + 1], pieces.START
-    return phase, found[-1]
+    next_phase = "" if len(items) < LARGEST_SLICE else pieces.AGAIN
+    return pieces.Piece(pieces.AGAIN, next_phase, leads=leads, keys=keys)
 
 
 def _give_way(conn: Connection, now: datetime) -> float:

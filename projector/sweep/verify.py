@@ -18,7 +18,7 @@ from projector.sweep import drift, statistics
 from projector.sweep.compare import KEYS_FIELD, compare_piece
 from projector.sweep.drift import LEAD, Drift
 from projector.sweep.leads import create_tables, rebuild_keys, rebuild_leads
-from projector.sweep.pieces import Piece, count_leads, pieces, sample_leads, split_items
+from projector.sweep.pieces import AGAIN, Piece, count_leads, pieces, sample_leads, split_items
 from projector.sweep.run_log import logged_run, read_clock
 
 LEADS_PER_SNAPSHOT = 1000
@@ -95,7 +95,7 @@ def _pieces(
     yield from pieces(conn, tenants, LEADS_PER_SNAPSHOT)
     drift.end_all(conn, tenants, started_at, outcome="right", kind=drift.STATISTICS)
     leads, keys = split_items(drift.read_open(conn, tenants, started_at))
-    yield Piece("again", "", leads=leads, keys=keys)
+    yield Piece(AGAIN, "", leads=leads, keys=keys)
 
 
 def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:

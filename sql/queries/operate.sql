@@ -482,12 +482,10 @@ USING unknown_keys AS u
 WHERE u.kind = t.kind AND u.key = t.key AND coalesce(t.user_id, '') IN ('', %(user_id)s);
 
 -- name: restart_phases
--- Has the present phase of a rebuild and of the verify begin again if it is at what is erased, or at a key, which may be
--- of it.
+-- Has the present phase of a rebuild and of the verify begin again if it is at what is erased.
 UPDATE projector.sweep_positions AS p
 SET after_first = '', after_second = ''
-WHERE p.phase NOT IN ('leads', 'statistics')
-    OR (p.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR p.after_second = %(customer_phone)s));
+WHERE p.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR p.after_second = %(customer_phone)s);
 
 -- name: forget_runs
 -- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes.

@@ -160,7 +160,7 @@ SELECT
     r.started_at,
     r.days,
     extract(EPOCH FROM clock_timestamp() - r.started_at)::float8 AS age,
-    least(r.rows_done::float8 / greatest(r.rows_total, 1), 0.999) AS done,
+    least(r.rows_done::float8 / greatest(r.leads_total, 1), 0.999) AS done,
     r.leads,
     r.leads_total,
     (SELECT count(*) FROM projector.verify_left_out) AS left_out,

@@ -150,10 +150,6 @@ FROM (
         AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
 ) AS keyed;
 
--- name: count_keys
-SELECT count(*) AS keys
-FROM projector.source_keys;
-
 -- name: is_large_piece
 -- Returns whether a piece holds so many of all keys that PostgreSQL had better join the tables as a whole.
 SELECT count(*) * %(share)s > (
@@ -177,44 +173,6 @@ SELECT
     i.key
 FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS i (kind, key);
 
--- name: find_stored_keys
-SELECT
-    k.kind,
-    k.key
-FROM projector.source_keys AS k
-WHERE (k.kind, k.key) > (%(after_kind)s, %(after_key)s)
-ORDER BY k.kind, k.key
-LIMIT %(size)s;
-
--- name: find_source_keys
--- Returns the next keys of a kind that belong to a lead, in the order of the platform's index. Placeholders: rows, the
--- function that has them, and id, the column. Parameter after_key: null for the first ones.
-SELECT d.{id}::text AS key
-FROM projector.{rows}() AS d
-WHERE %(after_key)s::text IS NULL OR d.{id} > projector.{id}(%(after_key)s::text)
-ORDER BY d.{id}
-LIMIT %(size)s;
-
--- name: find_tenant
--- Returns user_id and leads of the next tenant that has leads or statistics, rightly or not; null after the last.
---
--- By the indexes: a tenant can have very many rows.
-SELECT
-    next.user_id,
-    coalesce(t.leads, 0) AS leads
-FROM (
-    SELECT
-        least(
-            (SELECT min(l.user_id) FROM read_model.leads AS l WHERE l.user_id > %(after)s),
-            (SELECT min(t.user_id) FROM read_model.lead_totals AS t WHERE t.user_id > %(after)s),
-            (SELECT min(c.user_id) FROM read_model.lead_counts AS c WHERE c.user_id > %(after)s),
-            (SELECT min(d.user_id) FROM read_model.lead_daily_counts AS d WHERE d.user_id > %(after)s),
-            (SELECT min(m.user_id) FROM read_model.message_counts AS m WHERE m.user_id > %(after)s)
-        ) AS user_id
-) AS next
-LEFT JOIN read_model.lead_totals AS t
-    ON t.user_id = next.user_id AND t.granularity = 'all' AND t.bucket_start = '-infinity';
-
 -- name: read_round
 SELECT
     r.round_id,
@@ -225,7 +183,7 @@ SELECT
     p.after_second,
     r.due_at,
     r.reached_at,
-    r.rows_total,
+    r.leads_total,
     r.rows_done
 FROM projector.verify_rounds AS r
 INNER JOIN projector.sweep_positions AS p ON p.purpose = 'verify' AND p.version = r.version
@@ -238,8 +196,8 @@ FROM projector.verify_rounds AS r
 WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
 
 -- name: begin_round
-INSERT INTO projector.verify_rounds (version, days, started_at, due_at, rows_total, leads_total)
-VALUES (%(version)s, %(days)s, %(at)s, %(at)s, %(rows_total)s, %(leads_total)s);
+INSERT INTO projector.verify_rounds (version, days, started_at, due_at, leads_total)
+VALUES (%(version)s, %(days)s, %(at)s, %(at)s, %(leads_total)s);
 
 -- name: give_up_round
 -- Forgets the present round, and what it has left out.
@@ -287,12 +245,11 @@ RETURNING r.leads, r.left_out, r.differences;
 -- name: add_finished_round
 -- Notes a verify of everything by hand.
 INSERT INTO projector.verify_rounds (
-    version, started_at, finished_at, due_at, reached_at, rows_total, rows_done, leads_total, leads, left_out,
-    differences
+    version, started_at, finished_at, due_at, reached_at, rows_done, leads_total, leads, left_out, differences
 )
 VALUES (
     %(version)s, %(started_at)s, clock_timestamp(), %(started_at)s, clock_timestamp(), %(leads)s, %(leads)s,
-    %(leads)s, %(leads)s, %(left_out)s, %(differences)s
+    %(leads)s, %(left_out)s, %(differences)s
 );
 
 -- name: leave_out
@@ -407,7 +364,7 @@ ORDER BY d.kind, d.user_id, d.customer_phone, d.key;
 SELECT
     (SELECT max(r.finished_at) FROM projector.verify_rounds AS r) AS proved_at,
     (
-        SELECT least(r.rows_done::real / greatest(r.rows_total, 1), 0.999)
+        SELECT least(r.rows_done::real / greatest(r.leads_total, 1), 0.999)
         FROM projector.verify_rounds AS r
         WHERE r.finished_at IS NULL
     )::real AS round_done,

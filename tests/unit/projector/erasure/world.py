@@ -70,8 +70,8 @@ INSERT INTO projector.runs (kind, started_at, finished_at, outcome, tenants, not
     'stopped at customer 49777000123 of tenant needle-tenant: Needle Name is refused'),
 ('verify', now(), now(), 'failed', NULL, '49777000123 of needle-tenant: Needle Name'),
 ('verify', now(), now(), 'done', ARRAY['needle-tenant', 'u'], NULL);
-INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, failure)
-VALUES ('v', now(), now() + interval '1 day', 1, 1, 'cannot read 49777000123 of needle-tenant, Needle Name');
+INSERT INTO projector.verify_rounds (version, started_at, due_at, leads_total, failure)
+VALUES ('v', now(), now() + interval '1 day', 1, 'cannot read 49777000123 of needle-tenant, Needle Name');
 INSERT INTO projector.verify_left_out VALUES
 ('lead', 'needle-tenant', '49777000123', '', now()), ('conversation', '', '', 'needle-conversation', now());
 INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)
