@@ -172,8 +172,6 @@ def serve() -> None:
             log_level=LogLevels(settings.log_level.lower()),
             log_dictconfig=logging_of_server,
         )
-        # Under ASGI Granian takes one thread only, since all others would wait for the loop; ours answer: see Loop.
-        server.on_startup(lambda: setattr(server, "blocking_threads", _threads(settings)))
         loops.register("auto")(build_loop)
         server.serve()
 

@@ -34,13 +34,6 @@ class _StandardError:
 STANDARD_ERROR = _StandardError()
 
 
-class _Needed(logging.Filter):
-    """Leaves out what the server says of the number of its threads: most of them wait, or are not even started."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "Configuration allows spawning up to" not in record.getMessage()
-
-
 def is_text(log_format: str) -> bool:
     """Returns whether lines are for people."""
     return log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
@@ -73,12 +66,10 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
         "formatters": {
             "line": {"()": formatter, "is_text": is_text(log_format), "personal_data": personal_data}
         },
-        "filters": {"needed": {"()": _Needed}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": "line",
-                "filters": ["needed"],
                 "stream": STANDARD_ERROR,
             }
         },

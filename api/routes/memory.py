@@ -8,7 +8,7 @@ who has to be looked up, a tenant who is busy or a failure, is left to Flask.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -207,18 +207,14 @@ class Memory:
         """Returns the application with the memory in front of it."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            key = key_of(environ)
-            found = None if key is None else self._answers.find(key)
-            if found is not None:
-                with IN_FLIGHT.track_inprogress():
-                    again = self._again(environ, *found)
-                if again is not None:
-                    status, headers, body = again
-                    start_response(status, headers)
-                    return body
-            return wsgi_app(environ, start_response)
+            body = self._answer(environ, start_response, self._look)
+            return wsgi_app(environ, start_response) if body is None else body
 
         return answer
+
+    def answer_at_once(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes] | None:
+        """Answer from memory without asking PostgreSQL. Returns the body; None where that cannot be."""
+        return self._answer(environ, start_response, Tenant.remembered)
 
     def keep(self, response: Response, one: Record) -> Response:
         """Keep the answer of Flask to a request, if it may be given again. Returns it."""
@@ -244,8 +240,24 @@ class Memory:
         self._answers.keep(key, kept)
         return response
 
+    def _answer(
+        self, environ: WSGIEnvironment, start_response: StartResponse, look: Callable[[Tenant], Look | None]
+    ) -> list[bytes] | None:
+        """Give an answer again, by a look at its tenant. Returns the body; None where Flask has to answer."""
+        key = key_of(environ)
+        found = None if key is None else self._answers.find(key)
+        if found is None:
+            return None
+        with IN_FLIGHT.track_inprogress():
+            again = self._again(environ, *found, look)
+        if again is None:
+            return None
+        status, headers, body = again
+        start_response(status, headers)
+        return body
+
     def _again(
-        self, environ: WSGIEnvironment, kept: Kept, tenant: Tenant
+        self, environ: WSGIEnvironment, kept: Kept, tenant: Tenant, look_at: Callable[[Tenant], Look | None]
     ) -> tuple[str, list[tuple[str, str]], list[bytes]] | None:
         """Returns status, headers and body of an answer that is given again; None where Flask has to answer."""
         started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit
@@ -255,7 +267,7 @@ class Memory:
             if known_caller is None:
                 return None
             caller = known_caller
-        look = self._look(tenant)
+        look = look_at(tenant)
         if look is None or not self._stands(kept, look):
             return None
         known = known_tags(environ) or ()

@@ -1,8 +1,10 @@
 """The parts of an application that its routes use, and their reads of the read model: 503 until it was built."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import current_app
 
@@ -132,6 +134,8 @@ class State:
     streams: Streams
     # None where there are no traces.
     tracing: Any
+    # Answers a request as a WSGI application does, or returns None where that may take time.
+    answer_at_once: Callable[[WSGIEnvironment, StartResponse], list[bytes] | None] = lambda *_: None
 
     def now(self) -> datetime | None:
         """Returns what time it is for the windows of an answer; None leaves that to the clock of the database."""

@@ -8,7 +8,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api.auth.gate import Gate
-from api.config import Config
+from api.config import MEMORY, Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
 from api.limits import running, waiting
@@ -60,6 +60,9 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     if config.page:
         app.register_blueprint(page)
     if memory is not None:
+        # A trace begins in front of Flask, and a store that counts for several processes has to be waited for.
+        if parts.tracing is None and config.rate_limit_storage == MEMORY:
+            parts.answer_at_once = memory.answer_at_once
         app.wsgi_app = memory.in_front_of(app.wsgi_app)  # type: ignore[assignment,method-assign]
     if parts.tracing is not None:
         app.wsgi_app = parts.tracing.around(app.wsgi_app)  # type: ignore[method-assign]

@@ -1,12 +1,11 @@
-"""The ASGI application of a worker: Flask answers in the server's own threads, and streams wait on the event loop.
+"""The ASGI application of a worker: Flask answers in threads, and streams wait on the event loop.
 
-`Loop` begins each request in the thread that hands it over. One that ends without waiting, as all do that Flask answers
-as a whole, never comes to the loop. What goes on goes there.
+`Loop` begins each request in the thread of the server that hands it over. An answer from memory ends there.
 """
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
@@ -21,7 +20,7 @@ from api.request.body import MAX_BODY_BYTES
 from api.request.record import environ_key
 from api.response.events import EventStream
 from api.routes.read_model import State
-from api.server.loop import Loop
+from api.server.loop import GoOn, Loop
 from api.server.streams import LiveStreams
 
 if TYPE_CHECKING:
@@ -63,39 +62,39 @@ class _Started:
         self.headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
-class _OnLoop:
-    """What a coroutine awaits to go on on the event loop."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
 class Front:
     """The application that the server calls."""
 
     def __init__(self, app: Flask, config: Config, threads: int) -> None:
         parts: State = app.extensions["leads"]
         self._app = app
+        self._answer_at_once = parts.answer_at_once
         self._streams = LiveStreams(config, parts.gate)
-        # Of requests with a body, which is read first, and of exports between two pieces.
+        # Of requests, and of exports between two pieces.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="answers")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["method"] in _BODYLESS:
-            status, headers, body = self._answer(scope, b"")
+            environ, started = environ_of(scope, b""), _Started()
+            at_once = self._answer_at_once(environ, started)
+            if at_once is None:
+                await GoOn(self._threads)
+                status, headers, body = self._answer(environ)
+            else:
+                status, headers, body = started.status, started.headers, b"".join(at_once)
         else:
-            await _OnLoop()
-            given = await _body(receive)
+            await GoOn()
+            environ = environ_of(scope, await _body(receive))
             loop = asyncio.get_running_loop()
-            status, headers, body = await loop.run_in_executor(self._threads, self._answer, scope, given)
+            status, headers, body = await loop.run_in_executor(self._threads, self._answer, environ)
         start = {"type": "http.response.start", "status": status, "headers": headers}
         if isinstance(body, bytes):
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
         if scope["method"] in _BODYLESS:
-            await _OnLoop()
+            await GoOn()
         await send(start)
         # Only this has the server send the head: what breaks now ends the connection, and is no other answer.
         await send({"type": "http.response.body", "body": b"", "more_body": True})
@@ -104,10 +103,10 @@ class Front:
         else:
             await self._export(body, receive, send)
 
-    def _answer(self, scope: Scope, given: bytes) -> tuple[int, Headers, Body]:
+    def _answer(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
         """Returns what Flask answers."""
         started = _Started()
-        result: Iterable[bytes] = self._app(environ_of(scope, given), started)
+        result: Iterable[bytes] = self._app(environ, started)
         if isinstance(result, list):
             return started.status, started.headers, b"".join(result)
         if isinstance(result, _GOES_ON):

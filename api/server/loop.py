@@ -1,17 +1,32 @@
 """The event loop of a worker, which begins a request where the server hands it over.
 
-Granian reads and writes HTTP without Python, and schedules a coroutine for each request from a thread of its own. To
-take it to the loop, from there to another thread and back would cost each request some 50 µs, and a loop that is busy
-would keep all of them waiting.
+Granian reads and writes HTTP without Python, and schedules a coroutine for each request from one thread of its own. An
+answer from memory is given in that thread: several would wait for each other, since one of them at a time runs Python.
+What may wait goes on in a thread that may. The loop gets what streams. To take each request there, from there to a
+thread and back would cost some 50 µs more, and a loop that is busy would keep all of them waiting.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor
 from contextvars import Context
 from inspect import iscoroutine
 from typing import Any, TypeVarTuple
 
 Given = TypeVarTuple("Given")
+
+
+class GoOn:
+    """What a coroutine awaits to go on in one of these threads, or on the event loop."""
+
+    __slots__ = ("_threads",)
+
+    def __init__(self, threads: Executor | None = None) -> None:
+        self._threads = threads
+
+    def __await__(self) -> Generator[Executor | None, None, None]:
+        """Yield to Loop, which runs the rest there."""
+        yield self._threads
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -29,8 +44,11 @@ class Loop(asyncio.SelectorEventLoop):
         given: Any = args
         if given and iscoroutine(given[0]):
             try:
-                given[0].send(None)
+                threads = given[0].send(None)
             except StopIteration:
+                return self._nothing
+            if threads is not None:
+                threads.submit(self.call_soon_threadsafe, callback, *args, context=context)
                 return self._nothing
         return super().call_soon_threadsafe(callback, *args, context=context)
 
