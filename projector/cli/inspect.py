@@ -9,7 +9,9 @@ from projector.cli.base import DRIFT, FAILED, Invocation, echo, echo_json, exit_
 
 
 @click.command()
-@click.option("--verbose", is_flag=True, help="Every fact too, under the names that --json gives them.")
+@click.option(
+    "--verbose", is_flag=True, help="Every fact: last runs, verify, drift, row security, sizes, locks."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
 @exit_codes("fine", "something needs a person (it says what), or failed")

@@ -1,7 +1,6 @@
 """The status as text for people, and as one object for machines."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 
 from projector.database.rows import Row
@@ -11,13 +10,22 @@ from projector.observe.status.read import COUNTED_CHANGES, Status
 from projector.observe.status.words import (
     age_in_words,
     differing,
+    item_in_words,
     late_in_words,
     late_seconds,
+    lead_in_words,
     moment_in_words,
     shorten,
     waiting_in_words,
 )
 from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
+
+_SHOWN_TABLES = 6
+_OUTCOMES = {
+    "healed": "healed by `verify --heal`",
+    "rebuilt": "corrected by a rebuild",
+    "right": "found right by a later verify",
+}
 
 
 def as_dict(status: Status) -> dict[str, Any]:
@@ -67,7 +75,7 @@ def as_dict(status: Status) -> dict[str, Any]:
                 "ended": [vars(ended) for ended in status.ended_drift],
             },
         },
-        "row_security": _row_security_as_dict(status),
+        "row_security": status.row_security and _without(status.row_security, "database_name"),
         "dead_letters": {"count": status.dead_letters[0].total if letters else 0, "first": letters},
         "erasures": vars(status.erasures),
         "tables": [vars(size) for size in status.sizes],
@@ -77,52 +85,24 @@ def as_dict(status: Status) -> dict[str, Any]:
 
 def summarize(status: Status) -> str:
     """Return what a person asks first: is it running, how fresh, how many leads, and what needs attention."""
-    return _in_lines(status, [])
+    return _in_lines(status, _first_lines(status))
 
 
 def render(status: Status) -> str:
-    """Return that and every fact, under the names that `as_dict` gives them."""
-    facts = {name: of for name, of in as_dict(status).items() if name not in {"attention", "warnings"}}
-    return _in_lines(status, ["", *_fact_lines(facts)] if status.projection is not None else [])
+    """Return the status for people: a line for each fact, and what needs attention."""
+    return _in_lines(status, _lines(status))
 
 
-def _in_lines(status: Status, facts: Iterable[str]) -> str:
+def _in_lines(status: Status, found: Iterator[tuple[str, str]]) -> str:
     # Reasons and ids were written by others.
-    first = [*_first_lines(status), *(("Warning", text) for text in status.warnings)]
-    lines = [*(f"{label:<13}{escape_hidden(text)}" for label, text in first), *map(escape_hidden, facts)]
+    facts = [*found, *(("Warning", text) for text in status.warnings)]
+    lines = [f"{label:<13}{escape_hidden(text)}" for label, text in facts]
     attention = find_attention(status)
     if attention:
         lines += ["", "Needs attention:", *(f"  - {escape_hidden(sentence)}" for sentence in attention)]
     else:
         lines += ["", "Nothing needs attention."]
     return "\n".join(lines)
-
-
-def _fact_lines(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:
-    """Return a line for each fact, and one for each element of a list; an object of objects is indented."""
-    for name, of in facts.items():
-        if isinstance(of, Mapping) and any(isinstance(one, Mapping | list) for one in of.values()):
-            yield f"{indent}{name}:"
-            yield from _fact_lines(of, f"{indent}  ")
-        elif isinstance(of, list) and of:
-            yield f"{indent}{name}:"
-            yield from (f"{indent}  - {_in_words(one)}" for one in of)
-        else:
-            yield f"{indent}{name}: {_in_words(of)}"
-
-
-def _in_words(fact: object) -> str:
-    if isinstance(fact, dict):
-        return ", ".join(f"{name} {_in_words(of)}" for name, of in fact.items())
-    if isinstance(fact, list) and fact:
-        return " and ".join(map(_in_words, fact))
-    if isinstance(fact, datetime):
-        return moment_in_words(fact)
-    if isinstance(fact, bool):
-        return "yes" if fact else "no"
-    if isinstance(fact, int | float):
-        return f"{fact:,.1f}".removesuffix(".0")
-    return "none" if fact in (None, []) else str(fact)
 
 
 def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
@@ -157,21 +137,127 @@ def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "Dead letters", f"{status.dead_letters[0].total:,}"
 
 
-def _without(row: Row, name: str) -> dict[str, Any]:
-    return {key: value for key, value in vars(row).items() if key != name}
+def _lines(status: Status) -> Iterator[tuple[str, str]]:
+    projection = status.projection
+    if projection is None:
+        yield "Read model", "not installed"
+        return
+    yield from _freshness_lines(status.queue, projection)
+    yield "Capture", _capture_in_words(status, projection)
+    for feed in status.feeds:
+        yield "Origin", _feed_in_words(feed, projection)
+    for table in status.unfed_tables:
+        yield "Origin", f"no subscription brings rows of {table}"
+    yield "Scheduler", _schedulers_in_words(status)
+    yield "Rebuild", _rebuild_in_words(status, projection)
+    for number, holder in enumerate(status.lock_holders):
+        program = shorten(holder.application) if holder.application else "a program without a name"
+        since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
+        purposes = " and ".join(holder.purposes)
+        yield "" if number else "Locks", f"process {holder.pid}, {program}{since}, for {purposes}"
+    for run in status.runs:
+        yield f"Last {run.kind}"[:12], _run_in_words(run)
+    yield from _verification_lines(status)
+    yield from _row_security_lines(status)
+    yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
+    for letter in status.dead_letters:
+        tries = f"tried {counted(letter.attempts, 'time')}" if letter.attempts else "not tried alone yet"
+        yield "", f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries})"
+    total = sum(size.bytes for size in status.sizes)
+    yield "Size", f"{bytes_in_words(total)}, of it:"
+    for size in status.sizes[:_SHOWN_TABLES]:
+        yield (
+            "",
+            f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
+        )
 
 
-def _row_security_as_dict(status: Status) -> dict[str, Any] | None:
+def _freshness_lines(queue: Row, projection: Row) -> Iterator[tuple[str, str]]:
+    built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
+    version = f"projection version {projection.version}"
+    if projection.version != PROJECTION_VERSION:
+        version += f", this program has {PROJECTION_VERSION}"
+    yield "Read model", f"{built}, {version}"
+    yield (
+        "Lag",
+        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {waiting_in_words(queue)}",
+    )
+    if projection.as_of is None or projection.as_of_age is None:
+        yield "As of", "nothing yet"
+    else:
+        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
+    if queue.late_tenants:
+        yield "Mass changes", late_in_words(queue)
+
+
+def _feed_in_words(feed: Row, projection: Row) -> str:
+    if not feed.is_enabled:
+        worker = "disabled"
+    elif not feed.has_worker:
+        worker = "no worker"
+    else:
+        behind = "" if feed.bytes_behind is None else f", {bytes_in_words(feed.bytes_behind)} behind"
+        worker = f"its worker is at {feed.position}{behind}"
+    errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
+    if projection.failed_at is not None:
+        errors += f", seen last {moment_in_words(projection.failed_at)}"
+    proved = (
+        "nothing" if projection.proved_at is None else f"all until {moment_in_words(projection.proved_at)}"
+    )
+    return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
+
+
+def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
     found, role = status.row_security, status.api_role
     if found is None:
-        return None
-    facts = _without(found, "database_name")
+        return
+    if found.unprotected is not None:
+        yield "Row security", f"missing: {found.unprotected}, {found.problem}"
+    else:
+        yield "Row security", f"on, {counted(found.tables, 'table')}"
     if role is not None and role.can_create_temporary:
-        facts["advice"] = (
-            f"{role.name} may create temporary tables, as PUBLIC may; unless they are needed, run"
-            f" REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
+        command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
+        yield (
+            "",
+            f"{role.name} may create temporary tables, as PUBLIC may; unless they are needed, run {command}",
         )
-    return facts
+
+
+def _verification_lines(status: Status) -> Iterator[tuple[str, str]]:
+    proved, present = status.proved_round, status.present_round
+    text = "not yet"
+    if proved is not None:
+        text = f"{moment_in_words(proved.finished_at)}, {counted(proved.leads, 'lead')}"
+        text += f", {proved.left_out:,} left out" if proved.left_out else ""
+        text += f", {_differences_in_words(proved.differences)}"
+    yield "Verified", f"everything: {text}"
+    text = "none under way"
+    if present is not None:
+        leads = counted(max(present.leads_total, present.leads), "lead")
+        text = f"{round(100 * present.done, 1)} % in {age_in_words(present.age)}, {present.leads:,} of about {leads}"
+        text += f", {present.left_out:,} to be looked at again" if present.left_out else ""
+        text += f", {_differences_in_words(present.differences)}"
+    yield "Verify round", text
+    yield "Drift", differing(status.drift[0].total) if status.drift else "none"
+    for item in status.drift:
+        yield (
+            "",
+            f"{item_in_words(item)}: {shorten(item.first_field)}, found {moment_in_words(item.found_at)}",
+        )
+    for ended in status.ended_drift:
+        last = "" if ended.items == 1 else "the last "
+        yield (
+            "",
+            f"{counted(ended.items, 'item')} {_OUTCOMES[ended.outcome]}, {last}{moment_in_words(ended.last_at)}",
+        )
+
+
+def _differences_in_words(differences: int) -> str:
+    return counted(differences, "difference") if differences else "no difference"
+
+
+def _without(row: Row, name: str) -> dict[str, Any]:
+    return {key: value for key, value in vars(row).items() if key != name}
 
 
 def _rebuild_as_dict(status: Status) -> dict[str, Any]:
@@ -187,6 +273,8 @@ def _rebuild_as_dict(status: Status) -> dict[str, Any]:
 
 def _rebuild_in_words(status: Status, projection: Row) -> str:
     found = _rebuild_as_dict(status)
+    if found["state"] == "none":
+        return "none under way"
     text = str(found["state"])
     run = status.rebuild_run
     if run is not None and found["state"] == "running":
@@ -202,6 +290,10 @@ def _rebuild_in_words(status: Status, projection: Row) -> str:
 def _capture_in_words(status: Status, projection: Row) -> str:
     if status.capture_state == "off":
         return str(projection.switched_off)
+    if status.capture_state == "intact":
+        if projection.gap_since is None:
+            return "intact"
+        return f"intact; {projection.gap_reason}"
     since = "" if projection.gap_since is None else f" since {moment_in_words(projection.gap_since)}"
     return f"gap{since}: {shorten(projection.capture_gap or projection.broken or '')}"
 
@@ -210,3 +302,12 @@ def _schedulers_in_words(status: Status) -> str:
     if status.schedulers.sessions:
         return f"running, {counted(status.schedulers.sessions, 'session')}"
     return "none connected" if status.schedulers.is_all_seen else "cannot be seen by this database user"
+
+
+def _run_in_words(run: Row) -> str:
+    text = f"{moment_in_words(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
+    text += f", {counted(run.messages, 'message')}"
+    if run.changes:
+        text += f", {counted(run.changes, 'change')}"
+    text += f" in {run.seconds:.1f} s"
+    return text + (f": {shorten(run.note)}" if run.note else "")

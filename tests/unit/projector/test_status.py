@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import Status, as_dict, find_attention, read_status, render, summarize, words
 from projector.observe.status.read import COUNTED_CHANGES
 from projector.operate.install import migrate
-from projector.report.counted import bytes_in_words
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.commands import run_command
@@ -144,11 +142,11 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
     drifting = dataclasses.replace(known, drift=[changed(DRIFT, total=3)])
     assert labels(drifting) == [*labels(known), "Drift"]
     # What needs a person is the same as in full.
-    assert summarize(drifting).split("\n\n")[-1] == render(drifting).split("\n\n")[-1]
+    assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
     assert summarize(dataclasses.replace(status, projection=None)).startswith("Read model   not installed")
 
 
-def test_ages_counts_moments_and_texts_are_short() -> None:
+def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     ages = {1.26: "1.3 s", 119.9: "119.9 s", 120: "2 min", 7199: "120 min", 7200: "2 h", 172800: "2 d"}
     assert {seconds: words.age_in_words(seconds) for seconds in ages} == ages
     assert [words.waiting_in_words(Row(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
@@ -165,33 +163,10 @@ def test_ages_counts_moments_and_texts_are_short() -> None:
     assert words.lead_in_words(changed(letter, tenant_name="Acme")) == "lead 4915 of Acme (u) (contacts k)"
     assert words.lead_in_words(changed(letter, user_id=None)) == "contacts k"
     sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
-    assert {size: bytes_in_words(size) for size in sizes} == sizes
-
-
-def test_every_fact_of_the_object_for_machines_is_a_line(status: Status) -> None:
-    found = dataclasses.replace(
-        status,
-        drift=[DRIFT],
-        present_round=ROUND,
-        lock_holders=[changed(HOLDER, since=EARLIER, purposes=["rebuilds", "refreshes"])],
-    )
-    lines = render(found).splitlines()
-    # What a person asks first comes first.
-    assert lines[:3] == summarize(found).splitlines()[:3]
-    names = [name for name in as_dict(found) if name not in {"attention", "warnings"}]
-    assert [line.partition(":")[0] for line in lines if re.match(r"[a-z_]+:", line)] == names
-    assert "installed: yes" in lines
-    assert any(line.startswith(f"projection: version {PROJECTION_VERSION}, built_version ") for line in lines)
-    assert (
-        "  - pid 1, login u, application a, since 2026-11-25 01:02:03 UTC, purposes rebuilds and refreshes,"
-        " is_ours yes"
-    ) in lines
-    assert "    count: 2" in lines
-    assert "erasures: interrupted 0, since none" in lines
-    assert any(
-        line.startswith("  round: days 1, age 7,200, leads 502, leads_total 2,004, ") for line in lines
-    )
-    assert any(line.startswith("  refresh: kind refresh, started_at 2") for line in lines)
+    for size, text in sizes.items():
+        table = Row(table_name="t", about_rows=1, bytes=int(size))
+        shown = render(dataclasses.replace(status, sizes=[table]))
+        assert f"Size         {text}, of it:" in shown
 
 
 MakeDatabase = Callable[[Database | None], Database]
@@ -222,6 +197,8 @@ def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, 
     assert letter.error.endswith("(sql/refresh/8_write_leads/40_upsert_leads.sql)")
     assert "refresh --retry-failed" in one_sentence(status)
     assert "1 dead letter is set aside: lead 49151000002 of u" in one_sentence(status)
+    assert "lead 49151000002 of u" in render(status)
+    assert "(tried 1 time)" in render(status)
     assert as_dict(status)["dead_letters"]["count"] == 1
     assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 1
     with database.connect() as conn:
@@ -282,7 +259,7 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
             "leads_total": 1000,
             "percent": 25.0,
         }
-        assert "250 of 1,000 customers, 25.0 %" in summarize(status)
+        assert "250 of 1,000 customers, 25.0 %" in render(status)
     wait_until(built, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
     status = read_status(built)
     assert as_dict(status)["rebuild"]["state"] == "interrupted"
@@ -298,6 +275,7 @@ def test_locks_of_this_session_of_others_and_of_other_databases_are_left_out(
         built.execute("SELECT pg_advisory_lock(1, 2), pg_advisory_lock(2010369)")
         status = read_status(built)
     assert (status.lock_holders, status.rebuild_state) == ([], "none")
+    assert "Locks" not in render(status)
 
 
 def test_a_stranger_who_stops_the_projector_is_named(
@@ -364,6 +342,13 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     well = Row(**{**WELL, "bytes_behind": 2048})
     others = [Row(**{**WELL, "is_enabled": False, "errors": 0}), Row(**{**WELL, "has_worker": False})]
     found = replace(status, feeds=[well, *others], unfed_tables=["public.contacts"])
+    arrived = "all until 2026-11-25 01:02:03 UTC is proved to have arrived"
+    assert [line[13:] for line in render(found).splitlines() if line.startswith("Origin ")] == [
+        f"subscription leads: its worker is at 0/1, 2 kB behind; failed 3 times; {arrived}",
+        f"subscription leads: disabled; never failed; {arrived}",
+        f"subscription leads: no worker; failed 3 times; {arrived}",
+        "no subscription brings rows of public.contacts",
+    ]
     [sentence] = find_attention(found)
     assert sentence.startswith("Changes of the platform may not arrive: The subscription leads is disabled.")
     [sentence] = find_attention(replace(found, feeds=[Row(**{**WELL, "unready_tables": 1})]))
@@ -375,6 +360,7 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     assert told["subscriptions"][0] == {**WELL, "bytes_behind": 2048}
     alone = replace(status, feeds=[well])
     assert find_attention(alone) == []
-    status.projection.read_at = moment + timedelta(minutes=3)
+    status.projection.failed_at, status.projection.read_at = moment, moment + timedelta(minutes=3)
+    assert "failed 3 times, seen last 2026-11-25 01:02:03 UTC; " in render(alone)
     [sentence] = find_attention(alone)
     assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
