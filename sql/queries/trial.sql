@@ -28,24 +28,3 @@ ORDER BY
     l.last_message_at DESC NULLS LAST,
     l.customer_phone ASC
 LIMIT 1;
-
--- name: find_present_users
--- Returns the user_id of each demo tenant that already exists, in order.
---
--- Parameter: user_ids, the tenants that are to be loaded. users is the platform's table: before the first `migrate`
--- there is no function that reads it.
-SELECT u.user_id
-FROM {users} AS u
-WHERE u.user_id = ANY(%(user_ids)s)
-ORDER BY u.user_id COLLATE "C";
-
--- name: find_demanded_columns
--- Returns table, column and has_default of each column that may not be null. Parameters: tables, their names, and
--- relations, the same with their schemas.
-SELECT
-    t.name,
-    a.attname::text AS column_name,
-    a.atthasdef OR a.attidentity <> '' AS has_default
-FROM unnest(%(tables)s::text[], %(relations)s::text[]) AS t (name, relation)
-INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(t.relation)
-WHERE a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped;

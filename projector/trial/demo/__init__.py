@@ -20,10 +20,8 @@ from uuid import NAMESPACE_URL, uuid5
 import psycopg
 from psycopg import errors, sql
 
-from projector.database.rows import values
 from projector.database.schema import source_tables
 from projector.database.source_names import source_names
-from projector.database.sql import query
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import Progress
@@ -35,22 +33,8 @@ REFERENCE_USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
 """The tenant in which every filter, sort and page has rows."""
 
-# The platform's own secret, which the projection does not read.
-_TOKEN = ("phone_numbers", "access_token")
-
-TABLES = {
-    table: tuple(column for column in columns if (table, column) != _TOKEN)
-    for table, columns in source_tables().items()
-}
+TABLES = source_tables()
 """With their columns, in an order in which every row finds the rows that it references."""
-
-# Columns that the demo has nothing for in some rows. A platform may demand a value there, or in columns of its own.
-SOMETIMES_EMPTY = {
-    "conversations": {"last_message_at", "is_active"},
-    "extractions": {*TABLES["extractions"][6:]},
-    "contacts": {"name", "email", "company", "updated_at"},
-    "template_sends": {"conversation_id", "sent_at"},
-}
 
 _REFERENCE_LEADS = 4
 # Rows that are written at once: some megabytes.
@@ -84,9 +68,9 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     transactions of some ten thousand rows. Their ids follow from seed, size and number: another seed or size
     adds tenants.
 
-    Returns a report. Raises ProjectorError where one of the tenants exists or a table demands what the demo does not
-    have, before anything is written, or where the sizes make no sense, and SourceMissingError where the source tables
-    are not complete.
+    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, where a table
+    demands what the demo does not have, or where the sizes make no sense, and SourceMissingError where the source
+    tables are not complete.
     """
     began = monotonic()
     _check_sizes(tenants, leads, messages_per_lead)
@@ -100,8 +84,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     total = leads * len(made) + (0 if tenants else _REFERENCE_LEADS)
     whole: AbstractContextManager[object] = nullcontext() if tenants else conn.transaction()
     with _explained():
-        _refuse_present(conn, user_ids)
-        writer = _Writer(conn, has_token=_demands_token(conn))
+        writer = _Writer(conn)
         progress.start("Loading demo leads", total, "leads")
         try:
             with whole:
@@ -114,6 +97,9 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
                     progress.advance(_REFERENCE_LEADS)
                 for tenant in made:
                     writer.add(tenant.account())
+                # Old and new rows of one tenant are never mixed: a tenant that exists is found before the first lead.
+                writer.write()
+                for tenant in made:
                     for number in range(leads):
                         writer.add(tenant.lead(number))
                         progress.advance(1)
@@ -132,8 +118,15 @@ def _explained() -> Iterator[None]:
         yield
     except errors.UniqueViolation as error:
         raise ProjectorError(
-            f"Rows with the ids of demo rows are already there: {error.diag.message_detail} "
-            "Nothing was overwritten. Load the demo into an empty database.",
+            f"Rows of the demo are already there: {error.diag.message_detail} Nothing was loaded. Delete the tenants of"
+            " the demo from `users` first: this deletes all their rows; or load other tenants, with --tenants and"
+            " another --seed; or load the demo into an empty database.",
+        ) from error
+    except errors.NotNullViolation as error:
+        raise ProjectorError(
+            "The platform's tables demand a value that demo rows do not have:"
+            f" {error.diag.table_name}.{error.diag.column_name}. Load the demo into tables of its own, in an empty"
+            " database: run `python -m projector migrate --create-source` there first.",
         ) from error
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise SourceMissingError(
@@ -148,10 +141,16 @@ class _Writer:
     A row comes after those that it references: then whatever waits can be written at any moment.
     """
 
-    def __init__(self, conn: psycopg.Connection[Any], *, has_token: bool) -> None:
+    def __init__(self, conn: psycopg.Connection[Any]) -> None:
         self.messages = 0
-        self._has_token = has_token
         self._conn = conn
+        self._names = source_names(conn)
+        absent = [table for table in TABLES if table not in self._names]
+        if absent:
+            raise SourceMissingError(
+                f"The source tables are not complete: there is no {', '.join(absent)}. "
+                "Run `python -m projector migrate --create-source` in an empty database first.",
+            )
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
 
     def add(self, rows: Iterator[Row]) -> None:
@@ -165,17 +164,14 @@ class _Writer:
 
     def write(self) -> None:
         """Copy everything that waits into the source tables, in one transaction."""
-        names = source_names(self._conn)
         with self._conn.transaction(), self._conn.cursor() as cursor:
-            for table, own_columns in TABLES.items():
-                takes_token = self._has_token and table == _TOKEN[0]
-                columns = (*own_columns, _TOKEN[1]) if takes_token else own_columns
+            for table, columns in TABLES.items():
                 statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-                    sql.SQL(names[table]), sql.SQL(", ").join(map(sql.Identifier, columns))
+                    sql.SQL(self._names[table]), sql.SQL(", ").join(map(sql.Identifier, columns))
                 )
                 with cursor.copy(statement) as copy:
                     for row in self._rows[table]:
-                        copy.write_row((*row, "demo") if takes_token else row)
+                        copy.write_row(row)
         self.messages += len(self._rows["messages"])
         for rows in self._rows.values():
             rows.clear()
@@ -195,42 +191,3 @@ def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:
     names = [f"leads-demo:{size}:tenant={one}" for one in range(1, number + 1)]
     ids = [str(uuid5(NAMESPACE_URL, name)) for name in names]
     return [(one, f"Benchmark tenant {n}", f"owner@{one[:8]}.example") for n, one in enumerate(ids, 1)]
-
-
-def _demands_token(conn: psycopg.Connection[Any]) -> bool:
-    """Return whether each channel needs a token. Raise ProjectorError where a table demands what the demo lacks."""
-    names = source_names(conn)
-    absent = [table for table in TABLES if table not in names]
-    if absent:
-        raise SourceMissingError(
-            f"The source tables are not complete: there is no {', '.join(absent)}. "
-            "Run `python -m projector migrate --create-source` in an empty database first.",
-        )
-    wanted = {"tables": list(TABLES), "relations": [names[table] for table in TABLES]}
-    demanded = {
-        (table, column)
-        for table, column, has_default in conn.execute(query("trial", "find_demanded_columns"), wanted)
-        # A default is for a column that a row does not name.
-        if (not has_default if column not in TABLES[table] else column in SOMETIMES_EMPTY.get(table, ()))
-    }
-    lacking = sorted(f"{table}.{column}" for table, column in demanded - {_TOKEN})
-    if lacking:
-        raise ProjectorError(
-            f"The platform's tables demand a value that demo rows do not have: {', '.join(lacking)}. Nothing was"
-            " loaded. Load the demo into tables of its own, in an empty database: run"
-            " `python -m projector migrate --create-source` there first.",
-        )
-    return _TOKEN in demanded
-
-
-def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
-    """Raise ProjectorError where one of these tenants exists: old and new rows of one tenant would be mixed."""
-    text = query("trial", "find_present_users", users=source_names(conn)["users"])
-    present = values(conn, text, {"user_ids": user_ids})
-    if present:
-        named = ", ".join(present[:3]) + (f" and {len(present) - 3} more" if len(present) > 3 else "")  # noqa: PLR2004
-        raise ProjectorError(
-            f"Demo tenants are already there: {named}. Nothing was loaded. "
-            "Delete their rows of `users` first: this deletes all their rows; "
-            "or load other tenants, with --tenants and another --seed.",
-        )

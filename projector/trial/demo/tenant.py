@@ -150,7 +150,7 @@ class Tenant:
         for platform, display_name, agent_name in load_data("habits")["channels"]:
             channels.append(rng.uuid())
             meta_id = f"10{rng.below(1e13):013}"
-            yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, display_name
+            yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, "demo", display_name
             agent_id = rng.uuid()
             self._agents.setdefault(platform, []).append(agent_id)
             yield "agents", agent_id, self.user_id, channels[-1], agent_name
