@@ -302,8 +302,7 @@ ORDER BY name;
 
 -- What `erase` asks and deletes: everything of ours about a tenant, or about one of its leads.
 --
--- Where a query takes user_id and customer_phone, the phone is null for the whole tenant. A key is unknown if neither
--- the definition nor projector.source_keys has it: to refresh, retry or compare it would do nothing.
+-- Where a query takes user_id and customer_phone, the phone is null for the whole tenant.
 
 -- name: find_standing_rows
 -- Returns table_name, rows and example (a primary key) of each source table that has rows from which the tenant or the
@@ -362,124 +361,34 @@ WHERE user_id = %(user_id)s
 DELETE FROM {table}
 WHERE user_id = %(user_id)s;
 
--- name: create_unknown_keys
--- Creates the temporary table unknown_keys, for this transaction: the keys in the queue, among the dead letters, in the
--- drift log and in the verify that are unknown, by the kind of change that has them; for the kinds of
--- projector.source_keys, by these.
-CREATE TEMPORARY TABLE unknown_keys ON COMMIT DROP AS
-WITH named AS (
-    SELECT DISTINCT
-        c.kind,
-        k.key
-    FROM projector.changes AS c
-    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
-    WHERE c.kind <> 'truncate' AND c.shard >= 0 AND k.key IS NOT NULL
-    UNION
-    SELECT
-        d.kind,
-        d.key
-    FROM projector.dead_letters AS d
-    UNION
-    SELECT
-        d.kind,
-        d.key
-    FROM projector.drift AS d
-    WHERE d.key <> ''
-    UNION
-    SELECT
-        o.kind,
-        o.key
-    FROM projector.verify_left_out AS o
-    WHERE o.key <> ''
-),
-
--- A change that is spread is needed for the keys that it is spread to.
-needed AS (
-    SELECT
-        named.kind,
-        named.key
-    FROM named
-    CROSS JOIN LATERAL projector.keys_of_change(named.kind, named.key) AS k
-    WHERE projector.is_spread(named.kind) AND named.kind <> 'truncate'
-    UNION ALL
-    SELECT
-        named.kind,
-        named.key
-    FROM named
-    INNER JOIN projector.current_names() AS n ON n.user_id = projector.user_id(named.key COLLATE "default")
-    WHERE named.kind = 'tenants'
-)
-
-SELECT
-    named.kind,
-    named.key
-FROM named
-LEFT JOIN (
-    SELECT
-        k.change_kind AS kind,
-        k.key_kind
-    FROM projector.change_kinds AS k
-    WHERE k.letter_kind IS NOT NULL
-    UNION
-    SELECT
-        k.key_kind,
-        k.key_kind
-    FROM projector.change_kinds AS k
-) AS keyed ON keyed.kind = named.kind
-WHERE (named.kind, named.key) NOT IN (SELECT n.kind, n.key FROM needed AS n)
-    AND NOT EXISTS (
-        SELECT
-        FROM projector.source_keys AS k
-        WHERE k.kind = keyed.key_kind AND k.key = named.key
-    )
-    AND NOT EXISTS (
-        SELECT
-        FROM projector.current_key(keyed.key_kind, named.key) AS k
-    );
-
--- name: find_unknown_tenants
--- Returns the tenants among the unknown keys.
-SELECT u.key
-FROM unknown_keys AS u
-WHERE u.kind = 'tenants';
-
--- name: keep_tenants
--- Takes tenants, of which the read model has a name, from the unknown keys. Citus takes no statement that reads both.
-DELETE FROM unknown_keys
-WHERE kind = 'tenants' AND key = any(%(user_ids)s::text[]);
-
--- name: clean_queue
--- Takes the unknown keys out of the queue. What a change with one says of messages may be of it: the other
--- conversations of the change are read again. This transaction owns all shards.
-WITH named AS MATERIALIZED (
-    SELECT
-        c.ctid AS row_id,
-        array_agg(k.key ORDER BY k.place) FILTER (WHERE u.key IS NULL) AS kept
-    FROM projector.changes AS c
-    CROSS JOIN LATERAL unnest(c.keys) WITH ORDINALITY AS k (key, place)
-    LEFT JOIN unknown_keys AS u ON u.kind = c.kind AND u.key = k.key
-    WHERE c.kind <> 'truncate' AND c.shard >= 0
-    GROUP BY c.ctid
-    HAVING bool_or(u.key IS NOT NULL)
-),
-
-deleted AS (
-    DELETE FROM projector.changes
-    WHERE ctid = any(ARRAY(SELECT named.row_id FROM named WHERE named.kept IS NULL))
-)
-
-UPDATE projector.changes AS c
-SET keys = named.kept,
-    kind = CASE c.kind WHEN 'messages' THEN 'reload_conversations' ELSE c.kind END,
-    message_ids = NULL
-FROM named
-WHERE c.ctid = named.row_id AND named.kept IS NOT NULL;
+-- name: shed_queue
+-- Deletes what waits, since a rebuild of everything follows, which reads all source rows that are committed by now. This
+-- transaction owns all shards. A change without a key stays: it is a gap of capture.
+DELETE FROM projector.changes
+WHERE shard >= 0;
 
 -- name: delete_unknown
--- Deletes the rows of unknown keys from a table that has kind, key and user_id, which can be blank.
+-- Deletes from a table that has kind, key and user_id, which can be blank, each key of which nothing is left: neither
+-- the definition nor projector.source_keys has it, so that to retry or to compare it would do nothing. A dead letter
+-- has the kind of a change, and the others that of a key.
 DELETE FROM {table} AS t
-USING unknown_keys AS u
-WHERE u.kind = t.kind AND u.key = t.key AND coalesce(t.user_id, '') IN ('', %(user_id)s);
+WHERE t.key <> ''
+    AND coalesce(t.user_id, '') IN ('', %(user_id)s)
+    AND NOT EXISTS (
+        SELECT
+        FROM (
+            SELECT
+                t.kind,
+                t.key
+            UNION ALL
+            SELECT
+                k.kind,
+                k.key
+            FROM projector.keys_of_change(t.kind, t.key) AS k
+        ) AS named
+        WHERE EXISTS (SELECT FROM projector.source_keys AS s WHERE s.kind = named.kind AND s.key = named.key)
+            OR EXISTS (SELECT FROM projector.current_key(named.kind, named.key) AS c)
+    );
 
 -- name: restart_phases
 -- Has the present phase of a rebuild and of the verify begin again if it is at what is erased.

@@ -9,6 +9,8 @@ erased is in a ledger of hashes, written before anything is deleted. Then:
 3. One transaction deletes what the projector remembers of it. It owns the queue and holds the lock of erasures, so that
    no refresh and no verify writes back what it knew before.
 
+Before that the queue is drained: it has keys of rows, and does not say whose they are.
+
 An erasure that was killed begins again, and finds less to do.
 """
 
@@ -30,7 +32,7 @@ from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection, Row, only_row, rows, value, values
+from projector.database.rows import Connection, Row, only_row, rows, value
 from projector.database.schema import tables
 from projector.database.sql import query
 from projector.operate.erase import ledger
@@ -40,7 +42,7 @@ from projector.report.errors import BlockedError, CaptureGapError, ErasureRefuse
 from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
-from projector.sweep.pieces import find_leads
+from projector.sweep.pieces import REBUILD, find_leads, forget_sweep
 
 _Result = TypeVar("_Result")
 
@@ -56,6 +58,7 @@ LOCK_TIMEOUT = "200ms"
 PATIENCE_SECONDS = 60.0
 """How long a rewrite tries to get a table, and waits for older snapshots to end."""
 
+_SHED = "what waited was given up for an erasure"
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
 # The ledger itself stays: a line names nobody once its erasure has ended.
 _NAMING = [one for one in tables().values() if "user_id" in one.columns and one.name != "projector.erasures"]
@@ -220,11 +223,22 @@ def _exclusively(conn: Connection) -> Iterator[None]:
 
 
 def _drain(conn: Connection, progress: Progress) -> None:
-    """Bring in what waits, the deletion of the source rows too, so that few keys in the queue are left to erase."""
-    if is_built(conn):
-        # A rebuild has to heal a gap. The erasure does not wait for it.
+    """Empty the queue, which names rows of the target: bring in what waits, the deletion of the source rows too.
+
+    Before the first build, and while changes may have been missed, that cannot be done. The erasure does not wait for
+    the rebuild of everything that follows: what waits goes, as it does where the queue is traded for a rebuild.
+    """
+    is_there = is_built(conn)
+    if is_there:
         with suppress(CaptureGapError):
             refresh(conn, retry_failed=False, progress=progress)
+            return
+    with conn.transaction():
+        _own_queue(conn)
+        forget_sweep(conn, REBUILD)
+        if is_there:
+            conn.execute(query("capture", "open_reinstalled_gap"), {"reason": _SHED})
+        conn.execute(query("operate", "shed_queue"))
 
 
 def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progress) -> None:
@@ -268,8 +282,7 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
 def _forget(conn: Connection, target: Target) -> None:
     """Delete what the projector remembers of it, and what a batch has written since."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
-    for shard in locks.WHOLE_QUEUE:
-        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+    _own_queue(conn)
     _hold(conn, target)
     for table in _TABLES:
         conn.execute(query("operate", "delete_some", table=table), {**target.parameters, "size": None})
@@ -282,11 +295,6 @@ def _forget(conn: Connection, target: Target) -> None:
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
         _end_tokens(conn, target)
-    conn.execute(query("operate", "create_unknown_keys"), prepare=False)
-    unknown = {"user_ids": values(conn, query("operate", "find_unknown_tenants"))}
-    named_tenants = [user_id for user_id, _ in conn.execute(query("tenants", "read_names"), unknown)]
-    conn.execute(query("operate", "keep_tenants"), {"user_ids": named_tenants}, prepare=False)
-    conn.execute(query("operate", "clean_queue"), prepare=False)
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)
     conn.execute(query("operate", "restart_phases"), target.parameters)
@@ -303,6 +311,11 @@ def _end_tokens(conn: Connection, target: Target) -> None:
     conn.execute(query("tenants", "change_version"), target.parameters)
     conn.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
     conn.execute(query("tenants", "tell_listeners"))
+
+
+def _own_queue(conn: Connection) -> None:
+    for shard in locks.WHOLE_QUEUE:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
 
 
 def _hold(conn: Connection, target: Target) -> None:
