@@ -1,12 +1,12 @@
 """An event stream (`text/event-stream`): what its answer is before the server sends it, and how an event is written."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from weakref import finalize
 
 import orjson
 from flask import Response
 
-from api.limits.streams import Place
 from api.request.change_token import Position, Token, write
 from api.request.parameters import Parameters
 from api.response.errors import TokenGoneError
@@ -17,29 +17,29 @@ BEAT = b":\n\n"
 RETRY_MS = 1000
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class EventStream:
     """The body of an answer that goes on: the server sends the changes of a tenant that pass filters.
 
-    `since` is where the caller is, and `now` the token of the moment when the request was answered; `is_gone` if the
-    changes between them are not known any more. `authorization` is what the caller has shown.
+    `since` is where the caller is; `is_gone` if the changes since then are not known any more. `authorization` is what
+    the caller has shown. `end` gives its place back, which happens by itself if the server never gets it.
     """
 
     user_id: str
     parameters: Parameters
     since: Token
-    now: Token
     authorization: str
-    place: Place
     is_gone: bool
+    end: Callable[[], object] = field(init=False)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yields nothing: a server that only iterates has no stream."""
         return iter(())
 
 
-def open_stream(stream: EventStream) -> Response:
-    """Returns the answer that begins a stream. No proxy should keep what it sends."""
+def open_stream(stream: EventStream, give_back: Callable[[], None]) -> Response:
+    """Returns the answer that begins a stream, which has taken a place. No proxy should keep what it sends."""
+    stream.end = finalize(stream, give_back)
     return Response(stream, content_type=EVENTS, headers={"X-Accel-Buffering": "no"}, direct_passthrough=True)
 
 
@@ -49,12 +49,12 @@ def opening_event(stream: EventStream, delay: str) -> bytes:
     return f"retry: {RETRY_MS}\nid: {token}\n: {delay}\n\n".encode()
 
 
-def change_event(user_id: str, history: bytes, printed: bytes) -> tuple[Position, bytes]:
-    """Returns the position of a change that is printed behind its version, and its event."""
+def change_event(user_id: str, history: bytes, printed: bytes) -> bytes:
+    """Returns the event of a change that is printed behind its version."""
     version, _, change = printed.partition(b" ")
     position = Position(int(version), orjson.loads(change)["customer_phone"])
     token = write(user_id, Token(position, history))
-    return position, b"id: %b\ndata: %b\n\n" % (token.encode(), change)
+    return b"id: %b\ndata: %b\n\n" % (token.encode(), change)
 
 
 def gone_event() -> bytes:

@@ -4,6 +4,7 @@ As a page, or as a stream that goes on.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Request, Response
 from werkzeug.datastructures import MIMEAccept
@@ -53,19 +54,19 @@ def _wants_events(request: Request) -> bool:
 
 
 def _begin_stream(user_id: str, parameters: Parameters) -> Response:
-    """Take a place, and begin where the caller is, or now."""
-    place, environ = state().streams.take(user_id), record().request.environ
-    name, since = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
-    if not since:
-        name, since = "since", parameters.since
-    given = _token(user_id, name, since) if since else None
+    """Begin where the caller is, or now, and take a place."""
+    environ = record().request.environ
+    name, text = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
+    if not text:
+        name, text = "since", parameters.since
+    given = _token(user_id, name, text) if text else None
     row = read_model().fetch(now_of(user_id), parameters.min_as_of)
-    now = Token(after_all(row), history_of(row.place, row.epoch))
-    is_gone = given is not None and not _is_known(given, row)
+    since = given or Token(after_all(row), history_of(row.place, row.epoch))
     authorization = environ.get("HTTP_AUTHORIZATION", "")
-    return open_stream(
-        EventStream(user_id, parameters, given or now, now, authorization, place, is_gone=is_gone)
-    )
+    stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
+    streams = state().streams
+    streams.take(user_id)
+    return open_stream(stream, partial(streams.give_back, user_id))
 
 
 def _token(user_id: str, name: str, text: str) -> Token:

@@ -1,12 +1,12 @@
 """The event streams of a process, on its event loop: one statement a change for all that ask for the same.
 
-PostgreSQL tells which tenant has changed, or is asked every POLL_SECONDS where it cannot tell. A group of streams has
-the same tenant and filters. What changed since the position of a group is read once, in a thread for that, and sent to
-each stream of it. A stream that begins before that position first catches up by itself.
+PostgreSQL tells which tenant has changed, or is asked every POLL_SECONDS where it cannot tell. Then each stream of that
+tenant reads what changed since its token, in a thread for that. Streams with the same tenant, filters and token share
+one reading, as all do that have kept up.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -28,8 +28,7 @@ from api.database.pool import Database
 from api.plan.changes import changes_since
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
-from api.request.change_token import Position, Token, history_of
-from api.request.parameters import Parameters
+from api.request.change_token import Token, history_of
 from api.response.errors import TokenGoneError
 from api.response.events import BEAT, EventStream, change_event, gone_event, last_event, opening_event
 from api.routes.changes import position_after
@@ -42,8 +41,7 @@ POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 # What is asked at once, in threads and connections that are there for streams.
 READERS = 2
-# What waits for a caller, and for how long: one that takes less is ended.
-MOST_WAITING_BYTES = 256 * 1024
+# A caller that takes longer to read what was sent is ended.
 UNREAD_SECONDS = 30.0
 # Within which time the callers of a process that ends come back.
 COME_BACK_MS = (500, 5000)
@@ -57,54 +55,39 @@ log = structlog.get_logger
 
 @dataclass(slots=True, eq=False)
 class _Viewer:
-    """A stream that is open: where it is, and what waits for its caller."""
+    """A stream that is open."""
 
     stream: EventStream
+    # The same for all that are sent the same changes.
+    asks_for: Hashable
+    # What PostgreSQL calls its tenant.
+    name: str
     task: "asyncio.Task[Any]"
-    position: Position
-    # Until when the caller is believed, in seconds since 1970.
-    until: float = 0.0
-    waiting: list[bytes] = field(default_factory=list)
-    size: int = 0
-    is_told: asyncio.Event = field(default_factory=asyncio.Event)
-    is_over: bool = False
+    # Set when there is something to do: a change to read, or else a beat to send.
+    is_called: asyncio.Event = field(default_factory=asyncio.Event)
+    # Whatever has changed since its token is read at first.
+    is_stale: bool = True
     # Since when the caller has not taken what was sent, by the clock of the loop.
     sending_since: float = inf
 
-    def give(self, data: bytes, *, is_last: bool = False) -> None:
-        """Have some bytes sent; end the stream if too many wait already."""
-        self.waiting.append(data)
-        self.size += len(data)
-        self.is_over = self.is_over or is_last
-        self.is_told.set()
-        if self.size > MOST_WAITING_BYTES:
-            self.end_unread()
-
-    def end_unread(self) -> None:
-        """End the stream of a caller that does not read it."""
-        log().info("an event stream was ended, because its caller does not read it")
-        self.task.cancel()
-
-
-@dataclass(slots=True, eq=False)
-class _Group:
-    """The streams of a tenant with the same filters, and up to where they are."""
-
-    user_id: str
-    parameters: Parameters
-    at: Token
-    # What was committed before the group began to listen may be after its position.
-    is_stale: bool = True
-    viewers: set[_Viewer] = field(default_factory=set)
-    task: "asyncio.Task[None] | None" = None
+    def __post_init__(self) -> None:
+        self.is_called.set()
 
 
 class _Page(NamedTuple):
-    """Changes with their positions and events, and where to go on."""
+    """The events of some changes, and where to go on."""
 
-    events: list[tuple[Position, bytes]]
+    events: bytes
     following: Token
     has_more: bool
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A page that is being read, for all who wait for its end."""
+
+    task: "asyncio.Task[_Page]"
+    has_ended: asyncio.Event
 
 
 class LiveStreams:
@@ -117,7 +100,9 @@ class LiveStreams:
         self._model = ReadModel(Database(replace(config, threads=READERS - 2)))
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="streams")
         self._viewers: set[_Viewer] = set()
-        self._groups: dict[Hashable, _Group] = {}
+        # What is being read, and since how many changes.
+        self._reading: dict[Hashable, _Reading] = {}
+        self._changes = 0
         # How soon a change is learnt, once that is known.
         self._delay = ""
         self._is_followed = asyncio.Event()
@@ -125,113 +110,99 @@ class LiveStreams:
 
     async def serve(self, stream: EventStream, send: Send, is_ending: asyncio.Event) -> None:
         """Send the changes of a tenant until the caller leaves, may not go on or does not read, or the process ends."""
-        viewer = _Viewer(stream, cast("asyncio.Task[Any]", asyncio.current_task()), stream.since.position)
+        filters, values = given_filters(stream.parameters)
+        asks_for = (stream.user_id, filters, repr(values), stream.parameters.page.limit)
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        viewer = _Viewer(stream, asks_for, name_of(stream.user_id), task)
         self._viewers.add(viewer)
         if not self._tasks:
             begun = (self._follow(), self._beat_for_ever(), self._end_with(is_ending))
             self._tasks = [asyncio.create_task(one) for one in begun]
-        if is_ending.is_set():
-            self._end(viewer)
+        loop = asyncio.get_running_loop()
+
+        async def send_noted(data: bytes) -> None:
+            viewer.sending_since = loop.time()
+            await send(data)
+            viewer.sending_since = inf
+
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_followed.wait(), RETRY_SECONDS)
-            await _send(
-                viewer, send, opening_event(stream, self._delay or "the database cannot be reached now")
-            )
-            if stream.is_gone:
-                await _send(viewer, send, gone_event())
-            else:
-                await self._send_changes(viewer, send)
+            await send_noted(opening_event(stream, self._delay or "the database cannot be reached now"))
+            await self._send_changes(viewer, send_noted, is_ending)
         except asyncio.CancelledError:
             # The caller has left, or does not read.
             pass
         finally:
             self._viewers.discard(viewer)
-            stream.place.give_back()
+            stream.end()
 
-    async def _send_changes(self, viewer: _Viewer, send: Send) -> None:
-        stream = viewer.stream
-        filters, values = given_filters(stream.parameters)
-        key = (stream.user_id, filters, repr(sorted(values.items())))
-        group = self._groups.setdefault(key, _Group(stream.user_id, stream.parameters, stream.now))
-        try:
-            if not await self._catch_up(viewer, group, send):
-                return
-            group.viewers.add(viewer)
-            self._serve(key, group)
-            while viewer.waiting or not viewer.is_over:
-                await viewer.is_told.wait()
-                viewer.is_told.clear()
-                data, viewer.waiting, viewer.size = b"".join(viewer.waiting), [], 0
-                if data:
-                    await _send(viewer, send, data)
-        finally:
-            group.viewers.discard(viewer)
-            if not group.viewers and self._groups.get(key) is group:
-                del self._groups[key]
-
-    async def _catch_up(self, viewer: _Viewer, group: _Group, send: Send) -> bool:
-        """Send what is before the position of the group. Returns whether all of that is known."""
-        at = viewer.stream.since
-        while viewer.position < group.at.position and not viewer.is_over:
+    async def _send_changes(self, viewer: _Viewer, send: Send, is_ending: asyncio.Event) -> None:
+        """Send each change, and a beat now and then, until the caller may not go on, its token or the process ends."""
+        stream, believed_until = viewer.stream, 0.0
+        at, is_gone = stream.since, stream.is_gone
+        while not (is_gone or is_ending.is_set()):
+            if self._gate is not None and believed_until <= time():
+                believed_until = await self._in_thread(partial(_believed_until, self._gate, stream))
+                if not believed_until:
+                    return
+            await viewer.is_called.wait()
+            viewer.is_called.clear()
+            if not viewer.is_stale:
+                await send(BEAT)
+                continue
+            viewer.is_stale = False
             try:
-                page = await self._page(group, at)
+                page = await self._page(viewer, at)
             except TokenGoneError:
-                await _send(viewer, send, gone_event())
-                return False
+                is_gone = True
             except UnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
-                continue
-            at = page.following
-            viewer.position = at.position
-            await _send(viewer, send, b"".join(event for _, event in page.events))
-        return True
+                _call(viewer)
+            else:
+                at = page.following
+                if page.has_more:
+                    _call(viewer)
+                if page.events:
+                    await send(page.events)
+        # At the end of the process their callers come back one after the other.
+        await send(gone_event() if is_gone else last_event(randint(*COME_BACK_MS)))  # noqa: S311  # It protects nothing.
 
-    def _serve(self, key: Hashable, group: _Group) -> None:
-        """Have a group read what changed, unless it does."""
-        if group.task is None:
-            group.task = asyncio.create_task(self._read(key, group))
-
-    async def _read(self, key: Hashable, group: _Group) -> None:
-        """Send what changed to all streams of a group."""
-        try:
-            while group.is_stale and group.viewers:
-                group.is_stale = False
-                try:
-                    page = await self._page(group, group.at)
-                except TokenGoneError:
-                    for viewer in group.viewers:
-                        viewer.give(gone_event(), is_last=True)
-                    # Who comes back begins another one.
-                    del self._groups[key]
-                    return
-                except UnavailableError:
-                    group.is_stale = True
-                    await asyncio.sleep(RETRY_SECONDS)
-                    continue
-                group.is_stale |= page.has_more
-                group.at = page.following
-                _give(page, group.viewers)
-        finally:
-            group.task = None
-
-    async def _page(self, group: _Group, at: Token) -> _Page:
+    async def _page(self, viewer: _Viewer, at: Token) -> _Page:
         """Returns what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
-        asked = changes_since(group.user_id, at.position, group.parameters, with_versions=True)
+        # What began before the last change may not have it.
+        key = (viewer.asks_for, at, self._changes)
+        reading = self._reading.get(key)
+        if reading is None:
+            task = asyncio.create_task(self._read(viewer.stream, at))
+            reading = self._reading[key] = _Reading(task, asyncio.Event())
+            task.add_done_callback(partial(self._end_reading, key))
+        # It goes on for the others when one of those who wait for it leaves.
+        await reading.has_ended.wait()
+        return reading.task.result()
+
+    async def _read(self, stream: EventStream, at: Token) -> _Page:
+        asked = changes_since(stream.user_id, at.position, stream.parameters, with_versions=True)
         row = await self._in_thread(partial(self._model.look, asked))
         following = Token(position_after(at, row), history_of(row.place, row.epoch))
-        events = [change_event(group.user_id, following.history, printed) for printed in row.page]
-        return _Page(events, following, row.has_more)
+        events = (change_event(stream.user_id, following.history, printed) for printed in row.page)
+        return _Page(b"".join(events), following, row.has_more)
+
+    def _end_reading(self, key: Hashable, task: "asyncio.Task[_Page]") -> None:
+        self._reading.pop(key).has_ended.set()
+        # asyncio would log an error that nobody asks for, because all have left.
+        if not task.cancelled():
+            task.exception()
 
     async def _in_thread(self, ask: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
     def _changed(self, names: Collection[str] | None) -> None:
-        """Have the groups of these tenants read; None is for all."""
-        for key, group in [*self._groups.items()]:
-            if names is None or name_of(group.user_id) in names:
-                group.is_stale = True
-                self._serve(key, group)
+        """Have the streams of these tenants read; None is for all."""
+        self._changes += 1
+        for viewer in self._viewers:
+            if names is None or viewer.name in names:
+                _call(viewer)
 
     async def _follow(self) -> None:
         """Learn which tenants change, for ever."""
@@ -272,70 +243,39 @@ class LiveStreams:
         known: dict[str, bytes | None] = {}
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            for tenant in {group.user_id for group in self._groups.values()}:
+            for tenant in {viewer.stream.user_id for viewer in self._viewers}:
                 with suppress(UnavailableError):
                     row = await self._in_thread(partial(self._model.look, tenant_now(tenant)))
                     if known.get(tenant) != row.version:
                         self._changed({name_of(tenant)})
                     known[tenant] = row.version
 
-    async def _end_with(self, is_ending: asyncio.Event) -> None:
-        """End all streams when the process ends: the server waits for their connections."""
-        await is_ending.wait()
-        for viewer in self._viewers:
-            self._end(viewer)
-
-    def _end(self, viewer: _Viewer) -> None:
-        # Their callers come back one after the other.
-        viewer.give(last_event(randint(*COME_BACK_MS)), is_last=True)  # noqa: S311  # It protects nothing.
-
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             unread = asyncio.get_running_loop().time() - UNREAD_SECONDS
-            for viewer in [*self._viewers]:
+            for viewer in self._viewers:
+                viewer.is_called.set()
                 if viewer.sending_since < unread:
-                    viewer.end_unread()
-                elif not viewer.waiting:
-                    viewer.give(BEAT)
-            if self._gate is not None:
-                await self._end_those_who_may_not_go_on(self._gate)
+                    log().info("an event stream was ended, because its caller does not read it")
+                    viewer.task.cancel()
 
-    async def _end_those_who_may_not_go_on(self, gate: Gate) -> None:
-        """End the streams whose token has ended, or whose key was revoked."""
-        late = [viewer for viewer in self._viewers if viewer.until <= time()]
-        found: dict[tuple[str, str], float] = {}
-        for viewer in late:
-            caller = (viewer.stream.authorization, viewer.stream.user_id)
-            if caller not in found:
-                found[caller] = await self._in_thread(partial(_believed_until, gate, *caller))
-            viewer.until = found[caller]
-            if not viewer.until:
-                viewer.give(b"", is_last=True)
+    async def _end_with(self, is_ending: asyncio.Event) -> None:
+        """End all streams when the process ends: the server waits for their connections."""
+        await is_ending.wait()
+        self._changed(None)
 
 
-async def _send(viewer: _Viewer, send: Send, data: bytes) -> None:
-    viewer.sending_since = asyncio.get_running_loop().time()
-    await send(data)
-    viewer.sending_since = inf
+def _call(viewer: _Viewer) -> None:
+    """Have a stream read what has changed."""
+    viewer.is_stale = True
+    viewer.is_called.set()
 
 
-def _give(page: _Page, viewers: Iterable[_Viewer]) -> None:
-    """Have each of these streams send what it has not sent."""
-    events, reached = page.events, page.following.position
-    whole = b"".join(event for _, event in events)
-    for viewer in viewers:
-        if events and viewer.position < events[0][0]:
-            viewer.give(whole)
-        elif events and viewer.position < events[-1][0]:
-            viewer.give(b"".join(event for at, event in events if at > viewer.position))
-        viewer.position = max(viewer.position, reached)
-
-
-def _believed_until(gate: Gate, authorization: str, user_id: str) -> float:
+def _believed_until(gate: Gate, stream: EventStream) -> float:
     """Returns until when a caller is believed; 0 if it may not read the tenant any more."""
     try:
-        return gate.believed_until(authorization, user_id)
+        return gate.believed_until(stream.authorization, stream.user_id)
     except HTTPException:
         return 0.0
     except UnavailableError:

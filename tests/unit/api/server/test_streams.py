@@ -240,7 +240,7 @@ def test_a_server_that_ends_sends_its_streams_away(
 def test_who_does_not_read_is_ended_and_the_others_go_on(
     library: Library, filled: Database, tmp_path: Path
 ) -> None:
-    patches = f"{QUICK}; s.MOST_WAITING_BYTES = 200_000"
+    patches = f"{QUICK}; s.UNREAD_SECONDS = 2"
     with serving(library, filled, tmp_path, patches) as server, filled.connect() as conn:
         request = f"GET {FEED} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
         reader = Stream(server.port)
