@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from threading import Event, Lock
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED
@@ -86,8 +86,8 @@ class Waiting:
         # The one that has waited longest is the first.
         self._places: list[Place] = []
         self._asking = Lock()
-        # What was found for each key, and when the look began.
-        self._seen: dict[str, tuple[Any, float]] = {}
+        # What was found of each tenant, and when the look began.
+        self._seen: dict[str, tuple[Seen, float]] = {}
 
     def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen]) -> None:
         """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
@@ -103,7 +103,7 @@ class Waiting:
             nonlocal found
             try:
                 not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
-                found = self._look(f"data of {tenant}", fetch, not_before, ends)
+                found = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
             except UnavailableError:
                 return True
             if found.as_of is None or found.age is None:
@@ -121,33 +121,16 @@ class Waiting:
         if not is_in_time and found.as_of is not None:
             raise StaleError(found.as_of, min_as_of)
 
-    def for_change(
-        self,
-        tenant: str,
-        seconds: float,
-        version_of: Callable[[str], bytes | None],
-        is_over: Callable[[], bool],
-    ) -> None:
-        """Return as soon as `is_over`, which is asked at first and when the tenant's version has moved.
+    def for_change(self, tenant: str, seconds: float, is_over: Callable[[], bool]) -> None:
+        """Return as soon as `is_over`, which reads whether there is a change.
 
         Returns after so many seconds in any case, and at once where too many requests wait, or nothing can be known:
         the answer will say so.
         """
         ends = monotonic() + seconds
-        asked_at: list[bytes | None] = []
-
-        def has_changed() -> bool:
-            # The first look comes before anything is asked, so that no change can come between.
-            not_before = monotonic() - (CHANGE_EVERY_SECONDS if asked_at else 0)
-            version = self._look(f"version of {tenant}", lambda: version_of(tenant), not_before, ends)
-            if asked_at == [version]:
-                return False
-            asked_at[:] = [version]
-            return self.ask(is_over, ends)
-
         with suppress(UnavailableError), self.place(tenant, gives_way=True) as place:
             if place is not None:
-                _until(has_changed, place, ends, CHANGE_EVERY_SECONDS)
+                _until(lambda: self.ask(is_over, ends), place, ends, CHANGE_EVERY_SECONDS)
 
     @contextmanager
     def place(self, tenant: str, *, gives_way: bool) -> Iterator[Place | None]:
@@ -165,22 +148,16 @@ class Waiting:
                 if place in self._places:
                     self._places.remove(place)
 
-    def _look(self, key: str, ask: Callable[[], Found], not_before: float, ends: float) -> Found:
-        """Returns what a look has found that began at or after a moment; all that wait for the same share it."""
-
-        def look() -> Found:
-            found, at = self._seen.get(key, (None, float("-inf")))
-            if at < not_before:
-                at = monotonic()
-                found = ask()
-                # Older ones are looked at again, if somebody still asks for them.
-                recent = {
-                    one: seen for one, seen in self._seen.items() if seen[1] > at - CHANGE_EVERY_SECONDS
-                }
-                self._seen = {**recent, key: (found, at)}
-            return cast("Found", found)
-
-        return self.ask(look, ends)
+    def _look(self, tenant: str, fetch: Callable[[], Seen], not_before: float) -> Seen:
+        """Returns what a look has found that began at or after a moment; all that wait for the same tenant share it."""
+        found, at = self._seen.get(tenant, (Seen(), float("-inf")))
+        if at < not_before:
+            at = monotonic()
+            found = fetch()
+            # Older ones are looked at again, if somebody still asks for them.
+            recent = {one: seen for one, seen in self._seen.items() if seen[1] > at - DATA_EVERY_SECONDS}
+            self._seen = {**recent, tenant: (found, at)}
+        return found
 
     def ask(self, ask: Callable[[], Found], ends: float) -> Found:
         """Returns what a question to the database gives, which no other one is asked beside.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    or_,
     select,
     tuple_,
     union_all,
@@ -70,14 +69,6 @@ class ChangesRow(NowRow):
     page: list[bytes]
 
 
-class IsChangedRow(NamedTuple):
-    """Whether an answer of the feed would have a change; of another history, it would be an error."""
-
-    place: bytes | None
-    epoch: bytes | None
-    is_changed: bool
-
-
 def now_of(user_id: str) -> BoundStatement[NowRow]:
     """Returns the statement of the present position of a tenant."""
     return BoundStatement(_NOW, NowRow, {"user_id": user_id})
@@ -92,17 +83,9 @@ def changes_since(
     its version and a blank.
     """
     filters, values = given_filters(parameters)
-    given = {"user_id": user_id, "limit": parameters.page.limit, **_bound(since), **values}
+    given = {"user_id": user_id, "limit": parameters.page.limit, **values}
+    given |= {"since_version": since.version, "since_phone": since.customer_phone}
     return BoundStatement(_changes_statement(filters, with_versions=with_versions), ChangesRow, given)
-
-
-def is_changed_since(user_id: str, since: Position) -> BoundStatement[IsChangedRow]:
-    """Returns the statement of whether any lead changed after a position."""
-    return BoundStatement(_IS_CHANGED, IsChangedRow, {"user_id": user_id, **_bound(since)})
-
-
-def _bound(since: Position) -> dict[str, object]:
-    return {"since_version": since.version, "since_phone": since.customer_phone}
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
@@ -110,7 +93,7 @@ def _changes_statement(filters: tuple[GivenFilter, ...], *, with_versions: bool)
     one_more = LIMIT + constant(1)
     ways = (
         select(table.c.version, table.c.customer_phone)
-        .where(*_after(table))
+        .where(table.c.user_id == USER, tuple_(table.c.version, table.c.customer_phone) > _SINCE)
         .order_by(table.c.version, table.c.customer_phone)
         .limit(one_more)
         .subquery(name)
@@ -154,28 +137,14 @@ def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElemen
     )
 
 
-def _after(table: FromClause) -> tuple[Condition, Condition]:
-    position: Condition = tuple_(table.c.version, table.c.customer_phone) > _SINCE
-    return table.c.user_id == USER, position
-
-
 def _of_tenant(column: ColumnElement[Any], name: str) -> Label[Any]:
     return select(column).where(tenants.c.user_id == USER).scalar_subquery().label(name)
 
 
-_HISTORY = (
-    select(_place.c.place).scalar_subquery().label("place"),
-    _of_tenant(cast(tenants.c.epoch, Text), "epoch"),
-)
 _NOW = select(
     *freshness_columns(),
-    *_HISTORY,
+    select(_place.c.place).scalar_subquery().label("place"),
+    _of_tenant(cast(tenants.c.epoch, Text), "epoch"),
     _of_tenant(tenants.c.version, "newest"),
     _of_tenant(tenants.c.pruned_version, "pruned"),
-)
-_IS_CHANGED = select(
-    *_HISTORY,
-    or_(*(select(table.c.version).where(*_after(table)).exists() for table in (_written, _deleted))).label(
-        "is_changed"
-    ),
 )

@@ -12,8 +12,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.http import parse_accept_header
 
 from api.limits.waiting import Waiting
-from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
-from api.plan.projection import tenant_now
+from api.plan.changes import ChangesRow, NowRow, changes_since, now_of
 from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import Parameters
@@ -88,9 +87,6 @@ def position_after(token: Token, row: ChangesRow) -> Position:
 def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
     """Returns what has requests to the feed wait before they count among those that run."""
 
-    def version_of(user_id: str) -> bytes | None:
-        return read_model().database.fetch(tenant_now(user_id)).version
-
     def wait(one: Record) -> None:
         user_id = one.user_id
         if (
@@ -111,10 +107,10 @@ def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
 
         def has_answer() -> bool:
             # A change, or that the token means nothing here.
-            row: IsChangedRow = read_model().database.fetch(is_changed_since(user_id, token.position))
-            return row.is_changed or not _is_of_history(token, row)
+            row = read_model().database.fetch(changes_since(user_id, token.position, parameters))
+            return bool(row.page) or not _is_known(token, row)
 
-        waiting.for_change(user_id, parameters.wait, version_of, has_answer)
+        waiting.for_change(user_id, parameters.wait, has_answer)
 
     return wait
 
@@ -122,22 +118,17 @@ def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
 def _is_known(token: Token, row: NowRow) -> bool:
     """Returns whether this read model knows every change since the token."""
     is_pruned = row.pruned and token.position.version <= row.pruned
-    return not is_pruned and token.position <= after_all(row) and _is_of_history(token, row)
+    # The second one was given while the tenant was unknown: every lead came since.
+    histories = {history_of(row.place, row.epoch), history_of(row.place, None)}
+    return not is_pruned and token.position <= after_all(row) and token.history in histories
 
 
-def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> bool:
-    # One that was given while the tenant was unknown: every lead came since.
-    return token.history in {history_of(row.place, row.epoch), history_of(row.place, None)}
-
-
-def after_all(row: NowRow | ChangesRow) -> Position:
+def after_all(row: NowRow) -> Position:
     """Returns the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
     return Position(0 if row.newest is None else row.newest + 1)
 
 
-def _answer(
-    user_id: str, row: NowRow | ChangesRow, page: bytes, following: Position, *, has_more: bool
-) -> Response:
+def _answer(user_id: str, row: NowRow, page: bytes, following: Position, *, has_more: bool) -> Response:
     record().rows = page.count(b'"deleted":') if page else 0
     token = change_token.write(user_id, Token(following, history_of(row.place, row.epoch)))
     more = b"true" if has_more else b"false"

@@ -5,7 +5,7 @@ from itertools import product
 
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement
-from api.plan.changes import changes_since, is_changed_since
+from api.plan.changes import changes_since
 from api.plan.lead import leads_of_phones, messages_of_lead, single_lead
 from api.plan.list.facets import lead_facets
 from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
@@ -352,12 +352,6 @@ def test_changes(crowd: Crowd, explain: Explain) -> None:
         # The key of a change, and its lead with its profile; one change more says whether there are more.
         assert plan.rows <= 3 * PAGE + 1 + 4 * FEW, query
         assert not plan.row_security, query
-
-
-def test_whether_anything_changed(crowd: Crowd, explain: Explain) -> None:
-    plan = explain(is_changed_since(crowd.large, Position(0)))
-    assert "leads_by_version" in plan.indexes
-    assert plan.rows <= 3 * FEW
 
 
 def test_messages(crowd: Crowd, explain: Explain) -> None:

@@ -180,24 +180,18 @@ def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: p
     room.for_data(tenants[0], NOW + 3 * MICROSECOND, model)
 
 
-def test_a_change_between_the_look_and_the_question_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version moves while `is_over` is asked for the first time, which does not see it yet."""
+def test_a_change_ends_the_wait_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
-    versions, answers = [b"1"], iter((False, True))
-
-    def is_over() -> bool:
-        versions.append(b"2")
-        return next(answers)
-
-    Waiting().for_change("u", PATIENCE, lambda _tenant: versions[-1], is_over)
+    answers = iter((False, False, True))
+    Waiting().for_change("u", PATIENCE, lambda: next(answers))
     assert next(answers, None) is None
 
 
 def test_a_database_that_is_away_ends_the_wait_for_a_change() -> None:
-    def look(_tenant: str) -> bytes:
+    def look() -> bool:
         raise UnavailableError
 
-    Waiting().for_change("u", PATIENCE, look, lambda: False)
+    Waiting().for_change("u", PATIENCE, look)
 
 
 @cases("tenant", ["u0", "another"])
