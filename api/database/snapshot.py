@@ -16,8 +16,8 @@ from api.database.statement import BoundStatement, CompiledStatement, Row, compi
 STATEMENT_SECONDS = 60
 """How long PostgreSQL may take to count, to sort, or to find the next lines."""
 
-IDLE_SECONDS = 60
-"""After which time of silence PostgreSQL ends the session: longer than this program lets it wait."""
+IDLE_SECONDS = 30
+"""After which time of silence PostgreSQL ends the session."""
 
 # The whole result is read, not a page of it. SET, because an operator may have revoked set_config() from everybody.
 _BEGIN = """

@@ -1,34 +1,32 @@
-"""The exports under way, and the body of one, which a thread reads from the database a little ahead of its caller.
+"""The exports under way, and the body of one, which is read from the database as its caller takes it.
 
-An export has a thread of the server and a connection on top of those of the other requests, so that none of them waits
-for it. A caller that stops reading keeps the thread until the system ends its connection; the connection to the
-database is given back before.
+An export has a thread of the server while a piece is read, and a connection, on top of those of the other requests, so
+that none of them waits for it. Of a caller that stops reading PostgreSQL ends the session, and the system the
+connection.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from itertools import takewhile
-from queue import Empty, Full, Queue
-from threading import Condition, Event, Thread
+from threading import Condition, Lock
 from time import monotonic
 
 import structlog
 from werkzeug.exceptions import TooManyRequests
 
-from api.database.snapshot import Snapshot
+from api.database.snapshot import IDLE_SECONDS, Snapshot
 from api.limits.running import most_of_tenant
 from api.observe.log import cause_of
 
-UNREAD_SECONDS = 30
-"""How long a caller may take for the next piece."""
+UNREAD_SECONDS = IDLE_SECONDS
+"""How long a caller may take for a piece."""
 
 LONGEST_SECONDS = 3600
 """After which time an export ends unfinished: for as long, PostgreSQL keeps every row that was deleted meanwhile."""
 
-# A piece that is sent at once. Two of them wait for a caller, and a third one is being read.
+# A piece that is sent at once.
 _PIECE_BYTES = 1024 * 1024
-_PIECES_AHEAD = 2
 _FIRST_LINES, _MOST_LINES = 50, 5000
 # How long an export waits for its place: a caller may have the last bytes of another before the server has ended it.
 TAKE_SECONDS = 0.25
@@ -89,23 +87,19 @@ class BrokenExportError(Exception):
 
 
 class ExportStream:
-    """Yields the opening and then the lines of a snapshot in pieces; closes the snapshot, whatever happens.
+    """Yields the opening and then the lines of a snapshot in pieces.
 
-    `release` is called once, when neither the caller nor the database has to do with it any more.
+    `release` ends the snapshot, and gives the place back. It is called at the end, whatever that is.
     """
 
     def __init__(
         self, source: Snapshot, opening: bytes, release: Callable[[], None], correlation_id: str
     ) -> None:
-        self._source = source
-        self._opening = opening
         self._release = release
-        self._correlation_id = correlation_id
-        self._pieces: Queue[bytes | BrokenExportError | StopIteration] = Queue(_PIECES_AHEAD)
-        # What ends the iteration, when it has ended: whoever asks again gets the same.
-        self._end: BrokenExportError | StopIteration | None = None
-        self._reader: Thread | None = None
-        self._closed = Event()
+        self._pieces = _read(source, opening, release, correlation_id)
+        # Held while a piece is read.
+        self._reading = Lock()
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         """Returns itself, as iterators do."""
@@ -113,67 +107,56 @@ class ExportStream:
 
     def __next__(self) -> bytes:
         """Returns the next piece. Raises BrokenExportError where there is none although there should be."""
-        if self._reader is None:
-            self._reader = Thread(target=self._read, name="export", daemon=True)
-            self._reader.start()
-            if self._opening:
-                return self._opening
-        if self._end is None:
-            piece = self._pieces.get()
-            if isinstance(piece, bytes):
-                return piece
-            self._end = piece
-            self.close()
-        raise self._end
+        with self._reading:
+            try:
+                return next(self._pieces)
+            finally:
+                if self._is_closed:
+                    self._release()
 
     def close(self) -> None:
-        """End the export, also before its end. A WSGI server calls it in any case."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        if self._reader is None:
-            self._source.close()
+        """End the export, also before its end. The server calls it in any case."""
+        self._is_closed = True
+        # A thread that reads a piece ends it afterwards.
+        if self._reading.acquire(blocking=False):
+            with suppress(BrokenExportError):
+                self._pieces.close()
             self._release()
-        self._forget_pieces()
+            self._reading.release()
 
     def __del__(self) -> None:
         """Give the place back where an error kept the response from reaching the server."""
         self.close()
 
-    def _read(self) -> None:
-        """Put all pieces into the queue, and then how the iteration ends."""
-        ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
-        problem: str | None = None
-        try:
-            while not self._closed.is_set() and (lines := self._source.read(count)):
-                piece = b"".join(lines)
-                count = min(_MOST_LINES, max(1, len(lines) * _PIECE_BYTES // len(piece)))
-                self._pieces.put(piece, timeout=UNREAD_SECONDS)
-                if monotonic() > ends:
-                    problem = f"it has taken more than {LONGEST_SECONDS} seconds"
-                    break
-            # Before the caller learns of the end, and may begin another export.
-            self._source.close()
-            if problem is None:
-                self._pieces.put(StopIteration(), timeout=UNREAD_SECONDS)
-        except Full:
-            problem = f"its caller has taken nothing for {UNREAD_SECONDS} seconds"
-        except Exception as error:  # noqa: BLE001  # Whatever it is, the caller must not take this for the end.
-            problem = cause_of(error)
-        finally:
-            self._source.close()
-        if problem is not None:
-            if not self._closed.is_set():
-                log.warning("an export was broken off", reason=problem, correlation_id=self._correlation_id)
-            # What waits is of no use any more, and the caller has to learn of the end.
-            self._forget_pieces()
-            self._pieces.put(
-                BrokenExportError("The export was broken off: the line of the log before says why")
-            )
-        self._closed.wait()
-        self._release()
 
-    def _forget_pieces(self) -> None:
-        with suppress(Empty):
-            while True:
-                self._pieces.get_nowait()
+def _read(
+    source: Snapshot, opening: bytes, release: Callable[[], None], correlation_id: str
+) -> Generator[bytes]:
+    ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
+    try:
+        if opening:
+            yield opening
+        while lines := source.read(count):
+            piece = b"".join(lines)
+            count = min(_MOST_LINES, max(1, len(lines) * _PIECE_BYTES // len(piece)))
+            given_at = monotonic()
+            try:
+                yield piece
+            finally:
+                _require_time(
+                    given_at + UNREAD_SECONDS,
+                    f"its caller has taken nothing for {UNREAD_SECONDS} seconds",
+                )
+            _require_time(ends, f"it has taken more than {LONGEST_SECONDS} seconds")
+    except Exception as error:
+        # Whatever it is, the caller must not take this for the end.
+        log.warning("an export was broken off", reason=cause_of(error), correlation_id=correlation_id)
+        raise BrokenExportError("The export was broken off: the line of the log before says why") from error
+    finally:
+        # Before the caller learns of the end, and may begin another export.
+        release()
+
+
+def _require_time(ends: float, problem: str) -> None:
+    if monotonic() > ends:
+        raise TimeoutError(problem)

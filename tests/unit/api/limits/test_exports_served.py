@@ -18,7 +18,7 @@ from tests.unit.api.serving import Served, served
 # The third reading of lines of each export fails; once there is a file `endless`, there are lines without an end.
 PATCHES = """
 import api.database.snapshot, api.limits.exports, api.routes.exports, pathlib
-api.limits.exports.UNREAD_SECONDS = 0.5
+api.limits.exports.UNREAD_SECONDS = api.database.snapshot.IDLE_SECONDS = 1
 is_endless = pathlib.Path("endless").exists
 read, begin = api.database.snapshot.Snapshot.read, api.routes.exports._begin_lines
 def read_less(self, count):
@@ -78,12 +78,12 @@ def test_an_export_that_breaks_or_is_not_read_ends_and_holds_no_connection_to_th
         (tmp_path / "endless").touch()
         with begin(server, path_of(library)) as answer:
             assert answer.status == 200
-            server.wait_for_line("its caller has taken nothing")
             wait_until(conn, f"{EXPORTS} = 0")
-            # Its thread is one on top: whoever reads is answered, and a further export is refused.
+            # It still has its place: whoever reads is answered, and a further export is refused.
             assert server.get(library.base)[0] == 200
             assert server.get(path_of(library))[0] == 429
-        # It has gone away, which gives back its thread too, at whatever it is.
+        # It has gone away, which gives back its place too.
+        server.wait_for_line("its caller has taken nothing")
         wait_for(lambda: status_of(server, path_of(library)) == 200, "a place is free")
         wait_until(conn, f"{EXPORTS} = 0")
         assert status_of(server, path_of(library)) == 200
