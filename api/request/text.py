@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from unicodedata import normalize
 from urllib.parse import parse_qsl
@@ -19,13 +19,14 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _BLANKS = re.compile(f"[{WHITE_SPACE}]+")
 _PHONE = re.compile(r"\+?[ ().-]*[0-9][0-9 ().-]*")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
+_HOUR, _MINUTE = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 # A query string turns the + of an offset such as +02:00 into a blank, so a blank is read as +.
 _MOMENT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:Z|([-+ ])([0-9]{2}):([0-9]{2}))?)?"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_HOUR}:{_MINUTE}(:{_MINUTE}(\.[0-9]+)?)?(Z|[-+ ]{_HOUR}:{_MINUTE})?)?"
 )
 # An offset without minutes, after the minutes or the seconds of a time.
 _HOURS_ALONE = re.compile(r":[0-9]{2}(\.[0-9]+)?[-+ ][0-9]{2}$")
+_FINER_THAN_MICROSECONDS = re.compile(r"\.[0-9]{6}0*[1-9]")
 
 # As much of two names has to agree; below it, difflib finds a likeness between any two words.
 LIKENESS = 0.75
@@ -75,21 +76,10 @@ def read_moment(text: str) -> tuple[datetime, datetime]:
 
     Raises ValueError for any other text.
     """
-    match = _MOMENT.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
-    midnight = datetime.combine(date.fromisoformat(day), time.min, UTC)
-    if hour is None:
-        return midnight, midnight + timedelta(days=1, milliseconds=-1)
-    milliseconds = int((fraction or "").ljust(3, "0")[:3])
-    clock = time(int(hour), int(minute), int(second or 0), milliseconds * 1000)
-    moment = datetime.combine(midnight, clock, UTC)
-    if sign is not None:
-        offset = time(int(hours), int(minutes))
-        distance = timedelta(hours=offset.hour, minutes=offset.minute)
-        moment = shift(moment, distance if sign == "-" else -distance)
-    return moment, moment
+    given = _as_written(text)
+    first = _in_utc(given.replace(microsecond=given.microsecond // 1000 * 1000))
+    is_date = len(text) == len("2025-01-31")
+    return first, first + timedelta(days=1, milliseconds=-1) if is_date else first
 
 
 def read_exact_moment(text: str) -> datetime:
@@ -98,13 +88,18 @@ def read_exact_moment(text: str) -> datetime:
     It takes what read_moment takes, and an offset of hours alone, as PostgreSQL prints it. Raises ValueError for any
     other text.
     """
-    if _HOURS_ALONE.search(text):
-        text += ":00"
-    match = _MOMENT.fullmatch(text)
-    moment = read_moment(text)[0]
-    fraction = (match[5] or "") if match is not None else ""
-    finer = int(fraction.ljust(6, "0")[3:6] or "0") + (fraction[6:].strip("0") != "")
-    return shift(moment, timedelta(microseconds=finer))
+    moment = _in_utc(_as_written(f"{text}:00" if _HOURS_ALONE.search(text) else text))
+    return shift(moment, timedelta(microseconds=1)) if _FINER_THAN_MICROSECONDS.search(text) else moment
+
+
+def _as_written(text: str) -> datetime:
+    if _MOMENT.fullmatch(text) is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(text[:11] + text[11:].replace(" ", "+"))
+
+
+def _in_utc(given: datetime) -> datetime:
+    return shift(given.replace(tzinfo=UTC), -(given.utcoffset() or timedelta(0)))
 
 
 def read_min_as_of(query_string: str) -> datetime | None:
