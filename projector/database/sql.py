@@ -3,7 +3,7 @@
 - `NAME.sql` in `sql/definition/`, or in a folder there, says what a row of the read model is: one SELECT, or the
   functions that it calls; in `source_rows.sql`, the body of one for each relation of the mapping.
 - `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Its header may have these lines:
-  `-- when: NAME`           the step runs only where this condition holds;
+  `-- when: NAME`           the step runs only where this condition holds, which may have {table} in it;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
   `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
   `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
@@ -223,7 +223,7 @@ def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:
         Step(
             f"{name} {table}".strip(),
             (filled := _fill(body, {**names, "table": table})).encode(),
-            header.get("when"),
+            header.get("when", "").replace("{table}", table) or None,
             "returns" in header,
             header.get("point") if table == tables[-1] else None,
             header.get("analyze"),

@@ -71,7 +71,7 @@ BUGS: dict[str, tuple[str, Changes]] = {
     ),
     "a lead that goes leaves no tombstone": (
         "feed",
-        {"refresh/8_write_leads/35_note_deleted_leads": ("n.user_id IS NULL", "false")},
+        {"refresh/8_write_leads/30_note_deleted_leads": ("d.is_gone", "false")},
     ),
     "a cursor forgets the phone": ("pages", {"api.routes.leads.position_of_lead": _forget_the_phone}),
     "a change of status moves no count": (

@@ -337,15 +337,11 @@ def _follow_the_wall_clock(bench: Bench) -> None:
     bench.patches.setattr(interleaving, "PATIENCE", 5.0)
 
 
-# What follows the part of the step for leads.
-_PROFILES = "\n    UNION\n    SELECT coalesce(n.user_id, o.user_id)\n    FROM new_profiles"
-
-
 def _every_version_moves(bench: Bench) -> None:
-    _statement("refresh/7_compare_leads/95_find_lead_work", "WHEN c.gone OR", "WHEN true OR")(bench)
     _statement(
-        "refresh/8_write_leads/90_change_tenants", f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}", _PROFILES
+        "refresh/7_compare_leads/90_compare_leads", "FROM message_differences\n", "FROM stale_leads\n"
     )(bench)
+    _statement("refresh/8_write_leads/90_change_tenants", "FROM lead_differences", "FROM stale_leads")(bench)
 
 
 def _take_a_full_page_for_the_last(bench: Bench) -> None:
@@ -523,14 +519,10 @@ MUTANTS = (
             "IS NOT NULL AND d.leads <> 0"),
         test_refresh.test_a_lead_that_turns_from_hot_to_warm_moves_the_numbers_of_every_span),
     Mutant("R4", "no number moves by who wrote last",
-        _statement("refresh/7_compare_leads/90_find_lead_moves",
-            "    side.last_message_sender,\n    side.has_conversation,\n    sum",
-            "    NULL,\n    side.has_conversation,\n    sum"),
+        _statement("refresh/7_compare_leads/90_compare_leads", "o.last_message_sender", "n.last_message_sender"),
         test_refresh.test_who_wrote_last_moves_its_numbers_and_leaves_those_of_new_leads_alone),
     Mutant("R4", "no number moves by the first contact",
-        _statement("refresh/7_compare_leads/90_find_lead_moves",
-            "    side.first_hour,\n    side.last_message_sender,\n    side.has_conversation,\n    sum",
-            "    NULL,\n    side.last_message_sender,\n    side.has_conversation,\n    sum"),
+        _statement("refresh/7_compare_leads/90_compare_leads", "o.first_contact_at", "n.first_contact_at"),
         test_refresh.test_an_earlier_first_contact_moves_the_new_leads_of_its_time),
     Mutant("R4", "the numbers of all leads are written with every message",
         _statement("refresh/8_write_leads/70_add_to_statistics", "<> ROW({zeros.table})", "IS NOT NULL"),
@@ -812,18 +804,18 @@ MUTANTS = (
         test_versions.test_a_change_moves_the_version, change="an older message"),
     Mutant("version", "a lead that differs moves no version",
         _statement("refresh/8_write_leads/90_change_tenants",
-            f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}",
-            f"WHERE false{_PROFILES}"),
+            "FROM lead_differences AS d",
+            "FROM lead_differences AS d WHERE d.table_name <> 'leads'"),
         test_versions.test_a_correction_moves_the_version, drift="leads"),
     Mutant("version", "a conversation that differs moves no version",
-        _statement("refresh/7_compare_leads/95_find_lead_work",
-            "WHEN c.gone OR c.differ OR l.gone",
-            "WHEN l.gone"),
+        _statement("refresh/7_compare_leads/90_compare_leads",
+            "FROM differing\n",
+            "FROM differing AS d WHERE d.table_name <> 'lead_conversations'\n"),
         test_versions.test_a_correction_moves_the_version, drift="lead_conversations"),
     Mutant("version", "a profile that was missing moves no version",
         _statement("refresh/8_write_leads/90_change_tenants",
-            "FULL JOIN old_profiles",
-            "INNER JOIN old_profiles"),
+            "FROM lead_differences AS d",
+            "FROM lead_differences AS d WHERE d.table_name <> 'lead_profiles' OR NOT d.is_new"),
         test_versions.test_a_correction_moves_the_version, drift="lead_profiles that are missing"),
     Mutant("version", "a correction of the statistics moves no version",
         _statement("queries/tenants", "version = t.version + 1", "version = t.version"),
@@ -859,13 +851,15 @@ MUTANTS = (
             "coalesce(stored.version, 0)"),
         test_change_feed.test_a_new_lead_and_a_deleted_one),
     Mutant("change feed", "a lead that goes leaves no tombstone",
-        _statement("refresh/8_write_leads/35_note_deleted_leads", "WHERE n.user_id IS NULL", "WHERE false"),
+        _statement("refresh/8_write_leads/30_note_deleted_leads", "AND d.is_gone", "AND false"),
         test_change_feed.test_a_new_lead_and_a_deleted_one),
     Mutant("change feed", "a lead that comes again keeps its tombstone",
-        _statement("refresh/7_compare_leads/95_find_lead_work", "WHEN l.come THEN", "WHEN false THEN"),
+        _statement("refresh/7_compare_leads/90_compare_leads", "AND d.is_new", "AND false"),
         test_change_feed.test_a_lead_that_comes_again_has_no_tombstone),
     Mutant("change feed", "every lead that is recomputed gets a new version",
-        _statement("refresh/8_write_leads/40_upsert_leads", "WHERE (o.*) IS DISTINCT FROM (n.*)", "WHERE true"),
+        _statement("refresh/7_compare_leads/90_compare_leads",
+            "n.customer_phone = o.customer_phone\n    WHERE (o.*) IS DISTINCT FROM (n.*)",
+            "n.customer_phone = o.customer_phone\n    WHERE true"),
         test_change_feed.test_only_what_differs_is_reported),
     Mutant("change feed", "tombstones go without a word",
         _statement("queries/tenants", "greatest(pruned_version,", "least(pruned_version,"),

@@ -100,20 +100,26 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
--- By how much each combination of what is counted moves in each hour: leads with a weight, their last_message_at and
--- first_contact_at cut to the hour.
-CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves (
+-- One row per row of conversations, leads and profiles that has to be written; is_gone: that has to be deleted. moves:
+-- a lead that the statistics count otherwise.
+CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
+    table_name text COLLATE "C",
     user_id text COLLATE "C",
-    last_message_at timestamptz,
-    lead_status text COLLATE "C",
-    total_score integer,
-    on_whatsapp boolean,
-    on_instagram boolean,
-    on_webchat boolean,
-    has_extraction boolean,
-    has_email boolean,
-    first_contact_at timestamptz,
-    last_message_sender text COLLATE "C",
-    has_conversation boolean,
-    weight integer
+    customer_phone text COLLATE "C",
+    conversation_id text COLLATE "C",
+    is_new boolean,
+    is_gone boolean,
+    moves boolean
 );
+
+-- By how much the leads move the statistics: as they are now less as they were.
+CREATE OR REPLACE TEMPORARY VIEW lead_moves AS
+SELECT
+    n.*,
+    1 AS weight
+FROM new_leads AS n
+UNION ALL
+SELECT
+    o.*,
+    -1 AS weight
+FROM old_leads AS o;

@@ -7,7 +7,6 @@ SELECT
     {columns.leads of n},
     coalesce(stored.version, 0) + 1
 FROM new_leads AS n
-LEFT JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
+INNER JOIN lead_differences AS d ON d.table_name = 'leads' AND ({key.leads of d}) = ({key.leads of n})
 LEFT JOIN read_model.tenants AS stored ON stored.user_id = n.user_id {tenants}
-WHERE (o.*) IS DISTINCT FROM (n.*)
 ON CONFLICT ({key.leads}) DO UPDATE SET {updates.leads}, version = excluded.version;

@@ -12,23 +12,7 @@ FROM (
     SELECT d.user_id
     FROM message_differences AS d
     UNION
-    SELECT coalesce(n.user_id, o.user_id)
-    FROM new_conversations AS n
-    FULL JOIN old_conversations AS o
-        ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
-    WHERE (o.*) IS DISTINCT FROM (n.*)
-    UNION
-    SELECT coalesce(n.user_id, o.user_id)
-    FROM new_leads AS n
-    FULL JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
-    WHERE (o.*) IS DISTINCT FROM (n.*)
-    UNION
-    SELECT coalesce(n.user_id, o.user_id)
-    FROM new_profiles AS n
-    FULL JOIN old_profiles AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
-    LEFT JOIN new_leads AS kept
-        ON kept.user_id = coalesce(n.user_id, o.user_id)
-        AND kept.customer_phone = coalesce(n.customer_phone, o.customer_phone)
-    WHERE CASE WHEN kept.user_id IS NULL THEN o.user_id IS NOT NULL ELSE (o.*) IS DISTINCT FROM (n.*) END
+    SELECT d.user_id
+    FROM lead_differences AS d
 ) AS changed
 ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = excluded.version_id;

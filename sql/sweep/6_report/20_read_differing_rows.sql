@@ -4,41 +4,39 @@
 -- as JSON, null where there should be none or is none.
 SELECT
     'leads' AS table_name,
-    coalesce(n.user_id, o.user_id) AS user_id,
-    coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
+    d.user_id,
+    d.customer_phone,
     NULL AS row_key,
     to_jsonb(n.*) AS expected,
     to_jsonb(o.*) AS found
-FROM new_leads AS n
-FULL JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
-WHERE (o.*) IS DISTINCT FROM (n.*)
+FROM lead_differences AS d
+LEFT JOIN new_leads AS n ON n.user_id = d.user_id AND n.customer_phone = d.customer_phone
+LEFT JOIN old_leads AS o ON o.user_id = d.user_id AND o.customer_phone = d.customer_phone
+WHERE d.table_name = 'leads'
 UNION ALL
 SELECT
     'profiles' AS table_name,
-    coalesce(n.user_id, o.user_id) AS user_id,
-    coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
+    d.user_id,
+    d.customer_phone,
     NULL AS row_key,
-    to_jsonb(n.*) AS expected,
+    CASE WHEN NOT d.is_gone THEN to_jsonb(n.*) END AS expected,
     to_jsonb(o.*) AS found
-FROM (
-    SELECT p.*
-    FROM new_profiles AS p
-    INNER JOIN new_leads AS l ON l.user_id = p.user_id AND l.customer_phone = p.customer_phone
-) AS n
-FULL JOIN old_profiles AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
-WHERE (o.*) IS DISTINCT FROM (n.*)
+FROM lead_differences AS d
+LEFT JOIN new_profiles AS n ON n.user_id = d.user_id AND n.customer_phone = d.customer_phone
+LEFT JOIN old_profiles AS o ON o.user_id = d.user_id AND o.customer_phone = d.customer_phone
+WHERE d.table_name = 'lead_profiles'
 UNION ALL
 SELECT
     'conversations' AS table_name,
-    coalesce(n.user_id, o.user_id) AS user_id,
-    coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
-    coalesce(n.conversation_id, o.conversation_id) AS row_key,
+    d.user_id,
+    d.customer_phone,
+    d.conversation_id AS row_key,
     to_jsonb(n.*) AS expected,
     to_jsonb(o.*) AS found
-FROM new_conversations AS n
-FULL JOIN old_conversations AS o
-    ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
-WHERE (o.*) IS DISTINCT FROM (n.*)
+FROM lead_differences AS d
+LEFT JOIN new_conversations AS n ON ({key.lead_conversations of n}) = ({key.lead_conversations of d})
+LEFT JOIN old_conversations AS o ON ({key.lead_conversations of o}) = ({key.lead_conversations of d})
+WHERE d.table_name = 'lead_conversations'
 UNION ALL
 SELECT
     'messages' AS table_name,

@@ -1,0 +1,88 @@
+-- Compare the conversations, the leads and the profiles, stage those that differ, and find out which of the next steps
+-- have something to do. They are found before anything is written, so that a right row costs no WAL.
+--
+-- returns: conditions
+-- Returns also leads and messages: how many leads were recomputed, and how many message rows differed.
+--
+-- A contact or an extraction alone makes no lead, and so no profile that is stored. The statistics count by the hour.
+WITH differing AS (
+    INSERT INTO lead_differences (
+        table_name, user_id, customer_phone, conversation_id, is_new, is_gone, moves
+    )
+    SELECT
+        'lead_conversations',
+        coalesce(n.user_id, o.user_id),
+        coalesce(n.customer_phone, o.customer_phone),
+        coalesce(n.conversation_id, o.conversation_id),
+        o.user_id IS NULL,
+        n.user_id IS NULL,
+        false
+    FROM old_conversations AS o
+    FULL JOIN new_conversations AS n
+        ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.conversation_id = o.conversation_id
+    WHERE (o.*) IS DISTINCT FROM (n.*)
+    UNION ALL
+    SELECT
+        'leads',
+        coalesce(n.user_id, o.user_id),
+        coalesce(n.customer_phone, o.customer_phone),
+        NULL,
+        o.user_id IS NULL,
+        n.user_id IS NULL,
+        (
+            o.lead_status, o.total_score, o.on_whatsapp, o.on_instagram, o.on_webchat, o.has_extraction, o.has_email,
+            o.last_message_sender, o.has_conversation, date_trunc('hour', o.last_message_at, 'UTC'),
+            date_trunc('hour', o.first_contact_at, 'UTC')
+        ) IS DISTINCT FROM (
+            n.lead_status, n.total_score, n.on_whatsapp, n.on_instagram, n.on_webchat, n.has_extraction, n.has_email,
+            n.last_message_sender, n.has_conversation, date_trunc('hour', n.last_message_at, 'UTC'),
+            date_trunc('hour', n.first_contact_at, 'UTC')
+        )
+    FROM old_leads AS o
+    FULL JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
+    WHERE (o.*) IS DISTINCT FROM (n.*)
+    UNION ALL
+    SELECT
+        'lead_profiles',
+        coalesce(n.user_id, o.user_id),
+        coalesce(n.customer_phone, o.customer_phone),
+        NULL,
+        o.user_id IS NULL,
+        n.user_id IS NULL,
+        false
+    FROM old_profiles AS o
+    FULL JOIN (
+        SELECT p.*
+        FROM new_profiles AS p
+        INNER JOIN new_leads AS l ON l.user_id = p.user_id AND l.customer_phone = p.customer_phone
+    ) AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
+    WHERE (o.*) IS DISTINCT FROM (n.*)
+    RETURNING table_name, is_new, is_gone, moves
+)
+
+SELECT
+    array_agg(DISTINCT found.condition) AS conditions,
+    (SELECT count(*) FROM stale_leads) AS leads,
+    (SELECT count(*) FROM message_differences) AS messages
+FROM (
+    SELECT d.table_name || CASE WHEN d.is_gone THEN '_gone' ELSE '_differ' END AS condition
+    FROM differing AS d
+    UNION ALL
+    SELECT 'leads_come'
+    FROM differing AS d
+    WHERE d.table_name = 'leads' AND d.is_new
+    UNION ALL
+    SELECT 'statistics_move'
+    FROM differing AS d
+    WHERE d.moves
+    UNION ALL
+    SELECT 'statistics_shrink'
+    FROM differing AS d
+    WHERE d.moves AND NOT d.is_new
+    UNION ALL
+    SELECT 'tenants_change'
+    FROM differing
+    UNION ALL
+    SELECT 'tenants_change'
+    FROM message_differences
+) AS found;
