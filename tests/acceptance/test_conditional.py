@@ -247,7 +247,7 @@ def test_a_tenant_that_was_erased_and_comes_again_has_other_tags(make_world: Cal
         writer.execute("INSERT INTO agents VALUES (%s, 'u', %s, 'Back')", rows)
         version = 0
         while version < 3:
-            mutations.mutate(world.rng, writer, now=NOW, kind="insert_conversation")
+            mutations.mutate(world.rng, writer, now=NOW, kind="insert conversation")
             platform.refresh()
             found = writer.execute("SELECT version FROM read_model.tenants WHERE user_id = 'u'").fetchone()
             version = found[0] if found else 0

@@ -186,7 +186,7 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
         for trouble in TROUBLES:
             with trouble(load) as said:
                 held = len(load.committed)
-                for kind in (*[None] * 5, "truncate_leaf", *[None] * 5, "truncate_and_refill"):
+                for kind in (*[None] * 5, "truncate leaf", *[None] * 5, "truncate and refill"):
                     load.write(kind)
                 load.write_much()
                 if said:
@@ -197,7 +197,7 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
                     time.sleep(0.05)
             load.settle()
         scheduler.wait_for_event("changes of the platform arrive again", times=2)
-        load.write("truncate_with_cascade")
+        load.write("truncate with cascade")
         for _ in range(5):
             load.write()
         load.settle()
@@ -209,7 +209,7 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
         with running_scheduler(address(both.conn), tmp_path):
             load.wait_until_told("LEADS_ORIGIN_DATABASE_URL is not set")
             held = len(load.committed)
-            load.write("insert_message")
+            load.write("insert message")
             wait_until(both.conn, "max(n) = %s FROM numbers", held)
             wait_until(both.conn, "count(*) = 0 FROM projector.changes")
             assert load.printed_as_of() < load.committed[held]

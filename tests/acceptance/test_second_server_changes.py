@@ -43,7 +43,7 @@ def load(started: tuple[Load, Scheduler]) -> Iterator[Load]:
 
 def settle(load: Load) -> None:
     """All that the platform commits arrives, and the answers are right."""
-    load.write("insert_message")
+    load.write("insert message")
     load.settle()
 
 
@@ -52,7 +52,7 @@ def hold(load: Load, said: str) -> None:
     load.wait_until_told(said)
     held = len(load.committed)
     for _ in range(3):
-        load.write("insert_message")
+        load.write("insert message")
         assert load.look() <= load.committed[held]
 
 
@@ -60,7 +60,7 @@ def test_a_column_that_the_projection_reads_is_missed_at_once(load: Load) -> Non
     load.both.platform.execute("ALTER TABLE contacts DROP COLUMN company")
     load.wait_until_told("public.contacts without the column company")
     held = len(load.committed)
-    load.write("insert_message")
+    load.write("insert message")
     assert load.look() <= load.committed[held]
     load.both.platform.execute("ALTER TABLE contacts ADD COLUMN company varchar(255)")
     load.wait_until_told("missing until these tables are copied again: public.contacts")
@@ -87,7 +87,7 @@ def test_messages_get_partitions(load: Load) -> None:
         platform.execute("DROP TABLE messages")
         platform.execute("ALTER TABLE parted RENAME TO messages")
         platform.execute("ALTER PUBLICATION listed ADD TABLE messages")
-    for kind in ("insert_message", "update_message_text", "delete_message") * 3:
+    for kind in ("insert message", "edit messages", "delete messages") * 3:
         load.write(kind)
     # The second server need not have partitions.
     settle(load)

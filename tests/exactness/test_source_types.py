@@ -90,7 +90,7 @@ def typed(
     kept = {
         name: one
         for name, one in mutations.CHANGES.items()
-        if name not in {"merge_messages", "swap_customers"}
+        if name not in {"merge messages", "swap customers"}
     }
     monkeypatch.setattr(mutations, "CHANGES", kept)
     return empty_database

@@ -4,10 +4,11 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import tuple_row
+from psycopg.rows import TupleRow, tuple_row
 
 from tests.support import edge_cases
 from tests.support.edge_cases import Connection, EdgeCases, Row, as_written, copy_rows
@@ -38,11 +39,12 @@ KEYS = {
     "templates": "template_id",
     "template_sends": "send_id",
 }
-PARENTS = {"users", "phone_numbers", "agents", "conversations", "templates"}
+PARENTS = ("users", "phone_numbers", "agents", "conversations", "templates")
+LEAVES = ("messages", "extractions", "contacts", "template_sends")
 
 
 class NothingToChangeError(Exception):
-    """The tables hold no row of the wanted kind."""
+    """The table holds no row of the wanted kind."""
 
 
 class Writer:
@@ -53,36 +55,11 @@ class Writer:
         self.connection = connection
         self.cases = EdgeCases(rng, now)
 
-    def execute(self, query: str, *values: object) -> int:
-        cursor = self.connection.execute(query.encode(), [as_written(value) for value in values] or None)
-        return cursor.rowcount
+    def execute(self, query: str, **values: object) -> psycopg.Cursor[TupleRow]:
+        written = {name: as_written(value) for name, value in values.items()}
+        return self.connection.cursor(row_factory=tuple_row).execute(query.encode(), written or None)
 
-    def fetch(self, query: str, *values: object) -> tuple[object, ...] | None:
-        with self.connection.cursor(row_factory=tuple_row) as cursor:
-            return cursor.execute(query.encode(), [as_written(value) for value in values]).fetchone()
-
-    def pick_or_none(self, table: str, condition: str = "true", *values: object) -> str | None:
-        """Choose the key of an existing row, the same one for the same data and the same randomness."""
-        key = KEYS[table]
-        found = self.fetch(
-            f'SELECT {key}::text FROM {table} WHERE {condition} ORDER BY {key}::text COLLATE "C"'
-            f" OFFSET floor(%s::float8 * (SELECT count(*) FROM {table} WHERE {condition})) LIMIT 1",
-            *values,
-            self.rng.random(),
-            *values,
-        )
-        return None if found is None else str(found[0])
-
-    def pick(self, table: str, condition: str = "true", *values: object) -> str:
-        key = self.pick_or_none(table, condition, *values)
-        if key is None:
-            raise NothingToChangeError(table)
-        return key
-
-    def insert(self, table: str, row: Mapping[str, object], clause: str = "") -> None:
-        self.insert_all(table, [row], clause)
-
-    def insert_all(self, table: str, rows: Sequence[Mapping[str, object]], clause: str = "") -> None:
+    def insert(self, table: str, rows: Sequence[Row], clause: str = "") -> None:
         columns = list(rows[0])
         one = sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
         statement = sql.SQL("INSERT INTO {} ({}) VALUES {} {}").format(
@@ -93,32 +70,36 @@ class Writer:
         )
         self.connection.execute(statement, [as_written(row[column]) for row in rows for column in columns])
 
-    def update(self, table: str, key: str, **changes: object) -> None:
-        statement = sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(
-            sql.Identifier(table),
-            sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(column)) for column in changes),
-            sql.Identifier(KEYS[table]),
-        )
-        self.connection.execute(statement, [*(as_written(value) for value in changes.values()), key])
+    def update(self, table: str, key: str, changes: Mapping[str, object]) -> None:
+        columns = ", ".join(f"{column} = %({column})s" for column in changes)
+        self.execute(f"UPDATE {table} SET {columns} WHERE {KEYS[table]} = %(of)s", of=key, **changes)
 
-    def one(self, table: str) -> str:
-        """Choose the key of a row; make one where there is none, or give up where nothing refers to such rows."""
-        if table == "messages":
-            # By its conversation where that has some, which spares a walk over all.
-            conversation_id = self.one("conversations")
-            return self.pick_or_none(table, "conversation_id = %s", conversation_id) or self.pick(table)
-        return self.pick_or_none(table) or self.new(table) if table in PARENTS else self.pick(table)
+    def one(self, table: str, condition: str = "true") -> str:
+        """Choose the key of a row, the same one for the same data and the same randomness; make a parent if none is.
 
-    def new(self, table: str) -> str:
-        row = self.row(table)
-        self.insert(table, row)
+        Raises NothingToChangeError where there is no row, and nothing refers to such rows.
+        """
+        key = KEYS[table]
+        query = f'SELECT {key}::text FROM {table} WHERE {condition} ORDER BY {key}::text COLLATE "C"'
+        if found := self.execute(query).fetchall():
+            return str(self.cases.one_of(found)[0])
+        if table not in PARENTS:
+            raise NothingToChangeError(table)
+        return self.new(table)
+
+    def new(self, table: str, columns: Mapping[str, object] | None = None, clause: str = "") -> str:
+        row = {**self.row(table), **(columns or {})}
+        self.insert(table, [row], clause)
         return str(row[KEYS[table]])
 
     def row(self, table: str) -> Row:
         make: dict[str, Callable[[], Row]] = {
             "users": self.cases.user,
             "phone_numbers": lambda: self.cases.channel(self.one("users")),
-            "agents": lambda: self.cases.agent(self.one("users"), self.free_channel()),
+            # A channel has one agent at most.
+            "agents": lambda: self.cases.agent(
+                self.one("users"), self.one("phone_numbers", "id NOT IN (SELECT phone_number_id FROM agents)")
+            ),
             "conversations": lambda: self.cases.conversation(self.one("agents"), PEOPLE),
             "messages": lambda: self.new_messages(self.one("conversations"), 1)[0],
             "extractions": lambda: self.cases.extraction(
@@ -132,265 +113,222 @@ class Writer:
         }
         return make[table]()
 
-    def free_channel(self) -> str:
-        """Choose a channel without an agent; make one where there is none."""
-        free = "id NOT IN (SELECT phone_number_id FROM agents)"
-        return self.pick_or_none("phone_numbers", free) or self.new("phone_numbers")
-
     def new_messages(self, conversation_id: str, count: int) -> list[Row]:
-        """Make messages that continue a conversation, with gaps and without numbers now and then."""
-        found = self.fetch(
-            "SELECT coalesce(max(sequence_no), 0) FROM messages WHERE conversation_id = %s", conversation_id
-        )
-        last = int(str(found[0])) if found else 0
+        """Make messages that continue a conversation, with gaps, and now and then at an odd place or at none."""
+        query = "SELECT coalesce(max(sequence_no), 0) FROM messages WHERE conversation_id = %(of)s"
+        [(last,)] = self.execute(query, of=conversation_id).fetchall()
         rows = []
         for _ in range(count):
             last += self.cases.one_of((1, 1, 1, 2, 9))
-            rows.append(self.cases.message(conversation_id, None if self.cases.chance(0.1) else last))
+            odd = self.cases.one_of((None, None, 0, -1, -(2**31), -500))
+            rows.append(self.cases.message(conversation_id, odd if self.cases.chance(0.15) else last))
+        return rows
+
+    def messages_of_several_conversations(self, most: int) -> list[Row]:
+        chosen = sorted({self.one("conversations") for _ in range(4)})
+        rows = [row for one in chosen for row in self.new_messages(one, self.rng.randint(1, most))]
+        self.rng.shuffle(rows)
         return rows
 
 
-Value = Callable[[Writer], object]
-Change = Callable[[Writer], str]
+Change = Callable[[Writer], Any]
+"""Makes a change, and returns what is said of it."""
+
+# What is done with any table.
 
 
-def _of(*options: object) -> Value:
-    return lambda writer: writer.cases.one_of(options)
+def _insert(writer: Writer, table: str) -> object:
+    return writer.new(table)
 
 
-def _one(table: str) -> Value:
-    return lambda writer: writer.one(table)
+def _edit(writer: Writer, table: str) -> object:
+    """Give a row some of the values of another one, which moves it where they lead to other parents."""
+    key, row = writer.one(table), writer.row(table)
+    columns = writer.rng.sample(sorted(row.keys() - {KEYS[table]}), writer.rng.randint(1, 3))
+    writer.update(table, key, {column: row[column] for column in columns})
+    return key, columns
 
 
-def _moment(writer: Writer) -> object:
-    return writer.cases.moment_or_none()
+def _delete(writer: Writer, table: str) -> object:
+    key = writer.one(table)
+    writer.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = %(of)s", of=key)
+    return key
 
 
-def _phone(writer: Writer) -> object:
-    return writer.cases.phone(PEOPLE)
+def _replace(writer: Writer, table: str) -> object:
+    """Delete a row, and insert another one under its key."""
+    return writer.new(table, {KEYS[table]: _delete(writer, table)})
 
 
-def _place(writer: Writer) -> object:
-    return writer.cases.one_of((None, writer.rng.randrange(10**6)))
+def _copy(writer: Writer, table: str) -> object:
+    rows = [writer.row(table) for _ in range(4)]
+    copy_rows(writer.connection, table, rows)
+    return [row[KEYS[table]] for row in rows]
 
 
-# Kinds of changes: what they do with any table.
+def _upsert(writer: Writer, table: str) -> object:
+    """Insert a row of a known key, which updates what is there or is left out."""
+    columns = ", ".join(f"{column} = excluded.{column}" for column in writer.row(table))
+    action = writer.cases.one_of((f"({KEYS[table]}) DO UPDATE SET {columns}", "DO NOTHING"))
+    return writer.new(table, {KEYS[table]: writer.one(table)}, f"ON CONFLICT {action}"), action
 
 
-def _insert(table: str, clause: str = "", **columns: Value) -> Change:
-    def make(writer: Writer) -> str:
-        row = writer.row(table) | {name: value(writer) for name, value in columns.items()}
-        writer.insert(table, row, clause)
-        return str(row[KEYS[table]])
-
-    return make
-
-
-def _update(table: str, **columns: Value) -> Change:
-    def make(writer: Writer) -> str:
-        key, changes = writer.one(table), {name: value(writer) for name, value in columns.items()}
-        writer.update(table, key, **changes)
-        return f"{key} to {changes}"
-
-    return make
+# Rows that nothing refers to.
+UNUSED = {
+    "agents": "agent_id NOT IN (SELECT agent_id FROM conversations)",
+    "conversations": "conversation_id NOT IN"
+    " (SELECT conversation_id FROM messages UNION SELECT conversation_id FROM extractions)",
+    "templates": "template_id NOT IN (SELECT template_id FROM template_sends)",
+}
 
 
-def _edit(table: str, *kept: str) -> Change:
-    """Update some columns of a row to those of another one, but not its key nor these."""
-
-    def make(writer: Writer) -> str:
-        key, row = writer.one(table), writer.row(table)
-        columns = writer.rng.sample(sorted(row.keys() - {KEYS[table], *kept}), writer.rng.randint(1, 4))
-        writer.update(table, key, **{column: row[column] for column in columns})
-        return f"{key} {', '.join(columns)}"
-
-    return make
+def _rekey(writer: Writer, table: str) -> object:
+    key = writer.one(table, UNUSED.get(table, "true"))
+    new = writer.cases.uuid() if table == "extractions" else writer.cases.identifier("renamed")
+    writer.update(table, key, {KEYS[table]: new})
+    return key, new
 
 
-def _delete(table: str) -> Change:
-    def make(writer: Writer) -> str:
-        key = writer.pick(table)
-        writer.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = %s", key)
-        return key
+# How often each of these comes, with each table.
+WEIGHTS: dict[Callable[[Writer, str], object], dict[str, float]] = {
+    _insert: {
+        "users": 0.2, "phone_numbers": 1, "agents": 2, "conversations": 1, "messages": 8, "extractions": 2,
+        "contacts": 3, "templates": 0.5, "template_sends": 5,
+    },
+    _edit: {
+        "users": 0.5, "phone_numbers": 3, "agents": 6, "conversations": 12, "messages": 16, "extractions": 6,
+        "contacts": 8, "templates": 1.5, "template_sends": 10,
+    },
+    _delete: {
+        "users": 0.1, "phone_numbers": 0.2, "agents": 0.4, "conversations": 2, "messages": 4, "extractions": 2,
+        "contacts": 2, "templates": 0.3, "template_sends": 1,
+    },
+    _replace: dict.fromkeys(LEAVES, 0.5),
+    _copy: {"conversations": 1, "contacts": 1, "template_sends": 1},
+    _upsert: {"conversations": 1, "messages": 2, "extractions": 0.5, "contacts": 2, "template_sends": 0.5},
+    _rekey: dict.fromkeys((*LEAVES, *UNUSED), 0.4),
+}  # fmt: skip
 
-    return make
+
+# Statements that change many rows, or rows of several leads.
+STATEMENTS = {
+    "delete messages of conversation": "DELETE FROM messages WHERE conversation_id = %(one)s",
+    "move all messages": "UPDATE messages SET conversation_id = %(other)s, sequence_no = NULL"
+    " WHERE conversation_id = %(one)s",
+    "respell conversations": "UPDATE conversations SET customer_phone = '+' || customer_phone"
+    " WHERE agent_id = %(agent)s AND customer_phone ~ '^[0-9]{10,15}$'",
+    "swap customers": "UPDATE conversations SET customer_phone = o.customer_phone FROM conversations o"
+    " WHERE conversations.conversation_id IN (%(one)s, %(other)s) AND o.conversation_id IN (%(one)s, %(other)s)"
+    " AND o.conversation_id <> conversations.conversation_id",
+    "rename all agents": "UPDATE agents SET name = coalesce(name, '') || '!' WHERE user_id = %(tenant)s",
+}
 
 
-def _run(query: str, **values: Value) -> Change:
-    def make(writer: Writer) -> str:
-        given = {name: as_written(value(writer)) for name, value in values.items()}
-        cursor = writer.connection.execute(query.encode(), given or None)
-        return f"{cursor.rowcount} rows, {given}"
-
-    return make
+def _with(table: str, function: Callable[[Writer, str], object]) -> Change:
+    return lambda writer: function(writer, table)
 
 
-def _copy(table: str, count: int) -> Change:
-    def make(writer: Writer) -> str:
-        rows = [writer.row(table) for _ in range(count)]
-        copy_rows(writer.connection, table, rows)
-        if table == "conversations":
-            for row in rows:
-                copy_rows(writer.connection, "messages", writer.new_messages(str(row["conversation_id"]), 3))
-        return f"{count} rows"
+def _run(query: str) -> Change:
+    """Run a statement of two conversations, an agent and a tenant."""
 
-    return make
+    def change(writer: Writer) -> object:
+        keys = {"one": "conversations", "other": "conversations", "agent": "agents", "tenant": "users"}
+        given = {name: writer.one(table) for name, table in keys.items() if f"%({name})s" in query}
+        return writer.execute(query, **given).rowcount, given
+
+    return change
 
 
 def _truncate(*tables: str) -> Change:
-    def make(writer: Writer) -> str:
+    def change(writer: Writer) -> object:
         table = writer.cases.one_of(tables)
         writer.execute(f"TRUNCATE {table} CASCADE")
         return table
 
-    return make
+    return change
 
 
 # Changes that are like no other.
 
 
-def _messages_of_several_conversations(writer: Writer, most: int) -> list[Row]:
-    rows = []
-    for conversation_id in sorted({writer.one("conversations") for _ in range(4)}):
-        rows += writer.new_messages(conversation_id, writer.rng.randint(1, most))
-    return rows
+def _insert_message(writer: Writer) -> object:
+    return writer.new("messages", {"timestamp": writer.cases.now})
 
 
-def _insert_messages(writer: Writer) -> str:
-    rows = _messages_of_several_conversations(writer, 5)
-    writer.rng.shuffle(rows)
-    writer.insert_all("messages", rows)
-    return f"{len(rows)} rows"
+def _insert_messages(writer: Writer) -> object:
+    rows = writer.messages_of_several_conversations(5)
+    writer.insert("messages", rows)
+    return len(rows)
 
 
-def _copy_messages(writer: Writer) -> str:
-    rows = _messages_of_several_conversations(writer, 10)
+def _copy_messages(writer: Writer) -> object:
+    rows = writer.messages_of_several_conversations(10)
     copy_rows(writer.connection, "messages", rows)
-    return f"{len(rows)} rows"
+    return len(rows)
 
 
-def _replace_message(writer: Writer) -> str:
-    message_id, row = writer.one("messages"), writer.row("messages")
-    writer.execute("DELETE FROM messages WHERE message_id = %s", message_id)
-    writer.insert("messages", {**row, "message_id": message_id})
-    return message_id
-
-
-def _upsert_messages(writer: Writer) -> str:
-    """Insert messages, a known and a new one, that update what is there."""
-    rows = writer.new_messages(writer.one("conversations"), 2)
-    rows[0]["message_id"] = writer.one("messages")
-    writer.insert_all(
-        "messages",
-        rows,
-        "ON CONFLICT (message_id) DO UPDATE SET status = excluded.status, text = excluded.text,"
-        " timestamp = excluded.timestamp",
-    )
-    return f"{rows[0]['message_id']} and {rows[1]['message_id']}"
-
-
-def _merge_messages(writer: Writer) -> str:
+def _merge_messages(writer: Writer) -> object:
     known, doomed, row = writer.one("messages"), writer.one("messages"), writer.row("messages")
     writer.execute(
-        "MERGE INTO messages USING (VALUES (%s, %s), (%s, %s), (%s, %s)) AS given (id, action)"
-        " ON messages.message_id = given.id"
+        "MERGE INTO messages USING (VALUES (%(known)s, 'update'), (%(doomed)s, 'delete'), (%(message_id)s, 'insert'))"
+        " AS given (id, action) ON messages.message_id = given.id"
         " WHEN MATCHED AND given.action = 'delete' THEN DELETE"
-        " WHEN MATCHED THEN UPDATE SET text = %s, status = %s"
+        " WHEN MATCHED THEN UPDATE SET text = %(text)s, status = %(status)s"
         " WHEN NOT MATCHED THEN INSERT (message_id, conversation_id, sender, text, timestamp, status)"
-        " VALUES (given.id, %s, %s, %s, %s, %s)",
-        *(known, "update", doomed, "delete", row["message_id"], "insert"),
-        *(row["text"], row["status"]),
-        *(row[column] for column in ("conversation_id", "sender", "text", "timestamp", "status")),
+        " VALUES (given.id, %(conversation_id)s, %(sender)s, %(text)s, %(timestamp)s, %(status)s)",
+        **{"known": known, "doomed": doomed, **row},
     )
-    return f"{known} updated, {doomed} deleted, {row['message_id']} inserted"
+    return known, doomed, row["message_id"]
 
 
-def _insert_conversation(writer: Writer) -> str:
-    """Insert a conversation, with a first message more often than not."""
+def _insert_conversation(writer: Writer) -> object:
+    """Insert a conversation, with first messages more often than not."""
     conversation_id = writer.new("conversations")
     if writer.cases.chance(0.6):
-        writer.insert_all("messages", writer.new_messages(conversation_id, writer.rng.randint(1, 3)))
+        writer.insert("messages", writer.new_messages(conversation_id, writer.rng.randint(1, 3)))
     return conversation_id
 
 
-def _run_extraction(writer: Writer) -> str:
+def _run_extraction(writer: Writer) -> object:
     """Insert an extraction as the platform does: the older ones are no longer the latest."""
     conversation_id = writer.one("conversations")
-    writer.execute(
-        "UPDATE extractions SET is_latest = false WHERE conversation_id = %s AND is_latest", conversation_id
-    )
+    query = "UPDATE extractions SET is_latest = false WHERE conversation_id = %(of)s AND is_latest"
+    writer.execute(query, of=conversation_id)
     row = writer.cases.extraction(conversation_id, is_latest=True)
-    writer.insert("extractions", row)
-    return f"{row['extraction_id']} of {conversation_id}"
+    writer.insert("extractions", [row])
+    return row["extraction_id"], conversation_id
 
 
-def _insert_tenant(writer: Writer) -> str:
+def _insert_tenant(writer: Writer) -> object:
     rows = edge_cases.generate(writer.rng, writer.rng.randint(3, 12), now=writer.cases.now)
     edge_cases.write(writer.connection, rows)
-    return f"{len(rows)} rows"
+    return len(rows)
 
 
-def _update_primary_key(writer: Writer) -> str:
-    """Give a row that nothing refers to another key."""
-    unused = {
-        "messages": "true",
-        "extractions": "true",
-        "contacts": "true",
-        "template_sends": "true",
-        "conversations": "NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.conversation_id)"
-        " AND NOT EXISTS (SELECT FROM extractions e WHERE e.conversation_id = c.conversation_id)"
-        " AND NOT EXISTS (SELECT FROM template_sends s WHERE s.conversation_id = c.conversation_id)",
-        "agents": "NOT EXISTS (SELECT FROM conversations o WHERE o.agent_id = c.agent_id)",
-        "templates": "NOT EXISTS (SELECT FROM template_sends s WHERE s.template_id = c.template_id)",
-    }
-    table = writer.cases.one_of(list(unused))
-    condition = f"{KEYS[table]} IN (SELECT c.{KEYS[table]} FROM {table} c WHERE {unused[table]})"
-    key = writer.pick(table, condition)
-    new = writer.cases.uuid() if table == "extractions" else writer.cases.identifier("renamed")
-    writer.update(table, key, **{KEYS[table]: new})
-    return f"{table} {key} to {new}"
-
-
-def _rename_conversation(writer: Writer) -> str:
-    """Give a conversation and all that refers to it another key, in one statement."""
-    old, new = writer.one("conversations"), writer.cases.identifier("renamed")
-    writer.execute(
-        "WITH moved_messages AS"
-        " (UPDATE messages SET conversation_id = %s WHERE conversation_id = %s),"
-        " moved_extractions AS (UPDATE extractions SET conversation_id = %s WHERE conversation_id = %s),"
-        " moved_sends AS (UPDATE template_sends SET conversation_id = %s WHERE conversation_id = %s)"
-        " UPDATE conversations SET conversation_id = %s WHERE conversation_id = %s",
-        *(new, old) * 4,
-    )
-    return f"{old} to {new}"
-
-
-def _change_and_change_back(writer: Writer) -> str:
+def _change_and_change_back(writer: Writer) -> object:
     conversation_id = writer.one("conversations")
-    found = writer.fetch(
-        "SELECT customer_phone, agent_id FROM conversations WHERE conversation_id = %s", conversation_id
-    )
-    if found is None:
-        raise NothingToChangeError
-    writer.update("conversations", conversation_id, customer_phone="elsewhere", agent_id=writer.one("agents"))
-    writer.update("conversations", conversation_id, customer_phone=found[0], agent_id=found[1])
+    query = "SELECT customer_phone, agent_id FROM conversations WHERE conversation_id = %(of)s"
+    [(phone, agent_id)] = writer.execute(query, of=conversation_id).fetchall()
+    other = {"customer_phone": "elsewhere", "agent_id": writer.one("agents")}
+    writer.update("conversations", conversation_id, other)
+    writer.update("conversations", conversation_id, {"customer_phone": phone, "agent_id": agent_id})
     return conversation_id
 
 
-def _several_changes(writer: Writer) -> str:
+def _several_changes(writer: Writer) -> object:
     done = []
     for _ in range(writer.rng.randint(2, 5)):
-        name, function = _choose(writer.rng, CHANGES)
+        name, change = _choose(writer.rng, CHANGES)
         try:
             with writer.connection.transaction():
-                detail = function(writer)
+                detail = change(writer)
                 if writer.cases.chance(0.2):
                     detail = f"undone ({detail})"
                     raise psycopg.Rollback
         except (*SKIP, NothingToChangeError) as error:
             detail = f"undone ({type(error).__name__})"
         done.append(f"{name}: {detail}")
-    return "; ".join(done)
+    return done
 
 
 # Writes of a session that acts as a replica: neither ordinary triggers nor foreign keys act on them.
@@ -403,199 +341,57 @@ def _as_replica(writer: Writer) -> Iterator[None]:
     writer.execute("SET LOCAL session_replication_role = origin")
 
 
-def _replica_change(writer: Writer) -> str:
-    name, function = _choose(writer.rng, CHANGES)
+def _replica_change(writer: Writer) -> object:
+    name, change = _choose(writer.rng, CHANGES)
     with _as_replica(writer):
-        return f"{name}: {function(writer)}"
+        return name, change(writer)
 
 
-def _replica_orphan(writer: Writer) -> str:
+def _replica_orphan(writer: Writer) -> object:
     """Delete a parent and leave its children."""
     table = writer.cases.one_of(("conversations", "conversations", "agents", "templates", "phone_numbers"))
     with _as_replica(writer):
-        return f"{table} {_delete(table)(writer)}"
+        return table, _delete(writer, table)
 
 
-def _replica_adopt(writer: Writer) -> str:
+def _replica_adopt(writer: Writer) -> object:
     """Insert the parent that some children lack."""
-    found = writer.fetch(
-        "SELECT min(conversation_id::text) FROM messages"
-        " WHERE conversation_id NOT IN (SELECT conversation_id FROM conversations)"
-    )
-    if found is None or found[0] is None:
+    orphans = "conversation_id NOT IN (SELECT conversation_id FROM conversations)"
+    query = f"SELECT min(conversation_id::text) FROM messages WHERE {orphans} HAVING count(*) > 0"
+    if (found := writer.execute(query).fetchone()) is None:
         raise NothingToChangeError
     row = {**writer.row("conversations"), "conversation_id": found[0]}
     with _as_replica(writer):
-        writer.insert("conversations", row)
-    return str(found[0])
+        writer.insert("conversations", [row])
+    return found[0]
 
 
 CHANGES: dict[str, tuple[float, Change]] = {
-    # Messages.
-    "insert_message": (14, _insert("messages", timestamp=lambda writer: writer.cases.now)),
-    "insert_late_message": (6, _insert("messages", sequence_no=_of(None, 0, -1, -(2**31), -500))),
-    "insert_messages": (2, _insert_messages),
-    "copy_messages": (2, _copy_messages),
-    "update_message_status": (6, _update("messages", status=_of(*edge_cases.MESSAGE_STATUSES))),
-    "read_conversation": (
-        1,
-        _run(
-            "UPDATE messages SET status = 'read' WHERE conversation_id = %(of)s AND sender = 'agent'",
-            of=_one("conversations"),
-        ),
-    ),
-    "update_message_text": (3, _update("messages", text=_of(*edge_cases.TEXTS, None))),
-    "update_message_time": (3, _update("messages", timestamp=_moment)),
-    "update_message_place": (2, _update("messages", sequence_no=_place, sender=_of(*edge_cases.SENDERS))),
-    "delete_message": (4, _delete("messages")),
-    "delete_messages_of_conversation": (
-        1,
-        _run("DELETE FROM messages WHERE conversation_id = %(of)s", of=_one("conversations")),
-    ),
-    "move_message": (3, _update("messages", conversation_id=_one("conversations"), sequence_no=_place)),
-    "move_all_messages": (
-        1,
-        _run(
-            "UPDATE messages SET conversation_id = %(to)s, sequence_no = NULL WHERE conversation_id = %(of)s",
-            of=_one("conversations"),
-            to=_one("conversations"),
-        ),
-    ),
-    "replace_message": (1, _replace_message),
-    "upsert_messages": (2, _upsert_messages),
-    "insert_known_message": (1, _insert("messages", "ON CONFLICT DO NOTHING", message_id=_one("messages"))),
-    "merge_messages": (2, _merge_messages),
-    # Conversations.
-    "insert_conversation": (5, _insert_conversation),
-    "copy_conversations": (1, _copy("conversations", 3)),
-    "update_conversation_phone": (4, _update("conversations", customer_phone=_phone)),
-    "move_conversation": (4, _update("conversations", agent_id=_one("agents"))),
-    "update_conversation": (
-        4,
-        _update(
-            "conversations",
-            is_active=lambda writer: writer.cases.is_active(),
-            created_at=_moment,
-            last_message_at=_moment,
-        ),
-    ),
-    "upsert_conversation": (
-        1,
-        _insert(
-            "conversations",
-            "ON CONFLICT (conversation_id) DO UPDATE SET customer_phone = excluded.customer_phone,"
-            " agent_id = excluded.agent_id, is_active = excluded.is_active",
-            conversation_id=_one("conversations"),
-        ),
-    ),
-    "respell_conversations": (
-        1,
-        _run(
-            "UPDATE conversations SET customer_phone = '+' || customer_phone"
-            " WHERE agent_id = %(of)s AND customer_phone ~ '^[0-9]{10,15}$'",
-            of=_one("agents"),
-        ),
-    ),
-    "delete_conversation": (2, _delete("conversations")),
-    # Agents and channels.
-    "insert_agent": (2, _insert("agents")),
-    "rename_agent": (2, _update("agents", name=_of(*edge_cases.AGENT_NAMES))),
-    "relink_agent": (2, _update("agents", phone_number_id=Writer.free_channel)),
-    "move_agent": (1.5, _update("agents", user_id=_one("users"))),
-    "delete_agent": (0.4, _delete("agents")),
-    "insert_channel": (1, _insert("phone_numbers")),
-    "update_channel_platform": (2, _update("phone_numbers", platform=lambda writer: writer.cases.platform())),
-    "move_channel": (0.5, _update("phone_numbers", user_id=_one("users"), display_name=_of("moved"))),
-    "delete_channel": (0.2, _delete("phone_numbers")),
-    # Contacts.
-    "insert_contact": (3, _insert("contacts")),
-    "update_contact": (4, _edit("contacts", "user_id", "phone")),
-    "update_contact_phone": (2, _update("contacts", phone=lambda writer: writer.cases.contact_phone(PEOPLE))),
-    "move_contact": (1, _update("contacts", user_id=_one("users"))),
-    "delete_contact": (2, _delete("contacts")),
-    "copy_contacts": (1, _copy("contacts", 2)),
-    "upsert_contact": (
-        2,
-        _insert(
-            "contacts",
-            "ON CONFLICT (user_id, phone) DO UPDATE SET name = excluded.name, email = excluded.email,"
-            " updated_at = excluded.updated_at",
-        ),
-    ),
-    # Extractions.
-    "run_extraction": (6, _run_extraction),
-    "insert_old_extraction": (2, _insert("extractions")),
-    "update_extraction": (3, _edit("extractions", "conversation_id", "is_latest")),
-    "forget_latest_extraction": (1, _update("extractions", is_latest=_of(*(False, None)))),
-    "move_extraction": (
-        1,
-        _update("extractions", conversation_id=_one("conversations"), is_latest=_of(*(False,))),
-    ),
-    "delete_extraction": (2, _delete("extractions")),
-    # Templates and their sends.
-    "insert_template": (0.5, _insert("templates")),
-    "give_template": (0.5, _update("templates", user_id=_one("users"))),
-    "move_template": (
-        0.5,
-        _update("templates", user_id=_one("users"), phone_number_id=_one("phone_numbers")),
-    ),
-    "rename_template": (0.3, _update("templates", name=_of(*edge_cases.AGENT_NAMES))),
-    "delete_template": (0.3, _delete("templates")),
-    "insert_template_send": (5, _insert("template_sends")),
-    "copy_template_sends": (1, _copy("template_sends", 8)),
-    "update_send_status": (
-        5,
-        _update("template_sends", status=_of(*edge_cases.SEND_STATUSES), sent_at=_moment),
-    ),
-    "update_send_time": (1, _update("template_sends", sent_at=_of(None), created_at=_moment)),
-    "update_send_phone": (2, _update("template_sends", customer_phone=_phone)),
-    "move_send": (
-        1,
-        _update("template_sends", template_id=_one("templates"), conversation_id=_one("conversations")),
-    ),
-    "delete_send": (1, _delete("template_sends")),
-    # Tenants, and changes of more than one row or table.
-    "insert_tenant": (0.5, _insert_tenant),
-    "delete_tenant": (0.1, _delete("users")),
-    "update_tenant": (0.5, _update("users", company_name=_of(*edge_cases.COMPANIES))),
-    "update_primary_key": (2, _update_primary_key),
-    "rename_conversation": (0.5, _rename_conversation),
-    "swap_customers": (
-        1,
-        _run(
-            "UPDATE conversations SET customer_phone = o.customer_phone FROM conversations o"
-            " WHERE conversations.conversation_id IN (%(one)s, %(other)s)"
-            " AND o.conversation_id IN (%(one)s, %(other)s)"
-            " AND o.conversation_id <> conversations.conversation_id",
-            one=_one("conversations"),
-            other=_one("conversations"),
-        ),
-    ),
-    "rename_all_agents": (
-        0.5,
-        _run(
-            "UPDATE agents SET name = coalesce(name, '') || '!' WHERE user_id = %(user_id)s",
-            user_id=_one("users"),
-        ),
-    ),
-    "change_and_change_back": (2, _change_and_change_back),
-    "several_changes": (3, _several_changes),
-    "truncate_leaf": (0.25, _truncate("messages", "extractions", "contacts", "template_sends")),
-    "truncate_with_cascade": (
-        0.08,
-        _truncate("conversations", "agents", "templates", "phone_numbers", "users"),
-    ),
-    "truncate_and_refill": (
-        0.1,
-        lambda writer: f"{_truncate('messages')(writer)}, {_insert_messages(writer)}",
-    ),
+    **{
+        f"{function.__name__[1:]} {table}": (weight, _with(table, function))
+        for function, weights in WEIGHTS.items()
+        for table, weight in weights.items()
+    },
+    **{name: (1, _run(statement)) for name, statement in STATEMENTS.items()},
+    "insert message": (14, _insert_message),
+    "insert several messages": (2, _insert_messages),
+    "copy messages": (2, _copy_messages),
+    "merge messages": (2, _merge_messages),
+    "insert conversation": (5, _insert_conversation),
+    "change and change back": (2, _change_and_change_back),
+    "run extraction": (6, _run_extraction),
+    "insert tenant": (0.5, _insert_tenant),
+    "several changes": (3, _several_changes),
+    "truncate leaf": (0.25, _truncate(*LEAVES)),
+    "truncate with cascade": (0.08, _truncate(*PARENTS)),
+    "truncate and refill": (0.1, lambda writer: (_truncate("messages")(writer), _insert_messages(writer))),
 }
 """Each kind of change, and how often it comes."""
 
 REPLICA_CHANGES: dict[str, tuple[float, Change]] = {
-    "replica_change": (4, _replica_change),
-    "replica_orphan": (1, _replica_orphan),
-    "replica_adopt": (1, _replica_adopt),
+    "replica change": (4, _replica_change),
+    "replica orphan": (1, _replica_orphan),
+    "replica adopt": (1, _replica_adopt),
 }
 
 
@@ -618,12 +414,12 @@ def mutate(
     `replica` adds writes of a session in the replica role, which needs a superuser and can leave orphans.
     """
     known = CHANGES | REPLICA_CHANGES if replica or kind in REPLICA_CHANGES else CHANGES
-    name, function = _choose(rng, known) if kind is None else (kind, known[kind][1])
+    name, change = _choose(rng, known) if kind is None else (kind, known[kind][1])
     writer = Writer(rng, connection, now)
     for _ in range(TRIES):
         try:
             with connection.transaction():
-                return f"{name}: {function(writer)}"
+                return f"{name}: {change(writer)}"
         except AGAIN as error:
             reason: Exception = error
         except (*SKIP, NothingToChangeError) as error:
