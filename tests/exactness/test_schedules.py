@@ -256,7 +256,7 @@ BROKEN = {
         "freshness promises a change that waits",
         TABLES,
     ),
-    "nothing is locked": (1, "AAAAABBBBBAB", "statistics by day equal the leads", TABLES),
+    "nothing is locked": (1, "AAAAABBBBBAB", "statistics equal the leads", TABLES),
     "the source is read before the changes are taken": (
         1,
         "AWWWAAAAA",

@@ -16,7 +16,7 @@ from projector.database import retry, sql
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from tests.exactness.platform import assert_at_rest, rebuild_now, refresh_now, value
-from tests.exactness.random_load import INVARIANTS
+from tests.exactness.random_load import not_so
 from tests.exactness.schedules import footprints, sessions
 from tests.exactness.schedules.footprints import Footprint
 from tests.exactness.schedules.sessions import Mode, Session, State
@@ -295,9 +295,8 @@ class Stage:
                 raise BrokenError("freshness promises a change that waits")
         state = self.state()
         if state not in self._consistent:
-            for name, query in INVARIANTS.items():
-                if self.conn.execute(query.encode()).fetchone() is not None:
-                    raise BrokenError(f"readers see that this is not so: {name}")
+            for sentence in not_so(self.conn):
+                raise BrokenError(f"readers see that this is not so: {sentence}")
             self._consistent.add(state)
 
 
