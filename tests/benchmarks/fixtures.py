@@ -77,29 +77,13 @@ SIZES = {
     for size in (
         # It says nothing about speed.
         Size(
-            "smoke",
-            600,
-            300,
-            100,
-            3,
-            500,
-            1,
-            2,
-            0.02,
-            1.0,
-            (1, 100, 1000),
-            20,
-            3,
-            400,
-            (1, 2),
-            60,
-            120,
-            durable=False,
+            "smoke", 600, 300, 100, 3, 500, 1, 2, 0.02, visible=1.0, viewers=20, shared=3, deep=400,
+            projectors=(1, 2), mass=60, swept=120, durable=False,
         ),
         Size("default", 100_000, 10_000, 1_000, 5, 100_000, 5, 15, 1.0),
         Size("large", 1_000_000, 10_000, 1_000, 5, 100_000, 5, 15, 2.0, swept=200_000),
     )
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

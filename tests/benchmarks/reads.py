@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from threading import Event, Thread
 
 import orjson
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from tests.benchmarks import plain, servers, statements
-from tests.benchmarks.core import Row, interleave, milliseconds
+from tests.benchmarks.core import Row, interleave, milliseconds, repeating
 from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
@@ -140,22 +139,9 @@ def _memory(bench: Bench, api: Server, kept: Server, leads: str, phone: str) -> 
 @contextmanager
 def _changing(bench: Bench) -> Iterator[None]:
     """Move the version of every tenant ten times a second, as changes of a row do that no answer shows."""
-    stopped = Event()
-
-    def change() -> None:
-        with bench.main.connect() as conn:
-            while not stopped.wait(0.1):
-                conn.execute(
-                    "UPDATE read_model.tenants SET version = version + 1, version_id = gen_random_uuid()"
-                )
-
-    thread = Thread(target=change)
-    thread.start()
-    try:
+    change = "UPDATE read_model.tenants SET version = version + 1, version_id = gen_random_uuid()"
+    with bench.main.connect() as conn, repeating(0.1, lambda: conn.execute(change)):
         yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def _unchanged(bench: Bench, api: Server, kept: Server, leads: str, phone: str) -> Iterator[Row]:
