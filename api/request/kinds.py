@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from marshmallow import ValidationError
+from marshmallow.fields import Field
+
 from api.request.text import (
     MAX_ID_LENGTH,
     canonical_phone,
@@ -40,38 +43,44 @@ class Kind(NamedTuple):
 TEXT = Kind("a text", {"type": "string", "pattern": NO_NUL}, str)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a query. `attribute` is what Parameters call it, where that is another name."""
+class Parameter(Field[Any]):
+    """A parameter of a query, as a field of the schema of its endpoint."""
 
-    description: str
-    kind: Kind = TEXT
-    example: object = None
-    default: object = None
-    attribute: str | None = None
+    def __init__(
+        self,
+        description: str,
+        kind: Kind = TEXT,
+        example: object = None,
+        default: object = None,
+        attribute: str | None = None,
+    ) -> None:
+        super().__init__(load_default=default, attribute=attribute)
+        self.description = description
+        self.kind = kind
+        self.example = example
 
-    def read(self, texts: Sequence[str]) -> object:
-        """Returns what the texts mean. Raises ValueError, which says what the parameter takes.
+    def _deserialize(self, value: Sequence[str], *_: object, **__: object) -> object:
+        """Returns what the texts mean. Raises ValidationError, which says what the parameter takes.
 
         A request may repeat a parameter that takes one text in the same spelling.
         """
-        kind = self.kind
+        kind, texts = self.kind, value
         if kind.words:
             texts = [trimmed for text in texts for one in text.split(",") if (trimmed := trim(one))]
         elif len(set(texts)) > 1:
-            raise ValueError(f"was given several values, and takes one: {kind.takes}")
+            raise ValidationError(f"was given several values, and takes one: {kind.takes}")
         try:
             meanings = [kind.meaning(text) for text in texts]
         except (LookupError, ValueError):
             meanings = []
         if not meanings:
-            raise ValueError(f"takes {kind.takes}")
+            raise ValidationError(f"takes {kind.takes}")
         return tuple(word for word in kind.words if word in meanings) if kind.words else meanings[0]
 
     def as_openapi(self, name: str) -> dict[str, Any]:
         """Returns the parameter of this name as OpenAPI describes one."""
-        default = {} if self.default is None else {"default": self.default}
-        examples = (self.example, self.kind.example, self.default)
+        default = {} if self.load_default is None else {"default": self.load_default}
+        examples = (self.example, self.kind.example, self.load_default)
         return {
             "in": "query",
             "name": name,

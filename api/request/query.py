@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import orjson
+from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, Reader, read_position, scope_of
@@ -59,6 +60,7 @@ class Query:
         result: Callable[..., Parameters] = Parameters,
     ) -> None:
         self.parameters = parameters
+        self._schema = Schema.from_dict(dict(parameters))()
         # Of the values of a cursor's position.
         self.readers = readers
         self.result = result
@@ -92,12 +94,12 @@ class Query:
     def _read(self, query_string: str) -> Parameters:
         errors: dict[str, str] = {}
         given = self._collect(query_string, errors)
-        loaded: dict[str, Any] = {}
-        for name, one in self.parameters.items():
-            try:
-                loaded[one.attribute or name] = one.read(given[name]) if name in given else one.default
-            except ValueError as error:
-                errors[name] = str(error)
+        try:
+            loaded: dict[str, Any] = self._schema.load(given)
+        except ValidationError as error:
+            loaded = cast("dict[str, Any]", error.valid_data)
+            found = cast("dict[str, list[str]]", error.messages)
+            errors.update({name: messages[0] for name, messages in found.items()})
         given_as = _unite_names(loaded, errors)
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)

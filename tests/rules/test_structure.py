@@ -12,6 +12,8 @@ MOST_LINES = 60
 LARGE_FOLDERS = {
     "api/page/static": 29,  # The modules that a browser loads as they are.
 }
+# What the documentation of a package tells a subclass to define, in spite of the name.
+DOCUMENTED = {"marshmallow.fields.Field._deserialize"}
 
 
 def test_a_folder_has_a_dozen_entries() -> None:
@@ -92,7 +94,8 @@ def test_no_private_function_of_another_package_is_replaced() -> None:
                 if inspect.isclass(one) and one.__module__ == module.__name__
             ]
             found += [(name, name_of(path)) for kind in classes for name in replaced(kind)]
+    assert {name for name, _ in found} >= DOCUMENTED
     check(
-        [f"{file}: {name}" for name, file in found],
+        [f"{file}: {name}" for name, file in found if name not in DOCUMENTED],
         "Use what the package publishes, a private name can change without a word:",
     )
