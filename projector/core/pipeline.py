@@ -138,7 +138,6 @@ def prepare_session(conn: Connection) -> None:
         conn.execute(setting)
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
     conn.execute(query("core", "fit_staging_tables"), prepare=False)
-    conn.execute(staging.ANALYZE_MOVES, prepare=False)
     conn.prepare_threshold = 0
 
 

@@ -17,14 +17,6 @@ TABLES = re.findall(
 TRUNCATE_ABOVE_BYTES = 128 * 1024
 """A batch, which may be of a single lead, truncates a staging table of more bytes before it begins."""
 
-ANALYZE_MOVES = b"ANALYZE pg_temp.lead_moves"
-"""What lets PostgreSQL see that this table is empty, after it was created or truncated.
-
-It takes a table that was never analyzed for some five hundred rows, and goes through all rows of a statistics table
-rather than look up so many. No step joins this table with another staging table, for which a guess of one row would be
-as bad as one of five hundred is here.
-"""
-
 # A chunk of some hundred leads fills most tables with more than that, and what is left in them does not slow it down.
 _CHUNK_TRUNCATES_ABOVE_BYTES = 4 * 1024 * 1024
 
@@ -45,8 +37,6 @@ def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -
     if bloated:
         tables = composing.SQL(", ").join(composing.Identifier("pg_temp", name) for name in bloated)
         conn.execute(composing.SQL("TRUNCATE {}").format(tables), prepare=False)
-        if "lead_moves" in bloated:
-            conn.execute(ANALYZE_MOVES, prepare=False)
     conn.execute(CLEAR)
 
 
