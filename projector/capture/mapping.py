@@ -608,19 +608,6 @@ def relation_rows(fit: Fit, name: str) -> str:
     return f"(SELECT {', '.join(columns)}{rows})"
 
 
-def sampled_conversations(fit: Fit, relations: Mapping[str, str]) -> str:
-    """Return the SELECT of some of the conversations: by the pages of the table that has their ids, if it is one."""
-    origin = fit.relations["conversations"].origins["conversation_id"]
-    if origin is None:
-        return query("capture", "sample_rows").removesuffix(";")
-    names = {
-        "column": f'"{origin[1]}"',
-        "type": fit.types["conversation_id"],
-        "relation": relations[origin[0]],
-    }
-    return query("capture", "sample_pages", **names).removesuffix(";")
-
-
 def _queued_type(rule: Reading) -> str:
     column = rule.columns[0]
     return "text" if column.category == "S" else str(column.base)

@@ -15,7 +15,6 @@ from projector.capture.mapping import (
     default_mapping,
     note_mapping,
     relation_rows,
-    sampled_conversations,
     spread,
     stored_mapping,
 )
@@ -24,7 +23,7 @@ from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands, source_tables
-from projector.database.source_names import quoted, read_tables
+from projector.database.source_names import read_tables
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
 from projector.operate.assess import (
     Source,
@@ -140,7 +139,7 @@ def _install(
     with _named_failure("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
     _note_source(conn, source)
-    _define(conn, source.schemas, source.fit)
+    _define(conn, source.fit)
     _run(conn, functions("install/functions"))
     with _named_failure("sql/capture"):
         triggers.create_functions(conn)
@@ -222,7 +221,7 @@ def _named_failure(file: str) -> Iterator[None]:
         ) from error
 
 
-def _define(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
+def _define(conn: Connection, fit: Fit) -> None:
     """Create or replace the functions of the definition, with the platform's tables and the types of its ids."""
     if fit.types["extraction_id"] != "uuid":
         with _named_failure("sql/queries/operate.sql"):
@@ -231,7 +230,6 @@ def _define(conn: Connection, schemas: Mapping[str, str], fit: Fit) -> None:
     is_text = fit.types["extraction_id"] == "text"
     keys, kinds = spread(fit)
     texts = {
-        "sampled": sampled_conversations(fit, quoted(schemas)),
         "touched_keys": keys,
         "touching_kinds": kinds,
         **{name: relation_rows(fit, name) for name in source_columns()},

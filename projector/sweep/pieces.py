@@ -99,6 +99,7 @@ def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> 
     }
 
     def read() -> list[LeadKey]:
+        pipeline.set_based(conn)
         return pipeline.run_steps(conn, "sweep/1_find/20_sample_source_leads", parameters).fetchall()
 
     found = set(read_source(conn, read))

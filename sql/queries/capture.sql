@@ -327,16 +327,6 @@ FROM (
 {text}
 ) AS selected;
 
--- name: sample_pages
--- Some of the conversations, by the pages of the table that has their ids. Placeholders: column, type, relation.
-SELECT c.{column}::{type}
-FROM {relation} AS c TABLESAMPLE SYSTEM (percent);
-
--- name: sample_rows
-SELECT c.conversation_id
-FROM projector.source_conversations() AS c
-WHERE random() * 100 < percent;
-
 -- name: read_view
 -- Returns of the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the type,
 -- category and base of it without length and domain; reads, one with table_id, number, schema, table and column for

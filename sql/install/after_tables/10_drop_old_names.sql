@@ -3,6 +3,7 @@
 -- its verify were, and of how many rows. Both begin again, since the projection version is another one.
 DROP VIEW IF EXISTS read_model.lead_stats, read_model.lead_day_stats, read_model.lead_span_stats;
 DROP TABLE IF EXISTS projector.noted_keys, projector.rebuild_plan;
+DROP FUNCTION IF EXISTS projector.sampled_conversations(double precision);
 ALTER TABLE projector.verify_rounds
 DROP COLUMN IF EXISTS phase,
 DROP COLUMN IF EXISTS after_first,

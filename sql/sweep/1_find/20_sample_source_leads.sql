@@ -1,6 +1,7 @@
 -- Choose leads at random from the source and the keys.
 --
--- Parameters: percent of the pages of each table to look at; size, how many leads; tenants, null for all.
+-- Parameters: percent of the conversations, and of the pages of keys, to look at; size, how many leads; tenants, null
+-- for all.
 SELECT
     sampled.user_id,
     sampled.customer_phone
@@ -16,7 +17,8 @@ FROM (
         d.customer_phone
     FROM (
         SELECT c.conversation_id
-        FROM projector.sampled_conversations(%(percent)s) AS c
+        FROM projector.source_conversations() AS c
+        WHERE random() * 100 < %(percent)s
     ) AS chosen
     CROSS JOIN LATERAL (
         SELECT d.*
