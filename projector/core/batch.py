@@ -157,15 +157,18 @@ def lower_moments(conn: Connection, clock: datetime) -> None:
     conn.execute(query("core", "lower_late_moments"), {"clock": clock})
 
 
-def take_changes(conn: Connection, opened: OpenedBatch, size: int) -> Row:
-    """Move the next single changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
+def take_changes(
+    conn: Connection, opened: OpenedBatch, size: int, *, bulk: bool = False, most_bytes: int | None = None
+) -> Row:
+    """Move the next changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
 
-    Returns what sql/refresh/1_take/30_take_changes.sql does.
+    They are single ones, or with `bulk` those of mass changes, and have no more than so many bytes of keys. Returns
+    what sql/refresh/1_take/30_take_changes.sql does.
     """
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(Row))
-        wanted = {"shards": opened.owned, "size": size}
+        wanted = {"shards": opened.owned, "bulk": bulk, "size": size, "bytes": most_bytes}
         cursor.execute(step("refresh/1_take/30_take_changes").text, wanted)
     taken = cursor.fetchone()
     if taken is None:

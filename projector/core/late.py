@@ -27,6 +27,7 @@ from projector.core.batch import (
     recompute,
     set_misfits_aside,
     spread_changes,
+    take_changes,
 )
 from projector.core.dead_letters import set_aside
 from projector.core.pipeline import BatchResult
@@ -70,15 +71,8 @@ def sort_changes(
             opened = open_batch(conn, shards, wait=wait)
             if not opened.owned:
                 return None
-            staging.clear(conn, opened.bloated_tables)
             conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
-            limits = {
-                "shards": opened.owned,
-                "bulk": bulk,
-                "rows": size,
-                "bytes": SLICE_BYTES // len(opened.owned),
-            }
-            taken = rows.only_row(conn, Row, statement("refresh/1_take/40_take_mass_changes"), limits)
+            taken = take_changes(conn, opened, size, bulk=bulk, most_bytes=SLICE_BYTES // len(opened.owned))
             pieces = spread_changes(conn) if taken.spreads else 0
             with yielding(conn):
                 conn.execute(statement("refresh/1_take/60_sort_changes"))

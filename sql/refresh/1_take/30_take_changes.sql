@@ -1,12 +1,14 @@
--- Take the next single changes of the shards that this transaction owns: delete them from the queue, and stage them.
+-- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
--- Parameters: shards; size, how many to take from each shard.
--- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether every single change
--- of the shards that this statement could see was taken; spreads, whether a change has to be spread over other keys
--- first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform can have;
--- has_late_keys, whether late keys wait.
+-- Parameters: shards; bulk, whether to take those of mass changes or the single ones; size, how many to take from each
+-- shard; bytes, how many bytes of keys, null for any: the first row is always taken.
+-- Returns: changes, the number taken; oldest, when the first of them was queued; drained, of single changes, whether
+-- every one of the shards that this statement could see was taken; spreads, whether a change has to be spread over other
+-- keys first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform can
+-- have; has_late_keys, whether late keys wait.
 --
--- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
+-- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
+-- array is stored is looked at, and not its length, for which it would have to be read.
 WITH taken AS (
     DELETE FROM projector.changes
     WHERE ctid = any(
@@ -14,12 +16,21 @@ WITH taken AS (
             SELECT upcoming.row_id
             FROM unnest(%(shards)s::smallint[]) AS owned (shard)
             CROSS JOIN LATERAL (
-                SELECT c.ctid AS row_id
-                FROM projector.changes AS c
-                WHERE c.shard = owned.shard AND NOT c.bulk
-                ORDER BY c.change_id
-                LIMIT %(size)s
+                SELECT
+                    weighed.row_id,
+                    sum(weighed.bytes) OVER (ORDER BY weighed.change_id) - weighed.bytes AS bytes_before
+                FROM (
+                    SELECT
+                        c.ctid AS row_id,
+                        c.change_id,
+                        pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) AS bytes
+                    FROM projector.changes AS c
+                    WHERE c.shard = owned.shard AND c.bulk = %(bulk)s
+                    ORDER BY c.change_id
+                    LIMIT %(size)s
+                ) AS weighed
             ) AS upcoming
+            WHERE %(bytes)s::bigint IS NULL OR upcoming.bytes_before < %(bytes)s
         )
     )
     RETURNING change_id, shard, kind, keys, message_ids, queued_at

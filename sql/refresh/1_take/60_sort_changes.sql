@@ -57,18 +57,7 @@ sorted AS MATERIALIZED (
         lead.user_id,
         lead.customer_phone
     FROM found AS f
-    CROSS JOIN LATERAL (
-        SELECT
-            sk.user_id,
-            sk.customer_phone
-        FROM projector.source_keys AS sk
-        WHERE sk.kind = f.key_kind AND sk.key = f.key
-        UNION
-        SELECT
-            d.user_id,
-            d.customer_phone
-        FROM projector.current_key(f.key_kind, f.key) AS d
-    ) AS lead
+    CROSS JOIN LATERAL projector.leads_of_key(f.key_kind, f.key) AS lead
 ),
 
 unknown AS (

@@ -2,7 +2,7 @@
 -- letter.
 --
 -- In one snapshot with the comparison: a change is in the queue from the moment its writer commits until the moment
--- its leads are written. A key's lead is taken from the source as well as from projector.source_keys.
+-- its leads are written.
 -- Returns: everything, whether every lead waits, since a table was truncated.
 WITH waiting AS MATERIALIZED (
     SELECT
@@ -33,30 +33,11 @@ stale_keys AS MATERIALIZED (
 
 stored AS (
     INSERT INTO waiting_leads (user_id, customer_phone)
-    SELECT
-        k.user_id,
-        k.customer_phone
+    SELECT DISTINCT
+        lead.user_id,
+        lead.customer_phone
     FROM stale_keys AS s
-    CROSS JOIN LATERAL (
-        SELECT
-            sk.user_id,
-            sk.customer_phone
-        FROM projector.source_keys AS sk
-        WHERE sk.kind = s.kind AND sk.key = s.key
-        OFFSET 0
-    ) AS k
-    UNION
-    SELECT
-        d.user_id,
-        d.customer_phone
-    FROM stale_keys AS s -- noqa: AL05
-    CROSS JOIN LATERAL (
-        SELECT
-            d.user_id,
-            d.customer_phone
-        FROM projector.current_key(s.kind, s.key) AS d
-        OFFSET 0
-    ) AS d
+    CROSS JOIN LATERAL projector.leads_of_key(s.kind, s.key) AS lead
 )
 
 SELECT EXISTS (SELECT 1 FROM waiting AS w WHERE w.kind = 'truncate') AS everything;
