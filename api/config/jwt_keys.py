@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, RSAKey
+from joserfc.jws import JWSRegistry
 
-# By the type of a key; the first of each is taken unless LEADS_JWT_ALGORITHM or the key itself names another.
-_OF_SECRET = ("HS256", "HS384", "HS512")
-_OF_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-_OF_CURVE = {"P-256": ("ES256",), "P-384": ("ES384",), "P-521": ("ES512",)}
-ALGORITHMS = (*_OF_SECRET, *_OF_RSA, *(name for names in _OF_CURVE.values() for name in names))
-
-# RFC 7518: a secret has as many bits as the hash, an RSA key at least 2048.
+# RFC 7518: a secret has as many bits as the hash.
 _MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-_MIN_RSA_BITS = 2048
+# The first one that fits a key is taken unless LEADS_JWT_ALGORITHM or the key itself names another.
+_OF_SECRET = tuple(_MIN_SECRET_BYTES)
+_OF_PUBLIC_KEY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
+ALGORITHMS = (*_OF_SECRET, *_OF_PUBLIC_KEY)
 
 _ALLOWED = (
     "a secret of 32 bytes or more, a public key in PEM, a set of keys (JWKS), or the path of a file with one"
@@ -131,7 +129,7 @@ def _from_jwk(one: dict[str, Any], algorithm: str) -> VerificationKey | None:
 
 
 def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | dict[str, Any]) -> Key:
-    """Returns the key. Raises ValueError for what is none, and for a public key that is given as a secret."""
+    """Returns the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
@@ -141,18 +139,13 @@ def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | di
 
 
 def _algorithms_of(key: Key) -> tuple[str, ...]:
-    """Returns the algorithms that a key may be used with. Raises ValueError if there is none, or it is too weak."""
-    if isinstance(key, OctKey):
-        return _OF_SECRET
-    if key.is_private:
+    """Returns the algorithms that a key may be used with. Raises ValueError if there is none."""
+    if key.is_private and not isinstance(key, OctKey):
         raise ValueError(_ALLOWED)
-    if isinstance(key, RSAKey):
-        if key.raw_value.key_size < _MIN_RSA_BITS:
-            raise ValueError(f"{_ALLOWED}; an RSA key needs {_MIN_RSA_BITS} bits")
-        return _OF_RSA
-    if isinstance(key, ECKey) and key.curve_name in _OF_CURVE:
-        return _OF_CURVE[key.curve_name]
-    raise ValueError(f"{_ALLOWED}; keys of the types RSA and EC (P-256, P-384, P-521) are supported")
+    fitting = tuple(one.name for one in JWSRegistry.filter_algorithms(key, [*ALGORITHMS]))
+    if not fitting:
+        raise ValueError(f"{_ALLOWED}; keys of the types RSA and EC (P-256, P-384, P-521) are supported")
+    return fitting
 
 
 def _chosen(algorithms: tuple[str, ...], algorithm: str, what: str) -> str:
