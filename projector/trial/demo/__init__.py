@@ -76,7 +76,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     _check_sizes(tenants, leads, messages_per_lead)
     now = datetime.combine(today, time.min, UTC)
     made = [
-        Tenant(*names, leads, messages_per_lead, seed, now)
+        Tenant(*names, messages_per_lead, seed, now)
         for names in _benchmark_tenants(tenants, f"seed={seed}:leads={leads}:messages={messages_per_lead:g}")
         or [(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example")]
     ]

@@ -2,14 +2,13 @@
 
 What people are called and what they say is in `data/people.json` and `data/chats.json`. A region there may have
 `times`: it is drawn as often as that many others. A name is written as `written=spelled`, where `spelled` is its form
-in an e-mail address; a name without `=` is spelled as its small letters. `{name}` in an opening is the customer's
-first name, or `nameless` where that is unknown.
+in an e-mail address; a name without `=` is spelled as its small letters. `{name}` in what is said is the customer's
+first name, or `nameless` where that is unknown; `{item}`, `{price}` and `{city}` are one of `words`.
 
 `data/habits.json` has the channels, and the pools of what else is drawn: each element as often as its number says.
 """
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,9 +35,6 @@ _SCORES = {
     status: tuple(scores for scores in product((1, 2, 3), repeat=5) if least <= sum(scores) <= most)
     for status, least, most in (("Cold", 5, 8), ("Warm", 9, 11), ("Hot", 12, 15))
 }
-# Steps from exchange to exchange: multiples of the number of exchanges in no language.
-_STEPS = (1, 7, 11, 17)
-
 # Coprime to 10⁹, so that its multiples run through all nine-digit numbers before one comes again.
 _STRIDE = 618_033_989
 # Multiples of the golden ratio meet all parts of [0, 1) evenly: small tenants come near the average too.
@@ -100,23 +96,6 @@ _UNCOUNTED = _pool("statuses of sends that do not count")
 _ANY = _COUNTED * 2 + _UNCOUNTED
 
 
-@cache
-def _exchanges(language: str) -> list[tuple[str, str]]:
-    """Return what is asked and answered in a language: every exchange once for each item, with a price and a city."""
-    chats = load_data("chats")
-    filled = []
-    for number, item in enumerate(chats["items"]):
-        words = {
-            "item": item,
-            "price": chats["prices"][number * 7 % len(chats["prices"])],
-            "city": chats["cities"][number * 3 % len(chats["cities"])],
-        }
-        for asked, answered in chats["languages"][language]["exchanges"]:
-            answer = answered.format(**words)
-            filled.append((asked.format(**words), answer[0].upper() + answer[1:]))
-    return filled
-
-
 @dataclass
 class Tenant:
     """Makes the rows of a tenant: always the same for the same fields. None is later than `now`."""
@@ -124,7 +103,6 @@ class Tenant:
     user_id: str
     company_name: str
     email: str
-    leads: int
     messages_per_lead: float
     seed: int
     now: datetime
@@ -140,7 +118,6 @@ class Tenant:
         self._first_number = rng.below(1_000_000_000)
         self._average = self.messages_per_lead / (1 - _TEMPLATE_ONLY) / (1 - _SILENT)
         self._quantile = rng.random()
-        self._bystanders = 0
 
     def account(self) -> Iterator[Row]:
         """Make the tenant itself, with its channels, agents and templates."""
@@ -160,7 +137,7 @@ class Tenant:
             yield "templates", self._templates[-1], self.user_id, rng.pick(channels[:2]), name
 
     def lead(self, number: int) -> Iterator[Row]:
-        """Make a lead, and now and then a person who is no lead: only a contact, or a send that never went out."""
+        """Make a lead."""
         rng = self._rng
         template_only = rng.happens(_TEMPLATE_ONLY)
         lead = self._make_lead("whatsapp" if template_only else rng.pick(_pool("platforms")), number)
@@ -172,13 +149,6 @@ class Tenant:
                 yield self._send(lead, self._before(lead.last, days=60), rng.pick(_ANY))
         else:
             yield from self._conversations(lead)
-        if rng.happens(0.04):
-            self._bystanders += 1
-            bystander = self._make_lead("whatsapp", self.leads + self._bystanders)
-            if rng.happens(0.5):
-                yield from self._contacts(bystander)
-            else:
-                yield self._send(bystander, bystander.last, rng.pick(_UNCOUNTED))
 
     def _make_lead(self, platform: str, number: int) -> _Lead:
         rng, people = self._rng, load_data("people")
@@ -236,17 +206,15 @@ class Tenant:
         rng = self._rng
         agent_id = own_agent = rng.pick(self._agents[lead.platform])
         other_platforms = _pool(f"platforms beside {lead.platform}")
-        taken: set[tuple[str, str, bool | None]] = set()
+        # An agent and a customer can have one active conversation, and one that is not; null is neither.
+        flags = [True, False] if rng.happens(0.85) else [False]
         conversation_id, end = "", lead.last
         for age, messages in enumerate(self._messages_of_conversations()):
             if age:
                 moves = other_platforms and rng.happens(0.4)
                 agent_id = rng.pick(self._agents[rng.pick(other_platforms)]) if moves else own_agent
             phone = self._spelled(lead, 0.3 if age else 0.06)
-            # An agent and a customer can have one active conversation, and one that is not; null is neither.
-            flags = (True, False, None) if age == 0 and rng.happens(0.85) else (False, None)
-            is_active = next(flag for flag in flags if flag is None or (agent_id, phone, flag) not in taken)
-            taken.add((agent_id, phone, is_active))
+            is_active = flags[age] if age < len(flags) else None
             conversation_id = rng.uuid()
             times = self._times(messages, end)
             lead.first = times[0] if times else end
@@ -286,10 +254,8 @@ class Tenant:
         rng = self._rng
         pauses = []
         for number in range(count - 1):
-            if rng.happens(0.007):
-                pauses.append(0)
-            elif number % 2 == 0:
-                pauses.append(2_000 + rng.below(18_000))
+            if number % 2 == 0:
+                pauses.append(rng.below(20_000))
             elif rng.happens(0.82):
                 pauses.append(10_000 + rng.below(480_000))
             else:
@@ -301,34 +267,26 @@ class Tenant:
 
     def _messages(self, lead: _Lead, conversation_id: str, times: list[datetime]) -> Iterator[Row]:
         """Make the messages of a conversation: customer and agent in turn, an opening and then exchanges."""
-        rng, talk = self._rng, load_data("chats")["languages"][lead.language]
-        exchanges, step = _exchanges(lead.language), rng.pick(_STEPS)
-        first_exchange = rng.below(len(exchanges))
+        rng, chats = self._rng, load_data("chats")
+        talk = chats["languages"][lead.language]
+        first = rng.below(len(talk["exchanges"]))
         name = lead.first_name if rng.happens(0.8) else talk["nameless"]
-        said = [text.format(name=name) for text in rng.pick(talk["openings"])]
-        who = lead.customer_phone.encode()
-        order = list(range(len(times)))
-        if len(times) > 2 and rng.happens(0.1):  # noqa: PLR2004  # It, one before it, and the opening.
-            # One message is older than the one that arrived before it.
-            late = 2 + rng.below(len(times) - 2)
-            times[late - 1], times[late] = times[late], times[late - 1]
-            if rng.happens(0.5):
-                # It comes into the table after younger ones.
-                order.append(order.pop(late))
-        numbers = list(accumulate(1 if rng.happens(0.99) else 2 + rng.below(3) for _ in times))
-        for turn in order:
-            if turn > 1 and turn % 2 == 0:
-                said = list(exchanges[(first_exchange + turn // 2 * step) % len(exchanges)])
-            at = times[turn]
+        said: list[str] = []
+        for turn, at in enumerate(times):
             if turn % 2 == 0:
-                sender = "user"
-                body = b"\x1c\x18%c%s\x15\x02\x00\x12\x18\x14%020X\x00" % (len(who), who, rng.getrandbits(80))
-                message_id = f"wamid.{b64encode(body).decode()}"
-            else:
-                sender = "agent"
-                message_id = f"out-{int(at.timestamp() * 1_000)}-{rng.getrandbits(36):09x}"
+                number = first + turn // 2
+                pair = (
+                    talk["exchanges"][number % len(talk["exchanges"])] if turn else rng.pick(talk["openings"])
+                )
+                words = {word: rng.pick(pool) for word, pool in chats["words"].items()}
+                said = [text.format(name=name, **words) for text in pair]
+            sender, kind = ("agent", "out") if turn % 2 else ("user", "wamid")
+            text = said[turn % 2]
+            message_id = f"{kind}.{rng.getrandbits(240):060X}"
             status = rng.pick(_pool(f"statuses of messages from {sender}"))
-            yield "messages", message_id, conversation_id, sender, said[turn % 2], at, status, numbers[turn]
+            yield (
+                "messages", message_id, conversation_id, sender, text[0].upper() + text[1:], at, status, turn + 1,
+            )  # fmt: skip
 
     def _extractions(self, lead: _Lead, conversation_id: str, end: datetime) -> Iterator[Row]:
         """Make what an AI made of a conversation, run after run, of which the last is the latest one, or none is."""
@@ -362,10 +320,7 @@ class Tenant:
         if rng.happens(0.08):
             return None, None, None, None, None, None, rng.pick((tag, None))
         scores = rng.pick(_SCORES[status])
-        total = sum(scores)
-        if rng.happens(0.02):
-            return *scores[:4], None, None, tag
-        return *scores, rng.pick((total,) * 18 + (None, max(5, total - 1))), tag
+        return *scores, None if rng.happens(0.07) else sum(scores), tag
 
     def _spelled(self, lead: _Lead, with_plus: float) -> str:
         """Return the identifier as a source row may hold it: some put a `+` before a phone."""
