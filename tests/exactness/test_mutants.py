@@ -366,13 +366,6 @@ def _read_position_first(server: Connection, slots: list[str]) -> tuple[datetime
     return clock[0], row[0], row[1]
 
 
-def _look_at_publications_once(bench: Bench) -> None:
-    read = publications.Publications.look
-    bench.patches.setattr(
-        publications.Publications, "look", lambda self, server, _, brought: read(self, server, "0/1", brought)
-    )
-
-
 MUTANTS = (
     Mutant("C1", "the queue holds each change once",
         _command("CREATE UNIQUE INDEX ON projector.changes (kind, keys)"),
@@ -777,9 +770,6 @@ MUTANTS = (
     Mutant("as-of", "a publication that leaves out statements is taken for a whole one",
         _statement("queries/origin", "bool_or(p.is_whole AND p.pubtruncate)", "true"),
         test_publications.test_each_kind_of_statement_has_to_be_published),
-    Mutant("as-of", "the publications are read once only",
-        _look_at_publications_once,
-        test_publications.test_the_catalog_is_read_when_the_position_has_moved),
     Mutant("as-of", "what was left out counts as arrived once it is published",
         _patch(publications, "read_left_out", lambda _: []),
         test_publications.test_what_was_left_out_is_missing_until_the_table_is_copied_again),

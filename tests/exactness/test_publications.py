@@ -15,7 +15,6 @@ from projector.database.sql import query
 from projector.operate.origin import publications as publishing
 from projector.operate.origin.publications import (
     LeftOut,
-    Publications,
     find_left_out,
     note_left_out,
     read_brought,
@@ -58,8 +57,8 @@ def copy_again(conn: Connection, table: str, state: str, position: str | None = 
     )
 
 
-def look(conn: Connection, position: str = "0/1", publications: Publications | None = None) -> dict[str, str]:
-    return dict((publications or Publications()).look(conn, position, read_brought(conn)))
+def look(conn: Connection) -> dict[str, str]:
+    return publishing.look(conn, read_brought(conn))
 
 
 @pytest.mark.parametrize(
@@ -143,18 +142,6 @@ def test_a_partition_that_is_not_published(filled: Platform) -> None:
         assert set(look(conn)) == {"public.contacts_a", 'public."Contacts b"'}
     with subscribed(conn, tables=f"{others}, messages, contacts"):
         assert look(conn) == {}
-
-
-def test_the_catalog_is_read_when_the_position_has_moved(filled: Platform) -> None:
-    conn = filled.conn
-    conn.execute("CREATE PUBLICATION leads FOR ALL TABLES")
-    publications = Publications()
-    with subscribed(conn):
-        assert look(conn, "0/1", publications) == {}
-        conn.execute("DROP PUBLICATION leads")
-        # PostgreSQL has written that to the WAL. Where it has written nothing, there is nothing to be read.
-        assert look(conn, "0/1", publications) == {}
-        assert len(look(conn, "0/2", publications)) == len(source_tables())
 
 
 def test_nothing_is_proved_while_something_is_left_out(filled: Platform) -> None:

@@ -19,7 +19,7 @@ from projector.database.connect import normalize, redact
 from projector.database.rows import Connection, Row, rows, value, values
 from projector.database.sql import query
 from projector.operate.origin.publications import (
-    Publications,
+    look,
     note_left_out,
     read_brought,
     read_left_out,
@@ -60,7 +60,6 @@ class Origin:
         self._url = url
         self._conn: Connection | None = None
         self._moments: deque[tuple[datetime, str]] = deque()
-        self._publications = Publications()
         self._logged: str | None = None
         self.has_proved = False
 
@@ -123,7 +122,7 @@ class Origin:
             at, position, found = read_moment(self._conn, slots)
             if self._moments and self._moments[-1][1] == position:
                 self._conn.execute(query("origin", "push_to_disk"))
-            reasons = self._publications.look(self._conn, position, brought)
+            reasons = look(self._conn, brought)
         except psycopg.Error as error:
             self.close()
             reason = redact(str(error).strip().partition("\n")[0], self._url)

@@ -26,28 +26,15 @@ class LeftOut:
     copy: str | None
 
 
-class Publications:
-    """Looks at the publications, and remembers at which position of the origin."""
-
-    def __init__(self) -> None:
-        self._seen: tuple[str, Sequence[Row]] | None = None
-        self._reasons: dict[str, str] = {}
-
-    def look(self, origin: Connection, position: str, brought: Sequence[Row]) -> Mapping[str, str]:
-        """Return what is left out at the origin, now that its WAL ends at this position: tables, and a reason for each.
-
-        Whatever is changed there moves the position, so that nothing is asked while it stands still.
-        """
-        if self._seen != (position, brought):
-            found = find_left_out(origin, brought) if brought else {}
-            if found:
-                # PostgreSQL reads what a publication lists as it is at that moment, and the rest of the statement by
-                # its snapshot: a table that is swapped by name meanwhile seems to be left out, once.
-                again = find_left_out(origin, brought)
-                found = {name: reason for name, reason in again.items() if name in found}
-            self._reasons = found
-            self._seen = (position, brought)
-        return self._reasons
+def look(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
+    """Return what is left out at the origin: tables, and a reason for each."""
+    found = find_left_out(origin, brought)
+    if not found:
+        return {}
+    # PostgreSQL reads what a publication lists as it is at that moment, and the rest of the statement by its snapshot:
+    # a table that is swapped by name meanwhile seems to be left out, once.
+    again = find_left_out(origin, brought)
+    return {name: reason for name, reason in again.items() if name in found}
 
 
 def read_brought(conn: Connection) -> list[Row]:
