@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row, scalar_row
 
+from projector.capture.gaps import open_gaps
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.preconditions import require_built, require_installed, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
@@ -124,6 +125,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     made = Explanation(user_id, canonical, phone)
     lead = {"user_id": user_id, "customer_phone": canonical, "bound": LOOKED_AT}
     [state] = _read(conn, "read_state", lead)
+    state["gap"] = next((gap.reason for gap in open_gaps(conn)), None)
     keys = _read(conn, "find_keys", lead)
     every = {**lead, **_arrays(keys), "size": max(candidates, 1)}
     waiting = _read(conn, "find_waiting", every)
@@ -138,7 +140,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     competing = {
         "extractions": _all_of("winning_extractions"),
         "contacts": _all_of("winning_contacts"),
-        "messages": query("operate", "rank_messages", rows=_all_of("last_messages")),
+        "messages": _all_of("last_messages"),
         "conversations": query("operate", "rank_conversations"),
         "template_sends": query("operate", "rank_template_sends"),
     }
@@ -156,7 +158,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
         variants = list(dict.fromkeys(_variants(made.customer_phone)))
         near = _read(conn, "find_nearest", {**lead, "phones": variants, "size": NEAREST})
         made.nearest = [row["customer_phone"] for row in near]
-    made.state = _state(made, state, keys, is_waiting=total > 0)
+    made.state = _state(made, state, is_waiting=total > 0)
     made.sentences = list(_sentences(made, state, total, waiting))
     return made
 
@@ -267,15 +269,14 @@ def _variants(phone: str) -> Iterator[str]:
             yield before + digit + phone[place:]
 
 
-def _state(made: Explanation, state: Found, keys: list[Found], *, is_waiting: bool) -> str:
-    is_unknown = any(key["is_own"] and not key["is_known"] for key in keys)
+def _state(made: Explanation, state: Found, *, is_waiting: bool) -> str:
     # The first that holds: what waits explains a difference, and drift is what nothing explains.
     reasons = (
         (WAITING, is_waiting or state["truncates"]),
         (DEAD_LETTER, bool(made.dead_letters) or made.failure is not None),
         (NO_LEAD, not made.is_there),
         (CURRENT, not made.differs),
-        (WAITING, is_unknown or state["is_longer"]),
+        (WAITING, state["is_longer"]),
         (REBUILDING, state["is_rebuilding"] or state["version"] != PROJECTION_VERSION),
         (GAP, state["gap"] is not None),
         (DRIFT, True),

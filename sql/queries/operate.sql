@@ -626,20 +626,10 @@ WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 -- name: read_state
 -- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.
 --
--- Returns version (projection version of the last build), gap (why changes may have been missed), is_rebuilding,
--- truncates (whether a TRUNCATE of the platform waits), and is_longer (whether more changes wait than are looked at).
+-- Returns version (projection version of the last build), is_rebuilding, truncates (whether a TRUNCATE of the platform
+-- waits), and is_longer (whether more changes wait than are looked at).
 SELECT
     p.version,
-    coalesce(
-        p.capture_gap,
-        (
-            SELECT g.reason
-            FROM projector.capture_gaps AS g
-            WHERE g.healed_at IS NULL
-            ORDER BY g.gap_id
-            LIMIT 1
-        )
-    ) AS gap,
     EXISTS (SELECT 1 FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_rebuilding,
     EXISTS (SELECT 1 FROM ({waiting}) AS w WHERE w.kind = 'truncate') AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer
@@ -652,61 +642,47 @@ SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
 -- name: find_keys
 -- The keys of the source rows that belong to a lead, or that the read model last knew it by.
 --
--- Returns kind, key, is_own (whether the source row belongs to the lead now) and is_known (whether
--- projector.source_keys has it under this lead). A row that is not known yet is found by its change that waits or is
--- set aside.
-WITH queued AS MATERIALIZED (
+-- Returns kind, key and is_own, whether the source row belongs to the lead now. A row that projector.source_keys does
+-- not have under this lead yet is found by its change that waits or is set aside.
+SELECT DISTINCT
+    c.kind,
+    c.key,
+    coalesce(d.is_own, false) AS is_own
+FROM (
     SELECT
-        w.kind,
-        w.key
-    FROM ({waiting}) AS w
+        sk.kind,
+        sk.key,
+        true AS is_known
+    FROM projector.source_keys AS sk
+    WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
     UNION ALL
-    (
-        SELECT
-            d.kind,
-            d.key
-        FROM projector.dead_letters AS d
-        ORDER BY d.kind, d.key
-        LIMIT %(bound)s
-    )
-),
-
-found AS (
     SELECT
-        c.kind,
-        c.key,
-        bool_or(c.is_known) AS is_known
+        kinds.key_kind,
+        q.key,
+        false
     FROM (
         SELECT
-            sk.kind,
-            sk.key,
-            true AS is_known
-        FROM projector.source_keys AS sk
-        WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
+            w.kind,
+            w.key
+        FROM ({waiting}) AS w
         UNION ALL
-        SELECT
-            kinds.key_kind,
-            q.key,
-            false
-        FROM queued AS q
-        INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = q.kind AND kinds.letter_kind IS NOT NULL
-    ) AS c
-    GROUP BY c.kind, c.key
-)
-
-SELECT
-    f.kind,
-    f.key,
-    coalesce(d.is_own, false) AS is_own,
-    f.is_known
-FROM found AS f
+        (
+            SELECT
+                d.kind,
+                d.key
+            FROM projector.dead_letters AS d
+            ORDER BY d.kind, d.key
+            LIMIT %(bound)s
+        )
+    ) AS q
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = q.kind AND kinds.letter_kind IS NOT NULL
+) AS c
 LEFT JOIN LATERAL (
     SELECT k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AS is_own
-    FROM projector.current_key(f.kind, f.key) AS k
+    FROM projector.current_key(c.kind, c.key) AS k
     OFFSET 0
 ) AS d ON true
-WHERE f.is_known OR d.is_own
-ORDER BY f.kind, f.key;
+WHERE c.is_known OR d.is_own;
 
 -- name: find_waiting
 -- The changes that wait and concern the lead, the oldest first: of its rows, and of their agents, channels and
@@ -761,8 +737,6 @@ WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 -- name: read_rows
 -- Returns rows of one kind as JSON: `rows` is a definition that reads what stands here of the lead. What it does not
 -- read is not computed. Parameter also: size, how many are returned.
---
--- The last message is taken from those of the newest time: only these texts are sorted.
 WITH profile_keys AS MATERIALIZED (
     SELECT
         k.kind COLLATE "C" AS kind,
@@ -800,10 +774,9 @@ counted_messages AS NOT MATERIALIZED (
 
 own_totals AS MATERIALIZED ({definition.message_totals}),
 
-newest_messages AS (
+newest_messages AS NOT MATERIALIZED (
     SELECT m.*
     FROM counted_messages AS m
-    WHERE m.sent_at = (SELECT max(t.newest_message_at) FROM own_totals AS t)
 ),
 
 new_conversations AS MATERIALIZED (
@@ -839,15 +812,6 @@ last_messages AS ({definition.last_messages})
 SELECT row_to_json(r.*)
 FROM ({rows}) AS r
 LIMIT %(size)s;
-
--- name: rank_messages
--- The messages, of which all compete to be the last one: `rows` is the definition that ranks newest_messages.
-WITH newest_messages AS NOT MATERIALIZED (
-    SELECT m.*
-    FROM counted_messages AS m
-)
-
-{rows};
 
 -- name: rank_conversations
 -- The conversations in the order in which they are printed.
