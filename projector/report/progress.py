@@ -6,15 +6,7 @@ from time import monotonic
 
 import structlog
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, ProgressColumn, Task
 from rich.progress import Progress as Bars
 from rich.text import Text
 
@@ -60,13 +52,7 @@ class Bar(Progress):
         """Draw an empty bar."""
         self.finish()
         self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            _RateColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
+            *Bars.get_default_columns(), MofNCompleteColumn(), _RateColumn(), console=self._console
         )
         self._bars.add_task(title, total=total, unit=unit)
         self._bars.start()

@@ -20,7 +20,6 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import PGconn, Ping
 
-from projector.database.sql import query
 from projector.report.errors import ProjectorError
 from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
 
@@ -291,9 +290,9 @@ class EmbeddedServer:
         """Create the database of the URL."""
         try:
             with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as conn:
-                found = conn.execute(query("trial", "has_database"), {"database": DATABASE}).fetchone()
-                if found == (False,):
-                    conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        except psycopg.errors.DuplicateDatabase:
+            pass
         except psycopg.Error as error:
             raise ProjectorError(
                 f"The embedded PostgreSQL runs but refuses connections: {_last_line(str(error))} "

@@ -206,7 +206,7 @@ def _stop(children: dict[str, Child]) -> None:
 
 
 def find_example(conn: Connection) -> TupleRow | None:
-    """Return tenant and phone of the lead that the documents show, else of one of the tenant with most leads."""
+    """Return tenant and phone of the lead that the documents show, else of the one that was active last."""
     wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
     return conn.execute(query("trial", "find_example_lead"), wanted).fetchone()
 

@@ -15,7 +15,7 @@ from projector.database.rows import Connection
 from projector.trial.postgres import local
 from projector.trial.postgres.embedded import free_port
 from tests.support.commands import ROOT, run_command
-from tests.support.running import write_conversations, write_source
+from tests.support.running import write_message, write_source
 from tests.unit.projector.recovering import healed
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -61,11 +61,11 @@ def test_a_hint_runs_in_any_folder_and_repeats_no_password(
     assert line == f"LEADS_STATE_DIR={ROOT}/.leads {python} -m projector status"
 
 
-def test_the_example_is_the_lead_of_the_documents_else_one_of_the_largest_tenant(
+def test_the_example_is_the_lead_of_the_documents_else_the_last_active_one(
     built: Connection, other: Connection
 ) -> None:
     write_source(other, "a")
-    write_conversations(other, 1, "a", first=2)
+    write_message(other, "m", tenant="a")
     healed(built)
     assert local.find_example(built) == ("a", "49151000001")
     write_source(other, TENANT)
