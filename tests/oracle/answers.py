@@ -1,8 +1,10 @@
 """What the four endpoints must answer, computed from the leads."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import unified_diff
 from typing import Any, TypeVar
 
 from tests.oracle.leads import PLATFORMS, Lead, Model
@@ -200,6 +202,7 @@ def _passes(
 
 
 def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[str]:
+    """Return what is not as expected; of the bodies, the lines of JSON in which they differ."""
     if status != expected.status:
         return [f"status is {status} instead of {expected.status}: {body}"]
     found = []
@@ -213,29 +216,9 @@ def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[
             for name in sorted(expected.bad)
             if name not in message
         ]
-    return found + _paths_of_difference(expected.body, kept, "")
-
-
-def _paths_of_difference(expected: object, found: object, path: str) -> list[str]:
-    if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        absent = object()
-        return [
-            difference
-            for key in sorted(expected.keys() | found.keys())
-            for difference in _paths_of_difference(
-                expected.get(key, absent), found.get(key, absent), f"{path}.{key}"
-            )
-        ]
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        return [
-            difference
-            for place, (one, other) in enumerate(zip(expected, found, strict=True))
-            for difference in _paths_of_difference(one, other, f"{path}[{place}]")
-        ]
     # 1 and True are equal in Python, but not in JSON.
-    if type(expected) is type(found) and expected == found:
-        return []
-    return [f"{path}: expected {expected!r}, found {found!r}"]
+    one, other = (json.dumps(value, indent=1, sort_keys=True).splitlines() for value in (expected.body, kept))
+    return found if one == other else [*found, *unified_diff(one, other, "expected", "found", lineterm="")]
 
 
 def _refusal(given: Read, *path: str) -> Answer | None:

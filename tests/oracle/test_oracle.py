@@ -29,7 +29,7 @@ def test_differences_tell_where_an_answer_departs(two: Model) -> None:
     assert differences(expected, 500, body) != []
     assert differences(expected, 200, expected.body) == ["timestamp or correlationId is missing"]
     changed = {**body, "pagination": {**expected.body["pagination"], "hasMore": 0}}
-    assert differences(expected, 200, changed) == [".pagination.hasMore: expected False, found 0"]
+    assert {'-  "hasMore": false,', '+  "hasMore": 0,'} <= {*differences(expected, 200, changed)}
     assert differences(expected, 200, {**body, "more": 1}) != []
     bad = Answer(400, {"error": "Bad Request"}, frozenset({"limit"}))
     answer = {"error": "Bad Request", "message": "days: …", "timestamp": "…", "correlationId": "…"}
