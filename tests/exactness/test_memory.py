@@ -1,6 +1,7 @@
 """An answer from memory is what PostgreSQL would have found at the moment that it names."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -9,42 +10,26 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from api.config import Config
 from api.database.pool import Database
 from api.routes import memory
-from api.server.app import create_app
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
+from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, value
 from tests.unit.api.observe.test_metrics import value as metric
 
 LISTS = ("/users/one/leads", "/users/one/leads?search=ann", "/users/one/leads/stats", "/users/one/leads/4915")
 
 
-class Apps:
-    """Applications of one database, as its processes are: of some of them the memory is off."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._url = platform.database.url
-        self.made: list[Any] = []
-
-    def client(self, *, answers_mb: int = 64, clock: Callable[[], datetime] | None = None) -> FlaskClient:
-        config = Config(self._url, rate_limit="", log_level="CRITICAL", answers_mb=answers_mb)
-        self.made.append(create_app(config, clock=clock))
-        client: FlaskClient = self.made[-1].test_client()
-        return client
-
-    def close(self) -> None:
-        for app in self.made:
-            app.extensions["leads"].database.close()
+Apps = Callable[..., FlaskClient]
 
 
 @pytest.fixture
 def apps(filled: Platform) -> Iterator[Apps]:
-    made = Apps(filled)
-    yield made
-    made.close()
+    """Gives clients of applications of one database, as its processes are: of some of them the memory is off."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(serving(filled.database, **settings)).test_client()
 
 
 def going_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -104,7 +89,7 @@ def test_an_answer_is_of_the_present_version(
     filled: Platform, apps: Apps, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     later = going_on(monkeypatch)
-    one, other, without = apps.client(), apps.client(), apps.client(answers_mb=0)
+    one, other, without = apps(), apps(), apps(answers_mb=0)
     before = {address: [warm(client, address) for client in (one, other)] for address in LISTS}
     CHANGES[how](filled)
     later()
@@ -120,7 +105,7 @@ def test_what_is_kept_was_read_at_the_version_that_it_is_kept_under(
     filled: Platform, apps: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = going_on(monkeypatch)
-    client, fetch, left = apps.client(), Database.fetch, ["Zoe"]
+    client, fetch, left = apps(), Database.fetch, ["Zoe"]
     client.get("/health/ready")
 
     def overtaken(self: Database, bound: Any) -> Any:  # noqa: ANN401
@@ -142,7 +127,7 @@ def test_a_window_ends_with_the_first_lead_that_leaves_it(filled: Platform, apps
     at = now[0] - timedelta(days=7, hours=-1)
     filled.insert("messages", message_id="at", conversation_id=conversation, timestamp=at)
     refresh_now(filled.conn)
-    client, without = (apps.client(answers_mb=size, clock=lambda: now[0]) for size in (64, 0))
+    client, without = (apps(answers_mb=size, clock=lambda: now[0]) for size in (64, 0))
     counts = []
     for hours in (0, 0.5, 1.5, 2):
         now[0] = at + timedelta(days=7, hours=hours - 1)
@@ -157,7 +142,7 @@ def test_no_caller_sees_a_tenant_go_back(
 ) -> None:
     # As if all of this came within the time for which a look is remembered.
     monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
-    client = apps.client()
+    client = apps()
     warm(client, LISTS[0])
     change(filled, "Zoe")
     assert "Zoe" in client.get("/users/one/leads.ndjson").text
@@ -168,7 +153,7 @@ def test_an_answer_from_memory_is_as_fresh_as_it_has_to_be(
     filled: Platform, apps: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = going_on(monkeypatch)
-    client = apps.client()
+    client = apps()
     asked = value(
         filled.conn,
         "SELECT least(shards[1], shards[2], shards[3], shards[4])::text FROM read_model.freshness",
