@@ -42,7 +42,6 @@ class Copy:
     leads: dict[str, Any] = field(default_factory=dict)
     token: str = ""
     position: Position = field(default_factory=lambda: Position(0))
-    answers: int = 0
 
     def begin(self) -> None:
         """As the documents say: the token of now, and then the export."""
@@ -76,7 +75,6 @@ class Copy:
         position = change_token.read(self.tenant, body["next"]).position
         assert position >= self.position, "the token went back"
         self.position, self.token = position, body["next"]
-        self.answers += 1
 
     def follow(self, limit: int = 50) -> list[str]:
         """Ask until there is no more. Returns the phones that were reported."""

@@ -2,12 +2,12 @@
 
 import pytest
 
-from projector.capture import control, gaps
+from projector.capture import gaps
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.operate import install as installing
 from projector.operate.install import migrate
-from projector.report.errors import BlockedError, ProjectorError, SourceMissingError
+from projector.report.errors import BlockedError, ProjectorError
 from tests.support.running import value, write_message
 from tests.support.server import Database
 from tests.unit.projector.recovering import (
@@ -54,19 +54,6 @@ def test_migrate_notes_what_it_mends(built: Connection, other: Connection) -> No
     assert not ready(built)
     healed(built)
     assert (messages(built), ready(built)) == (1, True)
-
-
-def test_migrate_does_not_switch_capture_on(built: Connection, other: Connection) -> None:
-    control.switch_off(built, "emergency")
-    assert any("switched off" in notice for notice in migrate(other, create_source=False))
-    assert value(built, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'") == 0
-
-
-def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database: Database) -> None:
-    with empty_database.connect() as conn:
-        with pytest.raises(SourceMissingError, match=r"table phone_numbers; .* --create-source"):
-            migrate(conn, create_source=False)
-        assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
 
 
 @pytest.mark.parametrize(
