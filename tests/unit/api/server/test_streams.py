@@ -1,8 +1,10 @@
 """Event streams of a real server: what they send, what ends them, and what they cost."""
 
+import asyncio
 import http.client
 import json
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +15,13 @@ from typing import Any
 import pytest
 
 from api.auth.key_format import new_key, prefix_of
+from api.config import Config
+from api.database.listen import name_of
+from api.plan.changes import ChangesRow
+from api.request.change_token import Position, Token, history_of
+from api.request.query import CHANGES_QUERY
+from api.response.events import EventStream
+from api.server.streams import LiveStreams, _Viewer
 from projector.core.refresh import refresh
 from projector.operate import erase as erasure
 from projector.operate.erase.ledger import Target
@@ -252,3 +261,44 @@ def test_who_does_not_read_is_ended_and_the_others_go_on(
                 if "does not read it" in server.log.read_text():
                     break
             server.wait_for_line("does not read it")
+
+
+class Feed:
+    """Stands for the read model: a reading sees the changes up to its beginning, and ends when it may."""
+
+    def __init__(self) -> None:
+        self.newest, self.begun, self.may_end = 1, 0, threading.Event()
+
+    def look(self, _bound: object) -> ChangesRow:
+        newest = self.newest
+        self.begun += 1
+        assert self.may_end.wait(PATIENCE)
+        return ChangesRow(None, None, None, None, b"", b"", newest, None, None, None, has_more=False, page=[])
+
+
+def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
+    feed, live = Feed(), LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None)
+    live._model = feed  # type: ignore[assignment]  # noqa: SLF001
+    at = Token(Position(1), history_of(b"", b""))
+    stream = EventStream("u", CHANGES_QUERY.read(""), at, "", is_gone=False)
+
+    async def newest_of(count: int) -> list[int]:
+        """What so many streams reach that begin to read while another one is read."""
+        feed.begun = 0
+        task: asyncio.Task[object] = asyncio.create_task(asyncio.sleep(0))
+        viewers = [_Viewer(stream, asks_for, name_of("u"), task) for asks_for in "x" * count]
+        first = asyncio.create_task(live._page(viewers[0], at))  # noqa: SLF001
+        await asyncio.to_thread(wait_for, lambda: feed.begun, "it is read")
+        if count > 2:
+            feed.newest += 1
+            live._changed({name_of("u")})  # noqa: SLF001
+        others = [asyncio.create_task(live._page(one, at)) for one in viewers[1:]]  # noqa: SLF001
+        await asyncio.sleep(0)
+        feed.may_end.set()
+        return [page.following.position.version for page in await asyncio.gather(first, *others)]
+
+    assert asyncio.run(newest_of(2)) == [2, 2]
+    assert feed.begun == 1
+    feed.may_end.clear()
+    assert asyncio.run(newest_of(3)) == [2, 3, 3]
+    assert feed.begun == 2
