@@ -22,13 +22,9 @@ READ = (
     ("LEADS_METRICS_PORT", "9464", "metrics_port", 9464),
     ("LEADS_METRICS_PORT", " OFF ", "metrics_port", 0),
     ("LEADS_TRACING", "on", "tracing", True),
-    ("LEADS_TRACING", "OFF", "tracing", False),
     # An empty value is not set.
     ("LEADS_REFRESH_BATCH", " ", "refresh_batch", 1000),
-    ("LEADS_VERIFY_DAYS", "", "verify_days", 1.0),
-    ("LEADS_LOG_LEVEL", " ", "log_level", "INFO"),
-    ("LEADS_API_ROLE", " ", "api_role", "leads_api"),
-    ("PORT", " ", "api_port", 4000),
+    ("LEADS_API_ROLE", "", "api_role", "leads_api"),
 )
 BAD = {
     "LEADS_REFRESH_SECONDS": "soon",
