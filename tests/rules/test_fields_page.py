@@ -17,30 +17,6 @@ LISTS = {
     "ConversationSummary": "A conversation",
     "Message": "A message",
 }
-# These are made of the others, are no answer about leads, or say all in their names.
-OTHERS = {
-    "Statistics",
-    "ByPlatform",
-    "Series",
-    "SeriesBucket",
-    "LeadNumbers",
-    "Pagination",
-    "LeadChange",
-    "LeadChanges",
-    "LeadList",
-    "Error",
-    "LeadInfo",
-    "MessagesOfLead",
-    "LeadStatistics",
-    "LeadSeries",
-    "SingleLead",
-    "LeadMessages",
-    "LeadFacets",
-    "Phones",
-    "LookedUpLeads",
-    "Live",
-    "Ready",
-}
 # A number between wider bounds is simply a number.
 _WIDE = 1000
 
@@ -78,7 +54,8 @@ def _either(words: list[str]) -> str:
 
 
 def test_the_page_has_the_fields_of_each_schema_and_no_other() -> None:
-    assert set(SCHEMAS) == set(LISTS) | OTHERS
+    parts = {part for name in LISTS for part in re.findall(r"/schemas/(\w+)", str(SCHEMAS[name]))}
+    assert parts <= set(LISTS), "a part of these needs a heading on the page too"
     for name, heading in LISTS.items():
         wanted = fields(SCHEMAS[name])
         found = " ".join(PAGE.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].split())
