@@ -5,7 +5,7 @@ import pytest
 from projector.capture import control, gaps, triggers
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.database.schema import sections
+from projector.database.schema import sections, table
 from projector.operate.install import migrate
 from projector.report.errors import BlockedError, CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
@@ -187,23 +187,7 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
     assert_exact(filled.conn)
 
 
-@cases(
-    "number",
-    [
-        "leads",
-        "with_extraction",
-        "with_email",
-        "hot",
-        "warm",
-        "cold",
-        "on_whatsapp",
-        "on_instagram",
-        "on_webchat",
-        "last_from_user",
-        "last_from_agent",
-        "without_conversation",
-    ],
-)
+@cases("number", table("lead_totals").values)
 def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
     filled: Platform, other: Connection, number: str
 ) -> None:
