@@ -33,17 +33,19 @@ class Checked(NamedTuple):
 class KeptAccess:
     """What was found out about credentials, by a SHA-256, so that memory holds no token and no key.
 
-    It holds a bounded number of entries, and forgets the oldest first.
+    It holds a bounded number of those that are allowed and of those that are refused, which do not push out the others,
+    and forgets the oldest first.
     """
 
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
-        self._kept: dict[bytes, tuple[float, Checked]] = {}
+        self._allowed: dict[bytes, tuple[float, Checked]] = {}
+        self._refused: dict[bytes, tuple[float, Checked]] = {}
         self._lock = Lock()
 
     def find(self, digest: bytes) -> Checked | None:
         """Returns what is known of a credential now; None if nothing is."""
-        kept = self._kept.get(digest)
+        kept = self._allowed.get(digest) or self._refused.get(digest)
         # An entry from the future is from before the clock was set back.
         if kept is None or not kept[0] <= time() < kept[1].until:
             return None
@@ -51,21 +53,18 @@ class KeptAccess:
 
     def was_allowed(self, digest: bytes) -> bool:
         """Returns whether this credential was allowed when it was checked last, however long ago."""
-        kept = self._kept.get(digest)
-        return kept is not None and kept[1].access is not NOTHING
+        return digest in self._allowed
 
-    def keep(self, digest: bytes, checked: Checked) -> None:
-        """Remember what was found out."""
+    def keep(self, digest: bytes, checked: Checked) -> Checked:
+        """Remember what was found out, in place of what was before. Returns it."""
+        kept = self._refused if checked.access is NOTHING else self._allowed
         with self._lock:
-            self._kept.pop(digest, None)
-            if len(self._kept) >= self._max_entries:
-                del self._kept[next(iter(self._kept))]
-            self._kept[digest] = time(), checked
-
-    def forget(self, digest: bytes) -> None:
-        """Forget what is known of a credential."""
-        with self._lock:
-            self._kept.pop(digest, None)
+            self._allowed.pop(digest, None)
+            self._refused.pop(digest, None)
+            if len(kept) >= self._max_entries:
+                del kept[next(iter(kept))]
+            kept[digest] = time(), checked
+        return checked
 
 
 def digest_of(credential: str) -> bytes:

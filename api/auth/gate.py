@@ -90,8 +90,8 @@ class Gate:
         checked = self._kept.find(digest)
         if checked is None:
             found = self._check(header)
-            checked = found._replace(until=min(found.until, time() + KEPT_SECONDS))
-            self._kept.keep(digest, checked)
+            until = min(found.until, time() + KEPT_SECONDS)
+            checked = self._kept.keep(digest, found._replace(until=until))
         return checked
 
     def _check(self, header: str) -> Checked:

@@ -55,9 +55,7 @@ class KeyCheck:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._allowed = KeptAccess(MAX_KEPT_KEYS)
-        # Apart, so that refused keys do not push out the others.
-        self._refused = KeptAccess(MAX_KEPT_KEYS)
+        self._kept = KeptAccess(MAX_KEPT_KEYS)
         self._unknown = counting_alone()
         # A key that was accepted before waits for no stranger's.
         self._new, self._again = _Turns(), _Turns()
@@ -68,26 +66,16 @@ class KeyCheck:
         Raises CredentialsRefusedError if it is not accepted, and UnavailableError if the database cannot answer now.
         """
         digest = digest_of(key)
-        checked = self._find(digest)
+        checked = self._kept.find(digest)
         if checked is None:
-            is_new = not self._allowed.was_allowed(digest)
+            is_new = not self._kept.was_allowed(digest)
             if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
                 raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
             with (self._new if is_new else self._again).turn():
                 # Another request with the same key may have had its turn before.
-                checked = self._find(digest) or self._look_up_and_keep(key, digest)
+                checked = self._kept.find(digest) or self._kept.keep(digest, self._look_up(key, digest))
         if checked.access is NOTHING:
             raise CredentialsRefusedError(_REFUSED)
-        return checked
-
-    def _find(self, digest: bytes) -> Checked | None:
-        return self._allowed.find(digest) or self._refused.find(digest)
-
-    def _look_up_and_keep(self, key: str, digest: bytes) -> Checked:
-        checked = self._look_up(key, digest)
-        if checked.access is NOTHING:
-            self._allowed.forget(digest)
-        (self._refused if checked.access is NOTHING else self._allowed).keep(digest, checked)
         return checked
 
     def _look_up(self, key: str, digest: bytes) -> Checked:

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from api.auth import key_check
-from api.auth.access import Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
+from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_check import KeyCheck, KeyRow
 from api.auth.key_format import KEPT_SECONDS, PATTERN, is_key, new_key, prefix_of
 from api.database.errors import UnavailableError
@@ -152,15 +152,18 @@ def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.Monk
     assert rows.asked == [KEY[:18]]
 
 
-def test_the_oldest_is_forgotten_first() -> None:
+def test_the_oldest_is_forgotten_first_and_none_that_is_allowed_for_one_that_is_refused() -> None:
     kept = KeptAccess(2)
     end = time() + 60
+    allowed = Checked(Access("t1", reads_all=False, name="token"), end)
     for name in (b"a", b"b", b"a", b"c"):
-        kept.keep(name, Checked(Access("t1", reads_all=False, name="token"), end))
-    assert [kept.find(name) is not None for name in (b"a", b"b", b"c")] == [True, False, True]
-    kept.forget(b"a")
-    kept.forget(b"nothing")
-    assert kept.find(b"a") is None
+        kept.keep(name, allowed)
+    for name in (b"d", b"e", b"f"):
+        kept.keep(name, Checked(NOTHING, end))
+    names = (b"a", b"b", b"c", b"d", b"e", b"f")
+    assert [kept.find(name) is not None for name in names] == [True, False, True, False, True, True]
+    kept.keep(b"a", Checked(NOTHING, end))
+    assert (kept.was_allowed(b"a"), kept.was_allowed(b"c")) == (False, True)
 
 
 def test_a_key_has_256_random_bits_behind_a_prefix() -> None:
