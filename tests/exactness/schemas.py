@@ -255,7 +255,7 @@ def read_chatwoot(conn: Connection) -> Source:
         for one in conversations
     ]
     return Source(
-        channels=tuple(
+        phone_numbers=tuple(
             Channel(
                 id=str(one.id),
                 platform=words.get((one.channel_type or "").partition("::")[2], one.channel_type),
@@ -330,7 +330,7 @@ def read_libredesk(conn: Connection) -> Source:
         if one.contact_id in users and one.inbox_id in inboxes
     ]
     return Source(
-        channels=tuple(
+        phone_numbers=tuple(
             Channel(id=str(one.id), platform="webchat" if one.channel == "livechat" else "email")
             for one in inboxes.values()
         ),

@@ -31,6 +31,7 @@ from tests.exactness.platform import (
     value,
 )
 from tests.exactness.random_load import Burst
+from tests.oracle.leads import PLATFORMS
 from tests.plans.test_source import SOURCE, nodes, statements
 from tests.support import edge_cases, mutations
 from tests.support.cases import cases
@@ -38,7 +39,7 @@ from tests.support.edge_cases import EdgeCases
 from tests.support.server import Database
 
 ENUMS = {
-    "platform": (*edge_cases.PLATFORMS, *edge_cases.ODD_PLATFORMS),
+    "platform": (*PLATFORMS, *edge_cases.ODD_PLATFORMS),
     "sender": edge_cases.SENDERS,
     "status": (*edge_cases.MESSAGE_STATUSES, *edge_cases.SEND_STATUSES),
 }

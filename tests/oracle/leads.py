@@ -125,7 +125,7 @@ class TemplateSend:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     users: tuple[User, ...] = ()
-    channels: tuple[Channel, ...] = ()
+    phone_numbers: tuple[Channel, ...] = ()
     agents: tuple[Agent, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     messages: tuple[Message, ...] = ()
@@ -285,7 +285,7 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[R
 
 class _Rows:
     def __init__(self, source: Source) -> None:
-        self.channels = {row.id: row for row in source.channels}
+        self.channels = {row.id: row for row in source.phone_numbers}
         self.agents = {row.agent_id: row for row in source.agents}
         self.templates = {row.template_id: row for row in source.templates}
         self.messages = _grouped(source.messages, lambda row: row.conversation_id)

@@ -19,16 +19,15 @@ LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 Connection = psycopg.Connection[Any]
 
+ROW_CLASSES: dict[str, type] = {table: get_args(rows)[0] for table, rows in get_type_hints(Source).items()}
+"""The class of the rows of each table of the platform."""
+
 
 def read_source(connection: Connection, schema: str = "public") -> Source:
     """Read every source row in one snapshot: the caller's transaction, or else one of its own."""
     with _one_snapshot(connection):
-        tables = {name: get_args(kind)[0] for name, kind in get_type_hints(Source).items()}
         return Source(
-            **{
-                name: _rows(connection, schema, "phone_numbers" if name == "channels" else name, kind)
-                for name, kind in tables.items()
-            }
+            **{table: _rows(connection, schema, table, kind) for table, kind in ROW_CLASSES.items()}
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import psycopg
 from psycopg import sql
 
-from tests.oracle.leads import Contact, Extraction
+from tests.oracle.leads import PLATFORMS, Contact, Extraction
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, object]
@@ -134,7 +134,6 @@ SEND_STATUSES = (
     "SENT", "DELIVERED", "READ", "PENDING", "FAILED", "pending", "Failed", " FAILED", "QUEUED", "", None,
 )  # fmt: skip
 SENDERS = ("user", "user", "agent", "agent", "User", "system", "", None)
-PLATFORMS = ("whatsapp", "instagram", "webchat")
 ODD_PLATFORMS = ("telegram", "WhatsApp", " webchat", "", None)
 ODD_PHONES = (
     "stats",

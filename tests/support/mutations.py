@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow, tuple_row
 
 from tests.support import edge_cases
 from tests.support.edge_cases import Connection, EdgeCases, Row, as_written, copy_rows
+from tests.support.source import SOURCE_TABLES
 
 PEOPLE = 40
 TRIES = 3
@@ -28,17 +29,7 @@ SKIP = (
     psycopg.errors.CardinalityViolation,
 )
 
-KEYS = {
-    "users": "user_id",
-    "phone_numbers": "id",
-    "agents": "agent_id",
-    "conversations": "conversation_id",
-    "messages": "message_id",
-    "extractions": "extraction_id",
-    "contacts": "contact_id",
-    "templates": "template_id",
-    "template_sends": "send_id",
-}
+KEYS = {table.name: table.primary_key for table in SOURCE_TABLES}
 PARENTS = ("users", "phone_numbers", "agents", "conversations", "templates")
 LEAVES = ("messages", "extractions", "contacts", "template_sends")
 

@@ -11,13 +11,12 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.oracle.leads import Lead, Model
+from tests.oracle.leads import PLATFORMS, Lead, Model
 from tests.oracle.parameters import KEYS, OF_LIST, boolean
+from tests.oracle.values import WHITE_SPACE
 
 Pairs = list[tuple[str, str]]
 
-PLATFORMS = ("whatsapp", "instagram", "webchat")
-WHITE_SPACE = (" ", "\t", "\n", "\v", "\f", "\r", "\N{NO-BREAK SPACE}")
 NEVER_EMPTY = ("nobody", "0")
 # Every read model is newer.
 LONG_AGO = (datetime(2020, 1, 1, tzinfo=UTC),)
@@ -357,7 +356,7 @@ def _searches(draw: st.DrawFn, words: Vocabulary) -> str:
         spelled = (part, part, part.lower(), part.upper(), part.swapcase(), *_with_other_accents(part))
         parts.append(draw(st.sampled_from(spelled)))
     search = draw(st.sampled_from(WHITE_SPACE)).join(parts)
-    return search[:200] if search.strip("".join(WHITE_SPACE)) else "a"
+    return search[:200] if search.strip(WHITE_SPACE) else "a"
 
 
 def _with_other_accents(text: str) -> tuple[str, str, str]:
