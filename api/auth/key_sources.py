@@ -64,7 +64,7 @@ class FetchedKeys:
     def keys(self, key_id: str | None) -> VerificationKeys:
         """Returns all keys. Raises UnavailableError while none is known, or another request looks for a new one."""
         now, is_first = monotonic(), not self._keys
-        is_unknown = is_first or (key_id is not None and key_id not in {key.key_id for key in self._keys})
+        is_unknown = is_first or (key_id is not None and key_id not in {key.kid for key in self._keys})
         # After a time without requests the set may be of any age, and hold keys that were taken back.
         is_wanted = is_unknown or now >= self._may_try_at + MAX_AGE_SECONDS
         has_begun = (is_wanted or now >= self._fetched_at + MAX_AGE_SECONDS) and self._begin()

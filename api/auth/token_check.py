@@ -93,13 +93,13 @@ class TokenCheck:
         fitting = [
             key
             for key in self._source(key_id)
-            if key.algorithm == algorithm and (key_id is None or key.key_id is None or key.key_id == key_id)
-        ]
-        for key in fitting[:MAX_TRIED_KEYS]:
             # The algorithm is the key's own: what the token asks for only chooses among keys.
-            registry = jws.JWSRegistry(algorithms=[key.algorithm], strict_check_header=False)
+            if key.alg == algorithm and (key_id is None or key.kid in (None, key_id))
+        ]
+        registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+        for key in fitting[:MAX_TRIED_KEYS]:
             try:
-                return jwt.decode(token, key.key, registry=registry).claims
+                return jwt.decode(token, key, registry=registry).claims
             except _BROKEN:
                 continue
         raise CredentialsRefusedError("The token is not signed by a key that this API accepts")

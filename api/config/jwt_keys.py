@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, RSAKey
@@ -25,15 +25,8 @@ _ALLOWED = (
 _IS_PATH = re.compile(r"[~.]{0,2}/.*|.*\.(pem|crt|cer|json|jwk|jwks|key|pub|txt|secret)", re.IGNORECASE)
 
 
-class VerificationKey(NamedTuple):
-    """A key, the only algorithm that it is used with, and the id by which tokens name it, if it has one."""
-
-    key: Key
-    algorithm: str
-    key_id: str | None
-
-
-VerificationKeys = tuple[VerificationKey, ...]
+VerificationKeys = tuple[Key, ...]
+"""Keys, each with the only algorithm that it is used with."""
 
 
 def read_keys(text: str, algorithm: str) -> VerificationKeys:
@@ -89,17 +82,17 @@ def read_set(document: object, algorithm: str, *, with_secrets: bool) -> Verific
     return tuple(found)
 
 
-def _from_secret(secret: str, algorithm: str) -> VerificationKey:
+def _from_secret(secret: str, algorithm: str) -> Key:
     chosen = _chosen(_OF_SECRET, algorithm, "a secret")
     least = _MIN_SECRET_BYTES[chosen]
     if len(secret.encode()) < least:
         raise ValueError(
             f"{_ALLOWED}; it is too short for {chosen}. `openssl rand -hex {least}` prints one that is long enough"
         )
-    return VerificationKey(_imported(OctKey, secret), chosen, None)
+    return _imported(OctKey, secret, chosen)
 
 
-def _from_pem(text: str, algorithm: str) -> VerificationKey:
+def _from_pem(text: str, algorithm: str) -> Key:
     if "PRIVATE KEY" in text:
         raise ValueError(
             f"{_ALLOWED}; this is a private key, which belongs to the issuer of the tokens alone"
@@ -109,11 +102,11 @@ def _from_pem(text: str, algorithm: str) -> VerificationKey:
             key = _imported(kind, text)
         except ValueError:
             continue
-        return VerificationKey(key, _chosen(_algorithms_of(key), algorithm, "this key"), None)
+        return _imported(kind, text, _chosen(_algorithms_of(key), algorithm, "this key"))
     raise ValueError(f"{_ALLOWED}; this PEM text is no public key of the types RSA or EC")
 
 
-def _from_jwk(one: dict[str, Any], algorithm: str) -> VerificationKey | None:
+def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
     """Returns the key of a set; None if it is of another type or another algorithm, or too weak."""
     try:
         key = _imported(JWKRegistry, one)
@@ -125,15 +118,19 @@ def _from_jwk(one: dict[str, Any], algorithm: str) -> VerificationKey | None:
         return None
     if isinstance(key, OctKey) and len(key.raw_value) < _MIN_SECRET_BYTES[chosen]:
         return None
-    return VerificationKey(key, chosen, one.get("kid"))
+    return _imported(JWKRegistry, one, chosen)
 
 
-def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | dict[str, Any]) -> Key:
+def _imported(
+    kind: type[OctKey | RSAKey | ECKey | JWKRegistry],
+    given: str | dict[str, Any],
+    algorithm: str | None = None,
+) -> Key:
     """Returns the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
-            return kind.import_key(given)
+            return kind.import_key(given, parameters={"alg": algorithm} if algorithm else None)
     except (JoseError, ValueError, TypeError, KeyError, SecurityWarning):
         raise ValueError(_ALLOWED) from None
 

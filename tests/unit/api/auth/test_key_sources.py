@@ -104,7 +104,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def ids(source: FetchedKeys, key_id: str | None = None) -> set[str | None]:
-    return {key.key_id for key in source.keys(key_id)}
+    return {key.kid for key in source.keys(key_id)}
 
 
 def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -> None:

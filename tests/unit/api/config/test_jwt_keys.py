@@ -12,7 +12,7 @@ from tests.unit.api.auth.tokens import EC_PEM, RSA, RSA_PEM, SECRET
 
 
 def described(text: str, algorithm: str = "") -> list[tuple[str, str, str | None]]:
-    return [(one.key.key_type, one.algorithm, one.key_id) for one in read_keys(text, algorithm)]
+    return [(one.key_type, one.alg or "", one.kid) for one in read_keys(text, algorithm)]
 
 
 def refused(text: str, algorithm: str = "") -> str:
