@@ -4,8 +4,6 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from psycopg import sql
-
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.database.schema import source_tables
@@ -40,12 +38,8 @@ class Platform:
                 return made
 
     def insert(self, table: str, **columns: object) -> None:
-        query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-            sql.Identifier(table),
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
-            sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
-        )
-        self.conn.execute(query, list(columns.values()))
+        names, marks = ", ".join(columns), ", ".join(f"%({name})s" for name in columns)
+        self.conn.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})".encode(), columns)
 
     def tenant(self, user_id: str) -> str:
         self.insert("users", user_id=user_id)

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import TupleRow, tuple_row
 
 from tests.support import edge_cases
@@ -51,15 +50,10 @@ class Writer:
         return self.connection.cursor(row_factory=tuple_row).execute(query.encode(), written or None)
 
     def insert(self, table: str, rows: Sequence[Row], clause: str = "") -> None:
-        columns = list(rows[0])
-        one = sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-        statement = sql.SQL("INSERT INTO {} ({}) VALUES {} {}").format(
-            sql.Identifier(table),
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
-            sql.SQL(", ").join([one] * len(rows)),
-            sql.SQL(clause),
-        )
-        self.connection.execute(statement, [as_written(row[column]) for row in rows for column in columns])
+        names, marks = ", ".join(rows[0]), ", ".join(["%s"] * len(rows[0]))
+        statement = f"INSERT INTO {table} ({names}) VALUES {', '.join([f'({marks})'] * len(rows))} {clause}"
+        values = [as_written(row[column]) for row in rows for column in rows[0]]
+        self.connection.execute(statement.encode(), values)
 
     def update(self, table: str, key: str, changes: Mapping[str, object]) -> None:
         columns = ", ".join(f"{column} = %({column})s" for column in changes)
