@@ -49,7 +49,8 @@ def _note(conn: Connection, tables: Sequence[SourceTable], *, again: bool) -> No
     noted = [] if again else rows.values(conn, query("capture", "find_noted_tables"))
     conn.execute(query("capture", "note_columns"), wanted)
     new = [table.name for table in tables if table.name not in noted]
-    conn.execute(query("capture", "note_partitions"), {"tables": new})
+    while conn.execute(query("capture", "note_partitions"), {"tables": new}).rowcount:
+        pass
     conn.execute(query("capture", "note_read_model"), wanted)
 
 

@@ -23,9 +23,6 @@ from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_a
 from projector.sweep.pieces import Piece
 from projector.sweep.run_log import read_clock
 
-LARGE_PIECE_SHARE = 8
-"""A piece that holds more than one in so many of all keys is joined with whole tables; another looks up each key."""
-
 PIECE_MEMORY = "64MB"
 """Memory of one sort or hash of a comparison."""
 
@@ -193,10 +190,9 @@ def _compare_piece(conn: Connection, staged: Sequence[LeadKey]) -> list[LeadKey]
     conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
     conn.execute("ANALYZE piece_leads", prepare=False)
     pipeline.run_steps(conn, "sweep/2_stage/20_read_keys")
-    is_large = conn.execute(query("sweep", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
     # What is left to join are rows of the piece: to loop over them for each would cost their square.
     conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
-    pipeline.run_steps(conn, "sweep/4_compare", fence="" if is_large == (True,) else fence(conn))
+    pipeline.run_steps(conn, "sweep/4_compare")
     return conn.execute(query("sweep", "read_differing_leads")).fetchall()
 
 

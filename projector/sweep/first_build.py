@@ -124,10 +124,13 @@ def _fill(conn: Connection, progress: Progress) -> None:
     # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
     names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
     conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
-    truncate, *fills = steps("sweep/first_build", fence="")
+    fills = steps("sweep/first_build", fence="")
     progress.start("rebuild", 1 + len(fills) + len(indexes), "steps")
-    # The tables are emptied while they still have their indexes.
-    pipeline.run_step(conn, truncate)
+    # A refresh before the first build, or a build of an earlier installation, may have left rows. The tables are
+    # emptied while they still have their indexes.
+    filled = {"tables": [*TABLES, "read_model.lead_tombstones"]}
+    for command in rows.values(conn, query("sweep", "find_empty_commands"), filled):
+        conn.execute(command.encode(), prepare=False)
     progress.advance(1)
     for drop, *_ in indexes:
         conn.execute(drop.encode(), prepare=False)

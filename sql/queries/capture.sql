@@ -239,29 +239,11 @@ WHERE n.table_name = e.table_name
 DELETE FROM projector.capture_partitions;
 
 -- name: note_partitions
--- Note the partitions of source tables as they are now, those of partitions too.
-WITH RECURSIVE tree (partition_id, parent_id, table_name) AS (
-    SELECT
-        i.inhrelid,
-        i.inhparent,
-        e.table_name
-    FROM (SELECT DISTINCT c.table_id, c.table_name FROM projector.capture_columns AS c) AS e
-    INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = e.table_id
-    INNER JOIN pg_catalog.pg_class AS r ON r.oid = i.inhrelid AND r.relispartition
-    WHERE e.table_name = ANY(%(tables)s) AND NOT i.inhdetachpending
-    UNION ALL
-    SELECT
-        i.inhrelid,
-        i.inhparent,
-        t.table_name
-    FROM tree AS t
-    INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = t.partition_id
-    WHERE NOT i.inhdetachpending
-)
-
+-- Note the partitions of these tables that are not noted yet. Those of partitions come with the next call.
 INSERT INTO projector.capture_partitions ({columns.capture_partitions})
 SELECT {columns.capture_partitions}
-FROM tree;
+FROM projector.new_partitions
+WHERE table_name = ANY(%(tables)s);
 
 -- name: find_new_partitions
 SELECT

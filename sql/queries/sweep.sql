@@ -56,6 +56,17 @@ SET outcome = %(outcome)s,
     finished_at = clock_timestamp()
 WHERE run_id = %(run_id)s;
 
+-- name: find_empty_commands
+-- Returns what empties each of these tables. PostgreSQL refuses to truncate one that a foreign key refers to: the rows
+-- of such a table are deleted.
+SELECT
+    CASE
+        WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.confrelid = t.filled AND c.contype = 'f')
+            THEN format('DELETE FROM %%s', t.filled)
+        ELSE format('TRUNCATE %%s', t.filled)
+    END AS command
+FROM unnest(%(tables)s::regclass[]) AS t (filled);
+
 -- name: find_index_commands
 -- Returns: drop_command and create_command of each key and index of the tables. Parameter: tables, their
 -- qualified names. The search index comes last: it takes longest. A key that something else refers to, such as a
@@ -149,15 +160,6 @@ FROM (
     WHERE k.kind <> 'contact'
         AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
 ) AS keyed;
-
--- name: is_large_piece
--- Returns whether a piece holds so many of all keys that PostgreSQL had better join the tables as a whole.
-SELECT count(*) * %(share)s > (
-    SELECT greatest(c.reltuples, 0)
-    FROM pg_class AS c
-    WHERE c.oid = 'projector.source_keys'::regclass
-) AS is_large
-FROM piece_keys;
 
 -- name: read_differing_leads
 SELECT DISTINCT

@@ -3,9 +3,9 @@
 -- Parameters: shards; bulk, whether to take those of mass changes or the single ones; size, how many to take from each
 -- shard; bytes, how many bytes of keys, null for any: the first row is always taken.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, of single changes, whether
--- every one of the shards that this statement could see was taken; spreads, whether a change has to be spread over other
--- keys first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform can
--- have; has_late_keys, whether late keys wait.
+-- every one of the shards that this statement could see was taken; spreads, whether a change has to be spread over
+-- other keys first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform
+-- can have; has_late_keys, whether late keys wait.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
 -- array is stored is looked at, and not its length, for which it would have to be read.

@@ -30,18 +30,12 @@ keys_staged AS (
             AND sk.kind = 'conversation'
         OFFSET 0
     ) AS k
-),
-
-leads_staged AS (
-    INSERT INTO lead_invalidations (user_id, customer_phone, reload_profile, compare_fully)
-    SELECT
-        wanted.user_id,
-        wanted.customer_phone,
-        true,
-        true
-    FROM wanted
-    RETURNING 1
 )
 
-SELECT count(*) AS leads
-FROM leads_staged;
+INSERT INTO lead_invalidations (user_id, customer_phone, reload_profile, compare_fully)
+SELECT
+    wanted.user_id,
+    wanted.customer_phone,
+    true,
+    true
+FROM wanted;

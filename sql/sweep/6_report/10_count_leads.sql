@@ -12,7 +12,6 @@ SELECT (
     ) AS stored
 ) + (
     SELECT count(*)
-    FROM new_leads AS n
-    LEFT JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
-    WHERE o.user_id IS NULL
+    FROM lead_differences AS d
+    WHERE d.table_name = 'leads' AND d.is_new
 ) AS leads;
