@@ -19,7 +19,7 @@ from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.distribution import fence, is_distributed, staged_tenants, tenants
 from projector.database.rows import Connection
-from projector.database.sql import FENCE, Step, named_failures, query, statement, steps
+from projector.database.sql import Step, named_failures, query, statement, steps
 
 AT_POINT: ContextVar[Callable[[str], object] | None] = ContextVar("at_point", default=None)
 """What a test does when a run of its thread comes to a point, which a step or a function names."""
@@ -126,10 +126,10 @@ def run_step(
 
 
 def run_steps(
-    conn: Connection, name: str, parameters: Mapping[str, object] | None = None, *, fence: str = FENCE
+    conn: Connection, name: str, parameters: Mapping[str, object] | None = None
 ) -> psycopg.Cursor[TupleRow]:
     """Run the steps of a folder below sql/, or a single one, as run_step does; return the cursor of the last one."""
-    return [run_step(conn, one, parameters) for one in steps(name, fence)][-1]
+    return [run_step(conn, one, parameters) for one in steps(name, fence(conn))][-1]
 
 
 def prepare_session(conn: Connection) -> None:

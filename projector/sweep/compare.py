@@ -14,7 +14,7 @@ import psycopg
 from projector.core import names, pipeline, staging
 from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
-from projector.database.distribution import fence, is_distributed
+from projector.database.distribution import is_distributed
 from projector.database.rows import Connection, Row
 from projector.database.sql import query
 from projector.sweep import statistics
@@ -165,8 +165,7 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
             )
             pipeline.run_steps(conn, "sweep/5_recompute/10_stage_leads", lead_arrays(candidates))
             pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
-        counted = pipeline.run_steps(conn, "sweep/6_report/10_count_leads", fence=fence(conn))
-        [found.checked] = counted.fetchone() or (0,)
+        [found.checked] = pipeline.run_steps(conn, "sweep/6_report/10_count_leads").fetchone() or (0,)
         differing = pipeline.run_steps(conn, "sweep/6_report/20_read_differing_rows") if candidates else ()
         found.drifts = [drift for row in differing for drift in differing_fields(*row)]
     return found
