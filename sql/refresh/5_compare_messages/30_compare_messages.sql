@@ -1,17 +1,39 @@
--- Compare the messages, and stage those that differ. They are found before anything is written, so that a right row
--- costs no WAL.
-INSERT INTO message_differences (
-    user_id, message_id, old_customer_phone, old_conversation_id, old_sent_at, customer_phone, conversation_id, sent_at
+-- Compare the messages, stage those that differ, and find out which of the next steps have something to do: most
+-- messages are new, and none has to be deleted. They are found before anything is written, so that a right row costs no
+-- WAL.
+--
+-- returns: conditions
+WITH differing AS (
+    INSERT INTO message_differences (
+        user_id, message_id, old_customer_phone, old_conversation_id, old_sent_at, customer_phone, conversation_id,
+        sent_at
+    )
+    SELECT
+        coalesce(n.user_id, o.user_id),
+        coalesce(n.message_id, o.message_id),
+        o.customer_phone,
+        o.conversation_id,
+        o.sent_at,
+        n.customer_phone,
+        n.conversation_id,
+        n.sent_at
+    FROM old_messages AS o
+    FULL JOIN new_messages AS n ON n.user_id = o.user_id AND n.message_id = o.message_id
+    WHERE ({values.lead_messages of o}) IS DISTINCT FROM ({values.lead_messages of n})
+    RETURNING
+        conversation_id,
+        old_conversation_id,
+        date_trunc('hour', old_sent_at, 'UTC') IS DISTINCT FROM date_trunc('hour', sent_at, 'UTC') AS moves
 )
+
 SELECT
-    coalesce(n.user_id, o.user_id),
-    coalesce(n.message_id, o.message_id),
-    o.customer_phone,
-    o.conversation_id,
-    o.sent_at,
-    n.customer_phone,
-    n.conversation_id,
-    n.sent_at
-FROM old_messages AS o
-FULL JOIN new_messages AS n ON n.user_id = o.user_id AND n.message_id = o.message_id
-WHERE ({values.lead_messages of o}) IS DISTINCT FROM ({values.lead_messages of n});
+    array_remove(
+        ARRAY[
+            CASE WHEN bool_or(d.conversation_id IS NULL) THEN 'messages_gone' END,
+            CASE WHEN bool_or(d.conversation_id IS NOT NULL) THEN 'messages_differ' END,
+            CASE WHEN bool_or(d.moves) THEN 'messages_move' END,
+            CASE WHEN bool_or(d.moves AND d.old_conversation_id IS NOT NULL) THEN 'messages_leave' END
+        ],
+        NULL
+    ) AS conditions
+FROM differing AS d;
