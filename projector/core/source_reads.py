@@ -30,16 +30,14 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 """How long a read waits that yielded before it begins again: twice as long each time."""
 
 
-def read_source(
-    conn: Connection, read: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
-) -> _Found:
+def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
     """Call `read` in a transaction, as retry_reading does."""
 
     def limited() -> _Found:
         with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
             return read()
 
-    return retry_reading(conn, limited, patience=patience)
+    return retry_reading(conn, limited)
 
 
 def retry_reading(

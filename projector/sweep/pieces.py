@@ -89,9 +89,8 @@ def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: in
 
 def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
     """Return at most so many leads of these tenants, or of all, chosen at random."""
-    estimates = conn.execute(query("sweep", "estimate_leads_and_keys")).fetchone() or (1.0, 1.0)
     # Four times as many as wanted, since a page holds neighbours.
-    percent = min(100.0, 400.0 * size / max(*estimates, 1.0))
+    percent = min(100.0, 400.0 * size / max(count_leads(conn, tenants), 1))
     parameters = {
         "percent": percent if tenants is None else 100.0,
         "size": size,

@@ -132,14 +132,6 @@ WHERE (r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
--- name: estimate_leads_and_keys
--- Returns: about how many leads and keys there are, by the statistics of the planner.
-SELECT
-    max(c.reltuples) FILTER (WHERE c.oid = 'read_model.leads'::regclass) AS leads,
-    max(c.reltuples) FILTER (WHERE c.oid = 'projector.source_keys'::regclass) AS keys
-FROM pg_catalog.pg_class AS c
-WHERE c.oid IN ('read_model.leads'::regclass, 'projector.source_keys'::regclass);
-
 -- name: count_built
 SELECT
     (SELECT count(*) FROM read_model.leads) AS leads,
