@@ -229,11 +229,22 @@ LIMIT %(most)s;
 DELETE FROM {relation} AS t
 WHERE t.ctid = ANY({rows});
 
--- name: insert_copies
-INSERT INTO {relation} ({columns})
-SELECT {values}
+-- name: take_rows
+-- Takes rows away, and notes the relations as they are without them.
+CREATE TEMPORARY TABLE taken ON COMMIT DROP AS
+SELECT {columns}
 FROM {relation} AS t
-CROSS JOIN generate_series(1, {times}) AS n;
+WHERE t.ctid = ANY({rows});
+DELETE FROM {relation} AS t
+WHERE t.ctid = ANY({rows});
+DELETE FROM rows_before;
+INSERT INTO rows_before TABLE rows_now;
+DELETE FROM projector.changes;
+
+-- name: insert_taken
+INSERT INTO {relation} ({columns})
+SELECT {columns}
+FROM taken;
 
 -- name: set_column
 UPDATE {relation} AS t
@@ -279,11 +290,6 @@ CREATE TEMPORARY TABLE rows_before ON COMMIT DROP AS TABLE rows_now;
 DELETE FROM projector.changes;
 -- There are indexes, and tables grow meanwhile.
 SET LOCAL enable_seqscan = off;
-
--- name: watch_again
-DELETE FROM rows_before;
-INSERT INTO rows_before TABLE rows_now;
-DELETE FROM projector.changes;
 
 -- name: compare_relations
 -- Prepares what compare_again asks: to plan it takes much longer than to run it.

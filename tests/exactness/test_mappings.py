@@ -295,12 +295,10 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
 )
 def test_a_check_names_what_a_mapping_misses(
     make_database: MakeDatabase,
-    monkeypatch: pytest.MonkeyPatch,
     name: str,
     left_out: int | None,
     said: list[str],
 ) -> None:
-    monkeypatch.setattr(check, "_MASS", 20)
     assert_checked(make_database(None), name, left_out, said)
 
 
@@ -308,7 +306,6 @@ def test_a_check_of_large_tables_knows_the_conversations_of_messages(
     chatwoot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn, files = chatwoot, CHATWOOT.mapping.files
-    monkeypatch.setattr(check, "_MASS", 20)
     # One row of hundreds is sampled of each table: a message has its conversation there by no chance.
     monkeypatch.setattr(check, "_SAMPLED", 1)
     conn.execute(
@@ -400,7 +397,6 @@ def test_a_check_asks_for_a_place_to_make_its_changes(reader: str, tmp_path: Pat
 def test_a_check_by_a_login_that_creates_no_database_starts_a_server(
     reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "_MASS", 20)
     monkeypatch.setattr(check, "_SAMPLED", 2)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     done = run_command(tmp_path, *CHECK, DATABASE_URL=reader)

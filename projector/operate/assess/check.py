@@ -40,8 +40,6 @@ from projector.report.errors import ProjectorError
 
 # Rows of each table, from pages that hold about so many, and how often the rows that these are joined with are added.
 _SAMPLED, _LOOKED_AT, _ROUNDS = 20, 2000, 3
-# Rows of a statement that is a mass change.
-_MASS = 1000
 # Keys of the objects in a column of JSON, each of which is changed.
 _JSON_KEYS = 12
 # Rows whose columns are changed, of those that move rows of the same relations.
@@ -60,12 +58,6 @@ _VALUES = {
 }
 """Another value of a column, by the category of its type, or by the type."""
 _WITH_KEY = "jsonb_set(coalesce(t.{column}::jsonb, '{{}}'), ARRAY[{key}], '\"x\"')::{type}"
-_FRESH = {
-    "N": "{column} + 1000000 * n",
-    "S": "concat({column}, '-', n)",
-    "uuid": "md5(concat({column}, n))::uuid",
-}
-"""A key that no row has, for the copy `n` of a row."""
 
 
 @dataclass(slots=True)
@@ -157,12 +149,11 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
         size = int(measure(conn, table.relation).rows)
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
         table.sampled.update(_row_ids(conn, table, percent, _SAMPLED))
-    new: dict[str, set[str]] = {name: set(table.sampled) for name, table in by_name.items()}
     joins = [*joined_columns(source.mapping), *_conversations_of(source)]
     for _ in range(_ROUNDS):
-        last, new = new, {name: set() for name in by_name}
+        before = {name: sorted(table.sampled) for name, table in by_name.items()}
         for (name, alias), (other, other_alias), condition in joins:
-            if not last.get(name) or other not in by_name:
+            if name not in by_name or other not in by_name:
                 continue
             text = query(
                 "assess",
@@ -175,10 +166,7 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
             )
             # A join without an index may take too long; its rows are left to chance.
             with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
-                new[other].update(values(conn, text, {"rows": sorted(last[name])}))
-        for name, table in by_name.items():
-            new[name] -= table.sampled
-            table.sampled |= new[name]
+                by_name[other].sampled.update(values(conn, text, {"rows": before[name]}))
     for table in tables:
         names = {"relation": table.relation, "columns": table.names, "rows": _tids(table.sampled)}
         with conn.cursor() as cursor, cursor.copy(query("assess", "copy_rows", **names)) as copy:
@@ -308,7 +296,7 @@ class _Trials:
             yield Fact("capture", NOTE, f"{tried}.")
 
     def try_table(self, table: _Table) -> None:
-        """Try each row, each column, and statements of many rows."""
+        """Try each row, each column of some of them and of all, and some that are taken away and come again."""
         names = {"relation": table.relation, "columns": table.names}
         conn = self._conn
         all_rows = _row_ids(conn, table, 100.0)
@@ -325,20 +313,12 @@ class _Trials:
         chosen = [row for of in of_kind.values() for row in of[:_ROWS_OF_A_KIND]]
         changes = [(column, change) for column in table.columns for change in self._changes(table, column)]
         for column, change in changes:
-            for row in chosen:
-                self._try_column(table, column, change, _tids([row]))
-        times = str(_MASS // len(all_rows) + 1)
-        copies = query("assess", "insert_copies", values=_copied(table), times=times, **names)
-        if self._try(table, _INSERT, copies) is None:
-            return
-        with conn.transaction(force_rollback=True):
-            conn.execute(copies.encode(), prepare=False)
-            conn.execute(query("assess", "watch_again"), prepare=False)
-            many = _tids(_row_ids(conn, table, 100.0))
-            for column in table.columns:
-                for change in [*self._changes(table, column)][:1]:
-                    self._try_column(table, column, change, many)
-            self._try(table, _DELETE, query("assess", "delete_rows", rows=many, **names))
+            for changed in (*([row] for row in chosen), all_rows):
+                self._try_column(table, column, change, _tids(changed))
+        for row in chosen:
+            with conn.transaction(force_rollback=True):
+                conn.execute(query("assess", "take_rows", rows=_tids([row]), **names).encode(), prepare=False)
+                self._try(table, _INSERT, query("assess", "insert_taken", **names))
 
     def _changes(self, table: _Table, column: Row) -> Iterator[str]:
         """Return what makes another value of a column: the queries' names with what they need, as they are put in."""
@@ -381,14 +361,3 @@ class _Trials:
         for relation in found.missed:
             self._missed.setdefault((table.name, table.queue_key, relation), {}).setdefault(change)
         return found
-
-
-def _copied(table: _Table) -> str:
-    """Return the values of a copy of a row, with a key of its own where the type of that has others."""
-    fresh = {
-        column.name: _FRESH[kind].format(column=f"t.{column.quoted}")
-        for column in table.columns
-        for kind in (column.category, column.base)
-        if column.is_key and kind in _FRESH
-    }
-    return ", ".join(fresh.get(column.name, f"t.{column.quoted}") for column in table.columns)
