@@ -159,6 +159,7 @@ class LiveStreams:
             except UnavailableError:
                 await asyncio.sleep(RETRY_SECONDS)
                 _call(viewer)
+                await send(BEAT)
             else:
                 at = page.following
                 if page.has_more:

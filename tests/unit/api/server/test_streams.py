@@ -20,7 +20,8 @@ from api.database.listen import name_of
 from api.plan.changes import ChangesRow
 from api.request.change_token import Position, Token, history_of
 from api.request.query import CHANGES_QUERY
-from api.response.events import EventStream
+from api.response.events import BEAT, EventStream
+from api.server import streams
 from api.server.streams import LiveStreams, _Viewer
 from projector.core.refresh import refresh
 from projector.operate import erase as erasure
@@ -302,3 +303,21 @@ def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_las
     feed.may_end.clear()
     assert asyncio.run(newest_of(3)) == [2, 3, 3]
     assert feed.begun == 2
+
+
+def test_a_stream_says_that_it_is_there_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "RETRY_SECONDS", 0.01)
+    live, at = LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None), Token(Position(1), b"")
+    stream, sent = EventStream("u", CHANGES_QUERY.read(""), at, "", is_gone=False), asyncio.Event()
+
+    async def send(data: bytes) -> None:
+        assert data == BEAT or sent.is_set()
+        sent.set()
+
+    async def follow() -> None:
+        task: asyncio.Task[object] = asyncio.create_task(asyncio.sleep(0))
+        viewer = _Viewer(stream, "x", name_of("u"), task)
+        following = asyncio.create_task(live._send_changes(viewer, send, sent))  # noqa: SLF001
+        await asyncio.wait_for(following, PATIENCE)
+
+    asyncio.run(follow())
