@@ -92,12 +92,6 @@ def distribute(conn: Connection) -> None:
     own.is_distributed = True
 
 
-def define(conn: Connection) -> None:
-    """Replace the view that Citus takes otherwise, in the caller's transaction."""
-    if is_distributed(conn):
-        conn.execute(query("distribution", "place_versions"), prepare=False)
-
-
 def grant(conn: Connection) -> None:
     """Give the roles of readers what they need on Citus beside their views, in the caller's transaction."""
     if is_distributed(conn):

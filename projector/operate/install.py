@@ -146,7 +146,6 @@ def _install(
     _run(conn, functions("install/after_tables"))
     if distribute:
         distribution.distribute(conn)
-    distribution.define(conn)
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
     return source.fit.notices()

@@ -75,24 +75,6 @@ BEGIN
 END
 $$;
 
--- name: place_versions
--- Creates the view of sql/install/after_tables/85_place_of_versions.sql without a table that is on one server alone.
--- The server of a tenant answers, so that tokens of the change feed end when Citus moves the tenant to another one.
-CREATE OR REPLACE VIEW read_model.place_of_versions AS
-SELECT
-    concat_ws(
-        '-',
-        p.installation_id,
-        (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s),
-        current_database()::text COLLATE "default",
-        CASE
-            WHEN pg_catalog.pg_is_in_recovery()
-                THEN (SELECT upper(to_hex(c.timeline_id)) FROM pg_catalog.pg_control_checkpoint() AS c)
-            ELSE ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')
-        END
-    ) AS place
-FROM read_model.projection AS p;
-
 -- name: find_unfinished
 -- Returns what was committed here: the server that prepared it, and its name there.
 SELECT

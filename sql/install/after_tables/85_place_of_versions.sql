@@ -2,13 +2,16 @@
 --
 -- A restore and a failover bring back versions with other rows. The file of a standby has the timeline as of its last
 -- checkpoint. The view shows it to a role that may read only the rows of one tenant, too.
+--
+-- The database is the last folder of a table's path: on Citus the server of a tenant answers, and no statement for it
+-- may read the table of databases, which is on one server alone. So tokens end where Citus moves a tenant to another.
 CREATE OR REPLACE VIEW read_model.place_of_versions AS
 SELECT
     concat_ws(
         '-',
         p.installation_id,
         (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s),
-        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()),
+        split_part(pg_catalog.pg_relation_filepath('read_model.projection'), '/', -2),
         CASE
             WHEN pg_catalog.pg_is_in_recovery()
                 THEN (SELECT upper(to_hex(c.timeline_id)) FROM pg_catalog.pg_control_checkpoint() AS c)
