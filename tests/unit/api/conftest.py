@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from api.config import Config
 from api.database.session import Session
+from api.database.statement import CompiledStatement, Row
 from api.server.app import create_app
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
@@ -142,6 +143,20 @@ def lent_session(app: Flask) -> Iterator[Session]:
         yield session
     finally:
         database.give_back(session)
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[CompiledStatement[Any]]:
+    """The statements that sessions are asked for."""
+    found: list[CompiledStatement[Any]] = []
+    fetch = Session.fetch
+
+    def noted(self: Session, statement: CompiledStatement[Row]) -> Row:
+        found.append(statement)
+        return fetch(self, statement)
+
+    monkeypatch.setattr(Session, "fetch", noted)
+    return found
 
 
 @pytest.fixture(scope="module")

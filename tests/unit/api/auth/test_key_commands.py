@@ -13,6 +13,7 @@ from api.database.key_table import KeyTableError, key_table
 from tests.support.cases import cases
 from tests.support.roles import logins
 from tests.support.server import Database
+from tests.unit.api.auth.tokens import bearer
 from tests.unit.api.conftest import Library, MakeApp
 
 
@@ -84,8 +85,8 @@ def test_a_created_key_opens_the_api(
     key, every = create(capsys, "--tenant", "t1"), create(capsys, "--all")
     client = make_app(in_database, auth=AuthConfig(("key",))).test_client()
     for path, status in (("/users/t1/leads", 200), ("/users/t2/leads", 403)):
-        assert client.get(path, headers={"Authorization": f"Bearer {every}"}).status_code == 200
-        assert client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code == status
+        assert client.get(path, headers=bearer(every)).status_code == 200
+        assert client.get(path, headers=bearer(key)).status_code == status
 
 
 @cases(

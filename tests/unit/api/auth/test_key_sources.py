@@ -22,7 +22,7 @@ from api.database.errors import UnavailableError
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
-from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, claims, signed
+from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, bearer, claims, signed
 from tests.unit.api.conftest import Library, MakeApp
 
 
@@ -291,7 +291,7 @@ def test_a_rotation_and_an_outage_as_callers_see_them(
 
     def status(key: Any, kid: str, **said: object) -> int:  # noqa: ANN401
         token = signed(claims(sub=library.tenant, **said), key, "RS256", kid=kid)
-        return client.get(library.base, headers={"Authorization": f"Bearer {token}"}).status_code
+        return client.get(library.base, headers=bearer(token)).status_code
 
     assert status(RSA, "a") == 200
     assert status(OTHER_RSA, "a") == 401

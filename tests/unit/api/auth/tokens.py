@@ -1,4 +1,4 @@
-"""Tokens as issuers sign them, and as attackers make them: by hand, without the library that checks them."""
+"""Tokens as issuers sign them, as attackers make them by hand, without the library that checks them; and API keys."""
 
 import base64
 import hashlib
@@ -10,8 +10,12 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from api.auth.access import digest_of
+from api.auth.key_format import new_key
 from api.config.auth import AuthConfig
 from api.config.jwt_keys import read_keys
+from api.database.key_table import key_table
+from tests.support.server import Database
 
 SECRET = "a secret of the tests, which is long enough"
 RSA = RSAKey.generate_key(2048)
@@ -54,3 +58,20 @@ def token_config(key: str = SECRET, **settings: Any) -> AuthConfig:  # noqa: ANN
     """Settings with which tokens are asked for."""
     algorithm = settings.get("algorithm", "")
     return AuthConfig(**{"methods": ("jwt",), "jwt_keys": read_keys(key, algorithm), **settings})
+
+
+def add_key(database: Database, user_id: str) -> str:
+    """Return a new API key, which reads the leads of a tenant."""
+    key = new_key()
+    with key_table(database.url) as table:
+        table.add(key[:18], digest_of(key), user_id=user_id, label="", expires_at=None)
+    return key
+
+
+def revoke_key(database: Database, key: str) -> None:
+    with key_table(database.url) as table:
+        table.revoke(key[:18])
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}

@@ -8,25 +8,10 @@ from sqlalchemy import MetaData, SelectBase, Table, create_engine, literal_colum
 from sqlalchemy.dialects.postgresql import psycopg
 
 from api.database import tables
-from api.database.session import Session
-from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
+from api.database.statement import BoundStatement, CompiledStatement, compile_statement
 from projector.database import locks
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library
-
-
-@pytest.fixture
-def fetched(monkeypatch: pytest.MonkeyPatch) -> list[CompiledStatement[Any]]:
-    """The statements that sessions are asked for."""
-    found: list[CompiledStatement[Any]] = []
-    fetch = Session.fetch
-
-    def noted(self: Session, statement: CompiledStatement[Row]) -> Row:
-        found.append(statement)
-        return fetch(self, statement)
-
-    monkeypatch.setattr(Session, "fetch", noted)
-    return found
 
 
 @cases(
@@ -51,13 +36,13 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[CompiledStatement[Any]]:
     ],
 )
 def test_one_statement(
-    client: FlaskClient, library: Library, fetched: list[CompiledStatement[Any]], path: str, status: int
+    client: FlaskClient, library: Library, statements: list[CompiledStatement[Any]], path: str, status: int
 ) -> None:
     # The first request of a process looks whether the read model was built.
     client.get(library.base)
-    fetched.clear()
+    statements.clear()
     assert client.get(library.base + path.format(phone=library.phone)).status_code == status
-    assert len(fetched) == (status != 400)
+    assert len(statements) == (status != 400)
 
 
 class Pair(NamedTuple):

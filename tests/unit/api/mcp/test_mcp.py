@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from api.auth.key_format import new_key, prefix_of
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import free_port
 from tests.support.commands import ROOT, environment
 from tests.support.running import write_message
 from tests.support.server import Database
+from tests.unit.api.auth.tokens import add_key
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Served, end, served, wait_until_it_answers
 
@@ -40,14 +40,7 @@ LEAD = {"user_id": "u", "customer_phone": "49151000001"}
 @pytest.fixture
 def key(filled: Database) -> str:
     """A key that reads the leads of the tenant."""
-    made = new_key()
-    with filled.connect() as conn:
-        conn.execute(
-            "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label)"
-            " VALUES (%s, sha256(%s::bytea), 'u', false, '')",
-            (prefix_of(made), made.encode()),
-        )
-    return made
+    return add_key(filled, "u")
 
 
 @pytest.fixture
