@@ -20,6 +20,8 @@ from api.request.change_token import Position
 from api.request.query import LIST_QUERY
 from api.response.openapi import document
 from projector.observe.status import read_status, render
+from projector.operate.explain import explain_lead
+from projector.operate.explain import render as render_explanation
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from projector.trial import demo
@@ -30,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 STATUS = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 CURL = re.compile(r"^curl .*$", re.MULTILINE)
 COPIES = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 API_LINES = CURL.findall(API) + CURL.findall(COPIES)
@@ -203,3 +206,12 @@ def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None
     found = labels(render(read_status(platform.connection)))
     assert labels("Read model  " + shown) == found
     assert explained == list(dict.fromkeys(re.sub("^Last .*", "Last …", label) for label in found))
+
+
+def test_the_page_shows_what_explain_prints(platform: Platform) -> None:
+    user_id, phone = urlsplit(url_of(CURL.findall(README)[0])).path.split("/")[2::2]
+    printed = render_explanation(explain_lead(platform.connection, user_id, phone))
+    shown = TROUBLESHOOTING.split("\n```text\n", 1)[1].split("\n```", 1)[0]
+    # The page leaves out most fields and rows.
+    lines = [line for line in shown.splitlines() if line]
+    assert [line for line in printed.splitlines() if line in lines] == lines

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -11,8 +12,11 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World, served
 from tests.conftest import MakeDatabase
+from tests.oracle import read_model
 from tests.support.running import wait_for
 from tests.support.server import Database
+from tests.unit.api.conftest import Library
+from tests.unit.api.serving import served as served_for_real
 
 pytestmark = pytest.mark.chromium
 
@@ -182,6 +186,22 @@ def wait_for_ticks(page: Page, fact: Callable[[], bool]) -> None:
             return
         page.wait_for_timeout(100)
     raise TimeoutError
+
+
+def test_two_tabs_share_a_stream_and_show_what_changes(many: World, view: View, tmp_path: Path) -> None:
+    with served_for_real(Library(many.database, read_model(many.conn), TENANT), tmp_path) as server:
+        first = view(f"http://127.0.0.1:{server.port}/")
+        server.wait_for_line("changes are told")
+        second = first.context.new_page()
+        second.goto(first.url)
+        for page in (first, second):
+            expect(page.locator("#leads tbody tr")).to_have_count(40)
+        for number in (2, 1):
+            many.write(number, "Here I am")
+            many.refresh()
+            for page in (first, second):
+                expect(page.locator("#leads tbody a").first).to_have_text(f"Lead {number:02}")
+        assert server.log.read_text().count("/lead-changes") == 1
 
 
 def test_two_viewers_stay_within_the_limit(site: Site, view: View) -> None:

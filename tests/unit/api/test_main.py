@@ -1,24 +1,30 @@
-"""`python -m api`, over real HTTP."""
+"""`python -m api`, over real HTTP, and what it says of itself."""
 
 import errno
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 import pytest
+from flask.testing import FlaskClient
 
-from api.__main__ import checked_address, serve
+from api.__main__ import checked_address, cli, serve
+from api.config.names import all_settings
+from api.response.openapi import document
 from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
-from tests.support.commands import environment, logging_as_before
+from tests.support.commands import ROOT, environment, logging_as_before
 from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Served, run, served
@@ -236,3 +242,42 @@ def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0
+
+
+def printed(capsys: pytest.CaptureFixture[str], option: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([option])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert printed(capsys, "--version") == f"leads-api {project['version']}\n"
+
+
+def test_the_help_names_endpoints_documents_and_settings(
+    capsys: pytest.CaptureFixture[str], client: FlaskClient
+) -> None:
+    text = printed(capsys, "--help")
+    assert max(map(len, text.splitlines())) <= 100
+    named = dict(re.findall(r"^  (?:GET |POST) (\S+) +(\S.*)$", text, re.MULTILINE))
+    for path, operations in orjson.loads(document())["paths"].items():
+        assert [named.pop(path)] == [one["summary"] for one in operations.values()]
+    assert set(named) == {"/docs/", "/"}
+    assert [client.get(path).status_code for path in named] == [200, 200]
+    pages = re.findall(r"^  (docs/\S+\.md) ", text, re.MULTILINE)
+    assert len(pages) == 5
+    assert all((ROOT / page).is_file() for page in pages)
+    expected = [(name, one.default) for name, one in all_settings().items() if one.of in ("API", "both")]
+    assert re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
+    assert "DATABASE_URL" in dict(expected)
+    assert all_settings()["LEADS_AUTH"].description in " ".join(text.split())
+
+
+def test_an_option_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--vers", "--port=4000", "serve"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([option])
+        assert ended.value.code == 2
+        assert option.partition("=")[0] in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Event streams of a real server: what they send, what ends them, and what they cost."""
+"""The change feed and its event streams: what they send, what ends them, and what they cost."""
 
 import asyncio
 import http.client
@@ -11,12 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from api.auth.key_format import new_key, prefix_of
 from api.config import Config
 from api.database.listen import name_of
+from api.limits.waiting import MAX_WAITING_OF_TENANT
 from api.plan.changes import ChangesRow
 from api.request.change_token import Position, Token, history_of
 from api.request.query import CHANGES_QUERY
@@ -27,13 +28,16 @@ from projector.core.refresh import refresh
 from projector.operate import erase as erasure
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
+from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.points import at_points
 from tests.support.running import value, wait_for, wait_until, write_conversations, write_message
 from tests.support.server import Database
-from tests.unit.api.conftest import Library
-from tests.unit.api.limits.test_slow_readers import ask_and_never_read
-from tests.unit.api.serving import Served, served
+from tests.unit.api.auth.tokens import add_key, revoke_key
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.limits.test_connections import ask_and_never_read
+from tests.unit.api.response.test_errors import check
+from tests.unit.api.serving import Asking, Served, served
 
 FEED = "/users/u/lead-changes"
 QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
@@ -196,20 +200,12 @@ def test_a_stream_ends_with_its_key(library: Library, filled: Database, tmp_path
     patches = (
         f"{QUICK}\nimport api.auth.key_check as k, api.auth.gate as g; k.KEPT_SECONDS = g.KEPT_SECONDS = 0.05"
     )
-    with serving(library, filled, tmp_path, patches, LEADS_AUTH="key") as server, filled.connect() as conn:
-        keys = [new_key() for _ in "12"]
-        for key in keys:
-            conn.execute(
-                "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label)"
-                " VALUES (%s, sha256(%s::bytea), 'u', false, '')",
-                (prefix_of(key), key.encode()),
-            )
+    with serving(library, filled, tmp_path, patches, LEADS_AUTH="key") as server:
+        keys = [add_key(filled, "u") for _ in "12"]
         assert Stream(server.port).status == 401
         assert Stream(server.port, "/users/x/lead-changes", Authorization=f"Bearer {keys[0]}").status == 403
         ended, stays = (Stream(server.port, Authorization=f"Bearer {key}") for key in keys)
-        conn.execute(
-            "UPDATE leads_access.api_keys SET revoked_at = now() WHERE prefix = %s", (prefix_of(keys[0]),)
-        )
+        revoke_key(filled, keys[0])
         assert ended.is_ended()
         change(filled, first=2)
         assert stays.change()
@@ -321,3 +317,44 @@ def test_a_stream_says_that_it_is_there_while_the_database_is_away(monkeypatch: 
         await asyncio.wait_for(following, PATIENCE)
 
     asyncio.run(follow())
+
+
+@cases("since", ["x", "AAAA", "=", "%00"])
+def test_what_is_no_token_is_refused(filled: Database, make_app: MakeApp, since: str) -> None:
+    answer = make_app(filled).test_client().get(f"{FEED}?since={since}&wait=20")
+    check(answer, 400)
+    assert "since" in answer.get_json()["message"]
+
+
+def test_a_token_is_of_one_tenant(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database).test_client()
+    token = client.get(f"/users/{library.tenant}/lead-changes").get_json()["next"]
+    other = next(user_id for user_id in library.model.leads if user_id != library.tenant)
+    check(client.get(f"/users/{other}/lead-changes?since={token}"), 400)
+
+
+def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(
+    filled: Database, library: Library, make_app: MakeApp, tmp_path: Path
+) -> None:
+    """Nor from waiting for what was written: the one that has waited longest is answered then."""
+    token = make_app(filled).test_client().get(FEED).get_json()["next"]
+    own = replace(library, database=filled, tenant="u")
+    patches = (
+        "from api.limits import waiting; wait = waiting.Waiting.for_change\n"
+        f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {PATIENCE}, *more)\n"
+        f"waiting.WAIT_SECONDS = {PATIENCE}"
+    )
+    with filled.connect() as conn, served(own, tmp_path, patches, LEADS_API_THREADS="1") as server:
+        feed = Asking(server, f"{FEED}?since={token}&wait=25", MAX_WAITING_OF_TENANT + 3)
+        wait_for(lambda: len(feed.answers) == 3, "those beyond the bound are answered", PATIENCE)
+        for path in (own.base, f"{own.base}/stats", f"{own.base}/49151000001", "/health/live"):
+            assert server.get(path)[0] == 200
+        assert len(feed.answers) == 3
+        write_conversations(conn, 1, first=2)
+        now = quote(value(conn, "SELECT clock_timestamp()").isoformat())
+        fresh = Asking(server, f"{own.base}?min_as_of={now}", 1)
+        wait_for(lambda: len(feed.answers) == 4, "one of the feed gives way", PATIENCE)
+        assert not fresh.answers
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert fresh.finish() == [200]
+        assert feed.finish() == [200] * (MAX_WAITING_OF_TENANT + 3)
