@@ -1,16 +1,20 @@
-"""The login and the role of the API: what is said of one that may do more, and of one that cannot be taken."""
+"""The login and the role of the API: what is said of one that may do more, and that of docs/start.md, which may not."""
 
+import re
 from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
 
+import psycopg
 import pytest
 
 from api.config import Config
 from api.database.errors import NOT_INSTALLED
 from api.database.login_check import look
 from tests.support.cases import cases
+from tests.support.commands import ROOT
 from tests.support.roles import logins
 from tests.support.server import Database
-from tests.unit.api.conftest import MakeApp
+from tests.unit.api.conftest import Library, MakeApp, answer_keys
 from tests.unit.api.response.test_errors import check
 
 LOGIN = "leads_test_api_login"
@@ -90,7 +94,8 @@ def test_a_database_that_cannot_tell_stops_nothing(source_database: Database) ->
     assert look(Config("postgresql://nobody@127.0.0.1:1/nothing")) == []
 
 
-PATHS = ("/users/a/leads", "/health/ready")
+# An export has a connection of its own.
+PATHS = ("/users/a/leads", "/users/a/leads.ndjson", "/health/ready")
 
 
 @cases("path", PATHS)
@@ -122,4 +127,68 @@ def test_a_role_that_the_login_may_not_take(database: Database, login: Database,
     with database.connect() as superuser:
         superuser.execute(f"GRANT leads_api TO {LOGIN}".encode())
     client = make_app(login).test_client()
-    assert [client.get(path).status_code for path in PATHS] == [200, 200]
+    assert [client.get(path).status_code for path in PATHS] == [200, 200, 200]
+
+
+PAGE = (ROOT / "docs" / "start.md").read_text("utf-8")
+CREATE_LOGIN = re.findall(r"```sql\n(.*?)```", PAGE.split("\n## Two logins\n", 1)[1], re.DOTALL)[0]
+SETTINGS = re.findall(r"^(\w+)=(postgresql://leads_web:\S+)$", PAGE, re.MULTILINE)
+DOCUMENTED = "leads_web"
+
+# What a login may do in this database and on this server, apart from what PostgreSQL itself brings.
+RIGHTS = """
+SELECT n.nspname || '.' || c.relname, p.privilege
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
+    AS p (privilege)
+WHERE
+    c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    AND has_table_privilege(%(login)s, c.oid, p.privilege)
+UNION ALL
+SELECT n.nspname, p.privilege
+FROM pg_namespace AS n
+CROSS JOIN unnest(ARRAY['CREATE']) AS p (privilege)
+WHERE has_schema_privilege(%(login)s, n.oid, p.privilege)
+UNION ALL
+SELECT 'member of ' || r.rolname, 'MEMBER'
+FROM pg_auth_members AS m
+JOIN pg_roles AS r ON r.oid = m.roleid
+WHERE m.member = %(login)s::regrole OR m.member = 'leads_api'::regrole
+UNION ALL
+SELECT 'role', 'SUPERUSER, CREATEDB, CREATEROLE, BYPASSRLS or REPLICATION'
+FROM pg_roles
+WHERE
+    rolname IN (%(login)s, 'leads_api')
+    AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication)
+"""
+
+
+def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
+    library: Library, make_app: MakeApp
+) -> None:
+    ((name, printed),) = set(SETTINGS)
+    assert name == "LEADS_API_DATABASE_URL"
+    place = urlsplit(library.database.url)
+    url = printed.replace("db.example.com:5432/platform", f"{place.hostname}:{place.port}{place.path}")
+    with library.database.connect() as superuser:
+        superuser.execute(CREATE_LOGIN.encode())
+        try:
+            client = make_app(Database(url, "")).test_client()
+            for path in ("/health/ready", *answer_keys(library)):
+                assert client.get(quote(path)).status_code == 200
+            found = set(superuser.execute(RIGHTS.encode(), {"login": DOCUMENTED}).fetchall())
+            with psycopg.connect(url, autocommit=True) as conn:
+                for statement in (
+                    "DELETE FROM read_model.leads",
+                    "SELECT FROM messages",
+                    "SELECT FROM projector.runs",
+                ):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        conn.execute(statement.encode())
+        finally:
+            superuser.execute(f"DROP ROLE {DOCUMENTED}".encode())
+    assert ("read_model.leads", "SELECT") in found
+    assert {one for one in found if one[1] != "SELECT"} == {("member of leads_api", "MEMBER")}
+    assert {name for name, _ in found if name.startswith(("public.", "projector.", "leads_access."))} == set()
