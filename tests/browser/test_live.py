@@ -12,10 +12,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World, served
 from tests.conftest import MakeDatabase
-from tests.oracle import read_model
 from tests.support.running import wait_for
 from tests.support.server import Database
-from tests.unit.api.conftest import Library
 from tests.unit.api.serving import served as served_for_real
 
 pytestmark = pytest.mark.chromium
@@ -189,7 +187,7 @@ def wait_for_ticks(page: Page, fact: Callable[[], bool]) -> None:
 
 
 def test_two_tabs_share_a_stream_and_show_what_changes(many: World, view: View, tmp_path: Path) -> None:
-    with served_for_real(Library(many.database, read_model(many.conn), TENANT), tmp_path) as server:
+    with served_for_real(many.database, tmp_path) as server:
         first = view(f"http://127.0.0.1:{server.port}/")
         server.wait_for_line("changes are told")
         second = first.context.new_page()

@@ -55,7 +55,7 @@ def test_the_right_program_compiles_and_every_mistake_is_found(folder: Path) -> 
 
 def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: Path) -> None:
     assert node_tool(folder, "tsc").returncode == 0
-    with served(library, tmp_path) as server:
+    with served(library.database, tmp_path) as server:
         done = node(folder, "out/program.js", f"http://127.0.0.1:{server.port}", library.tenant)
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from projector.trial.postgres.embedded import free_port
-from tests.oracle import read_model
 from tests.support.commands import ROOT, projector
 from tests.support.running import (
     running_scheduler,
@@ -25,7 +24,6 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.api.conftest import Library
 from tests.unit.api.serving import served
 
 
@@ -132,7 +130,7 @@ def test_each_query_has_an_answer_over_a_running_system(database: Database, tmp_
     with (
         database.connect() as conn,
         running_scheduler(database.url, tmp_path, LEADS_METRICS_PORT=str(ports["projector"])),
-        served(Library(database, read_model(conn), "u"), tmp_path, **settings) as api,
+        served(database, tmp_path, **settings) as api,
         running_prometheus(tmp_path, ports, DEPLOY / "alerts.yml") as prometheus,
     ):
         wait_until(conn, "built_at IS NOT NULL FROM read_model.projection")

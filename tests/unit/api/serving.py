@@ -18,7 +18,7 @@ from tests.support.commands import environment
 from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until
-from tests.unit.api.conftest import Library
+from tests.support.server import Database
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -90,11 +90,11 @@ class Served:
 
 
 @contextmanager
-def served(library: Library, folder: Path, patches: str = "", **settings: str) -> Iterator[Served]:
+def served(database: Database, folder: Path, patches: str = "", **settings: str) -> Iterator[Served]:
     """A server whose constants `patches` changes; killed at the end, if it still runs."""
     port, log = free_port(), folder / "log"
     chosen = {
-        "DATABASE_URL": library.database.url,
+        "DATABASE_URL": database.url,
         "PORT": str(port),
         "LEADS_RATE_LIMIT": "off",
         "LEADS_STATEMENT_TIMEOUT_MS": "600000",
@@ -144,11 +144,11 @@ class Asking:
 
 
 @contextmanager
-def locked(library: Library, table: str) -> Iterator[Any]:
+def locked(database: Database, table: str) -> Iterator[Any]:
     """A table that nobody can read, as a rewrite of it would do; `wait_for_readers` of the result waits for some."""
     with ExitStack() as stack:
-        conn = stack.enter_context(library.database.connect())
-        looking = stack.enter_context(library.database.connect())
+        conn = stack.enter_context(database.connect())
+        looking = stack.enter_context(database.connect())
         conn.execute("BEGIN")
         conn.execute(f"LOCK TABLE read_model.{table}".encode())
 

@@ -34,7 +34,9 @@ from tests.unit.api.serving import Served, run, served
 def running(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of the tests that only ask it; the last one ends it."""
     folder = tmp_path_factory.mktemp("server")
-    with served(library, folder, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0") as started:
+    with served(
+        library.database, folder, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0"
+    ) as started:
         yield started
 
 
@@ -188,7 +190,7 @@ def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None
         "LEADS_RATE_LIMIT": "5 per minute",
         "PYTHONWARNINGS": "always",
     }
-    with served(library, tmp_path, MISTAKES, **settings) as server:
+    with served(library.database, tmp_path, MISTAKES, **settings) as server:
         statuses = [server.get(f"{library.base}{path}")[0] for path in ("", "?page=1", "/1", "/a%00", "", "")]
         assert server.get("/health/ready")[0] == 500
         assert server.get(library.base, "POST")[0] == 429

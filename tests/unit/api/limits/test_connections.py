@@ -24,7 +24,7 @@ def test_silent_connections_are_closed_and_told_of(library: Library, tmp_path: P
         "api.__main__.SILENT_SECONDS = 4; api.limits.connections.MAX_CONNECTIONS = 20;"
         " api.limits.connections.LOOK_SECONDS = 0.1"
     )
-    with served(library, tmp_path, patches, LEADS_LOG_FORMAT="json") as server, ExitStack() as stack:
+    with served(library.database, tmp_path, patches, LEADS_LOG_FORMAT="json") as server, ExitStack() as stack:
         silent = [stack.enter_context(server.connect()) for _ in range(30)]
         server.wait_for_line("nearly as many open connections as it takes")
         # Its turn comes when they are closed.
@@ -115,7 +115,7 @@ def ask_and_never_read(server: Served, request: bytes) -> socket.socket:
 
 def test_callers_that_do_not_read(library: Library, tmp_path: Path) -> None:
     request = f"GET {library.base}?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * REQUESTS_OF_EACH
-    with served(library, tmp_path, SETTING, LEADS_EXPORTS="1") as server:
+    with served(library.database, tmp_path, SETTING, LEADS_EXPORTS="1") as server:
         server.wait_for_line("the listener is bound")
         process = worker(server)
         before = connections(process)

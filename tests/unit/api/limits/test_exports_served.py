@@ -65,7 +65,7 @@ def status_of(server: Served, path: str) -> int:
 def test_an_export_that_breaks_or_is_not_read_ends_and_holds_no_connection_to_the_database(
     library: Library, tmp_path: Path
 ) -> None:
-    with library.database.connect() as conn, served(library, tmp_path, PATCHES) as server:
+    with library.database.connect() as conn, served(library.database, tmp_path, PATCHES) as server:
         for name in ("leads.ndjson", "leads.csv", "messages.ndjson"):
             # On a busy machine it can end before its first bytes are sent, which is no whole answer either.
             with (

@@ -23,8 +23,8 @@ from tests.unit.api.serving import Asking, locked, served
 def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library, tmp_path: Path) -> None:
     messages = f"{library.base}/{library.phone}/messages"
     # From memory they would be answered at once.
-    with served(library, tmp_path, LEADS_ANSWERS_MB="0") as server:
-        with locked(library, "lead_messages") as wait_for_readers:
+    with served(library.database, tmp_path, LEADS_ANSWERS_MB="0") as server:
+        with locked(library.database, "lead_messages") as wait_for_readers:
             dear = Asking(server, messages, 40)
             wait_for_readers(4)
             # None of these could be answered before the lock is gone, if they had to wait for the dear ones.
@@ -41,7 +41,7 @@ def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library,
         assert len(statuses) == 40
         assert set(statuses) == {200, 503}
         # A signal lets end what is under way.
-        with locked(library, "lead_messages") as wait_for_readers:
+        with locked(library.database, "lead_messages") as wait_for_readers:
             under_way = Asking(server, messages, 2)
             wait_for_readers(2)
             server.process.send_signal(signal.SIGTERM)

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -20,7 +19,7 @@ from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
-from tests.support.running import value, wait_for, write_source
+from tests.support.running import value, wait_for
 from tests.support.server import Database
 from tests.unit.api.conftest import Library
 from tests.unit.api.response.test_errors import check
@@ -87,22 +86,18 @@ def test_a_moment_that_cannot_come_in_time_is_not_waited_for(
     assert "min_as_of asks for 2999-" in check(client.get(f"{library.base}?min_as_of=2999-01-01"), 503)
 
 
-def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(
-    database: Database, library: Library, tmp_path: Path
-) -> None:
-    own = replace(library, database=database, tenant="u")
+def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Database, tmp_path: Path) -> None:
     patches = f"import api.limits.waiting; api.limits.waiting.WAIT_SECONDS = {PATIENCE}"
-    with database.connect() as conn:
-        write_source(conn)
-        refresh(conn, retry_failed=False, progress=QUIET)
+    base = "/users/u/leads"
+    with filled.connect() as conn:
         now = value(conn, "SELECT clock_timestamp()")
-        with served(own, tmp_path, patches) as server:
-            asking = Asking(server, with_moment(own.base, now), MAX_WAITING_OF_TENANT + 3)
+        with served(filled, tmp_path, patches) as server:
+            asking = Asking(server, with_moment(base, now), MAX_WAITING_OF_TENANT + 3)
             wait_for(lambda: len(asking.answers) == 3, "those beyond the bound are refused", PATIENCE)
             assert {status for status, _, _ in asking.answers} == {503}
-            for path in (own.base, f"{own.base}/stats", f"{own.base}/49151000001"):
+            for path in (base, f"{base}/stats", f"{base}/49151000001"):
                 assert server.get(path)[0] == 200
-            assert server.get(with_moment(own.base, now - timedelta(days=1)))[0] == 200
+            assert server.get(with_moment(base, now - timedelta(days=1)))[0] == 200
             assert len(asking.answers) == 3
             refresh(conn, retry_failed=False, progress=QUIET)
             assert asking.finish() == [200] * MAX_WAITING_OF_TENANT + [503] * 3

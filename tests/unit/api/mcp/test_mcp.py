@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from tests.support.commands import ROOT, environment
 from tests.support.running import write_message
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import add_key
-from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Served, end, served, wait_until_it_answers
 
 pytest.importorskip("mcp", reason="make setup installs the SDK of MCP.")
@@ -44,11 +42,11 @@ def key(filled: Database) -> str:
 
 
 @pytest.fixture
-def api(library: Library, filled: Database, tmp_path: Path) -> Iterator[Served]:
+def api(filled: Database, tmp_path: Path) -> Iterator[Served]:
     with filled.connect() as conn:
         write_message(conn, "m")
         refresh(conn, retry_failed=False, progress=QUIET)
-    with served(replace(library, database=filled, tenant="u"), tmp_path, LEADS_AUTH="key") as server:
+    with served(filled, tmp_path, LEADS_AUTH="key") as server:
         yield server
 
 

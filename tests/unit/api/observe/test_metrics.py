@@ -172,7 +172,9 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     library: Library, tmp_path: Path
 ) -> None:
     port = free_port()
-    with served(library, tmp_path, LEADS_API_METRICS_PORT=str(port), LEADS_API_WORKERS="2") as server:
+    with served(
+        library.database, tmp_path, LEADS_API_METRICS_PORT=str(port), LEADS_API_WORKERS="2"
+    ) as server:
         assert [server.get(library.base)[0] for _ in range(12)] == [200] * 12
         assert server.get("/metrics")[0] == 404
         # It answers on while somebody says nothing.

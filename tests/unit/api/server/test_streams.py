@@ -7,8 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,9 +36,9 @@ from tests.unit.api.auth.tokens import add_key, revoke_key
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.limits.test_connections import ask_and_never_read
 from tests.unit.api.response.test_errors import check
-from tests.unit.api.serving import Asking, Served, served
+from tests.unit.api.serving import Asking, served
 
-FEED = "/users/u/lead-changes"
+FEED, LEADS = "/users/u/lead-changes", "/users/u/leads"
 QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
 
 # That a stream has looked for changes since a moment.
@@ -96,14 +95,6 @@ class Stream:
         return True
 
 
-@contextmanager
-def serving(
-    library: Library, database: Database, folder: Path, patches: str = QUICK, **settings: str
-) -> Iterator[Served]:
-    with served(replace(library, database=database, tenant="u"), folder, patches, **settings) as server:
-        yield server
-
-
 def change(database: Database, first: int, count: int = 1) -> None:
     with database.connect() as conn:
         write_conversations(conn, count, first=first)
@@ -111,9 +102,9 @@ def change(database: Database, first: int, count: int = 1) -> None:
 
 
 def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_token(
-    library: Library, filled: Database, tmp_path: Path
+    filled: Database, tmp_path: Path
 ) -> None:
-    with serving(library, filled, tmp_path) as server:
+    with served(filled, tmp_path, QUICK) as server:
         since = json.loads(server.get(FEED)[2])["next"]
         stream = Stream(server.port)
         assert (stream.status, stream.answer.headers["Content-Type"]) == (200, "text/event-stream")
@@ -142,9 +133,9 @@ def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_to
         assert Stream(server.port, Last_Event_ID="x").status == 400
 
 
-def test_who_polls_misses_nothing(library: Library, filled: Database, tmp_path: Path) -> None:
+def test_who_polls_misses_nothing(filled: Database, tmp_path: Path) -> None:
     """As behind a pooler, where no session can be told."""
-    with serving(library, filled, tmp_path, LEADS_TENANT_SETTING="transaction") as server:
+    with served(filled, tmp_path, QUICK, LEADS_TENANT_SETTING="transaction") as server:
         stream = Stream(server.port)
         stream.event()
         server.wait_for_line("looked for every")
@@ -152,8 +143,8 @@ def test_who_polls_misses_nothing(library: Library, filled: Database, tmp_path: 
         assert stream.change()[1]["customer_phone"] == "49151000002"
 
 
-def test_a_lost_session_is_opened_again(library: Library, filled: Database, tmp_path: Path) -> None:
-    with serving(library, filled, tmp_path) as server, filled.connect() as conn:
+def test_a_lost_session_is_opened_again(filled: Database, tmp_path: Path) -> None:
+    with served(filled, tmp_path, QUICK) as server, filled.connect() as conn:
         stream = Stream(server.port)
         server.wait_for_line("changes are told")
         conn.execute(
@@ -168,10 +159,10 @@ def test_a_lost_session_is_opened_again(library: Library, filled: Database, tmp_
 
 
 def test_a_stream_ends_with_its_tenant(
-    library: Library, filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 1)
-    with serving(library, filled, tmp_path) as server, filled.connect() as conn, filled.connect() as other:
+    with served(filled, tmp_path, QUICK) as server, filled.connect() as conn, filled.connect() as other:
         streams = [Stream(server.port)]
         token = streams[0].event()["id"]
         conn.execute("DELETE FROM conversations")
@@ -196,11 +187,11 @@ def test_a_stream_ends_with_its_tenant(
         assert len(streams) > 1
 
 
-def test_a_stream_ends_with_its_key(library: Library, filled: Database, tmp_path: Path) -> None:
+def test_a_stream_ends_with_its_key(filled: Database, tmp_path: Path) -> None:
     patches = (
         f"{QUICK}\nimport api.auth.key_check as k, api.auth.gate as g; k.KEPT_SECONDS = g.KEPT_SECONDS = 0.05"
     )
-    with serving(library, filled, tmp_path, patches, LEADS_AUTH="key") as server:
+    with served(filled, tmp_path, patches, LEADS_AUTH="key") as server:
         keys = [add_key(filled, "u") for _ in "12"]
         assert Stream(server.port).status == 401
         assert Stream(server.port, "/users/x/lead-changes", Authorization=f"Bearer {keys[0]}").status == 403
@@ -211,11 +202,9 @@ def test_a_stream_ends_with_its_key(library: Library, filled: Database, tmp_path
         assert stays.change()
 
 
-def test_opening_counts_once_and_a_place_is_given_back(
-    library: Library, filled: Database, tmp_path: Path
-) -> None:
+def test_opening_counts_once_and_a_place_is_given_back(filled: Database, tmp_path: Path) -> None:
     settings = {"LEADS_RATE_LIMIT": "100 per hour", "LEADS_STREAMS": "3"}
-    with serving(library, filled, tmp_path, **settings) as server:
+    with served(filled, tmp_path, QUICK, **settings) as server:
         streams = [Stream(server.port) for _ in "12"]
         assert streams[1].answer.headers["X-RateLimit-Remaining"] == "98"
         beyond = Stream(server.port)
@@ -226,11 +215,9 @@ def test_opening_counts_once_and_a_place_is_given_back(
         wait_for(lambda: Stream(server.port).status == 200, "the place of one that left is free", PATIENCE)
 
 
-def test_a_server_that_ends_sends_its_streams_away(
-    library: Library, filled: Database, tmp_path: Path
-) -> None:
+def test_a_server_that_ends_sends_its_streams_away(filled: Database, tmp_path: Path) -> None:
     patches = f"{QUICK}\nimport api.__main__; api.__main__.STOP_SECONDS = {PATIENCE:.0f}"
-    with serving(library, filled, tmp_path, patches) as server:
+    with served(filled, tmp_path, patches) as server:
         streams = [Stream(server.port) for _ in range(5)]
         tokens = [stream.event()["id"] for stream in streams]
         server.process.send_signal(signal.SIGTERM)
@@ -239,15 +226,13 @@ def test_a_server_that_ends_sends_its_streams_away(
             assert stream.is_ended()
         assert server.process.wait(PATIENCE) == 0
     change(filled, first=2)
-    with serving(library, filled, tmp_path) as server:
+    with served(filled, tmp_path, QUICK) as server:
         assert Stream(server.port, Last_Event_ID=tokens[0]).change()[1]["customer_phone"] == "49151000002"
 
 
-def test_who_does_not_read_is_ended_and_the_others_go_on(
-    library: Library, filled: Database, tmp_path: Path
-) -> None:
+def test_who_does_not_read_is_ended_and_the_others_go_on(filled: Database, tmp_path: Path) -> None:
     patches = f"{QUICK}; s.UNREAD_SECONDS = 2"
-    with serving(library, filled, tmp_path, patches) as server, filled.connect() as conn:
+    with served(filled, tmp_path, patches) as server, filled.connect() as conn:
         request = f"GET {FEED} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
         reader = Stream(server.port)
         with ask_and_never_read(server, request.encode()):
@@ -334,25 +319,24 @@ def test_a_token_is_of_one_tenant(library: Library, make_app: MakeApp) -> None:
 
 
 def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(
-    filled: Database, library: Library, make_app: MakeApp, tmp_path: Path
+    filled: Database, make_app: MakeApp, tmp_path: Path
 ) -> None:
     """Nor from waiting for what was written: the one that has waited longest is answered then."""
     token = make_app(filled).test_client().get(FEED).get_json()["next"]
-    own = replace(library, database=filled, tenant="u")
     patches = (
         "from api.limits import waiting; wait = waiting.Waiting.for_change\n"
         f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {PATIENCE}, *more)\n"
         f"waiting.WAIT_SECONDS = {PATIENCE}"
     )
-    with filled.connect() as conn, served(own, tmp_path, patches, LEADS_API_THREADS="1") as server:
+    with filled.connect() as conn, served(filled, tmp_path, patches, LEADS_API_THREADS="1") as server:
         feed = Asking(server, f"{FEED}?since={token}&wait=25", MAX_WAITING_OF_TENANT + 3)
         wait_for(lambda: len(feed.answers) == 3, "those beyond the bound are answered", PATIENCE)
-        for path in (own.base, f"{own.base}/stats", f"{own.base}/49151000001", "/health/live"):
+        for path in (LEADS, f"{LEADS}/stats", f"{LEADS}/49151000001", "/health/live"):
             assert server.get(path)[0] == 200
         assert len(feed.answers) == 3
         write_conversations(conn, 1, first=2)
         now = quote(value(conn, "SELECT clock_timestamp()").isoformat())
-        fresh = Asking(server, f"{own.base}?min_as_of={now}", 1)
+        fresh = Asking(server, f"{LEADS}?min_as_of={now}", 1)
         wait_for(lambda: len(feed.answers) == 4, "one of the feed gives way", PATIENCE)
         assert not fresh.answers
         refresh(conn, retry_failed=False, progress=QUIET)
