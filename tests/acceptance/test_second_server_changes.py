@@ -56,21 +56,6 @@ def hold(load: Load, said: str) -> None:
         assert load.look() <= load.committed[held]
 
 
-def test_a_column_that_the_projection_reads_is_missed_at_once(load: Load) -> None:
-    load.both.platform.execute("ALTER TABLE contacts DROP COLUMN company")
-    load.wait_until_told("public.contacts without the column company")
-    held = len(load.committed)
-    load.write("insert message")
-    assert load.look() <= load.committed[held]
-    load.both.platform.execute("ALTER TABLE contacts ADD COLUMN company varchar(255)")
-    load.wait_until_told("missing until these tables are copied again: public.contacts")
-    load.both.platform.execute("ALTER PUBLICATION listed DROP TABLE contacts")
-    load.both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    load.both.conn.execute("TRUNCATE contacts")
-    load.both.platform.execute("ALTER PUBLICATION listed ADD TABLE contacts")
-    load.both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-
-
 PARTITIONED = """
 CREATE TABLE parted (LIKE messages INCLUDING DEFAULTS, PRIMARY KEY (message_id)) PARTITION BY RANGE (message_id);
 CREATE TABLE messages_a PARTITION OF parted FOR VALUES FROM (MINVALUE) TO ('zz');

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -124,30 +124,6 @@ def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None
         key_table(pair.standby.url),
     ):
         pass
-
-
-def test_an_answer_of_another_standby_is_not_gone_back_from(pair: Pair, ask: MakeClient) -> None:
-    """The primary stands for a standby that has replayed more."""
-    ahead, behind = ask(pair.server.url()), ask(pair.standby.url)
-    lead = "/users/u/leads/49151000001"
-    pair.standby.catch_up()
-    with pair.standby.connect() as conn:
-        conn.execute("SELECT pg_wal_replay_pause()")
-        try:
-            pair.refresh()
-            seen = ahead.get(lead).headers["X-Data-As-Of"]
-            # Without being told, it answers with less.
-            assert behind.get(lead).headers["X-Data-As-Of"] < seen
-            answer = behind.get(f"{lead}?min_as_of={seen}")
-            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-            assert answer.headers["X-Data-As-Of"] < seen
-        finally:
-            # What is replayed next may cancel this statement too.
-            with suppress(psycopg.errors.SerializationFailure):
-                conn.execute("SELECT pg_wal_replay_resume()")
-    pair.standby.catch_up()
-    answer = behind.get(f"{lead}?min_as_of={seen}")
-    assert (answer.status_code, answer.headers["X-Data-As-Of"]) == (200, seen)
 
 
 def test_a_query_that_replay_cancels_is_asked_once_more(
