@@ -275,11 +275,3 @@ def test_the_help_names_endpoints_documents_and_settings(
     assert re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
     assert "DATABASE_URL" in dict(expected)
     assert all_settings()["LEADS_AUTH"].description in " ".join(text.split())
-
-
-def test_an_option_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    for option in ("--vers", "--port=4000", "serve"):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([option])
-        assert ended.value.code == 2
-        assert option.partition("=")[0] in capsys.readouterr().err

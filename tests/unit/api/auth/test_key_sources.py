@@ -136,19 +136,6 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -
     assert len(issuer.asked) == 5
 
 
-def test_without_any_keys_nothing_can_be_checked(issuer: Issuer, clock: SimpleNamespace) -> None:
-    issuer.status = 500
-    source = FetchedKeys(issuer.url, "")
-    for _ in range(5):
-        with pytest.raises(UnavailableError):
-            source.keys("a")
-    # Requests do not wait for it one after another.
-    assert len(issuer.asked) == 1
-    issuer.publish(a=RSA)
-    clock.now += key_sources.FIRST_PAUSE_SECONDS
-    assert ids(source) == {"a"}
-
-
 @cases(
     ("status", "headers", "body"),
     [

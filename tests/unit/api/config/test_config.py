@@ -163,17 +163,6 @@ def test_a_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch, tm
     assert log_format(NO_FILE) == "auto"
 
 
-def test_several_workers_need_a_shared_store(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("LEADS_API_WORKERS", "2")
-    with pytest.raises(ConfigurationError, match="LEADS_RATE_LIMIT_STORAGE"):
-        load(NO_FILE)
-    environment.setenv("LEADS_RATE_LIMIT_STORAGE", "redis://store:6379")
-    assert load(NO_FILE).workers == 2
-    environment.delenv("LEADS_RATE_LIMIT_STORAGE")
-    environment.setenv("LEADS_RATE_LIMIT", "off")
-    assert load(NO_FILE).workers == 2
-
-
 def test_a_config_keeps_its_secrets() -> None:
     assert "secret" not in repr(Config(URL))
 

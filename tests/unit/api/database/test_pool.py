@@ -102,26 +102,3 @@ def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make
     with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
         make_app(database).extensions["leads"].database.fetch(BoundStatement(statement, Number, {}))
     assert raised.value.__cause__ is None
-
-
-def test_a_closed_session_is_not_lent_again_and_one_that_cannot_be_opened_takes_no_place(
-    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = make_app(library.database, threads=1).extensions["leads"].database
-    closed = database.lend()
-    closed.connection.close()
-    database.give_back(closed)
-
-    def refuse(_config: object) -> None:
-        raise OSError("no route to the host")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("api.database.pool.connect", refuse)
-        for _ in range(5):
-            with pytest.raises(OSError, match="no route"):
-                database.lend()
-    opened = database.lend()
-    assert opened is not closed
-    database.give_back(opened)
-    assert database.lend() is opened
-    database.give_back(opened)

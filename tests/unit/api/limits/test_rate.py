@@ -79,14 +79,6 @@ def test_a_clock_that_was_set_back_does_not_make_the_window_longer(
         assert int(answer.headers["X-RateLimit-Reset"]) <= NOW.timestamp() - 3600 + 60
 
 
-@cases("path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/nothing"])
-def test_others_are_exempt(limited: FlaskClient, path: str) -> None:
-    for _ in range(LIMIT + 1):
-        answer = limited.get(path)
-        assert answer.status_code in (200, 404)
-        assert "X-RateLimit-Limit" not in answer.headers
-
-
 @pytest.fixture
 def store() -> Iterator[ValkeyServer]:
     """A Valkey server of the test's own."""

@@ -131,18 +131,6 @@ def test_data_as_of_no_moment_are_waited_for() -> None:
     assert model.asked > 1
 
 
-def test_what_cannot_be_known_is_left_to_the_answer() -> None:
-    model = Model()
-    model.seen = Seen()
-    Waiting().for_data("u", NOW, model)
-
-    def fail() -> None:
-        raise UnavailableError("The database cannot be reached")
-
-    model.before = fail
-    Waiting().for_data("u", NOW, model)
-
-
 def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "WAIT_SECONDS", PATIENCE)
     model = Model()

@@ -135,16 +135,6 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
     assert (value(IN_USE), value(WAITING)) == before
 
 
-def test_the_age_of_the_read_model(client: FlaskClient, make_app: MakeApp) -> None:
-    text = client.get("/metrics").get_data(as_text=True)
-    assert re.search(r"^leads_api_data_age_seconds -?[0-9.e+]+$", text, re.MULTILINE)
-    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "")
-    answer = make_app(nowhere, log_level="ERROR").test_client().get("/metrics")
-    assert answer.status_code == 200
-    assert "leads_api_data_age_seconds" not in answer.get_data(as_text=True)
-    assert "leads_verify" not in answer.get_data(as_text=True)
-
-
 def test_how_far_the_verify_is_and_what_it_found(database: Database, make_app: MakeApp) -> None:
     def metrics() -> dict[str, float]:
         text = make_app(database).test_client().get("/metrics").get_data(as_text=True)

@@ -32,15 +32,6 @@ def test_a_good_correlation_id_is_kept(
     assert answer.headers["X-Correlation-Id"] == found
 
 
-def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> None:
-    with database.connect() as conn:
-        conn.execute("INSERT INTO read_model.tenants (user_id, dead_letters) VALUES ('a', 3), ('b', 0)")
-    client = make_app(database).test_client()
-    assert client.get("/users/a/leads").headers["X-Data-Dead-Letters"] == "3"
-    assert client.get("/users/a/leads/1").headers["X-Data-Dead-Letters"] == "3"
-    assert "X-Data-Dead-Letters" not in client.get("/users/b/leads").headers
-
-
 def test_the_name_of_the_tenant(database: Database, make_app: MakeApp) -> None:
     name = "Caf\N{LATIN SMALL LETTER E WITH ACUTE}\r\nX-Evil: 1 " + "\N{GRINNING FACE}" * 100
     with database.connect() as conn:

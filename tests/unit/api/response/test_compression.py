@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from api.response.compression import MIN_BYTES, chosen_encoding
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -55,12 +55,6 @@ def test_a_range_is_of_the_stored_bytes(client: FlaskClient) -> None:
     with client.get("/docs/swagger-ui-bundle.js", headers={**TAKES, "Range": "bytes=0-4999"}) as answer:
         assert (answer.status_code, len(answer.data)) == (206, 5000)
         assert "Content-Encoding" not in answer.headers
-
-
-def test_switched_off(library: Library, make_app: MakeApp) -> None:
-    answer = make_app(library.database, compression=False).test_client().get(library.base, headers=TAKES)
-    assert "Content-Encoding" not in answer.headers
-    assert "Vary" not in answer.headers
 
 
 @cases(

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from math import inf
-from unittest.mock import patch
 
 import pytest
 from flask.testing import FlaskClient
 
 from api import __version__
-from api.database.errors import UnavailableError
 from api.routes.read_model import NEVER_BUILT
 from tests.conftest import MakeDatabase
 from tests.support.cases import cases
@@ -118,14 +116,3 @@ def test_a_read_model_that_was_installed_anew_is_noticed(database: Database, mak
         with conn.transaction():
             conn.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
             assert check(client.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
-
-
-def test_after_a_failure_it_looks_again(database: Database, make_app: MakeApp) -> None:
-    app = make_app(database)
-    client = app.test_client()
-    assert status(client) == 200
-    with patch.object(app.extensions["leads"].database, "fetch", side_effect=UnavailableError("away")):
-        assert status(client) == 503
-    with database.connect() as conn:
-        conn.execute("UPDATE read_model.projection SET built_at = NULL")
-        assert check(client.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT

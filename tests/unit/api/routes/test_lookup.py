@@ -5,7 +5,6 @@ import json
 from flask.testing import FlaskClient
 
 from api.request.body import MAX_PHONES
-from api.routes.leads import NO_PHONES
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -44,10 +43,3 @@ def test_it_is_one_request_in_the_order_of_the_phones(library: Library, make_app
     most = client.post(f"{library.base}/lookup", json={"customer_phones": ["nobody"] * MAX_PHONES})
     assert most.get_json()["data"] == [None] * MAX_PHONES
     assert client.post(f"{library.base}/lookup", data=b"x" * 65_537).status_code == 413
-
-
-def test_a_word_of_an_address_is_no_lead(client: FlaskClient, library: Library) -> None:
-    for word in NO_PHONES:
-        assert client.get(f"{library.base}/{word}/messages").status_code == 404
-    assert client.get(f"{library.base}/lookup").status_code == 404
-    assert client.post(f"{library.base}/facets").status_code == 405

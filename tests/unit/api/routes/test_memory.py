@@ -8,23 +8,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep, time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.auth import access, key_check
-from api.auth.access import digest_of
-from api.auth.key_format import new_key
 from api.config import Config
 from api.config.auth import AuthConfig
-from api.database.key_table import key_table
-from api.database.pool import Database
 from api.database.session import Session
-from api.observe import tracing
+from api.database.statement import CompiledStatement
 from api.request.record import environ_key
 from api.response.compression import OpenBody
 from api.routes import memory
@@ -33,6 +27,7 @@ from api.server.app import create_app
 from tests.rules.files import ROOT
 from tests.support.cases import cases
 from tests.support.server import Database as OwnDatabase
+from tests.unit.api.auth.tokens import add_key, bearer, revoke_key
 from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
 from tests.unit.api.observe.test_metrics import value
 
@@ -208,22 +203,15 @@ def test_hits_and_misses_count_under_one_limit(library: Library, make_app: MakeA
 
 @pytest.mark.usefixtures("for_ever")
 def test_a_look_serves_all_that_ask_soon(
-    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+    library: Library, make_app: MakeApp, statements: list[CompiledStatement[Any]]
 ) -> None:
     client = make_app(library.database).test_client()
     for address in answer_keys(library):
         client.get(address)
-    asked: list[object] = []
-    fetch = Session.fetch
-
-    def noted(session: Session, statement: Any) -> Any:  # noqa: ANN401
-        asked.append(statement)
-        return fetch(session, statement)
-
-    monkeypatch.setattr(Session, "fetch", noted)
+    statements.clear()
     for address in [*answer_keys(library)] * 3:
         assert client.get(address).status_code == 200
-    assert len(asked) == 1
+    assert len(statements) == 1
 
 
 NEVER: dict[str, Callable[[Library], str]] = {
@@ -252,21 +240,17 @@ def test_what_is_not_kept(library: Library, make_app: MakeApp, case: str) -> Non
 def test_a_caller_who_is_not_let_through_gets_no_answer(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, other = new_key(), new_key()
-    with key_table(library.database.url) as table:
-        table.add(key[:18], digest_of(key), user_id=library.tenant, label="", expires_at=None)
-        table.add(other[:18], digest_of(other), user_id="another", label="", expires_at=None)
+    key, other = add_key(library.database, library.tenant), add_key(library.database, "another")
     client = make_app(library.database, auth=AuthConfig(methods=("key",))).test_client()
 
     def ask(credential: str) -> int:
-        return client.get(library.base, headers={"Authorization": f"Bearer {credential}"}).status_code
+        return client.get(library.base, headers=bearer(credential)).status_code
 
     before = hits()
     assert [ask(key), ask(key), ask(other), ask("x"), ask("x" * 9000)] == [200, 200, 403, 401, 401]
     assert client.get(library.base).status_code == 401
     assert hits() == before + 1
-    with key_table(library.database.url) as table:
-        table.revoke(key[:18])
+    revoke_key(library.database, key)
     # Until what the database said of the key is believed no longer.
     assert ask(key) == 200
     later = time() + 31
@@ -289,21 +273,6 @@ def test_a_failure_is_told_as_ever(
         patched.setattr(Session, "fetch", lambda *_: 1 // 0)
         assert client.get(library.base).status_code == 500
     assert client.get(library.base).status_code == 200
-
-
-def test_a_span_of_an_answer_from_memory(
-    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    described: list[tuple[object, ...]] = []
-    fake = SimpleNamespace(
-        database=Database(Config(library.database.url)),
-        around=lambda wsgi_app: wsgi_app,
-        describe=lambda *said: described.append(said),
-    )
-    monkeypatch.setattr(tracing, "Tracing", lambda _config: fake)
-    app = make_app(library.database, tracing=True)
-    names = [app.test_client().get(library.base).headers["X-Correlation-Id"] for _ in range(2)]
-    assert described == [("GET", "/users/<user_id>/leads", 200, name) for name in names]
 
 
 def kept(user_id: str, size: int, version: bytes = b"1") -> Kept:
@@ -337,12 +306,3 @@ def test_what_is_old_goes_whether_it_is_asked_for_or_not(monkeypatch: pytest.Mon
     assert answers._sweep is not None  # noqa: SLF001
     answers.drop_old()
     assert not any((answers._bytes, answers._kept, answers._tenants, answers._sweep))  # noqa: SLF001
-
-
-def test_without_memory_there_is_none(library: Library, make_app: MakeApp) -> None:
-    app: Flask = make_app(library.database, answers_mb=0)
-    before = hits()
-    for _ in range(3):
-        assert app.test_client().get(library.base).status_code == 200
-    assert hits() == before
-    assert app.wsgi_app.__func__ is Flask.wsgi_app  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.database.session import Session
+from api.database.statement import CompiledStatement
 from api.response import conditional
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
@@ -16,22 +16,8 @@ from tests.unit.api.observe.test_metrics import value
 LIMIT = "2 per minute"
 
 
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The texts of all statements that are run."""
-    texts: list[bytes] = []
-    fetch = Session.fetch
-
-    def noted(self: Session, statement: Any) -> Any:  # noqa: ANN401
-        texts.append(statement.text)
-        return fetch(self, statement)
-
-    monkeypatch.setattr(Session, "fetch", noted)
-    return texts
-
-
 def test_it_reads_nothing_but_the_version(
-    make_app: MakeApp, library: Library, statements: list[bytes]
+    make_app: MakeApp, library: Library, statements: list[CompiledStatement[Any]]
 ) -> None:
     client = make_app(library.database, answers_mb=0).test_client()
     client.get("/health/ready")
@@ -39,9 +25,9 @@ def test_it_reads_nothing_but_the_version(
         tag = client.get(address).headers["ETag"]
         statements.clear()
         assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
-        [text] = statements
+        [statement] = statements
         # The statistics move with the clock.
-        assert (b"lead" in text) is address.endswith("/stats")
+        assert (b"lead" in statement.text) is address.endswith("/stats")
     # A tag of another kind costs no statement, and what has changed is looked at once.
     for path, tags, count in (
         ("", 'W/"m0"', 1), ("", '"abc"', 1), ("", "*", 1), ("", "", 1), ("", 'W/"v0"', 2), ("/stats", 'W/"m0"', 1),

@@ -12,8 +12,7 @@ from psycopg.rows import TupleRow
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
-from api.plan.list.search import SearchShape, bind, shape_of
-from api.request.kinds import Search
+from api.plan.list.search import SearchShape
 from api.request.query import LIST_QUERY
 from api.request.text import without_accents
 from tests.exactness.platform import Platform, refresh_now
@@ -36,15 +35,6 @@ NAMES = {
     "9": "か\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}é",
     "0": "hobXbit",
 }
-
-
-def test_the_order_and_the_number_of_words_do_not_matter() -> None:
-    for ignore in (False, True):
-        one, other = (
-            Search(words, None, ignore_accents=ignore)
-            for words in (("abc", "x", "äbc", "abc"), ("äbc", "x", "abc"))
-        )
-        assert (shape_of(one), bind(one)) == (shape_of(other), bind(other))
 
 
 @cases(
@@ -128,27 +118,6 @@ def test_what_a_search_finds(api: ApiDatabase, search: str, with_accents: str, w
     assert found(api, f"search={search}") == with_accents
     assert found(api, f"search={search}&ignore_accents=false") == with_accents
     assert found(api, f"search={search}&ignore_accents=true") == without
-
-
-def test_a_lead_of_an_older_version_is_found_as_without_the_parameter(
-    named: Database, api: ApiDatabase
-) -> None:
-    with named.connect() as conn:
-        kept = conn.execute(
-            "SELECT search_plain FROM read_model.lead_profiles WHERE customer_phone = '5'"
-        ).fetchone()
-        change = "UPDATE read_model.lead_profiles SET search_plain = %s WHERE customer_phone = '5'"
-        conn.execute(change, (None,))
-        try:
-            for search in ("z%C3%BCrich", "z%C3%BCr+%C3%BC"):
-                assert (
-                    found(api, f"search={search}")
-                    == found(api, f"search={search}&ignore_accents=true")
-                    == "5"
-                )
-            assert not found(api, "search=zurich&ignore_accents=true")
-        finally:
-            conn.execute(change, kept)
 
 
 def in_postgresql(conn: Connection, texts: list[str]) -> list[str | None]:
