@@ -1,11 +1,13 @@
-"""Settings come from the environment, and all that cannot be used are named at once."""
+"""Settings come from the environment, each as it is read, and all that cannot be used are named at once."""
 
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
 import pytest
 
 from api.config import Config, ConfigurationError, load, log_format, misspelt, names, owner_database_url
+from api.config import values as read
 from api.config.auth import AuthConfig
 from api.config.names import all_settings, unknown_settings
 from tests.support.cases import cases
@@ -113,7 +115,7 @@ def test_any_origin_needs_a_caller_who_shows_something(environment: pytest.Monke
 
 
 def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> None:
-    # What each may be is in test_values.py.
+    # What each may be is below.
     wrong = {
         "DATABASE_URL": "mysql://somebody:secret@db/platform",
         "PORT": "9" * 5000,
@@ -282,3 +284,86 @@ def test_all_about_tokens() -> None:
 )
 def test_what_does_not_fit(values: dict[str, str], sentence: str) -> None:
     assert sentence in problems(**values)
+
+
+SEVERAL_HOSTS = (
+    "postgresql://u:p@a:5432,b:5433/d",
+    "postgresql://u:p@a,b/d?target_session_attrs=prefer-standby&load_balance_hosts=random",
+    "host=a,b port=5432 dbname=d target_session_attrs=primary",
+    "hostaddr=10.0.0.1,10.0.0.2 port=1,2 dbname=d",
+)
+# As an address for the projector or for `python -m api keys`, which write.
+READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
+
+
+@cases(
+    ("reader", "text", "value"),
+    [
+        (read.switch, "off", False),
+        (read.whole_number(1, 64), "64", 64),
+        *((reader, url, url) for reader in (read.database_url, read.readers_url) for url in SEVERAL_HOSTS),
+        (read.database_url, READ_WRITE, READ_WRITE),
+        (read.storage, "valkey://h:6379", "valkey://h:6379"),
+        (
+            read.origins,
+            " https://A.example , https://a.example:443,,http://[::1]:3000",
+            ("https://a.example", "http://[::1]:3000"),
+        ),
+        (
+            read.origins,
+            "http://a.example:80,https://a.example:80",
+            ("http://a.example", "https://a.example:80"),
+        ),
+        (read.origins, "*", ("*",)),
+        (read.host_names, " Leads.Internal,, nas ", ("leads.internal", "nas")),
+    ],
+)
+def test_a_value_is_read(reader: Callable[[str], object], text: str, value: object) -> None:
+    assert reader(text) == value
+
+
+@cases(
+    ("reader", "text", "allowed"),
+    [
+        (read.switch, "yes", "on or off"),
+        (read.whole_number(1, 64), "65", "a whole number from 1 to 64"),
+        (read.whole_number(1, 64), "٣", "a whole number from 1 to 64"),
+        (read.seconds, "0", "a number of seconds up to 86400"),
+        (read.off_or(read.seconds, inf), "nan", "such as 60 or 2.5, or off"),
+        (read.one_of(("DEBUG", "INFO")), "trace", "DEBUG or INFO"),
+        *(
+            (read.origins, text, "origins such as https://app.example.com")
+            for text in (
+                "app.example.com",
+                "https://app.example.com/",
+                "https://app.example.com/path",
+                "https://*.example.com",
+                "https://app.example.com:99999",
+                "https://\u00fcber.example",
+                "null",
+                "https://a.example https://b.example",
+            )
+        ),
+        *(
+            (read.host_names, text, "names such as leads.internal")
+            for text in ("*", ".internal", "nas:4000", "http://nas", "a b", "a_b", "[::1]", "\u00fcber")
+        ),
+        (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
+        (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
+        (read.database_url, "postgresql://h/d?target_session_attrs=best", "target_session_attrs one of any"),
+        (read.database_url, "postgresql://a:1,b:2/d?port=1,2,3", "one port or as many as it has hosts"),
+        (
+            read.readers_url,
+            "postgresql://a,b/d?target_session_attrs=read-write",
+            "prefer-standby, .* or primary: .* read-only",
+        ),
+        (read.readers_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
+        (read.rate_limit, "0 per minute", "one limit such as '100 per minute'"),
+        (read.rate_limit, "5 per second; 100 per minute", "one limit such as '100 per minute'"),
+        (read.storage, "http://h", "memory://, redis://HOST:PORT or valkey://HOST:PORT"),
+        (read.storage, "redis://h:port", "a number up to 65535"),
+    ],
+)
+def test_a_value_is_refused(reader: Callable[[str], object], text: str, allowed: str) -> None:
+    with pytest.raises(ValueError, match=allowed):
+        reader(text)

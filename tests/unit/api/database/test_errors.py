@@ -1,8 +1,14 @@
-"""Every failure of the database is a 503 that says what it means, or a mistake of ours."""
+"""A failure of the database is a 503 that says what it means, or a mistake of ours; the API comes back by itself."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import psycopg
 import pytest
 from flask import Flask
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Integer, literal_column, select
+from sqlalchemy import cast as cast_to
 
 from api.database.errors import (
     GAVE_WAY,
@@ -14,9 +20,15 @@ from api.database.errors import (
     raise_for_caller,
 )
 from api.database.session import Session
-from api.database.statement import CompiledStatement, Row
+from api.database.statement import BoundStatement, CompiledStatement, Row
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.cases import cases
-from tests.support.server import Database
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for, write_source
+from tests.support.server import Database, connect
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.test_errors import check
 
@@ -96,3 +108,87 @@ def test_a_read_model_that_cannot_be_read(
     with database.connect() as conn:
         conn.execute(change.encode())
     assert message(make_app(database), path) == said
+
+
+def test_a_server_that_stops_at_once_while_sessions_are_idle(
+    start_server: Callable[..., EmbeddedServer], make_app: MakeApp
+) -> None:
+    """It says a word to each session before it closes the connection."""
+    server = start_server(fast=True, synchronous_commit="on", unix_socket_directories=".")
+    with connect(server.url()) as conn:
+        migrate(conn, create_source=True)
+        write_source(conn)
+        rebuild(conn, tenants=None, progress=QUIET)
+    # Over a socket of the file system the first write already fails, and over TCP the read after it.
+    urls = [make_conninfo(server.url(), host=host) for host in (str(server.data), "127.0.0.1")]
+    apps = [make_app(Database(url, ""), threads=3, log_level="CRITICAL") for url in urls]
+    lead = "/users/u/leads/49151000001"
+    # The same statement for the same tenant and for another one, and a statement that is not prepared yet.
+    for path in (lead, "/users/nobody/leads", f"{lead}/messages"):
+        for app in apps:
+            client, database = app.test_client(), app.extensions["leads"].database
+            assert client.get("/users/nobody/leads").status_code == 200
+            assert client.get(lead).status_code == 200
+            for session in [database.lend() for _ in range(3)]:
+                database.give_back(session)
+        server.stop(mode="immediate")
+        server.start()
+        assert [app.test_client().get(path).status_code for app in apps] == [200, 200]
+        server.stop(mode="immediate")
+        for app in apps:
+            answer = app.test_client().get(path)
+            assert (answer.status_code, answer.get_json()["message"]) == (
+                503,
+                "The database cannot be reached",
+            )
+        server.start()
+        for client in (app.test_client() for app in apps):
+            wait_for(lambda: client.get(path).status_code == 200, "it answers", PATIENCE)  # noqa: B023  # Now.
+
+
+def test_more_requests_at_once_than_connections(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
+    app = make_app(library.database, threads=1, log_level="ERROR")
+    database = app.extensions["leads"].database
+    # Two more than its threads, for API keys.
+    held = [database.lend() for _ in range(3)]
+    answer = app.test_client().get(library.base)
+    assert answer.status_code == 503
+    assert "busy" in answer.get_json()["message"]
+    assert answer.headers["Retry-After"]
+    for session in held:
+        database.give_back(session)
+    assert app.test_client().get(library.base).status_code == 200
+
+
+def test_a_request_does_not_wait_long_for_a_table(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.connect.LOCK_TIMEOUT_MS", 100)
+    settings = {"log_level": "CRITICAL", "statement_timeout_ms": 3_600_000, "answers_mb": 0}
+    client = make_app(database, **settings).test_client()
+    assert client.get("/users/a/leads").status_code == 200
+    with database.connect() as conn, conn.transaction():
+        conn.execute("LOCK TABLE read_model.leads")
+        answer = client.get("/users/a/leads")
+    assert (answer.status_code, answer.get_json()["message"]) == (
+        503,
+        "Another session holds a table of the read model",
+    )
+    assert client.get("/users/a/leads").status_code == 200
+
+
+class Number(NamedTuple):
+    """The row of a statement that fails."""
+
+    number: int
+
+
+def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make_app: MakeApp) -> None:
+    """The log would follow its causes for ever, and the request would never end."""
+    statement = select(cast_to(literal_column("'x'"), Integer).label("number"))
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
+        make_app(database).extensions["leads"].database.fetch(BoundStatement(statement, Number, {}))
+    assert raised.value.__cause__ is None

@@ -38,11 +38,6 @@ A_DATE = "takes a date such as 2025-01-31"
     ("query", "text", "said"),
     [
         (LIST_QUERY, "limit=0", "limit takes an integer of at least 1"),
-        (
-            LIST_QUERY,
-            "lead_status=a",
-            "lead_status takes one or more of Hot, Warm, Cold, separated by commas",
-        ),
         (LIST_QUERY, "sort_order=c", "sort_order takes one of desc, asc"),
         (
             LIST_QUERY,

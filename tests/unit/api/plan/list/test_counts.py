@@ -1,16 +1,101 @@
-"""Totals within any time range, wherever it starts and ends in an hour and a day: the buckets add up to the count."""
+"""Totals and statistics of any time range, wherever it starts and ends: the buckets add up to the count."""
 
-from datetime import timedelta
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
+from api.plan.statistics import STATISTICS_DAYS, lead_statistics
 from api.request.cursor import encode, scope_of
 from api.request.query import LIST_QUERY
 from api.request.text import format_time
+from tests.exactness.platform import Platform, rebuild_now
 from tests.support.cases import cases
-from tests.unit.api.plan.conftest import NOON, USER, Connection, count_leads, some_time
+from tests.support.server import Database, Server
+
+USER = "one"
+LEADS = 1500
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@pytest.fixture(scope="module")
+def active(server: Server, template: Database) -> Iterator[Database]:
+    """A tenant with leads of the last forty days, some of them to the hour or the day, and of the next two."""
+    made = server.create("time_ranges", template=template.name)
+    with made.connect() as conn:
+        world = Platform(conn)
+        conn.execute(
+            "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
+            " SELECT n, %s, n FROM generate_series(1, %s) AS n",
+            (world.agent(world.tenant(USER), platform="webchat"), LEADS),
+        )
+        # Two in three with an extraction, of every status and none; every other one of these with an email address.
+        conn.execute(
+            "INSERT INTO extractions (extraction_id, conversation_id, extracted_at, is_latest, email, lead_status_tag)"
+            " SELECT gen_random_uuid(), n, now(), true, CASE WHEN n %% 2 = 0 THEN 'a@b.example' END,"
+            "  (ARRAY['Hot', 'Warm', 'Cold', NULL])[1 + n %% 4]"
+            " FROM generate_series(1, %s) AS n WHERE n %% 3 > 0",
+            (LEADS,),
+        )
+        rng = Random(1)
+        rows = [(str(n), str(n), some_time(rng, -40, 2).replace(tzinfo=None)) for n in range(1, LEADS + 1)]
+        with conn.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO messages (message_id, conversation_id, timestamp, sender) VALUES (%s, %s, %s,"
+                " (ARRAY['user', 'agent', NULL])[1 + %s::integer %% 3])",
+                [(*row, row[0]) for row in rows],
+            )
+        rebuild_now(conn)
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def api(active: Database) -> Iterator[ApiDatabase]:
+    opened = ApiDatabase(Config(active.url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def leads(active: Database) -> Iterator[Connection]:
+    with active.connect() as conn:
+        yield conn
+
+
+def some_time(rng: Random, first: int, last: int) -> datetime:
+    """A moment between two days from now, often the first or the last one of an hour or a day."""
+    moment = NOON + (timedelta(days=first) + timedelta(days=last - first) * rng.random())
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    kind = rng.randrange(4)
+    if kind > 1:
+        return moment
+    start = moment.replace(hour=moment.hour if kind else 0, minute=0, second=0, microsecond=0)
+    return start - rng.choice((timedelta(0), MILLISECOND))
+
+
+def count_leads(
+    conn: Connection, start: datetime, end: datetime | None = None, condition: str = "true"
+) -> int:
+    row = conn.execute(
+        "SELECT count(*) FROM read_model.leads WHERE user_id = %s AND last_message_at >= %s"
+        f" AND last_message_at <= coalesce(%s::timestamptz, 'infinity') AND {condition}".encode(),
+        (USER, start, end),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @cases(
@@ -66,3 +151,27 @@ def test_a_page_goes_on_among_leads_of_the_first_moment_of_an_hour(
         parameters = LIST_QUERY.read(f"platform=webchat&limit=1&cursor={cursor}", USER)
         row = api.fetch(list_leads(USER, parameters, NOON, collect_matches=True))
         assert row.page[0].startswith(f'{{"customer_phone":"{next_phone}"'.encode())
+
+
+def test_the_statistics_of_any_moment(api: ApiDatabase, leads: Connection) -> None:
+    """The leads do not change here, so that their counts are decided by the windows alone."""
+    rng = Random(3)
+    ends: dict[datetime | None, tuple[int, ...]] = {}
+    moments = [some_time(rng, -12, 12) for _ in range(100)]
+    edges = [
+        row[0] + timedelta(days=days)
+        for row in leads.execute("SELECT last_message_at FROM read_model.leads LIMIT 40").fetchall()
+        for days in STATISTICS_DAYS
+        if row[0] is not None
+    ]
+    for now in sorted([*moments, *edges, *(edge + timedelta(microseconds=1) for edge in edges)]):
+        row = api.fetch(lead_statistics(USER, now))
+        found, until = json.loads(row.statistics), row.stands_until
+        numbers = tuple(found[f"leads_last_{days}_days"] for days in STATISTICS_DAYS)
+        assert numbers == tuple(count_leads(leads, now - timedelta(days=days)) for days in STATISTICS_DAYS)
+        assert found["total_leads"] == found["by_platform"]["webchat"] == LEADS
+        # Up to its end an answer may be given again, and not after it.
+        assert ends.setdefault(until, numbers) == numbers
+        assert until is not None
+        assert now <= until
+    assert len(set(ends.values())) > len(edges) / 4

@@ -18,7 +18,7 @@ from api.request.text import without_accents
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.cases import cases
 from tests.support.server import Database, Server
-from tests.unit.api.plan.conftest import NOON
+from tests.unit.api.conftest import NOW
 
 Connection = psycopg.Connection[TupleRow]
 ACUTE = "\N{COMBINING ACUTE ACCENT}"
@@ -77,7 +77,7 @@ def api(named: Database) -> Iterator[ApiDatabase]:
 
 
 def found(api: ApiDatabase, query: str) -> str:
-    row = api.fetch(list_leads("one", LIST_QUERY.read(query), NOON))
+    row = api.fetch(list_leads("one", LIST_QUERY.read(query), NOW))
     phones = [
         phone for phone in NAMES if any(f'"customer_phone":"{phone}"'.encode() in lead for lead in row.page)
     ]
