@@ -1,4 +1,4 @@
-"""Exports have what the list and the messages have, whole, and safe for a spreadsheet; no tenant keeps out another."""
+"""Exports are whole and safe for a spreadsheet, and no tenant keeps out another; test_pages.py has those of lists."""
 
 import csv
 import http.client
@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +15,6 @@ from unittest.mock import patch
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
@@ -25,13 +22,9 @@ from api.database.statement import compile_statement
 from api.limits import exports
 from api.limits.exports import TURN_SECONDS, BrokenExportError, Exports, ExportsBusyError
 from api.plan.exports import CSV_COLUMNS, leads_as_csv
-from api.request.parameters import ORDERS, SORTS
 from api.request.query import EXPORT_QUERY
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
-from tests.oracle import answers
-from tests.oracle.parameters import Pairs
-from tests.support import queries
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until, write_conversations, write_source
 from tests.support.server import Database
@@ -42,18 +35,6 @@ from tests.unit.api.serving import Served, served
 SIGNS = ("=", "+", "-", "@", "\t=", "\n=", "\r=", '="', "\uff1d", "\uff0b", "\uff0d", "\uff20")
 FORMULAS = tuple(f"{sign}1" for sign in SIGNS)
 HARMLESS = ("1=1", "'=1", 'a "quoted" name', "a, b", "two\r\nlines", "ä=1", "")
-
-
-def all_of(library: Library, user_id: str, params: Pairs) -> list[dict[str, Any]]:
-    """All leads of the oracle's list, page by page."""
-    found: list[dict[str, Any]] = []
-    for offset in count(step=100):
-        paged = [*params, ("limit", "100"), ("offset", str(offset))]
-        page = answers.list_leads(library.model, user_id, paged, NOW).body["data"]
-        found += page
-        if len(page) < 100:
-            return found
-    raise AssertionError
 
 
 def lines(client: FlaskClient, path: str) -> list[dict[str, Any]]:
@@ -74,45 +55,6 @@ def table(client: FlaskClient, path: str) -> list[dict[str, str]]:
     found = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8"), newline="")))
     assert answer.headers["X-Total-Count"] == str(len(found))
     return found
-
-
-def as_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(value) if isinstance(value, list) else str(value)
-
-
-def as_row(document: dict[str, Any]) -> dict[str, str]:
-    row = {name: as_text(document[name]) for name in CSV_COLUMNS}
-    return {
-        name: f"'{text}"
-        if text.startswith(("=", "+", "-", "@", "\t", "\r"))
-        and name != "customer_phone"
-        and isinstance(document[name], str)
-        else text
-        for name, text in row.items()
-    }
-
-
-# tests/unit/api/plan/list/test_pages.py draws more of the same filters.
-@settings(max_examples=settings().max_examples // 3)
-@given(data=st.data())
-def test_leads_that_match_in_each_order(client: FlaskClient, library: Library, data: st.DataObject) -> None:
-    user_id = data.draw(st.sampled_from([library.tenant, *library.model.leads, "nobody"]))
-    words = queries.vocabulary(library.model, user_id)
-    order = [
-        ("sort_by", data.draw(st.sampled_from(SORTS))),
-        ("sort_order", data.draw(st.sampled_from(ORDERS))),
-    ]
-    params = [*data.draw(queries.list_filters(words)), *order]
-    if answers.list_leads(library.model, user_id, params, NOW).status != answers.OK:
-        return
-    expected = all_of(library, user_id, params)
-    base, asked = queries.path(user_id), queries.query_string(params)
-    assert lines(client, f"{base}.ndjson?{asked}") == expected
-    assert table(client, f"{base}.csv?{asked}") == [as_row(document) for document in expected]
 
 
 def test_messages(client: FlaskClient, library: Library) -> None:

@@ -1,6 +1,7 @@
-"""Every page of the list is what the oracle says, in every order, on every way to a page."""
+"""Every page of the list is what the oracle says, in every order, on every way to a page; and so are its exports."""
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
@@ -8,11 +9,13 @@ from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.plan.exports import CSV_COLUMNS
 from api.plan.list.pages import list_statement
 from api.request.parameters import ORDERS, SORTS
 from tests.oracle import answers
 from tests.support import queries
 from tests.unit.api.conftest import NOW, Library
+from tests.unit.api.routes.test_exports import lines, table
 
 # The way in which an offset is far, how many leads a page in order may pass, in all and for each match, and the
 # smallest page: one way ends a page at each lead.
@@ -44,6 +47,26 @@ def words(library: Library) -> queries.Vocabulary:
     return queries.vocabulary(library.model, library.tenant)
 
 
+def as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def as_row(document: dict[str, Any]) -> dict[str, str]:
+    row = {name: as_text(document[name]) for name in CSV_COLUMNS}
+    return {
+        name: f"'{text}"
+        if text.startswith(("=", "+", "-", "@", "\t", "\r"))
+        and name != "customer_phone"
+        and isinstance(document[name], str)
+        else text
+        for name, text in row.items()
+    }
+
+
 @settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_every_page(
@@ -53,7 +76,7 @@ def test_every_page(
     smallest_page: int,
     data: st.DataObject,
 ) -> None:
-    """One page at an offset, and the pages that the links lead to from there."""
+    """One page at an offset, the pages that the links lead to from there, and all leads as files."""
     order = [
         ("sort_by", data.draw(st.sampled_from(SORTS))),
         ("sort_order", data.draw(st.sampled_from(ORDERS))),
@@ -65,6 +88,9 @@ def test_every_page(
         assert client.get(address).status_code == expected.status
         return
     whole, total = expected.body["data"], expected.body["pagination"]["total"]
+    exported = f"{queries.path(library.tenant)}.{{}}?{queries.query_string(asked)}"
+    assert lines(client, exported.format("ndjson")) == whole
+    assert table(client, exported.format("csv")) == [as_row(document) for document in whole]
     limit = data.draw(st.sampled_from([one for one in (1, 3, 7, 20, 100) if one >= smallest_page] or [100]))
     offset = data.draw(st.sampled_from((0, 0, 1, 5, total, total + 1, 2**31 - 1)))
     found = whole[:offset]
