@@ -48,7 +48,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Their functions have taken the minute of SOURCE_PATIENCE_SECONDS when they were defined.
     """
-    for read in (source_reads.read_source, source_reads.retry_reading, source_reads.read_steadily):
+    for read in (source_reads.retry_reading, source_reads.read_steadily):
         defaults = read.__kwdefaults__
         assert defaults is not None
         assert defaults["patience"] == source_reads.SOURCE_PATIENCE_SECONDS
