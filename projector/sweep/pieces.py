@@ -21,7 +21,7 @@ from projector.sweep.leads import LeadKey
 REBUILD, VERIFY = "rebuild", "verify"
 """The purposes: a rebuild of everything, and the present round of the scheduler's verify."""
 
-START = ("", "")
+START: Sequence[str] = ("", "")
 """Where a phase begins."""
 
 PHASES = ("keys", "leads", "statistics")
@@ -49,7 +49,7 @@ class Piece:
 
     phase: str
     next_phase: str
-    after: tuple[str, str] = START
+    after: Sequence[str] = START
     leads: Sequence[LeadKey] = ()
     keys: Sequence[Item] | None = ()
     tenants: Sequence[str] | None = None
@@ -60,7 +60,7 @@ def pieces(
     tenants: Sequence[str] | None,
     size: int,
     phase: str = PHASES[0],
-    after: tuple[str, str] = START,
+    after: Sequence[str] = START,
 ) -> Iterator[Piece]:
     """Yield the pieces of these tenants, or of everything from a position on; `size` is how many leads one has."""
     if phase == "keys":
@@ -79,7 +79,7 @@ def pieces(
         yield Piece("statistics", AGAIN, tenants=tenants)
 
 
-def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:
+def find_leads(conn: Connection, after: Sequence[str], last_user: str | None, size: int) -> list[LeadKey]:
     """Return the next leads by tenant and phone, up to those of the last tenant."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
     found = " UNION ".join(f"({query('sweep', 'find_leads_in', relation=one).rstrip(';')})" for one in _LEADS)
@@ -122,17 +122,11 @@ def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What is swept: the phase, and the last lead, key or tenant of it that is done."""
+    """What is swept: the phase, and the last lead of it that is done."""
 
     started_at: datetime
     phase: str
-    after_first: str
-    after_second: str
-
-    @property
-    def after(self) -> tuple[str, str]:
-        """What is done of the phase."""
-        return self.after_first, self.after_second
+    after: Sequence[str]
 
 
 def read_position(conn: Connection, purpose: str) -> Position | None:
@@ -145,7 +139,7 @@ def begin_sweep(conn: Connection, purpose: str, phase: str) -> Position:
     return rows.only_row(conn, Position, query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase})
 
 
-def move_sweep(conn: Connection, purpose: str, phase: str, after: tuple[str, str]) -> None:
+def move_sweep(conn: Connection, purpose: str, phase: str, after: Sequence[str]) -> None:
     """Note how far a sweep is."""
     to = {"phase": phase, "after_first": after[0], "after_second": after[1]}
     conn.execute(query("sweep", "move_sweep"), {**_of(purpose), **to})

@@ -7,8 +7,7 @@ SELECT clock_timestamp() AS now;
 SELECT
     p.started_at,
     p.phase,
-    p.after_first,
-    p.after_second
+    ARRAY[p.after_first, p.after_second] AS after
 FROM projector.sweep_positions AS p
 WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
 
@@ -26,7 +25,7 @@ ON CONFLICT (purpose, version) DO UPDATE SET
     phase = excluded.phase,
     after_first = '',
     after_second = ''
-RETURNING p.started_at, p.phase, p.after_first, p.after_second;
+RETURNING p.started_at, p.phase, ARRAY[p.after_first, p.after_second] AS after;
 
 -- name: move_sweep
 UPDATE projector.sweep_positions
@@ -173,8 +172,7 @@ SELECT
     r.version,
     r.started_at,
     p.phase,
-    p.after_first,
-    p.after_second,
+    ARRAY[p.after_first, p.after_second] AS after,
     r.due_at,
     r.reached_at,
     r.leads_total,
