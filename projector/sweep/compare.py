@@ -16,7 +16,7 @@ from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
 from projector.database.distribution import is_distributed
 from projector.database.rows import Connection, Row
-from projector.database.sql import query
+from projector.database.sql import query, steps
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten
 from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_arrays
@@ -166,8 +166,14 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
             pipeline.run_steps(conn, "sweep/5_recompute/10_stage_leads", lead_arrays(candidates))
             pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
         [found.checked] = pipeline.run_steps(conn, "sweep/6_report/10_count_leads").fetchone() or (0,)
-        differing = pipeline.run_steps(conn, "sweep/6_report/20_read_differing_rows") if candidates else ()
-        found.drifts = [drift for row in differing for drift in differing_fields(*row)]
+        if candidates:
+            found.drifts = [
+                drift
+                for name in ("20_read_differing_rows", "30_read_differing_messages")
+                for one in steps(f"sweep/6_report/{name}")
+                for row in pipeline.run_step(conn, one).fetchall()
+                for drift in differing_fields(*row)
+            ]
     return found
 
 

@@ -108,8 +108,8 @@ def differing_fields(  # noqa: PLR0913, PLR0917  # A row that is returned.
 
     A row that is not the lead's own is named before the field.
     """
-    own = {"leads": "", "profiles": "profile."}
-    prefix = own.get(table_name, f"{table_name.removesuffix('s')} {row_key}.")
+    own = {"leads": "", "lead_profiles": "profile."}
+    prefix = own.get(table_name, f"{table_name.removeprefix('lead_').removesuffix('s')} {row_key}.")
     if expected is None or found is None:
         texts = ["no row" if row is None else "a row" for row in (expected, found)]
         yield Drift(user_id, customer_phone, prefix.rstrip(".") or "lead", *texts)

@@ -3,7 +3,7 @@
 -- A lead exists when it has a conversation or a counted template send. `document` is the lead as the API prints it:
 -- the keys and their order are those of the API reference. row_to_json prints compactly, in the order of the columns.
 --
--- Reads new_profiles and new_conversations, rows of these tables, and last_messages, rows of that definition.
+-- Reads new_lead_profiles and new_lead_conversations, rows of these tables, and last_messages, rows of that definition.
 SELECT
     p.user_id,
     p.customer_phone,
@@ -20,7 +20,7 @@ SELECT
     left(row_to_json(printed.*)::text, -1) || ',"conversations":[' || coalesce(c.summaries, '') || ']}' AS document,
     CASE WHEN m.sender IN ('user', 'agent') THEN m.sender END AS last_message_sender,
     c.user_id IS NOT NULL AS has_conversation
-FROM new_profiles AS p
+FROM new_lead_profiles AS p
 LEFT JOIN (
     SELECT
         lc.user_id,
@@ -37,7 +37,7 @@ LEFT JOIN (
             ','
             ORDER BY coalesce(lc.newest_message_at, lc.source_last_message_at) DESC NULLS LAST, lc.conversation_id
         ) AS summaries
-    FROM new_conversations AS lc
+    FROM new_lead_conversations AS lc
     CROSS JOIN LATERAL (
         SELECT
             lc.conversation_id,

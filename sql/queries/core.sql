@@ -16,11 +16,11 @@ BEGIN
         SELECT
         FROM pg_catalog.pg_attribute AS a
         INNER JOIN pg_catalog.pg_attribute AS b
-            ON b.attrelid = 'pg_temp.new_profiles'::regclass AND b.attname = a.attname AND b.atttypid <> a.atttypid
+            ON b.attrelid = 'pg_temp.new_lead_profiles'::regclass AND b.attname = a.attname AND b.atttypid <> a.atttypid
         WHERE a.attrelid = to_regclass('read_model.lead_profiles') AND a.attname = 'extraction_id'
     ) THEN
-        ALTER TABLE pg_temp.new_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
-        ALTER TABLE pg_temp.old_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
+        ALTER TABLE pg_temp.new_lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
+        ALTER TABLE pg_temp.old_lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
     END IF;
 END
 $$;

@@ -779,7 +779,7 @@ newest_messages AS NOT MATERIALIZED (
     FROM counted_messages AS m
 ),
 
-new_conversations AS MATERIALIZED (
+new_lead_conversations AS MATERIALIZED (
     SELECT
         k.user_id,
         k.customer_phone,
@@ -805,7 +805,7 @@ new_conversations AS MATERIALIZED (
     WHERE k.kind = 'conversation'
 ),
 
-new_profiles AS MATERIALIZED ({definition.lead_profiles}),
+new_lead_profiles AS MATERIALIZED ({definition.lead_profiles}),
 
 last_messages AS ({definition.last_messages})
 
@@ -816,7 +816,7 @@ LIMIT %(size)s;
 -- name: rank_conversations
 -- The conversations in the order in which they are printed.
 SELECT c.*
-FROM new_conversations AS c
+FROM new_lead_conversations AS c
 ORDER BY coalesce(c.newest_message_at, c.source_last_message_at) DESC NULLS LAST, c.conversation_id;
 
 -- name: rank_template_sends

@@ -169,7 +169,7 @@ def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
 
 
 def test_each_column_of_the_profile_is_printed() -> None:
-    read_of_profiles = columns_read(DEFINITIONS[LEADS]).get("new_profiles", set())
+    read_of_profiles = columns_read(DEFINITIONS[LEADS]).get("new_lead_profiles", set())
     check(
         f"nothing reads {column} of read_model.lead_profiles: print it in {LEADS}, in the sub-select"
         f" `printed`, as `p.{column}`; a time as `projector.format_time(p.{column}) AS {column}`."

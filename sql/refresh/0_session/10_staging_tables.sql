@@ -81,9 +81,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS message_differences (
     sent_at timestamptz
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS new_conversations ({types.lead_conversations});
+CREATE TEMPORARY TABLE IF NOT EXISTS new_lead_conversations ({types.lead_conversations});
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_conversations ({types.lead_conversations});
+CREATE TEMPORARY TABLE IF NOT EXISTS old_lead_conversations ({types.lead_conversations});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
     user_id text COLLATE "C",
@@ -92,9 +92,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
     text text COLLATE "C"
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS new_profiles ({types.lead_profiles});
+CREATE TEMPORARY TABLE IF NOT EXISTS new_lead_profiles ({types.lead_profiles});
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_profiles ({types.lead_profiles});
+CREATE TEMPORARY TABLE IF NOT EXISTS old_lead_profiles ({types.lead_profiles});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 

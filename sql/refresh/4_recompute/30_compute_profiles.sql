@@ -24,6 +24,6 @@ profile_keys AS NOT MATERIALIZED (
     ) AS k
 )
 
-INSERT INTO new_profiles ({columns.lead_profiles})
+INSERT INTO new_lead_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of d}
 FROM ({definition.lead_profiles}) AS d;

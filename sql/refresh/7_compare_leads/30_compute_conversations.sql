@@ -60,7 +60,7 @@ target AS (
         o.first_message_at AS old_first,
         o.newest_message_at AS old_newest
     FROM source_conversations AS n
-    LEFT JOIN old_conversations AS o
+    LEFT JOIN old_lead_conversations AS o
         ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
     UNION ALL
     SELECT
@@ -78,13 +78,13 @@ target AS (
         o.message_count AS old_count,
         o.first_message_at AS old_first,
         o.newest_message_at AS old_newest
-    FROM old_conversations AS o
+    FROM old_lead_conversations AS o
     INNER JOIN stale_leads AS l ON l.user_id = o.user_id AND l.customer_phone = o.customer_phone
     LEFT JOIN stale_keys AS s ON s.kind = 'conversation' AND s.key = o.conversation_id
     WHERE s.key IS NULL AND NOT l.compare_fully
 )
 
-INSERT INTO new_conversations ({columns.lead_conversations})
+INSERT INTO new_lead_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of computed}
 FROM (
     SELECT

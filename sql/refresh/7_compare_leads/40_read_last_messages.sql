@@ -17,7 +17,7 @@ WITH newest_messages AS NOT MATERIALIZED (
             c.user_id,
             c.customer_phone,
             max(c.newest_message_at) AS sent_at
-        FROM new_conversations AS c
+        FROM new_lead_conversations AS c
         INNER JOIN stale_leads AS l ON l.user_id = c.user_id AND l.customer_phone = c.customer_phone
         WHERE NOT l.compare_fully
         GROUP BY c.user_id, c.customer_phone

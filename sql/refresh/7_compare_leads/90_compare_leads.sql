@@ -17,8 +17,8 @@ WITH differing AS (
         o.user_id IS NULL,
         n.user_id IS NULL,
         false
-    FROM old_conversations AS o
-    FULL JOIN new_conversations AS n
+    FROM old_lead_conversations AS o
+    FULL JOIN new_lead_conversations AS n
         ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.conversation_id = o.conversation_id
     WHERE (o.*) IS DISTINCT FROM (n.*)
     UNION ALL
@@ -50,10 +50,10 @@ WITH differing AS (
         o.user_id IS NULL,
         n.user_id IS NULL,
         false
-    FROM old_profiles AS o
+    FROM old_lead_profiles AS o
     FULL JOIN (
         SELECT p.*
-        FROM new_profiles AS p
+        FROM new_lead_profiles AS p
         INNER JOIN new_leads AS l ON l.user_id = p.user_id AND l.customer_phone = p.customer_phone
     ) AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
     WHERE (o.*) IS DISTINCT FROM (n.*)

@@ -1,13 +1,13 @@
 -- Find the leads whose row differs from the definition, computed from the conversations, profiles and messages of the
 -- read model: if one of these differs from the source, a step before has found the lead.
-WITH new_profiles AS NOT MATERIALIZED ({stored.lead_profiles of piece_leads}),
+WITH new_lead_profiles AS NOT MATERIALIZED ({stored.lead_profiles of piece_leads}),
 
-new_conversations AS NOT MATERIALIZED ({stored.lead_conversations of piece_leads}),
+new_lead_conversations AS NOT MATERIALIZED ({stored.lead_conversations of piece_leads}),
 
 newest_messages AS NOT MATERIALIZED (
     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
     FROM (
-        SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at FROM new_conversations AS c
+        SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at FROM new_lead_conversations AS c
         WHERE c.newest_message_at IS NOT NULL GROUP BY c.user_id, c.customer_phone) AS newest
     CROSS JOIN LATERAL (
         SELECT stored.*

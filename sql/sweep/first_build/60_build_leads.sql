@@ -2,12 +2,12 @@
 --
 -- The newest time of its messages is known from its conversations, so that only one message per lead has to be
 -- sorted.
-WITH new_profiles AS NOT MATERIALIZED (
+WITH new_lead_profiles AS NOT MATERIALIZED (
     SELECT p.*
     FROM read_model.lead_profiles AS p
 ),
 
-new_conversations AS NOT MATERIALIZED (
+new_lead_conversations AS NOT MATERIALIZED (
     SELECT c.*
     FROM read_model.lead_conversations AS c
 ),

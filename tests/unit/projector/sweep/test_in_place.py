@@ -70,7 +70,7 @@ EXTRA = {
 def make_leads_agree(conn: Connection) -> None:
     """Make the conversations and the leads of the read model what its messages say."""
     read = {"counted_messages": "lead_messages", "newest_messages": "lead_messages"}
-    read |= {"new_profiles": "lead_profiles", "new_conversations": "lead_conversations"}
+    read |= {"new_lead_profiles": "lead_profiles", "new_lead_conversations": "lead_conversations"}
     given = ", ".join(f"{name} AS (SELECT r.* FROM read_model.{table} AS r)" for name, table in read.items())
     given += f", last_messages AS ({definition('last_messages')})"
     conn.execute(
