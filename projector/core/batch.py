@@ -84,12 +84,17 @@ class OpenedBatch:
 
 
 def refresh_batch(
-    conn: Connection, shards: Sequence[int], *, size: int = DEFAULT_BATCH, wait: bool = False
+    conn: Connection,
+    shards: Sequence[int],
+    *,
+    size: int = DEFAULT_BATCH,
+    newest: bool = False,
+    wait: bool = False,
 ) -> Batch:
     """Take single changes of the given shards, or of those of them that no other refresh owns; with `wait`, of all.
 
-    `size` is how many changes it takes at most. It is tried again if it collides with another session. Raises
-    BlockedError after some of that, and what open_batch raises.
+    `size` is how many changes it takes at most: the oldest ones, or the `newest`. It is tried again if it collides with
+    another session. Raises BlockedError after some of that, and what open_batch raises.
     """
 
     def once() -> Batch:
@@ -97,7 +102,7 @@ def refresh_batch(
             opened = open_batch(conn, shards, wait=wait)
             done = Batch((), 0)
             if opened.owned:
-                done = _take_and_recompute(conn, opened, max(size // len(opened.owned), 1))
+                done = _take_and_recompute(conn, opened, max(size // len(opened.owned), 1), newest=newest)
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             written = BatchResult(done.leads, done.messages)
@@ -157,18 +162,30 @@ def lower_moments(conn: Connection, clock: datetime) -> None:
     conn.execute(query("core", "lower_late_moments"), {"clock": clock})
 
 
-def take_changes(
-    conn: Connection, opened: OpenedBatch, size: int, *, bulk: bool = False, most_bytes: int | None = None
+def take_changes(  # noqa: PLR0913  # The parameters of the step.
+    conn: Connection,
+    opened: OpenedBatch,
+    size: int,
+    *,
+    bulk: bool = False,
+    newest: bool = False,
+    most_bytes: int | None = None,
 ) -> Row:
     """Move the next changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
 
-    They are single ones, or with `bulk` those of mass changes, and have no more than so many bytes of keys. Returns
-    what sql/refresh/1_take/30_take_changes.sql does.
+    They are single ones, or with `bulk` those of mass changes, and the first ones, or with `newest` the last. They have
+    no more than so many bytes of keys. Returns what sql/refresh/1_take/30_take_changes.sql does.
     """
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(Row))
-        wanted = {"shards": opened.owned, "bulk": bulk, "size": size, "bytes": most_bytes}
+        wanted = {
+            "shards": opened.owned,
+            "bulk": bulk,
+            "newest": newest,
+            "size": size,
+            "bytes": most_bytes,
+        }
         cursor.execute(step("refresh/1_take/30_take_changes").text, wanted)
     taken = cursor.fetchone()
     if taken is None:
@@ -269,12 +286,12 @@ def advance_after_commit(
             advance_freshness(conn, shards, fresh_until, at_least, is_late=is_late)
 
 
-def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int) -> Batch:
+def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int, *, newest: bool) -> Batch:
     mass, late = opened.has_mass_changes, opened.has_late_keys
     if not opened.has_changes:
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
         return Batch(opened.owned, changes=0, drained=not mass, has_mass_changes=mass, has_late_keys=late)
-    taken = take_changes(conn, opened, size)
+    taken = take_changes(conn, opened, size, newest=newest)
     pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
     written = recompute(conn) if taken.changes else BatchResult()

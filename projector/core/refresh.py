@@ -19,8 +19,11 @@ from projector.report.counted import RunReport
 from projector.report.log import quoting
 from projector.report.progress import Progress
 
-FULL_BATCHES = 4
-"""After so many batches in a row that were full, the next single changes are taken as a mass change."""
+FULL_BATCHES = 2
+"""After so many batches in a row that were full, the single changes that have waited longest are a mass change."""
+
+NEWEST = 100
+"""How many single changes a batch takes then: the newest ones, so that what is committed now does not wait for them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +71,11 @@ class Drain:
     def take_singles(self, conn: Connection, shards: Sequence[int], *, wait: bool = False) -> Batch:
         """Take single changes, as refresh_batch does. Those among which one fails are left to the late keys."""
         try:
-            done = refresh_batch(conn, shards, size=self._size, wait=wait)
+            done = (
+                refresh_batch(conn, shards, size=min(NEWEST, self._size), newest=True, wait=wait)
+                if self._is_flooded
+                else refresh_batch(conn, shards, size=self._size, wait=wait)
+            )
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
@@ -91,13 +98,17 @@ class Drain:
 
         `after` is what take_singles has just done.
         """
-        if after.has_mass_changes or self._full_batches > FULL_BATCHES:
+        if after.has_mass_changes or self._is_flooded:
             done = sort_changes(conn, shards, bulk=after.has_mass_changes, wait=wait)
             _note_spread(done)
             return done
         if not after.has_late_keys:
             return None
         return self.late.take_piece(conn)
+
+    @property
+    def _is_flooded(self) -> bool:
+        return self._full_batches > FULL_BATCHES
 
 
 class _Refresh:

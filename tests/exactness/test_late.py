@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from projector.core import late
 from projector.core.batch import Batch, recompute, refresh_batch
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.late import LateKeys, sort_changes
@@ -343,9 +344,12 @@ def test_what_a_batch_did_not_take_holds_freshness_back(crowded: Platform) -> No
     assert_exact(conn)
 
 
-def test_single_changes_that_are_too_many_are_sorted(crowded: Platform) -> None:
+def test_single_changes_that_are_too_many_are_sorted(
+    crowded: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As an import that inserts row by row leaves them."""
     conn = crowded.conn
+    monkeypatch.setattr(late, "SLICE_BYTES", 400)
     for number in range(60):
         crowded.message(f"one-{1 + number % 20}", "mass")
     drain = Drain(size=4)
@@ -356,9 +360,14 @@ def test_single_changes_that_are_too_many_are_sorted(crowded: Platform) -> None:
         singles = drain.take_singles(conn, SHARDS)
         mass = drain.take_mass(conn, SHARDS, singles)
         steps += 1
+        if steps == sorted_at + 1 and sorted_at:
+            # What is committed now waits for one step, and not for all the others.
+            assert done(conn, "two", "now") == 1
+            assert value(conn, "SELECT count(*) FROM projector.changes") > 0
         if not sorted_at and value(conn, "SELECT count(*) FROM projector.late_keys"):
             sorted_at = steps
-    assert sorted_at == 5
+            crowded.message("two-1", "now")
+    assert sorted_at == 3
     assert done(conn, "one", "mass") == 60
     drain.late.end(conn)
     assert_exact(conn)

@@ -1,7 +1,8 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
--- Parameters: shards; bulk, whether to take those of mass changes or the single ones; size, how many to take from each
--- shard; bytes, how many bytes of keys, null for any: the first row is always taken.
+-- Parameters: shards; bulk, whether to take those of mass changes or the single ones; newest, whether to take the last
+-- ones in place of the first; size, how many to take from each shard; bytes, how many bytes of keys, null for any: the
+-- first row is always taken.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, of single changes, whether
 -- every one of the shards that this statement could see was taken; spreads, whether a change has to be spread over
 -- other keys first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform
@@ -20,14 +21,27 @@ WITH taken AS (
                     weighed.row_id,
                     sum(weighed.bytes) OVER (ORDER BY weighed.change_id) - weighed.bytes AS bytes_before
                 FROM (
-                    SELECT
-                        c.ctid AS row_id,
-                        c.change_id,
-                        pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) AS bytes
-                    FROM projector.changes AS c
-                    WHERE c.shard = owned.shard AND c.bulk = %(bulk)s
-                    ORDER BY c.change_id
-                    LIMIT %(size)s
+                    (
+                        SELECT
+                            c.ctid AS row_id,
+                            c.change_id,
+                            pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) AS bytes
+                        FROM projector.changes AS c
+                        WHERE c.shard = owned.shard AND c.bulk = %(bulk)s AND NOT %(newest)s
+                        ORDER BY c.change_id
+                        LIMIT %(size)s
+                    )
+                    UNION ALL
+                    (
+                        SELECT
+                            c.ctid,
+                            c.change_id,
+                            0
+                        FROM projector.changes AS c
+                        WHERE c.shard = owned.shard AND c.bulk = %(bulk)s AND %(newest)s
+                        ORDER BY c.change_id DESC
+                        LIMIT %(size)s
+                    )
                 ) AS weighed
             ) AS upcoming
             WHERE %(bytes)s::bigint IS NULL OR upcoming.bytes_before < %(bytes)s
