@@ -299,8 +299,10 @@ def _in_seconds(name: str, old: str, new: str) -> Drop:
     return drop
 
 
-def _pass_over_mass_changes(conn: Connection, opened: batch.OpenedBatch, size: int) -> batch.Batch:
-    return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size)
+def _pass_over_mass_changes(
+    conn: Connection, opened: batch.OpenedBatch, size: int, *, newest: bool
+) -> batch.Batch:
+    return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size, newest=newest)
 
 
 TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001
