@@ -1,6 +1,6 @@
 """How many requests run at once: of one tenant, so that its dearest cannot keep the others waiting, and of all.
 
-The threads of the server are few more than these. While requests end soon, the rest waits in the server's own queue,
+The threads that answer are few more than these. While requests end soon, the rest waits in the queue of these threads,
 which costs nothing, and the threads beyond sleep here: whoever ends a request takes the next one from that queue. Only
 while requests do not end does a further one have to be refused, so that a thread is left to say so.
 """
