@@ -71,11 +71,8 @@ class Drain:
     def take_singles(self, conn: Connection, shards: Sequence[int], *, wait: bool = False) -> Batch:
         """Take single changes, as refresh_batch does. Those among which one fails are left to the late keys."""
         try:
-            done = (
-                refresh_batch(conn, shards, size=min(NEWEST, self._size), newest=True, wait=wait)
-                if self._is_flooded
-                else refresh_batch(conn, shards, size=self._size, wait=wait)
-            )
+            size = min(NEWEST, self._size) if self._is_flooded else self._size
+            done = refresh_batch(conn, shards, size=size, newest=self._is_flooded, wait=wait)
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
