@@ -99,9 +99,9 @@ def test_one_that_has_waited_long_goes_before_those_that_come(monkeypatch: pytes
     assert most_of_tenant(10) == 8
     for _ in range(8):
         running.enter("a")
+    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
     thread = one_that_waits(running)
     # It has not waited for long: its place is for whoever comes.
-    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
     running.leave("a")
     running.enter("a")
     assert thread.is_alive()
