@@ -38,17 +38,31 @@ NEAREST = 5
 
 _SHOWN_CHARACTERS = 200
 _WIDTH = 80
-_HEADINGS = {
-    "extractions": "Extractions, the one that counts first",
-    "contacts": "Contacts, the one that counts first",
-    "messages": "Messages, the last one first",
-    "conversations": "Conversations, as printed",
-    "template_sends": "Template sends, those that count first, then the newest",
-}
 _WAITING = query("operate", "waiting_keys").rstrip(";")
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
 
 Found = dict[str, Any]
+
+
+def _all_of(name: str) -> str:
+    """Return a definition that takes the first row of each lead in such a way that it has all, in the same order."""
+    text, taken = _FIRST_OF_EACH.subn("", definition(name))
+    if taken != 1:
+        raise AssertionError(f"The definition {name} does not take the first row of each lead.")
+    return text
+
+
+_COMPETING = {
+    "extractions": ("Extractions, the one that counts first", _all_of("winning_extractions")),
+    "contacts": ("Contacts, the one that counts first", _all_of("winning_contacts")),
+    "messages": ("Messages, the last one first", _all_of("last_messages")),
+    "conversations": ("Conversations, as printed", query("operate", "rank_conversations")),
+    "template_sends": (
+        "Template sends, those that count first, then the newest",
+        query("operate", "rank_template_sends"),
+    ),
+}
+"""The relations whose rows are shown, each with a heading and its rows, the first one first."""
 
 
 @dataclass(slots=True)
@@ -137,15 +151,8 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     made.dead_letters = _read(conn, "find_letters", every)
     own = {**lead, **_arrays(key for key in keys if key["is_own"])}
     _read_fields(conn, made, own)
-    competing = {
-        "extractions": _all_of("winning_extractions"),
-        "contacts": _all_of("winning_contacts"),
-        "messages": _all_of("last_messages"),
-        "conversations": query("operate", "rank_conversations"),
-        "template_sends": query("operate", "rank_template_sends"),
-    }
     tables = {relation: table for table in read_tables(conn) for relation in table.relations}
-    for table, rows in competing.items():
+    for table, (_, rows) in _COMPETING.items():
         found = _read_rows(conn, rows, own, candidates + 2)
         shown = [_shortened(row) for row in found[: candidates + 1]]
         theirs = tables.get(table)
@@ -186,7 +193,7 @@ def _texts(found: Explanation) -> Iterator[str]:
         yield f"{one['field']}: {_value(one['value'])}"
         if one["differs"]:
             yield f"  READ MODEL shows {_value(one['read_model'])}"
-    for table, heading in _HEADINGS.items():
+    for table, (heading, _) in _COMPETING.items():
         rows = found.candidates[table]["rows"]
         if rows:
             yield ""
@@ -197,14 +204,6 @@ def _texts(found: Explanation) -> Iterator[str]:
             yield "- " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
         if found.candidates[table]["more"]:
             yield "  and more"
-
-
-def _all_of(name: str) -> str:
-    """Return a definition that takes the first row of each lead in such a way that it has all, in the same order."""
-    text, taken = _FIRST_OF_EACH.subn("", definition(name))
-    if taken != 1:
-        raise AssertionError(f"The definition {name} does not take the first row of each lead.")
-    return text
 
 
 def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:

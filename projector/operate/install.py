@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql as composing
@@ -41,6 +42,8 @@ from projector.report.errors import (
     SourceMissingError,
     detail,
 )
+
+_Result = TypeVar("_Result")
 
 TABLE_LOCK_TIMEOUT = "500ms"
 """How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
@@ -84,17 +87,14 @@ def migrate(
     not have, or what others made keeps a table from being changed, and BlockedError if other sessions hold a table for
     too long.
     """
-    notices: list[str] = []
-    change_tables(
+    notices = change_tables(
         conn,
-        lambda: notices.extend(
-            _install(conn, source_schemas, mapping, create_source=create_source, distribute=distribute)
-        ),
+        lambda: _install(conn, source_schemas, mapping, create_source=create_source, distribute=distribute),
     )
     change_tables(conn, lambda: _complete(conn))
     notices += run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
-    change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
-    change_tables(conn, lambda: notices.extend(run_section(conn, "readers", _NO_READERS)))
+    notices += change_tables(conn, lambda: set_up_api_role(conn))
+    notices += change_tables(conn, lambda: run_section(conn, "readers", _NO_READERS))
     change_tables(conn, lambda: distribution.grant(conn))
     if gaps.switched_off(conn) is None:
         control.reinstall(conn)
@@ -276,15 +276,15 @@ def _find_source(
     return source
 
 
-def change_tables(conn: Connection, work: Callable[[], object]) -> None:
-    """Do the work in a transaction that never waits long for a table."""
+def change_tables(conn: Connection, work: Callable[[], _Result]) -> _Result:
+    """Do the work in a transaction that never waits long for a table; return what it returns."""
 
-    def limited() -> None:
+    def limited() -> _Result:
         with db.transaction_with_lock_timeout(conn, TABLE_LOCK_TIMEOUT):
-            work()
+            return work()
 
     message = (
         f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
         " them. See pg_stat_activity for long transactions, and try again when they have ended."
     )
-    retry(limited, lock_timeouts(TABLE_PATIENCE_SECONDS, message, deadlocks=True))
+    return retry(limited, lock_timeouts(TABLE_PATIENCE_SECONDS, message, deadlocks=True))

@@ -25,21 +25,13 @@ def set_up_api_role(conn: Connection) -> list[str]:
         statements = text.strip().replace(
             "ALTER DEFAULT PRIVILEGES IN SCHEMA", f"ALTER DEFAULT PRIVILEGES FOR ROLE {login} IN SCHEMA"
         )
-        return [
-            (
-                f"{NO_API}, because this login may not create its role leads_api. Have a superuser run:\n"
-                f"{statements}\n{membership}"
-            )
-        ]
+        said = "because this login may not create its role leads_api. Have a superuser run"
+        return [f"{NO_API}, {said}:\n{statements}\n{membership}"]
     is_member = conn.execute("SELECT pg_has_role('leads_api', 'MEMBER')").fetchone() == (True,)
     if is_member or is_allowed(conn, "GRANT leads_api TO CURRENT_USER"):
         return []
-    return [
-        (
-            "This login may not give itself the role leads_api. Where the API has the same login, have a superuser"
-            f" run:\n{membership}"
-        )
-    ]
+    said = "This login may not give itself the role leads_api. Where the API has the same login, have a superuser run"
+    return [f"{said}:\n{membership}"]
 
 
 def run_section(conn: Connection, name: str, otherwise: str, *others: type[psycopg.Error]) -> list[str]:

@@ -73,20 +73,19 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     check_uninstall(conn, drop_dependents=drop_dependents)
     publications = values(conn, query("operate", "find_publications"), {"schemas": own_schemas(conn)})
     triggers.uninstall(conn)
-    dropped: list[str] = []
 
-    def drop() -> None:
-        dropped.clear()
+    def drop() -> list[str]:
         conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
         schemas = own_schemas(conn)
-        if drop_dependents and schemas:
-            dropped.extend(find_dependents(conn, schemas))
-            conn.execute(f"DROP SCHEMA {', '.join(schemas)} CASCADE".encode())
-        else:
+        if not (drop_dependents and schemas):
             drop_own(conn, schemas)
+            return []
+        dependents = find_dependents(conn, schemas)
+        conn.execute(f"DROP SCHEMA {', '.join(schemas)} CASCADE".encode())
+        return dependents
 
     try:
-        change_tables(conn, drop)
+        dropped = change_tables(conn, drop)
     except psycopg.errors.DependentObjectsStillExist as error:
         raise ProjectorError(
             "The triggers are dropped, and the read model stays, because something came to depend on it meanwhile:"
@@ -120,10 +119,6 @@ def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
     except psycopg.errors.DependentObjectsStillExist as error:
         return [f"The role {role} stays, because something else uses it: {detail(error)}."]
     except psycopg.errors.InsufficientPrivilege:
-        return [
-            (
-                f"The role {role} stays, because this login may not drop it. Have an administrator run:"
-                f" DROP ROLE {role};"
-            )
-        ]
+        said = "because this login may not drop it. Have an administrator run: DROP ROLE"
+        return [f"The role {role} stays, {said} {role};"]
     return []

@@ -364,7 +364,7 @@ def assert_checked(database: Database, name: str, left_out: int | None, said: li
         try:
             facts = check.check_mapping(conn, [], Texts({**mapping.files, "changes": left}), nowhere)
         except ProjectorError as error:
-            facts = [Fact("tables", PROBLEM, str(error))]
+            facts = [Fact(PROBLEM, "tables", str(error))]
         problems = "; ".join(fact.text for fact in facts if fact.state == PROBLEM)
         assert changed in problems if changed else problems == ""
         assert all(words in problems for words in said), problems

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 
@@ -73,10 +74,10 @@ _ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something about a database: of which area, what it is, and in words. A problem has the error that it causes."""
+    """Something about a database: what it is, of which area, and in words. A problem has the error that it causes."""
 
-    area: str
     state: str
+    area: str
     text: str
     error: ProjectorError | None = None
 
@@ -84,6 +85,9 @@ class Fact:
     def statements(self) -> list[str]:
         """The statements that the text names, which would mend it."""
         return _STATEMENT.findall(self.text) if self.state in {WARNING, PROBLEM} else []
+
+
+_note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
     yield from _find_misfits(conn, source)
     captured = {*source.mapping.captured()} - source.mapping.left_alone()
     lacking = list(find_missing_rights(conn, source.found, captured))
-    yield from (Fact("rights", PROBLEM, _sentence(str(error)), error) for error in lacking)
+    yield from (Fact(PROBLEM, "rights", _sentence(str(error)), error) for error in lacking)
     if source.fit.unreadable and not lacking and not server.is_standby:
         yield _problem(
             "tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {source.fit.unreadable}."
@@ -166,19 +170,15 @@ def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
             f" another schema, run migrate --source-schema NAME{advice}.",
             SourceMissingError,
         )
-    if fit.misfits and not is_default:
-        yield _problem(
-            "tables",
-            f"{_UNCHANGED}the mapping does not fit the platform's tables: {'; '.join(fit.misfits)}.",
-            SourceMissingError,
+    if fit.misfits:
+        listed = "; ".join(fit.misfits)
+        said = (
+            f"the projection cannot read columns of the platform's tables: {listed}. Give them one of these types, or"
+            " write such rows to tables that have them."
+            if is_default
+            else f"the mapping does not fit the platform's tables: {listed}."
         )
-    elif fit.misfits:
-        yield _problem(
-            "tables",
-            f"{_UNCHANGED}the projection cannot read columns of the platform's tables: {'; '.join(fit.misfits)}."
-            " Give them one of these types, or write such rows to tables that have them.",
-            SourceMissingError,
-        )
+        yield _problem("tables", _UNCHANGED + said, SourceMissingError)
     elif not fit.missing and not is_default:
         yield from _find_repeated(conn, fit)
 
@@ -201,9 +201,8 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             _limit_statements(conn)
             found = _ask(conn, "find_repeated", names)
         if found is None:
-            yield Fact(
+            yield _note(
                 "tables",
-                NOTE,
                 f"Whether each key of {relation} is there once was not looked at: it took too long.",
             )
         elif found.key is not None:
@@ -218,13 +217,12 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
     """Return what somebody should mend, though nothing fails, for these tables."""
     server = _read_server(conn)
     if not server.vacuums:
-        yield Fact(
-            "server", WARNING, "autovacuum or track_counts is off: the queue and the read model would bloat."
+        yield _warning(
+            "server", "autovacuum or track_counts is off: the queue and the read model would bloat."
         )
     for name, collation in conn.execute(query("operate", "find_ascii_collation")):
-        yield Fact(
+        yield _warning(
             "server",
-            WARNING,
             f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
             " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not.",
         )
@@ -233,9 +231,8 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
         for column in table.looked_up:
             if found[table.name].kind is not None and column not in found[table.name].indexed:
                 written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
-                yield Fact(
+                yield _warning(
                     "indexes",
-                    WARNING,
                     f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
                     f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({written});",
                 )
@@ -271,13 +268,13 @@ def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = 
         facts = [
             *_describe_server(conn),
             *find_problems(conn, source),
-            *(Fact("tables", NOTE, text) for text in source.fit.notices() if not source.fit.missing),
+            *(_note("tables", text) for text in source.fit.notices() if not source.fit.missing),
             *find_warnings(conn, source.fit.tables),
             *_describe_feeds(conn, source),
         ]
         fits = not any(fact.state == PROBLEM for fact in facts)
         if not source.fit.missing and not source.fit.misfits:
-            facts.append(Fact("tables", OK, f"The platform's tables fit: {', '.join(there)}."))
+            facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(there)}."))
         if fits:
             sizes = {name: measure(conn, relation) for name, relation in there.items()}
             facts += [*_find_unusual(conn, source, relations, sizes), *_estimate(source, sizes)]
@@ -314,7 +311,7 @@ def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
 
 
 def _problem(area: str, message: str, kind: type[ProjectorError] = ProjectorError) -> Fact:
-    return Fact(area, PROBLEM, _sentence(message), kind(message))
+    return Fact(PROBLEM, area, _sentence(message), kind(message))
 
 
 def _sentence(message: str) -> str:
@@ -328,21 +325,17 @@ def _read_server(conn: Connection) -> Row:
 
 def _describe_server(conn: Connection) -> Iterator[Fact]:
     server = _read_server(conn)
-    yield Fact("server", OK, f"PostgreSQL {server.version}, encoding {server.encoding}.")
+    yield Fact(OK, "server", f"PostgreSQL {server.version}, encoding {server.encoding}.")
     if is_pooled(conn):
-        yield Fact(
-            "server", NOTE, "A pooler stands in between: for the projector it needs pool_mode = session."
-        )
+        yield _note("server", "A pooler stands in between: for the projector it needs pool_mode = session.")
     if not server.has_extensions:
-        yield Fact(
+        yield _warning(
             "server",
-            WARNING,
             "The server lacks pg_trgm or btree_gin: a search will read all leads of a tenant.",
         )
     if not server.can_create_roles:
-        yield Fact(
+        yield _warning(
             "rights",
-            WARNING,
             f"The role {server.role_name} may not create the roles of readers; migrate prints the rest. Have a"
             " superuser run: CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN;"
             f" GRANT leads_api TO {server.role_name};",
@@ -351,16 +344,14 @@ def _describe_server(conn: Connection) -> Iterator[Fact]:
 
 def _describe_feeds(conn: Connection, source: Source) -> Iterator[Fact]:
     for name in values(conn, query("assess", "find_publications")):
-        yield Fact(
+        yield _note(
             "hidden",
-            NOTE,
             f"The publication {name} is of all tables, so it would publish the read model and the queue, too.",
         )
     brought = [found.full_name for found in source.found if found.is_subscribed]
     if brought:
-        yield Fact(
+        yield _note(
             "hidden",
-            NOTE,
             f"A subscription brings the rows of {', '.join(brought)}: set LEADS_ORIGIN_DATABASE_URL, and see that the"
             " publication leaves out no row and no column that is read. docs/scaling.md has the rest.",
         )
@@ -390,28 +381,25 @@ def _find_unusual(
     for (relation, column), (known, otherwise) in _KNOWN.items():
         found = count(relation, column, "::text <> ALL(%(known)s::text[])", known=list(known))
         if found is not None:
-            yield Fact(
+            yield _note(
                 "values",
-                NOTE,
                 f"{found.strange} of {counted(found.rows, 'row')} of {found.table} that were looked at have another"
                 f" {found.column} than {', '.join(known)}: {', '.join(map(repr, found.values))}; {otherwise}.",
             )
     found = count("messages", "timestamp", "::timestamptz > now() + interval '1 day'")
     if found is not None:
-        yield Fact(
+        yield _note(
             "values",
-            NOTE,
             f"{found.strange} of {counted(found.rows, 'message')} that were looked at have a time more than a day"
             " ahead: such leads are the first of the list until then.",
         )
     names = {"conversations": relation_rows(fit, "conversations"), "canonical": _canonical()}
     found = _ask(conn, "count_collapsing", names)
     if found is None:
-        yield Fact("values", NOTE, "How many phones are one lead was not counted: it took too long.")
+        yield _note("values", "How many phones are one lead was not counted: it took too long.")
     elif found.leads:
-        yield Fact(
+        yield _note(
             "values",
-            NOTE,
             f"Conversations write the phone of one lead differently: {found.phones} spellings are"
             f" {counted(found.leads, 'lead')}.",
         )
@@ -440,21 +428,19 @@ def _ask(
 def _estimate(source: Source, sizes: Mapping[str, Row]) -> Iterator[Fact]:
     """Return what the first build takes, and what capture costs those who write, as it was measured elsewhere."""
     read = ", ".join(f"{size.rows:,} in {name}" for name, size in sizes.items())
-    yield Fact("size", NOTE, f"About so many rows: {read}.")
+    yield _note("size", f"About so many rows: {read}.")
     rows_of = {name: sizes[table.name].rows for table in source.fit.tables for name in table.relations}
     size = sum(rows_of.get(name, 0) * per_row for name, per_row in _BYTES.items())
     seconds = sum(rows_of.get(name, 0) / a_second for name, a_second in _ROWS_A_SECOND.items())
     theirs = sum(size.bytes for size in sizes.values())
-    yield Fact(
+    yield _note(
         "size",
-        NOTE,
         f"The read model takes some {bytes_in_words(size)}, beside {bytes_in_words(theirs)} of the platform's tables,"
         f" and its first build some {max(seconds / 60, 0.1):.1f} minutes on a machine like that of"
         " docs/internals/performance.md.",
     )
-    yield Fact(
+    yield _note(
         "writers",
-        NOTE,
         "The triggers cost a statement of the platform some 0.1 ms of a core, and one of many rows some 0.02 ms a row."
         " They wait for nobody; to install them, migrate waits for each table for 200 ms at a time.",
     )

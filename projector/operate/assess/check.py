@@ -272,28 +272,28 @@ class _Trials:
             whole = [change for change in changes if change not in columns]
             what = " or ".join([f"a change of {', '.join(columns)}"] * bool(columns) + whole)
             yield Fact(
-                "capture",
                 PROBLEM,
+                "capture",
                 f"{name}: {what} moves rows of {relation} that changes.sql does not touch. It lacks a rule that gives"
                 f' "{name}.{queue_key}" and {relation}, or a rule does not find them once the change is committed.',
             )
         for (name, column), moved in self._queued.items():
             if not any(moved):
                 yield Fact(
-                    "capture",
                     WARNING,
+                    "capture",
                     f"{name}.{column}: each change of it is queued, and none of {len(moved)} that were tried moved a"
                     " row. Leave it out of the mapping if it decides nothing.",
                 )
         for name in self._untried:
             yield Fact(
-                "capture", WARNING, f"{name}: the table has no rows, so that no change of it was tried."
+                WARNING, "capture", f"{name}: the table has no rows, so that no change of it was tried."
             )
         tried = f"{counted(self.changes, 'change')} of {counted(self.rows, 'sampled row')} were tried"
         if not self._missed:
-            yield Fact("capture", OK, f"{tried}, and every row that moved was touched.")
+            yield Fact(OK, "capture", f"{tried}, and every row that moved was touched.")
         else:
-            yield Fact("capture", NOTE, f"{tried}.")
+            yield Fact(NOTE, "capture", f"{tried}.")
 
     def try_table(self, table: _Table) -> None:
         """Try each row, each column of some of them and of all, and some that are taken away and come again."""
