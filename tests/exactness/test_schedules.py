@@ -285,13 +285,12 @@ def test_a_schedule_says_what_is_wrong_without_a_rule(
     broken: tuple[str, Tables],
 ) -> None:
     without, tables = broken
-    [mutant] = [one for one in MUTANTS if one.what == without]
     world, word, said, _ = BROKEN[without]
     # Laid while every rule is there.
     laid = lay_world(tables, WORLDS[world])
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
-        mutant.drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
+        MUTANTS[without].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
         stage = stack.enter_context(staged(laid, database))
         stage.reset(Mode.STATEMENTS)
         with pytest.raises(BrokenError, match=said):

@@ -2,92 +2,64 @@
 
 import ast
 import re
+from typing import NamedTuple
 
-from tests.rules.files import ROOT, check, python_files
+from tests.rules.files import ROOT, check
 
 PAGE = ROOT / "docs" / "internals" / "exactness-rules.md"
 MUTANTS = ROOT / "tests" / "exactness" / "test_mutants.py"
-COLUMNS = ("rule", "what it says", "file", "test", "mutant")
 RULES = [*(f"C{number}" for number in range(1, 11)), *(f"R{number}" for number in range(1, 11))]
 _FILE = re.compile(r"[\w./-]+\.(?:py|sql)\b")
-_TEST = re.compile(r"\btest_\w+")
-_DEFINED = re.compile(r"^def (test_\w+)", re.MULTILINE)
+_TEST = re.compile(r"tests/[\w/]+\.py::test_\w+")
 
 
-# The cells of a row, by the names of its columns in lower case.
-Row = dict[str, str]
+class Row(NamedTuple):
+    rule: str
+    says: str
+    files: str
+    test: str
+    mutants: str
 
 
-def named_tests(row: Row) -> set[str]:
-    return set(_TEST.findall(_FILE.sub(" ", row["test"])))
+def rows() -> list[Row]:
+    """Return the rows of all tables of the page."""
+    lines = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
+    found = [Row(*(cell.strip() for cell in line.strip("|").split(" | "))) for line in lines]
+    return [row for row in found if row.rule != "Rule"]
 
 
-def rows_of(text: str) -> dict[str, list[Row]]:
-    """Return the rows of every table that has these columns, by the rule's id; a rule may have several rows."""
-    found: dict[str, list[Row]] = {}
-    header: list[str] = []
-    for line in text.splitlines():
-        if not line.lstrip().startswith("|"):
-            header = []
-            continue
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-        if not header:
-            header = [cell.strip("*` ").lower() for cell in cells]
-        elif set(COLUMNS) <= set(header) and not set(line) <= set("|-: "):
-            row = dict(zip(header, cells, strict=False))
-            found.setdefault(row["rule"].strip("*` "), []).append(row)
-    return found
+def mutants_of_the_page() -> dict[str, Row]:
+    """Return the row of each mutant, in their order."""
+    return {mutant: row for row in rows() for mutant in row.mutants.split("; ")}
 
 
-def page() -> dict[str, list[Row]]:
-    assert PAGE.is_file(), (
-        "docs/internals/exactness-rules.md does not exist: write the table of exactness rules there."
-    )
-    return rows_of(PAGE.read_text("utf-8"))
-
-
-def mutants() -> list[tuple[str, str]]:
-    calls = [node for node in ast.walk(ast.parse(MUTANTS.read_text("utf-8"))) if isinstance(node, ast.Call)]
-    made = [call.args[:2] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Mutant"]
-    return [(ast.literal_eval(rule), ast.literal_eval(what)) for rule, what in made]
-
-
-def test_each_rule_has_complete_rows_and_names_a_test() -> None:
+def test_each_rule_has_complete_rows_and_each_row_names_one_test() -> None:
+    wrong = [rule for rule in RULES if rule not in {row.rule for row in rows()}]
+    wrong += [f"{row.rule}: {row.says}" for row in rows() if not all(row) or not _TEST.fullmatch(row.test)]
     check(
-        [
-            *(rule for rule in RULES if not any(map(named_tests, page().get(rule, [])))),
-            *(
-                f"{rule} says nothing under {column}"
-                for rule in RULES
-                for row in page().get(rule, [])
-                for column in COLUMNS
-                if not row.get(column)
-            ),
-        ],
-        "docs/internals/exactness-rules.md has no row for it that names a test_… function, or an incomplete one:",
+        wrong, "docs/internals/exactness-rules.md has no row for it, or one that does not name path::test_…:"
     )
 
 
 def test_each_file_and_test_of_the_table_exists() -> None:
-    there = {name for path in python_files("tests") for name in _DEFINED.findall(path.read_text("utf-8"))}
-    rows = [(rule, row) for rule, rows in page().items() for row in rows]
-    gone = {
-        f"{name} (of {rule})"
-        for rule, row in rows
-        for name in _FILE.findall(f"{row['file']} {row['test']}")
-        if not (ROOT / name.removeprefix("../")).is_file()
-    }
-    gone |= {f"{name} (of {rule})" for rule, row in rows for name in named_tests(row) - there}
+    named = {(row.rule, name) for row in rows() for name in _FILE.findall(f"{row.files} {row.test}")}
+    gone = {f"{name} (of {rule})" for rule, name in named if not (ROOT / name).is_file()}
+    for row in rows():
+        file, _, test = row.test.partition("::")
+        if (ROOT / file).is_file() and f"\ndef {test}(" not in (ROOT / file).read_text("utf-8"):
+            gone.add(f"{row.test} (of {row.rule})")
     check(sorted(gone), "docs/internals/exactness-rules.md names files or tests that do not exist:")
 
 
-def test_each_mutant_is_in_the_table() -> None:
-    assert ("C1", "the queue is unique") in mutants()
+def test_the_page_and_the_table_of_mutants_have_the_same() -> None:
+    [table] = [
+        node.value
+        for node in ast.parse(MUTANTS.read_text("utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MUTANTS"
+    ]
+    assert isinstance(table, ast.Dict)
+    made = {ast.literal_eval(key) for key in table.keys if key is not None}
     check(
-        [
-            f"{rule}: “{what}”"
-            for rule, what in mutants()
-            if what not in " ".join(row["mutant"] for row in page().get(rule, []))
-        ],
-        "docs/internals/exactness-rules.md: the row does not name the mutant of tests/exactness/test_mutants.py:",
+        sorted(made ^ set(mutants_of_the_page())),
+        "One of docs/internals/exactness-rules.md and tests/exactness/test_mutants.py does not have the mutant:",
     )
