@@ -41,9 +41,9 @@ WHERE c.relname = 'projection' AND c.relnamespace = (
 
 
 class OwnConnection(psycopg.Connection[Any]):
-    """A connection that knows which commands a transaction of its own begins with; None where settings stay with it."""
+    """A connection that knows the commands by which each transaction begins; none where settings stay with it."""
 
-    local_settings: Sequence[bytes] | None = None
+    begin: Sequence[bytes] = ()
 
 
 def connect(config: Config) -> OwnConnection:
@@ -80,10 +80,10 @@ def _pin(connection: OwnConnection, config: Config) -> None:
         # tenant that a transaction sets.
         further |= {"plan_cache_mode": "auto", "citus.propagate_set_commands": "local"}
     if config.tenant_setting == TRANSACTION:
-        connection.local_settings = []
+        connection.begin = [b"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"]
         if not found.is_pinned:
             lacking = {**settings(config), **further}
-            connection.local_settings = [_set(connection, "SET LOCAL", *one) for one in lacking.items()]
+            connection.begin += [_set(connection, "SET LOCAL", *one) for one in lacking.items()]
             return
     lacking = further if found.is_pinned else {**settings(config), **_OF_SESSION, **further}
     if lacking:

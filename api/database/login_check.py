@@ -9,7 +9,6 @@ from psycopg.rows import namedtuple_row
 from api.config import Config
 from api.database.connect import connect
 from api.database.errors import RoleError
-from api.database.session import BEGIN
 
 # session_user is the login: a statement that somebody injects can go back to it from the role that the session took.
 _LOOK = """
@@ -48,8 +47,8 @@ def look(config: Config) -> list[str]:
     """
     try:
         with connect(config) as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
-            if connection.local_settings:
-                cursor.execute(b"; ".join((BEGIN, *connection.local_settings)))
+            if connection.begin:
+                cursor.execute(b"; ".join(connection.begin))
             found = cursor.execute(_LOOK).fetchone()
     except (
         RoleError,

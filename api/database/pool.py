@@ -118,7 +118,7 @@ class Database:
         except BaseException:
             self._idle.put(None)
             raise
-        return Session(connection, connection.local_settings)
+        return Session(connection)
 
     def _connect(self) -> OwnConnection:
         if self._failure is not None and monotonic() < self._pause_ends:

@@ -6,7 +6,7 @@ It tells PostgreSQL the tenant of a statement in the same round trip as the stat
 import select
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, cast
+from typing import cast
 
 import psycopg
 from psycopg.abc import Buffer
@@ -22,15 +22,13 @@ from psycopg.pq import (
 )
 from psycopg.pq.abc import PGconn, PGresult
 
+from api.database.connect import OwnConnection
 from api.database.errors import ConnectionLostError, ReplayConflictError
 from api.database.statement import TENANT, CompiledStatement, Row
 
 MAX_PREPARED_STATEMENTS = 200
 
 TENANT_SETTING = b"leads.user_id"
-
-BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"
-"""How a transaction begins whose settings are its own."""
 
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 
@@ -52,22 +50,18 @@ class Session:
 
     Each statement runs under the tenant that it names, and under none if it names none: row security shows the rows of
     that tenant alone. The session remembers the tenant. Behind a pooler, which gives each transaction another
-    connection, every statement names it anew, in a transaction that begins with `local_settings`.
+    connection, every statement names it anew, in a transaction of its own.
     """
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], local_settings: Sequence[bytes] | None = None
-    ) -> None:
+    def __init__(self, connection: OwnConnection) -> None:
         connection.adapters.register_loader("text", BytesLoader)
-        if local_settings:
+        if connection.begin:
             connection.adapters.register_loader("timestamptz", MomentLoader)
         self.connection = connection
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
         self._count = 0
-        # None where settings stay with the session.
-        self._local_settings = local_settings
         # The tenant that PostgreSQL was told last; None where that is not certain.
         self._tenant: str | None = None
 
@@ -103,9 +97,37 @@ class Session:
         if is_told:
             result = self._checked(self._pgconn.exec_prepared(name, values))
         else:
-            result = self._checked(run_under(self._pgconn, tenant, name, values, self._local_settings))
-        self._tenant = tenant if self._local_settings is None else None
+            result = self._checked(self._tell_and_run(name, values, tenant))
+        self._tenant = None if self.connection.begin else tenant
         return result
+
+    def _tell_and_run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
+        """Returns the result of a prepared statement, or the first error, after PostgreSQL was told the tenant.
+
+        Where the session has the tenant of a transaction only, it is a transaction of this statement alone.
+        """
+        pgconn, begin = self._pgconn, self.connection.begin
+        # SET, because an operator may have revoked set_config() from everybody: see docs/authentication.md.
+        setting = b"%b = %b" % (TENANT_SETTING, Escaping(pgconn).escape_literal(tenant.encode()))
+        before = [*begin, b"SET LOCAL " + setting] if begin else [b"SET " + setting]
+        pgconn.enter_pipeline_mode()
+        try:
+            for command in before:
+                pgconn.send_query_params(command, None)
+            pgconn.send_query_prepared(name, values)
+            if begin:
+                pgconn.send_query_params(b"COMMIT", None)
+            pgconn.pipeline_sync()
+            results = _results(pgconn)
+            pgconn.exit_pipeline_mode()
+        finally:
+            if pgconn.pipeline_status != PipelineStatus.OFF:
+                # Results that nobody has read would be taken for those of the next statement.
+                pgconn.finish()
+        failed = next((result for result in results if result.status in _FAILED), None)
+        if pgconn.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+            pgconn.exec_(b"ROLLBACK")
+        return results[len(before)] if failed is None else failed
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
         if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
@@ -117,13 +139,14 @@ class Session:
                 self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
         self._count += 1
         name = b"leads_%d" % self._count
-        if self._local_settings:
-            # What a statement means depends on them already.
-            self._checked(self._pgconn.exec_(b"; ".join((BEGIN, *self._local_settings))))
+        begin = self.connection.begin
+        if begin:
+            # What a statement means depends on the settings already.
+            self._checked(self._pgconn.exec_(b"; ".join(begin)))
         try:
             self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
         finally:
-            if self._local_settings:
+            if begin:
                 self._pgconn.exec_(b"ROLLBACK")
         self._prepared[text] = name
         return name
@@ -141,45 +164,16 @@ class Session:
         raise error_from_result(result)
 
 
-def run_under(
-    pgconn: PGconn, tenant: str, name: bytes, values: Sequence[Buffer], local_settings: Sequence[bytes] | None
-) -> PGresult:
-    """Returns the result of a prepared statement under a tenant, or the first error.
-
-    The tenant stays set in the session. With `local_settings`, which may be none, these commands and the tenant are for
-    a transaction of the statement alone. After an error the session has the tenant of before. Raises OperationalError
-    if the connection broke.
-    """
-    # SET, because an operator may have revoked set_config() from everybody: see docs/authentication.md.
-    setting = b"%b = %b" % (TENANT_SETTING, Escaping(pgconn).escape_literal(tenant.encode()))
-    before, after = [b"SET " + setting], []
-    if local_settings is not None:
-        before, after = [BEGIN, *local_settings, b"SET LOCAL " + setting], [b"COMMIT"]
-    pgconn.enter_pipeline_mode()
-    try:
-        for command in before:
-            pgconn.send_query_params(command, None)
-        pgconn.send_query_prepared(name, values)
-        for command in after:
-            pgconn.send_query_params(command, None)
-        pgconn.pipeline_sync()
-        results = _results(pgconn)
-        pgconn.exit_pipeline_mode()
-    finally:
-        if pgconn.pipeline_status != PipelineStatus.OFF:
-            # Results that nobody has read would be taken for those of the next statement.
-            pgconn.finish()
-    failed = next((result for result in results if result.status in _FAILED), None)
-    if pgconn.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
-        pgconn.exec_(b"ROLLBACK")
-    return results[len(before)] if failed is None else failed
-
-
 def _results(pgconn: PGconn) -> list[PGresult]:
     """Returns the result of each command up to the synchronization, or up to the end of the connection."""
     results: list[PGresult] = []
     while True:
-        _wait_for_result(pgconn)
+        # get_result() would wait for the next one while no other thread runs.
+        while (is_unsent := bool(pgconn.flush())) or pgconn.is_busy():
+            poll = select.poll()
+            poll.register(pgconn.socket, select.POLLIN | select.POLLOUT if is_unsent else select.POLLIN)
+            poll.poll()
+            pgconn.consume_input()
         result = pgconn.get_result()
         if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
             return results
@@ -188,18 +182,6 @@ def _results(pgconn: PGconn) -> list[PGresult]:
             results.append(result)
         if pgconn.status == ConnStatus.BAD:
             return results
-
-
-def _wait_for_result(pgconn: PGconn) -> None:
-    """Waits until the next result is there: get_result() would wait for it while no other thread runs."""
-    while True:
-        is_sent = not pgconn.flush()
-        if is_sent and not pgconn.is_busy():
-            return
-        poll = select.poll()
-        poll.register(pgconn.socket, select.POLLIN if is_sent else select.POLLIN | select.POLLOUT)
-        poll.poll()
-        pgconn.consume_input()
 
 
 def _page(result: PGresult) -> list[bytes]:

@@ -43,7 +43,7 @@ class Snapshot:
         self._ahead: list[tuple[Any, ...]] = []
         with _errors_for_caller():
             self._connection = connect(config)
-            local = [one.decode() + ";" for one in self._connection.local_settings or ()]
+            local = [one.decode() + ";" for one in self._connection.begin[1:]]
             text = sql.SQL(_BEGIN).format(
                 settings=sql.SQL("".join(local)),
                 tenant=sql.Literal(user_id),
