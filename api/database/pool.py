@@ -1,8 +1,8 @@
 """The sessions that the requests of a process share."""
 
+from collections import deque
 from contextlib import suppress
 from copy import copy
-from queue import Empty, SimpleQueue
 from threading import Semaphore
 from time import monotonic, sleep
 
@@ -33,11 +33,11 @@ class Database:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # API keys are looked up before a request has its turn, also while those that run wait for a lock: one that was
-        # accepted before, and one that was not.
-        self._unopened = Semaphore(config.threads + 2)
-        # None stands for a session that was closed, which leaves its place to a new one.
-        self._idle: SimpleQueue[Session | None] = SimpleQueue()
+        # Of lent sessions. API keys are looked up before a request has its turn, also while those that run wait for a
+        # lock: one that was accepted before, and one that was not.
+        self._places = Semaphore(config.threads + 2)
+        # The one that was used last is taken first.
+        self._idle: deque[Session] = deque()
         self._pause_ends = 0.0
         self._failure: psycopg.Error | None = None
 
@@ -78,37 +78,29 @@ class Database:
 
         Raises UnavailableError if all are lent, and what `connect` raises.
         """
+        if not self._places.acquire(blocking=False):
+            with CONNECTIONS_WAITING.track_inprogress():
+                if not self._places.acquire(timeout=POOL_TIMEOUT_SECONDS):
+                    raise UnavailableError("All connections to the database are busy")
         try:
-            session = self._idle.get_nowait()
-        except Empty:
-            session = None if self._unopened.acquire(blocking=False) else self._wait()
-        session = session or self._open()
+            session = self._idle.pop()
+        except IndexError:
+            session = self._open()
         CONNECTIONS_IN_USE.inc()
         return session
 
     def give_back(self, session: Session) -> None:
         """End a loan. A session whose connection is closed is forgotten."""
-        self._idle.put(None if session.connection.closed else session)
+        if not session.connection.closed:
+            self._idle.append(session)
+        self._places.release()
         CONNECTIONS_IN_USE.dec()
 
     def close(self) -> None:
         """Close the idle sessions."""
-        idle = []
-        with suppress(Empty):
+        with suppress(IndexError):
             while True:
-                idle.append(self._idle.get_nowait())
-        for session in idle:
-            if session is not None:
-                session.connection.close()
-            self._idle.put(None)
-
-    def _wait(self) -> Session | None:
-        """Returns a session that is given back meanwhile, or None in the place of one that is closed."""
-        try:
-            with CONNECTIONS_WAITING.track_inprogress():
-                return self._idle.get(timeout=POOL_TIMEOUT_SECONDS)
-        except Empty:
-            raise UnavailableError("All connections to the database are busy") from None
+                self._idle.pop().connection.close()
 
     def _open(self) -> Session:
         """Returns a new session; leaves the place of it to others if there is none."""
@@ -116,7 +108,7 @@ class Database:
             with CONNECTIONS_WAITING.track_inprogress():
                 connection = self._connect()
         except BaseException:
-            self._idle.put(None)
+            self._places.release()
             raise
         return Session(connection)
 
