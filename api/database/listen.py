@@ -7,7 +7,7 @@ import psycopg
 
 from api.config import TRANSACTION, Config
 from api.database.connect import OwnConnection, connect
-from api.database.errors import RoleError, raise_for_caller
+from api.database.errors import raise_for_caller
 
 _EVERYTHING = "*"
 _NAME_LENGTH = 12
@@ -53,7 +53,7 @@ def listen(config: Config) -> OwnConnection | None:
         except BaseException:
             connection.close()
             raise
-    except (psycopg.Error, RoleError) as error:
+    except psycopg.Error as error:
         raise_for_caller(error)
     connection.close()
     return None
