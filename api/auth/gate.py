@@ -4,6 +4,7 @@ import re
 from time import time
 
 from api.auth.access import (
+    NOTHING,
     Access,
     Checked,
     CredentialsMissingError,
@@ -22,7 +23,7 @@ from api.request.record import Record
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
 MAX_KEPT = 4096
-"""How many credentials that were accepted a process remembers."""
+"""How many credentials that were accepted a process remembers, and how many keys that were not."""
 
 KEPT_SECONDS = 60
 """How long a token that was verified is believed, unless it expires before; a key is for less: see KeyCheck."""
@@ -37,16 +38,16 @@ class Gate:
     def __init__(self, config: AuthConfig, database: Database) -> None:
         self._tokens: TokenCheck | None = None
         self._keys: KeyCheck | None = None
+        self._kept = KeptAccess(MAX_KEPT)
         wanted = []
         if JWT in config.methods:
             fetched = FetchedKeys(config.jwks_url, config.algorithm) if config.jwks_url else None
             self._tokens = TokenCheck(config, fetched.keys if fetched else lambda _key_id: config.jwt_keys)
             wanted.append("a bearer token")
         if KEY in config.methods:
-            self._keys = KeyCheck(database)
+            self._keys = KeyCheck(database, self._kept)
             wanted.append("an API key")
         self._wanted = " or ".join(wanted)
-        self._kept = KeptAccess(MAX_KEPT)
 
     def check(self, one: Record) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
@@ -87,27 +88,27 @@ class Gate:
     def _checked(self, header: str) -> Checked:
         # The whole header is looked up: to take it apart would take longer than the rest.
         digest = digest_of(header)
-        checked = self._kept.find(digest)
-        if checked is None:
-            found = self._check(header)
-            until = min(found.until, time() + KEPT_SECONDS)
-            checked = self._kept.keep(digest, found._replace(until=until))
+        checked = self._kept.find(digest) or self._check(header, digest)
+        if checked.access is NOTHING:
+            raise CredentialsRefusedError("The API key is not known, has expired or was revoked")
         return checked
 
-    def _check(self, header: str) -> Checked:
-        found = _BEARER.fullmatch(header)
-        if found is None:
+    def _check(self, header: str, digest: bytes) -> Checked:
+        shown = _BEARER.fullmatch(header)
+        if shown is None:
             if _IS_BEARER.match(header):
                 raise CredentialsRefusedError("The header Authorization has no credential that could be read")
             raise CredentialsMissingError(self._wanted)
-        credential = found[1]
+        credential = shown[1]
         if is_key(credential):
             if self._keys is None:
                 raise CredentialsRefusedError("This API accepts no API keys")
-            return self._keys.check(credential)
+            return self._keys.check(credential, digest)
         if self._tokens is None:
             raise CredentialsRefusedError("This is not an API key, and this API accepts nothing else")
-        return self._tokens.check(credential)
+        found = self._tokens.check(credential)
+        until = min(found.until, time() + KEPT_SECONDS)
+        return self._kept.keep(digest, found._replace(until=until))
 
 
 def _require_tenant(access: Access, tenant: str | None) -> None:

@@ -12,21 +12,18 @@ from typing import NamedTuple
 from limits import RateLimitItemPerSecond
 from sqlalchemy import Boolean, DateTime, LargeBinary, Text, bindparam, column, func, select, true
 
-from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
+from api.auth.access import NOTHING, Access, Checked, KeptAccess, digest_of
 from api.auth.key_format import KEPT_SECONDS, prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
 from api.limits.rate import counting_alone
 
-MAX_KEPT_KEYS = 4096
 MAX_UNKNOWN_PER_SECOND = 50
 """How many keys that were never accepted a process looks up in a second: strangers can invent any number of them."""
 
 WAIT_SECONDS = 0.5
 """How long others wait for a look-up that is under way: each of them holds a thread of the server."""
-
-_REFUSED = "The API key is not known, has expired or was revoked"
 
 _ONE = select(func.count().label("rows")).subquery()
 _key = func.leads_access.key_of(bindparam("prefix", type_=Text)).table_valued(
@@ -51,48 +48,38 @@ class KeyRow(NamedTuple):
 
 
 class KeyCheck:
-    """Checks API keys, and keeps for KEPT_SECONDS what it found."""
+    """Looks API keys up, and keeps for KEPT_SECONDS what it found, also that a key is refused."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, kept: KeptAccess) -> None:
         self._database = database
-        self._kept = KeptAccess(MAX_KEPT_KEYS)
+        self._kept = kept
         self._unknown = counting_alone()
         # A key that was accepted before waits for no stranger's.
         self._new, self._again = _Turns(), _Turns()
 
-    def check(self, key: str) -> Checked:
-        """Returns what a key allows, and until when that may be believed.
+    def check(self, key: str, digest: bytes) -> Checked:
+        """Returns what a key allows, and until when that may be believed; it is kept under this digest.
 
-        Raises CredentialsRefusedError if it is not accepted, and UnavailableError if the database cannot answer now.
+        Raises UnavailableError if the database cannot answer now.
         """
-        digest = digest_of(key)
-        checked = self._kept.find(digest)
-        if checked is None:
-            is_new = not self._kept.was_allowed(digest)
-            if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
-                raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
-            with (self._new if is_new else self._again).turn():
-                # Another request with the same key may have had its turn before.
-                checked = self._kept.find(digest) or self._kept.keep(digest, self._look_up(key, digest))
-        if checked.access is NOTHING:
-            raise CredentialsRefusedError(_REFUSED)
-        return checked
+        is_new = not self._kept.was_allowed(digest)
+        if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
+            raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
+        with (self._new if is_new else self._again).turn():
+            # Another request with the same key may have had its turn before.
+            return self._kept.find(digest) or self._kept.keep(digest, self._look_up(key))
 
-    def _look_up(self, key: str, digest: bytes) -> Checked:
+    def _look_up(self, key: str) -> Checked:
         """Returns what the database says of a key."""
         prefix = prefix_of(key) or ""
         row = self.fetch(prefix)
         now = time()
-        refused = Checked(NOTHING, now + KEPT_SECONDS)
-        if row.key_hash is None or not compare_digest(row.key_hash, digest) or row.revoked_at is not None:
-            return refused
-        until = now + KEPT_SECONDS
-        if row.expires_at is not None:
-            if row.expires_at.timestamp() <= now:
-                return refused
-            until = min(until, row.expires_at.timestamp())
+        ends = now + KEPT_SECONDS if row.expires_at is None else row.expires_at.timestamp()
+        is_known = row.key_hash is not None and compare_digest(row.key_hash, digest_of(key))
+        if not is_known or row.revoked_at is not None or ends <= now:
+            return Checked(NOTHING, now + KEPT_SECONDS)
         tenant = None if row.user_id is None else row.user_id.decode()
-        return Checked(Access(tenant, bool(row.all_tenants), prefix), until)
+        return Checked(Access(tenant, bool(row.all_tenants), prefix), min(ends, now + KEPT_SECONDS))
 
     def fetch(self, prefix: str) -> KeyRow:
         """Returns the key with a prefix. Raises UnavailableError if keys cannot be looked up."""

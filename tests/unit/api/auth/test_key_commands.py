@@ -14,7 +14,8 @@ import time_machine
 from api.__main__ import cli
 from api.auth import key_check
 from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
-from api.auth.key_check import KeyCheck, KeyRow
+from api.auth.gate import Gate
+from api.auth.key_check import KeyRow
 from api.auth.key_format import KEPT_SECONDS, PATTERN, is_key, new_key, prefix_of
 from api.config.auth import AuthConfig
 from api.database.errors import UnavailableError
@@ -200,13 +201,13 @@ def row(**changes: Any) -> KeyRow:  # noqa: ANN401
     return KeyRow(digest_of(KEY), b"t1", False, None, None)._replace(**changes)  # noqa: FBT003  # A row.
 
 
-def checker(rows: Rows) -> KeyCheck:
-    return KeyCheck(rows)  # type: ignore[arg-type]
+def gate_of(rows: Rows) -> Gate:
+    return Gate(AuthConfig(("key",)), rows)  # type: ignore[arg-type]
 
 
-def refused(check: KeyCheck, key: str) -> bool:
+def refused(gate: Gate, key: str) -> bool:
     try:
-        check.check(key)
+        gate.believed_until(f"Bearer {key}", "t1")
     except CredentialsRefusedError:
         return True
     return False
@@ -225,71 +226,71 @@ def refused(check: KeyCheck, key: str) -> bool:
     ],
 )
 def test_a_key_that_is_not_accepted(changes: dict[str, object]) -> None:
-    assert refused(checker(Rows(**{KEY[:18]: row(**changes)})), KEY)
+    assert refused(gate_of(Rows(**{KEY[:18]: row(**changes)})), KEY)
 
 
 def test_a_key_is_looked_up_twice_a_minute_whether_it_is_there_or_not() -> None:
     rows = Rows()
-    check = checker(rows)
+    gate = gate_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller:
-        assert all(refused(check, KEY) for _ in range(3))
+        assert all(refused(gate, KEY) for _ in range(3))
         assert rows.asked == [KEY[:18]]
         # A key that is created meanwhile is found when what was noted is old.
         rows.rows = {KEY[:18]: row()}
         traveller.shift(KEPT_SECONDS)
-        assert not any(refused(check, KEY) for _ in range(3))
+        assert not any(refused(gate, KEY) for _ in range(3))
         assert len(rows.asked) == 2
         # Back to before it was looked up.
         traveller.shift(-3600)
-        check.check(KEY)
+        assert not refused(gate, KEY)
         assert len(rows.asked) == 3
 
 
 def test_a_key_is_kept_no_longer_than_until_it_expires() -> None:
     rows = Rows(**{KEY[:18]: row(expires_at=NOW + timedelta(seconds=5))})
-    check = checker(rows)
+    gate = gate_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller:
-        assert not refused(check, KEY)
+        assert not refused(gate, KEY)
         traveller.shift(5)
-        assert refused(check, KEY)
+        assert refused(gate, KEY)
         assert time() == NOW.timestamp() + 5
 
 
 def test_strangers_cannot_have_the_database_asked_often() -> None:
     rows = Rows(**{KEY[:18]: row()})
-    check = checker(rows)
+    gate = gate_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller:
-        assert not refused(check, KEY)
+        assert not refused(gate, KEY)
         for _ in range(key_check.MAX_UNKNOWN_PER_SECOND - 1):
-            assert refused(check, new_key())
+            assert refused(gate, new_key())
         for _ in range(100):
             with pytest.raises(UnavailableError, match="Too many unknown"):
-                check.check(new_key())
+                refused(gate, new_key())
         assert len(rows.asked) == key_check.MAX_UNKNOWN_PER_SECOND
         # A key that was accepted before is none of these, also when it has to be looked up again.
         traveller.shift(KEPT_SECONDS)
         for _ in range(key_check.MAX_UNKNOWN_PER_SECOND):
-            assert refused(check, new_key())
-        assert not refused(check, KEY)
+            assert refused(gate, new_key())
+        assert not refused(gate, KEY)
         with pytest.raises(UnavailableError, match="Too many unknown"):
-            check.check(new_key())
+            refused(gate, new_key())
         traveller.shift(1)
-        assert refused(check, new_key())
+        assert refused(gate, new_key())
 
 
 def test_one_key_is_looked_up_at_a_time_and_one_that_was_accepted_waits_for_no_other() -> None:
     rows = Rows(**{KEY[:18]: row()})
-    check = checker(rows)
+    gate = gate_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller, ThreadPoolExecutor(2) as pool:
-        check.check(KEY)
+        assert not refused(gate, KEY)
         rows.may_go_on.clear()
         traveller.shift(KEPT_SECONDS)
-        stranger = pool.submit(refused, check, new_key())
+        stranger = pool.submit(refused, gate, new_key())
         wait_for(lambda: len(rows.asked) == 2, "a stranger's key is looked up")
         for _ in range(3):
             with pytest.raises(UnavailableError, match="cannot be looked up soon enough"):
-                check.check(new_key())
-        accepted = pool.submit(refused, check, KEY)
+                refused(gate, new_key())
+        accepted = pool.submit(refused, gate, KEY)
         wait_for(lambda: len(rows.asked) == 3, "the other is looked up too")
         assert rows.asked[2] == KEY[:18]
         rows.may_go_on.set()
@@ -300,9 +301,9 @@ def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(key_check, "WAIT_SECONDS", PATIENCE)
     rows = Rows(**{KEY[:18]: row()})
     rows.may_go_on.clear()
-    check = checker(rows)
+    gate = gate_of(rows)
     with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(refused, check, KEY) for _ in range(20)]
+        asked = [pool.submit(refused, gate, KEY) for _ in range(20)]
         wait_for(lambda: len(rows.asked) == 1, "one of them looks the key up")
         rows.may_go_on.set()
         assert not any(one.result(PATIENCE) for one in asked)
