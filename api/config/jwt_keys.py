@@ -25,6 +25,7 @@ _ALLOWED = (
 _IS_PATH = re.compile(r"[~.]{0,2}/.*|.*\.(pem|crt|cer|json|jwk|jwks|key|pub|txt|secret)", re.IGNORECASE)
 
 
+Kind = type[OctKey | RSAKey | ECKey | JWKRegistry]
 VerificationKeys = tuple[Key, ...]
 """Keys, each with the only algorithm that it is used with."""
 
@@ -83,13 +84,13 @@ def read_set(document: object, algorithm: str, *, with_secrets: bool) -> Verific
 
 
 def _from_secret(secret: str, algorithm: str) -> Key:
-    chosen = _chosen(_OF_SECRET, algorithm, "a secret")
-    least = _MIN_SECRET_BYTES[chosen]
+    chosen = algorithm or _OF_SECRET[0]
+    least = _MIN_SECRET_BYTES.get(chosen, 0)
     if len(secret.encode()) < least:
         raise ValueError(
             f"{_ALLOWED}; it is too short for {chosen}. `openssl rand -hex {least}` prints one that is long enough"
         )
-    return _imported(OctKey, secret, chosen)
+    return _with_algorithm(OctKey, secret, chosen)
 
 
 def _from_pem(text: str, algorithm: str) -> Key:
@@ -99,33 +100,25 @@ def _from_pem(text: str, algorithm: str) -> Key:
         )
     for kind in (RSAKey, ECKey):
         try:
-            key = _imported(kind, text)
+            _imported(kind, text)
         except ValueError:
             continue
-        return _imported(kind, text, _chosen(_algorithms_of(key), algorithm, "this key"))
+        return _with_algorithm(kind, text, algorithm)
     raise ValueError(f"{_ALLOWED}; this PEM text is no public key of the types RSA or EC")
 
 
 def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
     """Returns the key of a set; None if it is of another type or another algorithm, or too weak."""
     try:
-        key = _imported(JWKRegistry, one)
-        algorithms = _algorithms_of(key)
+        key = _with_algorithm(JWKRegistry, one, one.get("alg") or algorithm)
     except ValueError:
         return None
-    chosen = one.get("alg") or algorithm or algorithms[0]
-    if chosen not in algorithms or (algorithm and chosen != algorithm):
+    if isinstance(key, OctKey) and len(key.raw_value) < _MIN_SECRET_BYTES[key.alg or ""]:
         return None
-    if isinstance(key, OctKey) and len(key.raw_value) < _MIN_SECRET_BYTES[chosen]:
-        return None
-    return _imported(JWKRegistry, one, chosen)
+    return key if algorithm in ("", key.alg) else None
 
 
-def _imported(
-    kind: type[OctKey | RSAKey | ECKey | JWKRegistry],
-    given: str | dict[str, Any],
-    algorithm: str | None = None,
-) -> Key:
+def _imported(kind: Kind, given: str | dict[str, Any], algorithm: str | None = None) -> Key:
     """Returns the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
@@ -135,19 +128,18 @@ def _imported(
         raise ValueError(_ALLOWED) from None
 
 
-def _algorithms_of(key: Key) -> tuple[str, ...]:
-    """Returns the algorithms that a key may be used with. Raises ValueError if there is none."""
+def _with_algorithm(kind: Kind, given: str | dict[str, Any], algorithm: str) -> Key:
+    """Returns a key with the only algorithm that it is used with. Raises ValueError if there is none for it."""
+    key = _imported(kind, given)
     if key.is_private and not isinstance(key, OctKey):
         raise ValueError(_ALLOWED)
-    fitting = tuple(one.name for one in JWSRegistry.filter_algorithms(key, [*ALGORITHMS]))
+    fitting = [one.name for one in JWSRegistry.filter_algorithms(key, [*ALGORITHMS])]
     if not fitting:
         raise ValueError(f"{_ALLOWED}; keys of the types RSA and EC (P-256, P-384, P-521) are supported")
-    return fitting
-
-
-def _chosen(algorithms: tuple[str, ...], algorithm: str, what: str) -> str:
-    if algorithm and algorithm not in algorithms:
+    chosen = algorithm or fitting[0]
+    if chosen not in fitting:
+        what = "a secret" if isinstance(key, OctKey) else "this key"
         raise ValueError(
-            f"{_ALLOWED}; LEADS_JWT_ALGORITHM={algorithm} does not fit {what}, only {', '.join(algorithms)}"
+            f"{_ALLOWED}; LEADS_JWT_ALGORITHM={algorithm} does not fit {what}, only {', '.join(fitting)}"
         )
-    return algorithm or algorithms[0]
+    return _imported(kind, given, chosen)
