@@ -176,11 +176,6 @@ def serve() -> None:
         server.serve()
 
 
-def _threads(settings: config.Config) -> int:
-    # Those that wait, and exports, have threads on top.
-    return server_threads(settings.threads) + MAX_WAITING + settings.exports
-
-
 def _warn_of_misspelt_settings() -> None:
     for sentence in config.misspelt():
         structlog.get_logger().warning(sentence)
@@ -260,8 +255,8 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
-        front = Front(app, settings, _threads(settings))
-        connections.end_slow_readers()
+        # Requests that wait, and exports, have threads on top.
+        front = Front(app, settings, server_threads(settings.threads) + MAX_WAITING + settings.exports)
         connections.watch(connections.most(settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.

@@ -41,15 +41,19 @@ def most(threads: int) -> int:
 
 
 def watch(most: int) -> None:
-    """Log when this process has nearly as many connections as it takes, and when it has fewer again."""
+    """Have the system end connections that are not read, and log when this process has nearly `most` connections.
+
+    The server, which has no such setting for the former, begins to listen after this call.
+    """
 
     def look_for_ever() -> None:
+        _bound_listener()
         is_full = False
         while True:
             is_full = look(most, is_full=is_full)
             sleep(LOOK_SECONDS)
 
-    Thread(target=look_for_ever, name="open-files", daemon=True).start()
+    Thread(target=look_for_ever, name="connections", daemon=True).start()
 
 
 def look(most: int, *, is_full: bool) -> bool:
@@ -71,32 +75,19 @@ def look(most: int, *, is_full: bool) -> bool:
 
 def _count_sockets() -> int | None:
     """Returns how many sockets are open; None if no file can be opened, which looking takes. 0 if nobody can tell."""
-    count = 0
     try:
-        with os.scandir("/proc/self/fd") as found:
-            for one in found:
-                with suppress(OSError):
-                    count += str(Path(one).readlink()).startswith("socket:")
+        return sum(one.is_socket() for one in Path("/proc/self/fd").iterdir())
     except FileNotFoundError:
         return 0
     except OSError:
         return None
-    return count
-
-
-def end_slow_readers() -> None:
-    """Have the system end connections that are not read.
-
-    The server, which has no such setting, begins to listen after this call.
-    """
-    # No such option outside of Linux.
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        Thread(target=_bound_listener, name="slow-readers", daemon=True).start()
 
 
 def _bound_listener() -> None:
-    while not any(map(_bound, map(int, os.listdir("/proc/self/fd")))):  # noqa: PTH208  # Names are enough.
-        sleep(_LISTENER_SECONDS)
+    # No such option outside of Linux.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        while not any(map(_bound, map(int, os.listdir("/proc/self/fd")))):  # noqa: PTH208  # Names are enough.
+            sleep(_LISTENER_SECONDS)
 
 
 def _bound(number: int) -> bool:
