@@ -4,6 +4,7 @@ import logging
 import logging.config
 import sys
 import threading
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -59,21 +60,11 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
 
     Returns the configuration of the standard library's logging, which the server repeats in each worker.
     """
-    configure(level, log_format, personal_data=personal_data)
     configuration = {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {"()": formatter, "is_text": is_text(log_format), "personal_data": personal_data}
-        },
-        "handlers": {
-            "stderr": {
-                "class": "logging.StreamHandler",
-                "formatter": "line",
-                "stream": STANDARD_ERROR,
-            }
-        },
-        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "handlers": {"lines": {"()": partial(_handler, level, log_format, personal_data=personal_data)}},
+        "root": {"handlers": ["lines"], "level": "WARNING"},
         # Granian sets the level of its own logger.
         # It tells of each caller that leaves.
         "loggers": {"_granian": {"level": level}, "_granian.asgi.io": {"level": "WARNING"}},
@@ -86,19 +77,17 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
     return configuration
 
 
-def formatter(*, is_text: bool, personal_data: bool) -> logging.Formatter:
-    """Returns what turns a record of the standard library's logging into a line like those of this package."""
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *_renderers(is_text=is_text, personal_data=personal_data),
-        ],
-    )
+def _handler(level: str, log_format: str, *, personal_data: bool) -> logging.Handler:
+    """Returns what turns a record of the standard library's logging into a line of this package."""
+    configure(level, log_format, personal_data=personal_data)
+    return _ToLines()
+
+
+class _ToLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
 
 
 def cause_of(error: BaseException) -> str:
