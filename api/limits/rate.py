@@ -2,7 +2,6 @@
 
 from collections import Counter
 from hashlib import sha256
-from itertools import islice
 from math import ceil
 from threading import Lock
 from time import monotonic, time
@@ -31,9 +30,8 @@ POLICY = '"tenant"'
 # A store that does not answer must not delay the requests.
 STORE_TIMEOUT_SECONDS = 1
 STORE_PAUSE_SECONDS = 5
-MIN_KEPT_WINDOWS = 10_000
 # Of tenants that send requests within one window; each window takes some 200 bytes.
-MAX_KEPT_WINDOWS = 200_000
+MAX_KEPT_WINDOWS = 100_000
 _LONGEST_KEY = 64
 
 log = structlog.get_logger()
@@ -159,7 +157,6 @@ class WindowCounts(MemoryStorage):
 
     def __init__(self, uri: str | None = None, *, wrap_exceptions: bool = False, **_: str) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._max_windows = MIN_KEPT_WINDOWS
         self._lock = Lock()
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
@@ -170,7 +167,7 @@ class WindowCounts(MemoryStorage):
             if not now < self.expirations.get(key, 0) <= now + expiry:
                 # The windows are in the order in which they began.
                 self.clear(key)
-                if len(self.expirations) >= self._max_windows:
+                if len(self.expirations) >= MAX_KEPT_WINDOWS:
                     self._forget(now)
                 self.expirations[key] = now + expiry
             self.storage[key] += amount
@@ -181,14 +178,11 @@ class WindowCounts(MemoryStorage):
         return self.storage.get(key, 0)
 
     def _forget(self, now: int) -> None:
-        """Drop the windows that are over; if these were few, the next time comes later.
+        """Drop the windows that are over.
 
-        Where very many are not over, the older half goes too, because memory is bounded: their tenants may send a few
-        requests more.
+        Where many are not over, the older ones go too, because memory is bounded: their tenants may send a few requests
+        more.
         """
-        kept = {key: ends_at for key, ends_at in self.expirations.items() if ends_at > now}
-        if len(kept) >= MAX_KEPT_WINDOWS:
-            kept = dict(islice(kept.items(), len(kept) - MAX_KEPT_WINDOWS // 2, None))
+        kept = [key for key, ends_at in self.expirations.items() if ends_at > now][-MAX_KEPT_WINDOWS // 2 :]
         self.storage = Counter({key: self.storage[key] for key in kept})
-        self.expirations = kept
-        self._max_windows = min(max(MIN_KEPT_WINDOWS, 2 * len(kept)), MAX_KEPT_WINDOWS)
+        self.expirations = {key: self.expirations[key] for key in kept}

@@ -149,7 +149,6 @@ def test_each_absence_of_the_store_is_logged_once(
 
 
 def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.limits.rate.MIN_KEPT_WINDOWS", 10)
     monkeypatch.setattr("api.limits.rate.MAX_KEPT_WINDOWS", 40)
     counts = WindowCounts()
     with time_machine.travel(NOW, tick=False):
