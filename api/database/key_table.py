@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -54,30 +54,27 @@ class KeyEntry(NamedTuple):
     revoked_at: datetime | None
 
 
-class KeyTable:
+class KeyTable(psycopg.Connection[Any]):
     """The table behind one connection, whose login may write it."""
-
-    def __init__(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-        self._connection = connection
 
     def add(
         self, prefix: str, key_hash: bytes, *, user_id: str | None, label: str, expires_at: datetime | None
     ) -> None:
         """Store a key; without a `user_id` it reads all tenants."""
-        self._connection.execute(_INSERT, (prefix, key_hash, user_id, user_id, label, expires_at))
+        self.execute(_INSERT, (prefix, key_hash, user_id, user_id, label, expires_at))
 
     def entries(self, user_id: str | None = None) -> list[KeyEntry]:
         """Returns the keys of a tenant, or all keys, the oldest first."""
-        with self._connection.cursor(row_factory=class_row(KeyEntry)) as cursor:
+        with self.cursor(row_factory=class_row(KeyEntry)) as cursor:
             return cursor.execute(_LIST, {"user_id": user_id}).fetchall()
 
     def revoke(self, prefix: str) -> bool:
         """Mark a key as revoked. Returns whether there is one with this prefix."""
-        return self._connection.execute(_REVOKE, {"prefix": prefix}).fetchone() is not None
+        return self.execute(_REVOKE, {"prefix": prefix}).fetchone() is not None
 
     def has_tenant(self, user_id: str) -> bool:
         """Returns whether the read model knows a tenant."""
-        return self._connection.execute(_HAS_TENANT, {"user_id": user_id}).fetchone() == (True,)
+        return self.execute(_HAS_TENANT, {"user_id": user_id}).fetchone() == (True,)
 
 
 @contextmanager
@@ -87,15 +84,15 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
     Raises KeyTableError if the database is away, the table is not there, or the login may not write it.
     """
     try:
-        with psycopg.connect(
+        with KeyTable.connect(
             make_conninfo("", **{**_PRIMARY, **conninfo_to_dict(database_url)}),
             autocommit=True,
             application_name="leads-api-keys",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        ) as connection:
+        ) as table:
             # It needs no name from another schema than those that its statements write; and psycopg reads ISO alone.
-            connection.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
-            yield KeyTable(connection)
+            table.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
+            yield table
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise KeyTableError(NOT_INSTALLED) from error
     except psycopg.errors.InsufficientPrivilege as error:
