@@ -26,13 +26,6 @@ def setting(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: 
     return field(default=default, repr=not is_secret, metadata=metadata)
 
 
-def switch(text: str) -> bool:
-    """Returns whether the text is `on`."""
-    if text.lower() not in ("on", "off"):
-        raise ValueError("on or off")
-    return text.lower() == "on"
-
-
 def whole_number(least: int, greatest: int) -> Callable[[str], int]:
     """Returns a reader of whole numbers between these two, both included."""
 
@@ -81,6 +74,11 @@ def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
+def switch(text: str) -> bool:
+    """Returns whether the text is `on`."""
+    return one_of(("on", "off"))(text) == "on"
+
+
 ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
@@ -99,10 +97,9 @@ def database_url(url: str) -> str:
     hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
     if len(ports) not in (1, len(hosts)):
         raise ValueError(f"{ADDRESS}, with one port or as many as it has hosts")
-    if given.get("sslmode", "prefer") not in SSL_MODES:
-        raise ValueError(f"{ADDRESS}, its sslmode one of {', '.join(SSL_MODES)}")
-    if given.get("target_session_attrs", "any") not in SESSION_ATTRIBUTES:
-        raise ValueError(f"{ADDRESS}, its target_session_attrs one of {', '.join(SESSION_ATTRIBUTES)}")
+    for name, choices in (("sslmode", SSL_MODES), ("target_session_attrs", SESSION_ATTRIBUTES)):
+        if given.get(name, choices[0]) not in choices:
+            raise ValueError(f"{ADDRESS}, its {name} one of {', '.join(choices)}")
     return url
 
 
