@@ -5,16 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Integer, Text, bindparam, select
+from sqlalchemy import cast as cast_to
 
 from api.config import Config
 from api.database.session import Session
-from api.database.statement import CompiledStatement, Row
+from api.database.statement import BoundStatement, CompiledStatement, Row
 from api.server.app import create_app
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
@@ -143,6 +145,18 @@ def lent_session(app: Flask) -> Iterator[Session]:
         yield session
     finally:
         database.give_back(session)
+
+
+class NumberRow(NamedTuple):
+    """The row of a statement that fails."""
+
+    number: int
+
+
+def failing(tenant: str) -> BoundStatement[NumberRow]:
+    """A statement that fails for a tenant whose name is no number."""
+    number = cast_to(bindparam("user_id", type_=Text), Integer).label("number")
+    return BoundStatement(select(number), NumberRow, {"user_id": tenant})
 
 
 @pytest.fixture

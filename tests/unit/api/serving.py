@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import create_connection, socket
 from time import monotonic
@@ -53,19 +54,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def program(patches: str) -> str:
     """`python -m api` with constants that these lines change."""
     return f"import api.__main__, api.limits.connections, api.limits.running\n{patches}\napi.__main__.main()"
-
-
-def run(folder: Path, patches: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
-    """A server that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-c", program(patches)],
-        check=False,
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
 
 
 @dataclass(frozen=True)
@@ -144,21 +132,13 @@ class Asking:
 
 
 @contextmanager
-def locked(database: Database, table: str) -> Iterator[Any]:
-    """A table that nobody can read, as a rewrite of it would do; `wait_for_readers` of the result waits for some."""
-    with ExitStack() as stack:
-        conn = stack.enter_context(database.connect())
-        looking = stack.enter_context(database.connect())
-        conn.execute("BEGIN")
+def locked(database: Database, table: str) -> Iterator[Callable[[int], None]]:
+    """A table that nobody can read, as a rewrite of it would do, and what waits until so many readers wait."""
+    with database.connect() as looking, database.connect() as conn, conn.transaction():
         conn.execute(f"LOCK TABLE read_model.{table}".encode())
-
-        def wait_for_readers(count: int) -> None:
-            wait_until(
-                looking,
-                "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND application_name = 'leads-api' AND wait_event_type = 'Lock') >= %s",
-                count,
-            )
-
-        yield wait_for_readers
-        conn.execute("ROLLBACK")
+        yield partial(
+            wait_until,
+            looking,
+            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'leads-api' AND wait_event_type = 'Lock') >= %s",
+        )

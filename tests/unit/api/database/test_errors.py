@@ -1,14 +1,11 @@
 """A failure of the database is a 503 that says what it means, or a mistake of ours; the API comes back by itself."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import psycopg
 import pytest
 from flask import Flask
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Integer, literal_column, select
-from sqlalchemy import cast as cast_to
 
 from api.database.errors import (
     GAVE_WAY,
@@ -20,7 +17,7 @@ from api.database.errors import (
     raise_for_caller,
 )
 from api.database.session import Session
-from api.database.statement import BoundStatement, CompiledStatement, Row
+from api.database.statement import CompiledStatement, Row
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
@@ -29,7 +26,7 @@ from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, write_source
 from tests.support.server import Database, connect
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library, MakeApp, failing
 from tests.unit.api.response.test_errors import check
 
 PASSING = {
@@ -180,15 +177,8 @@ def test_a_request_does_not_wait_long_for_a_table(
     assert client.get("/users/a/leads").status_code == 200
 
 
-class Number(NamedTuple):
-    """The row of a statement that fails."""
-
-    number: int
-
-
 def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make_app: MakeApp) -> None:
     """The log would follow its causes for ever, and the request would never end."""
-    statement = select(cast_to(literal_column("'x'"), Integer).label("number"))
     with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
-        make_app(database).extensions["leads"].database.fetch(BoundStatement(statement, Number, {}))
+        make_app(database).extensions["leads"].database.fetch(failing("x"))
     assert raised.value.__cause__ is None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import BigInteger, Integer, Text, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select
 from sqlalchemy import cast as cast_to
 
 from api.config import Config
@@ -17,7 +17,7 @@ from api.database.errors import ConnectionLostError
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, compile_statement
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, MakeApp, lent_session
+from tests.unit.api.conftest import Library, MakeApp, failing, lent_session
 
 SETTINGS = {
     "role": b"leads_api",
@@ -90,10 +90,6 @@ def statement_of(expression: Any, tenant: str) -> CompiledStatement[AnyRow]:  # 
     return compile_statement(BoundStatement(with_tenant, AnyRow, {"user_id": tenant}))
 
 
-def failing(tenant: str) -> CompiledStatement[AnyRow]:
-    return statement_of(cast_to(bindparam("user_id", type_=Text), Integer), tenant)
-
-
 @pytest.fixture(params=["session", "transaction"])
 def session(library: Library, make_app: MakeApp, request: pytest.FixtureRequest) -> Iterator[Session]:
     """A session out of the API's pool, for each of the settings."""
@@ -120,7 +116,7 @@ def test_an_error_forgets_the_tenant(session: Session, before: str) -> None:
     session.fetch(under(before))
     for _ in range(2):
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            session.fetch(failing("b"))
+            session.fetch(compile_statement(failing("b")))
         assert session.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         assert session.fetch(under("b")).told == b"b"
         assert session.fetch(under("a")).told == b"a"
