@@ -19,7 +19,7 @@ from api.auth.key_check import KeyRow
 from api.auth.key_format import KEPT_SECONDS, PATTERN, is_key, new_key, prefix_of
 from api.config.auth import AuthConfig
 from api.database.errors import UnavailableError
-from api.database.key_table import KeyTableError, key_table
+from api.database.key_table import key_table
 from tests.support.cases import cases
 from tests.support.commands import ROOT
 from tests.support.patience import PATIENCE
@@ -128,18 +128,28 @@ def test_options_that_are_not_valid(capsys: pytest.CaptureFixture[str], options:
     assert capsys.readouterr().err
 
 
-def test_without_a_database_the_exit_code_says_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, library: Library
+def test_a_database_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    library: Library,
+    source_database: Database,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for url, code in (
-        ("", 2),
-        ("mysql://x", 2),
-        ("postgresql://x@127.0.0.1:1/x", 1),
-        (library.database.url, 0),
-    ):
-        monkeypatch.setenv("DATABASE_URL", url)
-        assert run("list") == code
+    url = library.database.url
+    with library.database.connect() as conn, logins(conn, "leads_keys_reader"):
+        conn.execute("GRANT leads_api TO leads_keys_reader")
+        for address, code, said in (
+            ("", 2, "DATABASE_URL has to be a PostgreSQL address"),
+            ("mysql://x", 2, "DATABASE_URL has to be a PostgreSQL address"),
+            ("postgresql://x@127.0.0.1:1/x", 1, "The database of DATABASE_URL cannot be used: "),
+            (source_database.url, 1, "run `python -m projector migrate`"),
+            (library.database.by("leads_keys_reader").url, 1, "set DATABASE_URL to the login that ran"),
+            (f"{url}?options=-c%20default_transaction_read_only%3Don", 1, "to the primary"),
+        ):
+            monkeypatch.setenv("DATABASE_URL", address)
+            assert run("create", "--all") == code, address
+            assert said in capsys.readouterr().err, address
 
 
 KEY = new_key()
@@ -154,32 +164,6 @@ def test_a_key_that_is_revoked_again_keeps_the_first_moment(database: Database) 
         assert table.entries() == [revoked]
         assert table.entries("t2") == []
         assert not table.has_tenant("t1")
-
-
-def test_a_login_that_may_only_read_is_told_which_may_write(database: Database) -> None:
-    with database.connect() as conn, logins(conn, "leads_keys_reader"):
-        conn.execute("GRANT leads_api TO leads_keys_reader")
-        with (
-            pytest.raises(KeyTableError, match="set DATABASE_URL to the login that ran"),
-            key_table(database.by("leads_keys_reader").url) as table,
-        ):
-            table.add(KEY[:18], b"a" * 32, user_id=None, label="", expires_at=None)
-
-
-def test_a_database_without_the_table_or_that_is_away(source_database: Database) -> None:
-    with (
-        pytest.raises(KeyTableError, match="run `python -m projector migrate`"),
-        key_table(source_database.url) as table,
-    ):
-        table.entries()
-    with pytest.raises(KeyTableError, match="cannot be used: "), key_table("postgresql://x@127.0.0.1:1/x"):
-        pass
-
-
-def test_a_server_that_is_read_only(database: Database) -> None:
-    url = f"{database.url}?options=-c%20default_transaction_read_only%3Don"
-    with pytest.raises(KeyTableError, match="to the primary"), key_table(url) as table:
-        table.add("leads_a", b"a" * 32, user_id=None, label="", expires_at=None)
 
 
 class Rows:

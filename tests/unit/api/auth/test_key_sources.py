@@ -141,9 +141,7 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -
     [
         (200, {}, b""),
         (200, {}, b"<html>"),
-        (200, {}, b"[]"),
         (200, {}, b'{"keys": []}'),
-        (200, {}, b'{"keys": {}}'),
         (200, {}, b"[" * 100_000),
         (200, {}, b"\xff"),
         (200, {}, b'{"keys": [{"kty": "oct", "k": "' + b"YWFh" * 20 + b'"}]}'),
@@ -152,11 +150,8 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -
         (200, {}, json.dumps({"keys": [{**RSA.as_dict(private=False), "use": "enc"}]}).encode()),
         (200, {}, b" " * (key_sources.MAX_BYTES + 1)),
         (301, {"Location": "/other.json"}, b""),
-        (302, {"Location": "https://127.0.0.1:1/other.json"}, b""),
-        (307, {"Location": "http://127.0.0.1:1/other.json"}, b""),
         (308, {"Location": "file:///etc/passwd"}, b""),
         (404, {}, b"{}"),
-        (503, {}, b"{}"),
     ],
 )
 def test_an_answer_that_is_no_set_of_public_keys(
