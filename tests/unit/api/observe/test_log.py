@@ -164,8 +164,7 @@ def ask(library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str])
         app = make_app(library.database, **{"log_level": "INFO", "log_format": "json", **settings})
         capsys.readouterr()
         answer = app.test_client().open(path, method=method)
-        [line] = capsys.readouterr().err.splitlines()
-        logged: dict[str, Any] = json.loads(line)
+        [logged] = lines(capsys)
         assert logged["status"] == answer.status_code
         assert logged["correlation_id"] == answer.headers["X-Correlation-Id"]
         return logged
@@ -202,41 +201,17 @@ def test_rows_are_those_of_the_answer(ask: Ask, library: Library) -> None:
         assert ask(asked)["rows"] == rows, asked
 
 
-def test_the_line_holds_no_personal_data(
-    ask: Ask, make_app: MakeApp, library: Library, capsys: pytest.CaptureFixture[str]
-) -> None:
-    secrets = ["918979556941", "Aurelia", "sid@example.com"]
-    paths = [
-        f"{library.base}/918979556941",
-        f"{library.base}/Aurelia/messages",
-        f"{library.base}?search=Aurelia&customer_phone=918979556941",
-        f"{library.base}?sid@example.com=Aurelia",
-        # Whoever takes a phone for the tenant.
-        "/users/918979556941/leads/Aurelia",
-        "/users/Aurelia/leads?search=sid@example.com",
-        "/918979556941",
-    ]
-    for path in paths:
-        line = json.dumps(ask(path))
-        assert [secret for secret in secrets if secret in line] == [], path
-    client = make_app(library.database, log_level="DEBUG", log_format="text").test_client()
-    for path in paths:
-        client.get(path)
-    lines = capsys.readouterr().err
-    assert lines.count("answered") == len(paths)
-    assert [secret for secret in secrets if secret in lines] == []
-
-
 def test_the_path_is_in_the_line_on_demand(ask: Ask, library: Library) -> None:
     path = f"{library.base}/918979556941?limit=%22"
+    assert "path" not in ask(path)
     assert ask(path, log_personal_data=True)["path"] == path
     assert ask("/nothing", log_personal_data=True)["path"] == "/nothing"
 
 
-def test_a_tenant_is_named_by_its_id_only_if_that_is_a_uuid() -> None:
+def test_a_tenant_is_named_by_its_id_only_if_that_is_a_uuid(ask: Ask) -> None:
     assert tenant_name(UUID) == UUID
     # printf %s 918979556941 | sha256sum | cut -c 1-12
-    assert tenant_name("918979556941") == "4c71d1714d97"
+    assert ask("/users/918979556941/leads")["tenant"] == tenant_name("918979556941") == "4c71d1714d97"
     assert re.fullmatch("[0-9a-f]{12}", tenant_name(f"{UUID}\n"))
     assert re.fullmatch("[0-9a-f]{12}", tenant_name('"},{"\ud800\udcff'))
 
