@@ -27,7 +27,7 @@ from tests.support.cases import cases
 from tests.support.commands import ROOT, environment, logging_as_before
 from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
-from tests.unit.api.serving import Served, run, served
+from tests.unit.api.serving import Served, program, served
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,9 @@ def parsed(said: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines()]
 
 
+METRICS = "LEADS_METRICS_HOST and LEADS_API_METRICS_PORT"
+
+
 @cases(
     ("form", "settings", "named"),
     [
@@ -127,19 +130,30 @@ def parsed(said: str) -> list[dict[str, Any]]:
         ("json", {"LEADS_API_WORKERS": "2", "LEADS_RATE_LIMIT": "1 per day"}, ["LEADS_RATE_LIMIT_STORAGE"]),
         # Nobody has decided who may read what other machines reach.
         ("text", {"HOST": "0.0.0.0"}, ["LEADS_AUTH", "0.0.0.0", "jwt (", "key (", "jwt,key (", "none ("]),
+        (
+            "text",
+            {"LEADS_API_METRICS_PORT": "taken"},
+            [f"{METRICS}: cannot", f"or set {METRICS} differently."],
+        ),
     ],
 )
 def test_settings_that_cannot_be_used(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str, settings: dict[str, str], named: list[str]
 ) -> None:
-    chosen = {"DATABASE_URL": "postgresql://x", "PORT": str(free_port()), "LEADS_LOG_FORMAT": form}
-    with pytest.MonkeyPatch.context() as patch, logging_as_before():
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        logging_as_before(),
+        socket.create_server(("127.0.0.1", 0)) as taken,
+    ):
         patch.chdir(tmp_path)
+        # `serve` sets it, and nothing else takes that back.
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", "set by serve")
+        chosen = {"DATABASE_URL": "host=127.0.0.1 port=1", "PORT": str(free_port()), "LEADS_LOG_FORMAT": form}
         for name, text in {**chosen, **settings}.items():
-            patch.setenv(name, text)
+            patch.setenv(name, text.replace("taken", str(taken.getsockname()[1])))
         with pytest.raises(SystemExit) as ended:
             serve()
-    assert ended.value.code == 2
+    assert ended.value.code == (1 if "taken" in settings.values() else 2)
     printed, told = capfd.readouterr()
     assert printed == ""
     said = told if form == "text" else parsed(told)[0]["event"]
@@ -216,7 +230,14 @@ def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Pa
         "mock.patch('api.server.app.create_app', side_effect=RuntimeError).start()"
     )
     address = {"DATABASE_URL": library.database.url, "PORT": str(free_port())}
-    ended = run(tmp_path, patches, LEADS_LOG_FORMAT="json", **address)
+    ended = subprocess.run(
+        [sys.executable, "-c", program(patches)],
+        check=False,
+        cwd=tmp_path,
+        env=environment(LEADS_LOG_FORMAT="json", **address),
+        capture_output=True,
+        text=True,
+    )
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "a worker cannot start" in [line["event"] for line in parsed(ended.stderr)]

@@ -15,14 +15,13 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import REGISTRY, generate_latest
 
-from api.__main__ import serve
 from api.config import Config
 from api.database.errors import UnavailableError
 from api.plan.projection import FRESHNESS
 from api.routes import metrics
 from api.routes.metrics import AllMetrics
 from projector.trial.postgres.embedded import free_port
-from tests.support.commands import environment, logging_as_before
+from tests.support.commands import environment
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 from tests.support.server import Database
@@ -178,24 +177,6 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     assert found["leads_api_requests_in_flight"] == found["leads_api_pool_connections_in_use"] == 0
     assert found["leads_api_data_age_seconds"] > 0
     assert found["leads_verify_open_differences"] == 0
-
-
-def test_a_port_that_is_taken(
-    library: Library, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, logging_as_before():
-        port = str(taken.getsockname()[1])
-        address = {"DATABASE_URL": library.database.url, "PORT": str(free_port())}
-        # `serve` sets the last, and nothing else takes that back.
-        settings = {**address, "LEADS_API_METRICS_PORT": port, "PROMETHEUS_MULTIPROC_DIR": "set by serve"}
-        for name, text in settings.items():
-            monkeypatch.setenv(name, text)
-        with pytest.raises(SystemExit) as ended:
-            serve()
-    assert ended.value.code == 1
-    said, names = capfd.readouterr().err, "LEADS_METRICS_HOST and LEADS_API_METRICS_PORT"
-    assert f"{names}: cannot listen on 127.0.0.1:{port}" in said
-    assert f"Stop the process that listens there, or set {names} differently." in said
 
 
 def test_a_caller_who_says_nothing_is_let_go(
