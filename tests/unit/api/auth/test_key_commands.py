@@ -108,19 +108,14 @@ def test_a_created_key_opens_the_api(
         (),
         ("create",),
         ("create", "--tenant", "t1", "--all"),
-        ("create", "--tenant", ""),
         ("create", "--tenant", "a\x1b"),
         ("create", "--tenant", "a" * 256),
         ("create", "--all", "--label", "a\nb"),
         ("create", "--all", "--label", "a" * 101),
         ("create", "--all", "--expires", "soon"),
-        ("create", "--all", "--expires", "0d"),
         ("create", "--all", "--expires", "99999d"),
-        ("create", "--all", "--expires", "2020-01-01"),
         ("create", "--all", "--expires", "9999-12-31T23:59:59-14:00"),
-        ("revoke",),
         ("revoke", "leads"),
-        ("delete", "leads_000000000000"),
     ],
 )
 def test_options_that_are_not_valid(capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
@@ -224,20 +219,13 @@ def test_a_key_is_looked_up_twice_a_minute_whether_it_is_there_or_not() -> None:
         traveller.shift(KEPT_SECONDS)
         assert not any(refused(gate, KEY) for _ in range(3))
         assert len(rows.asked) == 2
-        # Back to before it was looked up.
+        # Back to before it was looked up. Now it is kept no longer than until it expires.
         traveller.shift(-3600)
+        rows.rows = {KEY[:18]: row(expires_at=datetime.fromtimestamp(time() + 5, UTC))}
         assert not refused(gate, KEY)
         assert len(rows.asked) == 3
-
-
-def test_a_key_is_kept_no_longer_than_until_it_expires() -> None:
-    rows = Rows(**{KEY[:18]: row(expires_at=NOW + timedelta(seconds=5))})
-    gate = gate_of(rows)
-    with time_machine.travel(NOW, tick=False) as traveller:
-        assert not refused(gate, KEY)
         traveller.shift(5)
         assert refused(gate, KEY)
-        assert time() == NOW.timestamp() + 5
 
 
 def test_strangers_cannot_have_the_database_asked_often() -> None:

@@ -15,6 +15,8 @@ from tests.unit.api.auth.tokens import RSA_PEM, SECRET
 
 NO_FILE = Path("nowhere/.env")
 URL = "postgresql://somebody:secret@db.example:5433/platform"
+# As an address for the projector or for `python -m api keys`, which write.
+READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
 
 
 @pytest.fixture
@@ -30,12 +32,7 @@ def test_defaults(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
 
 
 SETTINGS = (
-    (
-        "LEADS_API_DATABASE_URL",
-        "postgresql://replica/platform",
-        "database_url",
-        "postgresql://replica/platform",
-    ),
+    ("LEADS_API_DATABASE_URL", "host=replica", "database_url", "host=replica"),
     ("DATABASE_URL", "host=db dbname=platform", "database_url", "host=db dbname=platform"),
     ("LEADS_API_ROLE", "reader", "role", "reader"),
     ("LEADS_API_ROLE", "OFF", "role", ""),
@@ -79,22 +76,11 @@ def test_a_setting_that_is_gone_is_refused_with_what_to_do(environment: pytest.M
 
 
 def test_no_server_takes_writes_of_sessions_that_are_read_only(environment: pytest.MonkeyPatch) -> None:
-    url = "postgresql://a,b/platform?target_session_attrs=read-write"
     for name in ("LEADS_API_DATABASE_URL", "DATABASE_URL"):
         with environment.context() as changed:
-            changed.setenv(name, url)
+            changed.setenv(name, READ_WRITE)
             with pytest.raises(ConfigurationError, match=rf"{name}: the value is not allowed.* primary"):
                 load(NO_FILE)
-    # The commands that manage keys write, with another login than the API has.
-    environment.setenv("DATABASE_URL", url)
-    environment.setenv("LEADS_API_DATABASE_URL", "postgresql://api/platform")
-    assert owner_database_url(NO_FILE) == url
-    assert load(NO_FILE).database_url == "postgresql://api/platform"
-    environment.delenv("LEADS_API_DATABASE_URL")
-    environment.setenv("DATABASE_URL", "postgresql://a/%zz")
-    with pytest.raises(ConfigurationError, match="DATABASE_URL has to be"):
-        owner_database_url(NO_FILE)
-    environment.setenv("DATABASE_URL", "postgresql://a,b/platform")
     environment.setenv("PGTARGETSESSIONATTRS", "read-write")
     with pytest.raises(
         ConfigurationError, match=r"PGTARGETSESSIONATTRS: 'read-write' .* prefer-standby, .* primary"
@@ -102,6 +88,11 @@ def test_no_server_takes_writes_of_sessions_that_are_read_only(environment: pyte
         load(NO_FILE)
     environment.setenv("DATABASE_URL", "postgresql://a,b/platform?target_session_attrs=primary")
     assert load(NO_FILE).database_url.endswith("primary")
+    # The commands that manage keys write, with another login than the API has.
+    environment.setenv("DATABASE_URL", READ_WRITE)
+    environment.setenv("LEADS_API_DATABASE_URL", "postgresql://api/platform?target_session_attrs=any")
+    assert owner_database_url(NO_FILE) == READ_WRITE
+    assert load(NO_FILE).database_url.startswith("postgresql://api/")
 
 
 def test_any_origin_needs_a_caller_who_shows_something(environment: pytest.MonkeyPatch) -> None:
@@ -203,17 +194,9 @@ def test_a_setting_that_is_near_to_none_is_named_with_where_all_are(monkeypatch:
 
 
 def test_what_kubernetes_sets_for_services_of_our_names_is_no_setting() -> None:
-    assert (
-        unknown_settings(
-            {
-                "LEADS_SERVICE_HOST": "10.0.0.1",
-                "LEADS_API_SERVICE_PORT_HTTP": "4000",
-                "LEADS_PORT": "tcp://10.0.0.1:4000",
-                "LEADS_API_PORT_4000_TCP_ADDR": "10.0.0.1",
-            }
-        )
-        == []
-    )
+    addresses = {"LEADS_SERVICE_HOST": "10.0.0.1", "LEADS_API_PORT_4000_TCP_ADDR": "10.0.0.1"}
+    ports = {"LEADS_API_SERVICE_PORT_HTTP": "4000", "LEADS_PORT": "tcp://10.0.0.1:4000"}
+    assert unknown_settings(addresses | ports) == []
 
 
 def settings(**values: str) -> AuthConfig:
@@ -253,27 +236,20 @@ def test_all_about_tokens() -> None:
         ({"LEADS_AUTH": "key,jwt"}, "LEADS_AUTH: jwt needs"),
         *(
             ({"LEADS_AUTH": text}, f"LEADS_AUTH: {text!r} is not allowed. It has to be jwt (bearer tokens)")
-            for text in ("basic", "jwt,none", "none,none", "jwt,jwt", "jwt;key", ",", "jwt,", "off")
+            for text in ("basic", "jwt,none", "jwt,jwt", ",")
         ),
         ({"LEADS_JWT_KEY": SECRET}, "LEADS_AUTH: it is not set, although LEADS_JWT_KEY is"),
-        (
-            {"LEADS_JWKS_URL": "https://issuer.example/"},
-            "LEADS_AUTH: it is not set, although LEADS_JWKS_URL is",
-        ),
+        ({"LEADS_JWKS_URL": "https://a/"}, "LEADS_AUTH: it is not set, although LEADS_JWKS_URL is"),
         (
             {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": RSA_PEM, "LEADS_JWKS_URL": "https://issuer.example/"},
             "LEADS_JWKS_URL: LEADS_JWT_KEY is set too",
         ),
         ({"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": "short"}, "LEADS_JWT_KEY: the value is not allowed"),
-        (
-            {"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "http://issuer.example/"},
-            "LEADS_JWKS_URL: the value is not",
-        ),
+        ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "http://a/"}, "LEADS_JWKS_URL: the value is not"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https://a:secret@b/"}, "without a user or a password"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https:///jwks.json"}, "LEADS_JWKS_URL"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https://a:99999/"}, "LEADS_JWKS_URL"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https://a/ b"}, "LEADS_JWKS_URL"),
-        ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "file:///etc/passwd"}, "LEADS_JWKS_URL"),
         (
             {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": SECRET, "LEADS_JWT_ALGORITHM": "none"},
             "LEADS_JWT_ALGORITHM: 'none' is not allowed. It has to be HS256,",
@@ -292,8 +268,6 @@ SEVERAL_HOSTS = (
     "host=a,b port=5432 dbname=d target_session_attrs=primary",
     "hostaddr=10.0.0.1,10.0.0.2 port=1,2 dbname=d",
 )
-# As an address for the projector or for `python -m api keys`, which write.
-READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
 
 
 @cases(
@@ -309,11 +283,7 @@ READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
             " https://A.example , https://a.example:443,,http://[::1]:3000",
             ("https://a.example", "http://[::1]:3000"),
         ),
-        (
-            read.origins,
-            "http://a.example:80,https://a.example:80",
-            ("http://a.example", "https://a.example:80"),
-        ),
+        (read.origins, "http://a:80,https://a:80", ("http://a", "https://a:80")),
         (read.origins, "*", ("*",)),
         (read.host_names, " Leads.Internal,, nas ", ("leads.internal", "nas")),
     ],
@@ -334,19 +304,17 @@ def test_a_value_is_read(reader: Callable[[str], object], text: str, value: obje
         *(
             (read.origins, text, "origins such as https://app.example.com")
             for text in (
-                "app.example.com",
-                "https://app.example.com/",
-                "https://app.example.com/path",
-                "https://*.example.com",
-                "https://app.example.com:99999",
-                "https://\u00fcber.example",
+                "a.example",
+                "https://a.example/",
+                "https://*.example",
+                "https://a:99999",
+                "https://\u00fc",
                 "null",
-                "https://a.example https://b.example",
             )
         ),
         *(
             (read.host_names, text, "names such as leads.internal")
-            for text in ("*", ".internal", "nas:4000", "http://nas", "a b", "a_b", "[::1]", "\u00fcber")
+            for text in ("*", ".internal", "nas:4000", "a_b", "\u00fcber")
         ),
         (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
         (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),

@@ -2,7 +2,7 @@
 
 import threading
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import quote
@@ -20,12 +20,11 @@ from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_for
 from tests.support.server import Database
-from tests.unit.api.conftest import Library
+from tests.unit.api.conftest import NOW, Library, answer_keys
 from tests.unit.api.response.test_errors import check
 from tests.unit.api.serving import Asking, served
 
 MICROSECOND = timedelta(microseconds=1)
-NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -45,17 +44,12 @@ def with_moment(path: str, moment: datetime) -> str:
     return f"{path}?min_as_of={quote(moment.isoformat())}"
 
 
-def endpoints(library: Library) -> list[str]:
-    lead = f"{library.base}/{library.phone}"
-    return [library.base, f"{library.base}/stats", lead, f"{lead}/messages"]
-
-
 @pytest.mark.usefixtures("soon")
 @cases("number", range(4))
 def test_data_that_are_a_microsecond_too_old_are_no_answer(
     library: Library, client: FlaskClient, as_of: datetime, number: int
 ) -> None:
-    path = endpoints(library)[number]
+    path = [*answer_keys(library)][number]
     assert client.get(with_moment(path, as_of)).status_code == 200
     too_old = with_moment(path, as_of + MICROSECOND)
     # A name that is written in another way is not waited for: the answer itself is compared.
@@ -72,7 +66,7 @@ def test_data_that_are_a_microsecond_too_old_are_no_answer(
 def test_a_moment_that_cannot_be_read_is_refused_at_once(
     library: Library, client: FlaskClient, text: str
 ) -> None:
-    for path in endpoints(library):
+    for path in answer_keys(library):
         assert "min_as_of takes a date with a time such as" in check(
             client.get(f"{path}?min_as_of={text}"), 400
         )
