@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
+from werkzeug.test import create_environ, run_wsgi_app
 
 from api.auth.gate import KEPT_SECONDS
 from api.auth.key_format import new_key
@@ -237,8 +238,9 @@ STRANGE = (
 
 def answered(app: Flask, host: str, path: str, method: str = "GET", **more: str) -> tuple[int, str]:
     """The status and the body of an answer to any Host: a server passes it on as it came."""
-    answer = app.test_client().open(path, method=method, environ_overrides={"HTTP_HOST": host, **more})
-    return answer.status_code, answer.text
+    environ = {**create_environ(path, method=method), "HTTP_HOST": host, **more}
+    body, status, _ = run_wsgi_app(app, environ)
+    return int(status[:3]), b"".join(body).decode()
 
 
 def test_a_strangers_name_that_points_to_loopback_reads_nothing(library: Library, make_app: MakeApp) -> None:

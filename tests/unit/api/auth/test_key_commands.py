@@ -27,7 +27,7 @@ from tests.support.roles import logins
 from tests.support.running import wait_for
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import bearer
-from tests.unit.api.conftest import NOW, Library, MakeApp
+from tests.unit.api.conftest import NOW, MakeApp
 
 
 @pytest.fixture
@@ -127,20 +127,19 @@ def test_a_database_that_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    library: Library,
+    database: Database,
     source_database: Database,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    url = library.database.url
-    with library.database.connect() as conn, logins(conn, "leads_keys_reader"):
+    with database.connect() as conn, logins(conn, "leads_keys_reader"):
         conn.execute("GRANT leads_api TO leads_keys_reader")
         for address, code, said in (
             ("", 2, "DATABASE_URL has to be a PostgreSQL address"),
             ("mysql://x", 2, "DATABASE_URL has to be a PostgreSQL address"),
             ("postgresql://x@127.0.0.1:1/x", 1, "The database of DATABASE_URL cannot be used: "),
             (source_database.url, 1, "run `python -m projector migrate`"),
-            (library.database.by("leads_keys_reader").url, 1, "set DATABASE_URL to the login that ran"),
-            (f"{url}?options=-c%20default_transaction_read_only%3Don", 1, "to the primary"),
+            (database.by("leads_keys_reader").url, 1, "set DATABASE_URL to the login that ran"),
+            (f"{database.url}?options=-c%20default_transaction_read_only%3Don", 1, "to the primary"),
         ):
             monkeypatch.setenv("DATABASE_URL", address)
             assert run("create", "--all") == code, address
