@@ -3,10 +3,11 @@
 import json
 import ssl
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPResponse, HTTPSConnection
 from socket import SHUT_RDWR, socket
-from threading import BoundedSemaphore, Event, Lock, Thread, Timer
+from threading import BoundedSemaphore, Lock, Timer
 from time import monotonic
 from typing import Any
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
@@ -56,9 +57,10 @@ class FetchedKeys:
         self._fetched_at = 0.0
         self._may_try_at = 0.0
         self._lock = Lock()
-        # Of the last fetch.
-        self._has_ended = Event()
-        self._has_ended.set()
+        self._thread = ThreadPoolExecutor(1, "jwks")
+        # The last fetch; done, as long as there was none.
+        self._fetching: Future[None] = Future()
+        self._fetching.cancel()
         self._waiting = BoundedSemaphore(MAX_WAITING)
 
     def keys(self, key_id: str | None) -> VerificationKeys:
@@ -69,9 +71,9 @@ class FetchedKeys:
         is_wanted = is_unknown or now >= self._may_try_at + MAX_AGE_SECONDS
         has_begun = (is_wanted or now >= self._fetched_at + MAX_AGE_SECONDS) and self._begin()
         if is_wanted and (has_begun or is_first) and self._waiting.acquire(blocking=False):
-            self._has_ended.wait(TIMEOUT_SECONDS)
+            wait([self._fetching], TIMEOUT_SECONDS)
             self._waiting.release()
-        if is_unknown and not self._has_ended.is_set():
+        if is_unknown and not self._fetching.done():
             raise UnavailableError("The keys that tokens are checked with are being fetched")
         if not self._keys:
             raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
@@ -80,15 +82,9 @@ class FetchedKeys:
     def _begin(self) -> bool:
         """Begin to fetch the set, unless it is being fetched or was lately. Returns whether that was begun."""
         with self._lock:
-            if not self._has_ended.is_set() or monotonic() < self._may_try_at:
+            if not self._fetching.done() or monotonic() < self._may_try_at:
                 return False
-            self._has_ended.clear()
-        try:
-            Thread(target=self._try, name="jwks", daemon=True).start()
-        except RuntimeError:
-            # None can be started now: another request tries.
-            self._has_ended.set()
-            return False
+            self._fetching = self._thread.submit(self._try)
         return True
 
     def _try(self) -> None:
@@ -97,7 +93,7 @@ class FetchedKeys:
         try:
             self._keys = self._fetch()
             self._fetched_at = monotonic()
-        except (OSError, ValueError, HTTPException, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  # Whatever the answer makes the libraries raise.
             is_late = monotonic() >= ends
             problem = "the keys of LEADS_JWKS_URL cannot be fetched"
             if self._keys:
@@ -106,12 +102,10 @@ class FetchedKeys:
                 problem,
                 cause=f"the answer takes longer than {TIMEOUT_SECONDS} seconds" if is_late else str(error),
             )
-        finally:
-            self._may_try_at = monotonic() + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
-            self._has_ended.set()
+        self._may_try_at = monotonic() + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
 
     def _fetch(self) -> VerificationKeys:
-        """Returns the keys of a bounded answer. Raises OSError, HTTPException or ValueError without a usable one."""
+        """Returns the keys of a bounded answer. Raises whatever there is without a usable one."""
         asked = {"Accept": "application/json", "User-Agent": "leads-api"}
         request = Request(self._url, headers=asked)  # noqa: S310  # Config admits https only.
         with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:

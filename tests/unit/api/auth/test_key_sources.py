@@ -191,7 +191,7 @@ def test_a_set_that_drips_is_left_when_its_time_is_over(
     assert issuer.was_left.wait(PATIENCE)
     issuer.drip = b""
     monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
-    wait_for(source._has_ended.is_set, "the fetch has ended")  # noqa: SLF001
+    wait_for(source._fetching.done, "the fetch has ended")  # noqa: SLF001
     assert ids(source) == {"a"}
 
 
@@ -233,7 +233,7 @@ def test_nobody_waits_longer_than_for_a_fetch_and_known_keys_go_on_however_long_
     with pytest.raises(UnavailableError, match="being fetched"):
         source.keys("a")
     hanging.may_go_on.set()
-    wait_for(source._has_ended.is_set, "the set is there")  # noqa: SLF001
+    wait_for(source._fetching.done, "the set is there")  # noqa: SLF001
     hanging.may_go_on.clear()
     # The next fetch hangs, as while a name server does not answer.
     for seconds in (PAUSE_SECONDS, MAX_AGE_SECONDS, 10 * MAX_AGE_SECONDS):
