@@ -5,6 +5,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -81,7 +82,7 @@ def run(
 ) -> tuple[str, dict[str, str]]:
     """Measure these cases; return the table, and why a case could not be measured."""
     load_before = os.getloadavg()[0]
-    rows: dict[str, list[Row]] = {}
+    rows: list[Row] = []
     failures: dict[str, str] = {}
     text = ""
     folder = (output / "server").absolute()
@@ -95,7 +96,7 @@ def run(
                 say(f"Measuring {name} ...")
                 try:
                     for row in measure(made):
-                        rows.setdefault(title, []).append(row)
+                        rows.append(replace(row, case=title))
                         say(f"  {row.what}: {row.ours.median:.4g} {row.unit}, ratio {row.ratio.median:.3g}")
                 # The other cases still say what they can.
                 except Exception as error:  # noqa: BLE001

@@ -1,49 +1,48 @@
 """What capture costs the platform's writers."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 
 from projector.capture import triggers
 from projector.database.rows import Connection
 from tests.benchmarks import pgbench
 from tests.benchmarks.core import Arm, Row, interleave, seconds
-from tests.benchmarks.fixtures import Bench, Database, value
+from tests.benchmarks.fixtures import Bench, Database
 
 _ROWS = 10_000
 # What every capture by statement triggers costs: the rows are kept, and a function is called and looks at them.
-_IDLE = """
+_IDLE = b"""
 CREATE OR REPLACE FUNCTION benchmark.idle() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM FROM new_rows OFFSET 4; RETURN NULL; END $$;
 CREATE TRIGGER idle AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION benchmark.idle();
 """
+_WITHOUT = "the same without a trigger"
+# The triggers of each arm.
+_ARMS: dict[str, Callable[[Connection], object]] = {
+    "with capture": triggers.install,
+    "with a trigger that does nothing": lambda conn: conn.execute(_IDLE),
+    _WITHOUT: lambda _: None,
+}
 _numbers = count()
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    with bench.copy_of(bench.medium) as copied, copied.connect() as conn:
+    with bench.database("copy", bench.medium) as copied, copied.connect() as conn:
         single, bulk = pgbench.SINGLE, pgbench.HUNDRED
         for title, goal, unit, write in (
             ("single-row inserts, 2 clients", "writer_single", "1/s", _writers(bench, copied, single, 2)),
             ("single-row inserts, 16 clients", "writer_single", "1/s", _writers(bench, copied, single, 16)),
             ("100 rows a statement, 2 clients", "writer_bulk", "1/s", _writers(bench, copied, bulk, 2)),
-            ("COPY of 10,000 messages", "writer_bulk", "rows/s", lambda: _copy(conn)),
+            ("COPY of 10,000 messages", "writer_bulk", "rows/s", partial(_copy, conn)),
         ):
-            found = interleave(
-                bench.size.pairs,
-                {
-                    "with capture": lambda: _with(conn, triggers.install, write),  # noqa: B023
-                    "without": lambda: _with(conn, lambda _: None, write),  # noqa: B023
-                    "with a trigger that does nothing": lambda: _with(conn, _create_idle, write),  # noqa: B023
-                },
-            )
-            for arm, wanted in (("with capture", goal), ("with a trigger that does nothing", "")):
-                what, without = f"messages {arm}: {title}", "the same without a trigger"
-                yield Row(what, unit, found[arm], without, found["without"], wanted)
-
-
-def _create_idle(conn: Connection) -> None:
-    conn.execute(_IDLE)
+            arms = {name: partial(_with, conn, install, write) for name, install in _ARMS.items()}
+            found = interleave(bench.size.pairs, arms)
+            without = found.pop(_WITHOUT)
+            for name, ours in found.items():
+                wanted = goal if name == "with capture" else ""
+                yield Row(f"messages {name}: {title}", unit, ours, _WITHOUT, without, wanted)
 
 
 def _with(conn: Connection, install: Callable[[Connection], object], write: Arm) -> float:
@@ -59,14 +58,8 @@ def _with(conn: Connection, install: Callable[[Connection], object], write: Arm)
 
 
 def _writers(bench: Bench, database: Database, script: str, clients: int) -> Arm:
-    with database.connect() as conn:
-        conversations = value(conn, "SELECT count(*) FROM benchmark.conversations")
-
     def write() -> float:
-        length = bench.size.load
-        with pgbench.writing(
-            database.url, script, clients=clients, seconds=length, count=conversations
-        ) as process:
+        with pgbench.writing(database, script, clients=clients, seconds=bench.size.load) as process:
             return pgbench.tps(process)
 
     return write

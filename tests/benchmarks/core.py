@@ -1,11 +1,11 @@
 """Arms that take turns, samples with median and spread, and the row that they become."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
@@ -25,10 +25,6 @@ class Sample:
     def median(self) -> float:
         return median(self.values)
 
-    @property
-    def spread(self) -> tuple[float, float]:
-        return min(self.values), max(self.values)
-
     def over(self, other: "Sample") -> "Sample":
         """Return the ratios, round by round: what slows a whole round slows both arms of it."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
@@ -42,6 +38,11 @@ class Sample:
 
 def once(value: float) -> Sample:
     return Sample((value,))
+
+
+def part(values: Sequence[float], percent: float) -> Sample:
+    """Return the value that so many percent of these do not exceed."""
+    return once(quantiles(values, n=1000, method="inclusive")[round(10 * percent) - 1])
 
 
 def interleave(rounds: int, arms: Mapping[str, Arm], *, warm_up: bool = True) -> dict[str, Sample]:
@@ -96,7 +97,7 @@ def repeating(pause: float, work: Callable[[], object]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: ours, its baseline, and the key of its goal, which is on the ratio or on our own value."""
+    """One figure: ours, its baseline, and the key of its goal."""
 
     what: str
     unit: str
@@ -104,10 +105,11 @@ class Row:
     baseline_name: str
     baseline: Sample
     goal_key: str = ""
-    absolute: bool = False
     # What the ratio is, where it is not ours over the baseline.
     own_ratio: Sample | None = None
     note: str = ""
+    # The title of the case that it is of.
+    case: str = ""
 
     @property
     def goal(self) -> Goal | None:
@@ -118,13 +120,12 @@ class Row:
         return self.own_ratio or self.ours.over(self.baseline)
 
     @property
-    def value(self) -> float:
-        return self.ours.median if self.absolute else self.ratio.median
-
-    @property
     def is_met(self) -> bool | None:
         """Return whether the goal is met; None if there is none."""
-        return None if self.goal is None else self.goal.is_met(self.value)
+        return None if self.goal is None else self.goal.is_met(self.value_for(self.goal))
 
-    def as_dict(self, case: str) -> dict[str, Any]:
-        return asdict(self) | {"case": case, "ratio": asdict(self.ratio), "met": self.is_met}
+    def value_for(self, goal: Goal) -> float:
+        return (self.ours if goal.unit else self.ratio).median
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"ratio": asdict(self.ratio), "met": self.is_met}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 from psycopg import sql
 
@@ -37,7 +38,7 @@ COPY (
 def measure(bench: Bench) -> Iterator[Row]:
     user_id = bench.main.tenants["big"]
     leads = f"{bench.size.big:,} leads"
-    with servers.api(bench.main) as api, bench.main.connect() as conn:
+    with servers.api(bench, bench.main) as api, bench.main.connect() as conn:
         header = _read(api, f"/users/{user_id}/leads.csv").decode().partition("\n")[0].strip()
         columns = [sql.SQL("{} text").format(sql.Identifier(name)) for name in header.split(",")]
         for what, file, copy, goal in (
@@ -45,13 +46,13 @@ def measure(bench: Bench) -> Iterator[Row]:
             (f"{leads} as CSV", "leads.csv", _COLUMNS, "export"),
             (f"messages of {leads} as ndjson", "messages.ndjson", _MESSAGES, ""),
         ):
-            statement = sql.SQL(copy).format(tenant=sql.Literal(user_id), columns=sql.SQL(", ").join(columns))
+            statement = sql.SQL(copy).format(tenant=user_id, columns=sql.SQL(", ").join(columns))
             yield bench.compare(
                 f"export of {what}",
                 "s",
-                lambda: seconds(lambda: _read(api, f"/users/{user_id}/{file}")),  # noqa: B023
+                partial(seconds, partial(_read, api, f"/users/{user_id}/{file}")),
                 "COPY TO STDOUT of the same",
-                lambda: seconds(lambda: _copy(conn, statement)),  # noqa: B023
+                partial(seconds, partial(_copy, conn, statement)),
                 goal,
                 rounds=bench.size.many_rounds,
             )

@@ -1,15 +1,13 @@
 """What the benchmark runs on: a PostgreSQL server of its own, databases of made-up tenants, and a projector."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -24,9 +22,9 @@ from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.trial import demo
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.benchmarks.core import Arm, Row, interleave, seconds
+from tests.benchmarks.core import Arm, Row, Sample, interleave, seconds
+from tests.support import server as support
 from tests.support.commands import ROOT, environment
-from tests.support.server import connect
 
 Say = Callable[[str], None]
 
@@ -87,30 +85,39 @@ SIZES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
-    name: str
-    url: str
-    tenants: dict[str, str]
+class Database(support.Database):
+    """A database, with the id of a tenant of each size."""
 
-    def connect(self, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
-        return connect(self.url, application_name="benchmark", **parameters)
+    tenants: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Bench:
     server: EmbeddedServer
+    databases: support.Server
     size: Size
     say: Say
 
     @cached_property
     def main(self) -> Database:
         """The big tenant beside a small one."""
-        return _filled(self, "main", {"big": self.size.big, "small": self.size.small})
+        return self._filled("main", big=self.size.big, small=self.size.small)
 
     @cached_property
     def medium(self) -> Database:
         """A tenant of medium size, alone."""
-        return _filled(self, "medium", {"medium": self.size.medium})
+        return self._filled("medium", medium=self.size.medium)
+
+    def _filled(self, name: str, **leads: int) -> Database:
+        self.say(f"Loading {' + '.join(f'{number:,}' for number in leads.values())} leads ...")
+        made = self.databases.create(name)
+        with made.connect() as conn:
+            each = {tenant: (1, number) for tenant, number in leads.items()}
+            return Database(made.url, made.name, fill(conn, each, self.size.messages_per_lead))
+
+    def take_turns(self, arms: Mapping[str, Arm], *, warm_up: bool = True) -> dict[str, Sample]:
+        """Let arms take turns for as many rounds as the size has."""
+        return interleave(self.size.rounds, arms, warm_up=warm_up)
 
     def compare(  # noqa: PLR0913, PLR0917  # What a row is made of.
         self,
@@ -122,74 +129,53 @@ class Bench:
         goal: str = "",
         *,
         rounds: int = 0,
-        absolute: bool = False,
         warm_up: bool = True,
         note: str = "",
     ) -> Row:
         """Let ours take turns with its baseline, for as many rounds as the size has unless they are given."""
         arms = {"ours": ours, "baseline": baseline}
         found = interleave(rounds or self.size.rounds, arms, warm_up=warm_up)
-        return Row(what, unit, found["ours"], baseline_name, found["baseline"], goal, absolute, note=note)
+        return Row(what, unit, found["ours"], baseline_name, found["baseline"], goal, note=note)
 
     @contextmanager
     def settings(self, **values: str) -> Iterator[None]:
         """Run with these settings of the server, of those that take effect at once."""
-        names = [sql.Identifier(name) for name in values]
-        with psycopg.connect(self.server.url("postgres"), autocommit=True) as conn:
-            for name, wanted in zip(names, values.values(), strict=True):
-                conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(name, sql.Literal(wanted)))
+        conn = self.databases.conn
+        for name, wanted in values.items():
+            conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), wanted))
+        conn.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            for name in values:
+                conn.execute(sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(name)))
             conn.execute("SELECT pg_reload_conf()")
-            try:
-                yield
-            finally:
-                for name in names:
-                    conn.execute(sql.SQL("ALTER SYSTEM RESET {}").format(name))
-                conn.execute("SELECT pg_reload_conf()")
 
     def no_autovacuum(self) -> AbstractContextManager[None]:
         """Run without autovacuum: what it writes when it comes by belongs to nothing that is measured."""
         return self.settings(autovacuum="off")
 
     @contextmanager
-    def database(self, name: str, template: str = "template1") -> Iterator[str]:
-        """Create a database, give its URL, and drop it at the end."""
-        own = sql.Identifier(name)
-        with psycopg.connect(self.server.url("postgres"), autocommit=True) as conn:
-            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(own))
-            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(own, sql.Identifier(template)))
-        yield self.server.url(name)
-        with psycopg.connect(self.server.url("postgres"), autocommit=True) as conn:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(own))
-
-    @contextmanager
-    def copy_of(self, original: Database, suffix: str = "copy") -> Iterator[Database]:
-        """Give a database to be spoilt."""
-        name = f"{original.name}_{suffix}"
-        with self.database(name, original.name) as url:
-            yield Database(name, url, original.tenants)
+    def database(self, name: str, original: Database | None = None) -> Iterator[Database]:
+        """Give an empty database, or a copy of that one to be spoilt, and drop it at the end."""
+        made = self.databases.create(name, template=original.name if original else None)
+        try:
+            yield Database(made.url, made.name, original.tenants if original else {})
+        finally:
+            self.databases.drop(made)
 
 
 @contextmanager
 def bench(size: Size, folder: Path, say: Say) -> Iterator[Bench]:
     """Start a server in that folder, which makes its databases when a case asks for them, and stop it at the end."""
-    binaries = os.environ.get("LEADS_PG_BIN")
-    settings = {} if size.durable else {"fsync": "off", "synchronous_commit": "off"}
-    server = EmbeddedServer(folder, Path(binaries) if binaries else None, settings)
-    server.start()
+    started = EmbeddedServer(folder, support.given_programs(), {} if size.durable else support.FAST)
+    started.start()
     try:
-        yield Bench(server, size, say)
+        url = started.url("postgres")
+        with psycopg.connect(url, autocommit=True) as conn:
+            yield Bench(started, support.Server(url, conn, f"{size.name}_"), size, say)
     finally:
-        server.stop()
-
-
-def _filled(bench: Bench, kind: str, leads: dict[str, int]) -> Database:
-    name = f"{bench.size.name}_{kind}"
-    with psycopg.connect(bench.server.url("postgres"), autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    bench.say(f"Loading {' + '.join(f'{number:,}' for number in leads.values())} leads ...")
-    with connect(bench.server.url(name), application_name="benchmark") as conn:
-        each = {tenant: (1, number) for tenant, number in leads.items()}
-        return Database(name, bench.server.url(name), fill(conn, each, bench.size.messages_per_lead))
+        started.stop()
 
 
 def fill(
@@ -234,11 +220,6 @@ def build(conn: Connection) -> None:
     rebuild(conn, tenants=None, progress=QUIET)
 
 
-def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the query gives.
-    row = conn.execute(query.encode(), values).fetchone()
-    return row[0] if row else None
-
-
 @contextmanager
 def running(*arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Start `python -m` with these arguments and settings, and end it at the end."""
@@ -255,7 +236,7 @@ def running(*arguments: str, **settings: str) -> Iterator["subprocess.Popen[byte
             process.terminate()
             try:
                 process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
+            finally:
                 process.kill()
 
 
@@ -269,12 +250,13 @@ def projector(database: Database, *arguments: str, **settings: str) -> Iterator[
             raise RuntimeError(f"`python -m projector` ended with {process.returncode}.")
 
 
-_MESSAGE = (
+# In the conversation of a stale lead: a new message, and another score in an extraction.
+MESSAGE = (
     "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)"
     " VALUES ('benchmark-' || nextval('benchmark.numbers'), %s, 'user', 'Is this still to be had? Thank you!',"
     " now() AT TIME ZONE 'UTC', 'sent')"
 )
-_EXTRACTION = (
+SCORE = (
     "UPDATE extractions SET intent_score = 1 + (coalesce(intent_score, 0) + 1) %% 3"
     " WHERE extraction_id = (SELECT extraction_id FROM extractions WHERE conversation_id = %s LIMIT 1)"
 )
@@ -307,17 +289,10 @@ class Stale:
         first, self._next = self._next, self._next + number
         return [self._conversations[place % len(self._conversations)] for place in range(first, self._next)]
 
-    def message(self, conversation_ids: list[str]) -> None:
-        """Write a new message in each of them, a statement each."""
-        self._write(_MESSAGE, conversation_ids)
-
-    def extract(self, conversation_ids: list[str]) -> None:
-        """Write another score in an extraction of each of them."""
-        self._write(_EXTRACTION, conversation_ids)
-
-    def _write(self, query: str, conversation_ids: list[str]) -> None:
+    def write(self, conversation_ids: list[str], change: str = MESSAGE) -> None:
+        """Make a change in each of them, a statement each."""
         with self.writer.transaction(), self.writer.cursor() as cursor:
-            cursor.executemany(query.encode(), [(one,) for one in conversation_ids])
+            cursor.executemany(change.encode(), [(one,) for one in conversation_ids])
 
     def refresh(self) -> None:
         """Make batches until nothing waits, as the scheduler does."""
@@ -327,11 +302,11 @@ class Stale:
             mass = drain.take_mass(self.refresher, locks.SHARDS, done)
 
     def milliseconds(
-        self, leads: int, times: int = 1, change: str = "message", conversation_id: str = ""
+        self, leads: int, times: int = 1, change: str = MESSAGE, conversation_id: str = ""
     ) -> float:
         """Return how long a refresh of so many leads takes after such a change, on average of some times."""
         total = 0.0
         for _ in range(times):
-            getattr(self, change)([conversation_id] if conversation_id else self.pick(leads))
+            self.write([conversation_id] if conversation_id else self.pick(leads), change)
             total += seconds(self.refresh)
         return 1000 * total / times

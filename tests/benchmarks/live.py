@@ -6,13 +6,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from statistics import quantiles
 from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
 from projector.database.rows import Connection
 from tests.benchmarks import servers, usage
-from tests.benchmarks.core import Row, once
+from tests.benchmarks.core import Row, once, part
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, projector
 from tests.benchmarks.servers import Server
 
@@ -89,10 +88,10 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Follow commits to the events of all viewers of a tenant; then look at what is asked for them."""
     count = bench.size.viewers
     with ExitStack() as stack:
-        database = stack.enter_context(bench.copy_of(bench.main))
+        database = stack.enter_context(bench.database("copy", bench.main))
         stack.enter_context(projector(database))
         conn = stack.enter_context(database.connect())
-        api = stack.enter_context(servers.api(database, LEADS_STREAMS=str(2 * count)))
+        api = stack.enter_context(servers.api(bench, database, LEADS_STREAMS=str(2 * count)))
         before = once(_memory(api))
         viewers = stack.enter_context(_viewing(api, database, count))
         ages = _follow(conn, viewers, bench.size.visible)
@@ -104,18 +103,18 @@ def measure(bench: Bench) -> Iterator[Row]:
             sleep(1)
             ended = _statements(bench)
             sleep(_QUIET_SECONDS)
-            quiet = once(float(_statements(bench) - ended))
-    p50, p99 = (once(quantiles(ages, n=100, method="inclusive")[place]) for place in (49, 98))
-    what = f"commit to the event of {count // 2:,} of {count:,} viewers, p99"
-    yield Row(what, "ms", p99, "p50", p50, "live_p99", absolute=True, note=f"{len(ages):,} events followed")
-    what = f"memory of the API with {count:,} viewers"
-    yield Row(what, "MB", memory, "without", before, "live_memory", absolute=True)
-    filters = once(float(len(_FILTERS)))
-    yield Row(
-        "statements a change", "", once((ended - begun) / commits), "filters", filters, "live_statements"
+            quiet = once(_statements(bench) - ended)
+    what, note = (
+        f"commit to the event of {count // 2:,} of {count:,} viewers, p99",
+        f"{len(ages):,} events followed",
     )
+    yield Row(what, "ms", part(ages, 99), "p50", part(ages, 50), "live_p99", note=note)
+    what = f"memory of the API with {count:,} viewers"
+    yield Row(what, "MB", memory, "without", before, "live_memory")
+    filters, asked = once(len(_FILTERS)), once((ended - begun) / commits)
+    yield Row("statements a change", "", asked, "filters", filters, "live_statements")
     what = f"statements in {_QUIET_SECONDS} seconds without a change"
-    yield Row(what, "", quiet, "viewers", once(float(count)), "live_quiet", absolute=True)
+    yield Row(what, "", quiet, "viewers", once(count), "live_quiet")
 
 
 def _follow(conn: Connection, viewers: Viewers, seconds: float, least: int = 2) -> list[float]:
@@ -137,5 +136,5 @@ def _statements(bench: Bench) -> int:
 
 def _memory(api: Server) -> float:
     """Return the megabytes of the processes of the API."""
-    pids = [api.process.pid, *usage.children(api.process.pid)]
-    return sum(map(usage.own_memory, pids))
+    pids = {int(thread.parts[2]) for thread in usage.threads_of(api.process.pid)}
+    return sum(usage.memory(pid, "Pss") for pid in pids)

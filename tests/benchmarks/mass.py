@@ -8,17 +8,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter, sleep
 
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.sweep import statistics
 from tests.benchmarks import tables
-from tests.benchmarks.core import Row, once, repeating, seconds
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build, value
+from tests.benchmarks.core import Row, once, part, repeating
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build
 from tests.benchmarks.projectors import Queue, running
-from tests.support.running import wait_for
+from tests.benchmarks.tables import Cost
+from tests.support.running import value, wait_for
 
 _SETTINGS = {"full_page_writes": "off", "wal_keep_size": "6GB"}
 _BUILDS = 3
@@ -29,21 +30,14 @@ _WATCHED = 1.0
 _SOURCE = ("contacts", "conversations", "messages", "extractions")
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds, and megabytes of WAL: of indexes, and of all else."""
-
-    seconds: float
-    rows: float
-    indexes: float
-
-    def of(
-        self, what: str, name: str, first: "Cost", goals: tuple[str, str], note: str = ""
-    ) -> Iterator[Row]:
-        """Return the rows that compare it with a first build."""
-        yield Row(what, "s", once(self.seconds), name, once(first.seconds), goals[0], note=note)
-        note = f"of indexes {self.indexes:.1f}, in the first build {first.indexes:.1f}"
-        yield Row(f"{what}: WAL", "MB", once(self.rows), name, once(first.rows), goals[1], note=note)
+def _rows(
+    what: str, cost: Cost, baseline: tuple[str, Cost], goals: tuple[str, str], note: str = ""
+) -> Iterator[Row]:
+    """Return the rows that compare a cost with that of a first build."""
+    name, first = baseline
+    yield Row(what, "s", once(cost.seconds), name, once(first.seconds), goals[0], note=note)
+    note = f"of indexes {cost.indexes:.1f}, in the first build {first.indexes:.1f}"
+    yield Row(f"{what}: WAL", "MB", once(cost.rows), name, once(first.rows), goals[1], note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +188,14 @@ def _live(bench: Bench, changes: Sequence[Change]) -> Iterator[Row]:
             database, leads = starts[change.start]
             for projectors in change.projectors:
                 bench.say(f"  {change.what}, projectors: {projectors} ...")
-                with bench.copy_of(database) as copied:
+                with bench.database("copy", database) as copied:
                     yield from _drive(change, copied, leads, costs[leads], projectors)
 
 
 @contextmanager
 def _made(bench: Bench, name: str, before: str = "") -> Iterator[tuple[Database, Connection, Connection]]:
     """A database with two tenants that have no leads yet, and two connections to it."""
-    name = f"{bench.size.name}_{name.replace(' ', '_')}"
-    with bench.database(name) as url, ExitStack() as stack:
-        database = Database(name, url, {})
+    with bench.database(name.replace(" ", "_")) as database, ExitStack() as stack:
         conn, other = (stack.enter_context(database.connect()) for _ in range(2))
         other.execute(before.encode(), prepare=False)
         migrate(conn, create_source=True)
@@ -249,26 +241,8 @@ def _first_build(bench: Bench, conn: Connection, other: Connection) -> Cost:
     costs = []
     for _ in range(min(bench.size.rounds, _BUILDS)):
         tables.never_built(other)
-        costs.append(_cost(other, lambda: build(conn)))
+        costs.append(tables.cost(other, lambda: build(conn)))
     return sorted(costs, key=lambda cost: cost.seconds)[len(costs) // 2]
-
-
-def _cost(conn: Connection, work: Callable[[], object]) -> Cost:
-    began = tables.flushed(conn)
-    return Cost(seconds(work), *_wal_since(conn, began))
-
-
-def _wal_since(conn: Connection, began: str) -> tuple[float, float]:
-    """Return megabytes of WAL: of all but indexes, and of indexes, whose creation writes whole pages."""
-    ended = tables.flushed(conn)
-    conn.execute("CREATE EXTENSION IF NOT EXISTS pg_walinspect")
-    found = conn.execute(
-        "SELECT \"resource_manager/record_type\" IN ('Btree', 'Gin', 'XLOG'), sum(combined_size)::float8 / 1000000"
-        " FROM pg_get_wal_stats(%s, %s) GROUP BY 1",
-        (began, ended),
-    ).fetchall()
-    sizes: dict[bool, float] = dict(found)
-    return sizes.get(False, 0.0), sizes.get(True, 0.0)
 
 
 @dataclass(slots=True)
@@ -367,27 +341,24 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
         until_right = _when(lambda: value(conn, right)) - committed
         until_said = _when(lambda: watch.as_of >= moment) - committed
         sleep(max(committed + _WATCHED - perf_counter(), 0.0))
-        ended, wal = perf_counter(), _wal_since(conn, position)
+        ended, cost = perf_counter(), tables.cost_since(conn, position, until_right)
     note = f"after a transaction of {committed - began:.1f} s; as-of says so after {until_said:.1f} s"
     baseline = "a first build of the same leads"
-    yield from Cost(until_right, *wal).of(name, baseline, first, (change.goal, ""), note)
+    yield from _rows(name, cost, (baseline, first), (change.goal, ""), note)
     for tenant in change.tenants:
         found = [wait for whose, at, wait in watch.waits if whose == tenant and committed <= at <= ended]
         before = once(median(wait for whose, at, wait in watch.waits if whose == tenant and at < began))
-        parts = quantiles(found, n=100, method="inclusive")
         note = f"{len(found)} of them, p50 {median(found):.0f}, at most {max(found):.0f}"
-        for part in (95, 99):
-            what, goal = f"{name}: a message of tenant {tenant}, p{part}", f"mass_p{part}"
-            yield Row(
-                what, "ms", once(parts[part - 1]), "before it, p50", before, goal, absolute=True, note=note
-            )
+        for percent in (95, 99):
+            what, goal = f"{name}: a message of tenant {tenant}, p{percent}", f"mass_p{percent}"
+            yield Row(what, "ms", part(found, percent), "before it, p50", before, goal, note=note)
     other, mass = (
         once(max(ages))
         for ages in zip(*(ages for at, *ages in watch.ages if committed <= at <= ended), strict=True)
     )
     # Earlier it is as old as the database.
     usual = once(max(age for at, age, _ in watch.ages if began - _WATCHED <= at < began))
-    yield Row(f"{name}: as-of of tenant other, oldest", "s", other, "before it, oldest", usual, absolute=True)
+    yield Row(f"{name}: as-of of tenant other, oldest", "s", other, "before it, oldest", usual)
     yield Row(f"{name}: as-of of tenant mass, oldest", "s", mass, baseline, once(first.seconds), change.goal)
 
 
@@ -420,7 +391,7 @@ def _sweeps(bench: Bench) -> Iterator[Row]:
 
         def rebuild() -> Cost:
             other.execute("CHECKPOINT")
-            cost = _cost(other, lambda: build(conn))
+            cost = tables.cost(other, lambda: build(conn))
             if value(other, "SELECT count(*) FROM read_model.leads") != leads:
                 raise RuntimeError("Leads are missing after the rebuild.")
             return cost
@@ -436,4 +407,5 @@ def _sweeps(bench: Bench) -> Iterator[Row]:
         found["100 % different"] = rebuild()
     for what, cost in found.items():
         goal = "mass_differs" if "different" in what else "mass_sweep"
-        yield from cost.of(f"rebuild of {leads:,} leads, {what}", "a first build", first, (goal, "mass_wal"))
+        title, baseline = f"rebuild of {leads:,} leads, {what}", ("a first build", first)
+        yield from _rows(title, cost, baseline, (goal, "mass_wal"))

@@ -1,16 +1,15 @@
 """Writers from outside: pgbench, from where PostgreSQL's binaries are."""
 
-import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 
 from projector.config import environment_for_postgresql
-from projector.trial.postgres.programs import find_programs
+from tests.benchmarks.fixtures import Database
+from tests.support.running import value
+from tests.support.server import postgresql
 
 _INSERT = r"""
 \set number random(1, :count)
@@ -27,27 +26,22 @@ HUNDRED = _INSERT.format(
 )
 
 
-@cache
-def find() -> Path:
-    """Return the program, which is beside those of the server."""
-    given = os.environ.get("LEADS_PG_BIN")
-    return find_programs(Path(given) if given else None, None, Path()).folder / "pgbench"
-
-
 @contextmanager
-def writing(  # noqa: PLR0913  # pgbench's own options.
-    url: str, script: str, *, clients: int, seconds: float, count: int, rate: int = 0
+def writing(
+    database: Database, script: str, *, clients: int, seconds: float, rate: int = 0
 ) -> Iterator[subprocess.Popen[str]]:
     """Give writers under way; `tps` waits for them and tells how fast they were."""
-    with tempfile.TemporaryDirectory(prefix="leads-benchmark-") as folder:
-        file = Path(folder) / "writers.sql"
-        file.write_text(script)
-        # It knows whole seconds only; a shorter run is so many transactions.
-        length = f"-T{round(seconds)}" if seconds >= 1 else "-t50"
-        command = [str(find()), "-n", "-Mprepared", f"-c{clients}", "-j1", length]
-        command += ["-D", f"count={count}", "-f", str(file), *(["-R", str(rate)] if rate else []), url]
+    with database.connect() as conn:
+        count = value(conn, "SELECT count(*) FROM benchmark.conversations")
+    # It knows whole seconds only; a shorter run is so many transactions.
+    length = f"-T{round(seconds)}" if seconds >= 1 else "-t50"
+    command = [postgresql("pgbench"), "-n", "-Mprepared", f"-c{clients}", "-j1", length, f"-Dcount={count}"]
+    command += ["-R", str(rate)] if rate else []
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(script)
+        file.flush()
         with subprocess.Popen(
-            command,
+            [*command, "-f", file.name, database.url],
             env=environment_for_postgresql(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -54,13 +54,16 @@ BARE = {
         " ORDER BY m.sent_at, m.conversation_id, m.sequence_no, m.message_id LIMIT 50"
     ),
 }
+# As asyncpg numbers the parameters.
+_SINGLE, _LIST, _TOTAL = (
+    query.replace("%s", "$1", 1).replace("%s", "$2", 1) for query in (BARE["single"], BARE["list"], TOTAL)
+)
 _END = b'"timestamp":"2026-01-01T00:00:00.000Z","correlationId":"1767225600000-abcdefghi"}'
 _PAGE = 50
 _AS_OF = datetime.now(UTC)
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Ask = Callable[[str, tuple[str, ...]], list[Any]]
 
 
@@ -146,47 +149,34 @@ def flask() -> Flask:
     return app
 
 
-class AsyncApplication:
-    """The same by ASGI, with no framework at all."""
+def asynchronous() -> Callable[[Scope, object, Send], Awaitable[None]]:
+    """Return the same by ASGI, with no framework at all."""
+    settings = config.load()
+    pool: asyncpg.Pool | None = None
 
-    def __init__(self) -> None:
-        self._settings = config.load()
-        self._pool: asyncpg.Pool | None = None
-
-    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
+    async def answer(scope: Scope, _receive: object, send: Send) -> None:
         """Answer a request. The first one, which asks whether the server is there, opens the pool."""
-        if self._pool is None:
-            url, threads = self._settings.database_url, self._settings.threads
-            self._pool = await asyncpg.create_pool(url, min_size=1, max_size=threads)
-        _, _, user_id, kind, *rest = scope["path"].split("/")
-        async with self._pool.acquire() as connection:
-            body = await (
-                self._single(connection, user_id, rest[0])
-                if kind == "single"
-                else self._list(connection, user_id)
-            )
+        nonlocal pool
+        if pool is None:
+            pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=settings.threads)
+        _, _, user_id, kind, *phone = scope["path"].split("/")
+        async with pool.acquire() as connection:
+            if kind == "single":
+                body = _body((await connection.fetchval(_SINGLE, user_id, *phone)).encode(), None)
+            else:
+                documents = [row[0] for row in await connection.fetch(_LIST, user_id)]
+                body = _body(*_page(documents, await connection.fetchval(_TOTAL, user_id)))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _single(self, connection: Any, user_id: str, customer_phone: str) -> bytes:  # noqa: ANN401
-        document = await connection.fetchval(_numbered(BARE["single"]), user_id, customer_phone)
-        return _body(document.encode(), None)
-
-    async def _list(self, connection: Any, user_id: str) -> bytes:  # noqa: ANN401  # As asyncpg gives it.
-        documents = await connection.fetch(_numbered(BARE["list"]), user_id)
-        total = await connection.fetchval(_numbered(TOTAL), user_id)
-        return _body(*_page((row[0] for row in documents), total))
-
-
-def _numbered(query: str) -> str:
-    return query.replace("%s", "$1", 1).replace("%s", "$2", 1)
+    return answer
 
 
 def main(kind: str) -> None:
     settings = config.load()
     if kind == "asyncpg":
-        run = partial(uvicorn.run, AsyncApplication(), loop="uvloop", http="httptools", access_log=False)
+        run = partial(uvicorn.run, asynchronous(), loop="uvloop", http="httptools", access_log=False)
         run(host=settings.host, port=settings.port, log_level="error", lifespan="off")
         return
     Granian(

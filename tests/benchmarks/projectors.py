@@ -7,10 +7,10 @@ from time import perf_counter
 
 from projector.database.rows import Connection
 from tests.benchmarks import usage
-from tests.benchmarks.core import Row, Sample, interleave, once
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database, fill, projector, value
+from tests.benchmarks.core import Row, Sample, once
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, fill, projector
 from tests.benchmarks.sizes import kilobytes
-from tests.support.running import wait_for, wait_until
+from tests.support.running import value, wait_for, wait_until
 
 TENANTS = 40
 _APART = "2 of a database each"
@@ -36,18 +36,16 @@ $$
 
 def measure(bench: Bench) -> Iterator[Row]:
     with ExitStack() as stack:
-        name = f"{bench.size.name}_projectors"
-        shared = Database(name, stack.enter_context(bench.database(name)), {})
+        shared = stack.enter_context(bench.database("projectors"))
         with shared.connect() as conn:
             fill(conn, {"shared": (TENANTS, bench.size.shared)}, _MESSAGES_PER_LEAD)
             yield _disk(conn, TENANTS * bench.size.shared)
-        other = stack.enter_context(bench.copy_of(shared))
+        other = stack.enter_context(bench.database("other_projectors", shared))
         queues = [Queue(one, stack.enter_context(one.connect())) for one in (shared, other)]
         drains = {str(count): Drains(queues[:1], bench.size.deep, count) for count in bench.size.projectors}
         # What two projectors reach on this machine that have nothing to share but its cores.
         drains[_APART] = Drains(queues, bench.size.deep, 1)
-        arms = {name: one.measure for name, one in drains.items()}
-        found = interleave(bench.size.rounds, arms, warm_up=False)
+        found = bench.take_turns({name: one.measure for name, one in drains.items()}, warm_up=False)
     one, two, *_ = drains
     for count in list(drains)[1:]:
         goal = "two_projectors" if count == two else ""

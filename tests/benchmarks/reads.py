@@ -10,8 +10,9 @@ import orjson
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from api.plan.statistics import lead_statistics
 from tests.benchmarks import plain, servers, statements
-from tests.benchmarks.core import Row, interleave, milliseconds, repeating
+from tests.benchmarks.core import Row, milliseconds, repeating
 from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
@@ -49,11 +50,11 @@ def measure(bench: Bench) -> Iterator[Row]:
     user_id = bench.main.tenants["big"]
     leads, routes = f"/users/{user_id}/leads", f"/plain/{user_id}"
     with (
-        servers.api(bench.main, LEADS_ANSWERS_MB="0") as api,
-        servers.api(bench.main) as kept,
-        servers.plain(bench.main, "limited") as limited,
-        servers.plain(bench.main, "flask") as flask,
-        servers.plain(bench.main, "asyncpg") as asyncpg,
+        servers.api(bench, bench.main, LEADS_ANSWERS_MB="0") as api,
+        servers.api(bench, bench.main) as kept,
+        servers.plain(bench, bench.main, "limited") as limited,
+        servers.plain(bench, bench.main, "flask") as flask,
+        servers.plain(bench, bench.main, "asyncpg") as asyncpg,
         statements.reader(bench.main) as reader,
     ):
         phone = reader.lead(user_id, "<= 100")
@@ -69,21 +70,20 @@ def measure(bench: Bench) -> Iterator[Row]:
         ):
             _require_rows(api, path, bare, plain.ask(reader.connection, plain.BARE[bare], (user_id, phone)))
             yield from _latency(bench, title, (api, path), (limited, routes), f"{bare}/{phone}")
-        stats, empty = api.mean(bench, f"{leads}/stats"), limited.mean(bench, f"{routes}/empty")
+        stats, empty = api.mean(f"{leads}/stats"), limited.mean(f"{routes}/empty")
         yield bench.compare("statistics: request", "ms", stats, _EMPTY, empty, "inside", warm_up=False)
         for title, path, plain_path, key in (
             ("single lead", f"{leads}/{phone}", f"{routes}/single/{phone}", "single"),
             ("list page of 50", leads, f"{routes}/list", "page"),
         ):
             servers.require_same(path, plain_path, api, limited, flask, asyncpg)
-            found = interleave(
-                bench.size.rounds,
+            found = bench.take_turns(
                 {
-                    "ours": api.rate(bench, path),
-                    "kept": kept.rate(bench, path),
-                    "plain route, same limiter and headers": limited.rate(bench, plain_path),
-                    "plain Flask with a pool of psycopg's": flask.rate(bench, plain_path),
-                    "uvicorn with asyncpg, no framework": asyncpg.rate(bench, plain_path),
+                    "ours": api.rate(path),
+                    "kept": kept.rate(path),
+                    "plain route, same limiter and headers": limited.rate(plain_path),
+                    "plain Flask with a pool of psycopg's": flask.rate(plain_path),
+                    "uvicorn with asyncpg, no framework": asyncpg.rate(plain_path),
                 },
             )
             ours, again = found.pop("ours"), found.pop("kept")
@@ -108,12 +108,11 @@ def _latency(
     """
     (api, path), (limited, routes) = ours, plain
     # They have answered already, and a second of requests does not notice the first one.
-    found = interleave(
-        bench.size.rounds,
+    found = bench.take_turns(
         {
-            "ours": api.mean(bench, path),
-            "empty": limited.mean(bench, f"{routes}/empty"),
-            "bare": limited.mean(bench, f"{routes}/bare/{bare}"),
+            "ours": api.mean(path),
+            "empty": limited.mean(f"{routes}/empty"),
+            "bare": limited.mean(f"{routes}/bare/{bare}"),
         },
         warm_up=False,
     )
@@ -126,12 +125,12 @@ def _latency(
 def _memory(bench: Bench, api: Server, kept: Server, leads: str, phone: str) -> Iterator[Row]:
     """What memory gives, and what it costs where it gives nothing."""
     without = "without memory"
-    ours, theirs = (server.rate(bench, leads, header="Accept-Encoding: gzip") for server in (kept, api))
+    ours, theirs = (server.rate(leads, header="Accept-Encoding: gzip") for server in (kept, api))
     what = "list page of 50, gzip: requests a second, from memory"
     yield bench.compare(what, "1/s", ours, without, theirs, "hit_compressed")
     with _changing(bench):
         for title, path in (("single lead", f"{leads}/{phone}"), ("list page of 50", leads)):
-            ours, theirs = (server.rate(bench, path, fresh=True) for server in (kept, api))
+            ours, theirs = (server.rate(path, fresh=True) for server in (kept, api))
             what = f"{title}: requests a second that are no hit, while all tenants change"
             yield bench.compare(what, "1/s", ours, without, theirs, "miss_writers")
 
@@ -153,12 +152,12 @@ def _unchanged(bench: Bench, api: Server, kept: Server, leads: str, phone: str) 
         ("messages page of 50", f"{leads}/{phone}/messages"),
         ("statistics", f"{leads}/stats"),
     ):
-        what, full = f"{title}: CPU of API and PostgreSQL, 304", api.processor_time(bench, path)
-        tag = f"If-None-Match: {api.tag_of(path)}"
-        unchanged, again = (server.processor_time(bench, path, header=tag) for server in (api, kept))
+        what, full = f"{title}: CPU of API and PostgreSQL, 304", api.processor_time(path)
+        tag = f"If-None-Match: {api.get(path)[1]['ETag']}"
+        unchanged, again = (server.processor_time(path, header=tag) for server in (api, kept))
         yield bench.compare(what, "ms", unchanged, "the full answer", full, "unchanged")
         # The full answer has to be there first, under the very headers that the load has.
-        kept.rate(bench, path)()
+        kept.rate(path)()
         yield bench.compare(f"{what} from memory", "ms", again, "the full answer", full, "unchanged_hit")
 
 
@@ -169,7 +168,7 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
         conn.execute("SET work_mem = '256MB'")
         for title, name, ours in (
             ("list page of 50", "live_list", statements.listed(user_id, "", now)),
-            ("statistics", "live_statistics", statements.statistics(user_id, now)),
+            ("statistics", "live_statistics", lead_statistics(user_id, now)),
         ):
             query, values = f"{_LEADS}{_LIVE[name]}".encode(), {"user_id": user_id, "now": now}
             live, answer = conn.execute(query, values).fetchall(), reader.fetch(ours)
@@ -177,8 +176,7 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
             counted = [orjson.loads(one)["total_leads"] for one in answer[0] if str(one).startswith("{")]
             if live[0][0] not in (*answer[0], *counted):
                 raise AssertionError(f"{name} and the read model differ: {answer[0]} {live[0]}")
-            found = interleave(
-                bench.size.rounds,
+            found = bench.take_turns(
                 {
                     "live": lambda: milliseconds(lambda: conn.execute(query, values).fetchall()),  # noqa: B023
                     "ours": reader.arm(ours, within=bench.size.load),
@@ -198,7 +196,7 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
 
 def _require_rows(api: Server, path: str, bare: str, rows: list[tuple[str, ...]]) -> None:
     """Raise AssertionError unless the plainest statement has the rows that the API prints."""
-    data = orjson.loads(api.get(path))["data"]
+    data = orjson.loads(api.get(path)[0])["data"]
     if bare == "messages":
         printed, found = [message["message_id"] for message in data["messages"]], [row[0] for row in rows]
     else:
@@ -210,7 +208,7 @@ def _require_rows(api: Server, path: str, bare: str, rows: list[tuple[str, ...]]
 
 def measure_scale(bench: Bench) -> Iterator[Row]:
     """Return the rows of reads in the largest tenant, against one of 1,000 leads in the same database."""
-    with servers.api(bench.main, LEADS_ANSWERS_MB="0") as api, statements.reader(bench.main) as reader:
+    with servers.api(bench, bench.main, LEADS_ANSWERS_MB="0") as api, statements.reader(bench.main) as reader:
         sizes = {size: bench.main.tenants[size] for size in ("big", "small")}
         phones = {size: reader.lead(user_id, "= 5") for size, user_id in sizes.items()}
         for title, path in (
@@ -222,7 +220,7 @@ def measure_scale(bench: Bench) -> Iterator[Row]:
             ("statistics", "/stats"),
         ):
             big, small = (
-                api.p50(bench, f"/users/{user_id}/leads{path.format(phone=phones[size])}")
+                api.p50(f"/users/{user_id}/leads{path.format(phone=phones[size])}")
                 for size, user_id in sizes.items()
             )
             what = f"p50, {title}, among {bench.size.big:,} leads"
@@ -243,8 +241,12 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
         phone = reader.lead(user_id, "= 5")
     leads = f"/users/{user_id}/leads"
     with (
-        servers.api(bench.main, LEADS_AUTH="jwt", LEADS_JWT_KEY=secret, LEADS_ANSWERS_MB="0") as guarded,
-        servers.api(bench.main, LEADS_AUTH="none", LEADS_API_ROLE="off", LEADS_ANSWERS_MB="0") as open_to_all,
+        servers.api(
+            bench, bench.main, LEADS_AUTH="jwt", LEADS_JWT_KEY=secret, LEADS_ANSWERS_MB="0"
+        ) as guarded,
+        servers.api(
+            bench, bench.main, LEADS_AUTH="none", LEADS_API_ROLE="off", LEADS_ANSWERS_MB="0"
+        ) as open_to_all,
     ):
         for title, path, connections in (
             ("single lead", f"{leads}/{phone}", 1),
@@ -255,7 +257,8 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
             ("search", f"{leads}?search=an+so", 1),
         ):
             ours, theirs = (
-                server.processor_time(bench, path, connections, header) for server in (guarded, open_to_all)
+                server.processor_time(path, connections=connections, header=header)
+                for server in (guarded, open_to_all)
             )
             what = f"CPU of API and PostgreSQL, {title}, connections: {connections}"
             name = "without authentication and row security"

@@ -1,15 +1,17 @@
 """A first build and rebuilds in place against CREATE TABLE AS and materialized views: seconds, WAL and readers."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from projector.database.rows import Connection
 from tests.benchmarks import load, servers, tables
-from tests.benchmarks.core import Row, Sample, interleave, repeating
+from tests.benchmarks.core import Row, Sample, repeating
 from tests.benchmarks.fixtures import Bench, Database, build
-from tests.benchmarks.tables import Wal
+from tests.benchmarks.tables import Cost
 
 _LEADS_OF_THE_GOAL = 100_000
 _CONNECTIONS = 2
@@ -18,65 +20,62 @@ _WORKERS = 1
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    with bench.no_autovacuum(), bench.copy_of(bench.main) as database:
+    with bench.no_autovacuum(), bench.database("copy", bench.main) as database:
         yield from _alone(bench, database)
         yield from _beside_readers(bench, database)
 
 
+Prepare = Callable[[Connection], None]
+# What a rebuild finds: how that is made, the goal of its seconds, and the title.
+_FOUND: tuple[tuple[Prepare, str, str], ...] = (
+    (tables.never_built, "first_build", "first build"),
+    (tables.right, "rebuild_right", "rebuild of a right model"),
+    (tables.every_document_differs, "rebuild_changed", "rebuild where every document differs"),
+)
+
+
 def _alone(bench: Bench, database: Database) -> Iterator[Row]:
-    right: list[Wal] = []
-    changed: list[Wal] = []
-    computed: list[Wal] = []
+    costs: dict[str, list[Cost]] = defaultdict(list)
     with database.connect() as conn, database.connect() as other:
         tables.create(other)
 
-        def after(prepare: Callable[[Connection], None], wal: list[Wal]) -> float:
+        def measured(title: str, prepare: Prepare, work: Callable[[], object]) -> float:
             prepare(other)
-            return tables.with_wal(other, wal, lambda: build(conn))
+            costs[title].append(tables.cost(other, work))
+            return costs[title][-1].seconds
 
-        def compute() -> float:
-            other.execute("CHECKPOINT")
-            return tables.with_wal(other, computed, lambda: tables.create(other))
-
-        found = interleave(
-            bench.size.rounds,
-            {
-                "first build": lambda: after(tables.never_built, []),
-                "rebuild of a right model": lambda: after(tables.right, right),
-                "rebuild where every document differs": lambda: after(tables.every_document_differs, changed),
-                "computed": compute,
-            },
-            warm_up=False,
-        )
+        arms = {
+            title: partial(measured, title, prepare, partial(build, conn)) for prepare, _, title in _FOUND
+        }
+        arms["computed"] = partial(measured, "computed", _checkpoint, partial(tables.create, other))
+        found = bench.take_turns(arms, warm_up=False)
         tables.drop(other)
-    for what, goal in (
-        ("first build", "first_build"),
-        ("rebuild of a right model", "rebuild_right"),
-        ("rebuild where every document differs", "rebuild_changed"),
-    ):
+    for _, goal, title in _FOUND:
         name = "CREATE TABLE AS + indexes, computed from the source"
-        yield Row(what, "s", found[what], name, found["computed"], goal)
-    yield from _wal(right, changed, computed, _LEADS_OF_THE_GOAL / bench.size.big)
+        yield Row(title, "s", found[title], name, found["computed"], goal)
+    scale = _LEADS_OF_THE_GOAL / bench.size.big
 
+    def wal(title: str, of: Callable[[Cost], float] = lambda one: one.wal) -> Sample:
+        return Sample(tuple(of(one) * scale for one in costs[title]))
 
-def _wal(right: list[Wal], changed: list[Wal], computed: list[Wal], scale: float) -> Iterator[Row]:
-    name, baseline = "WAL of CREATE TABLE AS + indexes", _whole(computed).times(scale)
+    right, changed = (title for *_, title in _FOUND[1:])
+    name, computed = "WAL of CREATE TABLE AS + indexes", wal("computed")
+    images = max(wal(right, lambda one: one.images).values)
     yield Row(
-        "WAL of a rebuild of a right model, for 100,000 leads",
+        f"WAL of a {right}, for 100,000 leads",
         "MB",
-        Sample(tuple(wal.records * scale for wal in right)),
+        wal(right, lambda one: one.wal - one.images),
         name,
-        baseline,
+        computed,
         "rebuild_wal",
-        absolute=True,
-        note=f"without {max(wal.images * scale for wal in right):.1f} MB of full-page images at most",
+        note=f"without {images:.1f} MB of full-page images at most",
     )
-    what = "WAL of a rebuild where every document differs, for 100,000 leads"
-    yield Row(what, "MB", _whole(changed).times(scale), name, baseline, note="full-page images included")
+    what = f"WAL of a {changed}, for 100,000 leads"
+    yield Row(what, "MB", wal(changed), name, computed, note="full-page images included")
 
 
-def _whole(wal: list[Wal]) -> Sample:
-    return Sample(tuple(one.records + one.images for one in wal))
+def _checkpoint(conn: Connection) -> None:
+    conn.execute("CHECKPOINT")
 
 
 @dataclass(slots=True)
@@ -117,38 +116,30 @@ def _watching(database: Database) -> Iterator[set[tuple[int, datetime]]]:
 
 def _beside_readers(bench: Bench, database: Database) -> Iterator[Row]:
     """What readers notice: their p99, failed reads and waits for locks; the database is spoilt."""
-    with servers.api(database) as api, database.connect() as conn, database.connect() as other:
+    with servers.api(bench, database) as api, database.connect() as conn, database.connect() as other:
         url = f"{api.url}/users/{database.tenants['big']}/leads"
-        right, changed, computed = (_Readers(database, url) for _ in range(3))
+        readers = {title: _Readers(database, url) for *_, title in _FOUND[1:]}
+        computed = _Readers(database, url)
 
-        def rebuilding(readers: _Readers, prepare: Callable[[Connection], None]) -> float:
+        def during(readers: _Readers, prepare: Prepare, work: Callable[[], object]) -> float:
             prepare(other)
-            return readers.during(lambda: build(conn))
+            return readers.during(work)
 
-        def creating() -> float:
-            other.execute("CHECKPOINT")
-            return computed.during(lambda: tables.create(other, workers=_WORKERS))
-
-        found = interleave(
-            bench.size.rounds,
-            {
-                "right": lambda: rebuilding(right, tables.right),
-                "changed": lambda: rebuilding(changed, tables.every_document_differs),
-                "tables": creating,
-            },
-            warm_up=False,
-        )
+        arms = {
+            title: partial(during, readers[title], prepare, partial(build, conn))
+            for prepare, _, title in _FOUND[1:]
+        }
+        creating = partial(tables.create, other, workers=_WORKERS)
+        arms["tables"] = partial(during, computed, _checkpoint, creating)
+        found = bench.take_turns(arms, warm_up=False)
         tables.drop(other)
-    for arm, readers, during in (
-        ("right", right, "during a rebuild of a right model"),
-        ("changed", changed, "during a rebuild where every document differs"),
-    ):
+    for title, one in readers.items():
         name = "the same during CREATE TABLE AS + indexes with one parallel worker"
-        what = f"list page of 50, p99, {during}"
-        yield Row(what, "ms", found[arm], name, found["tables"], "rebuild_readers")
-        for title, goal, values in (
-            ("failed reads", "rebuild_failures", readers.failed),
-            ("waits of readers for a lock above 50 ms", "rebuild_waits", readers.waits),
+        what = f"list page of 50, p99, during a {title}"
+        yield Row(what, "ms", found[title], name, found["tables"], "rebuild_readers")
+        for noticed, goal, values in (
+            ("failed reads", "rebuild_failures", one.failed),
+            ("waits of readers for a lock above 50 ms", "rebuild_waits", one.waits),
         ):
-            counted, asked = Sample(tuple(values)), Sample(tuple(readers.asked))
-            yield Row(f"{title} {during}", "reads", counted, "reads meanwhile", asked, goal, absolute=True)
+            counted, asked = Sample(tuple(values)), Sample(tuple(one.asked))
+            yield Row(f"{noticed} during a {title}", "reads", counted, "reads meanwhile", asked, goal)

@@ -8,8 +8,9 @@ from projector.core.batch import refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
 from tests.benchmarks import tables
-from tests.benchmarks.core import Row, interleave, milliseconds, seconds
-from tests.benchmarks.fixtures import Bench, Stale, build, value
+from tests.benchmarks.core import Arm, Row, interleave, milliseconds
+from tests.benchmarks.fixtures import MESSAGE, SCORE, Bench, Stale, build
+from tests.support.running import value
 
 # The goal for many stale leads compares them with a rebuild of so many.
 _MANY, _OF = 10_000, 150_000
@@ -20,7 +21,7 @@ _MESSAGES = 40
 # records of XLOG are images of pages that a reader marked, for the first time since a checkpoint.
 _CHANGED_PAGES = r"""
 SELECT count(DISTINCT (c.oid, block.number))
-FROM pg_get_wal_records_info(%s, pg_current_wal_flush_lsn()) AS record,
+FROM pg_get_wal_records_info(%s, %s) AS record,
     regexp_matches(record.block_ref, 'rel \d+/(\d+)/(\d+) (?:fork main )?blk (\d+)', 'g') AS found(parts),
     LATERAL (SELECT parts[1]::oid AS database, parts[2]::oid AS file, parts[3]::bigint AS number) AS block
     JOIN pg_database AS d ON d.oid = block.database AND d.datname = current_database()
@@ -32,18 +33,17 @@ WHERE record.resource_manager <> 'XLOG'
 
 def measure(bench: Bench) -> Iterator[Row]:
     with closing(Stale(bench.main)) as main, closing(Stale(bench.medium)) as medium:
-        for title, change, asked, times in (
-            ("new message", "message", 1, 10),
-            ("other score", "extract", 1, 10),
-            ("new message", "message", 10, 5),
-            ("new message", "message", 1000, 1),
+        for title, change, asked, times, goals in (
+            ("new message", MESSAGE, 1, 10, ("refresh_one", "refresh_scale")),
+            ("other score", SCORE, 1, 10, ("refresh_one", "refresh_scale")),
+            ("new message", MESSAGE, 10, 5, ("refresh_scale",)),
+            ("new message", MESSAGE, 1000, 1, ("refresh_scale",)),
         ):
             leads = min(asked, bench.size.medium // 2)
-            for goal, absolute in (("refresh_one", True), ("refresh_scale", False))[leads > 1 :]:
-                what = f"refresh of {leads:,} stale among {bench.size.big:,} leads ({title})"
-                ours, theirs = (partial(one.milliseconds, leads, times, change) for one in (main, medium))
-                name = f"the same among {bench.size.medium:,}"
-                yield bench.compare(what, "ms", ours, name, theirs, goal, absolute=absolute)
+            ours, theirs = (partial(one.milliseconds, leads, times, change) for one in (main, medium))
+            what = f"refresh of {leads:,} stale among {bench.size.big:,} leads ({title})"
+            for goal in goals:
+                yield bench.compare(what, "ms", ours, f"the same among {bench.size.medium:,}", theirs, goal)
         yield from _many(bench, main)
         yield bench.compare(
             "refresh with nothing to do",
@@ -52,9 +52,8 @@ def measure(bench: Bench) -> Iterator[Row]:
             "BEGIN, SELECT 1, COMMIT",
             lambda: milliseconds(lambda: _transaction(main.refresher), 50),
             "refresh_idle",
-            absolute=True,
         )
-    with bench.copy_of(bench.main) as copied, closing(Stale(copied)) as spoilt:
+    with bench.database("copy", bench.main) as copied, closing(Stale(copied)) as spoilt:
         yield from _hot_lead(bench, spoilt)
 
 
@@ -68,17 +67,14 @@ def _many(bench: Bench, main: Stale) -> Iterator[Row]:
     leads = min(_MANY, bench.size.big // 2)
     with bench.main.connect() as conn:
         tables.create_view(conn)
-        found = interleave(
-            bench.size.rounds,
-            {
-                "many": lambda: main.milliseconds(leads),
-                "rebuild": lambda: 1000 * seconds(lambda: build(conn)),
-                # A rebuild analyzes the tables, after which every plan is made again: the second refresh counts.
-                "one": lambda: [main.milliseconds(1) for _ in range(2)][1],
-                "view": lambda: 1000 * seconds(lambda: tables.refresh_view(conn)),
-            },
-            warm_up=False,
-        )
+        arms: dict[str, Arm] = {
+            "many": lambda: main.milliseconds(leads),
+            "rebuild": lambda: milliseconds(lambda: build(conn)),
+            # A rebuild analyzes the tables, after which every plan is made again: the second refresh counts.
+            "one": lambda: [main.milliseconds(1) for _ in range(2)][1],
+            "view": lambda: milliseconds(lambda: tables.refresh_view(conn)),
+        }
+        found = bench.take_turns(arms, warm_up=False)
         tables.drop(conn)
     # By lead, so that the ratio means the same at every size.
     by_lead = bench.size.big / _OF * _MANY / leads
@@ -116,30 +112,25 @@ def _hot_lead(bench: Bench, spoilt: Stale) -> Iterator[Row]:
 
 def measure_feed(bench: Bench) -> Iterator[Row]:
     """Return the rows of a refresh, and of the pages that it changes, with the feed's index and without."""
+    rounds, without = bench.size.many_rounds, f"the same without {_INDEX}"
     with (
         bench.no_autovacuum(),
-        bench.copy_of(bench.main, "with_index") as one,
-        bench.copy_of(bench.main, "without_index") as other,
-        closing(Stale(one)) as with_it,
-        closing(Stale(other)) as without,
+        bench.database("with_index", bench.main) as one,
+        bench.database("without_index", bench.main) as other,
+        closing(Stale(one)) as ours,
+        closing(Stale(other)) as theirs,
     ):
-        without.writer.execute(f"DROP INDEX read_model.{_INDEX}".encode())
-        without.writer.execute("CHECKPOINT")
+        theirs.writer.execute(f"DROP INDEX read_model.{_INDEX}".encode())
+        theirs.writer.execute("CHECKPOINT")
         # The same messages in two copies of a database, counted in the WAL: none of these figures is a time.
-        found = interleave(
-            bench.size.many_rounds, {"with": partial(_pages, with_it), "without": partial(_pages, without)}
-        )
+        found = interleave(rounds, {"with": partial(_pages, ours), "without": partial(_pages, theirs)})
         for leads, times in ((1, 40), (min(1000, bench.size.big // 4), 2)):
-            what, name = f"refresh of {leads:,} stale (new message)", f"the same without {_INDEX}"
-            ours, theirs = (partial(one.milliseconds, leads, times) for one in (with_it, without))
-            rounds = bench.size.many_rounds
-            yield bench.compare(what, "ms", ours, name, theirs, "feed_merge", rounds=rounds)
-    more = found["with"].minus(found["without"])
-    what, name = (
-        "pages more that a message changes, with the index of the feed",
-        "pages that it changes without",
-    )
-    yield Row(what, "pages", more, name, found["without"], "feed_pages", absolute=True, own_ratio=more)
+            arms = (partial(stale.milliseconds, leads, times) for stale in (ours, theirs))
+            what = f"refresh of {leads:,} stale (new message)"
+            yield bench.compare(what, "ms", next(arms), without, next(arms), "feed_merge", rounds=rounds)
+    more, fewer = found["with"].minus(found["without"]), found["without"]
+    what = "pages more that a message changes, with the index of the feed"
+    yield Row(what, "pages", more, "pages that it changes without", fewer, "feed_pages", own_ratio=more)
 
 
 def _pages(stale: Stale) -> float:
@@ -147,12 +138,8 @@ def _pages(stale: Stale) -> float:
     pages = 0
     stale.writer.execute("CREATE EXTENSION IF NOT EXISTS pg_walinspect")
     for _ in range(_MESSAGES):
-        stale.message(stale.pick(1))
-        begins = value(stale.writer, "SELECT pg_current_wal_insert_lsn()::text")
+        stale.write(stale.pick(1))
+        begins = tables.flushed(stale.writer)
         stale.refresh()
-        # Only what was flushed can be read: this commit waits for it, also where others need not.
-        with stale.writer.transaction():
-            stale.writer.execute("SET LOCAL synchronous_commit = on")
-            stale.writer.execute("SELECT pg_logical_emit_message(true, 'benchmark', '')")
-        pages += value(stale.writer, _CHANGED_PAGES, begins)
+        pages += value(stale.writer, _CHANGED_PAGES, begins, tables.flushed(stale.writer))
     return pages / _MESSAGES

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import orjson
-import psycopg
 
 from tests.benchmarks import load
 from tests.benchmarks.core import Row, Sample
-from tests.benchmarks.fixtures import Bench, value
+from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.goals import GOALS, Goal
+from tests.support.running import value
 
 _HOW = (
     "Each figure is the median, with the least and the greatest in brackets. A ratio is taken round by round, "
@@ -30,8 +31,7 @@ Context = dict[str, Any]
 
 
 def context(bench: Bench, load_before: float) -> Context:
-    with psycopg.connect(bench.server.url("postgres")) as conn:
-        server = str(value(conn, "SHOW server_version"))
+    server = str(value(bench.databases.conn, "SHOW server_version"))
     versions = {"PostgreSQL": server, "Python": platform.python_version()}
     return {
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -45,88 +45,73 @@ def context(bench: Bench, load_before: float) -> Context:
     }
 
 
-def write(folder: Path, context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
+def write(folder: Path, context: Context, rows: Sequence[Row], failures: Mapping[str, str]) -> str:
+    """Write both files, and return the table. The rows of a case come one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = table(context, cases, failures)
-    name = f"benchmark-{context['size']['name']}"
-    (folder / f"{name}.md").write_text(text, "utf-8")
-    rows = _all(cases)
+    text = table(context, rows, failures)
+    file = folder / f"benchmark-{context['size']['name']}"
+    file.with_suffix(".md").write_text(text, "utf-8")
     found = {
         "context": context,
-        "goals": {key: asdict(goal) | {"met": _is_met(key, rows)} for key, goal in GOALS.items()},
-        "rows": [row.as_dict(case) for case, own in cases.items() for row in own],
+        "goals": {key: asdict(goal) | {"met": _is_met(_rows_of(goal, rows))} for key, goal in GOALS.items()},
+        "rows": [row.as_dict() for row in rows],
         "failures": failures,
     }
-    (folder / f"{name}.json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    file.with_suffix(".json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     return text
 
 
-def table(context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
+def table(context: Context, rows: Sequence[Row], failures: Mapping[str, str]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in context["versions"].items())
-    size = context["size"]
     where = (
         "{taken_at}; {machine}; {cores} cores, {memory_gb} GB, load {load_before:.1f} before; "
         f"{versions}; requests by {{load_generator}}."
-    ).format_map(context)
+    )
     data = (
         "{big:,} leads in the largest tenant, {messages_per_lead:g} messages a lead on average; "
         "{rounds} rounds that take turns, {pairs} for the writers."
-    ).format_map(size)
+    )
+    size = context["size"]
     lines = [
         f"# Benchmark, size {size['name']}",
         "",
-        where,
-        data,
+        where.format_map(context),
+        data.format_map(size),
         "",
         _HOW,
-        "",
-        "## Goals",
-        "",
-        "| goal | worst figure | met |",
-        "|---|---|---|",
-        *(_goal_line(goal, _all(cases)) for goal in GOALS.values()),
     ]
-    for case, rows in cases.items():
-        lines += [
-            "",
-            f"## {case}",
-            "",
-            "| what | ours | baseline | ratio | goal | met |",
-            "|---|--:|---|--:|---|---|",
-        ]
-        lines += map(_line, rows)
+    lines += ["", "## Goals", "", "| goal | worst figure | met |", "|---|---|---|"]
+    lines += [_goal_line(goal, _rows_of(goal, rows)) for goal in GOALS.values()]
+    for case, own in groupby(rows, lambda row: row.case):
+        lines += ["", f"## {case}", "", "| what | ours | baseline | ratio | goal | met |"]
+        lines += ["|---|--:|---|--:|---|---|", *map(_line, own)]
     if failures:
         lines += ["", "## Not measured", "", *(f"- {case}: {reason}" for case, reason in failures.items())]
     return "\n".join(lines) + "\n"
 
 
-def _all(cases: Mapping[str, list[Row]]) -> list[Row]:
-    return [row for rows in cases.values() for row in rows]
+def _rows_of(goal: Goal, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.goal_key == goal.key]
 
 
 def _line(row: Row) -> str:
     note = f" ({row.note})" if row.note else ""
-    unit = f" {row.unit}" if row.absolute else ""
-    goal = "" if row.goal is None else f"{row.goal.side} {row.goal.bound:,g}{unit}"
+    goal = "" if row.goal is None else f"{row.goal.side} {row.goal.bound:,g} {row.goal.unit}".rstrip()
     baseline = f"{row.baseline_name}: {_number(row.baseline.median)} {row.unit}"
-    return (
-        f"| {row.what}{note} | {_spread(row.ours)} {row.unit} | {baseline} | {_spread(row.ratio)} | {goal} "
-        f"| {_met(row.is_met)} |"
-    )
+    ours, ratio = f"{_spread(row.ours)} {row.unit}", _spread(row.ratio)
+    return f"| {row.what}{note} | {ours} | {baseline} | {ratio} | {goal} | {_met(row.is_met)} |"
 
 
 def _goal_line(goal: Goal, rows: Sequence[Row]) -> str:
-    own = [row for row in rows if row.goal_key == goal.key]
-    if not own:
+    if not rows:
         return f"| {goal.text} | not measured | |"
-    worst = (max if goal.side == "≤" else min)(own, key=lambda row: row.value)
-    unit = f" {worst.unit}" if worst.absolute else " times"
-    return f"| {goal.text} | {_number(worst.value)}{unit}: {worst.what} | {_met(_is_met(goal.key, rows))} |"
+    worst = (max if goal.side == "≤" else min)(rows, key=lambda row: row.value_for(goal))
+    figure = f"{_number(worst.value_for(goal))} {goal.unit or 'times'}: {worst.what}"
+    return f"| {goal.text} | {figure} | {_met(_is_met(rows))} |"
 
 
-def _is_met(key: str, rows: Sequence[Row]) -> bool | None:
-    own = [row.is_met for row in rows if row.goal_key == key]
-    return all(own) if own else None
+def _is_met(rows: Sequence[Row]) -> bool | None:
+    return all(row.is_met for row in rows) if rows else None
 
 
 def _met(met: bool | None) -> str:  # noqa: FBT001  # The value is what is printed.
@@ -134,7 +119,7 @@ def _met(met: bool | None) -> str:  # noqa: FBT001  # The value is what is print
 
 
 def _spread(sample: Sample) -> str:
-    least, greatest = sample.spread
+    least, greatest = min(sample.values), max(sample.values)
     if least == greatest:
         return _number(least)
     return f"{_number(sample.median)} ({_number(least)}–{_number(greatest)})"  # noqa: RUF001  # A range is so written.

@@ -5,13 +5,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
+from typing import Any
 from urllib.parse import urlsplit
 
 from projector.trial.postgres.embedded import free_port
 from tests.benchmarks import load, usage
 from tests.benchmarks.core import Arm
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, running
+from tests.benchmarks.load import Load
 from tests.support.running import wait_for
 
 # The limiter counts and never refuses.
@@ -20,84 +22,76 @@ LIMIT = "1000000000 per minute"
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    bench: Bench
     process: "subprocess.Popen[bytes]"
     url: str
 
-    def rate(
-        self, bench: Bench, path: str, connections: int = 8, header: str = "", *, fresh: bool = False
-    ) -> Arm:
-        url, seconds = f"{self.url}{path}", bench.size.load
-        return lambda: (
-            load.run(url, connections=connections, seconds=seconds, header=header, fresh=fresh).rate
-        )
+    def load(self, path: str, **how: Any) -> Load:  # noqa: ANN401  # As `load.run` takes it.
+        """Return one run of the load, of one connection that asks again and again unless there are more."""
+        return load.run(f"{self.url}{path}", seconds=self.bench.size.load, **how)
 
-    def mean(self, bench: Bench, path: str) -> Arm:
-        """Return an arm: milliseconds of a request of one connection that asks again and again."""
-        return lambda: load.run(f"{self.url}{path}", connections=1, seconds=bench.size.load).mean
+    def rate(self, path: str, **how: Any) -> Arm:  # noqa: ANN401
+        """Return an arm: requests a second of 8 connections."""
+        return lambda: self.load(path, connections=8, **how).rate
 
-    def p50(self, bench: Bench, path: str) -> Arm:
+    def mean(self, path: str) -> Arm:
+        """Return an arm: milliseconds of a request."""
+        return lambda: 1000 / self.load(path).rate
+
+    def p50(self, path: str) -> Arm:
         """Return an arm: the median of the milliseconds of a request."""
-        return lambda: load.run(f"{self.url}{path}", connections=1, seconds=bench.size.load).p50
+        return lambda: self.load(path).p50
 
-    def processor_time(self, bench: Bench, path: str, connections: int = 1, header: str = "") -> Arm:
+    def processor_time(self, path: str, **how: Any) -> Arm:  # noqa: ANN401
         """Return an arm: milliseconds of a processor that it and PostgreSQL spend on a request."""
-        postgres = int((bench.server.data / "postmaster.pid").read_text().split()[0])
+        postgres = int((self.bench.server.data / "postmaster.pid").read_text().split()[0])
         pids = (self.process.pid, postgres)
 
         def measure() -> float:
             before = usage.seconds_of(pids)
-            url, length = f"{self.url}{path}", bench.size.load
-            done = load.run(url, connections=connections, seconds=length, header=header)
+            done = self.load(path, **how)
             return 1000 * usage.spent(before, usage.seconds_of(pids)) / done.requests
 
         return measure
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str) -> tuple[bytes, HTTPMessage]:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:
-            body: bytes = answer.read()
-            return body
-
-    def tag_of(self, path: str) -> str:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:
-            return str(answer.headers["ETag"])
+            return answer.read(), answer.headers
 
     def connection(self) -> HTTPConnection:
-        parts = urlsplit(self.url)
-        return HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+        return HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
 
 
 @contextmanager
-def serving(
-    database: Database, module: str, *arguments: str, probe: str, **settings: str
-) -> Iterator[Server]:
-    """Start `python -m <module>` on a port of its own, and give it once it answers."""
+def serving(bench: Bench, database: Database, *command: str, probe: str, **settings: str) -> Iterator[Server]:
+    """Start `python -m` with this command on a port of its own, and give the server once it answers."""
     port = free_port()
     known = {"DATABASE_URL": database.url, "PORT": str(port), "LEADS_RATE_LIMIT": LIMIT}
-    with running(module, *arguments, **known, **settings) as process:
-        server = Server(process, f"http://127.0.0.1:{port}")
+    with running(*command, **known, **settings) as process:
+        server = Server(bench, process, f"http://127.0.0.1:{port}")
         wait_for(lambda: _answers(server, probe), f"{probe} is answered", PATIENCE)
         yield server
 
 
 @contextmanager
-def api(database: Database, **settings: str) -> Iterator[Server]:
-    with serving(database, "api", probe="/health/ready", **settings) as server:
+def api(bench: Bench, database: Database, **settings: str) -> Iterator[Server]:
+    with serving(bench, database, "api", probe="/health/ready", **settings) as server:
         yield server
 
 
 @contextmanager
-def plain(database: Database, kind: str) -> Iterator[Server]:
+def plain(bench: Bench, database: Database, kind: str) -> Iterator[Server]:
+    command, probe = ("tests.benchmarks.plain", kind), "/plain/nobody/list"
     # A baseline that answers from memory is none.
-    settings = {"LEADS_ANSWERS_MB": "0"}
-    with serving(database, "tests.benchmarks.plain", kind, probe="/plain/nobody/list", **settings) as server:
+    with serving(bench, database, *command, probe=probe, LEADS_ANSWERS_MB="0") as server:
         yield server
 
 
 def require_same(path: str, plain_path: str, api: Server, *others: Server) -> None:
     """Raise AssertionError unless all print the same, but for the timestamp and the correlation id."""
-    ours = api.get(path).rpartition(b'"timestamp"')[0]
+    ours = api.get(path)[0].rpartition(b'"timestamp"')[0]
     for other in others:
-        theirs = other.get(plain_path).rpartition(b'"timestamp"')[0]
+        theirs = other.get(plain_path)[0].rpartition(b'"timestamp"')[0]
         if ours != theirs:
             raise AssertionError(
                 f"{plain_path} does not print what {path} prints: {theirs[:300]!r} {ours[:300]!r}"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from projector.database.rows import Connection
 from tests.benchmarks import tables, usage
 from tests.benchmarks.core import Row, Sample, once
-from tests.benchmarks.fixtures import Bench, value
+from tests.benchmarks.fixtures import Bench, Database
+from tests.support.running import value
 
 _LEADS_OF_THE_GOAL = 100_000
 _SECONDS_OF_A_DAY = 86_400
@@ -23,22 +24,23 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield Row(what, "MB", found[schema], "source tables with their indexes", found["public"], goal)
     # The most memory that a rebuild had, in its own process and in its PostgreSQL session.
     for title, is_built in (("a first build", False), ("a rebuild", True)):
-        used = []
-        for original in (bench.main, bench.medium):
-            with bench.copy_of(original) as copied:
-                if not is_built:
-                    with copied.connect() as conn:
-                        tables.never_built(conn)
-                used.append(usage.of_command(copied, "rebuild"))
-        big, medium = used
+        big, medium = (
+            _rebuild(bench, original, is_built=is_built) for original in (bench.main, bench.medium)
+        )
         for part, ours, theirs in (
             ("the projector's process", big.process_mb, medium.process_mb),
             ("its PostgreSQL session", big.session_mb, medium.session_mb),
         ):
-            name = f"the same of {bench.size.medium:,} leads"
-            yield Row(
-                f"memory of {title}: {part}", "MB", once(ours), name, once(theirs), "memory", absolute=True
-            )
+            what, name = f"memory of {title}: {part}", f"the same of {bench.size.medium:,} leads"
+            yield Row(what, "MB", once(ours), name, once(theirs), "memory")
+
+
+def _rebuild(bench: Bench, original: Database, *, is_built: bool) -> usage.Used:
+    with bench.database("copy", original) as copied:
+        if not is_built:
+            with copied.connect() as conn:
+                tables.never_built(conn)
+        return usage.of_command(copied, "rebuild")
 
 
 def kilobytes(conn: Connection) -> dict[str, float]:
@@ -54,18 +56,13 @@ def measure_verify(bench: Bench) -> Iterator[Row]:
     """Return the row of a whole verify, process and session together."""
     with bench.main.connect() as conn:
         leads = value(conn, "SELECT count(*) FROM read_model.leads")
-    verified = [usage.of_command(bench.main, "verify", "--all").processor for _ in range(bench.size.rounds)]
-    idle = [
-        usage.of_command(bench.main, "verify", "--sample", "1").processor for _ in range(bench.size.rounds)
-    ]
     percent = _LEADS_OF_THE_GOAL / leads / _SECONDS_OF_A_DAY * 100
-    yield Row(
-        "verify of 100,000 leads, of one core for a day",
-        "%",
-        Sample(tuple(verified)).times(percent),
-        "verify of 1 lead",
-        Sample(tuple(idle)).times(percent),
-        "verify_cpu",
-        absolute=True,
-        note=f"{leads:,} leads",
+    verified, idle = (
+        Sample(
+            tuple(usage.of_command(bench.main, "verify", *how).processor for _ in range(bench.size.rounds))
+        )
+        for how in (("--all",), ("--sample", "1"))
     )
+    what, note = "verify of 100,000 leads, of one core for a day", f"{leads:,} leads"
+    arms = (verified.times(percent), "verify of 1 lead", idle.times(percent))
+    yield Row(what, "%", *arms, "verify_cpu", note=note)

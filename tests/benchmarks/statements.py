@@ -15,10 +15,10 @@ from api.config import Config
 from api.database.connect import conninfo
 from api.database.statement import BoundStatement, compile_statement
 from api.plan.list.pages import ListRow, list_leads
-from api.plan.statistics import StatisticsRow, lead_statistics
 from api.request.query import LIST_QUERY
 from tests.benchmarks.core import Arm, milliseconds
 from tests.benchmarks.fixtures import Database
+from tests.support.running import value
 
 # A baseline may take longer than an answer of the API ever may.
 _TIMEOUT_MS = 300_000
@@ -26,10 +26,6 @@ _TIMEOUT_MS = 300_000
 
 def listed(user_id: str, query: str, now: datetime | None = None) -> BoundStatement[ListRow]:
     return list_leads(user_id, LIST_QUERY.read(query), now or datetime.now(UTC))
-
-
-def statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
-    return lead_statistics(user_id, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +43,6 @@ class Reader:
     def rows(self, query: str, *values: object) -> list[Any]:
         return self.connection.execute(query.encode(), values, prepare=True).fetchall()
 
-    def count(self, query: str, *values: object) -> int:
-        return int(self.rows(query, *values)[0][0])
-
     def arm(self, bound: BoundStatement[Any], times: int = 1, within: float = 0.0) -> Arm:
         """Return an arm: milliseconds of a statement of the API."""
         return lambda: milliseconds(lambda: self.fetch(bound), times, within)
@@ -60,12 +53,11 @@ class Reader:
 
     def lead(self, user_id: str, messages: str) -> str:
         """Return the phone of the lead with the most messages of those with so many."""
-        found: str = self.rows(
+        query = (
             f"SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages {messages}"
-            " ORDER BY total_messages DESC, customer_phone LIMIT 1",
-            user_id,
-        )[0][0]
-        return found
+            " ORDER BY total_messages DESC, customer_phone LIMIT 1"
+        )
+        return str(value(self.connection, query, user_id))
 
 
 @contextmanager

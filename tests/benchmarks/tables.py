@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from projector.database.rows import Connection
 from projector.database.sql import steps
 from tests.benchmarks.core import seconds
-from tests.benchmarks.fixtures import value
+from tests.support.running import value
 
 _SCHEMA = "baseline"
 _STATISTICS = {"lead_counts", "lead_daily_counts", "lead_totals", "message_counts"}
@@ -120,25 +120,39 @@ def every_document_differs(conn: Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wal:
-    """Megabytes of WAL: the records, and the full-page images."""
+class Cost:
+    """Seconds, and megabytes of WAL: of all but indexes, of indexes, and how many of both are full-page images."""
 
-    records: float
+    seconds: float
+    rows: float
+    indexes: float
     images: float
 
+    @property
+    def wal(self) -> float:
+        return self.rows + self.indexes
 
-def with_wal(conn: Connection, wal: list[Wal], work: Callable[[], object]) -> float:
-    """Return the seconds of the work, and append what WAL it wrote; the server has to have it still."""
+
+def cost(conn: Connection, work: Callable[[], object]) -> Cost:
+    """Return what some work costs; the server has to have its WAL still."""
     began = flushed(conn)
-    taken = seconds(work)
+    return cost_since(conn, began, seconds(work))
+
+
+def cost_since(conn: Connection, began: str, seconds: float) -> Cost:
+    """Return the cost of what took so many seconds, with the WAL from there on."""
     ended = flushed(conn)
     conn.execute("CREATE EXTENSION IF NOT EXISTS pg_walinspect")
-    row = None
-    if began != ended:
-        query = "SELECT sum(record_size), sum(fpi_size) FROM pg_get_wal_stats(%s, %s)"
-        row = conn.execute(query, (began, ended)).fetchone()
-    wal.append(Wal(float(row[0]) / _MEGABYTE, float(row[1]) / _MEGABYTE) if row else Wal(0, 0))
-    return taken
+    # The creation of indexes writes whole pages.
+    is_index = "\"resource_manager/record_type\" IN ('Btree', 'Gin', 'XLOG')"
+    row = conn.execute(
+        f"SELECT coalesce(sum(combined_size) FILTER (WHERE NOT {is_index}), 0)::float8 / {_MEGABYTE},"
+        f" coalesce(sum(combined_size) FILTER (WHERE {is_index}), 0)::float8 / {_MEGABYTE},"
+        f" coalesce(sum(fpi_size), 0)::float8 / {_MEGABYTE} FROM pg_get_wal_stats(%s, %s)".encode(),
+        (began, ended),
+    ).fetchone()
+    assert row is not None
+    return Cost(seconds, *row)
 
 
 def flushed(conn: Connection) -> str:

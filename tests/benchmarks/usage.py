@@ -13,31 +13,29 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _LOOK_EVERY = 0.02
 
 
+def threads_of(pid: int) -> list[Path]:
+    """Return the threads of a process and of all that it has started, and those have; none once it has ended."""
+    found: list[Path] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            children = (thread / "children").read_text().split()
+            found += [thread, *(one for child in children for one in threads_of(int(child)))]
+    return found
+
+
 def seconds_of(pids: Iterable[int]) -> dict[Path, float]:
     """Return the processor time of each thread of these processes and of their children."""
     found: dict[Path, float] = {}
-    for pid in pids:
-        # A process that ends just now has no figures any more.
+    for thread in (thread for pid in pids for thread in threads_of(pid)):
+        # One that ends just now has no figures any more.
         with suppress(FileNotFoundError, ProcessLookupError):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                found[thread] = _seconds(thread)
-                found |= seconds_of(int(child) for child in (thread / "children").read_text().split())
+            found[thread] = _seconds(thread)
     return found
 
 
 def spent(before: dict[Path, float], after: dict[Path, float]) -> float:
     """Return the seconds between two looks. What has ended meanwhile, such as autovacuum, does not count."""
     return sum(now - before.get(thread, 0.0) for thread, now in after.items())
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those of them."""
-    own = [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
-    return [*own, *(grandchild for child in own for grandchild in children(child))]
 
 
 def _seconds(thread: Path) -> float:
@@ -50,21 +48,17 @@ def _seconds(thread: Path) -> float:
 
 
 def memory(pid: int, field: str) -> float:
-    """Return megabytes of a process; 0 when it has ended."""
+    """Return megabytes of a process; 0 when it has ended.
+
+    `Pss` shares each page with those that have it too.
+    """
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        text = Path(f"/proc/{pid}/{'smaps_rollup' if field == 'Pss' else 'status'}").read_text()
     except OSError:
         return 0.0
-    return _megabytes(lines, field)
-
-
-def own_memory(pid: int) -> float:
-    """Return megabytes of a process, of which it shares each page with those that have it too."""
-    return _megabytes(Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines(), "Pss")
-
-
-def _megabytes(lines: Iterable[str], field: str) -> float:
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), 0.0)
+    return next(
+        (int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith(f"{field}:")), 0.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +74,14 @@ def of_command(database: Database, *arguments: str) -> Used:
     """Run a command of the projector, and look at what it takes."""
     own = private = 0.0
     times: dict[Path, float] = {}
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND starts_with(application_name, 'leads-projector')"
+    )
     with database.connect() as conn, projector(database, *arguments) as process:
         while process.poll() is None:
             own = max(own, memory(process.pid, "VmHWM"))
-            sessions = [
-                pid
-                for (pid,) in conn.execute(
-                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND starts_with(application_name, 'leads-projector')"
-                ).fetchall()
-            ]
+            sessions = [pid for (pid,) in conn.execute(query).fetchall()]
             private = max([private, *(memory(pid, "RssAnon") for pid in sessions)])
             times |= seconds_of([process.pid, *sessions])
             sleep(_LOOK_EVERY)

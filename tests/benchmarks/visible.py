@@ -3,17 +3,18 @@
 import http.client
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from statistics import quantiles
+from datetime import datetime
 from time import monotonic, perf_counter, sleep
 
 from projector.database.rows import Connection
 from tests.benchmarks import pgbench, servers
-from tests.benchmarks.core import Row, once, repeating
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database, projector, value
+from tests.benchmarks.core import Row, part, repeating
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, projector
 from tests.benchmarks.servers import Server
+from tests.support.running import value, wait_for
 
 # Requests a second of the readers, for list pages. More would measure how two cores are shared.
 _READS = 50
@@ -23,9 +24,9 @@ _FOLLOWED = 20
 _LEAST = 2
 # The goals of each rate of commits.
 _GOALS = {
-    1: {"p50": "answer_p50", "p99": "answer_p99"},
-    100: {"p50": "answer_p50", "p99": "busy_p99"},
-    1000: {"p50": "loaded_p50", "p99": "loaded_p99"},
+    1: {50: "answer_p50", 99: "answer_p99", 99.9: ""},
+    100: {50: "answer_p50", 99: "busy_p99", 99.9: ""},
+    1000: {50: "loaded_p50", 99: "loaded_p99", 99.9: ""},
 }
 _LOOK_EVERY = 0.001
 _MESSAGE = (
@@ -33,18 +34,20 @@ _MESSAGE = (
     " SELECT 'benchmark-visible-' || nextval('benchmark.numbers'), conversation_id, 'user', 'Anybody there?',"
     " date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC'), 'sent'"
     " FROM benchmark.conversations WHERE number = %s"
-    ' RETURNING to_char(m.timestamp, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\'),'
-    " (SELECT customer_phone FROM benchmark.conversations AS c WHERE c.conversation_id = m.conversation_id)"
+    " RETURNING (SELECT customer_phone FROM benchmark.conversations AS c"
+    "  WHERE c.conversation_id = m.conversation_id),"
+    ' to_char(m.timestamp, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\'), clock_timestamp()'
 )
 
 
 @dataclass(slots=True)
 class Probes:
-    """Messages that are followed from their commit to the answer that shows them."""
+    """Messages that are followed from their commit to the answer that shows them, or that vouches for the commit."""
 
     conn: Connection
     api: http.client.HTTPConnection
     user_id: str
+    until_vouched: bool = False
     # Milliseconds from the commit to the answer, and of one request.
     ages: list[float] = field(default_factory=list)
     requests: list[float] = field(default_factory=list)
@@ -62,40 +65,30 @@ class Probes:
         row = self.conn.execute(_MESSAGE.encode(), (number,)).fetchone()
         committed = perf_counter()
         assert row is not None
-        sent_at, phone = row
-        while True:
-            asked = perf_counter()
-            shown = self._ask(phone)
-            answered = perf_counter()
-            if shown is not None and shown >= sent_at:
-                break
-            if answered - committed > PATIENCE:
-                raise TimeoutError(f"A message was not visible after {PATIENCE} s.")
-            sleep(_LOOK_EVERY)
-        self.requests.append(1000 * (answered - asked))
-        self.ages.append(1000 * (answered - committed))
+        wait_for(lambda: self._is_shown(*row), "a message is visible", PATIENCE, _LOOK_EVERY)
+        self.ages.append(1000 * (perf_counter() - committed))
 
-    def _ask(self, phone: str) -> str | None:
+    def _is_shown(self, phone: str, sent_at: str, moment: datetime) -> bool:
+        asked = perf_counter()
         self.api.request("GET", f"/users/{self.user_id}/leads/{phone}")
         answer = self.api.getresponse()
         body = answer.read()
+        took = 1000 * (perf_counter() - asked)
         if answer.status != http.HTTPStatus.OK:
             raise RuntimeError(f"The API answered {answer.status}: {body!r}")
-        shown: str | None = json.loads(body)["data"]["last_message_at"]
-        return shown
+        if self.until_vouched:
+            is_shown = datetime.fromisoformat(answer.headers["X-Data-As-Of"]) > moment
+        else:
+            is_shown = (json.loads(body)["data"]["last_message_at"] or "") >= sent_at
+        self.requests += [took] * is_shown
+        return is_shown
 
-    def rows(self, what: str, goals: dict[str, str]) -> Iterator[Row]:
-        """Return a row for each quantile, with these goals on the value."""
-        for name, place in (("p50", 499), ("p99", 989), ("p99.9", 998)):
-            ours, request = (
-                once(quantiles(found, n=1000, method="inclusive")[place])
-                for found in (self.ages, self.requests)
-            )
-            note = f"{len(self.ages):,} commits followed"
-            goal = goals.get(name, "")
-            yield Row(
-                f"{what}, {name}", "ms", ours, "the request alone", request, goal, absolute=True, note=note
-            )
+    def rows(self, what: str, goals: Mapping[float, str]) -> Iterator[Row]:
+        """Return a row for each of these parts, with the goal on its value."""
+        note = f"{len(self.ages):,} commits followed"
+        for percent, goal in goals.items():
+            ours, request = part(self.ages, percent), part(self.requests, percent)
+            yield Row(f"{what}, p{percent:g}", "ms", ours, "the request alone", request, goal, note=note)
 
 
 @contextmanager
@@ -112,7 +105,7 @@ def _reading(api: Server, path: str) -> Iterator[Callable[[], float]]:
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    with bench.copy_of(bench.main) as database, projector(database):
+    with bench.database("copy", bench.main) as database, projector(database):
         for rate in bench.size.commit_rates:
             yield from _at(bench, database, rate)
 
@@ -122,14 +115,12 @@ def _at(bench: Bench, database: Database, rate: int) -> Iterator[Row]:
     followed = min(rate, _FOLLOWED)
     with ExitStack() as stack:
         conn = stack.enter_context(database.connect())
-        count = value(conn, "SELECT count(*) FROM benchmark.conversations")
-        api = stack.enter_context(servers.api(database))
+        api = stack.enter_context(servers.api(bench, database))
         reading = stack.enter_context(_reading(api, f"/users/{user_id}/leads"))
         writing = None
-        if rate > followed:
-            others, ends = rate - followed, length + 2
+        if others := rate - followed:
             writers = pgbench.writing(
-                database.url, pgbench.SINGLE, clients=_CLIENTS, seconds=ends, count=count, rate=others
+                database, pgbench.SINGLE, clients=_CLIENTS, seconds=length + 2, rate=others
             )
             writing = stack.enter_context(writers)
         probes = Probes(conn, stack.enter_context(closing(api.connection())), user_id)

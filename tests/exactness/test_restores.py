@@ -27,11 +27,10 @@ from projector.scheduler.refresh import look
 from projector.sweep.recovery import refresh_and_heal
 from projector.trial.postgres.embedded import EmbeddedServer, free_port
 from projector.trial.postgres.programs import Programs, find_programs, find_runner, run_program
-from tests.benchmarks.pgbench import find
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.running import wait_until
-from tests.support.server import FAST, connect, older_postgresql, running_server, running_server_of
+from tests.support.server import FAST, connect, older_postgresql, postgresql, running_server
 from tests.support.standby import running_standby
 
 AS_OF = (
@@ -42,7 +41,7 @@ AS_OF = (
 
 def run(name: str, *arguments: str) -> None:
     """Run a program of PostgreSQL that is beside those of the tests' server."""
-    subprocess.run([str(find().parent / name), *arguments], check=True, capture_output=True, cwd="/")
+    subprocess.run([postgresql(name), *arguments], check=True, capture_output=True, cwd="/")
 
 
 @contextmanager
@@ -221,7 +220,7 @@ def test_an_upgrade_of_the_server_under_a_filled_queue() -> None:
     """What waits is kept, and the triggers have another identity."""
     older, newer = older_postgresql(), find_programs(None, find_runner(Path()), Path())
     assert older is not None
-    with running_server_of(older, **FAST) as old:
+    with running_server(older, **FAST) as old:
         with connect(old.url()) as conn:
             migrate(conn, create_source=True)
             heal(conn)

@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from projector.database import connect as db
@@ -79,7 +80,7 @@ class Server:
             sql.Identifier(full), sql.Identifier(template or "template0")
         )
         self.conn.execute(query)
-        return Database(_with_database(self.url, full), full)
+        return Database(urlsplit(self.url)._replace(path=f"/{full}").geturl(), full)
 
     def drop(self, database: Database) -> None:
         """Delete a database, whoever is still connected to it, and search the logs of the test for its customers."""
@@ -102,19 +103,23 @@ def older_postgresql() -> Path | None:
     return next((found.parent for found in folders if OLDEST_MAJOR <= int(found.parts[-3]) < newest), None)
 
 
-@contextmanager
-def running_server(**settings: str) -> Iterator[EmbeddedServer]:
-    """An embedded server in a folder of its own, stopped and deleted at the end."""
+def given_programs() -> Path | None:
+    """The folder that LEADS_PG_BIN names; None for the programs of the package."""
     given = os.environ.get("LEADS_PG_BIN")
-    with running_server_of(Path(given) if given else None, **settings) as server:
-        yield server
+    return Path(given) if given else None
+
+
+@cache
+def postgresql(program: str) -> str:
+    """The path of a program of PostgreSQL that is beside those of the tests' server."""
+    return str(find_programs(given_programs(), None, Path()).folder / program)
 
 
 @contextmanager
-def running_server_of(programs: Path | None, **settings: str) -> Iterator[EmbeddedServer]:
-    """The same of these programs."""
+def running_server(programs: Path | None = None, **settings: str) -> Iterator[EmbeddedServer]:
+    """An embedded server in a folder of its own, of the tests' programs or of these, stopped and deleted at the end."""
     with _folder(in_memory=settings.get("fsync") == "off") as folder:
-        server = EmbeddedServer(folder, programs, {**ALWAYS, **settings})
+        server = EmbeddedServer(folder, programs or given_programs(), {**ALWAYS, **settings})
         try:
             server.start()
             yield server
@@ -182,21 +187,9 @@ def _remove_left_over() -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, signal.SIG_DFL)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    with suppress(PermissionError):
+        try:
+            os.kill(pid, signal.SIG_DFL)
+        except ProcessLookupError:
+            return False
     return True
-
-
-def _with_database(url: str, name: str) -> str:
-    """The URL with another database; a URL because the API and the command line take one."""
-    if "://" not in url:
-        given = conninfo_to_dict(url)
-        given["dbname"] = name
-        return psycopg.conninfo.make_conninfo("", **given)
-    head, _, query = url.partition("?")
-    scheme, _, rest = head.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}/{name}" + (f"?{query}" if query else "")

@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from projector.trial.postgres.embedded import EmbeddedServer, free_port
-from tests.benchmarks.pgbench import find
 from tests.support.running import wait_for
+from tests.support.server import postgresql
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -61,7 +61,6 @@ class Standby:
 @contextmanager
 def running_standby(primary: EmbeddedServer, database: str = "leads", **settings: str) -> Iterator[Standby]:
     """A standby of that server with these settings, stopped and deleted at the end."""
-    binaries = Path(find()).parent
     owner = primary.data.stat()
     folder = Path(tempfile.mkdtemp(prefix=f"leads-tests-{os.getpid()}-standby-", dir=_PARENT))
     # The server's user enters it.
@@ -70,7 +69,7 @@ def running_standby(primary: EmbeddedServer, database: str = "leads", **settings
     shutil.chown(folder, owner.st_uid, owner.st_gid)
 
     def run(name: str, *arguments: str) -> None:
-        command = [str(binaries / name), *arguments]
+        command = [postgresql(name), *arguments]
         user = {"user": owner.st_uid, "group": owner.st_gid}
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
