@@ -41,10 +41,10 @@ run: $(TRIAL) ## Start PostgreSQL, the projector and the API on http://localhost
 	@$(RUN) -m projector local
 
 test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
-	@$(RUN) -m pytest $(SHARED_OUT) --fail-on-skip $(PYTEST_ARGS)
+	@$(RUN) -m pytest $(SHARED_OUT) $(PYTEST_ARGS)
 
 test-fast: $(SETUP) ## Run the rules and the tests that share one database, in about a minute.
-	@$(RUN) -m pytest $(SHARED_OUT) --fail-on-skip --fast -q $(PYTEST_ARGS)
+	@$(RUN) -m pytest $(SHARED_OUT) --fast -q $(PYTEST_ARGS)
 
 check: $(LINTED) ## Check format, lint, types, import contracts, SQL, rules and documentation.
 	@$(RUN) -m ruff format --check $(CODE)
@@ -52,7 +52,7 @@ check: $(LINTED) ## Check format, lint, types, import contracts, SQL, rules and 
 	@$(RUN) -m mypy $(CODE)
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/biome ci --colors=off --log-level=warn
-	@$(RUN) -m pytest --fail-on-skip -q tests/rules tests/test_documentation.py
+	@$(RUN) -m pytest -q tests/rules tests/test_documentation.py
 
 # The files that have changed since; all of them after a change of the rules or of sqlfluff.
 $(LINTED): $(SQL) pyproject.toml $(SETUP)
@@ -91,16 +91,16 @@ sql: $(TRIAL) ## Print a step as it runs, ready for EXPLAIN in psql; STEP=refres
 	@$(RUN) -m projector.cli.print_step $(STEP)
 
 picture: $(SETUP) ## Make docs/page.png, the picture of the page with which the README begins; Chromium is needed.
-	@$(RUN) -m pytest -n0 -q --fail-on-skip tests/browser/test_picture.py --screenshots docs
+	@$(RUN) -m pytest -n0 -q tests/browser/test_picture.py --screenshots docs
 
 test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
-	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)
+	@$(RUN) -m pytest --install tests/install $(PYTEST_ARGS)
 
 bench: $(SETUP) ## Measure against baselines, some forty minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
-	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
 
 consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers: docs/internals/consistency.md.
 	@$(RUN) -m tests.consistency --hours "$(or $(HOURS),1)"

@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -70,12 +69,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fast", action="store_true", help="run only tests that share one database and start no program"
     )
     parser.addoption("--screenshots", metavar="FOLDER", help="write what the pages look like in a browser")
-    parser.addoption("--fail-on-skip", action="store_true", help="fail when a test was skipped")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | _there()
-    unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
+    unwanted = [name for name in ("long", "install") if not config.getoption(f"--{name}")]
+    unwanted += [name for name, (is_there, _) in _NEEDS.items() if not is_there()]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
     if config.getoption("--fast"):
         out = set(left_out)
@@ -114,8 +112,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test whose logs name a customer of its databases."""
+    """Fail a test that was skipped, which shows nothing, and one whose logs name a customer of its databases."""
     report = yield
+    if report.skipped:
+        report.outcome = "failed"
     if call.when == "teardown" and report.passed and (found := WATCH.found()):
         report.outcome = "failed"
         lines = "\n".join(found)
@@ -149,29 +149,31 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling 
 _MOST_PROCESSES = 6
 
 
-# What is not everywhere, and what is said where it is missing.
-_MISSING = {
-    "root": "This user is not root: what happens for root was left out.",
-    "systemd": "systemd-analyze is not on PATH: the tests of the units were left out.",
-    "prometheus": "Prometheus is not installed: the tests that need it were left out.",
-    "chromium": "Chromium is not installed: the tests of the pages in a browser were left out.",
-    "node": "The tools for Node.js are not installed: run make client-types. The tests of typed clients were left out.",
-    "citus": f"{CITUS} is not set: the tests on a real Citus were left out.",
-    "older_postgresql": "No older PostgreSQL is installed: the test of an upgrade of the server was left out.",
+# What is not everywhere, by the marker of the tests that need it: whether it is there, and what is said where not.
+_NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "root": (lambda: os.geteuid() == 0, "This user is not root: what happens for root was left out."),
+    "systemd": (
+        lambda: shutil.which("systemd-analyze") is not None,
+        "systemd-analyze is not on PATH: the tests of the units were left out.",
+    ),
+    "prometheus": (
+        lambda: all(map(shutil.which, ("prometheus", "promtool"))),
+        "Prometheus is not installed: the tests that need it were left out.",
+    ),
+    "chromium": (
+        lambda: chromium_path() is not None,
+        "Chromium is not installed: the tests of the pages in a browser were left out.",
+    ),
+    "node": (
+        has_node_tools,
+        "The tools for Node.js are not installed: run make client-types. The tests of typed clients were left out.",
+    ),
+    "citus": (lambda: CITUS in os.environ, f"{CITUS} is not set: the tests on a real Citus were left out."),
+    "older_postgresql": (
+        lambda: older_postgresql() is not None,
+        "No older PostgreSQL is installed: the test of an upgrade of the server was left out.",
+    ),
 }
-
-
-def _there() -> dict[str, bool]:
-    """Return for each marker of what a test needs whether it is there."""
-    return {
-        "root": os.geteuid() == 0,
-        "systemd": shutil.which("systemd-analyze") is not None,
-        "prometheus": all(map(shutil.which, ("prometheus", "promtool"))),
-        "chromium": chromium_path() is not None,
-        "node": has_node_tools(),
-        "citus": CITUS in os.environ,
-        "older_postgresql": older_postgresql() is not None,
-    }
 
 
 # Folders of tests with much data, many databases or many connections.
@@ -186,36 +188,17 @@ def _is_fast(item: pytest.Item) -> bool:
     """Return whether a test shares its database with others, or needs none, and starts no program."""
     if _is_in_slow_folder(item) or _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
         return False
-    # Of a module too, whether it is imported whole or a function of it.
-    names = vars(getattr(item, "module", None) or object).values()
-    return not any(
-        (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
-        in _STARTS_PROGRAMS
-        for value in names
-    )
+    return not any(name in item.path.read_text("utf-8") for name in _STARTS_PROGRAMS)
 
 
 def _is_in_slow_folder(item: pytest.Item) -> bool:
     return not _SLOW_FOLDERS.isdisjoint(item.nodeid.split("/"))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    is_skipped = reporter is not None and bool(reporter.stats.get("skipped"))
-    if session.config.getoption("--fail-on-skip") and exitstatus == pytest.ExitCode.OK and is_skipped:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for name, is_there in _there().items():
-        if not is_there:
-            terminalreporter.write_line(_MISSING[name])
-    skipped = terminalreporter.stats.get("skipped", [])
-    if skipped and config.getoption("--fail-on-skip"):
-        terminalreporter.write_line(
-            f"{len(skipped)} skipped: with --fail-on-skip that is a failure", red=True
-        )
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for is_there, otherwise in _NEEDS.values():
+        if not is_there():
+            terminalreporter.write_line(otherwise)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import duckdb
 import orjson
 import pytest
 import yaml
@@ -127,7 +128,6 @@ def test_each_line_runs_and_has_something_to_show(platform: Platform) -> None:
 def test_the_parquet_line_has_the_leads_of_the_export(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    duckdb = pytest.importorskip("duckdb", reason="make setup installs DuckDB.")
     monkeypatch.chdir(tmp_path)
     [line] = [one for one in CURL.findall(COPIES) if "-fo leads.ndjson" in one]
     exported = call(platform, line).data
@@ -136,7 +136,7 @@ def test_the_parquet_line_has_the_leads_of_the_export(
     duckdb.execute(statement)
     moment = "strftime(last_message_at, '%Y-%m-%dT%H:%M:%S.%gZ')"
     columns = f"customer_phone, name, total_score, platforms, {moment}"
-    found = duckdb.sql(f"SELECT {columns} FROM 'leads.parquet'").fetchall()
+    found = duckdb.execute(f"SELECT {columns} FROM 'leads.parquet'").fetchall()
     names = ("customer_phone", "name", "total_score", "platforms", "last_message_at")
     leads = map(orjson.loads, exported.splitlines())
     assert found == [tuple(lead[name] for name in names) for lead in leads]

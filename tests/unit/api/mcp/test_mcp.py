@@ -10,8 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from mcp import Client, StdioServerParameters, types
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
+from api.mcp.tools import OPERATIONS
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import free_port
@@ -20,14 +25,6 @@ from tests.support.running import write_message
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import add_key
 from tests.unit.api.serving import Served, end, served, wait_until_it_answers
-
-pytest.importorskip("mcp", reason="make setup installs the SDK of MCP.")
-import httpx2
-from mcp import Client, StdioServerParameters, types
-from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamable_http_client
-
-from api.mcp.tools import OPERATIONS
 
 SECTION = (
     (ROOT / "docs" / "api.md").read_text("utf-8").split("\n## Ask from an agent\n", 1)[1].split("\n## ", 1)[0]
