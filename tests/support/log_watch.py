@@ -11,14 +11,12 @@ A database is read only if the test has logged something, so that the search cos
 import os
 import re
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 import pytest
@@ -67,24 +65,6 @@ def _own_words() -> str:
     )
 
 
-@dataclass
-class _LogFile:
-    program: Any
-    path: Path
-    settings: Mapping[str, str]
-    read_up_to: int = 0
-
-    def read_on(self) -> bytes:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.read_up_to)
-                text = file.read()
-        except OSError:
-            return b""
-        self.read_up_to += len(text)
-        return text
-
-
 class LogWatch:
     """What the present test has logged, and what must not be in it."""
 
@@ -93,7 +73,8 @@ class LogWatch:
         self._of_test: set[str] = set()
         self._texts: list[str] = []
         self._item: pytest.Item | None = None
-        self._files: list[_LogFile] = []
+        # What programs write to, each with the program and its settings.
+        self._files: list[tuple[Any, BinaryIO, Mapping[str, str]]] = []
 
     def begin(self, item: pytest.Item) -> None:
         self._item, self._texts, self._of_test = item, [], set()
@@ -105,7 +86,7 @@ class LogWatch:
 
     def follow(self, program: Any, path: Path, settings: Mapping[str, str]) -> None:  # noqa: ANN401  # A Popen.
         """Search this file too, at the end of each test until the program has ended."""
-        self._files.append(_LogFile(program, path, settings))
+        self._files.append((program, path.open("rb"), settings))
 
     def forbid(self, values: Iterable[str | None], *, lasting: bool = False) -> None:
         """Name values that no line may have: in this test, or in all that come."""
@@ -136,10 +117,11 @@ class LogWatch:
         ]
 
     def _logged(self) -> list[str]:
-        for file in self._files[:]:
-            if file.program.returncode is not None:
-                self._files.remove(file)
-            self.add(file.read_on(), file.settings)
+        for program, file, settings in self._files:
+            self.add(file.read(), settings)
+            if program.returncode is not None:
+                file.close()
+        self._files = [one for one in self._files if not one[1].closed]
         sections = getattr(self._item, "_report_sections", ())
         return self._texts + [
             content if key != "stdout" else "\n".join(filter(_LINE.match, content.splitlines()))
@@ -169,7 +151,8 @@ def watch_programs() -> None:
 
     def started(program: Any, arguments: Any, *others: Any, **options: Any) -> None:  # noqa: ANN401  # As Popen takes them.
         program.settings = options.get("env") or os.environ
-        if not _is_ours(arguments):
+        # Ours find their packages in this checkout.
+        if program.settings.get("PYTHONPATH") != str(_PACKAGES):
             start(program, arguments, *others, **options)
             return
         with _log_of(options) as log_file:
@@ -216,11 +199,3 @@ def _log_of(options: dict[str, Any]) -> Iterator[Path | None]:
     with tempfile.NamedTemporaryFile(dir=_FOLDER.name, delete=False) as file:
         options[stream] = file
         yield Path(file.name)
-
-
-def _is_ours(arguments: Sequence[object]) -> bool:
-    first, *words = [str(one) for one in arguments]
-    return Path(first).name.startswith("leads-") or (
-        first == sys.executable
-        and any(words[at : at + 2] in (["-m", "api"], ["-m", "projector"]) for at in range(3))
-    )

@@ -12,7 +12,6 @@ from typing import Any
 
 from projector.database.rows import Connection
 from tests.support.commands import environment
-from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 
 
@@ -76,7 +75,6 @@ def running_scheduler(url: str, folder: Path, **settings: str) -> Iterator[Sched
         yield scheduler
     finally:
         scheduler.kill()
-        WATCH.add(log.read_bytes(), settings)
 
 
 def write_source(conn: Connection, tenant: str = "u") -> None:

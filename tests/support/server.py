@@ -116,7 +116,7 @@ def postgresql(program: str) -> str:
 
 
 @contextmanager
-def running_server(programs: Path | None = None, **settings: str) -> Iterator[EmbeddedServer]:
+def running_server(programs: Path | None = None, /, **settings: str) -> Iterator[EmbeddedServer]:
     """An embedded server in a folder of its own, of the tests' programs or of these, stopped and deleted at the end."""
     with _folder(in_memory=settings.get("fsync") == "off") as folder:
         server = EmbeddedServer(folder, programs or given_programs(), {**ALWAYS, **settings})

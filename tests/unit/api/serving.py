@@ -16,7 +16,6 @@ from typing import Any
 
 from projector.trial.postgres.embedded import free_port
 from tests.support.commands import environment
-from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until
 from tests.support.server import Database
@@ -109,7 +108,6 @@ def served(database: Database, folder: Path, patches: str = "", **settings: str)
                 process.wait(PATIENCE)
             finally:
                 process.kill()
-                WATCH.add(log.read_bytes(), chosen)
 
 
 class Asking:
