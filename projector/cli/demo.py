@@ -20,7 +20,7 @@ from projector.report.progress import for_this_terminal
     "--leads", type=click.IntRange(min=1), default=2_000, show_default=True, help="Leads of each tenant."
 )
 @click.option(
-    "--messages-per-lead", type=click.FloatRange(min=0), default=12, show_default=True, help="On average."
+    "--messages-per-lead", type=click.FloatRange(0, 1e6), default=12, show_default=True, help="On average."
 )
 @click.option("--seed", default=1, show_default=True, help="Another seed gives other rows.")
 @click.option(

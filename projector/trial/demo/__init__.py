@@ -9,10 +9,11 @@ object, such as `{"seconds": -104401}`, counts from the midnight at which the da
 `leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/start.md` says for how many.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain, product
 from time import monotonic
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -22,7 +23,6 @@ from psycopg import errors, sql
 
 from projector.database.schema import source_tables
 from projector.database.source_names import source_names
-from projector.report.counted import counted
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import Progress
 from projector.trial.demo.tenant import Row, Tenant, load_data
@@ -37,8 +37,8 @@ TABLES = source_tables()
 """With their columns, in an order in which every row finds the rows that it references."""
 
 _REFERENCE_LEADS = 4
-# Rows that are written at once: some megabytes.
-_ENOUGH = 20_000
+# Rows that are written at once, in about: some megabytes.
+_ENOUGH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,10 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     transactions of some ten thousand rows. Their ids follow from seed, size and number: another seed or size
     adds tenants.
 
-    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, where a table
-    demands what the demo does not have, or where the sizes make no sense, and SourceMissingError where the source
-    tables are not complete.
+    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, or where a
+    table demands what the demo does not have, and SourceMissingError where the source tables are not complete.
     """
     began = monotonic()
-    _check_sizes(tenants, leads, messages_per_lead)
     now = datetime.combine(today, time.min, UTC)
     made = [
         Tenant(*names, messages_per_lead, seed, now)
@@ -81,34 +79,50 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
         or [(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example")]
     ]
     user_ids = [*([] if tenants else [REFERENCE_USER_ID]), *(tenant.user_id for tenant in made)]
+    reference = [] if tenants else _reference(now)
     total = leads * len(made) + (0 if tenants else _REFERENCE_LEADS)
+    at_once = 1 + int(_ENOUGH / (1 + messages_per_lead))
     whole: AbstractContextManager[object] = nullcontext() if tenants else conn.transaction()
-    with _explained():
-        writer = _Writer(conn)
-        progress.start("Loading demo leads", total, "leads")
-        try:
-            with whole:
-                if not tenants:
-                    writer.add(
-                        (table, *(now + timedelta(**one) if isinstance(one, dict) else one for one in row))
-                        for table, rows in load_data("reference").items()
-                        for row in rows
-                    )
-                    progress.advance(_REFERENCE_LEADS)
-                for tenant in made:
-                    writer.add(tenant.account())
-                # Old and new rows of one tenant are never mixed: a tenant that exists is found before the first lead.
-                writer.write()
-                for tenant in made:
-                    for number in range(leads):
-                        writer.add(tenant.lead(number))
-                        progress.advance(1)
-                writer.write()
-        finally:
-            progress.finish()
-        # A rebuild is likely to be next.
-        conn.execute(f"ANALYZE {', '.join(source_names(conn)[table] for table in TABLES)}".encode())
-    return DemoReport(tuple(user_ids), total, writer.messages, monotonic() - began)
+    progress.start("Loading demo leads", total, "leads")
+    try:
+        with _explained(), whole:
+            # Old and new rows of one tenant are never mixed: a tenant that exists is found before the first lead.
+            messages = _write(conn, chain(reference, *(tenant.account() for tenant in made)))
+            progress.advance(total - leads * len(made))
+            for tenant, first in product(made, range(0, leads, at_once)):
+                some = range(first, min(first + at_once, leads))
+                messages += _write(conn, chain.from_iterable(map(tenant.lead, some)))
+                progress.advance(len(some))
+    finally:
+        progress.finish()
+    # A rebuild is likely to be next.
+    conn.execute(f"ANALYZE {', '.join(source_names(conn)[table] for table in TABLES)}".encode())
+    return DemoReport(tuple(user_ids), total, messages, monotonic() - began)
+
+
+def _reference(now: datetime) -> list[Row]:
+    """Return the rows of the tenant of the API reference, as if a day had just begun."""
+    return [
+        (table, *(now + timedelta(**one) if isinstance(one, dict) else one for one in row))
+        for table, rows in load_data("reference").items()
+        for row in rows
+    ]
+
+
+def _write(conn: psycopg.Connection[Any], rows: Iterable[Row]) -> int:
+    """Copy rows into the source tables, in one transaction. Returns how many of them are messages."""
+    waiting: dict[str, list[Row]] = {table: [] for table in TABLES}
+    for table, *values in rows:
+        waiting[table].append(tuple(values))
+    names = source_names(conn)
+    with conn.transaction(), conn.cursor() as cursor:
+        # A row comes after those that it references.
+        for table, columns in TABLES.items():
+            name, listed = names.get(table, table), sql.SQL(", ").join(map(sql.Identifier, columns))
+            with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.SQL(name), listed)) as copy:
+                for row in waiting[table]:
+                    copy.write_row(row)
+    return len(waiting["messages"])
 
 
 @contextmanager
@@ -133,57 +147,6 @@ def _explained() -> Iterator[None]:
             f"The source tables are not complete: {error.diag.message_primary}. "
             "Run `python -m projector migrate --create-source` in an empty database first.",
         ) from error
-
-
-class _Writer:
-    """Rows of all source tables that wait to be written together.
-
-    A row comes after those that it references: then whatever waits can be written at any moment.
-    """
-
-    def __init__(self, conn: psycopg.Connection[Any]) -> None:
-        self.messages = 0
-        self._conn = conn
-        self._names = source_names(conn)
-        absent = [table for table in TABLES if table not in self._names]
-        if absent:
-            raise SourceMissingError(
-                f"The source tables are not complete: there is no {', '.join(absent)}. "
-                "Run `python -m projector migrate --create-source` in an empty database first.",
-            )
-        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
-
-    def add(self, rows: Iterator[Row]) -> None:
-        """Add rows, and write what waits whenever it is enough for a transaction: this bounds the memory."""
-        messages = self._rows["messages"]
-        conversations = self._rows["conversations"]
-        for table, *row in rows:
-            self._rows[table].append(tuple(row))
-            if len(messages) >= _ENOUGH or len(conversations) >= _ENOUGH:
-                self.write()
-
-    def write(self) -> None:
-        """Copy everything that waits into the source tables, in one transaction."""
-        with self._conn.transaction(), self._conn.cursor() as cursor:
-            for table, columns in TABLES.items():
-                statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-                    sql.SQL(self._names[table]), sql.SQL(", ").join(map(sql.Identifier, columns))
-                )
-                with cursor.copy(statement) as copy:
-                    for row in self._rows[table]:
-                        copy.write_row(row)
-        self.messages += len(self._rows["messages"])
-        for rows in self._rows.values():
-            rows.clear()
-
-
-def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
-    if tenants < 0 or leads < 1 or not 0 <= messages_per_lead < float("inf"):
-        raise ProjectorError(
-            f"No demo has {counted(tenants, 'tenant')}, {counted(leads, 'lead')} and"
-            f" {counted(messages_per_lead, 'message')} per lead. "
-            "Take 0 tenants (the demo itself) or more, 1 lead or more, 0 messages per lead or more.",
-        )
 
 
 def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:

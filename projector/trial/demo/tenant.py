@@ -5,7 +5,8 @@ What people are called and what they say is in `data/people.json` and `data/chat
 in an e-mail address; a name without `=` is spelled as its small letters. `{name}` in what is said is the customer's
 first name, or `nameless` where that is unknown; `{item}`, `{price}` and `{city}` are one of `words`.
 
-`data/habits.json` has the channels, and the pools of what else is drawn: each element as often as its number says.
+`data/habits.json` has the channels, and the pools of what else is drawn: each element as often as its number says. Of
+what is told of a lead, `{name}` and such are fields of it.
 """
 
 import json
@@ -62,7 +63,7 @@ class Chance(Random):
         return str(UUID(int=self.getrandbits(128), version=4))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Lead:
     """One lead while its rows are made: who it is, how warm, and when it was first and last heard of."""
 
@@ -90,10 +91,7 @@ def _pool(name: str) -> tuple[Any, ...]:
     return tuple(one for one, times in load_data("habits")["pools"][name] for _ in range(times))
 
 
-# Of a send: the status of one that counts, of one that does not, and of any.
-_COUNTED = _pool("statuses of sends that count")
-_UNCOUNTED = _pool("statuses of sends that do not count")
-_ANY = _COUNTED * 2 + _UNCOUNTED
+_ANY = _pool("statuses of sends that count") * 2 + _pool("statuses of sends that do not count")
 
 
 @dataclass
@@ -110,8 +108,6 @@ class Tenant:
     def __post_init__(self) -> None:
         """Begin with the first rows."""
         self._rng = rng = Chance(f"{self.user_id} {self.seed}")
-        people = load_data("people")["regions"]
-        self._regions = [region for region in people for _ in range(region.get("times", 1))]
         self._horizon = self.now - timedelta(days=DAYS)
         self._agents: dict[str, list[str]] = {}
         self._templates: list[str] = []
@@ -144,7 +140,7 @@ class Tenant:
         if rng.happens(0.45 if lead.platform == "whatsapp" else 0.15):
             yield from self._contacts(lead)
         if template_only:
-            yield self._send(lead, lead.last, rng.pick(_COUNTED))
+            yield self._send(lead, lead.last, rng.pick(_pool("statuses of sends that count")))
             while rng.happens(0.45):
                 yield self._send(lead, self._before(lead.last, days=60), rng.pick(_ANY))
         else:
@@ -152,11 +148,10 @@ class Tenant:
 
     def _make_lead(self, platform: str, number: int) -> _Lead:
         rng, people = self._rng, load_data("people")
-        region = rng.pick(self._regions)
+        region = rng.pick([one for one in people["regions"] for _ in range(one.get("times", 1))])
         names = [rng.pick(region[pool]).partition("=") for pool in ("first_names", "last_names")]
         first, last = ((written, spelled or written.lower()) for written, _, spelled in names)
-        in_order = (last[0], first[0]) if region.get("family_first") else (first[0], last[0])
-        name = region.get("joint", " ").join(in_order)
+        name = region.get("in_order", "{first} {last}").format(first=first[0], last=last[0])
         if rng.happens(0.03):
             name = f"{name} {rng.pick(people['emoji'])}"
         ending = "" if rng.happens(0.4) else str(rng.below(100))
@@ -184,18 +179,22 @@ class Tenant:
         rng = self._rng
         spellings = [lead.customer_phone]
         if lead.platform == "whatsapp":
-            spellings.insert(0 if rng.happens(0.85) else 1, f"+{lead.customer_phone}")
-        for phone in spellings if rng.happens(0.05) else spellings[:1]:
-            name = lead.name if rng.happens(0.9) else None
-            email = lead.email if rng.happens(0.5) else rng.pick((None, ""))
-            company = lead.company if rng.happens(0.4) else rng.pick((None, " "))
+            spellings.append(f"+{lead.customer_phone}")
+        for phone in spellings if rng.happens(0.05) else [rng.pick(spellings)]:
             updated_at = self._lately() if rng.happens(0.95) else None
-            yield "contacts", rng.uuid(), self.user_id, phone, name, email, company, updated_at
+            yield "contacts", rng.uuid(), self.user_id, phone, *self._told(lead, "a contact"), updated_at
+
+    def _told(self, lead: _Lead, where: str) -> Iterator[str | None]:
+        """Make name, address and company of a lead as some place tells them: often blank, or not at all."""
+        for what in ("names", "emails", "companies"):
+            text = self._rng.pick(_pool(f"{what} in {where}"))
+            yield text and text.format_map(vars(lead))
 
     def _send(self, lead: _Lead, at: datetime, status: str, conversation_id: str | None = None) -> Row:
         """Return a template send, asked for at a time and sent a little later, if at all."""
         rng = self._rng
-        sent_at = self._after(at, seconds=20) if status in _COUNTED and rng.happens(0.95) else None
+        has_left = status not in ("FAILED", "PENDING") and rng.happens(0.95)
+        sent_at = self._after(at, seconds=20) if has_left else None
         template_id = rng.pick(self._templates)
         return (
             "template_sends", rng.uuid(), template_id, conversation_id, self._spelled(lead, 0.3), status, sent_at, at,
@@ -219,13 +218,9 @@ class Tenant:
             times = self._times(messages, end)
             lead.first = times[0] if times else end
             created_at = lead.first - rng.below(1_000) * _MS
-            noted = None
-            if not rng.happens(0.1 if messages else 0.5):
-                # The platform's own note of the last message: often right, sometimes not.
-                noted = min(
-                    end + rng.pick(_pool("milliseconds by which the platform's note is off")) * _MS,
-                    self.now - _MS,
-                )
+            # The platform's own note of the last message: often right, sometimes not, or not there.
+            off = rng.pick(_pool("milliseconds by which the platform's note is off"))
+            noted = None if off is None else min(end + off * _MS, self.now - _MS)
             yield "conversations", conversation_id, agent_id, phone, created_at, noted, is_active
             yield from self._messages(lead, conversation_id, times)
             if rng.happens(0.75):
@@ -233,8 +228,7 @@ class Tenant:
             end = self._before(lead.first, days=50)
         if lead.platform == "whatsapp" and rng.happens(0.2):
             # A campaign that the lead answered, or one that tried to wake it up again.
-            answered = rng.happens(0.6)
-            at = self._before(lead.first, days=3) if answered else self._after(lead.last, days=20)
+            at = self._before(lead.first, days=3) if rng.happens(0.6) else self._after(lead.last, days=20)
             yield self._send(lead, at, rng.pick(_ANY), conversation_id if rng.happens(0.5) else None)
 
     def _messages_of_conversations(self) -> list[int]:
@@ -252,14 +246,11 @@ class Tenant:
     def _times(self, count: int, end: datetime) -> list[datetime]:
         """Return when each message of a conversation that ends at a time is sent, in whole milliseconds."""
         rng = self._rng
-        pauses = []
-        for number in range(count - 1):
-            if number % 2 == 0:
-                pauses.append(rng.below(20_000))
-            elif rng.happens(0.82):
-                pauses.append(10_000 + rng.below(480_000))
-            else:
-                pauses.append(3_600_000 + int(rng.random() ** 2 * 259_200_000))
+        # The agent answers within seconds; the customer often within minutes, and sometimes after days.
+        pauses = [
+            10_000 + rng.below(rng.random() ** 8 * 259_200_000) if number % 2 else rng.below(20_000)
+            for number in range(count - 1)
+        ]
         # Half of the time that there was stays free for the lead's older conversations.
         pace = min(1.0, (end - self._horizon) // 2 // _MS / (sum(pauses) or 1))
         back = [0, *accumulate(int(pause * pace) for pause in pauses)][:count]
@@ -269,15 +260,12 @@ class Tenant:
         """Make the messages of a conversation: customer and agent in turn, an opening and then exchanges."""
         rng, chats = self._rng, load_data("chats")
         talk = chats["languages"][lead.language]
-        first = rng.below(len(talk["exchanges"]))
+        exchanges, first = talk["exchanges"], rng.below(len(talk["exchanges"]))
         name = lead.first_name if rng.happens(0.8) else talk["nameless"]
         said: list[str] = []
         for turn, at in enumerate(times):
             if turn % 2 == 0:
-                number = first + turn // 2
-                pair = (
-                    talk["exchanges"][number % len(talk["exchanges"])] if turn else rng.pick(talk["openings"])
-                )
+                pair = exchanges[(first + turn // 2) % len(exchanges)] if turn else rng.pick(talk["openings"])
                 words = {word: rng.pick(pool) for word, pool in chats["words"].items()}
                 said = [text.format(name=name, **words) for text in pair]
             sender, kind = ("agent", "out") if turn % 2 else ("user", "wamid")
@@ -294,23 +282,14 @@ class Tenant:
         runs = rng.pick(_pool("runs of the AI"))
         flagged = rng.happens(0.96)
         for run in range(1, runs + 1):
-            last, known = run == runs, run / runs
-            at = self._after(end, seconds=40) if last else lead.first + (end - lead.first) * known
-            if not rng.happens(0.9 * known):
-                name = rng.pick((None, None, "", "  "))
-            elif rng.happens(0.25):
-                name = lead.first_name
-            elif rng.happens(0.05):
-                name = rng.pick((f" {lead.name}", f"{lead.name} ", lead.name.lower()))
-            else:
-                name = lead.name
-            email = lead.email if rng.happens(0.65 * known) else rng.pick((None, None, None, ""))
-            company = lead.company if rng.happens(0.45 * known) else rng.pick((None, None, "", "\t"))
+            last = run == runs
+            at = self._after(end, seconds=40) if last else lead.first + (end - lead.first) * (run / runs)
             # An earlier run knows less, and finds the lead lukewarm at most.
+            told = self._told(lead, "the last run" if last else "an earlier run")
             judged = self._judged(lead.status if last else rng.pick(("Cold", "Cold", "Warm")))
             yield (
                 "extractions", rng.uuid(), conversation_id, self.user_id, lead.customer_phone, at,
-                last and flagged, name, email, company, *judged,
+                last and flagged, *told, *judged,
             )  # fmt: skip
 
     def _judged(self, status: str) -> Row:
@@ -318,7 +297,7 @@ class Tenant:
         rng = self._rng
         tag = rng.pick(_pool(f"spellings of {status}"))
         if rng.happens(0.08):
-            return None, None, None, None, None, None, rng.pick((tag, None))
+            return *[None] * 6, tag
         scores = rng.pick(_SCORES[status])
         return *scores, None if rng.happens(0.07) else sum(scores), tag
 
