@@ -29,8 +29,6 @@ def server_start(invocation: Invocation) -> None:
     """
     embedded = invocation.server
     embedded.start()
-    for notice in embedded.notices:
-        click.echo(notice)
     click.echo(f"PostgreSQL runs on {embedded.address}, with its files in {embedded.folder}.")
 
 

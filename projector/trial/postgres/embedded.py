@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.pq import PGconn, Ping
 
 from projector.report.errors import ProjectorError
-from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
+from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_enter
 
 SUPERUSER = "postgres"
 DATABASE = "leads"
@@ -51,14 +51,12 @@ _LOG_BYTES = 10_000_000
 class EmbeddedServer:
     """The server whose files are in `state`.
 
-    `bin_folder` is LEADS_PG_BIN. `settings` go into its configuration at each start. `notices` are sentences for the
-    operator about the last start.
+    `bin_folder` is LEADS_PG_BIN. `settings` go into its configuration at each start.
     """
 
     state: Path
     bin_folder: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the folder absolute, since every program is started in `/`."""
@@ -178,31 +176,20 @@ class EmbeddedServer:
         runner = find_runner(self.data)
         try:
             self.state.mkdir(parents=True, exist_ok=True)
-            reachable = runner is None or may_access(runner, "x", self.state)
-            if not reachable and not self._entry.is_symlink() and not self._entry.exists():
+            if runner is not None and not os.path.lexists(self._entry) and not may_enter(runner, self.state):
                 _REACHABLE.mkdir(parents=True, exist_ok=True)
                 _REACHABLE.chmod(0o755)
                 name = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
                 self._entry.symlink_to(_REACHABLE / name)
             self.folder.mkdir(mode=0o700, exist_ok=True)
+            if runner is not None:
+                os.chown(self.folder, *runner)
         except OSError as error:
             raise ProjectorError(
                 f"The folder {self.folder} cannot be made ({error.strerror}): "
                 "set LEADS_STATE_DIR to one that can be written."
             ) from error
-        if runner is not None:
-            os.chown(self.folder, runner.pw_uid, runner.pw_gid)
-            if not may_access(runner, "w", self.folder):
-                raise ProjectorError(
-                    f"PostgreSQL runs as user {runner.pw_name}, who cannot reach {self.folder}: "
-                    "set LEADS_STATE_DIR to a folder that this user can reach."
-                )
-            if self._entry.is_symlink():
-                self.notices.append(
-                    f"PostgreSQL runs as user {runner.pw_name}, who cannot reach {self.state}: "
-                    f"its data are in {self.folder}."
-                )
-        elif not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+        if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
             raise self._not_ours()
 
     @contextmanager
@@ -237,7 +224,7 @@ class EmbeddedServer:
         if programs.major >= 17:  # noqa: PLR2004  # As above.
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if programs.runner is not None:
-            os.chown(password, programs.runner.pw_uid, programs.runner.pw_gid)
+            os.chown(password, *programs.runner)
         output = ""
         for locale in _LOCALES:
             shutil.rmtree(new, ignore_errors=True)
@@ -261,7 +248,7 @@ class EmbeddedServer:
         lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in settings]
         file.write_text("# Written at each start.\n" + "".join(lines))
         if programs.runner is not None:
-            os.chown(file, programs.runner.pw_uid, programs.runner.pw_gid)
+            os.chown(file, *programs.runner)
 
     def _start(self, programs: Programs) -> None:
         """Start the server, again for a while where a killed one still has shared memory."""

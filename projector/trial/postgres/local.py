@@ -56,8 +56,6 @@ def run(config: Config) -> None:
         if embedded is not None:
             click.echo("Starting PostgreSQL ...")
             url = embedded.start()
-            for notice in embedded.notices:
-                click.echo(notice)
         _prepare(url, is_demo=embedded is not None)
         environment = environment_for_children(url)
         for name, module in (("projector", ["projector", "run"]), ("API", ["api"])):

