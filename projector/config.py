@@ -15,8 +15,6 @@ from marshmallow import ValidationError, validate
 from projector.report.errors import ConfigurationError
 from projector.scheduler.cron import cron_trigger
 
-_LOG_FORMATS = ("auto", "text", "json")
-
 _PACKAGE = Path(__file__).parent
 # In the source of the project, and where its wheel has it.
 _PAGES = (_PACKAGE.parent / "docs" / "settings.md", _PACKAGE / "settings.md")
@@ -92,7 +90,7 @@ class Config:
     log_level: str = _setting(
         "LEADS_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), convert=str.upper
     )
-    log_format: str = _setting("LEADS_LOG_FORMAT", "auto", _one_of(*_LOG_FORMATS), convert=str.lower)
+    log_format: str = _setting("LEADS_LOG_FORMAT", "auto", _one_of("auto", "text", "json"), convert=str.lower)
     log_personal_data: bool = _setting("LEADS_LOG_PERSONAL_DATA", "off", _one_of("on", "off"), convert=_is_on)
     # Where Prometheus scrapes the scheduler; the port is 0 where there is no such server.
     metrics_host: str = _setting("LEADS_METRICS_HOST", "127.0.0.1")
@@ -125,7 +123,9 @@ def load(env_file: Path = Path(".env")) -> Config:
         messages: Any = error.error_messages
         bad += (f"{name}: {' '.join(messages[name])}" for name in messages)
     if bad:
-        raise ConfigurationError("These settings cannot be used. " + " ".join(sorted(bad)))
+        raise ConfigurationError(
+            "These settings cannot be used. " + " ".join(sorted(bad)), found["log_format"]
+        )
     return Config(**found, warnings=tuple(find_misspelt(_names(env_file))))
 
 
@@ -141,14 +141,6 @@ def _read(env: Env, one: "Field[Any]") -> Any:  # noqa: ANN401  # A value of any
     parsers: dict[Any, Any] = {int: env.int, float: env.float}
     value = parsers.get(one.type, env.str)(how["name"], validate=how["check"])
     return None if value is None else how["convert"](value)
-
-
-def log_format(env_file: Path = Path(".env")) -> str:
-    """Return the form of the logs for a program that cannot use its settings; `auto` where it is one of these."""
-    env = Env()
-    env.read_env(env_file, recurse=False)
-    form: str = env.str("LEADS_LOG_FORMAT", "").strip().lower()
-    return form if form in _LOG_FORMATS else "auto"
 
 
 def _names(env_file: Path) -> set[str]:

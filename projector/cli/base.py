@@ -66,8 +66,8 @@ class Invocation:
         """
         try:
             found = settings.load()
-        except ConfigurationError:
-            log.configure("INFO", settings.log_format())
+        except ConfigurationError as error:
+            log.configure("INFO", error.log_format or "auto")
             raise
         log.configure(found.log_level, found.log_format, personal_data=found.log_personal_data)
         for sentence in found.warnings:

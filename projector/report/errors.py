@@ -60,7 +60,14 @@ class ErasureRefusedError(ProjectorError):
 
 
 class ConfigurationError(ProjectorError):
-    """Settings in the environment cannot be used. The message names each of them."""
+    """Settings in the environment cannot be used. The message names each of them.
+
+    `log_format` is the form of the logs, if that setting can be used.
+    """
+
+    def __init__(self, message: str, log_format: str | None = None) -> None:
+        super().__init__(message)
+        self.log_format = log_format
 
 
 class DatabaseUnreachableError(ProjectorError):

@@ -76,14 +76,15 @@ def test_the_environment_wins_over_the_file_and_what_is_misspelt_is_told(
     assert warning.endswith("the nearest is LEADS_VERIFY_SAMPLE.")
 
 
+@pytest.mark.parametrize(("form", "known"), [("JSON", "json"), ("loud", None)])
 def test_the_form_of_the_logs_is_known_though_another_setting_is_bad(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tmp_path: Path, form: str, known: str | None
 ) -> None:
     file = tmp_path / ".env"
-    file.write_text("LEADS_LOG_FORMAT=JSON\nLEADS_REFRESH_BATCH=many\n")
-    assert config.log_format(file) == "json"
-    monkeypatch.setenv("LEADS_LOG_FORMAT", "loud")
-    assert config.log_format(file) == "auto"
+    file.write_text(f"LEADS_LOG_FORMAT={form}\nLEADS_REFRESH_BATCH=many\n")
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(file)
+    assert caught.value.log_format == known
 
 
 def test_the_password_is_not_in_the_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
