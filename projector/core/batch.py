@@ -20,7 +20,7 @@ from projector.database import locks, rows
 from projector.database.distribution import is_distributed, is_finished
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection, Row
-from projector.database.sql import failing_step, query, statement, step
+from projector.database.sql import failing_step, query, statement
 from projector.report.errors import CaptureGapError
 
 DEFAULT_BATCH = 1000
@@ -147,7 +147,7 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     }
     if wait:
         conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
-    opened = rows.only_row(conn, OpenedBatch, step("refresh/1_take/20_open_batch").text, parameters)
+    opened = rows.only_row(conn, OpenedBatch, statement("refresh/1_take/20_open_batch"), parameters)
     require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
@@ -186,7 +186,7 @@ def take_changes(  # noqa: PLR0913  # The parameters of the step.
             "size": size,
             "bytes": most_bytes,
         }
-        cursor.execute(step("refresh/1_take/30_take_changes").text, wanted)
+        cursor.execute(statement("refresh/1_take/30_take_changes"), wanted)
     taken = cursor.fetchone()
     if taken is None:
         raise AssertionError

@@ -44,7 +44,8 @@ class Table:
 @cache
 def sections() -> dict[str, LiteralString]:
     """Return the sections of schema.sql by name, in order."""
-    pieces = _SECTION.split(_text())
+    text: LiteralString = (ROOT / "schema.sql").read_text("utf-8")
+    pieces = _SECTION.split(text)
     return dict(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
@@ -115,7 +116,3 @@ def _joined(comment: str) -> str:
     """Return the text of these lines of a comment, as a literal of SQL has it."""
     lines = (line.strip().removeprefix("--").strip() for line in comment.splitlines())
     return " ".join(lines).replace("'", "''")
-
-
-def _text() -> LiteralString:
-    return (ROOT / "schema.sql").read_text("utf-8")

@@ -84,20 +84,15 @@ def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
     return found
 
 
-def step(name: str) -> Step:
-    """Return one step by its path below `sql/`; raises LookupError where there is none, or one for several tables."""
-    [found] = steps(name)
-    return found
-
-
 def statement(name: str) -> LiteralString:
-    """Return the text of one step by its path below `sql/`."""
-    return step(name).text.decode()
+    """Return the text of one step by its path below `sql/`; raises LookupError where there is none."""
+    [step] = steps(name)
+    return step.text.decode()
 
 
-def definition(name: str, fence: str = FENCE) -> str:
+def definition(name: str) -> str:
     """Return the text of a definition, without comments."""
-    return _fill(f"{{definition.{name}}}", {"fence": fence})
+    return _fill(f"{{definition.{name}}}", {"fence": FENCE})
 
 
 @cache

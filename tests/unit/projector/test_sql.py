@@ -42,7 +42,7 @@ def test_a_step_for_several_tables_is_one_for_each_and_its_point_comes_after_the
     assert first.text.startswith(b"INSERT INTO read_model.lead_counts (user_id, lead_status, ")
     assert first.text.endswith(b"SELECT d.leads;")
     with pytest.raises(ValueError, match="too many values"):
-        sql.step("work/10_add")
+        sql.statement("work/10_add")
 
 
 @cases(
