@@ -68,8 +68,8 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     transactions of some ten thousand rows. Their ids follow from seed, size and number: another seed or size
     adds tenants.
 
-    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, or where a
-    table demands what the demo does not have, and SourceMissingError where the source tables are not complete.
+    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, and
+    SourceMissingError where a table is not there, or demands what the demo does not have.
     """
     began = monotonic()
     now = datetime.combine(today, time.min, UTC)
@@ -136,16 +136,10 @@ def _explained() -> Iterator[None]:
             " the demo from `users` first: this deletes all their rows; or load other tenants, with --tenants and"
             " another --seed; or load the demo into an empty database.",
         ) from error
-    except errors.NotNullViolation as error:
-        raise ProjectorError(
-            "The platform's tables demand a value that demo rows do not have:"
-            f" {error.diag.table_name}.{error.diag.column_name}. Load the demo into tables of its own, in an empty"
-            " database: run `python -m projector migrate --create-source` there first.",
-        ) from error
-    except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+    except (errors.NotNullViolation, errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise SourceMissingError(
-            f"The source tables are not complete: {error.diag.message_primary}. "
-            "Run `python -m projector migrate --create-source` in an empty database first.",
+            f"The platform's tables are not those that the demo fills: {error.diag.message_primary}. Load it into"
+            " tables of its own: run `python -m projector migrate --create-source` in an empty database first.",
         ) from error
 
 
