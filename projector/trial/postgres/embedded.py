@@ -139,7 +139,7 @@ class EmbeddedServer:
             done = programs.run("pg_ctl", "-D", self.data, "stop", "-w", "-t", str(_STOP_SECONDS), "-m", mode)
         if done.returncode != 0 and self.is_running():
             raise ProjectorError(
-                f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)} Its log is {self.log}."
+                f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)}. Its log is {self.log}."
             )
         return done.returncode == 0
 
@@ -235,7 +235,7 @@ class EmbeddedServer:
                 new.rename(self.data)
                 return
             output = done.stdout
-        raise ProjectorError(f"PostgreSQL could not make its data folder {new}: {_last_line(output)}")
+        raise ProjectorError(f"PostgreSQL could not make its data folder {new}: {_last_line(output)}.")
 
     def _configure(self, programs: Programs) -> None:
         """Write the settings and the port; a new port where the last one is in use."""
@@ -269,30 +269,22 @@ class EmbeddedServer:
             if time.monotonic() > deadline or not any(words in said for words in _STILL_HELD):
                 reason = _last_line(said) or _last_line(done.stdout)
                 raise ProjectorError(
-                    f"The embedded PostgreSQL did not start: {reason} Its log is {self.log}."
+                    f"The embedded PostgreSQL did not start: {reason}. Its log is {self.log}."
                 )
             time.sleep(0.2)
 
     def _create_database(self) -> None:
         """Create the database of the URL."""
-        try:
-            with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as conn:
-                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-        except psycopg.errors.DuplicateDatabase:
-            pass
-        except psycopg.Error as error:
-            raise ProjectorError(
-                f"The embedded PostgreSQL runs but refuses connections: {_last_line(str(error))} "
-                f"Its log is {self.log}."
-            ) from error
+        with (
+            psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as conn,
+            suppress(psycopg.errors.DuplicateDatabase),
+        ):
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
 
 def _last_line(text: str) -> str:
-    """Return the last line that is not blank, as a sentence."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        return ""
-    return lines[-1] if lines[-1].endswith(".") else f"{lines[-1]}."
+    """Return the last line that is not blank, without the full stop."""
+    return text.strip().rpartition("\n")[2].strip().rstrip(".")
 
 
 def listen_error(host: str, port: int) -> OSError | None:

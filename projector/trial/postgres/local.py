@@ -24,9 +24,12 @@ from projector.core.preconditions import is_built
 from projector.database.connect import connect
 from projector.database.rows import Connection
 from projector.database.sql import query
+from projector.operate.install import migrate
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 from projector.report.progress import for_this_terminal
+from projector.sweep.rebuild import rebuild
+from projector.trial import demo
 from projector.trial.postgres.embedded import EmbeddedServer, listen_error
 
 _STOP_SECONDS = 20
@@ -34,7 +37,6 @@ _READY_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
 # Of the demo: the documents show this lead.
-_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 _LEAD = "918979556941"
 
 Child = subprocess.Popen[bytes]
@@ -96,10 +98,6 @@ def _check_port(host: str, port: int) -> None:
 
 def _prepare(url: str, *, is_demo: bool) -> None:
     """Install the read model, load demo data into an empty embedded database, and build what was never built."""
-    from projector.operate.install import migrate  # noqa: PLC0415
-    from projector.sweep.rebuild import rebuild  # noqa: PLC0415
-    from projector.trial import demo  # noqa: PLC0415
-
     progress = for_this_terminal()
     with connect(url, application_name="leads-projector local") as conn:
         for notice in migrate(conn, create_source=is_demo):
@@ -205,7 +203,7 @@ def _stop(children: dict[str, Child]) -> None:
 
 def find_example(conn: Connection) -> TupleRow | None:
     """Return tenant and phone of the lead that the documents show, else of the one that was active last."""
-    wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
+    wanted = {"user_id": demo.REFERENCE_USER_ID, "customer_phone": _LEAD}
     return conn.execute(query("trial", "find_example_lead"), wanted).fetchone()
 
 
