@@ -78,10 +78,10 @@ BATCH = (
 """What a batch is tried again for. Its changes wait in the queue meanwhile."""
 
 
-def lock_timeouts(patience: float, message: str | Callable[[], str], *, deadlocks: bool = False) -> Again:
-    """Return the row of lock timeouts. `deadlocks` is for work that locks several tables."""
-    also = (errors.DeadlockDetected,) if deadlocks else ()
-    return Again((errors.LockNotAvailable, *also), 0.05, 1.0, patience=patience, message=message)
+def lock_timeouts(patience: float, message: str | Callable[[], str]) -> Again:
+    """Return the row of lock timeouts, and of the deadlocks of work that locks several tables."""
+    of_locks = (errors.LockNotAvailable, errors.DeadlockDetected)
+    return Again(of_locks, 0.05, 1.0, patience=patience, message=message)
 
 
 def retry(

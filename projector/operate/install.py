@@ -287,4 +287,4 @@ def change_tables(conn: Connection, work: Callable[[], _Result]) -> _Result:
         f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
         " them. See pg_stat_activity for long transactions, and try again when they have ended."
     )
-    return retry(limited, lock_timeouts(TABLE_PATIENCE_SECONDS, message, deadlocks=True))
+    return retry(limited, lock_timeouts(TABLE_PATIENCE_SECONDS, message))

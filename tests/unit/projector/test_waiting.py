@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 
 import psycopg
@@ -78,10 +79,10 @@ def test_work_that_meets_lock_timeouts_for_too_long_is_given_up(pauses: list[flo
 
 
 def test_other_errors_of_the_work_are_passed_on() -> None:
-    def work() -> None:
-        raise psycopg.errors.DeadlockDetected
+    def work(error: type[Exception]) -> None:
+        raise error
 
-    with pytest.raises(psycopg.errors.DeadlockDetected):
-        retry(work, lock_timeouts(60, "Too long."))
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        retry(partial(work, psycopg.errors.SerializationFailure), lock_timeouts(60, "Too long."))
     with pytest.raises(BlockedError, match="Too long"):
-        retry(work, lock_timeouts(-1, "Too long.", deadlocks=True))
+        retry(partial(work, psycopg.errors.DeadlockDetected), lock_timeouts(-1, "Too long."))
