@@ -44,8 +44,6 @@ _STANDBY = (
 
 # The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute.
 _PARAMETERS = {
-    # Of several hosts, or of several addresses of one, psycopg goes on to the next where one is a standby.
-    "target_session_attrs": "primary",
     "connect_timeout": "10",
     "keepalives_idle": "15",
     "keepalives_interval": "5",
@@ -113,8 +111,10 @@ def connect(
             "The database URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
             "with special characters in the password percent-encoded."
         ) from None
-    # It wins over PGAPPNAME: an operator looks for our name.
-    conninfo = make_conninfo("", **{**_PARAMETERS, **given, "application_name": application_name})
+    # The name wins over PGAPPNAME: an operator looks for ours. Of several hosts, or of several addresses of one,
+    # psycopg goes on to the next where one is a standby.
+    fixed = {"application_name": application_name, "target_session_attrs": "primary"}
+    conninfo = make_conninfo("", **{**_PARAMETERS, **given, **fixed})
     try:
         conn = OwnConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
@@ -215,5 +215,3 @@ def _check(conn: psycopg.Connection[Any]) -> None:
             f"The database {conn.info.dbname} has the encoding {encoding}: "
             "UTF8 is needed, so that every name can be stored."
         )
-    if conn.info.parameter_status("in_hot_standby") == "on":
-        raise ProjectorError(_STANDBY)
