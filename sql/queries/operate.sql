@@ -241,15 +241,6 @@ listed AS (
             r.part = 0
             OR (r.class_id, r.object_id, 0) NOT IN (SELECT w.class_id, w.object_id, w.part FROM reached AS w)
         )
-        -- A trigger of ours on a table of the platform goes with our triggers.
-        AND NOT EXISTS (
-            SELECT
-            FROM pg_catalog.pg_trigger AS t
-            WHERE r.class_id = 'pg_trigger'::regclass
-                AND t.oid = r.object_id
-                AND t.tgname LIKE 'leads\_capture\_%%'
-                AND t.tgfoid IN (SELECT o.object_id FROM own AS o)
-        )
     UNION ALL
     SELECT
         'pg_trigger'::regclass,
@@ -281,23 +272,16 @@ SELECT DISTINCT i.type || ' ' || i.identity AS object
 FROM listed AS l
 CROSS JOIN LATERAL pg_identify_object(l.class_id, l.object_id, l.part) AS i
 WHERE i.identity IS NOT NULL
+    -- A trigger of ours on a table of the platform goes with our triggers.
+    AND (i.type <> 'trigger' OR i.identity NOT LIKE 'leads\_capture\_%%')
 ORDER BY object;
 
 -- name: find_publications
 -- Returns the publications that name a table or a schema of ours; those of all tables do not.
-SELECT p.pubname::text AS name
+SELECT DISTINCT p.pubname::text AS name
 FROM pg_catalog.pg_publication AS p
-WHERE p.oid IN (
-        SELECT r.prpubid
-        FROM pg_catalog.pg_publication_rel AS r
-        INNER JOIN pg_catalog.pg_class AS c ON c.oid = r.prrelid
-        WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
-    )
-    OR p.oid IN (
-        SELECT s.pnpubid
-        FROM pg_catalog.pg_publication_namespace AS s
-        WHERE s.pnnspid = ANY(%(schemas)s::text[]::regnamespace[])
-    )
+INNER JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
+WHERE NOT p.puballtables AND t.schemaname = ANY(%(schemas)s)
 ORDER BY name;
 
 -- What `erase` asks and deletes: everything of ours about a tenant, or about one of its leads.
@@ -604,10 +588,7 @@ SELECT
         k.key COLLATE "C" AS key,
         c.queued_at
     FROM (
-        SELECT
-            c.kind,
-            c.keys,
-            c.queued_at
+        SELECT c.*
         FROM projector.changes AS c
         ORDER BY c.shard, c.bulk, c.change_id
         LIMIT %(bound)s
