@@ -203,13 +203,8 @@ def _named_failure(file: str) -> Iterator[None]:
     try:
         yield
     except NOT_INSTALLED as error:
-        advice = (
-            " If an older version created its table, schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it."
-            if isinstance(error, psycopg.errors.UndefinedColumn)
-            else ""
-        )
         raise ProjectorError(
-            f"Nothing was changed, because {file} failed: {error.diag.message_primary}.{advice}"
+            f"Nothing was changed, because {file} failed: {error.diag.message_primary}."
         ) from error
     except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
         if not error.diag.message_detail:

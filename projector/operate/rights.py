@@ -1,6 +1,6 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 
 from projector.capture.source import captured_tables, find_source
 from projector.database.ownership import require_own
@@ -85,11 +85,6 @@ def _require_owned_source(login: Row, found: Collection[Row], captured: Collecti
         )
         raise ProjectorError(
             f"Nothing was changed, because only the owner of a table may set how its triggers fire, and {names}."
-            f" Connect as {_alternatives(list(tables))}, or have an administrator make {login.role_name} a member:"
+            f" Connect as {' or '.join(tables)}, or have an administrator make {login.role_name} a member:"
             f" GRANT {', '.join(tables)} TO {login.role_name};"
         )
-
-
-def _alternatives(names: Sequence[str]) -> str:
-    """Return the names as a part of a sentence: `a`, `a or b`, or `a, b or c`."""
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -335,27 +335,22 @@ touched AS MATERIALIZED (
     WHERE q.kind = 'tenants'
 ),
 
-read AS MATERIALIZED (
-    SELECT t.kind, t.key, t.change_kind, o.key IS NOT NULL AS is_whole
-    FROM touched AS t
-    LEFT JOIN of_other_leads AS o ON t.kind = 'conversation' AND o.key = t.key
-),
-
 missed AS (
     SELECT m.relation
     FROM moved AS m
     WHERE (m.relation NOT IN ('messages', 'extractions') OR m.of_key IN (SELECT o.key FROM of_leads AS o))
         AND NOT EXISTS (
             SELECT
-            FROM read AS r
-            WHERE r.kind = m.kind
-                AND r.key = m.of_key
+            FROM touched AS t
+            WHERE t.kind = m.kind
+                AND t.key = m.of_key
                 AND CASE
-                    WHEN m.relation NOT IN ('messages', 'extractions') OR r.is_whole THEN true
-                    WHEN r.change_kind = 'messages' AND m.relation = 'messages'
+                    WHEN m.relation NOT IN ('messages', 'extractions') THEN true
+                    WHEN m.of_key IN (SELECT o.key FROM of_other_leads AS o) THEN true
+                    WHEN t.change_kind = 'messages' AND m.relation = 'messages'
                         THEN m.key IN (SELECT unnest(q.message_ids) FROM queued AS q)
-                    WHEN m.relation = 'messages' THEN r.change_kind IN ('reload_messages', 'reload_conversations')
-                    ELSE r.change_kind IN ('extractions', 'reload_conversations')
+                    WHEN m.relation = 'messages' THEN t.change_kind IN ('reload_messages', 'reload_conversations')
+                    ELSE t.change_kind IN ('extractions', 'reload_conversations')
                 END
         )
 )

@@ -6,7 +6,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import psycopg
@@ -98,7 +98,7 @@ class Source:
     schemas: Mapping[str, str]
     fit: Fit
     is_known: bool
-    searched: Sequence[str] = field(default_factory=tuple)
+    searched: Sequence[str]
 
     @property
     def found(self) -> list[Row]:

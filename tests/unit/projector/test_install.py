@@ -39,13 +39,10 @@ def test_every_table_and_column_has_its_description_in_the_database(connection: 
     )
 
 
-def test_a_second_migrate_changes_nothing(connection: Connection) -> None:
-    before = value(connection, OBJECTS)
-    assert migrate(connection, create_source=False) == []
-    assert value(connection, OBJECTS) == before
-
-
-def test_migrate_notes_what_it_mends(built: Connection, other: Connection) -> None:
+def test_a_second_migrate_changes_nothing_but_what_it_mends(built: Connection, other: Connection) -> None:
+    before = value(built, OBJECTS)
+    assert migrate(built, create_source=False) == []
+    assert value(built, OBJECTS) == before
     other.execute(SABOTAGE["dropped"].encode())
     write_message(other, "missed")
     notices = migrate(other, create_source=False)
@@ -75,13 +72,9 @@ def test_what_another_session_holds_is_not_waited_for_long(
     assert migrate(connection, create_source=False) == []
 
 
-@pytest.mark.parametrize(("table", "column"), [("leads", "total_messages"), ("lead_profiles", "email")])
-def test_a_column_that_nothing_adds_is_told_with_the_file_that_names_it(
-    connection: Connection, table: str, column: str
-) -> None:
-    connection.execute(f"ALTER TABLE read_model.{table} DROP COLUMN {column} CASCADE".encode())
-    with pytest.raises(ProjectorError) as raised:
+def test_a_column_that_nothing_adds_is_told_with_the_file_that_names_it(connection: Connection) -> None:
+    connection.execute("ALTER TABLE read_model.lead_profiles DROP COLUMN email CASCADE")
+    with pytest.raises(
+        ProjectorError, match=r'^Nothing was changed, because schema\.sql failed: column "email" '
+    ):
         migrate(connection, create_source=False)
-    said = str(raised.value)
-    assert said.startswith(f'Nothing was changed, because schema.sql failed: column "{column}" ')
-    assert said.endswith("schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it.")
