@@ -1,7 +1,5 @@
 """Erasing a tenant or a lead: everything of ours at once, whatever runs meanwhile, and again after a restore."""
 
-from pathlib import Path
-
 import psycopg
 import pytest
 
@@ -94,6 +92,8 @@ def test_nothing_is_left_in_any_table(
     assert value(platform, "SELECT array_agg(DISTINCT tenants) FROM projector.runs WHERE 'u' = any(tenants)")
     if target is LEAD:
         assert value(platform, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
+    positions = "SELECT DISTINCT after_first || after_second FROM projector.sweep_positions"
+    assert platform.execute(positions).fetchall() == [("",)]
     platform.execute("DELETE FROM projector.verify_rounds")
     platform.execute("DELETE FROM projector.sweep_positions")
     healed(connection)
@@ -103,8 +103,12 @@ def test_nothing_is_left_in_any_table(
 def test_it_refuses_while_the_source_has_rows_and_lists_them(
     connection: Connection, platform: Connection
 ) -> None:
+    assert find_target(connection, world.ERASED_TENANT, None) == TENANT
+    assert find_target(connection, world.ERASED_TENANT, " \t") is None
+    lead = find_target(connection, world.ERASED_TENANT, "+49 (777) 000-123")
+    assert lead == LEAD
     with pytest.raises(ErasureRefusedError) as refused:
-        check_erase(connection, LEAD)
+        check_erase(connection, lead)
     assert str(refused.value).splitlines()[1:-1] == [
         "  contacts: 1 row, such as needle-contact",
         "  conversations: 1 row, such as needle-conversation",
@@ -238,40 +242,6 @@ def test_it_waits_for_no_other_and_status_does_not_call_that_one_interrupted(
     assert not [one for one in find_attention(status) if "erasure" in one]
 
 
-def test_a_restored_lead_is_erased_again(
-    connection: Connection, platform: Connection, tmp_path: Path
-) -> None:
-    world.delete_lead(platform)
-    erase(connection, LEAD, progress=QUIET, ledger_file=tmp_path / "erased.jsonl")
-    # The read model is restored, the platform's rows are deleted again.
-    platform.execute(
-        "INSERT INTO read_model.lead_messages (user_id, message_id, customer_phone, conversation_id, sent_at, status,"
-        " text) VALUES ('needle-tenant', 'm', %s, 'c', now(), 'sent', 'needle text of a customer')",
-        (world.PHONE,),
-    )
-    replayed = replay(connection, progress=QUIET)
-    assert replayed == ([LEAD], [])
-    assert world.find_left(platform, world.NEEDLES) == []
-    # The platform was restored, too.
-    world.write_lead(platform)
-    healed(connection)
-    replayed = replay(connection, progress=QUIET)
-    assert replayed[0] == []
-    assert [str(refused).splitlines()[0] for refused in replayed[1]] == [
-        f"The platform's tables still have rows of {LEAD}, which would bring it back:"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("phone", "found"),
-    [(None, TENANT), ("+49 (777) 000-123", LEAD), (" \t", None)],
-)
-def test_a_phone_is_found_however_it_is_written(
-    connection: Connection, phone: str | None, found: Target | None
-) -> None:
-    assert find_target(connection, world.ERASED_TENANT, phone) == found
-
-
 @cases(
     ("name", "text", "is_meant"),
     [
@@ -290,21 +260,6 @@ def test_a_mention_is_no_part_of_a_word(
     connection: Connection, name: str, text: str, *, is_meant: bool
 ) -> None:
     assert value(connection, "SELECT %s::text ~ %s", text, mention(name)) is is_meant
-
-
-def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
-    connection: Connection, platform: Connection
-) -> None:
-    world.delete_tenant(platform)
-    platform.execute(
-        "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)"
-        " VALUES ('rebuild', 'v', 'leads', 'needle-tenant', %(phone)s),"
-        " ('verify', 'v', 'leads', 'needle-tenant', %(phone)s)",
-        {"phone": world.PHONE},
-    )
-    erase(connection, TENANT, progress=QUIET)
-    positions = "SELECT DISTINCT after_first || after_second FROM projector.sweep_positions"
-    assert platform.execute(positions).fetchall() == [("",)]
 
 
 @pytest.mark.parametrize("phone", [None, world.PHONE])

@@ -99,6 +99,8 @@ def test_who_is_there_again_is_found(connection: Connection) -> None:
 def test_a_file_that_is_no_ledger_is_named_and_left(connection: Connection, tmp_path: Path) -> None:
     file = tmp_path / "erased.jsonl"
     ledger.note(connection, LEAD)
+    with pytest.raises(ProjectorError, match="cannot be used: No such file or directory"):
+        synchronize(connection, tmp_path / "missing" / "erased.jsonl")
     synchronize(connection, file)
     good = file.read_text()
     said = r"Line 2 of the ledger file .*erased\.jsonl is no line of a ledger"
@@ -107,9 +109,3 @@ def test_a_file_that_is_no_ledger_is_named_and_left(connection: Connection, tmp_
         with pytest.raises(ProjectorError, match=said):
             synchronize(connection, file)
         assert file.read_text() == good + text
-
-
-def test_a_file_that_cannot_be_written_is_named(connection: Connection, tmp_path: Path) -> None:
-    ledger.note(connection, LEAD)
-    with pytest.raises(ProjectorError, match="cannot be used: No such file or directory"):
-        synchronize(connection, tmp_path / "missing" / "erased.jsonl")

@@ -75,7 +75,8 @@ VALUES ('v', now(), now() + interval '1 day', 1, 'cannot read 49777000123 of nee
 INSERT INTO projector.verify_left_out VALUES
 ('lead', 'needle-tenant', '49777000123', '', now()), ('conversation', '', '', 'needle-conversation', now());
 INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)
-VALUES ('rebuild', 'v', 'leads', 'needle-tenant', '49777000123');
+VALUES ('rebuild', 'v', 'leads', 'needle-tenant', '49777000123'),
+('verify', 'v', 'leads', 'needle-tenant', '49777000123');
 INSERT INTO projector.capture_gaps (reason, reinstalled_at, healed_at)
 VALUES ('switched off to delete 49777000123 of needle-tenant', now(), now());
 INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label) VALUES
