@@ -62,7 +62,6 @@ def test_a_clock_of_the_platform_that_was_set_back_takes_its_moments_back(both: 
     [
         ({"port": "1"}, "cannot be read by LEADS_ORIGIN_DATABASE_URL"),
         ({"password": "secret-word"}, "cannot be read by LEADS_ORIGIN_DATABASE_URL"),
-        ({"dbname": "postgres"}, "without the replication slots of leads"),
     ],
 )
 def test_another_address_proves_nothing(both: TwoServers, parameters: dict[str, str], said: str) -> None:

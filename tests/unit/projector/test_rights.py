@@ -102,11 +102,17 @@ def test_a_read_model_of_another_role_is_handed_over_by_the_statements(
     assert value(superuser, NOTHING_OF_OURS) is True
 
 
-def test_an_empty_schema_of_another_role_is_not_taken(
+def test_a_schema_of_another_role_is_not_taken_even_by_a_superuser(
     superuser: Connection, source_database: Database
 ) -> None:
     for schema in ("projector", "read_model", "leads_access", "leads_sql"):
         superuser.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {OTHER}".encode())
+        if schema == "leads_access":
+            superuser.execute(f"SET ROLE {OTHER}; CREATE TABLE leads_access.api_keys (); RESET ROLE".encode())
+        with pytest.raises(ProjectorError, match=f"belongs to the role .*{OTHER}.*have it dropped") as raised:
+            migrate(superuser, create_source=False)
+        assert f"\nALTER SCHEMA {schema} OWNER TO " in str(raised.value)
+        superuser.execute("DROP TABLE IF EXISTS leads_access.api_keys")
         superuser.execute(f"GRANT ALL ON SCHEMA {schema} TO {OWNER}".encode())
         said = said_to(source_database, OWNER)
         assert f"belongs to the role {OTHER}" in said
@@ -114,20 +120,6 @@ def test_an_empty_schema_of_another_role_is_not_taken(
         assert statement == f"ALTER SCHEMA {schema} OWNER TO {OWNER};"
         superuser.execute(statement.encode())
     assert_it_works(superuser, source_database, OWNER)
-
-
-def test_a_superuser_takes_no_schema_of_another_role(superuser: Connection) -> None:
-    for schema in ("projector", "read_model", "leads_access", "leads_sql"):
-        superuser.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {OTHER}".encode())
-        if schema == "leads_access":
-            superuser.execute(
-                f"SET ROLE {OTHER}; CREATE TABLE leads_access.api_keys (prefix text); RESET ROLE".encode()
-            )
-        with pytest.raises(ProjectorError, match=f"belongs to the role {OTHER}.*have it dropped") as raised:
-            migrate(superuser, create_source=False)
-        assert statements(str(raised.value))[0].startswith(f"ALTER SCHEMA {schema} OWNER TO ")
-        superuser.execute(f"DROP SCHEMA {schema} CASCADE".encode())
-    assert value(superuser, NOTHING_OF_OURS) is True
 
 
 def test_nothing_that_another_role_owns_is_called(superuser: Connection, source_database: Database) -> None:
@@ -229,20 +221,6 @@ def answer(database: Database, login: str) -> tuple[int, str]:
     return answered.status_code, answered.get_json().get("message", "")
 
 
-@pytest.mark.usefixtures("bare")
-def test_each_program_names_the_missing_role_and_the_command(source_database: Database) -> None:
-    with source_database.by(OWNER).connect() as conn:
-        migrate(conn, create_source=False)
-        rebuild(conn, tenants=None, progress=QUIET)
-        [sentence] = find_attention(read_status(conn))
-        assert sentence.startswith("The role leads_api does not exist, so the API cannot read: run `migrate`")
-        assert find_attention(read_status(conn, api_role="")) == []
-    assert answer(source_database, OWNER) == (
-        503,
-        "The role leads_api does not exist: run `python -m projector migrate`, which creates it or prints how",
-    )
-
-
 def test_rights_stay_where_only_the_membership_is_refused(
     bare: Connection, source_database: Database
 ) -> None:
@@ -257,7 +235,7 @@ def test_rights_stay_where_only_the_membership_is_refused(
     assert answer(source_database, OWNER)[1] == "The read model was never built"
 
 
-def test_what_a_superuser_has_to_run_comes_alone(
+def test_each_program_names_the_missing_role_and_what_a_superuser_has_to_run_comes_alone(
     bare: Connection, source_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "configure", lambda *_, **__: None)
@@ -266,6 +244,15 @@ def test_what_a_superuser_has_to_run_comes_alone(
     assert first.exit_code == 0
     last = "The read model is installed. The API cannot read it until a superuser has run these statements."
     assert first.stdout.splitlines()[-1] == last
+    with source_database.by(OWNER).connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
+        [sentence] = find_attention(read_status(conn))
+        assert sentence.startswith("The role leads_api does not exist, so the API cannot read: run `migrate`")
+        assert find_attention(read_status(conn, api_role="")) == []
+    assert answer(source_database, OWNER) == (
+        503,
+        "The role leads_api does not exist: run `python -m projector migrate`, which creates it or prints how",
+    )
     done = call("migrate", "--sql")
     assert done.exit_code == 0
     assert done.stderr.splitlines()[-1] == last
@@ -275,8 +262,6 @@ def test_what_a_superuser_has_to_run_comes_alone(
     again = call("migrate", "--sql")
     assert (again.exit_code, again.stdout) == (0, "")
     assert again.stderr.splitlines()[-1] == "The read model is installed and up to date."
-    with source_database.by(OWNER).connect() as conn:
-        rebuild(conn, tenants=None, progress=QUIET)
     assert answer(source_database, OWNER)[0] == 200
 
 

@@ -134,19 +134,16 @@ def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(
                 drop_own(conn, SCHEMAS)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
+def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connection) -> None:
+    for command in (
         "CREATE INDEX mine ON read_model.leads (customer_phone, user_id)",
         "CREATE POLICY p ON read_model.leads USING (true)",
         "CREATE STATISTICS s ON user_id, customer_phone FROM read_model.leads",
         "ALTER TABLE read_model.leads ADD CONSTRAINT c CHECK (total_messages >= 0)",
         "GRANT SELECT ON read_model.leads TO pg_monitor",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO pg_monitor",
-    ],
-)
-def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connection, command: str) -> None:
-    connection.execute(command.encode())
-    assert find_dependents(connection, SCHEMAS) == []
+    ):
+        connection.execute(command.encode())
+        assert find_dependents(connection, SCHEMAS) == [], command
     uninstall(connection)
     assert value(connection, "SELECT to_regnamespace('read_model') IS NULL") is True
