@@ -2,14 +2,12 @@
 
 import pytest
 
-from projector.capture.gaps import find_gap
 from projector.database.locks import SHARDS
-from projector.database.rows import Connection, values
+from projector.database.rows import Connection
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
-from projector.operate.install import migrate
 from projector.report.progress import QUIET
-from projector.sweep import recovery, rolling
+from projector.sweep import rolling
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of, wait_for, waits_for_lock
@@ -17,16 +15,13 @@ from tests.exactness.platform import (
     Platform,
     assert_exact,
     assert_verified,
-    forget_build,
     put_back,
-    rebuild_now,
     refresh_now,
     shard_of,
     value,
 )
 from tests.support.cases import cases
 from tests.support.points import at_points
-from tests.support.server import Database
 
 MANY = "INSERT INTO users (user_id, company_name) SELECT 'u' || n, 'Company ' || n FROM generate_series(1, 250) AS n"
 CHANGES = {
@@ -112,20 +107,6 @@ def test_the_rolling_verify_has_the_names_of_tenants_without_leads(named: Connec
     assert open_drift == [("two", "tenant name")]
 
 
-def test_a_first_build_and_an_interrupted_capture(named: Connection) -> None:
-    for damage in (
-        "ALTER TABLE users DISABLE TRIGGER leads_capture_update",
-        "TRUNCATE read_model.tenant_names",
-    ):
-        named.execute(damage.encode())
-        named.execute("UPDATE users SET company_name = 'Missed'")
-        if "TRUNCATE" in damage:
-            forget_build(named)
-            rebuild_now(named, first=True)
-        recovery.refresh_and_heal(named, retry_failed=False, progress=QUIET)
-        assert_exact(named)
-
-
 def test_an_erasure_keeps_what_waits_of_others(named: Connection) -> None:
     named.execute("INSERT INTO users (user_id, company_name) VALUES ('two', 'Zwei GmbH'), ('three', 'Drei')")
     refresh_now(named)
@@ -142,15 +123,3 @@ def test_an_erasure_keeps_what_waits_of_others(named: Connection) -> None:
     refresh_now(named)
     assert_exact(named)
     assert named.execute("SELECT * FROM read_model.tenant_names").fetchall() == [("two", "Renamed")]
-
-
-@pytest.mark.parametrize("lack", ["DROP TABLE users CASCADE", "ALTER TABLE users DROP COLUMN company_name"])
-def test_a_platform_may_have_no_names(source_database: Database, lack: str) -> None:
-    with source_database.connect() as conn:
-        conn.execute(lack.encode())
-        [notice] = migrate(conn, create_source=False)
-        assert "users" in notice
-        rebuild_now(conn, first=True)
-        assert find_gap(conn) is None
-        assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
-        assert "users" not in values(conn, "SELECT DISTINCT table_name FROM projector.capture_triggers")
