@@ -5,11 +5,13 @@ ones.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.observe.status import find_attention, read_status
@@ -39,13 +41,6 @@ def feed_by(conn: Connection, *rows: str) -> None:
     )
 
 
-def leave_out(conn: Connection, table: str) -> None:
-    """Let no subscription bring a source table."""
-    conn.execute(
-        f"CREATE OR REPLACE VIEW projector.unfed_tables AS SELECT '{table}'::text COLLATE \"C\" AS name".encode()
-    )
-
-
 def prove(conn: Connection, moment: datetime) -> None:
     """Say that everything before that moment has arrived."""
     conn.execute("INSERT INTO projector.origin (proved_at) VALUES (NULL) ON CONFLICT DO NOTHING")
@@ -54,11 +49,9 @@ def prove(conn: Connection, moment: datetime) -> None:
 
 def proof(conn: Connection, moments: list[datetime], positions: list[str]) -> datetime | None:
     """The last of these moments whose position has been passed."""
-    parameters = {"moments": moments, "positions": positions}
-    row: tuple[datetime | None] = conn.execute(query("origin", "find_proof"), parameters).fetchone() or (
-        None,
-    )
-    return row[0]
+    wanted = {"moments": moments, "positions": positions}
+    found: datetime | None = rows.value(conn, query("origin", "find_proof"), wanted)
+    return found
 
 
 def move_by_a_look(platform: Platform) -> None:
@@ -104,11 +97,8 @@ def test_a_subscription_that_was_dropped_moves_nothing(filled: Platform) -> None
     for move in MOVES:
         move(filled)
         assert value(conn, AS_OF) == proved
-    followed = Origin(filled.database.url)
-    try:
+    with closing(Origin(filled.database.url)) as followed:
         followed.follow(conn)
-    finally:
-        followed.close()
     move_by_a_look(filled)
     assert value(conn, AS_OF) == proved
     assert "No subscription brings rows" in value(conn, "SELECT feed_problem FROM read_model.projection")
@@ -184,26 +174,27 @@ def test_the_distance_of_a_subscription_is_in_bytes_and_never_negative(filled: P
 
 def test_nothing_is_proved_while_no_subscription_brings_a_table(filled: Platform) -> None:
     feed_by(filled.conn, WELL)
-    leave_out(filled.conn, "public.contacts")
+    filled.conn.execute(
+        "CREATE OR REPLACE VIEW projector.unfed_tables AS SELECT 'public.contacts'::text COLLATE \"C\" AS name"
+    )
     assert proof(filled.conn, [EPOCH], ["0/1"]) is None
 
 
 def test_what_is_committed_after_the_clock_was_read_is_not_promised(filled: Platform) -> None:
     conn = filled.conn
+    asked: list[Any] = []
     committed: list[Any] = []
 
     class Slow:
-        """A connection to the origin, where somebody commits between two statements."""
+        """A connection to the origin, where somebody commits between the two statements."""
 
         def execute(self, *arguments: Any) -> Any:  # noqa: ANN401  # As psycopg's.
-            if conn.execute("SELECT count(*) FROM messages").fetchone() == (1,) and self.has_asked:
+            if asked:
                 filled.message("c", "between")
                 committed.append(value(conn, "SELECT clock_timestamp()"))
                 committed.append(value(conn, "SELECT pg_current_wal_insert_lsn()::text"))
-            self.has_asked = True
+            asked.append(arguments)
             return conn.execute(*arguments)
-
-        has_asked = False
 
     at, position, _ = origin.read_moment(Slow(), [])  # type: ignore[arg-type]
     committed_at, end = committed
@@ -226,11 +217,8 @@ def test_the_position_of_the_origin_is_behind_what_is_not_on_its_disk_yet(filled
 
 def test_a_server_without_the_slots_proves_nothing(filled: Platform) -> None:
     feed_by(filled.conn, WELL.replace("0/5", "FFFFFFFF/0"))
-    follower = Origin(filled.database.url)
-    try:
+    with closing(Origin(filled.database.url)) as follower:
         follower.follow(filled.conn)
-    finally:
-        follower.close()
     assert not follower.has_proved
     assert value(filled.conn, "SELECT proved_at FROM projector.origin") is None
     reason = value(filled.conn, "SELECT feed_problem FROM read_model.projection")

@@ -1,7 +1,7 @@
 """What the publications of a platform leave out is not promised: each rule by itself, on one server.
 
 The database of a test is the platform's and the second server's. Its subscription has no worker, and lists what the
-test wants. tests/unit/projector/test_publications.py has two servers.
+test wants. tests/acceptance/test_second_server.py has two servers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -222,7 +222,11 @@ def test_a_table_that_is_swapped_while_it_is_looked_at_is_not_left_out(
                 origin.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 origin.execute("SELECT")
                 with filled.database.connect() as other:
-                    other.execute(SWAP, prepare=False)
+                    other.execute(
+                        "CREATE TABLE swapped (LIKE messages INCLUDING ALL); DROP TABLE messages;"
+                        " ALTER TABLE swapped RENAME TO messages",
+                        prepare=False,
+                    )
             looks.append(find_left_out(origin, brought))
         return looks[-1]
 
@@ -231,11 +235,6 @@ def test_a_table_that_is_swapped_while_it_is_looked_at_is_not_left_out(
         monkeypatch.setattr(publishing, "find_left_out", find)
         assert look(conn) == {}
     assert looks == [{"public.messages": "not at all"}, {}]
-
-
-SWAP = """
-CREATE TABLE swapped (LIKE messages INCLUDING ALL); DROP TABLE messages; ALTER TABLE swapped RENAME TO messages
-"""
 
 
 def test_an_older_origin_publishes_whole_rows(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,11 @@
 """Schedules of two and three sessions that meet: each is driven to its worst point, and nothing is lost."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from projector.core import pipeline
 from projector.core.dead_letters import retry_dead_letters
 from projector.database.rows import Connection
 from tests.exactness.interleaving import Stepped, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, waiting
 from tests.support.server import Database
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Connection]:
-    with database.connect() as conn:
-        yield conn
-
-
-# Refresh and refresh.
 
 
 def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
@@ -49,7 +36,7 @@ def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
 
 
 def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
-    platform: Platform, database: Database, other: Connection
+    platform: Platform, database: Database
 ) -> None:
     conn = platform.conn
     platform.tenant("one")
@@ -61,7 +48,7 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
         (conversation,),
     )
     conn.execute("UPDATE read_model.leads SET document = '' WHERE user_id = 'one'")
-    with other.transaction():
+    with database.connect() as other, other.transaction():
         # The retry stands where it writes what it has read.
         other.execute("LOCK TABLE read_model.leads IN SHARE MODE")
         with Stepped(database, _retry) as retry:

@@ -59,20 +59,7 @@ def upgraded(old: EmbeddedServer, older: Path, newer: Programs) -> Iterator[str]
         assert ended.returncode == 0, ended.stdout
 
     done("initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--no-sync", "--no-data-checksums")
-    done(
-        "pg_upgrade",
-        "-b",
-        older,
-        "-d",
-        old.data,
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-s",
-        folder,
-        "-N",
-    )
+    done("pg_upgrade", "-b", older, "-d", old.data, "-D", data, "-U", "postgres", "-s", folder, "-N")
     options = f"-c fsync=off -c port={port} -c unix_socket_directories="
     done("pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start")
     try:

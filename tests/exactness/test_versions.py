@@ -58,11 +58,6 @@ def state(conn: Connection, user_id: str = "one") -> State:
     return version, version_id, digest
 
 
-def execute(conn: Connection, commands: str) -> None:
-    for command in commands.split("; "):
-        conn.execute(command.encode())
-
-
 def assert_moved(before: State, after: State) -> None:
     assert after[2] != before[2], "nothing was changed"
     assert after[0] is not None
@@ -75,7 +70,7 @@ def test_a_change_moves_the_version(filled: Platform, change: str) -> None:
     filled.conn.execute(NEWER.encode())
     refresh_now(filled.conn)
     before = state(filled.conn)
-    execute(filled.conn, CHANGES[change])
+    filled.conn.execute(CHANGES[change].encode(), prepare=False)
     refresh_now(filled.conn)
     assert_moved(before, state(filled.conn))
 
@@ -83,7 +78,7 @@ def test_a_change_moves_the_version(filled: Platform, change: str) -> None:
 @cases("change", NOTHING)
 def test_what_changes_no_row_moves_no_version(filled: Platform, change: str) -> None:
     before = state(filled.conn)
-    execute(filled.conn, NOTHING[change])
+    filled.conn.execute(NOTHING[change].encode(), prepare=False)
     refresh_now(filled.conn)
     assert state(filled.conn) == before
 
@@ -120,7 +115,7 @@ def test_who_listens_is_told_of_each_version_that_moves(filled: Platform) -> Non
         filled.conn.execute(DRIFT["leads"].encode())
         assert hear(lambda: rebuild_now(filled.conn)) == [name_of("one")]
         assert hear(lambda: rebuild_now(filled.conn, first=True)) == ["*"]
-        execute(filled.conn, "DELETE FROM template_sends; DELETE FROM conversations")
+        filled.conn.execute("DELETE FROM template_sends; DELETE FROM conversations", prepare=False)
         erased = Target("one", "77")
         assert "*" in hear(lambda: erasure.erase(filled.conn, erased, progress=QUIET))
 
