@@ -17,7 +17,6 @@ What is in braces is put in:
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
-- `{stored.TABLE of LEADS}`: the rows that the read model has of leads, which are staged in LEADS.
 - `{fence}`: the end of a look-up, see FENCE; `{tenants}`: that `stored` is of the tenants of the batch, where
   the read model is distributed.
 
@@ -244,9 +243,6 @@ def _fill(text: str, names: Mapping[str, str]) -> str:
             if file is not None:
                 # A comment at the end of the last line must not swallow what follows the definition.
                 return _fill(_COMMENT.sub("", _read(file)).strip() + "\n", names)
-        if of and alias and kind == "stored":
-            text = query("database", "stored_rows", **{**names, "table": of, "leads": alias})
-            return text.removesuffix(";")
         if of and kind in _LISTS:
             return ", ".join(_LISTS[kind](table(of), alias))
         raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")

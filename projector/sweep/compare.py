@@ -1,9 +1,9 @@
 """The comparison of a piece with the definition, in one snapshot of source, queue and read model.
 
-No lock is taken, so what is found is a candidate: a refresh may write it at the same time. A rebuild computes the
-candidates again under their tenant's lock, and writes. A verify leaves out what waits in the queue, in the same
-snapshot; what differs of the others is a bug, and is reported by the steps of a refresh, which compute the candidates
-field by field and write nothing.
+The steps of a refresh compute the leads of the piece and stage what differs, and those that write are left out. No lock
+is taken, so what is found is a candidate: a refresh may write it at the same time. A rebuild computes the candidates
+again under their tenant's lock, and writes. A verify leaves out what waits in the queue, in the same snapshot; what
+differs of the others is a bug, and is reported field by field.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ import psycopg
 from projector.core import names, pipeline, staging
 from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
-from projector.database.distribution import is_distributed
 from projector.database.rows import Connection, Row
 from projector.database.sql import query, steps
 from projector.sweep import statistics
@@ -23,8 +22,8 @@ from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_a
 from projector.sweep.pieces import Piece
 from projector.sweep.run_log import read_clock
 
-PIECE_MEMORY = "64MB"
-"""Memory of one sort or hash of a comparison."""
+LEADS_PER_SNAPSHOT = 1000
+"""Leads that are compared in one snapshot."""
 
 KEYS_FIELD = "source keys"
 
@@ -46,9 +45,9 @@ def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]
 
     def compare() -> list[LeadKey]:
         with snapshot(conn):
-            _clear(conn)
-            pipeline.run_steps(conn, "sweep/2_stage/10_stage_leads", lead_arrays(leads))
-            return _compare_piece(conn, leads)
+            staging.clear(conn)
+            _compute(conn, leads)
+            return conn.execute(query("sweep", "read_differing_leads")).fetchall()
 
     return read_steadily(conn, compare, differs=bool)
 
@@ -100,7 +99,7 @@ def compare_keys(
             else:
                 named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
                 conn.execute(query("sweep", "stage_keys"), named)
-            wrong = pipeline.run_steps(conn, "sweep/7_keys/20_read_wrong_keys").fetchall()
+            wrong = pipeline.run_steps(conn, "sweep/5_keys/20_read_wrong_keys").fetchall()
         for kind, key, user_id, customer_phone, waits in wrong:
             if waits:
                 found.left_out.append(Item(kind, key=key))
@@ -152,58 +151,32 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
     with snapshot(conn):
         if not _find_waiting_leads(conn):
             return replace(found, everything_waits=True, left_out=[Item(LEAD, *lead) for lead in leads])
-        pipeline.run_steps(conn, "sweep/2_stage/10_stage_leads", lead_arrays(leads))
-        waiting = set(pipeline.run_steps(conn, "sweep/3_leave_out/20_leave_out_waiting_leads").fetchall())
+        named = lead_arrays(leads)
+        waiting = set(conn.execute(query("sweep", "read_waiting_leads"), named).fetchall())
         found.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
-        staged = [lead for lead in leads if lead not in waiting]
-        found.compared = [Item(LEAD, *lead) for lead in staged]
-        candidates = _compare_piece(conn, staged) if staged else []
-        if candidates:
-            # As a refresh computes them, and as a session is prepared: few leads are looked up in indexes.
-            conn.execute(
-                "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_nestloop', 'on', true)"
-            )
-            pipeline.run_steps(conn, "sweep/5_recompute/10_stage_leads", lead_arrays(candidates))
-            pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
-        [found.checked] = pipeline.run_steps(conn, "sweep/6_report/10_count_leads").fetchone() or (0,)
-        if candidates:
-            found.drifts = [
-                drift
-                for name in ("20_read_differing_rows", "30_read_differing_messages")
-                for one in steps(f"sweep/6_report/{name}")
-                for row in pipeline.run_step(conn, one).fetchall()
-                for drift in differing_fields(*row)
-            ]
+        compared = [lead for lead in leads if lead not in waiting]
+        found.compared = [Item(LEAD, *lead) for lead in compared]
+        _compute(conn, compared)
+        [found.checked] = pipeline.run_steps(conn, "sweep/4_report/10_count_leads").fetchone() or (0,)
+        found.drifts = [
+            drift
+            for name in ("20_read_differing_rows", "30_read_differing_messages")
+            for one in steps(f"sweep/4_report/{name}")
+            for row in pipeline.run_step(conn, one).fetchall()
+            for drift in differing_fields(*row)
+        ]
     return found
 
 
-def _clear(conn: Connection) -> None:
-    conn.execute(
-        "TRUNCATE piece_leads, piece_keys, waiting_leads, differing_leads, wrong_keys", prepare=False
-    )
-
-
-def _compare_piece(conn: Connection, staged: Sequence[LeadKey]) -> list[LeadKey]:
-    """Compare the staged leads; return those that differ, in order.
-
-    No statement may name both rows of the source and a distributed table without a look-up for each. There each lead is
-    computed as a refresh does, which stages the rows of both and compares these.
-    """
-    if is_distributed(conn):
-        return list(staged)
-    pipeline.set_based(conn)
-    conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
-    conn.execute("ANALYZE piece_leads", prepare=False)
-    pipeline.run_steps(conn, "sweep/2_stage/20_read_keys")
-    # What is left to join are rows of the piece: to loop over them for each would cost their square.
-    conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
-    pipeline.run_steps(conn, "sweep/4_compare")
-    return conn.execute(query("sweep", "read_differing_leads")).fetchall()
+def _compute(conn: Connection, leads: Sequence[LeadKey]) -> None:
+    """Compute these leads, and stage what differs; nothing is written."""
+    pipeline.run_steps(conn, "sweep/3_recompute/10_stage_leads", lead_arrays(leads))
+    pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
 
 
 def _find_waiting_leads(conn: Connection) -> bool:
     """Clear the temporary tables, and note the leads of which something waits; return False if everything waits."""
     staging.clear(conn)
-    _clear(conn)
-    [everything] = pipeline.run_steps(conn, "sweep/3_leave_out/10_find_waiting_leads").fetchone() or (True,)
+    conn.execute("TRUNCATE waiting_leads, wrong_keys", prepare=False)
+    [everything] = pipeline.run_steps(conn, "sweep/2_leave_out/10_find_waiting_leads").fetchone() or (True,)
     return not everything

@@ -5,7 +5,7 @@ One that serves is rebuilt in place, and only what differs is written:
 
 1. The keys are compared as a whole. Those that are wrong are taken with the late keys, lead by lead, as a refresh takes
    them.
-2. Each piece of 20,000 leads, across tenants, is compared in one snapshot, without a lock of the projector.
+2. Each piece of 1,000 leads, across tenants, is compared in one snapshot, without a lock of the projector.
 3. The leads that differ are computed again, in a later statement and under their tenant's lock, by the steps of a
    refresh: a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
 4. The statistics are compared, and corrected where they differ.
@@ -36,16 +36,13 @@ from projector.report.errors import WHERE_SHOWN, BlockedError, RebuildFailedErro
 from projector.report.log import digest
 from projector.report.progress import Progress
 from projector.sweep import drift, pieces, statistics
-from projector.sweep.compare import find_candidates
+from projector.sweep.compare import LEADS_PER_SNAPSHOT, find_candidates
 from projector.sweep.first_build import build, note_built
 from projector.sweep.leads import LeadKey, by_halves, create_tables, rebuild_keys, rebuild_leads
 from projector.sweep.run_log import logged_run, read_clock
 
-PIECE_LEADS = 20_000
-"""Leads that are compared in one snapshot."""
-
-VACUUM_ABOVE_LEADS = 5_000
-"""A piece that wrote more leads is followed by a vacuum, so that the next one finds room in the tables."""
+VACUUM_ABOVE_LEADS = 20_000
+"""Pieces that wrote more leads are followed by a vacuum, so that the next ones find room in the tables."""
 
 _WRITTEN_TABLES = (
     "read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages"
@@ -115,8 +112,8 @@ def _rebuild_in_place(
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
         if phase != pieces.PHASES[0]:
             progress.start("rebuild", total, "customers")
-        messages, most_differ = 0, False
-        for piece in pieces.pieces(conn, tenants, PIECE_LEADS, phase, after):
+        messages, unvacuumed, most_differ = 0, 0, False
+        for piece in pieces.pieces(conn, tenants, LEADS_PER_SNAPSHOT, phase, after):
             if piece.phase == "keys":
                 messages += rebuild_keys(conn, piece.tenants, progress).messages
                 progress.start("rebuild", pieces.count_leads(conn, tenants), "customers")
@@ -131,6 +128,7 @@ def _rebuild_in_place(
                     messages += written.messages
                     run.add(written)
                     progress.advance(written.leads)
+                unvacuumed = _make_room(conn, unvacuumed + len(piece.leads) - right.leads)
             if tenants is None:
                 pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
         if tenants is None:
@@ -156,9 +154,15 @@ def _correct_leads(conn: Connection, leads: Sequence[LeadKey], *, compares: bool
     reach("compared")
     yield BatchResult(len(leads) - len(candidates))
     yield from rebuild_leads(conn, candidates, _stop)
-    if len(candidates) > VACUUM_ABOVE_LEADS:
-        # Make room for the next piece; PostgreSQL passes by a table that is not ours, or that a session holds.
-        conn.execute(f"VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {_WRITTEN_TABLES}".encode(), prepare=False)
+
+
+def _make_room(conn: Connection, written: int) -> int:
+    """Vacuum if so many leads were written since the last time; return how many are written since."""
+    if written <= VACUUM_ABOVE_LEADS:
+        return written
+    # PostgreSQL passes by a table that is not ours, or that a session holds.
+    conn.execute(f"VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {_WRITTEN_TABLES}".encode(), prepare=False)
+    return 0
 
 
 def _stop(lead: LeadKey, error: psycopg.Error) -> NoReturn:

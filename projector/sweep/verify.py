@@ -15,14 +15,11 @@ from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import counted
 from projector.report.progress import Progress
 from projector.sweep import drift, statistics
-from projector.sweep.compare import KEYS_FIELD, compare_piece
+from projector.sweep.compare import KEYS_FIELD, LEADS_PER_SNAPSHOT, compare_piece
 from projector.sweep.drift import LEAD, Drift
 from projector.sweep.leads import create_tables, rebuild_keys, rebuild_leads
 from projector.sweep.pieces import AGAIN, Piece, count_leads, pieces, sample_leads, split_items
 from projector.sweep.run_log import logged_run, read_clock
-
-LEADS_PER_SNAPSHOT = 1000
-"""Leads that are compared in one snapshot."""
 
 
 @dataclass(slots=True)

@@ -204,18 +204,6 @@ WHERE l.pid = %(pid)s AND NOT l.granted
 ORDER BY coalesce(a.xact_start, p.prepared, a.backend_start)
 LIMIT 1;
 
--- name: stored_rows
--- The rows that the read model has of leads, as {stored.TABLE of LEADS} puts them in. Placeholders: table; leads, which
--- are staged.
-SELECT {columns.table of stored}
-FROM {leads} AS l
-CROSS JOIN LATERAL (
-    SELECT stored.*
-    FROM read_model.{table} AS stored
-    WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-    {tenants} {fence}
-) AS stored;
-
 -- name: id_function
 -- Creates the function that gives the text of an id the platform's type. Placeholders: id, the kind of it; type; cast.
 DROP FUNCTION IF EXISTS projector.{id}(text);

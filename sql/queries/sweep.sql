@@ -152,12 +152,29 @@ FROM (
         AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
 ) AS keyed;
 
+-- name: read_waiting_leads
+-- Returns user_id and customer_phone of those of the leads that wait. Parameters: user_ids and customer_phones, arrays
+-- of one length.
+SELECT
+    l.user_id,
+    l.customer_phone
+FROM unnest(%(user_ids)s::text[], %(customer_phones)s::text[]) AS l (user_id, customer_phone)
+INNER JOIN waiting_leads AS w ON w.user_id = l.user_id AND w.customer_phone = l.customer_phone;
+
 -- name: read_differing_leads
-SELECT DISTINCT
+-- Returns user_id and customer_phone of the leads that differ, in order. A message under a wrong lead is of two leads.
+SELECT
     d.user_id,
     d.customer_phone
-FROM differing_leads AS d
-ORDER BY d.user_id, d.customer_phone;
+FROM lead_differences AS d
+UNION
+SELECT
+    d.user_id,
+    lead.customer_phone
+FROM message_differences AS d
+CROSS JOIN LATERAL (VALUES (d.customer_phone), (d.old_customer_phone)) AS lead (customer_phone)
+WHERE lead.customer_phone IS NOT NULL
+ORDER BY user_id, customer_phone;
 
 -- name: stage_keys
 INSERT INTO wrong_keys (kind, key)

@@ -27,10 +27,10 @@ IN_PLACE_POINTS = ("compared", "locked", "recomputed", "written")
 
 
 class Stepped:
-    """Some work in a thread with a connection of its own, which stands still where it first comes to a point."""
+    """Some work in a thread with a connection of its own, which stands still once it came to these points in turn."""
 
-    def __init__(self, database: Database, work: Callable[[Connection], Any], stop: str = "") -> None:
-        self._database, self._work, self._stop = database, work, stop
+    def __init__(self, database: Database, work: Callable[[Connection], Any], *points: str) -> None:
+        self._database, self._work, self._points = database, work, [*points]
         self._stands, self._may_go, self._ended = threading.Event(), threading.Event(), threading.Event()
         self.result: Any = None
         self.error: BaseException | None = None
@@ -40,9 +40,9 @@ class Stepped:
     def __enter__(self) -> Self:
         """Begin, and wait until the work stands at its point; if it has none, until it is connected."""
         self._thread.start()
-        assert self._stands.wait(PATIENCE), f"{self._stop} was not reached"
-        if self._stop and self._ended.is_set():
-            raise self.error or AssertionError(f"the work ended before {self._stop}")
+        assert self._stands.wait(PATIENCE), f"{self._points} was not reached"
+        if self._points and self._ended.is_set():
+            raise self.error or AssertionError(f"the work ended before {self._points}")
         return self
 
     def __exit__(
@@ -58,7 +58,7 @@ class Stepped:
         try:
             with self._database.connect(application_name="stepped") as conn:
                 self.pid = conn.info.backend_pid
-                if not self._stop:
+                if not self._points:
                     self._stands.set()
                 self.result = self._work(conn)
         except BaseException as error:  # noqa: BLE001  # The test that waits for it gets it.
@@ -68,7 +68,10 @@ class Stepped:
             self._stands.set()
 
     def _point(self, point: str) -> None:
-        if point == self._stop and not self._stands.is_set():
+        if self._points[:1] == [point]:
+            del self._points[0]
+            if self._points:
+                return
             self._stands.set()
             assert self._may_go.wait(PATIENCE), f"nobody went on from {point}"
 
@@ -104,7 +107,7 @@ def waits_for_lock(watcher: Connection, pid: int) -> bool:
     return bool(row and row[0])
 
 
-def refreshing(database: Database, stop: str = "", *, shard: int | None = None) -> Stepped:
+def refreshing(database: Database, *points: str, shard: int | None = None) -> Stepped:
     """A refresh in a thread: of everything, or one batch of one shard."""
 
     def work(conn: Connection) -> Any:  # noqa: ANN401  # A report or a batch.
@@ -112,7 +115,7 @@ def refreshing(database: Database, stop: str = "", *, shard: int | None = None) 
             return refresh(conn, retry_failed=False, progress=QUIET)
         return batch_of(conn, shard)
 
-    return Stepped(database, work, stop)
+    return Stepped(database, work, *points)
 
 
 def batch_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401
@@ -120,7 +123,7 @@ def batch_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401
     return refresh_batch(conn, [shard])
 
 
-def piece(database: Database, stop: str = "", *, size: int = 100) -> Stepped:
+def piece(database: Database, *points: str, size: int = 100) -> Stepped:
     """A piece of late keys in a thread."""
 
     def work(conn: Connection) -> Batch | None:
@@ -129,9 +132,9 @@ def piece(database: Database, stop: str = "", *, size: int = 100) -> Stepped:
         late._size = size  # noqa: SLF001
         return late.take_piece(conn)
 
-    return Stepped(database, work, stop)
+    return Stepped(database, work, *points)
 
 
-def rebuilding(database: Database, stop: str = "") -> Stepped:
+def rebuilding(database: Database, *points: str) -> Stepped:
     """A rebuild in a thread, in place unless the read model was never built."""
-    return Stepped(database, lambda conn: rebuild(conn, tenants=None, progress=QUIET), stop)
+    return Stepped(database, lambda conn: rebuild(conn, tenants=None, progress=QUIET), *points)

@@ -138,7 +138,8 @@ def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
     conn = filled.conn
     put_back(conn)
     spoil(conn)
-    with rebuilding(database, point) as rebuild_under_way:
+    # The comparison comes to the points of the steps that it shares with the writing.
+    with rebuilding(database, "compared", point) as rebuild_under_way:
         filled.message(_conversation(conn, "one"), "during")
         conn.execute(
             "UPDATE conversations SET agent_id = (SELECT agent_id FROM agents WHERE user_id = 'one'),"
@@ -351,7 +352,7 @@ def test_pieces_across_tenants_cover_every_lead(filled: Platform, monkeypatch: p
     for number in range(7):
         filled.message(filled.conversation(filled.agent(("one", "two")[number % 2]), str(number + 1)))
     refresh_now(conn)
-    monkeypatch.setattr(in_place, "PIECE_LEADS", 4)
+    monkeypatch.setattr(in_place, "LEADS_PER_SNAPSHOT", 4)
     monkeypatch.setattr(in_place, "VACUUM_ABOVE_LEADS", 0)
     spoil(conn)
     rebuild_now(conn)

@@ -78,7 +78,7 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_d
     filled: Platform, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn = filled.conn
-    monkeypatch.setattr(in_place, "PIECE_LEADS", 1)
+    monkeypatch.setattr(in_place, "LEADS_PER_SNAPSHOT", 1)
     filled.tenant("two")
     filled.conversation(filled.agent("two"), "777")
     done: list[str] = []

@@ -2,4 +2,11 @@
 --
 -- for: lead_conversations lead_profiles leads
 INSERT INTO old_{table} ({columns.table})
-{stored.table of stale_leads};
+SELECT {columns.table of stored}
+FROM stale_leads AS l
+CROSS JOIN LATERAL (
+    SELECT stored.*
+    FROM read_model.{table} AS stored
+    WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+    {tenants} {fence}
+) AS stored;

@@ -98,7 +98,7 @@ OUTCOMES = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE 
 @pytest.fixture
 def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A read model of three leads that are all wrong, each a piece of its own."""
-    monkeypatch.setattr(in_place, "PIECE_LEADS", 1)
+    monkeypatch.setattr(in_place, "LEADS_PER_SNAPSHOT", 1)
     write_conversations(other, 2, first=2)
     healed(built)
     other.execute(DRIFT.encode())
