@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from datetime import UTC, datetime
 
 import psycopg
 import structlog
@@ -20,6 +21,7 @@ from projector.database.sql import query
 from projector.observe import metrics
 from projector.operate.origin.proof import Origin
 from projector.report.errors import BlockedError, DatabaseUnreachableError, ProjectorError
+from projector.scheduler.cron import cron_trigger
 from projector.scheduler.refresh import Refresh
 from projector.scheduler.worker import CANCEL_SECONDS, Database, Job, Worker
 from projector.sweep import recovery, rolling
@@ -50,6 +52,9 @@ in the database, and another scheduler may go on with them.
 
 _VERIFY_GIVES_WAY_ABOVE_CHANGES = 10_000
 """While more changes wait, a verify would read them all with each slice, and leave out most leads."""
+
+_CRON_LOOK_SECONDS = 20.0
+"""How long a job from cron waits at most before it looks at the clock again, which may be set meanwhile."""
 
 _CRON_WINDOW_SECONDS = 50
 """A run from cron is left out where another scheduler began one so recently: their clocks may differ a little, and
@@ -157,8 +162,22 @@ class Rebuild(Job):
     name = "rebuild"
     longest_retry_seconds = 0.0
 
+    def __init__(self, config: Config) -> None:
+        self._times = cron_trigger(config.rebuild_cron) if config.rebuild_cron else None
+        self._next_at = self._find_next()
+
+    def wait(self) -> float:
+        """Return in how many seconds its time comes, or it has to look at the clock again."""
+        if self._next_at is None:
+            return _CRON_LOOK_SECONDS
+        return min(max((self._next_at - _now()).total_seconds(), 0.0), _CRON_LOOK_SECONDS)
+
+    def _find_next(self) -> datetime | None:
+        return None if self._times is None else self._times.get_next_fire_time(None, _now())
+
     def run(self, conn: Connection, worker: Worker) -> float:
         """Rebuild everything, unless another process has begun that already."""
+        self._next_at = self._find_next()
         wanted = {"kind": "rebuild", "seconds": _CRON_WINDOW_SECONDS}
         if rows.value(conn, query("scheduler", "began_lately"), wanted):
             return 0.0
@@ -188,6 +207,10 @@ class Prune(Job):
         return PRUNE_SECONDS
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def prune_tombstones(conn: Connection, days: int) -> None:
     """Delete the tombstones of more than so many days, tenant by tenant, under the lock of each."""
     pipeline.prepare_session(conn)
@@ -214,7 +237,7 @@ class Jobs:
             Upkeep(config, refresh),
             FollowOrigin(config, refresh),
             Verify(config),
-            Rebuild(),
+            Rebuild(config),
             Prune(config),
         )
         self.workers = {job.name: Worker(job, self._database, self.stop) for job in jobs}

@@ -1,26 +1,21 @@
-"""The process of the scheduler: loops start the jobs, a calendar the rebuild, and a signal ends them.
+"""The process of the scheduler: loops start the jobs, and a signal ends them.
 
 Loops count time on a clock that never steps. By the wall clock, one that is set back by a minute and a half would let
 every job stand still for as long.
 """
 
-import logging
 import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC
 from queue import Empty, SimpleQueue
 from types import FrameType
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from projector.config import Config
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.metrics import serving
-from projector.scheduler.cron import cron_trigger
 from projector.scheduler.jobs import Jobs
 
 FIRST_PRUNE_SECONDS = 60.0
@@ -37,8 +32,6 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where the database answers but does not hold a read model that this program can work with.
     """
-    # APScheduler warns whenever a job is still running at the next time, which is normal.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     jobs = Jobs(config)
     # A handler may interrupt this thread anywhere, also where it holds a lock. To put something here needs none.
     received: SimpleQueue[str] = SimpleQueue()
@@ -60,20 +53,9 @@ def run(config: Config) -> None:
     )
     with serving(config):
         start_loops(jobs)
-        calendar: BackgroundScheduler | None = None
-        if config.rebuild_cron:
-            calendar = BackgroundScheduler(
-                timezone=UTC,
-                executors={"default": ThreadPoolExecutor(1)},
-                job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            )
-            calendar.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
-            calendar.start()
         name = wait_for_signal(received)
         _log.info("ending", signal=name)
         jobs.stop.set()
-        if calendar is not None:
-            calendar.shutdown(wait=False)
         jobs.end()
     _log.info("ended")
 
@@ -92,13 +74,12 @@ def wait_for_signal(received: "SimpleQueue[str]") -> str:
 
 
 def start_loops(jobs: Jobs) -> None:
-    """Start a thread for each job that has no calendar."""
+    """Start a thread for each job."""
     looped: dict[str, Callable[[], float]] = {**jobs.workers, "watch": jobs.watch}
     for name, turn in looped.items():
-        if name != "rebuild":
-            first_after = FIRST_PRUNE_SECONDS if name == "prune" else 0.0
-            arguments = (name, turn, jobs.stop, first_after)
-            threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
+        first_after = FIRST_PRUNE_SECONDS if name == "prune" else 0.0
+        arguments = (name, turn, jobs.stop, first_after)
+        threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
 
 
 def _clock() -> float:

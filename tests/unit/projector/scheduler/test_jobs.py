@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,16 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
     long_ago = "UPDATE projector.runs SET started_at = started_at - interval '1 hour'"
     connection.execute(long_ago.encode())
     connection.execute("UPDATE read_model.leads SET total_messages = 7")
-    for _ in range(2):
-        jobs = jobs_of(database, monkeypatch, tmp_path)
+    clock = [datetime(2026, 11, 25, 2, 59, 50, tzinfo=UTC)]
+    monkeypatch.setattr(scheduler_jobs, "_now", lambda: clock[0])
+    several = [jobs_of(database, monkeypatch, tmp_path, LEADS_REBUILD_CRON="0 3 * * *") for _ in range(2)]
+    for jobs in several:
+        assert jobs.workers["rebuild"]() == 10
+    clock[0] += timedelta(seconds=11)
+    for jobs in several:
         jobs.workers["rebuild"]()
+        # Its next time is tomorrow. The clock may be set meanwhile.
+        assert 0 < jobs.workers["rebuild"]() < 60
         jobs.end()
     recent = (
         "SELECT count(*) FROM projector.runs"
@@ -60,10 +68,13 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
     assert value(connection, "SELECT total_messages FROM read_model.leads") == 0
 
 
-def test_a_rebuild_that_another_session_does_is_left_to_it(jobs: Jobs, connection: Connection) -> None:
+def test_a_rebuild_that_another_session_does_is_left_to_it(
+    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build(connection)
     connection.execute("DELETE FROM projector.runs")
     connection.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+    monkeypatch.setattr(scheduler_jobs.Rebuild, "wait", lambda _: 0.0)
     jobs.workers["rebuild"]()
     assert value(connection, "SELECT count(*) FROM projector.runs") == 0
 
