@@ -7,7 +7,6 @@ every scheduler of one database prints the same.
 import errno
 import socket
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +31,6 @@ from projector import __version__
 from projector.config import Config
 from projector.core.batch import Batch
 from projector.database import connect as db
-from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
 from projector.report.errors import ConfigurationError, ProjectorError
@@ -41,9 +39,6 @@ from projector.report.log import quoting
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2
 """A scrape is over before Prometheus gives it up, which it does after ten seconds."""
-
-KEPT_SECONDS = 1.0
-"""How long one reading serves: several servers that scrape at once do not multiply the queries."""
 
 DATABASE_UP = "leads_projector_database_up"
 
@@ -102,14 +97,11 @@ def note_batch(done: Batch, seconds: float) -> None:
 
 
 class StateCollector(Collector):
-    """Reads the state for Prometheus, over a connection of its own."""
+    """Reads the state for Prometheus, over a connection of each scrape."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._lock = threading.RLock()
-        self._conn: Connection | None = None
-        self._state: Status | None = None
-        self._read_at = float("-inf")
+        self._lock = threading.Lock()
         self._trouble: str | None = None
 
     def describe(self) -> Iterable[Metric]:
@@ -118,37 +110,22 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return the metrics; only that the state is not known, where the database does not answer."""
+        # Several servers that scrape at once take turns.
         with self._lock:
-            if time.monotonic() - self._read_at >= KEPT_SECONDS:
-                self._state = self._read()
-                self._read_at = time.monotonic()
-            state = self._state
+            state = self._read()
         yield GaugeMetricFamily(
             DATABASE_UP, "1 where the state of the read model could be read.", value=float(state is not None)
         )
         if state is not None:
             yield from metrics_of(state)
 
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            if self._conn is not None:
-                self._conn.close()
-                self._conn = None
-
     def _read(self) -> Status | None:
+        name = f"{db.SCHEDULER_NAME}: metrics"
         try:
-            if self._conn is None or self._conn.closed:
-                self.close()
-                self._conn = db.connect(
-                    self._url,
-                    application_name=f"{db.SCHEDULER_NAME}: metrics",
-                    connect_timeout=CONNECT_SECONDS,
-                )
-                self._conn.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
-            state = read_status(self._conn, api_role="", with_sizes=False)
+            with db.connect(self._url, application_name=name, connect_timeout=CONNECT_SECONDS) as conn:
+                conn.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
+                state = read_status(conn, api_role="", with_sizes=False)
         except (ProjectorError, psycopg.Error) as error:
-            self.close()
             text = str(error).strip().partition("\n")[0]
             if text != self._trouble:
                 _log.warning("the metrics lack the state of the read model", error=quoting(error, text))
@@ -280,4 +257,3 @@ def serving(config: Config) -> Iterator[None]:
             server.server_close()
     finally:
         REGISTRY.unregister(state)
-        state.close()

@@ -30,7 +30,6 @@ def page_of_projector(database: Database) -> str:
         return generate_latest(REGISTRY).decode()
     finally:
         REGISTRY.unregister(state)
-        state.close()
 
 
 def families(page: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,15 +23,6 @@ from tests.unit.projector.scheduler.running import build, jobs_of
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-@pytest.fixture
-def collector(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateCollector]:
-    """What reads each time."""
-    monkeypatch.setattr("projector.observe.metrics.KEPT_SECONDS", 0.0)
-    made = StateCollector(database.url)
-    yield made
-    made.close()
-
-
 def read(collector: StateCollector) -> dict[str, float]:
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
@@ -41,9 +31,7 @@ def read(collector: StateCollector) -> dict[str, float]:
     }
 
 
-def test_what_waits_what_is_under_way_and_what_went_wrong(
-    connection: Connection, collector: StateCollector
-) -> None:
+def test_what_waits_what_is_under_way_and_what_went_wrong(database: Database, connection: Connection) -> None:
     build(connection)
     write_source(connection)
     write_message(connection, "m1")
@@ -80,7 +68,7 @@ def test_what_waits_what_is_under_way_and_what_went_wrong(
         "leads_projector_capture_state off": 1,
         "leads_projector_capture_state not installed": 0,
     }
-    found = read(collector)
+    found = read(StateCollector(database.url))
     assert {name: found[name] for name in expected} == expected
     assert 3600 <= found["leads_projector_lag_seconds"] < 3600 + PATIENCE
 
@@ -108,44 +96,16 @@ def test_what_is_not_known_is_absent() -> None:
 
 
 def test_where_nothing_is_installed_it_says_so(source_database: Database) -> None:
-    collector = StateCollector(source_database.url)
-    found = read(collector)
-    collector.close()
+    found = read(StateCollector(source_database.url))
     assert found[DATABASE_UP] == 1
     assert found["leads_projector_capture_state not installed"] == 1
 
 
-def test_a_database_that_is_away_is_told_and_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projector.observe.metrics.KEPT_SECONDS", 0.0)
+def test_a_database_that_is_away_is_told_and_logged_once() -> None:
     collector = StateCollector("postgresql://nobody@127.0.0.1:1/nothing")
     with structlog.testing.capture_logs() as said:
         assert [read(collector) for _ in range(2)] == [{DATABASE_UP: 0}] * 2
     assert [line["log_level"] for line in said] == ["warning"]
-
-
-def test_it_connects_again_after_its_session_was_ended(
-    connection: Connection, collector: StateCollector
-) -> None:
-    build(connection)
-    assert read(collector)[DATABASE_UP] == 1
-    connection.execute(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        " WHERE application_name = 'leads-projector run: metrics' AND datname = current_database()"
-    )
-    assert read(collector)[DATABASE_UP] == 0
-    assert read(collector)[DATABASE_UP] == 1
-
-
-def test_several_scrapes_of_one_moment_read_once(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    build(connection)
-    monkeypatch.setattr("projector.observe.metrics.KEPT_SECONDS", 3600.0)
-    collector = StateCollector(database.url)
-    before = read(collector)
-    write_source(connection)
-    assert read(collector) == before
-    collector.close()
 
 
 def test_each_error_of_a_job_is_counted_though_it_is_logged_once(
