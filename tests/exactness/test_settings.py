@@ -7,17 +7,14 @@ the same one on a platform without our triggers.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from api.database import connect as api_connect
@@ -30,7 +27,6 @@ from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from tests.acceptance.conftest import expected_answers
-from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import serving
 from tests.exactness.platform import assert_exact, assert_verified, rebuild_now, refresh_now
 from tests.oracle import Model, answers, read_model
@@ -309,10 +305,6 @@ PLAN_PINS = {
 }  # fmt: skip
 
 
-def plan_settings(pick: Callable[[tuple[str, ...]], str], names: Mapping[str, tuple[str, ...]]) -> str:
-    return " ".join(option(name, pick(values)) for name, values in names.items())
-
-
 def ways_to_plan(conn: Connection) -> dict[str, tuple[str, ...]]:
     """The settings that decide how a statement is run, with values that lead to other plans."""
     found = conn.execute(
@@ -354,53 +346,22 @@ def without_plan_pins() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.long) for one in range(1, 40))])
-def test_no_plan_makes_a_difference_to_a_row(
-    make_database: MakeDatabase, template: Database, seed: int, report: Callable[[str], None]
-) -> None:
-    rng, database = random.Random(seed), make_database(template)
-    with database.connect() as spared, without_plan_pins(), ExitStack() as stack:
-        names = ways_to_plan(spared) | {"jit": ("off",)}
-        edge_cases.write(spared, edge_cases.generate(rng, 15))
+def test_no_plan_makes_a_difference(world: World, seed: int, report: Callable[[str], None]) -> None:
+    rng, names = random.Random(seed), ways_to_plan(world.conn)
+    with without_plan_pins():
         for _ in range(2):
-            options = plan_settings(rng.choice, names)
-            conn = stack.enter_context(with_options(database, options).connect())
-            rebuild_now(conn)
-            for _ in range(12):
-                mutate(rng, conn)
-            refresh_now(conn)
-            assert_verified(conn)
-            assert_exact(spared)
+            options = " ".join(option(name, rng.choice(values)) for name, values in names.items())
+            hostile = with_options(world.database, options)
+            with hostile.connect() as conn:
+                rebuild_now(conn)
+                for _ in range(12):
+                    mutate(rng, conn)
+                refresh_now(conn)
+                assert_verified(conn)
+            assert_exact(world.conn)
+            with client_of(hostile) as client:
+                assert world.answers_that_differ(client) == [], options
     report(f"plans, seed {seed}: 2 of {len(names)} settings, 24 changes")
-
-
-@pytest.fixture(scope="module")
-def planned(server: Server, built_template: Database) -> Iterator[tuple[Database, Model, dict[str, Any]]]:
-    database = server.create("plans", template=built_template.name)
-    with database.connect() as conn:
-        edge_cases.write(conn, edge_cases.generate(random.Random(11), 40, now=NOW))
-        refresh_now(conn)
-        yield database, read_model(conn), ways_to_plan(conn)
-    server.drop(database)
-
-
-@settings(max_examples=settings().max_examples // 5)
-@given(data=st.data())
-def test_no_plan_makes_a_difference_to_an_answer(
-    planned: tuple[Database, Model, dict[str, Any]], data: st.DataObject
-) -> None:
-    database, model, names = planned
-    options = plan_settings(lambda values: data.draw(st.sampled_from(values)), names)
-    user_id = data.draw(st.sampled_from(sorted(model.leads)))
-    words = queries.vocabulary(model, user_id)
-    with without_plan_pins(), client_of(with_options(database, options)) as client:
-        for _ in range(4):
-            params = data.draw(queries.valid_list_params(words))
-            expected = answers.list_leads(model, user_id, params, NOW)
-            answer = client.get(f"{queries.path(user_id)}?{queries.query_string(params)}")
-            assert answers.differences(expected, answer.status_code, answer.get_json()) == [], (
-                params,
-                options,
-            )
 
 
 TURKISH = "LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C.UTF-8'"
