@@ -12,10 +12,11 @@ from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status, render
 from projector.report.progress import QUIET
-from projector.sweep import recovery, rolling
+from projector.sweep import drift, recovery, rolling
 from projector.sweep.compare import compare_piece
-from projector.sweep.drift import Comparison
+from projector.sweep.drift import Comparison, Drift, Item
 from projector.sweep.pieces import Piece
+from projector.sweep.run_log import read_clock
 from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.support.points import at_points
@@ -121,6 +122,30 @@ def test_what_was_spoiled_is_found_within_a_round_and_is_history_once_it_is_heal
     # What is left of a tenant that never was is its version.
     conn.execute("DELETE FROM read_model.tenants WHERE user_id IN ('orphan', 'nobody')")
     assert_exact(conn)
+
+
+def test_a_heal_that_fails_clears_nothing(world: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise RuntimeError("the process ended")
+
+    world.conn.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = 'three'")
+    monkeypatch.setattr("projector.sweep.verify.rebuild_leads", fail)
+    with world.database.connect() as own, pytest.raises(RuntimeError):
+        verify(own, tenants=None, sample=None, heal=True, progress=QUIET)
+    assert "1 item differs" in find_attention(read_status(world.conn))[0]
+
+
+def test_nothing_clears_what_was_seen_since(world: Platform) -> None:
+    conn, item = world.conn, Item("lead", "one", "490")
+    before = read_clock(conn)
+    found = [Drift(item.user_id, item.customer_phone, "name", "a", "b")]
+    drift.record(conn, Comparison(read_clock(conn), 1, [item], [], found))
+    drift.end(conn, [item], before=before, at=before, outcome="right")
+    drift.end_all(conn, None, before, outcome="rebuilt")
+    drift.end_all(conn, ["two"], read_clock(conn), outcome="rebuilt")
+    assert differences(conn) == [("lead", "one", "490")]
+    drift.end_all(conn, ["one"], read_clock(conn), outcome="rebuilt")
+    assert differences(conn) == []
 
 
 class KilledError(Exception):

@@ -10,7 +10,7 @@ from projector.report.progress import QUIET
 from projector.sweep import statistics
 from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
-from tests.unit.projector.sweep.contents import STATISTICS, contents, rows
+from tests.unit.projector.sweep.contents import STATISTICS, rows
 
 NEVER = "49151000003"
 
@@ -35,26 +35,6 @@ def counted(built: Connection, other: Connection) -> Connection:
 
 def versions(conn: Connection) -> dict[str, list[str]]:
     return {table: rows(conn, f"read_model.{table}", columns=", xmin, ctid") for table in STATISTICS}
-
-
-def test_rows_that_never_could_be_and_rows_of_no_leads_are_deleted(counted: Connection) -> None:
-    before = contents(counted)
-    totals = "INSERT INTO read_model.lead_totals VALUES ('u', '{}', '{}', {}, 1, 1, 1, 1, 1, 1, 1, 1)"
-    days = "INSERT INTO read_model.lead_daily_counts VALUES ('u', '{}', 'Hot', 1, true, true, true, true, true, 5)"
-    wrong = [
-        totals.format("all", "2025-03-01", 5),
-        totals.format("day", "0044-03-15 00:00:00+00 BC", 5),
-        totals.format("hour", "10000-01-01 10:00:00+00", 5),
-        totals.format("day", "2001-01-01", 0),
-        *(days.format(day) for day in ("-infinity", "infinity", "0044-03-15 BC", "10000-01-01")),
-    ]
-    for statement in wrong:
-        counted.execute(statement.encode())
-        [found] = statistics.find_differences(counted, None)
-        assert found.found["leads"] in (5, 0)
-        assert set(found.expected.values()) == {0}
-        statistics.heal(counted, None)
-        assert contents(counted) == before, statement
 
 
 def test_only_what_differs_is_written_some_rows_at_a_time(
