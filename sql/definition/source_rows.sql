@@ -10,8 +10,7 @@
 --
 -- Beside them stands a function for each kind of key, such as projector.contact_id(), which gives a key that was queued
 -- or noted the type of the platform: null for a text that no such id is written as.
---
--- Only the owner may call them.
+-- Nobody reads by these what the caller's own rights do not let him read.
 SELECT t.conversation_id::{conversation_id}, t.user_id::text, t.customer_phone::text, t.agent_id::text,
     t.agent_name::text, t.platform::text, t.phone_number_id::text, t.is_active::boolean, t.created_at::timestamptz,
     t.last_message_at::timestamptz

@@ -215,7 +215,6 @@ PARALLEL SAFE
 AS $definition$
 SELECT {cast}
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.{id}(text) FROM public;
 
 -- name: source_function
 -- Creates the function of the rows of a relation of the mapping. Placeholders: source, its name; columns; body.
@@ -227,4 +226,3 @@ STABLE
 AS $definition$
 {body}
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.source_{source}() FROM public;

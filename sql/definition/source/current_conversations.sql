@@ -33,4 +33,3 @@ SELECT
 FROM projector.source_conversations() AS c
 WHERE projector.canonical_phone(c.customer_phone) IS NOT NULL AND c.user_id IS NOT NULL
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_conversations() FROM public;

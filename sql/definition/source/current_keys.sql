@@ -20,7 +20,6 @@ SELECT
 FROM projector.source_contacts() AS c
 WHERE projector.canonical_phone(c.phone) IS NOT NULL AND c.user_id IS NOT NULL
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_contacts() FROM public;
 
 DROP FUNCTION IF EXISTS projector.current_template_sends();
 CREATE FUNCTION projector.current_template_sends()
@@ -39,7 +38,6 @@ SELECT
 FROM projector.source_template_sends() AS s
 WHERE projector.canonical_phone(s.customer_phone) IS NOT NULL AND s.user_id IS NOT NULL
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_template_sends() FROM public;
 
 DROP FUNCTION IF EXISTS projector.current_keys();
 CREATE FUNCTION projector.current_keys()
@@ -73,7 +71,6 @@ SELECT
     s.customer_phone
 FROM projector.current_template_sends() AS s
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_keys() FROM public;
 
 DROP FUNCTION IF EXISTS projector.current_key(text, text);
 CREATE FUNCTION projector.current_key(of_kind text, of_key text)
@@ -102,4 +99,3 @@ SELECT
 FROM projector.current_template_sends() AS s
 WHERE of_kind = 'template_send' AND s.send_id = projector.send_id(of_key COLLATE "default")
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_key(text, text) FROM public;

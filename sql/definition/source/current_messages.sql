@@ -26,4 +26,3 @@ SELECT
     projector.cut_text(m.text) AS text
 FROM projector.source_messages() AS m
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_messages() FROM public;

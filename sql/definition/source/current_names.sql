@@ -17,4 +17,3 @@ SELECT
 FROM projector.source_tenants() AS t
 WHERE projector.blank_to_null(t.name) IS NOT NULL AND char_length(t.user_id::text) <= 255
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.current_names() FROM public;

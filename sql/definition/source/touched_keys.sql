@@ -9,7 +9,6 @@ STABLE
 AS $definition$
 {touched_keys}
 $definition$;
-REVOKE EXECUTE ON FUNCTION projector.touched_keys(text, text) FROM public;
 
 CREATE OR REPLACE VIEW projector.touching_kinds AS
 SELECT

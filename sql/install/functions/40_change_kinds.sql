@@ -40,7 +40,6 @@ SELECT of_kind NOT IN (
     'tenants'
 )
 $$;
-REVOKE EXECUTE ON FUNCTION projector.is_spread(text) FROM public;
 
 -- Whether a key of a change of this kind is one that the platform can have: no id of numbers is written with letters.
 CREATE OR REPLACE FUNCTION projector.is_key(of_kind text, of_key text)
@@ -55,7 +54,6 @@ SELECT CASE
     ELSE projector.conversation_id(of_key COLLATE "default") IS NOT NULL
 END
 $$;
-REVOKE EXECUTE ON FUNCTION projector.is_key(text, text) FROM public;
 
 -- Whether a rule spreads a change of this kind to tenants, or may have spread one of a table that was truncated.
 CREATE OR REPLACE FUNCTION projector.is_spread_to_tenants(of_kind text, of_keys text[])
@@ -69,7 +67,6 @@ SELECT EXISTS (
     WHERE t.key_kind = 'tenant' AND (t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))
 )
 $$;
-REVOKE EXECUTE ON FUNCTION projector.is_spread_to_tenants(text, text[]) FROM public;
 
 -- Whether a change of this kind concerns names of tenants: of these, of rows that a rule spreads to these, or of all
 -- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind is spread.
@@ -82,4 +79,3 @@ SELECT of_kind = 'tenants'
     OR (of_kind = 'truncate' AND 'tenants' = any(of_keys))
     OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))
 $$;
-REVOKE EXECUTE ON FUNCTION projector.concerns_names(text, text[]) FROM public;

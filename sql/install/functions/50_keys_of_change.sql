@@ -30,4 +30,3 @@ FROM projector.change_kinds AS t
 INNER JOIN projector.source_keys AS k ON k.kind = t.key_kind
 WHERE of_kind = 'truncate' AND t.change_kind = of_key
 $$;
-REVOKE EXECUTE ON FUNCTION projector.keys_of_change(text, text) FROM public;

@@ -19,4 +19,3 @@ SELECT
     d.customer_phone
 FROM projector.current_key(of_kind, of_key) AS d
 $$;
-REVOKE EXECUTE ON FUNCTION projector.leads_of_key(text, text) FROM public;
