@@ -8,10 +8,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
@@ -207,21 +208,40 @@ class Fit:
         """Return for each kind of id the type that a queued key is given, and the expression that does."""
         return {kind: _cast(of) for kind, of in self.types.items()}
 
+    def rules_of(self, table: str) -> list["Reading"]:
+        """Return the rules about changed rows of a table."""
+        return [rule for rule in self.rules if rule.changed[0] == table]
+
+    def queued_kind(self, table: str) -> str:
+        """Return the kind of change as which a row of a table with rules is queued.
+
+        That of a relation whose keys are queued, or else the name of the table: its keys are spread. The ids of
+        messages are queued where they are a column of the row, as the relation gives it; else the whole conversation is
+        read.
+        """
+        first, *others = self.rules_of(table)
+        if others or not first.is_direct:
+            return f"rows of {table}" if table in _TOUCHED else table
+        if first.touched != "messages":
+            return first.touched
+        queued, given = (one.origins.get("message_id") for one in (first, self.relations["messages"]))
+        return (
+            "messages" if queued is not None and queued == given and queued[0] == table else "reload_messages"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A text of the mapping as PostgreSQL reads it.
 
     `text` names each table with its schema. `origins` has for each column the table and the column that it shows as it
-    is, and `reads` the tables that are read, each with its schema and columns. `has_ids`: it is a rule that shows the
-    column which has the ids of messages.
+    is, and `reads` the tables that are read, each with its schema and columns.
     """
 
     text: str
     columns: list[Row]
     origins: dict[str, tuple[str, str] | None]
     reads: dict[str, tuple[str, list[str]]]
-    has_ids: bool = False
 
     @property
     def changed(self) -> tuple[str, str]:
@@ -301,26 +321,12 @@ def _read_all(conn: Connection, mapping: Texts, fit: Fit, locate: Callable[[str]
         if reading is not None and name:
             fit.relations[name] = reading
         elif reading is not None and not (reading.touched == "tenants" and reading.changed[0] in fit.absent):
-            fit.rules.append(replace(reading, has_ids=_has_ids(reading, fit.relations.get("messages"))))
-
-
-def _has_ids(rule: Reading, messages: Reading | None) -> bool:
-    """Return whether a trigger can queue the ids of messages: a column of its row, as the relation gives it.
-
-    Of an id that is computed, or is one of another table, the whole conversation is read.
-    """
-    origin = rule.origins.get("message_id")
-    return (
-        messages is not None
-        and origin is not None
-        and origin[0] == rule.changed[0]
-        and origin == messages.origins.get("message_id")
-    )
+            fit.rules.append(reading)
 
 
 def _find_missing(
     conn: Connection, mapping: Texts, fit: Fit, known: Mapping[str, Sequence[str]]
-) -> dict[str, str]:
+) -> dict[tuple[str, str], str]:
     """Note what is missing, and what may be and is; return the types of the columns that may be missing."""
     text = _COMMENT.sub("", mapping.files.get("optional", "")).strip().rstrip(";")
     optional: list[tuple[str, str, str | None]] = []
@@ -331,7 +337,7 @@ def _find_missing(
     except psycopg.errors.ProgrammingError as error:
         fit.misfits.append(f"optional.sql: {error.diag.message_primary}")
     types = {
-        f"{table} {column}": kind
+        (table, column): kind
         for table, columns, _ in optional
         for column, kind in re.findall(r"(\w+) (\w+)", columns)
     }
@@ -341,8 +347,8 @@ def _find_missing(
         if found.kind is None and table in unknown:
             fit.absent[table], fit.unknown[table] = tuple(columns), unknown[table]
             continue
-        named = {f"{table} {column}": column for column in columns if column not in known.get(table, ())}
-        may_lack = [named[one] for one in types if one in named]
+        new = [column for column in columns if column not in known.get(table, ())]
+        may_lack = [column for of, column in types if of == table and column in new]
         # Only an owner may capture a table: where the login is none, names of tenants are left alone.
         is_left = table in mapping.left_alone() and not found.is_owned
         absent = tuple(column for column in may_lack if is_left or column not in found.columns)
@@ -389,7 +395,7 @@ def joined_columns(mapping: Texts) -> Iterator[tuple[tuple[str, str], tuple[str,
             yield *ends[::-1], " AND ".join(equals)
 
 
-def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[str, str]) -> str:
+def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[tuple[str, str], str]) -> str:
     """Return the text with the schema of each table after FROM and JOIN, and with nulls for absent columns.
 
     PostgreSQL reads a sub-select without a condition as if the table stood there.
@@ -403,7 +409,7 @@ def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[st
             absent = fit.absent[table]
             # By their names: the platform may add one of the others at any moment.
             present = [column for column in _named(text)[table] if column not in absent]
-            nulls = [f"NULL::{types[f'{table} {column}']} AS {column}" for column in absent]
+            nulls = [f"NULL::{types[table, column]} AS {column}" for column in absent]
             relation = f"(SELECT {', '.join([*present, *nulls])} FROM {relation})"  # noqa: S608  # Names of tables.
         return f"{word}{space}{relation}{middle}{alias}"
 
@@ -505,7 +511,7 @@ def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
         )
     elif rule.changed[1] not in fit.found[rule.changed[0]].columns:
         yield f"table {rule.changed[0]} has no column {rule.changed[1]}, which a rule of changes.sql names"
-    elif rule.changed != next(one.changed for one in fit.rules if one.changed[0] == rule.changed[0]):
+    elif rule.changed != fit.rules_of(rule.changed[0])[0].changed:
         yield f"rules of changes.sql name several columns of {rule.changed[0]}, and have to name one"
     elif rule.touched == "tenants" and not rule.is_direct:
         yield "a rule of changes.sql finds tenants by another column than their own, which nothing reads"
@@ -523,35 +529,25 @@ def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
 
 def _tables(fit: Fit, schemas: Mapping[str, str]) -> Iterator[SourceTable]:
     """Return the tables that are read, each with what is queued of a changed row."""
-    read: dict[str, set[str]] = {}
-    looked_up: dict[str, set[str]] = {}
-    keys: dict[str, dict[str, str]] = {}
+    keys: list[tuple[str, tuple[str, str] | None]] = []
+    looked_up = {rule.origins[rule.columns[0].name] for rule in fit.rules}
     for name, reading in fit.relations.items():
-        for table, (_, columns) in reading.reads.items():
-            read.setdefault(table, set()).update(columns)
-        for column, kind in source_columns()[name].items():
-            origin = reading.origins.get(column)
-            if origin is not None and kind.endswith("_id") and kind != "extraction_id":
-                looked_up.setdefault(origin[0], set()).add(origin[1])
-        origin = reading.origins[RELATIONS[name].split()[0]]
-        if origin is not None:
-            keys.setdefault(origin[0], {})[name] = origin[1]
-    rules: dict[str, list[Reading]] = {}
-    for rule in fit.rules:
-        rules.setdefault(rule.changed[0], []).append(rule)
-        origin = rule.origins[rule.columns[0].name]
-        if origin is not None:
-            looked_up.setdefault(origin[0], set()).add(origin[1])
+        keys.append((name, reading.origins[RELATIONS[name].split()[0]]))
+        ids = [column for column, kind in source_columns()[name].items() if kind.endswith("_id")]
+        looked_up |= {reading.origins.get(column) for column in ids if column != "extraction_id"}
     for table, found in fit.found.items():
-        of_table = rules.get(table, [])
-        if table in fit.unknown or (table not in read and not of_table):
+        rules = fit.rules_of(table)
+        readings = [reading.reads[table] for reading in fit.relations.values() if table in reading.reads]
+        if table in fit.unknown or not (readings or rules):
             continue
-        of_relations = keys.get(table, {})
-        queued = queued_kind(of_table) if of_table else None
-        first = of_relations.get("messages" if queued == "messages" else next(iter(of_relations), ""))
-        queue_key = of_table[0].changed[1] if of_table else ""
+        own = {name: origin[1] for name, origin in keys if origin is not None and origin[0] == table}
+        queued = fit.queued_kind(table) if rules else None
+        first = own.get("messages" if queued == "messages" else next(iter(own), ""))
+        queue_key = rules[0].changed[1] if rules else ""
         key = first or found.primary_key or queue_key
-        wanted = {*read.get(table, ()), *([queue_key, key] if of_table else [])}
+        wanted = {column for _, columns in readings for column in columns}
+        wanted.update([queue_key, key] if rules else [])
+        found_by = {one[1] for one in looked_up if one is not None and one[0] == table}
         yield SourceTable(
             name=table,
             schema=schemas[table],
@@ -560,41 +556,27 @@ def _tables(fit: Fit, schemas: Mapping[str, str]) -> Iterator[SourceTable]:
             kind=queued,
             queue_key=queue_key,
             has_ids=queued == "messages",
-            looked_up=sorted(looked_up.get(table, set()) | {queue_key} - {""}),
+            looked_up=sorted(found_by | {queue_key} - {""}),
             absent_columns=fit.absent.get(table, ()),
-            relations=[*of_relations],
+            relations=[*own],
         )
-
-
-def queued_kind(rules: Sequence[Reading]) -> str:
-    """Return the kind of change as which a row of a table with these rules is queued.
-
-    That of a relation whose keys are queued, or else the name of the table: its keys are spread.
-    """
-    [table, _], touched = rules[0].changed, rules[0].touched
-    if len(rules) == 1 and rules[0].is_direct:
-        return touched if touched != "messages" or rules[0].has_ids else "reload_messages"
-    return f"rows of {table}" if table in _TOUCHED else table
 
 
 def spread(fit: Fit) -> tuple[str, str]:
     """Return the SELECT of the keys that changes touch beside rows of their own, and that of the kinds of them."""
     selects, kinds = [], []
-    for table in {rule.changed[0]: None for rule in fit.rules}:
-        rules = [rule for rule in fit.rules if rule.changed[0] == table]
-        kind = queued_kind(rules)
+    for rule in fit.rules:
+        kind = fit.queued_kind(rule.changed[0])
+        written = sql.Literal(kind).as_string(None)
         if kind in {*_TOUCHED, "reload_messages"}:
             continue
-        for rule in rules:
-            key_kind, queued = _TOUCHED[rule.touched]
-            key = "of_key" if rule.is_direct else f'r."{rule.touched}"::text'
-            rows = "" if rule.is_direct else f" FROM ({rule.text}) AS r"
-            given = _cast(_queued_type(rule))[1].replace("of_key", 'of_key COLLATE "default"')
-            same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {given}'
-            selects.append(
-                f"SELECT '{key_kind}', {key}, '{queued}'{rows} WHERE of_kind = {_literal(kind)}{same}"
-            )
-            kinds.append(f"({_literal(kind)}, '{key_kind}', '{queued}')")
+        key_kind, queued = _TOUCHED[rule.touched]
+        key = "of_key" if rule.is_direct else f'r."{rule.touched}"::text'
+        rows = "" if rule.is_direct else f" FROM ({rule.text}) AS r"
+        given = _cast(_queued_type(rule))[1].replace("of_key", 'of_key COLLATE "default"')
+        same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {given}'
+        selects.append(f"SELECT '{key_kind}', {key}, '{queued}'{rows} WHERE of_kind = {written}{same}")
+        kinds.append(f"({written}, '{key_kind}', '{queued}')")
     nothing = "SELECT NULL::text, NULL::text, NULL::text LIMIT 0"
     return "\nUNION ALL\n".join(selects) or nothing, f"VALUES {', '.join(kinds)}" if kinds else nothing
 
@@ -616,7 +598,3 @@ def _queued_type(rule: Reading) -> str:
 def _cast(of: str) -> tuple[str, str]:
     wanted = "bigint" if of in _NUMBERS else of
     return wanted, _CASTS[wanted]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
