@@ -839,14 +839,6 @@ ADD COLUMN IF NOT EXISTS read_columns text[] NOT NULL DEFAULT '{}',
 ADD COLUMN IF NOT EXISTS looked_up text[] NOT NULL DEFAULT '{}',
 ADD COLUMN IF NOT EXISTS relations text[] NOT NULL DEFAULT '{}';
 
--- The mapping that the last migrate was given, a row for each file of its folder; none where it is the default one.
-CREATE TABLE IF NOT EXISTS projector.mapping (
-    -- Its name without the ending.
-    file_name text COLLATE "C" PRIMARY KEY,
-    -- The SQL in it.
-    text text NOT NULL
-);
-
 -- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -877,7 +869,8 @@ CREATE TABLE IF NOT EXISTS projector.left_out (
 );
 
 -- What has to outlive a process: where the version before finds the platform's tables, the projection version of the
--- last migrate, what it defined, and whether an operator switched capture off.
+-- last migrate, what it defined, the mapping that it was given, as JSON of the texts of its files by their names, and
+-- whether an operator switched capture off.
 CREATE TABLE IF NOT EXISTS projector.settings (
     -- The setting.
     name text COLLATE "C" PRIMARY KEY,

@@ -15,13 +15,12 @@ import psycopg
 from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
-from psycopg.types.json import Jsonb
 
 from projector.capture.source import describe_missing, find_source
 from projector.database.ownership import require_trusted
 from projector.database.rows import Connection, Row, only_row, value
 from projector.database.schema import ROOT
-from projector.database.source_names import SourceTable
+from projector.database.source_names import SourceTable, is_noted
 from projector.database.sql import query, source_columns
 from projector.report.errors import ConfigurationError
 
@@ -153,9 +152,9 @@ def stored_mapping(conn: Connection) -> Texts:
 
     Raises ProjectorError where somebody else could have stored it: its texts run with the rights of the login.
     """
-    if value(conn, query("capture", "has_mapping")):
+    if is_noted(conn):
         require_trusted(conn)
-        stored: dict[str, str] = dict(conn.execute(query("capture", "read_mapping")).fetchall())
+        stored: dict[str, str] = json.loads(value(conn, query("capture", "read_mapping")) or "{}")
         if stored:
             return Texts(stored)
     return default_mapping()
@@ -164,7 +163,7 @@ def stored_mapping(conn: Connection) -> Texts:
 def note_mapping(conn: Connection, mapping: Texts) -> None:
     """Store a mapping; nothing of the default one, which comes with the program."""
     files = {} if mapping.digest == default_mapping().digest else mapping.files
-    conn.execute(query("capture", "note_mapping"), {"files": Jsonb(files)})
+    conn.execute(query("capture", "note_mapping"), {"files": json.dumps(dict(files))})
 
 
 def _read_folder(folder: Path) -> Texts:

@@ -53,7 +53,7 @@ def source_schemas(conn: Connection) -> dict[str, str]:
 
 def known_columns(conn: Connection) -> dict[str, list[str]]:
     """Return the tables that the last `migrate` read, each with its captured columns; nothing before the first one."""
-    return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if _is_noted(conn) else {}
+    return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if is_noted(conn) else {}
 
 
 def source_names(conn: Connection) -> dict[str, str]:
@@ -93,7 +93,7 @@ def require_open_schemas(conn: Connection) -> None:
 
     Before it reads anything of ours, raise ProjectorError as `require_trusted` does.
     """
-    if not _is_noted(conn):
+    if not is_noted(conn):
         return
     require_trusted(conn)
     closed = conn.execute(query("database", "find_closed_schema")).fetchone()
@@ -107,8 +107,9 @@ def require_open_schemas(conn: Connection) -> None:
 
 def read_tables(conn: Connection) -> list[SourceTable]:
     """Return the tables that are read, as the last `migrate` has noted them."""
-    return rows(conn, SourceTable, query("database", "read_source_tables")) if _is_noted(conn) else []
+    return rows(conn, SourceTable, query("database", "read_source_tables")) if is_noted(conn) else []
 
 
-def _is_noted(conn: Connection) -> bool:
+def is_noted(conn: Connection) -> bool:
+    """Return whether the login may read what the last `migrate` has noted."""
     return conn.execute(query("database", "can_read_source_tables")).fetchone() == (True,)

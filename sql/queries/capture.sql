@@ -266,34 +266,15 @@ ON CONFLICT ({key.capture_partitions}) DO UPDATE SET {updates.capture_partitions
 DELETE FROM projector.changes AS c
 WHERE c.shard = -1;
 
--- name: has_mapping
--- Returns whether the login may read a mapping that is stored; null where none is.
-SELECT
-    CASE
-        WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
-            THEN has_table_privilege(to_regclass('projector.mapping'), 'SELECT')
-    END AS has_mapping;
-
 -- name: read_mapping
-SELECT
-    m.file_name,
-    m.text
-FROM projector.mapping AS m
-ORDER BY m.file_name;
+SELECT s.value
+FROM projector.settings AS s
+WHERE s.name = 'mapping';
 
 -- name: note_mapping
--- Stores the texts of a mapping by their names, instead of those that are there. Parameter: files.
-WITH forgotten AS (
-    DELETE FROM projector.mapping AS m
-    WHERE NOT %(files)s::jsonb ? m.file_name
-)
-
-INSERT INTO projector.mapping AS m (file_name, text)
-SELECT
-    f.key,
-    f.value
-FROM jsonb_each_text(%(files)s::jsonb) AS f
-ON CONFLICT (file_name) DO UPDATE SET text = excluded.text;
+INSERT INTO projector.settings (name, value)
+VALUES ('mapping', %(files)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: prepare_to_read
 -- Prepares the transaction in which a text is read: what it names is looked for nowhere but where it says, and row

@@ -69,10 +69,11 @@ def recover(
             recovery.heal(conn, progress=QUIET)
             assert value(conn, "SELECT count(*) FROM projector.runs WHERE outcome = 'interrupted'") == 1
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-        check(conn)
+        assert_verified(conn)
         left = conn.execute(
             "SELECT name FROM projector.settings"
-            " WHERE name NOT IN ('source_schemas', 'projection_version', 'definitions', 'read_model_tables')"
+            " WHERE name NOT IN"
+            " ('source_schemas', 'projection_version', 'definitions', 'read_model_tables', 'mapping')"
             " UNION SELECT version FROM projector.sweep_positions"
         ).fetchall()
         assert left == []
