@@ -14,13 +14,6 @@ from projector.database.rows import Connection
 from projector.database.sql import failing_step, query
 from projector.report.log import quoting
 
-KEY_KINDS = {
-    "contacts": "contact",
-    "template_sends": "template_send",
-    "reload_conversations": "conversation",
-}
-"""Kinds of change that a dead letter has, and the kind of key in projector.source_keys."""
-
 TRIES_OF_A_TURN = 10
 """Tries after which new changes are taken before the next ones, whatever is due."""
 
@@ -50,7 +43,7 @@ def retry_dead_letters(conn: Connection) -> tuple[int, int]:
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
     """Set a key aside that failed alone; return whether it was. A key of which nothing is left is not."""
     text = first_line(error)
-    parameters = {"kind": kind, "key": key, "error": text, "key_kind": KEY_KINDS[kind]}
+    parameters = {"kind": kind, "key": key, "error": text}
     is_set_aside = conn.execute(query("core", "set_aside"), parameters).rowcount > 0
     count_letters(conn)
     if is_set_aside:
@@ -83,10 +76,8 @@ def _succeeds(conn: Connection, kind: str, key: str) -> bool:
 def _retry(conn: Connection, kind: str, key: str) -> None:
     letter = {"kind": kind, "key": key}
     with conn.transaction():
-        # A take drops the changes of a key that has a dead letter: none may happen between this recompute and its
-        # end.
-        for shard in locks.WHOLE_QUEUE:
-            conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+        # A take drops the changes of a key that has a dead letter: none may happen before this transaction ends.
+        locks.own_queue(conn)
         require_migrated_version(conn)
         if conn.execute(query("core", "lock_letter"), letter).fetchone() is None:
             return

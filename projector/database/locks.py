@@ -54,6 +54,12 @@ WHOLE_QUEUE = (*SHARDS, LATE_KEYS)
 """Who owns these has the whole queue to himself."""
 
 
+def own_queue(conn: psycopg.Connection[TupleRow]) -> None:
+    """Own the whole queue until the end of the transaction; waits for sessions that take from it."""
+    for shard in WHOLE_QUEUE:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD, shard))
+
+
 @contextmanager
 def try_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0) -> Iterator[bool]:
     """Hold an advisory lock of the session during the block, if no other session holds it.

@@ -131,8 +131,7 @@ def _install(
     if value(conn, query("core", "is_installed")):
         _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
-    for shard in locks.WHOLE_QUEUE:
-        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+    locks.own_queue(conn)
     conn.execute(query("operate", "hold_looks"))
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})

@@ -118,7 +118,7 @@ WHERE kind = %(kind)s AND key = %(key)s;
 -- Sets a key aside with its error. It is tried again after a pause that doubles from ten seconds up to an hour. A key
 -- that neither the source nor projector.source_keys has any more is not set aside: nothing of it is left to project, and
 -- what failed may have been erased since.
--- Parameters: kind, key, error; key_kind, what the key is in projector.source_keys.
+-- Parameters: kind, key, error.
 INSERT INTO projector.dead_letters AS d (
     kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
 )
@@ -131,17 +131,23 @@ SELECT
     1,
     statement_timestamp(),
     clock_timestamp() + interval '10 seconds'
-FROM (SELECT %(key)s::text AS key) AS failed
+FROM (
+    SELECT
+        k.key_kind,
+        %(key)s::text AS key
+    FROM projector.change_kinds AS k
+    WHERE k.change_kind = %(kind)s AND k.letter_kind IS NOT NULL
+) AS failed
 LEFT JOIN LATERAL (
     SELECT
         s.user_id,
         s.customer_phone
-    FROM projector.current_key(%(key_kind)s, failed.key) AS s
+    FROM projector.current_key(failed.key_kind, failed.key) AS s
     OFFSET 0
 ) AS lead ON true
 WHERE lead.user_id IS NOT NULL
-    OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = failed.key)
-    OR CASE %(key_kind)s
+    OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = failed.key_kind AND k.key = failed.key)
+    OR CASE failed.key_kind
         WHEN 'conversation'
             THEN EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.conversation_id = projector.conversation_id(failed.key))
         WHEN 'contact' THEN EXISTS (SELECT FROM projector.source_contacts() AS c WHERE c.contact_id = projector.contact_id(failed.key))
@@ -240,8 +246,6 @@ WHERE h.pid = %(pid)s
     AND n.nspname NOT IN ('projector', 'read_model', 'pg_catalog')
     AND %(pid)s = any(pg_blocking_pids(w.pid))
 LIMIT 1;
-
--- What the scheduler asks between two batches: whether there is anything to do.
 
 -- The keys of mass changes, once it is known whom they concern.
 

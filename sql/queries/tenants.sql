@@ -43,9 +43,6 @@ FROM read_model.tenant_names AS n
 -- Citus reads the rows of a subquery as a result, which needs a column.
 WHERE 'truncate' IN (SELECT t.kind FROM taken_changes AS t WHERE projector.concerns_names(t.kind, t.keys));
 
--- name: lock_names
-SELECT pg_advisory_xact_lock(%(key)s, 0);
-
 -- name: read_source_names
 -- Returns user_id and name of each of these tenants, or of all for null, whose name the platform knows.
 SELECT

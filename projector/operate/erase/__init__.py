@@ -234,7 +234,7 @@ def _drain(conn: Connection, progress: Progress) -> None:
             refresh(conn, retry_failed=False, progress=progress)
             return
     with conn.transaction():
-        _own_queue(conn)
+        locks.own_queue(conn)
         forget_sweep(conn, REBUILD)
         if is_there:
             conn.execute(query("capture", "open_reinstalled_gap"), {"reason": _SHED})
@@ -282,7 +282,7 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
 def _forget(conn: Connection, target: Target) -> None:
     """Delete what the projector remembers of it, and what a batch has written since."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
-    _own_queue(conn)
+    locks.own_queue(conn)
     _hold(conn, target)
     for table in _TABLES:
         conn.execute(query("operate", "delete_some", table=table), {**target.parameters, "size": None})
@@ -311,11 +311,6 @@ def _end_tokens(conn: Connection, target: Target) -> None:
     conn.execute(query("tenants", "change_version"), target.parameters)
     conn.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
     conn.execute(query("tenants", "tell_listeners"))
-
-
-def _own_queue(conn: Connection) -> None:
-    for shard in locks.WHOLE_QUEUE:
-        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
 
 
 def _hold(conn: Connection, target: Target) -> None:
