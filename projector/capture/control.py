@@ -1,7 +1,7 @@
 """Install the triggers again after a gap, and switch capture off and on for an operator."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from projector.capture import gaps, source_changes, triggers
@@ -78,16 +78,13 @@ def _only_session(conn: Connection, patience: float) -> Iterator[None]:
 
     Raises BlockedError where another session does so for more than `patience` seconds.
     """
+    with ExitStack() as held:
 
-    def take() -> None:
-        # The session keeps the lock beyond this transaction. It waits in PostgreSQL, where an operator sees that.
-        with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
-            conn.execute("SELECT pg_advisory_lock(%s, 0)", (locks.MIGRATION,))
+        def take() -> None:
+            # The session keeps the lock beyond this transaction. It waits in PostgreSQL, where an operator sees that.
+            with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
+                held.enter_context(locks.session_lock(conn, locks.MIGRATION))
 
-    message = "Another session is changing the triggers. Try again when it has ended."
-    retry(take, lock_timeouts(patience, message))
-    try:
+        message = "Another session is changing the triggers. Try again when it has ended."
+        retry(take, lock_timeouts(patience, message))
         yield
-    finally:
-        if not conn.closed:
-            conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.MIGRATION,))
