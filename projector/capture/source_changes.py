@@ -49,7 +49,7 @@ def _note(conn: Connection, tables: Sequence[SourceTable], *, again: bool) -> No
     noted = [] if again else rows.values(conn, query("capture", "find_noted_tables"))
     conn.execute(query("capture", "note_columns"), wanted)
     new = [table.name for table in tables if table.name not in noted]
-    while conn.execute(query("capture", "note_partitions"), {"tables": new}).rowcount:
+    while conn.execute(query("capture", "note_partitions"), {"tables": new, "partitions": []}).rowcount:
         pass
     conn.execute(query("capture", "note_read_model"), wanted)
 
@@ -64,7 +64,9 @@ def note_harmless_changes(conn: Connection) -> None:
     for partition_id, relation in conn.execute(query("capture", "find_new_partitions")).fetchall():
         with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
             if _is_empty(conn, relation):
-                conn.execute(query("capture", "note_partition"), {"partition_id": partition_id})
+                conn.execute(
+                    query("capture", "note_partitions"), {"tables": [], "partitions": [partition_id]}
+                )
 
 
 def _is_empty(conn: Connection, relation: str) -> bool:

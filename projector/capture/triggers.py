@@ -117,19 +117,14 @@ def install(
             continue
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
-    _drop_all(conn, patience, kept=[table.name for table in tables])
+    uninstall(conn, patience=patience, kept=[table.name for table in tables])
 
 
-def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
-    """Drop our triggers on every table that has some, in whatever schema, one table at a time.
+def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS, kept: Sequence[str] = ()) -> None:
+    """Drop our triggers on every table that has some, in whatever schema, but for those that are kept.
 
-    Raises BlockedError as `install` does.
+    That is done one table at a time. Raises BlockedError as `install` does.
     """
-    _drop_all(conn, patience, kept=[])
-
-
-def _drop_all(conn: Connection, patience: float, kept: Sequence[str]) -> None:
-    """Drop our triggers on every table but those that are kept."""
     wanted = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": list(kept)}
     for table in rows.values(conn, query("capture", "find_captured_tables"), wanted):
         _change_table(conn, table, patience, partial(_drop, conn, table))
@@ -140,7 +135,7 @@ def _install(conn: Connection, table: SourceTable, relation: str) -> None:
     if gaps.switched_off(conn) is not None:
         return
     named = {"table_name": table.name, "relation": relation}
-    [(intact, installed)] = conn.execute(query("capture", "count_triggers"), named).fetchall()
+    [(intact, installed, partitioned)] = conn.execute(query("capture", "count_triggers"), named).fetchall()
     if intact == installed == len(_EVENTS):
         return
     # They were changed after the check of all tables, and no gap is open: note what was missed since.
@@ -150,11 +145,9 @@ def _install(conn: Connection, table: SourceTable, relation: str) -> None:
         # What an interrupted rebuild has done may lack what was missed.
         conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
     _drop(conn, relation)
-    partitioned = bool(rows.value(conn, query("capture", "is_partitioned"), named))
     for event in _EVENTS:
         for command in _commands(table, relation, event, partitioned=partitioned):
             conn.execute(command)
-    conn.execute(query("capture", "forget_fingerprints"), named)
     conn.execute(query("capture", "note_fingerprints"), named)
 
 

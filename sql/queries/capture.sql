@@ -35,10 +35,13 @@ CROSS JOIN unnest(%(trigger_names)s::text[]) AS g (trigger_name)
 ON CONFLICT DO NOTHING;
 
 -- name: count_triggers
--- Returns of the triggers of a table: intact, how many are as they were installed, and installed, how many ever were.
+-- Returns of the triggers of a table: intact, how many are as they were installed; installed, how many ever were; and
+-- is_partitioned, whether the table is.
 SELECT
     count(*) FILTER (WHERE n.fingerprint = e.fingerprint) AS intact,
-    count(*) FILTER (WHERE e.fingerprint <> '') AS installed
+    count(*) FILTER (WHERE e.fingerprint <> '') AS installed,
+    EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass(%(relation)s) AND c.relkind = 'p')
+        AS is_partitioned
 FROM projector.capture_triggers AS e
 LEFT JOIN projector.capture_fingerprints AS n ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
 WHERE e.table_name = %(table_name)s;
@@ -60,15 +63,12 @@ HAVING bool_and(e.fingerprint = '');
 -- name: was_installed
 SELECT EXISTS (SELECT FROM projector.capture_triggers AS e WHERE e.fingerprint <> '');
 
--- name: forget_fingerprints
-DELETE FROM projector.capture_triggers AS e
-WHERE e.table_name = %(table_name)s;
-
 -- name: note_fingerprints
 INSERT INTO projector.capture_triggers ({columns.capture_triggers})
 SELECT {columns.capture_triggers}
 FROM projector.capture_fingerprints
-WHERE table_name = %(table_name)s;
+WHERE table_name = %(table_name)s
+ON CONFLICT ({key.capture_triggers}) DO UPDATE SET {updates.capture_triggers};
 
 -- name: find_captured_tables
 -- Returns each table that has triggers of the projector, wherever it is now, as its name would be written, but for
@@ -95,12 +95,6 @@ WHERE t.tgname = ANY(%(trigger_names)s)
         t.tgrelid = to_regclass(%(relation)s)
         OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(to_regclass(%(relation)s)) AS p)
     );
-
--- name: is_partitioned
--- Returns whether a table is partitioned; no row where it is missing.
-SELECT c.relkind = 'p' AS is_partitioned
-FROM pg_catalog.pg_class AS c
-WHERE c.oid = to_regclass(%(relation)s);
 
 -- name: find_lock_holders
 -- Returns in words up to three that hold a lock on a table: prepared transactions, and the oldest sessions.
@@ -239,11 +233,13 @@ WHERE n.table_name = e.table_name
 DELETE FROM projector.capture_partitions;
 
 -- name: note_partitions
--- Note the partitions of these tables that are not noted yet. Those of partitions come with the next call.
+-- Note the partitions of these tables, and these partitions, that are not noted yet. Those of partitions come with the
+-- next call.
 INSERT INTO projector.capture_partitions ({columns.capture_partitions})
 SELECT {columns.capture_partitions}
 FROM projector.new_partitions
-WHERE table_name = ANY(%(tables)s);
+WHERE table_name = ANY(%(tables)s::text[]) OR partition_id = ANY(%(partitions)s::oid[])
+ON CONFLICT ({key.capture_partitions}) DO UPDATE SET {updates.capture_partitions};
 
 -- name: find_new_partitions
 SELECT
@@ -253,13 +249,6 @@ FROM projector.new_partitions AS n;
 
 -- name: is_empty
 SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
-
--- name: note_partition
-INSERT INTO projector.capture_partitions ({columns.capture_partitions})
-SELECT {columns.capture_partitions}
-FROM projector.new_partitions
-WHERE partition_id = %(partition_id)s
-ON CONFLICT ({key.capture_partitions}) DO UPDATE SET {updates.capture_partitions};
 
 -- name: delete_unreadable_changes
 -- Delete the changes whose key a trigger could not read: the rebuild that follows covers them.
