@@ -32,12 +32,7 @@ DELETE FROM pg_temp.{staging_table};
 -- What a run asks before it begins: whether the read model is installed, and whether the tenants exist.
 
 -- name: is_installed
-SELECT
-    to_regclass('projector.changes') IS NOT NULL AS installed,
-    to_regclass('projector.broken_capture') IS NOT NULL
-    AND to_regclass('projector.source_keys') IS NOT NULL
-    AND to_regclass('projector.source_tables') IS NOT NULL
-    AND to_regprocedure('projector.current_keys()') IS NOT NULL AS current;
+SELECT to_regclass('projector.changes') IS NOT NULL AS is_installed;
 
 -- name: read_migrated_version
 -- Returns: version, the projection version of the program that migrated last; null before any did.
