@@ -338,36 +338,25 @@ SELECT EXISTS (
 -- Looks at everything that a batch looks at.
 --
 -- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql.
--- Returns: has_changes, gap, migrated_version and freshness_frozen of projector.queue_state; has_letters,
--- whether there are dead letters; has_late_keys, whether late keys wait; is_ahead, whether freshness has a moment that
--- the clock has not reached, with that clock; fresh_until, to which moment freshness may move if capture is intact, null where it
--- may not; is_fed, whether logical replication brings the rows of source tables, or did. What it has not brought is
--- proved by nothing here, so freshness ends where projector.provable says.
+-- Returns: what projector.queue_state has; has_changes, whether changes wait; has_letters, whether there are dead
+-- letters; is_ahead, whether freshness has a moment that the clock has not reached, with that clock; fresh_until, to
+-- which moment freshness may move if capture is intact, null where it may not; is_fed, whether logical replication
+-- brings the rows of source tables, or did. What it has not brought is proved by nothing here, so freshness ends where
+-- projector.provable says.
 --
 -- The clock is read before the snapshot of this statement. What was committed before it was captured, unless there is
 -- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
 -- the read model. A refresh in progress has its changes in the queue until it commits. A first build owns the shards,
 -- and has freshness stand still as it has refreshes wait.
 SELECT
-    looked.has_changes,
-    looked.gap,
-    looked.migrated_version,
-    looked.freshness_frozen,
-    looked.has_letters,
-    looked.has_late_keys,
-    looked.is_ahead,
+    looked.*,
     clock_timestamp() AS clock,
     CASE WHEN NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all THEN looked.provable_until END
-        AS fresh_until,
-    looked.is_fed
+        AS fresh_until
 FROM (
     SELECT
-        state.provable_until,
-        state.gap,
-        state.migrated_version,
-        state.freshness_frozen,
+        state.*,
         EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
-        EXISTS (SELECT FROM projector.late_keys) AS has_late_keys,
         EXISTS (SELECT FROM read_model.freshness AS f WHERE clock_timestamp() < any(f.shards)) AS is_ahead,
         EXISTS (
             SELECT

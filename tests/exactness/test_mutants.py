@@ -542,7 +542,7 @@ MUTANTS = {
     "an answer from memory may be older than its request asks for": _stands_without("min_as_of"),
     "each statement of an export has a moment of its own": _asked(b" now())", b" statement_timestamp())"),
     "a look does not ask what the origin proves":
-        _statement("queries/core", "        state.provable_until,", "        now() AS provable_until,",
+        _statement("queries/core", "THEN looked.provable_until END", "THEN now() END",
             move=test_origin.move_by_a_look),
     "a batch does not ask what the origin proves":
         _statement("refresh/1_take/20_open_batch", "state.provable_until AS fresh_until", "now() AS fresh_until",

@@ -4,10 +4,10 @@
 -- truncate_above_bytes.
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
 -- where logical replication brings the rows of source tables and has not brought more for certain; owned, the shards
--- that are locked now; clock, the clock after that; gap, migrated_version and freshness_frozen as in
--- projector.queue_state; has_changes, has_mass_changes and has_late_keys, whether single changes, mass changes and late
--- keys wait; is_ahead, whether freshness has a moment that the clock has not reached; bloated_tables, the staging
--- tables that hold more bytes than that.
+-- that are locked now; clock, the clock after that; gap, has_late_keys, migrated_version and freshness_frozen as in
+-- projector.queue_state; has_changes and has_mass_changes, whether single changes and mass changes wait; is_ahead,
+-- whether freshness has a moment that the clock has not reached; bloated_tables, the staging tables that hold more
+-- bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
@@ -31,12 +31,8 @@ SELECT
         FROM projector.changes AS c
         WHERE c.shard = any(%(shards)s::smallint[]) AND c.bulk
     ) AS has_mass_changes,
-    EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys,
-    EXISTS (
-        SELECT 1
-        FROM read_model.freshness AS f
-        WHERE clock_timestamp() < any(f.shards)
-    ) AS is_ahead,
+    state.has_late_keys,
+    EXISTS (SELECT FROM read_model.freshness AS f WHERE clock_timestamp() < any(f.shards)) AS is_ahead,
     state.migrated_version,
     state.freshness_frozen,
     ARRAY(
