@@ -20,7 +20,7 @@ from projector.sweep import compare, leads, rolling
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, wait_for
-from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
+from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, value
 from tests.support.points import at_points
 from tests.unit.projector.sweep.clock import DAYS, pass_time
 
@@ -58,16 +58,6 @@ class SlowOnce:
             yield
             self.take_long(conn)
 
-    def after(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of a connection and more, slow before its end."""
-
-        def slow(conn: Connection, *rest: Any) -> Any:  # noqa: ANN401  # Whatever it takes and returns.
-            found = real(conn, *rest)
-            self.take_long(conn)
-            return found
-
-        return slow
-
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,15 +87,88 @@ def change_while_reading(filled: Platform, slow: SlowOnce, work: Work, table: st
     assert f"process {conn.info.backend_pid} (" in line["session"]
 
 
-@pytest.mark.parametrize("point", ["built", "indexed"])
-def test_a_first_build_gives_way_and_is_complete_afterwards(filled: Platform, point: str) -> None:
-    forget_build(filled.conn)
-    slow = SlowOnce()
-    change_while_reading(filled, slow, slow.at(point, rebuild_all))
-    assert value(filled.conn, "SELECT built_at IS NOT NULL FROM read_model.projection")
-    assert value(filled.conn, "SELECT count(*) FROM projector.runs WHERE outcome <> 'done'") == 0
-    refresh_now(filled.conn)
-    assert_exact(filled.conn)
+def verify_all(conn: Connection) -> None:
+    report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
+    assert (report.checked, len(report.drifts)) == (1, 1)
+
+
+def explain_one(conn: Connection) -> None:
+    explain_lead(conn, "one", "4915")
+
+
+Made = Callable[[SlowOnce, pytest.MonkeyPatch], Work]
+
+
+def at(point: str, work: Work) -> Made:
+    return lambda slow, _: slow.at(point, work)
+
+
+def in_snapshot(module: ModuleType, work: Work) -> Made:
+    def made(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
+        patches.setattr(module, "snapshot", slow.snapshot)
+        return work
+
+    return made
+
+
+def in_comparison_of_keys(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
+    real = leads.find_wrong_keys_in
+
+    def find(conn: Connection, *rest: Any) -> Any:  # noqa: ANN401  # Whatever it takes and returns.
+        found = real(conn, *rest)
+        slow.take_long(conn)
+        return found
+
+    patches.setattr(leads, "find_wrong_keys_in", find)
+    return rebuild_all
+
+
+def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
+    """The conversations of an agent, each of which is queued again."""
+
+    def statement(name: str) -> str:
+        if name != "refresh/1_take/50_spread_changes" or slow.began.is_set():
+            return sql.statement(name)
+        slow.began.set()
+        return "SELECT count(*), pg_sleep(60) FROM conversations"
+
+    patches.setattr(batch, "statement", statement)
+    return refresh_all
+
+
+FORGET_BUILD = "UPDATE read_model.projection SET built_at = NULL"
+DRIFT = "UPDATE read_model.leads SET total_messages = 7"
+EDIT = "UPDATE messages SET text = 'edited'"
+READS: dict[str, tuple[str, Made, str]] = {
+    "a first build": (FORGET_BUILD, at("built", rebuild_all), "messages"),
+    "the indexes of a first build": (FORGET_BUILD, at("indexed", rebuild_all), "messages"),
+    "a batch": (EDIT, at("recomputed", refresh_all), "messages"),
+    "the end of a batch": (EDIT, at("written", refresh_all), "messages"),
+    "the spread of a mass change": ("UPDATE agents SET name = 'Grace'", in_spread, "conversations"),
+    "what a rebuild in place writes": (DRIFT, at("recomputed", rebuild_all), "messages"),
+    "the comparison of all keys": (EDIT, in_comparison_of_keys, "conversations"),
+    "a piece of a rebuild in place": (DRIFT, in_snapshot(compare, rebuild_all), "messages"),
+    "a verify": (DRIFT, in_snapshot(compare, verify_all), "conversations"),
+    "an explanation": (DRIFT, in_snapshot(explain, explain_one), "messages"),
+}
+"""What reads the platform's tables: what is done before, what makes it slow, and a table that it reads then."""
+
+
+@pytest.mark.parametrize("name", READS)
+def test_what_reads_gives_way_and_is_complete_afterwards(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before, made, table = READS[name]
+    conn, slow = filled.conn, SlowOnce()
+    monkeypatch.setattr(explain, "STATEMENT_TIMEOUT_SECONDS", 3600)
+    conn.execute(before.encode())
+    change_while_reading(filled, slow, made(slow, monkeypatch), table)
+    assert value(conn, "SELECT count(*) FROM projector.runs WHERE outcome <> 'done'") == 0
+    if name in {"a verify", "an explanation"}:
+        # They write nothing.
+        rebuild_all(conn)
+    refresh_now(conn)
+    assert_exact(conn)
 
 
 def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
@@ -126,45 +189,6 @@ def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
     assert_exact(filled.conn)
 
 
-@pytest.mark.parametrize("point", ["recomputed", "written"])
-def test_a_batch_gives_way_and_its_changes_are_not_lost(filled: Platform, point: str) -> None:
-    filled.message("c", "queued")
-    slow = SlowOnce()
-    change_while_reading(filled, slow, slow.at(point, refresh_all))
-    assert texts(filled.conn, "one", "4915") == ["first", "queued"]
-    assert_exact(filled.conn)
-
-
-def test_the_spread_of_a_mass_change_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The conversations of an agent, each of which is queued again."""
-    slow, real = SlowOnce(), sql.statement
-
-    def slow_statement(name: str) -> str:
-        if name != "refresh/1_take/50_spread_changes" or slow.began.is_set():
-            return real(name)
-        slow.began.set()
-        return "SELECT count(*), pg_sleep(60) FROM conversations"
-
-    filled.conn.execute("UPDATE agents SET name = 'Grace'")
-    monkeypatch.setattr(batch, "statement", slow_statement)
-    change_while_reading(filled, slow, refresh_all, "conversations")
-    assert_exact(filled.conn)
-
-
-def test_what_a_rebuild_in_place_writes_gives_way(filled: Platform) -> None:
-    slow = SlowOnce()
-    filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
-    change_while_reading(filled, slow, slow.at("recomputed", rebuild_all))
-    assert_exact(filled.conn)
-
-
-def test_the_comparison_of_all_keys_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = SlowOnce()
-    monkeypatch.setattr(leads, "find_wrong_keys_in", slow.after(leads.find_wrong_keys_in))
-    change_while_reading(filled, slow, rebuild_all, "conversations")
-    assert_exact(filled.conn)
-
-
 def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
     filled: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,33 +205,3 @@ def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
     with filled.database.connect() as own:
         work(own)
     assert value(filled.conn, "SELECT phase FROM projector.sweep_positions") == "leads"
-
-
-def verify_all(conn: Connection) -> None:
-    report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
-    assert (report.checked, len(report.drifts)) == (1, 1)
-
-
-def explain_one(conn: Connection) -> None:
-    explain_lead(conn, "one", "4915")
-
-
-@pytest.mark.parametrize(
-    ("module", "work", "table"),
-    [
-        (compare, rebuild_all, "messages"),
-        (compare, verify_all, "conversations"),
-        (explain, explain_one, "messages"),
-    ],
-    ids=["a piece of a rebuild in place", "a verify", "an explanation"],
-)
-def test_what_reads_in_a_snapshot_gives_way(
-    filled: Platform, monkeypatch: pytest.MonkeyPatch, module: ModuleType, work: Work, table: str
-) -> None:
-    slow = SlowOnce()
-    monkeypatch.setattr(module, "snapshot", slow.snapshot)
-    monkeypatch.setattr(explain, "STATEMENT_TIMEOUT_SECONDS", 3600)
-    filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
-    change_while_reading(filled, slow, work, table)
-    rebuild_all(filled.conn)
-    assert_exact(filled.conn)

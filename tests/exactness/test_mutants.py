@@ -378,7 +378,7 @@ MUTANTS = {
         _changed_rows("contacts", "(SELECT {missing})", "(SELECT 1 AS {queue_key})"),
     "the row trigger reads columns without catching errors":
         _function("capture_contacts", "WHEN OTHERS THEN", "WHEN division_by_zero THEN"),
-    "a first build does not look who waits for it": Mutant(_look_at_no_waiter, point="built"),
+    "a first build does not look who waits for it": Mutant(_look_at_no_waiter, name="a first build"),
     "a session may stand still in a transaction": Mutant(_stop_for_ever, work="refresh", point="recomputed"),
     "the trigger notifies": _function("capture_messages", "BEGIN\n", "BEGIN PERFORM pg_notify('changes', '');\n"),
     "the build comes before the triggers": _patch(control, "reinstall", lambda _: None),
