@@ -7,7 +7,6 @@ from random import Random
 import psycopg
 import pytest
 
-from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
@@ -57,9 +56,7 @@ def _change(database: Database, rng: Random, count: int = 10) -> None:
             mutate(rng, conn, replica=True)
 
 
-def recover(
-    database: Database, *, by_cron: bool = True, check: Callable[[Connection], None] = assert_verified
-) -> None:
+def recover(database: Database, *, by_cron: bool = True) -> None:
     """What `refresh` from cron does next; or a scheduler, which goes on with a rebuild in place as well."""
     with database.connect() as conn:
         # The server notices the death of a client a moment later.
