@@ -53,19 +53,24 @@ def clock(conn: Connection) -> datetime:
 
 
 def test_a_look_moves_freshness_while_nothing_waits(filled: Platform) -> None:
-    before = clock(filled.conn)
-    found = look(filled.conn, AT_ONCE)
+    conn, before = filled.conn, clock(filled.conn)
+    found = look(conn, AT_ONCE)
     assert not found.has_changes
     assert not found.has_letters
-    assert before <= as_of(filled.conn) <= clock(filled.conn)
-    assert value(filled.conn, "SELECT shards = array_fill(as_of, ARRAY[4]) FROM read_model.freshness")
-
-
-def test_freshness_that_is_young_enough_stays(filled: Platform) -> None:
-    look(filled.conn, AT_ONCE)
-    before = as_of(filled.conn)
-    look(filled.conn, timedelta(hours=1))
-    assert as_of(filled.conn) == before
+    moved = as_of(conn)
+    assert before <= moved <= clock(conn)
+    assert value(conn, "SELECT shards = array_fill(as_of, ARRAY[4]) FROM read_model.freshness")
+    # It stays while it is young enough.
+    look(conn, timedelta(hours=1))
+    assert as_of(conn) == moved
+    # A moment from before the clock was set back is replaced, whatever its age.
+    conn.execute(f"{SET_SHARDS} = array_fill({IN_AN_HOUR}, ARRAY[4]), as_of = {IN_AN_HOUR}".encode())
+    look(conn, timedelta(days=1))
+    assert as_of(conn) <= clock(conn)
+    # A read model that was never built has none.
+    conn.execute("TRUNCATE read_model.freshness")
+    assert not look(conn, AT_ONCE).has_changes
+    assert value(conn, "SELECT count(*) FROM read_model.freshness") == 0
 
 
 def test_a_change_that_waits_holds_freshness_back(filled: Platform) -> None:
@@ -116,36 +121,16 @@ def test_a_look_that_fails_promises_nothing(
 
 
 def test_an_open_gap_freezes_freshness(filled: Platform) -> None:
-    before = as_of(filled.conn)
-    filled.conn.execute("INSERT INTO projector.capture_gaps (reason) VALUES ('a trigger was missing')")
-    assert look(filled.conn, AT_ONCE).freshness_frozen
-    assert as_of(filled.conn) == before
-
-
-def test_freshness_stands_still_while_a_first_build_owns_the_shards(filled: Platform) -> None:
+    """So does a first build, which owns the shards."""
     before = as_of(filled.conn)
     with filled.database.connect() as building:
         building.execute("SELECT pg_advisory_lock(%s, %s)", (locks.SHARD, locks.SHARDS[-1]))
         look(filled.conn, AT_ONCE)
         assert as_of(filled.conn) == before
     wait_until(filled.conn, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
-    look(filled.conn, AT_ONCE)
-    assert as_of(filled.conn) > before
-
-
-def test_a_moment_from_before_the_clock_was_set_back_is_replaced(filled: Platform) -> None:
-    filled.conn.execute(
-        "UPDATE read_model.freshness SET as_of = as_of + interval '1 hour',"
-        " shards = array_fill(as_of + interval '1 hour', ARRAY[4])"
-    )
-    look(filled.conn, timedelta(days=1))
-    assert as_of(filled.conn) <= clock(filled.conn)
-
-
-def test_a_read_model_that_was_never_built_has_no_freshness(filled: Platform) -> None:
-    filled.conn.execute("TRUNCATE read_model.freshness")
-    assert not look(filled.conn, AT_ONCE).has_changes
-    assert value(filled.conn, "SELECT count(*) FROM read_model.freshness") == 0
+    filled.conn.execute("INSERT INTO projector.capture_gaps (reason) VALUES ('a trigger was missing')")
+    assert look(filled.conn, AT_ONCE).freshness_frozen
+    assert as_of(filled.conn) == before
 
 
 def test_an_answer_is_never_older_than_min_as_of(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
