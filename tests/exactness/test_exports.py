@@ -14,8 +14,6 @@ from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, refresh_now
 
 LEADS = "/users/one/leads.ndjson"
-MESSAGES = "/users/one/messages.ndjson"
-COUNT = 12
 
 
 @pytest.fixture
@@ -25,31 +23,23 @@ def client(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskC
     monkeypatch.setattr(exports, "_FIRST_LINES", 1)
     monkeypatch.setattr(exports, "_MOST_LINES", 1)
     agent = filled.agent("one")
-    for number in range(COUNT):
+    for number in range(12):
         filled.message(filled.conversation(agent, f"49{number:03}"), "before")
     refresh_now(filled.conn)
     with serving(filled.database) as app:
         yield app.test_client()
 
 
-class Export:
-    """An export whose caller reads as a test wants."""
-
-    def __init__(self, client: FlaskClient, path: str) -> None:
-        self.answer = client.get(path, buffered=False)
-        assert self.answer.status_code == 200
-        self._pieces: Iterator[Any] = iter(self.answer.response)
-        self._lines: list[bytes] = [next(self._pieces)]
-
-    def rest(self) -> list[dict[str, object]]:
-        """Read on to the end. Returns all that was read."""
-        self._lines += list(self._pieces)
-        whole = b"".join(self._lines)
-        assert len(whole) == int(self.answer.headers["Content-Length"])
-        found = [json.loads(line) for line in whole.splitlines()]
-        assert len(found) == int(self.answer.headers["X-Total-Count"])
-        self.answer.close()
-        return found
+def exported(client: FlaskClient, path: str) -> list[dict[str, object]]:
+    """The lines of an export, as many and as long as its headers say."""
+    answer = client.get(path, buffered=False)
+    assert answer.status_code == 200
+    whole = b"".join(answer.response)  # type: ignore[arg-type]  # Bytes, of an application of WSGI.
+    assert len(whole) == int(answer.headers["Content-Length"])
+    found = [json.loads(line) for line in whole.splitlines()]
+    assert len(found) == int(answer.headers["X-Total-Count"])
+    answer.close()
+    return found
 
 
 def printed(client: FlaskClient) -> list[dict[str, object]]:
@@ -68,7 +58,7 @@ def test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
         begin(snapshot, bound)
 
     monkeypatch.setattr(Snapshot, "open", write_and_begin)
-    assert Export(client, LEADS).rest() == before != printed(client)
+    assert exported(client, LEADS) == before != printed(client)
 
 
 def test_a_window_stands_still_while_an_export_is_read(
@@ -87,4 +77,4 @@ def test_a_window_stands_still_while_an_export_is_read(
         return begin(snapshot, bound)
 
     monkeypatch.setattr(Snapshot, "open", pause_and_begin)
-    assert Export(client, f"{LEADS}?days=7").rest()
+    assert exported(client, f"{LEADS}?days=7")

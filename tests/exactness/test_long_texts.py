@@ -53,19 +53,6 @@ def test_a_text_is_cut_between_two_characters(filled: Platform) -> None:
     assert_verified(conn)
 
 
-def test_a_long_text_that_changes_beyond_the_cut_changes_nothing(filled: Platform) -> None:
-    message = filled.message("c", "a" * 100_000, at="2026-01-01 00:00:00")
-    refresh_now(filled.conn)
-    before = value(filled.conn, "SELECT xmin FROM read_model.leads")
-    filled.conn.execute("UPDATE messages SET text = text || 'b' WHERE message_id = %s", (message,))
-    refresh_now(filled.conn)
-    assert value(filled.conn, "SELECT xmin FROM read_model.leads") == before
-    filled.conn.execute("UPDATE messages SET text = 'b' || text WHERE message_id = %s", (message,))
-    refresh_now(filled.conn)
-    assert value(filled.conn, "SELECT xmin FROM read_model.leads") != before
-    assert_verified(filled.conn)
-
-
 WIDE = (
     ("extractions", "name"), ("extractions", "email"), ("extractions", "company"), ("extractions", "lead_status_tag"),
     ("contacts", "name"), ("contacts", "email"), ("contacts", "company"), ("agents", "name"),
