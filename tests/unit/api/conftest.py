@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -51,26 +50,6 @@ class Library:
         return f"/users/{self.tenant}/leads"
 
 
-# Each second would be found for the first, if what means something in LIKE meant it here.
-NAMES = ("snake_case", "snakeXcase", "50% off", "50 per cent off", "C:\\new", "C:new")
-
-
-def _add_names(conn: psycopg.Connection[Any]) -> None:
-    """Leads of these names, under some agent."""
-    conn.execute(
-        "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at, is_active)"
-        " SELECT 'named-' || n, (SELECT min(agent_id) FROM agents), '99900000' || n, now(), true"
-        " FROM generate_series(1, %s) AS n",
-        (len(NAMES),),
-    )
-    conn.execute(
-        "INSERT INTO contacts (contact_id, user_id, phone, name, updated_at)"
-        " SELECT 'named-' || n, (SELECT user_id FROM agents ORDER BY agent_id LIMIT 1), '99900000' || n, name, now()"
-        " FROM unnest(%s::text[]) WITH ORDINALITY AS names (name, n)",
-        (list(NAMES),),
-    )
-
-
 @pytest.fixture
 def filled(database: Database) -> Database:
     """A database of the test's own with a lead."""
@@ -92,7 +71,6 @@ def built_library(server: Server, template: Database, name: str) -> Iterator[Lib
     database = server.create(name, template=template.name)
     with database.connect() as conn:
         edge_cases.write(conn, edge_cases.generate(random.Random(7), 60, now=NOW))
-        _add_names(conn)
         rebuild(conn, tenants=None, progress=QUIET)
         refresh(conn, retry_failed=False, progress=QUIET)
 
