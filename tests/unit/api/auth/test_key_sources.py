@@ -265,7 +265,7 @@ def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(
         assert waiting.result(PATIENCE) == {"a"}
 
 
-def test_a_rotation_and_an_outage_as_callers_see_them(
+def test_a_rotation_as_callers_see_it(
     issuer: Issuer, clock: SimpleNamespace, library: Library, make_app: MakeApp
 ) -> None:
     auth = AuthConfig(("jwt",), jwks_url=issuer.url)
@@ -275,15 +275,8 @@ def test_a_rotation_and_an_outage_as_callers_see_them(
         token = signed(claims(sub=library.tenant, **said), key, "RS256", kid=kid)
         return client.get(library.base, headers=bearer(token)).status_code
 
-    assert status(RSA, "a") == 200
-    assert status(OTHER_RSA, "a") == 401
+    assert [status(RSA, "a"), status(OTHER_RSA, "a")] == [200, 401]
     issuer.publish(b=OTHER_RSA)
     clock.now += PAUSE_SECONDS
-    assert status(OTHER_RSA, "b") == 200
     # The key is gone, and tokens that it signed are not accepted any more; one that is kept is, for a minute.
-    assert status(RSA, "a", jti="new") == 401
-    issuer.status = 500
-    clock.now += MAX_AGE_SECONDS
-    assert status(OTHER_RSA, "b", jti="another") == 200
-    # 503 while the set is being fetched.
-    assert status(OTHER_RSA, "c") in {401, 503}
+    assert [status(OTHER_RSA, "b"), status(RSA, "a", jti="new"), status(RSA, "a")] == [200, 401, 200]

@@ -45,18 +45,15 @@ NULLABLE = {"last_message_at", "total_score", "name"}
 
 def paths(library: Library) -> Iterator[str]:
     """Requests for each kind of statement."""
-    # Each order with a third of the filters, and each filter with a third of the orders.
-    for n, (sort, order, offset) in enumerate(product(SORTS, ("asc", "desc"), (0, 5000))):
+    # Each way to a page with a third of the filters, and each filter with a third of the ways.
+    for n, (sort, order, begin) in enumerate(product(SORTS, ("asc", "desc"), (0, 5000, None, VALUES))):
         for given in FILTERS[n % 3 :: 3]:
-            yield f"{library.base}?sort_by={sort}&sort_order={order}&offset={offset}{given}"
-    pages = enumerate(product(SORTS, ("asc", "desc"), (None, VALUES)))
-    for sort, order, value, given in ((*page, given) for n, page in pages for given in FILTERS[n % 3 :: 3]):
-        query = f"sort_by={sort}&sort_order={order}{given}"
-        cursor = encode(
-            scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,)), [value and value[sort], "1"]
-        )
-        if value or sort in NULLABLE:
-            yield f"{library.base}?{query}&cursor={cursor}"
+            query = f"sort_by={sort}&sort_order={order}{given}"
+            if isinstance(begin, int):
+                yield f"{library.base}?{query}&offset={begin}"
+            elif begin or sort in NULLABLE:
+                scope = scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,))
+                yield f"{library.base}?{query}&cursor={encode(scope, [begin and begin[sort], '1'])}"
     yield f"{library.base}/stats"
     yield f"{library.base}/{library.phone}"
     message_id = next(
