@@ -34,9 +34,7 @@ SELECT
 
 _IS_INSTALLED = """
 SELECT FROM pg_catalog.pg_class AS c
-WHERE c.relname = 'projection' AND c.relnamespace = (
-    SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'read_model'
-)
+WHERE c.relname = 'projection' AND c.relnamespace = pg_catalog.to_regnamespace('read_model')
 """
 
 

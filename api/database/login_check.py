@@ -17,15 +17,12 @@ SELECT
     login.rolsuper AS is_superuser,
     login.rolbypassrls AS bypasses,
     (
-        SELECT min(found.name)
-        FROM (
-            SELECT n.nspname || '.' || c.relname AS name
-            FROM pg_catalog.pg_class AS c
-            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname IN ('read_model', 'leads_access')
-                AND c.relkind IN ('r', 'p')
-                AND pg_catalog.has_table_privilege(session_user, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-        ) AS found
+        SELECT min(n.nspname || '.' || c.relname)
+        FROM pg_catalog.pg_class AS c
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('read_model', 'leads_access')
+            AND c.relkind IN ('r', 'p')
+            AND pg_catalog.has_table_privilege(session_user, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
     ) AS writable,
     (
         SELECT min(s.table_name)

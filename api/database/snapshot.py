@@ -39,7 +39,6 @@ class Snapshot:
     """
 
     def __init__(self, config: Config, user_id: str) -> None:
-        self._cursor: psycopg.RawServerCursor[Any] | None = None
         self._ahead: list[tuple[Any, ...]] = []
         with _errors_for_caller():
             self._connection = connect(config)
@@ -51,6 +50,7 @@ class Snapshot:
                 idle=sql.Literal(f"{IDLE_SECONDS}s"),
             )
             self._connection.adapters.register_loader("text", BytesLoader)
+            self._cursor = psycopg.RawServerCursor(self._connection, "lines")
             try:
                 self._connection.execute(text)
             except BaseException:
@@ -70,7 +70,6 @@ class Snapshot:
     def open(self, bound: BoundStatement[Row]) -> Row | None:
         """Begin a statement whose rows `read` returns. Returns the first of them; None if there is none."""
         statement = compile_statement(bound)
-        self._cursor = psycopg.RawServerCursor(self._connection, "lines")
         with _errors_for_caller():
             self._cursor.execute(statement.text, _values(statement))
             self._ahead = self._cursor.fetchmany(1)
@@ -78,8 +77,6 @@ class Snapshot:
 
     def read(self, count: int) -> list[bytes]:
         """Returns the first column of the next rows, up to `count`; none at the end."""
-        if self._cursor is None:
-            raise AssertionError
         rows, self._ahead = self._ahead, []
         with _errors_for_caller():
             return [row[0] for row in rows or self._cursor.fetchmany(count)]
@@ -87,9 +84,8 @@ class Snapshot:
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""
         self._connection.close()
-        if self._cursor is not None:
-            # Without a connection this only notes that nobody reads from it any more.
-            self._cursor.close()
+        # Without a connection this only notes that nobody reads from it any more.
+        self._cursor.close()
 
 
 def _values(statement: CompiledStatement[Any]) -> Sequence[object]:
