@@ -86,7 +86,7 @@ class BrokenExportError(Exception):
     """An export cannot go on. The server then ends the connection before the length that was announced is reached."""
 
 
-class ExportStream:
+class ExportStream(Iterator[bytes]):
     """Yields the opening and then the lines of a snapshot in pieces.
 
     `release` ends the snapshot, and gives the place back. It is called at the end, whatever that is.
@@ -100,10 +100,6 @@ class ExportStream:
         # Held while a piece is read.
         self._reading = Lock()
         self._is_closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Returns itself, as iterators do."""
-        return self
 
     def __next__(self) -> bytes:
         """Returns the next piece. Raises BrokenExportError where there is none although there should be."""

@@ -158,14 +158,14 @@ class RunningRequests:
         of_tenant = sum(waiter.tenant == tenant for waiter in self._waiting)
         if of_tenant < MAX_WAITING and len(self._waiting) < MAX_ALL_WAITING:
             return WAIT_SECONDS
-        own = self._tenants.get(tenant)
-        places = own if own is not None and own.taken >= self._most else self._all
+        places = self._tenants[tenant] if self._is_full(tenant) else self._all
         if monotonic() - places.moved_at > STILL_SECONDS:
             raise self._busy(tenant)
         return STILL_SECONDS
 
     def _busy(self, tenant: str) -> UnavailableError:
+        return UnavailableError(TENANT_IS_BUSY if self._is_full(tenant) else ALL_ARE_BUSY)
+
+    def _is_full(self, tenant: str) -> bool:
         own = self._tenants.get(tenant)
-        return UnavailableError(
-            TENANT_IS_BUSY if own is not None and own.taken >= self._most else ALL_ARE_BUSY
-        )
+        return own is not None and own.taken >= self._most

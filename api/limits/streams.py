@@ -23,8 +23,7 @@ class Streams:
     def take(self, tenant: str) -> None:
         """Open a stream. Raises UnavailableError if there is no place for it."""
         with self._lock:
-            most = min(self._most, most_of_tenant(self._most))
-            if self._taken.total() >= self._most or self._taken[tenant] >= most:
+            if self._taken.total() >= self._most or self._taken[tenant] >= most_of_tenant(self._most):
                 raise UnavailableError(BUSY)
             self._taken[tenant] += 1
         STREAMS.inc()

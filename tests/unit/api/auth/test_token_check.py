@@ -285,7 +285,8 @@ def test_a_key_has_one_algorithm(
             "",
             "has no key that could",
         ),
-        (json.dumps({"kty": "oct", "k": "YWFh"}), "", "has no key that could"),
+        (json.dumps({"kty": "oct", "k": "YWFh" * 7}), "", "has no key that could"),
+        (json.dumps({**RSA.as_dict(private=False), "alg": "RS512"}), "RS256", "tokens for RS256"),
         ("/nowhere/key.pem", "", "cannot be read (No such file"),
         ("~/nowhere/key", "", "cannot be read"),
         # Long enough for a secret, and certainly none.
