@@ -51,7 +51,7 @@ def switch_off(conn: Connection, reason: str) -> None:
     """Drop the triggers on purpose. Until capture is switched on again the read model stays as it is, and says so."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     text = f"capture was switched off on {stamp}: {reason}"
-    conn.execute(query("capture", "note_switched_off"), {"reason": text})
+    conn.execute(query("database", "note_setting"), {"name": "capture_off", "value": text})
     with _only_session(conn, triggers.PATIENCE_SECONDS):
         gaps.open_gap(conn, text)
         triggers.uninstall(conn)

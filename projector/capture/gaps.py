@@ -70,7 +70,7 @@ def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
 
 def switched_off(conn: Connection) -> str | None:
     """Return why an operator switched capture off; None while it is on."""
-    reason: str | None = rows.value(conn, query("capture", "find_switched_off"))
+    reason: str | None = rows.value(conn, query("database", "read_setting"), {"name": "capture_off"})
     return reason
 
 

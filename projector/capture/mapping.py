@@ -154,7 +154,8 @@ def stored_mapping(conn: Connection) -> Texts:
     """
     if is_noted(conn):
         require_trusted(conn)
-        stored: dict[str, str] = json.loads(value(conn, query("capture", "read_mapping")) or "{}")
+        noted = value(conn, query("database", "read_setting"), {"name": "mapping"})
+        stored: dict[str, str] = json.loads(noted or "{}")
         if stored:
             return Texts(stored)
     return default_mapping()
@@ -163,7 +164,7 @@ def stored_mapping(conn: Connection) -> Texts:
 def note_mapping(conn: Connection, mapping: Texts) -> None:
     """Store a mapping; nothing of the default one, which comes with the program."""
     files = {} if mapping.digest == default_mapping().digest else mapping.files
-    conn.execute(query("capture", "note_mapping"), {"files": json.dumps(dict(files))})
+    conn.execute(query("database", "note_setting"), {"name": "mapping", "value": json.dumps(dict(files))})
 
 
 def _read_folder(folder: Path) -> Texts:

@@ -23,7 +23,7 @@ def require_installed(conn: Connection) -> None:
 
 def require_migrated_version(conn: Connection) -> None:
     """Raise NotInstalledError if a program of another projection version has migrated since this one began."""
-    require_version(rows.value(conn, query("core", "read_migrated_version")))
+    require_version(rows.value(conn, query("database", "read_setting"), {"name": "projection_version"}))
 
 
 def require_version(migrated: str | None) -> None:

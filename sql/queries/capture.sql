@@ -167,17 +167,6 @@ UPDATE projector.capture_gaps AS g
 SET healed_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
 
--- name: find_switched_off
--- Returns why an operator switched capture off; no row while it is on.
-SELECT s.value
-FROM projector.settings AS s
-WHERE s.name = 'capture_off';
-
--- name: note_switched_off
-INSERT INTO projector.settings (name, value)
-VALUES ('capture_off', %(reason)s)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-
 -- name: note_switched_on
 DELETE FROM projector.settings AS s
 WHERE s.name = 'capture_off';
@@ -254,16 +243,6 @@ SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
 -- Delete the changes whose key a trigger could not read: the rebuild that follows covers them.
 DELETE FROM projector.changes AS c
 WHERE c.shard = -1;
-
--- name: read_mapping
-SELECT s.value
-FROM projector.settings AS s
-WHERE s.name = 'mapping';
-
--- name: note_mapping
-INSERT INTO projector.settings (name, value)
-VALUES ('mapping', %(files)s)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: prepare_to_read
 -- Prepares the transaction in which a text is read: what it names is looked for nowhere but where it says, and row

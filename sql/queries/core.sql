@@ -34,10 +34,6 @@ DELETE FROM pg_temp.{staging_table};
 -- name: is_installed
 SELECT to_regclass('projector.changes') IS NOT NULL AS is_installed;
 
--- name: read_migrated_version
--- Returns: version, the projection version of the program that migrated last; null before any did.
-SELECT (SELECT s.value FROM projector.settings AS s WHERE s.name = 'projection_version') AS version;
-
 -- name: is_built
 SELECT
 FROM read_model.projection AS p

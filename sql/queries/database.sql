@@ -6,6 +6,17 @@ SELECT set_config(wanted.name, wanted.setting, false)
 FROM unnest(%(names)s::text[], %(settings)s::text[]) AS wanted (name, setting)
 WHERE current_setting(wanted.name, true) IS NOT NULL;
 
+-- name: read_setting
+-- Returns what is noted in projector.settings under a name; no row where nothing is.
+SELECT s.value
+FROM projector.settings AS s
+WHERE s.name = %(name)s;
+
+-- name: note_setting
+INSERT INTO projector.settings (name, value)
+VALUES (%(name)s, %(value)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
 -- Where the platform's tables are: see projector/database/source_names.py.
 
 -- name: can_read_source_tables
