@@ -52,29 +52,19 @@ def test_a_change_is_reported_once_with_its_newest_state(filled: Platform, copy:
     assert copy.follow() == []
 
 
-def test_a_new_lead_and_a_deleted_one(filled: Platform, copy: Copy) -> None:
-    filled.conversation(_agent(filled), "77")
-    refresh_now(filled.conn)
-    assert copy.follow() == ["77"]
-    execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
-    refresh_now(filled.conn)
-    status, body = copy.ask()
-    assert (status, body["data"]) == (200, [{"customer_phone": "77", "deleted": True, "lead": None}])
-    copy.take(body)
-    assert copy.leads == copy.list()
-
-
-def test_a_lead_that_comes_again_has_no_tombstone(filled: Platform, copy: Copy) -> None:
+def test_a_lead_that_is_new_goes_and_comes_again(filled: Platform, copy: Copy) -> None:
     for _ in range(2):
         filled.conversation(_agent(filled), "77")
         refresh_now(filled.conn)
+        assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
+        assert copy.follow() == ["77"]
+        assert "77" in copy.leads
         execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
         refresh_now(filled.conn)
-    filled.conversation(_agent(filled), "77")
-    refresh_now(filled.conn)
-    assert copy.follow() == ["77"]
-    assert "77" in copy.leads
-    assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
+        status, body = copy.ask()
+        assert (status, body["data"]) == (200, [{"customer_phone": "77", "deleted": True, "lead": None}])
+        copy.take(body)
+        assert copy.leads == copy.list()
 
 
 def test_only_what_differs_is_reported(filled: Platform, copy: Copy) -> None:
