@@ -22,6 +22,7 @@ from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection, Row
 from projector.database.sql import failing_step, query, statement
 from projector.report.errors import CaptureGapError
+from projector.report.log import quoting
 
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
@@ -132,6 +133,11 @@ def first_line(error: psycopg.Error) -> str:
     text = (error.diag.message_primary or str(error)).splitlines()[0]
     failed = failing_step(error)
     return text if failed is None else f"{text} ({failed})"
+
+
+def failure(error: psycopg.Error) -> dict[str, object]:
+    """Return what a line of the log says of an error: what PostgreSQL says, and which step failed."""
+    return {"error": quoting(error, first_line(error)), "step": failing_step(error)}
 
 
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:

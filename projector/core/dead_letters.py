@@ -6,13 +6,12 @@ import psycopg
 import structlog
 
 from projector.core import staging
-from projector.core.batch import count_letters, first_line, is_lead_failure, recompute
+from projector.core.batch import count_letters, failure, first_line, is_lead_failure, recompute
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
-from projector.database.sql import failing_step, query
-from projector.report.log import quoting
+from projector.database.sql import query
 
 TRIES_OF_A_TURN = 10
 """Tries after which new changes are taken before the next ones, whatever is due."""
@@ -42,18 +41,11 @@ def retry_dead_letters(conn: Connection) -> tuple[int, int]:
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
     """Set a key aside that failed alone; return whether it was. A key of which nothing is left is not."""
-    text = first_line(error)
-    parameters = {"kind": kind, "key": key, "error": text}
+    parameters = {"kind": kind, "key": key, "error": first_line(error)}
     is_set_aside = conn.execute(query("core", "set_aside"), parameters).rowcount > 0
     count_letters(conn)
     if is_set_aside:
-        _log.error(
-            "set aside as a dead letter",
-            kind=kind,
-            key=key,
-            error=quoting(error, text),
-            step=failing_step(error),
-        )
+        _log.error("set aside as a dead letter", kind=kind, key=key, **failure(error))
     return is_set_aside
 
 

@@ -20,7 +20,7 @@ from projector.core import names, pipeline, staging
 from projector.core.batch import (
     Batch,
     analyze_if_outgrown,
-    first_line,
+    failure,
     is_lead_failure,
     log_run,
     open_batch,
@@ -36,8 +36,7 @@ from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection, Row
-from projector.database.sql import failing_step, query, statement
-from projector.report.log import quoting
+from projector.database.sql import query, statement
 
 SLICE_BYTES = 250_000
 """Bytes of keys that are looked up in one transaction: some five thousand, in about a tenth of a second."""
@@ -230,12 +229,7 @@ class LateKeys:
         self._after = _next(self._tenant)
         if self._taken > 1:
             self._limits[self._tenant] = self._taken // 2
-            _log.warning(
-                "a piece failed and is tried in smaller parts",
-                keys=self._taken,
-                error=quoting(error, first_line(error)),
-                step=failing_step(error),
-            )
+            _log.warning("a piece failed and is tried in smaller parts", keys=self._taken, **failure(error))
             return
         if self._strict:
             raise error

@@ -7,16 +7,15 @@ import psycopg
 import structlog
 
 from projector.core import pipeline
-from projector.core.batch import DEFAULT_BATCH, Batch, first_line, is_lead_failure, refresh_batch
+from projector.core.batch import DEFAULT_BATCH, Batch, failure, is_lead_failure, refresh_batch
 from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
 from projector.core.late import LateKeys, sort_changes
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_installed
 from projector.database import locks, rows
 from projector.database.rows import Connection
-from projector.database.sql import failing_step, query
+from projector.database.sql import query
 from projector.report.counted import RunReport
-from projector.report.log import quoting
 from projector.report.progress import Progress
 
 FULL_BATCHES = 2
@@ -76,11 +75,7 @@ class Drain:
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
-            _log.warning(
-                "a batch failed, and its changes are tried tenant by tenant",
-                error=quoting(error, first_line(error)),
-                step=failing_step(error),
-            )
+            _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(error))
             size = max(self._size // len(shards), 1)
             return sort_changes(conn, shards, bulk=False, size=size, wait=wait) or Batch((), 0)
         is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
