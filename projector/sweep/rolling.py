@@ -36,11 +36,8 @@ PASS_SHARE = 0.8
 ROUND_SHARE = 0.9
 CATCH_UP_SHARE = 0.1
 
-LEAST_SLICE, LARGEST_SLICE = 100, 1000
+SLICE_LEADS = 500
 """Leads of one slice: less is not worth its transaction, more would be a long one."""
-
-SLICE_SECONDS = 300.0
-"""A slice is as large as a round needs at one in so many seconds, within these bounds."""
 
 _log = structlog.get_logger(__name__)
 
@@ -142,8 +139,7 @@ def _compare_slice(
         return 0.0
     began = time.monotonic()
     create_tables(conn)
-    size = round(SLICE_SECONDS / max(present.seconds_for(1, now, days), 1e-6))
-    piece = _find_piece(conn, present, min(max(size, LEAST_SLICE), LARGEST_SLICE))
+    piece = _find_piece(conn, present)
     found = compare_piece(conn, piece, patience=0)
     reach("compared")
     # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but
@@ -209,14 +205,14 @@ def _seconds_until(due_at: datetime, now: datetime, days: float) -> float:
     return 0.0 if wait > days * 86_400 else max(wait, 0.0)
 
 
-def _find_piece(conn: Connection, present: Round, size: int) -> pieces.Piece:
+def _find_piece(conn: Connection, present: Round) -> pieces.Piece:
     """Return the next piece: of everything, or then of what waited before everything had been reached."""
     if present.phase != pieces.AGAIN:
-        return next(pieces.pieces(conn, None, size, present.phase, present.after))
-    wanted = {"before": present.reached_at, "size": LARGEST_SLICE}
+        return next(pieces.pieces(conn, None, SLICE_LEADS, present.phase, present.after))
+    wanted = {"before": present.reached_at, "size": SLICE_LEADS}
     items = rows.rows(conn, Item, query("sweep", "find_left_out"), wanted)
     leads, keys = pieces.split_items(items)
-    next_phase = "" if len(items) < LARGEST_SLICE else pieces.AGAIN
+    next_phase = "" if len(items) < SLICE_LEADS else pieces.AGAIN
     return pieces.Piece(pieces.AGAIN, next_phase, leads=leads, keys=keys)
 
 

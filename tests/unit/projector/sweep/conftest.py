@@ -13,7 +13,6 @@ from tests.exactness.platform import Platform, assert_exact, rebuild_now, refres
 from tests.support import edge_cases
 from tests.support.server import Database, Server
 
-SLICE = 3
 NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)
 
 
@@ -74,7 +73,6 @@ def world(
     make_database: MakeDatabase, world_template: Database, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
     """These tenants in a database of the test's own; a slice compares three leads or keys."""
-    monkeypatch.setattr(rolling, "LEAST_SLICE", SLICE)
-    monkeypatch.setattr(rolling, "LARGEST_SLICE", SLICE)
+    monkeypatch.setattr(rolling, "SLICE_LEADS", 3)
     with make_database(world_template).connect() as conn:
         yield Platform(conn, first=1000)

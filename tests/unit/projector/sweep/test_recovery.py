@@ -92,7 +92,6 @@ def test_a_refresh_waits_for_a_healing_under_way(
 DRIFT = "UPDATE read_model.leads SET document = '{}'"
 DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY customer_phone), '') FROM read_model.leads"
 DRIFTED += " WHERE document = '{}'"
-OUTCOMES = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE kind = 'rebuild'"
 
 
 @pytest.fixture
