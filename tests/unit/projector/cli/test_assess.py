@@ -150,7 +150,3 @@ def test_migrate_and_status_warn_of_the_same(
     status = read_status(conn)
     assert as_dict(status)["warnings"] == [warning]
     assert warning in render(status)
-
-
-def test_two_forms_at_once_are_misuse(source_database: Database, asked: Asked) -> None:
-    asked(source_database.url, "--json", "--sql", code=2)

@@ -19,6 +19,7 @@ Done = Callable[..., Result]
 WRONG = (
     ("nonsense", "No such command"),
     ("verify --all --sample 3", "give one of them"),
+    ("assess --json --sql", "not both"),
     ("explain u", "Missing argument"),
     ("explain u 4915 --candidates -1", "-1 is not in the range"),
     ("erase", "Say what to do"),
