@@ -182,20 +182,6 @@ def test_a_mass_change_during_a_rebuild_is_not_lost(
 # Rows without a source, keys, versions.
 
 
-@cases("how", HOW)
-def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(filled: Platform, how: str) -> None:
-    conn = filled.conn
-    put_back(conn)
-    filled.tenant("later")
-    filled.contact("later", "4915", "Ann")
-    refresh_now(conn)
-    conn.execute("DELETE FROM projector.source_keys WHERE kind = 'contact'")
-    rebuild_now(conn, first=how == FIRST)
-    filled.conversation(filled.agent("later"), "4915")
-    refresh_now(conn)
-    assert (document(conn, "later", "4915") or {}).get("name") == "Ann"
-
-
 @pytest.mark.parametrize("how", HOW)
 def test_a_tenant_whose_leads_a_rebuild_drops_gets_a_new_version(filled: Platform, how: str) -> None:
     conn = filled.conn
