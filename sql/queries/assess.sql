@@ -216,15 +216,6 @@ COPY (SELECT {columns} FROM {relation} AS t WHERE t.ctid = ANY({rows})) TO STDOU
 -- name: load_rows
 COPY {relation} ({columns}) FROM STDIN;
 
--- name: find_json_keys
-SELECT DISTINCT k.key
-FROM {relation} AS t
-CROSS JOIN LATERAL jsonb_object_keys(
-    CASE WHEN jsonb_typeof(t.{column}::jsonb) = 'object' THEN t.{column}::jsonb ELSE '{}' END
-) AS k (key)
-ORDER BY k.key
-LIMIT %(most)s;
-
 -- name: delete_rows
 DELETE FROM {relation} AS t
 WHERE t.ctid = ANY({rows});

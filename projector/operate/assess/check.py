@@ -40,8 +40,6 @@ from projector.report.errors import ProjectorError
 
 # Rows of each table, from pages that hold about so many, and how often the rows that these are joined with are added.
 _SAMPLED, _LOOKED_AT, _ROUNDS = 20, 2000, 3
-# Keys of the objects in a column of JSON, each of which is changed.
-_JSON_KEYS = 12
 # Rows whose columns are changed, of those that move rows of the same relations.
 _ROWS_OF_A_KIND = 2
 _INSERT, _DELETE = "an insert", "a delete"
@@ -55,9 +53,10 @@ _VALUES = {
     "E": "(enum_range(NULL::{type}))[1 + coalesce(array_position(enum_range(NULL::{type}), t.{column}), 0)"
     " % cardinality(enum_range(NULL::{type}))]",
     "uuid": "md5(coalesce(t.{column}::text, ''))::uuid",
+    "json": "'{{}}'",
+    "jsonb": "'{{}}'",
 }
 """Another value of a column, by the category of its type, or by the type."""
-_WITH_KEY = "jsonb_set(coalesce(t.{column}::jsonb, '{{}}'), ARRAY[{key}], '\"x\"')::{type}"
 
 
 @dataclass(slots=True)
@@ -250,6 +249,16 @@ def _row_ids(conn: Connection, table: _Table, percent: float, most: int | None =
     return values(conn, query("assess", "sample_table", relation=table.relation), wanted)
 
 
+def _other_values(column: Row) -> Iterator[str]:
+    """Return what gives a column another value: expressions, and an empty text for the value of another row."""
+    if not column.is_key:
+        yield ""
+        yield "NULL"
+    for kind in (column.category, column.base):
+        if kind in _VALUES:
+            yield _VALUES[kind].format(column=column.quoted, type=column.type)
+
+
 def _tids(of: Iterable[str]) -> str:
     return "'{" + ",".join(f'"{one}"' for one in sorted(of)) + "}'::tid[]"
 
@@ -311,7 +320,7 @@ class _Trials:
             if found is not None:
                 of_kind.setdefault((*found.moved, *found.missed), []).append(row)
         chosen = [row for of in of_kind.values() for row in of[:_ROWS_OF_A_KIND]]
-        changes = [(column, change) for column in table.columns for change in self._changes(table, column)]
+        changes = [(column, change) for column in table.columns for change in _other_values(column)]
         for column, change in changes:
             for changed in (*([row] for row in chosen), all_rows):
                 self._try_column(table, column, change, _tids(changed))
@@ -319,20 +328,6 @@ class _Trials:
             with conn.transaction(force_rollback=True):
                 conn.execute(query("assess", "take_rows", rows=_tids([row]), **names).encode(), prepare=False)
                 self._try(table, _INSERT, query("assess", "insert_taken", **names))
-
-    def _changes(self, table: _Table, column: Row) -> Iterator[str]:
-        """Return what makes another value of a column: the queries' names with what they need, as they are put in."""
-        names = {"column": column.quoted, "type": column.type}
-        if not column.is_key:
-            yield ""  # That of another row.
-            yield "NULL"
-        for kind in (column.category, column.base):
-            if kind in _VALUES:
-                yield _VALUES[kind].format(**names)
-        if column.base in {"json", "jsonb"}:
-            wanted = {"relation": table.relation, "column": column.quoted}
-            for key in values(self._conn, query("assess", "find_json_keys", **wanted), {"most": _JSON_KEYS}):
-                yield _WITH_KEY.format(key=sql.Literal(key).as_string(None), **names)
 
     def _try_column(self, table: _Table, column: Row, change: str, chosen: str) -> None:
         names = {"relation": table.relation, "column": column.quoted, "rows": chosen}
