@@ -1,6 +1,6 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from projector.capture.source import captured_tables, find_source
 from projector.database.ownership import require_own
@@ -9,35 +9,36 @@ from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
 
-def find_missing_rights(
-    conn: Connection, found: Collection[Row], captured: Collection[str]
-) -> Iterator[ProjectorError]:
-    """Return an error for each reason why `migrate` would fail for a right, or take over what is not ours.
+def find_missing_rights(conn: Connection, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
+    """Return in words each reason why `migrate` would fail for a right, or take over what is not ours.
 
     `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
     """
     login = read_login(conn)
-    yield from _caught(lambda: _require_owned_source(login, found, captured))
+    yield from _find_foreign_tables(login, found, captured)
     unreadable = [table.full_name for table in found if table.kind is not None and not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
-        yield ProjectorError(
+        yield (
             f"Nothing was changed, because the role {login.role_name} may not read {names}. Have the owner run:"
             f" GRANT SELECT ON {names} TO {login.role_name};"
         )
     for schema in _find_schemas(conn):
         if not schema.is_ours and schema.first_object is not None:
-            yield ProjectorError(
+            yield (
                 f"Nothing was changed, because the schema {schema.schema_name} is not the projector's: it belongs to"
                 f" the role {schema.owner} and holds {schema.first_object}. The read model needs a schema of this"
                 f" name: rename that one with ALTER SCHEMA {schema.schema_name} RENAME TO …, or drop it."
             )
-    yield from _caught(lambda: require_own(conn))
+    try:
+        require_own(conn)
+    except ProjectorError as error:
+        yield str(error)
     # PostgreSQL asks for CREATE also where CREATE SCHEMA IF NOT EXISTS finds the schema.
     rights = {"CREATE": login.can_create, "TEMPORARY": login.can_create_temporary}
     lacking = [right for right, is_there in rights.items() if not is_there]
     if lacking:
-        yield ProjectorError(
+        yield (
             f"Nothing was changed, because the role {login.role_name} lacks a right on the database. Have its owner"
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
@@ -49,19 +50,13 @@ def require_rights_to_uninstall(conn: Connection) -> None:
     if own_schemas(conn):
         require_own(conn)
     captured = [table.name for table in captured_tables(conn)]
-    _require_owned_source(login, find_source(conn).values(), captured)
+    for said in _find_foreign_tables(login, find_source(conn).values(), captured):
+        raise ProjectorError(said)
 
 
 def own_schemas(conn: Connection) -> list[str]:
     """Return which of the schemas of ours are there; one of the same name that holds other tables is not ours."""
     return [schema.schema_name for schema in _find_schemas(conn) if schema.is_ours]
-
-
-def _caught(check: Callable[[], None]) -> Iterator[ProjectorError]:
-    try:
-        check()
-    except ProjectorError as error:
-        yield error
 
 
 def read_login(conn: Connection) -> Row:
@@ -73,7 +68,7 @@ def _find_schemas(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _require_owned_source(login: Row, found: Collection[Row], captured: Collection[str]) -> None:
+def _find_foreign_tables(login: Row, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
     tables: dict[str, list[str]] = {}
     for table in found:
         if table.name in captured and table.owner is not None and not table.is_owned:
@@ -83,7 +78,7 @@ def _require_owned_source(login: Row, found: Collection[Row], captured: Collecti
             f"{', '.join(names)} {'belongs' if len(names) == 1 else 'belong'} to the role {owner}"
             for owner, names in tables.items()
         )
-        raise ProjectorError(
+        yield (
             f"Nothing was changed, because only the owner of a table may set how its triggers fire, and {names}."
             f" Connect as {' or '.join(tables)}, or have an administrator make {login.role_name} a member:"
             f" GRANT {', '.join(tables)} TO {login.role_name};"

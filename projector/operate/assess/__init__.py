@@ -136,8 +136,8 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
         yield _problem("server", f"The encoding of the database is {server.encoding}, and has to be UTF8.")
     yield from _find_misfits(conn, source)
     captured = {*source.mapping.captured()} - source.mapping.left_alone()
-    lacking = list(find_missing_rights(conn, source.found, captured))
-    yield from (Fact(PROBLEM, "rights", _sentence(str(error)), error) for error in lacking)
+    lacking = [_problem("rights", said) for said in find_missing_rights(conn, source.found, captured)]
+    yield from lacking
     if source.fit.unreadable and not lacking and not server.is_standby:
         yield _problem(
             "tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {source.fit.unreadable}."
@@ -311,12 +311,8 @@ def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
 
 
 def _problem(area: str, message: str, kind: type[ProjectorError] = ProjectorError) -> Fact:
-    return Fact(PROBLEM, area, _sentence(message), kind(message))
-
-
-def _sentence(message: str) -> str:
     text = message.removeprefix(_UNCHANGED)
-    return text[:1].upper() + text[1:]
+    return Fact(PROBLEM, area, text[:1].upper() + text[1:], kind(message))
 
 
 def _read_server(conn: Connection) -> Row:
