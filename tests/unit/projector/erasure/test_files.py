@@ -98,24 +98,22 @@ def test_no_byte_is_left_in_the_files_of_ours(start_server: Callable[..., Embedd
         assert with_needles(files_of_ours(platform, server)) == set()
 
 
-def test_an_older_snapshot_is_named(connection: Connection, other: Connection, database: Database) -> None:
+def test_what_another_session_holds_is_named(
+    connection: Connection, other: Connection, database: Database
+) -> None:
     with database.connect(application_name="a report") as reader:
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT count(*) FROM read_model.leads")
-        # It is older than what is written from here on.
+        # Its snapshot is older than what is written from here on.
         other.execute("INSERT INTO users (user_id) VALUES ('x')")
         with pytest.raises(BlockedError, match=r"for the session with the process id \d+ \(a report\)"):
             rewrite_files(connection, QUIET, patience=0)
-        reader.execute("ROLLBACK")
-    assert rewrite_files(connection, QUIET) == []
-
-
-def test_a_table_that_is_held_is_named(connection: Connection, other: Connection) -> None:
     with other.transaction():
         other.execute("LOCK TABLE projector.runs IN ACCESS SHARE MODE")
         with pytest.raises(BlockedError, match=r"projector\.runs could not be rewritten"):
             rewrite_files(connection, QUIET, patience=0)
     assert value(connection, "SELECT current_setting('lock_timeout')") == "0"
+    assert rewrite_files(connection, QUIET) == []
 
 
 def test_a_login_that_may_not_rewrite_is_told(database: Database, other: Connection) -> None:
