@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -26,9 +27,7 @@ from api.plan.sql import (
     LIMIT,
     USER,
     Condition,
-    constant,
     constant_text,
-    count_of,
     freshness_columns,
     json_members,
     leads,
@@ -61,11 +60,11 @@ class NowRow(Freshness):
 
 @dataclass(slots=True)
 class ChangesRow(NowRow):
-    """The same in the snapshot of a page of changes, and the position of the last one of the page."""
+    """The same in the snapshot of a page of changes, and one change more than asked for if there are more.
 
-    last_version: int | None
-    last_phone: bytes | None
-    has_more: bool
+    Each is printed behind its version and a blank.
+    """
+
     page: list[bytes]
 
 
@@ -74,54 +73,42 @@ def now_of(user_id: str) -> BoundStatement[NowRow]:
     return BoundStatement(_NOW, NowRow, {"user_id": user_id})
 
 
-def changes_since(
-    user_id: str, since: Position, parameters: Parameters, *, with_versions: bool = False
-) -> BoundStatement[ChangesRow]:
+def changes_since(user_id: str, since: Position, parameters: Parameters) -> BoundStatement[ChangesRow]:
     """Returns the statement of the leads that changed after a position.
 
-    A lead that went, or that does not pass the filters, has no document. With versions, each change is printed behind
-    its version and a blank.
+    A lead that went, or that does not pass the filters, has no document.
     """
     filters, values = given_filters(parameters)
-    given = {"user_id": user_id, "limit": parameters.page.limit, **values}
+    given = {"user_id": user_id, "limit": parameters.page.limit + 1, **values}
     given |= {"since_version": since.version, "since_phone": since.customer_phone}
-    return BoundStatement(_changes_statement(filters, with_versions=with_versions), ChangesRow, given)
+    return BoundStatement(_changes_statement(filters), ChangesRow, given)
+
+
+def read_change(printed: bytes) -> tuple[Position, bytes]:
+    """Returns the position of a change of a page, and the change as JSON."""
+    version, _, change = printed.partition(b" ")
+    return Position(int(version), orjson.loads(change)["customer_phone"]), change
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _changes_statement(filters: tuple[GivenFilter, ...], *, with_versions: bool) -> SelectBase:
-    one_more = LIMIT + constant(1)
+def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
     ways = (
         select(table.c.version, table.c.customer_phone)
         .where(table.c.user_id == USER, tuple_(table.c.version, table.c.customer_phone) > _SINCE)
         .order_by(table.c.version, table.c.customer_phone)
-        .limit(one_more)
+        .limit(LIMIT)
         .subquery(name)
         for table, name in ((_written, "written"), (_deleted, "deleted"))
     )
-    changed = union_all(*(select(way.c.version, way.c.customer_phone) for way in ways)).cte("changed")
+    changed = union_all(*(select(way.c.version, way.c.customer_phone) for way in ways)).subquery("changed")
     page = (
-        select(changed.c.version, changed.c.customer_phone)
+        select(changed)
         .order_by(changed.c.version, changed.c.customer_phone)
         .limit(LIMIT)
-        .cte("page_keys")
+        .subquery("page_keys")
     )
-    last = select(page).order_by(page.c.version.desc(), page.c.customer_phone.desc()).limit(constant(1))
-    head = [
-        *_NOW.selected_columns,
-        last.with_only_columns(page.c.version).scalar_subquery().label("last_version"),
-        last.with_only_columns(page.c.customer_phone).scalar_subquery().label("last_phone"),
-        (count_of(changed) > LIMIT).label("has_more"),
-    ]
-    in_order = (
-        select(page.c.version, page.c.customer_phone)
-        .order_by(page.c.version, page.c.customer_phone)
-        .subquery("in_order")
-    )
-    printed = _printed(in_order, filters)
-    if with_versions:
-        printed = cast(in_order.c.version, Text) + constant_text(" ") + printed
-    return with_page(head, [select(printed).select_from(in_order)])
+    printed = cast(page.c.version, Text) + constant_text(" ") + _printed(page, filters)
+    return with_page([*_NOW.selected_columns], [select(printed).select_from(page)])
 
 
 def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElement[str]:

@@ -7,7 +7,7 @@ from weakref import finalize
 import orjson
 from flask import Response
 
-from api.request.change_token import Position, Token, write
+from api.request.change_token import Token, write
 from api.request.parameters import Parameters
 from api.response.errors import TokenGoneError
 from api.response.openapi import EVENTS
@@ -49,12 +49,9 @@ def opening_event(stream: EventStream, delay: str) -> bytes:
     return f"retry: {RETRY_MS}\nid: {token}\n: {delay}\n\n".encode()
 
 
-def change_event(user_id: str, history: bytes, printed: bytes) -> bytes:
-    """Returns the event of a change that is printed behind its version."""
-    version, _, change = printed.partition(b" ")
-    position = Position(int(version), orjson.loads(change)["customer_phone"])
-    token = write(user_id, Token(position, history))
-    return b"id: %b\ndata: %b\n\n" % (token.encode(), change)
+def change_event(user_id: str, token: Token, change: bytes) -> bytes:
+    """Returns the event of a change, which is JSON, with the token of its position."""
+    return b"id: %b\ndata: %b\n\n" % (write(user_id, token).encode(), change)
 
 
 def gone_event() -> bytes:

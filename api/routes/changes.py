@@ -5,6 +5,7 @@ As a page, or as a stream that goes on.
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from flask import Blueprint, Request, Response
 from werkzeug.datastructures import MIMEAccept
@@ -12,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.http import parse_accept_header
 
 from api.limits.waiting import Waiting
-from api.plan.changes import ChangesRow, NowRow, changes_since, now_of
+from api.plan.changes import ChangesRow, NowRow, changes_since, now_of, read_change
 from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import Parameters
@@ -37,11 +38,10 @@ def lead_changes(user_id: str) -> Response:
         return _begin_stream(user_id, parameters)
     if parameters.since is None:
         now = read_model().fetch(now_of(user_id), parameters.min_as_of)
-        return _answer(user_id, now, b"", after_all(now), has_more=False)
+        return _answer(user_id, now, ChangesPage([], after_all(now), has_more=False))
     token = _token(user_id, "since", parameters.since)
     row = read_model().fetch(changes_since(user_id, token.position, parameters), parameters.min_as_of)
-    following = position_after(token, row)
-    return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
+    return _answer(user_id, row, page_after(token, row, parameters))
 
 
 def _wants_events(request: Request) -> bool:
@@ -75,13 +75,21 @@ def _token(user_id: str, name: str, text: str) -> Token:
         raise BadRequest(f"{name} takes what an answer for this tenant gave as next") from None
 
 
-def position_after(token: Token, row: ChangesRow) -> Position:
-    """Returns where to go on after a page. Raises TokenGoneError unless every change since the token is known."""
+class ChangesPage(NamedTuple):
+    """Changes with their positions, and where to go on after them."""
+
+    changes: list[tuple[Position, bytes]]
+    following: Position
+    has_more: bool
+
+
+def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
+    """Returns the page after a token. Raises TokenGoneError unless every change since the token is known."""
     if not _is_known(token, row):
         raise TokenGoneError
-    if row.has_more and row.last_version is not None and row.last_phone is not None:
-        return Position(row.last_version, row.last_phone.decode())
-    return after_all(row)
+    changes = [read_change(printed) for printed in row.page[: parameters.page.limit]]
+    has_more = len(row.page) > len(changes)
+    return ChangesPage(changes, changes[-1][0] if has_more else after_all(row), has_more)
 
 
 def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
@@ -128,10 +136,11 @@ def after_all(row: NowRow) -> Position:
     return Position(0 if row.newest is None else row.newest + 1)
 
 
-def _answer(user_id: str, row: NowRow, page: bytes, following: Position, *, has_more: bool) -> Response:
-    record().rows = page.count(b'"deleted":') if page else 0
-    token = change_token.write(user_id, Token(following, history_of(row.place, row.epoch)))
-    more = b"true" if has_more else b"false"
+def _answer(user_id: str, row: NowRow, page: ChangesPage) -> Response:
+    record().rows = len(page.changes)
+    printed = b",".join(change for _, change in page.changes)
+    token = change_token.write(user_id, Token(page.following, history_of(row.place, row.epoch)))
+    more = b"true" if page.has_more else b"false"
     return JsonResponse(
-        closed(b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,' % (page, token.encode(), more))
+        closed(b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,' % (printed, token.encode(), more))
     )

@@ -31,7 +31,7 @@ from api.plan.projection import tenant_now
 from api.request.change_token import Token, history_of
 from api.response.errors import TokenGoneError
 from api.response.events import BEAT, EventStream, change_event, gone_event, last_event, opening_event
-from api.routes.changes import position_after
+from api.routes.changes import page_after
 from api.routes.read_model import ReadModel
 
 BEAT_SECONDS = 5.0
@@ -183,11 +183,14 @@ class LiveStreams:
         return reading.task.result()
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
-        asked = changes_since(stream.user_id, at.position, stream.parameters, with_versions=True)
+        asked = changes_since(stream.user_id, at.position, stream.parameters)
         row = await self._in_thread(partial(self._model.look, asked))
-        following = Token(position_after(at, row), history_of(row.place, row.epoch))
-        events = (change_event(stream.user_id, following.history, printed) for printed in row.page)
-        return _Page(b"".join(events), following, row.has_more)
+        page, history = page_after(at, row, stream.parameters), history_of(row.place, row.epoch)
+        events = (
+            change_event(stream.user_id, Token(position, history), change)
+            for position, change in page.changes
+        )
+        return _Page(b"".join(events), Token(page.following, history), page.has_more)
 
     def _end_reading(self, key: Hashable, task: "asyncio.Task[_Page]") -> None:
         self._reading.pop(key).has_ended.set()

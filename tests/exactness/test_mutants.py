@@ -21,10 +21,13 @@ import pytest
 from api.database import connect, session, snapshot
 from api.database import statement as asked
 from api.limits import waiting
+from api.plan.changes import ChangesRow, read_change
 from api.plan.projection import tenant_now
-from api.request.change_token import Position, history_of
+from api.request.change_token import Position, Token, history_of
+from api.request.parameters import Parameters
 from api.response import body
 from api.routes import changes, memory, read_model
+from api.routes.changes import ChangesPage, page_after
 from projector.capture import control, gaps, mapping, triggers
 from projector.core import batch, late, names, pipeline, refresh, staging, yielding
 from projector.core.late import LateKeys
@@ -324,17 +327,17 @@ def _every_version_moves(bench: Bench) -> None:
     )
 
 
-def _take_a_full_page_for_the_last(bench: Bench) -> None:
-    checked = read_model.ReadModel.checked
+def _take_a_full_page_for_the_last(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
+    return page_after(token, replace(row, page=row.page[: parameters.page.limit]), parameters)
 
-    def without_more(model: read_model.ReadModel, row: Any, min_as_of: Any) -> Any:  # noqa: ANN401
-        return checked(model, replace(row, has_more=False) if hasattr(row, "has_more") else row, min_as_of)
 
-    bench.patches.setattr(read_model.ReadModel, "checked", without_more)
+def _after_the_whole_version(printed: bytes) -> tuple[Position, bytes]:
+    position, change = read_change(printed)
+    return Position(position.version + 1), change
 
 
 def _without_deletions(page: Callable[[Any], list[bytes]]) -> Callable[[Any], list[bytes]]:
-    gone = re.compile(rb'\{"customer_phone":"[^"]*","deleted":true,"lead":null\}')
+    gone = re.compile(rb'\d+ \{"customer_phone":"[^"]*","deleted":true,"lead":null\}')
     return lambda result: [text for text in page(result) if gone.fullmatch(text) is None]
 
 
@@ -643,8 +646,8 @@ MUTANTS = {
     "a failover ends no token":
         _statement("install/after_tables/85_place_of_versions",
             "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')", "'1'"),
-    "a token is a version alone": _patch(changes, "Position", lambda version, _phone="": Position(version + 1)),
-    "a full page is taken for the last": Mutant(_take_a_full_page_for_the_last),
+    "a token is a version alone": _patch(changes, "read_change", _after_the_whole_version),
+    "a full page is taken for the last": _patch(changes, "page_after", _take_a_full_page_for_the_last),
     "a lead that leaves the set is left out":
         _patch(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
     "a token that is still to come is taken": _patch(changes, "after_all", lambda _: Position(10**9)),

@@ -255,7 +255,7 @@ class Feed:
         newest = self.newest
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
-        return ChangesRow(None, None, None, None, b"", b"", newest, None, None, None, has_more=False, page=[])
+        return ChangesRow(None, None, None, None, b"", b"", newest, None, page=[])
 
 
 def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
