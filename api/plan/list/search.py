@@ -1,7 +1,7 @@
 """The search: every word occurs in the text of a profile, or the digits of a phone occur in its phone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Text, and_, bindparam, func, or_
@@ -19,80 +19,52 @@ _TRIGRAM = re.compile(r"[^\W_]{3}")
 
 
 class SearchShape(NamedTuple):
-    """For each word whether the trigram index finds it, and whether it finds the word without accents.
+    """The ways in which a text is found, as far as they change the statement's text.
 
-    The second is None of a word that has none, and where accents count. `digits` says the same of a phone, if there is
-    one.
+    Each is a column, and for each word that has to be in it whether the trigram index finds the word. `digits` says the
+    same of a phone, if there is one.
     """
 
-    words: tuple[tuple[bool, bool | None], ...]
+    ways: tuple[tuple[str, tuple[bool, ...]], ...]
     digits: bool | None
-    ignores_accents: bool = False
 
     @property
     def uses_index(self) -> bool:
         """Whether the index narrows the search."""
-        given = any(indexed for indexed, _ in self.words)
-        plain = any(indexed if other is None else other for indexed, other in self.words)
-        return bool(self.digits) or (given and plain)
-
-
-class _Word(NamedTuple):
-    """A word, and the same without accents if that is another one, each with whether the index finds it."""
-
-    indexed: bool
-    plain_indexed: bool | None
-    text: str
-    plain: str
+        return bool(self.digits) or all(any(indexed) for _, indexed in self.ways)
 
 
 def shape_of(search: Search) -> SearchShape:
     """Returns what of a search changes the statement's text."""
+    ways = tuple((column, tuple(map(_is_indexed, words))) for column, words in _ways(search))
     digits = _digits(search)
-    return SearchShape(
-        tuple((word.indexed, word.plain_indexed) for word in _words(search)),
-        None if digits is None else _is_indexed(digits),
-        search.ignore_accents,
-    )
+    return SearchShape(ways, None if digits is None else _is_indexed(digits))
 
 
 def bind(search: Search) -> dict[str, object]:
-    """Returns the values of a search: `word_0`, `plain_0`, `word_1` and so on, and `digits` if there are any."""
-    values: dict[str, object] = {}
-    for number, word in enumerate(_words(search)):
-        values[f"word_{number}"] = _like_pattern(word.text) if word.indexed else word.text
-        if word.plain_indexed is not None:
-            values[f"plain_{number}"] = _like_pattern(word.plain) if word.plain_indexed else word.plain
+    """Returns the values of a search: a word of each way as `word_0_0`, `word_0_1`, and `digits` if there are any."""
+    values: dict[str, object] = {
+        f"word_{way}_{number}": _like_pattern(word) if _is_indexed(word) else word
+        for way, (_, words) in enumerate(_ways(search))
+        for number, word in enumerate(words)
+    }
     digits = _digits(search)
     return values if digits is None else {**values, "digits": digits}
 
 
 def condition(columns: ReadOnlyColumnCollection[str, Any], shape: SearchShape) -> Condition:
-    """Returns the condition on the columns of lead_profiles."""
-    words = or_(*(and_(*way) for way in _ways(columns, shape)))
+    """Returns the condition on the columns of lead_profiles. Each way is one look-up in an index."""
+    ways = [
+        [_contains(columns[column], f"word_{way}_{number}", one) for number, one in enumerate(indexed)]
+        for way, (column, indexed) in enumerate(shape.ways)
+    ]
+    found = or_(*(and_(*words) for words in ways))
     if shape.digits is None:
-        return words
+        return found
     digits = bindparam("digits", type_=Text)
     in_phone = func.strpos(columns.customer_phone, digits) > ZERO
     # The index covers the text, which contains the phone among others.
-    return or_(words, and_(columns.search_text.contains(digits), in_phone) if shape.digits else in_phone)
-
-
-def _ways(columns: ReadOnlyColumnCollection[str, Any], shape: SearchShape) -> Iterator[list[Condition]]:
-    """Returns the ways in which all words occur, each of which is one look-up in an index."""
-    given = [(f"word_{number}", indexed) for number, (indexed, _) in enumerate(shape.words)]
-    yield [_contains(columns.search_text, *word) for word in given]
-    if not shape.ignores_accents:
-        return
-    # What occurs as it was given is found, too: a lead of an older version has no search_plain until the rebuild.
-    plain = [
-        given[number] if indexed is None else (f"plain_{number}", indexed)
-        for number, (_, indexed) in enumerate(shape.words)
-    ]
-    # A text without accents is in search_text alone.
-    if plain != given:
-        yield [_contains(columns.search_text, *word) for word in plain]
-    yield [_contains(columns.search_plain, *word) for word in plain]
+    return or_(found, and_(columns.search_text.contains(digits), in_phone) if shape.digits else in_phone)
 
 
 def _contains(column: ColumnElement[str], name: str, indexed: bool) -> Condition:  # noqa: FBT001  # Of a shape.
@@ -102,15 +74,22 @@ def _contains(column: ColumnElement[str], name: str, indexed: bool) -> Condition
     return column.like(word) if indexed else func.strpos(column, word) > ZERO
 
 
-def _words(search: Search) -> list[_Word]:
-    """Returns each word once, in an order that does not depend on the request's."""
-    words = set()
-    for text in search.words:
-        # Nothing but accents stays as it is: every text contains nothing.
-        plain = (without_accents(text) if search.ignore_accents else "") or text
-        words.add(_Word(_is_indexed(text), None if plain == text else _is_indexed(plain), text, plain))
-    # Few orders of their shapes, so that there are few statements.
-    return sorted(words, key=lambda word: (word.indexed, str(word.plain_indexed), word.text))
+def _ways(search: Search) -> list[tuple[str, list[str]]]:
+    """Returns the ways in which a text is found: a column, and the words that have to be in it."""
+    given = _in_few_orders(search.words)
+    if not search.ignore_accents:
+        return [("search_text", given)]
+    # Nothing but accents stays as it is: every text contains nothing.
+    plain = _in_few_orders(without_accents(word) or word for word in search.words)
+    # What occurs as it was given is found, too: a lead of an older version has no search_plain until the rebuild.
+    # And a text without accents is in search_text alone.
+    found = [("search_text", given), ("search_text", plain), ("search_plain", plain)]
+    return found[1:] if plain == given else found
+
+
+def _in_few_orders(words: Iterable[str]) -> list[str]:
+    """Returns each word once, in one of few orders of what the index finds, so that there are few statements."""
+    return sorted({*words}, key=lambda word: (_is_indexed(word), word))
 
 
 def _digits(search: Search) -> str | None:

@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
-from api.plan.list.search import SearchShape
+from api.plan.list.search import shape_of
+from api.request.kinds import Search
 from api.request.query import LIST_QUERY
 from api.request.text import without_accents
 from tests.exactness.platform import Platform, refresh_now
@@ -22,6 +23,7 @@ from tests.unit.api.conftest import NOW
 
 Connection = psycopg.Connection[TupleRow]
 ACUTE = "\N{COMBINING ACUTE ACCENT}"
+HANGUL_IN_PARTS = unicodedata.normalize("NFD", "각")
 NAMES = {
     "1": "Andrés Núñez",
     "2": f"ANDRE{ACUTE}S",
@@ -38,20 +40,20 @@ NAMES = {
 
 
 @cases(
-    ("shape", "uses_index"),
+    ("search", "uses_index"),
     [
-        (SearchShape(((True, None), (False, None)), digits=None), True),
-        (SearchShape(((False, None),), digits=True), True),
-        (SearchShape(((False, None),), digits=False), False),
-        (SearchShape(((True, True),), digits=None), True),
+        (Search(("abc", "x"), None), True),
+        (Search(("x",), "12345"), True),
+        (Search(("x",), "1"), False),
+        (Search(("abcé",), None, ignore_accents=True), True),
         # The three letters of a Hangul syllable in parts are one letter without accents.
-        (SearchShape(((True, False),), digits=None), False),
-        (SearchShape(((False, True),), digits=None), False),
-        (SearchShape(((True, False), (False, True)), digits=None), True),
+        (Search((HANGUL_IN_PARTS,), None), True),
+        (Search((HANGUL_IN_PARTS,), None, ignore_accents=True), False),
+        (Search((HANGUL_IN_PARTS, "abc"), None, ignore_accents=True), True),
     ],
 )
-def test_whether_the_index_narrows_it(shape: SearchShape, *, uses_index: bool) -> None:
-    assert shape.uses_index is uses_index
+def test_whether_the_index_narrows_it(search: Search, *, uses_index: bool) -> None:
+    assert shape_of(search).uses_index is uses_index
 
 
 @pytest.fixture(scope="module")
