@@ -12,8 +12,8 @@ import orjson
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, Reader, read_position, scope_of
-from api.request.kinds import MOMENT, Parameter
+from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
+from api.request.kinds import MOMENT, TEXT, Kind, Parameter
 from api.request.parameters import (
     BUCKETS,
     OF_ALL,
@@ -56,13 +56,13 @@ class Query:
     def __init__(
         self,
         parameters: Mapping[str, Parameter],
-        readers: Callable[[Parameters], Sequence[Reader]] = lambda _parameters: (),
+        position: Callable[[Parameters], Sequence[Kind]] = lambda _parameters: (),
         result: Callable[..., Parameters] = Parameters,
     ) -> None:
         self.parameters = parameters
         self._schema = Schema.from_dict(dict(parameters))()
-        # Of the values of a cursor's position.
-        self.readers = readers
+        # The kinds of the values of a cursor's position.
+        self.position = position
         self.result = result
         # Clients repeat a few query strings, and each of them means the same every time.
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
@@ -86,7 +86,7 @@ class Query:
                 "cursor belongs to another query: send the path, the filters and the order that it was given with"
             )
         try:
-            position = read_position(self.readers(parameters), page.cursor.values)
+            position = read_position(self.position(parameters), page.cursor.values)
         except ValueError:
             raise BadRequest(f"cursor takes {CURSOR.takes}") from None
         return replace(parameters, page=replace(page, position=position))
@@ -203,7 +203,7 @@ def _whole_buckets(**given: Any) -> Parameters:  # noqa: ANN401  # As they are r
 
 COMMON_QUERY = Query(OF_ALL)
 LEAD_QUERY = Query(OF_LEAD)
-LIST_QUERY = Query(OF_LIST, lambda parameters: LEAD_POSITIONS[parameters.sort_by])
+LIST_QUERY = Query(OF_LIST, lambda parameters: (LEAD_POSITIONS[parameters.sort_by], TEXT))
 MESSAGES_QUERY = Query(OF_MESSAGES, lambda _parameters: MESSAGE_POSITION)
 SERIES_QUERY = Query(OF_SERIES, result=_whole_buckets)
 EXPORT_QUERY = Query(OF_EXPORT)
