@@ -88,9 +88,8 @@ class Tenant:
     look: Look | None = None
     # When somebody was told of something newer than that, by the monotonic clock.
     told_at: float = 0.0
-    # Whoever looks has it, and since when.
+    # Whoever looks has it.
     looking: Lock = field(default_factory=Lock)
-    looks_since: float = 0.0
 
     def remembered(self) -> Look | None:
         """Returns the last look if it may be used."""
@@ -123,8 +122,6 @@ class Answers:
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
         self._bytes = 0
-        # Of them, those that the metric knows.
-        self._told = 0
         self._lock = Lock()
         # The one that was used least recently is the first.
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
@@ -152,7 +149,7 @@ class Answers:
             self._bytes += kept.size
             while self._bytes > self._most:
                 self._drop(next(iter(self._kept)))
-            self._tell()
+            ANSWERS_BYTES.set(self._bytes)
             self._sweep_later()
 
     def note(self, user_id: str, row: Freshness) -> None:
@@ -167,10 +164,6 @@ class Answers:
         if kept is not None:
             self._bytes -= kept.size
 
-    def _tell(self) -> None:
-        ANSWERS_BYTES.inc(self._bytes - self._told)
-        self._told = self._bytes
-
     def _sweep_later(self) -> None:
         if self._sweep is None and self._kept:
             self._sweep = Timer(SWEEP_SECONDS, self.drop_old)
@@ -184,7 +177,7 @@ class Answers:
                 self._drop(key)
             asked = {kept.user_id for kept in self._kept.values()}
             self._tenants = {user_id: one for user_id, one in self._tenants.items() if user_id in asked}
-            self._tell()
+            ANSWERS_BYTES.set(self._bytes)
             self._sweep = None
             self._sweep_later()
 
@@ -298,16 +291,13 @@ class Memory:
 
     def _look(self, tenant: Tenant) -> Look | None:
         """Returns a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
-        arrived = monotonic()
         if (look := tenant.remembered()) is not None:
             return look
-        is_slow = tenant.looking.locked() and arrived - tenant.looks_since > PATIENCE_SECONDS
-        if is_slow or not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
+        if not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
             if (look := tenant.remembered()) is not None:
                 return look
-            tenant.looks_since = monotonic()
             tenant.look = self._ask(tenant.user_id)
             return tenant.look
         finally:
