@@ -35,6 +35,7 @@ from api.plan.sql import (
     USER,
     ZERO,
     Condition,
+    PageRow,
     constant_text,
     freshness_columns,
     json_members,
@@ -83,13 +84,6 @@ def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
     return BoundStatement(_LEAD, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
 
 
-@dataclass(slots=True)
-class LeadsRow(Freshness):
-    """The leads of several phones, in their order; `null` where the tenant has none."""
-
-    page: list[bytes]
-
-
 _asked = func.unnest(bindparam("phones", type_=ARRAY(Text))).table_valued("customer_phone").render_derived()
 # A function scan keeps the order of the array.
 _phones = select(collate(_asked.c.customer_phone, "C").label("customer_phone")).subquery("asked")
@@ -103,9 +97,9 @@ _LOOKUP = with_page(
 )
 
 
-def leads_of_phones(user_id: str, phones: Sequence[str]) -> BoundStatement[LeadsRow]:
-    """Returns the statement of the leads of these phones."""
-    return BoundStatement(_LOOKUP, LeadsRow, {"user_id": user_id, "phones": list(phones)})
+def leads_of_phones(user_id: str, phones: Sequence[str]) -> BoundStatement[PageRow]:
+    """Returns the statement of the leads of these phones, in their order; `null` where the tenant has none."""
+    return BoundStatement(_LOOKUP, PageRow, {"user_id": user_id, "phones": list(phones)})
 
 
 @dataclass(slots=True)

@@ -98,20 +98,20 @@ TABLES_STATE = BoundStatement(
 )
 
 
-class RowSecurityRow(NamedTuple):
-    """What row security lacks, of the first table that lacks something: `table: problem`. None if it is complete."""
+class TextRow(NamedTuple):
+    """One text, or None where there is nothing to say."""
 
-    missing: bytes | None
+    text: bytes | None
 
 
+# What row security lacks, of the first table that lacks something: without a problem the concatenation is null.
 ROW_SECURITY = BoundStatement(
-    # Without a problem the concatenation is null.
     select(
         func.min(row_security_table.c.table_name + constant_text(": ") + row_security_table.c.problem).label(
-            "missing"
+            "text"
         )
     ).select_from(row_security_table),
-    RowSecurityRow,
+    TextRow,
 )
 
 
@@ -130,33 +130,19 @@ def tenant_now(user_id: str) -> BoundStatement[TenantNowRow]:
     return BoundStatement(_NOW, TenantNowRow, {"user_id": user_id})
 
 
-class NameRow(NamedTuple):
-    """What a tenant is called; None where that is not known."""
-
-    name: bytes | None
-
-
 _NAME = select(
-    select(tenant_names.c.name).where(tenant_names.c.user_id == USER).scalar_subquery().label("name")
+    select(tenant_names.c.name).where(tenant_names.c.user_id == USER).scalar_subquery().label("text")
 )
 
 
-def tenant_name(user_id: str) -> BoundStatement[NameRow]:
-    """Returns the statement of the name of a tenant."""
-    return BoundStatement(_NAME, NameRow, {"user_id": user_id})
-
-
-class TenantsRow(NamedTuple):
-    """The ids of the first tenants in bytewise order, as a JSON array: one more than are listed, if there are more."""
-
-    user_ids: bytes
+def tenant_name(user_id: str) -> BoundStatement[TextRow]:
+    """Returns the statement of what a tenant is called."""
+    return BoundStatement(_NAME, TextRow, {"user_id": user_id})
 
 
 _first = (
     select(tenant_ids.c.user_id).order_by(tenant_ids.c.user_id).limit(constant(MOST_LISTED + 1)).subquery("i")
 )
-# It reads no more rows than it returns.
-FIRST_TENANTS = BoundStatement(
-    select(func.coalesce(cast(func.json_agg(_first.c.user_id), Text), constant_text("[]")).label("user_ids")),
-    TenantsRow,
-)
+# The ids of the first tenants in bytewise order, as a JSON array: one more than are listed, if there are more. It reads
+# no more rows than it returns.
+FIRST_TENANTS = BoundStatement(select(cast(func.json_agg(_first.c.user_id), Text).label("text")), TextRow)

@@ -1,6 +1,7 @@
 """Parts of SQL that several statements share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.types import UserDefinedType
 
 from api.database import tables
-from api.database.statement import PAGE
+from api.database.statement import PAGE, Freshness
 from api.database.tables import SHARDS
 
 Condition = ColumnElement[bool]
@@ -188,6 +189,13 @@ class LimitOffset(NamedTuple):
     def of(self, rows: Select[Any]) -> Select[Any]:
         """Returns these rows of an ordered select."""
         return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
+
+
+@dataclass(slots=True)
+class PageRow(Freshness):
+    """The results of a page that is all there is."""
+
+    page: list[bytes]
 
 
 def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[Select[Any]]) -> SelectBase:

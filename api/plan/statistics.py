@@ -25,6 +25,7 @@ from api.plan.sql import (
     TIME_FORMAT,
     USER,
     ZERO,
+    PageRow,
     between,
     constant,
     constant_text,
@@ -109,17 +110,10 @@ def _statement() -> Select[Any]:
     )
 
 
-@dataclass(slots=True)
-class SeriesRow(Freshness):
-    """The days or hours, in order."""
-
-    page: list[bytes]
-
-
-def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[SeriesRow]:
-    """Returns the statement of the numbers by day or hour."""
+def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[PageRow]:
+    """Returns the statement of the numbers by day or hour, in order."""
     values = {"user_id": user_id, "first": parameters.from_date, "last": parameters.to_date}
-    return BoundStatement(_series(parameters.by), SeriesRow, values)
+    return BoundStatement(_series(parameters.by), PageRow, values)
 
 
 @lru_cache(maxsize=2)

@@ -152,13 +152,13 @@ def known_tenants() -> list[str]:
 def _read_tenants() -> list[str]:
     if asks_who_calls():
         return []
-    found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).user_ids)
+    found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).text or b"[]")
     return found
 
 
 def _read_name(user_id: str) -> str | None:
     """Returns what a tenant is called. Asked for one by one: row security shows a session one tenant at a time."""
-    name = read_model().database.fetch(tenant_name(user_id)).name
+    name = read_model().database.fetch(tenant_name(user_id)).text
     return None if name is None else name.decode()
 
 

@@ -81,7 +81,7 @@ class ReadModel:
         And unless PostgreSQL itself keeps the rows of other tenants from each session.
         """
         self._fetch(TABLES_STATE)
-        missing = self._fetch(ROW_SECURITY).missing
+        missing = self._fetch(ROW_SECURITY).text
         if missing is not None:
             raise UnavailableError(
                 "A table is not protected from being read for another tenant:"

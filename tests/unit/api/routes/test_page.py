@@ -181,7 +181,7 @@ def test_a_page_is_there_without_a_read_model(empty_database: Database, make_app
 
 
 def listed(app: Flask) -> list[str]:
-    found: list[str] = orjson.loads(app.extensions["leads"].database.fetch(FIRST_TENANTS).user_ids)
+    found: list[str] = orjson.loads(app.extensions["leads"].database.fetch(FIRST_TENANTS).text)
     return found
 
 
