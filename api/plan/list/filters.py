@@ -82,10 +82,10 @@ class Filter:
 
 
 def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
-    """Returns the filter of the query parameter of the same name, whose value is one value of the statement."""
+    """Returns the filter of the query parameter of the same name, whose value is its shape, or one of the statement."""
     others = {
         "value": lambda parameters: getattr(parameters, name),
-        "bind": lambda value: {name: value},
+        "bind": lambda value: {} if "shape" in keywords else {name: value},
         "on_leads": on_both,
         "on_profiles": on_both,
     }
@@ -106,7 +106,6 @@ def _flag(name: str, counted: str = "", **keywords: Any) -> Filter:  # noqa: ANN
         "on_profiles": on_table,
         "totals": lambda columns, wanted: columns[counted] if wanted else columns.leads - columns[counted],
         "shape": bool,
-        "bind": lambda _wanted: {},
     }
     return _filter(name, **{**others, **keywords})
 
@@ -155,7 +154,6 @@ FILTERS: Mapping[str, Filter] = {
             is_facet=True,
             totals=lambda columns, statuses: reduce(add, (columns[one.lower()] for one in statuses)),
             shape=tuple,
-            bind=lambda _statuses: {},
         ),
         _flag("has_extraction", "with_extraction", is_facet=True),
         _flag(
@@ -183,14 +181,12 @@ FILTERS: Mapping[str, Filter] = {
             # A lead on two platforms is counted under both, so the sum of two would count it twice.
             totals=lambda columns, platforms: columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None,
             shape=tuple,
-            bind=lambda _platforms: {},
         ),
         _filter(
             "last_message_sender",
             on_leads=lambda columns, sender: columns.last_message_sender == constant_text(sender),
             totals=lambda columns, sender: columns[f"last_from_{sender}"],
             shape=str,
-            bind=lambda _sender: {},
         ),
         _flag(
             "has_conversation",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, bindparam, func, or_, tuple_
+from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, asc, bindparam, desc, func, or_, tuple_
 
 from api.plan.list.filters import FILTERS, TIME_RANGE, GivenFilter, given_filters
 from api.plan.list.search import SearchShape
@@ -36,12 +36,10 @@ class Sort:
 
     def order(self, columns: Any, direction: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:  # noqa: ANN401  # A table's columns by name.
         """Returns the order of the index, read in this direction."""
-        key, phone = columns[self.key], columns.customer_phone
-        if direction == "asc":
-            first = key.asc().nulls_first() if self.nullable and self.nulls_last == "desc" else key.asc()
-            return first, phone.asc()
-        first = key.desc().nulls_last() if self.nullable and self.nulls_last == "desc" else key.desc()
-        return first, phone.desc()
+        towards = asc if direction == "asc" else desc
+        key = towards(columns[self.key])
+        key = key.nulls_last() if direction == self.nulls_last else key.nulls_first()
+        return key, towards(columns.customer_phone)
 
 
 SORTS = {
@@ -136,11 +134,8 @@ class ListPlan:
 
     def order(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
         """Returns the order of the list. PostgreSQL compares it with an index, which has nulls where it says."""
-        if self.sort_order == "desc":
-            key, phone = key.desc(), phone.desc()
-        else:
-            key, phone = key.asc(), phone.asc()
-        return key.nulls_last() if self.sort.nullable else key, phone
+        towards = asc if self.sort_order == "asc" else desc
+        return towards(key).nulls_last() if self.sort.nullable else towards(key), towards(phone)
 
     def after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
         """Returns the condition for the leads with a value that come after the cursor's lead, which has one too.
