@@ -9,6 +9,7 @@ from api.plan.changes import changes_since
 from api.plan.lead import leads_of_phones, messages_of_lead, single_lead
 from api.plan.list.facets import lead_facets
 from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
+from api.plan.sql import PageRow
 from api.plan.statistics import lead_series, lead_statistics
 from api.request.change_token import Position
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
@@ -218,24 +219,19 @@ def test_a_page_after_a_cursor_costs_the_same_at_any_depth(
         ("has_email=true&sort_by=name", BY_NAME, 1000),
         ("from_date=2020-01-01", BY_TIME, 1000),
     )
-    # One more row than the page tells whether there is a next one.
-    check_all(
-        (f"{query}, {depth}", explain(asked(crowd, following(query, depth))), index, most + 2)
+    cursors = [
+        (following(query, depth), index, most)
         for query, index, most in (*ORDERS, *filtered)
         for depth in (0.01, 0.5, 0.98)
-    )
-
-
-def test_a_page_among_the_leads_without_a_value_is_a_range_too(crowd: Crowd, explain: Explain) -> None:
-    queries = {
-        f"sort_by={sort_by}&sort_order={order}": index
-        for sort_by, index in (("last_message_at", BY_TIME), ("name", BY_NAME))
-        for order in ("asc", "desc")
-    }
-    check_all(
-        (query, explain(asked(crowd, after(query, [None, "9150"], (crowd.large,)))), index, FIRST_PAGE + 2)
-        for query, index in queries.items()
-    )
+    ]
+    # The leads without a value are a range too.
+    cursors += [
+        (after(query, [None, "9150"], (crowd.large,)), index, most)
+        for query, index, most in ORDERS
+        if index in (BY_TIME, BY_NAME)
+    ]
+    # One more row than the page tells whether there is a next one.
+    check_all((query, explain(asked(crowd, query)), index, most + 2) for query, index, most in cursors)
 
 
 def test_a_page_after_a_cursor_among_rare_leads_is_read_from_the_days_that_have_any(
@@ -275,19 +271,21 @@ def test_a_small_tenant_does_not_notice_a_large_one(crowd: Crowd, explain: Expla
         assert plan.rows <= 2000, query
 
 
-def test_statistics(crowd: Crowd, explain: Explain) -> None:
-    plan = explain(lead_statistics(crowd.large, NOW))
-    # The row of all leads, 30 days, the hours of two days, and the leads of two hours.
-    check(plan, BY_SPAN, FEW + 30 + 2 * 24 + 50)
+def test_statistics_and_single_leads(crowd: Crowd, explain: Explain) -> None:
+    def series(query: str) -> BoundStatement[PageRow]:
+        return lead_series(crowd.large, SERIES_QUERY.read(query))
 
-
-def test_series(crowd: Crowd, explain: Explain) -> None:
-    # Each bucket, its row of active leads, its row of new ones, and a row of messages for each of its hours.
     check_all(
-        (query, explain(lead_series(crowd.large, SERIES_QUERY.read(query))), BY_SPAN, most + FEW)
-        for query, most in (
-            ("from_date=2026-01-01&to_date=2026-03-31", 90 * (3 + 24)),
-            ("date=2026-03-28&by=hour", 24 * (3 + 1)),
+        (str(most), explain(statement), index, most)
+        for statement, index, most in (
+            # The lead, its tenant's version, freshness, and the row that is the answer.
+            (single_lead(crowd.large, crowd.talker), BY_PHONE, 4),
+            (leads_of_phones(crowd.large, [crowd.talker] * 500), BY_PHONE, 500 + FEW),
+            # The row of all leads, 30 days, the hours of two days, and the leads of two hours.
+            (lead_statistics(crowd.large, NOW), BY_SPAN, FEW + 30 + 2 * 24 + 50),
+            # Each bucket, its row of active leads, its row of new ones, and a row of messages for each of its hours.
+            (series("from_date=2026-01-01&to_date=2026-03-31"), BY_SPAN, 90 * (3 + 24) + FEW),
+            (series("date=2026-03-28&by=hour"), BY_SPAN, 24 * (3 + 1) + FEW),
         )
     )
 
@@ -316,11 +314,6 @@ def test_facets(crowd: Crowd, explain: Explain) -> None:
     )
 
 
-def test_lookup(crowd: Crowd, explain: Explain) -> None:
-    plan = explain(leads_of_phones(crowd.large, [crowd.talker] * 500))
-    check(plan, BY_PHONE, 500 + FEW)
-
-
 def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(
     crowd: Crowd, explain: Explain, api: ApiDatabase
 ) -> None:
@@ -334,11 +327,6 @@ def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(
     total = api.fetch(asked(crowd, query)).total
     assert total > 0
     check(explain(asked(crowd, query, collect_matches=True)), BY_AGENT, 8 * LEADS)
-
-
-def test_single_lead(crowd: Crowd, explain: Explain) -> None:
-    # The lead, its tenant's version, freshness, and the row that is the answer.
-    check(explain(single_lead(crowd.large, crowd.talker)), BY_PHONE, 4)
 
 
 def test_changes(crowd: Crowd, explain: Explain) -> None:
