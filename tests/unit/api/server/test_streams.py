@@ -44,7 +44,7 @@ QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RET
 # That a stream has looked for changes since a moment.
 HAS_LOOKED = (
     "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
-    " AND state = 'idle' AND query LIKE '%%lead_tombstones%%' AND query_start > %s)"
+    " AND state = 'idle' AND query LIKE '%%AS pruned,%%' AND query_start > %s)"
 )
 OPEN = ExitStack()
 
