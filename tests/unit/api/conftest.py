@@ -71,6 +71,15 @@ def built_library(server: Server, template: Database, name: str) -> Iterator[Lib
     database = server.create(name, template=template.name)
     with database.connect() as conn:
         edge_cases.write(conn, edge_cases.generate(random.Random(7), 60, now=NOW))
+        # A message without a number comes after the one with the greatest.
+        conn.execute(
+            "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
+            " SELECT 'numbered', min(agent_id), '999000001' FROM agents"
+        )
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, timestamp, sequence_no)"
+            " VALUES ('m1', 'numbered', '2026-01-01', NULL), ('m2', 'numbered', '2026-01-01', 2147483647)"
+        )
         rebuild(conn, tenants=None, progress=QUIET)
         refresh(conn, retry_failed=False, progress=QUIET)
 
