@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from types import MappingProxyType
 from typing import Any
 
@@ -73,39 +74,27 @@ def _statement() -> Select[Any]:
     totals = lead_totals.c
     # A tenant without leads has no row.
     of_all = {column.key: func.coalesce(column, ZERO) for column in tenant_totals.c}
-    # The days of the longest range are read once, for all ranges.
-    longest = max(STATISTICS_DAYS)
-    days_starts = {days: once(next_start("day", ago(constant(days)))) for days in STATISTICS_DAYS}
-    in_days = {
-        days: sum_of(
-            totals.leads,
-            None if days == longest else totals.bucket_start >= days_starts[days],
-        ).label(f"days_{days}")
-        for days in STATISTICS_DAYS
-    }
-    by_day = (
-        select(*in_days.values())
-        .where(has_granularity(lead_totals, "day"), totals.bucket_start >= days_starts[longest])
-        .subquery("by_day")
-    )
     ranges = {}
-    for days, days_start in days_starts.items():
+    for days in STATISTICS_DAYS:
         start = ago(constant(days))
-        hours_start = once(next_start("hour", start))
+        days_start, hours_start = (once(next_start(unit, start)) for unit in ("day", "hour"))
+        is_whole_day = has_granularity(lead_totals, "day") & (totals.bucket_start >= days_start)
         is_whole_hour = has_granularity(lead_totals, "hour") & between(
             totals.bucket_start, hours_start, days_start
         )
-        in_whole_hours = select(sum_of(totals.leads)).where(is_whole_hour).scalar_subquery()
         is_before = between(leads.c.last_message_at, once(start), hours_start)
-        # Counted in the index.
-        partial_hour = select(func.count()).select_from(leads).where(leads.c.user_id == USER, is_before)
-        found = by_day.c[f"days_{days}"] + in_whole_hours + partial_hour.scalar_subquery()
-        ranges[f"leads_last_{days}_days"] = found
+        counts = (
+            select(sum_of(totals.leads)).where(is_whole_day),
+            select(sum_of(totals.leads)).where(is_whole_hour),
+            # Counted in the index.
+            select(func.count()).select_from(leads).where(leads.c.user_id == USER, is_before),
+        )
+        ranges[f"leads_last_{days}_days"] = reduce(add, (count.scalar_subquery() for count in counts))
     printed = _object({key: of_all[name] for key, name in STATISTICS.items()}, of_all, ranges)
     until = stands_until(*map(constant, STATISTICS_DAYS))
     return (
         select(*freshness_columns(), printed.label("statistics"), until)
-        .select_from(by_day)
+        .select_from(select(constant(1).label("one")).subquery("one"))
         .outerjoin(tenant_totals, is_tenant_total())
     )
 

@@ -281,8 +281,8 @@ def test_statistics_and_single_leads(crowd: Crowd, explain: Explain) -> None:
             # The lead, its tenant's version, freshness, and the row that is the answer.
             (single_lead(crowd.large, crowd.talker), BY_PHONE, 4),
             (leads_of_phones(crowd.large, [crowd.talker] * 500), BY_PHONE, 500 + FEW),
-            # The row of all leads, 30 days, the hours of two days, and the leads of two hours.
-            (lead_statistics(crowd.large, NOW), BY_SPAN, FEW + 30 + 2 * 24 + 50),
+            # The row of all leads, 7 and 30 days, the hours of two days, and the leads of two hours.
+            (lead_statistics(crowd.large, NOW), BY_SPAN, FEW + 7 + 30 + 2 * 24 + 50),
             # Each bucket, its row of active leads, its row of new ones, and a row of messages for each of its hours.
             (series("from_date=2026-01-01&to_date=2026-03-31"), BY_SPAN, 90 * (3 + 24) + FEW),
             (series("date=2026-03-28&by=hour"), BY_SPAN, 24 * (3 + 1) + FEW),
