@@ -81,6 +81,10 @@ def test_the_policy_lets_the_page_run_and_nothing_else(client: FlaskClient, path
     assert policy["img-src"] == ["'self'", *(["data:"] if path.startswith("/docs") else [])]
     for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
         assert policy[directive] == ["'none'"]
+    if path == "/":
+        assert (answer.status_code, answer.mimetype, len(page.loaded), hashes) == (200, "text/html", 4, [])
+        assert policy["style-src"] == policy["connect-src"] == ["'self'"]
+        assert (policy["trusted-types"], policy["require-trusted-types-for"]) == (["'none'"], ["'script'"])
 
 
 def test_no_host_of_a_caller_gets_into_the_script_of_the_page(library: Library, make_app: MakeApp) -> None:
@@ -90,42 +94,23 @@ def test_no_host_of_a_caller_gets_into_the_script_of_the_page(library: Library, 
     assert answers[0].headers["Content-Security-Policy"] == answers[1].headers["Content-Security-Policy"]
 
 
-STATIC = Path(__file__).parents[4] / "api" / "page" / "static"
-MODULES = sorted(STATIC.glob("*.js"))
-
-
-def test_it_runs_no_script_but_its_modules(client: FlaskClient) -> None:
-    """Beside what holds for both pages, above."""
-    answer = client.get("/")
-    policy, page = policy_of(answer.headers["Content-Security-Policy"]), Page(answer.get_data(as_text=True))
-    assert (answer.status_code, answer.mimetype, len(page.loaded)) == (200, "text/html", 4)
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == ["'self'"]
-    assert policy["trusted-types"] == ["'none'"]
-    assert policy["require-trusted-types-for"] == ["'script'"]
-    assert answer.headers.getlist("Cache-Control") == ["private, no-cache"]
-
-
 @cases("path", ["/page/", "/page/none.js", "/page/../templates/page.html", "/page/%2e%2e/__init__.py"])
 def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_each_module_is_used() -> None:
-    named = {name for module in MODULES for name in re.findall(r'from "\./(.+?)"', module.read_text("utf-8"))}
-    assert named | {"main.js"} == {module.name for module in MODULES}
-
-
-def test_the_modules_come_as_one(client: FlaskClient) -> None:
-    """So that a far browser waits for one request, not for a chain of them."""
+def test_all_modules_come_as_one(client: FlaskClient) -> None:
+    """So that a far browser waits for one request, not for a chain of them. None is there that no other one loads."""
+    static = Path(__file__).parents[4] / "api" / "page" / "static"
     with client.get("/page/all.js") as answer:
         text, etag = answer.get_data(as_text=True), answer.headers["ETag"]
     assert not re.search(r"^(import|export)\b", text, re.MULTILINE)
     defined = re.findall(r"^const (\w+)\$ = ", text, re.MULTILINE)
-    assert sorted(defined) == [module.stem for module in MODULES]
+    assert sorted(defined) == sorted(module.stem for module in static.glob("*.js"))
     assert client.get("/page/all.js", headers={"If-None-Match": etag}).status_code == 304
     with client.get("/page/all.css") as answer:
         assert answer.mimetype == "text/css"
-        for sheet in STATIC.glob("*.css"):
+        for sheet in static.glob("*.css"):
             assert sheet.read_text("utf-8") in answer.get_data(as_text=True)
 
 
