@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import total_ordering
 from random import Random
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin
 
 import psycopg
 import pytest
@@ -21,8 +20,7 @@ from tests.acceptance.conftest import MakePlatform, Platform
 from tests.conftest import MakeDatabase
 from tests.oracle import answers
 from tests.oracle.leads import Lead, LeadMessage, Model, place_of_message
-from tests.oracle.parameters import SORTS
-from tests.oracle.values import bytewise
+from tests.oracle.parameters import OF_LIST, SORTS, read_parameters
 from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
 
@@ -40,49 +38,20 @@ FILTERS = (
 )
 
 
-@total_ordering
-@dataclass(frozen=True)
-class Backwards:
-    """A value in the opposite order."""
-
-    value: Any
-
-    def __lt__(self, other: "Backwards") -> bool:
-        return bool(other.value < self.value)
-
-
 Places = dict[str, Any]
 
 
-def places_of_leads(model: Model, user_id: str, query: str, sort_by: str, order: str) -> Places:
+def places_of_leads(model: Model, user_id: str, query: str) -> Places:
     """The place in the list of each lead that the filters leave."""
-    asked = [(name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
-    left: list[dict[str, Any]] = []
-    has_more = True
-    while has_more:
-        page = answers.list_leads(
-            model, user_id, [*asked, ("limit", "100"), ("offset", str(len(left)))], NOW
-        ).body
-        left += page["data"]
-        has_more = page["pagination"]["hasMore"]
-    leads = [model.of_tenant(user_id)[lead["customer_phone"]] for lead in left]
-    return {lead.customer_phone: place_of_lead(model, lead, sort_by, order) for lead in leads}
-
-
-def place_of_lead(model: Model, lead: Lead, sort_by: str, order: str) -> Any:  # noqa: ANN401
-    # The other name that the list takes.
-    sort_by = "first_contact_at" if sort_by == "created_at" else sort_by
-    value, phone = getattr(lead, sort_by), bytewise(lead.customer_phone)
-    key = bytewise(model.lower(value)) if sort_by == "name" and value is not None else value
-    if order == "asc":
-        return (value is None, 0 if value is None else key, phone)
-    return (value is None, 0 if value is None else Backwards(key), Backwards(phone))
+    values = read_parameters(OF_LIST, parse_qsl(query)).values
+    places = answers.places_of_leads(model, user_id, values, NOW)
+    return {lead.customer_phone: place for place, lead in places}
 
 
 def places_of_messages(messages: Sequence[LeadMessage], order: str) -> Places:
     """The place of each message."""
     places = {message.message_id: place_of_message(message) for message in messages}
-    return places if order == "asc" else {key: Backwards(place) for key, place in places.items()}
+    return places if order == "asc" else {key: answers.Backwards(place) for key, place in places.items()}
 
 
 @dataclass
@@ -192,10 +161,11 @@ def test_leads(make_world: Callable[[int], World], seed: int) -> None:
         order, query = rng.choice(("asc", "desc")), rng.choice(FILTERS)
         limit = rng.choice((2, 3, 5))
 
-        def places(u: str = user_id, q: str = query, s: str = sort_by, o: str = order) -> Places:
-            return places_of_leads(world.model(), u, q, s, o)
-
         asked = f"{query}&sort_by={sort_by}&sort_order={order}&limit={limit}"
+
+        def places(u: str = user_id, q: str = asked) -> Places:
+            return places_of_leads(world.model(), u, q)
+
         walk = Walk(places, f"seed {seed}, walk {number}, {asked}")
         world.follow(walk, f"{queries.path(user_id)}?{asked}", limit, "customer_phone")
         changed += walk.changed

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import unified_diff
+from functools import total_ordering
 from typing import Any, TypeVar
 
 from tests.oracle.leads import PLATFORMS, Lead, Model
@@ -34,6 +35,17 @@ DEFAULT_LIMIT = 50
 Item = TypeVar("Item")
 
 
+@total_ordering
+@dataclass(frozen=True)
+class Backwards:
+    """A value in the opposite order."""
+
+    value: Any
+
+    def __lt__(self, other: "Backwards") -> bool:
+        return bool(other.value < self.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A status and a body without timestamp and correlationId; of a 400, the names its message must hold."""
@@ -50,17 +62,30 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
     given = read_parameters(OF_LIST, params)
     if refusal := _refusal(given, user_id):
         return refusal
-    values: Mapping[str, Any] = given.values
+    page, pagination = _page(places_of_leads(model, user_id, given.values, now), given.values)
+    documents = [_fewer(lead.document(), given.values) for _, lead in page]
+    return Answer(OK, {"success": True, "data": documents, "pagination": pagination})
+
+
+def places_of_leads(
+    model: Model, user_id: str, values: Mapping[str, Any], now: datetime
+) -> list[tuple[tuple[Any, ...], Lead]]:
+    """The leads that pass the filters, in order, each behind what that compares: those without a value are last."""
+    sort_by = str(values.get("sort_by", "last_message_at")).replace("created_at", "first_contact_at")
+    towards = Backwards if values.get("sort_order", "desc") == "desc" else lambda value: value
+
+    def place(lead: Lead) -> tuple[Any, ...]:
+        value, phone = getattr(lead, sort_by), towards(bytewise(lead.customer_phone))
+        key = bytewise(model.lower(value)) if sort_by == "name" and value is not None else value
+        return (True, phone) if value is None else (False, towards(key), phone)
+
     ignore_accents = values.get("ignore_accents", False)
-    leads = [
-        lead
+    passing = [
+        (place(lead), lead)
         for lead in model.of_tenant(user_id).values()
         if _passes(LEAD_FILTERS, values, Candidate(model, lead, now, ignore_accents=ignore_accents))
     ]
-    leads = _sorted(model, leads, values.get("sort_by", "last_message_at"), values.get("sort_order", "desc"))
-    page, pagination = _page(leads, values)
-    documents = [_fewer(lead.document(), values) for lead in page]
-    return Answer(OK, {"success": True, "data": documents, "pagination": pagination})
+    return sorted(passing, key=lambda one: one[0])
 
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
@@ -246,17 +271,3 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
 
 def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, object]:
     return {key: value for key, value in document.items() if key in values.get("fields", document)}
-
-
-def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:
-    sort_by = "first_contact_at" if sort_by == "created_at" else sort_by
-
-    def key(lead: Lead) -> Any:  # noqa: ANN401
-        value = getattr(lead, sort_by)
-        return bytewise(model.lower(value)) if sort_by == "name" else value
-
-    backwards = sort_order == "desc"
-    by_phone = sorted(leads, key=lambda lead: bytewise(lead.customer_phone), reverse=backwards)
-    valued = [lead for lead in by_phone if getattr(lead, sort_by) is not None]
-    valueless = [lead for lead in by_phone if getattr(lead, sort_by) is None]
-    return sorted(valued, key=key, reverse=backwards) + valueless
