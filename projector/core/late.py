@@ -74,6 +74,9 @@ def sort_changes(
             taken = take_changes(conn, opened, size, bulk=bulk, most_bytes=SLICE_BYTES // len(opened.owned))
             pieces = spread_changes(conn) if taken.spreads else 0
             with yielding(conn):
+                conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
+                conn.execute(statement("refresh/1_take/55_wait_for_batches"), {"lock_class": locks.TENANT})
+                conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
                 conn.execute(statement("refresh/1_take/60_sort_changes"))
             if taken.names:
                 names.write_taken(conn)

@@ -1,6 +1,7 @@
 """Mass changes are late for the tenants that they concern, and for no other; and single changes pass them."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, w
 from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting
 from tests.exactness.test_freshness import clock
 from tests.support.cases import cases
+from tests.support.server import Database
 
 TENANTS = ("one", "two", "three")
 MANY = 120
@@ -185,8 +187,8 @@ def test_what_is_written_while_a_piece_is_stopped_at_a_point_is_not_lost(
     with piece(crowded.database, point) as stopped:
         edit(conn, "one", text="again")
         crowded.message("one-1", "single")
-        if point != "written":
-            # Later it waits for the row of the tenant.
+        if point in ("late_taken", "tenants_found"):
+            # Later it waits for the piece, which has locked the tenant.
             sort_changes(conn, SHARDS, bulk=True)
         stopped.finish()
     refresh_now(conn)
@@ -261,7 +263,20 @@ def test_a_tenant_that_was_looked_up_stands_for_no_lock(crowded: Platform) -> No
     assert_exact(conn)
 
 
-def test_a_key_that_goes_while_a_piece_brings_it_in_does_not_stay(crowded: Platform) -> None:
+def sorting(database: Database, *, shard: int) -> Stepped:
+    """Single changes of a shard that are sorted, in a thread."""
+
+    def work(conn: Connection) -> Batch | None:
+        prepare_session(conn)
+        return sort_changes(conn, [shard], bulk=False)
+
+    return Stepped(database, work)
+
+
+@cases("take", (refreshing, sorting))
+def test_a_key_that_goes_while_a_piece_brings_it_in_does_not_stay(
+    crowded: Platform, take: Callable[..., Stepped]
+) -> None:
     """Neither the source nor what is committed of the read model knows the key any more."""
     conn, database = crowded.conn, crowded.database
     new = crowded.conversation(value(conn, "SELECT agent_id FROM agents WHERE user_id = 'one'"), "777")
@@ -269,13 +284,38 @@ def test_a_key_that_goes_while_a_piece_brings_it_in_does_not_stay(crowded: Platf
     sort_all(conn)
     with piece(database, "written") as first:
         conn.execute("DELETE FROM conversations WHERE conversation_id = %s", (new,))
-        conn.execute("UPDATE projector.changes SET bulk = true")
-        sort_changes(conn, SHARDS, bulk=True)
-        with refreshing(database, shard=shard_of(conn, new)) as second:
+        with take(database, shard=shard_of(conn, new)) as second:
             second.waits(conn)
             first.finish()
             second.finish()
-    assert waiting(conn) == []
+    finish(conn)
+    assert_exact(conn)
+
+
+@cases("is_known", (False, True))
+def test_a_key_that_moves_while_a_batch_brings_it_in_makes_its_tenant_late(
+    crowded: Platform, *, is_known: bool
+) -> None:
+    """The batch has read the row before, and commits it under a tenant that nothing else names."""
+    conn, database = crowded.conn, crowded.database
+    moves = crowded.agent("one", shard=1)
+    agent = crowded.agent("two")
+    refresh_batch(conn, SHARDS, wait=True)
+    key = crowded.conversation(agent, "777", shard=0)
+    if is_known:
+        refresh_batch(conn, SHARDS, wait=True)
+    conn.execute("UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (moves, key))
+    with refreshing(database, "written", shard=0) as first:
+        conn.execute("UPDATE agents SET user_id = 'three' WHERE agent_id = %s", (moves,))
+        committed = clock(conn)
+        with sorting(database, shard=1) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    assert refresh_batch(conn, SHARDS, wait=True).drained
+    assert value(conn, "SELECT user_id FROM projector.source_keys WHERE key = %s", key) == "one"
+    assert moment(conn, "one") < committed
+    finish(conn)
     assert_exact(conn)
 
 
@@ -294,8 +334,9 @@ def test_a_piece_takes_no_key_whose_dead_letter_is_being_retried(
 
     with Stepped(database, retry, "recomputed") as retrying:
         edit(conn, "one")
-        # The retry owns the shards: the keys are looked up beside it.
+        # The retry owns the shards, and the tenant: the keys are looked up beside it.
         monkeypatch.setattr(locks, "SHARD", locks.SHARD + 0x100)
+        monkeypatch.setattr(locks, "TENANT", locks.TENANT + 0x100)
         sort_changes(conn, SHARDS, bulk=True)
         monkeypatch.undo()
         finish(conn)

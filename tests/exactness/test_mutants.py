@@ -46,6 +46,7 @@ from tests.exactness import (
     test_faults,
     test_freshness,
     test_giving_way,
+    test_late,
     test_origin,
     test_publications,
     test_rebuild,
@@ -465,7 +466,10 @@ MUTANTS = {
         _in_seconds("queries/core", "ELSE pg_try_advisory_xact_lock(%(late_class)s,", "ELSE int4ne(%(late_class)s,"),
     "a key of no lead does not wait for a batch that brings it in":
         _statement("refresh/3_resolve/50_note_keys",
-            "WHERE r.old_user_id IS NULL\nORDER BY", "WHERE r.old_user_id IS NULL AND r.user_id IS NOT NULL\nORDER BY"),
+            "WHERE r.old_user_id IS NULL\nORDER BY", "WHERE r.old_user_id IS NULL AND r.user_id IS NOT NULL\nORDER BY",
+            take=interleaving.refreshing),
+    "leads of keys are looked up beside a batch that brings them in":
+        _statement("refresh/1_take/55_wait_for_batches", "AND l.granted", "AND NOT l.granted", take=test_late.sorting),
     "a piece takes late keys while a dead letter is retried":
         _in_seconds("queries/core",
             "pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s)", "%(shard_class)s <> %(late_keys)s"),
@@ -506,6 +510,11 @@ MUTANTS = {
     "a key is looked up among the known ones alone":
         _statement("refresh/1_take/60_sort_changes", "projector.leads_of_key(f.key_kind, f.key) AS lead",
             "(SELECT k.* FROM projector.source_keys AS k WHERE k.kind = f.key_kind AND k.key = f.key) AS lead"),
+    "a key that is not known may be brought in while its lead is looked up":
+        _statement("refresh/1_take/55_wait_for_batches", "known.user_id IS NULL OR ", "", is_known=False),
+    "a key that is known may be moved while its lead is looked up":
+        _statement("refresh/1_take/55_wait_for_batches",
+            " OR hashtext(known.user_id) = held.lock_key", "", is_known=True),
     "a mass change of messages that no rule names reads none":
         _statement("refresh/1_take/60_sort_changes", "IN ('messages', 'reload_messages'))", "= 'messages')"),
     "messages that no rule names are looked for by their ids":

@@ -1,9 +1,8 @@
 -- Find the lead of each key of the taken changes, and note there that it is late: the one that projector.source_keys
 -- has, and the one of the source where that is another.
 --
--- A key that belongs to no lead, now or before, is queued again as a single change: a batch makes sure that no other
--- one is about to bring it in. One that moves to another lead later has a newer change, which reads it whole from the
--- source.
+-- A key that belongs to no lead, now or before, is left out: no batch is about to bring it in. One that moves to
+-- another lead later has a newer change, which reads it whole from the source.
 --
 -- A conversation of which messages changed is read again whole, unless it is long: a changed message of a long one is
 -- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once. Where a rule
@@ -58,23 +57,6 @@ sorted AS MATERIALIZED (
         lead.customer_phone
     FROM found AS f
     CROSS JOIN LATERAL projector.leads_of_key(f.key_kind, f.key) AS lead
-),
-
-unknown AS (
-    INSERT INTO projector.changes (shard, kind, keys, queued_at)
-    SELECT
-        projector.shard_of(f.key),
-        CASE f.key_kind
-            WHEN 'contact' THEN 'contacts'
-            WHEN 'template_send' THEN 'template_sends'
-            ELSE 'conversations'
-        END,
-        array_agg(f.key),
-        min(f.queued_at)
-    FROM found AS f
-    LEFT JOIN sorted AS s ON s.key_kind = f.key_kind AND s.key = f.key
-    WHERE s.key IS NULL
-    GROUP BY projector.shard_of(f.key), f.key_kind
 ),
 
 late AS (

@@ -1,0 +1,37 @@
+-- Wait for the batches in progress that may be bringing in a key of the taken changes, or moving one.
+--
+-- Such a batch has read the row of the source before it was changed. What it commits may be under a tenant of which
+-- neither the source nor projector.source_keys says anything yet, and which has to be late too. It holds the lock of
+-- the tenant that the key is known under; of a key that is not known, it may be any. A batch that locks a tenant from
+-- now on reads the source as it is.
+--
+-- Parameter: lock_class, the first key of the locks on tenants. They are released at once: nothing is written here.
+WITH held AS MATERIALIZED (
+    SELECT DISTINCT l.objid::bigint::bit(32)::integer AS lock_key
+    FROM pg_catalog.pg_locks AS l
+    INNER JOIN pg_catalog.pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+    WHERE l.locktype = 'advisory'
+        AND l.classid = %(lock_class)s
+        AND l.objsubid = 2
+        AND l.granted
+        AND l.pid <> pg_backend_pid()
+)
+
+SELECT
+    pg_advisory_lock(%(lock_class)s, held.lock_key),
+    pg_advisory_unlock(%(lock_class)s, held.lock_key)
+FROM held
+WHERE EXISTS (
+    SELECT
+    FROM taken_changes AS t
+    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT (
+            SELECT sk.user_id
+            FROM projector.source_keys AS sk
+            WHERE sk.kind = kinds.key_kind AND sk.key = k.key
+        ) AS user_id
+    ) AS known
+    WHERE k.key IS NOT NULL AND (known.user_id IS NULL OR hashtext(known.user_id) = held.lock_key)
+);
