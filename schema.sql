@@ -603,9 +603,9 @@ CREATE TABLE IF NOT EXISTS projector.dead_letters (
     kind text COLLATE "C" NOT NULL,
     -- The key that failed.
     key text COLLATE "C" NOT NULL,
-    -- Tenant of its lead, if the source tells it.
+    -- Tenant of its lead: of the one of the source, or else of the one that the key is known under.
     user_id text COLLATE "C",
-    -- Canonical phone of its lead, if the source tells it.
+    -- Canonical phone of the same lead.
     customer_phone text COLLATE "C",
     -- Message of PostgreSQL at the last attempt.
     error text NOT NULL,

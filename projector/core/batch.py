@@ -217,6 +217,12 @@ def count_letters(conn: Connection) -> None:
     conn.execute(query("core", "clear_counts"), counts)
 
 
+def follow_letters(conn: Connection) -> None:
+    """Note which leads the dead letters of the taken keys belong to now: their changes were left out."""
+    if rows.values(conn, query("core", "follow_letters")):
+        count_letters(conn)
+
+
 def spread_changes(conn: Connection) -> int:
     """Stage what the taken changes refer to, or queue it where it is much; return in how many rows."""
     with yielding(conn):
@@ -301,6 +307,8 @@ def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int, *, new
     pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
     written = recompute(conn) if taken.changes else BatchResult()
+    if taken.has_letters:
+        follow_letters(conn)
     if taken.names:
         names.write_taken(conn)
     mass = mass or pieces > 0

@@ -21,6 +21,7 @@ from projector.core.batch import (
     Batch,
     analyze_if_outgrown,
     failure,
+    follow_letters,
     is_lead_failure,
     log_run,
     open_batch,
@@ -181,6 +182,8 @@ class LateKeys:
             taken = self._stage(conn)
             pipeline.reach("late_taken")
             written = recompute(conn) if taken.changes else BatchResult()
+            if taken.has_letters:
+                follow_letters(conn)
             if taken.changes:
                 log_run(conn, started_at, written, late_keys=taken.changes)
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.

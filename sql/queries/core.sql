@@ -108,7 +108,7 @@ WHERE kind = %(kind)s AND key = %(key)s;
 -- name: set_aside
 -- Sets a key aside with its error. It is tried again after a pause that doubles from ten seconds up to an hour. A key
 -- that neither the source nor projector.source_keys has any more is not set aside: nothing of it is left to project, and
--- what failed may have been erased since.
+-- what failed may have been erased since. Its lead is the one of the source, or else the one that it is known under.
 -- Parameters: kind, key, error.
 INSERT INTO projector.dead_letters AS d (
     kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
@@ -116,8 +116,8 @@ INSERT INTO projector.dead_letters AS d (
 SELECT
     %(kind)s::text,
     failed.key,
-    lead.user_id,
-    lead.customer_phone,
+    coalesce(lead.user_id, known.user_id),
+    CASE WHEN lead.user_id IS NULL THEN known.customer_phone ELSE lead.customer_phone END,
     %(error)s::text,
     1,
     statement_timestamp(),
@@ -136,8 +136,9 @@ LEFT JOIN LATERAL (
     FROM projector.current_key(failed.key_kind, failed.key) AS s
     OFFSET 0
 ) AS lead ON true
+LEFT JOIN projector.source_keys AS known ON known.kind = failed.key_kind AND known.key = failed.key
 WHERE lead.user_id IS NOT NULL
-    OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = failed.key_kind AND k.key = failed.key)
+    OR known.user_id IS NOT NULL
     OR CASE failed.key_kind
         WHEN 'conversation'
             THEN EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.conversation_id = projector.conversation_id(failed.key))
@@ -145,6 +146,8 @@ WHERE lead.user_id IS NOT NULL
         ELSE EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.send_id = projector.send_id(failed.key))
     END
 ON CONFLICT (kind, key) DO UPDATE SET
+    user_id = coalesce(excluded.user_id, d.user_id),
+    customer_phone = CASE WHEN excluded.user_id IS NULL THEN d.customer_phone ELSE excluded.customer_phone END,
     error = excluded.error,
     attempts = d.attempts + 1,
     retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour');
@@ -177,17 +180,67 @@ WITH letters AS (
 SELECT count(*) AS letters
 FROM letters;
 
+-- name: follow_letters
+-- Notes which lead the dead letters of the taken keys belong to now: the one of the source, or else the one that the key
+-- is known under. What changed of them is left out until they are tried again. Returns a row for each that moved.
+UPDATE projector.dead_letters AS d
+SET user_id = lead.user_id, customer_phone = lead.customer_phone
+FROM (
+    SELECT DISTINCT
+        kinds.letter_kind,
+        kinds.key_kind,
+        k.key
+    FROM taken_changes AS t
+    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
+    INNER JOIN projector.dead_letters AS d ON d.kind = kinds.letter_kind AND d.key = k.key COLLATE "C"
+) AS taken
+CROSS JOIN LATERAL (
+    SELECT
+        leads.user_id,
+        leads.customer_phone
+    FROM (
+        SELECT
+            s.user_id,
+            s.customer_phone,
+            1 AS place
+        FROM projector.current_key(taken.key_kind, taken.key) AS s
+        UNION ALL
+        SELECT
+            sk.user_id,
+            sk.customer_phone,
+            2
+        FROM projector.source_keys AS sk
+        WHERE sk.kind = taken.key_kind AND sk.key = taken.key COLLATE "C"
+    ) AS leads
+    ORDER BY leads.place
+    LIMIT 1
+) AS lead
+WHERE d.kind = taken.letter_kind
+    AND d.key = taken.key COLLATE "C"
+    AND (d.user_id, d.customer_phone) IS DISTINCT FROM (lead.user_id, lead.customer_phone)
+RETURNING 1;
+
 -- name: count_letters
+-- Returns of each tenant with dead letters how many it has: of its leads in the source, and of those in the read model.
 SELECT
     coalesce(array_agg(counted.user_id), '{}') AS user_ids,
     coalesce(array_agg(counted.number), '{}') AS numbers
 FROM (
     SELECT
-        d.user_id,
+        concerned.user_id,
         count(*) AS number
     FROM projector.dead_letters AS d
-    WHERE d.user_id IS NOT NULL
-    GROUP BY d.user_id
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = d.kind AND kinds.letter_kind IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT d.user_id
+        WHERE d.user_id IS NOT NULL
+        UNION
+        SELECT sk.user_id
+        FROM projector.source_keys AS sk
+        WHERE sk.kind = kinds.key_kind AND sk.key = d.key
+    ) AS concerned
+    GROUP BY concerned.user_id
 ) AS counted;
 
 -- name: write_counts

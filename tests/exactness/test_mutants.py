@@ -449,6 +449,7 @@ MUTANTS = {
     "a lead that fails stops the others": _patch(refresh, "is_lead_failure", lambda _: False),
     "a key of another type is not set aside":
         _patch(batch, "set_misfits_aside", lambda _: None, kind="conversations", key="no number"),
+    "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda _: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole":
         _statement("refresh/3_resolve/40_read_conversations", "    s.reload_messages\n    OR", "    true\n    OR"),
@@ -505,6 +506,10 @@ MUTANTS = {
     "lateness ends although late keys were traded for a rebuild":
         _statement("queries/core",
             "AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);", ";"),
+    "a dead letter counts for the tenant of the source alone":
+        _statement("queries/core",
+            "WHERE sk.kind = kinds.key_kind AND sk.key = d.key\n",
+            "WHERE sk.kind = kinds.key_kind AND sk.key = d.key AND false\n"),
     "a key is looked up in the source alone":
         _statement("refresh/1_take/60_sort_changes", "projector.leads_of_key(f", "projector.current_key(f"),
     "a key is looked up among the known ones alone":

@@ -4,9 +4,11 @@ from projector.core import pipeline, staging
 from projector.core.batch import refresh_batch
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.late import LateKeys, sort_changes
-from projector.core.refresh import Drain
+from projector.core.refresh import Drain, refresh
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
+from projector.operate.erase import erase
+from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
@@ -434,6 +436,66 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     assert retry_dead_letters(conn) == (1, 0)
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 0
     assert texts(conn, "one", "102") == ["later", "poison"]
+    assert_exact(conn)
+
+
+def letters_of(conn: Connection, *tenants: str) -> list[int]:
+    """How many dead letters each tenant has, as the API tells it."""
+    said = "SELECT coalesce((SELECT dead_letters FROM read_model.tenants WHERE user_id = %s), 0)"
+    return [value(conn, said, tenant) for tenant in tenants]
+
+
+def test_a_dead_letter_counts_for_each_tenant_whose_lead_it_may_spoil(filled: Platform) -> None:
+    """What changes of its key is left out until it is tried again, and may move it to another tenant."""
+    conn = filled.conn
+    filled.tenant("two")
+    conversation = filled.conversation(filled.agent("one"), "102")
+    refresh_now(conn)
+    poison(conn)
+    filled.message(conversation, "poison")
+    refresh_now(conn)
+    assert letters_of(conn, "one", "two") == [1, 0]
+    agent = filled.agent("two")
+    conn.execute("UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (agent, conversation))
+    refresh(conn, retry_failed=False, progress=QUIET)
+    assert document(conn, "one", "102") is not None
+    assert letters_of(conn, "one", "two") == [1, 1]
+    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
+    refresh_now(conn)
+    assert letters_of(conn, "one", "two") == [0, 0]
+    assert_exact(conn)
+
+
+def test_a_dead_letter_of_a_row_that_is_gone_counts_for_its_tenant(filled: Platform) -> None:
+    conn = filled.conn
+    conversation = filled.conversation(filled.agent("one"), "4915")
+    refresh_now(conn)
+    conn.execute(
+        "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (document LIKE '%conversation_count\":2%')"
+    )
+    conn.execute("DELETE FROM conversations WHERE conversation_id = %s", (conversation,))
+    refresh_now(conn)
+    assert letters_of(conn, "one") == [1]
+    conn.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
+    refresh_now(conn)
+    assert letters_of(conn, "one") == [0]
+    assert_exact(conn)
+
+
+def test_an_erasure_leaves_the_dead_letter_of_a_conversation_that_moved_on(filled: Platform) -> None:
+    conn = filled.conn
+    conversation = filled.conversation(filled.agent("one"), "102")
+    poison(conn)
+    filled.message(conversation, "poison")
+    refresh_now(conn)
+    conn.execute(
+        "UPDATE conversations SET customer_phone = '103' WHERE conversation_id = %s", (conversation,)
+    )
+    refresh(conn, retry_failed=False, progress=QUIET)
+    erase(conn, Target("one", "102"), progress=QUIET)
+    assert letters_of(conn, "one") == [1]
+    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
+    refresh_now(conn)
     assert_exact(conn)
 
 

@@ -6,7 +6,7 @@
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, of single changes, whether
 -- every one of the shards that this statement could see was taken; spreads, whether a change has to be spread over
 -- other keys first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform
--- can have; has_late_keys, whether late keys wait.
+-- can have; has_late_keys and has_letters, whether late keys wait, and dead letters are there.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
 -- array is stored is looked at, and not its length, for which it would have to be read.
@@ -74,5 +74,6 @@ SELECT
         CROSS JOIN LATERAL unnest(t.keys) AS k (key)
         WHERE k.key IS NOT NULL AND NOT projector.is_key(t.kind, k.key)
     ) AS has_misfits,
-    EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys
+    EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys,
+    EXISTS (SELECT 1 FROM projector.dead_letters) AS has_letters
 FROM taken;
