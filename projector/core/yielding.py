@@ -9,7 +9,7 @@ holds. It cancels the read then, and the read begins again later.
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 
 import psycopg
@@ -20,6 +20,7 @@ from projector.database import rows
 from projector.database.rows import Connection, Row
 from projector.database.sql import query
 from projector.report.errors import ProjectorError, YieldedError
+from projector.report.log import quoting
 
 LOOK_AFTER_SECONDS = 1.0
 """A read that is over by then is not looked after: a moment is what every statement may take."""
@@ -79,11 +80,15 @@ def _look_after_reads() -> None:
         for ended in looking.keys() - {*long}:
             looking.pop(ended).close()
         for read in long:
-            # The server may have no connection left, or go away: then it is tried again.
-            with suppress(psycopg.Error, ProjectorError):
+            try:
                 if read not in looking or looking[read].closed:
                     looking[read] = db.connect_beside(read.conn, WATCHER_NAME)
                 read.look(looking[read])
+            except (psycopg.Error, ProjectorError):
+                # The server may have no connection left, or go away: then it is tried again.
+                pass
+            except Exception as error:  # noqa: BLE001  # Such as too many open files: no other thread looks after reads.
+                _log.warning("it cannot be seen who waits for a read", error=quoting(error, str(error)))
 
 
 @contextmanager

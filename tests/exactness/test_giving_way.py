@@ -1,5 +1,6 @@
 """The platform changes a table that a long read of ours holds: it gets its lock soon, and the read is done again."""
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import structlog
 
 from projector.core import batch, pipeline, source_reads
 from projector.core.refresh import refresh
-from projector.database import sql
+from projector.database import connect, sql
 from projector.database.rows import Connection
 from projector.operate import explain
 from projector.operate.explain import explain_lead
@@ -186,6 +187,22 @@ def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
             filled.conn.execute(f"ALTER TABLE messages ADD COLUMN further_{number} integer".encode())
         building.finish()
     refresh_now(filled.conn)
+    assert_exact(filled.conn)
+
+
+def test_a_look_that_fails_is_not_the_last_one(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is: there is one thread for all reads."""
+    slow, real, fails = SlowOnce(), connect.connect_beside, iter([True])
+
+    def connect_beside(conn: Connection, name: str) -> Connection:
+        if next(fails, False):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(conn, name)
+
+    filled.message("c", "queued")
+    monkeypatch.setattr(connect, "connect_beside", connect_beside)
+    change_while_reading(filled, slow, slow.at("recomputed", refresh_all))
+    assert next(fails, None) is None
     assert_exact(filled.conn)
 
 
