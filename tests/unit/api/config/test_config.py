@@ -9,7 +9,7 @@ import pytest
 from api.config import Config, ConfigurationError, load, log_format, misspelt, names, owner_database_url
 from api.config import values as read
 from api.config.auth import AuthConfig
-from api.config.names import all_settings, unknown_settings
+from api.config.names import unknown_settings
 from tests.support.cases import cases
 from tests.unit.api.auth.tokens import RSA_PEM, SECRET
 
@@ -158,11 +158,6 @@ def test_a_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch, tm
 
 def test_a_config_keeps_its_secrets() -> None:
     assert "secret" not in repr(Config(URL))
-
-
-def test_all_settings_of_both_programs_are_known() -> None:
-    assert {one.of for one in all_settings().values()} == {"both", "API", "projector"}
-    assert unknown_settings(dict.fromkeys(all_settings(), "x")) == []
 
 
 @cases(

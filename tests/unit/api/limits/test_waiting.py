@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import pytest
@@ -156,18 +157,14 @@ def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: p
     room.for_data(tenants[0], NOW + 3 * MICROSECOND, model)
 
 
-def test_a_change_ends_the_wait_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_ends_the_wait_for_one_and_a_database_that_is_away_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
     answers = iter((False, False, True))
     Waiting().for_change("u", PATIENCE, lambda: next(answers))
     assert next(answers, None) is None
-
-
-def test_a_database_that_is_away_ends_the_wait_for_a_change() -> None:
-    def look() -> bool:
-        raise UnavailableError
-
-    Waiting().for_change("u", PATIENCE, look)
+    Waiting().for_change("u", PATIENCE, Mock(side_effect=UnavailableError))
 
 
 @cases("tenant", ["u0", "another"])
