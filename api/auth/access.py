@@ -15,6 +15,10 @@ class Access(NamedTuple):
     reads_all: bool
     name: str
 
+    def reads(self, tenant: str | None) -> bool:
+        """Returns whether it is an access to a tenant; None stands for what is of no tenant."""
+        return self.reads_all or (tenant is not None and self.tenant == tenant)
+
 
 # To copy it takes less than half as long as to make one: OpenSSL looks an algorithm up by its name.
 _SHA256 = sha256()

@@ -59,7 +59,8 @@ class Gate:
         access = self._checked(header).access
         one.caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
-        _require_tenant(access, one.user_id)
+        if not access.reads(one.user_id):
+            raise OtherTenantError
 
     def believed_until(self, header: str, tenant: str) -> float:
         """Returns until when a caller with this header Authorization may be believed to read a tenant.
@@ -67,7 +68,8 @@ class Gate:
         Raises what check raises if it may not.
         """
         checked = self._checked(header)
-        _require_tenant(checked.access, tenant)
+        if not checked.access.reads(tenant):
+            raise OtherTenantError
         return checked.until
 
     def has_let_through(self, digest: bytes, tenant: str) -> Access | None:
@@ -76,9 +78,7 @@ class Gate:
         `digest` is that of the whole header Authorization.
         """
         kept = self._kept.find(digest)
-        if kept is None or not (kept.access.reads_all or kept.access.tenant == tenant):
-            return None
-        return kept.access
+        return kept.access if kept is not None and kept.access.reads(tenant) else None
 
     def require_ready(self) -> None:
         """Raises UnavailableError unless API keys can be looked up, if they are accepted."""
@@ -109,9 +109,3 @@ class Gate:
         found = self._tokens.check(credential)
         until = min(found.until, time() + KEPT_SECONDS)
         return self._kept.keep(digest, found._replace(until=until))
-
-
-def _require_tenant(access: Access, tenant: str | None) -> None:
-    """Raises OtherTenantError unless this access is to the tenant."""
-    if not access.reads_all and (access.tenant is None or access.tenant != tenant):
-        raise OtherTenantError
