@@ -33,8 +33,8 @@ Found = TypeVar("Found")
 class Seen(NamedTuple):
     """As of when the data of a tenant are, and how many seconds ago that is by the clock of the database."""
 
-    as_of: datetime | None = None
-    age: float | None = None
+    as_of: datetime
+    age: float
 
 
 class StaleError(UnavailableError):
@@ -60,7 +60,7 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen], one: Record) -> None:
+def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen | None], one: Record) -> None:
     """Have a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
     tenant = one.user_id
     if "min_as_of" in one.query and tenant is not None:
@@ -87,9 +87,9 @@ class Waiting:
         self._places: list[Place] = []
         self._asking = Lock()
         # What was found of each tenant, and when the look began.
-        self._seen: dict[str, tuple[Seen, float]] = {}
+        self._seen: dict[str, tuple[Seen | None, float]] = {}
 
-    def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen]) -> None:
+    def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen | None]) -> None:
         """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
 
         Raises StaleError where they are not within WAIT_SECONDS, and at once where they cannot be by then, or too many
@@ -97,7 +97,7 @@ class Waiting:
         """
         arrived = monotonic()
         ends = arrived + WAIT_SECONDS
-        found = Seen()
+        found: Seen | None = None
 
         def is_enough() -> bool:
             nonlocal found
@@ -106,9 +106,7 @@ class Waiting:
                 found = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
             except UnavailableError:
                 return True
-            if found.as_of is None or found.age is None:
-                return True
-            if is_fresh(found.as_of, min_as_of):
+            if found is None or is_fresh(found.as_of, min_as_of):
                 return True
             if found.as_of + timedelta(seconds=found.age + ends - monotonic()) < min_as_of:
                 raise StaleError(found.as_of, min_as_of)
@@ -118,7 +116,7 @@ class Waiting:
             return
         with self.place(tenant, gives_way=False) as place:
             is_in_time = place is not None and _until(is_enough, place, ends, DATA_EVERY_SECONDS)
-        if not is_in_time and found.as_of is not None:
+        if not is_in_time and found is not None:
             raise StaleError(found.as_of, min_as_of)
 
     def for_change(self, tenant: str, seconds: float, is_over: Callable[[], bool]) -> None:
@@ -148,9 +146,9 @@ class Waiting:
                 if place in self._places:
                     self._places.remove(place)
 
-    def _look(self, tenant: str, fetch: Callable[[], Seen], not_before: float) -> Seen:
+    def _look(self, tenant: str, fetch: Callable[[], Seen | None], not_before: float) -> Seen | None:
         """Returns what a look has found that began at or after a moment; all that wait for the same tenant share it."""
-        found, at = self._seen.get(tenant, (Seen(), float("-inf")))
+        found, at = self._seen.get(tenant, (None, float("-inf")))
         if at < not_before:
             at = monotonic()
             found = fetch()

@@ -187,10 +187,10 @@ def _varies_by(config: Config) -> Iterator[str]:
         yield "Origin"
 
 
-def _seen(tenant: str) -> Seen:
+def _seen(tenant: str) -> Seen | None:
     read_model().require_built()
     row = read_model().database.fetch(tenant_now(tenant))
-    return Seen() if row.as_of is None else Seen(row.as_of, (row.clock - row.as_of).total_seconds())
+    return None if row.as_of is None else Seen(row.as_of, (row.clock - row.as_of).total_seconds())
 
 
 def _refuse_unreadable_request(one: Record) -> None:
