@@ -98,12 +98,17 @@ class RunningRequests:
             patience = self._patience(tenant)
             waiter = _Waiter(tenant)
             self._waiting.append(waiter)
-        if waiter.turn.acquire(timeout=TURN_SECONDS) or self._take_late(waiter):
-            return
-        if not waiter.turn.acquire(timeout=patience - TURN_SECONDS) and not self._take_late(
-            waiter, last=True
-        ):
-            raise self._busy(tenant)
+        for seconds, is_last in ((TURN_SECONDS, False), (patience - TURN_SECONDS, True)):
+            if waiter.turn.acquire(timeout=seconds):
+                return
+            with self._lock:
+                # It was given a place at the last moment, or one is free.
+                has_place = waiter not in self._waiting or self._take(tenant)
+                if waiter in self._waiting and (has_place or is_last):
+                    self._waiting.remove(waiter)
+            if has_place:
+                return
+        raise self._busy(tenant)
 
     def enter_at_once(self, tenant: str) -> bool:
         """Begin a request that need not wait for its turn. Returns whether it did."""
@@ -140,18 +145,6 @@ class RunningRequests:
         own.taken += 1
         self._all.taken += 1
         return True
-
-    def _take_late(self, waiter: _Waiter, *, last: bool = False) -> bool:
-        """Returns whether a waiter has a place now: it was given one at the last moment, or one is free."""
-        with self._lock:
-            if waiter not in self._waiting:
-                return True
-            if self._take(waiter.tenant):
-                self._waiting.remove(waiter)
-                return True
-            if last:
-                self._waiting.remove(waiter)
-            return False
 
     def _patience(self, tenant: str) -> float:
         """Returns how long a request of this tenant may wait. Raises UnavailableError if it may not."""
