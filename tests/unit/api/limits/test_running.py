@@ -99,6 +99,10 @@ def test_one_that_has_waited_long_goes_before_those_that_come(monkeypatch: pytes
     assert most_of_tenant(10) == 8
     for _ in range(8):
         running.enter("a")
+    # It finds a place that was left without a word.
+    thread = one_that_waits(running)
+    running.leave("a")
+    thread.join()
     monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
     thread = one_that_waits(running)
     # It has not waited for long: its place is for whoever comes.
