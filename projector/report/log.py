@@ -30,15 +30,8 @@ class Personal:
     instead: object = None
 
 
-@dataclass(slots=True)
-class _Chosen:
-    """What `configure` was told last."""
-
-    is_json: bool = False
-    shows_personal_data: bool = False
-
-
-_chosen = _Chosen()
+# What `configure` was told last.
+_chosen = {"json": False, "personal_data": False}
 
 
 def configure(level: str, form: str, *, personal_data: bool = False) -> None:
@@ -48,7 +41,7 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
     `auto` for text at a terminal and JSON elsewhere. With `personal_data`, lines name customers.
     """
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    _chosen.is_json, _chosen.shows_personal_data = form == "json", personal_data
+    _chosen.update(json=form == "json", personal_data=personal_data)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -96,12 +89,12 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
 
 def is_json() -> bool:
     """Return whether every line on standard error is to be JSON, also one for an operator who reads along."""
-    return _chosen.is_json
+    return _chosen["json"]
 
 
 def shows_personal_data() -> bool:
     """Return whether lines may name customers."""
-    return _chosen.shows_personal_data
+    return _chosen["personal_data"]
 
 
 def digest(phone: str) -> str:
@@ -120,7 +113,7 @@ def _hide_personal_data(_logger: WrappedLogger, _method: str, line: EventDict) -
     for name, value in line.items():
         if not isinstance(value, Personal):
             shown[name] = value
-        elif _chosen.shows_personal_data:
+        elif shows_personal_data():
             shown[name] = value.value
         elif value.instead is not None:
             shown[name] = value.instead
@@ -141,7 +134,7 @@ def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
 
 def _traceback(exc_info: ExcInfo) -> str:
     """Return the traceback: without values of variables, and without messages, which can quote them."""
-    if _chosen.shows_personal_data:
+    if shows_personal_data():
         return "".join(traceback.format_exception(exc_info[1])).rstrip()
     parts: list[str] = []
     error: BaseException | None = exc_info[1]

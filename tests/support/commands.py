@@ -60,12 +60,12 @@ def logging_as_before() -> Iterator[None]:
     """Take back how a program has set up logging in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    chosen = log.is_json(), log.shows_personal_data()
+    chosen = dict(log._chosen)  # noqa: SLF001  # Nothing else takes it back.
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning
     try:
         yield
     finally:
-        log._chosen.is_json, log._chosen.shows_personal_data = chosen  # noqa: SLF001  # Nothing else takes it back.
+        log._chosen.update(chosen)  # noqa: SLF001  # As above.
         structlog.reset_defaults()
         hide_personal_data()
         root.handlers[:] = handlers
