@@ -45,31 +45,27 @@ class Bar(Progress):
     """Draws a bar with rate and time left on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        self._bars: Bars | None = None
+        columns = (*Bars.get_default_columns(), MofNCompleteColumn(), _RateColumn())
+        self._bars = Bars(*columns, console=console or Console(stderr=True))
 
     def start(self, title: str, total: int, unit: str) -> None:
         """Draw an empty bar."""
         self.finish()
-        self._bars = Bars(
-            *Bars.get_default_columns(), MofNCompleteColumn(), _RateColumn(), console=self._console
-        )
         self._bars.add_task(title, total=total, unit=unit)
         self._bars.start()
 
     def advance(self, n: int) -> None:
         """Fill `n` units of the bar."""
-        if self._bars is not None:
-            task = self._bars.tasks[0]
+        for task in self._bars.tasks:
             done = task.completed + n
             # More may come while the work goes on.
             self._bars.update(task.id, completed=done, total=max(task.total or 0, done))
 
     def finish(self) -> None:
         """Stop drawing; the bar stays as it is."""
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
+        self._bars.stop()
+        for task in self._bars.task_ids:
+            self._bars.remove_task(task)
 
 
 class Lines(Progress):
@@ -78,30 +74,24 @@ class Lines(Progress):
     It writes nothing of work without units, unless some come up after all.
     """
 
-    def __init__(
-        self, write: Callable[[str], object] | None = None, clock: Callable[[], float] = monotonic
-    ) -> None:
+    _title = ""
+    _total = _done = 0
+
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
         self._write = write or structlog.get_logger(__name__).info
-        self._clock = clock
-        self._title = ""
-        self._noun = ""
-        self._total = 0
-        self._done = 0
-        self._began = 0.0
-        self._last = 0.0
 
     def start(self, title: str, total: int, unit: str) -> None:
         """Log the title and the size of the work."""
         self.finish()
         self._title, self._noun, self._total, self._done = title, unit.removesuffix("s"), total, 0
-        self._began = self._last = self._clock()
+        self._began = self._last = monotonic()
         if total:
             self._write(f"{title}: {counted(total, self._noun)}")
 
     def advance(self, n: int) -> None:
         """Log how much is done, unless the last line is younger than five seconds."""
         self._done += n
-        now = self._clock()
+        now = monotonic()
         if now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
@@ -113,7 +103,7 @@ class Lines(Progress):
     def finish(self) -> None:
         """Log how much was done, and how long it took."""
         if self._title and (self._total or self._done):
-            seconds = self._clock() - self._began
+            seconds = monotonic() - self._began
             self._write(f"{self._title}: {self._told()} in {seconds:,.1f} s")
         self._title = ""
 

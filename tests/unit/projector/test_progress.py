@@ -2,15 +2,17 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from projector.report.progress import Bar, Lines
 
 
-def test_a_log_survives_more_than_was_announced_and_a_second_end() -> None:
+def test_a_log_survives_more_than_was_announced_and_a_second_end(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     clock = [100.0]
-    lines = Lines(said.append, lambda: clock[0])
+    monkeypatch.setattr("projector.report.progress.monotonic", lambda: clock[0])
+    lines = Lines(said.append)
     lines.start("Rebuilding", 0, "leads")
     clock[0] += 6
     lines.advance(3)
@@ -40,8 +42,10 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left() -> None:
     assert "2000/2000" in shown
     assert "leads/s" in shown
     assert "0:00:00" in shown
-    # More comes than was announced.
+    # More comes than was announced, and nothing is left of the work before.
+    screen.truncate(0)
     bar.start("Rebuilding", 6_000, "leads")
     bar.advance(6_134)
     bar.finish()
     assert "6134/6134" in screen.getvalue()
+    assert "Loading" not in screen.getvalue()
