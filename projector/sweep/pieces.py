@@ -72,14 +72,14 @@ def pieces(
         )
         for start, last_user in ranges:
             done = start
-            while leads := find_leads(conn, done, last_user, size):
+            while leads := _find_leads(conn, done, last_user, size):
                 done = leads[-1]
                 yield Piece("leads", "leads", done, leads)
     if phase != AGAIN:
         yield Piece("statistics", AGAIN, tenants=tenants)
 
 
-def find_leads(conn: Connection, after: Sequence[str], last_user: str | None, size: int) -> list[LeadKey]:
+def _find_leads(conn: Connection, after: Sequence[str], last_user: str | None, size: int) -> list[LeadKey]:
     """Return the next leads by tenant and phone, up to those of the last tenant."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
     found = " UNION ".join(f"({query('sweep', 'find_leads_in', relation=one).rstrip(';')})" for one in _LEADS)

@@ -15,7 +15,7 @@ An erasure that was killed begins again, and finds less to do.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ from projector.report.errors import BlockedError, CaptureGapError, ErasureRefuse
 from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
-from projector.sweep.pieces import REBUILD, find_leads, forget_sweep
+from projector.sweep.pieces import REBUILD, forget_sweep, pieces
 
 _Result = TypeVar("_Result")
 
@@ -259,15 +259,11 @@ def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progres
     progress.finish()
 
 
-def _leads(conn: Connection, target: Target) -> Iterator[list[LeadKey]]:
-    """The leads to recompute, in chunks."""
+def _leads(conn: Connection, target: Target) -> Iterable[Sequence[LeadKey]]:
+    """Return the leads to recompute, in chunks."""
     if target.customer_phone is not None:
-        yield [(target.user_id, target.customer_phone)]
-        return
-    after = (target.user_id, "")
-    while keys := find_leads(conn, after, target.user_id, LEADS_PER_TRANSACTION):
-        yield keys
-        after = keys[-1]
+        return [[(target.user_id, target.customer_phone)]]
+    return (piece.leads for piece in pieces(conn, [target.user_id], LEADS_PER_TRANSACTION, "leads"))
 
 
 def _delete_some(conn: Connection, target: Target, table: str) -> int:
