@@ -20,7 +20,7 @@ from projector.capture.source import describe_missing, find_source
 from projector.database.ownership import require_trusted
 from projector.database.rows import Connection, Row, only_row, value
 from projector.database.schema import ROOT
-from projector.database.source_names import SourceTable, is_noted
+from projector.database.source_names import SourceTable, find_schemas, is_noted, known_columns, quoted
 from projector.database.sql import query, source_columns
 from projector.report.errors import ConfigurationError
 
@@ -176,7 +176,10 @@ def _read_folder(folder: Path) -> Texts:
 
 @dataclass(slots=True)
 class Fit:
-    """How the platform's tables fit the mapping.
+    """How the platform's tables fit a mapping.
+
+    `schemas` has the schema of each table that is named, or where it would be, `searched` those that were looked into,
+    and `found` what there is. `is_known`: the last `migrate` read the same.
 
     `missing` and `misfits` keep it from being installed, each in words; `absent` has what may be missing and is: the
     columns of each table, all of one that is missing. `unknown` says what is not known without a table, if it is not
@@ -184,16 +187,25 @@ class Fit:
     PostgreSQL makes of each relation, and `rules` of each rule. `unreadable` says why it makes nothing of them.
     """
 
+    mapping: Texts
+    schemas: Mapping[str, str]
+    searched: Sequence[str]
+    found: dict[str, Row]
+    is_known: bool
     missing: list[str] = field(default_factory=list)
     misfits: list[str] = field(default_factory=list)
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
-    found: dict[str, Row] = field(default_factory=dict)
     relations: dict[str, "Reading"] = field(default_factory=dict)
     rules: list["Reading"] = field(default_factory=list)
     tables: list[SourceTable] = field(default_factory=list)
     unreadable: str = ""
+
+    @property
+    def present(self) -> dict[str, Row]:
+        """What there is of each table, but for those without which something is not known."""
+        return {name: found for name, found in self.found.items() if name not in self.unknown}
 
     def notices(self) -> list[str]:
         """Return a line for each table of which something is not known."""
@@ -260,19 +272,19 @@ class Reading:
         return self.changed == self.origins[self.columns[0].name] == self.origins[self.touched]
 
 
-def examine_source(
-    conn: Connection,
-    mapping: Texts,
-    schemas: Mapping[str, str],
-    relations: Mapping[str, str],
-    known: Mapping[str, Sequence[str]],
-) -> Fit:
-    """Return how the platform's tables, with these schemas and names, fit the mapping.
+def examine_source(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> Fit:
+    """Look for the platform's tables among these schemas, or where the last migrate found them.
 
-    `known` has the tables that were read before, each with its columns. What was read before may not be missing: it was
-    renamed or dropped by mistake, as far as anybody can tell.
+    Without either, where the login looks. Without a mapping, it is the one that is stored. What was read before may not
+    be missing: it was renamed or dropped by mistake, as far as anybody can tell.
     """
-    fit = Fit(found=find_source(conn, relations))
+    stored = stored_mapping(conn)
+    mapping = mapping or stored
+    known = {} if given or mapping.digest != stored.digest else known_columns(conn)
+    schemas = find_schemas(conn, given, [*mapping.tables()])
+    relations = quoted(schemas)
+    searched = list(given or dict.fromkeys(schemas.values()))
+    fit = Fit(mapping, schemas, searched, find_source(conn, relations), bool(known))
     types = _find_missing(conn, mapping, fit, known)
     if fit.missing:
         return fit
@@ -288,21 +300,21 @@ def examine_source(
         if kind.endswith("_id"):
             fit.types.setdefault(kind, "text")
     if not fit.misfits:
-        fit.tables = list(_tables(fit, schemas))
-        fit.misfits += _unseen(fit, mapping.captured(), schemas)
+        fit.tables = list(_tables(fit))
+        fit.misfits += _unseen(fit)
     return fit
 
 
-def _unseen(fit: Fit, captured: Sequence[str], schemas: Mapping[str, str]) -> Iterator[str]:
+def _unseen(fit: Fit) -> Iterator[str]:
     """Return in words which tables a relation reads whose changes touch no row of it."""
     touched = {(rule.changed[0], rule.touched) for rule in fit.rules}
     # With messages or extractions their conversation is read again.
     touched |= {(table, "conversations") for table, name in touched if name in {"messages", "extractions"}}
     # A login that may not capture their table has no names.
-    touched |= {(table, "tenants") for table in captured}
+    touched |= {(table, "tenants") for table in fit.mapping.captured()}
     for name, reading in fit.relations.items():
         for table, (schema, _) in reading.reads.items():
-            is_seen = (table, name) in touched and schemas[table] == schema
+            is_seen = (table, name) in touched and fit.schemas[table] == schema
             if not is_seen and (name != "tenants" or "name" in reading.origins):
                 yield (
                     f"{name}.sql reads the table {table}, of which changes.sql has no rule that touches {name}:"
@@ -527,7 +539,7 @@ def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
         yield f"{'.'.join(rule.changed)} is {rule.columns[0].declared}, and has to be {_WANTED_ID}"
 
 
-def _tables(fit: Fit, schemas: Mapping[str, str]) -> Iterator[SourceTable]:
+def _tables(fit: Fit) -> Iterator[SourceTable]:
     """Return the tables that are read, each with what is queued of a changed row."""
     keys: list[tuple[str, tuple[str, str] | None]] = []
     looked_up = {rule.origins[rule.columns[0].name] for rule in fit.rules}
@@ -550,7 +562,7 @@ def _tables(fit: Fit, schemas: Mapping[str, str]) -> Iterator[SourceTable]:
         found_by = {one[1] for one in looked_up if one is not None and one[0] == table}
         yield SourceTable(
             name=table,
-            schema=schemas[table],
+            schema=fit.schemas[table],
             primary_key=key,
             columns=[column for column in found.columns if column in wanted],
             kind=queued,

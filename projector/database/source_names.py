@@ -78,6 +78,13 @@ def locate_source(conn: Connection, schemas: Sequence[str], tables: Sequence[str
     return {table: found.get(table, home) for table in names}
 
 
+def find_schemas(conn: Connection, given: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
+    """Return the schema of each of these tables of the platform, or where it would be."""
+    noted = {} if given else {table.name: table.schema for table in read_tables(conn)}
+    schemas = given or list(dict.fromkeys(noted.values())) or login_schemas(conn)
+    return {table: noted.get(table, schema) for table, schema in locate_source(conn, schemas, tables).items()}
+
+
 def login_schemas(conn: Connection) -> list[str]:
     """Return the schemas in which the login itself would look: no statement of ours looks there."""
     with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:

@@ -14,6 +14,7 @@ from projector.capture.mapping import (
     Fit,
     Texts,
     default_mapping,
+    examine_source,
     note_mapping,
     relation_rows,
     spread,
@@ -24,16 +25,9 @@ from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands, source_tables
-from projector.database.source_names import read_tables
+from projector.database.source_names import find_schemas, read_tables
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
-from projector.operate.assess import (
-    Source,
-    examine,
-    find_problems,
-    find_schemas,
-    find_warnings,
-    require_fit,
-)
+from projector.operate.assess import find_problems, find_warnings, require_fit
 from projector.operate.roles import run_section, set_up_api_role
 from projector.report.errors import (
     NOT_INSTALLED,
@@ -127,7 +121,7 @@ def _install(
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     _require_known(is_known=value(conn, query("operate", "is_known")))
-    source = _find_source(conn, source_schemas, mapping, create_source=create_source)
+    fit = _find_source(conn, source_schemas, mapping, create_source=create_source)
     if value(conn, query("core", "is_installed")):
         _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
@@ -137,8 +131,8 @@ def _install(
     _run(conn, {"schema.sql": sections()["projector"]})
     with _named_failure("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
-    _note_source(conn, source)
-    _define(conn, source.fit)
+    _note_source(conn, fit)
+    _define(conn, fit)
     _run(conn, functions("install/functions"))
     with _named_failure("sql/capture"):
         triggers.create_functions(conn)
@@ -147,13 +141,13 @@ def _install(
         distribution.distribute(conn)
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
-    return source.fit.notices()
+    return fit.notices()
 
 
-def _note_source(conn: Connection, source: Source) -> None:
+def _note_source(conn: Connection, fit: Fit) -> None:
     """Note the mapping, where the platform's tables are and what they lack; what is read from now on is a gap."""
-    fit, is_another = source.fit, stored_mapping(conn).digest != source.mapping.digest
-    note_mapping(conn, source.mapping)
+    is_another = stored_mapping(conn).digest != fit.mapping.digest
+    note_mapping(conn, fit.mapping)
     before = {table.name: list(table.absent_columns) for table in read_tables(conn)}
     now = {table.name: list(table.absent_columns) for table in fit.tables}
     renamed = {"name": "table_name", "schema": "schema_name", "columns": "read_columns"}
@@ -250,7 +244,7 @@ def _define(conn: Connection, fit: Fit) -> None:
 
 def _find_source(
     conn: Connection, given: Sequence[str], mapping: Texts | None, *, create_source: bool
-) -> Source:
+) -> Fit:
     """Return the platform's tables, which are created before where they are missing and may be.
 
     Raises ProjectorError where something would make this migrate, or the first build, fail.
@@ -265,9 +259,9 @@ def _find_source(
         commands = composing.SQL(source_commands())
         relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
         conn.execute(commands.format(**relations), prepare=False)
-    source = examine(conn, given, mapping)
-    require_fit(find_problems(conn, source))
-    return source
+    fit = examine_source(conn, given, mapping)
+    require_fit(find_problems(conn, fit))
+    return fit
 
 
 def change_tables(conn: Connection, work: Callable[[], _Result]) -> _Result:

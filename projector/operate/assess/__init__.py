@@ -11,27 +11,12 @@ from functools import partial
 
 import psycopg
 
-from projector.capture.mapping import (
-    RELATIONS,
-    Fit,
-    Texts,
-    default_mapping,
-    examine_source,
-    relation_rows,
-    stored_mapping,
-)
+from projector.capture.mapping import RELATIONS, Fit, Texts, default_mapping, examine_source, relation_rows
 from projector.capture.source import find_source
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, Row, only_row, value, values
-from projector.database.source_names import (
-    SourceTable,
-    known_columns,
-    locate_source,
-    login_schemas,
-    quoted,
-    read_tables,
-)
+from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights
 from projector.report.counted import bytes_in_words, counted
@@ -90,59 +75,20 @@ class Fact:
 _note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The platform's tables: the schema of each that is there, how they fit, and the schemas that were looked into."""
-
-    mapping: Texts
-    schemas: Mapping[str, str]
-    fit: Fit
-    is_known: bool
-    searched: Sequence[str]
-
-    @property
-    def found(self) -> list[Row]:
-        """What there is of each of these tables."""
-        return [self.fit.found[name] for name in self.schemas]
-
-
-def examine(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> Source:
-    """Look for the platform's tables among these schemas, or where the last migrate found them.
-
-    Without either, where the login looks. Without a mapping, it is the one that is stored.
-    """
-    stored = stored_mapping(conn)
-    mapping = mapping or stored
-    known = {} if given or mapping.digest != stored.digest else known_columns(conn)
-    schemas = find_schemas(conn, given, [*mapping.tables()])
-    fit = examine_source(conn, mapping, schemas, quoted(schemas), known)
-    present = {table: schema for table, schema in schemas.items() if table not in fit.unknown}
-    return Source(mapping, present, fit, bool(known), list(given or dict.fromkeys(schemas.values())))
-
-
-def find_schemas(conn: Connection, given: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
-    """Return the schema of each of these tables of the platform, or where it would be."""
-    noted = {} if given else {table.name: table.schema for table in read_tables(conn)}
-    schemas = given or list(dict.fromkeys(noted.values())) or login_schemas(conn)
-    return {table: noted.get(table, schema) for table, schema in locate_source(conn, schemas, tables).items()}
-
-
-def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
+def find_problems(conn: Connection, fit: Fit) -> Iterator[Fact]:
     """Return what would make `migrate` or the first build fail, each with the error that says so."""
     server = _read_server(conn)
     if server.is_standby:
         yield _problem("server", "The server is a standby, which takes no writes. Connect to its primary.")
     if server.encoding != "UTF8":
         yield _problem("server", f"The encoding of the database is {server.encoding}, and has to be UTF8.")
-    yield from _find_misfits(conn, source)
-    captured = {*source.mapping.captured()} - source.mapping.left_alone()
-    lacking = [_problem("rights", said) for said in find_missing_rights(conn, source.found, captured)]
+    yield from _find_misfits(conn, fit)
+    captured = {*fit.mapping.captured()} - fit.mapping.left_alone()
+    lacking = [_problem("rights", said) for said in find_missing_rights(conn, fit.present.values(), captured)]
     yield from lacking
-    if source.fit.unreadable and not lacking and not server.is_standby:
-        yield _problem(
-            "tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {source.fit.unreadable}."
-        )
-    for found in source.found:
+    if fit.unreadable and not lacking and not server.is_standby:
+        yield _problem("tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {fit.unreadable}.")
+    for found in fit.present.values():
         if found.is_hidden:
             yield _problem(
                 "hidden",
@@ -151,13 +97,12 @@ def find_problems(conn: Connection, source: Source) -> Iterator[Fact]:
             )
 
 
-def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
+def _find_misfits(conn: Connection, fit: Fit) -> Iterator[Fact]:
     """Return what of the platform's tables is missing, and what does not fit the mapping."""
-    fit = source.fit
-    is_default = source.mapping.digest == default_mapping().digest
+    is_default = fit.mapping.digest == default_mapping().digest
     if fit.missing:
         advice = "; tables of your own need --mapping, as docs/your-database.md says"
-        if source.is_known:
+        if fit.is_known:
             advice = "; if something is gone for good, run the same with the schema that the others are in"
         elif not is_default:
             advice = "; if it has another name, correct the mapping"
@@ -166,7 +111,7 @@ def _find_misfits(conn: Connection, source: Source) -> Iterator[Fact]:
         yield _problem(
             "tables",
             f"The platform's tables are not all there: {'; '.join(fit.missing)}. Looked into:"
-            f" {', '.join(source.searched)}. Check that the database URL names the platform's database; if they are in"
+            f" {', '.join(fit.searched)}. Check that the database URL names the platform's database; if they are in"
             f" another schema, run migrate --source-schema NAME{advice}.",
             SourceMissingError,
         )
@@ -260,24 +205,24 @@ def require_fit(facts: Iterator[Fact]) -> None:
 def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
     """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
     with short_transaction(conn):
-        source = examine(conn, given, mapping)
+        fit = examine_source(conn, given, mapping)
         # What was made to look at the mapping is rolled back by now.
         conn.execute("SET TRANSACTION READ ONLY")
-        relations = quoted(source.schemas)
-        there = {found.name: relations[found.name] for found in source.found if found.kind}
+        relations = quoted(fit.schemas)
+        there = {found.name: relations[found.name] for found in fit.present.values() if found.kind}
         facts = [
             *_describe_server(conn),
-            *find_problems(conn, source),
-            *(_note("tables", text) for text in source.fit.notices() if not source.fit.missing),
-            *find_warnings(conn, source.fit.tables),
-            *_describe_feeds(conn, source),
+            *find_problems(conn, fit),
+            *(_note("tables", text) for text in fit.notices() if not fit.missing),
+            *find_warnings(conn, fit.tables),
+            *_describe_feeds(conn, fit),
         ]
         fits = not any(fact.state == PROBLEM for fact in facts)
-        if not source.fit.missing and not source.fit.misfits:
+        if not fit.missing and not fit.misfits:
             facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(there)}."))
         if fits:
             sizes = {name: measure(conn, relation) for name, relation in there.items()}
-            facts += [*_find_unusual(conn, source, relations, sizes), *_estimate(source, sizes)]
+            facts += [*_find_unusual(conn, fit, relations, sizes), *_estimate(fit, sizes)]
         return facts
 
 
@@ -338,13 +283,13 @@ def _describe_server(conn: Connection) -> Iterator[Fact]:
         )
 
 
-def _describe_feeds(conn: Connection, source: Source) -> Iterator[Fact]:
+def _describe_feeds(conn: Connection, fit: Fit) -> Iterator[Fact]:
     for name in values(conn, query("assess", "find_publications")):
         yield _note(
             "hidden",
             f"The publication {name} is of all tables, so it would publish the read model and the queue, too.",
         )
-    brought = [found.full_name for found in source.found if found.is_subscribed]
+    brought = [found.full_name for found in fit.present.values() if found.is_subscribed]
     if brought:
         yield _note(
             "hidden",
@@ -359,10 +304,9 @@ def measure(conn: Connection, relation: str) -> Row:
 
 
 def _find_unusual(
-    conn: Connection, source: Source, relations: Mapping[str, str], sizes: Mapping[str, Row]
+    conn: Connection, fit: Fit, relations: Mapping[str, str], sizes: Mapping[str, Row]
 ) -> Iterator[Fact]:
     """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
-    fit = source.fit
 
     def count(relation: str, column: str, condition: str, **wanted: object) -> Row | None:
         # A column that the mapping computes has the values that the mapping gives it.
@@ -421,11 +365,11 @@ def _ask(
     return None
 
 
-def _estimate(source: Source, sizes: Mapping[str, Row]) -> Iterator[Fact]:
+def _estimate(fit: Fit, sizes: Mapping[str, Row]) -> Iterator[Fact]:
     """Return what the first build takes, and what capture costs those who write, as it was measured elsewhere."""
     read = ", ".join(f"{size.rows:,} in {name}" for name, size in sizes.items())
     yield _note("size", f"About so many rows: {read}.")
-    rows_of = {name: sizes[table.name].rows for table in source.fit.tables for name in table.relations}
+    rows_of = {name: sizes[table.name].rows for table in fit.tables for name in table.relations}
     size = sum(rows_of.get(name, 0) * per_row for name, per_row in _BYTES.items())
     seconds = sum(rows_of.get(name, 0) / a_second for name, a_second in _ROWS_A_SECOND.items())
     theirs = sum(size.bytes for size in sizes.values())

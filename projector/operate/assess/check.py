@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.capture.mapping import Texts, joined_columns
+from projector.capture.mapping import Fit, Texts, examine_source, joined_columns
 from projector.database.connect import connect
 from projector.database.rows import Connection, Row, only_row, rows, values
 from projector.database.source_names import quoted
@@ -26,8 +26,6 @@ from projector.operate.assess import (
     PROBLEM,
     WARNING,
     Fact,
-    Source,
-    examine,
     find_problems,
     measure,
     require_fit,
@@ -90,19 +88,19 @@ def check_mapping(
     where there is no place for the scratch database.
     """
     with short_transaction(conn):
-        source = examine(conn, given, mapping)
+        fit = examine_source(conn, given, mapping)
         # Who only reads may check.
-        require_fit(fact for fact in find_problems(conn, source) if fact.area != "rights")
+        require_fit(fact for fact in find_problems(conn, fit) if fact.area != "rights")
         conn.execute("SET TRANSACTION READ ONLY")
-        tables = _read_tables(conn, source)
+        tables = _read_tables(conn, fit)
         wanted = {
             "relations": [table.relation for table in tables for _ in table.columns],
             "columns": [column.name for table in tables for column in table.columns],
         }
         statements = values(conn, query("assess", "copy_schema"), wanted)
-        _sample(conn, source, tables)
+        _sample(conn, fit, tables)
     with _scratch_database(conn, embedded) as scratch:
-        _fill(scratch, source, tables, statements)
+        _fill(scratch, fit, tables, statements)
         trials = _Trials(scratch)
         with scratch.transaction(force_rollback=True):
             scratch.execute(query("assess", "watch_relations"), prepare=False)
@@ -113,9 +111,9 @@ def check_mapping(
     return [*trials.facts()]
 
 
-def _read_tables(conn: Connection, source: Source) -> list[_Table]:
+def _read_tables(conn: Connection, fit: Fit) -> list[_Table]:
     """Return the tables that the mapping reads, each with the columns that are read."""
-    fit, relations = source.fit, quoted(source.schemas)
+    relations = quoted(fit.schemas)
     known = {table.name: table for table in fit.tables}
     read: dict[str, set[str]] = {}
     for reading in (*fit.relations.values(), *fit.rules):
@@ -125,7 +123,7 @@ def _read_tables(conn: Connection, source: Source) -> list[_Table]:
         read.setdefault(rule.changed[0], set()).add(rule.changed[1])
     found = []
     for name, wanted_columns in read.items():
-        if name not in relations:
+        if name not in fit.present:
             continue
         wanted = {"relation": relations[name], "columns": sorted(wanted_columns)}
         noted = known.get(name)
@@ -141,14 +139,14 @@ def _read_tables(conn: Connection, source: Source) -> list[_Table]:
     return found
 
 
-def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
+def _sample(conn: Connection, fit: Fit, tables: Sequence[_Table]) -> None:
     """Read some rows of each table, and the rows of the others that they are joined with."""
     by_name = {table.name: table for table in tables}
     for table in tables:
         size = int(measure(conn, table.relation).rows)
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
         table.sampled.update(_row_ids(conn, table, percent, _SAMPLED))
-    joins = [*joined_columns(source.mapping), *_conversations_of(source)]
+    joins = [*joined_columns(fit.mapping), *_conversations_of(fit)]
     for _ in range(_ROUNDS):
         before = {name: sorted(table.sampled) for name, table in by_name.items()}
         for (name, alias), (other, other_alias), condition in joins:
@@ -172,12 +170,12 @@ def _sample(conn: Connection, source: Source, tables: Sequence[_Table]) -> None:
             table.data = b"".join(copy)
 
 
-def _conversations_of(source: Source) -> Iterator[tuple[tuple[str, str], tuple[str, str], str]]:
+def _conversations_of(fit: Fit) -> Iterator[tuple[tuple[str, str], tuple[str, str], str]]:
     """Return the tables of messages and extractions, each with that of their conversations, as joined_columns does.
 
     No text has to join them. Of a conversation that was not sampled no message counts, and none would be missed.
     """
-    relations = source.fit.relations
+    relations = fit.relations
     key = relations["conversations"].origins["conversation_id"]
     for name in {"messages", "extractions"} & relations.keys():
         origin = relations[name].origins["conversation_id"]
@@ -220,7 +218,7 @@ def _scratch_database(
         yield scratch
 
 
-def _fill(scratch: Connection, source: Source, tables: Sequence[_Table], statements: Sequence[str]) -> None:
+def _fill(scratch: Connection, fit: Fit, tables: Sequence[_Table], statements: Sequence[str]) -> None:
     """Create the tables with their rows, and install there what `migrate` installs."""
     try:
         with scratch.transaction():
@@ -238,8 +236,8 @@ def _fill(scratch: Connection, source: Source, tables: Sequence[_Table], stateme
         raise ProjectorError(
             f"The platform's tables cannot be copied into a scratch database: {error.diag.message_primary}."
         ) from error
-    schemas = list(dict.fromkeys(source.schemas[table.name] for table in tables))
-    install_capture(scratch, schemas, source.mapping)
+    schemas = list(dict.fromkeys(fit.schemas[table.name] for table in tables))
+    install_capture(scratch, schemas, fit.mapping)
     scratch.execute("ANALYZE")
 
 
