@@ -92,20 +92,13 @@ def delete_lead(conn: Connection) -> None:
         conn.execute(f"DELETE FROM {table}".encode())
 
 
-@pytest.mark.parametrize("form", ["plain", "parallel"])
-def test_a_dump_that_was_restored(
-    form: str, filled: Platform, make_database: MakeDatabase, tmp_path: Path
-) -> None:
-    """Into a new database, with changes that waited when it was made."""
+def test_a_dump_that_was_restored(filled: Platform, make_database: MakeDatabase, tmp_path: Path) -> None:
+    """Into a new database, with changes that waited when it was made, in parallel. A plain one is below."""
     filled.message("c", "waits")
     made = make_database(None)
     backup = str(tmp_path / "backup")
-    if form == "plain":
-        run("pg_dump", "--file", backup, filled.database.url)
-        run("psql", "--quiet", "--file", backup, made.url)
-    else:
-        run("pg_dump", "--format=directory", "--jobs=2", "--file", backup, filled.database.url)
-        run("pg_restore", "--jobs=2", "--dbname", made.url, backup)
+    run("pg_dump", "--format=directory", "--jobs=2", "--file", backup, filled.database.url)
+    run("pg_restore", "--jobs=2", "--dbname", made.url, backup)
     before = value(filled.conn, AS_OF)
     with made.connect() as conn:
         restored = Platform(conn, first=5000)
