@@ -8,8 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from types import FrameType
 
 import structlog
 
@@ -19,7 +17,7 @@ from projector.observe.metrics import serving
 from projector.scheduler.jobs import Jobs
 
 FIRST_PRUNE_SECONDS = 60.0
-SIGNAL_CHECK_SECONDS = 1.0
+ENDING = {signal.SIGTERM, signal.SIGINT}
 
 FAILED_PAUSE_SECONDS = 5.0
 """How long a loop waits after a turn that failed with an error that was not foreseen."""
@@ -32,15 +30,9 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where the database answers but does not hold a read model that this program can work with.
     """
+    # In this thread and in those that it starts: a signal that comes before it is waited for stays pending.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     jobs = Jobs(config)
-    # A handler may interrupt this thread anywhere, also where it holds a lock. To put something here needs none.
-    received: SimpleQueue[str] = SimpleQueue()
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.put(signal.Signals(number).name)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, note)
     jobs.check_installed()
     _log.info(
         "the projector runs",
@@ -53,24 +45,11 @@ def run(config: Config) -> None:
     )
     with serving(config):
         start_loops(jobs)
-        name = wait_for_signal(received)
+        name = signal.Signals(signal.sigwait(ENDING)).name
         _log.info("ending", signal=name)
         jobs.stop.set()
         jobs.end()
     _log.info("ended")
-
-
-def wait_for_signal(received: "SimpleQueue[str]") -> str:
-    """Return the signal that a handler notes.
-
-    Python runs a handler between two of its own instructions. A signal that arrives just before this thread begins to
-    wait does not end the wait, so its handler runs when the wait ends by itself.
-    """
-    while True:
-        try:
-            return received.get(timeout=SIGNAL_CHECK_SECONDS)
-        except Empty:
-            continue
 
 
 def start_loops(jobs: Jobs) -> None:

@@ -1,7 +1,5 @@
 """The process of the scheduler, from outside: source rows in, read model out, signals and kills."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +15,6 @@ from projector.scheduler import main
 from projector.scheduler.cron import cron_trigger
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.commands import run_command
-from tests.support.patience import PATIENCE
 from tests.support.running import (
     running_scheduler,
     wait_until,
@@ -31,28 +28,6 @@ def test_it_does_not_start_where_nothing_is_installed(source_database: Database,
     done = run_command(tmp_path, "--database-url", source_database.url, "run")
     assert done.returncode == 1
     assert "run migrate" in done.stderr
-
-
-# The thread that gets the signal is another, so that it does not end the wait, as one that comes just before the wait.
-LATE = """
-import signal, threading
-from queue import SimpleQueue
-from projector.scheduler.main import wait_for_signal
-
-received = SimpleQueue()
-signal.signal(signal.SIGTERM, lambda number, _frame: received.put(signal.Signals(number).name))
-other = threading.Thread(target=threading.Event().wait, daemon=True)
-other.start()
-threading.Timer(0.5, lambda: signal.pthread_kill(other.ident, signal.SIGTERM)).start()
-print(wait_for_signal(received))
-"""
-
-
-def test_a_signal_that_does_not_end_the_wait_is_noticed() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LATE], check=True, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert done.stdout == "SIGTERM\n"
 
 
 def test_cron_expressions_are_cron_s() -> None:
