@@ -122,6 +122,16 @@ def test_an_installation_from_its_first_day_to_its_last(
         assert done("refresh", 0, "").output == ""
         done("refresh|--verbose", 0, "Refresh: 0 leads, 0 messages, 0 changes in ")
         done("rebuild|--user|u", 0, "Rebuild: ")
+        conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
+        done("status", 1, "leads_capture_insert on messages was changed")
+        done("refresh", 0, "Rebuilt everything")
+        conn.execute(
+            "INSERT INTO projector.changes (shard, kind, keys, bulk) VALUES (0, 'contacts', '{x}', true)"
+        )
+        conn.execute(
+            "INSERT INTO projector.changes (shard, kind, keys, bulk) VALUES (0, 'contacts', '{y}', true)"
+        )
+        done("refresh", 0, "because more than 1 change waited", LEADS_QUEUE_LIMIT="1")
         assert json.loads(done("status|--json", 0, "").stdout)["attention"] == []
         done("status", 1, "The role reader does not exist", LEADS_API_ROLE="reader")
         assert json.loads(done("tenants|--json", 0, "").stdout)["tenants"][0]["user_id"] == "u"

@@ -1,7 +1,6 @@
 """Recovery: what may have been missed, or was interrupted, is noticed, named, rebuilt and only then forgotten."""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from tests.exactness.interleaving import Stepped
-from tests.support.commands import run_command
 from tests.support.points import at_points
 from tests.support.running import (
     value,
@@ -24,25 +22,6 @@ from tests.support.running import (
 )
 from tests.support.server import Database
 from tests.unit.projector.recovering import SABOTAGE, healed, messages, open_reasons, ready
-
-
-def test_the_command_line_tells_what_it_healed(database: Database, built: Connection, tmp_path: Path) -> None:
-    built.execute(SABOTAGE["disabled"].encode())
-    write_message(built, "missed")
-    status = run_command(tmp_path, "--database-url", database.url, "status")
-    assert status.returncode == 1
-    assert "leads_capture_insert on messages was changed" in status.stdout
-    done = run_command(tmp_path, "--database-url", database.url, "refresh")
-    assert done.returncode == 0, done.stderr
-    assert "Rebuilt everything" in done.stdout
-    assert run_command(tmp_path, "--database-url", database.url, "status").returncode == 0
-    assert messages(built) == 1
-    for number in range(30):
-        write_message(built, f"message {number}")
-    built.execute("UPDATE projector.changes SET bulk = true")
-    done = run_command(tmp_path, "--database-url", database.url, "refresh", LEADS_QUEUE_LIMIT="29")
-    assert "because more than 29 changes waited" in done.stdout, done.stderr
-    assert (messages(built), open_reasons(built)) == (31, [])
 
 
 def test_a_row_that_cannot_be_projected_keeps_the_gap_open(built: Connection, other: Connection) -> None:
