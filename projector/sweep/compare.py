@@ -99,7 +99,7 @@ def compare_keys(
             else:
                 named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
                 conn.execute(query("sweep", "stage_keys"), named)
-            wrong = pipeline.run_steps(conn, "sweep/5_keys/20_read_wrong_keys").fetchall()
+            wrong = pipeline.run_steps(conn, "sweep/4_keys/20_read_wrong_keys").fetchall()
         for kind, key, user_id, customer_phone, waits in wrong:
             if waits:
                 found.left_out.append(Item(kind, key=key))
@@ -157,11 +157,11 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
         compared = [lead for lead in leads if lead not in waiting]
         found.compared = [Item(LEAD, *lead) for lead in compared]
         _compute(conn, compared)
-        [found.checked] = pipeline.run_steps(conn, "sweep/4_report/10_count_leads").fetchone() or (0,)
+        [found.checked] = pipeline.run_steps(conn, "sweep/3_report/10_count_leads").fetchone() or (0,)
         found.drifts = [
             drift
             for name in ("20_read_differing_rows", "30_read_differing_messages")
-            for one in steps(f"sweep/4_report/{name}")
+            for one in steps(f"sweep/3_report/{name}")
             for row in pipeline.run_step(conn, one).fetchall()
             for drift in differing_fields(*row)
         ]
@@ -170,7 +170,7 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
 
 def _compute(conn: Connection, leads: Sequence[LeadKey]) -> None:
     """Compute these leads, and stage what differs; nothing is written."""
-    pipeline.run_steps(conn, "sweep/3_recompute/10_stage_leads", lead_arrays(leads))
+    pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads))
     pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
 
 
@@ -178,5 +178,5 @@ def _find_waiting_leads(conn: Connection) -> bool:
     """Clear the temporary tables, and note the leads of which something waits; return False if everything waits."""
     staging.clear(conn)
     conn.execute("TRUNCATE waiting_leads, wrong_keys", prepare=False)
-    [everything] = pipeline.run_steps(conn, "sweep/2_leave_out/10_find_waiting_leads").fetchone() or (True,)
+    [everything] = pipeline.run_steps(conn, "sweep/1_leave_out/10_find_waiting_leads").fetchone() or (True,)
     return not everything

@@ -104,7 +104,7 @@ def differing_fields(  # noqa: PLR0913, PLR0917  # A row that is returned.
     expected: dict[str, Any] | None,
     found: dict[str, Any] | None,
 ) -> Iterator[Drift]:
-    """Return the fields in which a row differs, as sql/sweep/4_report/20_read_differing_rows.sql returns it.
+    """Return the fields in which a row differs, as sql/sweep/3_report/20_read_differing_rows.sql returns it.
 
     A row that is not the lead's own is named before the field.
     """

@@ -103,7 +103,7 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     conn.execute("TRUNCATE wrong_keys")
     pipeline.set_based(conn)
     parameters = pipeline.tenants_parameter(tenants)
-    pipeline.run_steps(conn, "sweep/5_keys/10_find_wrong_keys", parameters)
+    pipeline.run_steps(conn, "sweep/4_keys/10_find_wrong_keys", parameters)
 
 
 def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
@@ -114,7 +114,7 @@ def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
 def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
     with conn.transaction():
         pipeline.lock_tenants(conn, {lead[0] for lead in leads})
-        pipeline.run_steps(conn, "sweep/3_recompute/10_stage_leads", lead_arrays(leads))
+        pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads))
         run = pipeline.Run(conn, conditions={"write"})
         run.run(*pipeline.RESOLVE, *pipeline.WRITE)
     return BatchResult(len(leads), run.result.messages)
@@ -122,4 +122,4 @@ def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
 
 def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:
     find_wrong_keys_in(conn, tenants)
-    pipeline.run_steps(conn, "sweep/5_keys/30_queue_wrong_keys")
+    pipeline.run_steps(conn, "sweep/4_keys/30_queue_wrong_keys")

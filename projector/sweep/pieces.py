@@ -5,13 +5,11 @@ everything is, is noted for each purpose and projection version: one that was ki
 position of another.
 """
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from projector.core import pipeline
-from projector.core.source_reads import read_source
 from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
@@ -89,21 +87,8 @@ def _find_leads(conn: Connection, after: Sequence[str], last_user: str | None, s
 
 def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
     """Return at most so many leads of these tenants, or of all, chosen at random."""
-    # Four times as many as wanted, since a page holds neighbours.
-    percent = min(100.0, 400.0 * size / max(count_leads(conn, tenants), 1))
-    parameters = {
-        "percent": percent if tenants is None else 100.0,
-        "size": size,
-        **pipeline.tenants_parameter(tenants),
-    }
-
-    def read() -> list[LeadKey]:
-        pipeline.set_based(conn)
-        return pipeline.run_steps(conn, "sweep/1_find/20_sample_source_leads", parameters).fetchall()
-
-    found = set(read_source(conn, read))
-    found.update(pipeline.run_steps(conn, "sweep/1_find/30_sample_stored_leads", parameters).fetchall())
-    return random.sample(sorted(found), min(size, len(found)))
+    parameters = {"size": size, **pipeline.tenants_parameter(tenants)}
+    return conn.execute(query("sweep", "sample_leads"), parameters, prepare=False).fetchall()
 
 
 def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:

@@ -45,7 +45,7 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
     found: list[StatisticsDifference] = []
     with conn.transaction():
         pipeline.set_based(conn)
-        for one in steps("sweep/6_statistics/10_find_differences"):
+        for one in steps("sweep/5_statistics/10_find_differences"):
             of = table(one.name.split()[-1])
             for key, expected, counted in pipeline.run_step(conn, one, parameters).fetchall():
                 found.append(
@@ -88,7 +88,7 @@ def _add(conn: Connection, user_id: str, differences: Sequence[StatisticsDiffere
         with conn.transaction():
             pipeline.lock_tenants(conn, [user_id])
             for name in ("20_add_differences", "30_delete_empty_statistics"):
-                pipeline.run_steps(conn, f"sweep/6_statistics/{name}", parameters)
+                pipeline.run_steps(conn, f"sweep/5_statistics/{name}", parameters)
             conn.execute(query("tenants", "change_version"), parameters)
 
     retry(work, *BATCH)

@@ -131,6 +131,28 @@ WHERE (r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
+-- name: sample_leads
+-- Returns user_id and customer_phone of at most so many leads of the key table and of the read model, chosen at random.
+-- Parameters: size; tenants, null for all.
+SELECT
+    known.user_id,
+    known.customer_phone
+FROM (
+    SELECT
+        k.user_id,
+        k.customer_phone
+    FROM projector.source_keys AS k
+    WHERE k.kind <> 'contact'
+    UNION
+    SELECT
+        l.user_id,
+        l.customer_phone
+    FROM read_model.leads AS l
+) AS known
+WHERE %(tenants)s::text[] IS NULL OR known.user_id = any(%(tenants)s::text[])
+ORDER BY random()
+LIMIT %(size)s;
+
 -- name: count_built
 SELECT
     (SELECT count(*) FROM read_model.leads) AS leads,

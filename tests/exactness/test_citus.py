@@ -273,8 +273,10 @@ def test_what_is_wrong_is_found_healed_explained_and_erased(conn: Connection) ->
     ).fetchall()
     conn.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = %s", (user_id,))
     assert explain_lead(conn, user_id, phone).has_drifted
+    sampled = verify(conn, tenants=None, sample=1000, heal=False, progress=QUIET)
     report = verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
-    assert {drift.user_id for drift in report.drifts} == {user_id}
+    assert {drift.user_id for drift in (*sampled.drifts, *report.drifts)} == {user_id}
+    assert len(sampled.drifts) == len(report.drifts)
     assert_exact(conn)
     assert not explain_lead(conn, user_id, phone).has_drifted
     conn.execute("DELETE FROM users WHERE user_id = %s", (user_id,))

@@ -73,7 +73,7 @@ def test_the_notes_of_a_verify_have_no_values(built: Connection) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
         verify(built, tenants=None, sample=None, heal=False, progress=QUIET)
     note = value(built, "SELECT note FROM projector.runs WHERE kind = 'verify' AND outcome = 'failed'")
-    assert note == "RaiseException (SQLSTATE P0001) (sql/sweep/5_keys/10_find_wrong_keys.sql)"
+    assert note == "RaiseException (SQLSTATE P0001) (sql/sweep/4_keys/10_find_wrong_keys.sql)"
     rolling.begin(built, 1.0, read_clock(built))
     with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
         rolling.step(built, 1.0)
