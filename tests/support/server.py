@@ -118,7 +118,7 @@ def postgresql(program: str) -> str:
 @contextmanager
 def running_server(programs: Path | None = None, /, **settings: str) -> Iterator[EmbeddedServer]:
     """An embedded server in a folder of its own, of the tests' programs or of these, stopped and deleted at the end."""
-    with _folder(in_memory=settings.get("fsync") == "off") as folder:
+    with server_folder(in_memory=settings.get("fsync") == "off") as folder:
         server = EmbeddedServer(folder, programs or given_programs(), {**ALWAYS, **settings})
         try:
             server.start()
@@ -153,7 +153,7 @@ def session_server() -> Iterator[Server]:
 
 
 @contextmanager
-def _folder(*, in_memory: bool) -> Iterator[Path]:
+def server_folder(*, in_memory: bool) -> Iterator[Path]:
     """A folder whose name tells which process made it."""
     parent = _MEMORY if in_memory and _is_roomy(_MEMORY) else None
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=parent))

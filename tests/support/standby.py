@@ -1,25 +1,20 @@
 """Streaming standbys of a test's own server."""
 
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from projector.trial.postgres.embedded import EmbeddedServer, free_port
-from tests.support.running import wait_for
-from tests.support.server import postgresql
+from tests.support.running import value, wait_until
+from tests.support.server import postgresql, server_folder
 
 Connection = psycopg.Connection[TupleRow]
-
-_PARENT = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +32,8 @@ class Standby:
     def catch_up(self) -> None:
         """Wait until it shows what has been committed on the primary."""
         with psycopg.connect(self.primary_url, autocommit=True) as primary, self.connect() as conn:
-            row = primary.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
-            assert row is not None
-
-            def is_there() -> bool:
-                return conn.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone() == (
-                    True,
-                )
-
-            wait_for(is_there, f"the standby has replayed {row[0]}")
+            committed = value(primary, "SELECT pg_current_wal_flush_lsn()::text")
+            wait_until(conn, "pg_last_wal_replay_lsn() >= %s::pg_lsn", committed)
 
     def promote(self) -> None:
         with self.connect() as conn:
@@ -62,21 +50,16 @@ class Standby:
 def running_standby(primary: EmbeddedServer, database: str = "leads", **settings: str) -> Iterator[Standby]:
     """A standby of that server with these settings, stopped and deleted at the end."""
     owner = primary.data.stat()
-    folder = Path(tempfile.mkdtemp(prefix=f"leads-tests-{os.getpid()}-standby-", dir=_PARENT))
-    # The server's user enters it.
-    folder.chmod(0o755)
-    data = folder / "data"
-    shutil.chown(folder, owner.st_uid, owner.st_gid)
 
     def run(name: str, *arguments: str) -> None:
         command = [postgresql(name), *arguments]
         user = {"user": owner.st_uid, "group": owner.st_gid}
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
-    try:
-        url = primary.url("postgres")
+    with server_folder(in_memory=True) as folder:
+        shutil.chown(folder, owner.st_uid, owner.st_gid)
+        data, url, port = folder / "data", primary.url("postgres"), free_port()
         run("pg_basebackup", "-d", url, "-D", str(data), "-R", "-c", "fast", "-X", "stream")
-        port = free_port()
         chosen = {
             "port": str(port),
             "unix_socket_directories": "",
@@ -91,5 +74,3 @@ def running_standby(primary: EmbeddedServer, database: str = "leads", **settings
             yield Standby(make_conninfo(there, port=port), port, there)
         finally:
             run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
