@@ -1,4 +1,4 @@
-"""The form of the tree: small folders, short functions, an independent oracle, and public names of other packages."""
+"""The form of the tree: small folders, short functions, and public names of other packages."""
 
 import ast
 import importlib
@@ -44,26 +44,6 @@ def test_a_function_is_short() -> None:
         ],
         f"More than {MOST_LINES} lines; make a function of a part that has a name:",
     )
-
-
-def test_the_oracle_and_the_checker_import_nothing_of_the_product() -> None:
-    imported = {
-        (name_of(path), (name or "").partition(".")[0])
-        for path in (*python_files("tests/oracle"), ROOT / "tests" / "consistency" / "checker.py")
-        if not path.name.startswith("test_")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        for name in _imported(node)
-    }
-    check(
-        [f"{file}: {package}" for file, package in sorted(imported) if package in PACKAGES],
-        "Write the rule in plain Python, or a mistake of the product is also one of the oracle:",
-    )
-
-
-def _imported(node: ast.AST) -> list[str | None]:
-    if isinstance(node, ast.ImportFrom):
-        return [node.module]
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 def replaced(kind: type) -> list[str]:
