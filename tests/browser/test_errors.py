@@ -71,11 +71,18 @@ def test_old_data_are_said(page: Page) -> None:
 def test_an_api_that_does_not_answer_or_not_as_json_and_comes_back(page: Page) -> None:
     page.route("**/users/**", lambda route: route.abort())
     expect(page.locator("#notice")).to_contain_text("The API does not answer.")
+    # While nothing is known there are places for it.
+    page.reload()
+    expect(page.locator("#skeleton")).to_be_visible()
+    expect(page.locator("#notice")).to_contain_text("The API does not answer.")
+    expect(page.locator("#paging")).to_be_hidden()
     page.unroute_all()
     page.route("**/users/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
     expect(page.locator("#notice")).to_contain_text("The API answered 502.")
     page.unroute_all()
     expect(page.locator("#notice")).to_be_hidden()
+    expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
+    expect(page.locator("#skeleton")).to_be_hidden()
 
 
 def test_a_request_that_goes_on_failing_keeps_no_other_waiting(page: Page, world: World) -> None:
@@ -111,14 +118,3 @@ def test_a_page_that_knows_no_tenant_says_why_and_loads_itself_again(
         rebuild(conn, tenants=None, progress=QUIET)
         expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
         expect(page.locator("#notice")).to_be_hidden()
-
-
-def test_while_nothing_is_known_there_are_places_for_it(page: Page) -> None:
-    page.route("**/users/**", lambda route: route.abort())
-    page.reload()
-    expect(page.locator("#skeleton")).to_be_visible()
-    expect(page.locator("#notice")).to_contain_text("The API does not answer.")
-    expect(page.locator("#paging")).to_be_hidden()
-    page.unroute_all()
-    expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
-    expect(page.locator("#skeleton")).to_be_hidden()
