@@ -6,13 +6,12 @@ It shares no code and no SQL with the projector or the API, so that a mistake in
 from tests.oracle.answers import list_leads
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import Connection, DatabaseLower, read_source
-from tests.oracle.tables import differences_of_keys, differences_of_tables, expected_tables, read_tables
+from tests.oracle.tables import differences_of_tables, expected_tables, read_tables
 
 __all__ = [
     "DatabaseLower",
     "Model",
     "compute_leads",
-    "differences_of_keys",
     "differences_of_tables",
     "expected_tables",
     "list_leads",
@@ -22,10 +21,10 @@ __all__ = [
 ]
 
 
-def read_model(connection: Connection, schema: str = "public") -> Model:
+def read_model(connection: Connection) -> Model:
     """Compute every lead of a database, with the database's own lower(); the connection must stay open."""
     lower = DatabaseLower(connection)
-    model = compute_leads(read_source(connection, schema), lower)
+    model = compute_leads(read_source(connection), lower)
     lower.learn(
         {
             text

@@ -16,7 +16,6 @@ from tests.oracle.parameters import (
     OF_ALL,
     OF_LIST,
     OF_MESSAGES,
-    OF_ONE,
     OF_SERIES,
     SAME_BOUND,
     Candidate,
@@ -175,15 +174,12 @@ def _numbers(found: Iterable[Lead]) -> dict[str, object]:
     }
 
 
-def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:
+def single(model: Model, user_id: str, customer_phone: str) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
-    given = read_parameters(OF_ONE, params)
-    if refusal := _refusal(given, user_id, customer_phone):
+    if refusal := _refusal(Read(), user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
-    if lead is None:
-        return LEAD_NOT_FOUND
-    return Answer(OK, {"success": True, "data": _fewer(lead.document(), given.values)})
+    return LEAD_NOT_FOUND if lead is None else Answer(OK, {"success": True, "data": lead.document()})
 
 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:

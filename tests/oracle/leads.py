@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.values import (
     EPOCH,
@@ -33,28 +33,24 @@ SCORES = ("intent_score", "urgency_score", "budget_score", "fit_score", "engagem
 # The source rows. A column that may be null is None unless it is given.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(NamedTuple):
     user_id: str
     company_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class Channel(NamedTuple):
     id: str
     platform: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+class Agent(NamedTuple):
     agent_id: str
     user_id: str
     phone_number_id: str | None = None
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(NamedTuple):
     conversation_id: str
     agent_id: str
     customer_phone: str | None = None
@@ -63,8 +59,7 @@ class Conversation:
     is_active: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     message_id: str
     conversation_id: str
     sender: str | None = None
@@ -74,8 +69,7 @@ class Message:
     sequence_no: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extraction:
+class Extraction(NamedTuple):
     """A row of extractions, without its copies of tenant and phone, which nobody trusts."""
 
     extraction_id: str
@@ -94,8 +88,7 @@ class Extraction:
     lead_status_tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(NamedTuple):
     contact_id: str
     user_id: str
     phone: str | None = None
@@ -105,15 +98,13 @@ class Contact:
     updated_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
+class Template(NamedTuple):
     template_id: str
     user_id: str
     phone_number_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateSend:
+class TemplateSend(NamedTuple):
     send_id: str
     template_id: str
     customer_phone: str | None = None
@@ -122,8 +113,7 @@ class TemplateSend:
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(NamedTuple):
     users: tuple[User, ...] = ()
     phone_numbers: tuple[Channel, ...] = ()
     agents: tuple[Agent, ...] = ()
@@ -150,8 +140,7 @@ def _printed(row: object, keys: Iterable[str]) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadMessage:
+class LeadMessage(NamedTuple):
     """One message as the messages endpoint shows it."""
 
     message_id: str
@@ -167,11 +156,10 @@ class LeadMessage:
     sequence_no: int | None
 
     def document(self) -> dict[str, object]:
-        return _printed(self, [field.name for field in fields(self)])
+        return _printed(self, self._fields)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadConversation:
+class LeadConversation(NamedTuple):
     """One conversation as conversations[] shows it."""
 
     conversation_id: str
@@ -187,13 +175,10 @@ class LeadConversation:
     source_last_message_at: datetime | None
 
     def document(self) -> dict[str, object]:
-        return _printed(
-            self, [field.name for field in fields(self) if field.name != "source_last_message_at"]
-        )
+        return _printed(self, [name for name in self._fields if name != "source_last_message_at"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadSend:
+class LeadSend(NamedTuple):
     """One counted template send, which no endpoint shows."""
 
     sent_at: datetime
@@ -270,12 +255,6 @@ class Model:
         ]
 
 
-@dataclass(slots=True)
-class _Evidence:
-    conversations: list[Conversation] = field(default_factory=list)
-    sends: list[LeadSend] = field(default_factory=list)
-
-
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
     groups: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
@@ -300,22 +279,24 @@ class _Rows:
 
 def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Model:
     rows = _Rows(source)
-    evidence: dict[tuple[str, str], _Evidence] = defaultdict(_Evidence)
+    # By tenant and phone, with all that says that there is such a lead.
+    talks: dict[tuple[str, str], list[Conversation]] = defaultdict(list)
+    sends: dict[tuple[str, str], list[LeadSend]] = defaultdict(list)
     for conversation in source.conversations:
         agent = rows.agents.get(conversation.agent_id)
         phone = canonical_phone(conversation.customer_phone)
         if agent is not None and phone is not None:
-            evidence[agent.user_id, phone].conversations.append(conversation)
+            talks[agent.user_id, phone].append(conversation)
     for send in source.template_sends:
         template = rows.templates.get(send.template_id)
         phone = canonical_phone(send.customer_phone)
         if template is not None and phone is not None and send.status not in {"PENDING", "FAILED"}:
             sent_at = cut_or_epoch(send.created_at if send.sent_at is None else send.sent_at)
             platform = rows.platform_of_channel(template.phone_number_id)
-            evidence[template.user_id, phone].sends.append(LeadSend(sent_at=sent_at, platform=platform))
+            sends[template.user_id, phone].append(LeadSend(sent_at=sent_at, platform=platform))
     leads: dict[str, dict[str, Lead]] = defaultdict(dict)
-    for (user_id, phone), found in evidence.items():
-        leads[user_id][phone] = _lead(rows, user_id, phone, found)
+    for user_id, phone in {**talks, **sends}:
+        leads[user_id][phone] = _lead(rows, user_id, phone, talks[user_id, phone], sends[user_id, phone])
     names = {row.user_id: shorten(name) for row in source.users if (name := trim(row.company_name or ""))}
     return Model(dict(leads), lower, _keys(rows, source), names)
 
@@ -339,19 +320,15 @@ def _keys(rows: _Rows, source: Source) -> dict[tuple[str, str], tuple[str, str]]
     }
 
 
-def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
-    conversations = _in_order([_conversation(rows, row) for row in found.conversations])
+def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], sends: list[LeadSend]) -> Lead:
+    conversations = _in_order([_conversation(rows, row) for row in talks])
     messages = _messages(rows, conversations)
-    sent = [send.sent_at for send in found.sends]
-    extraction = _winning_extraction(rows, found.conversations)
+    sent = [send.sent_at for send in sends]
+    extraction = _winning_extraction(rows, talks)
     contact = _winning_contact(rows.contacts.get((user_id, phone), ()))
     names: Any = {name: _first_not_blank(name, extraction, contact) for name in ("name", "email", "company")}
-    seen = {row.platform for row in conversations} | {row.platform for row in found.sends}
-    last_of_each = [
-        conversation.last_message_at
-        for conversation in conversations
-        if conversation.last_message_at is not None
-    ]
+    seen = {row.platform for row in conversations} | {row.platform for row in sends}
+    last_of_each = [row.last_message_at for row in conversations if row.last_message_at is not None]
     return Lead(
         user_id=user_id,
         customer_phone=phone,
@@ -367,15 +344,13 @@ def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
         last_message_text=messages[-1].text if messages else None,
         last_message_sender=messages[-1].sender if messages else None,
         first_contact_at=min(
-            [conversation.created_at for conversation in conversations]
-            + [message.timestamp for message in messages]
-            + sent
+            [row.created_at for row in conversations] + [row.timestamp for row in messages] + sent
         ),
         has_extraction=extraction is not None,
         extraction_id=extraction.extraction_id if extraction else None,
         conversations=conversations,
         messages=messages,
-        sends=tuple(found.sends),
+        sends=tuple(sends),
     )
 
 
@@ -398,12 +373,11 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
 
 
 def _in_order(conversations: list[LeadConversation]) -> tuple[LeadConversation, ...]:
-    by_id = sorted(conversations, key=lambda conversation: bytewise(conversation.conversation_id))
-    dated = [conversation for conversation in by_id if conversation.last_message_at is not None]
-    undated = [conversation for conversation in by_id if conversation.last_message_at is None]
+    """The newest first, and those without a time last; equal ones by their ids."""
+    by_id = sorted(conversations, key=lambda one: bytewise(one.conversation_id))
     # Sorting is stable in reverse too, so that equal times keep the order of their ids.
-    dated.sort(key=lambda conversation: conversation.last_message_at or EPOCH, reverse=True)
-    return (*dated, *undated)
+    by_id.sort(key=lambda one: (one.last_message_at is not None, one.last_message_at or EPOCH), reverse=True)
+    return tuple(by_id)
 
 
 def _messages(rows: _Rows, conversations: Iterable[LeadConversation]) -> tuple[LeadMessage, ...]:

@@ -4,10 +4,9 @@ A new filter is added in this file only.
 """
 
 import re
-from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from tests.oracle.leads import (
@@ -23,8 +22,9 @@ from tests.oracle.leads import (
     place_of_message,
 )
 from tests.oracle.values import (
-    DIGITS,
     EPOCH,
+    FIRST_MOMENT,
+    LAST_MOMENT,
     WHITE_SPACE,
     canonical_phone,
     digits_of_phone,
@@ -82,12 +82,9 @@ def words(text: str) -> list[str]:
 
 
 def integer(value: str) -> int:
-    digits = value.removeprefix("-")
-    if not digits or any(character not in DIGITS for character in digits):
+    if not re.fullmatch("-?[0-9]+", value):
         raise BadValueError
-    digits = digits.lstrip("0")
-    number = int(digits or "0") if len(digits) <= len("9223372036854775807") else 2**63
-    return -number if value.startswith("-") else number
+    return int(value)
 
 
 def integer_between(least: int, greatest: int) -> Callable[[str], int]:
@@ -145,21 +142,19 @@ def date_bound(value: str) -> Bound:
     match = DATE.fullmatch(value)
     if match is None:
         raise BadValueError
-    year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
-    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= monthrange(year, month)[1]:
-        raise BadValueError
-    midnight = milliseconds(datetime(year, month, day, tzinfo=EPOCH.tzinfo))
+    parts = {
+        name: int(match[name] or 0) for name in DATE.groupindex if name not in {"time", "sign", "fraction"}
+    }
+    shift = parts.pop("offset_hour"), parts.pop("offset_minute")
+    try:
+        moment, offset = milliseconds(datetime(**parts, tzinfo=UTC)), time(*shift)
+    except ValueError as error:
+        raise BadValueError from error
     if match["time"] is None:
-        return Bound(midnight, midnight + DAY - 1)
-    minutes = _minutes(match["hour"], match["minute"])
-    seconds = int(match["second"] or "0")
-    if seconds > 59:
-        raise BadValueError
-    thousandths = int(((match["fraction"] or "") + "000")[:3])
-    moment = midnight + minutes * 60_000 + seconds * 1000 + thousandths
-    if match["sign"] is not None:
-        offset = _minutes(match["offset_hour"], match["offset_minute"]) * 60_000
-        moment += offset if match["sign"] == "-" else -offset
+        return Bound(moment, moment + DAY - 1)
+    moment += int(((match["fraction"] or "") + "000")[:3])
+    ahead = (60 * offset.hour + offset.minute) * 60_000
+    moment += ahead if match["sign"] == "-" else -ahead
     return Bound(moment, moment)
 
 
@@ -167,12 +162,6 @@ def whole_day(value: str) -> Bound:
     if len(value) != len("2025-01-31"):
         raise BadValueError
     return date_bound(value)
-
-
-def _minutes(hour: str, minute: str) -> int:
-    if int(hour) > 23 or int(minute) > 59:
-        raise BadValueError
-    return int(hour) * 60 + int(minute)
 
 
 def exact_moment(value: str) -> datetime:
@@ -186,11 +175,7 @@ def exact_moment(value: str) -> datetime:
     try:
         return EPOCH + timedelta(milliseconds=first, microseconds=finer)
     except OverflowError:
-        return (
-            datetime.max.replace(tzinfo=EPOCH.tzinfo)
-            if first > 0
-            else datetime.min.replace(tzinfo=EPOCH.tzinfo)
-        )
+        return LAST_MOMENT if first > 0 else FIRST_MOMENT
 
 
 def cursor(_value: str) -> object:
@@ -251,7 +236,6 @@ OF_SERIES: dict[str, Reader] = {
     "min_as_of": exact_moment,
     **OTHER_DATES,
 }
-OF_ONE: dict[str, Reader] = {"fields": one_of(*KEYS), **OF_ALL}
 
 
 def active_within(lead: Lead, days: int, now: datetime) -> bool:
@@ -341,8 +325,8 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
 class Read:
     """What the parameters of a call say: a value for each that is there, or the names of the bad ones."""
 
-    values: dict[str, object]
-    bad: frozenset[str]
+    values: dict[str, object] = field(default_factory=dict)
+    bad: frozenset[str] = frozenset()
     broken: bool = False
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, get_args, get_type_hints
 
@@ -12,10 +12,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
 from tests.oracle.leads import Source
-from tests.oracle.values import EPOCH
-
-FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
-LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
+from tests.oracle.values import EPOCH, FIRST_MOMENT, LAST_MOMENT
 
 Connection = psycopg.Connection[Any]
 
@@ -23,12 +20,10 @@ ROW_CLASSES: dict[str, type] = {table: get_args(rows)[0] for table, rows in get_
 """The class of the rows of each table of the platform."""
 
 
-def read_source(connection: Connection, schema: str = "public") -> Source:
+def read_source(connection: Connection) -> Source:
     """Read every source row in one snapshot: the caller's transaction, or else one of its own."""
     with _one_snapshot(connection):
-        return Source(
-            **{table: _rows(connection, schema, table, kind) for table, kind in ROW_CLASSES.items()}
-        )
+        return Source(**{table: _rows(connection, table, kind) for table, kind in ROW_CLASSES.items()})
 
 
 @contextmanager
@@ -41,7 +36,7 @@ def _one_snapshot(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _rows(connection: Connection, schema: str, table: str, kind: type) -> tuple[Any, ...]:
+def _rows(connection: Connection, table: str, kind: type) -> tuple[Any, ...]:
     types = get_type_hints(kind)
     timed = {name for name, kind_of in types.items() if datetime in (get_args(kind_of) or (kind_of,))}
     # The seconds since 1970 are the same number for a timestamp that holds UTC and for a timestamptz,
@@ -54,7 +49,7 @@ def _rows(connection: Connection, schema: str, table: str, kind: type) -> tuple[
         else sql.Identifier(name)
         for name, kind_of in types.items()
     ]
-    query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier(schema, table))
+    query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier("public", table))
     with connection.cursor(row_factory=dict_row) as cursor:
         return tuple(
             kind(

@@ -33,6 +33,8 @@ KEYS = {
     "lead_totals": ("user_id", "granularity", "bucket_start"),
     "message_counts": ("user_id", "hour"),
     "tenant_names": ("user_id",),
+    # Under which lead the projector knows a row.
+    "source_keys": ("kind", "key"),
 }  # fmt: skip
 
 # The columns that are read back from JSON as moments. A row of all leads begins before every time that Python has.
@@ -57,6 +59,10 @@ def expected_tables(model: Model) -> dict[str, Table]:
         "lead_totals": list(_of_spans(leads)),
         "message_counts": list(_of_hours(leads)),
         "tenant_names": [{"user_id": user_id, "name": name} for user_id, name in model.names.items()],
+        "source_keys": [
+            {"kind": kind, "key": key, "user_id": user_id, "customer_phone": phone}
+            for (kind, key), (user_id, phone) in model.keys.items()
+        ],
     }
     return {table: _by_key(table, found) for table, found in rows.items()}
 
@@ -65,39 +71,17 @@ def read_tables(connection: Connection) -> dict[str, Table]:
     return {table: _by_key(table, _read(connection, table)) for table in KEYS}
 
 
-def differences_of_keys(connection: Connection, model: Model) -> list[str]:
-    """Tell which keys the projector knows under another lead, lacks, or has too many."""
-    rows = connection.execute(
-        "SELECT kind, key, user_id, customer_phone FROM projector.source_keys"
-    ).fetchall()
-    found = {(kind, key): (user_id, phone) for kind, key, user_id, phone in rows}
-    return [
-        f"the key {key}: expected {model.keys.get(key)}, found {found.get(key)}"
-        for key in sorted(model.keys.keys() | found.keys())
-        if model.keys.get(key) != found.get(key)
-    ]
-
-
 def differences_of_tables(expected: dict[str, Table], found: dict[str, Table]) -> list[str]:
+    """Return each column of each row in which they differ; a row that is not there lacks all columns."""
+    absent = "no such column"
     return [
-        difference
+        f"{table} {key} {column}: expected {one.get(column, absent)!r}, found {other.get(column, absent)!r}"
         for table in KEYS
         for key in sorted(expected[table].keys() | found[table].keys(), key=repr)
-        for difference in _differences_of_rows(table, key, expected[table].get(key), found[table].get(key))
+        for one, other in [(expected[table].get(key, {}), found[table].get(key, {}))]
+        for column in sorted(one.keys() | other.keys())
+        if one.get(column, absent) != other.get(column, absent)
     ]
-
-
-def _differences_of_rows(
-    table: str, key: tuple[object, ...], expected: Row | None, found: Row | None
-) -> Iterator[str]:
-    if expected is None or found is None:
-        yield f"{table} {key}: {'is there' if expected is None else 'is missing'}: {found or expected}"
-        return
-    for column in sorted(expected.keys() | found.keys()):
-        absent = "no such column"
-        one, other = expected.get(column, absent), found.get(column, absent)
-        if one != other:
-            yield f"{table} {key} {column}: expected {one!r}, found {other!r}"
 
 
 def _by_key(table: str, rows: list[Row]) -> Table:
@@ -109,7 +93,9 @@ def _by_key(table: str, rows: list[Row]) -> Table:
 
 def _read(connection: Connection, table: str) -> list[Row]:
     # In JSON, no setting of the session but the time zone has a say in how a time is written.
-    query = sql.SQL("SELECT row_to_json(t) FROM {} AS t").format(sql.Identifier("read_model", table))
+    query = sql.SQL("SELECT row_to_json(t) FROM {} AS t").format(
+        sql.Identifier("projector" if table == "source_keys" else "read_model", table)
+    )
     with connection.cursor(row_factory=scalar_row) as cursor:
         rows: list[Row] = cursor.execute(query).fetchall()
     for row in rows:

@@ -4,6 +4,8 @@ import unicodedata
 from datetime import UTC, datetime
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
 DIGITS = "0123456789"
 

@@ -6,9 +6,8 @@ sql/definition/source_rows.sql, sql/mapping/, sql/definition/leads.sql, the resp
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -123,7 +122,7 @@ def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -
     read_by_others = {table for text in others.values() for table in columns_read(text)}
     given = {table: output_columns(text) for table, text in files.items() if table in read_by_others}
     functions = columns_given(sql.definitions()[source_rows])
-    of_oracle = {table: [field.name for field in fields(one)] for table, one in ROW_CLASSES.items()}
+    of_oracle = {table: [*get_type_hints(one)] for table, one in ROW_CLASSES.items()}
     for name, text in others.items():
         check_columns(name, text, given, lambda _, column: f"give {column} there.")
         check_columns(

@@ -1,7 +1,6 @@
 """The random rows, changes and parameters hold what they promise, so that tests built on them can fail."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import UTC, datetime
 from random import Random
 
@@ -19,8 +18,7 @@ NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)
 
 
 def _rows(connection: psycopg.Connection[TupleRow]) -> set[object]:
-    source = read_source(connection)
-    return {row for field in fields(source) for row in getattr(source, field.name)}
+    return {row for rows in read_source(connection) for row in rows}
 
 
 @pytest.fixture(scope="module")
