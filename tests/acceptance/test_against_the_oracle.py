@@ -10,26 +10,31 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import product
 from urllib.parse import unquote_to_bytes
 
 import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import BadRequest
 
+from api.request.query import LIST_QUERY, MESSAGES_QUERY, Query
 from projector.database.schema import sections
 from projector.operate.install import migrate
 from tests.acceptance.conftest import MakePlatform, Platform, expected_answers
 from tests.oracle import answers
 from tests.oracle.answers import Answer
 from tests.oracle.leads import Model
-from tests.oracle.parameters import Pairs
+from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Pairs, Reader, read_parameters
 from tests.support import edge_cases, mutations, queries
+from tests.support.cases import cases
 from tests.support.server import Database, Server
 
 SIZE = 60
 ZONE = "Asia/Kolkata"
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+RIGHT = ("2025-01-31T09:30:00.123Z", "2025-01-31 09:30+05:30", "7", "true", "whatsapp,webchat")
 
 
 @contextmanager
@@ -101,6 +106,28 @@ def compare(platform: Platform, path: str, params: Pairs, expected: Answer) -> N
     raw = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1")}
     answer = platform.client.get(f"{path}?{queries.query_string(params)}", environ_overrides=raw)
     assert answers.differences(expected, answer.status_code, answer.get_json()) == [], (path, params)
+
+
+@cases(("query", "known"), [(LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)])
+def test_the_api_refuses_the_values_that_the_oracle_refuses(query: Query, known: dict[str, Reader]) -> None:
+    """Each of these values, and each that is right in each way damaged, of each parameter."""
+    damaged = {
+        f"{right[:place]}{damage}{right[end:]}"
+        for right in RIGHT
+        for place in range(len(right) + 1)
+        for end in (place, place + 1)
+        for damage in queries.DAMAGES
+    }
+    wrong = []
+    for name, value in product(known, {*RIGHT, *queries.WRONG, *damaged}):
+        try:
+            query.read(queries.query_string([(name, value)]))
+            is_refused = False
+        except BadRequest:
+            is_refused = True
+        if is_refused != read_parameters(known, [(name, value)]).refused:
+            wrong.append((name, value))
+    assert wrong == []
 
 
 @given(data=st.data())
