@@ -1,7 +1,6 @@
 """What the benchmark runs on: a PostgreSQL server of its own, databases of made-up tenants, and a projector."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from projector.trial import demo
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.benchmarks.core import Arm, Row, Sample, interleave, seconds
 from tests.support import server as support
-from tests.support.commands import ROOT, environment
+from tests.support.commands import started
 
 Say = Callable[[str], None]
 
@@ -221,30 +220,10 @@ def build(conn: Connection) -> None:
 
 
 @contextmanager
-def running(*arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start `python -m` with these arguments and settings, and end it at the end."""
-    with subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env=environment(**settings),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            finally:
-                process.kill()
-
-
-@contextmanager
 def projector(database: Database, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Start `python -m projector`, `run` unless arguments are given, and end it at the end."""
-    command = ("projector", *(arguments or ("run",)))
-    with running(*command, DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off", **settings) as process:
+    command = ["-m", "projector", *(arguments or ("run",))]
+    with started(command, DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off", **settings) as process:
         yield process
         if process.poll():
             raise RuntimeError(f"`python -m projector` ended with {process.returncode}.")

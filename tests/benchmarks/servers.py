@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from projector.trial.postgres.embedded import free_port
 from tests.benchmarks import load, usage
 from tests.benchmarks.core import Arm
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database, running
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database
 from tests.benchmarks.load import Load
+from tests.support.commands import started
 from tests.support.running import wait_for
 
 # The limiter counts and never refuses.
@@ -67,7 +68,7 @@ def serving(bench: Bench, database: Database, *command: str, probe: str, **setti
     """Start `python -m` with this command on a port of its own, and give the server once it answers."""
     port = free_port()
     known = {"DATABASE_URL": database.url, "PORT": str(port), "LEADS_RATE_LIMIT": LIMIT}
-    with running(*command, **known, **settings) as process:
+    with started(["-m", *command], **known, **settings) as process:
         server = Server(bench, process, f"http://127.0.0.1:{port}")
         wait_for(lambda: _answers(server, probe), f"{probe} is answered", PATIENCE)
         yield server

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
 from pathlib import Path
 
 import structlog
@@ -26,16 +26,14 @@ def environment(**settings: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **settings}
 
 
-def projector(
-    folder: Path, *arguments: str, text: str = "", **settings: str
-) -> subprocess.CompletedProcess[str]:
+def projector(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """`python -m projector` with these arguments, in a folder without a file `.env`; waits for its end."""
     return subprocess.run(
         [sys.executable, "-m", "projector", *arguments],
         check=False,
         cwd=folder,
         env=environment(**settings),
-        input=text,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -53,6 +51,34 @@ def run_command(
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+@contextmanager
+def started(
+    command: Sequence[str], folder: Path = ROOT, log: Path | None = None, /, **settings: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start Python with these arguments and settings, and end it at the end; it writes to the log, or nowhere."""
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("wb")) if log else subprocess.DEVNULL
+        process = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, *command],
+                cwd=folder,
+                env=environment(**settings),
+                stdout=output,
+                stderr=output,
+                # As a terminal has it.
+                start_new_session=True,
+            )
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
 
 
 @contextmanager

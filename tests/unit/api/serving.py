@@ -3,7 +3,6 @@
 import http.client
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from projector.trial.postgres.embedded import free_port
-from tests.support.commands import environment
+from tests.support.commands import started
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until
 from tests.support.server import Database
@@ -78,7 +77,7 @@ class Served:
 
 @contextmanager
 def served(database: Database, folder: Path, patches: str = "", **settings: str) -> Iterator[Served]:
-    """A server whose constants `patches` changes; killed at the end, if it still runs."""
+    """A server whose constants `patches` changes; ended at the end, if it still runs."""
     port, log = free_port(), folder / "log"
     chosen = {
         "DATABASE_URL": database.url,
@@ -87,27 +86,9 @@ def served(database: Database, folder: Path, patches: str = "", **settings: str)
         "LEADS_STATEMENT_TIMEOUT_MS": "600000",
         **settings,
     }
-    with (
-        log.open("wb") as file,
-        subprocess.Popen(
-            [sys.executable, "-c", program(patches)],
-            cwd=folder,
-            env=environment(**chosen),
-            stdout=file,
-            stderr=file,
-            # As a terminal has it.
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            wait_until_it_answers(port, process)
-            yield Served(port, process, log)
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            finally:
-                process.kill()
+    with started(["-c", program(patches)], folder, log, **chosen) as process:
+        wait_until_it_answers(port, process)
+        yield Served(port, process, log)
 
 
 class Asking:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from api.mcp.tools import OPERATIONS
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import free_port
-from tests.support.commands import ROOT, environment
+from tests.support.commands import ROOT, environment, started
 from tests.support.running import write_message
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import add_key
@@ -138,18 +137,10 @@ def over_http(api_port: int, key: str, log: Path) -> Iterator[int]:
     """The server that a line of the documents starts, which has a key too, and may lend it to nobody."""
     [line] = re.findall(r"^leads-mcp (.*)$", SECTION, re.MULTILINE)
     port = free_port()
-    command = [sys.executable, *arguments(line.split(), api_port, port)]
-    with (
-        log.open("wb") as file,
-        subprocess.Popen(
-            command, cwd=log.parent, env=environment(LEADS_MCP_TOKEN=key), stdout=file, stderr=file
-        ) as process,
-    ):
-        try:
-            wait_until_it_answers(port, process)
-            yield port
-        finally:
-            process.terminate()
+    command = arguments(line.split(), api_port, port)
+    with started(command, log.parent, log, LEADS_MCP_TOKEN=key) as process:
+        wait_until_it_answers(port, process)
+        yield port
 
 
 def test_over_http_each_request_shows_its_own_credential(api: Served, key: str, tmp_path: Path) -> None:
