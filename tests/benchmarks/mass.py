@@ -179,17 +179,15 @@ def measure(bench: Bench) -> Iterator[Row]:
 def _live(bench: Bench, changes: Sequence[Change]) -> Iterator[Row]:
     """Return the rows of these changes while projectors run."""
     with ExitStack() as stack:
-        costs: dict[int, Cost] = {}
         with bench.no_autovacuum():
-            # Those where leads are staged come last, and need no first build of their own.
-            names = sorted({change.start for change in changes})
-            starts = {name: stack.enter_context(_start(bench, name, costs)) for name in names}
+            names = {change.start for change in changes}
+            starts = {name: stack.enter_context(_start(bench, name)) for name in names}
         for change in changes:
-            database, leads = starts[change.start]
+            database, leads, first = starts[change.start]
             for projectors in change.projectors:
                 bench.say(f"  {change.what}, projectors: {projectors} ...")
                 with bench.database("copy", database) as copied:
-                    yield from _drive(change, copied, leads, costs[leads], projectors)
+                    yield from _drive(change, copied, leads, first, projectors)
 
 
 @contextmanager
@@ -210,18 +208,16 @@ def _load(conn: Connection, tenant: str, agent: int, first: int, leads: int) -> 
 
 
 @contextmanager
-def _start(bench: Bench, name: str, costs: dict[int, Cost]) -> Iterator[tuple[Database, int]]:
-    """Give a database in which changes begin and how many leads they concern; add what a first build of those costs."""
+def _start(bench: Bench, name: str) -> Iterator[tuple[Database, int, Cost]]:
+    """Give a database in which changes begin, how many leads they concern, and what a first build of those costs."""
     has_partitions = name == "in partitions"
     leads = bench.size.mass // 5 if has_partitions else bench.size.mass
     with _made(bench, name, _PARTITIONS if has_partitions else "") as (database, conn, other):
-        if name != "staged" or leads not in costs:
-            _load(other, "mass", 1, _KEPT + 1, leads)
+        _load(other, "mass", 1, _KEPT + 1, leads)
         if has_partitions:
             other.execute(_IN_PARTITION.format("messages", "y").encode())
             other.execute(_IN_PARTITION.format("third", "z").encode())
-        if leads not in costs:
-            costs[leads] = _first_build(bench, conn, other)
+        first = _first_build(bench, conn, other)
         if name == "staged":
             other.execute("TRUNCATE conversations, contacts CASCADE")
         _load(other, "other", 0, 1, max(leads // 5, _KEPT))
@@ -233,7 +229,7 @@ def _start(bench: Bench, name: str, costs: dict[int, Cost]) -> Iterator[tuple[Da
         other.execute("VACUUM ANALYZE")
         conn.close()
         other.close()
-        yield database, leads
+        yield database, leads, first
 
 
 def _first_build(bench: Bench, conn: Connection, other: Connection) -> Cost:

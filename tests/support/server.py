@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -132,24 +132,20 @@ def session_server() -> Iterator[Server]:
     """The server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
     prefix = f"leads_test_{os.getpid()}_"
     given = os.environ.get(GIVEN_SERVER)
-    if given:
-        url = normalize(given)
-        with psycopg.connect(url, autocommit=True) as conn:
-            try:
-                yield Server(url, conn, prefix)
-            finally:
-                # The server stays.
-                query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-                for (name,) in conn.execute(query, [prefix]).fetchall():
-                    conn.execute(
-                        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-                    )
-        return
-    _remove_left_over()
-    with running_server(**FAST) as embedded:
-        url = embedded.url("postgres")
-        with psycopg.connect(url, autocommit=True) as conn:
+    with ExitStack() as stack:
+        if given:
+            url = normalize(given)
+        else:
+            _remove_left_over()
+            url = stack.enter_context(running_server(**FAST)).url("postgres")
+        conn = stack.enter_context(psycopg.connect(url, autocommit=True))
+        try:
             yield Server(url, conn, prefix)
+        finally:
+            # A server that was given stays.
+            query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+            for (name,) in conn.execute(query, [prefix]).fetchall() if given else ():
+                conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager
