@@ -80,14 +80,9 @@ def under(tenant: str) -> CompiledStatement[NameRow]:
 
 
 class AnyRow(NamedTuple):
-    """The row of a statement that fails or ends the connection."""
+    """The row of a statement that waits, or of one without a tenant."""
 
     value: object
-
-
-def statement_of(expression: Any, tenant: str) -> CompiledStatement[AnyRow]:  # noqa: ANN401  # Any expression.
-    with_tenant = select(expression.label("value")).where(bindparam("user_id", type_=Text).is_not(None))
-    return compile_statement(BoundStatement(with_tenant, AnyRow, {"user_id": tenant}))
 
 
 @pytest.fixture(params=["session", "transaction"])
@@ -129,7 +124,10 @@ def test_an_error_forgets_the_tenant(session: Session, before: str) -> None:
 def waiting(tenant: str) -> CompiledStatement[AnyRow]:
     """A statement that waits for LOCK."""
     taken = func.pg_advisory_xact_lock(cast_to(literal_column(str(LOCK)), BigInteger))
-    return statement_of(cast_to(taken, Text), tenant)
+    statement = select(cast_to(taken, Text).label("value")).where(
+        bindparam("user_id", type_=Text).is_not(None)
+    )
+    return compile_statement(BoundStatement(statement, AnyRow, {"user_id": tenant}))
 
 
 @contextmanager

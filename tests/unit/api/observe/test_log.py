@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -21,13 +21,6 @@ from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.test_errors import check
 
 
-@pytest.fixture
-def process() -> Iterator[None]:
-    """Puts back what configure_process changes for the whole process."""
-    with logging_as_before():
-        yield
-
-
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """The lines of both streams since the last look."""
     said = capsys.readouterr()
@@ -40,7 +33,7 @@ def fail(message: str) -> None:
     raise ValueError(message)
 
 
-@pytest.mark.usefixtures("process")
+@logging_as_before()
 def test_what_nobody_has_caught_is_a_line_and_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure_process("INFO", "json", personal_data=False)
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -137,7 +130,7 @@ def test_a_bug_leaves_no_path_and_no_value_in_the_log(
         assert line.get("path") == (f"{library.base}/918979556941" if personal_data else None)
 
 
-@pytest.mark.usefixtures("process")
+@logging_as_before()
 def test_no_value_of_a_text_log_forges_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure_process("INFO", "text", personal_data=True)
     structlog.get_logger().info("an event\nforged", path="/\x1b[2J\nforged \u202e\x9b31m")
