@@ -1,6 +1,7 @@
 """A session that PostgreSQL tells which tenants have changed."""
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from hashlib import sha256
 
 import psycopg
@@ -45,15 +46,13 @@ def listen(config: Config) -> OwnConnection | None:
     if config.tenant_setting == TRANSACTION:
         return None
     try:
-        connection = connect(config)
-        try:
+        with ExitStack() as stack:
+            connection = stack.enter_context(connect(config))
             if connection.execute(_CAN_TELL).fetchone() == (True,):
                 connection.execute("LISTEN leads")
+                # It stays open.
+                stack.pop_all()
                 return connection
-        except BaseException:
-            connection.close()
-            raise
     except psycopg.Error as error:
         raise_for_caller(error)
-    connection.close()
     return None

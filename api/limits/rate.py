@@ -5,7 +5,7 @@ from hashlib import sha256
 from math import ceil
 from threading import Lock
 from time import monotonic, time
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import structlog
 from flask import Flask
@@ -62,7 +62,7 @@ class TenantLimit:
         self._own_counts = _limiter(f"{WindowCounts.STORAGE_SCHEME[0]}://")
         self._store: Limiter | None = None
         if config.rate_limit_storage != MEMORY:
-            self._store = _limiter(config.rate_limit_storage, timeout=STORE_TIMEOUT_SECONDS)
+            self._store = _limiter(config.rate_limit_storage)
         # When the store, which was away, is asked again; 0 while it answers.
         self._pause_ends = 0.0
         self._policy = f"{POLICY};q={self._limit.amount};w={self._seconds}"
@@ -127,17 +127,15 @@ class TenantLimit:
         return is_within, left, ends_at
 
 
-def _limiter(address: str, timeout: int = 0) -> Limiter:
-    """Returns the limiter of a store."""
-    options: dict[str, int] = {"wrap_exceptions": True}
-    if timeout:
-        options |= {"socket_connect_timeout": timeout, "socket_timeout": timeout}
+def _limiter(address: str) -> Limiter:
+    """Returns the limiter of a store, which may be the memory of this process."""
+    timeouts = dict.fromkeys(("socket_connect_timeout", "socket_timeout"), STORE_TIMEOUT_SECONDS)
     return Limiter(
         lambda: str(record().user_id),
         app=Flask(__name__),
         strategy="fixed-window",
         storage_uri=address,
-        storage_options=cast("dict[str, str | int]", options),
+        storage_options={"wrap_exceptions": True, **timeouts},
     )
 
 
@@ -155,7 +153,7 @@ class WindowCounts(MemoryStorage):
 
     STORAGE_SCHEME = ["leads-memory"]  # noqa: RUF012  # As inherited.
 
-    def __init__(self, uri: str | None = None, *, wrap_exceptions: bool = False, **_: str) -> None:
+    def __init__(self, uri: str | None = None, *, wrap_exceptions: bool = False, **_: object) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._lock = Lock()
 
