@@ -60,7 +60,7 @@ class FetchedKeys:
         self._thread = ThreadPoolExecutor(1, "jwks")
         # The last fetch; done, as long as there was none.
         self._fetching: Future[None] = Future()
-        self._fetching.cancel()
+        self._fetching.set_result(None)
         self._waiting = BoundedSemaphore(MAX_WAITING)
 
     def keys(self, key_id: str | None) -> VerificationKeys:
