@@ -206,14 +206,13 @@ class Tenant:
         agent_id = own_agent = rng.pick(self._agents[lead.platform])
         other_platforms = _pool(f"platforms beside {lead.platform}")
         # An agent and a customer can have one active conversation, and one that is not; null is neither.
-        flags = [True, False] if rng.happens(0.85) else [False]
+        flags = (True, False, None) if rng.happens(0.85) else (False, None, None)
         conversation_id, end = "", lead.last
         for age, messages in enumerate(self._messages_of_conversations()):
             if age:
                 moves = other_platforms and rng.happens(0.4)
                 agent_id = rng.pick(self._agents[rng.pick(other_platforms)]) if moves else own_agent
             phone = self._spelled(lead, 0.3 if age else 0.06)
-            is_active = flags[age] if age < len(flags) else None
             conversation_id = rng.uuid()
             times = self._times(messages, end)
             lead.first = times[0] if times else end
@@ -221,7 +220,7 @@ class Tenant:
             # The platform's own note of the last message: often right, sometimes not, or not there.
             off = rng.pick(_pool("milliseconds by which the platform's note is off"))
             noted = None if off is None else min(end + off * _MS, self.now - _MS)
-            yield "conversations", conversation_id, agent_id, phone, created_at, noted, is_active
+            yield "conversations", conversation_id, agent_id, phone, created_at, noted, flags[age]
             yield from self._messages(lead, conversation_id, times)
             if rng.happens(0.75):
                 yield from self._extractions(lead, conversation_id, end)
