@@ -120,20 +120,19 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _to_ask(config: Config) -> str:
-    """Return host and port at which this process reaches the API."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.api_host, config.api_host)  # noqa: S104  # Read, not bound.
+def _address(config: Config) -> str:
+    """Return host and port at which this machine finds the API."""
+    host = "localhost" if config.api_host in ("127.0.0.1", "0.0.0.0", "::1", "::") else config.api_host  # noqa: S104
     return f"{host}:{config.api_port}"
 
 
 def _wait_until_ready(config: Config, children: dict[str, Child]) -> None:
     """Wait until the API answers that it is ready. Print what it answers instead after a minute."""
-    url = f"http://{_to_ask(config)}/health/ready"
     deadline = time.monotonic() + _READY_SECONDS
     answer = "nothing"
     while time.monotonic() < deadline and not _ended(children):
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(f"http://{_address(config)}/health/ready", timeout=5):
                 return
         except urllib.error.HTTPError as error:
             answer = error.read().decode(errors="replace")
@@ -146,8 +145,7 @@ def _wait_until_ready(config: Config, children: dict[str, Child]) -> None:
 
 def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> None:
     """Print what runs, where, and what to try."""
-    host = "localhost" if config.api_host in ("127.0.0.1", "0.0.0.0", "::1", "::") else config.api_host  # noqa: S104
-    api = f"http://{host}:{config.api_port}"
+    api = f"http://{_address(config)}"
     with connect(url, application_name="leads-projector local") as conn:
         database = f"{conn.info.dbname} on {conn.info.host}:{conn.info.port}"
         example = find_example(conn)
@@ -163,7 +161,7 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
         to_try = f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
     page = ""
     # Whether it has one is a setting of the API.
-    with suppress(OSError), urllib.request.urlopen(f"http://{_to_ask(config)}/", timeout=5):
+    with suppress(OSError), urllib.request.urlopen(f"http://{_address(config)}/", timeout=5):
         page = f"Page       {api}/ shows the leads in a browser\n"
     click.echo(
         f"""
