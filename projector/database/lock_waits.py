@@ -47,27 +47,23 @@ def find_awaited_lock(conn: Connection, pid: int) -> Row | None:
 
 
 def _watch(waiting: Connection, tell: Callable[[str], None], ended: threading.Event) -> None:
+    """Look until the block has ended, and tell of each lock that its session awaits for long."""
+    waits: dict[tuple[str, str], tuple[float, float]] = {}
+    told: set[tuple[str, str]] = set()
     # A command that ends at once needs no second connection.
     if ended.wait(_LOOK_EVERY_SECONDS):
         return
     with suppress(psycopg.Error, ProjectorError), connect_beside(waiting, WATCHER_NAME) as conn:
-        _look(conn, waiting.info.backend_pid, tell, ended)
-
-
-def _look(conn: Connection, pid: int, tell: Callable[[str], None], ended: threading.Event) -> None:
-    """Look until the block has ended, and tell of each lock that the session of a process awaits for long."""
-    waits: dict[tuple[str, str], tuple[float, float]] = {}
-    told: set[tuple[str, str]] = set()
-    while not ended.wait(_LOOK_EVERY_SECONDS):
-        found = find_awaited_lock(conn, pid)
-        if found is None:
-            continue
-        now = time.monotonic()
-        wait = (found.lock_name, found.holder.partition(" (")[0])
-        since, last = waits.get(wait, (now, now))
-        if now - last > _FORGET_AFTER_SECONDS:
-            since = now
-        waits[wait] = (since, now)
-        if now - since >= TELL_AFTER_SECONDS and wait not in told:
-            told.add(wait)
-            tell(f"Waiting for {found.lock_name}: {found.holder} holds it, and {found.age}.")
+        while not ended.wait(_LOOK_EVERY_SECONDS):
+            found = find_awaited_lock(conn, waiting.info.backend_pid)
+            if found is None:
+                continue
+            now = time.monotonic()
+            wait = (found.lock_name, found.holder.partition(" (")[0])
+            since, last = waits.get(wait, (now, now))
+            if now - last > _FORGET_AFTER_SECONDS:
+                since = now
+            waits[wait] = (since, now)
+            if now - since >= TELL_AFTER_SECONDS and wait not in told:
+                told.add(wait)
+                tell(f"Waiting for {found.lock_name}: {found.holder} holds it, and {found.age}.")
