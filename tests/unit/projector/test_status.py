@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from projector.observe.status.read import COUNTED_CHANGES
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
+from tests.conftest import MakeDatabase
 from tests.support.commands import run_command
 from tests.support.patience import PATIENCE
 from tests.support.roles import logins
@@ -169,7 +170,6 @@ def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
         assert f"Size         {text}, of it:" in shown
 
 
-MakeDatabase = Callable[[Database | None], Database]
 STRANGER = "leads_test_stranger"
 
 

@@ -1,6 +1,7 @@
 """Recovery: what may have been missed, or was interrupted, is noticed, named, rebuilt and only then forgotten."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,6 @@ from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
-from tests.exactness.interleaving import Stepped
 from tests.support.points import at_points
 from tests.support.running import (
     value,
@@ -52,18 +52,22 @@ def test_a_session_that_writes_for_long_is_named(
 
 
 def test_a_refresh_waits_for_a_healing_under_way(
-    database: Database, built: Connection, other: Connection
+    built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other.execute(SABOTAGE["dropped"].encode())
     write_message(other, "missed")
     other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
-    with Stepped(database, healed) as healing:
-        # It has a second to give up in.
-        time.sleep(1)
-        assert not healing.ends()
-        other.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
-        healing.finish()
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) > 2 * recovery.RECOVERY_ATTEMPTS:
+            other.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
+
+    monkeypatch.setattr(recovery, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    healed(built)
     assert messages(built) == 1
+    assert len(pauses) > 2 * recovery.RECOVERY_ATTEMPTS
 
 
 # Rebuilds that were killed or failed: what they leave, and what resumes them.
@@ -73,20 +77,14 @@ DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY cust
 DRIFTED += " WHERE document = '{}'"
 
 
-@pytest.fixture
-def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
-    """A read model of three leads that are all wrong, each a piece of its own."""
+def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(
+    built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It fails for the second of three leads that are all wrong, each a piece of its own.
     monkeypatch.setattr(in_place, "LEADS_PER_SNAPSHOT", 1)
     write_conversations(other, 2, first=2)
     healed(built)
     other.execute(DRIFT.encode())
-    return built
-
-
-def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(
-    three: Connection, other: Connection
-) -> None:
-    # It fails for the second lead.
     other.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'"
     )
@@ -95,14 +93,14 @@ def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(
         " WHEN (NEW.customer_phone = '49151000002') EXECUTE FUNCTION refuse()"
     )
     with pytest.raises(RebuildFailedError, match=r"no \(sql/refresh/8_write_leads/40_upsert_leads.sql\)"):
-        recovery.rebuild_everything(three, progress=QUIET)
+        recovery.rebuild_everything(built, progress=QUIET)
     write_message(other, "new")
-    healed(three)
-    assert messages(three) == 1
-    assert value(three, DRIFTED) == "23"
+    healed(built)
+    assert messages(built) == 1
+    assert value(built, DRIFTED) == "23"
     other.execute("DROP TRIGGER refuse ON read_model.leads")
-    assert recovery.heal(three, progress=QUIET) is not None
-    assert value(three, DRIFTED) == ""
+    assert recovery.heal(built, progress=QUIET) is not None
+    assert value(built, DRIFTED) == ""
 
 
 def test_a_rebuild_under_way_is_not_noted_as_interrupted(built: Connection, other: Connection) -> None:
