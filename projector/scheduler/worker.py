@@ -223,20 +223,12 @@ class _WatchedLines(Lines):
         super().__init__()
         self._worker = worker
 
-    def start(self, title: str, total: int, unit: str) -> None:
-        """Begin work."""
-        self._check()
-        super().start(title, total, unit)
-
     def advance(self, n: int) -> None:
         """Note that `n` units are done."""
-        self._check()
-        super().advance(n)
-
-    def _check(self) -> None:
         self._worker.touch()
         if self._worker.stop.is_set():
             raise StoppingError
+        super().advance(n)
 
 
 def _describe(error: Exception) -> str:
