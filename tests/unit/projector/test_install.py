@@ -43,7 +43,7 @@ def test_a_second_migrate_changes_nothing_but_what_it_mends(built: Connection, o
     before = value(built, OBJECTS)
     assert migrate(built, create_source=False) == []
     assert value(built, OBJECTS) == before
-    other.execute(SABOTAGE["dropped"].encode())
+    other.execute(SABOTAGE)
     write_message(other, "missed")
     notices = migrate(other, create_source=False)
     assert any("leads_capture_insert on messages is missing" in notice for notice in notices)

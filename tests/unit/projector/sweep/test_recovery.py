@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from projector.capture import gaps
 from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection
@@ -21,11 +22,11 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.recovering import SABOTAGE, healed, messages, open_reasons, ready
+from tests.unit.projector.recovering import SABOTAGE, healed, messages, ready
 
 
 def test_a_row_that_cannot_be_projected_keeps_the_gap_open(built: Connection, other: Connection) -> None:
-    other.execute(SABOTAGE["dropped"].encode())
+    other.execute(SABOTAGE)
     other.execute("ALTER TABLE read_model.leads ADD CHECK (customer_phone <> '49151000002')")
     write_conversations(other, 1, first=2)
     with pytest.raises(RebuildFailedError, match=r"\(sql/refresh/8_write_leads/40_upsert_leads.sql\)"):
@@ -41,12 +42,12 @@ def test_a_row_that_cannot_be_projected_keeps_the_gap_open(built: Connection, ot
 def test_a_session_that_writes_for_long_is_named(
     database: Database, built: Connection, other: Connection
 ) -> None:
-    other.execute(SABOTAGE["dropped"].encode())
+    other.execute(SABOTAGE)
     with database.connect(application_name="platform import") as writer, writer.transaction():
         write_message(writer, "open")
         with pytest.raises(BlockedError, match="platform import"):
             recovery.restore_capture(built, patience=0.5)
-    assert open_reasons(built)
+    assert gaps.open_gaps(built)
     healed(built)
     assert (messages(built), ready(built)) == (1, True)
 
@@ -54,7 +55,7 @@ def test_a_session_that_writes_for_long_is_named(
 def test_a_refresh_waits_for_a_healing_under_way(
     built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other.execute(SABOTAGE["dropped"].encode())
+    other.execute(SABOTAGE)
     write_message(other, "missed")
     other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
     pauses: list[float] = []
