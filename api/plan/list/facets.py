@@ -76,12 +76,28 @@ def lead_facets(
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> SelectBase:
-    sources = _Sources(filters)
-    sources.count("total", filters)
-    for facet in wanted:
-        for word, shape in _VALUES.get(facet, {}).items():
-            sources.count(f"{facet}_{word}", [*_without(filters, (facet,)), GivenFilter(facet, shape)])
-    rows, counts = sources.rows()
+    asked = {"total": filters} | {
+        f"{facet}_{word}": (*_without(filters, (facet,)), GivenFilter(facet, shape))
+        for facet in wanted
+        for word, shape in _VALUES.get(facet, {}).items()
+    }
+    # What every facet has.
+    shared = _without(filters, _VALUES)
+    found = {name: _count(given, shared) for name, given in asked.items()}
+    # Each row is read once for all counts that it gives.
+    rows = [
+        select(*(count.label(name) for name, (source, count) in found.items() if source is table))
+        .select_from(table)
+        .where(*where)
+        .subquery()
+        for table, where in (
+            (tenant_totals, [is_tenant_total()]),
+            (lead_counts, [lead_counts.c.user_id == USER]),
+            (leads, _on_leads(shared)),
+        )
+        if any(source is table for source, _ in found.values())
+    ]
+    counts = {name: column for row in rows for name, column in row.c.items()}
     objects: list[ColumnElement[str]] = []
     for facet in wanted:
         opening = constant_text(f'{"," if objects else "{"}"{facet}":{{')
@@ -93,57 +109,35 @@ def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> Sel
     return select(*head).select_from(*rows)
 
 
-class _Sources:
-    """The rows that the counts are made of, each read once for all counts that it gives."""
+def _count(
+    filters: tuple[GivenFilter, ...], shared: Sequence[GivenFilter]
+) -> tuple[FromClause, ColumnElement[int]]:
+    """Returns how many leads pass these filters, by the rows of a table: of `leads` those that pass what is shared."""
+    plan = _plan(filters)
+    matches = None if plan.has_time_range else plan.matches(tenant_totals)
+    if matches is not None:
+        return tenant_totals, sum_of(matches)
+    if all(FILTERS[one.name].is_facet for one in filters):
+        return lead_counts, sum_of(lead_counts.c.leads, and_(*conditions_on_facets(filters, lead_counts.c)))
+    own = conditions([one for one in filters if one not in shared], leads)
+    found = func.count()
+    return leads, found.filter(and_(*own)) if own else found
 
-    def __init__(self, filters: Sequence[GivenFilter]) -> None:
-        # What every facet has.
-        self._shared = _without(filters, _VALUES)
-        self._of_all: dict[str, ColumnElement[int]] = {}
-        self._of_counts: dict[str, ColumnElement[int]] = {}
-        self._of_leads: dict[str, ColumnElement[int]] = {}
 
-    def count(self, name: str, filters: Sequence[GivenFilter]) -> None:
-        """Have the leads counted that pass these filters, the value of a facet among them."""
-        plan = ListPlan("name", "asc", has_offset=False, is_far=False, filters=tuple(filters))
-        matches = None if plan.has_time_range else plan.matches(tenant_totals)
-        if matches is not None:
-            self._of_all[name] = sum_of(matches)
-        elif all(FILTERS[one.name].is_facet for one in filters):
-            condition = and_(*conditions_on_facets(filters, lead_counts.c))
-            self._of_counts[name] = sum_of(lead_counts.c.leads, condition)
-        else:
-            own = conditions([one for one in filters if one not in self._shared], leads)
-            found = func.count()
-            self._of_leads[name] = found.filter(and_(*own)) if own else found
+def _on_leads(shared: Sequence[GivenFilter]) -> list[Condition]:
+    own = [leads.c.user_id == USER]
+    if all(FILTERS[one.name].on_leads is not None and one.name != _AGENT for one in shared):
+        return [*own, *conditions(shared, leads)]
+    return [*own, leads.c.customer_phone.in_(_phones(shared, "found"))]
 
-    def rows(self) -> tuple[list[FromClause], Mapping[str, ColumnElement[int]]]:
-        """Returns the rows to select from, one of each source, and the counts in them by name."""
-        asked = (
-            (self._of_all, tenant_totals, [is_tenant_total()]),
-            (self._of_counts, lead_counts, [lead_counts.c.user_id == USER]),
-            (self._of_leads, leads, self._on_leads()),
-        )
-        rows = [
-            select(*(count.label(name) for name, count in counts.items()))
-            .select_from(table)
-            .where(*where)
-            .subquery()
-            for counts, table, where in asked
-            if counts
-        ]
-        return [*rows], {name: column for row in rows for name, column in row.c.items()}
 
-    def _on_leads(self) -> list[Condition]:
-        own = [leads.c.user_id == USER]
-        if all(FILTERS[one.name].on_leads is not None and one.name != _AGENT for one in self._shared):
-            return [*own, *conditions(self._shared, leads)]
-        return [*own, leads.c.customer_phone.in_(_phones(self._shared, "found"))]
+def _plan(filters: Sequence[GivenFilter]) -> ListPlan:
+    return ListPlan("name", "asc", has_offset=False, is_far=False, filters=tuple(filters))
 
 
 def _phones(filters: Sequence[GivenFilter], name: str) -> Select[tuple[str]]:
     """Returns the phones of the leads that pass, as a list finds them."""
-    plan = ListPlan("name", "asc", has_offset=False, is_far=False, filters=tuple(filters))
+    plan = _plan(filters)
     if plan.search is None:
         return matches_on_leads(plan)
     return select(all_matches(plan, name).c.customer_phone)
