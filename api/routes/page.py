@@ -5,10 +5,10 @@ And which tenants and which lead it and the API reference begin with, where the 
 
 import re
 from base64 import b64encode
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import orjson
 from flask import Blueprint, Response, make_response, render_template, request
@@ -141,14 +141,6 @@ def asks_who_calls() -> bool:
     return state().gate is not None
 
 
-def known_tenants() -> list[str]:
-    """Returns the first tenants; none where the API asks who calls, or while the read model cannot be read."""
-    try:
-        return _read_tenants()
-    except UnavailableError:
-        return []
-
-
 def _read_tenants() -> list[str]:
     if asks_who_calls():
         return []
@@ -163,13 +155,14 @@ def _read_name(user_id: str) -> str | None:
 
 
 def example() -> tuple[str | None, str | None]:
-    """Returns a tenant, that of the API reference if it is there, and its lead that was active last."""
-    tenants = known_tenants()
-    if not tenants:
-        return None, None
-    tenant = REFERENCE_TENANT if REFERENCE_TENANT in tenants else tenants[0]
-    try:
-        row: Any = read_model().database.fetch(list_leads(tenant, LIST_QUERY.read("limit=1")))
-    except UnavailableError:
-        return tenant, None
-    return tenant, orjson.loads(row.page[0])["customer_phone"] if row.page else None
+    """Returns a tenant, that of the API reference if it is there, and its lead that was active last.
+
+    None where the API asks who calls, while the read model cannot be read, and where there is none.
+    """
+    tenant, phone = None, None
+    with suppress(UnavailableError):
+        if tenants := _read_tenants():
+            tenant = REFERENCE_TENANT if REFERENCE_TENANT in tenants else tenants[0]
+            row = read_model().database.fetch(list_leads(tenant, LIST_QUERY.read("limit=1")))
+            phone = orjson.loads(row.page[0])["customer_phone"] if row.page else None
+    return tenant, phone
