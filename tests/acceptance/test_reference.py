@@ -26,9 +26,6 @@ def sample(path: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key not in ("timestamp", "correlationId")}
 
 
-LEAD = sample("/{customer_phone}")["data"]
-
-
 @pytest.fixture
 def platform(database: Database, make_platform: MakePlatform) -> Platform:
     made = make_platform(database, NOW)

@@ -1,9 +1,7 @@
 """Whether the process lives, and whether it can serve: until the read model was built, every endpoint says so."""
 
-from collections.abc import Iterator
 from math import inf
 
-import pytest
 from flask.testing import FlaskClient
 
 from api import __version__
@@ -68,46 +66,28 @@ def test_ready_while_the_data_are_young_enough(
     assert reason is None or reason in answer.get_json()["message"]
 
 
-PATHS = ("", "/stats", "/1", "/1/messages")
-TABLES = (
-    "freshness, tenants, leads, lead_profiles, lead_conversations, lead_messages, lead_counts, lead_daily_counts,"
-    " lead_totals"
-)
-
-
-@pytest.fixture
-def unbuilt(make_database: MakeDatabase, template: Database) -> Database:
-    """A database with a read model that was installed and never built."""
-    return make_database(template)
-
-
-@pytest.fixture
-def during_first_build(unbuilt: Database) -> Iterator[Database]:
-    """The same while a build holds every table that it fills."""
-    with unbuilt.connect() as build, build.transaction():
-        build.execute("SET LOCAL search_path = read_model")
-        build.execute(f"LOCK TABLE {TABLES} IN ACCESS EXCLUSIVE MODE".encode())
-        yield unbuilt
-
-
-@cases("path", PATHS)
 def test_no_table_with_data_is_read_before_the_first_build(
-    during_first_build: Database, make_app: MakeApp, path: str
+    make_database: MakeDatabase, template: Database, make_app: MakeApp
 ) -> None:
-    answer = make_app(during_first_build).test_client().get(f"/users/a/leads{path}")
-    assert check(answer, 503, "notBuilt") == NEVER_BUILT
-    assert answer.headers["Retry-After"] == "1"
-    assert "X-Data-As-Of" not in answer.headers
-
-
-def status(client: FlaskClient) -> int:
-    return client.get("/users/a/leads").status_code
+    """A build holds every table that it fills."""
+    database = make_database(template)
+    with database.connect() as build, build.transaction():
+        build.execute("SET LOCAL search_path = read_model")
+        build.execute(
+            "LOCK TABLE freshness, tenants, leads, lead_profiles, lead_conversations, lead_messages, lead_counts,"
+            " lead_daily_counts, lead_totals IN ACCESS EXCLUSIVE MODE"
+        )
+        client = make_app(database).test_client()
+        for path in ("", "/stats", "/1", "/1/messages"):
+            answer = client.get(f"/users/a/leads{path}")
+            assert check(answer, 503, "notBuilt") == NEVER_BUILT
+            assert answer.headers["Retry-After"] == "1"
+            assert "X-Data-As-Of" not in answer.headers
 
 
 def test_a_read_model_that_was_installed_anew_is_noticed(database: Database, make_app: MakeApp) -> None:
-    app = make_app(database)
-    client = app.test_client()
-    assert status(client) == 200
+    client = make_app(database).test_client()
+    assert client.get("/users/a/leads").status_code == 200
     with database.connect() as conn:
         conn.execute("DELETE FROM read_model.freshness")
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
