@@ -29,11 +29,6 @@ def login(database: Database) -> Iterator[Database]:
         yield database.by(LOGIN)
 
 
-@cases("role", ["leads_api", ""])
-def test_a_login_of_the_api_alone_is_right(login: Database, role: str) -> None:
-    assert look(Config(login.url, role=role)) == []
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -160,7 +155,7 @@ def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
             client = make_app(Database(url, "")).test_client()
             for path in ("/health/ready", *answer_keys(library)):
                 assert client.get(quote(path)).status_code == 200
-            assert look(Config(url)) == []
+            assert look(Config(url)) == look(Config(url, role="")) == []
             found = set(superuser.execute(RIGHTS.encode(), {"login": DOCUMENTED}).fetchall())
             with psycopg.connect(url, autocommit=True) as conn:
                 for statement in (

@@ -76,9 +76,6 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
     assert sum(bool(phones) for phones in expected.values()) == 6
 
 
-REVOKE = "REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC"
-
-
 def test_a_table_that_is_not_protected_is_not_ready(database: Database, make_app: MakeApp) -> None:
     """tests/unit/projector/test_row_security.py has each way to unprotect one, by the same view."""
     client = make_app(database).test_client()
@@ -93,7 +90,7 @@ def test_a_table_that_is_not_protected_is_not_ready(database: Database, make_app
 def test_the_api_answers_where_set_config_is_revoked(database: Database, make_app: MakeApp) -> None:
     """What docs/authentication.md offers against injected SQL: a statement cannot name another tenant any more."""
     with database.connect() as superuser:
-        superuser.execute(REVOKE.encode())
+        superuser.execute("REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC")
         superuser.execute("INSERT INTO read_model.tenants (user_id, dead_letters) VALUES ('a', 1), ('b', 2)")
     app = make_app(database)
     client = app.test_client()

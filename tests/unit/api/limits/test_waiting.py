@@ -34,13 +34,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.05)
 
 
-@pytest.fixture
-def as_of(library: Library) -> datetime:
-    with library.database.connect() as conn:
-        found: datetime = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
-    return found
-
-
 def with_moment(path: str, moment: datetime) -> str:
     return f"{path}?min_as_of={quote(moment.isoformat())}"
 
@@ -48,8 +41,10 @@ def with_moment(path: str, moment: datetime) -> str:
 @pytest.mark.usefixtures("soon")
 @cases("number", range(4))
 def test_data_that_are_a_microsecond_too_old_are_no_answer(
-    library: Library, client: FlaskClient, as_of: datetime, number: int
+    library: Library, client: FlaskClient, number: int
 ) -> None:
+    with library.database.connect() as conn:
+        as_of = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
     path = [*answer_keys(library)][number]
     assert client.get(with_moment(path, as_of)).status_code == 200
     too_old = with_moment(path, as_of + MICROSECOND)
