@@ -108,10 +108,8 @@ def load(env_file: Path = ENV_FILE) -> Config:
     )
     if not settings(address):
         problems.append(f"DATABASE_URL: it is not set. It has to be {values.ADDRESS}.")
-    problems += [
-        *_gone(settings),
-        *auth.auth_problems(config.auth.methods, lambda name: bool(settings(name))),
-    ]
+    problems += _gone(settings)
+    problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
     problems += _that_exclude_each_other(config)
     if problems:
         raise ConfigurationError("\n  ".join(["These settings cannot be used:", *sorted(problems)]))

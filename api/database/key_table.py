@@ -15,8 +15,6 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 # Unless the address says otherwise: of several hosts, keys are written to the primary.
 _PRIMARY = {"target_session_attrs": "primary"}
-# What libpq says of a standby where a primary is asked for.
-_IS_STANDBY = "hot standby mode"
 _READ_ONLY = (
     "DATABASE_URL leads to a read-only server, such as a standby: set it to the primary, or list all hosts."
 )
@@ -100,10 +98,9 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             f"{error.diag.message_primary}: set DATABASE_URL to the login that ran `python -m projector migrate`."
             " The login of the API may only read the keys."
         ) from error
-    except psycopg.errors.ReadOnlySqlTransaction as error:
-        raise KeyTableError(_READ_ONLY) from error
     except psycopg.Error as error:
-        if _IS_STANDBY in str(error):
+        # The latter is what libpq says of a standby where a primary is asked for.
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or "hot standby mode" in str(error):
             raise KeyTableError(_READ_ONLY) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise KeyTableError(f"The database of DATABASE_URL cannot be used: {reason}") from error
