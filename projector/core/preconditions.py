@@ -41,7 +41,8 @@ def is_built(conn: Connection) -> bool:
 
 
 def require_built(conn: Connection) -> None:
-    """Raise NotInstalledError if the read model was never built."""
+    """Raise NotInstalledError as `require_installed` does, and if the read model was never built."""
+    require_installed(conn)
     if not is_built(conn):
         raise NotInstalledError(
             "The read model was never built: run rebuild, or start the scheduler with run."

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row, scalar_row
 
 from projector.capture.gaps import open_gaps
 from projector.core.batch import first_line, is_lead_failure
-from projector.core.preconditions import require_built, require_installed, require_tenants
+from projector.core.preconditions import require_built, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
 from projector.database.rows import Connection, value
 from projector.database.source_names import read_tables
@@ -113,7 +113,6 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
     Raises NotInstalledError if the read model was never built, TenantNotFoundError for an unknown tenant,
     BlockedError while another session holds one of the platform's tables, and ProjectorError for a blank phone.
     """
-    require_installed(conn)
     require_built(conn)
 
     def explain() -> Explanation:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from projector.core.preconditions import require_built, require_installed, require_tenants
+from projector.core.preconditions import require_built, require_tenants
 from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
@@ -34,7 +34,6 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     `start` and `end` are the moments from which and before which messages were sent. Raises ProjectorError if the file
     cannot be written, NotInstalledError if the read model was never built, and TenantNotFoundError.
     """
-    require_installed(conn)
     require_built(conn)
     require_tenants(conn, [user_id])
     part: Path | None = None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from projector.core.preconditions import require_built, require_installed
+from projector.core.preconditions import require_built
 from projector.database.rows import Connection, Row, rows, value
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
@@ -18,7 +18,6 @@ def read_tenants(conn: Connection) -> tuple[list[Row], int]:
 
     Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
     """
-    require_installed(conn)
     require_built(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from projector.core import names, pipeline
-from projector.core.preconditions import require_built, require_installed, require_tenants
+from projector.core.preconditions import require_built, require_tenants
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
@@ -40,7 +40,6 @@ def verify(
     With `heal`, leads that drifted are recomputed from their source rows. Returns what was found. Raises
     NotInstalledError if the read model was never built, and TenantNotFoundError for a tenant that does not exist.
     """
-    require_installed(conn)
     require_built(conn)
     if tenants is not None:
         require_tenants(conn, tenants)
