@@ -14,7 +14,6 @@ from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.operate.origin import publications as publishing
 from projector.operate.origin.publications import (
-    LeftOut,
     find_left_out,
     note_left_out,
     read_brought,
@@ -155,7 +154,7 @@ def test_nothing_is_proved_while_something_is_left_out(filled: Platform) -> None
 LACKING = {"public.messages": FILTERED_SAID}
 
 
-def note(conn: Connection, reasons: dict[str, str]) -> list[LeftOut]:
+def note(conn: Connection, reasons: dict[str, str]) -> list[Row]:
     """Note what is left out, and return what is noted."""
     noted = note_left_out(conn, reasons, read_brought(conn))
     assert noted == read_left_out(conn)
@@ -251,8 +250,8 @@ def test_an_older_origin_publishes_whole_rows(filled: Platform, monkeypatch: pyt
 
 def test_what_is_left_out_in_words() -> None:
     assert say_left_out([]) is None
-    noted = [LeftOut("a", "with a row filter", ""), LeftOut("b", "not at all", ""), LeftOut("c", None, "1")]
-    assert say_left_out([*noted, LeftOut("d", "with a row filter", "")]) == (
+    reasons = {"a": "with a row filter", "b": "not at all", "c": None, "d": "with a row filter"}
+    assert say_left_out([Row(table_name=name, reason=reason) for name, reason in reasons.items()]) == (
         "Not all that the projection reads is published: a, d with a row filter; b not at all."
         " What was not published is missing until these tables are copied again: c"
     )

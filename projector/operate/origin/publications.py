@@ -6,24 +6,11 @@ again, also when the publication has been repaired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
 from projector.database.rows import Connection, Row, rows
 from projector.database.sql import query
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A table of which something is published in part, or was since its rows were copied; `reason` is null then.
-
-    `copy` is the copy of its rows that lacks something; null while that copy runs.
-    """
-
-    table_name: str
-    reason: str | None
-    copy: str | None
 
 
 def look(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
@@ -42,9 +29,9 @@ def read_brought(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("origin", "read_brought_tables"))
 
 
-def read_left_out(conn: Connection) -> list[LeftOut]:
-    """Return what was left out, as it is noted."""
-    return rows(conn, LeftOut, query("origin", "read_left_out"))
+def read_left_out(conn: Connection) -> list[Row]:
+    """Return what was left out, as projector.left_out has it."""
+    return rows(conn, Row, query("origin", "read_left_out"))
 
 
 def find_left_out(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
@@ -53,21 +40,23 @@ def find_left_out(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
     return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(wanted)}).fetchall())
 
 
-def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Row]) -> list[LeftOut]:
+def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Row]) -> list[Row]:
     """Note which tables are left out in part, and forget those that were copied again since. Return what is noted."""
     noted = read_left_out(conn)
     if not reasons and not noted:
         return []
     copies = {table.name: table.copy for table in brought}
     # A table that no subscription lists has no copy yet.
-    kept = [LeftOut(name, reason, copies.get(name, "")) for name, reason in reasons.items()]
+    kept = [
+        Row(table_name=name, reason=reason, copy=copies.get(name, "")) for name, reason in reasons.items()
+    ]
     for old in noted:
         if old.table_name in reasons:
             continue
         copy = copies.get(old.table_name, "")
         if copy is None or copy == (old.copy if old.copy is not None else copy):
             # The copy that ran while something was left out lacks it, too.
-            kept.append(LeftOut(old.table_name, None, old.copy if copy is None else copy))
+            kept.append(Row(table_name=old.table_name, reason=None, copy=old.copy if copy is None else copy))
     kept.sort(key=lambda table: table.table_name)
     if kept != noted:
         parameters = {
@@ -79,7 +68,7 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
     return kept
 
 
-def say_left_out(left_out: Iterable[LeftOut]) -> str | None:
+def say_left_out(left_out: Iterable[Row]) -> str | None:
     """Return what is left out, as a sentence without its full stop; None where nothing is."""
     tables: dict[str | None, list[str]] = {}
     for table in left_out:
