@@ -78,6 +78,10 @@ _CHANGED = re.compile(r'"([^".]+)\.([^".]+)"')
 _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
 
+Join = tuple[str, str, dict[str, str]]
+"""Two tables, and how they are joined: alias and other_alias, and a condition on them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Texts:
     """The texts of a mapping, by the names of its files without their ending."""
@@ -390,8 +394,8 @@ def _plain(name: str) -> str:
     return name.strip('"') if name.startswith('"') else name.lower()
 
 
-def joined_columns(mapping: Texts) -> Iterator[tuple[tuple[str, str], tuple[str, str], str]]:
-    """Return the tables that the texts join, each with its alias, and on what, both ways."""
+def joined_columns(mapping: Texts) -> Iterator[Join]:
+    """Return which tables the texts join, both ways."""
     for text in (*mapping.relations().values(), *mapping.rules()):
         bare = _COMMENT.sub("", text)
         tables = {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare)}
@@ -401,10 +405,10 @@ def joined_columns(mapping: Texts) -> Iterator[tuple[tuple[str, str], tuple[str,
                 pair = min(one, other), max(one, other)
                 equal = f"({one}.{column}){cast} = ({other}.{other_column}){other_cast}"
                 found.setdefault(pair, []).append(equal)
-        for (one, other), equals in found.items():
-            ends = (tables[one], one), (tables[other], other)
-            yield *ends, " AND ".join(equals)
-            yield *ends[::-1], " AND ".join(equals)
+        for pair, equals in found.items():
+            for one, other in (pair, pair[::-1]):
+                names = {"alias": one, "other_alias": other, "condition": " AND ".join(equals)}
+                yield tables[one], tables[other], names
 
 
 def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[tuple[str, str], str]) -> str:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.capture.mapping import Fit, Texts, examine_source, joined_columns
+from projector.capture.mapping import Fit, Join, Texts, examine_source, joined_columns
 from projector.database.connect import connect
 from projector.database.rows import Connection, Row, only_row, rows, values
 from projector.database.source_names import quoted
@@ -149,18 +149,11 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[_Table]) -> None:
     joins = [*joined_columns(fit.mapping), *_conversations_of(fit)]
     for _ in range(_ROUNDS):
         before = {name: sorted(table.sampled) for name, table in by_name.items()}
-        for (name, alias), (other, other_alias), condition in joins:
+        for name, other, names in joins:
             if name not in by_name or other not in by_name:
                 continue
-            text = query(
-                "assess",
-                "find_joined",
-                relation=by_name[name].relation,
-                alias=alias,
-                other=by_name[other].relation,
-                other_alias=other_alias,
-                condition=condition,
-            )
+            relations = {"relation": by_name[name].relation, "other": by_name[other].relation}
+            text = query("assess", "find_joined", **relations, **names)
             # A join without an index may take too long; its rows are left to chance.
             with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
                 by_name[other].sampled.update(values(conn, text, {"rows": before[name]}))
@@ -170,8 +163,8 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[_Table]) -> None:
             table.data = b"".join(copy)
 
 
-def _conversations_of(fit: Fit) -> Iterator[tuple[tuple[str, str], tuple[str, str], str]]:
-    """Return the tables of messages and extractions, each with that of their conversations, as joined_columns does.
+def _conversations_of(fit: Fit) -> Iterator[Join]:
+    """Return the joins of messages and extractions with their conversations.
 
     No text has to join them. Of a conversation that was not sampled no message counts, and none would be missed.
     """
@@ -180,10 +173,9 @@ def _conversations_of(fit: Fit) -> Iterator[tuple[tuple[str, str], tuple[str, st
     for name in {"messages", "extractions"} & relations.keys():
         origin = relations[name].origins["conversation_id"]
         if key is not None and origin is not None and origin[0] != key[0]:
-            of, its = (origin[0], "a"), (key[0], "b")
             equal = f'a."{origin[1]}" = b."{key[1]}"'
-            yield of, its, equal
-            yield its, of, equal
+            yield origin[0], key[0], {"alias": "a", "other_alias": "b", "condition": equal}
+            yield key[0], origin[0], {"alias": "b", "other_alias": "a", "condition": equal}
 
 
 @contextmanager
