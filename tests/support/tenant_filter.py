@@ -9,7 +9,8 @@ from typing import Any
 
 from pglast import ast, parse_sql
 from pglast.enums import BoolExprType, JoinType
-from pglast.visitors import Visitor
+
+from tests.rules.sql import nodes
 
 # Their rows are of no tenant, or tell of each only that it is there, or late.
 SHARED_TABLES = frozenset(
@@ -19,24 +20,14 @@ SHARED_TABLES = frozenset(
 
 def unfiltered_tables(text: str, place: int) -> list[str]:
     """Return each table that a select of the statement reads without a condition that its tenant is `$place`."""
-    selects = _Selects()
-    selects(parse_sql(text))
     return [
         table.relname
-        for select in selects.found
+        for select in nodes(parse_sql(text), ast.SelectStmt)
         for source in select.fromClause or ()
         for table, conditions in _tables(source, _parts(select.whereClause))
         if table.relname not in SHARED_TABLES
         and not any(_is_of_tenant(one, table, place) or _is_false(one) for one in conditions)
     ]
-
-
-class _Selects(Visitor):
-    def __init__(self) -> None:
-        self.found: list[Any] = []
-
-    def visit_SelectStmt(self, _ancestors: object, node: Any) -> None:  # noqa: ANN401, N802
-        self.found.append(node)
 
 
 def _tables(source: Any, conditions: list[Any]) -> Iterator[tuple[Any, list[Any]]]:  # noqa: ANN401
