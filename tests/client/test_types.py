@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.response.openapi import document
-from tests.support.node import MODULES, ROOT, node, node_tool
+from tests.support.node import MODULES, ROOT, TOOLS, node
 from tests.support.patience import PATIENCE
 from tests.support.server import Database, Server
 from tests.unit.api.conftest import Library, built_library
@@ -48,13 +48,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_right_program_compiles_and_every_mistake_is_found(folder: Path) -> None:
-    done = node_tool(folder, "tsc", "--noEmit")
+    done = node(folder, TOOLS / "tsc", "--noEmit")
     assert (done.stdout, done.returncode) == ("", 0)
     assert (folder / "mistakes.ts").read_text("utf-8").count("// @ts-expect-error\n") > 10
 
 
 def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: Path) -> None:
-    assert node_tool(folder, "tsc").returncode == 0
+    assert node(folder, TOOLS / "tsc").returncode == 0
     with served(library.database, tmp_path) as server:
         done = node(folder, "out/program.js", f"http://127.0.0.1:{server.port}", library.tenant)
     assert done.returncode == 0, done.stderr
@@ -83,5 +83,5 @@ def test_the_linter_of_redocly_finds_nothing(tmp_path: Path) -> None:
     options = ("--config", str(HERE / "redocly.yaml"), "--format", "json")
     for asks_who_calls in (True, False):
         (tmp_path / "openapi.json").write_bytes(document(asks_who_calls=asks_who_calls))
-        done = node_tool(tmp_path, "redocly", "lint", "openapi.json", *options)
+        done = node(tmp_path, TOOLS / "redocly", "lint", "openapi.json", *options)
         assert [problem["ruleId"] for problem in json.loads(done.stdout)["problems"]] == []
