@@ -128,12 +128,10 @@ class Bench:
         goal: str = "",
         *,
         rounds: int = 0,
-        warm_up: bool = True,
         note: str = "",
     ) -> Row:
         """Let ours take turns with its baseline, for as many rounds as the size has unless they are given."""
-        arms = {"ours": ours, "baseline": baseline}
-        found = interleave(rounds or self.size.rounds, arms, warm_up=warm_up)
+        found = interleave(rounds or self.size.rounds, {"ours": ours, "baseline": baseline})
         return Row(what, unit, found["ours"], baseline_name, found["baseline"], goal, note=note)
 
     @contextmanager
@@ -167,14 +165,14 @@ class Bench:
 @contextmanager
 def bench(size: Size, folder: Path, say: Say) -> Iterator[Bench]:
     """Start a server in that folder, which makes its databases when a case asks for them, and stop it at the end."""
-    started = EmbeddedServer(folder, support.given_programs(), {} if size.durable else support.FAST)
-    started.start()
+    server = EmbeddedServer(folder, support.given_programs(), {} if size.durable else support.FAST)
+    server.start()
     try:
-        url = started.url("postgres")
+        url = server.url("postgres")
         with psycopg.connect(url, autocommit=True) as conn:
-            yield Bench(started, support.Server(url, conn, f"{size.name}_"), size, say)
+            yield Bench(server, support.Server(url, conn, f"{size.name}_"), size, say)
     finally:
-        started.stop()
+        server.stop()
 
 
 def fill(

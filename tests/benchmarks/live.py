@@ -4,7 +4,7 @@ import re
 import selectors
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter, sleep
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from projector.database.rows import Connection
 from tests.benchmarks import servers, usage
 from tests.benchmarks.core import Row, once, part
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database, projector
+from tests.benchmarks.fixtures import PATIENCE, Bench, projector
 from tests.benchmarks.servers import Server
 
 # Each tenant has half of them, and every other viewer asks for one platform.
@@ -39,9 +39,9 @@ class Viewers:
     watching: int
     reader: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
-    def open(self, api: Server, path: str) -> None:
+    def open(self, stack: ExitStack, api: Server, path: str) -> None:
         parts = urlsplit(api.url)
-        viewer = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+        viewer = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE))
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
         viewer.sendall(head.encode())
         begun = viewer.recv(4096)
@@ -67,22 +67,6 @@ class Viewers:
                 )
         return moments
 
-    def close(self) -> None:
-        for key in [*self.reader.get_map().values()]:
-            key.fileobj.close()  # type: ignore[union-attr]
-
-
-@contextmanager
-def _viewing(api: Server, database: Database, count: int) -> Iterator[Viewers]:
-    viewers = Viewers(database.tenants["big"], count // 2)
-    try:
-        for number in range(count):
-            tenant = list(database.tenants.values())[number % 2]
-            viewers.open(api, f"/users/{tenant}/lead-changes{_FILTERS[number // 2 % 2]}")
-        yield viewers
-    finally:
-        viewers.close()
-
 
 def measure(bench: Bench) -> Iterator[Row]:
     """Follow commits to the events of all viewers of a tenant; then look at what is asked for them."""
@@ -93,7 +77,10 @@ def measure(bench: Bench) -> Iterator[Row]:
         conn = stack.enter_context(database.connect())
         api = stack.enter_context(servers.api(bench, database, LEADS_STREAMS=str(2 * count)))
         before = once(_memory(api))
-        viewers = stack.enter_context(_viewing(api, database, count))
+        viewers = Viewers(database.tenants["big"], count // 2)
+        for number in range(count):
+            tenant = list(database.tenants.values())[number % 2]
+            viewers.open(stack, api, f"/users/{tenant}/lead-changes{_FILTERS[number // 2 % 2]}")
         ages = _follow(conn, viewers, bench.size.visible)
         memory = once(_memory(api))
         with bench.settings(log_statement="all"):
@@ -104,10 +91,8 @@ def measure(bench: Bench) -> Iterator[Row]:
             ended = _statements(bench)
             sleep(_QUIET_SECONDS)
             quiet = once(_statements(bench) - ended)
-    what, note = (
-        f"commit to the event of {count // 2:,} of {count:,} viewers, p99",
-        f"{len(ages):,} events followed",
-    )
+    what = f"commit to the event of {count // 2:,} of {count:,} viewers, p99"
+    note = f"{len(ages):,} events followed"
     yield Row(what, "ms", part(ages, 99), "p50", part(ages, 50), "live_p99", note=note)
     what = f"memory of the API with {count:,} viewers"
     yield Row(what, "MB", memory, "without", before, "live_memory")
