@@ -2,23 +2,31 @@
 
 import json
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
+import click
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from psycopg import errors
 
 from projector.capture import gaps
-from projector.cli.base import describe
+from projector.cli.base import Commands, Invocation, describe
 from projector.database.sql import PROJECTION_VERSION
 from projector.report import log
 from projector.report.errors import ProjectorError, RebuildFailedError
 from tests.support.commands import ROOT, projector, run_command
 from tests.support.server import Database
-from tests.unit.projector.cli.conftest import call
 
-Fail = Callable[[BaseException], None]
+
+def failed(error: BaseException) -> Result:
+    """What a command ends with that fails by an error."""
+
+    def fail() -> None:
+        raise error
+
+    commands = Commands(commands={"fail": click.Command("fail", callback=fail)})
+    return CliRunner().invoke(commands, ["fail"], obj=Invocation(None))
 
 
 def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -> None:
@@ -30,7 +38,8 @@ def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
+@pytest.mark.usefixtures("in_process")
+def test_a_failure_is_one_sentence() -> None:
     failures: dict[str, BaseException] = {
         "Error: Interrupted. What was committed stays": KeyboardInterrupt(),
         "Error: No table agents. Create it.": ProjectorError("No table agents. Create it."),
@@ -50,8 +59,7 @@ def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
         ),
     }
     for sentence, error in failures.items():
-        refresh_fails(error)
-        result = call("refresh")
+        result = failed(error)
         assert result.exit_code == 1
         assert sentence in result.stderr
         assert len(result.stderr.splitlines()) == 1
@@ -74,18 +82,18 @@ def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path) -> None:
         assert "secret" not in done.stderr
 
 
+@pytest.mark.usefixtures("in_process")
 def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
-    refresh_fails: Fail, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    refresh_fails(errors.InvalidTextRepresentation("invalid input: Siddhant"))
-    assert call("refresh").stderr == (
+    assert failed(errors.InvalidTextRepresentation("invalid input: Siddhant")).stderr == (
         "Error: PostgreSQL refused a statement: InvalidTextRepresentation (SQLSTATE 22P02)."
         " LEADS_LOG_LEVEL=DEBUG shows where.\n"
     )
-    refresh_fails(RebuildFailedError("At 4915.", without_values="At one of them."))
-    assert call("refresh").stderr == "Error: At one of them.\n"
+    error = RebuildFailedError("At 4915.", without_values="At one of them.")
+    assert failed(error).stderr == "Error: At one of them.\n"
     monkeypatch.setattr(log, "shows_personal_data", lambda: True)
-    assert call("refresh").stderr == "Error: At 4915.\n"
+    assert failed(error).stderr == "Error: At 4915.\n"
 
 
 def test_with_json_logs_what_cannot_be_used_or_is_misspelt_is_json_too(tmp_path: Path) -> None:
