@@ -66,24 +66,6 @@ class Batch:
         return self.changes > 0 or self.keys > 0
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedBatch:
-    """A batch that was opened, as sql/refresh/1_take/20_open_batch.sql returns it."""
-
-    started_at: datetime
-    fresh_until: datetime
-    owned: Sequence[int]
-    clock: datetime
-    gap: str | None
-    has_changes: bool
-    has_mass_changes: bool
-    has_late_keys: bool
-    is_ahead: bool
-    migrated_version: str | None
-    freshness_frozen: bool
-    bloated_tables: Sequence[str]
-
-
 def refresh_batch(
     conn: Connection,
     shards: Sequence[int],
@@ -140,8 +122,10 @@ def failure(error: psycopg.Error) -> dict[str, object]:
     return {"error": quoting(error, first_line(error)), "step": failing_step(error)}
 
 
-def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:
+def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
     """Own shards of the queue. Lower the moments that a clock which was set back has not reached.
+
+    Returns what sql/refresh/1_take/20_open_batch.sql does.
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
@@ -153,7 +137,7 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     }
     if wait:
         conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
-    opened = rows.only_row(conn, OpenedBatch, statement("refresh/1_take/20_open_batch"), parameters)
+    opened = rows.only_row(conn, Row, statement("refresh/1_take/20_open_batch"), parameters)
     require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
@@ -170,7 +154,7 @@ def lower_moments(conn: Connection, clock: datetime) -> None:
 
 def take_changes(  # noqa: PLR0913  # The parameters of the step.
     conn: Connection,
-    opened: OpenedBatch,
+    opened: Row,
     size: int,
     *,
     bulk: bool = False,
@@ -298,7 +282,7 @@ def advance_after_commit(
             advance_freshness(conn, shards, fresh_until, at_least, is_late=is_late)
 
 
-def _take_and_recompute(conn: Connection, opened: OpenedBatch, size: int, *, newest: bool) -> Batch:
+def _take_and_recompute(conn: Connection, opened: Row, size: int, *, newest: bool) -> Batch:
     mass, late = opened.has_mass_changes, opened.has_late_keys
     if not opened.has_changes:
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.

@@ -33,7 +33,7 @@ from projector.core import batch, late, names, pipeline, refresh, staging, yield
 from projector.core.late import LateKeys
 from projector.database import connect as db
 from projector.database import locks, source_names, sql
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
 from projector.operate.origin import proof as origin
@@ -231,7 +231,7 @@ def _leave_out_a_rule(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, opened: batch.OpenedBatch, *_limits: object, **_options: object
+    conn: Connection, opened: Row, *_limits: object, **_options: object
 ) -> batch.Batch:
     """A batch that reads the source first and takes the changes then."""
     shards = list(opened.owned)
@@ -279,10 +279,8 @@ def _in_seconds(name: str, old: str, new: str) -> Mutant:
     return Mutant(drop)
 
 
-def _pass_over_mass_changes(
-    conn: Connection, opened: batch.OpenedBatch, size: int, *, newest: bool
-) -> batch.Batch:
-    return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size, newest=newest)
+def _pass_over_mass_changes(conn: Connection, opened: Row, size: int, *, newest: bool) -> batch.Batch:
+    return TAKE_AND_RECOMPUTE(conn, Row(**{**vars(opened), "has_mass_changes": False}), size, newest=newest)
 
 
 TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001
