@@ -42,7 +42,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         triggers.install(conn, patience=patience)
         if gap_ids and gaps.switched_off(conn) is None:
             with conn.transaction():
-                source_changes.note_source(conn, captured_tables(conn))
+                source_changes.note_source(conn, captured_tables(conn), again=True)
                 conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
                 conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
 

@@ -19,24 +19,13 @@ _LOCK_TIMEOUT = "200ms"
 """How long the platform may hold a new partition before a later look counts its rows."""
 
 
-def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
+def note_source(conn: Connection, tables: Sequence[SourceTable], *, again: bool = False) -> None:
     """Note the columns of these tables that are not noted yet, and forget those that are not read any more.
 
-    The partitions of a table are noted together with its first columns.
+    The partitions of a table are noted together with its first columns. With `again`, columns, partitions and our own
+    tables are noted as they are now, and the changes that have no key are deleted: a rebuild of everything has to
+    follow. A column that does not exist stays as it was noted, and stays a gap.
     """
-    _note(conn, tables, again=False)
-
-
-def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
-    """Note columns, partitions and our own tables as they are now, and delete the changes that have no key.
-
-    A rebuild of everything has to follow. A column that does not exist stays as it was noted, and stays a gap.
-    """
-    _note(conn, tables, again=True)
-    conn.execute(query("capture", "delete_unreadable_changes"))
-
-
-def _note(conn: Connection, tables: Sequence[SourceTable], *, again: bool) -> None:
     pairs = [(table.name, column) for table in tables for column in table.columns]
     wanted = {
         "tables": [name for name, _ in pairs],
@@ -44,9 +33,12 @@ def _note(conn: Connection, tables: Sequence[SourceTable], *, again: bool) -> No
         "again": again,
     }
     conn.execute(query("capture", "forget_columns"), wanted)
+    noted: list[str] = []
     if again:
         conn.execute(query("capture", "forget_partitions"))
-    noted = [] if again else rows.values(conn, query("capture", "find_noted_tables"))
+        conn.execute(query("capture", "delete_unreadable_changes"))
+    else:
+        noted = rows.values(conn, query("capture", "find_noted_tables"))
     conn.execute(query("capture", "note_columns"), wanted)
     new = [table.name for table in tables if table.name not in noted]
     while conn.execute(query("capture", "note_partitions"), {"tables": new, "partitions": []}).rowcount:

@@ -65,7 +65,7 @@ def create_functions(conn: Connection) -> None:
         "trigger_names": [*TRIGGER_NAMES.values()],
     }
     conn.execute(query("capture", "expect_triggers"), expected)
-    source_changes.note_new_columns(conn, tables)
+    source_changes.note_source(conn, tables)
 
 
 def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Composed:

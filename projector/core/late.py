@@ -94,10 +94,8 @@ def sort_changes(
 
 def sort_mass_changes(conn: Connection) -> None:
     """Find the leads of all mass changes that wait."""
-    while True:
-        done = sort_changes(conn, locks.SHARDS, bulk=True, wait=True)
-        if done is None or not done.changes:
-            break
+    while (done := sort_changes(conn, locks.SHARDS, bulk=True, wait=True)) and done.changes:
+        pass
 
 
 class LateKeys:
