@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import orjson
 import pytest
-import yaml
 from prometheus_client import generate_latest
 
 import api.config
@@ -157,20 +156,6 @@ def test_each_metric_that_a_page_names_is_there() -> None:
         ],
         "No program exposes it:",
     )
-
-
-def test_each_alert_rule_is_complete() -> None:
-    groups = yaml.safe_load((DEPLOY / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    for rule in (rule for group in groups for rule in group["rules"]):
-        assert {"alert", "expr", "labels", "annotations"} <= set(rule)
-        assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
-
-
-def test_each_unit_starts_a_program_that_is_installed() -> None:
-    scripts = tomllib.loads(read("pyproject.toml"))["project"]["scripts"]
-    for unit in DEPLOY.glob("*.service"):
-        [started] = re.findall(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
-        assert Path(started).name in scripts, unit.name
 
 
 def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:

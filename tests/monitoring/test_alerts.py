@@ -110,8 +110,11 @@ CASES = {
 }
 
 
-def test_each_rule_has_its_case() -> None:
+def test_each_rule_is_complete_and_has_its_case() -> None:
     assert set(CASES) == set(ALERTS)
+    for name, rule in ALERTS.items():
+        assert {"expr", "labels"} <= set(rule), name
+        assert set(rule["annotations"]) == {"summary", "action"}, name
 
 
 def promtool(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":

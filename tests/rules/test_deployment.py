@@ -25,7 +25,7 @@ CONTAINERFILE = ROOT / "Containerfile"
 COMPOSE = ROOT / "compose.yaml"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 UNITS = sorted(DEPLOY.glob("*.service"))
-VERSION = tomllib.loads(read("pyproject.toml"))["project"]["version"]
+PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
 SETTINGS = {*re.findall(r"^\| `([A-Z_]+)`", read("docs/settings.md"), re.MULTILINE), "LEADS_AUTH"}
 MOST_EXPOSED = 30
 """Tenths of the exposure that `systemd-analyze security` prints, from 0 to 100."""
@@ -101,9 +101,10 @@ def test_systemd_knows_each_directive_of_a_unit_and_finds_little_exposed(tmp_pat
         assert analyze(*security, with_stub(unit, tmp_path, open_wide)).returncode != 0
 
 
-def test_a_unit_stays_down_after_a_bad_setting_and_has_user_and_settings_of_its_own() -> None:
+def test_a_unit_stays_down_after_a_bad_setting_and_has_program_user_and_settings_of_its_own() -> None:
     found = [directives(unit) for unit in UNITS]
     for one in found:
+        assert Path(one["ExecStart"][0].split()[0]).name in PROJECT["scripts"]
         assert (one["Restart"], one["RestartPreventExitStatus"]) == (["always"], ["2"])
         # What goes wrong in it takes no more of the machine.
         assert len(one["MemoryMax"]) == len(one["TasksMax"]) == 1
@@ -222,7 +223,7 @@ def test_the_images_are_of_this_version() -> None:
     images = [service["image"] for service in services().values()] + [one["image"] for one in containers()]
     ours = [image for image in images if "leads-read-model" in image]
     assert ours
-    assert {image.rpartition(":")[2] for image in ours} == {VERSION}, (
+    assert {image.rpartition(":")[2] for image in ours} == {PROJECT["version"]}, (
         "set the tag of the images to the version"
     )
     assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
