@@ -4,6 +4,7 @@ Each connection takes an open file, whose number the system limits.
 """
 
 import os
+import resource
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -28,9 +29,6 @@ log = structlog.get_logger()
 
 def most(threads: int) -> int:
     """Let this process open as many files as it may. Returns how many connections it takes, beside its threads'."""
-    # No such module on Windows.
-    import resource  # noqa: PLC0415
-
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
