@@ -39,15 +39,13 @@ class Gate:
         self._tokens: TokenCheck | None = None
         self._keys: KeyCheck | None = None
         self._kept = KeptAccess(MAX_KEPT)
-        wanted = []
         if JWT in config.methods:
             fetched = FetchedKeys(config.jwks_url, config.algorithm) if config.jwks_url else None
             self._tokens = TokenCheck(config, fetched.keys if fetched else lambda _key_id: config.jwt_keys)
-            wanted.append("a bearer token")
         if KEY in config.methods:
             self._keys = KeyCheck(database, self._kept)
-            wanted.append("an API key")
-        self._wanted = " or ".join(wanted)
+        kinds = {JWT: "a bearer token", KEY: "an API key"}
+        self._wanted = " or ".join(kind for method, kind in kinds.items() if method in config.methods)
 
     def check(self, one: Record) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
