@@ -1,6 +1,5 @@
 """A caller who has the present answer is told so: by the version of the tenant alone, and by any of its tags."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -49,22 +48,25 @@ def test_what_had_to_be_counted_first_counts(library: Library, make_app: MakeApp
         assert value("leads_api_rate_limited_total") == before + 1
 
 
-REFUSED: dict[str, Callable[[Library], tuple[str, int]]] = {
-    "a long id": lambda _: (f"/users/{'x' * 256}/leads", 400),
-    "a path with NUL": lambda library: (f"{library.base}/1%00", 400),
-    "a wrong parameter": lambda library: (f"{library.base}?limit=0", 400),
-    "a moment that is to come": lambda library: (f"{library.base}?min_as_of=2999-01-01", 503),
-    "the same, written otherwise": lambda library: (f"{library.base}?min%5Fas%5fof=2999-01-01", 503),
-    "no lead": lambda library: (f"{library.base}/nobody", 404),
-}
-
-
-@cases("case", REFUSED)
-def test_what_is_refused_is_refused_with_any_tag(client: FlaskClient, library: Library, case: str) -> None:
-    address, status = REFUSED[case](library)
+@cases(
+    ("address", "status"),
+    [
+        (f"/users/{'x' * 256}/leads", 400),
+        ("{base}/1%00", 400),
+        ("{base}?limit=0", 400),
+        # A moment that is to come, written in two ways.
+        ("{base}?min_as_of=2999-01-01", 503),
+        ("{base}?min%5Fas%5fof=2999-01-01", 503),
+        ("{base}/nobody", 404),
+    ],
+)
+def test_what_is_refused_is_refused_with_any_tag(
+    client: FlaskClient, library: Library, address: str, status: int
+) -> None:
     client.get(library.base)
     for tags in ('W/"v0"', 'W/"m0"', "*"):
-        assert client.get(address, headers={"If-None-Match": tags}).status_code == status
+        answer = client.get(address.replace("{base}", library.base), headers={"If-None-Match": tags})
+        assert answer.status_code == status
 
 
 @cases(
