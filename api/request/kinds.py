@@ -121,11 +121,11 @@ def some_of(*words: str) -> Kind:
     return Kind(takes, {"type": "array", "items": one.schema}, one.meaning, words=words)
 
 
-def _day(text: str) -> datetime:
+def _day(text: str) -> tuple[datetime, datetime]:
     first, last = read_moment(text)
     if first == last:
         raise ValueError(text)
-    return first
+    return first, last
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -34,11 +33,9 @@ from api.request.parameters import (
 from api.request.text import (
     FIRST_MOMENT,
     MAX_NAME_LENGTH,
-    MILLISECOND,
     is_broken,
     nearest,
     query_pairs,
-    shift,
     trim,
 )
 
@@ -167,15 +164,11 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
         value = loaded.pop(other, None)
         if value is None:
             continue
-        for name in names:
+        for name, one in zip(names, value if isinstance(value, tuple) else (value,), strict=True):
             if loaded.get(name) is not None:
                 errors[other] = f"is another name of {given_as.get(name, name)}: give one of them"
             else:
-                loaded[name] = (
-                    shift(value, timedelta(days=1) - MILLISECOND)
-                    if (other, name) == ("date", "to_date")
-                    else value
-                )
+                loaded[name] = one
                 given_as[name] = other
     return given_as
 
