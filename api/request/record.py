@@ -79,8 +79,3 @@ def environ_key(header: str) -> str:
 def record() -> Record:
     """Returns the record of the request at hand."""
     return cast("Record", g.record)
-
-
-def query_string() -> str:
-    """Returns what the request at hand asks behind its path, as it came."""
-    return record().query

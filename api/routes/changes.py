@@ -18,7 +18,7 @@ from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import Parameters
 from api.request.query import CHANGES_QUERY
-from api.request.record import Record, query_string, record
+from api.request.record import Record, record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
 from api.response.events import EventStream, open_stream
@@ -33,7 +33,7 @@ _ENDPOINT = "changes.lead_changes"
 @changes.get("")
 def lead_changes(user_id: str) -> Response:
     """List what changed since a token."""
-    parameters = CHANGES_QUERY.read(query_string())
+    parameters = CHANGES_QUERY.read(record().query)
     if _wants_events(record().request):
         return _begin_stream(user_id, parameters)
     if parameters.since is None:

@@ -16,7 +16,7 @@ from api.plan.exports import (
     messages_as_ndjson,
 )
 from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY
-from api.request.record import query_string, record
+from api.request.record import record
 from api.routes.read_model import read_model, state
 
 exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
@@ -28,7 +28,7 @@ NDJSON = "application/x-ndjson"
 @exports.get("/leads.csv")
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
-    parameters = CSV_QUERY.read(query_string())
+    parameters = CSV_QUERY.read(record().query)
     plan = leads_as_csv(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "csv")
 
@@ -36,7 +36,7 @@ def export_leads_as_csv(user_id: str) -> Response:
 @exports.get("/leads.ndjson")
 def export_leads(user_id: str) -> Response:
     """All leads that match, each as it is printed."""
-    parameters = EXPORT_QUERY.read(query_string())
+    parameters = EXPORT_QUERY.read(record().query)
     plan = leads_as_ndjson(user_id, parameters, state().now())
     return _export(user_id, plan, parameters.min_as_of, "leads", "ndjson")
 
@@ -44,7 +44,7 @@ def export_leads(user_id: str) -> Response:
 @exports.get("/messages.ndjson")
 def export_messages(user_id: str) -> Response:
     """All messages of a time range."""
-    parameters = MESSAGE_EXPORT_QUERY.read(query_string())
+    parameters = MESSAGE_EXPORT_QUERY.read(record().query)
     return _export(
         user_id, messages_as_ndjson(user_id, parameters), parameters.min_as_of, "messages", "ndjson"
     )

@@ -16,7 +16,7 @@ from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.query import COMMON_QUERY, FACETS_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
-from api.request.record import query_string, record
+from api.request.record import record
 from api.request.text import canonical_phone
 from api.response.body import success
 from api.response.conditional import answer
@@ -33,7 +33,7 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parameters = LIST_QUERY.read(query_string(), user_id)
+    parameters = LIST_QUERY.read(record().query, user_id)
     row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters.min_as_of)
     if row.collect_matches:
         collected = plan_list(user_id, parameters, state().now(), collect_matches=True)
@@ -52,7 +52,7 @@ def list_leads(user_id: str) -> Response:
 @leads.get("/stats")
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
-    parameters = COMMON_QUERY.read(query_string())
+    parameters = COMMON_QUERY.read(record().query)
     row = read_model().fetch(plan_statistics(user_id, state().now()), parameters.min_as_of)
     record().rows = 1
     return answer(row.statistics, moving=row.statistics, stands_until=row.stands_until)
@@ -62,7 +62,7 @@ def lead_statistics(user_id: str) -> Response:
 @leads.get("/stats/series")
 def lead_series(user_id: str) -> Response:
     """Count the leads of a tenant by day or hour."""
-    parameters = SERIES_QUERY.read(query_string())
+    parameters = SERIES_QUERY.read(record().query)
     row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
     record().rows = 1
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
@@ -71,7 +71,7 @@ def lead_series(user_id: str) -> Response:
 @leads.get("/facets")
 def lead_facets(user_id: str) -> Response:
     """Count the leads by each value of a filter, beside the other filters."""
-    parameters = FACETS_QUERY.read(query_string())
+    parameters = FACETS_QUERY.read(record().query)
     row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters.min_as_of)
     record().rows = 1
     moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
@@ -83,7 +83,7 @@ def lead_facets(user_id: str) -> Response:
 @leads.post("/lookup")
 def lookup_leads(user_id: str) -> Response:
     """Print the leads of several phones, in the order of the phones."""
-    parameters = LEAD_QUERY.read(query_string())
+    parameters = LEAD_QUERY.read(record().query)
     phones = read_phones(request.get_data())
     row = read_model().fetch(leads_of_phones(user_id, phones), parameters.min_as_of)
     record().rows = len(row.page)
@@ -93,7 +93,7 @@ def lookup_leads(user_id: str) -> Response:
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = LEAD_QUERY.read(query_string())
+    parameters = LEAD_QUERY.read(record().query)
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
     record().rows = 1
@@ -104,7 +104,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     phone = _phone(customer_phone)
-    parameters = MESSAGES_QUERY.read(query_string(), user_id, phone)
+    parameters = MESSAGES_QUERY.read(record().query, user_id, phone)
     row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
