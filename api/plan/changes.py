@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
-    Label,
     SelectBase,
     Text,
     bindparam,
@@ -52,10 +50,10 @@ _place = tables.place_of_versions.alias("v")
 class NowRow(Freshness):
     """The history of a tenant and its present version; None for a tenant that the read model does not know."""
 
-    place: bytes | None
     epoch: bytes | None
     newest: int | None
     pruned: int | None
+    place: bytes | None
 
 
 @dataclass(slots=True)
@@ -124,14 +122,11 @@ def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElemen
     )
 
 
-def _of_tenant(column: ColumnElement[Any], name: str) -> Label[Any]:
-    return select(column).where(tenants.c.user_id == USER).scalar_subquery().label(name)
-
-
 _NOW = select(
-    *freshness_columns(),
+    *freshness_columns(
+        cast(tenants.c.epoch, Text).label("epoch"),
+        tenants.c.version.label("newest"),
+        tenants.c.pruned_version.label("pruned"),
+    ),
     select(_place.c.place).scalar_subquery().label("place"),
-    _of_tenant(cast(tenants.c.epoch, Text), "epoch"),
-    _of_tenant(tenants.c.version, "newest"),
-    _of_tenant(tenants.c.pruned_version, "pruned"),
 )

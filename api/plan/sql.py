@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
+    Label,
     ScalarSelect,
     Select,
     SelectBase,
@@ -146,8 +147,10 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     return found.correlate_except(freshness).scalar_subquery()
 
 
-def freshness_columns() -> tuple[ColumnElement[Any], ...]:
+def freshness_columns(*more: Label[Any]) -> tuple[ColumnElement[Any], ...]:
     """Returns the columns that each answer repeats in its headers: as_of, dead_letters, version and tenant_name.
+
+    And more of `tenants`.
 
     A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
     """
@@ -157,7 +160,7 @@ def freshness_columns() -> tuple[ColumnElement[Any], ...]:
     version = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
     version += dash + cast(tenants.c.epoch, Text)
     known = (
-        select(tenants.c.dead_letters, version.label("version"), tenants.c.late_as_of)
+        select(tenants.c.dead_letters, version.label("version"), tenants.c.late_as_of, *more)
         .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
         .subquery("known")
     )
@@ -168,6 +171,7 @@ def freshness_columns() -> tuple[ColumnElement[Any], ...]:
         known.c.dead_letters,
         known.c.version,
         name.label("tenant_name"),
+        *(known.c[one.key] for one in more),
     )
 
 

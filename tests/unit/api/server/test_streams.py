@@ -44,7 +44,7 @@ QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RET
 # That a stream has looked for changes since a moment.
 HAS_LOOKED = (
     "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
-    " AND state = 'idle' AND query LIKE '%%AS pruned,%%' AND query_start > %s)"
+    " AND state = 'idle' AND query LIKE '%%AS place, CAST%%' AND query_start > %s)"
 )
 OPEN = ExitStack()
 
@@ -255,7 +255,7 @@ class Feed:
         newest = self.newest
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
-        return ChangesRow(None, None, None, None, b"", b"", newest, None, page=[])
+        return ChangesRow(None, None, None, None, b"", newest, None, b"", page=[])
 
 
 def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
