@@ -3,7 +3,6 @@
 import gzip
 import re
 import sys
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -176,10 +175,6 @@ def preflight(origin: str = ORIGIN) -> dict[str, str]:
     }
 
 
-def cors_headers(answer: Any) -> set[str]:  # noqa: ANN401  # A response of the test client.
-    return {name for name, _ in answer.headers if name.startswith("Access-Control-")}
-
-
 def words(text: str) -> set[str]:
     return {word.strip().lower() for word in text.split(",")}
 
@@ -232,7 +227,7 @@ def test_another_origin_may_not_and_without_the_setting_none_may(
             one.options(library.base, headers=preflight(asked_by)),
         ):
             assert answer.status_code == 200
-            assert cors_headers(answer) == set()
+            assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
             assert answer.headers["Vary"] == vary
 
 
