@@ -60,15 +60,10 @@ class Gate:
         if not access.reads(one.user_id):
             raise OtherTenantError
 
-    def believed_until(self, header: str, tenant: str) -> float:
-        """Returns until when a caller with this header Authorization may be believed to read a tenant.
-
-        Raises what check raises if it may not.
-        """
-        checked = self._checked(header)
-        if not checked.access.reads(tenant):
+    def require_access(self, header: str, tenant: str) -> None:
+        """Raises what check raises if a caller with this header Authorization may not read a tenant."""
+        if not self._checked(header).access.reads(tenant):
             raise OtherTenantError
-        return checked.until
 
     def has_let_through(self, digest: bytes, tenant: str) -> Access | None:
         """Returns the access of a caller who was let through to this tenant lately; None if that has to be checked.

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from random import randint
-from time import time
 from typing import Any, NamedTuple, TypeVar, cast
 
 import structlog
 from werkzeug.exceptions import HTTPException
 
+from api.auth.access import digest_of
 from api.auth.gate import Gate
 from api.config import Config
 from api.database.connect import OwnConnection
@@ -139,15 +139,14 @@ class LiveStreams:
 
     async def _send_changes(self, viewer: _Viewer, send: Send, is_ending: asyncio.Event) -> None:
         """Send each change, and a beat now and then, until the caller may not go on, its token or the process ends."""
-        stream, believed_until = viewer.stream, 0.0
+        stream = viewer.stream
         at, is_gone = stream.since, stream.is_gone
         while not (is_gone or is_ending.is_set()):
-            if self._gate is not None and believed_until <= time():
-                believed_until = await self._in_thread(partial(_believed_until, self._gate, stream))
-                if not believed_until:
-                    return
             await viewer.is_called.wait()
             viewer.is_called.clear()
+            # Since it was called last, its token or key may have ended.
+            if not await self._may_go_on(stream):
+                return
             if not viewer.is_stale:
                 await send(BEAT)
                 continue
@@ -168,6 +167,13 @@ class LiveStreams:
                     await send(page.events)
         # At the end of the process their callers come back one after the other.
         await send(gone_event() if is_gone else last_event(randint(*COME_BACK_MS)))  # noqa: S311  # It protects nothing.
+
+    async def _may_go_on(self, stream: EventStream) -> bool:
+        """Returns whether a caller may still read the tenant. What was found out about it is believed as ever."""
+        gate, shown = self._gate, stream.authorization
+        if gate is None or gate.has_let_through(digest_of(shown), stream.user_id) is not None:
+            return True
+        return await self._in_thread(partial(_lets_through, gate, stream))
 
     async def _page(self, viewer: _Viewer, at: Token) -> _Page:
         """Returns what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
@@ -276,12 +282,13 @@ def _call(viewer: _Viewer) -> None:
     viewer.is_called.set()
 
 
-def _believed_until(gate: Gate, stream: EventStream) -> float:
-    """Returns until when a caller is believed; 0 if it may not read the tenant any more."""
+def _lets_through(gate: Gate, stream: EventStream) -> bool:
+    """Returns whether a caller may read the tenant."""
     try:
-        return gate.believed_until(stream.authorization, stream.user_id)
+        gate.require_access(stream.authorization, stream.user_id)
     except HTTPException:
-        return 0.0
+        return False
     except UnavailableError:
         # It cannot be asked now, and is asked again.
-        return time()
+        return True
+    return True

@@ -185,7 +185,7 @@ def gate_of(rows: Rows) -> Gate:
 
 def refused(gate: Gate, key: str) -> bool:
     try:
-        gate.believed_until(f"Bearer {key}", "t1")
+        gate.require_access(f"Bearer {key}", "t1")
     except CredentialsRefusedError:
         return True
     return False

@@ -202,6 +202,26 @@ def test_a_stream_ends_with_its_key(filled: Database, tmp_path: Path) -> None:
         assert stays.change()
 
 
+def test_a_stream_whose_key_was_revoked_has_no_further_change(filled: Database, tmp_path: Path) -> None:
+    """It is looked at before each change, and not with the next beat alone."""
+    patches = (
+        "import api.server.streams as s; s.BEAT_SECONDS = 3600\n"
+        "import api.auth.key_check as k, api.auth.gate as g; k.KEPT_SECONDS = g.KEPT_SECONDS = 0.05"
+    )
+    with served(filled, tmp_path, patches, LEADS_AUTH="key") as server, filled.connect() as conn:
+        key = add_key(filled, "u")
+        began = value(conn, "SELECT clock_timestamp()")
+        stream = Stream(server.port, Authorization=f"Bearer {key}")
+        wait_until(conn, HAS_LOOKED, began)
+        revoke_key(filled, key)
+        shown = f"Bearer {key}"
+        wait_for(
+            lambda: Stream(server.port, Authorization=shown).status == 401, "the key is refused", PATIENCE
+        )
+        change(filled, first=2)
+        assert stream.is_ended()
+
+
 def test_opening_counts_once_and_a_place_is_given_back(filled: Database, tmp_path: Path) -> None:
     settings = {"LEADS_RATE_LIMIT": "100 per hour", "LEADS_STREAMS": "3"}
     with served(filled, tmp_path, QUICK, **settings) as server:
