@@ -14,7 +14,7 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
 
     `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
     """
-    login = read_login(conn)
+    login = read_server(conn)
     yield from _find_foreign_tables(login, found, captured)
     unreadable = [table.full_name for table in found if table.kind is not None and not table.is_readable]
     if unreadable:
@@ -46,7 +46,7 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
 
 def require_rights_to_uninstall(conn: Connection) -> None:
     """Raise ProjectorError where `uninstall` would fail for a right. Changes nothing."""
-    login = read_login(conn)
+    login = read_server(conn)
     if own_schemas(conn):
         require_own(conn)
     captured = [table.name for table in captured_tables(conn)]
@@ -59,9 +59,9 @@ def own_schemas(conn: Connection) -> list[str]:
     return [schema.schema_name for schema in _find_schemas(conn) if schema.is_ours]
 
 
-def read_login(conn: Connection) -> Row:
-    """Return the login, and what it may do in the database."""
-    return only_row(conn, Row, query("operate", "read_login"))
+def read_server(conn: Connection) -> Row:
+    """Return what the server and the database are, and what the login may do there."""
+    return only_row(conn, Row, query("operate", "read_server"))
 
 
 def _find_schemas(conn: Connection) -> list[Row]:

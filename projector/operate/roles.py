@@ -6,7 +6,7 @@ import psycopg
 
 from projector.database.rows import Connection
 from projector.database.schema import sections
-from projector.operate.rights import read_login
+from projector.operate.rights import read_server
 
 NO_API = "The API cannot read yet"
 
@@ -18,7 +18,7 @@ def set_up_api_role(conn: Connection) -> list[str]:
     that a superuser has to run.
     """
     text = sections()["roles"]
-    login = read_login(conn).role_name
+    login = read_server(conn).role_name
     membership = f"GRANT leads_api TO {login};"
     if not is_allowed(conn, text):
         # Default privileges are those of the role that migrates.

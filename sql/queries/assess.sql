@@ -1,22 +1,5 @@
 -- What `assess` asks: it only reads, and needs nothing of ours.
 
--- name: read_server
--- Returns version; encoding; is_standby; vacuums, whether autovacuum is on; has_extensions, whether those that a search
--- needs are there or can be created; role_name, and whether it may create roles (can_create_roles).
-SELECT
-    current_setting('server_version') AS version,
-    current_setting('server_encoding') AS encoding,
-    pg_is_in_recovery() AS is_standby,
-    current_setting('autovacuum')::boolean AND current_setting('track_counts')::boolean AS vacuums,
-    (
-        SELECT count(*) = 2
-        FROM pg_catalog.pg_available_extensions AS e
-        WHERE e.name IN ('pg_trgm', 'btree_gin')
-    ) AS has_extensions,
-    quote_ident(current_user) AS role_name,
-    (SELECT r.rolcreaterole OR r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user)
-    OR to_regrole('leads_api') IS NOT NULL AS can_create_roles;
-
 -- name: find_publications
 -- Returns the publications of all tables, which would publish those of the read model too.
 SELECT quote_ident(p.pubname) AS name

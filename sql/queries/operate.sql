@@ -122,25 +122,30 @@ FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (nam
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
 ORDER BY t.place;
 
--- name: find_ascii_collation
--- Returns: datname, datcollate, if lower() knows ASCII letters only in this database.
+-- name: read_server
+-- Returns version; encoding; is_standby; vacuums, whether autovacuum is on; has_extensions, whether those that a search
+-- needs are there or can be created; collation and ctype of the database.
+--
+-- Also role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login may
+-- create schemas and temporary tables in the database; can_create_databases; can_create_roles, unless they are there.
 SELECT
-    d.datname::text,
-    d.datcollate::text
-FROM pg_catalog.pg_database AS d
-WHERE d.datname = current_database() AND d.datcollate IN ('C', 'POSIX') AND lower('Ä') <> 'ä';
-
--- name: read_login
--- Returns role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login
--- may create schemas and temporary tables in the database; can_create_databases; collation and ctype of the database.
-SELECT
+    current_setting('server_version') AS version,
+    current_setting('server_encoding') AS encoding,
+    pg_is_in_recovery() AS is_standby,
+    current_setting('autovacuum')::boolean AND current_setting('track_counts')::boolean AS vacuums,
+    (
+        SELECT count(*) = 2
+        FROM pg_catalog.pg_available_extensions AS e
+        WHERE e.name IN ('pg_trgm', 'btree_gin')
+    ) AS has_extensions,
+    d.datcollate::text AS collation,
+    d.datctype::text AS ctype,
     quote_ident(current_user) AS role_name,
     quote_ident(current_database()) AS database_name,
     has_database_privilege(current_database(), 'CREATE') AS can_create,
     has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary,
     r.rolcreatedb OR r.rolsuper AS can_create_databases,
-    d.datcollate::text AS collation,
-    d.datctype::text AS ctype
+    r.rolcreaterole OR r.rolsuper OR to_regrole('leads_api') IS NOT NULL AS can_create_roles
 FROM pg_catalog.pg_roles AS r
 CROSS JOIN pg_catalog.pg_database AS d
 WHERE r.rolname = current_user AND d.datname = current_database();

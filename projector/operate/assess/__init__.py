@@ -18,7 +18,7 @@ from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, Row, only_row, value, values
 from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import file_text, query
-from projector.operate.rights import find_missing_rights
+from projector.operate.rights import find_missing_rights, read_server
 from projector.report.counted import bytes_in_words, counted
 from projector.report.errors import ProjectorError, SourceMissingError
 
@@ -77,7 +77,7 @@ _note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)
 
 def find_problems(conn: Connection, fit: Fit) -> Iterator[Fact]:
     """Return what would make `migrate` or the first build fail, each with the error that says so."""
-    server = _read_server(conn)
+    server = read_server(conn)
     if server.is_standby:
         yield _problem("server", "The server is a standby, which takes no writes. Connect to its primary.")
     if server.encoding != "UTF8":
@@ -160,16 +160,17 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
 
 def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[Fact]:
     """Return what somebody should mend, though nothing fails, for these tables."""
-    server = _read_server(conn)
+    server = read_server(conn)
     if not server.vacuums:
         yield _warning(
             "server", "autovacuum or track_counts is off: the queue and the read model would bloat."
         )
-    for name, collation in conn.execute(query("operate", "find_ascii_collation")):
+    if server.collation in {"C", "POSIX"} and value(conn, "SELECT pg_catalog.lower('Ä') <> 'ä'"):
         yield _warning(
             "server",
-            f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
-            " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not.",
+            f"The database {server.database_name} has the collation {server.collation}, in which only ASCII letters"
+            " have a lower case: searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does"
+            " not.",
         )
     found = find_source(conn, quoted({table.name: table.schema for table in tables})) if tables else {}
     for table in tables:
@@ -260,12 +261,8 @@ def _problem(area: str, message: str, kind: type[ProjectorError] = ProjectorErro
     return Fact(PROBLEM, area, text[:1].upper() + text[1:], kind(message))
 
 
-def _read_server(conn: Connection) -> Row:
-    return only_row(conn, Row, query("assess", "read_server"))
-
-
 def _describe_server(conn: Connection) -> Iterator[Fact]:
-    server = _read_server(conn)
+    server = read_server(conn)
     yield Fact(OK, "server", f"PostgreSQL {server.version}, encoding {server.encoding}.")
     if is_pooled(conn):
         yield _note("server", "A pooler stands in between: for the projector it needs pool_mode = session.")

@@ -32,7 +32,7 @@ from projector.operate.assess import (
     short_transaction,
 )
 from projector.operate.install import install_capture
-from projector.operate.rights import read_login
+from projector.operate.rights import read_server
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 
@@ -183,7 +183,7 @@ def _scratch_database(
     conn: Connection, embedded: Callable[[], AbstractContextManager[str]]
 ) -> Iterator[Connection]:
     """Create a database for the time of the block: on the server of the connection, or else on an embedded one."""
-    login = read_login(conn)
+    login = read_server(conn)
     name, info = f"leads_check_{token_hex(4)}", conn.info
     with ExitStack() as stack:
         if login.can_create_databases:

@@ -9,7 +9,7 @@ from projector.database.rows import Connection
 from projector.observe.status import read_status
 from projector.observe.status.render import as_dict, render
 from projector.operate import assess as assessing
-from projector.operate.assess import PROBLEM, assess
+from projector.operate.assess import PROBLEM, assess, find_warnings
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
@@ -77,6 +77,19 @@ def test_what_is_unusual_is_said_and_keeps_nothing_from_working(
         assert [fact for fact in facts if fact.state == PROBLEM] == []
         # Of all that it fits, nothing else is unusual.
         assert len([fact for fact in facts if fact.area in {"values", "indexes", "hidden"}]) <= 1
+
+
+def test_a_collation_that_knows_ascii_letters_alone_is_a_warning(source_database: Database) -> None:
+    name = f"{source_database.name}_ascii"
+    made = Database(source_database.url.replace(source_database.name, name), name)
+    with source_database.connect() as conn:
+        conn.execute(
+            f"CREATE DATABASE \"{name}\" TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'".encode()
+        )
+        with made.connect() as ascii_only:
+            [warning] = [fact.text for fact in find_warnings(ascii_only, [])]
+        conn.execute(f'DROP DATABASE "{name}"'.encode())
+    assert "has the collation C, in which only ASCII letters have a lower case" in warning
 
 
 def test_a_platform_that_fits_is_told_what_it_takes(conn: Connection) -> None:
