@@ -23,20 +23,15 @@ def filled_template(server: Server, built_template: Database) -> Database:
     with made.connect() as conn:
         platform = Platform(conn)
         platform.tenant("one")
-        platform.insert(
-            "conversations",
-            conversation_id="c",
-            agent_id=platform.agent("one"),
-            customer_phone="4915",
-            created_at="2025-01-01",
+        agent = platform.agent("one")
+        conn.execute(
+            "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
+            " VALUES ('c', %s, '4915', '2025-01-01')",
+            [agent],
         )
-        platform.insert(
-            "messages",
-            message_id="m",
-            conversation_id="c",
-            sender="user",
-            text="first",
-            timestamp="2025-01-01",
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
+            " VALUES ('m', 'c', 'user', 'first', '2025-01-01')"
         )
         conn.execute(
             "INSERT INTO extractions (extraction_id, conversation_id, name) VALUES (gen_random_uuid(), 'c', 'Ann')"

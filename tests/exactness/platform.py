@@ -41,73 +41,43 @@ class Platform:
         names, marks = ", ".join(columns), ", ".join(f"%({name})s" for name in columns)
         self.conn.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})".encode(), columns)
 
+    def _new(self, table: str, prefix: str, shard: int | None = None, /, **columns: object) -> str:
+        """A row with a new id, which is in the first column of its table."""
+        made = self.id(prefix, shard)
+        self.insert(table, **{source_tables()[table][0]: made}, **columns)
+        return made
+
     def tenant(self, user_id: str) -> str:
         self.insert("users", user_id=user_id)
         return user_id
 
     def channel(self, user_id: str, platform: str = "whatsapp") -> str:
-        made = self.id("channel")
-        self.insert("phone_numbers", id=made, user_id=user_id, platform=platform)
-        return made
+        return self._new("phone_numbers", "channel", user_id=user_id, platform=platform)
 
     def agent(self, user_id: str, *, shard: int | None = None, platform: str = "whatsapp") -> str:
         """An agent of a tenant, on a channel of its own."""
-        made = self.id("agent", shard)
-        self.insert(
-            "agents",
-            agent_id=made,
-            user_id=user_id,
-            phone_number_id=self.channel(user_id, platform),
-            name="Ava",
-        )
-        return made
+        channel = self.channel(user_id, platform)
+        return self._new("agents", "agent", shard, user_id=user_id, phone_number_id=channel, name="Ava")
 
     def conversation(self, agent_id: str, phone: str | None, *, shard: int | None = None) -> str:
-        made = self.id("conversation", shard)
-        self.insert(
-            "conversations",
-            conversation_id=made,
-            agent_id=agent_id,
-            customer_phone=phone,
-            created_at="2025-01-01 00:00:00",
-        )
-        return made
+        columns = {"agent_id": agent_id, "customer_phone": phone, "created_at": "2025-01-01 00:00:00"}
+        return self._new("conversations", "conversation", shard, **columns)
 
     def message(self, conversation_id: str, text: str = "Hello", at: str = "2025-01-01 10:00:00") -> str:
-        made = self.id("message")
-        self.insert(
-            "messages",
-            message_id=made,
-            conversation_id=conversation_id,
-            sender="user",
-            text=text,
-            timestamp=at,
-            status="sent",
-        )
-        return made
+        columns = {"conversation_id": conversation_id, "sender": "user", "text": text, "timestamp": at}
+        return self._new("messages", "message", None, status="sent", **columns)
 
     def contact(self, user_id: str, phone: str, name: str, *, shard: int | None = None) -> str:
-        made = self.id("contact", shard)
-        self.insert("contacts", contact_id=made, user_id=user_id, phone=phone, name=name)
-        return made
+        return self._new("contacts", "contact", shard, user_id=user_id, phone=phone, name=name)
 
     def template(self, user_id: str, *, shard: int | None = None) -> str:
-        made = self.id("template", shard)
-        self.insert("templates", template_id=made, user_id=user_id, phone_number_id=self.channel(user_id))
-        return made
+        channel = self.channel(user_id)
+        return self._new("templates", "template", shard, user_id=user_id, phone_number_id=channel)
 
     def send(self, template_id: str, phone: str, *, shard: int | None = None) -> str:
         """A counted send of a template."""
-        made = self.id("send", shard)
-        self.insert(
-            "template_sends",
-            send_id=made,
-            template_id=template_id,
-            customer_phone=phone,
-            status="SENT",
-            sent_at="2025-01-02 00:00:00",
-        )
-        return made
+        columns = {"template_id": template_id, "customer_phone": phone, "sent_at": "2025-01-02 00:00:00"}
+        return self._new("template_sends", "send", shard, status="SENT", **columns)
 
 
 def shard_of(conn: Connection, key: str) -> int:

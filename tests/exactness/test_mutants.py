@@ -297,10 +297,6 @@ def _forget_old_leads(bench: Bench) -> None:
     ).drop(bench)
 
 
-def _isolate(bench: Bench) -> None:
-    bench.patches.setitem(db.SETTINGS, "default_transaction_isolation", "repeatable read")
-
-
 def _stop_for_ever(bench: Bench) -> None:
     bench.patches.setattr(test_faults, "STOPPED_TIMEOUT", "0")
     bench.patches.setattr(test_faults, "PLATFORM_PATIENCE", "2s")
@@ -419,7 +415,8 @@ MUTANTS = {
             seconds=-3600.0),
     "the source is read before the changes are taken":
         _patch(batch, "_take_and_recompute", _recompute_before_delete, point="recomputed"),
-    "a batch reads in one snapshot": Mutant(_isolate),
+    "a batch reads in one snapshot":
+        _patch(db, "SETTINGS", {**db.SETTINGS, "default_transaction_isolation": "repeatable read"}),
     "nothing is locked":
         _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
     "two batches write names at once": _patch(names, "_lock", lambda _conn: None),
