@@ -48,7 +48,7 @@ def find_differing(conn: Connection, tenants: Sequence[str] | None) -> list[Row]
 
 def _lock(conn: Connection) -> None:
     """Let one transaction after the other write names: a later statement sees what the one before has written."""
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.NAMES,))
+    conn.execute(query("tenants", "lock_names"), {"key": locks.NAMES})
 
 
 def _write(conn: Connection, user_ids: Sequence[str]) -> None:

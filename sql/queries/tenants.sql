@@ -1,5 +1,8 @@
 -- What `tenants` lists, the names of tenants, and the version of a tenant.
 
+-- name: lock_names
+SELECT pg_advisory_xact_lock(%(key)s, 0);
+
 -- name: read_tenants
 -- Returns user_id, name, leads and messages of each tenant that the read model knows; as_of, the moment up to which
 -- every change is in the read model; and dead_letters, how many keys of the tenant are set aside. Ordered by user_id.
