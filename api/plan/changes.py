@@ -82,10 +82,15 @@ def changes_since(user_id: str, since: Position, parameters: Parameters) -> Boun
     return BoundStatement(_changes_statement(filters), ChangesRow, given)
 
 
-def read_change(printed: bytes) -> tuple[Position, bytes]:
-    """Returns the position of a change of a page, and the change as JSON."""
+def position_of_change(printed: bytes) -> Position:
+    """Returns the position of a change of a page."""
     version, _, change = printed.partition(b" ")
-    return Position(int(version), orjson.loads(change)["customer_phone"]), change
+    return Position(int(version), orjson.loads(change)["customer_phone"])
+
+
+def json_of_change(printed: bytes) -> bytes:
+    """Returns a change of a page as JSON."""
+    return printed.partition(b" ")[2]
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.http import parse_accept_header
 
 from api.limits.waiting import Waiting
-from api.plan.changes import ChangesRow, NowRow, changes_since, now_of, read_change
+from api.plan.changes import ChangesRow, NowRow, changes_since, json_of_change, now_of, position_of_change
 from api.request import change_token
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import Parameters
@@ -76,9 +76,9 @@ def _token(user_id: str, name: str, text: str) -> Token:
 
 
 class ChangesPage(NamedTuple):
-    """Changes with their positions, and where to go on after them."""
+    """Changes as the row of a page has them, and where to go on after them."""
 
-    changes: list[tuple[Position, bytes]]
+    changes: list[bytes]
     following: Position
     has_more: bool
 
@@ -87,9 +87,9 @@ def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> Changes
     """Returns the page after a token. Raises TokenGoneError unless every change since the token is known."""
     if not _is_known(token, row):
         raise TokenGoneError
-    changes = [read_change(printed) for printed in row.page[: parameters.page.limit]]
+    changes = row.page[: parameters.page.limit]
     has_more = len(row.page) > len(changes)
-    return ChangesPage(changes, changes[-1][0] if has_more else after_all(row), has_more)
+    return ChangesPage(changes, position_of_change(changes[-1]) if has_more else after_all(row), has_more)
 
 
 def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
@@ -138,7 +138,7 @@ def after_all(row: NowRow) -> Position:
 
 def _answer(user_id: str, row: NowRow, page: ChangesPage) -> Response:
     record().rows = len(page.changes)
-    printed = b",".join(change for _, change in page.changes)
+    printed = b",".join(map(json_of_change, page.changes))
     token = change_token.write(user_id, Token(page.following, history_of(row.place, row.epoch)))
     more = b"true" if page.has_more else b"false"
     return JsonResponse(

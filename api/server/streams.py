@@ -25,7 +25,7 @@ from api.database.connect import OwnConnection
 from api.database.errors import UnavailableError
 from api.database.listen import listen, name_of, read_told
 from api.database.pool import Database
-from api.plan.changes import changes_since
+from api.plan.changes import changes_since, json_of_change, position_of_change
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
 from api.request.change_token import Token, history_of
@@ -193,8 +193,8 @@ class LiveStreams:
         row = await self._in_thread(partial(self._model.look, asked))
         page, history = page_after(at, row, stream.parameters), history_of(row.place, row.epoch)
         events = (
-            change_event(stream.user_id, Token(position, history), change)
-            for position, change in page.changes
+            change_event(stream.user_id, Token(position_of_change(one), history), json_of_change(one))
+            for one in page.changes
         )
         return _Page(b"".join(events), Token(page.following, history), page.has_more)
 

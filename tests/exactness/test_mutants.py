@@ -21,7 +21,7 @@ import pytest
 from api.database import connect, session, snapshot
 from api.database import statement as asked
 from api.limits import waiting
-from api.plan.changes import ChangesRow, read_change
+from api.plan.changes import ChangesRow, position_of_change
 from api.plan.projection import tenant_now
 from api.request.change_token import Position, Token, history_of
 from api.request.parameters import Parameters
@@ -324,11 +324,6 @@ def _every_version_moves(bench: Bench) -> None:
 
 def _take_a_full_page_for_the_last(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
     return page_after(token, replace(row, page=row.page[: parameters.page.limit]), parameters)
-
-
-def _after_the_whole_version(printed: bytes) -> tuple[Position, bytes]:
-    position, change = read_change(printed)
-    return Position(position.version + 1), change
 
 
 def _without_deletions(page: Callable[[Any], list[bytes]]) -> Callable[[Any], list[bytes]]:
@@ -655,7 +650,8 @@ MUTANTS = {
     "a failover ends no token":
         _statement("install/after_tables/85_place_of_versions",
             "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')", "'1'"),
-    "a token is a version alone": _patch(changes, "read_change", _after_the_whole_version),
+    "a token is a version alone": _patch(changes, "position_of_change",
+        lambda printed: Position(position_of_change(printed).version + 1)),
     "a full page is taken for the last": _patch(changes, "page_after", _take_a_full_page_for_the_last),
     "a lead that leaves the set is left out":
         _patch(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
