@@ -122,7 +122,7 @@ class _Refresh:
         self._drain.late.take_all(self._conn, self._add)
         self._drain.late.end(self._conn, wait=True)
         # Of all shards, so that the moment of every tenant moves too.
-        self._add(refresh_batch(self._conn, locks.SHARDS, wait=True))
+        self._add(self._drain.take_singles(self._conn, locks.SHARDS, wait=True))
 
     def _add(self, done: Batch | None) -> None:
         if done is not None:

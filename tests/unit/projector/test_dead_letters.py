@@ -7,6 +7,7 @@ import pytest
 
 from projector.core import pipeline
 from projector.core.dead_letters import Letter, retry_dead_letters, retry_letters
+from projector.core.late import LateKeys
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
@@ -73,6 +74,21 @@ def test_a_refresh_takes_new_changes_between_dead_letters(
     report = refresh(built, retry_failed=False, progress=QUIET)
     assert seen == [(10, 1), (10, 2), (5, 3)]
     assert report.notes == ("dead letters tried again: 25; none failed again",)
+
+
+def test_a_lead_that_fails_at_the_end_of_a_refresh_is_left_to_the_late_keys(
+    refusing: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was committed since the refresh began."""
+    real = LateKeys.end
+
+    def end(late: LateKeys, conn: Connection, *, wait: bool = False) -> None:
+        write_conversations(other, 1, first=2)
+        real(late, conn, wait=wait)
+
+    monkeypatch.setattr(LateKeys, "end", end)
+    refresh_now(refusing)
+    assert value(other, "SELECT count(*) FROM projector.late_keys") == 1
 
 
 def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
