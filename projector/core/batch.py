@@ -189,21 +189,23 @@ def set_misfits_aside(conn: Connection) -> None:
     """Set the taken keys aside that are none that the platform can have: this batch leaves them out."""
     letters = rows.value(conn, query("core", "set_misfits_aside"))
     if letters:
-        count_letters(conn)
         _log.error("set aside as dead letters, because no id of the platform is written so", keys=letters)
 
 
 def count_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
+    # What another session has set aside and not committed would be counted by neither.
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.LETTERS,))
     user_ids, numbers = conn.execute(query("core", "count_letters")).fetchone() or ([], [])
     counts = {"user_ids": user_ids, "numbers": numbers}
     conn.execute(query("core", "write_counts"), counts)
     conn.execute(query("core", "clear_counts"), counts)
 
 
-def follow_letters(conn: Connection) -> None:
-    """Note which leads the dead letters of the taken keys belong to now: their changes were left out."""
-    if rows.values(conn, query("core", "follow_letters")):
+def follow_letters(conn: Connection, taken: Row) -> None:
+    """Note which leads the dead letters of the taken keys belong to now, whose changes were left out."""
+    moved = rows.values(conn, query("core", "follow_letters")) if taken.has_letters else []
+    if moved or taken.has_misfits:
         count_letters(conn)
 
 
@@ -291,8 +293,7 @@ def _take_and_recompute(conn: Connection, opened: Row, size: int, *, newest: boo
     pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
     written = recompute(conn) if taken.changes else BatchResult()
-    if taken.has_letters:
-        follow_letters(conn)
+    follow_letters(conn, taken)
     if taken.names:
         names.write_taken(conn)
     mass = mass or pieces > 0

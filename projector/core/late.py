@@ -20,6 +20,7 @@ from projector.core import names, pipeline, staging
 from projector.core.batch import (
     Batch,
     analyze_if_outgrown,
+    count_letters,
     failure,
     follow_letters,
     is_lead_failure,
@@ -79,6 +80,8 @@ def sort_changes(
                 conn.execute(statement("refresh/1_take/55_wait_for_batches"), {"lock_class": locks.TENANT})
                 conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
                 conn.execute(statement("refresh/1_take/60_sort_changes"))
+            if taken.has_misfits:
+                count_letters(conn)
             if taken.names:
                 names.write_taken(conn)
             conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
@@ -180,8 +183,7 @@ class LateKeys:
             taken = self._stage(conn)
             pipeline.reach("late_taken")
             written = recompute(conn) if taken.changes else BatchResult()
-            if taken.has_letters:
-                follow_letters(conn)
+            follow_letters(conn, taken)
             if taken.changes:
                 log_run(conn, started_at, written, late_keys=taken.changes)
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.

@@ -439,7 +439,7 @@ MUTANTS = {
     "a lead that fails stops the others": _patch(refresh, "is_lead_failure", lambda _: False),
     "a key of another type is not set aside":
         _patch(batch, "set_misfits_aside", lambda _: None, kind="conversations", key="no number"),
-    "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda _: None),
+    "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda *_: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole":
         _statement("refresh/3_resolve/40_read_conversations", "    s.reload_messages\n    OR", "    true\n    OR"),

@@ -6,11 +6,13 @@ import psycopg
 import pytest
 
 from projector.core import pipeline
+from projector.core.batch import count_letters
 from projector.core.dead_letters import Letter, retry_dead_letters, retry_letters
 from projector.core.late import LateKeys
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
+from tests.exactness.interleaving import Stepped
 from tests.support.running import value, write_conversations
 from tests.support.server import Database
 
@@ -89,6 +91,31 @@ def test_a_lead_that_fails_at_the_end_of_a_refresh_is_left_to_the_late_keys(
     monkeypatch.setattr(LateKeys, "end", end)
     refresh_now(refusing)
     assert value(other, "SELECT count(*) FROM projector.late_keys") == 1
+
+
+def test_two_sessions_that_set_aside_at_once_count_both(
+    database: Database, built: Connection, other: Connection
+) -> None:
+    built.execute("INSERT INTO read_model.tenants (user_id) VALUES ('a'), ('b')")
+
+    def work(conn: Connection) -> None:
+        with conn.transaction():
+            set_aside(conn, "b", 1)
+            count_letters(conn)
+
+    other.execute("BEGIN")
+    other.execute("SELECT FROM read_model.tenants WHERE user_id = 'b' FOR UPDATE")
+    with database.connect() as first:
+        first.execute("BEGIN")
+        set_aside(first, "a", 1)
+        count_letters(first)
+        with Stepped(database, work) as second:
+            second.waits(built)
+            first.execute("COMMIT")
+            other.execute("COMMIT")
+            second.finish()
+    counts = built.execute("SELECT user_id, dead_letters FROM read_model.tenants WHERE user_id IN ('a', 'b')")
+    assert dict(counts.fetchall()) == {"a": 1, "b": 1}
 
 
 def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
