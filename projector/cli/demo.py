@@ -1,12 +1,20 @@
 """The command that loads demo data."""
 
 from datetime import UTC, datetime
+from math import isnan
 
 import click
 
 from projector.cli.base import Invocation, exit_codes, place_of
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
+
+
+def _refuse_nan(_context: click.Context, _option: click.Parameter, number: float) -> float:
+    """Refuse what no bound refuses."""
+    if isnan(number):
+        raise click.BadParameter("nan is no number.")
+    return number
 
 
 @click.command()
@@ -20,7 +28,12 @@ from projector.report.progress import for_this_terminal
     "--leads", type=click.IntRange(min=1), default=2_000, show_default=True, help="Leads of each tenant."
 )
 @click.option(
-    "--messages-per-lead", type=click.FloatRange(0, 1e6), default=12, show_default=True, help="On average."
+    "--messages-per-lead",
+    type=click.FloatRange(0, 1e6),
+    callback=_refuse_nan,
+    default=12,
+    show_default=True,
+    help="On average.",
 )
 @click.option("--seed", default=1, show_default=True, help="Another seed gives other rows.")
 @click.option(

@@ -22,6 +22,8 @@ WRONG = (
     ("assess --json --sql", "not both"),
     ("explain u", "Missing argument"),
     ("explain u 4915 --candidates -1", "-1 is not in the range"),
+    ("demo --messages-per-lead nan", "nan is no number"),
+    ("demo --messages-per-lead inf", "inf is not in the range"),
     ("erase", "Say what to do"),
     ("erase --user u --replay", "exclude each other"),
     ("erase --replay --phone 4915", "--phone needs --user"),
