@@ -5,18 +5,10 @@ from collections.abc import Iterator
 from projector.capture.source import misfit
 from projector.database.rows import Row
 from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status import words
 from projector.observe.status.read import Status
-from projector.observe.status.words import (
-    age_in_words,
-    differing,
-    item_in_words,
-    lead_in_words,
-    moment_in_words,
-    shorten,
-    waiting_in_words,
-)
 from projector.operate.origin.proof import find_problem
-from projector.report.counted import counted
+from projector.report.counted import counted, escape_hidden
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
@@ -57,7 +49,7 @@ def _attention_to_capture(status: Status, projection: Row) -> Iterator[str]:
         changed = f" Found: {projection.broken}." if projection.broken else ""
         yield f"{misfit(status.missing_source)}{changed}"
     elif status.capture_state == "gap":
-        reason = shorten(projection.capture_gap or projection.broken or "")
+        reason = words.short(projection.capture_gap or projection.broken or "")
         yield (
             f"Changes may have been missed: {reason}. A running scheduler heals that by itself, and so does"
             " `refresh`; find out what changed the triggers."
@@ -67,7 +59,7 @@ def _attention_to_capture(status: Status, projection: Row) -> Iterator[str]:
 def _attention_to_build(status: Status, projection: Row) -> Iterator[str]:
     last = status.last_run("rebuild")
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
-        yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Repair that, and run `rebuild`."
+        yield f"The last rebuild failed: {words.short(last.note or 'no reason known')}. Repair that, and run `rebuild`."
     elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
         yield (
             "A rebuild was interrupted, and no scheduler is there to go on with it: start `run`, which does. `rebuild`"
@@ -76,8 +68,8 @@ def _attention_to_build(status: Status, projection: Row) -> Iterator[str]:
     if status.replaced_definitions:
         names = ", ".join(status.replaced_definitions)
         yield (
-            f"Not as `migrate` created it: {shorten(names)}. Rows may be computed by another rule: run `migrate`, which"
-            " replaces what was changed, then `rebuild`."
+            f"Not as `migrate` created it: {words.short(names)}. Rows may be computed by another rule: run `migrate`,"
+            " which replaces what was changed, then `rebuild`."
         )
     if status.rebuild_state == "running":
         return
@@ -97,8 +89,8 @@ def _attention_to_feeds(status: Status, projection: Row) -> Iterator[str]:
     problem = problem or projection.feed_problem
     if problem is not None:
         yield (
-            f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"
-            " server; docs/internals/replication-and-citus.md says what to do."
+            f"Changes of the platform may not arrive: {words.short(problem)}. See pg_stat_subscription and the log of"
+            " this server; docs/internals/replication-and-citus.md says what to do."
             " X-Data-As-Of does not advance beyond what has arrived."
         )
         return
@@ -107,7 +99,7 @@ def _attention_to_feeds(status: Status, projection: Row) -> Iterator[str]:
     silent = (projection.read_at - projection.proved_at).total_seconds()
     if silent > _UNPROVED_SECONDS:
         yield (
-            f"Nothing is proved to have arrived from the platform for {age_in_words(silent)}: see in pg_stat_activity"
+            f"Nothing is proved to have arrived from the platform for {words.age(silent)}: see in pg_stat_activity"
             " what the subscription's worker waits for, and whether `run` is connected."
         )
 
@@ -116,7 +108,7 @@ def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
     silent = projection.as_of_age
     if silent is not None and silent < -_CLOCK_TOLERANCE_SECONDS:
         yield (
-            f"Callers are told of a moment that comes in {age_in_words(-silent)}: the server's clock was set back."
+            f"Callers are told of a moment that comes in {words.age(-silent)}: the server's clock was set back."
             " The next refresh corrects that: keep `run` running, or run `refresh`."
         )
     if status.capture_state == "off":
@@ -124,13 +116,13 @@ def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
     if status.queue.changes == 0:
         if status.no_scheduler_runs and silent is not None and silent > _FORGOTTEN_SECONDS:
             yield (
-                f"Nothing waits, but no refresh has run for {age_in_words(silent)}: keep `run` running, or start"
+                f"Nothing waits, but no refresh has run for {words.age(silent)}: keep `run` running, or start"
                 " `refresh` from cron, so that callers are told how fresh their answers are."
             )
         return
     if status.no_scheduler_runs and (silent is None or silent > _UNATTENDED_SECONDS):
         yield (
-            f"{waiting_in_words(status.queue)} and no scheduler is connected: keep `run` running,"
+            f"{words.waiting(status.queue)} and no scheduler is connected: keep `run` running,"
             " or start `refresh` from cron."
         )
     elif (
@@ -139,7 +131,7 @@ def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
         and status.rebuild_state != "running"
     ):
         yield (
-            f"The oldest change has waited for {age_in_words(status.queue.lag)}, though a refresh should take it:"
+            f"The oldest change has waited for {words.age(status.queue.lag)}, though a refresh should take it:"
             " see the log of the scheduler for what keeps it, and pg_stat_activity for long transactions."
         )
 
@@ -150,7 +142,7 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
         letters = counted(first.total, "dead letter")
         aside = f"{letters} is set aside:" if first.total == 1 else f"{letters} are set aside, first"
         yield (
-            f"{aside} {lead_in_words(first)}: {shorten(first.error)}."
+            f"{aside} {escape_hidden(words.item(first))}: {words.short(first.error)}."
             " Repair the row that fails, then run `refresh --retry-failed`."
         )
     found = status.erasures
@@ -158,7 +150,7 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
     if found.since is not None and not status.is_rebuild_locked:
         was = "was" if found.interrupted == 1 else "were"
         yield (
-            f"{counted(found.interrupted, 'erasure')} {was} interrupted, begun on {moment_in_words(found.since)}:"
+            f"{counted(found.interrupted, 'erasure')} {was} interrupted, begun on {words.moment(found.since)}:"
             " what it was for is not all deleted. Run `erase --replay`, which ends it."
         )
 
@@ -168,25 +160,25 @@ def _attention_to_verify(status: Status) -> Iterator[str]:
     if status.drift:
         first = status.drift[0]
         yield (
-            f"{differing(first.total)}, first {item_in_words(first)} ({shorten(first.first_field)}), found"
-            f" {moment_in_words(first.found_at)}: run `verify --all --heal`, and report the bug."
+            f"{words.differing(first.total)}, first {words.item(first)} ({words.short(first.first_field)}), found"
+            f" {words.moment(first.found_at)}: run `verify --all --heal`, and report the bug."
         )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":
-        yield f"The last verify failed: {shorten(last.note or 'no reason known')}. Run `verify` to see it again."
+        yield f"The last verify failed: {words.short(last.note or 'no reason known')}. Run `verify` to see it again."
     present = status.present_round
     # A gap, a rebuild or a missing scheduler has its own sentence, and keeps the round waiting.
     if present is None or status.rebuild_state != "none" or status.capture_state != "intact":
         return
     if present.failure is not None:
         yield (
-            f"The scheduler cannot go on with its verify: {shorten(present.failure)}. It tries again by itself; run"
+            f"The scheduler cannot go on with its verify: {words.short(present.failure)}. It tries again by itself; run"
             " `verify --all` to see whether that fails too."
         )
     elif status.schedulers.sessions and present.age > _LATE_ROUNDS * present.days * 86_400:
         days = f"{present.days:g} {'day' if present.days == 1 else 'days'}"
         yield (
-            f"The verify of everything has begun {age_in_words(present.age)} ago, and should take"
+            f"The verify of everything has begun {words.age(present.age)} ago, and should take"
             f" {days}: see the log of the scheduler for what keeps it, or raise"
             " LEADS_VERIFY_DAYS."
         )
@@ -196,13 +188,11 @@ def _attention_to_locks(status: Status) -> Iterator[str]:
     for holder in status.lock_holders:
         if holder.is_ours:
             continue
-        since = (
-            f", connected or in a transaction since {moment_in_words(holder.since)}" if holder.since else ""
-        )
+        since = f", connected or in a transaction since {words.moment(holder.since)}" if holder.since else ""
         yield (
             f"Process {holder.pid} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the"
-            f" projector and is no session of it (login {shorten(holder.login or 'unknown')},"
-            f" program {shorten(holder.application or 'without a name')}{since}). End it with"
+            f" projector and is no session of it (login {words.short(holder.login or 'unknown')},"
+            f" program {words.short(holder.application or 'without a name')}{since}). End it with"
             f" SELECT pg_terminate_backend({holder.pid}); and let nobody connect to this database who need not."
         )
 

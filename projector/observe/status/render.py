@@ -5,19 +5,9 @@ from typing import Any
 
 from projector.database.rows import Row
 from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status import words
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status
-from projector.observe.status.words import (
-    age_in_words,
-    differing,
-    item_in_words,
-    late_in_words,
-    late_seconds,
-    lead_in_words,
-    moment_in_words,
-    shorten,
-    waiting_in_words,
-)
 from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
 
 _SHOWN_TABLES = 6
@@ -39,7 +29,7 @@ def as_dict(status: Status) -> dict[str, Any]:
         "as_of_age": projection and projection.as_of_age,
         "late_tenants": status.queue.late_tenants,
         "late_keys": status.queue.late_keys,
-        "late_seconds": late_seconds(status.queue),
+        "late_seconds": words.late_seconds(status.queue),
         "lag": status.queue.lag,
         "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
         "capture": {
@@ -112,13 +102,13 @@ def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
         return
     yield "Scheduler", _schedulers_in_words(status)
     lag = status.queue.lag
-    waiting = "nothing waits" if lag is None else f"{waiting_in_words(status.queue)}, for {age_in_words(lag)}"
+    waiting = "nothing waits" if lag is None else f"{words.waiting(status.queue)}, for {words.age(lag)}"
     if projection.built_at is None:
         yield "Data", "never built"
     elif projection.as_of is None or projection.as_of_age is None:
         yield "Data", f"as of no moment yet, {waiting}"
     else:
-        yield "Data", f"{age_in_words(projection.as_of_age)} old, {waiting}"
+        yield "Data", f"{words.age(projection.as_of_age)} old, {waiting}"
     leads = next((size.about_rows for size in status.sizes if size.table_name == "read_model.leads"), 0)
     # PostgreSQL has an estimate once it has analyzed the table.
     known = f"about {counted(leads, 'lead')}" if leads else "not counted yet"
@@ -126,13 +116,13 @@ def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Leads", f"{known}, {counted(status.tenants, 'tenant')}, {size}"
     # The rest only where it is not as always.
     if status.queue.late_tenants:
-        yield "Mass changes", late_in_words(status.queue)
+        yield "Mass changes", words.late(status.queue)
     if status.capture_state != "intact":
         yield "Capture", _capture_in_words(status, projection)
     if status.rebuild_state != "none":
         yield "Rebuild", _rebuild_in_words(status, projection)
     if status.drift:
-        yield "Drift", differing(status.drift[0].total)
+        yield "Drift", words.differing(status.drift[0].total)
     if status.dead_letters:
         yield "Dead letters", f"{status.dead_letters[0].total:,}"
 
@@ -151,8 +141,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Scheduler", _schedulers_in_words(status)
     yield "Rebuild", _rebuild_in_words(status, projection)
     for number, holder in enumerate(status.lock_holders):
-        program = shorten(holder.application) if holder.application else "a program without a name"
-        since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
+        program = words.short(holder.application) if holder.application else "a program without a name"
+        since = f" since {words.moment(holder.since)} at the earliest" if holder.since else ""
         purposes = " and ".join(holder.purposes)
         yield "" if number else "Locks", f"process {holder.pid}, {program}{since}, for {purposes}"
     for run in status.runs:
@@ -162,32 +152,27 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
         tries = f"tried {counted(letter.attempts, 'time')}" if letter.attempts else "not tried alone yet"
-        yield "", f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries})"
+        yield "", f"{words.item(letter)}: {words.short(letter.error)} ({tries})"
     total = sum(size.bytes for size in status.sizes)
     yield "Size", f"{bytes_in_words(total)}, of it:"
     for size in status.sizes[:_SHOWN_TABLES]:
-        yield (
-            "",
-            f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
-        )
+        rows = counted(size.about_rows, "row")
+        yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {rows}"
 
 
 def _freshness_lines(queue: Row, projection: Row) -> Iterator[tuple[str, str]]:
-    built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
+    built = "never built" if projection.built_at is None else f"built {words.moment(projection.built_at)}"
     version = f"projection version {projection.version}"
     if projection.version != PROJECTION_VERSION:
         version += f", this program has {PROJECTION_VERSION}"
     yield "Read model", f"{built}, {version}"
-    yield (
-        "Lag",
-        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {waiting_in_words(queue)}",
-    )
+    yield "Lag", "nothing waits" if queue.lag is None else f"{words.age(queue.lag)}, {words.waiting(queue)}"
     if projection.as_of is None or projection.as_of_age is None:
         yield "As of", "nothing yet"
     else:
-        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
+        yield "As of", f"{words.moment(projection.as_of)}, {words.age(projection.as_of_age)} ago"
     if queue.late_tenants:
-        yield "Mass changes", late_in_words(queue)
+        yield "Mass changes", words.late(queue)
 
 
 def _feed_in_words(feed: Row, projection: Row) -> str:
@@ -200,10 +185,8 @@ def _feed_in_words(feed: Row, projection: Row) -> str:
         worker = f"its worker is at {feed.position}{behind}"
     errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
     if projection.failed_at is not None:
-        errors += f", seen last {moment_in_words(projection.failed_at)}"
-    proved = (
-        "nothing" if projection.proved_at is None else f"all until {moment_in_words(projection.proved_at)}"
-    )
+        errors += f", seen last {words.moment(projection.failed_at)}"
+    proved = "nothing" if projection.proved_at is None else f"all until {words.moment(projection.proved_at)}"
     return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
@@ -216,10 +199,10 @@ def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
     else:
         yield "Row security", f"on, {counted(found.tables, 'table')}"
     if role is not None and role.can_create_temporary:
-        command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
+        may = f"{role.name} may create temporary tables, as PUBLIC may"
         yield (
             "",
-            f"{role.name} may create temporary tables, as PUBLIC may; unless they are needed, run {command}",
+            f"{may}; unless they are needed, run REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;",
         )
 
 
@@ -227,29 +210,23 @@ def _verification_lines(status: Status) -> Iterator[tuple[str, str]]:
     proved, present = status.proved_round, status.present_round
     text = "not yet"
     if proved is not None:
-        text = f"{moment_in_words(proved.finished_at)}, {counted(proved.leads, 'lead')}"
+        text = f"{words.moment(proved.finished_at)}, {counted(proved.leads, 'lead')}"
         text += f", {proved.left_out:,} left out" if proved.left_out else ""
         text += f", {_differences_in_words(proved.differences)}"
     yield "Verified", f"everything: {text}"
     text = "none under way"
     if present is not None:
         leads = counted(max(present.leads_total, present.leads), "lead")
-        text = f"{round(100 * present.done, 1)} % in {age_in_words(present.age)}, {present.leads:,} of about {leads}"
+        text = f"{round(100 * present.done, 1)} % in {words.age(present.age)}, {present.leads:,} of about {leads}"
         text += f", {present.left_out:,} to be looked at again" if present.left_out else ""
         text += f", {_differences_in_words(present.differences)}"
     yield "Verify round", text
-    yield "Drift", differing(status.drift[0].total) if status.drift else "none"
+    yield "Drift", words.differing(status.drift[0].total) if status.drift else "none"
     for item in status.drift:
-        yield (
-            "",
-            f"{item_in_words(item)}: {shorten(item.first_field)}, found {moment_in_words(item.found_at)}",
-        )
+        yield "", f"{words.item(item)}: {words.short(item.first_field)}, found {words.moment(item.found_at)}"
     for ended in status.ended_drift:
-        last = "" if ended.items == 1 else "the last "
-        yield (
-            "",
-            f"{counted(ended.items, 'item')} {_OUTCOMES[ended.outcome]}, {last}{moment_in_words(ended.last_at)}",
-        )
+        last = f"{'' if ended.items == 1 else 'the last '}{words.moment(ended.last_at)}"
+        yield "", f"{counted(ended.items, 'item')} {_OUTCOMES[ended.outcome]}, {last}"
 
 
 def _differences_in_words(differences: int) -> str:
@@ -278,7 +255,7 @@ def _rebuild_in_words(status: Status, projection: Row) -> str:
     text = str(found["state"])
     run = status.rebuild_run
     if run is not None and found["state"] == "running":
-        text += f" for {age_in_words(run.seconds)}"
+        text += f" for {words.age(run.seconds)}"
     if found["percent"] is not None:
         # As the progress of a rebuild counts: not each customer with a key is a lead.
         text += f", {counted_of(found['leads'], found['leads_total'], 'customer')}, {found['percent']} %"
@@ -294,8 +271,8 @@ def _capture_in_words(status: Status, projection: Row) -> str:
         if projection.gap_since is None:
             return "intact"
         return f"intact; {projection.gap_reason}"
-    since = "" if projection.gap_since is None else f" since {moment_in_words(projection.gap_since)}"
-    return f"gap{since}: {shorten(projection.capture_gap or projection.broken or '')}"
+    since = "" if projection.gap_since is None else f" since {words.moment(projection.gap_since)}"
+    return f"gap{since}: {words.short(projection.capture_gap or projection.broken or '')}"
 
 
 def _schedulers_in_words(status: Status) -> str:
@@ -305,9 +282,9 @@ def _schedulers_in_words(status: Status) -> str:
 
 
 def _run_in_words(run: Row) -> str:
-    text = f"{moment_in_words(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
+    text = f"{words.moment(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
     text += f", {counted(run.messages, 'message')}"
     if run.changes:
         text += f", {counted(run.changes, 'change')}"
     text += f" in {run.seconds:.1f} s"
-    return text + (f": {shorten(run.note)}" if run.note else "")
+    return text + (f": {words.short(run.note)}" if run.note else "")

@@ -9,18 +9,11 @@ from projector.report.counted import counted, escape_hidden
 _LONGEST_TEXT = 100
 
 
-def lead_in_words(letter: Row) -> str:
-    """Return which lead a dead letter is about, or only its key where the lead is not known."""
-    if letter.user_id is None:
-        return escape_hidden(f"{letter.kind} {letter.key}")
-    return escape_hidden(f"lead {letter.customer_phone} of {_tenant(letter)} ({letter.kind} {letter.key})")
-
-
 def _tenant(row: Row) -> str:
     return str(row.user_id) if row.tenant_name is None else f"{row.tenant_name} ({row.user_id})"
 
 
-def waiting_in_words(queue: Row) -> str:
+def waiting(queue: Row) -> str:
     """Return how many changes wait, as a clause."""
     if queue.changes >= COUNTED_CHANGES:
         return f"{queue.changes:,} or more changes wait"
@@ -34,7 +27,7 @@ def late_seconds(queue: Row) -> float | None:
     return float(queue.late_keys / queue.late_keys_per_second)
 
 
-def late_in_words(queue: Row) -> str:
+def late(queue: Row) -> str:
     """Return whom mass changes concern, how much of them waits, and how long that takes."""
     more = " or more" if queue.late_keys >= COUNTED_CHANGES else ""
     seconds = late_seconds(queue)
@@ -42,16 +35,16 @@ def late_in_words(queue: Row) -> str:
         pace = "none was taken in the last half minute"
     else:
         pace = f"{queue.late_keys_per_second:,.0f} a second"
-    end = "" if seconds is None else f": about {age_in_words(seconds)} more"
+    end = "" if seconds is None else f": about {age(seconds)} more"
     return f"{queue.late_keys:,}{more} keys of {counted(queue.late_tenants, 'tenant')} wait, {pace}{end}"
 
 
-def moment_in_words(moment: datetime) -> str:
+def moment(time: datetime) -> str:
     """Return a time in UTC, to the second."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def age_in_words(seconds: float) -> str:
+def age(seconds: float) -> str:
     """Return a number of seconds in the largest unit of which there are at least two."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
@@ -59,18 +52,20 @@ def age_in_words(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def shorten(text: str) -> str:
+def short(text: str) -> str:
     """Return a text of at most 100 characters, all of which can be seen."""
     text = escape_hidden(text)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
-def item_in_words(item: Row) -> str:
-    """Return what differs: a lead, a key with its lead, or the statistics of a tenant."""
-    if item.kind == "statistics":
-        return f"the statistics of {_tenant(item)}"
-    lead = f"lead {item.customer_phone} of {_tenant(item)}"
-    return f"{lead} ({item.kind} {item.key})" if item.key else lead
+def item(row: Row) -> str:
+    """Return what a row is about: a lead, a key with its lead if that is known, or the statistics of a tenant."""
+    if row.user_id is None:
+        return f"{row.kind} {row.key}"
+    if row.kind == "statistics":
+        return f"the statistics of {_tenant(row)}"
+    lead = f"lead {row.customer_phone} of {_tenant(row)}"
+    return f"{lead} ({row.kind} {row.key})" if row.key else lead
 
 
 def differing(items: int) -> str:

@@ -149,20 +149,20 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
 
 def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     ages = {1.26: "1.3 s", 119.9: "119.9 s", 120: "2 min", 7199: "120 min", 7200: "2 h", 172800: "2 d"}
-    assert {seconds: words.age_in_words(seconds) for seconds in ages} == ages
-    assert [words.waiting_in_words(Row(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
+    assert {seconds: words.age(seconds) for seconds in ages} == ages
+    assert [words.waiting(Row(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
         "1 change waits",
         "2,004 changes wait",
         "100,000 or more changes wait",
     ]
-    assert words.moment_in_words(EARLIER.replace(microsecond=999000)) == "2026-11-25 01:02:03 UTC"
-    assert words.shorten("x" * 100) == "x" * 100
-    assert words.shorten("x" * 101) == "x" * 99 + "…"
-    assert words.shorten("a\x1b[2Jb") == r"a\x1b[2Jb"
+    assert words.moment(EARLIER.replace(microsecond=999000)) == "2026-11-25 01:02:03 UTC"
+    assert words.short("x" * 100) == "x" * 100
+    assert words.short("x" * 101) == "x" * 99 + "…"
+    assert words.short("a\x1b[2Jb") == r"a\x1b[2Jb"
     letter = Row(kind="contacts", key="k", user_id="u", customer_phone="4915", tenant_name=None)
-    assert words.lead_in_words(letter) == "lead 4915 of u (contacts k)"
-    assert words.lead_in_words(changed(letter, tenant_name="Acme")) == "lead 4915 of Acme (u) (contacts k)"
-    assert words.lead_in_words(changed(letter, user_id=None)) == "contacts k"
+    assert words.item(letter) == "lead 4915 of u (contacts k)"
+    assert words.item(changed(letter, tenant_name="Acme")) == "lead 4915 of Acme (u) (contacts k)"
+    assert words.item(changed(letter, user_id=None)) == "contacts k"
     sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
     for size, text in sizes.items():
         table = Row(table_name="t", about_rows=1, bytes=int(size))
