@@ -7,7 +7,7 @@ every scheduler of one database prints the same.
 import errno
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,6 @@ from prometheus_client import (
     start_http_server,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from projector import __version__
 from projector.config import Config
@@ -96,17 +95,13 @@ def note_batch(done: Batch, seconds: float) -> None:
         _MESSAGES.inc(done.messages)
 
 
-class StateCollector(Collector):
+class StateCollector:
     """Reads the state for Prometheus, over a connection of each scrape."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._lock = threading.Lock()
         self._trouble: str | None = None
-
-    def describe(self) -> Iterable[Metric]:
-        """Return nothing: a database that is away must not keep the scheduler from starting."""
-        return []
 
     def collect(self) -> Iterator[Metric]:
         """Return the metrics; only that the state is not known, where the database does not answer."""

@@ -4,9 +4,8 @@ Only the scheduler with LEADS_TRACING=on imports this module. Statements are nam
 holds a value of a row.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import psycopg
 from opentelemetry import trace
@@ -26,6 +25,16 @@ SPAN = "refresh batch"
 # Of a statement that is put together of several queries.
 _NAMES = {CLEAR.decode(): "queries/core/clear_staging_table"}
 
+_Done = TypeVar("_Done", bound=Batch | None)
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """A cursor that notes each statement as it begins, if that is in a batch."""
+
+    def execute(self, query: Any, *arguments: Any, **options: Any) -> "_Cursor":  # noqa: ANN401  # As psycopg.
+        trace.get_current_span().add_event(name_of(query))
+        return super().execute(query, *arguments, **options)
+
 
 class Tracing:
     """Makes spans of batches, and events of what their connection executes."""
@@ -40,24 +49,10 @@ class Tracing:
 
     def follow(self, conn: Connection) -> None:
         """Note each statement of this connection from now on."""
-        tracing = self
+        conn.cursor_factory = _Cursor
 
-        class Cursor(psycopg.Cursor[Any]):
-            """A cursor that notes what it executes."""
-
-            def execute(self, query: Any, *arguments: Any, **options: Any) -> "Cursor":  # noqa: ANN401  # As psycopg.
-                tracing.note(query)
-                return super().execute(query, *arguments, **options)
-
-        conn.cursor_factory = Cursor
-
-    def note(self, statement: object) -> None:
-        """Note a statement that begins now, if that is in a batch."""
-        trace.get_current_span().add_event(_name(statement))
-
-    @contextmanager
-    def batch(self) -> Iterator[Callable[[Batch], None]]:
-        """Give what notes the end of a batch.
+    def batch(self, work: Callable[[], _Done]) -> _Done:
+        """Do the work of a batch, and return what it returns.
 
         A batch that took changes or failed is sent. An error has its kind alone: its message can quote a row.
         """
@@ -68,28 +63,26 @@ class Tracing:
             set_status_on_exception=False,
             end_on_exit=False,
         ) as span:
-
-            def end(done: Batch) -> None:
-                if done.found_work:
-                    counts = {"changes": done.changes, "leads": done.leads, "messages": done.messages}
-                    span.set_attributes({f"leads.{name}": number for name, number in counts.items()})
-                    span.end()
-
             try:
-                yield end
+                done = work()
             except psycopg.Error as error:
                 kind = type(error).__qualname__
                 span.set_attribute("error.type", kind)
                 span.set_status(trace.StatusCode.ERROR, kind)
                 span.end()
                 raise
+            if done is not None and done.found_work:
+                counts = {"changes": done.changes, "leads": done.leads, "messages": done.messages}
+                span.set_attributes({f"leads.{name}": number for name, number in counts.items()})
+                span.end()
+            return done
 
     def close(self) -> None:
         """Send what was not sent yet."""
         self._provider.shutdown()
 
 
-def _name(statement: object) -> str:
+def name_of(statement: object) -> str:
     """Return the name of a statement; its first word where it has none, never a value."""
     text = statement.decode() if isinstance(statement, bytes) else statement
     if not isinstance(text, str):

@@ -12,13 +12,13 @@ from textwrap import wrap
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row, scalar_row
+from psycopg.rows import dict_row
 
 from projector.capture.gaps import open_gaps
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.preconditions import require_built, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
-from projector.database.rows import Connection, value
+from projector.database.rows import Connection, value, values
 from projector.database.source_names import read_tables
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
@@ -150,16 +150,12 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     made.dead_letters = _read(conn, "find_letters", every)
     own = {**lead, **_arrays(key for key in keys if key["is_own"])}
     _read_fields(conn, made, own)
-    tables = {relation: table for table in read_tables(conn) for relation in table.relations}
+    names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
     for table, (_, rows) in _COMPETING.items():
         found = _read_rows(conn, rows, own, candidates + 2)
         shown = [_shortened(row) for row in found[: candidates + 1]]
-        theirs = tables.get(table)
-        made.candidates[table] = {
-            "table": f"{theirs.schema}.{theirs.name}" if theirs is not None else None,
-            "rows": shown,
-            "more": len(found) > len(shown),
-        }
+        is_more = len(found) > len(shown)
+        made.candidates[table] = {"table": names.get(table), "rows": shown, "more": is_more}
     if not made.is_there:
         variants = list(dict.fromkeys(_variants(made.customer_phone)))
         near = _read(conn, "find_nearest", {**lead, "phones": variants, "size": NEAREST})
@@ -211,9 +207,7 @@ def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
 
 
 def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:
-    statement = query("operate", "read_rows", rows=rows.rstrip(";"))
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(statement, {**own, "size": size}).fetchall()
+    return values(conn, query("operate", "read_rows", rows=rows.rstrip(";")), {**own, "size": size})
 
 
 def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:

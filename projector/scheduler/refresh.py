@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -135,10 +134,7 @@ class Refresh(Job):
 
     def _take(self, work: Callable[[], _Done]) -> _Done:
         began_at = time.monotonic()
-        with self._tracing.batch() if self._tracing else nullcontext() as end:
-            done = work()
-            if end is not None and done is not None:
-                end(done)
+        done = self._tracing.batch(work) if self._tracing else work()
         if done is None:
             return done
         seconds = time.monotonic() - began_at

@@ -35,15 +35,8 @@ LEFT JOIN LATERAL (
     CROSS JOIN LATERAL unnest(stored.shards) AS s (as_of)
 ) AS f ON true
 LEFT JOIN projector.origin AS o ON true
-LEFT JOIN LATERAL (
-    SELECT
-        open.noticed_at,
-        open.reason
-    FROM projector.capture_gaps AS open
-    WHERE open.healed_at IS NULL
-    ORDER BY open.gap_id
-    LIMIT 1
-) AS g ON true;
+LEFT JOIN projector.capture_gaps AS g
+    ON g.gap_id = (SELECT min(open.gap_id) FROM projector.capture_gaps AS open WHERE open.healed_at IS NULL);
 
 -- name: read_queue
 -- Returns changes, how many changes and late keys wait, counted up to a bound; late_keys, how many of these are late
