@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from itertools import takewhile
-from threading import Condition, Lock
+from threading import Condition
 from time import monotonic
 
 import structlog
@@ -95,34 +95,24 @@ class ExportStream(Iterator[bytes]):
     def __init__(
         self, source: Snapshot, opening: bytes, release: Callable[[], None], correlation_id: str
     ) -> None:
-        self._release = release
         self._pieces = _read(source, opening, release, correlation_id)
-        # Held while a piece is read.
-        self._reading = Lock()
+        next(self._pieces)
         self._is_closed = False
 
     def __next__(self) -> bytes:
         """Returns the next piece. Raises BrokenExportError where there is none although there should be."""
-        with self._reading:
-            try:
-                return next(self._pieces)
-            finally:
-                if self._is_closed:
-                    self._release()
+        try:
+            return next(self._pieces)
+        finally:
+            if self._is_closed:
+                self.close()
 
     def close(self) -> None:
         """End the export, also before its end. The server calls it in any case."""
         self._is_closed = True
-        # A thread that reads a piece ends it afterwards.
-        if self._reading.acquire(blocking=False):
-            with suppress(BrokenExportError):
-                self._pieces.close()
-            self._release()
-            self._reading.release()
-
-    def __del__(self) -> None:
-        """Give the place back where an error kept the response from reaching the server."""
-        self.close()
+        # ValueError: a thread reads a piece, and ends it afterwards.
+        with suppress(BrokenExportError, ValueError):
+            self._pieces.close()
 
 
 def _read(
@@ -130,6 +120,8 @@ def _read(
 ) -> Generator[bytes]:
     ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
     try:
+        # Begun by then, it releases also where an error keeps the response from reaching the server.
+        yield b""
         if opening:
             yield opening
         while lines := source.read(count):
