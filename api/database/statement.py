@@ -41,6 +41,13 @@ class Freshness:
     tenant_name: bytes | None
 
 
+@dataclass(slots=True)
+class TenantNowRow(Freshness):
+    """What every answer of a tenant begins with, and what time it is by the clock of the database."""
+
+    clock: datetime
+
+
 class BoundStatement(NamedTuple, Generic[Row]):
     """A statement with its values by name, and the class of its first row.
 

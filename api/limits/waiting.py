@@ -12,7 +12,7 @@ from time import monotonic
 from typing import NamedTuple, TypeVar
 
 from api.database.errors import UnavailableError
-from api.database.statement import NOTHING_CLAIMED
+from api.database.statement import NOTHING_CLAIMED, TenantNowRow
 from api.request.record import Record
 from api.request.text import read_min_as_of
 
@@ -28,13 +28,6 @@ DATA_EVERY_SECONDS = 0.01
 CHANGE_EVERY_SECONDS = 0.2
 
 Found = TypeVar("Found")
-
-
-class Seen(NamedTuple):
-    """As of when the data of a tenant are, and how many seconds ago that is by the clock of the database."""
-
-    as_of: datetime
-    age: float
 
 
 class StaleError(UnavailableError):
@@ -60,14 +53,14 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def wait_for_data(waiting: "Waiting", fetch: Callable[[str], Seen | None], one: Record) -> None:
+def wait_for_data(waiting: "Waiting", fetch: Callable[[str], TenantNowRow], one: Record) -> None:
     """Have a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
     tenant = one.user_id
     if "min_as_of" in one.query and tenant is not None:
         # What cannot be read is refused with the other parameters.
         min_as_of = read_min_as_of(one.query)
         if min_as_of is not None:
-            waiting.for_data(tenant, min_as_of, lambda: fetch(tenant))
+            waiting.for_data(tenant, min_as_of, fetch)
 
 
 class Place(NamedTuple):
@@ -87,9 +80,9 @@ class Waiting:
         self._places: list[Place] = []
         self._asking = Lock()
         # What was found of each tenant, and when the look began.
-        self._seen: dict[str, tuple[Seen | None, float]] = {}
+        self._seen: dict[str, tuple[TenantNowRow, float]] = {}
 
-    def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen | None]) -> None:
+    def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[str], TenantNowRow]) -> None:
         """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
 
         Raises StaleError where they are not within WAIT_SECONDS, and at once where they cannot be by then, or too many
@@ -97,7 +90,7 @@ class Waiting:
         """
         arrived = monotonic()
         ends = arrived + WAIT_SECONDS
-        found: Seen | None = None
+        found: TenantNowRow | None = None
 
         def is_enough() -> bool:
             nonlocal found
@@ -106,9 +99,9 @@ class Waiting:
                 found = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
             except UnavailableError:
                 return True
-            if found is None or is_fresh(found.as_of, min_as_of):
+            if found.as_of is None or is_fresh(found.as_of, min_as_of):
                 return True
-            if found.as_of + timedelta(seconds=found.age + ends - monotonic()) < min_as_of:
+            if found.clock + timedelta(seconds=ends - monotonic()) < min_as_of:
                 raise StaleError(found.as_of, min_as_of)
             return False
 
@@ -116,7 +109,7 @@ class Waiting:
             return
         with self.place(tenant, gives_way=False) as place:
             is_in_time = place is not None and _until(is_enough, place, ends, DATA_EVERY_SECONDS)
-        if not is_in_time and found is not None:
+        if not is_in_time and found is not None and found.as_of is not None:
             raise StaleError(found.as_of, min_as_of)
 
     def for_change(self, tenant: str, seconds: float, is_over: Callable[[], bool]) -> None:
@@ -146,16 +139,16 @@ class Waiting:
                 if place in self._places:
                     self._places.remove(place)
 
-    def _look(self, tenant: str, fetch: Callable[[], Seen | None], not_before: float) -> Seen | None:
+    def _look(self, tenant: str, fetch: Callable[[str], TenantNowRow], not_before: float) -> TenantNowRow:
         """Returns what a look has found that began at or after a moment; all that wait for the same tenant share it."""
-        found, at = self._seen.get(tenant, (None, float("-inf")))
-        if at < not_before:
+        known = self._seen.get(tenant)
+        if known is None or known[1] < not_before:
             at = monotonic()
-            found = fetch()
+            known = fetch(tenant), at
             # Older ones are looked at again, if somebody still asks for them.
             recent = {one: seen for one, seen in self._seen.items() if seen[1] > at - DATA_EVERY_SECONDS}
-            self._seen = {**recent, tenant: (found, at)}
-        return found
+            self._seen = {**recent, tenant: known}
+        return known[0]
 
     def ask(self, ask: Callable[[], Found], ends: float) -> Found:
         """Returns what a question to the database gives, which no other one is asked beside.

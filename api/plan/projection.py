@@ -1,6 +1,5 @@
 """The statements about the read model as a whole, and about a tenant as a whole; they read no lead."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Float, Label, Text, cast, extract, false, func, select
 
-from api.database.statement import BoundStatement, Freshness
+from api.database.statement import BoundStatement, TenantNowRow
 from api.database.tables import late_tenants, projection, tenant_ids, tenant_names
 from api.database.tables import row_security as row_security_table
 from api.plan.sql import USER, as_of, constant, constant_text, freshness_columns
@@ -113,13 +112,6 @@ ROW_SECURITY = BoundStatement(
     ).select_from(row_security_table),
     TextRow,
 )
-
-
-@dataclass(slots=True)
-class TenantNowRow(Freshness):
-    """What every answer of a tenant begins with, and what time it is by the clock of the database."""
-
-    clock: datetime
 
 
 _NOW = select(*freshness_columns(), func.clock_timestamp().label("clock"))

@@ -20,11 +20,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Response
 
 from api.auth.access import NOTHING, digest_of
-from api.database.statement import Freshness
+from api.database.statement import Freshness, TenantNowRow
 from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
 from api.observe.request_log import Answered, Teller
-from api.plan.projection import TenantNowRow, tenant_now
+from api.plan.projection import tenant_now
 from api.request.record import Record, environ_key
 from api.response.body import closing, correlation_id, freshness_headers, system_clock
 from api.response.compression import OpenBody, opened

@@ -16,7 +16,7 @@ from api.limits.exports import Exports
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.streams import Streams
-from api.limits.waiting import Seen, Waiting
+from api.limits.waiting import Waiting
 from api.observe import log, request_log
 from api.observe.meters import IN_FLIGHT
 from api.plan.projection import tenant_now
@@ -34,7 +34,7 @@ from api.routes.leads import leads
 from api.routes.memory import Memory
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
-from api.routes.read_model import ReadModel, State, read_model
+from api.routes.read_model import ReadModel, State
 
 
 def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
@@ -145,7 +145,7 @@ def _before(parts: State, cors: Cors | None) -> Iterator[Callable[[Record], Any]
     # Its caller shows who it is, and that it may read this tenant.
     yield parts.gate.check if parts.gate else None
     # With min_as_of it waits for data as fresh as that.
-    yield partial(waiting.wait_for_data, room, _seen)
+    yield partial(waiting.wait_for_data, room, lambda user_id: parts.read_model.look(tenant_now(user_id)))
     # At the change feed, with `wait`, it waits for a change.
     yield changes.wait_for_change(room)
     # Its ids have a length that there can be, and it has its turn among those that run.
@@ -185,12 +185,6 @@ def _varies_by(config: Config) -> Iterator[str]:
     # Any origin gets the same header.
     if config.cors_origins and ANY_ORIGIN not in config.cors_origins:
         yield "Origin"
-
-
-def _seen(tenant: str) -> Seen | None:
-    read_model().require_built()
-    row = read_model().database.fetch(tenant_now(tenant))
-    return None if row.as_of is None else Seen(row.as_of, (row.clock - row.as_of).total_seconds())
 
 
 def _refuse_unreadable_request(one: Record) -> None:

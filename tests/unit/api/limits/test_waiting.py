@@ -12,9 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database.errors import UnavailableError
-from api.database.statement import NOTHING_CLAIMED
+from api.database.statement import NOTHING_CLAIMED, TenantNowRow
 from api.limits import waiting
-from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Seen, StaleError, Waiting
+from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, StaleError, Waiting
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.cases import cases
@@ -96,25 +96,25 @@ class Model:
     """A read model whose freshness a test sets; it notes how often it was asked, and by how many at once."""
 
     def __init__(self) -> None:
-        self.seen = Seen(NOW, 0.5)
+        self.as_of = NOW
         self.asked = 0
         self.at_once = 0
         self.most_at_once = 0
 
-    def __call__(self) -> Seen:
+    def __call__(self, _tenant: str) -> TenantNowRow:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.asked += 1
         # Others can ask meanwhile.
         sleep(0.001)
         self.at_once -= 1
-        return self.seen
+        return TenantNowRow(self.as_of, None, None, None, NOW)
 
 
 @pytest.mark.usefixtures("soon")
 def test_data_as_of_no_moment_are_waited_for() -> None:
     model = Model()
-    model.seen = Seen(NOTHING_CLAIMED, 90.0)
+    model.as_of = NOTHING_CLAIMED
     with pytest.raises(StaleError, match="as of no moment now"):
         Waiting().for_data("u", NOTHING_CLAIMED, model)
     assert model.asked > 1
@@ -141,14 +141,14 @@ def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: p
     wait_for(lambda: len(refused) == len(tenants), "one of each tenant is refused", PATIENCE)
     ask("another")
     assert sorted(refused) == sorted([*tenants, "another"])
-    model.seen = Seen(NOW + MICROSECOND, 0.5)
+    model.as_of = NOW + MICROSECOND
     for thread in threads:
         thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     assert model.most_at_once == 1
     assert len(refused) == len(tenants) + 1
     # Nothing is left of them.
-    model.seen = Seen(NOW + 3 * MICROSECOND, 0.5)
+    model.as_of = NOW + 3 * MICROSECOND
     room.for_data(tenants[0], NOW + 3 * MICROSECOND, model)
 
 
