@@ -5,18 +5,16 @@ that none of them waits for it. Of a caller that stops reading PostgreSQL ends t
 connection.
 """
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from itertools import takewhile
-from threading import Condition
 from time import monotonic
 
 import structlog
 from werkzeug.exceptions import TooManyRequests
 
 from api.database.snapshot import IDLE_SECONDS, Snapshot
-from api.limits.running import most_of_tenant
+from api.limits.places import Places
 from api.observe.log import cause_of
 
 UNREAD_SECONDS = IDLE_SECONDS
@@ -46,40 +44,30 @@ class ExportsBusyError(TooManyRequests):
         super().__init__(retry_after=RETRY_SECONDS)
 
 
-class Exports:
-    """Counts the exports under way. Of several places no tenant has all, and no tenant has the only one every time."""
+class Exports(Places):
+    """The exports under way. No tenant has the only place every time."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._changed = Condition()
-        self._taken: Counter[str] = Counter()
+        super().__init__(most)
         # The tenants that were refused while they had no place, the first of them first, and until when one is kept.
         self._refused: dict[str, float] = {}
 
-    def take(self, tenant: str) -> None:
-        """Begin an export. Raises ExportsBusyError if there is no place for it soon."""
+    def take(self, tenant: str) -> bool:
+        """Take a place. Returns whether there was one soon."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._has_place(tenant), TAKE_SECONDS):
-                if not self._taken[tenant]:
-                    self._refused[tenant] = monotonic() + TURN_SECONDS
-                raise ExportsBusyError
-            self._refused.pop(tenant, None)
-            self._taken[tenant] += 1
-
-    def give_back(self, tenant: str) -> None:
-        """End an export."""
-        with self._changed:
-            self._taken -= Counter([tenant])
-            self._changed.notify_all()
+            is_free = self._changed.wait_for(lambda: self._has_place(tenant), TAKE_SECONDS)
+            if is_free:
+                self._refused.pop(tenant, None)
+                self._taken[tenant] += 1
+            elif not self._taken[tenant]:
+                self._refused[tenant] = monotonic() + TURN_SECONDS
+            return is_free
 
     def _has_place(self, tenant: str) -> bool:
         now = monotonic()
         self._refused = {one: until for one, until in self._refused.items() if until > now}
         before = list(takewhile(lambda one: one != tenant, self._refused))
-        return (
-            self._taken[tenant] < most_of_tenant(self._most)
-            and self._taken.total() + len(before) < self._most
-        )
+        return super()._has_place(tenant) and self._taken.total() + len(before) < self._most
 
 
 class BrokenExportError(Exception):

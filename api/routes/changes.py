@@ -12,6 +12,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
 from werkzeug.http import parse_accept_header
 
+from api.database.errors import UnavailableError
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, NowRow, changes_since, json_of_change, now_of, position_of_change
 from api.request import change_token
@@ -28,6 +29,9 @@ from api.routes.read_model import read_model, state
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
 
 _ENDPOINT = "changes.lead_changes"
+BUSY = (
+    "As many event streams are open as there may be (LEADS_STREAMS): ask without a stream, or try again later"
+)
 
 
 @changes.get("")
@@ -64,7 +68,8 @@ def _begin_stream(user_id: str, parameters: Parameters) -> Response:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
     streams = state().streams
-    streams.take(user_id)
+    if not streams.take(user_id):
+        raise UnavailableError(BUSY)
     return open_stream(stream, partial(streams.give_back, user_id))
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
-from api.limits.exports import ExportStream
+from api.limits.exports import ExportsBusyError, ExportStream
 from api.plan.exports import (
     ExportPlan,
     ExportRow,
@@ -54,7 +54,8 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     read_model().require_built()
     with ExitStack() as taken:
-        state().exports.take(user_id)
+        if not state().exports.take(user_id):
+            raise ExportsBusyError
         taken.callback(state().exports.give_back, user_id)
         snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
         row = read_model().checked(snapshot.fetch(plan.head), min_as_of)

@@ -14,9 +14,9 @@ from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Freshness, Row
 from api.limits.exports import Exports
+from api.limits.places import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
-from api.limits.streams import Streams
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
 from api.request.record import record
@@ -131,7 +131,8 @@ class State:
     limit: TenantLimit | None
     read_model: ReadModel
     exports: Exports
-    streams: Streams
+    # Of event streams; they have no thread and no connection to the database of their own.
+    streams: Places
     # None where there are no traces.
     tracing: Any
     # Answers a request as a WSGI application does, or returns None where that may take time.

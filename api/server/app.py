@@ -13,9 +13,9 @@ from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
 from api.limits import running, waiting
 from api.limits.exports import Exports
+from api.limits.places import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
-from api.limits.streams import Streams
 from api.limits.waiting import Waiting
 from api.observe import log, request_log
 from api.observe.meters import IN_FLIGHT
@@ -85,7 +85,7 @@ def _parts(config: Config, clock: Clock | None) -> State:
         TenantLimit(config) if config.rate_limit else None,
         ReadModel(database),
         Exports(config.exports),
-        Streams(config.streams),
+        Places(config.streams),
         tracing,
     )
 

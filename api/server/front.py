@@ -16,6 +16,7 @@ from flask import Flask
 
 from api.config import Config
 from api.limits.exports import ExportStream
+from api.observe.meters import STREAMS
 from api.request.body import MAX_BODY_BYTES
 from api.request.record import environ_key
 from api.response.events import EventStream
@@ -127,7 +128,8 @@ class Front:
 
         closed = asyncio.create_task(_disconnected(receive))
         closed.add_done_callback(lambda _: task and task.cancel())
-        await self._streams.serve(stream, give, is_ending)
+        with STREAMS.track_inprogress():
+            await self._streams.serve(stream, give, is_ending)
         closed.cancel()
         await send({"type": "http.response.body", "body": b""})
 

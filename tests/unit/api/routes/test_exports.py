@@ -20,7 +20,7 @@ from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
 from api.database.statement import compile_statement
 from api.limits import exports
-from api.limits.exports import TURN_SECONDS, BrokenExportError, Exports, ExportsBusyError
+from api.limits.exports import TURN_SECONDS, BrokenExportError, Exports
 from api.plan.exports import CSV_COLUMNS, leads_as_csv
 from api.request.query import EXPORT_QUERY
 from projector.core.refresh import refresh
@@ -289,45 +289,37 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return found
 
 
-def takes(places: Exports, tenant: str) -> bool:
-    try:
-        places.take(tenant)
-    except ExportsBusyError:
-        return False
-    return True
-
-
 @pytest.mark.usefixtures("clock")
 def test_of_several_places_one_tenant_has_not_all() -> None:
     places = Exports(2)
-    assert [takes(places, tenant) for tenant in "aabbc"] == [True, False, True, False, False]
+    assert [places.take(tenant) for tenant in "aabbc"] == [True, False, True, False, False]
     places.give_back("a")
-    assert [takes(places, tenant) for tenant in "bac"] == [False, False, True]
+    assert [places.take(tenant) for tenant in "bac"] == [False, False, True]
     five = Exports(5)
-    assert [takes(five, "a") for _ in range(5)] == [True] * 4 + [False]
+    assert [five.take("a") for _ in range(5)] == [True] * 4 + [False]
 
 
 def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: SimpleNamespace) -> None:
     places = Exports(1)
-    assert takes(places, "a")
+    assert places.take("a")
     # That "a" asks for more while it has a place gives it no turn.
-    assert not takes(places, "a")
+    assert not places.take("a")
     for turn in range(5):
         clock.now += TURN_SECONDS - 1
-        assert not takes(places, "b"), turn
+        assert not places.take("b"), turn
         places.give_back("a")
-        assert not takes(places, "a")
-        assert takes(places, "b")
+        assert not places.take("a")
+        assert places.take("b")
         clock.now += TURN_SECONDS - 1
-        assert not takes(places, "a")
+        assert not places.take("a")
         places.give_back("b")
-        assert not takes(places, "b")
-        assert takes(places, "a")
-    assert not takes(places, "b")
+        assert not places.take("b")
+        assert places.take("a")
+    assert not places.take("b")
     places.give_back("a")
     # It does not come back, and the place is free for everybody.
-    assert not takes(places, "a")
+    assert not places.take("a")
     clock.now += TURN_SECONDS
-    assert takes(places, "a")
+    assert places.take("a")
     places.give_back("a")
     assert (places._taken, places._refused) == ({}, {})  # noqa: SLF001
