@@ -7,7 +7,7 @@ optional.sql what may be missing. PostgreSQL itself says what a text reads: of e
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,8 +78,8 @@ _CHANGED = re.compile(r'"([^".]+)\.([^".]+)"')
 _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
 
-Join = tuple[str, str, dict[str, str]]
-"""Two tables, and how they are joined: alias and other_alias, and a condition on them."""
+Join = tuple[dict[str, str], str]
+"""The tables of two aliases, and the condition by which they are joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +186,10 @@ class Fit:
     and `found` what there is. `is_known`: the last `migrate` read the same.
 
     `missing` and `misfits` keep it from being installed, each in words; `absent` has what may be missing and is: the
-    columns of each table, all of one that is missing. `unknown` says what is not known without a table, if it is not
-    read, since it or what it belongs to is not there. `types` has the type of each kind of id, `relations` what
-    PostgreSQL makes of each relation, and `rules` of each rule. `unreadable` says why it makes nothing of them.
+    columns of each table with their types, and all of one that is missing with none. `unknown` says what is not known
+    without a table, if it is not read, since it or what it belongs to is not there. `types` has the type of each kind
+    of id, `relations` what PostgreSQL makes of each relation, and `rules` of each rule. `unreadable` says why it makes
+    nothing of them.
     """
 
     mapping: Texts
@@ -198,7 +199,7 @@ class Fit:
     is_known: bool
     missing: list[str] = field(default_factory=list)
     misfits: list[str] = field(default_factory=list)
-    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    absent: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     relations: dict[str, "Reading"] = field(default_factory=dict)
@@ -286,14 +287,13 @@ def examine_source(conn: Connection, given: Sequence[str] = (), mapping: Texts |
     mapping = mapping or stored
     known = {} if given or mapping.digest != stored.digest else known_columns(conn)
     schemas = find_schemas(conn, given, [*mapping.tables()])
-    relations = quoted(schemas)
     searched = list(given or dict.fromkeys(schemas.values()))
-    fit = Fit(mapping, schemas, searched, find_source(conn, relations), bool(known))
-    types = _find_missing(conn, mapping, fit, known)
+    fit = Fit(mapping, schemas, searched, find_source(conn, quoted(schemas)), bool(known))
+    _find_missing(conn, fit, known)
     if fit.missing:
         return fit
     try:
-        _read_all(conn, mapping, fit, lambda text: _locate(text, relations, fit, types))
+        _read_all(conn, fit)
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         fit.unreadable = str(error.diag.message_primary)
         return fit
@@ -326,24 +326,23 @@ def _unseen(fit: Fit) -> Iterator[str]:
                 )
 
 
-def _read_all(conn: Connection, mapping: Texts, fit: Fit, locate: Callable[[str], str]) -> None:
+def _read_all(conn: Connection, fit: Fit) -> None:
     """Read the relations and the rules, but for those of tables that are not there."""
-    texts = [(name, f"{name}.sql", text) for name, text in mapping.relations().items()]
-    texts += [("", f"rule {at} of changes.sql", text) for at, text in enumerate(mapping.rules(), 1)]
+    texts = [(name, f"{name}.sql", text) for name, text in fit.mapping.relations().items()]
+    texts += [("", f"rule {at} of changes.sql", text) for at, text in enumerate(fit.mapping.rules(), 1)]
     for name, place, text in texts:
         if fit.unknown.keys() & _named(text).keys():
             continue
-        reading = _read(conn, locate(text), place, fit.misfits)
+        reading = _read(conn, _locate(text, fit), place, fit.misfits)
         if reading is not None and name:
             fit.relations[name] = reading
         elif reading is not None and not (reading.touched == "tenants" and reading.changed[0] in fit.absent):
             fit.rules.append(reading)
 
 
-def _find_missing(
-    conn: Connection, mapping: Texts, fit: Fit, known: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, str], str]:
-    """Note what is missing, and what may be and is; return the types of the columns that may be missing."""
+def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]) -> None:
+    """Note what is missing, and what may be and is."""
+    mapping = fit.mapping
     text = _COMMENT.sub("", mapping.files.get("optional", "")).strip().rstrip(";")
     optional: list[tuple[str, str, str | None]] = []
     try:
@@ -361,22 +360,21 @@ def _find_missing(
     for table, columns in mapping.tables().items():
         found = fit.found[table]
         if found.kind is None and table in unknown:
-            fit.absent[table], fit.unknown[table] = tuple(columns), unknown[table]
+            fit.absent[table], fit.unknown[table] = columns, unknown[table]
             continue
         new = [column for column in columns if column not in known.get(table, ())]
         may_lack = [column for of, column in types if of == table and column in new]
         # Only an owner may capture a table: where the login is none, names of tenants are left alone.
         is_left = table in mapping.left_alone() and not found.is_owned
-        absent = tuple(column for column in may_lack if is_left or column not in found.columns)
+        absent = [column for column in may_lack if is_left or column not in found.columns]
         if absent and found.kind == "table":
-            fit.absent[table] = absent
+            fit.absent[table] = {column: types[table, column] for column in absent}
         fit.missing += describe_missing(table, found, [one for one in columns if one not in may_lack])
     # A table that is read only together with one that is missing says nothing.
     read = [{*_named(text)} for text in mapping.relations().values()]
     for table in {*mapping.tables()} & unknown.keys() - fit.unknown.keys():
         if all(tables & fit.unknown.keys() for tables in read if table in tables):
-            fit.absent[table], fit.unknown[table] = tuple(mapping.tables()[table]), unknown[table]
-    return types
+            fit.absent[table], fit.unknown[table] = mapping.tables()[table], unknown[table]
 
 
 def _named(text: str) -> dict[str, dict[str, None]]:
@@ -395,7 +393,7 @@ def _plain(name: str) -> str:
 
 
 def joined_columns(mapping: Texts) -> Iterator[Join]:
-    """Return which tables the texts join, both ways."""
+    """Return which tables the texts join."""
     for text in (*mapping.relations().values(), *mapping.rules()):
         bare = _COMMENT.sub("", text)
         tables = {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare)}
@@ -406,16 +404,15 @@ def joined_columns(mapping: Texts) -> Iterator[Join]:
                 equal = f"({one}.{column}){cast} = ({other}.{other_column}){other_cast}"
                 found.setdefault(pair, []).append(equal)
         for pair, equals in found.items():
-            for one, other in (pair, pair[::-1]):
-                names = {"alias": one, "other_alias": other, "condition": " AND ".join(equals)}
-                yield tables[one], tables[other], names
+            yield {alias: tables[alias] for alias in pair}, " AND ".join(equals)
 
 
-def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[tuple[str, str], str]) -> str:
+def _locate(text: str, fit: Fit) -> str:
     """Return the text with the schema of each table after FROM and JOIN, and with nulls for absent columns.
 
     PostgreSQL reads a sub-select without a condition as if the table stood there.
     """
+    relations = quoted(fit.schemas)
 
     def located(match: re.Match[str]) -> str:
         word, space, written, middle, alias = match.groups()
@@ -425,7 +422,7 @@ def _locate(text: str, relations: Mapping[str, str], fit: Fit, types: Mapping[tu
             absent = fit.absent[table]
             # By their names: the platform may add one of the others at any moment.
             present = [column for column in _named(text)[table] if column not in absent]
-            nulls = [f"NULL::{types[table, column]} AS {column}" for column in absent]
+            nulls = [f"NULL::{kind} AS {column}" for column, kind in absent.items()]
             relation = f"(SELECT {', '.join([*present, *nulls])} FROM {relation})"  # noqa: S608  # Names of tables.
         return f"{word}{space}{relation}{middle}{alias}"
 
@@ -573,7 +570,7 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
             queue_key=queue_key,
             has_ids=queued == "messages",
             looked_up=sorted(found_by | {queue_key} - {""}),
-            absent_columns=fit.absent.get(table, ()),
+            absent_columns=[*fit.absent.get(table, ())],
             relations=[*own],
         )
 

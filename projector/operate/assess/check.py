@@ -8,7 +8,7 @@ tables are only read.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from itertools import permutations
 from secrets import token_hex
 
 import psycopg
@@ -57,24 +57,6 @@ _VALUES = {
 """Another value of a column, by the category of its type, or by the type."""
 
 
-@dataclass(slots=True)
-class _Table:
-    """A table in the scratch database: its name as SQL writes it, its columns, and its rows as COPY writes them."""
-
-    name: str
-    relation: str
-    queue_key: str
-    looked_up: Sequence[str]
-    columns: list[Row]
-    sampled: set[str] = field(default_factory=set)
-    data: bytes = b""
-
-    @property
-    def names(self) -> str:
-        """The columns as SQL writes them."""
-        return ", ".join(column.quoted for column in self.columns)
-
-
 def check_mapping(
     conn: Connection,
     given: Sequence[str],
@@ -111,8 +93,12 @@ def check_mapping(
     return [*trials.facts()]
 
 
-def _read_tables(conn: Connection, fit: Fit) -> list[_Table]:
-    """Return the tables that the mapping reads, each with the columns that are read."""
+def _read_tables(conn: Connection, fit: Fit) -> list[Row]:
+    """Return the tables that the mapping reads, each with the columns that are read.
+
+    `relation` and `names` are the table and its columns as SQL writes them, `sampled` will be the ids of some rows, and
+    `data` these rows as COPY writes them.
+    """
     relations = quoted(fit.schemas)
     known = {table.name: table for table in fit.tables}
     read: dict[str, set[str]] = {}
@@ -127,19 +113,23 @@ def _read_tables(conn: Connection, fit: Fit) -> list[_Table]:
             continue
         wanted = {"relation": relations[name], "columns": sorted(wanted_columns)}
         noted = known.get(name)
+        described = rows(conn, Row, query("assess", "describe_columns"), wanted)
         found.append(
-            _Table(
+            Row(
                 name=name,
                 relation=relations[name],
                 queue_key=noted.queue_key if noted is not None and noted.kind is not None else "",
                 looked_up=noted.looked_up if noted is not None else (),
-                columns=rows(conn, Row, query("assess", "describe_columns"), wanted),
+                columns=described,
+                names=", ".join(column.quoted for column in described),
+                sampled=set(),
+                data=b"",
             )
         )
     return found
 
 
-def _sample(conn: Connection, fit: Fit, tables: Sequence[_Table]) -> None:
+def _sample(conn: Connection, fit: Fit, tables: Sequence[Row]) -> None:
     """Read some rows of each table, and the rows of the others that they are joined with."""
     by_name = {table.name: table for table in tables}
     for table in tables:
@@ -149,14 +139,16 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[_Table]) -> None:
     joins = [*joined_columns(fit.mapping), *_conversations_of(fit)]
     for _ in range(_ROUNDS):
         before = {name: sorted(table.sampled) for name, table in by_name.items()}
-        for name, other, names in joins:
-            if name not in by_name or other not in by_name:
+        for aliases, condition in joins:
+            if not by_name.keys() >= {*aliases.values()}:
                 continue
-            relations = {"relation": by_name[name].relation, "other": by_name[other].relation}
-            text = query("assess", "find_joined", **relations, **names)
-            # A join without an index may take too long; its rows are left to chance.
-            with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
-                by_name[other].sampled.update(values(conn, text, {"rows": before[name]}))
+            for (alias, name), (other_alias, other) in permutations(aliases.items()):
+                relations = {"relation": by_name[name].relation, "other": by_name[other].relation}
+                names = {"alias": alias, "other_alias": other_alias, "condition": condition}
+                text = query("assess", "find_joined", **relations, **names)
+                # A join without an index may take too long; its rows are left to chance.
+                with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
+                    by_name[other].sampled.update(values(conn, text, {"rows": before[name]}))
     for table in tables:
         names = {"relation": table.relation, "columns": table.names, "rows": _tids(table.sampled)}
         with conn.cursor() as cursor, cursor.copy(query("assess", "copy_rows", **names)) as copy:
@@ -173,9 +165,7 @@ def _conversations_of(fit: Fit) -> Iterator[Join]:
     for name in {"messages", "extractions"} & relations.keys():
         origin = relations[name].origins["conversation_id"]
         if key is not None and origin is not None and origin[0] != key[0]:
-            equal = f'a."{origin[1]}" = b."{key[1]}"'
-            yield origin[0], key[0], {"alias": "a", "other_alias": "b", "condition": equal}
-            yield key[0], origin[0], {"alias": "b", "other_alias": "a", "condition": equal}
+            yield {"a": origin[0], "b": key[0]}, f'a."{origin[1]}" = b."{key[1]}"'
 
 
 @contextmanager
@@ -210,7 +200,7 @@ def _scratch_database(
         yield scratch
 
 
-def _fill(scratch: Connection, fit: Fit, tables: Sequence[_Table], statements: Sequence[str]) -> None:
+def _fill(scratch: Connection, fit: Fit, tables: Sequence[Row], statements: Sequence[str]) -> None:
     """Create the tables with their rows, and install there what `migrate` installs."""
     try:
         with scratch.transaction():
@@ -233,7 +223,7 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[_Table], statements: S
     scratch.execute("ANALYZE")
 
 
-def _row_ids(conn: Connection, table: _Table, percent: float, most: int | None = None) -> list[str]:
+def _row_ids(conn: Connection, table: Row, percent: float, most: int | None = None) -> list[str]:
     """Return some rows of a table, in an order of no meaning."""
     wanted = {"percent": percent, "most": most}
     return values(conn, query("assess", "sample_table", relation=table.relation), wanted)
@@ -294,7 +284,7 @@ class _Trials:
         else:
             yield Fact(NOTE, "capture", f"{tried}.")
 
-    def try_table(self, table: _Table) -> None:
+    def try_table(self, table: Row) -> None:
         """Try each row, each column of some of them and of all, and some that are taken away and come again."""
         names = {"relation": table.relation, "columns": table.names}
         conn = self._conn
@@ -319,7 +309,7 @@ class _Trials:
                 conn.execute(query("assess", "take_rows", rows=_tids([row]), **names).encode(), prepare=False)
                 self._try(table, _INSERT, query("assess", "insert_taken", **names))
 
-    def _try_column(self, table: _Table, column: Row, change: str, chosen: str) -> None:
+    def _try_column(self, table: Row, column: Row, change: str, chosen: str) -> None:
         names = {"relation": table.relation, "column": column.quoted, "rows": chosen}
         text = (
             query("assess", "set_column", value=change, **names)
@@ -331,7 +321,7 @@ class _Trials:
         if found is not None and found.queued and not column.is_key:
             self._queued.setdefault((table.name, column.name), []).append(bool(found.moved))
 
-    def _try(self, table: _Table, change: str, text: str) -> Row | None:
+    def _try(self, table: Row, change: str, text: str) -> Row | None:
         """Make a change and roll it back; return what moved, and what of it was missed.
 
         None where PostgreSQL refuses the change, as the platform's would.
