@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 from projector.config import environment_for_postgresql
 from projector.report.errors import ProjectorError
@@ -27,11 +27,8 @@ _DISTRIBUTIONS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/o
 _PLAIN_USERS = ("postgres", "nobody")
 
 
-class Runner(NamedTuple):
-    """The user that runs PostgreSQL where we are root, and may not."""
-
-    uid: int
-    gid: int
+Runner: TypeAlias = tuple[int, int]
+"""The user that runs PostgreSQL where we are root, and may not, and the group of that user."""
 
 
 def find_runner(data: Path) -> Runner | None:
@@ -43,10 +40,11 @@ def find_runner(data: Path) -> Runner | None:
     if os.geteuid() != 0:
         return None
     if data.exists() and (owner := data.stat()).st_uid != 0:
-        return Runner(owner.st_uid, owner.st_gid)
+        return owner.st_uid, owner.st_gid
     for name in _PLAIN_USERS:
         with suppress(KeyError):
-            return Runner(*pwd.getpwnam(name)[2:4])
+            user = pwd.getpwnam(name)
+            return user.pw_uid, user.pw_gid
     raise ProjectorError(
         "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it: "
         "create one of them, or continue as a plain user."
@@ -58,6 +56,7 @@ def run_program(command: Sequence[str | Path], runner: Runner | None) -> subproc
 
     Returns its exit code, and its output with errors in `stdout`.
     """
+    user, group = runner or (None, None)
     return subprocess.run(  # noqa: S603  # The command is ours.
         [str(part) for part in command],
         check=False,
@@ -70,16 +69,11 @@ def run_program(command: Sequence[str | Path], runner: Runner | None) -> subproc
         errors="replace",
         # Ctrl-C reaches the whole process group, and the database has to stop last.
         start_new_session=True,
-        user=None if runner is None else runner.uid,
-        group=None if runner is None else runner.gid,
+        user=user,
+        group=group,
         extra_groups=None if runner is None else [],
         umask=0o077,
     )
-
-
-def may_enter(runner: Runner, folder: Path) -> bool:
-    """Return whether a user may enter a folder, and every folder above it."""
-    return run_program(["/bin/sh", "-c", 'cd "$1"', "sh", folder], runner).returncode == 0
 
 
 @dataclass(frozen=True, slots=True)
