@@ -18,6 +18,7 @@ from importlib import resources
 from itertools import accumulate, product
 from math import log
 from random import Random
+from types import SimpleNamespace
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -63,20 +64,8 @@ class Chance(Random):
         return str(UUID(int=self.getrandbits(128), version=4))
 
 
-@dataclass
-class _Lead:
-    """One lead while its rows are made: who it is, how warm, and when it was first and last heard of."""
-
-    first_name: str
-    name: str
-    email: str
-    company: str
-    language: str
-    customer_phone: str
-    platform: str
-    status: str
-    first: datetime
-    last: datetime
+_Lead: TypeAlias = SimpleNamespace
+"""One lead while its rows are made: who it is, how warm, and when it was first and last heard of."""
 
 
 @cache
@@ -302,7 +291,7 @@ class Tenant:
 
     def _spelled(self, lead: _Lead, with_plus: float) -> str:
         """Return the identifier as a source row may hold it: some put a `+` before a phone."""
-        phone = lead.customer_phone
+        phone: str = lead.customer_phone
         if lead.platform != "whatsapp" or not self._rng.happens(with_plus):
             return phone
         return f"+{phone[:-9]} {phone[-9:-4]}-{phone[-4:]}" if self._rng.happens(0.1) else f"+{phone}"
