@@ -42,8 +42,7 @@ _STANDBY = (
     " several servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
 )
 
-# The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute.
-_PARAMETERS = {
+PARAMETERS = {
     "connect_timeout": "10",
     "keepalives_idle": "15",
     "keepalives_interval": "5",
@@ -51,6 +50,8 @@ _PARAMETERS = {
     "tcp_user_timeout": "30000",
     "client_encoding": "utf8",
 }
+"""The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute."""
+
 SETTINGS = {
     # How values are printed and read: they are compared, and written into documents.
     "TimeZone": "UTC",
@@ -114,7 +115,7 @@ def connect(
     # The name wins over PGAPPNAME: an operator looks for ours. Of several hosts, or of several addresses of one,
     # psycopg goes on to the next where one is a standby.
     fixed = {"application_name": application_name, "target_session_attrs": "primary"}
-    conninfo = make_conninfo("", **{**_PARAMETERS, **given, **fixed})
+    conninfo = make_conninfo("", **{**PARAMETERS, **given, **fixed})
     try:
         conn = OwnConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:

@@ -15,7 +15,7 @@ import structlog
 
 from projector.core.batch import lower_moments
 from projector.core.preconditions import require_installed
-from projector.database.connect import normalize, redact
+from projector.database.connect import PARAMETERS, normalize, redact
 from projector.database.rows import Connection, Row, rows, value, values
 from projector.database.sql import query
 from projector.operate.origin.publications import (
@@ -37,11 +37,9 @@ _MOST_ONCE_SECONDS = 3.0
 _PAUSE_ONCE_SECONDS = 0.1
 
 _PARAMETERS = {
+    **PARAMETERS,
     "connect_timeout": "5",
     "target_session_attrs": "primary",
-    "keepalives_idle": "15",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
     "tcp_user_timeout": "10000",
     "options": "-c search_path=pg_catalog,pg_temp -c statement_timeout=5000 -c default_transaction_read_only=on",
 }
