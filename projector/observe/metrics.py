@@ -238,12 +238,10 @@ def serving(config: Config) -> Iterator[None]:
             reason = getattr(error, "strerror", None) or str(error)
             failed = f"LEADS_METRICS_HOST and LEADS_METRICS_PORT: cannot listen on {host}:{port}: {reason}."
             if isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS:
-                raise ConfigurationError(
-                    f"{failed} Set LEADS_METRICS_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
-                ) from None
-            raise ProjectorError(
-                f"{failed} Stop the process that listens there, or set LEADS_METRICS_PORT to another port."
-            ) from None
+                advice = "Set LEADS_METRICS_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
+                raise ConfigurationError(f"{failed} {advice}") from None
+            advice = "Stop the process that listens there, or set LEADS_METRICS_PORT to another port."
+            raise ProjectorError(f"{failed} {advice}") from None
         _log.info("metrics", address=host, port=port)
         try:
             yield

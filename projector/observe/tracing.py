@@ -20,8 +20,6 @@ from projector.core.staging import CLEAR
 from projector.database.rows import Connection
 from projector.database.sql import name_of_text
 
-SPAN = "refresh batch"
-
 # Of a statement that is put together of several queries.
 _NAMES = {CLEAR.decode(): "queries/core/clear_staging_table"}
 
@@ -57,7 +55,7 @@ class Tracing:
         A batch that took changes or failed is sent. An error has its kind alone: its message can quote a row.
         """
         with self._tracer.start_as_current_span(
-            SPAN,
+            "refresh batch",
             attributes={"db.system.name": "postgresql"},
             record_exception=False,
             set_status_on_exception=False,

@@ -15,8 +15,7 @@ from projector.operate.origin.proof import read_feeds, read_unfed_tables
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
 
-_SHOWN_DEAD_LETTERS = 5
-_SHOWN_DRIFT = 5
+_SHOWN = 5
 
 # The purposes of the locks of the projectors: any login of the database can take them.
 _LOCK_PURPOSES = {
@@ -128,10 +127,10 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             projection=projection,
             queue=_read(conn, "read_queue", bound=COUNTED_CHANGES)[0],
             runs=_read(conn, "read_runs"),
-            dead_letters=_named(conn, _read(conn, "read_dead_letters", size=_SHOWN_DEAD_LETTERS)),
+            dead_letters=_named(conn, _read(conn, "read_dead_letters", size=_SHOWN)),
             proved_round=rows.row(conn, Row, query("status", "read_proved_round")),
             present_round=rows.row(conn, Row, query("status", "read_present_round")),
-            drift=_named(conn, _read(conn, "read_open_drift", size=_SHOWN_DRIFT)),
+            drift=_named(conn, _read(conn, "read_open_drift", size=_SHOWN)),
             ended_drift=_read(conn, "read_ended_drift"),
             sizes=_read_sizes(conn) if with_sizes else [],
             tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,

@@ -1,6 +1,6 @@
 """The status as text for people, and as one object for machines."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from projector.database.rows import Row
@@ -10,6 +10,7 @@ from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status
 from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
 
+_Line = tuple[str, str]
 _SHOWN_TABLES = 6
 _OUTCOMES = {
     "healed": "healed by `verify --heal`",
@@ -75,15 +76,16 @@ def as_dict(status: Status) -> dict[str, Any]:
 
 def summarize(status: Status) -> str:
     """Return what a person asks first: is it running, how fresh, how many leads, and what needs attention."""
-    return _in_lines(status, _first_lines(status))
+    return _in_lines(status, _first_lines)
 
 
 def render(status: Status) -> str:
     """Return the status for people: a line for each fact, and what needs attention."""
-    return _in_lines(status, _lines(status))
+    return _in_lines(status, _lines)
 
 
-def _in_lines(status: Status, found: Iterator[tuple[str, str]]) -> str:
+def _in_lines(status: Status, lines_of: Callable[[Status, Row], Iterator[_Line]]) -> str:
+    found = lines_of(status, status.projection) if status.projection else [("Read model", "not installed")]
     # Reasons and ids were written by others.
     facts = [*found, *(("Warning", text) for text in status.warnings)]
     lines = [f"{label:<13}{escape_hidden(text)}" for label, text in facts]
@@ -95,11 +97,7 @@ def _in_lines(status: Status, found: Iterator[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
-    projection = status.projection
-    if projection is None:
-        yield "Read model", "not installed"
-        return
+def _first_lines(status: Status, projection: Row) -> Iterator[_Line]:
     yield "Scheduler", _schedulers_in_words(status)
     lag = status.queue.lag
     waiting = "nothing waits" if lag is None else f"{words.waiting(status.queue)}, for {words.age(lag)}"
@@ -127,12 +125,20 @@ def _first_lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "Dead letters", f"{status.dead_letters[0].total:,}"
 
 
-def _lines(status: Status) -> Iterator[tuple[str, str]]:
-    projection = status.projection
-    if projection is None:
-        yield "Read model", "not installed"
-        return
-    yield from _freshness_lines(status.queue, projection)
+def _lines(status: Status, projection: Row) -> Iterator[_Line]:
+    built = "never built" if projection.built_at is None else f"built {words.moment(projection.built_at)}"
+    version = f"projection version {projection.version}"
+    if projection.version != PROJECTION_VERSION:
+        version += f", this program has {PROJECTION_VERSION}"
+    yield "Read model", f"{built}, {version}"
+    lag = status.queue.lag
+    yield "Lag", "nothing waits" if lag is None else f"{words.age(lag)}, {words.waiting(status.queue)}"
+    if projection.as_of is None or projection.as_of_age is None:
+        yield "As of", "nothing yet"
+    else:
+        yield "As of", f"{words.moment(projection.as_of)}, {words.age(projection.as_of_age)} ago"
+    if status.queue.late_tenants:
+        yield "Mass changes", words.late(status.queue)
     yield "Capture", _capture_in_words(status, projection)
     for feed in status.feeds:
         yield "Origin", _feed_in_words(feed, projection)
@@ -160,21 +166,6 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {rows}"
 
 
-def _freshness_lines(queue: Row, projection: Row) -> Iterator[tuple[str, str]]:
-    built = "never built" if projection.built_at is None else f"built {words.moment(projection.built_at)}"
-    version = f"projection version {projection.version}"
-    if projection.version != PROJECTION_VERSION:
-        version += f", this program has {PROJECTION_VERSION}"
-    yield "Read model", f"{built}, {version}"
-    yield "Lag", "nothing waits" if queue.lag is None else f"{words.age(queue.lag)}, {words.waiting(queue)}"
-    if projection.as_of is None or projection.as_of_age is None:
-        yield "As of", "nothing yet"
-    else:
-        yield "As of", f"{words.moment(projection.as_of)}, {words.age(projection.as_of_age)} ago"
-    if queue.late_tenants:
-        yield "Mass changes", words.late(queue)
-
-
 def _feed_in_words(feed: Row, projection: Row) -> str:
     if not feed.is_enabled:
         worker = "disabled"
@@ -190,7 +181,7 @@ def _feed_in_words(feed: Row, projection: Row) -> str:
     return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
-def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
+def _row_security_lines(status: Status) -> Iterator[_Line]:
     found, role = status.row_security, status.api_role
     if found is None:
         return
@@ -206,7 +197,7 @@ def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
         )
 
 
-def _verification_lines(status: Status) -> Iterator[tuple[str, str]]:
+def _verification_lines(status: Status) -> Iterator[_Line]:
     proved, present = status.proved_round, status.present_round
     text = "not yet"
     if proved is not None:

@@ -1,5 +1,6 @@
 """Spans of batches, with the statements that each has run."""
 
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -8,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from projector.core.batch import Batch
 from projector.database.rows import Connection
 from projector.observe import tracing
 from projector.scheduler.jobs import Jobs
@@ -92,3 +94,13 @@ def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
 def test_a_statement_without_a_name_is_shown_by_its_first_word() -> None:
     statements = ("SELECT 'a secret'", b"SET x = 1", psycopg.sql.SQL("TRUNCATE t"))
     assert [tracing.name_of(statement) for statement in statements] == ["SELECT", "SET", "SQL"]
+
+
+def test_a_batch_that_found_nothing_has_no_span(exporter: InMemorySpanExporter) -> None:
+    made = tracing.Tracing()
+    for changes in (0, 1):
+        made.batch(partial(Batch, (0,), changes))
+    made.close()
+    [span] = exporter.get_finished_spans()
+    assert span.attributes is not None
+    assert span.attributes["leads.changes"] == 1
