@@ -137,19 +137,20 @@ def test_the_statistics_are_there_for_who_wants_them(page: Page, site: Site, wor
         texts = rows.evaluate_all("rows => rows.map((row) => [...row.cells].map((one) => one.textContent))")
         assert texts == [[named(day), str(new[day])] for day in days]
     # The numbers of a day for who points at it, and for who goes there by the keyboard.
+    said = [f"{new[day]} new lead{'' if new[day] == 1 else 's'}" for day in days]
     plot, readout = charts[1].get_by_role("slider"), charts[1].locator(".readout")
-    expect(readout).to_have_text(f"Today so far{new[days[-1]]} new leads")
+    expect(readout).to_have_text(f"Today so far{said[-1]}")
     box = plot.bounding_box()
     assert box is not None
     plot.hover(position={"x": box["width"] * 27.5 / 30, "y": 10})
-    expect(readout).to_have_text(f"{named(days[27])}{new[days[27]]} new leads")
+    expect(readout).to_have_text(f"{named(days[27])}{said[27]}")
     page.mouse.move(0, 0)
     expect(readout).to_have_text(re.compile("^Today"))
     plot.focus()
     page.keyboard.press("ArrowLeft")
-    expect(plot).to_have_attribute("aria-valuetext", f"{named(days[28])}: {new[days[28]]} new leads")
+    expect(plot).to_have_attribute("aria-valuetext", f"{named(days[28])}: {said[28]}")
     page.keyboard.press("Home")
-    expect(readout).to_have_text(f"{named(days[0])}0 new leads")
+    expect(readout).to_have_text(f"{named(days[0])}{said[0]}")
     page.reload()
     expect(rows).to_have_count(30)
     page.get_by_role("button", name="Statistics").click()
