@@ -3,14 +3,16 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from environs import Env, EnvValidationError
-from marshmallow import ValidationError, validate
+from dotenv import dotenv_values
+from marshmallow import ValidationError
+from marshmallow.fields import Float, Integer
+from marshmallow.validate import Range
 
 from projector.report.errors import ConfigurationError
 from projector.scheduler.cron import cron_trigger
@@ -25,46 +27,49 @@ _PREFIX = "LEADS_"
 # So much of two names, without what all begin with, has to agree.
 _LIKENESS = 0.7
 
-
-def _one_of(*choices: str) -> Any:  # noqa: ANN401  # As environs does.
-    """Return a check that a value is one of these, in capital or small letters."""
-
-    def check(value: str) -> None:
-        if value.upper() not in (choice.upper() for choice in choices):
-            raise ValidationError(f"Must be one of: {', '.join(choices)}.")
-
-    return check
+_Read = Callable[[str], Any]
 
 
-def check_cron(text: str) -> None:
-    """Raise ValidationError for a text that is no cron expression of five fields."""
+def _number(kind: type[Integer | Float], least: float, greatest: float | None = None) -> _Read:
+    """Return a reader of numbers between these two, both included."""
+    return kind(validate=Range(least, greatest)).deserialize
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    """Return a reader of one of these, in capital or small letters."""
+
+    def read(text: str) -> str:
+        for choice in choices:
+            if text.upper() == choice.upper():
+                return choice
+        raise ValidationError(f"Must be one of: {', '.join(choices)}.")
+
+    return read
+
+
+def _off_or(read: _Read, off: object) -> _Read:
+    """Return a reader that takes the word `off` too, for this value."""
+    return lambda text: off if text.lower() == "off" else read(text)
+
+
+def _switch(text: str) -> bool:
+    return _one_of("on", "off")(text) == "on"
+
+
+def read_cron(text: str) -> str:
+    """Return a cron expression of five fields with one blank between them. Raises ValidationError for another text."""
     try:
         cron_trigger(text)
     except ValueError:
         raise ValidationError(
             f"{text!r} is no cron expression: minute hour day month weekday, or off."
         ) from None
+    return " ".join(text.split())
 
 
-def _is_on(text: str) -> bool:
-    return text.lower() == "on"
-
-
-def _setting(  # noqa: PLR0913  # What a setting is made of.
-    name: str,
-    default: object,
-    check: Any = None,  # noqa: ANN401  # As environs does.
-    *,
-    off: object = None,
-    convert: Callable[[Any], object] = lambda value: value,
-    is_shown: bool = True,
-) -> Any:  # noqa: ANN401  # As `field` of dataclasses.
-    """Return a field of Config that is read as the type that it has.
-
-    `off` is its value where the variable is `off`; None where that is a value as any other.
-    """
-    how = {"name": name, "default": default, "check": check, "off": off, "convert": convert}
-    return field(repr=is_shown, metadata=how)
+def _setting(name: str, default: str, read: _Read = str, *, is_shown: bool = True) -> Any:  # noqa: ANN401
+    """Return a field of Config: its variable, its default as an operator would write it, and what reads either."""
+    return field(repr=is_shown, metadata={"name": name, "default": default, "read": read})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +79,28 @@ class Config:
     database_url: str = _setting("DATABASE_URL", "", is_shown=False)
     # Of the platform's server, where logical replication brings the source tables here.
     origin_url: str = _setting("LEADS_ORIGIN_DATABASE_URL", "", is_shown=False)
-    state_dir: Path = _setting("LEADS_STATE_DIR", ".leads", convert=lambda text: Path(text).absolute())  # noqa: RUF009
-    pg_bin: Path | None = _setting("LEADS_PG_BIN", "", convert=lambda text: Path(text) if text else None)  # noqa: RUF009
-    refresh_seconds: float = _setting("LEADS_REFRESH_SECONDS", 0.25, validate.Range(0.01, 3600))
-    refresh_batch: int = _setting("LEADS_REFRESH_BATCH", 1000, validate.Range(1, 100_000))
-    queue_limit: int = _setting("LEADS_QUEUE_LIMIT", 1_000_000, validate.Range(1))
+    state_dir: Path = _setting("LEADS_STATE_DIR", ".leads", lambda text: Path(text).absolute())  # noqa: RUF009
+    pg_bin: Path | None = _setting("LEADS_PG_BIN", "", lambda text: Path(text) if text else None)  # noqa: RUF009
+    refresh_seconds: float = _setting("LEADS_REFRESH_SECONDS", "0.25", _number(Float, 0.01, 3600))
+    refresh_batch: int = _setting("LEADS_REFRESH_BATCH", "1000", _number(Integer, 1, 100_000))
+    queue_limit: int = _setting("LEADS_QUEUE_LIMIT", "1000000", _number(Integer, 1))
     # From a quarter of an hour up to a year.
-    verify_days: float = _setting("LEADS_VERIFY_DAYS", 1.0, validate.Range(0.01, 365), off=0.0)
-    verify_sample: int = _setting("LEADS_VERIFY_SAMPLE", 500, validate.Range(1))
-    rebuild_cron: str = _setting(
-        "LEADS_REBUILD_CRON", "", check_cron, off="", convert=lambda text: " ".join(text.split())
-    )
-    run_log_days: int = _setting("LEADS_RUN_LOG_DAYS", 14, validate.Range(1))
-    tombstone_days: int = _setting("LEADS_TOMBSTONE_DAYS", 30, validate.Range(1, 36500))
-    log_level: str = _setting(
-        "LEADS_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), convert=str.upper
-    )
-    log_format: str = _setting("LEADS_LOG_FORMAT", "auto", _one_of("auto", "text", "json"), convert=str.lower)
-    log_personal_data: bool = _setting("LEADS_LOG_PERSONAL_DATA", "off", _one_of("on", "off"), convert=_is_on)
+    verify_days: float = _setting("LEADS_VERIFY_DAYS", "1", _off_or(_number(Float, 0.01, 365), 0.0))
+    verify_sample: int = _setting("LEADS_VERIFY_SAMPLE", "500", _number(Integer, 1))
+    rebuild_cron: str = _setting("LEADS_REBUILD_CRON", "off", _off_or(read_cron, ""))
+    run_log_days: int = _setting("LEADS_RUN_LOG_DAYS", "14", _number(Integer, 1))
+    tombstone_days: int = _setting("LEADS_TOMBSTONE_DAYS", "30", _number(Integer, 1, 36500))
+    log_level: str = _setting("LEADS_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    log_format: str = _setting("LEADS_LOG_FORMAT", "auto", _one_of("auto", "text", "json"))
+    log_personal_data: bool = _setting("LEADS_LOG_PERSONAL_DATA", "off", _switch)
     # Where Prometheus scrapes the scheduler; the port is 0 where there is no such server.
     metrics_host: str = _setting("LEADS_METRICS_HOST", "127.0.0.1")
-    metrics_port: int = _setting("LEADS_METRICS_PORT", 0, validate.Range(1, 65535), off=0)
-    tracing: bool = _setting("LEADS_TRACING", "off", _one_of("on", "off"), convert=_is_on)
+    metrics_port: int = _setting("LEADS_METRICS_PORT", "off", _off_or(_number(Integer, 1, 65535), 0))
+    tracing: bool = _setting("LEADS_TRACING", "off", _switch)
     # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
-    api_role: str = _setting("LEADS_API_ROLE", "leads_api", off="")
+    api_role: str = _setting("LEADS_API_ROLE", "leads_api", _off_or(str, ""))
     api_host: str = _setting("HOST", "127.0.0.1")
-    api_port: int = _setting("PORT", 4000, validate.Range(1, 65535))
+    api_port: int = _setting("PORT", "4000", _number(Integer, 1, 65535))
     warnings: tuple[str, ...] = ()
     """Sentences on variables that look like settings and are none."""
 
@@ -109,44 +110,25 @@ def load(env_file: Path = Path(".env")) -> Config:
 
     Raises ConfigurationError with a sentence for each setting that cannot be used.
     """
-    env = Env(eager=False)
-    env.read_env(env_file, recurse=False)
-    found = {one.name: _read(env, one) for one in fields(Config) if one.metadata}
+    given = {**dotenv_values(env_file), **os.environ}
+    # Compose files and systemd units write a variable that is not set as an empty one.
+    texts = {name: text.strip() for name, text in given.items() if text and text.strip()}
+    found: dict[str, Any] = {}
     bad = [
         f"{name}: It is no setting any more. {what_to_do}"
         for name, what_to_do in _gone().items()
-        if env.str(name, "").strip()
+        if name in texts
     ]
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        messages: Any = error.error_messages
-        bad += (f"{name}: {' '.join(messages[name])}" for name in messages)
+    for name, how in ((one.name, one.metadata) for one in fields(Config) if one.metadata):
+        try:
+            found[name] = how["read"](texts.get(how["name"], how["default"]))
+        except ValidationError as error:
+            bad.append(f"{how['name']}: {' '.join(map(str, error.messages))}")
     if bad:
         raise ConfigurationError(
-            "These settings cannot be used. " + " ".join(sorted(bad)), found["log_format"]
+            "These settings cannot be used. " + " ".join(sorted(bad)), found.get("log_format")
         )
-    return Config(**found, warnings=tuple(find_misspelt(_names(env_file))))
-
-
-def _read(env: Env, one: "Field[Any]") -> Any:  # noqa: ANN401  # A value of any setting.
-    """Return the value of a setting, or None if it cannot be used, which `env` remembers."""
-    how = one.metadata
-    text: str = env.str(how["name"], "").strip()
-    # Compose files and systemd units write a variable that is not set as an empty one.
-    if not text:
-        return how["convert"](how["default"])
-    if how["off"] is not None and text.lower() == "off":
-        return how["off"]
-    parsers: dict[Any, Any] = {int: env.int, float: env.float}
-    value = parsers.get(one.type, env.str)(how["name"], validate=how["check"])
-    return None if value is None else how["convert"](value)
-
-
-def _names(env_file: Path) -> set[str]:
-    """Return the names of the variables that are set, in the environment or in the file."""
-    text = env_file.read_text("utf-8", errors="replace") if env_file.is_file() else ""
-    return {*os.environ, *re.findall(r"^\s*(?:export\s+)?(\w+)\s*=", text, re.MULTILINE)}
+    return Config(**found, warnings=tuple(find_misspelt(given)))
 
 
 @cache

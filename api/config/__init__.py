@@ -1,14 +1,14 @@
 """The settings of the API; no other module of this package reads the environment."""
 
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from io import StringIO
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from environs import Env
+from dotenv import dotenv_values
 
 from api.config import auth, values
 from api.config.auth import AuthConfig
@@ -22,7 +22,6 @@ LOG_FORMATS = ("auto", "text", "json")
 MEMORY = "memory://"
 ENV_FILE = Path(".env")
 
-_NAME_IN_FILE = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
 _MAX_SHOWN = 60
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SESSION_ATTRIBUTES = "PGTARGETSESSIONATTRS"
@@ -82,7 +81,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
     problems: list[str] = []
 
     def read(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: bool = False) -> Any:  # noqa: ANN401
-        text = settings(name)
+        text = settings.get(name)
         # Compose files and systemd units write a variable that is not set as an empty one.
         if not text:
             return default
@@ -99,17 +98,17 @@ def load(env_file: Path = ENV_FILE) -> Config:
     of_auth = all_of(AuthConfig)
     algorithm = of_auth["algorithm"]
     keys = read("LEADS_JWT_KEY", lambda text: read_keys(text, algorithm), (), is_secret=True)
-    address = "LEADS_API_DATABASE_URL" if settings("LEADS_API_DATABASE_URL") else "DATABASE_URL"
+    address = "LEADS_API_DATABASE_URL" if settings.get("LEADS_API_DATABASE_URL") else "DATABASE_URL"
     config = Config(
         database_url=read(address, values.readers_url, "", is_secret=True),
         metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
         auth=AuthConfig(jwt_keys=keys, **of_auth),
         **all_of(Config),
     )
-    if not settings(address):
+    if not settings.get(address):
         problems.append(f"DATABASE_URL: it is not set. It has to be {values.ADDRESS}.")
     problems += _gone(settings)
-    problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
+    problems += auth.auth_problems(config.auth.methods, settings)
     problems += _that_exclude_each_other(config)
     if problems:
         raise ConfigurationError("\n  ".join(["These settings cannot be used:", *sorted(problems)]))
@@ -136,10 +135,7 @@ def _that_exclude_each_other(config: Config) -> Iterator[str]:
 
 def log_format(env_file: Path = ENV_FILE) -> str:
     """Returns the form of log lines that an operator asks for, also if other settings are not valid."""
-    try:
-        chosen = _settings(env_file)("LEADS_LOG_FORMAT").lower()
-    except ConfigurationError:
-        chosen = os.environ.get("LEADS_LOG_FORMAT", "").strip().lower()
+    chosen = _as_far_as_can_be_read(env_file).get("LEADS_LOG_FORMAT", "").lower()
     return chosen if chosen in LOG_FORMATS else "auto"
 
 
@@ -153,32 +149,28 @@ def owner_database_url(env_file: Path = ENV_FILE) -> str:
         raise ConfigurationError(problem)
     try:
         # An empty address would be that of libpq's own defaults.
-        return values.database_url(settings("DATABASE_URL") or "?")
+        return values.database_url(settings.get("DATABASE_URL") or "?")
     except ValueError as allowed:
         raise ConfigurationError(f"DATABASE_URL has to be {allowed}.") from None
 
 
-def _gone(settings: Callable[[str], str]) -> list[str]:
+def _gone(settings: Mapping[str, str]) -> list[str]:
     """Returns a sentence for each setting of an earlier version that is set and refused."""
     return [
         f"{name}: it is no setting any more. {what_to_do}"
         for name, what_to_do in settings_that_are_gone().items()
-        if settings(name)
+        if settings.get(name)
     ]
 
 
 def agent_token(env_file: Path = ENV_FILE) -> str:
     """Returns the credential that the tools of an agent show over stdio; empty for none. Raises ConfigurationError."""
-    return _settings(env_file)("LEADS_MCP_TOKEN")
+    return _settings(env_file).get("LEADS_MCP_TOKEN", "")
 
 
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:
     """Returns a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
-    try:
-        in_file = dict.fromkeys(_NAME_IN_FILE.findall(env_file.read_text(encoding="utf-8")), "")
-    except (OSError, ValueError):
-        in_file = {}
-    return unknown_settings(in_file | os.environ)
+    return unknown_settings(_as_far_as_can_be_read(env_file))
 
 
 def share_metrics(directory: str) -> None:
@@ -186,11 +178,19 @@ def share_metrics(directory: str) -> None:
     os.environ[_SHARED_FOLDER] = directory
 
 
-def _settings(env_file: Path) -> Callable[[str], str]:
-    """Returns what gives the text of a setting by its name. Raises ConfigurationError if the file cannot be read."""
-    env = Env()
+def _settings(env_file: Path) -> dict[str, str]:
+    """Returns the texts of the variables by their names. Raises ConfigurationError if the file cannot be read."""
     try:
-        env.read_env(env_file, recurse=False)
+        text = env_file.read_text("utf-8") if env_file.exists() else ""
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The file {env_file.absolute()} cannot be read: {error}") from None
-    return lambda name: str(env.str(name, "")).strip()
+    given = {**dotenv_values(stream=StringIO(text)), **os.environ}
+    return {name: (text or "").strip() for name, text in given.items()}
+
+
+def _as_far_as_can_be_read(env_file: Path) -> dict[str, str]:
+    """Returns the same, without the file if it cannot be read."""
+    try:
+        return _settings(env_file)
+    except ConfigurationError:
+        return _settings(Path(os.devnull))

@@ -1,7 +1,7 @@
 """Who may read what: the settings of it, and what they exclude."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -76,9 +76,9 @@ class AuthConfig:
         return JWT in self.methods or KEY in self.methods
 
 
-def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> Iterator[str]:
-    """Yields a sentence for each setting that does not fit the others. `is_set` says whether one has a value."""
-    sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if is_set(name)]
+def auth_problems(methods: tuple[str, ...], settings: Mapping[str, str]) -> Iterator[str]:
+    """Yields a sentence for each setting that does not fit the others."""
+    sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if settings.get(name)]
     if JWT in methods and not sources:
         yield (
             "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY (a secret, a public key or a file),"
@@ -87,7 +87,7 @@ def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> It
     if len(sources) > 1:
         yield "LEADS_JWKS_URL: LEADS_JWT_KEY is set too. Set only one of them, so that it is clear which keys count."
     # Otherwise a system on loopback would look protected and be open.
-    if sources and not is_set("LEADS_AUTH"):
+    if sources and not settings.get("LEADS_AUTH"):
         yield (
             f"LEADS_AUTH: it is not set, although {sources[0]} is. Set LEADS_AUTH=jwt to ask for tokens, or"
             " LEADS_AUTH=none to ask for nothing."

@@ -11,7 +11,7 @@ NOTHING = Path("there is no such file")
 READ = (
     ("DATABASE_URL", "postgresql://host/db", "database_url", "postgresql://host/db"),
     ("LEADS_REFRESH_SECONDS", "2", "refresh_seconds", 2.0),
-    ("LEADS_LOG_LEVEL", "debug", "log_level", "DEBUG"),
+    ("LEADS_LOG_LEVEL", " debug ", "log_level", "DEBUG"),
     ("LEADS_LOG_FORMAT", "JSON", "log_format", "json"),
     ("LEADS_LOG_PERSONAL_DATA", "On", "log_personal_data", True),
     ("LEADS_API_ROLE", "reader", "api_role", "reader"),

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from marshmallow import ValidationError
 
-from projector.config import check_cron
+from projector.config import read_cron
 from projector.operate.install import migrate
 from projector.scheduler import main
 from projector.scheduler.cron import cron_trigger
@@ -43,7 +43,7 @@ def test_cron_expressions_are_cron_s() -> None:
         found = cron_trigger(expression).get_next_fire_time(None, datetime.fromisoformat(f"{after}:00+00:00"))
         assert found == datetime.fromisoformat(f"{expected}:00+00:00"), expression
     for valid in ("0,30 8-18/2 1 jan,jul 1", "0 3 * * FRI-mon"):
-        check_cron(valid)
+        read_cron(valid)
     for other in (
         "0 3 * * 7",
         "0 3 * * 1/2",
@@ -57,7 +57,7 @@ def test_cron_expressions_are_cron_s() -> None:
         "0 3 * * * *",
     ):
         with pytest.raises(ValidationError, match="no cron expression"):
-            check_cron(other)
+            read_cron(other)
 
 
 def test_it_starts_before_its_database_waits_for_one_that_goes_away_and_says_so_once(
