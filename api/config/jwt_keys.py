@@ -25,7 +25,6 @@ _ALLOWED = (
 _IS_PATH = re.compile(r"[~.]{0,2}/.*|.*\.(pem|crt|cer|json|jwk|jwks|key|pub|txt|secret)", re.IGNORECASE)
 
 
-Kind = type[OctKey | RSAKey | ECKey | JWKRegistry]
 VerificationKeys = tuple[Key, ...]
 """Keys, each with the only algorithm that it is used with."""
 
@@ -90,7 +89,7 @@ def _from_secret(secret: str, algorithm: str) -> Key:
         raise ValueError(
             f"{_ALLOWED}; it is too short for {chosen}. `openssl rand -hex {least}` prints one that is long enough"
         )
-    return _with_algorithm(OctKey, secret, chosen)
+    return _with_algorithm(_imported(OctKey, secret), chosen)
 
 
 def _from_pem(text: str, algorithm: str) -> Key:
@@ -100,17 +99,17 @@ def _from_pem(text: str, algorithm: str) -> Key:
         )
     for kind in (RSAKey, ECKey):
         try:
-            _imported(kind, text)
+            key = _imported(kind, text)
         except ValueError:
             continue
-        return _with_algorithm(kind, text, algorithm)
+        return _with_algorithm(key, algorithm)
     raise ValueError(f"{_ALLOWED}; this PEM text is no public key of the types RSA or EC")
 
 
 def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
     """Returns the key of a set; None if it is of another type or another algorithm, or too weak."""
     try:
-        key = _with_algorithm(JWKRegistry, one, one.get("alg") or algorithm)
+        key = _with_algorithm(_imported(JWKRegistry, one), one.get("alg") or algorithm)
     except ValueError:
         return None
     if isinstance(key, OctKey) and len(key.raw_value) < _MIN_SECRET_BYTES[key.alg or ""]:
@@ -118,19 +117,18 @@ def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
     return key if algorithm in ("", key.alg) else None
 
 
-def _imported(kind: Kind, given: str | dict[str, Any], algorithm: str | None = None) -> Key:
+def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | dict[str, Any]) -> Key:
     """Returns the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
-            return kind.import_key(given, parameters={"alg": algorithm} if algorithm else None)
+            return kind.import_key(given)
     except (JoseError, ValueError, TypeError, KeyError, SecurityWarning):
         raise ValueError(_ALLOWED) from None
 
 
-def _with_algorithm(kind: Kind, given: str | dict[str, Any], algorithm: str) -> Key:
+def _with_algorithm(key: Key, algorithm: str) -> Key:
     """Returns a key with the only algorithm that it is used with. Raises ValueError if there is none for it."""
-    key = _imported(kind, given)
     if key.is_private and not isinstance(key, OctKey):
         raise ValueError(_ALLOWED)
     fitting = [one.name for one in JWSRegistry.filter_algorithms(key, [*ALGORITHMS])]
@@ -142,4 +140,4 @@ def _with_algorithm(kind: Kind, given: str | dict[str, Any], algorithm: str) -> 
         raise ValueError(
             f"{_ALLOWED}; LEADS_JWT_ALGORITHM={algorithm} does not fit {what}, only {', '.join(fitting)}"
         )
-    return _imported(kind, given, chosen)
+    return type(key).import_key(key.original_value, {"alg": chosen})
