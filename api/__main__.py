@@ -83,11 +83,11 @@ class _Program(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write what stands below the options."""
         lines = []
-        for name, setting in all_settings().items():
-            if setting.of != "projector":
-                lines.append(f"  {name}={setting.default}")
+        for name, default, of, description in all_settings():
+            if of != "projector":
+                lines.append(f"  {name}={default}")
                 lines.append(
-                    fill(setting.description, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                    fill(description, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
                          break_on_hyphens=False, break_long_words=False)
                 )  # fmt: skip
         described = [

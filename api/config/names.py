@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from api.request.text import nearest
 
@@ -24,14 +23,6 @@ _OF_KUBERNETES = re.compile(
 )
 
 
-class Setting(NamedTuple):
-    """The default of a setting, as an operator would write it, which programs read it, and what it is."""
-
-    default: str
-    of: str
-    description: str
-
-
 @cache
 def _page() -> str:
     return next((page.read_text("utf-8") for page in _PAGES if page.is_file()), "")
@@ -41,12 +32,11 @@ def _plain(cell: str) -> str:
     return _LINK.sub(r"\1", _REFERENCE.sub("", cell)).replace("`", "").strip()
 
 
-def all_settings() -> dict[str, Setting]:
-    """Returns the settings of both programs by name, which may have one environment."""
-    return {
-        name: Setting(_plain(default), of, _plain(text))
-        for name, default, of, text in _SETTING.findall(_page())
-    }
+def all_settings() -> list[tuple[str, str, str, str]]:
+    """Returns name, default as an operator would write it, readers and description of each setting of both programs."""
+    return [
+        (name, _plain(default), of, _plain(text)) for name, default, of, text in _SETTING.findall(_page())
+    ]
 
 
 def settings_that_are_gone() -> dict[str, str]:
@@ -56,7 +46,8 @@ def settings_that_are_gone() -> dict[str, str]:
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Returns a sentence for each variable that begins like a setting and is none."""
-    known = all_settings()
+    # Both programs may have one environment.
+    known = [name for name, *_ in all_settings()]
     passed = {*known, *settings_that_are_gone(), *_OF_TESTS}
     # The prefix that nearly all have says nothing about what was meant.
     by_rest = {name.removeprefix(_PREFIX): name for name in known}
