@@ -5,8 +5,10 @@ A command imports what it runs only when it is called, so that `--help` answers 
 
 import click
 
+from projector import __version__
 from projector.cli import demo, erase, export, inspect, install, run, server
-from projector.cli.base import Commands, Invocation, print_version
+from projector.cli.base import Commands, Invocation
+from projector.database.sql import PROJECTION_VERSION
 
 __all__ = ["Invocation", "cli", "main"]
 
@@ -17,12 +19,9 @@ __all__ = ["Invocation", "cli", "main"]
     metavar="URL",
     help="The platform's PostgreSQL; otherwise DATABASE_URL, otherwise the embedded one while it runs.",
 )
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=print_version,
+@click.version_option(
+    __version__,
+    message=f"leads-projector {__version__}, projection version {PROJECTION_VERSION}",
     help="Print the version of the program and its projection version.",
 )
 @click.pass_context

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
+import orjson
 import psycopg
 import structlog
 from psycopg.rows import TupleRow
@@ -19,6 +20,7 @@ import projector
 from projector import config as settings
 from projector.capture.source import naming_missing_source
 from projector.config import Config
+from projector.database import lock_waits
 from projector.database.connect import connect
 from projector.report import log
 from projector.report.counted import RunReport, counted, escape_json, escape_lines
@@ -157,19 +159,8 @@ def echo(text: str, *, err: bool = False) -> None:
 
 def echo_json(found: object) -> None:
     """Print an object for machines, in such a way that a terminal obeys nothing of it either."""
-    import orjson
-
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
     click.echo(escape_json(orjson.dumps(found, default=str, option=options).decode()))
-
-
-def print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  # As click calls it.
-    """Print the version of the program and its projection version, and end."""
-    if value and not ctx.resilient_parsing:
-        from projector.database.sql import PROJECTION_VERSION
-
-        click.echo(f"leads-projector {projector.__version__}, projection version {PROJECTION_VERSION}")
-        ctx.exit()
 
 
 def describe(error: psycopg.Error) -> str:
@@ -200,9 +191,7 @@ def describe(error: psycopg.Error) -> str:
 
 def telling_waits(conn: psycopg.Connection[TupleRow]) -> AbstractContextManager[None]:
     """Say on stderr, while the block waits for a lock for more than two seconds, which one and who holds it."""
-    from projector.database import lock_waits as waiting
-
-    return waiting.telling_waits(conn, lambda sentence: echo(sentence, err=True))
+    return lock_waits.telling_waits(conn, lambda sentence: echo(sentence, err=True))
 
 
 def echo_report(report: RunReport) -> None:
