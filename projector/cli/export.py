@@ -14,26 +14,19 @@ KINDS = ("leads.csv", "leads.ndjson", "messages.ndjson")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-class _Moment(click.ParamType[tuple[datetime, datetime]]):
-    """A date, or a date with a time, in UTC without an offset: the first moment of it, and the first one after it."""
-
-    name = "moment"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[datetime, datetime]:
-        """Returns both. Ends the command for a text that names no moment."""
-        try:
-            if _DATE.fullmatch(value):
-                midnight = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-                return midnight, midnight + timedelta(days=1)
-            found = datetime.fromisoformat(value)
-            found = found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
-            # The read model keeps milliseconds.
-            found = found.replace(microsecond=found.microsecond // 1000 * 1000)
-            return found, found + timedelta(milliseconds=1)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no date such as 2025-01-31 or 2025-01-31T09:30:00Z.", param, ctx)
+def _moment(text: str) -> tuple[datetime, datetime]:
+    """Return the first moment of a date, or of a date with a time, and the first one after it; in UTC by default."""
+    try:
+        if _DATE.fullmatch(text):
+            midnight = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            return midnight, midnight + timedelta(days=1)
+        found = datetime.fromisoformat(text)
+        found = found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        # The read model keeps milliseconds.
+        found = found.replace(microsecond=found.microsecond // 1000 * 1000)
+        return found, found + timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{text!r} is no date such as 2025-01-31 or 2025-01-31T09:30:00Z.") from None
 
 
 @click.command()
@@ -55,14 +48,14 @@ class _Moment(click.ParamType[tuple[datetime, datetime]]):
     "--from",
     "start",
     metavar="MOMENT",
-    type=_Moment(),
+    type=_moment,
     help="Messages at or after this date or time, in UTC.",
 )
 @click.option(
     "--to",
     "end",
     metavar="MOMENT",
-    type=_Moment(),
+    type=_moment,
     help="Messages at or before this date or time, in UTC; a date covers its whole day.",
 )
 @click.pass_obj

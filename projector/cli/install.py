@@ -129,21 +129,13 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
 
     given = read_mapping(mapping) if mapping is not None else None
     click.echo("Changing sampled rows in a scratch database: this takes a minute or two.", err=True)
-    with invocation.connect("check") as conn, _interrupted_by_sigterm():
+    # As Ctrl-C does, so that what is made for the check is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with invocation.connect("check") as conn:
         facts = check_mapping(conn, source_schemas, given, embedded)
     echo(in_lines(facts))
     if not as_dict(facts)["fits"]:
         sys.exit(FAILED)
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Have SIGTERM end the block as Ctrl-C does, so that what was made for it is removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @click.command()

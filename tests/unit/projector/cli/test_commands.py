@@ -52,7 +52,7 @@ def test_a_wrong_call_ends_with_2_and_is_named(command: str, said: str) -> None:
     ],
 )
 def test_moments(text: str, first: str, after: str) -> None:
-    found = export._Moment().convert(text, None, None)  # noqa: SLF001
+    found = export._moment(text)  # noqa: SLF001
     assert [one.isoformat() for one in found] == [
         datetime.fromisoformat(one).replace(tzinfo=UTC).isoformat() for one in (first, after)
     ]
