@@ -41,7 +41,6 @@ class StaleError(UnavailableError):
             f"The data are {found}, and min_as_of asks for {_exactly(min_as_of)}:"
             " try again in a second, with a moment that the clock of the database has reached"
         )
-        self.as_of = as_of
 
 
 def is_fresh(as_of: datetime, min_as_of: datetime) -> bool:
@@ -83,34 +82,23 @@ class Waiting:
         self._seen: dict[str, tuple[TenantNowRow, float]] = {}
 
     def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[str], TenantNowRow]) -> None:
-        """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
+        """Return as soon as the data are as fresh as that.
 
-        Raises StaleError where they are not within WAIT_SECONDS, and at once where they cannot be by then, or too many
-        requests wait.
+        Returns after WAIT_SECONDS in any case, and at once where they cannot be by then, too many requests wait, or
+        nothing can be known: the answer will say so.
         """
         arrived = monotonic()
         ends = arrived + WAIT_SECONDS
-        found: TenantNowRow | None = None
 
-        def is_enough() -> bool:
-            nonlocal found
-            try:
-                not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
-                found = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
-            except UnavailableError:
-                return True
-            if found.as_of is None or is_fresh(found.as_of, min_as_of):
-                return True
-            if found.clock + timedelta(seconds=ends - monotonic()) < min_as_of:
-                raise StaleError(found.as_of, min_as_of)
-            return False
+        def is_over() -> bool:
+            not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
+            found = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
+            is_too_far = found.clock + timedelta(seconds=ends - monotonic()) < min_as_of
+            return found.as_of is None or is_fresh(found.as_of, min_as_of) or is_too_far
 
-        if is_enough():
-            return
-        with self.place(tenant, gives_way=False) as place:
-            is_in_time = place is not None and _until(is_enough, place, ends, DATA_EVERY_SECONDS)
-        if not is_in_time and found is not None and found.as_of is not None:
-            raise StaleError(found.as_of, min_as_of)
+        with suppress(UnavailableError):
+            if not is_over():
+                self._wait(tenant, is_over, ends, DATA_EVERY_SECONDS, gives_way=False)
 
     def for_change(self, tenant: str, seconds: float, is_over: Callable[[], bool]) -> None:
         """Return as soon as `is_over`, which reads whether there is a change.
@@ -119,9 +107,18 @@ class Waiting:
         the answer will say so.
         """
         ends = monotonic() + seconds
-        with suppress(UnavailableError), self.place(tenant, gives_way=True) as place:
-            if place is not None:
-                _until(lambda: self.ask(is_over, ends), place, ends, CHANGE_EVERY_SECONDS)
+        with suppress(UnavailableError):
+            self._wait(tenant, lambda: self.ask(is_over, ends), ends, CHANGE_EVERY_SECONDS, gives_way=True)
+
+    def _wait(
+        self, tenant: str, is_over: Callable[[], bool], ends: float, every: float, *, gives_way: bool
+    ) -> None:
+        """Ask every so many seconds whether a wait is over, until its time or its place ends."""
+        with self.place(tenant, gives_way=gives_way) as place:
+            while place is not None and not is_over():
+                left = ends - monotonic()
+                if left <= 0 or place.is_lost.wait(min(every, left)):
+                    return
 
     @contextmanager
     def place(self, tenant: str, *, gives_way: bool) -> Iterator[Place | None]:
@@ -175,12 +172,3 @@ class Waiting:
                 self._places.remove(longest)
             self._places.append(place)
             return True
-
-
-def _until(is_over: Callable[[], bool], place: Place, ends: float, every: float) -> bool:
-    """Ask every so many seconds whether a wait is over. Returns whether it was, before its time and its place ended."""
-    while not is_over():
-        left = ends - monotonic()
-        if left <= 0 or place.is_lost.wait(min(every, left)):
-            return False
-    return True

@@ -8,12 +8,10 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
-from api.database.statement import Freshness
 from api.limits.exports import ExportsBusyError
-from api.limits.waiting import StaleError
 from api.observe.log import cause_of
 from api.request.record import record
-from api.response.body import JsonResponse, begin, closed, freshness_headers, system_clock
+from api.response.body import JsonResponse, begin, closed, system_clock
 
 RETRY_AFTER_SECONDS = 1
 
@@ -75,9 +73,6 @@ def _answer_unavailable(error: UnavailableError) -> Response:
     cause = {} if error.__cause__ is None else {"cause": cause_of(error.__cause__)}
     log.warning("unavailable", reason=str(error), **cause, correlation_id=record().correlation_id)
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
-    if isinstance(error, StaleError) and record().row is None:
-        # No row of the tenant was read, which the headers would be made of.
-        headers += freshness_headers(Freshness(error.as_of, None, None, None)).items()
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
 
 
