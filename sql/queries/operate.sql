@@ -814,9 +814,14 @@ ORDER BY s.is_counted DESC, s.sent_at DESC, s.send_id DESC;
 -- name: find_nearest
 -- The leads of the tenant that have one of these phones, in the order of the array.
 SELECT l.customer_phone
-FROM read_model.leads AS l
-WHERE l.user_id = %(user_id)s AND l.customer_phone = ANY(%(phones)s::text[])
-ORDER BY array_position(%(phones)s::text[], l.customer_phone)
+FROM unnest(%(phones)s::text[]) WITH ORDINALITY AS p (phone, place)
+CROSS JOIN LATERAL (
+    SELECT leads.customer_phone
+    FROM read_model.leads AS leads
+    WHERE leads.user_id = %(user_id)s AND leads.customer_phone = p.phone
+    OFFSET 0
+) AS l
+ORDER BY p.place
 LIMIT %(size)s;
 
 -- The lines of an export, as the API writes them: see sql/install/functions/30_export.sql. Parameters of all: user_id;
