@@ -128,7 +128,6 @@ def messages_of_lead(
         "after": parameters.after,
         "offset": page.offset or None,
     }
-    values = {name: value for name, value in values.items() if value is not None}
     if page.position is not None:
         sent_at, conversation_id, sequence_no, message_id = page.position
         values |= {
@@ -137,6 +136,7 @@ def messages_of_lead(
             "cursor_sequence_no": _AFTER_ALL_NUMBERS if sequence_no is None else sequence_no,
             "cursor_message_id": message_id,
         }
+    values = {name: value for name, value in values.items() if value is not None}
     statement = _statement(frozenset(values), parameters.sort_order)
     keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read}
     return BoundStatement(statement, MessagesRow, {**keys, **values})

@@ -9,13 +9,14 @@ and every process reads the cursors of every other. It is checked as any other p
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import crc32
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 
 import orjson
 
-from api.request.kinds import MOMENT, TEXT, Kind, whole_number
+from api.request.kinds import Kind
 
 # Of leads by last_message_at.
 EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
@@ -27,9 +28,12 @@ _FORM = b"1"
 _SCOPE_BYTES = 8
 _CHECK_BYTES = 4
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_LEAST_INTEGER, _GREATEST_INTEGER = -(2**31), 2**31 - 1
 
 # The values by which a result is ordered; a time among them is a datetime.
 Position = tuple[object, ...]
+Reader = Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +82,46 @@ def _check(content: bytes) -> bytes:
     return crc32(content).to_bytes(_CHECK_BYTES, "big")
 
 
-def read_position(kinds: Sequence[Kind], values: Sequence[object]) -> Position:
-    """Returns a position as the kinds of its values read it. Raises ValueError for values that none can be.
-
-    After values that no result has, such as null where each has one, there is no result.
-    """
-    texts = [None if value is None else str(value) for value in values]
-    if len(kinds) != len(values) or "\0" in "".join(filter(None, texts)):
+def read_position(readers: Sequence[Reader], values: Sequence[object]) -> Position:
+    """Returns a position with its times as datetimes. Raises ValueError for values that no result can have."""
+    if len(readers) != len(values):
         raise ValueError(values)
-    return tuple(
-        None if text is None else kind.meaning(text) for kind, text in zip(kinds, texts, strict=True)
-    )
+    return tuple(read(value) for read, value in zip(readers, values, strict=True))
 
 
-_NUMBER = whole_number(-(2**31), 2**31 - 1)
+def _time(value: object) -> datetime:
+    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
+        raise ValueError(value)
+    return datetime.fromisoformat(value)
 
-# What a position of each sort of the leads has before the phone.
-LEAD_POSITIONS: Mapping[str, Kind] = {
-    "last_message_at": MOMENT,
-    "first_contact_at": MOMENT,
-    "total_messages": _NUMBER,
-    "total_score": _NUMBER,
-    "name": TEXT,
+
+def _number(value: object) -> int:
+    # True is an integer in Python.
+    if type(value) is not int or not _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
+        raise ValueError(value)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(value)
+    return value
+
+
+def _or_null(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+# What a position has, by the sort of the leads: its value, and the phone.
+LEAD_POSITIONS: Mapping[str, tuple[Reader, ...]] = {
+    "last_message_at": (_or_null(_time), _text),
+    "first_contact_at": (_time, _text),
+    "total_messages": (_number, _text),
+    "total_score": (_or_null(_number), _text),
+    "name": (_or_null(_text), _text),
 }
 # timestamp, conversation_id, sequence_no and message_id.
-MESSAGE_POSITION = (MOMENT, TEXT, _NUMBER, TEXT)
+MESSAGE_POSITION: tuple[Reader, ...] = (_time, _text, _or_null(_number), _text)
 
 
 def position_of_lead(document: bytes, sort_by: str) -> list[object]:

@@ -11,8 +11,8 @@ import orjson
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
-from api.request.kinds import MOMENT, TEXT, Kind, Parameter
+from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, Reader, read_position, scope_of
+from api.request.kinds import MOMENT, Parameter
 from api.request.parameters import (
     BUCKETS,
     OF_ALL,
@@ -53,13 +53,13 @@ class Query:
     def __init__(
         self,
         parameters: Mapping[str, Parameter],
-        position: Callable[[Parameters], Sequence[Kind]] = lambda _parameters: (),
+        readers: Callable[[Parameters], Sequence[Reader]] = lambda _parameters: (),
         result: Callable[..., Parameters] = Parameters,
     ) -> None:
         self.parameters = parameters
         self._schema = Schema.from_dict(dict(parameters))()
-        # The kinds of the values of a cursor's position.
-        self.position = position
+        # Of the values of a cursor's position.
+        self.readers = readers
         self.result = result
         # Clients repeat a few query strings, and each of them means the same every time.
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
@@ -83,7 +83,7 @@ class Query:
                 "cursor belongs to another query: send the path, the filters and the order that it was given with"
             )
         try:
-            position = read_position(self.position(parameters), page.cursor.values)
+            position = read_position(self.readers(parameters), page.cursor.values)
         except ValueError:
             raise BadRequest(f"cursor takes {CURSOR.takes}") from None
         return replace(parameters, page=replace(page, position=position))
@@ -196,7 +196,7 @@ def _whole_buckets(**given: Any) -> Parameters:  # noqa: ANN401  # As they are r
 
 COMMON_QUERY = Query(OF_ALL)
 LEAD_QUERY = Query(OF_LEAD)
-LIST_QUERY = Query(OF_LIST, lambda parameters: (LEAD_POSITIONS[parameters.sort_by], TEXT))
+LIST_QUERY = Query(OF_LIST, lambda parameters: LEAD_POSITIONS[parameters.sort_by])
 MESSAGES_QUERY = Query(OF_MESSAGES, lambda _parameters: MESSAGE_POSITION)
 SERIES_QUERY = Query(OF_SERIES, result=_whole_buckets)
 EXPORT_QUERY = Query(OF_EXPORT)
