@@ -85,9 +85,11 @@ def _handler(level: str, log_format: str, *, personal_data: bool) -> logging.Han
 
 class _ToLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
-        )
+        try:
+            text, about = record.getMessage(), {"logger": record.name, "exc_info": record.exc_info}
+            structlog.get_logger().log(record.levelno, text, **about)
+        except Exception:  # noqa: BLE001  # A record that cannot be printed harms nobody who logs, as everywhere.
+            self.handleError(record)
 
 
 def cause_of(error: BaseException) -> str:

@@ -42,6 +42,13 @@ def test_what_nobody_has_caught_is_a_line_and_ctrl_c_is_no_error(capsys: pytest.
     assert (line["event"], line["exception"][0]["exc_type"]) == ("uncaught", "ValueError")
 
 
+@logging_as_before()
+def test_a_record_that_cannot_be_printed_harms_nobody_who_logs() -> None:
+    log.configure_process("INFO", "json", personal_data=False)
+    [handler] = logging.getLogger().handlers
+    handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("no number",)}))
+
+
 @cases("form", ["json", "text"])
 @cases("personal_data", [False, True])
 def test_an_error_shows_values_on_demand_and_variables_never(
