@@ -173,7 +173,14 @@ class LiveStreams:
         gate, shown = self._gate, stream.authorization
         if gate is None or gate.has_let_through(digest_of(shown), stream.user_id) is not None:
             return True
-        return await self._in_thread(partial(_lets_through, gate, stream))
+        try:
+            await self._in_thread(partial(gate.require_access, shown, stream.user_id))
+        except HTTPException:
+            return False
+        except UnavailableError:
+            # It cannot be asked now, and is asked again.
+            pass
+        return True
 
     async def _page(self, viewer: _Viewer, at: Token) -> _Page:
         """Returns what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
@@ -280,15 +287,3 @@ def _call(viewer: _Viewer) -> None:
     """Have a stream read what has changed."""
     viewer.is_stale = True
     viewer.is_called.set()
-
-
-def _lets_through(gate: Gate, stream: EventStream) -> bool:
-    """Returns whether a caller may read the tenant."""
-    try:
-        gate.require_access(stream.authorization, stream.user_id)
-    except HTTPException:
-        return False
-    except UnavailableError:
-        # It cannot be asked now, and is asked again.
-        return True
-    return True
