@@ -16,7 +16,7 @@ import projector.config
 from api.response.openapi import document
 from projector.cli import cli
 from projector.observe.metrics import DATABASE_UP, REGISTRY, metrics_of
-from projector.observe.status import Status
+from projector.observe.status.read import Status
 from tests.monitoring.test_exposed import page_of_api
 from tests.rules.files import ROOT, check, documents, name_of, read
 

@@ -24,7 +24,9 @@ def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
       python -m projector status --verbose
       python -m projector status --json | jq .
     """
-    from projector.observe.status import as_dict, find_attention, read_status, render, summarize
+    from projector.observe.status.attention import find_attention
+    from projector.observe.status.read import read_status
+    from projector.observe.status.render import as_dict, render, summarize
 
     with invocation.connect("status") as conn:
         found = read_status(conn, api_role=invocation.config.api_role)

@@ -20,7 +20,8 @@ from api.request import change_token
 from api.request.change_token import Position
 from api.request.query import LIST_QUERY
 from api.response.openapi import document
-from projector.observe.status import read_status, render
+from projector.observe.status.read import read_status
+from projector.observe.status.render import render
 from projector.operate.explain import explain_lead
 from projector.operate.explain import render as render_explanation
 from projector.report.progress import QUIET

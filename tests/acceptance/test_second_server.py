@@ -13,7 +13,9 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
 
-from projector.observe.status import find_attention, read_status, render
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
+from projector.observe.status.render import render
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.acceptance.conftest import expected_answers

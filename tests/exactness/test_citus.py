@@ -14,7 +14,8 @@ import pytest
 from api.config import Config
 from api.server.app import create_app
 from projector.database.rows import Connection
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.operate.explain import explain_lead

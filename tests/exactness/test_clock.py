@@ -13,7 +13,8 @@ from psycopg import sql
 from projector.core import pipeline
 from projector.core.dead_letters import find_letters, retry_letters
 from projector.database.rows import Connection
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import main
 from projector.scheduler.jobs import Jobs, Prune, Upkeep, Verify

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from projector.core.refresh import Drain
-from projector.observe.status import read_status, render
+from projector.observe.status.read import read_status
+from projector.observe.status.render import render
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
 from projector.trial.postgres.embedded import EmbeddedServer

@@ -16,7 +16,7 @@ from projector.core.refresh import Drain
 from projector.database import locks
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
-from projector.observe.status import read_status
+from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
 from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting

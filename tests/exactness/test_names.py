@@ -17,7 +17,8 @@ from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.database.rows import Connection
 from projector.database.sql import all_texts
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.operate.tenants import read_tenants

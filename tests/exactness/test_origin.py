@@ -14,7 +14,8 @@ import pytest
 from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import query
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.origin import proof as origin
 from projector.operate.origin.proof import Origin, read_feeds
 from projector.scheduler.refresh import look

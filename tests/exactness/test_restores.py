@@ -17,7 +17,8 @@ import pytest
 from projector.core.batch import refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.erase import erase, ledger, replay
 from projector.operate.erase.ledger import Target
 from projector.operate.install import migrate

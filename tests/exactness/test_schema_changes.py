@@ -12,7 +12,8 @@ import pytest
 from projector.capture import gaps, source_changes
 from projector.database.rows import Connection
 from projector.database.source_names import SourceTable
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
 from projector.sweep import recovery

@@ -7,7 +7,8 @@ import pytest
 from projector.capture import control, gaps
 from projector.database.rows import Connection
 from projector.database.schema import sections
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.install import migrate
 from projector.report.errors import SourceMissingError
 from projector.report.progress import QUIET

@@ -10,7 +10,8 @@ from projector.capture.source import find_source
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.database.source_names import source_names
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.install import migrate
 from projector.operate.rights import find_missing_rights, own_schemas, require_rights_to_uninstall
 from projector.operate.roles import set_up_api_role

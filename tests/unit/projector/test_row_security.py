@@ -7,7 +7,9 @@ from psycopg import sql
 
 from projector.database.rows import Connection
 from projector.database.schema import sections, tables
-from projector.observe.status import as_dict, find_attention, read_status, render
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
+from projector.observe.status.render import as_dict, render
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery

@@ -14,8 +14,10 @@ from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection, Row
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status import Status, as_dict, find_attention, read_status, render, summarize, words
-from projector.observe.status.read import COUNTED_CHANGES
+from projector.observe.status import words
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
+from projector.observe.status.render import as_dict, render, summarize
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from projector.database.rows import Connection
-from projector.observe.status import read_status
+from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
 from projector.operate import assess as assessing
 from projector.operate.assess import PROBLEM, assess, find_warnings

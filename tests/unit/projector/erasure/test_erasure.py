@@ -8,7 +8,8 @@ from projector.core.dead_letters import set_aside
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status import find_attention, read_status
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate import erase as erasure
 from projector.operate.erase import check_erase, erase, find_target, ledger, mention, replay
 from projector.operate.erase.ledger import Target

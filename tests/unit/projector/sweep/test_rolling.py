@@ -10,7 +10,9 @@ import pytest
 from projector.core import pipeline
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
-from projector.observe.status import find_attention, read_status, render
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
+from projector.observe.status.render import render
 from projector.report.progress import QUIET
 from projector.sweep import drift, recovery, rolling
 from projector.sweep.compare import compare_piece
