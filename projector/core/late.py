@@ -108,8 +108,9 @@ class LateKeys:
     becomes a dead letter; with `strict` its error is raised, and nothing is set aside.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, piece_seconds: float = PIECE_SECONDS) -> None:
         self._strict = strict
+        self._piece_seconds = piece_seconds
         self.may_be_late = True
         """Whether a tenant may be late."""
         self._size = FIRST_PIECE
@@ -226,7 +227,7 @@ class LateKeys:
             if limit * 2 < self._size:
                 self._limits[self._tenant] = limit * 2
         elif self._taken >= self._size:
-            size = self._size * min(max(PIECE_SECONDS / seconds, 0.5), 2.0)
+            size = self._size * min(max(self._piece_seconds / seconds, 0.5), 2.0)
             self._size = min(max(int(size), SMALLEST_PIECE), LARGEST_PIECE)
 
     def _isolate(self, conn: Connection, error: psycopg.Error) -> None:

@@ -18,7 +18,7 @@ TRUNCATE_ABOVE_BYTES = 128 * 1024
 """A batch, which may be of a single lead, truncates a staging table of more bytes before it begins."""
 
 # A chunk of some hundred leads fills most tables with more than that, and what is left in them does not slow it down.
-_CHUNK_TRUNCATES_ABOVE_BYTES = 4 * 1024 * 1024
+_CHUNK_TRUNCATES_ABOVE_BYTES = 1024 * 1024
 
 
 def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -> None:

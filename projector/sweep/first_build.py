@@ -1,8 +1,9 @@
 """The first build: all tables of the read model in one transaction, from one snapshot of the source.
 
 A read model that was never built has no readers: the API answers 503 until `read_model.projection` says that it was.
-So the build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction
-holds all shards, so that refreshes wait. A build that is killed leaves nothing that the API reads.
+So the build may lock the tables, fill them without indexes, and create the indexes after the rows. One that was built,
+and holds no row, is filled beside its readers, who see it empty until the end. The build holds all shards, so that
+refreshes wait. A build that is killed leaves nothing that the API reads.
 """
 
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from psycopg import sql as composing
 
 from projector.core import names, pipeline
 from projector.core.pipeline import BatchResult, reach
+from projector.core.preconditions import is_built
 from projector.core.source_reads import (
     SOURCE_PATIENCE_SECONDS,
     retry_reading,
@@ -53,15 +55,20 @@ BUILD_MEMORY = "64MB"
 _log = structlog.get_logger(__name__)
 
 
-def build(conn: Connection, progress: Progress) -> BatchResult:
-    """Fill the read model; return how many leads and messages there are.
+def build(conn: Connection, progress: Progress) -> BatchResult | None:
+    """Fill the read model, unless it serves rows; return how many leads and messages there are then, or None.
 
     Raises BlockedError if the platform keeps truncating or rewriting its tables.
     """
-    with logged_run(conn, "rebuild", None) as run, ExitStack() as owned:
+    if not _is_empty(conn):
+        return None
+    with ExitStack() as entered:
         # Refreshes wait, through several transactions.
         for shard in locks.WHOLE_QUEUE:
-            owned.enter_context(locks.session_lock(conn, locks.SHARD, shard))
+            entered.enter_context(locks.session_lock(conn, locks.SHARD, shard))
+        if not _is_empty(conn):
+            return None
+        run = entered.enter_context(logged_run(conn, "rebuild", None))
         message = (
             f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"
             " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"
@@ -100,6 +107,10 @@ class RewrittenError(BlockedError):
     """The platform has truncated or rewritten a table while it was read: its rows may have been missed."""
 
 
+def _is_empty(conn: Connection) -> bool:
+    return bool(rows.value(conn, query("sweep", "is_empty")))
+
+
 def _build(conn: Connection, progress: Progress) -> datetime:
     """Build once; return from when on it is fresh. Raises RewrittenError if it has to be done again."""
     since, files = read_clock(conn), source_files(conn)
@@ -119,32 +130,39 @@ def _build(conn: Connection, progress: Progress) -> datetime:
 def _fill(conn: Connection, progress: Progress) -> None:
     for name, value in _SETTINGS.items():
         conn.execute("SELECT set_config(%s, %s, true)", (name, value))
-    indexes = conn.execute(query("sweep", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
-    # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
-    # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
-    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
-    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     fills = steps("sweep/first_build", fence="")
-    progress.start("rebuild", 1 + len(fills) + len(indexes), "steps")
-    # A refresh before the first build, or a build of an earlier installation, may have left rows. The tables are
-    # emptied while they still have their indexes.
-    filled = {"tables": [*TABLES, "read_model.lead_tombstones"]}
-    for command in rows.values(conn, query("sweep", "find_empty_commands"), filled):
-        conn.execute(command.encode(), prepare=False)
-    progress.advance(1)
-    for drop, *_ in indexes:
-        conn.execute(drop.encode(), prepare=False)
+    indexes = [] if is_built(conn) else _empty_tables(conn)
+    progress.start("rebuild", len(fills) + len(indexes), "steps")
     for one in fills:
         pipeline.run_step(conn, one)
         progress.advance(1)
     reach("built")
-    for _, create, _ in indexes:
+    for create in indexes:
         conn.execute(create.encode(), prepare=False)
         progress.advance(1)
     for table in TABLES:
         analyze = composing.SQL("ANALYZE {}").format(composing.SQL(table))
         conn.execute(analyze, prepare=False)
     reach("indexed")
+
+
+def _empty_tables(conn: Connection) -> list[str]:
+    """Lock the tables that nobody reads, empty them, and drop their indexes; return how to create these.
+
+    A refresh before the first build, or a build of an earlier installation, may have left rows.
+    """
+    indexes = conn.execute(query("sweep", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
+    # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
+    # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
+    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
+    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
+    # The tables are emptied while they still have their indexes.
+    filled = {"tables": [*TABLES, "read_model.lead_tombstones"]}
+    for command in rows.values(conn, query("sweep", "find_empty_commands"), filled):
+        conn.execute(command.encode(), prepare=False)
+    for drop, *_ in indexes:
+        conn.execute(drop.encode(), prepare=False)
+    return [create for _, create, _ in indexes]
 
 
 _SETTINGS = {

@@ -12,6 +12,7 @@ from projector.core.late import LateKeys, sort_mass_changes
 from projector.core.pipeline import BatchResult
 from projector.core.source_reads import read_source, retry_reading
 from projector.database import rows
+from projector.database.distribution import is_distributed
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import CaptureGapError
@@ -22,6 +23,9 @@ LeadKey = tuple[str, str]
 
 LEADS_PER_TRANSACTION = 500
 """Leads that are recomputed in one transaction: a quarter of a second, in which no batch of the tenant runs."""
+
+KEYS_SECONDS = 0.25
+"""The same time, for the late keys of one transaction."""
 
 
 class _Sum(Protocol):
@@ -89,7 +93,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     waiting = rows.value(conn, query("core", "count_changes"), {"bound": None})
     if waiting:
         progress.start("late keys", waiting, "keys")
-    LateKeys(strict=True).take_all(conn, note)
+    LateKeys(strict=True, piece_seconds=KEYS_SECONDS).take_all(conn, note)
     return total
 
 
@@ -123,3 +127,7 @@ def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
 def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:
     find_wrong_keys_in(conn, tenants)
     pipeline.run_steps(conn, "sweep/4_keys/30_queue_wrong_keys")
+    conn.execute("TRUNCATE missing_leads")
+    # A join of local and distributed tables would bring all rows of these to the coordinator.
+    if not is_distributed(conn):
+        pipeline.run_steps(conn, "sweep/4_keys/40_note_missing_leads")

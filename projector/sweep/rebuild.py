@@ -1,7 +1,7 @@
 """Rebuild: every lead from its source rows, whatever the read model held.
 
-A read model that was never built has no readers: the first build fills its tables in one transaction (first_build).
-One that serves is rebuilt in place, and only what differs is written:
+A read model that was never built, or holds no row, is filled in one transaction (first_build). One that serves rows is
+rebuilt in place, and only what differs is written:
 
 1. The keys are compared as a whole. Those that are wrong are taken with the late keys, lead by lead, as a refresh takes
    them.
@@ -27,7 +27,7 @@ from projector.core import names, pipeline
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.pipeline import BatchResult, reach
-from projector.core.preconditions import is_built, require_installed, require_tenants
+from projector.core.preconditions import require_installed, require_tenants
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import failing_step, query
@@ -70,9 +70,8 @@ def rebuild(
     with only_rebuild(conn):
         pipeline.prepare_session(conn)
         try:
-            if tenants is None and not is_built(conn):
-                written = build(conn, progress)
-            else:
+            written = build(conn, progress) if tenants is None else None
+            if written is None:
                 written = _rebuild_in_place(conn, tenants, progress, resume=resume)
         except psycopg.Error as error:
             if conn.closed or not is_lead_failure(error):

@@ -121,13 +121,18 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_leads_in
 -- Returns user_id and customer_phone of the next leads that a relation has, in the order of an index that begins with
--- the lead.
+-- the lead; but for those that this rebuild has just brought in whole.
 SELECT DISTINCT
     r.user_id,
     r.customer_phone
 FROM {relation} AS r
 WHERE (r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)
     AND (%(last_user)s::text IS NULL OR r.user_id <= %(last_user)s)
+    AND NOT EXISTS (
+        SELECT
+        FROM missing_leads AS m
+        WHERE m.user_id = r.user_id AND m.customer_phone = r.customer_phone
+    )
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
@@ -152,6 +157,20 @@ FROM (
 WHERE %(tenants)s::text[] IS NULL OR known.user_id = any(%(tenants)s::text[])
 ORDER BY random()
 LIMIT %(size)s;
+
+-- name: is_empty
+-- Returns whether the read model was never built, or holds no row.
+SELECT (SELECT p.built_at IS NULL FROM read_model.projection AS p) OR NOT (
+    EXISTS (SELECT FROM projector.source_keys)
+    OR EXISTS (SELECT FROM read_model.leads)
+    OR EXISTS (SELECT FROM read_model.lead_profiles)
+    OR EXISTS (SELECT FROM read_model.lead_conversations)
+    OR EXISTS (SELECT FROM read_model.lead_messages)
+    OR EXISTS (SELECT FROM read_model.lead_counts)
+    OR EXISTS (SELECT FROM read_model.lead_daily_counts)
+    OR EXISTS (SELECT FROM read_model.lead_totals)
+    OR EXISTS (SELECT FROM read_model.message_counts)
+);
 
 -- name: count_built
 SELECT

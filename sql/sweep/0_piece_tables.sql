@@ -1,4 +1,11 @@
--- The temporary tables of a piece: the leads that wait, and the keys that are wrong, or that somebody asks about.
+-- The temporary tables of a piece: the leads that wait; the keys that are wrong, or that somebody asks about; and the
+-- leads that the read model lacked altogether, which were brought in with their keys.
 CREATE TEMPORARY TABLE IF NOT EXISTS waiting_leads (user_id text COLLATE "C", customer_phone text COLLATE "C");
 
 CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text COLLATE "C", key text COLLATE "C");
+
+CREATE TEMPORARY TABLE IF NOT EXISTS missing_leads (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    PRIMARY KEY (user_id, customer_phone)
+);

@@ -1,6 +1,6 @@
 """Rebuilds of everything while writers, refreshes, readers and migrate are at work: the first build, and in place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import pytest
@@ -14,6 +14,8 @@ from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
 from projector.sweep import first_build, recovery
 from projector.sweep import rebuild as in_place
+from projector.sweep.compare import find_candidates
+from projector.sweep.leads import LeadKey
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,
@@ -353,6 +355,42 @@ def test_a_rebuild_of_another_version_is_not_resumed(filled: Platform) -> None:
         " VALUES ('rebuild', 'another', 'leads', 'zzz')"
     )
     rebuild_now(conn, resume=True)
+    assert_exact(conn)
+
+
+@cases("kept", ("nothing", "read_model.lead_messages", "read_model.lead_conversations"))
+def test_a_lead_that_was_missing_altogether_is_not_compared_after_its_keys(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    conn, compared = filled.conn, []
+    for table in ("projector.source_keys", *(table for table in first_build.TABLES if ".lead" in table)):
+        change = f"UPDATE {table} SET conversation_id = 'gone'" if table == kept else f"DELETE FROM {table}"
+        conn.execute(f"{change} WHERE user_id = 'one'".encode())
+
+    def find(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]:
+        compared.extend(leads)
+        return find_candidates(conn, leads)
+
+    monkeypatch.setattr(in_place, "find_candidates", find)
+    rebuild_now(conn)
+    assert_exact(conn)
+    assert compared == [("one", "4915")] * (kept != "nothing") + [("two", "4915")]
+
+
+def test_a_read_model_without_rows_is_filled_beside_its_readers(
+    filled: Platform, database: Database, reader: Connection
+) -> None:
+    conn = filled.conn
+    for table in first_build.TABLES:
+        conn.execute(f"DELETE FROM {table}".encode())
+    with reader.transaction():
+        assert value(reader, "SELECT count(*) FROM read_model.leads") == 0
+        with rebuilding(database, "built") as build:
+            filled.message(_conversation(conn, "one"), "during")
+            build.finish()
+        assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
+    assert waiting(conn) == [("messages", [_conversation(conn, "one")])]
+    refresh_now(conn)
     assert_exact(conn)
 
 

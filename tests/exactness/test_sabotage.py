@@ -14,7 +14,7 @@ from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
-from tests.exactness.platform import Platform, assert_exact, put_back, texts, value
+from tests.exactness.platform import Platform, assert_exact, put_back, refresh_now, texts, value
 from tests.support.cases import cases
 from tests.support.points import at_points
 
@@ -81,6 +81,7 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_d
     monkeypatch.setattr(in_place, "LEADS_PER_SNAPSHOT", 1)
     filled.tenant("two")
     filled.conversation(filled.agent("two"), "777")
+    refresh_now(conn)
     done: list[str] = []
 
     def stop(point: str) -> None:
