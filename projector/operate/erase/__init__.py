@@ -121,9 +121,11 @@ def erase(conn: Connection, target: Target, *, progress: Progress, ledger_file: 
     """
     _require_no_standing_rows(conn, target)
     with _exclusively(conn):
-        erasure_id = ledger.note(conn, target)
-        if ledger_file is not None:
-            synchronize(conn, ledger_file)
+        # A file that cannot be used takes the line back: an erasure that has not begun is none that was interrupted.
+        with conn.transaction():
+            erasure_id = ledger.note(conn, target)
+            if ledger_file is not None:
+                synchronize(conn, ledger_file)
         _drain(conn, progress)
         _erase(conn, target, erasure_id, progress)
         _renew_statistics(conn)

@@ -1,5 +1,7 @@
 """Erasing a tenant or a lead: everything of ours at once, whatever runs meanwhile, and again after a restore."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -13,7 +15,7 @@ from projector.observe.status.read import read_status
 from projector.operate import erase as erasure
 from projector.operate.erase import check_erase, erase, find_target, ledger, mention, replay
 from projector.operate.erase.ledger import Target
-from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
+from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError, ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.verify import verify
@@ -120,6 +122,15 @@ def test_it_refuses_while_the_source_has_rows_and_lists_them(
         erase(connection, TENANT, progress=QUIET)
     assert value(platform, "SELECT count(*) FROM projector.erasures") == 0
     assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", "needle-tenant") == 1
+
+
+def test_a_ledger_file_that_cannot_be_used_begins_no_erasure(
+    connection: Connection, platform: Connection, tmp_path: Path
+) -> None:
+    world.delete_lead(platform)
+    with pytest.raises(ProjectorError, match="Nothing was erased"):
+        erase(connection, LEAD, progress=QUIET, ledger_file=tmp_path / "missing" / "erased.jsonl")
+    assert ledger.read_unfinished(connection) == []
 
 
 def test_a_row_that_comes_meanwhile_is_reported_and_projected(
