@@ -35,7 +35,7 @@ def describe_missing(name: str, found: Row, wanted: Sequence[str]) -> list[str]:
     """Return in words what of a table is missing: these columns of it, or all of it."""
     absent = [column for column in wanted if column not in found.columns]
     if found.kind is None:
-        return [f"table {name}"]
+        return [f"table {name} is missing"]
     if found.kind != "table":
         return [f"table {name} (there is a {found.kind} of that name, which has no triggers)"]
     return [f"table {name} has no column {', '.join(absent)}"] if absent else []

@@ -52,7 +52,7 @@ def _attention_to_capture(status: Status, projection: Row) -> Iterator[str]:
         reason = words.short(projection.capture_gap or projection.broken or "")
         yield (
             f"Changes may have been missed: {reason}. A running scheduler heals that by itself, and so does"
-            " `refresh`; find out what changed the triggers."
+            " `refresh`; find out how that came about."
         )
 
 
@@ -165,7 +165,7 @@ def _attention_to_verify(status: Status) -> Iterator[str]:
         )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":
-        yield f"The last verify failed: {words.short(last.note or 'no reason known')}. Run `verify` to see it again."
+        yield f"The last verify failed: {words.short(last.note or 'no reason known')}. Run `verify`: is that over?"
     present = status.present_round
     # A gap, a rebuild or a missing scheduler has its own sentence, and keeps the round waiting.
     if present is None or status.rebuild_state != "none" or status.capture_state != "intact":

@@ -20,7 +20,7 @@ def test_the_embedded_server_from_start_to_removal(tmp_path: Path) -> None:
         # Without DATABASE_URL a command finds the embedded server.
         missing = run_command(tmp_path, "migrate")
         assert missing.returncode == 1
-        assert re.search(r"table phone_numbers; .* --create-source", missing.stderr)
+        assert re.search(r"table phone_numbers is missing; .* --create-source", missing.stderr)
         assert run_command(tmp_path, "migrate", "--create-source").returncode == 0
         assert run_command(tmp_path, "server", "stop").returncode == 0
         assert run_command(tmp_path, "server", "status").returncode == 1
