@@ -82,14 +82,6 @@ class _Page(NamedTuple):
     has_more: bool
 
 
-@dataclass(slots=True)
-class _Reading:
-    """A page that is being read, for all who wait for its end."""
-
-    task: "asyncio.Task[_Page]"
-    has_ended: asyncio.Event
-
-
 class LiveStreams:
     """All streams of a process. But for `__init__` everything runs on the event loop."""
 
@@ -101,7 +93,7 @@ class LiveStreams:
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="streams")
         self._viewers: set[_Viewer] = set()
         # What is being read, and since how many changes.
-        self._reading: dict[Hashable, _Reading] = {}
+        self._reading: dict[Hashable, asyncio.Task[_Page]] = {}
         self._changes = 0
         # How soon a change is learnt, once that is known.
         self._delay = ""
@@ -188,12 +180,11 @@ class LiveStreams:
         key = (viewer.asks_for, at, self._changes)
         reading = self._reading.get(key)
         if reading is None:
-            task = asyncio.create_task(self._read(viewer.stream, at))
-            reading = self._reading[key] = _Reading(task, asyncio.Event())
-            task.add_done_callback(partial(self._end_reading, key))
+            reading = self._reading[key] = asyncio.create_task(self._read(viewer.stream, at))
+            reading.add_done_callback(partial(self._end_reading, key))
         # It goes on for the others when one of those who wait for it leaves.
-        await reading.has_ended.wait()
-        return reading.task.result()
+        await asyncio.wait([reading])
+        return reading.result()
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
         asked = changes_since(stream.user_id, at.position, stream.parameters)
@@ -206,7 +197,7 @@ class LiveStreams:
         return _Page(b"".join(events), Token(page.following, history), page.has_more)
 
     def _end_reading(self, key: Hashable, task: "asyncio.Task[_Page]") -> None:
-        self._reading.pop(key).has_ended.set()
+        del self._reading[key]
         # asyncio would log an error that nobody asks for, because all have left.
         if not task.cancelled():
             task.exception()
