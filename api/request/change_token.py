@@ -1,15 +1,15 @@
 """Tokens of the change feed: a position among the changes of one tenant, and in which history it means something."""
 
+import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as EncodingError
 from hashlib import blake2b
 from typing import NamedTuple
 
 _DIGEST_BYTES = 8
-_VERSION_BYTES = 8
-_HEAD_BYTES = _VERSION_BYTES + 2 * _DIGEST_BYTES
+# The version, the digest of the history and that of the tenant. A phone follows.
+_HEAD = struct.Struct(f">q{_DIGEST_BYTES}s{_DIGEST_BYTES}s")
 _MAX_LENGTH = 2048
-_GREATEST_VERSION = 2**63 - 1
 
 EXAMPLE = "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu"
 
@@ -40,8 +40,8 @@ def history_of(place: bytes | None, epoch: bytes | None) -> bytes:
 def write(user_id: str, token: Token) -> str:
     """Returns a token as a text that can be part of an address."""
     position, history = token
-    raw = position.version.to_bytes(_VERSION_BYTES, "big") + history + _tenant(user_id)
-    return urlsafe_b64encode(raw + position.customer_phone.encode()).rstrip(b"=").decode()
+    head = _HEAD.pack(position.version, history, _tenant(user_id))
+    return urlsafe_b64encode(head + position.customer_phone.encode()).rstrip(b"=").decode()
 
 
 def read(user_id: str, text: str) -> Token:
@@ -49,14 +49,12 @@ def read(user_id: str, text: str) -> Token:
     try:
         # Another alphabet, or another way to write the same bytes, would be taken otherwise.
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        phone = raw[_HEAD_BYTES:].decode()
-    except (EncodingError, UnicodeError) as error:
+        version, history, _ = _HEAD.unpack_from(raw)
+        phone = raw[_HEAD.size :].decode()
+    except (EncodingError, UnicodeError, struct.error) as error:
         raise TokenError from error
-    history_ends = _VERSION_BYTES + _DIGEST_BYTES
-    version = int.from_bytes(raw[:_VERSION_BYTES], "big")
-    token = Token(Position(version, phone), raw[_VERSION_BYTES:history_ends])
-    is_whole = len(raw) >= _HEAD_BYTES and version <= _GREATEST_VERSION and "\0" not in phone
-    if not is_whole or len(text) > _MAX_LENGTH or write(user_id, token) != text:
+    token = Token(Position(version, phone), history)
+    if version < 0 or "\0" in phone or len(text) > _MAX_LENGTH or write(user_id, token) != text:
         raise TokenError
     return token
 
