@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Float, Label, Text, cast, extract, false, func, select
 
 from api.database.statement import BoundStatement, TenantNowRow
-from api.database.tables import late_tenants, projection, tenant_ids, tenant_names
+from api.database.tables import late_tenants, projection, tenant_ids
 from api.database.tables import row_security as row_security_table
-from api.plan.sql import USER, as_of, constant, constant_text, freshness_columns
+from api.plan.sql import as_of, constant, constant_text, freshness_columns
 
 # Tenants that the pages for people offer, where the API asks nobody who calls.
 MOST_LISTED = 100
@@ -118,18 +118,8 @@ _NOW = select(*freshness_columns(), func.clock_timestamp().label("clock"))
 
 
 def tenant_now(user_id: str) -> BoundStatement[TenantNowRow]:
-    """Returns the statement of the version of a tenant, and of the clock."""
+    """Returns the statement of the version and the name of a tenant, and of the clock."""
     return BoundStatement(_NOW, TenantNowRow, {"user_id": user_id})
-
-
-_NAME = select(
-    select(tenant_names.c.name).where(tenant_names.c.user_id == USER).scalar_subquery().label("text")
-)
-
-
-def tenant_name(user_id: str) -> BoundStatement[TextRow]:
-    """Returns the statement of what a tenant is called."""
-    return BoundStatement(_NAME, TextRow, {"user_id": user_id})
 
 
 _first = (

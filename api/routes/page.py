@@ -15,7 +15,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from api.database.errors import UnavailableError
 from api.plan.list.pages import list_leads
-from api.plan.projection import FIRST_TENANTS, MOST_LISTED, tenant_name
+from api.plan.projection import FIRST_TENANTS, MOST_LISTED, tenant_now
 from api.request.query import LIST_QUERY
 from api.routes.read_model import read_model, state
 
@@ -150,7 +150,7 @@ def _read_tenants() -> list[str]:
 
 def _read_name(user_id: str) -> str | None:
     """Returns what a tenant is called. Asked for one by one: row security shows a session one tenant at a time."""
-    name = read_model().database.fetch(tenant_name(user_id)).text
+    name = read_model().database.fetch(tenant_now(user_id)).tenant_name
     return None if name is None else name.decode()
 
 
