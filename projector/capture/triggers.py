@@ -51,9 +51,9 @@ def create_functions(conn: Connection) -> None:
     intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
     for text in functions("capture/functions").values():
         conn.execute(text, prepare=False)
-    tables = captured_tables(conn)
+    tables, relations = captured_tables(conn), source_names(conn)
     for table in tables:
-        wanted = {"relation": source_names(conn)[table.name], "columns": list(table.columns)}
+        wanted = {"relation": relations[table.name], "columns": list(table.columns)}
         virtual = rows.values(conn, query("capture", "find_virtual_columns"), wanted)
         conn.execute(trigger_function(table, virtual), prepare=False)
     for table_name, trigger_name in intact:

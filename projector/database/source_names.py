@@ -41,24 +41,18 @@ class SourceTable:
     relations: Sequence[str] = ()
 
 
-def source_schemas(conn: Connection) -> dict[str, str]:
-    """Return the schema of each source table that is read, as `migrate` has noted it.
-
-    Before the first `migrate`, and for a login that may not read our state, these are the schemas in which the login
-    itself finds the tables.
-    """
-    noted = {table.name: table.schema for table in read_tables(conn)}
-    return noted or locate_source(conn, login_schemas(conn))
-
-
 def known_columns(conn: Connection) -> dict[str, list[str]]:
     """Return the tables that the last `migrate` read, each with its captured columns; nothing before the first one."""
     return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if is_noted(conn) else {}
 
 
 def source_names(conn: Connection) -> dict[str, str]:
-    """Return the name of each source table as SQL writes it, with its schema."""
-    return quoted(source_schemas(conn))
+    """Return the name of each source table that is read as SQL writes it, with its schema.
+
+    Before the first `migrate`, and for a login that may not read our state, these are the tables of trials.
+    """
+    tables = [table.name for table in read_tables(conn)] or [*source_tables()]
+    return quoted(find_schemas(conn, (), tables))
 
 
 def quoted(schemas: Mapping[str, str]) -> dict[str, str]:
@@ -66,23 +60,18 @@ def quoted(schemas: Mapping[str, str]) -> dict[str, str]:
     return {table: sql.Identifier(schema, table).as_string(None) for table, schema in schemas.items()}
 
 
-def locate_source(conn: Connection, schemas: Sequence[str], tables: Sequence[str] = ()) -> dict[str, str]:
-    """Return the schema of each of these tables, or of those of trials: the first that has one of its name.
-
-    A table that is in none of them counts as missing in the first.
-    """
-    names = tables or source_tables()
-    wanted = {"tables": list(names), "schemas": list(schemas)}
-    found: dict[str, str] = dict(conn.execute(query("database", "locate_source"), wanted).fetchall())
-    home = schemas[0] if schemas else _DEFAULT_SCHEMA
-    return {table: found.get(table, home) for table in names}
-
-
 def find_schemas(conn: Connection, given: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
-    """Return the schema of each of these tables of the platform, or where it would be."""
+    """Return the schema of each of these tables of the platform, as `migrate` has noted it unless some are given.
+
+    Of any other it is the first that has a table of its name: of those given, of those noted, or of those in which the
+    login itself would look. A table that is in none of them counts as missing in the first.
+    """
     noted = {} if given else {table.name: table.schema for table in read_tables(conn)}
     schemas = given or list(dict.fromkeys(noted.values())) or login_schemas(conn)
-    return {table: noted.get(table, schema) for table, schema in locate_source(conn, schemas, tables).items()}
+    wanted = {"tables": list(tables), "schemas": list(schemas)}
+    found: dict[str, str] = dict(conn.execute(query("database", "locate_source"), wanted).fetchall())
+    home = schemas[0] if schemas else _DEFAULT_SCHEMA
+    return {table: noted.get(table, found.get(table, home)) for table in tables}
 
 
 def login_schemas(conn: Connection) -> list[str]:
