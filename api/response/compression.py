@@ -34,7 +34,6 @@ _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 _LAST_DEFLATE_BLOCK = Struct("<BHH")
 _GZIP_END = Struct("<II")
 _MAX_CACHED_HEADERS = 256
-_MAX_CACHED_LENGTH = 200
 _TEXTS = frozenset({"application/json", "application/javascript", "image/svg+xml"})
 
 
@@ -76,7 +75,7 @@ def compress(response: Response, one: Record) -> Response:
     header = one.request.environ.get("HTTP_ACCEPT_ENCODING")
     if header is None:
         return response
-    encoding = _chosen_cached(header) if len(header) <= _MAX_CACHED_LENGTH else chosen_encoding(header)
+    encoding = chosen_encoding(header)
     # An export has announced its length.
     if encoding is None or isinstance(response.response, ExportStream) or not _is_worth_it(response):
         return response
@@ -108,12 +107,10 @@ def _is_worth_it(response: Response) -> bool:
     )
 
 
+@lru_cache(maxsize=_MAX_CACHED_HEADERS)
 def chosen_encoding(header: str) -> str | None:
     """Returns the encoding that a caller likes best; None if that is the plain answer."""
     # x-gzip is its old name.
     accepted = parse_accept_header(header.lower().replace("x-gzip", "gzip"), Accept)
     best = accepted.best_match([*ENCODINGS, "identity"])
     return None if best == "identity" else best
-
-
-_chosen_cached = lru_cache(maxsize=_MAX_CACHED_HEADERS)(chosen_encoding)
