@@ -67,11 +67,6 @@ def closed(opening: bytes) -> bytes:
     return opening + closing(one.now, one.correlation_id)
 
 
-def success(data: bytes) -> Response:
-    """Returns the answer with these data, which are JSON."""
-    return JsonResponse(closed(b'{"success":true,"data":%b,' % data))
-
-
 def note_freshness(one: Record, row: Freshness) -> None:
     """Have the headers of the answer say how fresh the row is."""
     one.row = row

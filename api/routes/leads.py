@@ -18,7 +18,7 @@ from api.request.cursor import position_of_lead, position_of_message
 from api.request.query import COMMON_QUERY, FACETS_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from api.request.record import record
 from api.request.text import canonical_phone
-from api.response.body import success
+from api.response.body import JsonResponse, closed
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.pagination import page_of_results
@@ -87,7 +87,8 @@ def lookup_leads(user_id: str) -> Response:
     phones = read_phones(request.get_data())
     row = read_model().fetch(leads_of_phones(user_id, phones), parameters.min_as_of)
     record().rows = len(row.page)
-    return success(_fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields))
+    data = _fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields)
+    return JsonResponse(closed(b'{"success":true,"data":%b,' % data))
 
 
 @leads.get("/<customer_phone>")
