@@ -133,10 +133,7 @@ class Session:
         if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
             oldest = self._prepared.pop(next(iter(self._prepared)))
             # A pooler knows prepared statements by the messages of the protocol only.
-            if psycopg.capabilities.has_send_close_prepared():
-                self._checked(self._pgconn.close_prepared(oldest))
-            else:
-                self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
+            self._checked(self._pgconn.close_prepared(oldest))
         self._count += 1
         name = b"leads_%d" % self._count
         begin = self.connection.begin
