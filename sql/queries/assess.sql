@@ -225,17 +225,6 @@ UPDATE {relation} AS t
 SET {column} = {value}
 WHERE t.ctid = ANY({rows});
 
--- name: rotate_column
--- Gives each of the rows another value that the column has: the next one.
-UPDATE {relation} AS t
-SET {column} = r.next
-FROM (
-    SELECT v.value, coalesce(lead(v.value) OVER w, first_value(v.value) OVER w) AS next
-    FROM (SELECT DISTINCT ON (o.{column}::text) o.{column} AS value FROM {relation} AS o) AS v
-    WINDOW w AS (ORDER BY v.value::text)
-) AS r
-WHERE t.{column}::text IS NOT DISTINCT FROM r.value::text AND t.ctid = ANY({rows});
-
 -- name: watch_relations
 -- Creates rows_now, the rows of the relations that belong to a lead, and rows_before, the same as they are noted. `kind`
 -- and `of_key` are what has to be touched where a row moves.

@@ -56,6 +56,13 @@ _VALUES = {
 }
 """Another value of a column, by the category of its type, or by the type."""
 
+_NEXT = (
+    "coalesce((SELECT o.{column} FROM {relation} AS o WHERE o.{column}::text > t.{column}::text"
+    " ORDER BY o.{column}::text LIMIT 1),"
+    " (SELECT o.{column} FROM {relation} AS o ORDER BY o.{column}::text LIMIT 1))"
+)
+"""The value of another row: the next one that the column has."""
+
 
 def check_mapping(
     conn: Connection,
@@ -229,10 +236,10 @@ def _row_ids(conn: Connection, table: Row, percent: float, most: int | None = No
     return values(conn, query("assess", "sample_table", relation=table.relation), wanted)
 
 
-def _other_values(column: Row) -> Iterator[str]:
-    """Return what gives a column another value: expressions, and an empty text for the value of another row."""
+def _other_values(table: Row, column: Row) -> Iterator[str]:
+    """Return expressions that give a column another value."""
     if not column.is_key:
-        yield ""
+        yield _NEXT.format(column=column.quoted, relation=table.relation)
         yield "NULL"
     for kind in (column.category, column.base):
         if kind in _VALUES:
@@ -300,7 +307,7 @@ class _Trials:
             if found is not None:
                 of_kind.setdefault((*found.moved, *found.missed), []).append(row)
         chosen = [row for of in of_kind.values() for row in of[:_ROWS_OF_A_KIND]]
-        changes = [(column, change) for column in table.columns for change in _other_values(column)]
+        changes = [(column, change) for column in table.columns for change in _other_values(table, column)]
         for column, change in changes:
             for changed in (*([row] for row in chosen), all_rows):
                 self._try_column(table, column, change, _tids(changed))
@@ -310,13 +317,8 @@ class _Trials:
                 self._try(table, _INSERT, query("assess", "insert_taken", **names))
 
     def _try_column(self, table: Row, column: Row, change: str, chosen: str) -> None:
-        names = {"relation": table.relation, "column": column.quoted, "rows": chosen}
-        text = (
-            query("assess", "set_column", value=change, **names)
-            if change
-            else query("assess", "rotate_column", **names)
-        )
-        found = self._try(table, column.name, text)
+        names = {"relation": table.relation, "column": column.quoted, "value": change, "rows": chosen}
+        found = self._try(table, column.name, query("assess", "set_column", **names))
         # A primary key is always queued, whether the mapping names it or not.
         if found is not None and found.queued and not column.is_key:
             self._queued.setdefault((table.name, column.name), []).append(bool(found.moved))
