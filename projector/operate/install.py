@@ -210,10 +210,10 @@ def _named_failure(file: str) -> Iterator[None]:
 
 def _define(conn: Connection, fit: Fit) -> None:
     """Create or replace the functions of the definition, with the platform's tables and the types of its ids."""
-    if fit.types["extraction_id"] != "uuid":
-        with _named_failure("sql/queries/operate.sql"):
-            conn.execute(query("operate", "widen_extraction_ids"), prepare=False)
     stored = value(conn, query("operate", "read_type_of_extraction_ids"))
+    if stored == "uuid" and fit.types["extraction_id"] != stored:
+        _run(conn, {"sql/queries/operate.sql": query("operate", "widen_extraction_ids")})
+        stored = "text"
     is_text = fit.types["extraction_id"] == "text"
     keys, kinds = spread(fit)
     texts = {

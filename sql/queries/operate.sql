@@ -42,20 +42,8 @@ WHERE a.attrelid = 'read_model.lead_profiles'::regclass AND a.attname = 'extract
 
 -- name: widen_extraction_ids
 -- Lets the read model hold ids of extractions that are no uuid. The view that shows them is created again later.
-DO $$
-BEGIN
-    IF EXISTS (
-        SELECT
-        FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = 'read_model.lead_profiles'::regclass
-            AND a.attname = 'extraction_id'
-            AND a.atttypid = 'uuid'::regtype
-    ) THEN
-        DROP VIEW IF EXISTS leads_sql.leads;
-        ALTER TABLE read_model.lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
-    END IF;
-END
-$$;
+DROP VIEW IF EXISTS leads_sql.leads;
+ALTER TABLE read_model.lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
 
 -- name: hold_looks
 -- Keeps the looks of schedulers from beginning before the views that they read are replaced one by one. One that had
