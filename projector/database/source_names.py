@@ -51,8 +51,8 @@ def source_names(conn: Connection) -> dict[str, str]:
 
     Before the first `migrate`, and for a login that may not read our state, these are the tables of trials.
     """
-    tables = [table.name for table in read_tables(conn)] or [*source_tables()]
-    return quoted(find_schemas(conn, (), tables))
+    noted = {table.name: table.schema for table in read_tables(conn)}
+    return quoted(noted or find_schemas(conn, (), [*source_tables()]))
 
 
 def quoted(schemas: Mapping[str, str]) -> dict[str, str]:
