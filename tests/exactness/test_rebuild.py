@@ -362,7 +362,8 @@ def test_a_rebuild_of_another_version_is_not_resumed(filled: Platform) -> None:
 def test_a_lead_that_was_missing_altogether_is_not_compared_after_its_keys(
     filled: Platform, monkeypatch: pytest.MonkeyPatch, kept: str
 ) -> None:
-    conn, compared = filled.conn, []
+    conn = filled.conn
+    compared: list[LeadKey] = []
     for table in ("projector.source_keys", *(table for table in first_build.TABLES if ".lead" in table)):
         change = f"UPDATE {table} SET conversation_id = 'gone'" if table == kept else f"DELETE FROM {table}"
         conn.execute(f"{change} WHERE user_id = 'one'".encode())
