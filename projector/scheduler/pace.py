@@ -7,7 +7,7 @@ from datetime import timedelta
 IDLE_AFTER_SECONDS = 5.0
 """Without a change for so long the projector is idle, and pauses as long as LEADS_REFRESH_SECONDS allows."""
 
-SHORTEST_PAUSE_SECONDS = 0.01
+SHORTEST_PAUSE_SECONDS = 0.005
 PAUSES_SINCE_A_CHANGE = 200
 """A pause is this part of the time since the last change: a change that follows it waits for 0.5 % of that at most."""
 

@@ -141,7 +141,9 @@ def test_a_mapping_stays_until_another_one_is_given_and_that_one_is_rebuilt(
         candidates["extractions"]["table"] == candidates["conversations"]["table"] == "public.conversations"
     )
     # Its tables are not those of the default mapping.
-    with pytest.raises(ProjectorError, match=r"not all there: .*table phone_numbers is missing; .*conversation_id"):
+    with pytest.raises(
+        ProjectorError, match=r"not all there: .*table phone_numbers is missing; .*conversation_id"
+    ):
         migrate(conn, create_source=False, mapping=read_mapping("default"))
     # A table that is not read any more has no triggers.
     without = edited(tmp_path, "conversations.sql", "    u.name AS agent_name,\n", "")
