@@ -789,8 +789,15 @@ CREATE TABLE IF NOT EXISTS projector.capture_partitions (
     partition_id oid PRIMARY KEY,
     -- Object id of the table, or of the partition, that it is a partition of.
     parent_id oid NOT NULL,
-    table_name text COLLATE "C" NOT NULL
+    table_name text COLLATE "C" NOT NULL,
+    -- Version of its row among the partitions in the catalog: another one after it was detached and attached again.
+    row_version text COLLATE "C"
 );
+ALTER TABLE projector.capture_partitions ADD COLUMN IF NOT EXISTS row_version text COLLATE "C";
+UPDATE projector.capture_partitions AS p
+SET row_version = i.xmin::text
+FROM pg_catalog.pg_inherits AS i
+WHERE p.row_version IS NULL AND i.inhrelid = p.partition_id AND i.inhparent = p.parent_id;
 
 -- Periods in which changes may have been missed. One without healed_at is open.
 CREATE TABLE IF NOT EXISTS projector.capture_gaps (

@@ -231,10 +231,12 @@ WHERE table_name = ANY(%(tables)s::text[]) OR partition_id = ANY(%(partitions)s:
 ON CONFLICT ({key.capture_partitions}) DO UPDATE SET {updates.capture_partitions};
 
 -- name: find_new_partitions
+-- Returns the partitions that are new everywhere: one that was moved may have lost its rows on the way.
 SELECT
     n.partition_id,
     n.partition_id::regclass::text AS relation
-FROM projector.new_partitions AS n;
+FROM projector.new_partitions AS n
+WHERE n.partition_id NOT IN (SELECT p.partition_id FROM projector.capture_partitions AS p);
 
 -- name: is_empty
 SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;

@@ -385,6 +385,12 @@ MUTANTS = {
         _command('CREATE OR REPLACE VIEW projector.changed_source AS SELECT 1 AS place,'
             ' NULL::text COLLATE "C" AS table_name, NULL::text COLLATE "C" AS reason WHERE false',
             name="rewritten in the same type"),
+    "a partition that was attached again is the same":
+        _statement("capture/views/17_changed_source", "AND i.xmin::text = p.row_version", "",
+            way="detached, written to and attached again"),
+    "a partition that was moved without rows is a new one":
+        _statement("queries/capture", "WHERE n.partition_id NOT IN (SELECT p.partition_id"
+            " FROM projector.capture_partitions AS p)", "", way="emptied and attached elsewhere"),
     "tables of the read model may be others":
         _statement("capture/views/17_changed_source", "s.name = 'read_model_tables'", "false", schema="read_model"),
     "a row without a key is queued as any other":

@@ -5,7 +5,8 @@ CREATE OR REPLACE VIEW projector.new_partitions AS
 SELECT
     parent.table_name,
     i.inhrelid AS partition_id,
-    i.inhparent AS parent_id
+    i.inhparent AS parent_id,
+    i.xmin::text COLLATE "C" AS row_version
 FROM (
     SELECT DISTINCT
         e.table_id AS parent_id,

@@ -80,7 +80,10 @@ FROM projector.capture_partitions AS p
 WHERE NOT EXISTS (
     SELECT
     FROM pg_catalog.pg_inherits AS i
-    WHERE i.inhrelid = p.partition_id AND i.inhparent = p.parent_id AND NOT i.inhdetachpending
+    WHERE i.inhrelid = p.partition_id
+        AND i.inhparent = p.parent_id
+        AND i.xmin::text = p.row_version
+        AND NOT i.inhdetachpending
 )
 UNION ALL
 SELECT
