@@ -87,6 +87,7 @@ def sort_changes(
             conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
             moment = rows.value(conn, query("core", "read_moment"), {"shards": opened.owned})
             conn.execute(statement("refresh/1_take/65_note_late_tenants"), {"moment": moment})
+            conn.execute(statement("refresh/8_write_leads/99_note_swapped_source"))
             pipeline.reach("sorted")
             if taken.changes:
                 log_run(conn, opened.started_at, BatchResult(), changes=taken.changes)

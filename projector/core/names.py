@@ -10,7 +10,7 @@ from projector.core.pipeline import reach
 from projector.core.source_reads import read_source
 from projector.database import locks
 from projector.database.rows import Connection, Row, values
-from projector.database.sql import query
+from projector.database.sql import query, statement
 
 NAMES_PER_TRANSACTION = 1000
 """Names that a rebuild writes in one transaction."""
@@ -54,6 +54,7 @@ def _lock(conn: Connection) -> None:
 def _write(conn: Connection, user_ids: Sequence[str]) -> None:
     _lock(conn)
     differing = find_differing(conn, user_ids)
+    conn.execute(statement("refresh/8_write_leads/99_note_swapped_source"))
     reach("names")
     known = [one for one in differing if one.expected is not None]
     if known:

@@ -391,6 +391,9 @@ MUTANTS = {
     "a partition that was moved without rows is a new one":
         _statement("queries/capture", "WHERE n.partition_id NOT IN (SELECT p.partition_id"
             " FROM projector.capture_partitions AS p)", "", way="emptied and attached elsewhere"),
+    "what a transaction has read is what its name means at the next look":
+        _statement("refresh/8_write_leads/99_note_swapped_source", "swapped.reason IS NOT NULL", "false",
+            swapped="tables", point="taken"),
     "tables of the read model may be others":
         _statement("capture/views/17_changed_source", "s.name = 'read_model_tables'", "false", schema="read_model"),
     "a row without a key is queued as any other":

@@ -18,8 +18,18 @@ from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import batch_of
-from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, value, waiting
+from tests.exactness.interleaving import Stepped, batch_of
+from tests.exactness.platform import (
+    Platform,
+    assert_exact,
+    document,
+    rebuild_now,
+    refresh_now,
+    shard_of,
+    texts,
+    value,
+    waiting,
+)
 from tests.support.cases import cases
 from tests.support.server import Database, Server
 from tests.support.source import CAPTURED_TABLES
@@ -215,6 +225,44 @@ def test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
             conn.execute(
                 f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}".encode(), prepare=False
             )
+
+
+_COLUMNS = (
+    "ALTER TABLE messages RENAME {}; ALTER TABLE messages RENAME {}; ALTER TABLE messages RENAME {}".format(
+        "text TO kept", "status TO text", "kept TO status"
+    )
+)
+SWAPS = {
+    "tables": (
+        "ALTER TABLE messages RENAME TO kept; CREATE TABLE messages (LIKE kept INCLUDING ALL)",
+        "DROP TABLE messages; ALTER TABLE kept RENAME TO messages",
+    ),
+    "columns": (_COLUMNS, _COLUMNS),
+}
+
+
+@cases(("swapped", "point"), [("tables", "taken"), ("columns", "taken"), ("tables", "locked")])
+def test_what_is_swapped_while_it_is_read_and_swapped_back_is_a_gap(
+    filled: Platform, other: Connection, swapped: str, point: str
+) -> None:
+    """While a batch reads it, or a rebuild does."""
+    conn, (there, back) = filled.conn, SWAPS[swapped]
+    filled.message("c", f"{swapped} {point}")
+    conn.execute("UPDATE read_model.leads SET total_messages = 7")
+
+    def work(own: Connection) -> None:
+        if point == "locked":
+            rebuild_now(own)
+        else:
+            batch_of(own, shard_of(own, "c"))
+
+    with Stepped(filled.database, work, point) as reading:
+        conn.execute(there.encode(), prepare=False)
+        reading.finish()
+    conn.execute(back.encode(), prepare=False)
+    assert gaps.find_gap(conn) is None
+    assert "messages was another table" in "".join(gap.reason for gap in gaps.open_gaps(conn))
+    _heal(other)
 
 
 def test_a_type_that_changes_within_a_session_breaks_no_replicated_row(
