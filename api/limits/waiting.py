@@ -4,8 +4,8 @@ They wait in threads of the server that are there for them, before they take any
 connection to the database: one of them at a time asks, for all that wait for the same.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event, Lock
 from time import monotonic
@@ -113,24 +113,19 @@ class Waiting:
     def _wait(
         self, tenant: str, is_over: Callable[[], bool], ends: float, every: float, *, gives_way: bool
     ) -> None:
-        """Ask every so many seconds whether a wait is over, until its time or its place ends."""
-        with self.place(tenant, gives_way=gives_way) as place:
-            while place is not None and not is_over():
-                left = ends - monotonic()
-                if left <= 0 or place.is_lost.wait(min(every, left)):
-                    return
-
-    @contextmanager
-    def place(self, tenant: str, *, gives_way: bool) -> Iterator[Place | None]:
-        """Give a request of a tenant a place while it waits; None if there is none for it.
+        """Ask every so many seconds whether a wait is over, until its time or its place ends, if there is a place.
 
         A request that gives way loses its place to one that does not, if there is no other for that. So those that wait
         long, for a change, never keep an endpoint from waiting for a moment.
         """
         place = Place(tenant, gives_way, Event())
-        has_place = self._take(place)
+        if not self._take(place):
+            return
         try:
-            yield place if has_place else None
+            while not is_over():
+                left = ends - monotonic()
+                if left <= 0 or place.is_lost.wait(min(every, left)):
+                    return
         finally:
             with self._lock:
                 if place in self._places:

@@ -1,9 +1,9 @@
 """Requests that wait, for data that are fresh enough or for a change: they take nothing from others."""
 
 import threading
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from time import monotonic, sleep
 from unittest.mock import Mock
 from urllib.parse import quote
@@ -161,21 +161,24 @@ def test_a_change_ends_the_wait_for_one_and_a_database_that_is_away_too(
 
 @cases("tenant", ["u0", "another"])
 def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(tenant: str) -> None:
-    room = Waiting()
-    with ExitStack() as stack:
+    room, asked = Waiting(), []
 
-        def take(tenant: str, *, gives_way: bool) -> Place | None:
-            return stack.enter_context(room.place(tenant, gives_way=gives_way))
+    def take(tenant: str, *, gives_way: bool) -> bool:
+        return room._take(Place(tenant, gives_way, Event()))  # noqa: SLF001
 
-        places = [take(f"u{n}", gives_way=True) for n in range(MAX_WAITING)]
-        assert take(tenant, gives_way=False) is not None
-        lost = [place is None or place.is_lost.is_set() for place in places]
-        assert lost == [True] + [False] * (MAX_WAITING - 1)
+    def is_over() -> bool:
+        asked.append(tenant)
+        assert all(take(f"u{n}", gives_way=True) for n in range(1, MAX_WAITING))
+        assert take(tenant, gives_way=False)
         # It does not lose what it was given, not even to another of its kind.
-        assert take("late", gives_way=True) is None
-    # Each place was given back.
-    with room.place("late", gives_way=True) as place:
-        assert place is not None
+        assert not take("late", gives_way=True)
+        return False
+
+    room.for_change("u0", PATIENCE, is_over)
+    # It had no time to ask again, and the others have theirs.
+    assert asked == [tenant]
+    assert [place.is_lost.is_set() for place in room._places] == [False] * MAX_WAITING  # noqa: SLF001
+    assert not any(place.tenant == "u0" and place.gives_way for place in room._places)  # noqa: SLF001
 
 
 def test_who_cannot_ask_in_time_is_told() -> None:
