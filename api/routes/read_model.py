@@ -50,8 +50,12 @@ class ReadModel:
 
     def require_built(self) -> None:
         """Raises UnavailableError if the read model was never built, as far as this process has seen."""
-        if not self._is_built:
-            self._require_built()
+        if self._is_built:
+            return
+        reason = why_not_built(self.database.fetch(PROJECTION_STATE))
+        if reason is not None:
+            raise UnavailableError(reason)
+        self._is_built = True
 
     def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
         """Returns the first row of an answer, and has its headers say how fresh it is. Raises as fetch does."""
@@ -95,18 +99,12 @@ class ReadModel:
         except TablesMissingError as error:
             self._is_built = False
             # A read model that is installed has tables of another version.
-            self._require_built()
+            self.require_built()
             self._is_built = False
             raise UnavailableError(OTHER_VERSION) from error
         except UnavailableError:
             self._is_built = False
             raise
-
-    def _require_built(self) -> None:
-        reason = why_not_built(self.database.fetch(PROJECTION_STATE))
-        if reason is not None:
-            raise UnavailableError(reason)
-        self._is_built = True
 
 
 def why_not_built(state: ProjectionRow) -> str | None:
