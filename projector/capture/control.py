@@ -44,7 +44,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
             with conn.transaction():
                 source_changes.note_source(conn, captured_tables(conn), again=True)
                 conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
-                conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
+                conn.execute(query("capture", "note_gaps", moment="reinstalled_at"), {"gap_ids": gap_ids})
 
 
 def switch_off(conn: Connection, reason: str) -> None:

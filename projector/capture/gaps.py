@@ -64,7 +64,7 @@ def gaps_ready_to_close(conn: Connection) -> list[int]:
 def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
     """Close the gaps that a rebuild has healed; it began after they were ready to close."""
     with conn.transaction():
-        conn.execute(query("capture", "close_gaps"), {"gap_ids": gap_ids})
+        conn.execute(query("capture", "note_gaps", moment="healed_at"), {"gap_ids": gap_ids})
         _publish(conn, max((gap.reason for gap in open_gaps(conn)), default=None))
 
 

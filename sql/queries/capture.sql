@@ -157,14 +157,10 @@ UPDATE read_model.projection AS p
 SET capture_gap = %(reason)s::text
 WHERE p.capture_gap IS DISTINCT FROM %(reason)s::text;
 
--- name: note_reinstalled
+-- name: note_gaps
+-- Notes that something has happened to these gaps. Placeholder: moment, reinstalled_at or healed_at.
 UPDATE projector.capture_gaps AS g
-SET reinstalled_at = clock_timestamp()
-WHERE g.gap_id = ANY(%(gap_ids)s);
-
--- name: close_gaps
-UPDATE projector.capture_gaps AS g
-SET healed_at = clock_timestamp()
+SET {moment} = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
 
 -- name: note_switched_on
