@@ -819,32 +819,14 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
     schema_name text COLLATE "C" NOT NULL,
-    -- Columns that the projection would read, and that the platform did not have at the last migrate.
-    absent_columns text[] NOT NULL DEFAULT '{}',
     -- As which kind of change a changed row is queued; null where the table has no triggers.
     kind text COLLATE "C",
-    -- The column whose old and new value are queued.
-    queue_key text COLLATE "C",
-    -- Its primary key.
-    primary_key text COLLATE "C",
-    -- Whether the primary keys of changed rows are queued too: those of messages.
-    has_ids boolean NOT NULL DEFAULT false,
-    -- The columns that the projection reads.
-    read_columns text[] NOT NULL DEFAULT '{}',
-    -- The columns by which it finds rows.
-    looked_up text[] NOT NULL DEFAULT '{}',
-    -- The relations of the mapping whose keys it has.
-    relations text[] NOT NULL DEFAULT '{}'
+    -- What else the last migrate has found of it: see SourceTable in projector/database/source_names.py.
+    details jsonb NOT NULL DEFAULT '{}'
 );
 ALTER TABLE projector.source_tables
-ADD COLUMN IF NOT EXISTS absent_columns text[] NOT NULL DEFAULT '{}',
 ADD COLUMN IF NOT EXISTS kind text COLLATE "C",
-ADD COLUMN IF NOT EXISTS queue_key text COLLATE "C",
-ADD COLUMN IF NOT EXISTS primary_key text COLLATE "C",
-ADD COLUMN IF NOT EXISTS has_ids boolean NOT NULL DEFAULT false,
-ADD COLUMN IF NOT EXISTS read_columns text[] NOT NULL DEFAULT '{}',
-ADD COLUMN IF NOT EXISTS looked_up text[] NOT NULL DEFAULT '{}',
-ADD COLUMN IF NOT EXISTS relations text[] NOT NULL DEFAULT '{}';
+ADD COLUMN IF NOT EXISTS details jsonb NOT NULL DEFAULT '{}';
 
 -- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (

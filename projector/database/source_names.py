@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import scalar_row
 
 from projector.database.ownership import require_trusted
-from projector.database.rows import Connection, rows
+from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.report.errors import SourceMissingError
@@ -31,10 +31,10 @@ class SourceTable:
 
     name: str
     schema: str
-    primary_key: str
-    columns: Sequence[str]
-    kind: str | None
-    queue_key: str
+    primary_key: str = ""
+    columns: Sequence[str] = ()
+    kind: str | None = None
+    queue_key: str = ""
     has_ids: bool = False
     looked_up: Sequence[str] = ()
     absent_columns: Sequence[str] = ()
@@ -103,7 +103,8 @@ def require_open_schemas(conn: Connection) -> None:
 
 def read_tables(conn: Connection) -> list[SourceTable]:
     """Return the tables that are read, as the last `migrate` has noted them."""
-    return rows(conn, SourceTable, query("database", "read_source_tables")) if is_noted(conn) else []
+    found = conn.execute(query("database", "read_source_tables")) if is_noted(conn) else ()
+    return [SourceTable(name, schema, kind=kind, **details) for name, schema, kind, details in found]
 
 
 def is_noted(conn: Connection) -> bool:

@@ -150,10 +150,8 @@ def _note_source(conn: Connection, fit: Fit) -> None:
     note_mapping(conn, fit.mapping)
     before = {table.name: list(table.absent_columns) for table in read_tables(conn)}
     now = {table.name: list(table.absent_columns) for table in fit.tables}
-    renamed = {"name": "table_name", "schema": "schema_name", "columns": "read_columns"}
-    tables = [{renamed.get(name, name): of for name, of in asdict(table).items()} for table in fit.tables]
     conn.execute(query("operate", "forget_source"), {"tables": list(now)})
-    conn.execute(query("operate", "note_source"), {"tables": Jsonb(tables)})
+    conn.execute(query("operate", "note_source"), {"tables": Jsonb([asdict(table) for table in fit.tables])})
     changed = [table for table in (before | now) if before.get(table) != now.get(table)]
     if before and is_another:
         gaps.open_gap(conn, "another mapping is read now")

@@ -36,24 +36,13 @@ SELECT
     END AS can_read_source_tables;
 
 -- name: read_source_tables
--- Returns what projector.source_tables has of each table that is read, under the names of SourceTable. The version
--- before noted fewer columns.
+-- Returns name, schema, kind and details of each table that is read. The version before noted only the first two.
 SELECT
     s.table_name AS name,
     s.schema_name AS schema,
-    coalesce(n.primary_key, '') AS primary_key,
-    coalesce(n.read_columns, '{}') AS columns,
-    n.kind,
-    coalesce(n.queue_key, '') AS queue_key,
-    coalesce(n.has_ids, false) AS has_ids,
-    coalesce(n.looked_up, '{}') AS looked_up,
-    coalesce(n.absent_columns, '{}') AS absent_columns,
-    coalesce(n.relations, '{}') AS relations
+    to_jsonb(s.*) ->> 'kind' AS kind,
+    coalesce(to_jsonb(s.*) -> 'details', '{}') AS details
 FROM projector.source_tables AS s
-CROSS JOIN LATERAL jsonb_to_record(to_jsonb(s.*)) AS n (
-    primary_key text, read_columns text[], kind text, queue_key text, has_ids boolean, looked_up text[],
-    absent_columns text[], relations text[]
-)
 ORDER BY s.table_name;
 
 -- name: read_known_columns

@@ -30,10 +30,14 @@ WHERE e.table_name <> ALL(%(tables)s);
 
 -- name: note_source
 -- Notes each of the platform's tables, and its schema: every session of ours takes them from there, whatever
--- search_path its login has. Parameters: tables, an array of objects as projector.source_tables has rows.
-INSERT INTO projector.source_tables
-SELECT found.*
-FROM jsonb_populate_recordset(NULL::projector.source_tables, %(tables)s) AS found;
+-- search_path its login has. Parameter: tables, an array of objects with name, schema, kind and details.
+INSERT INTO projector.source_tables (table_name, schema_name, kind, details)
+SELECT
+    t.noted ->> 'name' AS table_name,
+    t.noted ->> 'schema' AS schema_name,
+    t.noted ->> 'kind' AS kind,
+    t.noted - '{name,schema,kind}'::text[] AS details
+FROM jsonb_array_elements(%(tables)s) AS t (noted);
 
 -- name: read_type_of_extraction_ids
 SELECT format_type(a.atttypid, NULL) AS stored_type
@@ -302,7 +306,7 @@ FROM (
     FROM projector.source_tenants() AS t
     WHERE t.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
 ) AS found
-LEFT JOIN projector.source_tables AS s ON found.relation = any(s.relations)
+LEFT JOIN projector.source_tables AS s ON s.details -> 'relations' ? found.relation
 GROUP BY coalesce(s.table_name, found.relation)
 ORDER BY table_name;
 

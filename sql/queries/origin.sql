@@ -112,7 +112,7 @@ SELECT
     CASE WHEN r.srsubstate IN ('s', 'r') THEN concat(r.srsubid, ' at ', coalesce(r.srsublsn, '0/0')) END AS copy,
     ARRAY(
         SELECT w.name
-        FROM unnest(t.read_columns) WITH ORDINALITY AS w (name, place)
+        FROM jsonb_array_elements_text(t.details -> 'columns') WITH ORDINALITY AS w (name, place)
         LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.name
         WHERE coalesce(a.attgenerated, '') = ''
         ORDER BY w.place
