@@ -157,8 +157,7 @@ def _empty_tables(conn: Connection) -> list[str]:
     names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
     conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     # The tables are emptied while they still have their indexes.
-    filled = {"tables": [*TABLES, "read_model.lead_tombstones"]}
-    for command in rows.values(conn, query("sweep", "find_empty_commands"), filled):
+    for command in rows.values(conn, query("sweep", "find_empty_commands"), {"tables": list(TABLES)}):
         conn.execute(command.encode(), prepare=False)
     for drop, *_ in indexes:
         conn.execute(drop.encode(), prepare=False)

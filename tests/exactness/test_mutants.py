@@ -656,6 +656,8 @@ MUTANTS = {
         _statement("queries/tenants", "(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
     "an erasure ends no token":
         _statement("queries/tenants", "SET epoch = %(epoch)s", "SET epoch = coalesce(epoch, %(epoch)s)"),
+    "a build keeps the tombstones of leads that come again":
+        _statement("sweep/first_build/85_drop_tombstones", "DELETE FROM", "TABLE"),
     "a first build ends no token":
         _statement("sweep/first_build/80_build_tenants", "epoch = excluded.epoch", "epoch = t.epoch"),
     "a token of another installation is taken": _patch(changes, "history_of", lambda _, epoch: history_of(None, epoch)),

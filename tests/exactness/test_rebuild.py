@@ -382,6 +382,10 @@ def test_a_read_model_without_rows_is_filled_beside_its_readers(
     filled: Platform, database: Database, reader: Connection
 ) -> None:
     conn = filled.conn
+    conn.execute(
+        "INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)"
+        " SELECT user_id, customer_phone, 1, now() FROM read_model.leads"
+    )
     for table in first_build.TABLES:
         conn.execute(f"DELETE FROM {table}".encode())
     with reader.transaction():
@@ -391,6 +395,7 @@ def test_a_read_model_without_rows_is_filled_beside_its_readers(
             build.finish()
         assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
     assert waiting(conn) == [("messages", [_conversation(conn, "one")])]
+    assert value(conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
     refresh_now(conn)
     assert_exact(conn)
 
