@@ -30,10 +30,11 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where the database answers but does not hold a read model that this program can work with.
     """
-    # In this thread and in those that it starts: a signal that comes before it is waited for stays pending.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     jobs = Jobs(config)
     jobs.check_installed()
+    # In this thread and in those that it starts: a signal that comes before it is waited for stays pending. Not before
+    # this process is sure to wait: programs that it starts after a refusal would inherit the mask.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     _log.info(
         "the projector runs",
         refresh_seconds=config.refresh_seconds,

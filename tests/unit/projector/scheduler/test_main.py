@@ -1,5 +1,6 @@
 """The process of the scheduler, from outside: source rows in, read model out, signals and kills."""
 
+import signal
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -28,6 +29,8 @@ def test_it_does_not_start_where_nothing_is_installed(source_database: Database,
     done = run_command(tmp_path, "--database-url", source_database.url, "run")
     assert done.returncode == 1
     assert "run migrate" in done.stderr
+    # What this process starts can be ended by a signal.
+    assert not main.ENDING & signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_cron_expressions_are_cron_s() -> None:
