@@ -38,7 +38,14 @@ from projector.report.progress import Progress
 from projector.sweep import drift, pieces, statistics
 from projector.sweep.compare import LEADS_PER_SNAPSHOT, find_candidates
 from projector.sweep.first_build import build, note_built
-from projector.sweep.leads import LeadKey, by_halves, create_tables, rebuild_keys, rebuild_leads
+from projector.sweep.leads import (
+    LeadKey,
+    by_halves,
+    create_tables,
+    lead_arrays,
+    rebuild_keys,
+    rebuild_leads,
+)
 from projector.sweep.run_log import logged_run, read_clock
 
 VACUUM_ABOVE_LEADS = 20_000
@@ -145,11 +152,11 @@ def _rebuild_in_place(
 def _correct_leads(conn: Connection, leads: Sequence[LeadKey], *, compares: bool) -> Iterator[BatchResult]:
     """Compute these leads again, or only those that a comparison finds to differ, and write what differs.
 
-    Yields how many were right, and then what each transaction wrote.
+    Those that came in whole with their keys are right. Yields how many were right, then what each transaction wrote.
     """
-    candidates = leads
-    if compares:
-        candidates = by_halves(leads, lambda some: find_candidates(conn, some), _stop)
+    candidates = conn.execute(query("sweep", "find_leads_left"), lead_arrays(leads)).fetchall()
+    if compares and candidates:
+        candidates = by_halves(candidates, lambda some: find_candidates(conn, some), _stop)
     reach("compared")
     yield BatchResult(len(leads) - len(candidates))
     yield from rebuild_leads(conn, candidates, _stop)

@@ -121,20 +121,25 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_leads_in
 -- Returns user_id and customer_phone of the next leads that a relation has, in the order of an index that begins with
--- the lead; but for those that this rebuild has just brought in whole.
+-- the lead.
 SELECT DISTINCT
     r.user_id,
     r.customer_phone
 FROM {relation} AS r
 WHERE (r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)
     AND (%(last_user)s::text IS NULL OR r.user_id <= %(last_user)s)
-    AND NOT EXISTS (
-        SELECT
-        FROM missing_leads AS m
-        WHERE m.user_id = r.user_id AND m.customer_phone = r.customer_phone
-    )
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
+
+-- name: find_leads_left
+-- Returns user_id and customer_phone of those of these leads that were not missing altogether, in the same order.
+SELECT
+    l.user_id,
+    l.customer_phone
+FROM unnest(%(user_ids)s::text[], %(customer_phones)s::text[]) WITH ORDINALITY AS l (user_id, customer_phone, place)
+LEFT JOIN missing_leads AS m ON m.user_id = l.user_id AND m.customer_phone = l.customer_phone
+WHERE m.user_id IS NULL
+ORDER BY l.place;
 
 -- name: sample_leads
 -- Returns user_id and customer_phone of at most so many leads of the key table and of the read model, chosen at random.
