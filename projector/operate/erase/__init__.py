@@ -41,7 +41,7 @@ from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
 from projector.report.progress import Progress
 from projector.sweep import drift
-from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, create_tables, rebuild_leads
+from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
 from projector.sweep.pieces import REBUILD, forget_sweep, pieces
 
 _Result = TypeVar("_Result")
@@ -216,9 +216,6 @@ def _require_no_standing_rows(conn: Connection, target: Target) -> None:
 def _exclusively(conn: Connection) -> Iterator[None]:
     """Keep rebuilds away, which would write back what they have read before."""
     pipeline.prepare_session(conn)
-    create_tables(conn)
-    # What a rebuild of this session has brought in whole is erased, too.
-    conn.execute("TRUNCATE missing_leads")
     with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
         if not is_ours:
             raise BlockedError(
