@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 from psycopg import sql as composing
-from psycopg.rows import class_row
+from psycopg.rows import TupleRow, class_row
 
 from projector.core import names, pipeline, staging
 from projector.core.pipeline import BatchResult
@@ -125,25 +125,31 @@ def failure(error: psycopg.Error) -> dict[str, object]:
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
     """Own shards of the queue. Lower the moments that a clock which was set back has not reached.
 
-    Returns what sql/refresh/1_take/20_open_batch.sql does.
+    Returns what sql/refresh/1_take/20_open_batch.sql does, and `owned`.
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
     parameters = {
-        "shard_class": locks.SHARD,
         "shards": list(shards),
         "staging_tables": staging.TABLES,
         "truncate_above_bytes": staging.TRUNCATE_ABOVE_BYTES,
     }
-    if wait:
-        conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
-    opened = rows.only_row(conn, Row, statement("refresh/1_take/20_open_batch"), parameters)
+    with pipeline.pipelined(conn):
+        owning = own_shards(conn, shards, wait=wait)
+        opened = rows.only_row(conn, Row, statement("refresh/1_take/20_open_batch"), parameters)
+    (opened.owned,) = owning.fetchone() or ([],)
     require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
     if opened.is_ahead:
         lower_moments(conn, opened.clock)
     return opened
+
+
+def own_shards(conn: Connection, shards: Sequence[int], *, wait: bool) -> psycopg.Cursor[TupleRow]:
+    """Own those of the shards that are free, or with `wait` all of them, and return them in one row."""
+    wanted = {"shard_class": locks.SHARD, "shards": list(shards), "wait": wait}
+    return conn.execute(statement("refresh/1_take/10_own_shards"), wanted)
 
 
 def lower_moments(conn: Connection, clock: datetime) -> None:
@@ -279,8 +285,7 @@ def advance_after_commit(
     if conn.execute(query("core", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
         return
     with conn.transaction():
-        owned = {"shard_class": locks.SHARD, "shards": list(shards)}
-        if rows.value(conn, query("core", "own_shards"), owned):
+        if own_shards(conn, shards, wait=False).fetchone() == ([*shards],):
             advance_freshness(conn, shards, fresh_until, at_least, is_late=is_late)
 
 

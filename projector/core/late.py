@@ -26,6 +26,7 @@ from projector.core.batch import (
     is_lead_failure,
     log_run,
     open_batch,
+    own_shards,
     recompute,
     set_misfits_aside,
     spread_changes,
@@ -159,10 +160,7 @@ class LateKeys:
         The owner of all shards is the only one who could make a tenant late. A piece in progress still has its keys.
         """
         with conn.transaction():
-            wanted = {"shard_class": locks.SHARD, "shards": list(locks.SHARDS)}
-            if wait:
-                conn.execute(statement("refresh/1_take/10_wait_for_shards"), wanted)
-            if not rows.value(conn, query("core", "own_shards"), wanted):
+            if own_shards(conn, locks.SHARDS, wait=wait).fetchone() != ([*locks.SHARDS],):
                 return
             late = rows.values(conn, query("core", "find_late_tenants"))
             done = rows.values(conn, query("core", "find_done_tenants"), {"user_ids": late}) if late else []

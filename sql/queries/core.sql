@@ -386,7 +386,7 @@ SELECT EXISTS (
 -- name: look
 -- Looks at everything that a batch looks at.
 --
--- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql.
+-- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql.
 -- Returns: what projector.queue_state has; has_changes, whether changes wait; has_letters, whether there are dead
 -- letters; is_ahead, whether freshness has a moment that the clock has not reached, with that clock; fresh_until, to
 -- which moment freshness may move if capture is intact, null where it may not; is_fed, whether logical replication
@@ -450,11 +450,6 @@ SELECT coalesce(bool_or(s.as_of + %(at_least)s::interval <= %(fresh_until)s), fa
 FROM read_model.freshness AS f
 CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
 WHERE s.place - 1 = any(%(shards)s::smallint[]);
-
--- name: own_shards
--- Returns whether this transaction owns all of these shards. Parameters: as for look.
-SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)) AS is_owned
-FROM unnest(%(shards)s::smallint[]) AS wanted (shard);
 
 -- name: stage_tenant
 INSERT INTO stale_tenants (user_id)

@@ -345,6 +345,34 @@ def test_a_piece_takes_no_key_whose_dead_letter_is_being_retried(
     assert_exact(conn)
 
 
+def test_what_a_batch_leaves_in_a_shard_that_another_opens_holds_freshness_back(crowded: Platform) -> None:
+    """It ends between what the other one looks at and the locks that it gets."""
+    conn, database = crowded.conn, crowded.database
+    conn.execute(
+        "CREATE OR REPLACE VIEW projector.provable AS SELECT 'infinity'::timestamptz AS until"
+        " FROM (SELECT pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1) OFFSET 0) AS waited"
+    )
+    conn.execute("UPDATE read_model.freshness SET shards = array_fill(now() - interval '1 hour', ARRAY[4])")
+    crowded.message("one-1", "new")
+    committed = clock(conn)
+
+    def open_and_take(other: Connection) -> None:
+        prepare_session(other)
+        refresh_batch(other, SHARDS)
+
+    with database.connect() as first:
+        first.execute("BEGIN")
+        locks.own_queue(first)
+        first.execute("UPDATE projector.changes SET bulk = true")
+        conn.execute("SELECT pg_advisory_lock(1)")
+        with Stepped(database, open_and_take) as second:
+            second.waits(conn)
+            first.execute("COMMIT")
+            conn.execute("SELECT pg_advisory_unlock(1)")
+            second.finish()
+    assert moment(conn, "one") < committed
+
+
 def test_what_a_batch_did_not_take_holds_freshness_back(crowded: Platform) -> None:
     conn = crowded.conn
     for _ in range(4):

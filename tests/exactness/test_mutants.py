@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import isgeneratorfunction, signature, unwrap
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -30,6 +31,7 @@ from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
 from projector.capture import control, gaps, mapping, triggers
 from projector.core import batch, late, names, pipeline, refresh, staging, yielding
+from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.database import connect as db
 from projector.database import locks, source_names, sql
@@ -499,6 +501,8 @@ MUTANTS = {
     "a tenant that a mass change concerns is not late":
         _statement("refresh/1_take/65_note_late_tenants",
             "FROM stale_tenants AS s\n", "FROM stale_tenants AS s WHERE false\n"),
+    "what waits in a shard is read before it is owned":
+        _patch(batch, "own_shards", lambda *some, **how: Mock(fetchone=lambda: own_shards(*some, **how).fetchone())),
     "a tenant is late from the moment at which it is found out":
         _statement("queries/core", "coalesce(min(s.as_of), 'epoch') AS moment", "clock_timestamp() AS moment"),
     "a tenant is no longer late after its first piece":

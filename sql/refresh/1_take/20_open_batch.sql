@@ -1,24 +1,17 @@
--- Open a batch: own those of the wanted shards that are free, and check that capture is intact.
+-- Open a batch: check that capture is intact, and look at what waits.
 --
--- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones), staging_tables (their names),
--- truncate_above_bytes.
+-- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes.
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
--- where logical replication brings the rows of source tables and has not brought more for certain; owned, the shards
--- that are locked now; clock, the clock after that; gap, has_late_keys, migrated_version and freshness_frozen as in
--- projector.queue_state; has_changes and has_mass_changes, whether single changes and mass changes wait; is_ahead,
--- whether freshness has a moment that the clock has not reached; bloated_tables, the staging tables that hold more
--- bytes than that.
+-- where logical replication brings the rows of source tables and has not brought more for certain; clock, the clock
+-- after that; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state; has_changes and
+-- has_mass_changes, whether single changes and mass changes wait; is_ahead, whether freshness has a moment that the
+-- clock has not reached; bloated_tables, the staging tables that hold more bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
 SELECT
     now() AS started_at,
     state.provable_until AS fresh_until,
-    ARRAY(
-        SELECT wanted.shard
-        FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
-        WHERE pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)
-    ) AS owned,
     clock_timestamp() AS clock,
     state.gap,
     EXISTS (

@@ -55,7 +55,8 @@ def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
     assert first.attributes is not None
     assert (first.attributes["leads.leads"], first.attributes["leads.messages"]) == (1, 1)
     names = [event.name for event in first.events]
-    assert names[:3] == [
+    assert names[:4] == [
+        "refresh/1_take/10_own_shards",
         "refresh/1_take/20_open_batch",
         "queries/core/clear_staging_table",
         "refresh/1_take/30_take_changes",
