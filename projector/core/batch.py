@@ -188,6 +188,7 @@ def take_changes(  # noqa: PLR0913  # The parameters of the step.
         raise AssertionError
     if taken.has_misfits:
         set_misfits_aside(conn)
+        taken.has_letters = True
     return taken
 
 
@@ -297,7 +298,8 @@ def _take_and_recompute(conn: Connection, opened: Row, size: int, *, newest: boo
     taken = take_changes(conn, opened, size, newest=newest)
     pipeline.reach("taken")
     pieces = spread_changes(conn) if taken.spreads else 0
-    written = recompute(conn) if taken.changes else BatchResult()
+    # What another session sets aside from here on would be left out without a word.
+    written = recompute(conn, strict=not taken.has_letters) if taken.changes else BatchResult()
     follow_letters(conn, taken)
     if taken.names:
         names.write_taken(conn)

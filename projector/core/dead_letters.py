@@ -57,6 +57,8 @@ def _succeeds(conn: Connection, kind: str, key: str) -> bool:
         if not is_lead_failure(error):
             raise
         with conn.transaction():
+            # As in the try: what is dropped for a letter that goes is lost.
+            locks.own_queue(conn)
             if not set_aside(conn, kind, key, error):
                 # It was erased since.
                 conn.execute(query("core", "delete_letter"), {"kind": kind, "key": key})

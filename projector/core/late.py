@@ -182,7 +182,8 @@ class LateKeys:
             self._tenant = found
             taken = self._stage(conn)
             pipeline.reach("late_taken")
-            written = recompute(conn) if taken.changes else BatchResult()
+            # As in a batch.
+            written = recompute(conn, strict=not taken.has_letters) if taken.changes else BatchResult()
             follow_letters(conn, taken)
             if taken.changes:
                 log_run(conn, started_at, written, late_keys=taken.changes)
@@ -216,6 +217,7 @@ class LateKeys:
         self._taken = taken.changes
         if taken.has_misfits and not self._strict:
             set_misfits_aside(conn)
+            taken.has_letters = True
         self._staged = conn.execute(query("core", "read_taken_keys")).fetchall() if taken.changes == 1 else []
         return taken
 

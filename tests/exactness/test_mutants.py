@@ -38,6 +38,7 @@ from projector.database import locks, source_names, sql
 from projector.database.rows import Connection, Row
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
+from projector.operate import erase
 from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
@@ -450,6 +451,10 @@ MUTANTS = {
     "a lead that fails stops the others": _patch(refresh, "is_lead_failure", lambda _: False),
     "a key of another type is not set aside":
         _patch(batch, "set_misfits_aside", lambda _: None, kind="conversations", key="no number"),
+    "a newer letter counts":
+        _patch(batch, "recompute", lambda conn, **_: recompute(conn)),
+    "a dead letter goes beside a batch": _patch(locks, "own_queue", lambda _: None),
+    "an erasure deletes a letter beside a batch": _patch(erase, "_LETTERS", ""),
     "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda *_: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole":
@@ -496,13 +501,13 @@ MUTANTS = {
             "WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
     "a change beyond those that a batch took does not hold freshness back":
         _statement("refresh/1_take/30_take_changes", "HAVING count(*) >= %(size)s", "HAVING count(*) > %(size)s"),
+    "a shard is read before it is owned":
+        _patch(batch, "own_shards", lambda *some, **how: Mock(fetchone=lambda: own_shards(*some, **how).fetchone())),
     "a mass change whose tenants are not known yet does not hold freshness back":
         _patch(batch, "_take_and_recompute", _pass_over_mass_changes),
     "a tenant that a mass change concerns is not late":
         _statement("refresh/1_take/65_note_late_tenants",
             "FROM stale_tenants AS s\n", "FROM stale_tenants AS s WHERE false\n"),
-    "what waits in a shard is read before it is owned":
-        _patch(batch, "own_shards", lambda *some, **how: Mock(fetchone=lambda: own_shards(*some, **how).fetchone())),
     "a tenant is late from the moment at which it is found out":
         _statement("queries/core", "coalesce(min(s.as_of), 'epoch') AS moment", "clock_timestamp() AS moment"),
     "a tenant is no longer late after its first piece":

@@ -5,14 +5,14 @@ from projector.core.batch import refresh_batch
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.late import LateKeys, sort_changes
 from projector.core.refresh import Drain, refresh
-from projector.database.locks import SHARDS
+from projector.database.locks import LETTERS, SHARDS
 from projector.database.rows import Connection
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
-from tests.exactness.interleaving import REFRESH_POINTS, Stepped, refreshing
+from tests.exactness.interleaving import REFRESH_POINTS, Stepped, piece, refreshing, wait_for, waits_for_lock
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -497,6 +497,50 @@ def test_an_erasure_leaves_the_dead_letter_of_a_conversation_that_moved_on(fille
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
     refresh_now(conn)
     assert_exact(conn)
+
+
+def test_no_change_is_lost_for_a_dead_letter_that_an_erasure_deletes(filled: Platform) -> None:
+    conn, database = filled.conn, filled.database
+    conversation = filled.conversation(filled.agent("one"), "102", shard=0)
+    poison(conn)
+    filled.message(conversation, "poison")
+    refresh_now(conn)
+    move = "UPDATE conversations SET customer_phone = %s WHERE conversation_id = %s"
+    conn.execute(move, (None, conversation))
+    with Stepped(database, lambda one: erase(one, Target("one", "102"), progress=QUIET), "leads") as erasing:
+        conn.execute("DELETE FROM messages WHERE text = 'poison'")
+        conn.execute(move, ("103", conversation))
+        with refreshing(database, "tenants_found", shard=0) as taker:
+            erasing.go_on()
+            wait_for(lambda: erasing.ends() or waits_for_lock(conn, erasing.pid))
+            taker.finish()
+        erasing.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_change_that_is_left_out_for_a_new_dead_letter_counts_for_its_tenant(filled: Platform) -> None:
+    conn, database = filled.conn, filled.database
+    agent = filled.agent(filled.tenant("two"))
+    conversation = filled.conversation(filled.agent("one"), "102", shard=0)
+    refresh_now(conn)
+    poison(conn)
+    filled.message(conversation, "poison")
+    pipeline.prepare_session(conn)
+    sort_changes(conn, SHARDS, bulk=False)
+    with database.connect() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LETTERS,))
+        with piece(database) as failing:
+            failing.waits(conn)
+            conn.execute(
+                "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (agent, conversation)
+            )
+            with refreshing(database, "taken", shard=0) as taker:
+                other.execute("COMMIT")
+                failing.finish()
+                taker.go_on()
+    assert letters_of(conn, "one", "two") == [1, 1] or waiting(conn)
 
 
 def test_failing_keys_of_one_tenant_keep_no_other_waiting(filled: Platform) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import psycopg
 import pytest
 
 from projector.core import pipeline
@@ -116,16 +115,3 @@ def test_two_sessions_that_set_aside_at_once_count_both(
             second.finish()
     counts = built.execute("SELECT user_id, dead_letters FROM read_model.tenants WHERE user_id IN ('a', 'b')")
     assert dict(counts.fetchall()) == {"a": 1, "b": 1}
-
-
-def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
-    refusing: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_aside(other, "u", 1)
-
-    def fail(*_arguments: object, **_options: object) -> None:
-        raise psycopg.errors.CheckViolation("refused")
-
-    monkeypatch.setattr("projector.core.dead_letters.recompute", fail)
-    retry_dead_letters(refusing)
-    assert letters(refusing) == []
