@@ -27,12 +27,17 @@ _PREFIX = "LEADS_"
 # So much of two names, without what all begin with, has to agree.
 _LIKENESS = 0.7
 
+_OFF = ", or off."
+
 _Read = Callable[[str], Any]
 
 
-def _number(kind: type[Integer | Float], least: float, greatest: float | None = None) -> _Read:
-    """Return a reader of numbers between these two, both included."""
-    return kind(validate=Range(least, greatest)).deserialize
+def _number(kind: type[Integer | Float], least: float, most: float | None = None, end: str = ".") -> _Read:
+    """Return a reader of numbers between these two, both included. What it says of any other text ends so."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+    said = f"It has to be a {'whole ' if kind is Integer else ''}number {bounds}{end}"
+    errors: dict[str, Any] = dict.fromkeys(("invalid", "special", "too_large"), said)
+    return kind(validate=Range(least, most, error=said), error_messages=errors).deserialize
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -42,7 +47,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         for choice in choices:
             if text.upper() == choice.upper():
                 return choice
-        raise ValidationError(f"Must be one of: {', '.join(choices)}.")
+        raise ValidationError(f"It has to be one of: {', '.join(choices)}.")
 
     return read
 
@@ -62,7 +67,7 @@ def read_cron(text: str) -> str:
         cron_trigger(text)
     except ValueError:
         raise ValidationError(
-            f"{text!r} is no cron expression: minute hour day month weekday, or off."
+            "It has to be a cron expression: minute hour day month weekday, or off."
         ) from None
     return " ".join(text.split())
 
@@ -85,7 +90,7 @@ class Config:
     refresh_batch: int = _setting("LEADS_REFRESH_BATCH", "1000", _number(Integer, 1, 100_000))
     queue_limit: int = _setting("LEADS_QUEUE_LIMIT", "1000000", _number(Integer, 1))
     # From a quarter of an hour up to a year.
-    verify_days: float = _setting("LEADS_VERIFY_DAYS", "1", _off_or(_number(Float, 0.01, 365), 0.0))
+    verify_days: float = _setting("LEADS_VERIFY_DAYS", "1", _off_or(_number(Float, 0.01, 365, _OFF), 0.0))
     verify_sample: int = _setting("LEADS_VERIFY_SAMPLE", "500", _number(Integer, 1))
     rebuild_cron: str = _setting("LEADS_REBUILD_CRON", "off", _off_or(read_cron, ""))
     run_log_days: int = _setting("LEADS_RUN_LOG_DAYS", "14", _number(Integer, 1))
@@ -95,7 +100,7 @@ class Config:
     log_personal_data: bool = _setting("LEADS_LOG_PERSONAL_DATA", "off", _switch)
     # Where Prometheus scrapes the scheduler; the port is 0 where there is no such server.
     metrics_host: str = _setting("LEADS_METRICS_HOST", "127.0.0.1")
-    metrics_port: int = _setting("LEADS_METRICS_PORT", "off", _off_or(_number(Integer, 1, 65535), 0))
+    metrics_port: int = _setting("LEADS_METRICS_PORT", "off", _off_or(_number(Integer, 1, 65535, _OFF), 0))
     tracing: bool = _setting("LEADS_TRACING", "off", _switch)
     # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
     api_role: str = _setting("LEADS_API_ROLE", "leads_api", _off_or(str, ""))
@@ -120,10 +125,11 @@ def load(env_file: Path = Path(".env")) -> Config:
         if name in texts
     ]
     for name, how in ((one.name, one.metadata) for one in fields(Config) if one.metadata):
+        text = texts.get(how["name"], how["default"])
         try:
-            found[name] = how["read"](texts.get(how["name"], how["default"]))
+            found[name] = how["read"](text)
         except ValidationError as error:
-            bad.append(f"{how['name']}: {' '.join(map(str, error.messages))}")
+            bad.append(f"{how['name']}: '{text}' is not allowed. {' '.join(map(str, error.messages))}")
     if bad:
         raise ConfigurationError(
             "These settings cannot be used. " + " ".join(sorted(bad)), found.get("log_format")

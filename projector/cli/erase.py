@@ -104,24 +104,22 @@ def erase(  # noqa: PLR0913  # One argument for each option.
 
 
 def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, yes: bool) -> None:
-    from projector.operate.erase import check_erase
-    from projector.operate.erase import erase as run_erase
+    from projector.operate import erase as erasing
 
-    held = check_erase(conn, target)
+    held = erasing.check_erase(conn, target)
     amount = f"{counted(held.leads, 'lead')} and {counted(held.messages, 'message')}"
     keys = f", with {counted(held.api_keys, 'API key')}" if held.api_keys else ""
     if not yes:
         click.confirm(f"Erase {target} ({amount}{keys}) from {place_of(conn)}?", abort=True)
-    run_erase(conn, target, progress=for_this_terminal(), ledger_file=ledger_file)
+    erasing.erase(conn, target, progress=for_this_terminal(), ledger_file=ledger_file)
     click.echo(f"Erased: {target}{keys}. The read model had {amount} of it.")
 
 
 def _replay(conn: "Connection", *, yes: bool) -> bool:
     """Erase what the ledger names; return whether nothing of it is left."""
-    from projector.operate.erase import find_matches
-    from projector.operate.erase import replay as run_replay
+    from projector.operate import erase as erasing
 
-    found = [target for _, target in find_matches(conn)]
+    found = [target for _, target in erasing.find_matches(conn)]
     if not found:
         click.echo("Nothing that the ledger names is there, and no erasure was interrupted.")
         return True
@@ -130,7 +128,7 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
         click.echo(f"  {target}")
     if not yes:
         click.confirm(f"Erase all of that from {place_of(conn)}?", abort=True)
-    erased, refused = run_replay(conn, progress=for_this_terminal())
+    erased, refused = erasing.replay(conn, progress=for_this_terminal())
     for target in erased:
         click.echo(f"Erased: {target}.")
     for error in refused:

@@ -59,7 +59,7 @@ def test_cron_expressions_are_cron_s() -> None:
         "0 3 * *",
         "0 3 * * * *",
     ):
-        with pytest.raises(ValidationError, match="no cron expression"):
+        with pytest.raises(ValidationError, match="has to be a cron expression"):
             read_cron(other)
 
 
