@@ -9,14 +9,19 @@ and every process reads the cursors of every other. It is checked as any other p
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import crc32
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 import orjson
+from marshmallow import ValidationError
+from marshmallow.fields import AwareDateTime, Field, Integer, String
+from marshmallow.validate import Range, Regexp
 
-from api.request.kinds import Kind
+from api.request.kinds import NO_NUL, Kind
+from api.request.text import format_time
 
 # Of leads by last_message_at.
 EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
@@ -28,12 +33,9 @@ _FORM = b"1"
 _SCOPE_BYTES = 8
 _CHECK_BYTES = 4
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
-_LEAST_INTEGER, _GREATEST_INTEGER = -(2**31), 2**31 - 1
 
 # The values by which a result is ordered; a time among them is a datetime.
 Position = tuple[object, ...]
-Reader = Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,46 +84,38 @@ def _check(content: bytes) -> bytes:
     return crc32(content).to_bytes(_CHECK_BYTES, "big")
 
 
-def read_position(readers: Sequence[Reader], values: Sequence[object]) -> Position:
-    """Returns a position with its times as datetimes. Raises ValueError for values that no result can have."""
-    if len(readers) != len(values):
-        raise ValueError(values)
-    return tuple(read(value) for read, value in zip(readers, values, strict=True))
+class _Time(AwareDateTime):
+    """A time, only as it is printed."""
+
+    def _deserialize(self, value: object, *arguments: Any, **keywords: Any) -> datetime:  # noqa: ANN401  # As inherited.
+        time = super()._deserialize(value, *arguments, **keywords)
+        if format_time(time) != value:
+            raise ValidationError("It is printed otherwise.")
+        return time
 
 
-def _time(value: object) -> datetime:
-    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
-        raise ValueError(value)
-    return datetime.fromisoformat(value)
+def read_position(fields: Sequence[Field[Any]], values: Sequence[object]) -> Position:
+    """Returns a position with its times as datetimes. Raises ValidationError for values that no result can have."""
+    if len(fields) != len(values):
+        raise ValidationError("It has another number of values.")
+    return tuple(field.deserialize(value) for field, value in zip(fields, values, strict=True))
 
 
-def _number(value: object) -> int:
-    # True is an integer in Python.
-    if type(value) is not int or not _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
-        raise ValueError(value)
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise ValueError(value)
-    return value
-
-
-def _or_null(read: Reader) -> Reader:
-    return lambda value: None if value is None else read(value)
-
+_INTEGERS = Range(-(2**31), 2**31 - 1)
+_NUMBER = Integer(strict=True, validate=_INTEGERS)
+_NUMBER_OR_NULL = Integer(strict=True, validate=_INTEGERS, allow_none=True)
+_TEXT = String(validate=Regexp(NO_NUL))
 
 # What a position has, by the sort of the leads: its value, and the phone.
-LEAD_POSITIONS: Mapping[str, tuple[Reader, ...]] = {
-    "last_message_at": (_or_null(_time), _text),
-    "first_contact_at": (_time, _text),
-    "total_messages": (_number, _text),
-    "total_score": (_or_null(_number), _text),
-    "name": (_or_null(_text), _text),
+LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
+    "last_message_at": (_Time(allow_none=True), _TEXT),
+    "first_contact_at": (_Time(), _TEXT),
+    "total_messages": (_NUMBER, _TEXT),
+    "total_score": (_NUMBER_OR_NULL, _TEXT),
+    "name": (String(validate=Regexp(NO_NUL), allow_none=True), _TEXT),
 }
 # timestamp, conversation_id, sequence_no and message_id.
-MESSAGE_POSITION: tuple[Reader, ...] = (_time, _text, _or_null(_number), _text)
+MESSAGE_POSITION: tuple[Field[Any], ...] = (_Time(), _TEXT, _NUMBER_OR_NULL, _TEXT)
 
 
 def position_of_lead(document: bytes, sort_by: str) -> list[object]:

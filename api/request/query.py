@@ -9,9 +9,10 @@ from urllib.parse import quote, urlencode
 
 import orjson
 from marshmallow import Schema, ValidationError
+from marshmallow.fields import Field
 from werkzeug.exceptions import BadRequest
 
-from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, Reader, read_position, scope_of
+from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
 from api.request.kinds import MOMENT, Parameter
 from api.request.parameters import (
     BUCKETS,
@@ -53,13 +54,13 @@ class Query:
     def __init__(
         self,
         parameters: Mapping[str, Parameter],
-        readers: Callable[[Parameters], Sequence[Reader]] = lambda _parameters: (),
+        fields: Callable[[Parameters], Sequence[Field[Any]]] = lambda _parameters: (),
         result: Callable[..., Parameters] = Parameters,
     ) -> None:
         self.parameters = parameters
         self._schema = Schema.from_dict(dict(parameters))()
         # Of the values of a cursor's position.
-        self.readers = readers
+        self.fields = fields
         self.result = result
         # Clients repeat a few query strings, and each of them means the same every time.
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
@@ -83,8 +84,8 @@ class Query:
                 "cursor belongs to another query: send the path, the filters and the order that it was given with"
             )
         try:
-            position = read_position(self.readers(parameters), page.cursor.values)
-        except ValueError:
+            position = read_position(self.fields(parameters), page.cursor.values)
+        except ValidationError:
             raise BadRequest(f"cursor takes {CURSOR.takes}") from None
         return replace(parameters, page=replace(page, position=position))
 
