@@ -79,12 +79,10 @@ def _only_session(conn: Connection, patience: float) -> Iterator[None]:
     Raises BlockedError where another session does so for more than `patience` seconds.
     """
     with ExitStack() as held:
-
-        def take() -> None:
-            # The session keeps the lock beyond this transaction. It waits in PostgreSQL, where an operator sees that.
-            with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
-                held.enter_context(locks.session_lock(conn, locks.MIGRATION))
-
+        # The session keeps the lock beyond this transaction. It waits in PostgreSQL, where an operator sees that.
+        take = transaction_with_lock_timeout(conn, _LOCK_TIMEOUT)(
+            lambda: held.enter_context(locks.session_lock(conn, locks.MIGRATION))
+        )
         message = "Another session is changing the triggers. Try again when it has ended."
         retry(take, lock_timeouts(patience, message))
         yield

@@ -182,10 +182,6 @@ def _drop(conn: Connection, relation: str) -> None:
 def _change_table(conn: Connection, relation: str, patience: float, change: Callable[[], None]) -> None:
     """Change the triggers of a table in a transaction with a short lock timeout, again until that succeeds."""
 
-    def attempt() -> None:
-        with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
-            change()
-
     def message() -> str:
         holders = rows.values(conn, query("capture", "find_lock_holders"), {"relation": relation})
         return (
@@ -194,7 +190,7 @@ def _change_table(conn: Connection, relation: str, patience: float, change: Call
             " ended."
         )
 
-    retry(attempt, lock_timeouts(patience, message))
+    retry(transaction_with_lock_timeout(conn, _LOCK_TIMEOUT)(change), lock_timeouts(patience, message))
 
 
 def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[str]) -> sql.Composed:

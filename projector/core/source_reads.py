@@ -32,12 +32,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
     """Call `read` in a transaction, as retry_reading does."""
-
-    def limited() -> _Found:
-        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
-            return read()
-
-    return retry_reading(conn, limited)
+    return retry_reading(conn, transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT)(read))
 
 
 def retry_reading(
@@ -55,10 +50,6 @@ def retry_reading(
     once, also where it yielded. `also` are further rows of the table of errors.
     """
 
-    def watched() -> _Found:
-        with yielding(conn):
-            return work()
-
     def sleep(seconds: float) -> None:
         # In the server, so that whoever ends this process can cancel it.
         conn.execute("SELECT pg_sleep(%s)", (seconds,))
@@ -73,7 +64,7 @@ def retry_reading(
         LONGEST_PAUSE_SECONDS,
         patience=0 if patience == 0 else float("inf"),
     )
-    return retry(watched, *also, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep)
+    return retry(yielding(conn)(work), *also, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep)
 
 
 def read_steadily(

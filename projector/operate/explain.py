@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from textwrap import wrap
 from typing import Any
 
@@ -114,11 +115,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
     BlockedError while another session holds one of the platform's tables, and ProjectorError for a blank phone.
     """
     require_built(conn)
-
-    def explain() -> Explanation:
-        with snapshot(conn):
-            return explain_in(conn, user_id, phone, candidates=candidates)
-
+    explain = snapshot(conn)(partial(explain_in, conn, user_id, phone, candidates=candidates))
     try:
         return read_steadily(conn, explain, differs=lambda found: found.has_drifted)
     except psycopg.errors.QueryCanceled as error:

@@ -264,11 +264,7 @@ def _find_source(
 
 def change_tables(conn: Connection, work: Callable[[], _Result]) -> _Result:
     """Do the work in a transaction that never waits long for a table; return what it returns."""
-
-    def limited() -> _Result:
-        with db.transaction_with_lock_timeout(conn, TABLE_LOCK_TIMEOUT):
-            return work()
-
+    limited = db.transaction_with_lock_timeout(conn, TABLE_LOCK_TIMEOUT)(work)
     message = (
         f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
         " them. See pg_stat_activity for long transactions, and try again when they have ended."

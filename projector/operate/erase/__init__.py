@@ -323,12 +323,7 @@ def _hold(conn: Connection, target: Target) -> None:
 
 def _in_turn(conn: Connection, work: Callable[[], _Result]) -> _Result:
     """Do the work in a transaction, and again if it collides with a batch or with the platform."""
-
-    def once() -> _Result:
-        with conn.transaction():
-            return work()
-
-    return retry_reading(conn, once)
+    return retry_reading(conn, conn.transaction()(work))
 
 
 def _renew_statistics(conn: Connection) -> None:
