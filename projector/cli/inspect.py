@@ -14,9 +14,9 @@ from projector.cli.base import DRIFT, FAILED, Invocation, echo, echo_json, exit_
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
-@exit_codes("fine", "something needs a person (it says what), or failed")
+@exit_codes("fine", "something needs attention (it says what), or failed")
 def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
-    """Show whether the read model is kept up to date, how fresh it is, and what needs a person.
+    """Show whether the read model is kept up to date, how fresh it is, and what needs attention.
 
     \b
     Examples:
