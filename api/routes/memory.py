@@ -9,6 +9,7 @@ who has to be looked up, a tenant who is busy or a failure, is left to Flask.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -33,6 +34,9 @@ from api.routes.read_model import State
 
 LOOK_SECONDS = 0.01
 """How long the version of a tenant is remembered."""
+
+AHEAD_SECONDS = 0.007
+"""How old a look is when the request that uses it begins the next one, for which nobody then has to wait."""
 
 # An answer is given again for so long, and is gone from memory one sweep later: 60 seconds after an erasure at most.
 AGE_SECONDS = 50.0
@@ -74,10 +78,11 @@ def key_of(environ: WSGIEnvironment) -> Key | None:
 
 
 class Look(NamedTuple):
-    """What a tenant was found to be, by a look that began at a moment by the monotonic clock."""
+    """What a tenant was found to be, by a look that began at a moment by the monotonic clock, and its headers."""
 
     row: TenantNowRow
     at: float
+    headers: dict[str, str]
 
 
 @dataclass(slots=True, eq=False)
@@ -195,6 +200,7 @@ class Memory:
         self._tell = tell
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
+        self._looks = ThreadPoolExecutor(1, thread_name_prefix="looks")
 
     def in_front_of(self, wsgi_app: WSGIApplication) -> WSGIApplication:
         """Returns the application with the memory in front of it."""
@@ -206,8 +212,8 @@ class Memory:
         return answer
 
     def answer_at_once(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes] | None:
-        """Answer from memory without asking PostgreSQL. Returns the body; None where that cannot be."""
-        return self._answer(environ, start_response, Tenant.remembered)
+        """Answer from memory without waiting for PostgreSQL. Returns the body; None where that cannot be."""
+        return self._answer(environ, start_response, self._look_ahead)
 
     def keep(self, response: Response, one: Record) -> Response:
         """Keep the answer of Flask to a request, if it may be given again. Returns it."""
@@ -239,10 +245,7 @@ class Memory:
         """Give an answer again, by a look at its tenant. Returns the body; None where Flask has to answer."""
         key = key_of(environ)
         found = None if key is None else self._answers.find(key)
-        if found is None:
-            return None
-        with IN_FLIGHT.track_inprogress():
-            again = self._again(environ, *found, look)
+        again = None if found is None else self._again(environ, *found, look)
         if again is None:
             return None
         status, headers, body = again
@@ -265,7 +268,7 @@ class Memory:
             return None
         known = known_tags(environ) or ()
         is_by_version = kept.tag in known and kept.min_as_of is None and is_of_version(kept.tag)
-        own: dict[str, str] = freshness_headers(look.row)
+        own = dict(look.headers)
         # Last of all, because Flask counts what is left to it.
         if limit is not None and not is_by_version:
             counted = limit.count(kept.user_id)
@@ -293,13 +296,28 @@ class Memory:
         """Returns a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
         if (look := tenant.remembered()) is not None:
             return look
-        if not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
-            return None
+        # Meanwhile the request counts as one that is being answered.
+        with IN_FLIGHT.track_inprogress():
+            if not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
+                return None
+            try:
+                if (look := tenant.remembered()) is not None:
+                    return look
+                tenant.look = self._ask(tenant.user_id)
+                return tenant.look
+            finally:
+                tenant.looking.release()
+
+    def _look_ahead(self, tenant: Tenant) -> Look | None:
+        """Returns the last look if it may be used, and begins the next one before it may not."""
+        look = tenant.remembered()
+        if look and look.at < monotonic() - AHEAD_SECONDS and tenant.looking.acquire(blocking=False):
+            self._looks.submit(self._look_again, tenant)
+        return look
+
+    def _look_again(self, tenant: Tenant) -> None:
         try:
-            if (look := tenant.remembered()) is not None:
-                return look
             tenant.look = self._ask(tenant.user_id)
-            return tenant.look
         finally:
             tenant.looking.release()
 
@@ -309,7 +327,8 @@ class Memory:
             return None
         at = monotonic()
         try:
-            return Look(self._parts.read_model.look(tenant_now(user_id)), at)
+            row = self._parts.read_model.look(tenant_now(user_id))
+            return Look(row, at, freshness_headers(row))
         except Exception:  # noqa: BLE001  # Flask has an answer to each.
             return None
         finally:

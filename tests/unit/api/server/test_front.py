@@ -4,6 +4,7 @@ import json
 from concurrent.futures import Executor
 from time import sleep
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from api.observe import tracing
 from api.routes import memory
 from api.server.front import Front
+from tests.support.running import wait_for
 from tests.unit.api.conftest import Library, MakeApp
 
 
@@ -66,6 +68,21 @@ def test_an_answer_from_memory_takes_no_thread(
     data = [json.loads(body["body"])["data"] for body in bodies]
     assert data[0]
     assert data == [data[0]] * 4
+
+
+def test_the_next_look_at_a_tenant_begins_while_the_last_one_is_used(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(memory, "AHEAD_SECONDS", 0.0)
+    app = make_app(library.database)
+    look = Mock(wraps=app.extensions["leads"].read_model.look)
+    monkeypatch.setattr(app.extensions["leads"].read_model, "look", look)
+    front = front_of(app)
+    assert [begun(front, library.base)[0] is None for _ in range(2)] == [False, False]
+    looks = look.call_count
+    assert begun(front, library.base)[0] is None
+    wait_for(lambda: look.call_count > looks, "the tenant is looked at again", patience=20.0)
 
 
 def test_an_answer_takes_a_thread_where_the_tenant_has_to_be_looked_at(
