@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 from marshmallow import ValidationError
-from marshmallow.fields import AwareDateTime, Field, Integer, String
+from marshmallow.fields import AwareDateTime, Field, Function, Integer, String
 from marshmallow.validate import Range, Regexp
 
 from api.request.kinds import NO_NUL, Kind
@@ -84,14 +84,12 @@ def _check(content: bytes) -> bytes:
     return crc32(content).to_bytes(_CHECK_BYTES, "big")
 
 
-class _Time(AwareDateTime):
-    """A time, only as it is printed."""
-
-    def _deserialize(self, value: object, *arguments: Any, **keywords: Any) -> datetime:  # noqa: ANN401  # As inherited.
-        time = super()._deserialize(value, *arguments, **keywords)
-        if format_time(time) != value:
-            raise ValidationError("It is printed otherwise.")
-        return time
+def _time(value: str) -> datetime:
+    """Returns a time. Raises ValidationError unless it is written as it is printed."""
+    time: datetime = AwareDateTime().deserialize(value)
+    if format_time(time) != value:
+        raise ValidationError("It is printed otherwise.")
+    return time
 
 
 def read_position(fields: Sequence[Field[Any]], values: Sequence[object]) -> Position:
@@ -101,6 +99,7 @@ def read_position(fields: Sequence[Field[Any]], values: Sequence[object]) -> Pos
     return tuple(field.deserialize(value) for field, value in zip(fields, values, strict=True))
 
 
+_TIME = Function(deserialize=_time)
 _INTEGERS = Range(-(2**31), 2**31 - 1)
 _NUMBER = Integer(strict=True, validate=_INTEGERS)
 _NUMBER_OR_NULL = Integer(strict=True, validate=_INTEGERS, allow_none=True)
@@ -108,14 +107,14 @@ _TEXT = String(validate=Regexp(NO_NUL))
 
 # What a position has, by the sort of the leads: its value, and the phone.
 LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
-    "last_message_at": (_Time(allow_none=True), _TEXT),
-    "first_contact_at": (_Time(), _TEXT),
+    "last_message_at": (Function(deserialize=_time, allow_none=True), _TEXT),
+    "first_contact_at": (_TIME, _TEXT),
     "total_messages": (_NUMBER, _TEXT),
     "total_score": (_NUMBER_OR_NULL, _TEXT),
     "name": (String(validate=Regexp(NO_NUL), allow_none=True), _TEXT),
 }
 # timestamp, conversation_id, sequence_no and message_id.
-MESSAGE_POSITION: tuple[Field[Any], ...] = (_Time(), _TEXT, _NUMBER_OR_NULL, _TEXT)
+MESSAGE_POSITION: tuple[Field[Any], ...] = (_TIME, _TEXT, _NUMBER_OR_NULL, _TEXT)
 
 
 def position_of_lead(document: bytes, sort_by: str) -> list[object]:
