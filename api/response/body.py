@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote_from_bytes
@@ -26,6 +26,15 @@ Clock = Callable[[], datetime]
 After = Callable[[Response, Record], Response]
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+Headers = list[tuple[bytes, bytes]]
+"""The headers of an answer as ASGI has them."""
+
+
+def encoded(headers: Iterable[tuple[str, str]]) -> Headers:
+    """Returns headers of WSGI as ASGI has them."""
+    return [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
 class JsonResponse(Response):

@@ -27,7 +27,7 @@ from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_F
 from api.observe.request_log import Answered, Teller
 from api.plan.projection import tenant_now
 from api.request.record import Record, environ_key
-from api.response.body import closing, correlation_id, freshness_headers, system_clock
+from api.response.body import Headers, closing, correlation_id, encoded, freshness_headers, system_clock
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
 from api.routes.read_model import State
@@ -56,9 +56,8 @@ FLASKS_HEADERS = ("Content-Length", "Transfer-Encoding", "Upgrade")
 _METHODS = ("GET", "HEAD")
 # What an entry takes in memory, about, beside its key and its body.
 _ENTRY_BYTES = 2048
-_OK, _NOT_MODIFIED = "200 OK", "304 NOT MODIFIED"
 # What 304 does not have.
-_OF_BODY = ("Content-Type", "Content-Encoding", "Link", "X-Total-Count")
+_OF_BODY = (b"Content-Type", b"Content-Encoding", b"Link", b"X-Total-Count")
 
 
 _PLAIN_KEY = tuple(map(environ_key, KEY_HEADERS[:-1]))
@@ -66,6 +65,8 @@ _CREDENTIAL = environ_key(KEY_HEADERS[-1])
 _FLASKS = frozenset(map(environ_key, FLASKS_HEADERS))
 
 Key = tuple[str | bytes | None, ...]
+# Status, headers and body.
+Again = tuple[int, Headers, bytes]
 
 
 def key_of(environ: WSGIEnvironment) -> Key | None:
@@ -113,7 +114,7 @@ class Kept:
     tag: str
     stands_until: datetime | None
     min_as_of: datetime | None
-    headers: list[tuple[str, str]]
+    headers: Headers
     body: OpenBody
     # By the monotonic clock.
     ends: float = field(default_factory=lambda: monotonic() + AGE_SECONDS)
@@ -206,14 +207,19 @@ class Memory:
         """Returns the application with the memory in front of it."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            body = self._answer(environ, start_response, self._look)
-            return wsgi_app(environ, start_response) if body is None else body
+            again = self._answer(environ, self._look)
+            if again is None:
+                return wsgi_app(environ, start_response)
+            status, headers, body = again
+            texts = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
+            start_response(f"{status} {HTTPStatus(status).phrase.upper()}", texts)
+            return [body]
 
         return answer
 
-    def answer_at_once(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes] | None:
-        """Answer from memory without waiting for PostgreSQL. Returns the body; None where that cannot be."""
-        return self._answer(environ, start_response, self._look_ahead)
+    def answer_at_once(self, environ: WSGIEnvironment) -> Again | None:
+        """Returns an answer from memory that has not to wait for PostgreSQL; None where there is none."""
+        return self._answer(environ, self._look_ahead)
 
     def keep(self, response: Response, one: Record) -> Response:
         """Keep the answer of Flask to a request, if it may be given again. Returns it."""
@@ -233,29 +239,22 @@ class Memory:
             tag=one.tag,
             stands_until=one.stands_until,
             min_as_of=one.min_as_of,
-            headers=[pair for pair in response.headers if pair[0] != "Content-Length"],
+            headers=encoded(pair for pair in response.headers if pair[0] != "Content-Length"),
             body=one.body or opened(None, response.get_data()[: one.opening]),
         )
         self._answers.keep(key, kept)
         return response
 
-    def _answer(
-        self, environ: WSGIEnvironment, start_response: StartResponse, look: Callable[[Tenant], Look | None]
-    ) -> list[bytes] | None:
-        """Give an answer again, by a look at its tenant. Returns the body; None where Flask has to answer."""
+    def _answer(self, environ: WSGIEnvironment, look: Callable[[Tenant], Look | None]) -> Again | None:
+        """Returns an answer that is given again, by a look at its tenant; None where Flask has to answer."""
         key = key_of(environ)
         found = None if key is None else self._answers.find(key)
-        again = None if found is None else self._again(environ, *found, look)
-        if again is None:
-            return None
-        status, headers, body = again
-        start_response(status, headers)
-        return body
+        return None if found is None else self._again(environ, *found, look)
 
     def _again(
         self, environ: WSGIEnvironment, kept: Kept, tenant: Tenant, look_at: Callable[[Tenant], Look | None]
-    ) -> tuple[str, list[tuple[str, str]], list[bytes]] | None:
-        """Returns status, headers and body of an answer that is given again; None where Flask has to answer."""
+    ) -> Again | None:
+        """Returns an answer that is given again; None where Flask has to answer."""
         started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit
         caller = NOTHING
         if gate is not None:
@@ -278,19 +277,19 @@ class Memory:
         now = self._clock()
         name = own["X-Correlation-Id"] = correlation_id(environ, now)
         if kept.tag in known or "*" in known:
-            status, rows, body = _NOT_MODIFIED, 0, []
+            status, rows, body = 304, 0, b""
             headers = [pair for pair in kept.headers if pair[0] not in _OF_BODY]
         else:
-            whole = kept.body.ended(closing(now, name))
-            own["Content-Length"] = str(len(whole))
-            status, rows, headers = _OK, kept.rows, [*kept.headers]
-            body = [] if environ["REQUEST_METHOD"] == "HEAD" else [whole]
+            status, rows, body, headers = 200, kept.rows, kept.body.ended(closing(now, name)), kept.headers
+            own["Content-Length"] = str(len(body))
+            if environ["REQUEST_METHOD"] == "HEAD":
+                body = b""
         ANSWERS_HITS.inc()
         self._tell(
             environ,
-            Answered(kept.route, kept.user_id, int(status[:3]), started, rows, name, caller.name or None),
+            Answered(kept.route, kept.user_id, status, started, rows, name, caller.name or None),
         )
-        return status, [*headers, *own.items()], body
+        return status, [*headers, *encoded(own.items())], body
 
     def _look(self, tenant: Tenant) -> Look | None:
         """Returns a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import WSGIEnvironment
 
 from flask import current_app
 
@@ -20,7 +20,7 @@ from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
 from api.request.record import record
-from api.response.body import Clock, note_freshness
+from api.response.body import Clock, Headers, note_freshness
 
 NEVER_BUILT = "The read model was never built"
 
@@ -133,8 +133,8 @@ class State:
     streams: Places
     # None where there are no traces.
     tracing: Any
-    # Answers a request as a WSGI application does, or returns None where that may take time.
-    answer_at_once: Callable[[WSGIEnvironment, StartResponse], list[bytes] | None] = lambda *_: None
+    # Returns status, headers and body of an answer, or None where that may take time.
+    answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 
     def now(self) -> datetime | None:
         """Returns what time it is for the windows of an answer; None leaves that to the clock of the database."""

@@ -19,6 +19,7 @@ from api.limits.exports import ExportStream
 from api.observe.meters import STREAMS
 from api.request.body import MAX_BODY_BYTES
 from api.request.record import environ_key
+from api.response.body import Headers, encoded
 from api.response.events import EventStream
 from api.routes.read_model import State
 from api.server.loop import GoOn, Loop
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 Body = bytes | ExportStream | EventStream
 
 _GOES_ON = (ExportStream, EventStream)
@@ -60,7 +60,7 @@ class _Started:
 
     def __call__(self, status: str, headers: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
         self.status = int(status[:3])
-        self.headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+        self.headers = encoded(headers)
 
 
 class Front:
@@ -77,13 +77,11 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["method"] in _BODYLESS:
-            environ, started = environ_of(scope, b""), _Started()
-            at_once = self._answer_at_once(environ, started)
+            environ = environ_of(scope, b"")
+            at_once = self._answer_at_once(environ)
             if at_once is None:
                 await GoOn(self._threads)
-                status, headers, body = self._answer(environ)
-            else:
-                status, headers, body = started.status, started.headers, b"".join(at_once)
+            status, headers, body = at_once or self._answer(environ)
         else:
             await GoOn()
             environ = environ_of(scope, await _body(receive))
