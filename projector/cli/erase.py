@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 @exit_codes(
-    "nothing of it is left",
+    "erased",
     "refused because of source rows, which it lists, not confirmed, or failed; run it again to go on",
 )
 def erase(  # noqa: PLR0913  # One argument for each option.
@@ -51,11 +51,10 @@ def erase(  # noqa: PLR0913  # One argument for each option.
     vacuum: bool,
     yes: bool,
 ) -> None:
-    """Erase a tenant, or one of its leads, from everything of ours. A tenant's API keys go with it.
+    """Erase a tenant with its API keys, or one of its leads, from the read model and the projector's tables.
 
-    Refuses, and lists them, while the platform's tables still have rows that would bring it back. A line in the ledger
-    of erasures says with hashes who was erased. An erasure that was interrupted can be started again at any time, and
-    --replay ends it.
+    Refuses while the platform's tables still have rows that would bring it back, and lists them. A line in the ledger
+    of erasures says with hashes who was erased. After an interruption, run the same command again, or --replay.
 
     \b
     Examples:

@@ -30,14 +30,14 @@ from projector.cli.base import FAILED, Invocation, echo, exit_codes, place_of, t
     "--mapping",
     "mapping",
     metavar="FOLDER",
-    help="The SQL that says what is what in your tables, if they are not the reference tables; `default` for those."
+    help="A folder of SQL that reads tables of your own; `default` returns to the reference tables."
     " It is stored: without the option, the stored one stays.",
 )
 @click.option(
     "--citus",
     "distribute",
     is_flag=True,
-    help="Once, on the coordinator of a Citus: distribute the read model over its servers, by tenant.",
+    help="Once, on the coordinator of a Citus cluster: distribute the read model over its servers, by tenant.",
 )
 @click.option(
     "--sql",
@@ -146,11 +146,9 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
     help="Drop also what others made and what depends on the read model, such as their views.",
 )
 @click.pass_obj
-@exit_codes(
-    "nothing of ours is left", "failed, not confirmed, or something of others depends on the read model"
-)
+@exit_codes("removed", "failed, not confirmed, or something of others depends on the read model")
 def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> None:
-    """Remove everything of ours; the platform's tables stay.
+    """Remove everything that migrate added; the platform's tables stay.
 
     Refuses, and changes nothing, where views, functions or other objects of others depend on the read model: it lists
     them. The triggers go first, so that the platform's writes cannot fail meanwhile.

@@ -19,8 +19,8 @@ from projector.report.progress import for_this_terminal
 def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
 
-    Of all tenants, or of those that --user names. Each lead changes when the rebuild reaches it. A first
-    build shows all leads at its end. It may be interrupted at any time: then `run` goes on with it, and
+    It covers all tenants, or those that --user names. Each lead changes when the rebuild reaches it; a first
+    build shows all leads at its end. A rebuild may be interrupted at any time: `run` continues it, and another
     `rebuild` begins again from the start, and says so.
 
     \b
@@ -80,8 +80,8 @@ def run(invocation: Invocation) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C.
 
     It refreshes within a second, compares everything with the source rows once in LEADS_VERIFY_DAYS, and
-    rebuilds by a cron expression. Any number of them may run against one database: they share the work, and
-    one that is killed is replaced by the others.
+    rebuilds when LEADS_REBUILD_CRON says so. Any number of schedulers may run against one database: they share
+    the work, and the others take over from one that is killed.
 
     \b
     Example:
@@ -115,8 +115,8 @@ def verify(
 ) -> None:
     """Compare leads with what their source rows say now.
 
-    Leads with a waiting change or a dead letter are left out. A difference is drift, which is a bug of this program.
-    `status` asks for --heal until what drifted is healed, rebuilt, or found right by a later verify of it.
+    Leads with a waiting change or a dead letter are left out. A difference is called drift: a bug of this program, or
+    somebody wrote into the read model. `status` asks for --heal until the drift is healed, rebuilt, or found gone.
 
     \b
     Examples:
