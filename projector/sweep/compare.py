@@ -8,13 +8,14 @@ differs of the others is a bug, and is reported field by field.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import psycopg
 
 from projector.core import names, pipeline, staging
 from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import query, steps
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten
@@ -133,12 +134,8 @@ def compare_names(
     conn: Connection, tenants: Sequence[str] | None, *, patience: float = SOURCE_PATIENCE_SECONDS
 ) -> Comparison:
     """Compare the names of these tenants, or of all, but for those that wait."""
-
-    def compare() -> list[Row]:
-        with snapshot(conn):
-            return names.find_differing(conn, tenants)
-
     found = Comparison(read_clock(conn))
+    compare = snapshot(conn)(partial(names.find_differing, conn, tenants))
     for one in read_steadily(conn, compare, differs=bool, patience=patience):
         if not one.waits:
             expected, stored = (shorten(one.expected or "no name"), shorten(one.found or "no name"))
