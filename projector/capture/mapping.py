@@ -20,7 +20,7 @@ from projector.capture.source import describe_missing, find_source
 from projector.database.ownership import require_trusted
 from projector.database.rows import Connection, Row, only_row, value
 from projector.database.schema import ROOT
-from projector.database.source_names import SourceTable, find_schemas, is_noted, quoted, read_tables
+from projector.database.source_names import SourceTable, find_schemas, is_noted, known_columns, quoted
 from projector.database.sql import query, source_columns
 from projector.report.errors import ConfigurationError
 
@@ -285,8 +285,7 @@ def examine_source(conn: Connection, given: Sequence[str] = (), mapping: Texts |
     """
     stored = stored_mapping(conn)
     mapping = mapping or stored
-    is_another = bool(given) or mapping.digest != stored.digest
-    known = {} if is_another else {table.name: table.columns for table in read_tables(conn)}
+    known = {} if given or mapping.digest != stored.digest else known_columns(conn)
     schemas = find_schemas(conn, given, [*mapping.tables()])
     searched = list(given or dict.fromkeys(schemas.values()))
     fit = Fit(mapping, schemas, searched, find_source(conn, quoted(schemas)), bool(known))

@@ -41,6 +41,11 @@ class SourceTable:
     relations: Sequence[str] = ()
 
 
+def known_columns(conn: Connection) -> dict[str, list[str]]:
+    """Return the tables that the last `migrate` read, each with its captured columns; nothing before the first one."""
+    return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if is_noted(conn) else {}
+
+
 def source_names(conn: Connection) -> dict[str, str]:
     """Return the name of each source table that is read as SQL writes it, with its schema.
 

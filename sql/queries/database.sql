@@ -45,6 +45,12 @@ SELECT
 FROM projector.source_tables AS s
 ORDER BY s.table_name;
 
+-- name: read_known_columns
+SELECT
+    s.table_name,
+    ARRAY(SELECT c.column_name FROM projector.capture_columns AS c WHERE c.table_name = s.table_name) AS columns
+FROM projector.source_tables AS s;
+
 -- name: find_closed_schema
 -- Returns a schema with source tables that the login may not use, and the login's role, both quoted for SQL.
 SELECT
