@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,15 +18,14 @@ from projector.operate.install import migrate
 from projector.operate.rights import find_missing_rights, own_schemas, require_rights_to_uninstall
 from projector.operate.roles import set_up_api_role
 from projector.operate.uninstall import uninstall
-from projector.report import log
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.exactness.feed_copy import serving
+from tests.support.commands import run_command
 from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
-from tests.unit.projector.cli.conftest import call
 from tests.unit.projector.test_uninstall import IS_GONE as NOTHING_OF_OURS
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
@@ -237,12 +238,11 @@ def test_rights_stay_where_only_the_membership_is_refused(
 
 
 def test_each_program_names_the_missing_role_and_what_a_superuser_has_to_run_comes_alone(
-    bare: Connection, source_database: Database, monkeypatch: pytest.MonkeyPatch
+    bare: Connection, source_database: Database, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(log, "configure", lambda *_, **__: None)
-    monkeypatch.setenv("DATABASE_URL", source_database.by(OWNER).url)
-    first = call("migrate")
-    assert first.exit_code == 0
+    migrated = partial(run_command, tmp_path, "migrate", DATABASE_URL=source_database.by(OWNER).url)
+    first = migrated()
+    assert first.returncode == 0
     last = "The read model is installed. The API cannot read it until a superuser has run these statements."
     assert first.stdout.splitlines()[-1] == last
     with source_database.by(OWNER).connect() as conn:
@@ -254,14 +254,14 @@ def test_each_program_names_the_missing_role_and_what_a_superuser_has_to_run_com
         503,
         "The role leads_api does not exist: run `python -m projector migrate`, which creates it or prints how",
     )
-    done = call("migrate", "--sql")
-    assert done.exit_code == 0
+    done = migrated("--sql")
+    assert done.returncode == 0
     assert done.stderr.splitlines()[-1] == last
     assert ":" not in done.stderr
     # As psql takes it: no sentence stands between the statements.
     bare.execute(done.stdout.encode())
-    again = call("migrate", "--sql")
-    assert (again.exit_code, again.stdout) == (0, "")
+    again = migrated("--sql")
+    assert (again.returncode, again.stdout) == (0, "")
     assert again.stderr.splitlines()[-1] == "The read model is installed and up to date."
     assert answer(source_database, OWNER)[0] == 200
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,9 @@ from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.exactness.platform import Platform, value
 from tests.support.cases import cases
+from tests.support.commands import run_command
 from tests.support.roles import give_platform, logins
 from tests.support.server import Database
-from tests.unit.projector.cli.conftest import call
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
 
@@ -53,14 +54,12 @@ Asked = Callable[..., str]
 
 
 @pytest.fixture
-def asked(in_process: None, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def asked(tmp_path: Path) -> Asked:
     """What the command prints of a database, with options."""
-    del in_process
 
     def ask(url: str, *options: str, code: int = 0) -> str:
-        monkeypatch.setenv("DATABASE_URL", url)
-        done = call("assess", *options)
-        assert done.exit_code == code, done.output
+        done = run_command(tmp_path, "assess", *options, DATABASE_URL=url)
+        assert done.returncode == code, done
         return done.stdout
 
     return ask

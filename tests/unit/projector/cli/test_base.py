@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from contextlib import chdir
 from pathlib import Path
 
 import click
@@ -19,14 +20,15 @@ from tests.support.commands import ROOT, projector, run_command
 from tests.support.server import Database
 
 
-def failed(error: BaseException) -> Result:
+def failed(folder: Path, error: BaseException) -> Result:
     """What a command ends with that fails by an error."""
 
     def fail() -> None:
         raise error
 
     commands = Commands(commands={"fail": click.Command("fail", callback=fail)})
-    return CliRunner().invoke(commands, ["fail"], obj=Invocation(None))
+    with chdir(folder):
+        return CliRunner().invoke(commands, ["fail"], obj=Invocation(None))
 
 
 def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -> None:
@@ -38,8 +40,7 @@ def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.usefixtures("in_process")
-def test_a_failure_is_one_sentence() -> None:
+def test_a_failure_is_one_sentence(tmp_path: Path) -> None:
     failures: dict[str, BaseException] = {
         "Error: Interrupted. What was committed stays": KeyboardInterrupt(),
         "Error: No table agents. Create it.": ProjectorError("No table agents. Create it."),
@@ -59,7 +60,7 @@ def test_a_failure_is_one_sentence() -> None:
         ),
     }
     for sentence, error in failures.items():
-        result = failed(error)
+        result = failed(tmp_path, error)
         assert result.exit_code == 1
         assert sentence in result.stderr
         assert len(result.stderr.splitlines()) == 1
@@ -82,18 +83,17 @@ def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path) -> None:
         assert "secret" not in done.stderr
 
 
-@pytest.mark.usefixtures("in_process")
 def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert failed(errors.InvalidTextRepresentation("invalid input: Siddhant")).stderr == (
+    assert failed(tmp_path, errors.InvalidTextRepresentation("invalid input: Siddhant")).stderr == (
         "Error: PostgreSQL refused a statement: InvalidTextRepresentation (SQLSTATE 22P02)."
         " LEADS_LOG_LEVEL=DEBUG shows where.\n"
     )
     error = RebuildFailedError("At 4915.", without_values="At one of them.")
-    assert failed(error).stderr == "Error: At one of them.\n"
+    assert failed(tmp_path, error).stderr == "Error: At one of them.\n"
     monkeypatch.setattr(log, "shows_personal_data", lambda: True)
-    assert failed(error).stderr == "Error: At 4915.\n"
+    assert failed(tmp_path, error).stderr == "Error: At 4915.\n"
 
 
 def test_with_json_logs_what_cannot_be_used_or_is_misspelt_is_json_too(tmp_path: Path) -> None:

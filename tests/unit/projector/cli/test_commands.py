@@ -1,20 +1,20 @@
 """The commands on a real database: what each prints, and its exit code."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from projector.cli import export
 from tests.support.cases import cases
+from tests.support.commands import run_command
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
-from tests.unit.projector.cli.conftest import call
 
-Done = Callable[..., Result]
+Done = Callable[..., "subprocess.CompletedProcess[str]"]
 
 WRONG = (
     ("nonsense", "No such command"),
@@ -37,9 +37,9 @@ WRONG = (
 
 
 @cases(("command", "said"), WRONG)
-def test_a_wrong_call_ends_with_2_and_is_named(command: str, said: str) -> None:
-    done = call(*command.split())
-    assert done.exit_code == 2
+def test_a_wrong_call_ends_with_2_and_is_named(tmp_path: Path, command: str, said: str) -> None:
+    done = run_command(tmp_path, *command.split())
+    assert done.returncode == 2
     assert said in done.stderr
 
 
@@ -59,17 +59,15 @@ def test_moments(text: str, first: str, after: str) -> None:
 
 
 @pytest.fixture
-def done(source_database: Database, monkeypatch: pytest.MonkeyPatch, in_process: None) -> Done:
+def done(source_database: Database, tmp_path: Path) -> Done:
     """A command on the database, of which the exit code and a part of what it prints are checked."""
-    del in_process
-    monkeypatch.setenv("DATABASE_URL", source_database.url)
 
-    def run(command: str, code: int, said: str, *, answer: str = "", **settings: str) -> Result:
-        with monkeypatch.context() as patches:
-            for name, text in settings.items():
-                patches.setenv(name, text)
-            result = call(*command.split("|"), answer=answer)
-        assert (result.exit_code, said in result.output) == (code, True), result.output
+    def run(
+        command: str, code: int, said: str, *, answer: str = "", **settings: str
+    ) -> "subprocess.CompletedProcess[str]":
+        chosen = {"DATABASE_URL": source_database.url, **settings}
+        result = run_command(tmp_path, *command.split("|"), text=answer, **chosen)
+        assert (result.returncode, said in result.stdout + result.stderr) == (code, True), result
         return result
 
     return run
@@ -121,7 +119,7 @@ def test_an_installation_from_its_first_day_to_its_last(
         done("rebuild", 0, "Rebuild: 1 lead, 0 messages, 0 changes in ")
         write_message(conn, "m1")
         done("refresh", 0, "Refresh: 1 lead, 1 message, 1 change in ")
-        assert done("refresh", 0, "").output == ""
+        assert (nothing := done("refresh", 0, "")).stdout + nothing.stderr == ""
         done("refresh|--verbose", 0, "Refresh: 0 leads, 0 messages, 0 changes in ")
         done("rebuild|--user|u", 0, "Rebuild: ")
         conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
