@@ -1,15 +1,18 @@
-"""The random rows, changes and parameters hold what they promise, so that tests built on them can fail."""
+"""Random rows, changes and parameters, and the comparison with the oracle, keep their promise: tests can fail.
+
+Random rows and requests compare the oracle itself with the product, which proves both.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from random import Random
 
-import psycopg
 import pytest
 from hypothesis import given, settings
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from tests.oracle import Model, list_leads, read_model, read_source
+from tests.oracle.answers import Answer, differences
 from tests.support import edge_cases, queries
 from tests.support.mutations import CHANGES, KEYS, REPLICA_CHANGES, mutate
 from tests.support.server import Database, Server
@@ -17,12 +20,12 @@ from tests.support.server import Database, Server
 NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)
 
 
-def _rows(connection: psycopg.Connection[TupleRow]) -> set[object]:
+def _rows(connection: Connection) -> set[object]:
     return {row for rows in read_source(connection) for row in rows}
 
 
 @pytest.fixture(scope="module")
-def shared(server: Server, source_template: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+def shared(server: Server, source_template: Database) -> Iterator[Connection]:
     """Rows that the tests which use them leave as they are."""
     database = server.create("edge_cases", template=source_template.name)
     with database.connect() as connection:
@@ -62,7 +65,7 @@ def test_leads_are_of_every_kind(source_database: Database) -> None:
     assert {row.is_active for row in source.conversations} == {True, False, None}
 
 
-def test_every_kind_of_change_can_be_made(shared: psycopg.Connection[TupleRow]) -> None:
+def test_every_kind_of_change_can_be_made(shared: Connection) -> None:
     wrong, untouched = [], _rows(shared)
     for kind in (*CHANGES, *REPLICA_CHANGES):
         with shared.transaction(force_rollback=True):
@@ -82,7 +85,7 @@ def test_every_kind_of_change_can_be_made(shared: psycopg.Connection[TupleRow]) 
 
 
 @pytest.fixture(scope="module")
-def model(shared: psycopg.Connection[TupleRow]) -> Model:
+def model(shared: Connection) -> Model:
     return read_model(shared)
 
 
@@ -98,3 +101,18 @@ def test_parameters_are_of_every_kind(model: Model) -> None:
 
     look()
     assert seen == {(200, True), (200, False), (400, False)}
+
+
+def test_differences_tell_where_an_answer_departs(model: Model) -> None:
+    expected = list_leads(model, "u", [("limit", "100")], NOW)
+    assert expected.body["data"]
+    body = {**expected.body, "timestamp": "…", "correlationId": "…"}
+    assert differences(expected, 200, body) == []
+    assert differences(expected, 500, body) != []
+    assert differences(expected, 200, expected.body) == ["timestamp or correlationId is missing"]
+    changed = {**body, "pagination": {**expected.body["pagination"], "hasMore": 0}}
+    assert {'-  "hasMore": false,', '+  "hasMore": 0,'} <= {*differences(expected, 200, changed)}
+    assert differences(expected, 200, {**body, "more": 1}) != []
+    bad = Answer(400, {"error": "Bad Request"}, frozenset({"limit"}))
+    answer = {"error": "Bad Request", "message": "days: …", "timestamp": "…", "correlationId": "…"}
+    assert differences(bad, 400, answer) == ["the message does not name 'limit': days: …"]
