@@ -53,7 +53,10 @@ def write(folder: Path, context: Context, rows: Sequence[Row], failures: Mapping
     file.with_suffix(".md").write_text(text, "utf-8")
     found = {
         "context": context,
-        "goals": {key: asdict(goal) | {"met": _is_met(_rows_of(goal, rows))} for key, goal in GOALS.items()},
+        "goals": {
+            key: asdict(goal) | {"bound": goal.bound, "met": _is_met(_rows_of(goal, rows))}
+            for key, goal in GOALS.items()
+        },
         "rows": [row.as_dict() for row in rows],
         "failures": failures,
     }
