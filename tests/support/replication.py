@@ -2,24 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
 
-from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.database.schema import source_commands, source_tables
 from projector.operate.install import migrate
-from projector.operate.origin.proof import Origin
-from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.support.running import value, wait_for, wait_until, write_message, write_source
+from tests.support.running import wait_for, wait_until, write_source
 from tests.support.server import FAST, connect, running_server
 
-Connection = psycopg.Connection[TupleRow]
 # PostgreSQL before it applies a large transaction after its end, by one worker.
 FIRST_WITH_PARALLEL_WORKERS = 160000
 # PostgreSQL before it keeps logical slots on the primary alone.
@@ -28,18 +23,13 @@ FIRST_WITH_FAILOVER_SLOTS = 170000
 
 @dataclass
 class TwoServers:
-    """A platform and the server that follows it, with what was committed at the platform and when at the latest.
-
-    `server` is the platform's, `subscriber` the other one.
-    """
+    """A platform and the server that follows it. `server` is the platform's, `subscriber` the other one."""
 
     platform: Connection
     conn: Connection
     origin_url: str
-    origin: Origin
     server: EmbeddedServer
     subscriber: EmbeddedServer
-    committed: dict[str, datetime] = field(default_factory=dict)
 
     def subscribe(self, publisher: str = "", publication: str = "leads", **options: str) -> None:
         """Create the subscription, to the platform unless an address of it with more hosts is given."""
@@ -71,32 +61,6 @@ class TwoServers:
         self.subscribe(publisher, publication)
         wait_until(self.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
 
-    def write(self) -> str:
-        name = f"m-{len(self.committed)}"
-        write_message(self.platform, name)
-        self.committed[name] = value(self.platform, "SELECT clock_timestamp()")
-        return name
-
-    def look(self) -> datetime:
-        """Do what the scheduler does, and check what the read model then promises. Returns as of when it is."""
-        self.origin.follow(self.conn)
-        refresh(self.conn, retry_failed=False, progress=QUIET)
-        as_of, names = self.conn.execute(
-            "SELECT f.as_of, ARRAY(SELECT m.message_id FROM read_model.lead_messages AS m)"
-            " FROM read_model.freshness AS f"
-        ).fetchone() or (None, [])
-        missing = [name for name, at in self.committed.items() if at < as_of and name not in names]
-        assert missing == []
-        return as_of  # type: ignore[no-any-return]
-
-    def wait_until_as_of(self, moment: datetime) -> None:
-        """Do so until the read model promises what was committed before that moment."""
-        wait_for(lambda: self.look() > moment, f"freshness passes {moment}")
-
-    def problem(self) -> str | None:
-        found: str | None = value(self.conn, "SELECT feed_problem FROM read_model.projection")
-        return found
-
 
 @contextmanager
 def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
@@ -119,12 +83,11 @@ def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
         write_source(platform)
         migrate(conn, create_source=True)
         url = make_conninfo(first.url(), user="leads_origin", password="x")
-        both = TwoServers(platform, conn, url, Origin(url), first, second)
+        both = TwoServers(platform, conn, url, first, second)
         both.subscribe(**of_subscription)
         try:
             yield both
         finally:
-            both.origin.close()
             # A test may have stopped the server.
             with suppress(psycopg.OperationalError):
                 drop_subscription(conn)
