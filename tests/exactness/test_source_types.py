@@ -30,7 +30,7 @@ from tests.exactness.platform import (
 )
 from tests.exactness.random_load import Burst
 from tests.oracle.leads import PLATFORMS
-from tests.plans.test_source import SOURCE, nodes, statements
+from tests.plans.test_refresh import SOURCE, nodes, statements
 from tests.support import edge_cases, mutations
 from tests.support.cases import cases
 from tests.support.edge_cases import EdgeCases

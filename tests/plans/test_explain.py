@@ -29,9 +29,8 @@ class ExplainingCursor(psycopg.Cursor[Any]):
         if text.startswith(("SELECT", "WITH", "(")):
             with psycopg.Cursor(self.connection, row_factory=tuple_row) as cursor:
                 cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {text}", params, prepare=False)
-                row = cursor.fetchone()
-            assert row is not None
-            self.plans.append((text, read_plan(row[0][0]["Plan"])))
+                [([found],)] = cursor.fetchall()
+            self.plans.append((text, read_plan(found["Plan"])))
         super().execute(query, params, **options)
         return self
 

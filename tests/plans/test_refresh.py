@@ -1,10 +1,47 @@
-"""A lead that leaves a combination of the statistics has the rows of its own day looked through, and no others."""
+"""What a refresh reads: by index the platform's tables, whose functions are inlined, and few rows of statistics."""
 
-import json
+import re
+from collections.abc import Iterator
+from typing import Any
 
 from projector.core import pipeline
+from projector.database.schema import ROOT
 from projector.database.sql import steps
 from tests.plans.conftest import Crowd, read_plan
+from tests.support.running import value
+from tests.support.source import SOURCE_TABLES
+
+_CALL = re.compile(r"projector\.(?:source|current)_\w+\(\)")
+SOURCE = {table.name for table in SOURCE_TABLES}
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """The steps of a refresh that read the platform's tables."""
+    for folder in sorted(path.name for path in (ROOT / "sql" / "refresh").iterdir()):
+        for step in steps(f"refresh/{folder}"):
+            if _CALL.search(text := step.text.decode()):
+                yield step.name, text
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
+    seen = []
+    with crowd.database.connect() as conn:
+        pipeline.prepare_session(conn)
+        for name, text in statements():
+            [found] = value(conn, f"EXPLAIN (FORMAT JSON) {text}")
+            scans = [node for node in nodes(found["Plan"]) if "Scan" in node["Node Type"]]
+            assert [node for node in scans if node.get("Function Name", "unnest") != "unnest"] == [], name
+            read = [node for node in scans if node.get("Relation Name") in SOURCE]
+            assert [node for node in read if node["Node Type"] == "Seq Scan"] == [], name
+            seen += read
+    assert len(seen) > 10
+
 
 _COLUMNS = (
     "user_id, customer_phone, last_message_at, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
@@ -16,22 +53,22 @@ _LEFT = (
 
 
 def test_an_empty_row_of_the_statistics_is_looked_up(crowd: Crowd) -> None:
+    """A lead that leaves a combination has the rows of its own day looked through, and no others."""
     [delete] = [
-        step.text
+        text
         for step in steps("refresh/8_write_leads")
-        if step.text.startswith(b"DELETE FROM read_model.lead_daily_counts")
+        if (text := step.text.decode()).startswith("DELETE FROM read_model.lead_daily_counts")
     ]
     with crowd.database.connect() as conn:
         pipeline.prepare_session(conn)
         with conn.transaction(force_rollback=True):
             conn.execute(_LEFT.encode(), (crowd.large,))
-            row = conn.execute(b"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + delete).fetchone()
-            day = conn.execute(
+            [found] = value(conn, f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {delete}")
+            of_the_day = value(
+                conn,
                 "SELECT count(*) FROM read_model.lead_daily_counts AS c INNER JOIN lead_moves AS m USING (user_id)"
-                " WHERE c.day = (m.last_message_at AT TIME ZONE 'UTC')::date"
-            ).fetchone()
-        assert row is not None
-        assert day is not None
-        plan = read_plan(row[0][0]["Plan"])
-        assert plan.sequential <= {"new_leads", "old_leads"}
-        assert plan.rows <= day[0] + 10, json.dumps(row[0][0], indent=1)
+                " WHERE c.day = (m.last_message_at AT TIME ZONE 'UTC')::date",
+            )
+    plan = read_plan(found["Plan"])
+    assert plan.sequential <= {"new_leads", "old_leads"}
+    assert plan.rows <= of_the_day + 10, found
