@@ -1,6 +1,8 @@
-"""What the programs log of leads: tenant, field and digest, and no data of a customer unless an operator wants that."""
+"""What the programs log: of leads tenant, field and digest, and no data of a customer unless an operator wants that."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -12,7 +14,7 @@ from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.run_log import read_clock
 from projector.sweep.verify import verify
-from tests.support.commands import run_command
+from tests.support.commands import environment, run_command
 from tests.support.running import value
 from tests.support.server import Database
 
@@ -78,3 +80,37 @@ def test_the_notes_of_a_verify_have_no_values(built: Connection) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
         rolling.step(built, 1.0)
     assert value(built, "SELECT failure FROM projector.verify_rounds") == "RaiseException (SQLSTATE P0001)"
+
+
+OTHERS = """
+import logging, threading, warnings, structlog
+from projector.report import log
+log.configure("INFO", "json")
+structlog.get_logger("projector.refresh").debug("taken")
+structlog.get_logger("projector.refresh").info("refreshed")
+logging.getLogger("apscheduler.scheduler").info("added a job")
+logging.getLogger("apscheduler.scheduler").warning("missed by %s s", 3)
+warnings.warn("this is going away", DeprecationWarning)
+def fail():
+    raise ValueError("49151000001")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+
+def test_what_others_say_python_warns_of_and_nobody_caught_is_json_too() -> None:
+    program = [sys.executable, "-W", "always", "-c", OTHERS]
+    done = subprocess.run(program, check=False, env=environment(), capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("", 1)
+    ours, missed, warned, in_thread, uncaught = map(json.loads, done.stderr.splitlines())
+    # The level is for our own logs: others log from WARNING on.
+    assert [ours["event"], missed["event"]] == ["refreshed", "missed by 3 s"]
+    assert "this is going away" in warned["event"]
+    assert warned["level"] == "warning"
+    for found in (in_thread, uncaught):
+        assert (found["event"], found["level"]) == ("unexpected failure", "critical")
+        assert "in fail" in found["exception"]
+        assert "ValueError" in found["exception"]
+        assert "49151000001" not in found["exception"]
