@@ -4,17 +4,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Draw, View
-from tests.browser.world import TENANT, Site, World
+from tests.browser.world import TENANT, Site
 
 pytestmark = pytest.mark.chromium
-
-
-@pytest.fixture(scope="module")
-def world(shared: World) -> World:
-    shared.tenant()
-    shared.lead(1, "Ann Lee", messages=3)
-    shared.refresh()
-    return shared
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from api.config import Config
-from api.server.app import create_app
+from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import Database
 
@@ -103,21 +102,20 @@ class Site:
 
 @contextmanager
 def served(database: Database, **settings: Any) -> Iterator[Site]:  # noqa: ANN401  # As Config takes them.
-    defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
-    app = create_app(Config(database.url, **{**defaults, **settings}))
     requests: list[str] = []
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
             requests.append(self.path)
 
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield Site(f"http://127.0.0.1:{server.server_port}", requests)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.extensions["leads"].database.close()
+    with (
+        serving(database, **settings) as app,
+        make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet) as server,
+    ):
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield Site(f"http://127.0.0.1:{server.server_port}", requests)
+        finally:
+            server.shutdown()
+            thread.join()

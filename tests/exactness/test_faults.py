@@ -18,8 +18,7 @@ from projector.observe.status.render import render
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts
-from tests.exactness.test_giving_way import rebuild_all, refresh_all
+from tests.exactness.platform import Platform, assert_exact, forget_build, rebuild_now, refresh_now, texts
 from tests.support.commands import ROOT, run_command
 from tests.support.running import Scheduler, running_scheduler, wait_until, write_message, write_source
 from tests.support.server import connect
@@ -65,7 +64,7 @@ def test_a_projector_that_is_stopped_keeps_no_table_of_the_platform(
             conn.execute("ALTER TABLE messages ADD COLUMN further integer")
             # The locks of its session are gone a moment later, so that another projector does its work.
             wait_until(conn, "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'killed'")
-            refresh_now(conn) if work == "refresh" else rebuild_all(conn)
+            refresh_now(conn) if work == "refresh" else rebuild_now(conn)
         finally:
             os.kill(stopped.pid, signal.SIGCONT)
         assert stopped.wait(30) == 1
@@ -161,13 +160,13 @@ def test_a_transaction_of_the_platform_that_stays_open_stops_nothing(filled: Pla
         refresh_now(conn)
         assert texts(conn, "one", "4915") == ["first", "meanwhile"]
         assert_exact(conn)
-        rebuild_all(conn)
+        rebuild_now(conn)
         forget_build(conn)
-        rebuild_all(conn)
+        rebuild_now(conn)
         assert_exact(conn)
         # It comes with its commit, however long ago its statements were.
         idle.execute("COMMIT")
-    refresh_all(conn)
+    refresh_now(conn)
     assert texts(conn, "one", "4915") == ["first9", "meanwhile"]
     assert_exact(conn)
 

@@ -11,17 +11,15 @@ import pytest
 import structlog
 
 from projector.core import batch, pipeline, source_reads
-from projector.core.refresh import refresh
 from projector.database import connect, sql
 from projector.database.rows import Connection
 from projector.operate import explain
 from projector.operate.explain import explain_lead
 from projector.report.progress import QUIET
 from projector.sweep import compare, leads, rolling
-from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, wait_for
-from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, value
+from tests.exactness.platform import Platform, assert_exact, forget_build, rebuild_now, refresh_now, value
 from tests.support.points import at_points
 from tests.unit.projector.sweep.clock import DAYS, pass_time
 
@@ -63,14 +61,6 @@ class SlowOnce:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_reads, "FIRST_PAUSE_SECONDS", 0.01)
-
-
-def rebuild_all(conn: Connection) -> None:
-    rebuild(conn, tenants=None, progress=QUIET)
-
-
-def refresh_all(conn: Connection) -> None:
-    refresh(conn, retry_failed=False, progress=QUIET)
 
 
 def change_while_reading(filled: Platform, slow: SlowOnce, work: Work, table: str = "messages") -> None:
@@ -121,7 +111,7 @@ def in_comparison_of_keys(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
         return found
 
     patches.setattr(leads, "find_wrong_keys_in", find)
-    return rebuild_all
+    return rebuild_now
 
 
 def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
@@ -134,21 +124,21 @@ def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
         return "SELECT count(*), pg_sleep(60) FROM conversations"
 
     patches.setattr(batch, "statement", statement)
-    return refresh_all
+    return refresh_now
 
 
 FORGET_BUILD = "UPDATE read_model.projection SET built_at = NULL"
 DRIFT = "UPDATE read_model.leads SET total_messages = 7"
 EDIT = "UPDATE messages SET text = 'edited'"
 READS: dict[str, tuple[str, Made, str]] = {
-    "a first build": (FORGET_BUILD, at("built", rebuild_all), "messages"),
-    "the indexes of a first build": (FORGET_BUILD, at("indexed", rebuild_all), "messages"),
-    "a batch": (EDIT, at("recomputed", refresh_all), "messages"),
-    "the end of a batch": (EDIT, at("written", refresh_all), "messages"),
+    "a first build": (FORGET_BUILD, at("built", rebuild_now), "messages"),
+    "the indexes of a first build": (FORGET_BUILD, at("indexed", rebuild_now), "messages"),
+    "a batch": (EDIT, at("recomputed", refresh_now), "messages"),
+    "the end of a batch": (EDIT, at("written", refresh_now), "messages"),
     "the spread of a mass change": ("UPDATE agents SET name = 'Grace'", in_spread, "conversations"),
-    "what a rebuild in place writes": (DRIFT, at("recomputed", rebuild_all), "messages"),
+    "what a rebuild in place writes": (DRIFT, at("recomputed", rebuild_now), "messages"),
     "the comparison of all keys": (EDIT, in_comparison_of_keys, "conversations"),
-    "a piece of a rebuild in place": (DRIFT, in_snapshot(compare, rebuild_all), "messages"),
+    "a piece of a rebuild in place": (DRIFT, in_snapshot(compare, rebuild_now), "messages"),
     "a verify": (DRIFT, in_snapshot(compare, verify_all), "conversations"),
     "an explanation": (DRIFT, in_snapshot(explain, explain_one), "messages"),
 }
@@ -167,7 +157,7 @@ def test_what_reads_gives_way_and_is_complete_afterwards(
     assert value(conn, "SELECT count(*) FROM projector.runs WHERE outcome <> 'done'") == 0
     if name in {"a verify", "an explanation"}:
         # They write nothing.
-        rebuild_all(conn)
+        rebuild_now(conn)
     refresh_now(conn)
     assert_exact(conn)
 
@@ -179,7 +169,7 @@ def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
     def work(conn: Connection) -> None:
         left = iter(slows)
         with at_points(lambda name: next(left, slows[0]).take_long(conn) if name == "built" else None):
-            rebuild_all(conn)
+            rebuild_now(conn)
 
     with Stepped(filled.database, work) as building:
         for number, slow in enumerate(slows):
@@ -201,7 +191,7 @@ def test_a_look_that_fails_is_not_the_last_one(filled: Platform, monkeypatch: py
 
     filled.message("c", "queued")
     monkeypatch.setattr(connect, "connect_beside", connect_beside)
-    change_while_reading(filled, slow, slow.at("recomputed", refresh_all))
+    change_while_reading(filled, slow, slow.at("recomputed", refresh_now))
     assert next(fails, None) is None
     assert_exact(filled.conn)
 

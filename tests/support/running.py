@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from projector.database.rows import Connection
-from tests.support.commands import environment
+from tests.support.commands import started
 from tests.support.patience import PATIENCE
 
 
@@ -61,20 +60,13 @@ class Scheduler:
 def running_scheduler(url: str, folder: Path, **settings: str) -> Iterator[Scheduler]:
     """A scheduler on a database; killed at the end, if it still runs."""
     log = folder / f"{time.monotonic_ns()}.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "projector", "run"],
-            cwd=folder,
-            env=environment(
-                DATABASE_URL=url, LEADS_REFRESH_SECONDS="0.05", LEADS_LOG_FORMAT="json", **settings
-            ),
-            stderr=file,
-        )
-    scheduler = Scheduler(process, log)
-    try:
-        yield scheduler
-    finally:
-        scheduler.kill()
+    chosen = {"DATABASE_URL": url, "LEADS_REFRESH_SECONDS": "0.05", "LEADS_LOG_FORMAT": "json", **settings}
+    with started(["-m", "projector", "run"], folder, log, **chosen) as process:
+        scheduler = Scheduler(process, log)
+        try:
+            yield scheduler
+        finally:
+            scheduler.kill()
 
 
 def write_source(conn: Connection, tenant: str = "u") -> None:

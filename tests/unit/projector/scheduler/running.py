@@ -7,11 +7,10 @@ import pytest
 from projector import config
 from projector.database.connect import connect_beside
 from projector.database.rows import Connection
-from projector.report.progress import QUIET
 from projector.scheduler.jobs import Jobs
-from projector.sweep.recovery import refresh_and_heal
 from tests.support.running import value
 from tests.support.server import Database
+from tests.unit.projector.recovering import healed
 
 
 def leads(conn: Connection) -> int:
@@ -21,7 +20,7 @@ def leads(conn: Connection) -> int:
 def build(conn: Connection) -> None:
     """As after the first start, without the stage of it in this connection."""
     with connect_beside(conn, "test build") as other:
-        refresh_and_heal(other, retry_failed=False, progress=QUIET)
+        healed(other)
 
 
 def jobs_of(database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: str) -> Jobs:
