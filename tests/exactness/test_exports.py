@@ -1,6 +1,5 @@
 """An export shows the one moment at which it began, whatever is written and whoever leaves a window meanwhile."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from api.database.snapshot import Snapshot
 from api.database.statement import BoundStatement
 from tests.exactness.feed_copy import serving
 from tests.exactness.platform import Platform, refresh_now
+from tests.unit.api.routes.test_exports import lines
 
 LEADS = "/users/one/leads.ndjson"
 
@@ -24,16 +24,6 @@ def client(filled: Platform) -> Iterator[FlaskClient]:
     refresh_now(filled.conn)
     with serving(filled.database) as app:
         yield app.test_client()
-
-
-def exported(client: FlaskClient, path: str) -> list[dict[str, object]]:
-    """The lines of an export, as many and as long as its headers say."""
-    answer = client.get(path, buffered=True)
-    assert answer.status_code == 200
-    assert len(answer.data) == int(answer.headers["Content-Length"])
-    found = [json.loads(line) for line in answer.data.splitlines()]
-    assert len(found) == int(answer.headers["X-Total-Count"])
-    return found
 
 
 def printed(client: FlaskClient) -> list[dict[str, object]]:
@@ -52,7 +42,7 @@ def test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
         begin(snapshot, bound)
 
     monkeypatch.setattr(Snapshot, "open", write_and_begin)
-    assert exported(client, LEADS) == before != printed(client)
+    assert lines(client, LEADS) == before != printed(client)
 
 
 def test_a_window_stands_still_while_an_export_is_read(
@@ -71,4 +61,4 @@ def test_a_window_stands_still_while_an_export_is_read(
         return begin(snapshot, bound)
 
     monkeypatch.setattr(Snapshot, "open", pause_and_begin)
-    assert exported(client, f"{LEADS}?days=7")
+    assert lines(client, f"{LEADS}?days=7")

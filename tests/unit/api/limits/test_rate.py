@@ -82,11 +82,8 @@ def test_a_clock_that_was_set_back_does_not_make_the_window_longer(
 @pytest.fixture
 def store() -> Iterator[ValkeyServer]:
     """A Valkey server of the test's own."""
-    server = ValkeyServer(port=free_port())
-    server.start()
-    yield server
-    if server.is_running():
-        server.stop()
+    with ValkeyServer(port=free_port()) as server:
+        yield server
 
 
 # Each scheme has a client library of its own.

@@ -1,7 +1,8 @@
 """Requests that wait, for data that are fresh enough or for a change: they take nothing from others."""
 
+import json
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
@@ -19,7 +20,7 @@ from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
-from tests.support.running import value, wait_for
+from tests.support.running import value, wait_for, write_conversations
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, answer_keys
 from tests.unit.api.response.test_errors import check
@@ -76,20 +77,37 @@ def test_a_moment_that_cannot_come_in_time_is_not_waited_for(
 
 
 def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Database, tmp_path: Path) -> None:
-    patches = f"import api.limits.waiting; api.limits.waiting.WAIT_SECONDS = {PATIENCE}"
-    base = "/users/u/leads"
-    with filled.connect() as conn:
-        now = value(conn, "SELECT clock_timestamp()")
-        with served(filled, tmp_path, patches) as server:
-            asking = Asking(server, with_moment(base, now), MAX_WAITING_OF_TENANT + 3)
-            wait_for(lambda: len(asking.answers) == 3, "those beyond the bound are refused", PATIENCE)
-            assert {status for status, _, _ in asking.answers} == {503}
-            for path in (base, f"{base}/stats", f"{base}/49151000001"):
-                assert server.get(path)[0] == 200
-            assert server.get(with_moment(base, now - timedelta(days=1)))[0] == 200
+    """Nor do those that wait for a change keep one from waiting for what was written: the longest wait gives way."""
+    patches = (
+        "from api.limits import waiting; wait = waiting.Waiting.for_change\n"
+        f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {PATIENCE}, *more)\n"
+        f"waiting.WAIT_SECONDS = {PATIENCE}"
+    )
+    base, feed = "/users/u/leads", "/users/u/lead-changes"
+    with filled.connect() as conn, served(filled, tmp_path, patches, LEADS_API_THREADS="1") as server:
+
+        def ask_beyond_the_bound(path: str) -> Asking:
+            """As many as may wait, and three more, which are answered at once; so is whoever need not wait."""
+            asking = Asking(server, path, MAX_WAITING_OF_TENANT + 3)
+            wait_for(lambda: len(asking.answers) == 3, "those beyond the bound are answered", PATIENCE)
+            long_ago = with_moment(base, datetime(2020, 1, 1, tzinfo=UTC))
+            for one in (base, f"{base}/stats", f"{base}/49151000001", "/health/live", long_ago):
+                assert server.get(one)[0] == 200
             assert len(asking.answers) == 3
-            refresh(conn, retry_failed=False, progress=QUIET)
-            assert asking.finish() == [200] * MAX_WAITING_OF_TENANT + [503] * 3
+            return asking
+
+        fresh = ask_beyond_the_bound(with_moment(base, value(conn, "SELECT clock_timestamp()")))
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert fresh.finish() == [200] * MAX_WAITING_OF_TENANT + [503] * 3
+        token = json.loads(server.get(feed)[2])["next"]
+        changes = ask_beyond_the_bound(f"{feed}?since={token}&wait=25")
+        write_conversations(conn, 1, first=2)
+        fresh = Asking(server, with_moment(base, value(conn, "SELECT clock_timestamp()")), 1)
+        wait_for(lambda: len(changes.answers) == 4, "one of the feed gives way", PATIENCE)
+        assert not fresh.answers
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert fresh.finish() == [200]
+        assert changes.finish() == [200] * (MAX_WAITING_OF_TENANT + 3)
 
 
 class Model:

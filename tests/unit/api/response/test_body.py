@@ -1,13 +1,10 @@
 """The body and the headers that all answers have, compressed or not, for pages of other origins too."""
 
-import gzip
 import re
-import sys
 from urllib.parse import unquote
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.wrappers import Response
 
 from api.config.auth import AuthConfig
 from api.request.parameters import Page
@@ -17,6 +14,7 @@ from api.response.pagination import MAX_LINK_LENGTH, page_of_results
 from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
+from tests.unit.api.routes.test_memory import DECODERS
 
 
 @cases(
@@ -80,20 +78,8 @@ def test_a_link_that_no_client_would_take_is_left_out() -> None:
     assert link(Page(2, query="x" * (most + 1)), [b"a", b"b"], 3) is None
 
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 TAKES = {"Accept-Encoding": "gzip, deflate, br"}
 SAME = {"X-Correlation-Id": "same"}
-
-
-def plain(answer: Response) -> bytes:
-    encoding = answer.headers.get("Content-Encoding")
-    if encoding == "zstd":
-        return zstd.decompress(answer.data)
-    return gzip.decompress(answer.data) if encoding == "gzip" else answer.data
 
 
 @cases("encoding", ["gzip", "zstd"])
@@ -113,7 +99,7 @@ def test_an_answer_is_the_same_but_for_its_encoding(
         assert len(whole.data) >= MIN_BYTES
         assert "Content-Encoding" not in whole.headers
         assert small.headers["Content-Encoding"] == encoding
-        assert plain(small) == whole.data
+        assert DECODERS[encoding](small.data) == whole.data
         assert len(small.data) < len(whole.data)
         assert small.headers["Content-Length"] == str(len(small.data))
         assert whole.headers["Vary"] == small.headers["Vary"] == "Accept-Encoding"

@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.auth import access, key_check
-from api.config import Config
 from api.config.auth import AuthConfig
 from api.database.session import Session
 from api.database.statement import CompiledStatement
@@ -23,7 +22,7 @@ from api.request.record import environ_key
 from api.response.compression import OpenBody
 from api.routes import memory
 from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, Kept
-from api.server.app import create_app
+from tests.exactness.feed_copy import serving
 from tests.rules.files import ROOT
 from tests.support.server import Database as OwnDatabase
 from tests.unit.api.auth.tokens import add_key, bearer, revoke_key
@@ -138,18 +137,17 @@ def test_nobody_who_was_told_a_name_is_told_an_older_one(database: OwnDatabase, 
 
 def test_each_answer_ends_anew(library: Library) -> None:
     now = [NOW]
-    app, before = create_app(Config(library.database.url, log_level="ERROR"), clock=lambda: now[0]), hits()
-    answers = []
-    for seconds in range(4):
-        now[0] = NOW + timedelta(seconds=seconds)
-        answers.append(app.test_client().get(library.base, headers={"Accept-Encoding": "zstd"}))
+    before, answers = hits(), []
+    with serving(library.database, clock=lambda: now[0]) as app:
+        for seconds in range(4):
+            now[0] = NOW + timedelta(seconds=seconds)
+            answers.append(app.test_client().get(library.base, headers={"Accept-Encoding": "zstd"}))
+        given = app.test_client().get(library.base, headers={"X-Correlation-Id": "x" * 128})
     bodies = [json.loads(zstd.decompress(one.data)) for one in answers]
     assert len({one["correlationId"] for one in bodies}) == 4
     assert [one["timestamp"][17:19] for one in bodies] == ["11", "12", "13", "14"]
     assert hits() == before + 3
-    given = app.test_client().get(library.base, headers={"X-Correlation-Id": "x" * 128})
     assert given.get_json()["correlationId"] == given.headers["X-Correlation-Id"] == "x" * 128
-    app.extensions["leads"].database.close()
 
 
 def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
 from api.config import Config
 from api.database.listen import name_of
-from api.limits.waiting import MAX_WAITING_OF_TENANT
 from api.plan.changes import ChangesRow
 from api.request.change_token import Position, Token, history_of
 from api.request.query import CHANGES_QUERY
@@ -36,9 +34,9 @@ from tests.unit.api.auth.tokens import add_key, revoke_key
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.limits.test_connections import ask_and_never_read
 from tests.unit.api.response.test_errors import check
-from tests.unit.api.serving import Asking, served
+from tests.unit.api.serving import served
 
-FEED, LEADS = "/users/u/lead-changes", "/users/u/leads"
+FEED = "/users/u/lead-changes"
 QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
 
 # That a stream has looked for changes since a moment.
@@ -337,29 +335,3 @@ def test_a_token_is_of_one_tenant(library: Library, make_app: MakeApp) -> None:
     token = client.get(f"/users/{library.tenant}/lead-changes").get_json()["next"]
     other = next(user_id for user_id in library.model.leads if user_id != library.tenant)
     check(client.get(f"/users/{other}/lead-changes?since={token}"), 400)
-
-
-def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(
-    filled: Database, make_app: MakeApp, tmp_path: Path
-) -> None:
-    """Nor from waiting for what was written: the one that has waited longest is answered then."""
-    token = make_app(filled).test_client().get(FEED).get_json()["next"]
-    patches = (
-        "from api.limits import waiting; wait = waiting.Waiting.for_change\n"
-        f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {PATIENCE}, *more)\n"
-        f"waiting.WAIT_SECONDS = {PATIENCE}"
-    )
-    with filled.connect() as conn, served(filled, tmp_path, patches, LEADS_API_THREADS="1") as server:
-        feed = Asking(server, f"{FEED}?since={token}&wait=25", MAX_WAITING_OF_TENANT + 3)
-        wait_for(lambda: len(feed.answers) == 3, "those beyond the bound are answered", PATIENCE)
-        for path in (LEADS, f"{LEADS}/stats", f"{LEADS}/49151000001", "/health/live"):
-            assert server.get(path)[0] == 200
-        assert len(feed.answers) == 3
-        write_conversations(conn, 1, first=2)
-        now = quote(value(conn, "SELECT clock_timestamp()").isoformat())
-        fresh = Asking(server, f"{LEADS}?min_as_of={now}", 1)
-        wait_for(lambda: len(feed.answers) == 4, "one of the feed gives way", PATIENCE)
-        assert not fresh.answers
-        refresh(conn, retry_failed=False, progress=QUIET)
-        assert fresh.finish() == [200]
-        assert feed.finish() == [200] * (MAX_WAITING_OF_TENANT + 3)
