@@ -6,18 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow, dict_row
+from psycopg.rows import dict_row
 
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.operate.uninstall import check_uninstall
 from projector.report.errors import ProjectorError
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support import edge_cases
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 # The columns as they were released. Lines are added to it, and none of them is changed or moved.
@@ -58,16 +56,6 @@ def test_released_columns_stay_and_new_ones_are_noted(connection: Connection) ->
         " WHERE c.relnamespace = 'leads_sql'::regnamespace GROUP BY c.relname"
     ).fetchall()
     assert dict(found) == json.loads(RELEASED.read_text("utf-8"))
-
-
-def test_each_view_and_column_has_a_comment(connection: Connection) -> None:
-    missing = connection.execute(
-        "SELECT c.relname, a.attname FROM pg_class AS c"
-        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
-        " WHERE c.relnamespace = 'leads_sql'::regnamespace"
-        " AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)"
-    ).fetchall()
-    assert missing == []
 
 
 def test_leads_and_conversations_are_those_of_the_oracle(platform: Platform) -> None:

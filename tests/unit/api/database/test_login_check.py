@@ -74,14 +74,18 @@ def test_a_role_outside_leads_api_is_named(database: Database, login: Database) 
     ]
 
 
-def test_a_table_without_its_policy_is_named(database: Database, login: Database) -> None:
+def test_a_table_without_its_policy_is_named_and_the_api_is_not_ready(
+    database: Database, login: Database, make_app: MakeApp
+) -> None:
+    """tests/unit/projector/test_row_security.py has each way to unprotect one, by the same view."""
+    client = make_app(database).test_client()
+    assert client.get("/health/ready").status_code == 200
     with database.connect() as superuser:
-        superuser.execute("DROP POLICY one_tenant ON read_model.leads")
-    [sentence] = look(Config(login.url))
-    assert sentence == (
-        "A table is not protected from being read for another tenant: read_model.leads: the policy one_tenant is"
-        " missing or was changed. Run `python -m projector migrate`"
-    )
+        superuser.execute("ALTER POLICY one_tenant ON read_model.leads USING (true)")
+    open_to = "A table is not protected from being read for another tenant:"
+    said = "leads: the policy one_tenant is missing or was changed. Run `python -m projector migrate`"
+    assert look(Config(login.url)) == [f"{open_to} read_model.{said}"]
+    assert check(client.get("/health/ready"), 503) == f"{open_to} {said}"
 
 
 def test_a_database_that_cannot_tell_stops_nothing(source_database: Database) -> None:

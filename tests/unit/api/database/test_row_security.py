@@ -13,7 +13,6 @@ from projector.sweep.rebuild import rebuild
 from projector.trial import demo
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, MakeApp, failing, lent_session
-from tests.unit.api.response.test_errors import check
 
 REQUESTS = 200
 
@@ -74,17 +73,6 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
         wrong = [found for found in threads.map(ask, range(REQUESTS)) if found is not None]
     assert not wrong
     assert sum(bool(phones) for phones in expected.values()) == 6
-
-
-def test_a_table_that_is_not_protected_is_not_ready(database: Database, make_app: MakeApp) -> None:
-    """tests/unit/projector/test_row_security.py has each way to unprotect one, by the same view."""
-    client = make_app(database).test_client()
-    assert client.get("/health/ready").status_code == 200
-    with database.connect() as conn:
-        conn.execute("ALTER POLICY one_tenant ON read_model.lead_totals USING (true)")
-    message = check(client.get("/health/ready"), 503)
-    assert "lead_totals: the policy one_tenant is missing or was changed" in message
-    assert message.endswith("Run `python -m projector migrate`")
 
 
 def test_the_api_answers_where_set_config_is_revoked(database: Database, make_app: MakeApp) -> None:
