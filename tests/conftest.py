@@ -16,11 +16,10 @@ from contextlib import ExitStack
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
@@ -277,7 +276,7 @@ def database(make_database: MakeDatabase, template: Database) -> Database:
 
 
 @pytest.fixture
-def connection(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+def connection(database: Database) -> Iterator[Connection]:
     """A connection to `database` in autocommit mode, as the projector makes it."""
     with database.connect() as conn:
         yield conn

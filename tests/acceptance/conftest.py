@@ -5,16 +5,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
-from psycopg.rows import TupleRow
 
-from api.config import Config
-from api.server.app import create_app
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
+from tests.exactness.feed_copy import serving
 from tests.oracle import Model, answers, read_model
 from tests.oracle.answers import Answer
 from tests.support import queries
@@ -26,7 +24,7 @@ class Platform:
     """A platform's database with the projector and the API at work on it, and the time of the API's clock."""
 
     database: Database
-    connection: psycopg.Connection[TupleRow]
+    connection: Connection
     now: datetime
     client: FlaskClient = field(init=False)
 
@@ -57,9 +55,7 @@ def platforms(answers_mb: int) -> Iterator[MakePlatform]:
 
         def make(database: Database, now: datetime) -> Platform:
             made = Platform(database, stack.enter_context(database.connect()), now)
-            config = Config(database.url, rate_limit="", log_level="ERROR", answers_mb=answers_mb)
-            app = create_app(config, clock=lambda: made.now)
-            stack.callback(app.extensions["leads"].database.close)
+            app = stack.enter_context(serving(database, clock=lambda: made.now, answers_mb=answers_mb))
             made.client = app.test_client()
             return made
 

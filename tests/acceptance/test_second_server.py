@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
-from psycopg.rows import TupleRow
 
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
@@ -25,8 +23,6 @@ from tests.support import edge_cases, mutations, queries
 from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
 from tests.support.server import Database, connect
-
-Connection = psycopg.Connection[TupleRow]
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 LISTS: tuple[dict[str, str], ...] = (

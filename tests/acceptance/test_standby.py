@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
 from werkzeug.test import TestResponse
 
 from api.database import connect as sessions
@@ -20,6 +19,7 @@ from api.database.key_table import KeyTableError, key_table
 from projector.capture.control import switch_off, switch_on
 from projector.core.refresh import refresh
 from projector.database import connect as db
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
@@ -45,8 +45,6 @@ from tests.unit.api.conftest import NOW, making_apps
 # Of sessions that wait for another one of the test: longer than the test takes.
 LONG_MS = int(PATIENCE * 1000)
 LOCK = 77
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True)

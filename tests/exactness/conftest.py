@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
@@ -50,7 +49,7 @@ def database(make_database: MakeDatabase, built_template: Database) -> Database:
 
 
 @pytest.fixture
-def platform(connection: psycopg.Connection[TupleRow]) -> Platform:
+def platform(connection: Connection) -> Platform:
     """A platform without rows, and a read model that was built of it."""
     return Platform(connection)
 
@@ -63,7 +62,7 @@ def filled(make_database: MakeDatabase, filled_template: Database) -> Iterator[P
 
 
 @pytest.fixture
-def other(filled: Platform) -> Iterator[psycopg.Connection[TupleRow]]:
+def other(filled: Platform) -> Iterator[Connection]:
     """A second connection to the database of that platform."""
     with filled.database.connect() as conn:
         yield conn

@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from tests.support.server import Database
 from tests.support.source import SOURCE_TABLES
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @contextmanager

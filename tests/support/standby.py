@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.trial.postgres.embedded import EmbeddedServer, free_port
 from tests.support.running import value, wait_until
 from tests.support.server import postgresql, server_folder
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True, slots=True)

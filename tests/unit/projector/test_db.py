@@ -3,11 +3,11 @@
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
 
 from projector.capture.source import naming_missing_source
 from projector.database.connect import connect, connect_beside, normalize, redact
 from projector.database.ownership import is_pooled
+from projector.database.rows import Connection
 from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
 from projector.trial.postgres.embedded import free_port
@@ -130,7 +130,7 @@ def test_a_pooler_that_gives_each_client_a_session_of_its_own_is_taken(
     ],
 )
 def test_migrate_is_the_answer_to_what_is_missing_of_ours_alone(
-    connection: psycopg.Connection[TupleRow], *, before: str, statement: str, says: bool
+    connection: Connection, *, before: str, statement: str, says: bool
 ) -> None:
     connection.execute(before.encode() or b";")
     error = NotInstalledError if says else psycopg.ProgrammingError

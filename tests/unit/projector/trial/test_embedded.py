@@ -15,15 +15,14 @@ import pytest
 from projector.report.errors import ProjectorError
 from projector.trial.postgres import embedded, programs
 from projector.trial.postgres.embedded import EmbeddedServer, listen_error
+from tests.support.running import value
 
 StartServer = Callable[..., EmbeddedServer]
 
 
 def one(server: EmbeddedServer, query: str) -> object:
     with psycopg.connect(server.url(), autocommit=True) as conn:
-        row = conn.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
+        return value(conn, query)
 
 
 def postmaster(server: EmbeddedServer) -> int:

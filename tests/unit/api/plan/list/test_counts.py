@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
@@ -17,6 +15,7 @@ from api.plan.statistics import STATISTICS_DAYS, lead_statistics
 from api.request.cursor import encode, scope_of
 from api.request.query import LIST_QUERY
 from api.request.text import format_time
+from projector.database.rows import Connection
 from tests.exactness.platform import Platform, rebuild_now
 from tests.support.cases import cases
 from tests.support.server import Database, Server
@@ -25,9 +24,6 @@ USER = "one"
 LEADS = 1500
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @pytest.fixture(scope="module")

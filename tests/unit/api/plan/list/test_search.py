@@ -5,9 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from random import Random
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
@@ -16,12 +14,12 @@ from api.plan.list.search import shape_of
 from api.request.kinds import Search
 from api.request.query import LIST_QUERY
 from api.request.text import without_accents
+from projector.database.rows import Connection
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.cases import cases
 from tests.support.server import Database, Server
 from tests.unit.api.conftest import NOW
 
-Connection = psycopg.Connection[TupleRow]
 ACUTE = "\N{COMBINING ACUTE ACCENT}"
 HANGUL_IN_PARTS = unicodedata.normalize("NFD", "각")
 NAMES = {
