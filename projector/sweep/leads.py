@@ -11,7 +11,7 @@ from projector.core.batch import Batch, is_lead_failure
 from projector.core.late import LateKeys, sort_mass_changes
 from projector.core.pipeline import BatchResult
 from projector.core.source_reads import read_source, retry_reading
-from projector.database import rows
+from projector.database import locks, rows
 from projector.database.distribution import is_distributed
 from projector.database.rows import Connection
 from projector.database.sql import query
@@ -79,6 +79,9 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     Raises the error of a key that fails alone.
     """
     create_tables(conn)
+    # What began before the triggers were whole may have read less, and would write a key that was right when compared.
+    with conn.transaction():
+        locks.own_queue(conn)
     read_source(conn, lambda: _queue_wrong_keys(conn, tenants))
     # Where capture is not intact, what waits in the queue is left to a refresh.
     with suppress(CaptureGapError):

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from projector.capture import gaps, source_changes
+from projector.core.late import sort_changes
+from projector.core.pipeline import prepare_session
 from projector.database.rows import Connection
 from projector.database.source_names import SourceTable
 from projector.observe.status.attention import find_attention
@@ -18,7 +20,7 @@ from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import Stepped, batch_of
+from tests.exactness.interleaving import Stepped, batch_of, piece, wait_for
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -243,11 +245,11 @@ SWAPS = {
 
 @cases(("swapped", "point"), [("tables", "taken"), ("columns", "taken"), ("tables", "locked")])
 def test_what_is_swapped_while_it_is_read_and_swapped_back_is_a_gap(
-    filled: Platform, other: Connection, swapped: str, point: str
+    busy: Platform, other: Connection, swapped: str, point: str
 ) -> None:
     """While a batch reads it, or a rebuild does."""
-    conn, (there, back) = filled.conn, SWAPS[swapped]
-    filled.message("c", f"{swapped} {point}")
+    conn, (there, back) = busy.conn, SWAPS[swapped]
+    busy.message("c", f"{swapped} {point}")
     conn.execute("UPDATE read_model.leads SET total_messages = 7")
 
     def work(own: Connection) -> None:
@@ -256,7 +258,7 @@ def test_what_is_swapped_while_it_is_read_and_swapped_back_is_a_gap(
         else:
             batch_of(own, shard_of(own, "c"))
 
-    with Stepped(filled.database, work, point) as reading:
+    with Stepped(busy.database, work, point) as reading:
         conn.execute(there.encode(), prepare=False)
         reading.finish()
     conn.execute(back.encode(), prepare=False)
@@ -390,6 +392,36 @@ def test_rows_that_come_or_go_with_a_partition_are_a_gap(
     source_changes.note_harmless_changes(other)
     with pytest.raises(CaptureGapError, match=r"contacts has (a new|lost a) partition"):
         batch_of(other, 0)
+    _heal(other)
+
+
+def test_a_piece_from_before_a_gap_ends_before_keys_are_compared(busy: Platform, other: Connection) -> None:
+    """It has read that a contact is gone, which then came back with a partition."""
+    conn = busy.conn
+    conn.execute(
+        "ALTER TABLE contacts RENAME TO kept;"
+        " CREATE TABLE contacts (LIKE kept INCLUDING DEFAULTS) PARTITION BY LIST (phone);"
+        " CREATE TABLE first PARTITION OF contacts FOR VALUES IN ('+4915'); DROP TABLE kept",
+        prepare=False,
+    )
+    contact = busy.contact("one", "+4915", "Zoe")
+    _heal(other)
+    conn.execute(
+        "CREATE TABLE second (LIKE contacts INCLUDING ALL); INSERT INTO second SELECT * FROM contacts;"
+        " UPDATE second SET phone = '4915'; DELETE FROM contacts",
+        prepare=False,
+    )
+    prepare_session(other)
+    sort_changes(other, [shard_of(conn, contact)], bulk=False)
+    with piece(busy.database, "recomputed") as taken:
+        conn.execute("ALTER TABLE contacts ATTACH PARTITION second FOR VALUES IN ('4915')")
+        assert recovery.restore_capture(other)
+        with Stepped(busy.database, lambda own: recovery.heal(own, progress=QUIET)) as heal:
+            # It waits before it compares keys, or asks for late keys afterwards.
+            doing = "SELECT query ~ 'pg_advisory_xact_lock|late_keys' FROM pg_stat_activity WHERE pid = %s"
+            wait_for(lambda: value(conn, doing, heal.pid))
+            taken.finish()
+            heal.finish()
     _heal(other)
 
 
