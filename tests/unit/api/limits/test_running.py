@@ -144,6 +144,7 @@ def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
     with pytest.raises(UnavailableError, match="This tenant"):
         running.enter("a")
     # All tenants together are bounded too.
+    monkeypatch.setattr("api.limits.running.MAX_WAITING", MAX_WAITING)
     monkeypatch.setattr("api.limits.running.MAX_ALL_WAITING", 0)
     running.enter("b")
     with pytest.raises(UnavailableError, match="The API"):

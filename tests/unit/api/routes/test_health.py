@@ -76,13 +76,16 @@ def test_no_table_with_data_is_read_before_the_first_build(
         conn.execute("DELETE FROM read_model.freshness")
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
     assert check(known.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
-    for installed, client in ((make_database(template), None), (database, known)):
+    data = (
+        "leads, lead_profiles, lead_conversations, lead_messages, lead_counts, lead_daily_counts, lead_totals"
+    )
+    for installed, client, held in (
+        (make_database(template), None, f"freshness, tenants, {data}"),
+        (database, known, data),
+    ):
         with installed.connect() as build, build.transaction():
             build.execute("SET LOCAL search_path = read_model")
-            build.execute(
-                "LOCK TABLE freshness, tenants, leads, lead_profiles, lead_conversations, lead_messages, lead_counts,"
-                " lead_daily_counts, lead_totals IN ACCESS EXCLUSIVE MODE"
-            )
+            build.execute(f"LOCK TABLE {held} IN ACCESS EXCLUSIVE MODE".encode())
             asking = client or make_app(installed).test_client()
             for path in ("", "/stats", "/1", "/1/messages"):
                 answer = asking.get(f"/users/a/leads{path}")
