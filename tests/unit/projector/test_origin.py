@@ -85,7 +85,7 @@ def test_a_clock_of_the_platform_that_was_set_back_takes_its_moments_back(
     def is_promised() -> bool:
         as_of, messages = look(both, origin)
         assert as_of <= committed or messages == ["m"]
-        return as_of > committed
+        return bool(as_of > committed)
 
     wait_for(is_promised, f"freshness passes {committed}")
     assert value(both.conn, "SELECT proved_at < %s FROM projector.origin", later)
