@@ -9,7 +9,6 @@ who has to be looked up, a tenant who is busy or a failure, is left to Flask.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -201,7 +200,6 @@ class Memory:
         self._tell = tell
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
-        self._looks = ThreadPoolExecutor(1, thread_name_prefix="looks")
 
     def in_front_of(self, wsgi_app: WSGIApplication) -> WSGIApplication:
         """Returns the application with the memory in front of it."""
@@ -311,7 +309,7 @@ class Memory:
         """Returns the last look if it may be used, and begins the next one before it may not."""
         look = tenant.remembered()
         if look and look.at < monotonic() - AHEAD_SECONDS and tenant.looking.acquire(blocking=False):
-            self._looks.submit(self._look_again, tenant)
+            self._parts.looks.submit(self._look_again, tenant)
         return look
 
     def _look_again(self, tenant: Tenant) -> None:

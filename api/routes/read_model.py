@@ -1,7 +1,8 @@
 """The parts of an application that its routes use, and their reads of the read model: 503 until it was built."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from wsgiref.types import WSGIEnvironment
@@ -133,6 +134,8 @@ class State:
     streams: Places
     # None where there are no traces.
     tracing: Any
+    # Looks at tenants for whom no request waits.
+    looks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "looks"))
     # Returns status, headers and body of an answer, or None where that may take time.
     answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 

@@ -49,20 +49,6 @@ _CONSTANT = {
 }
 
 
-class _Started:
-    """What Flask says of an answer before its body: `start_response` of PEP 3333."""
-
-    __slots__ = ("headers", "status")
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: Headers = []
-
-    def __call__(self, status: str, headers: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
-        self.status = int(status[:3])
-        self.headers = encoded(headers)
-
-
 class Front:
     """The application that the server calls."""
 
@@ -104,14 +90,19 @@ class Front:
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
         """Returns what Flask answers."""
-        started = _Started()
-        result: Iterable[bytes] = self._app(environ, started)
+        status, headers = 0, list[tuple[bytes, bytes]]()
+
+        def start_response(line: str, given: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
+            nonlocal status, headers
+            status, headers = int(line[:3]), encoded(given)
+
+        result: Iterable[bytes] = self._app(environ, start_response)
         if isinstance(result, list):
-            return started.status, started.headers, b"".join(result)
+            return status, headers, b"".join(result)
         if isinstance(result, _GOES_ON):
-            return started.status, started.headers, result
+            return status, headers, result
         try:
-            return started.status, started.headers, b"".join(result)
+            return status, headers, b"".join(result)
         finally:
             if hasattr(result, "close"):
                 result.close()

@@ -108,7 +108,9 @@ class RewrittenError(BlockedError):
 
 
 def _is_empty(conn: Connection) -> bool:
-    return bool(rows.value(conn, query("sweep", "is_empty")))
+    """Return whether the read model was never built, or holds no row."""
+    of_each = " OR ".join(f"EXISTS (SELECT FROM {table})" for table in TABLES)
+    return not is_built(conn) or not rows.value(conn, f"SELECT {of_each}".encode())
 
 
 def _build(conn: Connection, progress: Progress) -> datetime:

@@ -38,14 +38,7 @@ from projector.report.progress import Progress
 from projector.sweep import drift, pieces, statistics
 from projector.sweep.compare import LEADS_PER_SNAPSHOT, find_candidates
 from projector.sweep.first_build import build, note_built
-from projector.sweep.leads import (
-    LeadKey,
-    by_halves,
-    create_tables,
-    lead_arrays,
-    rebuild_keys,
-    rebuild_leads,
-)
+from projector.sweep.leads import LeadKey, by_halves, create_tables, lead_arrays, rebuild_keys, rebuild_leads
 from projector.sweep.run_log import logged_run, read_clock
 
 VACUUM_ABOVE_LEADS = 20_000

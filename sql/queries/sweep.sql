@@ -163,20 +163,6 @@ WHERE %(tenants)s::text[] IS NULL OR known.user_id = any(%(tenants)s::text[])
 ORDER BY random()
 LIMIT %(size)s;
 
--- name: is_empty
--- Returns whether the read model was never built, or holds no row.
-SELECT (SELECT p.built_at IS NULL FROM read_model.projection AS p) OR NOT (
-    EXISTS (SELECT FROM projector.source_keys)
-    OR EXISTS (SELECT FROM read_model.leads)
-    OR EXISTS (SELECT FROM read_model.lead_profiles)
-    OR EXISTS (SELECT FROM read_model.lead_conversations)
-    OR EXISTS (SELECT FROM read_model.lead_messages)
-    OR EXISTS (SELECT FROM read_model.lead_counts)
-    OR EXISTS (SELECT FROM read_model.lead_daily_counts)
-    OR EXISTS (SELECT FROM read_model.lead_totals)
-    OR EXISTS (SELECT FROM read_model.message_counts)
-);
-
 -- name: count_built
 SELECT
     (SELECT count(*) FROM read_model.leads) AS leads,

@@ -489,7 +489,7 @@ MUTANTS = {
             how=test_rebuild.FIRST, statement="ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)"),
     "keys are compared beside a piece that read them before a gap": _patch(locks, "own_queue", lambda _: None),
     "a lead of which rows are stored is not compared after its keys":
-        _statement("sweep/4_keys/40_note_missing_leads", "WHERE stored.user_id = l.user_id", "WHERE false",
+        _statement("sweep/4_keys/40_note_missing_leads", "WHERE m.user_id = l.user_id", "WHERE false",
             kept="read_model.lead_messages"),
     "an interrupted rebuild is resumed by another projection version":
         _statement("queries/sweep", "AND p.version = %(version)s", "AND %(version)s::text IS NOT NULL"),

@@ -5,23 +5,18 @@ SELECT DISTINCT
     l.user_id,
     l.customer_phone
 FROM projector.late_keys AS l
-WHERE NOT EXISTS (
-    SELECT
-    FROM (
-        SELECT
-            k.user_id,
-            k.customer_phone
-        FROM projector.source_keys AS k
-        UNION ALL
-        SELECT
-            c.user_id,
-            c.customer_phone
-        FROM read_model.lead_conversations AS c
-        UNION ALL
-        SELECT
-            m.user_id,
-            m.customer_phone
-        FROM read_model.lead_messages AS m
-    ) AS stored
-    WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-);
+LEFT JOIN LATERAL (
+    SELECT 1 AS found
+    FROM projector.source_keys AS k
+    WHERE k.user_id = l.user_id AND k.customer_phone = l.customer_phone
+    UNION ALL
+    SELECT 1
+    FROM read_model.lead_conversations AS c
+    WHERE c.user_id = l.user_id AND c.customer_phone = l.customer_phone
+    UNION ALL
+    SELECT 1
+    FROM read_model.lead_messages AS m
+    WHERE m.user_id = l.user_id AND m.customer_phone = l.customer_phone
+    LIMIT 1
+) AS stored ON true
+WHERE stored.found IS NULL;

@@ -107,6 +107,7 @@ def making_apps() -> Iterator[MakeApp]:
             app = create_app(Config(database.url, **{**defaults, **settings}), clock=lambda: now)
             parts = app.extensions["leads"]
             stack.callback(parts.database.close)
+            stack.callback(parts.looks.shutdown)
             # Its sockets would be closed by the garbage collector, with a warning.
             store = parts.limit and parts.limit._store  # noqa: SLF001  # Only a test ends before its process does.
             if hasattr(store and store.storage, "storage"):
