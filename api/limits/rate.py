@@ -1,16 +1,18 @@
 """The rate limit of each tenant."""
 
 from collections import Counter
+from functools import lru_cache
 from hashlib import sha256
 from math import ceil
 from threading import Lock
 from time import monotonic, time
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import structlog
 from flask import Flask
 from flask_limiter import HeaderNames, Limiter
-from limits import RateLimitItem, parse
+from limits import parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -55,9 +57,12 @@ class TenantLimit:
     """
 
     def __init__(self, config: Config) -> None:
-        self._limit: RateLimitItem = parse(config.rate_limit)
-        self._amount = str(self._limit.amount)
-        self._seconds = self._limit.get_expiry()
+        limit = parse(config.rate_limit)
+        self._seconds = limit.get_expiry()
+        # What the strategy asks of a limit. For each request it would make the key of the tenant three times.
+        key_for = lru_cache(maxsize=4096)(limit.key_for)
+        self._limit: Any = SimpleNamespace(amount=limit.amount, get_expiry=limit.get_expiry, key_for=key_for)
+        self._amount = str(limit.amount)
         # Without a shared store each process counts for itself.
         self._own_counts = _limiter(f"{WindowCounts.STORAGE_SCHEME[0]}://")
         self._store: Limiter | None = None
@@ -65,7 +70,7 @@ class TenantLimit:
             self._store = _limiter(config.rate_limit_storage)
         # When the store, which was away, is asked again; 0 while it answers.
         self._pause_ends = 0.0
-        self._policy = f"{POLICY};q={self._limit.amount};w={self._seconds}"
+        self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
 
     def check(self, one: Record) -> None:
         """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""

@@ -298,9 +298,7 @@ class Memory:
             if not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
                 return None
             try:
-                if (look := tenant.remembered()) is not None:
-                    return look
-                tenant.look = self._ask(tenant.user_id)
+                tenant.look = tenant.remembered() or self._ask(tenant.user_id)
                 return tenant.look
             finally:
                 tenant.looking.release()
