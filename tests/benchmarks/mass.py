@@ -186,9 +186,6 @@ def _live(bench: Bench, changes: Sequence[Change]) -> Iterator[Row]:
             database, leads, first = starts[change.start]
             for projectors in change.projectors:
                 bench.say(f"  {change.what}, projectors: {projectors} ...")
-                if change.goal:
-                    with bench.database("copy", database) as copied:
-                        yield from _drive_alone(change, copied, leads, first, projectors)
                 with bench.database("copy", database) as copied:
                     yield from _drive(change, copied, leads, first, projectors)
 
@@ -316,49 +313,6 @@ def _watching(database: Database, tenants: Sequence[str]) -> Iterator[_Watch]:
     watch.note(iter(list(watch.waiting)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """When a change began and was committed, the position in the WAL then, and the moment that as-of has to pass."""
-
-    began: float
-    committed: float
-    position: str
-    moment: float
-
-
-def _make(change: Change, conn: Connection) -> _Done:
-    conn.execute("CHECKPOINT")
-    began = perf_counter()
-    with conn.transaction():
-        if isinstance(change.work, str):
-            conn.execute(change.work.encode(), prepare=False)
-        else:
-            change.work(conn)
-    committed, position = perf_counter(), tables.flushed(conn)
-    moment = value(conn, "SELECT extract(epoch FROM clock_timestamp())::float8")
-    if change.after:
-        conn.execute(change.after.encode(), prepare=False)
-    return _Done(began, committed, position, moment)
-
-
-def _drive_alone(
-    change: Change, database: Database, leads: int, first: Cost, projectors: int
-) -> Iterator[Row]:
-    """Make the change while nothing else happens, and return what it costs until as-of says that it is right."""
-    with database.connect() as conn, running(Queue(database, conn), projectors):
-        done, watch = _make(change, conn), _Watch(())
-
-        def is_said() -> bool:
-            watch.ask(conn)
-            return watch.as_of >= done.moment
-
-        cost = tables.cost_since(conn, done.position, _when(is_said) - done.committed)
-        if not value(conn, change.right.format(leads=leads)):
-            raise RuntimeError(f"as-of says what is not so: {change.what}")
-    name = f"{change.what}, projectors: {projectors}, nothing else at work"
-    yield from _rows(name, cost, ("a first build of the same leads", first), (change.goal, ""))
-
-
 def _drive(change: Change, database: Database, leads: int, first: Cost, projectors: int) -> Iterator[Row]:
     """Make the change, wait until what it concerns is right and as-of says so, and return what was seen."""
     right, name = change.right.format(leads=leads), f"{change.what}, projectors: {projectors}"
@@ -367,17 +321,26 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
         running(Queue(database, conn), projectors),
         _watching(database, change.tenants) as watch,
     ):
+        conn.execute("CHECKPOINT")
         _when(lambda: bool(watch.waits))
         sleep(_WATCHED)
-        done = _make(change, conn)
-        began, committed = done.began, done.committed
+        began = perf_counter()
+        with conn.transaction():
+            if isinstance(change.work, str):
+                conn.execute(change.work.encode(), prepare=False)
+            else:
+                change.work(conn)
+        committed, position = perf_counter(), tables.flushed(conn)
+        moment = value(conn, "SELECT extract(epoch FROM clock_timestamp())::float8")
+        if change.after:
+            conn.execute(change.after.encode(), prepare=False)
         until_right = _when(lambda: value(conn, right)) - committed
-        until_said = _when(lambda: watch.as_of >= done.moment) - committed
+        until_said = _when(lambda: watch.as_of >= moment) - committed
         sleep(max(committed + _WATCHED - perf_counter(), 0.0))
-        ended, cost = perf_counter(), tables.cost_since(conn, done.position, until_right)
+        ended, cost = perf_counter(), tables.cost_since(conn, position, until_right)
     note = f"after a transaction of {committed - began:.1f} s; as-of says so after {until_said:.1f} s"
     baseline = "a first build of the same leads"
-    yield from _rows(name, cost, (baseline, first), ("", ""), note)
+    yield from _rows(name, cost, (baseline, first), (change.goal, ""), note)
     for tenant in change.tenants:
         found = [wait for whose, at, wait in watch.waits if whose == tenant and committed <= at <= ended]
         before = once(median(wait for whose, at, wait in watch.waits if whose == tenant and at < began))
