@@ -109,7 +109,8 @@ class RewrittenError(BlockedError):
 
 def _is_empty(conn: Connection) -> bool:
     """Return whether the read model was never built, or holds no row."""
-    of_each = " OR ".join(f"EXISTS (SELECT FROM {table})" for table in TABLES)
+    # Citus takes no subquery without a column.
+    of_each = " OR ".join(f"EXISTS (SELECT 1 FROM {table})" for table in TABLES)
     return not is_built(conn) or not rows.value(conn, f"SELECT {of_each}".encode())
 
 
