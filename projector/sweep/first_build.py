@@ -110,8 +110,9 @@ class RewrittenError(BlockedError):
 def _is_empty(conn: Connection) -> bool:
     """Return whether the read model was never built, or holds no row."""
     # Citus takes no subquery without a column.
-    of_each = " OR ".join(f"EXISTS (SELECT 1 FROM {table})" for table in TABLES)
-    return not is_built(conn) or not rows.value(conn, f"SELECT {of_each}".encode())
+    has_row = composing.SQL("EXISTS (SELECT 1 FROM {})")
+    has_rows = composing.SQL(" OR ").join(has_row.format(composing.SQL(table)) for table in TABLES)
+    return not is_built(conn) or conn.execute(b"SELECT " + has_rows.as_bytes()).fetchone() == (False,)
 
 
 def _build(conn: Connection, progress: Progress) -> datetime:
