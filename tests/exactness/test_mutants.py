@@ -263,8 +263,8 @@ def _read_before_a_piece(bench: Bench) -> None:
         conn.execute("INSERT INTO projector.late_keys SELECT * FROM kept")
         return taken
 
-    def take(conn: Connection) -> pipeline.BatchResult:
-        written = batch.recompute(conn)
+    def take(conn: Connection, *, strict: bool) -> pipeline.BatchResult:
+        written = batch.recompute(conn, strict=strict)
         conn.execute("DELETE FROM projector.late_keys")
         return written
 
