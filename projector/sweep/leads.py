@@ -101,8 +101,9 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
 
 
 def create_tables(conn: Connection) -> None:
-    """Create the temporary tables of a piece, unless this session has them."""
+    """Create the temporary tables of a piece, unless this session has them, and forget what was missing before."""
     pipeline.run_steps(conn, "sweep/0_piece_tables")
+    conn.execute("TRUNCATE missing_leads")
 
 
 def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
@@ -130,7 +131,6 @@ def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
 def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:
     find_wrong_keys_in(conn, tenants)
     pipeline.run_steps(conn, "sweep/4_keys/30_queue_wrong_keys")
-    conn.execute("TRUNCATE missing_leads")
     # A join of local and distributed tables would bring all rows of these to the coordinator.
     if not is_distributed(conn):
         pipeline.run_steps(conn, "sweep/4_keys/40_note_missing_leads")

@@ -16,6 +16,7 @@ from projector.sweep import first_build, recovery
 from projector.sweep import rebuild as in_place
 from projector.sweep.compare import find_candidates
 from projector.sweep.leads import LeadKey
+from projector.sweep.pieces import REBUILD, begin_sweep
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,
@@ -376,6 +377,11 @@ def test_a_lead_that_was_missing_altogether_is_not_compared_after_its_keys(
     rebuild_now(conn)
     assert_exact(conn)
     assert compared == [("one", "4915")] * (kept != "nothing") + [("two", "4915")]
+    # A rebuild that another session has begun is gone on with here: what was missing before tells nothing of it.
+    spoil(conn)
+    begin_sweep(conn, REBUILD, "leads")
+    rebuild_now(conn, resume=True)
+    assert_exact(conn)
 
 
 def test_a_read_model_without_rows_is_filled_beside_its_readers(
