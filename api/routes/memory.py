@@ -73,8 +73,9 @@ def key_of(environ: WSGIEnvironment) -> Key | None:
     method, get = environ["REQUEST_METHOD"], environ.get
     if method not in _METHODS or any(map(get, _FLASKS)):
         return None
-    headers = map(get, _PLAIN_KEY)
-    return (method, get("PATH_INFO"), get("QUERY_STRING"), *headers, digest_of(get(_CREDENTIAL, "")))
+    credential = get(_CREDENTIAL)
+    digest = credential and digest_of(credential)
+    return (method, get("PATH_INFO"), get("QUERY_STRING"), *map(get, _PLAIN_KEY), digest)
 
 
 class Look(NamedTuple):
@@ -150,7 +151,8 @@ class Answers:
         with self._lock:
             self._drop(key)
             self._kept[key] = kept
-            self._tenants.setdefault(kept.user_id, Tenant(kept.user_id))
+            if kept.user_id not in self._tenants:
+                self._tenants[kept.user_id] = Tenant(kept.user_id)
             self._bytes += kept.size
             while self._bytes > self._most:
                 self._drop(next(iter(self._kept)))
@@ -195,9 +197,10 @@ def _told(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
 class Memory:
     """The function in front of Flask, and the hook by which it keeps what Flask has answered."""
 
-    def __init__(self, parts: State, tell: Teller) -> None:
+    def __init__(self, parts: State, tell: Teller, constant: dict[str, str]) -> None:
         self._parts = parts
         self._tell = tell
+        self._constant = encoded(constant.items())
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
 
@@ -237,7 +240,8 @@ class Memory:
             tag=one.tag,
             stands_until=one.stands_until,
             min_as_of=one.min_as_of,
-            headers=encoded(pair for pair in response.headers if pair[0] != "Content-Length"),
+            headers=self._constant
+            + encoded(pair for pair in response.headers if pair[0] != "Content-Length"),
             body=one.body or opened(None, response.get_data()[: one.opening]),
         )
         self._answers.keep(key, kept)

@@ -51,8 +51,9 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
     tell = request_log.teller(config, parts.tracing)
-    memory = Memory(parts, tell) if config.answers_mb else None
-    _hook_in(app, parts, memory, tell)
+    constant = body.constant_headers(_varies_by(config))
+    memory = Memory(parts, tell, constant) if config.answers_mb else None
+    _hook_in(app, parts, constant, [*filter(None, _after(config, memory, tell))])
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
@@ -90,14 +91,12 @@ def _parts(config: Config, clock: Clock | None) -> State:
     )
 
 
-def _hook_in(app: Flask, parts: State, memory: Memory | None, tell: request_log.Teller) -> None:
-    """Have each request pass what _before() yields, and its answer what _after() yields.
+def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[After]) -> None:
+    """Have each request pass what _before() yields, and its answer, with the constant headers, what _after() yields.
 
     Flask gets one function of each kind: it would ask of every function, at every request, whether it is a coroutine.
     """
-    cors = Cors(parts.config.cors_origins) if parts.config.cors_origins else None
-    before = [*filter(None, _before(parts, cors))]
-    after = [*filter(None, _after(parts.config, cors, memory, tell))]
+    before = [*filter(None, _before(parts))]
 
     @app.before_request
     def answer_before() -> Any:  # noqa: ANN401  # Whatever Flask takes for an answer.
@@ -112,6 +111,7 @@ def _hook_in(app: Flask, parts: State, memory: Memory | None, tell: request_log.
     @app.after_request
     def pass_on(response: Response) -> Response:
         one = record()
+        one.headers.update(constant)
         for hook in after:
             response = hook(response, one)
         return response
@@ -125,7 +125,7 @@ def _hook_in(app: Flask, parts: State, memory: Memory | None, tell: request_log.
                 parts.running.leave(one.place)
 
 
-def _before(parts: State, cors: Cors | None) -> Iterator[Callable[[Record], Any] | None]:
+def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     """Yields what each request passes before its endpoint, in this order; the first that answers or raises ends it.
 
     Each gets the record of the request.
@@ -139,7 +139,7 @@ def _before(parts: State, cors: Cors | None) -> Iterator[Callable[[Record], Any]
     # While nobody has decided who may read, only a Host of this machine is answered.
     yield None if config.auth.methods else partial(require_local_host, config.host_names)
     # A browser that asks what a page may do is told so, before anything is asked or counted.
-    yield cors.answer_preflight if cors else None
+    yield Cors(config.cors_origins).answer_preflight if config.cors_origins else None
     # A method that its endpoint does not take changes nothing of what follows.
     yield find_endpoint
     # Its caller shows who it is, and that it may read this tenant.
@@ -158,20 +158,14 @@ def _before(parts: State, cors: Cors | None) -> Iterator[Callable[[Record], Any]
     yield _refuse_unreadable_request
 
 
-def _after(
-    config: Config, cors: Cors | None, memory: Memory | None, tell: request_log.Teller
-) -> Iterator[After | None]:
+def _after(config: Config, memory: Memory | None, tell: request_log.Teller) -> Iterator[After | None]:
     """Yields what each answer passes, in this order, an error too."""
     # It gets smaller for a caller who takes it so.
     yield compression.compress if config.compression else None
     # The page of an allowed origin may read it.
-    yield cors.put_headers if cors else None
-    # It has the headers that each answer has.
-    yield partial(body.put_constant_headers, ", ".join(_varies_by(config)))
+    yield Cors(config.cors_origins).put_headers if config.cors_origins else None
     # It is kept in memory, if it may be given again.
     yield memory.keep if memory else None
-    # It has the headers of its own.
-    yield body.put_own_headers
     # It counts, with its time, it is a line in the log, and its span says what became of it.
     yield partial(request_log.tell_of, tell)
 
