@@ -258,12 +258,10 @@ class Memory:
     ) -> Again | None:
         """Returns an answer that is given again; None where Flask has to answer."""
         started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit
-        caller = NOTHING
-        if gate is not None:
-            known_caller = gate.has_let_through(digest_of(environ.get(_CREDENTIAL, "")), kept.user_id)
-            if known_caller is None:
-                return None
-            caller = known_caller
+        shown = environ.get(_CREDENTIAL, "")
+        caller = gate.has_let_through(digest_of(shown), kept.user_id) if gate else NOTHING
+        if caller is None:
+            return None
         look = look_at(tenant)
         if look is None or not self._stands(kept, look):
             return None
@@ -301,22 +299,20 @@ class Memory:
         with IN_FLIGHT.track_inprogress():
             if not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
                 return None
-            try:
-                tenant.look = tenant.remembered() or self._ask(tenant.user_id)
-                return tenant.look
-            finally:
-                tenant.looking.release()
+            return self._look_again(tenant, tenant.remembered())
 
     def _look_ahead(self, tenant: Tenant) -> Look | None:
         """Returns the last look if it may be used, and begins the next one before it may not."""
         look = tenant.remembered()
         if look and look.at < monotonic() - AHEAD_SECONDS and tenant.looking.acquire(blocking=False):
-            self._parts.looks.submit(self._look_again, tenant)
+            self._parts.looks.submit(self._look_again, tenant, None)
         return look
 
-    def _look_again(self, tenant: Tenant) -> None:
+    def _look_again(self, tenant: Tenant, known: Look | None) -> Look | None:
+        """Returns a look at the tenant, which is new unless it is known, and gives back the lock for it."""
         try:
-            tenant.look = self._ask(tenant.user_id)
+            tenant.look = known or self._ask(tenant.user_id)
+            return tenant.look
         finally:
             tenant.looking.release()
 

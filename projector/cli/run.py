@@ -125,6 +125,7 @@ def verify(
     """
     if (len(users) > 0) + everything + (sample is not None) > 1:
         raise click.UsageError("--user, --all and --sample say each what to verify: give one of them.")
+    from projector.sweep.recovery import find_rebuild_reasons
     from projector.sweep.verify import verify as run_verify
 
     size = None if users or everything else sample or invocation.config.verify_sample
@@ -132,6 +133,7 @@ def verify(
         report = run_verify(
             conn, tenants=list(users) or None, sample=size, heal=heal, progress=for_this_terminal()
         )
+        reason = find_rebuild_reasons(conn).reason
     for drift in report.drifts:
         click.echo(
             escape_hidden(
@@ -147,7 +149,9 @@ def verify(
     if report.left_out:
         click.echo("`status` shows whether changes wait, and lists the dead letters.")
     if report.drifts:
-        if not heal:
+        if reason is not None:
+            click.echo(f"This may be no drift: {reason}. Run `python -m projector refresh`.")
+        elif not heal:
             click.echo("Run the same again with --heal to correct them.")
         sys.exit(DRIFT)
 
