@@ -105,7 +105,7 @@ def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = No
     return ExportPlan(head, lines, BOM_UTF8 + _CSV_HEADER if of_excel else _CSV_HEADER)
 
 
-def messages_as_ndjson(user_id: str, parameters: Parameters) -> ExportPlan:
+def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> ExportPlan:
     """Returns the statements of all messages of a time range, by lead and then in their order."""
     values: dict[str, object] = {}
     if parameters.from_date is not None:

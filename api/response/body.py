@@ -27,7 +27,6 @@ After = Callable[[Response, Record], Response]
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
-
 Headers = list[tuple[bytes, bytes]]
 """The headers of an answer as ASGI has them."""
 

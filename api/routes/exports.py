@@ -1,5 +1,6 @@
 """All leads that match, or all messages of a time range, as a file."""
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import datetime
 
@@ -8,14 +9,9 @@ from flask import Blueprint, Response
 from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
 from api.limits.exports import ExportsBusyError, ExportStream
-from api.plan.exports import (
-    ExportPlan,
-    ExportRow,
-    leads_as_csv,
-    leads_as_ndjson,
-    messages_as_ndjson,
-)
-from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from api.plan.exports import ExportPlan, ExportRow, leads_as_csv, leads_as_ndjson, messages_as_ndjson
+from api.request.parameters import Parameters
+from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY, Query
 from api.request.record import record
 from api.routes.read_model import read_model, state
 
@@ -24,41 +20,38 @@ exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
 CSV = "text/csv; charset=utf-8"
 NDJSON = "application/x-ndjson"
 
+Planned = Callable[[str, Parameters, datetime | None], ExportPlan]
+
 
 @exports.get("/leads.csv")
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
-    parameters = CSV_QUERY.read(record().query)
-    plan = leads_as_csv(user_id, parameters, state().now())
-    return _export(user_id, plan, parameters.min_as_of, "leads", "csv")
+    return _export(user_id, CSV_QUERY, leads_as_csv, "leads", "csv")
 
 
 @exports.get("/leads.ndjson")
 def export_leads(user_id: str) -> Response:
     """All leads that match, each as it is printed."""
-    parameters = EXPORT_QUERY.read(record().query)
-    plan = leads_as_ndjson(user_id, parameters, state().now())
-    return _export(user_id, plan, parameters.min_as_of, "leads", "ndjson")
+    return _export(user_id, EXPORT_QUERY, leads_as_ndjson, "leads", "ndjson")
 
 
 @exports.get("/messages.ndjson")
 def export_messages(user_id: str) -> Response:
     """All messages of a time range."""
-    parameters = MESSAGE_EXPORT_QUERY.read(record().query)
-    return _export(
-        user_id, messages_as_ndjson(user_id, parameters), parameters.min_as_of, "messages", "ndjson"
-    )
+    return _export(user_id, MESSAGE_EXPORT_QUERY, messages_as_ndjson, "messages", "ndjson")
 
 
-def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: str, ending: str) -> Response:
+def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str) -> Response:
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
+    parameters = query.read(record().query)
+    plan = planned(user_id, parameters, state().now())
     read_model().require_built()
     with ExitStack() as taken:
         if not state().exports.take(user_id):
             raise ExportsBusyError
         taken.callback(state().exports.give_back, user_id)
         snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
-        row = read_model().checked(snapshot.fetch(plan.head), min_as_of)
+        row = read_model().checked(snapshot.fetch(plan.head), parameters.min_as_of)
         total, size = _begin_lines(snapshot, plan, row)
         release = taken.pop_all().close
     record().rows = total

@@ -58,7 +58,6 @@ _ENTRY_BYTES = 2048
 # What 304 does not have.
 _OF_BODY = (b"Content-Type", b"Content-Encoding", b"Link", b"X-Total-Count")
 
-
 _PLAIN_KEY = tuple(map(environ_key, KEY_HEADERS[:-1]))
 _CREDENTIAL = environ_key(KEY_HEADERS[-1])
 _FLASKS = frozenset(map(environ_key, FLASKS_HEADERS))

@@ -25,7 +25,6 @@ from api.response.body import Clock, Headers, note_freshness
 
 NEVER_BUILT = "The read model was never built"
 
-
 Answer = TypeVar("Answer", bound=Freshness)
 
 

@@ -35,7 +35,6 @@ Body = bytes | ExportStream | EventStream
 
 _GOES_ON = (ExportStream, EventStream)
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
-_PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 _CONSTANT = {
     "SCRIPT_NAME": "",
     # Werkzeug would take the address of this machine for what the caller has named.
@@ -97,8 +96,6 @@ class Front:
             status, headers = int(line[:3]), encoded(given)
 
         result: Iterable[bytes] = self._app(environ, start_response)
-        if isinstance(result, list):
-            return status, headers, b"".join(result)
         if isinstance(result, _GOES_ON):
             return status, headers, result
         try:
@@ -148,7 +145,7 @@ def environ_of(scope: Scope, given: bytes) -> "WSGIEnvironment":
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": scope["server"][0],
         "SERVER_PORT": scope["server"][1],
-        "SERVER_PROTOCOL": _PROTOCOLS[scope["http_version"]],
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": scope["client"][0],
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": BytesIO(given),

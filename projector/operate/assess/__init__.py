@@ -312,7 +312,8 @@ def _find_unusual(
             return None
         table, named = origin
         names = {"relation": relations[table], "column": named, "condition": condition}
-        found = _ask(conn, "count_strange", names, {**wanted, "percent": _percent(sizes[table])})
+        percent = min(100.0, 100.0 * _SAMPLED_ROWS / max(int(sizes[table].rows), 1))
+        found = _ask(conn, "count_strange", names, {**wanted, "percent": percent})
         return Row(**vars(found), table=table, column=named) if found is not None and found.strange else None
 
     for (relation, column), (known, otherwise) in _KNOWN.items():
@@ -347,10 +348,6 @@ def _canonical() -> str:
     text = file_text("definition/normalize").partition("FUNCTION projector.canonical_phone")[2]
     body = text.partition("RETURN ")[2].partition(";")[0]
     return re.sub(r"\bvalue\b", "c.customer_phone::text", body)
-
-
-def _percent(size: Row) -> float:
-    return min(100.0, 100.0 * _SAMPLED_ROWS / max(int(size.rows), 1))
 
 
 def _ask(
