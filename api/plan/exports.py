@@ -106,7 +106,7 @@ def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = No
 
 
 def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> ExportPlan:
-    """Returns the statements of all messages of a time range, by lead and then in their order."""
+    """Returns the statements of all messages of a time range, by lead and then in their order, whatever time it is."""
     values: dict[str, object] = {}
     if parameters.from_date is not None:
         values["start"] = parameters.from_date

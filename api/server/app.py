@@ -92,7 +92,7 @@ def _parts(config: Config, clock: Clock | None) -> State:
 
 
 def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[After]) -> None:
-    """Have each request pass what _before() yields, and its answer, with the constant headers, what _after() yields.
+    """Have each request pass what _before() yields, and each answer what _after() does, with the constant headers.
 
     Flask gets one function of each kind: it would ask of every function, at every request, whether it is a coroutine.
     """

@@ -116,7 +116,8 @@ def verify(
     """Compare leads with what their source rows say now.
 
     Leads with a waiting change or a dead letter are left out. A difference is called drift: a bug of this program, or
-    somebody wrote into the read model. `status` asks for --heal until the drift is healed, rebuilt, or found gone.
+    somebody wrote into the read model, unless there is a capture gap. `status` asks for --heal until the drift is
+    healed, rebuilt, or found gone.
 
     \b
     Examples:

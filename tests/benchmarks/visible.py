@@ -28,6 +28,7 @@ _GOALS = {
     100: {50: "answer_p50", 99: "busy_p99", 99.9: ""},
     1000: {50: "loaded_p50", 99: "loaded_p99", 99.9: ""},
 }
+# LEADS_ANSWERS_MB, by what the goals' names begin with.
 _KINDS = {"": "0", "kept_": "64"}
 _LOOK_EVERY = 0.001
 _MESSAGE = (
