@@ -26,14 +26,27 @@ RETURN CASE
 END;
 
 -- The same for Excel, which keeps 15 digits of a number, and no 0 before it: such digits are the text of a formula.
+--
+-- An Excel whose lists are separated by semicolons or tabs divides a line at these too, within our quotation marks. So
+-- an apostrophe goes before the sign that could begin such a part, with blanks and quotation marks before it or not.
 CREATE OR REPLACE FUNCTION read_model.csv_cell(value text, for_excel boolean)
 RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 RETURN CASE
-    WHEN for_excel AND value ~ '^ *(0[0-9]+|[0-9]{16,}) *$' THEN '"=""' || value || '"""'
-    ELSE read_model.csv_text(value)
+    WHEN NOT for_excel THEN read_model.csv_text(value)
+    WHEN value ~ '^ *(0[0-9]+|[0-9]{16,}) *$' THEN '"=""' || value || '"""'
+    ELSE read_model.csv_text(
+        regexp_replace(
+            value,
+            '(^|[;\u0009-\u000D\u0085\u2028\u2029])'
+            '([\u0001-\u0020"\u007F-\u00A0\u1680\u2000-\u200D\u2028-\u202F\u205F\u2060\u3000\uFEFF]*)'
+            '([-=+@\uFF0D\uFF1D\uFF0B\uFF20])',
+            '\1\2''\3',
+            'g'
+        )
+    )
 END;
 
 -- A printed time; for Excel, as it reads one: in UTC, without the milliseconds.
