@@ -65,9 +65,9 @@ class TokenCheck:
         except _BROKEN:
             raise CredentialsRefusedError("The token has a claim of the wrong type") from None
         tenant, subject, scopes = (claims.get(name) for name in (self._config.tenant_claim, "sub", "scope"))
-        # Words of a text, as RFC 9068 has it, or a list.
+        # Words of a text that blanks alone separate, as RFC 6749 has it, or a list.
         if isinstance(scopes, str):
-            scopes = scopes.split()
+            scopes = scopes.split(" ")
         access = Access(
             tenant if isinstance(tenant, str) and tenant else None,
             bool(self._config.all_scope) and isinstance(scopes, list) and self._config.all_scope in scopes,

@@ -197,7 +197,10 @@ def test_a_scope_reads_all(scope: object) -> None:
     for other in ("", "other"):
         nothing = checker(all_scope=other).check(token).access
         assert nothing == Access(None, reads_all=False, name="token")
-    for another in ("", "leads:read", "leads:read:all2", 1, {"leads:read:all": 1}, [["leads:read:all"]]):
+    # A word to an issuer that separates by the blank alone, as RFC 6749 has it.
+    joined = [f"x{blank}leads:read:all" for blank in ("\u00a0", "\n", "\t", "\u2003")]
+    others = ("", "leads:read", "leads:read:all2", 1, {"leads:read:all": 1}, [["leads:read:all"]])
+    for another in (*others, *joined):
         assert checker().check(signed(claims(scope=another))).access == ACCESS
 
 
