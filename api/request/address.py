@@ -23,6 +23,15 @@ def find_endpoint(one: Record) -> None:
             request.url_rule, request.view_args = rule, dict(arguments)
 
 
+def require_one_host(one: Record) -> None:
+    """Raise BadRequest for a request of HTTP/1.1 without a Host, and for one with several, as RFC 9112 asks for."""
+    environ = one.request.environ
+    host = environ.get("HTTP_HOST", "")
+    # Several headers of a name are joined by commas, which no host has.
+    if "," in host or (not host and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"):
+        raise BadRequest("The request needs one Host header, and has none or several")
+
+
 def require_local_host(names: tuple[str, ...], one: Record) -> None:
     """Raise BadRequest for a Host that is not localhost, a loopback address or one of these names.
 

@@ -70,7 +70,8 @@ Again = tuple[int, Headers, bytes]
 def key_of(environ: WSGIEnvironment) -> Key | None:
     """Returns a request as it came; None for one that only Flask answers."""
     method, get = environ["REQUEST_METHOD"], environ.get
-    if method not in _METHODS or any(map(get, _FLASKS)):
+    # Whether a request may come without a Host depends on its version of HTTP, which is not in the key.
+    if method not in _METHODS or any(map(get, _FLASKS)) or not get(_PLAIN_KEY[0]):
         return None
     credential = get(_CREDENTIAL)
     digest = credential and digest_of(credential)

@@ -20,7 +20,7 @@ from api.limits.waiting import Waiting
 from api.observe import log, request_log
 from api.observe.meters import IN_FLIGHT
 from api.plan.projection import tenant_now
-from api.request.address import find_endpoint, require_local_host
+from api.request.address import find_endpoint, require_local_host, require_one_host
 from api.request.body import MAX_BODY_BYTES
 from api.request.record import Record, record
 from api.request.text import is_broken
@@ -136,6 +136,8 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     config = parts.config
     # What waits holds no place among those that run.
     room = Waiting()
+    # It says to which host it was sent.
+    yield require_one_host
     # While nobody has decided who may read, only a Host of this machine is answered.
     yield None if config.auth.methods else partial(require_local_host, config.host_names)
     # A browser that asks what a page may do is told so, before anything is asked or counted.

@@ -71,6 +71,23 @@ def test_bytes_on_the_wire(running: Served, library: Library) -> None:
     assert name.encode() in running.get(f"{library.base}?limit=100&search={quote(name)}")[2]
 
 
+def test_a_request_names_one_host(running: Served, library: Library) -> None:
+    host = b"Host: 127.0.0.1\r\n"
+    # HTTP/1.0 knows no Host, and its answers stay in memory for nobody else.
+    for version, hosts, status in (
+        *((b"1.1", host, 200), (b"1.0", b"", 200)) * 3,
+        (b"1.1", b"", 400),
+        (b"1.1", host * 2, 400),
+        (b"1.1", host + b"Host: evil.example\r\n", 400),
+        (b"1.0", host * 2, 400),
+    ):
+        head = b"GET %s HTTP/%s\r\n%sConnection: close\r\n\r\n" % (library.base.encode(), version, hosts)
+        with running.connect(head) as connection:
+            said = connection.makefile("rb").read()
+        assert said.startswith(b"HTTP/%s %d " % (version, status)), head
+        assert (b"one Host header" in said) == (status == 400)
+
+
 HALF_SENT = (
     b"",
     b"GET /health/li",

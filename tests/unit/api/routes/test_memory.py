@@ -171,7 +171,9 @@ def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(
         .headers["Vary"]
     )
     assert read | set(varies.split(", ")) <= {*KEY_HEADERS, *OWN_HEADERS, *FLASKS_HEADERS, *OF_OTHERS}
-    environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "QUERY_STRING": ""}
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/a", "QUERY_STRING": "", "HTTP_HOST": "a"
+    }  # fmt: skip
     keys = {memory.key_of({**environ, environ_key(name): "x"}) for name in KEY_HEADERS}
     assert len(keys | {memory.key_of(environ)}) == len(KEY_HEADERS) + 1
     assert "secret" not in str(memory.key_of({**environ, "HTTP_AUTHORIZATION": "Bearer secret"}))
