@@ -33,7 +33,12 @@ Exit codes:
 @click.version_option(__version__, message=f"leads-mcp {__version__}")
 @click.argument("url", default="http://localhost:4000")
 @click.option("--port", type=click.IntRange(1, 65535), help="Serve HTTP on this port.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that --port is of.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address that --port is of. Other machines come by a proxy.",
+)
 @click.option("--name", "names", multiple=True, help="A name by which agents reach --port, beside localhost.")
 def cli(url: str, port: int | None, host: str, names: tuple[str, ...]) -> None:
     """Serve until the agent or a signal ends it."""

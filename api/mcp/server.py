@@ -1,5 +1,6 @@
 """The server of the tools, over stdio or streamable HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,12 +13,17 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api import __version__
 from api.mcp.tools import NoAnswerError, Tools
 
 # Longer than the API waits for a change.
 _SECONDS = 60.0
+# A connection on which no whole request comes is closed after this time, or twice this time where one came before.
+SILENT_SECONDS = 30.0
+# With more connections, each request is answered with 503.
+_MOST_CONNECTIONS = 500
 _INSTRUCTIONS = (
     "The leads of a messaging platform, to read. An answer has the status, headers and body of the API's own: "
     "`X-Data-As-Of` is the moment up to which it contains every change, and `Link` has the cursor of the next page. "
@@ -70,4 +76,25 @@ def serve_http(url: str, host: str, port: int, names: Sequence[str]) -> None:
     app = build_server(url, None).streamable_http_app(
         stateless_http=True, json_response=True, transport_security=security
     )
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    for route in app.routes:
+        # A GET would open a stream on which a server without sessions sends nothing, and hold its connection.
+        route.methods = {"POST"}  # type: ignore[attr-defined]  # Each is a Route.
+    bounds: dict[str, Any] = {"http": _Connection, "ws": "none", "limit_concurrency": _MOST_CONNECTIONS}
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, **bounds)
+
+
+class _Connection(H11Protocol):
+    """A connection that ends when its caller sends no whole request, for which uvicorn would wait for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
+        """Begin to watch it."""
+        super().connection_made(transport)
+        self.loop.call_later(SILENT_SECONDS, self._end_if_silent, None)
+
+    def _end_if_silent(self, seen: Any) -> None:  # noqa: ANN401  # uvicorn's own, or None.
+        request: Any = self.cycle
+        # None has come, it was answered, or its body has not ended.
+        if request is seen and (request is None or request.response_complete or request.more_body):
+            self.transport.abort()
+        elif self in self.connections:
+            self.loop.call_later(SILENT_SECONDS, self._end_if_silent, request)

@@ -50,12 +50,18 @@ class Tools:
             raise NoAnswerError(f"There is no such tool, but {', '.join(OPERATIONS)}.")
         if not self._document:
             await self.describe()
-        path, operation = self._operation(name)
+        template, operation = self._operation(name)
+        path = template
         given = {key: _as_query(value) for key, value in arguments.items() if value is not None}
         for one in _parameters(operation, "path"):
             if not given.get(one):
                 raise NoAnswerError(f"{one} must be given.")
-            path = path.replace(f"{{{one}}}", quote(given.pop(one), safe=""))
+            argument, place = given.pop(one), f"{{{one}}}"
+            # These lead to another endpoint, for which there is another tool or none.
+            is_path = "/" in argument or argument in (".", "..")
+            if is_path or template.replace(place, argument) in self._document["paths"]:
+                raise NoAnswerError(f"{one} must be an id, not a path and not the name of another endpoint.")
+            path = path.replace(place, quote(argument, safe=""))
         answer, body = await self._ask(path, given, {"Authorization": authorization} if authorization else {})
         if name == "explain" and answer.is_success:
             fields = self._document["components"]["schemas"]["Lead"]["properties"]

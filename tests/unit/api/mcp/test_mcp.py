@@ -5,8 +5,10 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
+from socket import create_connection
 from typing import Any
 
 import httpx2
@@ -20,6 +22,7 @@ from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import free_port
 from tests.support.commands import ROOT, environment, started
+from tests.support.patience import PATIENCE
 from tests.support.running import write_message
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import add_key
@@ -116,6 +119,17 @@ def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key:
             assert (is_error, answer["status"]) == (True, status)
             assert message in answer["body"]["message"]
         assert await call(client, "get", user_id="u") == (True, "customer_phone must be given.")
+        refusal = "must be an id, not a path and not the name of another endpoint."
+        for path in (".", "..", f"{LEAD['customer_phone']}/messages", "../../../openapi.json"):
+            assert await call(client, "get", user_id="u", customer_phone=path) == (
+                True,
+                f"customer_phone {refusal}",
+            )
+            assert await call(client, "find", user_id=path) == (True, f"user_id {refusal}")
+        assert await call(client, "get", user_id="u", customer_phone="stats") == (
+            True,
+            f"customer_phone {refusal}",
+        )
         end(api.process)
         assert await call(client, "get", **LEAD) == (
             True,
@@ -133,11 +147,12 @@ def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key:
 
 
 @contextmanager
-def over_http(api_port: int, key: str, log: Path) -> Iterator[int]:
+def over_http(api_port: int, key: str, log: Path, *program: str) -> Iterator[int]:
     """The server that a line of the documents starts, which has a key too, and may lend it to nobody."""
     [line] = re.findall(r"^leads-mcp (.*)$", SECTION, re.MULTILINE)
     port = free_port()
     command = arguments(line.split(), api_port, port)
+    command[: len(program)] = program
     with started(command, log.parent, log, LEADS_MCP_TOKEN=key) as process:
         wait_until_it_answers(port, process)
         yield port
@@ -165,6 +180,29 @@ def test_over_http_each_request_shows_its_own_credential(api: Served, key: str, 
         assert refused.status_code == 421
         refused = httpx2.post(url, json={}, headers={"Origin": f"http://127.0.0.1:{port}"})
         assert refused.status_code == 403
+        for method in ("GET", "HEAD", "DELETE"):
+            refused = httpx2.request(method, url, headers={"Accept": "text/event-stream"})
+            assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
     logged = (tmp_path / "mcp").read_text()
     assert LEAD["customer_phone"] not in logged
     assert key not in logged
+
+
+POST = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n"
+HALF_SENT = (b"", POST, POST + b"Content-Length: 9\r\n\r\n{")
+
+
+def test_over_http_half_a_request_holds_no_connection(tmp_path: Path) -> None:
+    quick = (
+        "import api.mcp.server, api.mcp.__main__\napi.mcp.server.SILENT_SECONDS = 0.2\napi.mcp.__main__.cli()"
+    )
+    with over_http(free_port(), "k", tmp_path / "mcp", "-c", quick) as port:
+        for begun, half in product((b"", POST.replace(b"POST", b"GET") + b"\r\n"), HALF_SENT):
+            with create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+                connection.sendall(begun)
+                if begun:
+                    assert b" 405 " in connection.recv(1000)
+                connection.sendall(half)
+                with suppress(ConnectionResetError):
+                    while connection.recv(1000):
+                        pass
