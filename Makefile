@@ -68,12 +68,17 @@ lock: $(SETUP) ## Write the lock files anew, with the newest versions that pypro
 	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial -c requirements.lock $(LOCK_OPTIONS) -o requirements-trial.lock
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --extra otel --extra mcp --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+	@for extra in mcp otel; do \
+		$(VENV)/bin/uv pip compile pyproject.toml --extra $$extra -c requirements-dev.lock $(LOCK_OPTIONS) -o requirements-$$extra.lock || exit 1; \
+	done
+	@$(VENV)/bin/uv pip compile --group build -c requirements-dev.lock $(LOCK_OPTIONS) -o requirements-build.lock
 	@if command -v npm >/dev/null; then \
 		npm update --prefix tests/client --package-lock-only --omit-lockfile-registry-resolved $(NPM_OPTIONS); \
 	else echo "npm is not installed: tests/client/package-lock.json stays as it is."; fi
 
-# requirements.lock is for production, requirements-trial.lock has the embedded PostgreSQL too, requirements-dev.lock
-# also the tools, and what traces need.
+# requirements.lock is for production, requirements-mcp.lock and requirements-otel.lock have an extra too,
+# requirements-trial.lock the embedded PostgreSQL, and requirements-dev.lock all of these and the tools.
+# requirements-build.lock has what builds the wheel alone.
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 client-types: $(TRIAL) $(NODE_TOOLS) ## Write TypeScript types of the API to dist/leads-api.d.ts, or to CLIENT_TYPES=FILE.

@@ -33,12 +33,7 @@ Exit codes:
 @click.version_option(__version__, message=f"leads-mcp {__version__}")
 @click.argument("url", default="http://localhost:4000")
 @click.option("--port", type=click.IntRange(1, 65535), help="Serve HTTP on this port.")
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address that --port is of. Other machines come by a proxy.",
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that --port is of.")
 @click.option("--name", "names", multiple=True, help="A name by which agents reach --port, beside localhost.")
 def cli(url: str, port: int | None, host: str, names: tuple[str, ...]) -> None:
     """Serve until the agent or a signal ends it."""
@@ -46,7 +41,7 @@ def cli(url: str, port: int | None, host: str, names: tuple[str, ...]) -> None:
         raise click.BadParameter("it begins with http:// or https://", param_hint="URL")
     if find_spec("mcp") is None:
         sys.exit(
-            'The SDK of MCP is not installed: run pip install "mcp>=2.3,<3" in the environment of leads-mcp.'
+            "The SDK of MCP is not installed: install requirements-mcp.lock in the environment of leads-mcp."
         )
     from api.mcp import server  # noqa: PLC0415  # It imports the SDK, which an extra installs.
 

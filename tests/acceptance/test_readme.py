@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import orjson
+import psycopg
 import pytest
 import yaml
 from werkzeug.test import TestResponse
@@ -155,6 +157,62 @@ def test_the_sources_of_dbt_are_the_views_and_pass_their_tests(platform: Platfor
         [(rows, *nulls)] = platform.connection.execute(query.encode()).fetchall()
         assert rows > 0
         assert nulls == [0] * len(columns)
+
+
+def sql_blocks(page: str) -> list[str]:
+    return re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def read_as(platform: Platform, login: str, query: str) -> list[tuple[Any, ...]]:
+    """The rows that a login reads, of which the transaction around it forgets everything."""
+    with platform.connection.transaction(force_rollback=True):
+        platform.connection.execute("SET LOCAL row_security = on")
+        platform.connection.execute(f"SET LOCAL ROLE {login}".encode())
+        return platform.connection.execute(query.encode()).fetchall()
+
+
+def test_each_recipe_for_readers_of_sql_shows_what_it_says(platform: Platform) -> None:
+    tenant = urlsplit(url_of(CURL.findall(README)[0])).path.split("/")[2]
+    queries, of_all, of_one, freshness = (text.replace("'u1'", f"'{tenant}'") for text in sql_blocks(COPIES))
+    [others] = sql_blocks((ROOT / "docs" / "internals" / "locks.md").read_text("utf-8"))
+    with platform.connection.transaction(force_rollback=True):
+        for text in (
+            of_all,
+            of_one,
+            freshness.partition("SELECT as_of")[0],
+            "CREATE ROLE leads_web; CREATE ROLE platform",
+        ):
+            platform.connection.execute(text.encode(), prepare=False)
+        tenants = "SELECT DISTINCT user_id FROM"
+        assert len(read_as(platform, "analyst", f"{tenants} leads_sql.leads")) > 1
+        for query in queries.removesuffix(";\n").split(";"):
+            assert read_as(platform, "analyst", query) is not None
+        assert read_as(platform, "analyst", "SELECT as_of FROM read_model.freshness")
+        assert read_as(platform, "partner", f"{tenants} public.our_leads") == [(tenant,)]
+        for table in ("leads_sql.leads", "read_model.leads", "read_model.freshness"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                read_as(platform, "partner", f"SELECT FROM {table}")
+        connects = "SELECT has_database_privilege('partner', current_database(), 'CONNECT')"
+        database = platform.connection.info.dbname
+        assert read_as(platform, "partner", connects) == [(True,)]
+        platform.connection.execute(
+            others.replace("DATABASE platform", f'DATABASE "{database}"').encode(), prepare=False
+        )
+        assert read_as(platform, "partner", connects) == [(False,)]
+        assert read_as(platform, "analyst", connects.replace("partner", "analyst")) == [(True,)]
+
+
+def test_explain_tells_about_how_many_rows_a_tenant_has(platform: Platform) -> None:
+    """What docs/internals/row-security.md admits: if PostgreSQL ever says no more, the page has to change."""
+    page = (ROOT / "docs" / "internals" / "row-security.md").read_text("utf-8")
+    [explain] = [text for text in sql_blocks(page) if text.startswith("EXPLAIN")]
+    platform.connection.execute("ANALYZE read_model.leads")
+    large, none = (
+        read_as(platform, "leads_api", explain.replace("u1", one))
+        for one in ("5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3", "nobody")
+    )
+    rows = [max(map(int, re.findall(r"rows=(\d+)", str(plan)))) for plan in (large, none)]
+    assert rows[0] > 1000 > rows[1]
 
 
 def test_a_documented_cursor_is_that_of_the_page_before(platform: Platform) -> None:

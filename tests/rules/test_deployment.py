@@ -13,12 +13,9 @@ from typing import Any
 import click
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from projector.cli import cli
 from tests.rules.files import ROOT, read
-from tests.rules.test_dependencies import needed
 
 DEPLOY = ROOT / "projector" / "operate" / "deploy"
 CONTAINERFILE = ROOT / "Containerfile"
@@ -229,19 +226,41 @@ def test_the_images_are_of_this_version() -> None:
     assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
 
 
+def test_the_command_of_the_page_pins_each_image_by_its_digest(tmp_path: Path) -> None:
+    [block] = re.findall(r"^```bash\n([^`]*skopeo[^`]*)```", read("docs/start.md"), re.MULTILINE)
+    files = [path.relative_to(ROOT) for path in (CONTAINERFILE, COMPOSE, *KUBERNETES)]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    # In place of the one that asks a registry.
+    stub = tmp_path / "skopeo"
+    for digit in "12":
+        stub.write_text(
+            f'#!/bin/sh\necho "sha256:$(echo $4 | md5sum | cut -c1-32)$(printf %032d {digit})"\n', "utf-8"
+        )
+        stub.chmod(0o755)
+        environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        subprocess.run(["bash", "-euc", block], cwd=tmp_path, env=environment, check=True)
+        text = "".join((tmp_path / file).read_text("utf-8") for file in files)
+        images = set(
+            re.findall(r"^(?: +image:|ARG PYTHON=) ?(?!.*leads-read-model)(\S+)", text, re.MULTILINE)
+        )
+        pinned = {re.sub(rf"(:[\w.-]+)@sha256:[0-9a-f]{{32}}0*{digit}$", r"\1", image) for image in images}
+        assert {image.rpartition("/")[2].partition(":")[0] for image in pinned} == {
+            "python",
+            "postgres",
+            "valkey",
+        }
+        assert len(images) == len(pinned) == 3
+        assert "@" not in "".join(pinned)
+
+
 def test_the_image_for_production_is_the_one_built_by_default_and_has_no_server() -> None:
     assert list(stages())[-1] == "production"
     assert re.findall(r"--from=([\w-]+)", stages()["production"]) == ["installed"]
     assert re.findall(r"requirements[\w-]*\.lock", stages()["installed"]) == ["requirements.lock"] * 2
     for name in ("production", "trial"):
         assert "USER 10001:10001" in stages()[name]
-
-
-def test_what_builds_the_wheel_is_locked() -> None:
-    kept = re.search(r"kept = /\^\(([\w|-]+)\)==/", CONTAINERFILE.read_text("utf-8"))
-    assert kept is not None
-    wanted = {canonicalize_name(one.name) for one in needed([Requirement("hatchling")])}
-    assert set(kept[1].split("|")) == wanted, "name these packages in the stage `wheel` of the Containerfile"
 
 
 def test_a_build_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
