@@ -7,7 +7,7 @@ import ipaddress
 import signal
 import socket
 import sys
-import tempfile
+from contextlib import nullcontext
 from importlib.util import find_spec
 from textwrap import fill
 from typing import NoReturn
@@ -29,6 +29,7 @@ from api.limits import connections
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.observe import log
+from api.observe.shared_folder import shared_folder
 from api.response.openapi import document
 from api.server.loop import build_loop
 
@@ -142,8 +143,9 @@ def serve() -> None:
     for sentence in login_check.look(settings):
         structlog.get_logger().warning(sentence)
     most_connections = connections.most(settings.threads)
-    with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
-        if settings.workers > 1 or settings.metrics_port:
+    is_shared = settings.workers > 1 or settings.metrics_port
+    with shared_folder() if is_shared else nullcontext("") as directory:
+        if is_shared:
             config.share_metrics(directory)
         if settings.metrics_port:
             from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what was set above.

@@ -4,10 +4,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import PIPE
 from unittest.mock import Mock
 
 import pytest
@@ -16,6 +18,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 from api.config import Config
 from api.database.errors import UnavailableError
+from api.observe.shared_folder import shared_folder
 from api.plan.projection import FRESHNESS
 from api.routes import metrics
 from api.routes.metrics import AllMetrics
@@ -190,3 +193,23 @@ def test_a_caller_who_says_nothing_is_let_go(
         server.shutdown()
         server.server_close()
     assert capsys.readouterr().err == ""
+
+
+def test_a_shared_folder_that_a_killed_api_left_is_deleted_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    running = "from api.observe.shared_folder import shared_folder\nwith shared_folder(): print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", running], env=environment(TMPDIR=str(tmp_path)), stdin=PIPE, stdout=PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        [theirs] = tmp_path.iterdir()
+        (theirs / "counter.db").touch()
+        for is_killed in (False, True):
+            with shared_folder() as own:
+                assert set(tmp_path.iterdir()) == {Path(own)} | (set() if is_killed else {theirs})
+            other.kill()
+            other.wait()
+    assert not [*tmp_path.iterdir()]
