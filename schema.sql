@@ -474,8 +474,14 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
     as_of timestamptz NOT NULL,
     -- For each shard of projector.changes: the start of the last refresh that left nothing of it waiting while capture
     -- was intact. The least of them holds for every tenant without a late_as_of.
-    shards timestamptz[] NOT NULL
+    shards timestamptz[] NOT NULL,
+    -- The newest time of this server's clock that a session has noted here. A clock behind it was set back since.
+    newest_clock timestamptz NOT NULL DEFAULT 'epoch',
+    -- How often a clock was found to have been set back. What was read before is not stored after it.
+    set_backs bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10, vacuum_truncate = off, toast.vacuum_truncate = off);
+ALTER TABLE read_model.freshness ADD COLUMN IF NOT EXISTS newest_clock timestamptz NOT NULL DEFAULT 'epoch';
+ALTER TABLE read_model.freshness ADD COLUMN IF NOT EXISTS set_backs bigint NOT NULL DEFAULT 0;
 
 -- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
@@ -841,10 +847,12 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     seen_errors bigint NOT NULL DEFAULT 0,
     -- When they were seen to have failed again; null if never.
     failed_at timestamptz,
-    -- When the proof was noted, by the clock of this server. Where it has not reached that, it was set back since.
-    noted_at timestamptz
+    -- The newest time of the origin's clock that was read, and how often a clock was found to have been set back.
+    newest_clock timestamptz,
+    set_backs bigint NOT NULL DEFAULT 0
 );
-ALTER TABLE projector.origin ADD COLUMN IF NOT EXISTS noted_at timestamptz;
+ALTER TABLE projector.origin ADD COLUMN IF NOT EXISTS newest_clock timestamptz;
+ALTER TABLE projector.origin ADD COLUMN IF NOT EXISTS set_backs bigint NOT NULL DEFAULT 0;
 
 -- The tables of which the platform publishes not everything that the projection reads, or did since their rows were
 -- copied; see projector/operate/origin/publications.py.

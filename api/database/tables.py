@@ -123,7 +123,7 @@ lead_totals = _table(
 
 # Each has its moment there.
 SHARDS = 4
-freshness = _table("freshness", {ARRAY(_TIME): "shards"})
+freshness = _table("freshness", {ARRAY(_TIME): "shards", _TIME: "newest_clock"})
 
 projection = _table(
     "projection",

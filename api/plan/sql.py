@@ -137,9 +137,11 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
 
     It holds for each tenant that is not late. `late` is the own moment of one that may be, or null. A moment that the
     clock has not reached is from before that was set back, and says nothing: where any shard has one, this is 'epoch'.
+    So it is while the clock has not reached the newest time that was read from it.
     """
     shards = freshness.c.shards
-    is_ahead = any_(func.array_append(shards, *late) if late else shards) > _REACHED
+    compared = func.array_append(shards, freshness.c.newest_clock)
+    is_ahead = any_(func.array_append(compared, *late) if late else compared) > _REACHED
     # One by one: to read an array as rows takes as long as all the rest.
     least = func.least(*(shards[constant(number)] for number in range(1, SHARDS + 1)), *late)
     is_void = or_(is_ahead, func.cardinality(shards) != constant(SHARDS))

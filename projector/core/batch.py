@@ -13,6 +13,7 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, class_row
 
 from projector.core import names, pipeline, staging
+from projector.core.clock import clock_of
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
 from projector.core.yielding import yielding
@@ -89,16 +90,14 @@ def refresh_batch(
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             written = BatchResult(done.leads, done.messages)
-            advances = done.drained and not opened.freshness_frozen
+            drained = opened.owned if done.drained and not opened.freshness_frozen else ()
             with pipeline.pipelined(conn):
                 if done.changes:
                     log_run(conn, opened.started_at, written, changes=done.changes)
-                if advances and not is_distributed(conn):
-                    advance_freshness(
-                        conn, opened.owned, opened.fresh_until, at_least, is_late=done.has_late_keys
-                    )
-        if advances and is_distributed(conn):
-            advance_after_commit(conn, opened.owned, opened.fresh_until, at_least, is_late=done.has_late_keys)
+                if not is_distributed(conn):
+                    advance_freshness(conn, drained, opened, at_least, is_late=done.has_late_keys)
+        if is_distributed(conn):
+            advance_after_commit(conn, drained, opened, at_least, is_late=done.has_late_keys)
         analyze_if_outgrown(conn, written)
         return done
 
@@ -123,7 +122,7 @@ def failure(error: psycopg.Error) -> dict[str, object]:
 
 
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
-    """Own shards of the queue. Lower the moments that a clock which was set back has not reached.
+    """Own shards of the queue. Lower all moments if the clock was set back.
 
     Returns what sql/refresh/1_take/20_open_batch.sql does, and `owned`.
 
@@ -133,15 +132,17 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
         "shards": list(shards),
         "staging_tables": staging.TABLES,
         "truncate_above_bytes": staging.TRUNCATE_ABOVE_BYTES,
+        "least_clock": clock_of(conn).least,
     }
     with pipeline.pipelined(conn):
         owning = own_shards(conn, shards, wait=wait)
         opened = rows.only_row(conn, Row, statement("refresh/1_take/20_open_batch"), parameters)
+    clock_of(conn).note(opened.clock)
     (opened.owned,) = owning.fetchone() or ([],)
     require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
-    if opened.is_ahead:
+    if opened.is_set_back:
         lower_moments(conn, opened.clock)
     return opened
 
@@ -152,10 +153,14 @@ def own_shards(conn: Connection, shards: Sequence[int], *, wait: bool) -> psycop
     return conn.execute(statement("refresh/1_take/10_own_shards"), wanted)
 
 
-def lower_moments(conn: Connection, clock: datetime) -> None:
-    """Have each moment that this clock has not reached claim nothing."""
+def lower_moments(conn: Connection, clock: datetime | None) -> None:
+    """Have all moments claim nothing, and forget what the origin proved, because a clock was set back.
+
+    `clock` is what this server's says since; None if it was that of the origin.
+    """
     conn.execute(statement("refresh/1_take/25_lower_moments"), {"clock": clock})
-    conn.execute(query("core", "lower_late_moments"), {"clock": clock})
+    conn.execute(query("core", "lower_late_moments"))
+    conn.execute(query("origin", "forget_proof"))
 
 
 def take_changes(  # noqa: PLR0913  # The parameters of the step.
@@ -260,34 +265,40 @@ def analyze_if_outgrown(conn: Connection, written: BatchResult) -> None:
 
 
 def advance_freshness(
-    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta, *, is_late: bool
+    conn: Connection, shards: Sequence[int], opened: Row, at_least: timedelta, *, is_late: bool
 ) -> None:
-    """Note that these shards were drained of everything that was committed before, if that is `at_least` newer.
+    """Note that these shards were drained of everything before `opened.fresh_until`, if that is `at_least` newer.
 
-    Capture is intact, and the caller's transaction owns them. `is_late`: the moment of every tenant stands still.
+    `opened` is what a batch read first, or a look: without shards, its clock is noted alone. Capture is intact, and the
+    caller's transaction owns them. `is_late`: the moment of every tenant stands still.
     """
-    wanted = {
-        "shards": list(shards),
-        "fresh_until": fresh_until,
-        "at_least": at_least,
-        "is_late": is_late,
-    }
+    wanted = {**_wanted(shards, opened, at_least), "is_late": is_late}
     conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
 
 
 def advance_after_commit(
-    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta, *, is_late: bool
+    conn: Connection, shards: Sequence[int], opened: Row, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note the same of a distributed read model, whose servers may finish later than the commit.
 
     Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
     """
-    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
+    wanted = _wanted(shards, opened, at_least)
     if conn.execute(query("core", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
         return
     with conn.transaction():
         if own_shards(conn, shards, wait=False).fetchone() == ([*shards],):
-            advance_freshness(conn, shards, fresh_until, at_least, is_late=is_late)
+            advance_freshness(conn, shards, opened, at_least, is_late=is_late)
+
+
+def _wanted(shards: Sequence[int], opened: Row, at_least: timedelta) -> dict[str, object]:
+    return {
+        "shards": list(shards),
+        "fresh_until": opened.fresh_until,
+        "clock": opened.clock,
+        "set_backs": opened.set_backs,
+        "at_least": at_least,
+    }
 
 
 def _take_and_recompute(conn: Connection, opened: Row, size: int, *, newest: bool) -> Batch:

@@ -11,6 +11,7 @@ there by taking fewer and fewer keys.
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import psycopg
 import structlog
@@ -56,6 +57,8 @@ SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 200, 400, 5_000
 OTHERS_PAUSE_SECONDS = 0.05
 """How long it waits before it looks again whether others have done the late keys on which they work."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -87,7 +90,10 @@ def sort_changes(
                 names.write_taken(conn)
             conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
             moment = rows.value(conn, query("core", "read_moment"), {"shards": opened.owned})
-            conn.execute(statement("refresh/1_take/65_note_late_tenants"), {"moment": moment})
+            note_late = statement("refresh/1_take/65_note_late_tenants")
+            conn.execute(note_late, {"moment": moment})
+            if rows.value(conn, query("core", "hold_set_backs")) != opened.set_backs:
+                conn.execute(note_late, {"moment": _EPOCH})
             conn.execute(statement("refresh/8_write_leads/99_note_swapped_source"))
             pipeline.reach("sorted")
             if taken.changes:

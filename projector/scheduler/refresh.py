@@ -10,7 +10,8 @@ import structlog
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.batch import Batch, advance_after_commit, lower_moments
+from projector.core.batch import Batch, advance_after_commit, advance_freshness, lower_moments
+from projector.core.clock import clock_of
 from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
 from projector.core.preconditions import require_version
 from projector.core.refresh import Drain
@@ -198,7 +199,7 @@ def has_changes(conn: Connection) -> bool:
 def look(conn: Connection, at_least: timedelta) -> Row:
     """Look at everything that a batch looks at; return what the query `look` does.
 
-    Moves freshness where nothing waits, if it is `at_least` so old; and lowers it where the clock has not reached it.
+    Moves freshness where nothing waits, if it is `at_least` so old; and lowers it where the clock was set back.
 
     The connection is in autocommit mode: the clock has to be read before the snapshot.
 
@@ -213,16 +214,20 @@ def look(conn: Connection, at_least: timedelta) -> Row:
         "shards": list(locks.SHARDS),
         "version": PROJECTION_VERSION,
         "at_least": at_least,
+        "least_clock": clock_of(conn).least,
     }
     found = rows.only_row(conn, Row, text, wanted)
+    clock_of(conn).note(found.clock)
     require_version(found.migrated_version)
-    if found.is_ahead:
+    if found.is_set_back:
         with conn.transaction():
             lower_moments(conn, found.clock)
+    elif found.has_old_clock:
+        advance_freshness(conn, (), found, at_least, is_late=found.has_late_keys)
     if found.gap is not None:
         raise CaptureGapError(found.gap)
     if found.fresh_until is not None and is_distributed(conn):
-        advance_after_commit(conn, locks.SHARDS, found.fresh_until, at_least, is_late=found.has_late_keys)
+        advance_after_commit(conn, locks.SHARDS, found, at_least, is_late=found.has_late_keys)
     return found
 
 

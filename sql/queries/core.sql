@@ -354,7 +354,13 @@ WHERE s.place - 1 = any(%(shards)s::smallint[]);
 -- As 1_take/25_lower_moments.sql, for the tenants that are late.
 UPDATE read_model.tenants
 SET late_as_of = 'epoch'
-WHERE late_as_of > %(clock)s;
+WHERE late_as_of > 'epoch';
+
+-- name: hold_set_backs
+-- Returns set_backs of freshness, and has whoever finds that a clock was set back wait until this transaction commits.
+SELECT f.set_backs
+FROM read_model.freshness AS f
+FOR SHARE;
 
 -- name: find_late_tenants
 SELECT t.user_id
@@ -386,12 +392,12 @@ SELECT EXISTS (
 -- name: look
 -- Looks at everything that a batch looks at.
 --
--- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql.
+-- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql; least_clock, as for 1_take/20_open_batch.sql.
 -- Returns: what projector.queue_state has; has_changes, whether changes wait; has_letters, whether there are dead
--- letters; is_ahead, whether freshness has a moment that the clock has not reached, with that clock; fresh_until, to
--- which moment freshness may move if capture is intact, null where it may not; is_fed, whether logical replication
--- brings the rows of source tables, or did. What it has not brought is proved by nothing here, so freshness ends where
--- projector.provable says.
+-- letters; is_set_back, with the clock, and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not
+-- noted the clock for a second; fresh_until, to which moment freshness may move if capture is intact, null where it may
+-- not; is_fed, whether logical replication brings the rows of source tables, or did. What it has not brought is proved
+-- by nothing here, so freshness ends where projector.provable says.
 --
 -- The clock is read before the snapshot of this statement. What was committed before it was captured, unless there is
 -- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
@@ -406,7 +412,17 @@ FROM (
     SELECT
         state.*,
         EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
-        EXISTS (SELECT FROM read_model.freshness AS f WHERE clock_timestamp() < any(f.shards)) AS is_ahead,
+        EXISTS (
+            SELECT
+            FROM read_model.freshness AS f
+            WHERE clock_timestamp() < any(f.shards || f.newest_clock || %(least_clock)s::timestamptz)
+        ) AS is_set_back,
+        EXISTS (
+            SELECT
+            FROM read_model.freshness AS f
+            WHERE f.newest_clock <= clock_timestamp() - interval '1 s'
+        ) AS has_old_clock,
+        (SELECT f.set_backs FROM read_model.freshness AS f) AS set_backs,
         EXISTS (
             SELECT
             FROM projector.changes AS c
@@ -426,18 +442,20 @@ FROM (
 -- statement in a transaction of its own.
 --
 -- Parameters: those of look; version, the projection version of this program; at_least, how old freshness is before it
--- is moved. A time that the clock has not reached has to be lowered first, as 1_take/25_lower_moments.sql does.
+-- is moved. Moments from before the clock was set back have to be lowered first, as 1_take/25_lower_moments.sql does.
 WITH looked AS MATERIALIZED ({looked}),
 
 moved AS (
     UPDATE read_model.freshness AS f
     SET as_of = CASE WHEN EXISTS (SELECT FROM projector.late_keys) THEN f.as_of ELSE looked.fresh_until END,
-        shards = array_fill(looked.fresh_until, ARRAY[cardinality(f.shards)])
+        shards = array_fill(looked.fresh_until, ARRAY[cardinality(f.shards)]),
+        newest_clock = looked.clock
     FROM looked
     WHERE looked.fresh_until IS NOT NULL
         AND looked.gap IS NULL
         AND looked.migrated_version = %(version)s
-        AND NOT looked.is_ahead
+        AND NOT looked.is_set_back
+        AND f.set_backs = looked.set_backs
         AND (SELECT min(s.as_of) FROM unnest(f.shards) AS s (as_of)) + %(at_least)s::interval <= looked.fresh_until
 )
 
@@ -445,11 +463,17 @@ SELECT l.*
 FROM looked AS l;
 
 -- name: is_older
--- Returns whether freshness of a shard would move. Parameters: as for 9_finish/20_advance_freshness.sql.
-SELECT coalesce(bool_or(s.as_of + %(at_least)s::interval <= %(fresh_until)s), false) AS is_older
+-- Returns whether the row of freshness would change. Parameters: as for 9_finish/20_advance_freshness.sql.
+SELECT
+    coalesce(
+        bool_or(
+            f.newest_clock <= %(clock)s - interval '1 s'
+            OR (s.place - 1 = any(%(shards)s::smallint[]) AND s.as_of + %(at_least)s::interval <= %(fresh_until)s)
+        ),
+        false
+    ) AS is_older
 FROM read_model.freshness AS f
-CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
-WHERE s.place - 1 = any(%(shards)s::smallint[]);
+CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place);
 
 -- name: stage_tenant
 INSERT INTO stale_tenants (user_id)

@@ -37,6 +37,18 @@ FROM (
 SELECT pg_current_xact_id() AS xid
 WHERE pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn();
 
+-- name: read_newest_clock
+-- Returns: newest_clock, which the clock of the origin is behind only if it was set back: the newest one that was read,
+-- or a moment that is proved or claimed; set_backs, how often a clock was found to have been set back.
+SELECT
+    greatest(
+        max(o.newest_clock),
+        max(o.proved_at),
+        (SELECT max(s.as_of) FROM read_model.freshness AS f CROSS JOIN LATERAL unnest(f.shards) AS s (as_of))
+    ) AS newest_clock,
+    coalesce(max(o.set_backs), 0) AS set_backs
+FROM projector.origin AS o;
+
 -- name: find_proof
 -- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if none,
 -- if no subscription brings one of the source tables, or if rows or columns of one were left out.
@@ -51,35 +63,29 @@ AND NOT EXISTS (SELECT FROM projector.unfed_tables)
 AND NOT EXISTS (SELECT FROM projector.left_out);
 
 -- name: note_look
--- Parameters: position, where the WAL of the origin ends, null if it could not be asked; errors, of the subscriptions
--- so far.
-INSERT INTO projector.origin AS o (position, errors, seen_errors)
-VALUES (%(position)s::pg_lsn, 0, %(errors)s)
+-- Parameters: clock and position, what the clock of the origin says and where its WAL ends, null if it could not be
+-- asked; errors, of the subscriptions so far.
+INSERT INTO projector.origin AS o (position, errors, seen_errors, newest_clock)
+VALUES (%(position)s::pg_lsn, 0, %(errors)s, %(clock)s)
 ON CONFLICT (only_row) DO UPDATE
     SET
         position = coalesce(excluded.position, o.position),
+        newest_clock = coalesce(excluded.newest_clock, o.newest_clock),
         seen_errors = excluded.seen_errors,
         failed_at = CASE WHEN excluded.seen_errors > o.seen_errors THEN clock_timestamp() ELSE o.failed_at END
-    WHERE o.position IS DISTINCT FROM coalesce(excluded.position, o.position) OR o.seen_errors <> excluded.seen_errors;
+    WHERE excluded.newest_clock IS NOT NULL OR o.seen_errors <> excluded.seen_errors;
 
 -- name: note_proof
--- Parameters: at, a moment of the origin before which everything has arrived; errors, of the subscriptions so far.
+-- Parameters: at, a moment of the origin before which everything has arrived; errors, of the subscriptions so far;
+-- set_backs, which was read before the moment: it is void where a clock was found to have been set back since.
 UPDATE projector.origin AS o
-SET proved_at = %(at)s, noted_at = clock_timestamp(), errors = %(errors)s
-WHERE o.proved_at IS DISTINCT FROM %(at)s;
+SET proved_at = %(at)s, errors = %(errors)s
+WHERE o.set_backs = %(set_backs)s AND o.proved_at IS DISTINCT FROM %(at)s;
 
--- name: forget_later_proof
--- Parameter: at, what the clock of the origin says now. Returns a row if a later moment was proved or is claimed: that
--- clock was set back since, so that the moment says nothing about what is committed now.
-WITH forgotten AS (
-    UPDATE projector.origin AS o
-    SET proved_at = NULL
-    WHERE o.proved_at > %(at)s
-    RETURNING true
-)
-
-SELECT true AS is_later
-WHERE EXISTS (SELECT FROM forgotten) OR EXISTS (SELECT FROM read_model.freshness AS f WHERE %(at)s < any(f.shards));
+-- name: forget_proof
+-- Forgets what is proved, and has whoever has read a moment before forget it.
+UPDATE projector.origin AS o
+SET proved_at = NULL, set_backs = o.set_backs + 1;
 
 -- name: forget_origin
 -- The source tables are the platform's own again: nothing needs a proof, and nothing is left out.

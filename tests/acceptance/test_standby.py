@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -23,9 +24,11 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
+from projector.scheduler.refresh import look
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from projector.trial.postgres.embedded import EmbeddedServer
+from tests.exactness.test_clock import jump, set_back_twice
 from tests.exactness.test_settings import paths_of
 from tests.oracle import read_model
 from tests.support import edge_cases
@@ -109,6 +112,23 @@ def test_a_standby_gives_the_answers_of_its_primary(pair: Pair, ask: MakeClient,
         answer = printed(there.get(path))
         assert answer == printed(here.get(path)), path
         assert answer[0] == 200, path
+
+
+def test_a_moment_that_comes_twice_is_promised_once_by_a_standby(pair: Pair, ask: MakeClient) -> None:
+    client = ask(pair.standby.url)
+
+    def promised() -> str | None:
+        pair.standby.catch_up()
+        return client.get("/users/u/leads").headers.get("X-Data-As-Of")
+
+    set_back_twice(pair.conn)
+    jump(pair.conn, 10.0)
+    assert promised() is None
+    look(pair.conn, timedelta(0))
+    assert promised() is None
+    pair.conn.execute("DELETE FROM projector.capture_gaps")
+    pair.refresh()
+    assert promised() is not None
 
 
 def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None:

@@ -28,6 +28,7 @@ from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.exactness.platform import assert_exact, document, rebuild_now, refresh_now, value
 from tests.exactness.random_load import Burst
+from tests.exactness.test_clock import EPOCH, NEWEST, jump, set_back_twice
 from tests.support import edge_cases
 from tests.support.citus import Cluster, citus_database, find_cluster
 from tests.support.mutations import mutate
@@ -215,6 +216,20 @@ def test_freshness_stands_still_while_a_server_has_not_finished_what_was_committ
         finally:
             conn.execute("SELECT recover_prepared_transactions()")
         worker.execute("DROP TABLE public.in_doubt")
+
+
+@pytest.mark.parametrize("move", [_look, refresh_now])
+def test_a_moment_that_comes_twice_is_promised_once(
+    conn: Connection, move: Callable[[Connection], object]
+) -> None:
+    set_back_twice(conn, move)
+    jump(conn, 10.0)
+    move(conn)
+    assert value(conn, NEWEST) == EPOCH
+    conn.execute("DELETE FROM projector.capture_gaps")
+    move(conn)
+    assert value(conn, NEWEST) > EPOCH
+    assert_exact(conn)
 
 
 def test_the_policies_hold_on_the_shards(

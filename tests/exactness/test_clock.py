@@ -3,14 +3,16 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 
 from projector.core import pipeline
+from projector.core.batch import lower_moments
 from projector.core.dead_letters import find_letters, retry_letters
 from projector.database.rows import Connection
 from projector.observe.status.attention import find_attention
@@ -18,9 +20,11 @@ from projector.observe.status.read import read_status
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import main
 from projector.scheduler.jobs import Jobs, Prune, Upkeep, Verify
-from projector.scheduler.refresh import Refresh
+from projector.scheduler.refresh import Refresh, look
 from tests.exactness import interleaving
-from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
+from tests.exactness.feed_copy import serving
+from tests.exactness.interleaving import Stepped, refreshing
+from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import jobs_of
@@ -34,6 +38,15 @@ LOOPED: dict[str, tuple[type, str]] = {
     "watch": (Jobs, "watch"),
 }
 FOLDER = Path(__file__).parent
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEWEST = "SELECT max(s) FROM read_model.freshness, unnest(shards || as_of) AS s"
+
+
+def look_now(conn: Connection) -> None:
+    look(conn, timedelta(0))
+
+
+MOVES = (look_now, refresh_now)
 
 
 @contextmanager
@@ -96,7 +109,11 @@ def jump(conn: Connection, seconds: float) -> None:
     with conn.transaction():
         for schema, table, column in columns:
             conn.execute(
-                sql.SQL("UPDATE {}.{} SET {column} = {column} - make_interval(secs => {})").format(
+                # Citus takes it in a query with FROM alone.
+                sql.SQL(
+                    "UPDATE {}.{} SET {column} ="
+                    " (SELECT s - make_interval(secs => {}) FROM unnest(ARRAY[{column}]) AS s)"
+                ).format(
                     sql.Identifier(schema),
                     sql.Identifier(table),
                     sql.Literal(seconds),
@@ -145,3 +162,72 @@ def test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(filled: Platform
     letters = find_letters(conn, due_only=True)
     assert (len(letters), retry_letters(conn, letters)) == (1, 0)
     assert_exact(conn)
+
+
+def set_back_twice(conn: Connection, move: Callable[[Connection], object] = refresh_now) -> None:
+    """Set the clock back twice between two looks, so that the moment of freshness, which stands still, comes twice.
+
+    What is committed now seems to have been committed before that moment. The clock passes it again ten seconds later.
+    """
+    refresh_now(conn)
+    conn.execute("INSERT INTO projector.capture_gaps (reason) VALUES ('a trigger was missing')")
+    jump(conn, 20.0)
+    move(conn)
+    jump(conn, -15.0)
+    jump(conn, -10.0)
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_moment_that_comes_twice_is_promised_once(
+    filled: Platform, move: Callable[[Connection], object]
+) -> None:
+    conn = filled.conn
+    set_back_twice(conn, move)
+    filled.message("c", "second")
+    jump(conn, 10.0)
+    with serving(filled.database) as app:
+        client = app.test_client()
+
+        def promised() -> str | None:
+            return client.get("/users/one/leads").headers.get("X-Data-As-Of")
+
+        assert promised() is None, "before a projector looks"
+        move(conn)
+        assert (promised(), value(conn, NEWEST)) == (None, EPOCH)
+        conn.execute("DELETE FROM projector.capture_gaps")
+        refresh_now(conn)
+        assert promised() is not None
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_clock_that_goes_more_slowly_than_that_of_the_process_was_set_back(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, move: Callable[[Connection], object]
+) -> None:
+    """By less than the time between two looks, so that it is ahead of what was read before."""
+    conn = filled.conn
+    conn.execute("INSERT INTO projector.capture_gaps (reason) VALUES ('a trigger was missing')")
+    move(conn)
+    assert value(conn, NEWEST) > EPOCH
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + 20)
+    move(conn)
+    assert value(conn, NEWEST) == EPOCH
+
+
+def test_what_was_read_before_the_clock_was_set_back_is_not_stored_after_it(
+    filled: Platform, other: Connection
+) -> None:
+    """Another session has found that it was."""
+    filled.message("c", "second")
+    with refreshing(filled.database, "taken", shard=shard_of(filled.conn, "c")) as batch:
+        lower_moments(other, None)
+        batch.finish()
+    assert value(filled.conn, NEWEST) == EPOCH
+    other.execute("BEGIN")
+    lower_moments(other, None)
+    with Stepped(filled.database, look_now) as looking:
+        looking.waits(filled.conn)
+        other.execute("COMMIT")
+        looking.finish()
+    assert value(filled.conn, NEWEST) == EPOCH

@@ -37,6 +37,7 @@ SET_SHARDS = "UPDATE read_model.freshness SET shards"
 SET_LATE = "UPDATE read_model.tenants SET late_as_of"
 IN_AN_HOUR = "clock_timestamp() + interval '1 hour'"
 ONE_AHEAD = f"{SET_SHARDS}[3] = {IN_AN_HOUR}"
+NEWEST_AHEAD = f"UPDATE read_model.freshness SET newest_clock = {IN_AN_HOUR}"
 ALL_AHEAD = f"{SET_SHARDS} = array_fill({IN_AN_HOUR}, ARRAY[4])"
 
 
@@ -191,6 +192,7 @@ def test_a_tenant_that_is_late_is_told_its_own_moment(
     [
         (ONE_AHEAD, 503),
         (ALL_AHEAD, 503),
+        (NEWEST_AHEAD, 503),
         (f"{SET_SHARDS}[3] = 'epoch'", 503),
         (f"{SET_LATE} = {IN_AN_HOUR}", 200),
         (f"{SET_LATE} = 'epoch'", 200),

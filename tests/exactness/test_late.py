@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
 from projector.core import late
-from projector.core.batch import Batch, recompute, refresh_batch
+from projector.core.batch import Batch, lower_moments, recompute, refresh_batch
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.late import LateKeys, sort_changes
 from projector.core.pipeline import BatchResult, prepare_session
@@ -16,10 +16,12 @@ from projector.core.refresh import Drain
 from projector.database import locks
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
+from projector.database.sql import statement
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
 from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting
+from tests.exactness.test_clock import EPOCH
 from tests.exactness.test_freshness import clock
 from tests.support.cases import cases
 from tests.support.server import Database
@@ -96,6 +98,32 @@ def finish(conn: Connection) -> None:
     while late.take_piece(conn) is not None:
         pass
     late.end(conn)
+
+
+@pytest.mark.parametrize("step", ["noted", "committed"])
+def test_a_tenant_becomes_late_by_no_moment_from_before_the_clock_was_set_back(
+    crowded: Platform, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Another session finds that it was set back after the moment was read, and before this step."""
+    edit(crowded.conn, "one")
+
+    def lower_first(name: str) -> LiteralString:
+        if step == "noted" and name.endswith("note_late_tenants"):
+            lower_moments(crowded.conn, None)
+        return statement(name)
+
+    def work(conn: Connection) -> object:
+        prepare_session(conn)
+        return sort_changes(conn, SHARDS, bulk=True)
+
+    monkeypatch.setattr(late, "statement", lower_first)
+    with Stepped(crowded.database, work, "sorted") as sorting:
+        if step == "committed":
+            with Stepped(crowded.database, lambda conn: lower_moments(conn, None)) as lowering:
+                lowering.waits(crowded.conn)
+                sorting.finish()
+        sorting.finish()
+    assert value(crowded.conn, "SELECT late_as_of FROM read_model.tenants WHERE user_id = 'one'") == EPOCH
 
 
 def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: Platform) -> None:

@@ -30,7 +30,7 @@ from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
 from projector.capture import control, gaps, mapping, triggers
-from projector.core import batch, late, names, pipeline, refresh, staging, yielding
+from projector.core import batch, clock, late, names, pipeline, refresh, staging, yielding
 from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.database import connect as db
@@ -46,6 +46,7 @@ from projector.scheduler import main as scheduler_main
 from projector.sweep import first_build, recovery
 from tests.exactness import (
     interleaving,
+    test_clock,
     test_faults,
     test_freshness,
     test_giving_way,
@@ -272,14 +273,26 @@ def _read_before_a_piece(bench: Bench) -> None:
     bench.patches.setattr(late, "recompute", take)
 
 
-def _in_seconds(name: str, old: str, new: str) -> Mutant:
+def _keep_moments(bench: Bench) -> None:
+    read = origin.Origin._read_newest_clock  # noqa: SLF001
+
+    def keep(self: origin.Origin, conn: Connection) -> datetime | None:
+        kept = self._moments.copy()
+        newest = read(self, conn)
+        self._moments = kept
+        return newest
+
+    bench.patches.setattr(origin.Origin, "_read_newest_clock", keep)
+
+
+def _in_seconds(name: str, old: str, new: str, **values: object) -> Mutant:
     """As _statement, where a session then waits for one that stands still."""
 
     def drop(bench: Bench) -> None:
         bench.patches.setattr(interleaving, "PATIENCE", 3.0)
         _statement(name, old, new).drop(bench)
 
-    return Mutant(drop)
+    return Mutant(drop, **values)
 
 
 def _pass_over_mass_changes(conn: Connection, opened: Row, size: int, *, newest: bool) -> batch.Batch:
@@ -555,8 +568,10 @@ MUTANTS = {
     "a moment that the clock has not reached is claimed":
         _asked(b"(clock_timestamp() +", b"('infinity'::timestamptz +", spoil=test_freshness.ALL_AHEAD, ready=503),
     "the least moment alone is compared with the clock":
-        _asked(b"ANY (array_append(f.shards, known.late_as_of))", b"ALL (array_append(f.shards, known.late_as_of))",
+        _asked(b"ANY (array_append(array_append(", b"ALL (array_append(array_append(",
             spoil=test_freshness.ONE_AHEAD, ready=503),
+    "the newest clock is not compared":
+        _asked(b"array_append(f.shards, f.newest_clock)", b"f.shards", spoil=test_freshness.NEWEST_AHEAD, ready=503),
     "1970 is a moment as any other": _patch(body, "NOTHING_CLAIMED", None, spoil=test_freshness.ALL_AHEAD, ready=503),
     "what was committed before 1970 is claimed always":
         _patch(waiting, "NOTHING_CLAIMED", None, spoil=test_freshness.ALL_AHEAD, ready=503),
@@ -589,7 +604,31 @@ MUTANTS = {
         _statement("queries/origin", "SELECT min(coalesce(", "SELECT max(coalesce(",
             feeds=[test_origin.WELL, test_origin.WELL.replace("0/5", "0/4")], proved=0),
     "what was proved before the clock was set back goes on to hold":
-        _provable("o.noted_at <= clock_timestamp()", "true"),
+        _statement("queries/origin", "SET proved_at = NULL, set_backs", "SET set_backs"),
+    "the newest clock of the origin is not compared":
+        _statement("queries/origin", "max(o.newest_clock),\n", ""),
+    "void moments of the origin are kept": Mutant(_keep_moments),
+    "a void proof is noted":
+        _statement("queries/origin", "WHERE o.set_backs = %(set_backs)s AND", "WHERE"),
+    "a batch does not compare the newest clock":
+        _statement("refresh/1_take/20_open_batch", "f.shards || f.newest_clock ||", "f.shards ||", move=refresh_now),
+    "a look does not compare the newest clock":
+        _statement("queries/core", "f.shards || f.newest_clock ||", "f.shards ||", move=test_clock.look_now),
+    "a batch does not note the clock":
+        _statement("refresh/9_finish/20_advance_freshness",
+            "f.newest_clock <= %(clock)s - interval '1 s'", "false", move=refresh_now),
+    "a look does not note the clock":
+        _statement("queries/core",
+            "f.newest_clock <= clock_timestamp() - interval '1 s'", "false", move=test_clock.look_now),
+    "a clock may stand still": _patch(clock.Clock, "least", None, move=test_clock.look_now),
+    "a batch stores a void moment":
+        _statement("refresh/9_finish/20_advance_freshness", "f.set_backs = %(set_backs)s", "true"),
+    "a look stores a void moment":
+        _statement("queries/core", "AND f.set_backs = looked.set_backs", ""),
+    "a void moment makes a tenant late":
+        _statement("queries/core", "SELECT f.set_backs\nFROM", "SELECT 0 AS set_backs\nFROM", step="noted"),
+    "a moment that becomes void makes a tenant late":
+        _in_seconds("queries/core", "FOR SHARE;", ";", step="committed"),
     "a moment is proved before its position is passed":
         _statement("queries/origin", "WHERE m.position <= (", "WHERE m.position >= (",
             feeds=[test_origin.WELL], proved=1),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from projector.core.batch import lower_moments
 from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import query
@@ -20,6 +21,7 @@ from projector.operate.origin import proof as origin
 from projector.operate.origin.proof import Origin, read_feeds
 from projector.scheduler.refresh import look
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
+from tests.exactness.test_clock import jump, set_back_twice
 from tests.support.cases import cases
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +47,7 @@ def feed_by(conn: Connection, *rows: str) -> None:
 def prove(conn: Connection, moment: datetime) -> None:
     """Say that everything before that moment has arrived."""
     conn.execute("INSERT INTO projector.origin (proved_at) VALUES (NULL) ON CONFLICT DO NOTHING")
-    conn.execute(query("origin", "note_proof"), {"at": moment, "errors": 0})
+    conn.execute(query("origin", "note_proof"), {"at": moment, "errors": 0, "set_backs": 0})
 
 
 def proof(conn: Connection, moments: list[datetime], positions: list[str]) -> datetime | None:
@@ -115,18 +117,64 @@ def test_a_subscription_that_was_dropped_moves_nothing(filled: Platform) -> None
 
 
 def test_what_was_proved_before_the_clock_was_set_back_moves_nothing(filled: Platform) -> None:
-    """It is later than any moment that the clock reaches for a while, so that as-of would follow the clock."""
     conn = filled.conn
     feed_by(conn, WELL)
     prove(conn, value(conn, "SELECT clock_timestamp()"))
-    move_by_a_look(filled)
-    before = value(conn, AS_OF)
-    conn.execute(
-        "UPDATE projector.origin SET proved_at = proved_at + interval '1 h', noted_at = noted_at + interval '1 h'"
-    )
+    set_back_twice(conn)
+    jump(conn, 10.0)
+    conn.execute("DELETE FROM projector.capture_gaps")
     for move in MOVES:
         move(filled)
-        assert value(conn, AS_OF) == before
+        assert value(conn, AS_OF) == EPOCH
+
+
+def test_a_moment_of_the_origin_that_comes_twice_is_proved_once(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock is set back twice between two looks; another projector looks once it has gone on."""
+    conn = filled.conn
+    began_at = value(conn, "SELECT clock_timestamp() - interval '1 h'")
+
+    def follow(followed: Origin, seconds: int, position: str, arrived: str) -> datetime | None:
+        told = (began_at + timedelta(seconds=seconds), position, 1)
+        monkeypatch.setattr(origin, "read_moment", lambda *_: told)
+        feed_by(conn, WELL.replace("0/5", arrived))
+        followed.follow(conn)
+        move_by_a_look(filled)
+        proved: datetime | None = value(conn, "SELECT proved_at FROM projector.origin")
+        return proved
+
+    # The moments of today are later.
+    lower_moments(conn, None)
+    with closing(Origin(filled.database.url)) as first, closing(Origin(filled.database.url)) as second:
+        assert follow(first, 0, "0/1", "0/1") == began_at
+        for one in (first, second):
+            assert follow(one, 20, "0/3", "0/1") == began_at
+        with closing(Origin(filled.database.url)) as restarted:
+            assert follow(restarted, 5, "0/5", "0/1") is None
+        assert value(conn, AS_OF) == EPOCH
+        # What both still had to prove has arrived. What came since has not.
+        for seconds, one in ((6, first), (30, second)):
+            assert follow(one, seconds, "0/7", "0/4") is None
+        assert follow(second, 31, "0/8", "0/8") == began_at + timedelta(seconds=31)
+        assert value(conn, AS_OF) == began_at + timedelta(seconds=31)
+
+
+def test_what_is_proved_while_another_session_finds_the_clock_set_back_is_void(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    prove(conn, EPOCH)
+    feed_by(conn, WELL)
+
+    def read_moment(*_: object) -> tuple[datetime, str, int]:
+        lower_moments(conn, None)
+        return value(conn, "SELECT clock_timestamp()"), "0/1", 1
+
+    monkeypatch.setattr(origin, "read_moment", read_moment)
+    with closing(Origin(filled.database.url)) as followed:
+        followed.follow(conn)
+    assert value(conn, "SELECT proved_at FROM projector.origin") is None
 
 
 def test_a_first_build_of_replicated_rows_promises_nothing(filled: Platform) -> None:
@@ -168,7 +216,8 @@ def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
 def test_the_distance_of_a_subscription_is_in_bytes_and_never_negative(filled: Platform) -> None:
     feed_by(filled.conn, WELL)
     for position, behind in ((None, None), ("0/7", 2), ("0/3", 0)):
-        filled.conn.execute(query("origin", "note_look"), {"position": position, "errors": 0})
+        look_at = {"clock": position and EPOCH, "position": position, "errors": 0}
+        filled.conn.execute(query("origin", "note_look"), look_at)
         [feed] = read_feeds(filled.conn)
         assert feed.bytes_behind == behind
 

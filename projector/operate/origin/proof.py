@@ -14,9 +14,10 @@ import psycopg
 import structlog
 
 from projector.core.batch import lower_moments
+from projector.core.clock import Clock
 from projector.core.preconditions import require_installed
 from projector.database.connect import PARAMETERS, normalize, redact
-from projector.database.rows import Connection, Row, rows, value, values
+from projector.database.rows import Connection, Row, only_row, rows, value, values
 from projector.database.sql import query
 from projector.operate.origin.publications import (
     look,
@@ -58,6 +59,8 @@ class Origin:
         self._url = url
         self._conn: Connection | None = None
         self._moments: deque[tuple[datetime, str]] = deque()
+        self._clock = Clock()
+        self._set_backs = 0
         self._logged: str | None = None
         self.has_proved = False
 
@@ -72,17 +75,21 @@ class Origin:
         if not feeds and not self._url:
             conn.execute(query("origin", "forget_origin"))
         else:
-            position, brought = None, read_brought(conn)
+            at, position, brought = None, None, read_brought(conn)
+            newest = self._read_newest_clock(conn)
             try:
                 at, position, reasons = self._take_moment(feeds, brought)
             except _UnprovenError as error:
                 problem, left_out = str(error), read_left_out(conn)
             else:
-                if value(conn, query("origin", "forget_later_proof"), {"at": at}):
-                    lower_moments(conn, at)
+                self._clock.note(at)
+                if newest is not None and at < newest:
+                    self._moments.clear()
+                    with conn.transaction():
+                        lower_moments(conn, None)
                 left_out = note_left_out(conn, reasons, brought)
             errors = sum(feed.errors for feed in feeds)
-            conn.execute(query("origin", "note_look"), {"position": position, "errors": errors})
+            conn.execute(query("origin", "note_look"), {"clock": at, "position": position, "errors": errors})
             self._prove(conn, errors)
             errors_at_proof = value(conn, query("origin", "read_errors")) or 0
             found = find_problem(feeds, read_unfed_tables(conn), errors_at_proof)
@@ -101,6 +108,15 @@ class Origin:
         if self._conn is not None:
             self._conn.close()
             self._conn = None
+
+    def _read_newest_clock(self, conn: Connection) -> datetime | None:
+        """Return what the clock of the origin says now at least, unless it was set back; None if nothing is known."""
+        stored = only_row(conn, Row, query("origin", "read_newest_clock"))
+        if stored.set_backs != self._set_backs:
+            # Another session has found that a clock was set back.
+            self._moments.clear()
+            self._set_backs = stored.set_backs
+        return max(filter(None, (stored.newest_clock, self._clock.least)), default=None)
 
     def _take_moment(self, feeds: list[Row], brought: list[Row]) -> tuple[datetime, str, Mapping[str, str]]:
         """Return the clock of the origin, its position, and what is left out there.
@@ -132,8 +148,6 @@ class Origin:
                 "LEADS_ORIGIN_DATABASE_URL leads to a database without the replication slots of"
                 f" {', '.join(feed.name for feed in feeds)}: name the publisher's"
             )
-        # Later ones were read before that clock was set back.
-        self._moments = deque(one for one in self._moments if one[0] <= at)
         if len(self._moments) == _MOST_MOMENTS:
             # The latest but one: the oldest will be proved first, and the latest says most.
             self._moments.pop()
@@ -148,7 +162,8 @@ class Origin:
         proved = value(conn, query("origin", "find_proof"), {"moments": ats, "positions": positions})
         if proved is None:
             return
-        conn.execute(query("origin", "note_proof"), {"at": proved, "errors": errors})
+        proof = {"at": proved, "errors": errors, "set_backs": self._set_backs}
+        conn.execute(query("origin", "note_proof"), proof)
         self.has_proved = True
         while self._moments and self._moments[0][0] <= proved:
             self._moments.popleft()

@@ -77,14 +77,15 @@ COMMENT ON VIEW projector.unfed_tables IS 'The source tables of which no subscri
 
 -- One row: the moment up to which everything that was committed can have been captured here. It is infinity where the
 -- source tables are the platform's own. Where a subscription feeds them, or fed them and was dropped, it is what
--- projector.origin has proved, unless the clock was set back since: it would be later than all that comes for a while.
+-- projector.origin has proved.
 CREATE OR REPLACE VIEW projector.provable AS
 SELECT
     CASE
         WHEN NOT EXISTS (SELECT FROM projector.feeds) AND NOT EXISTS (SELECT FROM projector.origin)
             THEN 'infinity'::timestamptz
-        ELSE coalesce(
-            (SELECT o.proved_at FROM projector.origin AS o WHERE o.noted_at <= clock_timestamp()), 'epoch'::timestamptz
-        )
+        ELSE coalesce((SELECT o.proved_at FROM projector.origin AS o), 'epoch'::timestamptz)
     END AS until;
 COMMENT ON VIEW projector.provable IS 'One row: up to which moment freshness may advance.';
+
+-- The view of the version before read it.
+ALTER TABLE projector.origin DROP COLUMN IF EXISTS noted_at;

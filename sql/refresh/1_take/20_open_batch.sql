@@ -1,11 +1,13 @@
 -- Open a batch: check that capture is intact, and look at what waits.
 --
--- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes.
+-- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes; least_clock, what the clock
+-- says at least unless it was set back since this session last read it, null if it has not.
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
 -- where logical replication brings the rows of source tables and has not brought more for certain; clock, the clock
 -- after that; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state; has_changes and
--- has_mass_changes, whether single changes and mass changes wait; is_ahead, whether freshness has a moment that the
--- clock has not reached; bloated_tables, the staging tables that hold more bytes than that.
+-- has_mass_changes, whether single changes and mass changes wait; is_set_back, whether the clock was set back since it
+-- was last noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables that
+-- hold more bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
@@ -25,7 +27,12 @@ SELECT
         WHERE c.shard = any(%(shards)s::smallint[]) AND c.bulk
     ) AS has_mass_changes,
     state.has_late_keys,
-    EXISTS (SELECT FROM read_model.freshness AS f WHERE clock_timestamp() < any(f.shards)) AS is_ahead,
+    EXISTS (
+        SELECT
+        FROM read_model.freshness AS f
+        WHERE clock_timestamp() < any(f.shards || f.newest_clock || %(least_clock)s::timestamptz)
+    ) AS is_set_back,
+    (SELECT f.set_backs FROM read_model.freshness AS f) AS set_backs,
     state.migrated_version,
     state.freshness_frozen,
     ARRAY(

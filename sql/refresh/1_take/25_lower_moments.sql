@@ -1,13 +1,12 @@
--- Lower each moment that the clock has not reached to one that claims nothing, until its shard or tenant has drained.
+-- Have each moment claim nothing until its shard has drained, because a clock was set back.
 --
--- Such a moment comes from a clock that was set back since. It would promise changes that are not in the read model
--- yet, and no smaller promise can be told from it: what was committed since then has earlier times.
+-- They would promise changes that are not in the read model yet, and no smaller promise can be told from them: what was
+-- committed since then has earlier times. That holds for a moment too that the clock has reached once more by now.
 --
--- Parameter: clock, a time since this transaction began.
+-- Parameter: clock, a time of this server's clock since it was set back; null if it was the clock of the origin.
 UPDATE read_model.freshness AS f
-SET (as_of, shards) = (
-    SELECT
-        CASE WHEN f.as_of > %(clock)s THEN 'epoch' ELSE f.as_of END,
-        array_agg(CASE WHEN s.as_of > %(clock)s THEN 'epoch' ELSE s.as_of END ORDER BY s.place)
-    FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
-);
+SET
+    as_of = 'epoch',
+    shards = array_fill('epoch'::timestamptz, ARRAY[cardinality(f.shards)]),
+    newest_clock = coalesce(%(clock)s, f.newest_clock),
+    set_backs = f.set_backs + 1;
