@@ -105,7 +105,7 @@ def run(invocation: Invocation) -> None:
     "--sample",
     type=click.IntRange(min=1),
     metavar="N",
-    help="At most this many leads, chosen at random. [default: LEADS_VERIFY_SAMPLE]",
+    help="At most this many leads, at random, and the statistics of their tenants. [default: LEADS_VERIFY_SAMPLE]",
 )
 @click.option("--heal", is_flag=True, help="Correct the leads that differ.")
 @click.pass_obj

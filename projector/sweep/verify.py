@@ -35,7 +35,7 @@ class VerifyReport:
 def verify(
     conn: Connection, *, tenants: Sequence[str] | None, sample: int | None, heal: bool, progress: Progress
 ) -> VerifyReport:
-    """Compare the leads of these tenants, or of all; with `sample`, at most so many, chosen at random.
+    """Compare these tenants, or all, with their statistics; with `sample`, at most so many leads, chosen at random.
 
     With `heal`, leads that drifted are recomputed from their source rows. Returns what was found. Raises
     NotInstalledError if the read model was never built, and TenantNotFoundError for a tenant that does not exist.
@@ -76,15 +76,16 @@ def verify(
 def _pieces(
     conn: Connection, tenants: Sequence[str] | None, sample: int | None, progress: Progress
 ) -> Iterator[Piece]:
-    """Yield what is compared: leads chosen at random, or everything.
+    """Yield what is compared: leads chosen at random with the statistics of their tenants, or everything.
 
-    And then what differed before and was not met now, such as a lead that is nowhere any more.
+    And after everything what differed before and was not met now, such as a lead that is nowhere any more.
     """
     if sample is not None:
         leads = sample_leads(conn, sample, tenants)
         progress.start("verify", len(leads), "customers")
         for start in range(0, len(leads), LEADS_PER_SNAPSHOT):
             yield Piece("leads", "leads", leads=leads[start : start + LEADS_PER_SNAPSHOT])
+        yield Piece("statistics", "", tenants=sorted({user_id for user_id, _ in leads}))
         return
     progress.start("verify", count_leads(conn, tenants), "customers")
     started_at = read_clock(conn)

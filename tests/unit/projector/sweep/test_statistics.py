@@ -8,6 +8,7 @@ from projector.database.rows import Connection
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.sweep import statistics
+from projector.sweep.verify import verify
 from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
 from tests.unit.projector.sweep.contents import STATISTICS, rows
@@ -50,6 +51,13 @@ def test_only_what_differs_is_written_some_rows_at_a_time(
     assert statistics.find_differences(counted, None) == []
     changed = {table: len(set(found) - set(before[table])) for table, found in versions(counted).items()}
     assert changed == {"lead_counts": 0, "lead_daily_counts": 1, "lead_totals": 2, "message_counts": 0}
+
+
+def test_a_sample_has_the_statistics_of_its_tenants(counted: Connection) -> None:
+    counted.execute("UPDATE read_model.lead_totals SET leads = leads + 1 WHERE granularity = 'all'")
+    found = verify(counted, tenants=None, sample=1, heal=True, progress=QUIET)
+    assert [one.user_id for one in found.drifts] == ["u"]
+    assert statistics.find_differences(counted, None) == []
 
 
 def test_what_is_refreshed_between_the_comparison_and_the_correction_is_counted(
