@@ -57,15 +57,20 @@ def by_halves(
 
 
 def rebuild_leads(
-    conn: Connection, leads: Sequence[LeadKey], failed: Failed[BatchResult] | None = None
+    conn: Connection,
+    leads: Sequence[LeadKey],
+    failed: Failed[BatchResult] | None = None,
+    *,
+    all_keys: bool = False,
 ) -> Iterator[BatchResult]:
     """Recompute these leads and write what differs; yields after each transaction. The leads are in order.
 
-    `failed` is called with a lead that fails alone. Without it, the error of such a lead is raised.
+    `failed` is called with a lead that fails alone. Without it, the error of such a lead is raised. `all_keys` is as
+    for recompute_leads.
     """
 
     def rebuild(some: Sequence[LeadKey]) -> BatchResult:
-        return retry_reading(conn, lambda: _rebuild_chunk(conn, some))
+        return retry_reading(conn, lambda: _rebuild_chunk(conn, some, all_keys=all_keys))
 
     for start in range(0, len(leads), LEADS_PER_TRANSACTION):
         chunk = leads[start : start + LEADS_PER_TRANSACTION]
@@ -114,18 +119,27 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     pipeline.run_steps(conn, "sweep/4_keys/10_find_wrong_keys", parameters)
 
 
-def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
-    """Return the leads as the parameters user_ids and customer_phones."""
-    return {"user_ids": [lead[0] for lead in leads], "customer_phones": [lead[1] for lead in leads]}
+def lead_arrays(leads: Sequence[LeadKey], *, all_keys: bool = False) -> dict[str, object]:
+    """Return the leads as the parameters user_ids and customer_phones, and all_keys."""
+    columns = {"user_ids": [lead[0] for lead in leads], "customer_phones": [lead[1] for lead in leads]}
+    return {**columns, "all_keys": all_keys}
 
 
-def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey]) -> BatchResult:
+def recompute_leads(conn: Connection, leads: Sequence[LeadKey], *, all_keys: bool) -> BatchResult:
+    """Recompute leads and write what differs, in the caller's transaction, which has begun with lock_tenants.
+
+    `all_keys`: it reads again to which lead their contacts and template sends belong. Else that is left to the queue.
+    """
+    pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads, all_keys=all_keys))
+    run = pipeline.Run(conn, conditions={"write"})
+    run.run(*pipeline.RESOLVE, *pipeline.WRITE)
+    return BatchResult(len(leads), run.result.messages)
+
+
+def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey], *, all_keys: bool) -> BatchResult:
     with conn.transaction():
         pipeline.lock_tenants(conn, {lead[0] for lead in leads})
-        pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads))
-        run = pipeline.Run(conn, conditions={"write"})
-        run.run(*pipeline.RESOLVE, *pipeline.WRITE)
-    return BatchResult(len(leads), run.result.messages)
+        return recompute_leads(conn, leads, all_keys=all_keys)
 
 
 def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:

@@ -323,6 +323,16 @@ SELECT
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.customer_phone = %(customer_phone)s);
 
+-- name: find_left
+-- Returns user_id and customer_phone of the next leads of a tenant that a table has, or of one lead by a condition.
+SELECT DISTINCT
+    t.user_id,
+    t.customer_phone
+FROM {table} AS t
+WHERE t.user_id = %(user_id)s {condition}
+ORDER BY t.user_id, t.customer_phone
+LIMIT %(size)s;
+
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
 -- The tenant is named twice: so Citus sends the statement as a whole to the one place that has these rows.

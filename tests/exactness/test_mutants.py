@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import isgeneratorfunction, signature, unwrap
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -43,7 +44,7 @@ from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
 from projector.scheduler import main as scheduler_main
-from projector.sweep import first_build, recovery
+from projector.sweep import first_build, leads, recovery
 from tests.exactness import (
     interleaving,
     test_clock,
@@ -338,6 +339,17 @@ def _every_version_moves(bench: Bench) -> None:
     )
 
 
+def _look_before_it_deletes(bench: Bench) -> None:
+    look, forget = erase._require_no_standing_rows, erase._forget  # noqa: SLF001
+
+    def forget_after_a_look(conn: Connection, target: Any) -> None:  # noqa: ANN401
+        look(conn, target)
+        forget(conn, target)
+        bench.patches.setattr(erase, "_require_no_standing_rows", lambda *_: None)
+
+    bench.patches.setattr(erase, "_forget", forget_after_a_look)
+
+
 def _take_a_full_page_for_the_last(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
     return page_after(token, replace(row, page=row.page[: parameters.page.limit]), parameters)
 
@@ -467,7 +479,7 @@ MUTANTS = {
     "a newer letter counts":
         _patch(batch, "recompute", lambda conn, **_: recompute(conn)),
     "a dead letter goes beside a batch": _patch(locks, "own_queue", lambda _: None),
-    "an erasure deletes a letter beside a batch": _patch(erase, "_LETTERS", ""),
+    "an erasure deletes a letter beside a batch": _patch(locks, "own_queue", lambda _: None),
     "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda *_: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole":
@@ -703,6 +715,19 @@ MUTANTS = {
     "tombstones go without a word": _statement("queries/tenants", "greatest(pruned_version,", "least(pruned_version,"),
     "a tombstone that goes spares the oldest token that missed it":
         _statement("queries/tenants", "(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
+    "an erasure deletes the rows of a lead itself":
+        _patch(erase, "_recompute", lambda conn, target, _: [
+            erase._delete_from(conn, target, table) for table in erase._RECOMPUTED  # noqa: SLF001
+        ], row="a conversation"),
+    "an erasure passes over a lead that is left":
+        _patch(erase, "_recompute", lambda conn, _, found: leads.recompute_leads(conn, found, all_keys=True),
+            row="a conversation"),
+    "an erasure reads the keys of conversations alone":
+        _statement("sweep/2_recompute/10_stage_leads", "OR %(all_keys)s", "", row="a template send"),
+    "an erasure looks at the source before it deletes": Mutant(_look_before_it_deletes, row="a contact"),
+    "a tenant stays late for what was erased":
+        _patch(erase, "LateKeys", lambda: SimpleNamespace(end=lambda *_, **__: None),
+            row="a conversation in a mass change"),
     "an erasure ends no token":
         _statement("queries/tenants", "SET epoch = %(epoch)s", "SET epoch = coalesce(epoch, %(epoch)s)"),
     "a build keeps the tombstones of leads that come again":

@@ -5,9 +5,13 @@ erased is in a ledger of hashes, written before anything is deleted. Then:
 
 1. Its leads are recomputed as a rebuild does it, 500 in a transaction. Without source rows nothing of them is left, and
    the statistics follow.
-2. What the tables still hold of it is deleted, some thousand rows in a transaction.
-3. One transaction deletes what the projector remembers of it. It owns the queue and holds the lock of erasures, so that
-   no refresh and no verify writes back what it knew before.
+2. Further transactions own the queue and the tenant. They recompute the leads that batches have written since, and
+   delete the tombstones, some thousand in a transaction.
+3. The last of these deletes everything else too, such as late keys and dead letters. The lock of erasures keeps a
+   verify from writing back what it knew before. Its last statement looks at the source: what is committed later finds
+   no key, and a batch reads it whole.
+
+A lead, its messages and its keys are deleted by the steps that write, which move the statistics, and by nothing else.
 
 Before that the queue is drained: it has keys of rows, and does not say whose they are.
 
@@ -15,17 +19,18 @@ An erasure that was killed begins again, and finds less to do.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import sql
+from psycopg.errors import SerializationFailure
 
 from projector.core import pipeline
 from projector.core.batch import count_letters
+from projector.core.late import LateKeys
 from projector.core.pipeline import reach
 from projector.core.preconditions import is_built
 from projector.core.refresh import refresh
@@ -41,13 +46,14 @@ from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
 from projector.report.progress import Progress
 from projector.sweep import drift
-from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
+from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads, recompute_leads
 from projector.sweep.pieces import REBUILD, forget_sweep, pieces
 
-_Result = TypeVar("_Result")
-
 ROWS_PER_TRANSACTION = 10_000
-"""Rows of a table that one transaction deletes."""
+"""Tombstones that one transaction deletes."""
+
+OTHERS_SECONDS = 0.05
+"""How long the queue is left to the projectors between two transactions: they look for changes more often."""
 
 ERASED = "[erased]"
 """What is written where a message named the tenant or the lead."""
@@ -59,8 +65,16 @@ PATIENCE_SECONDS = 60.0
 """How long a rewrite tries to get a table, and waits for older snapshots to end."""
 
 _SHED = "what waited was given up for an erasure"
-_LETTERS = "projector.dead_letters"
-_TABLES_OF_KEYS = (_LETTERS, "projector.drift", "projector.verify_left_out")
+_TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
+# What a recompute deletes.
+_RECOMPUTED = (
+    "read_model.leads",
+    "read_model.lead_profiles",
+    "read_model.lead_conversations",
+    "read_model.lead_messages",
+    "projector.source_keys",
+)
+_TOMBSTONES = "read_model.lead_tombstones"
 # The ledger itself stays: a line names nobody once its erasure has ended.
 _NAMING = [one for one in tables().values() if "user_id" in one.columns and one.name != "projector.erasures"]
 _TABLES = [one.name for one in _NAMING if "customer_phone" in one.columns]
@@ -251,14 +265,14 @@ def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progres
     """
     progress.start("erase", check_erase(conn, target).leads, "leads")
     for keys in _leads(conn, target):
-        for done in rebuild_leads(conn, keys):
-            reach("leads")
+        for done in rebuild_leads(conn, keys, all_keys=True):
             progress.advance(done.leads)
-    # Of a letter that goes, what a batch has left out meanwhile would be lost: letters go where the queue is owned.
-    for table in (one for one in _TABLES if one != _LETTERS):
-        while _in_turn(conn, partial(_delete_some, conn, target, table)) == ROWS_PER_TRANSACTION:
-            reach("rows")
-    _in_turn(conn, lambda: _forget(conn, target))
+    reach("leads")
+    while retry_reading(conn, conn.transaction()(partial(_delete_some, conn, target))):
+        reach("rows")
+        time.sleep(OTHERS_SECONDS)
+    # A projector may not know that the tenant was late.
+    LateKeys().end(conn, wait=True)
     ledger.finish(conn, erasure_id)
     progress.finish()
 
@@ -270,31 +284,56 @@ def _leads(conn: Connection, target: Target) -> Iterable[Sequence[LeadKey]]:
     return (piece.leads for piece in pieces(conn, [target.user_id], LEADS_PER_TRANSACTION, "leads"))
 
 
-def _delete_some(conn: Connection, target: Target, table: str) -> int:
-    _hold(conn, target)
-    parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
-    deleted = conn.execute(query("operate", "delete_some", table=table), parameters).rowcount
-    if deleted:
-        _end_tokens(conn, target)
-    return deleted
+def _delete_some(conn: Connection, target: Target) -> bool:
+    """Delete some of what is left, or all of it; return whether there may be more."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
+    # No batch, slice or piece is at work, which would write or owe something of what is deleted here.
+    locks.own_queue(conn)
+    pipeline.lock_tenants(conn, [target.user_id])
+    leads = _find_left(conn, target)
+    if leads:
+        _recompute(conn, target, leads)
+    pipeline.set_based(conn)
+    conn.execute("SELECT set_config('lock_timeout', %s, true)", (SOURCE_LOCK_TIMEOUT,))
+    tombstones = _delete_from(conn, target, _TOMBSTONES, ROWS_PER_TRANSACTION)
+    _end_tokens(conn, target)
+    if len(leads) == LEADS_PER_TRANSACTION or tombstones == ROWS_PER_TRANSACTION:
+        return True
+    _forget(conn, target)
+    reach("deleted")
+    _require_no_standing_rows(conn, target)
+    return False
+
+
+def _find_left(conn: Connection, target: Target) -> list[LeadKey]:
+    """Return the next leads of which the read model has a row, or the projector a key."""
+    condition = "" if target.customer_phone is None else "AND t.customer_phone = %(customer_phone)s"
+    parts = [query("operate", "find_left", table=table, condition=condition) for table in _RECOMPUTED]
+    text = " UNION ".join(f"({part.rstrip(';')})" for part in parts)
+    parameters = {**target.parameters, "size": LEADS_PER_TRANSACTION}
+    text = f"{text} ORDER BY user_id, customer_phone LIMIT %(size)s"
+    return conn.execute(text.encode(), parameters, prepare=False).fetchall()
+
+
+def _recompute(conn: Connection, target: Target, leads: Sequence[LeadKey]) -> None:
+    """Recompute what is left of leads, and make sure that it goes with that."""
+    recompute_leads(conn, leads, all_keys=True)
+    if not set(leads).isdisjoint(_find_left(conn, target)):
+        _require_no_standing_rows(conn, target)
+        raise SerializationFailure(
+            "a lead that is erased was in the source while it was recomputed, and is not any more"
+        )
 
 
 def _forget(conn: Connection, target: Target) -> None:
-    """Delete what the projector remembers of it, and what a batch has written since."""
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
-    locks.own_queue(conn)
-    _hold(conn, target)
+    """Delete what the projector remembers of it. Nothing of its leads is left."""
     for table in _TABLES:
-        conn.execute(query("operate", "delete_some", table=table), {**target.parameters, "size": None})
+        if table not in _RECOMPUTED:
+            _delete_from(conn, target, table)
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:
             conn.execute(query("operate", "delete_of_tenant", table=table), target.parameters)
         conn.execute(query("operate", "forget_runs"), target.parameters)
-        # A stream that began behind the deletions ends too.
-        conn.execute(query("tenants", "tell_listeners"))
-    else:
-        # What was deleted may be from a batch that ended since the leads were recomputed.
-        _end_tokens(conn, target)
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)
     conn.execute(query("operate", "restart_phases"), target.parameters)
@@ -306,24 +345,17 @@ def _forget(conn: Connection, target: Target) -> None:
     drift.publish(conn)
 
 
+def _delete_from(conn: Connection, target: Target, table: str, size: int | None = None) -> int:
+    parameters = {**target.parameters, "size": size}
+    return conn.execute(query("operate", "delete_some", table=table), parameters).rowcount
+
+
 def _end_tokens(conn: Connection, target: Target) -> None:
     """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
     conn.execute(query("tenants", "change_version"), target.parameters)
     conn.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
+    # A stream that began behind the deletions ends too.
     conn.execute(query("tenants", "tell_listeners"))
-
-
-def _hold(conn: Connection, target: Target) -> None:
-    """Hold the lock of the tenant, and make sure in a later statement that nothing would bring the target back."""
-    pipeline.lock_tenants(conn, [target.user_id])
-    conn.execute("SELECT set_config('lock_timeout', %s, true)", (SOURCE_LOCK_TIMEOUT,))
-    pipeline.set_based(conn)
-    _require_no_standing_rows(conn, target)
-
-
-def _in_turn(conn: Connection, work: Callable[[], _Result]) -> _Result:
-    """Do the work in a transaction, and again if it collides with a batch or with the platform."""
-    return retry_reading(conn, conn.transaction()(work))
 
 
 def _renew_statistics(conn: Connection) -> None:

@@ -1,4 +1,7 @@
 -- Stage leads to be compared fully, with all their conversations. Their tenants are locked.
+--
+-- Parameters: user_ids and customer_phones, of the leads; all_keys, whether their contacts and template sends are read
+-- again too, which may belong to another lead by now.
 WITH wanted AS MATERIALIZED (
     SELECT DISTINCT
         l.user_id COLLATE "C" AS user_id,
@@ -15,7 +18,7 @@ tenants_staged AS (
 keys_staged AS (
     INSERT INTO stale_keys (kind, key, reload_profile, reload_messages, old_user_id, old_customer_phone)
     SELECT
-        'conversation',
+        k.kind,
         k.key,
         true,
         true,
@@ -23,11 +26,13 @@ keys_staged AS (
         wanted.customer_phone
     FROM wanted
     CROSS JOIN LATERAL (
-        SELECT sk.key
+        SELECT
+            sk.kind,
+            sk.key
         FROM projector.source_keys AS sk
         WHERE sk.user_id = wanted.user_id
             AND sk.customer_phone = wanted.customer_phone
-            AND sk.kind = 'conversation'
+            AND (sk.kind = 'conversation' OR %(all_keys)s)
         OFFSET 0
     ) AS k
 )
