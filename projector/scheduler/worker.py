@@ -12,11 +12,13 @@ import psycopg
 import structlog
 
 from projector.capture.source import naming_missing_source
+from projector.core.batch import first_line
 from projector.database import connect as db
 from projector.database.retry import COLLIDED, retry
 from projector.database.rows import Connection
+from projector.database.sql import query
 from projector.observe import metrics
-from projector.report.errors import DatabaseUnreachableError, ProjectorError
+from projector.report.errors import DatabaseUnreachableError, ProjectorError, without_values
 from projector.report.log import quoting
 from projector.report.progress import Lines
 
@@ -25,6 +27,8 @@ CANCEL_SECONDS = 2.0
 
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RECONNECT_SECONDS = 30.0
+# How often the run log is told that the refresh still fails.
+_NOTE_SECONDS = 20.0
 
 _log = structlog.get_logger(__name__)
 
@@ -127,6 +131,7 @@ class Worker:
         self._trouble: str | None = None
         self._pause = _FIRST_RETRY_SECONDS
         self._retry_at = 0.0
+        self._noted_at = float("-inf")
 
     def __call__(self) -> float:
         """Do the job once; return in how many seconds it wants to be called again."""
@@ -158,7 +163,8 @@ class Worker:
         metrics.SUCCESS.labels(self.name).set_to_current_time()
         if self._trouble is not None:
             _log.info("works again", job=self.name)
-        self._trouble, self._pause = None, _FIRST_RETRY_SECONDS
+            self._note_refresh("done", None)
+        self._trouble, self._pause, self._noted_at = None, _FIRST_RETRY_SECONDS, float("-inf")
         return pause
 
     def touch(self) -> None:
@@ -210,10 +216,20 @@ class Worker:
         trouble = _describe(error)
         if trouble != self._trouble:
             _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
+        if self._trouble is not None and time.monotonic() >= self._noted_at + _NOTE_SECONDS:
+            self.conn = self._database.connect(self.name)
+            self._note_refresh("failed", without_values(error) or trouble)
+            self._noted_at = time.monotonic()
         self._trouble = trouble
         pause, self._pause = self._pause, min(self._pause * 2, self.job.longest_retry_seconds)
         self._retry_at = time.monotonic() + pause
         return pause
+
+    def _note_refresh(self, outcome: str, note: str | None) -> None:
+        """Tell `status` by the run log that the refresh fails again, and why, or that it works again."""
+        if self.name == "refresh" and self.conn is not None:
+            with suppress(psycopg.Error):
+                self.conn.execute(query("scheduler", "note_refresh"), {"outcome": outcome, "note": note})
 
 
 class _WatchedLines(Lines):
@@ -234,7 +250,8 @@ class _WatchedLines(Lines):
 def _describe(error: Exception) -> str:
     if isinstance(error, psycopg.errors.DiskFull):
         return f"The server has no space left on its disk: {_first_line(str(error))}. Make room: nothing is lost."
-    return _first_line(str(error)) or type(error).__name__
+    said = first_line(error) if isinstance(error, psycopg.Error) else _first_line(str(error))
+    return said or type(error).__name__
 
 
 def _first_line(text: str) -> str:

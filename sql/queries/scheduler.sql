@@ -32,3 +32,8 @@ drift_pruned AS (
 
 DELETE FROM projector.runs
 WHERE started_at < clock_timestamp() - make_interval(days => %(days)s);
+
+-- name: note_refresh
+-- Parameters: outcome, and note, why it failed, or null.
+INSERT INTO projector.runs (kind, started_at, finished_at, outcome, note)
+VALUES ('refresh', now(), clock_timestamp(), %(outcome)s, %(note)s);
