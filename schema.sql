@@ -536,7 +536,8 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     -- Order of insertion, which is not the order of commit.
     change_id bigint GENERATED ALWAYS AS IDENTITY,
     -- Hash of a key: 0 to 3. The holder of the shard's lock may take its rows. -1 where a trigger could not read the
-    -- key, so that the row says no more than that there is a gap.
+    -- key, so that the row says no more than that there is a gap. 10 to 13 where the projector does not know the kind:
+    -- such a row stays, and holds back the moment of its shard.
     shard smallint NOT NULL,
     -- Whether the row is a piece of a mass change, which gives way to single changes.
     bulk boolean NOT NULL DEFAULT false,

@@ -4,6 +4,7 @@ A batch is one transaction in READ COMMITTED. A crash at any moment gives its ch
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,8 +22,8 @@ from projector.database import locks, rows
 from projector.database.distribution import is_distributed, is_finished
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection, Row
-from projector.database.sql import failing_step, query, statement
-from projector.report.errors import CaptureGapError
+from projector.database.sql import failing_relations, failing_step, query, statement
+from projector.report.errors import CaptureGapError, is_raised
 from projector.report.log import quoting
 
 DEFAULT_BATCH = 1000
@@ -34,9 +35,17 @@ ANALYZE_ABOVE_ROWS = 100
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do moves it, unless a caller waits for it."""
 
-# Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
-# Everything else concerns the server or our own statements, and would fail for every lead.
-_LEAD_FAILURES = ("22", "23", "54", "P0")
+# What only data, or a function of the mapping, can be the reason of: several rows where one is to be, a value out of
+# range, a broken rule, a function that fails, a row that is too large or nested too deeply.
+_LEAD_FAILURES = ("21", "22", "23", "2F", "38", "39", "54", "P0")
+# What concerns the server: connections, a standby, memory and disk, locks, a shutdown, files.
+_SERVER_FAILURES = ("08", "25", "53", "55", "57P", "58")
+
+STATEMENT_TIMEOUT = "10s"
+"""How long a statement of a refresh may run. A rebuild has no such limit."""
+
+SPREAD_TIMEOUT = "60s"
+"""The same, where the rules of the mapping look for what a change touches. A truncated table may take any time."""
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +56,7 @@ class Batch:
 
     `owned` is empty if other refreshes own all wanted shards. `drained`: no single change waited there any more, and no
     mass change but those whose leads are known. `has_mass_changes`: others wait; `has_late_keys`: those do. `pieces`:
-    rows of a mass change that was spread. `keys`: late keys that were taken.
+    rows of a mass change that was spread. `keys`: late keys that were taken. `stale_keys`: keys that were read again.
     """
 
     owned: Sequence[int]
@@ -60,6 +69,7 @@ class Batch:
     has_mass_changes: bool = False
     has_late_keys: bool = False
     keys: int = 0
+    stale_keys: int = 0
 
     @property
     def found_work(self) -> bool:
@@ -90,7 +100,9 @@ def refresh_batch(
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             written = BatchResult(done.leads, done.messages)
-            drained = opened.owned if done.drained and not opened.freshness_frozen else ()
+            advances = done.drained and not opened.freshness_frozen
+            # Nothing is promised of a shard with changes of an unknown kind.
+            drained = [shard for shard in opened.owned if advances and shard not in opened.held_shards]
             with pipeline.pipelined(conn):
                 if done.changes:
                     log_run(conn, opened.started_at, written, changes=done.changes)
@@ -105,15 +117,21 @@ def refresh_batch(
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:
-    """Return whether the data of a single lead can be the reason."""
-    return error.sqlstate is not None and error.sqlstate[:2] in _LEAD_FAILURES
+    """Return whether it is certain that the data of a single lead, or a function of the mapping, are the reason."""
+    return (error.sqlstate or "").startswith(_LEAD_FAILURES) or is_raised(error)
+
+
+def is_server_failure(error: psycopg.Error) -> bool:
+    """Return whether it is certain that no key is the reason."""
+    return error.sqlstate is None or (error.sqlstate.startswith(_SERVER_FAILURES) and not is_raised(error))
 
 
 def first_line(error: psycopg.Error) -> str:
-    """Return what PostgreSQL says, in one line, and which step failed."""
+    """Return what PostgreSQL says, in one line, which step failed, and what of the mapping the step reads."""
     text = (error.diag.message_primary or str(error)).splitlines()[0]
     failed = failing_step(error)
-    return text if failed is None else f"{text} ({failed})"
+    read = ", ".join(f"{relation}.sql" for relation in failing_relations(error))
+    return text if failed is None else f"{text} ({failed}{f', which reads {read}' if read else ''})"
 
 
 def failure(error: psycopg.Error) -> dict[str, object]:
@@ -191,6 +209,7 @@ def take_changes(  # noqa: PLR0913  # The parameters of the step.
     taken = cursor.fetchone()
     if taken is None:
         raise AssertionError
+    opened.held_shards += taken.held_shards
     if taken.has_misfits:
         set_misfits_aside(conn)
         taken.has_letters = True
@@ -216,15 +235,32 @@ def count_letters(conn: Connection) -> None:
 
 def follow_letters(conn: Connection, taken: Row) -> None:
     """Note which leads the dead letters of the taken keys belong to now, whose changes were left out."""
-    moved = rows.values(conn, query("core", "follow_letters")) if taken.has_letters else []
+    moved = 0
+    if taken.has_letters:
+        try:
+            moved = _follow(conn, None)
+        except psycopg.Error as error:
+            if is_server_failure(error):
+                raise
+            # A row that cannot be read. Of the others it is noted, one by one.
+            for key in rows.values(conn, query("core", "read_taken_letters")):
+                with suppress(psycopg.Error):
+                    moved += _follow(conn, key)
     if moved or taken.has_misfits:
         count_letters(conn)
+
+
+def _follow(conn: Connection, key: str | None) -> int:
+    with conn.transaction():
+        return len(rows.values(conn, query("core", "follow_letters"), {"key": key}))
 
 
 def spread_changes(conn: Connection) -> int:
     """Stage what the taken changes refer to, or queue it where it is much; return in how many rows."""
     with yielding(conn):
-        return int(rows.value(conn, statement("refresh/1_take/50_spread_changes")))
+        conn.execute(query("core", "limit_spread"), {"statement_timeout": SPREAD_TIMEOUT})
+        (pieces,) = pipeline.run_steps(conn, "refresh/1_take/50_spread_changes").fetchone() or (0,)
+        return int(pieces)
 
 
 def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
@@ -232,7 +268,8 @@ def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
 
     `strict` includes the keys that are set aside as dead letters.
     """
-    run = pipeline.Run(conn, conditions={"write"}, parameters={"strict": strict})
+    parameters = {"strict": strict, "statement_timeout": STATEMENT_TIMEOUT}
+    run = pipeline.Run(conn, conditions={"write"}, parameters=parameters)
     with yielding(conn):
         run.run("refresh/1_take/80_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
     return run.result
@@ -326,4 +363,5 @@ def _take_and_recompute(conn: Connection, opened: Row, size: int, *, newest: boo
         pieces,
         mass,
         late or taken.has_late_keys,
+        stale_keys=written.keys,
     )

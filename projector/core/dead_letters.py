@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import psycopg
 import structlog
 
-from projector.core import staging
-from projector.core.batch import count_letters, failure, first_line, is_lead_failure, recompute
+from projector.core import names, staging
+from projector.core.batch import count_letters, first_line, recompute, spread_changes
+from projector.core.faults import Fault, examine, find_fault_of_lead, find_row_failure, read_lead
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
-from projector.database.sql import query
+from projector.database.sql import failing_step, query
+from projector.report.errors import BlockedError
+from projector.report.log import quoting
 
 TRIES_OF_A_TURN = 10
 """Tries after which new changes are taken before the next ones, whatever is due."""
@@ -41,25 +44,57 @@ def retry_dead_letters(conn: Connection) -> tuple[int, int]:
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
     """Set a key aside that failed alone; return whether it was. A key of which nothing is left is not."""
-    parameters = {"kind": kind, "key": key, "error": first_line(error)}
-    is_set_aside = conn.execute(query("core", "set_aside"), parameters).rowcount > 0
+    is_set_aside = _set_aside(conn, kind, key, error, anyhow=True)
     count_letters(conn)
-    if is_set_aside:
-        _log.error("set aside as a dead letter", kind=kind, key=key, **failure(error))
     return is_set_aside
+
+
+def set_unreadable_aside(conn: Connection, error: psycopg.Error) -> None:
+    """Set those of the taken keys aside whose rows cannot be read, so that the others can be. They are not counted."""
+    for kind, key in conn.execute(query("core", "read_taken_keys")).fetchall():
+        _set_aside(conn, kind, key, error, anyhow=False)
+
+
+def _set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error, *, anyhow: bool) -> bool:
+    """Set a key aside whose rows have a fault, or `anyhow`."""
+    is_there, fault = examine(conn, kind, [key])
+    if fault is None and not anyhow:
+        return False
+    lead = read_lead(conn, kind, key)
+    if fault is None and lead is not None:
+        fault = find_fault_of_lead(conn, lead.user_id, lead.customer_phone)
+    # To read all of a long conversation takes a while: that it is slow is the fault only where the error says so too.
+    is_slow = fault is not None and isinstance(fault.error, psycopg.errors.QueryCanceled)
+    if fault is None or (is_slow and not isinstance(error, psycopg.errors.QueryCanceled)):
+        if not anyhow:
+            return False
+        fault = Fault(first_line(error), error)
+    parameters = {"kind": kind, "key": key, "error": fault.said, "is_there": is_there}
+    parameters |= {"user_id": None, "customer_phone": None} if lead is None else vars(lead)
+    written = conn.execute(query("core", "set_aside"), parameters).fetchone()
+    if written is None:
+        return False
+    told = {
+        "error": fault.said if fault.error is None else quoting(fault.error, fault.said),
+        "file": fault.file,
+    }
+    step = failing_step(error)
+    _log.error("set aside as a dead letter", kind=kind, key=key, tenant=written[0], step=step, **told)
+    return True
 
 
 def _succeeds(conn: Connection, kind: str, key: str) -> bool:
     """Try a letter; return whether it is done. One that fails again waits for its next try."""
     try:
         retry(lambda: _retry(conn, kind, key), *BATCH)
-    except psycopg.Error as error:
-        if not is_lead_failure(error):
+    except (psycopg.Error, BlockedError) as error:
+        failed = find_row_failure(conn, error)
+        if failed is None:
             raise
         with conn.transaction():
             # As in the try: what is dropped for a letter that goes is lost.
             locks.own_queue(conn)
-            if not set_aside(conn, kind, key, error):
+            if not set_aside(conn, kind, key, failed):
                 # It was erased since.
                 conn.execute(query("core", "delete_letter"), {"kind": kind, "key": key})
                 count_letters(conn)
@@ -77,6 +112,8 @@ def _retry(conn: Connection, kind: str, key: str) -> None:
             return
         staging.clear(conn)
         conn.execute(query("core", "stage_letter"), letter)
-        recompute(conn, strict=True)
         conn.execute(query("core", "delete_letter"), letter)
+        spread_changes(conn)
+        recompute(conn, strict=True)
         count_letters(conn)
+        names.write_taken(conn)

@@ -6,7 +6,7 @@ tenants. Then they are read again a piece at a time, a tenant after the other. B
 takes the single changes, which so wait for one of them at most.
 
 What makes a batch of single changes fail is moved too: among late keys it delays its own tenant only, and is found
-there by taking fewer and fewer keys.
+there by taking fewer and fewer keys. A key whose lead cannot be looked up is set aside at once.
 """
 
 import time
@@ -19,12 +19,12 @@ from psycopg.rows import TupleRow
 
 from projector.core import names, pipeline, staging
 from projector.core.batch import (
+    STATEMENT_TIMEOUT,
     Batch,
     analyze_if_outgrown,
     count_letters,
     failure,
     follow_letters,
-    is_lead_failure,
     log_run,
     open_batch,
     own_shards,
@@ -33,7 +33,8 @@ from projector.core.batch import (
     spread_changes,
     take_changes,
 )
-from projector.core.dead_letters import set_aside
+from projector.core.dead_letters import set_aside, set_unreadable_aside
+from projector.core.faults import find_row_failure
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_migrated_version
 from projector.core.yielding import yielding
@@ -41,12 +42,16 @@ from projector.database import locks, rows
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection, Row
 from projector.database.sql import query, statement
+from projector.report.errors import BlockedError
 
 SLICE_BYTES = 250_000
 """Bytes of keys that are looked up in one transaction: some five thousand, in about a tenth of a second."""
 
 SLICE_ROWS = 5_000
 """The same of rows, where a mass change was queued row by row."""
+
+CAREFUL_CHANGES, CAREFUL_BYTES = 25, 5_000
+"""The same for changes of which a row cannot be read: each key is read alone, in about a millisecond."""
 
 PIECE_SECONDS = 0.1
 """How long a piece is to take, in which no other batch of its tenants runs."""
@@ -70,21 +75,26 @@ def sort_changes(
     `bulk` says which changes: those of mass changes, or the single ones; `size` how many of each shard at most. Shards
     that another session owns are left to it, unless `wait`; returns None if these are all. Raises as open_batch does.
     """
+    limits = {"statement_timeout": STATEMENT_TIMEOUT}
 
-    def once() -> Batch | None:
+    def once(
+        most: int = size, most_bytes: int = SLICE_BYTES, careful: psycopg.Error | None = None
+    ) -> Batch | None:
         with conn.transaction():
             opened = open_batch(conn, shards, wait=wait)
             if not opened.owned:
                 return None
-            conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
-            taken = take_changes(conn, opened, size, bulk=bulk, most_bytes=SLICE_BYTES // len(opened.owned))
-            pieces = spread_changes(conn) if taken.spreads else 0
+            conn.execute(statement("refresh/2_lock/10_limit_lock_waits"), limits)
+            taken = take_changes(conn, opened, most, bulk=bulk, most_bytes=most_bytes // len(opened.owned))
+            pieces = _spread(conn, taken, careful)
             with yielding(conn):
                 conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
                 conn.execute(statement("refresh/1_take/55_wait_for_batches"), {"lock_class": locks.TENANT})
-                conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
-                conn.execute(statement("refresh/1_take/60_sort_changes"))
-            if taken.has_misfits:
+                conn.execute(statement("refresh/2_lock/10_limit_lock_waits"), limits)
+                pipeline.run_steps(conn, "refresh/1_take/60_sort_changes", {"careful": careful is not None})
+            if careful is not None:
+                follow_letters(conn, taken)
+            elif taken.has_misfits:
                 count_letters(conn)
             if taken.names:
                 names.write_taken(conn)
@@ -100,7 +110,25 @@ def sort_changes(
                 log_run(conn, opened.started_at, BatchResult(), changes=taken.changes)
             return Batch(opened.owned, taken.changes, pieces=pieces)
 
-    return retry(once, *BATCH)
+    try:
+        return retry(once, *BATCH)
+    except (psycopg.Error, BlockedError) as error:
+        failed = find_row_failure(conn, error)
+        if failed is None:
+            raise
+        _log.warning("changes cannot be looked up, and each is read alone", **failure(failed))
+        return retry(lambda: once(min(size, CAREFUL_CHANGES), CAREFUL_BYTES, failed), *BATCH)
+
+
+def _spread(conn: Connection, taken: Row, careful: psycopg.Error | None) -> int:
+    """Spread the taken changes; return in how many rows. What cannot be read is set aside after this error."""
+    if careful is not None:
+        set_unreadable_aside(conn, careful)
+        taken.has_letters = taken.has_misfits = True
+    pieces = spread_changes(conn) if taken.spreads else 0
+    if careful is not None and taken.spreads:
+        set_unreadable_aside(conn, careful)
+    return pieces
 
 
 def sort_mass_changes(conn: Connection) -> None:
@@ -138,10 +166,11 @@ class LateKeys:
         began_at = time.monotonic()
         try:
             done = retry(lambda: self._take(conn), *BATCH)
-        except psycopg.Error as error:
-            if not is_lead_failure(error):
+        except (psycopg.Error, BlockedError) as error:
+            failed = find_row_failure(conn, error)
+            if failed is None:
                 raise
-            self._isolate(conn, error)
+            self._isolate(conn, failed)
             return Batch((), 0)
         if done is None:
             self._phones.clear()
@@ -198,7 +227,15 @@ class LateKeys:
         if taken.user_id is not None:
             self._phones[taken.user_id] = taken.customer_phone
         self._after = _next(taken.user_id or self._tenant)
-        return Batch((), 0, written.leads, written.messages, oldest=taken.oldest, keys=taken.changes)
+        return Batch(
+            (),
+            0,
+            written.leads,
+            written.messages,
+            oldest=taken.oldest,
+            keys=taken.changes,
+            stale_keys=written.keys,
+        )
 
     def _find_tenant(self, conn: Connection) -> str | None:
         for after in (self._after, ""):
@@ -242,7 +279,9 @@ class LateKeys:
         # Other tenants come first.
         self._after = _next(self._tenant)
         if self._taken > 1:
-            self._limits[self._tenant] = self._taken // 2
+            # What takes too long is not tried again and again.
+            is_slow = isinstance(error, psycopg.errors.QueryCanceled)
+            self._limits[self._tenant] = 1 if is_slow else self._taken // 2
             _log.warning("a piece failed and is tried in smaller parts", keys=self._taken, **failure(error))
             return
         if self._strict:

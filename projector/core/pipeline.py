@@ -57,14 +57,15 @@ def reach(point: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How many leads a batch recomputed, and how many message rows it wrote or deleted."""
+    """How many leads a batch recomputed, how many message rows it wrote or deleted, and for how many keys."""
 
     leads: int = 0
     messages: int = 0
+    keys: int = 0
 
     def __add__(self, other: "BatchResult") -> "BatchResult":
         """Return both together."""
-        return BatchResult(self.leads + other.leads, self.messages + other.messages)
+        return BatchResult(self.leads + other.leads, self.messages + other.messages, self.keys + other.keys)
 
 
 @dataclass(slots=True)
@@ -104,12 +105,12 @@ class Run:
             return None
         if b"%(staged_tenants)s" in one.text and "staged_tenants" not in self.parameters:
             self.parameters["staged_tenants"] = staged_tenants(self.conn)
-        return {"lock_class": locks.TENANT, **self.parameters}
+        return {"lock_class": locks.TENANT, "statement_timeout": "0", **self.parameters}
 
     @property
     def result(self) -> BatchResult:
         """How much the run was about."""
-        return BatchResult(self.numbers.get("leads", 0), self.numbers.get("messages", 0))
+        return BatchResult(*(self.numbers.get(name, 0) for name in ("leads", "messages", "keys")))
 
 
 def run_step(

@@ -7,8 +7,9 @@ import psycopg
 import structlog
 
 from projector.core import pipeline
-from projector.core.batch import DEFAULT_BATCH, Batch, failure, is_lead_failure, refresh_batch
+from projector.core.batch import DEFAULT_BATCH, Batch, failure, refresh_batch
 from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
+from projector.core.faults import find_row_failure
 from projector.core.late import LateKeys, sort_changes
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_installed
@@ -16,6 +17,7 @@ from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import RunReport
+from projector.report.errors import BlockedError
 from projector.report.progress import Progress
 
 FULL_BATCHES = 2
@@ -46,6 +48,7 @@ def refresh(
     progress.start("refresh", rows.value(conn, query("core", "count_changes"), {"bound": None}), "changes")
     waiting = _Refresh(conn, progress, size)
     waiting.run()
+    warn_of_unresolved(waiting.total.keys, waiting.total.leads)
     tried, failed = _retry(conn, waiting, due_only=not retry_failed)
     progress.finish()
     outcome = f"{failed} failed again: see status" if failed else "none failed again"
@@ -57,6 +60,12 @@ def refresh(
         waiting.changes,
         (f"dead letters tried again: {tried}; {outcome}",) if tried else (),
     )
+
+
+def warn_of_unresolved(keys: int, leads: int) -> None:
+    """Warn where keys were read again and none belongs to a lead: the mapping may not give their rows."""
+    if keys and not leads:
+        _log.warning("no key of the changes belongs to a lead, now or before: see the mapping", keys=keys)
 
 
 class Drain:
@@ -72,10 +81,11 @@ class Drain:
         try:
             size = min(NEWEST, self._size) if self._is_flooded else self._size
             done = refresh_batch(conn, shards, size=size, newest=self._is_flooded, wait=wait)
-        except psycopg.Error as error:
-            if not is_lead_failure(error):
+        except (psycopg.Error, BlockedError) as error:
+            failed = find_row_failure(conn, error)
+            if failed is None:
                 raise
-            _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(error))
+            _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(failed))
             size = max(self._size // len(shards), 1)
             return sort_changes(conn, shards, bulk=False, size=size, wait=wait) or Batch((), 0)
         is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
@@ -127,7 +137,7 @@ class _Refresh:
     def _add(self, done: Batch | None) -> None:
         if done is not None:
             self.changes += done.changes
-            self.total += BatchResult(done.leads, done.messages)
+            self.total += BatchResult(done.leads, done.messages, done.stale_keys)
             self._progress.advance(done.changes + done.keys)
 
 

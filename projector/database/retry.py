@@ -13,7 +13,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
-from projector.report.errors import BlockedError, YieldedError
+from projector.report.errors import BlockedError, YieldedError, is_raised
 
 _Result = TypeVar("_Result")
 
@@ -36,8 +36,13 @@ class Again:
 
     def is_of(self, error: Exception) -> bool:
         """Return whether the row is of this error."""
-        if isinstance(error, errors.UniqueViolation) and error.diag.schema_name != "projector":
+        # What a function of a mapping raises, it raises again.
+        if isinstance(error, psycopg.Error) and is_raised(error):
             return False
+        if isinstance(error, errors.UniqueViolation):
+            # Not of rows of the platform, nor of what it has twice, of which no index can be created.
+            where = error.diag.schema_name, error.diag.source_function
+            return where == ("projector", "_bt_check_unique") and isinstance(error, self.errors)
         return isinstance(error, self.errors)
 
     def given_up(self, error: Exception) -> BlockedError:

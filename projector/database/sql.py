@@ -47,6 +47,8 @@ _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 _SOURCE_ROWS = re.compile(r"^SELECT [^;]+FROM \{(?P<table>\w+)\} AS t;", re.MULTILINE)
+_READ = re.compile(r"projector\.(?:source|current)_(\w+)\(\)")
+_OF_KEY = re.compile(r"projector\.(?:leads_of|current)_key\(")
 _COLUMN = re.compile(r"t\.(\w+)::([\w{}]+)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
@@ -191,6 +193,16 @@ def failing_step(error: BaseException) -> str | None:
     """Return the file of the step in which a statement failed; None if the error comes from elsewhere."""
     name: str | None = getattr(error, "_leads_step", None)
     return None if name is None else f"sql/{name.partition(' ')[0]}.sql"
+
+
+def failing_relations(error: BaseException) -> list[str]:
+    """Return the relations of the mapping that the step reads in which a statement failed."""
+    name: str | None = getattr(error, "_leads_step", None)
+    texts = [] if name is None else [step.text.decode() for step in steps(name.partition(" ")[0])]
+    if any(_OF_KEY.search(text) for text in texts):
+        texts.append(file_text("definition/source/current_keys"))
+    read = {relation for text in texts for relation in _READ.findall(text)}
+    return sorted(read & source_columns().keys())
 
 
 @contextmanager

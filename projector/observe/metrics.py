@@ -147,6 +147,10 @@ def metrics_of(status: Status) -> Iterator[Metric]:
             f"Changes that wait, counted up to {COUNTED_CHANGES}.",
             status.queue.changes,
         ),
+        "leads_projector_unknown_changes": (
+            "Changes that wait because this version does not know their kind.",
+            sum(kind.changes for kind in status.unknown_kinds),
+        ),
         "leads_projector_dead_letters": (
             "Keys that are set aside with an error.",
             status.dead_letters[0].total if status.dead_letters else 0,

@@ -17,6 +17,11 @@ def counted_of(done: float, total: float, noun: str) -> str:
     return f"{done:,} of {counted(total, noun)}" if done <= total else counted(done, noun)
 
 
+def repeated_rows(relation: str, rows: int, key: str, value: str) -> str:
+    """Return what is wrong with a relation of a mapping that gives several rows for one key, without an end."""
+    return f"{relation}.sql gives {counted(rows, 'row')} with the {key} {value}, and has to give one"
+
+
 def bytes_in_words(number: float) -> str:
     """Return a number of bytes in the largest unit of which there is at least one, as PostgreSQL counts them."""
     for unit in ("B", "kB", "MB"):

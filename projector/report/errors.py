@@ -12,8 +12,8 @@ NOT_INSTALLED = (
 
 
 # SQLSTATE classes of errors in which PostgreSQL quotes values of a row: data that do not fit, that break a rule or are
-# too large, and what a function raises.
-_QUOTING = ("22", "23", "54", "P0")
+# too large, and what a function says.
+_QUOTING = ("22", "23", "2F", "38", "39", "54", "P0")
 
 
 WHERE_SHOWN = "A rebuild at a terminal, or with LEADS_LOG_PERSONAL_DATA=on, shows values too."
@@ -98,9 +98,15 @@ def without_values(error: Exception) -> str | None:
     """Return what to say of an error whose message can quote values of a customer; None if it quotes none."""
     if isinstance(error, ProjectorError):
         return error.without_values
-    if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_QUOTING):
+    if isinstance(error, psycopg.Error) and ((error.sqlstate or "").startswith(_QUOTING) or is_raised(error)):
         return condition(error)
     return None
+
+
+def is_raised(error: psycopg.Error) -> bool:
+    """Return whether a function of others raised the error by itself, with whatever SQLSTATE it chose."""
+    is_ours = "projector.raise_serialization_failure" in (error.diag.context or "")
+    return error.diag.source_function == "exec_stmt_raise" and not is_ours
 
 
 def detail(error: psycopg.Error) -> str:

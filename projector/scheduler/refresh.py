@@ -14,7 +14,7 @@ from projector.core.batch import Batch, advance_after_commit, advance_freshness,
 from projector.core.clock import clock_of
 from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
 from projector.core.preconditions import require_version
-from projector.core.refresh import Drain
+from projector.core.refresh import Drain, warn_of_unresolved
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed
 from projector.database.rows import Connection, Row
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from projector.observe.tracing import Tracing
 
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
+TURN_SECONDS = 1.0
+"""How long a turn of dead letters takes, but for the one that it has begun."""
+
 END_SECONDS = 0.1
 """How long a tenant may be late after its last piece, so that a projector does not look after each piece of others."""
 
@@ -81,7 +84,11 @@ class Refresh(Job):
         if self._has_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
             # A turn at a time: new changes are taken before the next ones, whatever is due.
             letters = find_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
-            retry_letters(conn, letters)
+            ends_at = time.monotonic() + TURN_SECONDS
+            for letter in letters:
+                # Each of them may take as long as a statement may run.
+                if time.monotonic() < ends_at:
+                    retry_letters(conn, [letter])
             if len(letters) < TRIES_OF_A_TURN:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
         return self.pace.pause
@@ -158,6 +165,7 @@ class Refresh(Job):
         if sums:
             waiting = rows.value(conn, query("core", "count_changes"), {"bound": COUNTED_CHANGES})
             _log.info("refreshed", **sums, queue=waiting)
+            warn_of_unresolved(int(sums["keys"]), int(sums["leads"]))
 
 
 class Tally:
@@ -185,6 +193,7 @@ class Tally:
         return {
             "refreshes": len(taken),
             "changes": sum(done.changes for done, _ in taken),
+            "keys": sum(done.stale_keys for done, _ in taken),
             "leads": sum(done.leads for done, _ in taken),
             "messages": sum(done.messages for done, _ in taken),
             "longest_seconds": round(max(seconds for _, seconds in taken), 3),

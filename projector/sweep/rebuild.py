@@ -18,14 +18,16 @@ killed is resumed there, by the same version only.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import NoReturn
 
 import psycopg
 
 from projector.core import names, pipeline
-from projector.core.batch import first_line, is_lead_failure
+from projector.core.batch import first_line
 from projector.core.dead_letters import retry_dead_letters
+from projector.core.faults import Fault, find_fault, find_fault_of_lead, find_row_failure
 from projector.core.pipeline import BatchResult, reach
 from projector.core.preconditions import require_installed, require_tenants
 from projector.database import locks, rows
@@ -73,13 +75,16 @@ def rebuild(
             written = build(conn, progress) if tenants is None else None
             if written is None:
                 written = _rebuild_in_place(conn, tenants, progress, resume=resume)
-        except psycopg.Error as error:
-            if conn.closed or not is_lead_failure(error):
+        except (psycopg.Error, BlockedError) as failed:
+            error = find_row_failure(conn, failed)
+            if error is None:
                 raise
             advice = f"{_SERVED} that cannot be projected, and run rebuild again."
+            fault = find_fault(conn) or Fault(first_line(error), error)
+            hidden = fault.said if fault.error is None else f"{fault.file or 'a row'}, {condition(error)}"
             raise RebuildFailedError(
-                f"The rebuild stopped: {first_line(error)}. {advice}",
-                without_values=f"The rebuild stopped: {condition(error)}. {advice} {WHERE_SHOWN}",
+                f"The rebuild stopped: {fault.said}. {advice}",
+                without_values=f"The rebuild stopped: {hidden}. {advice} {WHERE_SHOWN}",
             ) from error
     return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
 
@@ -100,9 +105,11 @@ def _rebuild_in_place(
 ) -> BatchResult:
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     create_tables(conn)
-    phase, after, since = pieces.PHASES[0], pieces.START, read_clock(conn)
+    phase, after, since, unknown = pieces.PHASES[0], pieces.START, read_clock(conn), []
     if tenants is None:
         found = pieces.read_position(conn, pieces.REBUILD) if resume else None
+        # They wait since before it begins, and it computes everything again.
+        unknown = rows.values(conn, query("sweep", "find_unknown_changes")) if found is None else []
         position = found or pieces.begin_sweep(conn, pieces.REBUILD, phase)
         phase, after, since = position.phase, position.after, position.started_at
     total = pieces.count_leads(conn, tenants)
@@ -134,6 +141,7 @@ def _rebuild_in_place(
             # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
             retry_dead_letters(conn)
             note_built(conn, since)
+            conn.execute(query("sweep", "drop_unknown_changes"), {"change_ids": unknown})
         drift.end_all(conn, tenants, since, outcome="rebuilt")
         progress.finish()
         # Not every key that was compared makes a lead.
@@ -149,10 +157,10 @@ def _correct_leads(conn: Connection, leads: Sequence[LeadKey], *, compares: bool
     """
     candidates = conn.execute(query("sweep", "find_leads_left"), lead_arrays(leads)).fetchall()
     if compares and candidates:
-        candidates = by_halves(candidates, lambda some: find_candidates(conn, some), _stop)
+        candidates = by_halves(candidates, lambda some: find_candidates(conn, some), partial(_stop, conn))
     reach("compared")
     yield BatchResult(len(leads) - len(candidates))
-    yield from rebuild_leads(conn, candidates, _stop)
+    yield from rebuild_leads(conn, candidates, partial(_stop, conn))
 
 
 def _make_room(conn: Connection, written: int) -> int:
@@ -164,16 +172,18 @@ def _make_room(conn: Connection, written: int) -> int:
     return 0
 
 
-def _stop(lead: LeadKey, error: psycopg.Error) -> NoReturn:
+def _stop(conn: Connection, lead: LeadKey, error: psycopg.Error) -> NoReturn:
     """Stop at a lead that cannot be projected, and name it."""
     user_id, customer_phone = lead
     step = failing_step(error)
     kind = condition(error) if step is None else f"{condition(error)} ({step})"
     tenant = escape_hidden(user_id)
+    with conn.transaction():
+        fault = find_fault_of_lead(conn, user_id, customer_phone)
     advice = f"{_SERVED}s of this customer, and run rebuild again."
     raise RebuildFailedError(
         f"The rebuild stopped at customer {escape_hidden(customer_phone)} of tenant {tenant}:"
-        f" {first_line(error)}. {advice}",
+        f" {first_line(error) if fault is None else fault.said}. {advice}",
         without_values=(
             f"The rebuild stopped at a customer of tenant {tenant} whose phone has the digest"
             f" {digest(customer_phone)}: {kind}. {advice} {WHERE_SHOWN}"

@@ -105,52 +105,101 @@ VALUES (0, 0, %(kind)s, ARRAY[%(key)s]);
 DELETE FROM projector.dead_letters
 WHERE kind = %(kind)s AND key = %(key)s;
 
+-- name: limit_spread
+-- Limits how long a look for what the taken changes touch may run. Parameter: statement_timeout.
+SELECT set_config(
+    'statement_timeout',
+    CASE WHEN 'truncate' IN (SELECT t.kind FROM taken_changes AS t) THEN '0' ELSE %(statement_timeout)s END,
+    true
+);
+
+-- name: read_taken_letters
+SELECT DISTINCT k.key
+FROM taken_changes AS t
+CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+INNER JOIN projector.dead_letters AS d ON d.key = k.key COLLATE "C";
+
+-- What reads a single key, in a transaction of its own: it may fail, and may not take long.
+
+-- name: limit_statements
+SELECT set_config('statement_timeout', %(statement_timeout)s, true);
+
+-- name: read_lead
+-- Returns the lead of a key in the source; no row where it is of no lead there. Parameters: kind, of a letter; key.
+SELECT
+    s.user_id,
+    s.customer_phone
+FROM projector.change_kinds AS k
+CROSS JOIN LATERAL projector.current_key(k.key_kind, %(key)s) AS s
+WHERE k.change_kind = %(kind)s AND k.letter_kind IS NOT NULL
+LIMIT 1;
+
+-- name: examine_rows
+-- Reads every column of the rows that a relation of the mapping has of these keys. Returns the key that most of them
+-- have, and rows, how many have it. Placeholders: relation; id, its column that has the keys; own_key, its own key.
+SELECT
+    r.{own_key}::text AS key,
+    count(*) AS rows,
+    sum(length(r::text)) AS size
+FROM (SELECT DISTINCT k.key FROM unnest(%(keys)s::text[]) AS k (key)) AS wanted
+CROSS JOIN LATERAL (
+    SELECT s.*
+    FROM projector.source_{relation}() AS s
+    WHERE s.{id} = projector.{id}(wanted.key)
+    OFFSET 0
+) AS r
+GROUP BY r.{own_key}
+ORDER BY rows DESC, key ASC
+LIMIT 1;
+
+-- name: read_keys_of_source
+SELECT r.{id}::text AS key
+FROM projector.source_{relation}() AS r;
+
+-- name: examine_touched
+SELECT count(t.key) AS keys
+FROM unnest(%(keys)s::text[]) AS wanted (key)
+CROSS JOIN LATERAL projector.touched_keys(%(kind)s, wanted.key) AS t;
+
+-- name: read_keys_of_lead
+-- Returns kind and key, as a dead letter has them, of some keys that a lead is known to have.
+SELECT
+    kinds.letter_kind AS kind,
+    sk.key
+FROM projector.source_keys AS sk
+INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = sk.kind AND kinds.change_kind = kinds.letter_kind
+WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
+LIMIT 20;
+
 -- name: set_aside
 -- Sets a key aside with its error. It is tried again after a pause that doubles from ten seconds up to an hour. A key
 -- that neither the source nor projector.source_keys has any more is not set aside: nothing of it is left to project, and
--- what failed may have been erased since. Its lead is the one of the source, or else the one that it is known under.
--- Parameters: kind, key, error.
+-- what failed may have been erased since. The source is not read here: the row of the key may be what fails.
+-- Parameters: kind, key, error; user_id and customer_phone, its lead in the source, null where that has none or is not
+-- known; is_there, whether the source has the key, or cannot be asked. Else its lead is the one that it is known under.
 INSERT INTO projector.dead_letters AS d (
     kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
 )
 SELECT
     %(kind)s::text,
     failed.key,
-    coalesce(lead.user_id, known.user_id),
-    CASE WHEN lead.user_id IS NULL THEN known.customer_phone ELSE lead.customer_phone END,
+    coalesce(%(user_id)s::text, known.user_id),
+    CASE WHEN %(user_id)s::text IS NULL THEN known.customer_phone ELSE %(customer_phone)s::text END,
     %(error)s::text,
     1,
     statement_timestamp(),
     clock_timestamp() + interval '10 seconds'
-FROM (
-    SELECT
-        k.key_kind,
-        %(key)s::text AS key
-    FROM projector.change_kinds AS k
-    WHERE k.change_kind = %(kind)s AND k.letter_kind IS NOT NULL
-) AS failed
-LEFT JOIN LATERAL (
-    SELECT
-        s.user_id,
-        s.customer_phone
-    FROM projector.current_key(failed.key_kind, failed.key) AS s
-    OFFSET 0
-) AS lead ON true
-LEFT JOIN projector.source_keys AS known ON known.kind = failed.key_kind AND known.key = failed.key
-WHERE lead.user_id IS NOT NULL
-    OR known.user_id IS NOT NULL
-    OR CASE failed.key_kind
-        WHEN 'conversation'
-            THEN EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.conversation_id = projector.conversation_id(failed.key))
-        WHEN 'contact' THEN EXISTS (SELECT FROM projector.source_contacts() AS c WHERE c.contact_id = projector.contact_id(failed.key))
-        ELSE EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.send_id = projector.send_id(failed.key))
-    END
+FROM (VALUES (%(key)s::text)) AS failed (key)
+LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = %(kind)s AND kinds.letter_kind IS NOT NULL
+LEFT JOIN projector.source_keys AS known ON known.kind = kinds.key_kind AND known.key = failed.key
+WHERE %(is_there)s OR known.user_id IS NOT NULL
 ON CONFLICT (kind, key) DO UPDATE SET
     user_id = coalesce(excluded.user_id, d.user_id),
     customer_phone = CASE WHEN excluded.user_id IS NULL THEN d.customer_phone ELSE excluded.customer_phone END,
     error = excluded.error,
     attempts = d.attempts + 1,
-    retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour');
+    retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour')
+RETURNING user_id;
 
 -- name: set_misfits_aside
 -- Sets the taken keys aside that are none that the platform can have, as when its ids got another type since: a batch
@@ -183,6 +232,7 @@ FROM letters;
 -- name: follow_letters
 -- Notes which lead the dead letters of the taken keys belong to now: the one of the source, or else the one that the key
 -- is known under. What changed of them is left out until they are tried again. Returns a row for each that moved.
+-- Parameter: key, the only one of them; null for all.
 UPDATE projector.dead_letters AS d
 SET user_id = lead.user_id, customer_phone = lead.customer_phone
 FROM (
@@ -194,6 +244,7 @@ FROM (
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
     INNER JOIN projector.dead_letters AS d ON d.kind = kinds.letter_kind AND d.key = k.key COLLATE "C"
+    WHERE %(key)s::text IS NULL OR k.key = %(key)s::text
 ) AS taken
 CROSS JOIN LATERAL (
     SELECT
@@ -335,13 +386,15 @@ SELECT (
 ) AS user_id;
 
 -- name: read_taken_keys
--- Returns: kind and key of each late key that was taken, as a dead letter has them.
+-- Returns: kind and key, as a dead letter has them, of each taken key that has none.
 SELECT DISTINCT
-    kinds.letter_kind,
+    coalesce(kinds.letter_kind, t.kind) AS kind,
     k.key
 FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind;
+LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind
+LEFT JOIN projector.dead_letters AS d ON d.kind = coalesce(kinds.letter_kind, t.kind) AND d.key = k.key COLLATE "C"
+WHERE k.key IS NOT NULL AND d.key IS NULL;
 
 -- name: read_moment
 -- Returns the moment up to which these shards were drained; one that claims nothing before the first build.
@@ -393,11 +446,12 @@ SELECT EXISTS (
 -- Looks at everything that a batch looks at.
 --
 -- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql; least_clock, as for 1_take/20_open_batch.sql.
--- Returns: what projector.queue_state has; has_changes, whether changes wait; has_letters, whether there are dead
--- letters; is_set_back, with the clock, and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not
--- noted the clock for a second; fresh_until, to which moment freshness may move if capture is intact, null where it may
--- not; is_fed, whether logical replication brings the rows of source tables, or did. What it has not brought is proved
--- by nothing here, so freshness ends where projector.provable says.
+-- Returns: what projector.queue_state has; has_changes, whether changes wait; has_unknown, whether some were put aside,
+-- because this version does not know their kind; has_letters, whether there are dead letters; is_set_back, with the
+-- clock, and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not noted the clock for a second;
+-- fresh_until, to which moment freshness may move if capture is intact, null where it may not; is_fed, whether logical
+-- replication brings the rows of source tables, or did. What it has not brought is proved by nothing here, so freshness
+-- ends where projector.provable says.
 --
 -- The clock is read before the snapshot of this statement. What was committed before it was captured, unless there is
 -- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
@@ -406,8 +460,10 @@ SELECT EXISTS (
 SELECT
     looked.*,
     clock_timestamp() AS clock,
-    CASE WHEN NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all THEN looked.provable_until END
-        AS fresh_until
+    CASE
+        WHEN looked.has_changes OR looked.freshness_frozen OR looked.has_unknown OR NOT looked.owns_all THEN NULL
+        ELSE looked.provable_until
+    END AS fresh_until
 FROM (
     SELECT
         state.*,
@@ -428,6 +484,7 @@ FROM (
             FROM projector.changes AS c
             WHERE c.shard = any(%(shards)s::smallint[])
         ) AS has_changes,
+        EXISTS (SELECT FROM projector.changes AS c WHERE c.shard >= 10) AS has_unknown,
         EXISTS (SELECT FROM projector.dead_letters) AS has_letters,
         (
             SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard))

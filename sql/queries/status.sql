@@ -48,7 +48,9 @@ LEFT JOIN projector.capture_gaps AS g
 -- lag is 0 for a time that the clock, which was set back, has not reached.
 SELECT
     least(
-        late.late_keys + (SELECT count(*) FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded), %(bound)s
+        late.late_keys + (
+            SELECT count(*) FROM (SELECT FROM projector.changes AS c WHERE c.shard < 10 LIMIT %(bound)s) AS bounded
+        ), %(bound)s
     ) AS changes,
     late.late_keys,
     late.late_tenants,
@@ -89,6 +91,15 @@ LEFT JOIN (
     )
 ) AS first ON true
 GROUP BY late.late_keys, late.late_tenants;
+
+-- name: read_unknown_kinds
+-- Returns each kind of waiting changes that this version does not know, and changes, their number up to a bound.
+SELECT
+    unknown.kind,
+    count(*) AS changes
+FROM (SELECT c.kind FROM projector.changes AS c WHERE c.shard >= 10 LIMIT %(bound)s) AS unknown
+GROUP BY unknown.kind
+ORDER BY unknown.kind;
 
 -- name: read_runs
 -- Returns the last run of each kind, ordered by kind.

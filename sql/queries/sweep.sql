@@ -464,6 +464,16 @@ WHERE ctid = any(
     )
 );
 
+-- name: find_unknown_changes
+-- Returns the changes that were put aside, because this version does not know their kind.
+SELECT c.change_id
+FROM projector.changes AS c
+WHERE c.shard >= 10;
+
+-- name: drop_unknown_changes
+DELETE FROM projector.changes
+WHERE shard >= 10 AND change_id = any(%(change_ids)s::bigint[]);
+
 -- name: count_mass_changes
 -- Returns how many mass changes wait, and late keys, counted up to a bound: what can be traded for a rebuild.
 SELECT count(*) AS changes

@@ -39,7 +39,10 @@ WHERE d.user_id IS NULL;
 SELECT k.key COLLATE "C" AS user_id
 FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-WHERE t.kind = 'tenants' AND k.key IS NOT NULL
+WHERE t.kind = 'tenants'
+    AND k.key IS NOT NULL
+    -- What is set aside is tried again by itself.
+    AND NOT EXISTS (SELECT FROM projector.dead_letters AS d WHERE d.kind = t.kind AND d.key = k.key COLLATE "C")
 UNION
 SELECT n.user_id
 FROM read_model.tenant_names AS n

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import structlog
 
-from projector.core import batch, pipeline, source_reads
-from projector.database import connect, sql
+from projector.core import pipeline, source_reads
+from projector.database import connect
 from projector.database.rows import Connection
 from projector.operate import explain
 from projector.operate.explain import explain_lead
@@ -117,13 +117,15 @@ def in_comparison_of_keys(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
 def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
     """The conversations of an agent, each of which is queued again."""
 
-    def statement(name: str) -> str:
-        if name != "refresh/1_take/50_spread_changes" or slow.began.is_set():
-            return sql.statement(name)
-        slow.began.set()
-        return "SELECT count(*), pg_sleep(60) FROM conversations"
+    run_steps = pipeline.run_steps
 
-    patches.setattr(batch, "statement", statement)
+    def run(conn: Connection, name: str, *rest: Any) -> Any:  # noqa: ANN401
+        if name != "refresh/1_take/50_spread_changes" or slow.began.is_set():
+            return run_steps(conn, name, *rest)
+        slow.began.set()
+        return conn.execute("SELECT count(*), pg_sleep(60) FROM conversations")
+
+    patches.setattr(pipeline, "run_steps", run)
     return refresh_now
 
 

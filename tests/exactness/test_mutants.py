@@ -31,11 +31,11 @@ from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
 from projector.capture import control, gaps, mapping, triggers
-from projector.core import batch, clock, late, names, pipeline, refresh, staging, yielding
+from projector.core import batch, clock, faults, late, names, pipeline, refresh, staging, yielding
 from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.database import connect as db
-from projector.database import locks, source_names, sql
+from projector.database import locks, retry, source_names, sql
 from projector.database.rows import Connection, Row
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
@@ -48,6 +48,7 @@ from projector.sweep import first_build, leads, recovery
 from tests.exactness import (
     interleaving,
     test_clock,
+    test_failing_rows,
     test_faults,
     test_freshness,
     test_giving_way,
@@ -473,7 +474,24 @@ MUTANTS = {
             "WHERE d.message_id = projector", "WHERE d.message_id || '' = projector"),
     "a mass change is one piece": _statement("refresh/1_take/50_spread_changes", "/ 500 AS piece", "/ 500000 AS piece"),
     "a mass change that replication brings is many single changes": _function("queue_keys", ">= 100", ">= 100000"),
-    "a lead that fails stops the others": _patch(refresh, "is_lead_failure", lambda _: False),
+    "a lead that fails stops the others": _patch(refresh, "find_row_failure", lambda *_: None),
+    "the class of an error alone blames a row":
+        _patch(faults, "_runs_without_keys", lambda _: False, name="agent_name_of", body="no table"),
+    "what a function raises is taken for a collision":
+        _patch(retry, "is_raised", lambda _: False, name="agent_name_of", body="40P01"),
+    "a key that cannot be looked up stops the others":
+        _patch(late, "set_unreadable_aside", lambda *_: None, name="phone_of", body="cast"),
+    "an outage sets keys aside":
+        _patch(faults, "_runs_without_keys", lambda _: True,
+            lose="TABLE read_model.lead_messages RENAME sent_at TO gone",
+            give_back="TABLE read_model.lead_messages RENAME gone TO sent_at"),
+    "a key that is given twice is written":
+        _statement("refresh/3_resolve/50_note_keys", "generate_series(1, r.given_rows)", "generate_series(1, 1)",
+            table="labels", said=test_failing_rows.GIVES),
+    "a change of an unknown kind is dropped":
+        _statement("refresh/1_take/30_take_changes", "WHERE NOT unknown.is_known", "WHERE false"),
+    "a change of an unknown kind holds nothing back":
+        _statement("refresh/1_take/20_open_batch", "owned.shard + 10", "owned.shard + 20"),
     "a key of another type is not set aside":
         _patch(batch, "set_misfits_aside", lambda _: None, kind="conversations", key="no number"),
     "a newer letter counts":

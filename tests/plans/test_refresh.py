@@ -20,7 +20,7 @@ def statements() -> Iterator[tuple[str, str]]:
     for folder in sorted(path.name for path in (ROOT / "sql" / "refresh").iterdir()):
         for step in steps(f"refresh/{folder}"):
             if _CALL.search(text := step.text.decode()):
-                yield step.name, text
+                yield step.name, text.replace("%(careful)s", "true")
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,8 @@ _UNATTENDED_SECONDS = 90.0
 _UNPROVED_SECONDS = 90.0
 _FORGOTTEN_SECONDS = 3600.0
 _LAGGING_SECONDS = 60.0
+# A scheduler notes at each try that its refresh fails.
+_FAILING_SECONDS = 60.0
 # A round ends within its days. One that was kept waiting may take longer.
 _LATE_ROUNDS = 2.0
 # The clock of a server may be set back a little, as NTP does, without any harm.
@@ -35,6 +37,7 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_build(status, status.projection),
         *_attention_to_feeds(status, status.projection),
         *_attention_to_queue(status, status.projection),
+        *_attention_to_refresh(status, status.projection),
         *_attention_to_locks(status),
         *_attention_to_rows(status),
         *_attention_to_verify(status),
@@ -133,6 +136,23 @@ def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
         yield (
             f"The oldest change has waited for {words.age(status.queue.lag)}, though a refresh should take it:"
             " see the log of the scheduler for what keeps it, and pg_stat_activity for long transactions."
+        )
+
+
+def _attention_to_refresh(status: Status, projection: Row) -> Iterator[str]:
+    for unknown in status.unknown_kinds:
+        yield (
+            f"{counted(unknown.changes, 'change')} of the kind {words.short(unknown.kind)} stay in the queue, because"
+            " this version does not know that kind, and X-Data-As-Of stands still: run `migrate` with the version that"
+            " knows it, or `rebuild`, which computes everything again and drops them."
+        )
+    last = status.last_run("refresh")
+    if last is None or last.outcome != "failed":
+        return
+    if (projection.read_at - last.finished_at).total_seconds() < _FAILING_SECONDS:
+        yield (
+            f"Refreshes fail again and again: {escape_hidden(last.note or 'no reason known')}. They are tried again by"
+            " themselves; see the log of the scheduler."
         )
 
 

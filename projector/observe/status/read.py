@@ -38,6 +38,7 @@ class Status:
 
     projection: Row | None = None
     queue: Row = field(default_factory=lambda: Row(changes=0, late_keys=0, late_tenants=0, lag=None))
+    unknown_kinds: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
     dead_letters: list[Row] = field(default_factory=list)
     proved_round: Row | None = None
@@ -126,6 +127,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         return Status(
             projection=projection,
             queue=_read(conn, "read_queue", bound=COUNTED_CHANGES)[0],
+            unknown_kinds=_read(conn, "read_unknown_kinds", bound=COUNTED_CHANGES),
             runs=_read(conn, "read_runs"),
             dead_letters=_named(conn, _read(conn, "read_dead_letters", size=_SHOWN)),
             proved_round=rows.row(conn, Row, query("status", "read_proved_round")),

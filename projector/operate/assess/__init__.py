@@ -19,7 +19,7 @@ from projector.database.rows import Connection, Row, only_row, value, values
 from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights, read_server
-from projector.report.counted import bytes_in_words, counted
+from projector.report.counted import bytes_in_words, counted, repeated_rows
 from projector.report.errors import ProjectorError, SourceMissingError
 
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
@@ -153,8 +153,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
         elif found.key is not None:
             yield _problem(
                 "tables",
-                f"{_UNCHANGED}{relation}.sql gives {counted(found.rows, 'row')} with the {names['key']} {found.key},"
-                " and has to give one.",
+                f"{_UNCHANGED}{repeated_rows(relation, found.rows, names['key'], found.key)}.",
             )
 
 

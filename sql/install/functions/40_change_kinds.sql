@@ -41,6 +41,16 @@ SELECT of_kind NOT IN (
 )
 $$;
 
+-- Whether this version knows what a change of this kind makes stale.
+CREATE OR REPLACE FUNCTION projector.is_known_kind(of_kind text)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+AS $$
+SELECT of_kind IN ('tenants', 'truncate')
+    OR EXISTS (SELECT FROM projector.change_kinds AS k WHERE k.change_kind = of_kind)
+$$;
+
 -- Whether a key of a change of this kind is one that the platform can have: no id of numbers is written with letters.
 CREATE OR REPLACE FUNCTION projector.is_key(of_kind text, of_key text)
 RETURNS boolean

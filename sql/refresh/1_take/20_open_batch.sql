@@ -5,8 +5,9 @@
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
 -- where logical replication brings the rows of source tables and has not brought more for certain; clock, the clock
 -- after that; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state; has_changes and
--- has_mass_changes, whether single changes and mass changes wait; is_set_back, whether the clock was set back since it
--- was last noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables that
+-- has_mass_changes, whether single changes and mass changes wait; held_shards, those of whose changes some were put
+-- aside, because this version does not know their kind; is_set_back, whether the clock was set back since it was last
+-- noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables that
 -- hold more bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
@@ -33,6 +34,11 @@ SELECT
         WHERE clock_timestamp() < any(f.shards || f.newest_clock || %(least_clock)s::timestamptz)
     ) AS is_set_back,
     (SELECT f.set_backs FROM read_model.freshness AS f) AS set_backs,
+    ARRAY(
+        SELECT owned.shard
+        FROM unnest(%(shards)s::smallint[]) AS owned (shard)
+        WHERE EXISTS (SELECT FROM projector.changes AS c WHERE c.shard = owned.shard + 10)
+    ) AS held_shards,
     state.migrated_version,
     state.freshness_frozen,
     ARRAY(

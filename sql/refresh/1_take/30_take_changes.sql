@@ -3,10 +3,15 @@
 -- Parameters: shards; bulk, whether to take those of mass changes or the single ones; newest, whether to take the last
 -- ones in place of the first; size, how many to take from each shard; bytes, how many bytes of keys, null for any: the
 -- first row is always taken.
--- Returns: changes, the number taken; oldest, when the first of them was queued; drained, of single changes, whether
--- every one of the shards that this statement could see was taken; spreads, whether a change has to be spread over
--- other keys first; names, whether one concerns names of tenants; has_misfits, whether a key is none that the platform
--- can have; has_late_keys and has_letters, whether late keys wait, and dead letters are there.
+--
+-- A change of a kind that this version does not know is put aside, as one of shard 10 to 13: it holds back freshness of
+-- its shard, and no other change.
+--
+-- Returns: changes, the number staged; held_shards, of which some were put aside; oldest, when the first of them was
+-- queued; drained, of single changes, whether every one of the shards that this statement could see was taken; spreads,
+-- whether a change has to be spread over other keys first; names, whether one concerns names of tenants; has_misfits,
+-- whether a key is none that the platform can have; has_late_keys and has_letters, whether late keys wait, and dead
+-- letters are there.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
 -- array is stored is looked at, and not its length, for which it would have to be read.
@@ -47,7 +52,27 @@ WITH taken AS (
             WHERE %(bytes)s::bigint IS NULL OR upcoming.bytes_before < %(bytes)s
         )
     )
-    RETURNING change_id, shard, kind, keys, message_ids, queued_at
+    RETURNING
+        change_id,
+        shard,
+        kind,
+        keys,
+        message_ids,
+        queued_at,
+        NOT projector.is_spread(kind) OR projector.is_known_kind(kind) AS is_known
+),
+
+put_aside AS (
+    INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
+    SELECT
+        unknown.shard + 10,
+        %(bulk)s,
+        unknown.kind,
+        unknown.keys,
+        unknown.message_ids,
+        unknown.queued_at
+    FROM taken AS unknown
+    WHERE NOT unknown.is_known
 ),
 
 staged AS (
@@ -60,13 +85,15 @@ staged AS (
         taken.message_ids,
         taken.queued_at
     FROM taken
+    WHERE taken.is_known
 )
 
 SELECT
-    count(*) AS changes,
+    count(*) FILTER (WHERE taken.is_known) AS changes,
     min(taken.queued_at) AS oldest,
+    coalesce(array_agg(taken.shard) FILTER (WHERE NOT taken.is_known), '{}') AS held_shards,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
-    coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
+    coalesce(bool_or(taken.is_known AND projector.is_spread(taken.kind)), false) AS spreads,
     coalesce(bool_or(projector.concerns_names(taken.kind, taken.keys)), false) AS names,
     EXISTS (
         SELECT 1

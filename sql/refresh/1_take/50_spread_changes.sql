@@ -13,6 +13,8 @@ WITH changed AS MATERIALIZED (
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     WHERE projector.is_spread(t.kind)
+        -- What is set aside is tried again by itself.
+        AND NOT EXISTS (SELECT FROM projector.dead_letters AS d WHERE d.kind = t.kind AND d.key = k.key COLLATE "C")
 ),
 
 spread AS MATERIALIZED (

@@ -8,6 +8,8 @@
 -- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once. Where a rule
 -- of the mapping does not name the messages (reload_messages), a long one is read whole too.
 --
+-- Parameter: careful, whether to leave out the keys that are set aside, of which a row cannot be read.
+--
 -- Whether it is long is not asked of one that the read model does not know: that one is read whole in any case.
 WITH named AS MATERIALIZED (
     SELECT
@@ -31,6 +33,9 @@ changed AS MATERIALIZED (
         min(n.queued_at) AS queued_at
     FROM named AS n
     INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = n.kind AND kinds.letter_kind IS NOT NULL
+    WHERE NOT %(careful)s OR NOT EXISTS (
+        SELECT FROM projector.dead_letters AS d WHERE d.kind = kinds.letter_kind AND d.key = n.key COLLATE "C"
+    )
     GROUP BY kinds.key_kind, n.key
 ),
 

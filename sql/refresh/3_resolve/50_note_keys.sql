@@ -6,8 +6,10 @@
 -- A key of no lead, known or in the source, is noted too, and forgotten in the next step. So a batch waits for one in
 -- progress that brings the same key in, and which has read its row before that was deleted: it would commit a lead
 -- whose deletion was taken here and found nothing.
+-- A key of which the mapping gives several rows fails here, as a subquery of several rows.
+--
 -- when: write
-WITH resolved AS MATERIALIZED (
+WITH read_again AS (
     SELECT
         s.kind,
         s.key,
@@ -39,6 +41,18 @@ WITH resolved AS MATERIALIZED (
         OFFSET 0
     ) AS n ON n.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
     WHERE s.kind <> 'conversation'
+),
+
+resolved AS MATERIALIZED (
+    SELECT
+        r.*,
+        (SELECT given.row_number FROM generate_series(1, r.given_rows) AS given (row_number)) AS only_row
+    FROM (
+        SELECT
+            a.*,
+            count(*) OVER (PARTITION BY a.kind, a.key) AS given_rows
+        FROM read_again AS a
+    ) AS r
 ),
 
 collected AS (

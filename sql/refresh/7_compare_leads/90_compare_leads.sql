@@ -2,7 +2,8 @@
 -- have something to do. They are found before anything is written, so that a right row costs no WAL.
 --
 -- returns: conditions
--- Returns also leads and messages: how many leads were recomputed, and how many message rows differed.
+-- Returns also leads, messages and keys: how many leads were recomputed, how many message rows differed, and for how
+-- many keys.
 --
 -- A contact or an extraction alone makes no lead, and so no profile that is stored. The statistics count by the hour.
 WITH differing AS (
@@ -63,7 +64,8 @@ WITH differing AS (
 SELECT
     array_agg(DISTINCT found.condition) AS conditions,
     (SELECT count(*) FROM stale_leads) AS leads,
-    (SELECT count(*) FROM message_differences) AS messages
+    (SELECT count(*) FROM message_differences) AS messages,
+    (SELECT count(*) FROM stale_keys) AS keys
 FROM (
     SELECT d.table_name || CASE WHEN d.is_gone THEN '_gone' ELSE '_differ' END AS condition
     FROM differing AS d

@@ -92,7 +92,7 @@ def test_what_is_not_known_is_absent() -> None:
     assert samples("leads_verify_left_out", Status(proved_round=proved)) == {(): 4}
     assert samples("leads_verify_left_out", Status()) == {}
     names = [metric.name for metric in metrics_of(Status())]
-    assert len(set(names)) == len(names) == 16
+    assert len(set(names)) == len(names) == 17
 
 
 def test_where_nothing_is_installed_it_says_so(source_database: Database) -> None:

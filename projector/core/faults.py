@@ -1,0 +1,150 @@
+"""What is wrong where a batch fails: a row of the platform with the mapping that reads it, or something else.
+
+A function of a mapping can raise any SQLSTATE, or never end, so a class alone does not say whether a row is the reason.
+Where it may be another one, the same steps run once without a key: what fails then too is not due to a row.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import LiteralString, NamedTuple
+
+import psycopg
+from psycopg import errors
+
+from projector.capture.mapping import RELATIONS
+from projector.core import staging
+from projector.core.batch import first_line, is_lead_failure, is_server_failure, recompute, spread_changes
+from projector.database import rows
+from projector.database.rows import Connection, Row
+from projector.database.sql import query, source_columns
+from projector.report.counted import repeated_rows
+from projector.report.errors import BlockedError
+
+ALONE_TIMEOUT = "2s"
+"""How long the rows of a key may be read to see what is wrong with them."""
+
+_EXAMINED = 1000
+"""Keys that are read at once, to find the one that cannot be read."""
+
+_IDS = {
+    "reload_conversations": "conversation_id",
+    "contacts": "contact_id",
+    "template_sends": "send_id",
+    "tenants": "user_id",
+}
+"""Which column of the relations has the keys of a kind of dead letter. Others are keys of rules of changes.sql."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with rows of the platform, in words without an end.
+
+    `error` is why they cannot be read, None where they can; `file` is the file of the mapping that reads them, if one.
+    """
+
+    said: str
+    error: psycopg.Error | None = None
+    file: str | None = None
+
+
+def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error | None:
+    """Return the error of PostgreSQL for which a row of the platform, or the mapping, may be the reason; else None."""
+    cause = error.__cause__ if isinstance(error, BlockedError) else error
+    if not isinstance(cause, psycopg.Error) or conn.closed or is_server_failure(cause):
+        return None
+    if cause is error:
+        return cause if is_lead_failure(cause) or _runs_without_keys(conn) else None
+    # A batch that collided again and again: with others, or with itself, as a row that a join gives twice does.
+    collides = isinstance(cause, errors.SerializationFailure | errors.UniqueViolation)
+    return cause if collides and _runs_without_keys(conn) else None
+
+
+def find_fault_of_lead(conn: Connection, user_id: str, customer_phone: str) -> Fault | None:
+    """Return what is wrong with a row that is read for a lead; None where each can be read. It needs a transaction."""
+    lead = {"user_id": user_id, "customer_phone": customer_phone}
+    letters = conn.execute(query("core", "read_keys_of_lead"), lead).fetchall()
+    faults = (examine(conn, kind, [key])[1] for kind, key in letters)
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def find_fault(conn: Connection) -> Fault | None:
+    """Return what is wrong with the first row of the platform that cannot be read; None where each can be."""
+    with conn.transaction():
+        for kind, column in _IDS.items():
+            [relation] = [name for name, columns in RELATIONS.items() if columns.split()[0] == column]
+            with conn.cursor("keys") as cursor:
+                cursor.execute(query("core", "read_keys_of_source", relation=relation, id=column))
+                while found := cursor.fetchmany(_EXAMINED):
+                    fault = _find_among(conn, kind, [key for (key,) in found])
+                    if fault is not None:
+                        return fault
+    return None
+
+
+def _find_among(conn: Connection, kind: str, keys: Sequence[str]) -> Fault | None:
+    _, fault = examine(conn, kind, keys)
+    if fault is None or fault.error is None or len(keys) == 1:
+        return fault
+    middle = len(keys) // 2
+    return _find_among(conn, kind, keys[:middle]) or _find_among(conn, kind, keys[middle:])
+
+
+def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fault | None]:
+    """Read the rows of keys, each relation by itself; return whether they may be there, and what is wrong with one.
+
+    Which one PostgreSQL does not tell: the first is named.
+    """
+    column = _IDS.get(kind, kind)
+    reads = {"changes": query("core", "examine_touched")}
+    if kind in _IDS:
+        reads = {
+            relation: query("core", "examine_rows", relation=relation, id=column, own_key=_own_key(relation))
+            for relation, columns in source_columns().items()
+            if columns.get(column) == column
+        }
+    is_there = False
+    for relation, text in reads.items():
+        found = _read_alone(conn, text, {"kind": kind, "keys": list(keys)})
+        if isinstance(found, psycopg.Error):
+            said = f"{relation}.sql cannot be read with the {column} {keys[0]}: {first_line(found)}"
+            return True, Fault(said, found, f"{relation}.sql")
+        if kind in _IDS and found is not None:
+            is_there = is_there or _own_key(relation) == column
+            if found.rows > 1:
+                said = repeated_rows(relation, found.rows, _own_key(relation), found.key)
+                return True, Fault(said, None, f"{relation}.sql")
+    return is_there, None
+
+
+def _own_key(relation: str) -> str:
+    return RELATIONS[relation].split()[0]
+
+
+def _read_alone(
+    conn: Connection, text: LiteralString, wanted: Mapping[str, object]
+) -> Row | psycopg.Error | None:
+    """Return the row of a query, or the error with which it failed; raises that of the server."""
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(query("core", "limit_statements"), {"statement_timeout": ALONE_TIMEOUT})
+            return rows.row(conn, Row, text, wanted)
+    except psycopg.Error as error:
+        if conn.closed or is_server_failure(error):
+            raise
+        return error
+
+
+def read_lead(conn: Connection, kind: str, key: str) -> Row | None:
+    """Return the lead of a key in the source; None where it has none, or cannot be read."""
+    lead = _read_alone(conn, query("core", "read_lead"), {"kind": kind, "key": key})
+    return None if isinstance(lead, psycopg.Error) else lead
+
+
+def _runs_without_keys(conn: Connection) -> bool:
+    """Return whether the steps of a batch run where nothing is taken: so they fail for the keys, if they do."""
+    try:
+        with conn.transaction(force_rollback=True):
+            staging.clear(conn)
+            spread_changes(conn)
+            recompute(conn)
+    except psycopg.Error:
+        return False
+    return True

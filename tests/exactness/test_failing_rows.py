@@ -1,0 +1,314 @@
+"""What a row of the platform makes fail becomes a dead letter that says so, and everything else goes on."""
+
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from projector.capture.mapping import Texts, default_mapping
+from projector.core import batch, faults
+from projector.core.refresh import refresh
+from projector.database.rows import Connection
+from projector.operate.install import migrate
+from projector.report.errors import RebuildFailedError
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from tests.exactness.platform import (
+    Platform,
+    assert_exact,
+    rebuild_now,
+    refresh_now,
+    shard_of,
+    texts,
+    value,
+    waiting,
+)
+from tests.support.cases import cases
+from tests.support.commands import run_command
+from tests.support.running import running_scheduler, wait_until
+
+TABLES = """
+CREATE TABLE labels (key text, label text);
+CREATE TABLE notes (key text, note text);
+CREATE INDEX ON labels (key);
+CREATE INDEX ON notes (key);
+"""
+FUNCTION = "CREATE OR REPLACE FUNCTION {name}(label text) RETURNS text IMMUTABLE "
+SAME = "LANGUAGE sql AS 'SELECT label'"
+NAMES = ("agent_name_of", "phone_of", "contact_name_of", "touched_by", "tenant_name_of")
+
+TOUCHED = "c.conversation_id AS conversations FROM conversations AS c"
+RULES = (("labels", "conversations"), ("labels", "contacts"), ("notes", "conversations"))
+EDITS = [
+    ("conversations", "c.customer_phone,", "coalesce(public.phone_of(l.label), c.customer_phone) AS customer_phone,"),
+    ("conversations", "a.name AS", "coalesce(public.agent_name_of(l.label), n.note, a.name) AS"),
+    ("conversations", "FROM conversations AS c", """
+        FROM conversations AS c
+        LEFT JOIN labels AS l ON l.key = c.conversation_id
+        LEFT JOIN LATERAL (SELECT (SELECT x.note FROM notes AS x WHERE x.key = c.conversation_id) AS note) AS n ON true
+    """),
+    ("contacts", "c.name,", "coalesce(public.contact_name_of(l.label), c.name) AS name,"),
+    ("contacts", "FROM contacts AS c", "FROM contacts AS c LEFT JOIN labels AS l ON l.key = c.contact_id"),
+    ("tenants", "u.company_name AS", "public.tenant_name_of(u.company_name) AS"),
+    ("changes", f'"agents.agent_id", {TOUCHED}',
+        f'"agents.agent_id", {TOUCHED} WHERE public.touched_by(c.customer_phone) <> \'\''),
+    ("changes", "SELECT u.user_id", "".join(
+        f'SELECT t.key AS "{table}.key", t.key AS {relation} FROM {table} AS t;\n' for table, relation in RULES
+    ) + "SELECT u.user_id"),
+]  # fmt: skip
+"""What the mapping says otherwise than the default one. Without labels and notes it gives the same rows."""
+
+
+def replace(conn: Connection, name: str, body: str = SAME) -> None:
+    conn.execute((FUNCTION.format(name=name) + body).encode())
+
+
+@pytest.fixture
+def labelled(filled: Platform) -> Platform:
+    """The lead of `one`, whose conversation is `c`, a lead of `two`, and a mapping that reads labels."""
+    files = dict(default_mapping().files)
+    for file, old, new in EDITS:
+        assert files[file].count(old) == 1, old
+        files[file] = files[file].replace(old, new)
+    conn = filled.conn
+    conn.execute(TABLES.encode(), prepare=False)
+    for name in NAMES:
+        replace(conn, name)
+    migrate(conn, create_source=False, mapping=Texts(files))
+    recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+    filled.insert(
+        "conversations",
+        conversation_id="d",
+        agent_id=filled.agent(filled.tenant("two")),
+        customer_phone="999",
+    )
+    refresh_once(conn)
+    assert_exact(conn)
+    return filled
+
+
+def refresh_once(conn: Connection) -> None:
+    """A refresh that retries no dead letter before its time."""
+    refresh(conn, retry_failed=False, progress=QUIET)
+
+
+def letters(conn: Connection) -> list[tuple[str, str, str | None, str]]:
+    return conn.execute("SELECT kind, key, user_id, error FROM projector.dead_letters").fetchall()
+
+
+def raising(state: str) -> str:
+    return f"LANGUAGE plpgsql STRICT AS $$BEGIN RAISE 'not this one' USING ERRCODE = '{state}'; END$$"
+
+
+UNREADABLE = "conversations.sql cannot be read with the conversation_id c: "
+BODIES = {
+    "cast": ("LANGUAGE sql AS 'SELECT label::integer::text'", "invalid input syntax for type integer"),
+    "division": ("LANGUAGE sql AS 'SELECT (1 / (length(label) - 1))::text'", "division by zero"),
+    "overflow": ("LANGUAGE sql AS 'SELECT (2147483647 * (1 + length(label)))::text'", "integer out of range"),
+    "no JSON": ("LANGUAGE sql AS $$SELECT label::json ->> 'a'$$", "invalid input syntax for type json"),
+    "recursion": ("LANGUAGE plpgsql STRICT AS 'BEGIN RETURN {name}(label); END'", "stack depth limit exceeded"),
+    "no table": ("LANGUAGE plpgsql STRICT AS $$BEGIN EXECUTE 'TABLE nowhere'; END$$", 'relation "nowhere"'),
+    **{state: (raising(state), "not this one") for state in
+       ("P0001", "40001", "40P01", "55P03", "57014", "08006", "53100", "23505", "XX000")},
+    "no end": ("LANGUAGE plpgsql STRICT AS 'BEGIN LOOP PERFORM pg_sleep(0.1); END LOOP; END'", "canceling statement"),
+}  # fmt: skip
+
+
+@cases("name", NAMES[:2])
+@cases("body", [*BODIES])
+def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
+    labelled: Platform, monkeypatch: pytest.MonkeyPatch, name: str, body: str
+) -> None:
+    conn = labelled.conn
+    # Else a busy machine would make a key of the others wait for too long.
+    if body == "no end":
+        monkeypatch.setattr(batch, "STATEMENT_TIMEOUT", "2s")
+        monkeypatch.setattr("projector.core.late.STATEMENT_TIMEOUT", "2s")
+        monkeypatch.setattr(faults, "ALONE_TIMEOUT", "1s")
+    text, said = BODIES[body]
+    replace(conn, name, text.replace("{name}", f"public.{name}"))
+    before = len(texts(conn, "two", "999"))
+    labelled.message("d", "beside")
+    conn.execute("INSERT INTO labels VALUES ('c', 'x')")
+    refresh_once(conn)
+    [(kind, key, user_id, error)] = letters(conn)
+    assert (kind, key, user_id) == ("reload_conversations", "c", "one")
+    assert error.startswith(UNREADABLE + said), error
+    # What changes of it is left out, and again keeps nobody waiting.
+    labelled.message("c", "left out")
+    labelled.message("d", "beside")
+    refresh_once(conn)
+    assert len(texts(conn, "two", "999")) == before + 2
+    replace(conn, name)
+    conn.execute("DELETE FROM labels")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+GIVES = "conversations.sql gives 2 rows with the conversation_id c, and has to give one"
+
+
+@cases(
+    ("table", "said"),
+    [
+        ("labels", GIVES),
+        ("notes", f"{UNREADABLE}more than one row returned by a subquery used as an expression"),
+    ],
+)
+def test_a_key_that_a_mapping_comes_to_give_twice_stops_itself_alone(
+    labelled: Platform, table: str, said: str
+) -> None:
+    conn = labelled.conn
+    conn.execute(f"INSERT INTO {table} VALUES ('c', '4915'), ('c', '4916')".encode())
+    labelled.message("d", "beside")
+    refresh_once(conn)
+    assert letters(conn) == [("reload_conversations", "c", "one", said)]
+    assert "beside" in texts(conn, "two", "999")
+    with pytest.raises(RebuildFailedError, match=said):
+        rebuild_now(conn)
+    with pytest.raises(RebuildFailedError, match=said):
+        rebuild_now(conn, first=True)
+    conn.execute(f"DELETE FROM {table}".encode())
+    rebuild_now(conn)
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_new_contact_that_a_mapping_gives_twice_stops_itself_alone(labelled: Platform) -> None:
+    conn = labelled.conn
+    conn.execute("INSERT INTO labels VALUES ('twice', 'Ann'), ('twice', 'Bob')")
+    labelled.insert("contacts", contact_id="twice", user_id="one", phone="777")
+    labelled.message("d", "beside")
+    refresh_once(conn)
+    said = "contacts.sql gives 2 rows with the contact_id twice, and has to give one"
+    assert letters(conn) == [("contacts", "twice", "one", said)]
+    assert "beside" in texts(conn, "two", "999")
+
+
+def test_a_letter_names_the_row_of_its_lead_that_cannot_be_read(labelled: Platform) -> None:
+    conn = labelled.conn
+    replace(conn, "contact_name_of", BODIES["cast"][0])
+    contact = value(conn, "SELECT contact_id FROM contacts")
+    conn.execute("INSERT INTO labels VALUES (%s, 'Ann')", (contact,))
+    refresh_once(conn)
+    conn.execute("UPDATE extractions SET name = 'Bob'")
+    refresh_once(conn)
+    said = f'contacts.sql cannot be read with the contact_id {contact}: invalid input syntax for type integer: "Ann"'
+    assert {(key, error) for _, key, _, error in letters(conn)} == {(contact, said), ("c", said)}
+
+
+def test_a_rule_and_a_name_that_fail_stop_nothing_else(labelled: Platform) -> None:
+    conn = labelled.conn
+    replace(
+        conn,
+        "touched_by",
+        "LANGUAGE sql AS 'SELECT (1 / (length(label) - 4))::text'",
+    )
+    replace(conn, "tenant_name_of", raising("40001"))
+    agent = value(conn, "SELECT agent_id FROM conversations WHERE conversation_id = 'c'")
+    for _ in range(2):
+        conn.execute("UPDATE agents SET name = name || '!'")
+        conn.execute("UPDATE users SET company_name = 'Acme' WHERE user_id = 'one'")
+        labelled.message("d", "beside")
+        refresh_once(conn)
+        assert waiting(conn) == []
+    told = {(kind, key): error for kind, key, _, error in letters(conn)}
+    assert told == {
+        ("agents", agent): f"changes.sql cannot be read with the agents {agent}: division by zero",
+        ("tenants", "one"): "tenants.sql cannot be read with the user_id one: not this one",
+    }
+    replace(conn, "touched_by")
+    replace(conn, "tenant_name_of")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+@cases(
+    ("lose", "give_back"),
+    [
+        ("FUNCTION agent_name_of RENAME TO gone", "FUNCTION gone RENAME TO agent_name_of"),
+        (
+            "TABLE read_model.lead_messages RENAME sent_at TO gone",
+            "TABLE read_model.lead_messages RENAME gone TO sent_at",
+        ),
+    ],
+)
+def test_what_fails_without_a_key_too_makes_no_letter(labelled: Platform, lose: str, give_back: str) -> None:
+    """Something that is gone, as in the middle of a restore: for whatever key a statement fails."""
+    conn = labelled.conn
+    conn.execute(f"ALTER {lose}".encode())
+    labelled.message("c", "waits")
+    with pytest.raises((psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn)):
+        refresh_once(conn)
+    assert letters(conn) == []
+    conn.execute(f"ALTER {give_back}".encode())
+    refresh_once(conn)
+    assert_exact(conn)
+
+
+def test_status_tells_of_refreshes_that_fail_again_and_again(labelled: Platform, tmp_path: Path) -> None:
+    conn, url = labelled.conn, labelled.database.url
+
+    def status() -> tuple[int, str]:
+        told = run_command(tmp_path, "status", "--json", DATABASE_URL=url)
+        return told.returncode, "\n".join(json.loads(told.stdout)["attention"])
+
+    with running_scheduler(url, tmp_path) as scheduler:
+        conn.execute("ALTER FUNCTION agent_name_of RENAME TO gone")
+        labelled.message("c", "waits")
+        wait_until(conn, "count(*) > 0 FROM projector.runs WHERE kind = 'refresh' AND outcome = 'failed'")
+        code, said = status()
+        assert code == 1
+        assert "Refreshes fail again and again: function public.agent_name_of(text) does not exist" in said
+        assert (
+            "(sql/refresh/2_lock/20_find_tenants.sql, which reads contacts.sql, conversations.sql, t" in said
+        )
+        conn.execute("ALTER FUNCTION gone RENAME TO agent_name_of")
+        scheduler.wait_for_event("works again")
+        assert "again and again" not in status()[1]
+    assert "waits" in texts(conn, "one", "4915")
+
+
+def test_a_change_of_an_unknown_kind_stays_and_is_in_nobodys_way(labelled: Platform, tmp_path: Path) -> None:
+    conn = labelled.conn
+    shard = shard_of(conn, "d")
+    moments = f"SELECT shards[{shard + 1}], shards[{(shard + 1) % 4 + 1}] FROM read_model.freshness"
+    conn.execute(
+        "INSERT INTO projector.changes (shard, bulk, kind, keys)"
+        " SELECT %s, n = 1, 'calls', ARRAY['call-' || n] FROM generate_series(1, 3) AS n",
+        (shard,),
+    )
+    held = conn.execute(moments.encode()).fetchone()
+    for text in ("first", "second"):
+        labelled.message("d", text)
+        refresh(conn, retry_failed=False, progress=QUIET, size=4)
+    now = conn.execute(moments.encode()).fetchone()
+    assert held is not None
+    assert now is not None
+    assert (now[0], now[1] > held[1]) == (held[0], True)
+    assert {"first", "second"} <= {*texts(conn, "two", "999")}
+    assert sorted(waiting(conn)) == [("calls", [f"call-{n}"]) for n in (1, 2, 3)]
+    done = run_command(tmp_path, "status", "--json", DATABASE_URL=labelled.database.url)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["unknown_kinds"]) == (1, {"calls": 3})
+    assert "3 changes of the kind calls stay in the queue" in "\n".join(told["attention"])
+    # The next version may know the kind; and a rebuild of everything knows what there is.
+    migrate(conn, create_source=False)
+    assert value(conn, "SELECT count(*) FROM projector.changes WHERE shard = %s", shard) == 3
+    refresh_once(conn)
+    rebuild_now(conn)
+    refresh_once(conn)
+    assert_exact(conn)
+
+
+def test_a_refresh_that_finds_no_lead_of_its_keys_warns(
+    labelled: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "no key of the changes belongs to a lead"
+    nobodys = labelled.conversation(labelled.agent("one"), None)
+    for conversation, warns in ((nobodys, True), ("d", False)):
+        labelled.message(conversation, "new")
+        capsys.readouterr()
+        refresh_once(labelled.conn)
+        assert (said in capsys.readouterr().out) is warns
