@@ -87,10 +87,12 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
     return sql.SQL(file_text("capture/40_trigger_function")).format(
         function=sql.Identifier(f"capture_{table.name}"),
         kind=sql.Literal(table.kind),
-        queue_key=sql.Identifier(table.queue_key),
         queue_key_name=sql.Literal(table.queue_key),
-        primary_key=sql.Identifier(table.primary_key),
         primary_key_name=sql.Literal(table.primary_key),
+        new_queue_key=_printed("NEW.", table.queue_key),
+        old_queue_key=_printed("OLD.", table.queue_key),
+        new_primary_key=_printed("NEW.", table.primary_key),
+        old_primary_key=_printed("OLD.", table.primary_key),
         has_ids=sql.SQL("true" if table.has_ids else "false"),
         old_rows=_changed_rows(table, "old", virtual),
         new_rows=_changed_rows(table, "new", virtual),
@@ -202,8 +204,8 @@ def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[st
     return sql.SQL(" ".join(text.split())).format(
         rows=sql.Identifier(f"{state}_rows"),
         no_key=sql.Literal(no_key),
-        queue_key=sql.Identifier(table.queue_key),
-        primary_key=sql.Identifier(table.primary_key),
+        queue_key=_printed("", table.queue_key),
+        primary_key=_printed("", table.primary_key),
         columns=sql.SQL(", ").join(
             sql.SQL("missing.") + sql.Identifier(name) if name in virtual else sql.Identifier(name)
             for name in table.columns
@@ -213,3 +215,12 @@ def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[st
             for name, value in values.items()
         ),
     )
+
+
+def _printed(record: LiteralString, column: str) -> sql.Composed:
+    """Return the expression of the text of a key, as the server prints it.
+
+    A cast to text may be a function of the platform's, which would run with the rights of the trigger's owner.
+    """
+    key = sql.SQL(record) + sql.Identifier(column)
+    return sql.SQL("CASE WHEN {key} IS NOT NULL THEN format('%s', {key}) END").format(key=key)

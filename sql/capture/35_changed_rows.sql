@@ -2,8 +2,9 @@
 -- platform has renamed or dropped a column.
 --
 -- projector/capture/triggers.py fills it in: {rows}, the transition table; {columns} that the projection reads, with
--- {queue_key} and {primary_key} among them; and {missing}, a value for each column, to be read where there is no such
--- column, and {no_key} for the two keys. It goes into the FROM clause of the trigger functions.
+-- the two keys among them; {queue_key} and {primary_key}, which print the keys; and {missing}, a value for each column,
+-- to be read where there is no such column, and {no_key} for the two keys. It goes into the FROM clause of the trigger
+-- functions.
 --
 -- Each column is named without its table inside a LATERAL sub-select, whose outer query has a column of the same name.
 -- PostgreSQL takes the column of the transition table where there is one, and the outer one otherwise. It decides that
@@ -22,8 +23,8 @@ SELECT
 FROM (SELECT {missing}) AS missing
 CROSS JOIN LATERAL (
     SELECT
-        {queue_key}::text COLLATE "C" AS changed_key,
-        nullif({primary_key}::text COLLATE "C", {no_key}) AS changed_id,
+        {queue_key} COLLATE "C" AS changed_key,
+        nullif({primary_key} COLLATE "C", {no_key}) AS changed_id,
         {columns}
     FROM {rows}
 ) AS row_read

@@ -2,9 +2,10 @@
 -- a row.
 --
 -- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change;
--- {queue_key}, the column that is queued, and {primary_key}; {has_ids}, whether the primary keys of the rows are queued
--- too; {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql reads them; and the columns that the
--- projection reads, as {o_columns} and {n_columns} of those, and as {old_columns} and {new_columns} of a row.
+-- {queue_key_name}, the column that is queued, and {primary_key_name}, also as {new_queue_key} and so on, which print a
+-- key of a row; {has_ids}, whether the primary keys of the rows are queued too; {old_rows} and {new_rows}, the
+-- transition tables as 35_changed_rows.sql reads them; and the columns that the projection reads, as {o_columns} and
+-- {n_columns} of those, and as {old_columns} and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
@@ -76,14 +77,14 @@ BEGIN
     ELSE
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                changed_keys := ARRAY[NEW.{queue_key}::text];
-                changed_ids := ARRAY[NEW.{primary_key}::text];
+                changed_keys := ARRAY[{new_queue_key}];
+                changed_ids := ARRAY[{new_primary_key}];
             ELSIF TG_OP = 'DELETE' THEN
-                changed_keys := ARRAY[OLD.{queue_key}::text];
-                changed_ids := ARRAY[OLD.{primary_key}::text];
+                changed_keys := ARRAY[{old_queue_key}];
+                changed_ids := ARRAY[{old_primary_key}];
             ELSIF ROW({old_columns})::record *<> ROW({new_columns})::record THEN
-                changed_keys := ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text];
-                changed_ids := ARRAY[OLD.{primary_key}::text, NEW.{primary_key}::text];
+                changed_keys := ARRAY[{old_queue_key}, {new_queue_key}];
+                changed_ids := ARRAY[{old_primary_key}, {new_primary_key}];
             END IF;
         EXCEPTION
             WHEN OTHERS THEN
