@@ -24,6 +24,7 @@ from typing import NoReturn
 
 import psycopg
 
+from projector.capture.source import find_missing_source, misfit
 from projector.core import names, pipeline
 from projector.core.batch import first_line
 from projector.core.dead_letters import retry_dead_letters
@@ -67,6 +68,10 @@ def rebuild(
     """
     started = time.monotonic()
     require_installed(conn)
+    # A view in place of a table would call what its owner likes.
+    missing = find_missing_source(conn)
+    if missing:
+        raise misfit(missing)
     if tenants is not None:
         require_tenants(conn, tenants)
     with only_rebuild(conn):
