@@ -6,11 +6,14 @@
 --                  never changes the tables of an existing platform.
 --   read_model     What the API reads.
 --   projector      The queue of changes, the run log and what else the projector remembers.
---   access         The keys with which callers of the API show who they are.
+--   access_roles   The roles, and a schema that the owner of the platform's tables does not own. This part and the next
+--                  two are a superuser's: they read no table of the platform, nor one that its owner could replace.
+--   access         The API keys, and the ledger of erasures.
+--   access_rights  Who may use them.
 --   later          Indexes on columns that came later; a transaction of its own.
 --   search         The search index, which needs two extensions.
 --   roles          Who may read what.
---   readers        The role of those who read by SQL.
+--   readers        What those may read who read by SQL.
 --
 -- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON. A
 -- column without any means what the first column of its name means.
@@ -876,35 +879,25 @@ CREATE TABLE IF NOT EXISTS projector.settings (
     value text NOT NULL
 );
 
--- The ledger of erasures: one line for each tenant or lead that `erase` was asked to erase, written before anything is
--- deleted. Once that has ended, it names nobody: `erase --replay` finds by the hashes who of the ledger is there again,
--- after a backup was restored.
-CREATE TABLE IF NOT EXISTS projector.erasures (
-    -- Identifies the line, in ledger files too.
-    erasure_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    -- A random text that is hashed with each name, mostly the same in all lines. Who has it can try out all phones: it
-    -- is as secret as the names.
-    salt text COLLATE "C" NOT NULL,
-    -- SHA-256 of the JSON array of salt and user_id, in hexadecimal digits.
-    tenant_hash text COLLATE "C" NOT NULL,
-    -- SHA-256 of the JSON array of salt, user_id and canonical phone; null where the whole tenant was erased.
-    lead_hash text COLLATE "C",
-    -- When it was asked for.
-    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Who asked: the account on the operator's machine, and the database login.
-    asked_by text NOT NULL,
-    -- When everything of ours was deleted; null until then.
-    finished_at timestamptz,
-    -- The tenant, until then: `erase --replay` ends an erasure that was interrupted. Null in a line of a ledger file.
-    user_id text COLLATE "C",
-    -- The canonical phone of the lead, until then; null for a whole tenant.
-    customer_phone text COLLATE "C"
-);
+-- section: access_roles
+
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['leads_api', 'leads_reader', 'leads_keys', 'leads_access'] LOOP
+        IF to_regrole(wanted) IS NULL THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+        END IF;
+    END LOOP;
+END
+$$;
+-- Who may create roles, and is no superuser, becomes a member to create what belongs to the role.
+GRANT leads_access TO current_user;
+CREATE SCHEMA IF NOT EXISTS leads_access AUTHORIZATION leads_access;
+SET ROLE leads_access;
 
 -- section: access
-
-CREATE SCHEMA IF NOT EXISTS leads_access;
-COMMENT ON SCHEMA leads_access IS 'Keys of the API. The API looks one up at a time; only `python -m api keys` lists and writes them.';
 
 -- Keys of callers of the API, which `python -m api keys` creates and revokes.
 CREATE TABLE IF NOT EXISTS leads_access.api_keys (
@@ -926,6 +919,38 @@ CREATE TABLE IF NOT EXISTS leads_access.api_keys (
     revoked_at timestamptz,
     CHECK (all_tenants = (user_id IS NULL))
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
+
+-- The ledger of erasures: one line for each tenant or lead that `erase` was asked to erase, written before anything is
+-- deleted. Once that has ended, it names nobody: `erase --replay` finds by the hashes who of the ledger is there again,
+-- after a backup was restored.
+CREATE TABLE IF NOT EXISTS leads_access.erasures (
+    -- Identifies the line, in ledger files too.
+    erasure_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    -- A random text that is hashed with each name, mostly the same in all lines. Who has it can try out all phones: it
+    -- is as secret as the names.
+    salt text COLLATE "C" NOT NULL,
+    -- SHA-256 of the JSON array of salt and user_id, in hexadecimal digits.
+    tenant_hash text COLLATE "C" NOT NULL,
+    -- SHA-256 of the JSON array of salt, user_id and canonical phone; null where the whole tenant was erased.
+    lead_hash text COLLATE "C",
+    -- When it was asked for.
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Who asked: the account on the operator's machine, and the database login.
+    asked_by text NOT NULL,
+    -- When everything of ours was deleted; null until then.
+    finished_at timestamptz,
+    -- The tenant, until then: `erase --replay` ends an erasure that was interrupted. Null in a line of a ledger file.
+    user_id text COLLATE "C",
+    -- The canonical phone of the lead, until then; null for a whole tenant.
+    customer_phone text COLLATE "C"
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
+
+-- section: access_rights
+
+GRANT USAGE ON SCHEMA leads_access TO leads_api, leads_keys;
+GRANT EXECUTE ON FUNCTION leads_access.key_of(text) TO leads_api;
+GRANT SELECT, INSERT, UPDATE ON leads_access.api_keys TO leads_keys;
+RESET ROLE;
 
 -- section: later
 
@@ -984,18 +1009,9 @@ $$;
 
 -- section: roles
 
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'leads_api') THEN
-        CREATE ROLE leads_api NOLOGIN;
-    END IF;
-END
-$$;
 GRANT USAGE ON SCHEMA read_model TO leads_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO leads_api;
 ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO leads_api;
-GRANT USAGE ON SCHEMA leads_access TO leads_api;
-GRANT EXECUTE ON FUNCTION leads_access.key_of(text) TO leads_api;
 
 -- PostgreSQL lets PUBLIC create temporary tables and functions: where PUBLIC may no longer, leads_api may not either.
 DO $$
@@ -1036,14 +1052,7 @@ $$;
 
 -- section: readers
 
--- Who reads by SQL. A section of its own, because the API works without it.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'leads_reader') THEN
-        CREATE ROLE leads_reader NOLOGIN;
-    END IF;
-END
-$$;
+-- A section of its own, because the API works without it.
 -- Whom a policy filters, it shows nothing but what one of his roles may see.
 DO $$
 DECLARE

@@ -21,8 +21,8 @@ _MAX_DAYS = 36500
 _HELP = f"""\
 Create, list and revoke the API keys that callers show where LEADS_AUTH has key.
 
-It connects to DATABASE_URL, and never to LEADS_API_DATABASE_URL: with the login that ran
-`python -m projector migrate`, which owns the table of keys. The login of the API may only read it.
+It connects to DATABASE_URL, and never to LEADS_API_DATABASE_URL: with a login of its own, which
+has the role leads_keys. The logins of the projector and of the API may not write keys.
 
 \b
 Examples:
@@ -112,7 +112,6 @@ def _create(tenant: str | None, label: str, expires: datetime | None, *, is_for_
     if is_for_all == (tenant is not None):
         raise click.UsageError("Say whose leads the key reads: either --tenant USER_ID, or --all.")
     with _table() as table:
-        is_unknown = tenant is not None and not table.has_tenant(tenant)
         key = new_key()
         prefix = prefix_of(key) or ""
         table.add(prefix, digest_of(key), user_id=tenant, label=label, expires_at=expires)
@@ -123,8 +122,6 @@ def _create(tenant: str | None, label: str, expires: datetime | None, *, is_for_
         f"Created {prefix}, which reads {whose} {until}. This is the only time that the key is shown:",
         err=True,
     )
-    if is_unknown:
-        click.echo(f"Note that the read model has no tenant {escaped(tenant or '')} now.", err=True)
     click.echo(key)
 
 

@@ -1,4 +1,8 @@
-"""The table of API keys, as `python -m api keys` writes it; the API itself may only read it."""
+"""The table of API keys, as `python -m api keys` writes it; the API itself may only read it.
+
+This login reads nothing else: whoever owns the platform's tables decides what runs where they, or the read model, are
+read, and could write a key of his own.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +38,13 @@ _REVOKE = """
 UPDATE leads_access.api_keys AS k SET revoked_at = coalesce(k.revoked_at, now()) WHERE k.prefix = %(prefix)s
 RETURNING k.prefix
 """
-_HAS_TENANT = "SELECT EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)"
+# Whoever else owned the table would decide what runs in this session.
+_IS_APART = """
+SELECT pg_catalog.bool_and(r.rolname IN ('leads_access', session_user))
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'leads_access'
+INNER JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner
+"""
 
 
 class KeyTableError(Exception):
@@ -70,10 +80,6 @@ class KeyTable(psycopg.Connection[Any]):
         """Mark a key as revoked. Returns whether there is one with this prefix."""
         return self.execute(_REVOKE, {"prefix": prefix}).fetchone() is not None
 
-    def has_tenant(self, user_id: str) -> bool:
-        """Returns whether the read model knows a tenant."""
-        return self.execute(_HAS_TENANT, {"user_id": user_id}).fetchone() == (True,)
-
 
 @contextmanager
 def key_table(database_url: str) -> Iterator[KeyTable]:
@@ -90,13 +96,18 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
         ) as table:
             # It needs no name from another schema than those that its statements write; and psycopg reads ISO alone.
             table.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
+            if table.execute(_IS_APART).fetchone() == (False,):
+                raise KeyTableError(
+                    "The table of API keys belongs to a role in whose sessions code of the platform runs: have a"
+                    " superuser run what `python -m projector migrate --sql` prints, or use the login of that role."
+                )
             yield table
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise KeyTableError(NOT_INSTALLED) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise KeyTableError(
-            f"{error.diag.message_primary}: set DATABASE_URL to the login that ran `python -m projector migrate`."
-            " The login of the API may only read the keys."
+            f"{error.diag.message_primary}: set DATABASE_URL to a login with the role leads_keys, as"
+            " docs/authentication.md says. The projector and the API may not write keys."
         ) from error
     except psycopg.Error as error:
         # The latter is what libpq says of a standby where a primary is asked for.

@@ -103,7 +103,8 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
     state = "The read model is installed and up to date."
     if any(notice.startswith(NO_API) for notice in notices):
         state = (
-            "The read model is installed. The API cannot read it until a superuser has run these statements."
+            "The read model is installed. The API cannot read it until a superuser has run these statements, and"
+            " `migrate` has run again."
         )
     click.echo(state, err=is_sql)
 

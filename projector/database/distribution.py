@@ -6,7 +6,7 @@ So its queue rows can be gone while readers do not see its rows yet.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import psycopg
@@ -81,6 +81,13 @@ def statements(conn: Connection, text: str) -> Iterator[str]:
         statement = _COMMENT.sub("", found[0]).strip()
         if statement:
             yield statement
+
+
+def kept_here(conn: Connection, texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts so that what they create stays on the coordinator: a role without a login reaches no worker."""
+    if not cast("OwnConnection", conn).has_citus:
+        return texts
+    return ["SET citus.enable_ddl_propagation = off;", *texts, "RESET citus.enable_ddl_propagation;"]
 
 
 def distribute(conn: Connection) -> None:

@@ -79,18 +79,19 @@ def source_commands() -> LiteralString:
     return re.sub(rf"\b(EXISTS|REFERENCES|ON) ({tables})\b", r"\1 {\2}", sections()["source"])
 
 
-def comments() -> LiteralString:
-    """Return the commands that store each description with its table or column.
+def comments(*, of_access: bool) -> LiteralString:
+    """Return the commands that store each description with its table or column: of `leads_access`, or of the others.
 
     A column without one has that of the first column of its name.
     """
     found: list[LiteralString] = []
     first: dict[str, LiteralString] = {}
     for one in tables().values():
-        found.append(f"COMMENT ON TABLE {one.name} IS '{one.description}';")
+        is_wanted = one.name.startswith("leads_access.") == of_access
+        found += [f"COMMENT ON TABLE {one.name} IS '{one.description}';"] * is_wanted
         for name, text in one.columns.items():
             first.setdefault(name, text)
-            found.append(f"COMMENT ON COLUMN {one.name}.{name} IS '{text or first[name]}';")
+            found += [f"COMMENT ON COLUMN {one.name}.{name} IS '{text or first[name]}';"] * is_wanted
     return "\n".join(found)
 
 

@@ -25,10 +25,11 @@ from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands, source_tables
-from projector.database.source_names import find_schemas, read_tables
+from projector.database.source_names import find_schemas, read_tables, source_names
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
 from projector.operate.assess import find_problems, find_warnings, require_fit
-from projector.operate.roles import run_section, set_up_api_role
+from projector.operate.rights import find_further_rights
+from projector.operate.roles import run_section, set_up_access, set_up_readers
 from projector.report.errors import (
     NOT_INSTALLED,
     NotInstalledError,
@@ -53,10 +54,6 @@ _UNAVAILABLE = (
     psycopg.errors.UndefinedFile,
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.InvalidSchemaName,
-)
-_NO_READERS = (
-    "Nobody can be given the views in leads_sql yet, because this login may not create their role leads_reader. If you"
-    " want it, have a superuser run"
 )
 # What the bodies of the functions in sql/definition/ are quoted with.
 _BODY_QUOTE = "$definition$"
@@ -86,9 +83,11 @@ def migrate(
         lambda: _install(conn, source_schemas, mapping, create_source=create_source, distribute=distribute),
     )
     change_tables(conn, lambda: _complete(conn))
-    notices += run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
-    notices += change_tables(conn, lambda: set_up_api_role(conn))
-    notices += change_tables(conn, lambda: run_section(conn, "readers", _NO_READERS))
+    notices += _set_up_search(conn)
+    apart = change_tables(conn, lambda: set_up_access(conn))
+    membership = change_tables(conn, lambda: set_up_readers(conn))
+    # The statements of the first have that of the other.
+    notices += apart or membership
     change_tables(conn, lambda: distribution.grant(conn))
     if gaps.switched_off(conn) is None:
         control.reinstall(conn)
@@ -98,7 +97,24 @@ def migrate(
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
+    further = find_further_rights(conn, source_names(conn).values())
+    if further is not None:
+        notices.append(
+            f"{further[0].rpartition(', which')[0]}: `status` prints the statements that make one."
+        )
     return notices + [fact.text for fact in find_warnings(conn, read_tables(conn))]
+
+
+def _set_up_search(conn: Connection) -> list[str]:
+    """Create the extensions and the search index; return what an operator should know where that failed."""
+    try:
+        return run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
+    except psycopg.errors.DuplicateFunction as error:
+        # A function that somebody made where the extension would have its own.
+        said = "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created"
+        return [
+            f"{said}: {error.diag.message_primary}. Drop that one in the schema public, and run migrate again."
+        ]
 
 
 def install_capture(conn: Connection, source_schemas: Sequence[str], mapping: Texts) -> None:
@@ -127,10 +143,10 @@ def _install(
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
     locks.own_queue(conn)
     conn.execute(query("operate", "hold_looks"))
-    _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
+    _run(conn, {"schema.sql": sections()["read_model"]})
     _run(conn, {"schema.sql": sections()["projector"]})
     with _named_failure("schema.sql"):
-        conn.execute(comments().encode(), prepare=False)
+        conn.execute(comments(of_access=False).encode(), prepare=False)
     _note_source(conn, fit)
     _define(conn, fit)
     _run(conn, functions("install/functions"))

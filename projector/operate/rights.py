@@ -3,10 +3,16 @@
 from collections.abc import Collection, Iterator
 
 from projector.capture.source import captured_tables, find_source
-from projector.database.ownership import require_own
-from projector.database.rows import Connection, Row, only_row, rows
+from projector.database.ownership import find_own_objects, require_own
+from projector.database.rows import Connection, Row, only_row, rows, value
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
+
+LOGIN = "leads_projector"
+"""What the statements for a superuser call a login that may do no more than the owner of the platform's tables."""
+
+HANDED_OVER = ("projector", "read_model", "leads_sql")
+"""The schemas of ours that belong to the projector's login; `leads_access` has a role of its own."""
 
 
 def find_missing_rights(conn: Connection, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
@@ -42,6 +48,61 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
             f"Nothing was changed, because the role {login.role_name} lacks a right on the database. Have its owner"
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
+    further = find_further_rights(conn, [table.full_name for table in found if table.kind is not None])
+    if further is not None and not own_schemas(conn):
+        yield f"Nothing was changed, because {further[0][:1].lower()}{further[0][1:]} {' '.join(further[1])}"
+
+
+def find_further_rights(conn: Connection, relations: Collection[str]) -> tuple[str, list[str]] | None:
+    """Return in words what the login may do beyond an owner of these tables, and the statements that make a right one.
+
+    `relations` are the tables that are read, as SQL writes them. Returns None where the login may do no more than each
+    of their owners, since what runs in its sessions could run in theirs.
+    """
+    owners = rows(conn, Row, query("operate", "find_further_rights"), {"relations": list(relations)})
+    further = "; ".join(
+        f"{one.owner}, which owns {', '.join(one.tables)}: the login {one.rights}"
+        for one in owners
+        if one.rights
+    )
+    if not further:
+        return None
+    main = max(owners, key=lambda one: len(one.tables))
+    given = [
+        f"ALTER TABLE {table} OWNER TO {main.owner};"
+        for one in owners
+        if one is not main
+        for table in one.tables
+    ]
+    sentence = (
+        f"The login {value(conn, 'SELECT quote_ident(session_user)')} may do more than {further}. What an owner puts"
+        " into a table, such as a cast or an index, runs in the projector's sessions and would have these rights."
+        f" Connect as {main.owner}, or as a member of it and of nothing else, which a superuser makes so:"
+    )
+    return sentence, given + ([] if main.is_login else _make_login(conn, main.owner))
+
+
+def _make_login(conn: Connection, owner: str) -> list[str]:
+    """Return the statements that create a right login and give it what is ours, one object at a time."""
+    found = find_own_objects(conn, HANDED_OVER)
+    own = [f"ALTER {one.command} {one.name} OWNER TO {LOGIN};" for one in found if one.is_owned]
+    return [
+        f"CREATE ROLE {LOGIN} LOGIN IN ROLE {owner};",
+        f"GRANT CREATE, TEMPORARY ON DATABASE {read_server(conn).database_name} TO {LOGIN};",
+        *(
+            ["SET lock_timeout = '500ms';", *own, *access_rights(LOGIN), f"GRANT leads_api TO {LOGIN};"]
+            if own
+            else []
+        ),
+    ]
+
+
+def access_rights(login: str) -> list[str]:
+    """Return the statements that give a login, quoted for SQL, what it needs of `leads_access`."""
+    return [
+        f"GRANT USAGE ON SCHEMA leads_access TO {login};",
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA leads_access TO {login};",
+    ]
 
 
 def require_rights_to_uninstall(conn: Connection) -> None:
@@ -55,8 +116,15 @@ def require_rights_to_uninstall(conn: Connection) -> None:
 
 
 def own_schemas(conn: Connection) -> list[str]:
-    """Return which of the schemas of ours are there; one of the same name that holds other tables is not ours."""
-    return [schema.schema_name for schema in _find_schemas(conn) if schema.is_ours]
+    """Return which of the schemas of ours are there; one of the same name that holds other tables is not ours.
+
+    Nor is `leads_access`, where it belongs to a role that the login is no member of.
+    """
+    return [
+        schema.schema_name
+        for schema in _find_schemas(conn)
+        if schema.is_ours and (schema.may_drop or schema.schema_name != "leads_access")
+    ]
 
 
 def read_server(conn: Connection) -> Row:

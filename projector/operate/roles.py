@@ -1,37 +1,71 @@
-"""The roles: `leads_api` reads the read model, `leads_reader` the views of `leads_sql`, and neither anything else."""
+"""The roles, and the schema `leads_access`, to which the code of the platform's owner does not come.
 
+`leads_api` reads the read model, `leads_reader` the views of `leads_sql`, `leads_keys` writes API keys, and none does
+anything else. `leads_access` owns the API keys and the ledger of erasures, and nobody is a member of it.
+"""
+
+import hashlib
+from collections.abc import Iterator
 from typing import LiteralString
 
 import psycopg
 
-from projector.database.rows import Connection
-from projector.database.schema import sections
-from projector.operate.rights import read_server
+from projector.database import distribution
+from projector.database.rows import Connection, Row, only_row, value, values
+from projector.database.schema import comments, sections
+from projector.database.sql import functions, query
+from projector.operate.rights import access_rights, read_server
 
 NO_API = "The API cannot read yet"
+_APART = (
+    "The API keys and the ledger of erasures belong to a role of their own, which this login may not create. Have a"
+    " superuser run, and then run migrate again"
+)
 
 
-def set_up_api_role(conn: Connection) -> list[str]:
-    """Create the role, and let it read the read model; let the login that migrates take it.
+def read_access(conn: Connection) -> Row:
+    """Return what there is of `leads_access`, and is_right, whether that is as this version makes it."""
+    found = only_row(conn, Row, query("operate", "read_access"))
+    found.is_right = found.is_apart and found.is_usable and found.version == _version()
+    return found
 
-    So one login serves both programs on a small installation. Returns, for what the login may not do, the statements
+
+def set_up_access(conn: Connection) -> list[str]:
+    """Create the roles and what belongs to `leads_access`, in the caller's transaction.
+
+    Returns the statements for a superuser where the login may not. Where API keys and ledger still belong to the login,
+    as an older version had it, they stay in use until then.
+    """
+    notices, found = [], read_access(conn)
+    if found.is_superuser or not found.is_right:
+        text = "\n".join(_statements(conn, found))
+        if not is_allowed(conn, text):
+            is_without_api = value(conn, "SELECT to_regrole('leads_api') IS NULL")
+            notices = [f"{f'{NO_API}. ' if is_without_api else ''}{_APART}:\nBEGIN;\n{text}\nCOMMIT;"]
+            if found.is_own:
+                for own in (sections()["access"], *functions("install/access").values()):
+                    is_allowed(conn, own)
+    if read_access(conn).is_usable:
+        for table in values(conn, query("operate", "find_former_ledgers")):
+            conn.execute(query("operate", "move_ledger", table=table))
+        is_allowed(conn, query("operate", "drop_former_access"), psycopg.errors.DependentObjectsStillExist)
+    return notices
+
+
+def set_up_readers(conn: Connection) -> list[str]:
+    """Let the roles of readers read, in the caller's transaction; let the login that migrates take that of the API.
+
+    So one login serves both programs on a small installation. Returns, for what the login may not do, the statement
     that a superuser has to run.
     """
-    text = sections()["roles"]
-    login = read_server(conn).role_name
-    membership = f"GRANT leads_api TO {login};"
-    if not is_allowed(conn, text):
-        # Default privileges are those of the role that migrates.
-        statements = text.strip().replace(
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA", f"ALTER DEFAULT PRIVILEGES FOR ROLE {login} IN SCHEMA"
-        )
-        said = "because this login may not create its role leads_api. Have a superuser run"
-        return [f"{NO_API}, {said}:\n{statements}\n{membership}"]
-    is_member = conn.execute("SELECT pg_has_role('leads_api', 'MEMBER')").fetchone() == (True,)
-    if is_member or is_allowed(conn, "GRANT leads_api TO CURRENT_USER"):
+    for role, section in (("leads_api", "roles"), ("leads_reader", "readers")):
+        if value(conn, "SELECT to_regrole(%(role)s) IS NOT NULL", {"role": role}):
+            conn.execute(sections()[section].encode(), prepare=False)
+    is_member = value(conn, "SELECT pg_has_role(to_regrole('leads_api'), 'MEMBER')")
+    if is_member is None or is_member or is_allowed(conn, "GRANT leads_api TO CURRENT_USER"):
         return []
     said = "This login may not give itself the role leads_api. Where the API has the same login, have a superuser run"
-    return [f"{said}:\n{membership}"]
+    return [f"{said}:\nGRANT leads_api TO {read_server(conn).role_name};"]
 
 
 def run_section(conn: Connection, name: str, otherwise: str, *others: type[psycopg.Error]) -> list[str]:
@@ -40,12 +74,47 @@ def run_section(conn: Connection, name: str, otherwise: str, *others: type[psyco
     return [] if is_allowed(conn, text, *others) else [f"{otherwise}:\n{text.strip()}"]
 
 
-def is_allowed(conn: Connection, text: LiteralString, *others: type[psycopg.Error]) -> bool:
+def is_allowed(conn: Connection, text: str, *others: type[psycopg.Error]) -> bool:
     """Run the statements; return whether they ran: not where a right is missing, or one of the other errors came."""
     refused: tuple[type[psycopg.Error], ...] = (psycopg.errors.InsufficientPrivilege, *others)
     try:
         with conn.transaction():
-            conn.execute(text.encode(), prepare=False)
+            for statement in distribution.statements(conn, text):
+                conn.execute(statement.encode(), prepare=False)
     except refused:
         return False
     return True
+
+
+def _version() -> str:
+    """Return the comment of the schema as this version makes it."""
+    text = "".join(_texts())
+    return f"API keys and ledger of erasures, {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _texts() -> list[LiteralString]:
+    return [
+        sections()["access_roles"],
+        sections()["access"],
+        comments(of_access=True),
+        *functions("install/access").values(),
+        sections()["access_rights"],
+    ]
+
+
+def _statements(conn: Connection, found: Row) -> Iterator[str]:
+    """Yield the statements of the superuser's part. What is there already stays, beside what is new, with the keys.
+
+    None of them reads what the login owns, since that could call code of the platform with the rights of a superuser.
+    So the keys are written out.
+    """
+    login = read_server(conn).role_name
+    roles, *texts, rights = (text.strip() for text in _texts())
+    if found.owner is not None and not found.is_apart:
+        yield "ALTER SCHEMA leads_access RENAME TO leads_access_before;"
+    yield roles
+    if found.is_own and value(conn, "SELECT to_regclass('leads_access.api_keys') IS NOT NULL"):
+        texts += values(conn, query("operate", "write_keys_out"))
+    version = f"COMMENT ON SCHEMA leads_access IS '{_version()}';"
+    yield from distribution.kept_here(conn, [*texts, *access_rights(login), version, rights])
+    yield f"REVOKE leads_access FROM current_user;\nGRANT leads_api TO {login};"

@@ -15,6 +15,7 @@ from projector.database.schema import tables
 from projector.database.sql import query
 from projector.operate.install import change_tables
 from projector.operate.rights import own_schemas, require_rights_to_uninstall
+from projector.operate.roles import read_access
 from projector.report.errors import ProjectorError, detail
 
 _FORMER_COLUMNS = tuple(
@@ -99,7 +100,13 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
         notices.append(
             f"These publications no longer publish tables of the read model: {', '.join(publications)}."
         )
-    return [*notices, *_drop_role(conn, "leads_api"), *_drop_role(conn, "leads_reader")]
+    if read_access(conn).is_apart:
+        notices.append(
+            "The API keys and the ledger of erasures stay, because this login may not drop them. Have a superuser run:"
+            " DROP SCHEMA leads_access CASCADE;"
+        )
+    roles: tuple[LiteralString, ...] = ("leads_api", "leads_reader", "leads_keys", "leads_access")
+    return [*notices, *(notice for role in roles for notice in _drop_role(conn, role))]
 
 
 def in_lines(found: Sequence[str]) -> str:

@@ -107,9 +107,10 @@ WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[])
     OR (n.nspname = 'projector' AND p.proname LIKE 'capture\_%%' AND p.prorettype = 'trigger'::regtype);
 
 -- name: find_own_objects
--- Returns command and name of each of `own`, the above, as SQL writes them; owner; is_owned, whether that is the login
--- or the role that it runs as; and is_trusted, whether to read it gives nobody a right. That is so of what a superuser
--- owns, and for who is none also of what the owner of the schema projector owns.
+-- Returns command and name of each of `own`, the above, as SQL writes them; owner; is_owned, whether that is the
+-- login, the role that it runs as, or leads_access, of which nobody is a member; and is_trusted, whether to read it
+-- gives nobody a right. That is so of what a superuser owns, and for who is none also of what the owner of the schema
+-- projector owns.
 --
 -- They are in an order in which each can be given an owner: that of a table has to be the owner of its schema. In the
 -- opposite order nothing that is left depends on what is dropped.
@@ -123,7 +124,7 @@ FROM ({own}) AS o
 INNER JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner_id
 CROSS JOIN LATERAL (
     SELECT
-        bool_or(me.oid = o.owner_id) AS is_owned,
+        bool_or(me.oid = o.owner_id) OR coalesce(o.owner_id = to_regrole('leads_access'), false) AS is_owned,
         NOT bool_or(me.rolsuper) AS may_less,
         (SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'projector') AS installer
     FROM pg_catalog.pg_roles AS me

@@ -142,9 +142,139 @@ FROM pg_catalog.pg_roles AS r
 CROSS JOIN pg_catalog.pg_database AS d
 WHERE r.rolname = current_user AND d.datname = current_database();
 
+-- name: find_further_rights
+-- Returns of each owner of a table that is read, or of a partition of one, who is no superuser: owner, as SQL writes
+-- it; is_login; tables, what he owns of these; and rights, in words, what the login may do and he may not; null for
+-- nothing. It is the login, since code of his goes back to it from whatever role the session runs as.
+--
+-- Left out are the roles of ours, and what the login was granted on what is read. Parameter: relations.
+WITH source AS MATERIALIZED (
+    SELECT
+        c.oid,
+        c.relowner
+    FROM unnest(%(relations)s::text[]) AS r (relation)
+    CROSS JOIN LATERAL (
+        SELECT to_regclass(r.relation) AS table_id
+        UNION
+        SELECT p.relid FROM pg_partition_tree(to_regclass(r.relation)) AS p
+    ) AS part
+    INNER JOIN pg_catalog.pg_class AS c ON c.oid = part.table_id
+)
+
+SELECT
+    quote_ident(o.rolname) AS owner,
+    o.oid = me.oid AS is_login,
+    (SELECT array_agg(s.oid::regclass::text ORDER BY s.oid) FROM source AS s WHERE s.relowner = o.oid) AS tables,
+    string_agg(DISTINCT further.what, ', ' ORDER BY further.what) AS rights
+FROM pg_catalog.pg_roles AS o
+INNER JOIN pg_catalog.pg_roles AS me ON me.rolname = session_user
+LEFT JOIN LATERAL (
+    SELECT attribute.what
+    FROM (
+        VALUES
+        ('is a superuser', me.rolsuper),
+        ('may create roles', me.rolcreaterole AND NOT o.rolcreaterole AND NOT me.rolsuper),
+        ('may create databases', me.rolcreatedb AND NOT o.rolcreatedb AND NOT me.rolsuper),
+        ('may replicate', me.rolreplication AND NOT o.rolreplication AND NOT me.rolsuper),
+        ('bypasses row security', me.rolbypassrls AND NOT o.rolbypassrls AND NOT me.rolsuper)
+    ) AS attribute (what, is_further)
+    WHERE attribute.is_further
+    UNION ALL
+    SELECT 'is a member of ' || quote_ident(r.rolname)
+    FROM pg_catalog.pg_roles AS r
+    WHERE NOT me.rolsuper
+        AND r.oid <> me.oid
+        AND r.rolname NOT IN ('leads_api', 'leads_reader', 'leads_keys')
+        AND pg_has_role(me.oid, r.oid, 'MEMBER')
+        AND NOT pg_has_role(o.oid, r.oid, 'MEMBER')
+    UNION ALL
+    SELECT 'was granted or owns the ' || i.type || ' ' || i.identity
+    FROM pg_catalog.pg_shdepend AS d
+    CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
+    WHERE NOT me.rolsuper
+        AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database AS b WHERE b.datname = current_database())
+        AND d.refobjid = me.oid
+        AND d.deptype IN ('o', 'a')
+        AND d.classid NOT IN ('pg_namespace'::regclass, 'pg_default_acl'::regclass, 'pg_extension'::regclass)
+        AND (d.deptype = 'o' OR d.objid NOT IN (SELECT s.oid FROM source AS s))
+        AND coalesce(i.schema, '') !~ '^(projector|read_model|leads_(access|sql).*|pg_(catalog|temp.*))$'
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_shdepend AS owned
+            WHERE (owned.dbid, owned.classid, owned.objid, owned.deptype) = (d.dbid, d.classid, d.objid, 'o')
+                AND pg_has_role(o.oid, owned.refobjid, 'MEMBER')
+        )
+) AS further ON o.oid <> me.oid
+WHERE NOT o.rolsuper AND o.oid IN (SELECT s.relowner FROM source AS s)
+GROUP BY o.oid, o.rolname, me.oid
+ORDER BY o.rolname;
+
+-- name: read_access
+-- Returns of the schema of the API keys and of the ledger: owner, null where there is none; is_own, whether that is
+-- the login, and is_apart, whether it is the role of the schema's name; is_usable, whether the login may call its
+-- functions; version, the comment. And of the login: is_superuser; and may_write_keys, whether one that is none may
+-- take a role that writes keys.
+SELECT
+    n.nspowner::regrole::text AS owner,
+    coalesce(n.nspowner IN (current_user::regrole, session_user::regrole), false) AS is_own,
+    coalesce(n.nspowner = to_regrole('leads_access'), false) AS is_apart,
+    coalesce(
+        has_schema_privilege(n.oid, 'USAGE') AND (
+            SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) AND bool_or(p.proname = 'append_erasure')
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = n.oid
+        ),
+        false
+    ) AS is_usable,
+    obj_description(n.oid, 'pg_namespace') AS version,
+    me.rolsuper AS is_superuser,
+    NOT me.rolsuper AND EXISTS (
+        SELECT
+        FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname IN ('leads_keys', 'leads_access') AND pg_has_role(me.oid, r.oid, 'MEMBER')
+    ) AS may_write_keys
+FROM pg_catalog.pg_roles AS me
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'leads_access'
+WHERE me.rolname = session_user;
+
+-- name: write_keys_out
+-- Returns statements that write the API keys again.
+SELECT
+    format(
+        'INSERT INTO leads_access.api_keys VALUES (%L, %L, %L, %L, %L, %L, %L, %L);',
+        k.prefix, k.key_hash, k.user_id, k.all_tenants, k.label, k.created_at, k.expires_at, k.revoked_at
+    ) AS statement
+FROM leads_access.api_keys AS k
+ORDER BY k.created_at, k.prefix;
+
+-- name: find_former_ledgers
+-- Returns the tables of the login with the lines of the ledger of an older version.
+SELECT n.nspname || '.erasures' AS name
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = c.relnamespace AND n.nspname IN ('projector', 'leads_access_before')
+WHERE c.relname = 'erasures' AND c.relkind = 'r' AND c.relowner IN (current_user::regrole, session_user::regrole);
+
+-- name: move_ledger
+SELECT leads_access.append_erasure(to_jsonb(e.*))
+FROM {table} AS e;
+
+-- name: drop_former_access
+-- Drops what has been copied from a schema that the login owned.
+DROP FUNCTION IF EXISTS
+leads_access_before.key_of(text),
+leads_access_before.read_erasures(),
+leads_access_before.append_erasure(jsonb),
+leads_access_before.finish_erasure(uuid),
+leads_access_before.tenants_of_keys(),
+leads_access_before.delete_keys(text);
+DROP TABLE IF EXISTS leads_access_before.api_keys, leads_access_before.erasures, projector.erasures;
+DROP SCHEMA IF EXISTS leads_access_before;
+
 -- name: find_schemas
--- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views), and
--- first_object, one that it holds; null where it is empty.
+-- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views),
+-- may_drop (whether the login has the rights of its owner), and first_object, one that it holds; null where there is
+-- none.
 --
 -- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
 -- API's keys has one table only.
@@ -163,6 +293,7 @@ SELECT
                 ('leads_sql', 'leads'), ('leads_sql', 'messages'), ('leads_sql', 'statistics_by_day')
             )
     ) AS is_ours,
+    pg_has_role(n.nspowner, 'USAGE') AS may_drop,
     (
         SELECT i.type || ' ' || i.identity
         FROM pg_catalog.pg_depend AS d
@@ -311,15 +442,10 @@ GROUP BY coalesce(s.table_name, found.relation)
 ORDER BY table_name;
 
 -- name: count_held
--- Returns: leads and messages that the read model has, and api_keys of a whole tenant.
+-- Returns: leads and messages that the read model has.
 SELECT
     count(*) AS leads,
-    coalesce(sum(l.total_messages), 0)::bigint AS messages,
-    (
-        SELECT count(*)
-        FROM leads_access.api_keys AS a
-        WHERE a.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL
-    ) AS api_keys
+    coalesce(sum(l.total_messages), 0)::bigint AS messages
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.customer_phone = %(customer_phone)s);
 
@@ -332,6 +458,12 @@ FROM {table} AS t
 WHERE t.user_id = %(user_id)s {condition}
 ORDER BY t.user_id, t.customer_phone
 LIMIT %(size)s;
+
+-- name: count_keys
+-- Returns the number of API keys of a whole tenant. A statement of its own, since workers of Citus lack the function.
+SELECT count(*) AS api_keys
+FROM leads_access.tenants_of_keys() AS k
+WHERE k.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL;
 
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
@@ -351,6 +483,10 @@ WHERE user_id = %(user_id)s
 -- name: delete_of_tenant
 DELETE FROM {table}
 WHERE user_id = %(user_id)s;
+
+-- name: delete_keys
+-- Deletes the API keys of a tenant that the ledger names.
+SELECT leads_access.delete_keys(%(user_id)s) AS deleted;
 
 -- name: shed_queue
 -- Deletes what waits, since a rebuild of everything follows, which reads all source rows that are committed by now. This
@@ -413,33 +549,39 @@ WHERE name = 'capture_off' AND value ~ %(mention)s;
 
 -- name: note
 -- Writes a line into the ledger, and returns its erasure_id. Until it has ended, the line names whom it is for.
-INSERT INTO projector.erasures (salt, tenant_hash, lead_hash, asked_by, user_id, customer_phone)
 SELECT
-    s.salt,
-    encode(sha256(convert_to(json_build_array(s.salt, %(user_id)s::text)::text, 'UTF8')), 'hex'),
-    CASE
-        WHEN %(customer_phone)s::text IS NOT NULL THEN encode(
-            sha256(convert_to(json_build_array(s.salt, %(user_id)s::text, %(customer_phone)s::text)::text, 'UTF8')),
-            'hex'
+    leads_access.append_erasure(
+        jsonb_build_object(
+            'salt', s.salt,
+            'tenant_hash',
+            encode(sha256(convert_to(json_build_array(s.salt, %(user_id)s::text)::text, 'UTF8')), 'hex'),
+            'lead_hash',
+            CASE
+                WHEN %(customer_phone)s::text IS NOT NULL THEN encode(
+                    sha256(
+                        convert_to(
+                            json_build_array(s.salt, %(user_id)s::text, %(customer_phone)s::text)::text, 'UTF8'
+                        )
+                    ),
+                    'hex'
+                )
+            END,
+            'asked_by', %(asked_by)s || ', as ' || session_user,
+            'user_id', %(user_id)s::text,
+            'customer_phone', %(customer_phone)s::text
         )
-    END,
-    %(asked_by)s || ', as ' || session_user,
-    %(user_id)s,
-    %(customer_phone)s
+    ) AS erasure_id
 FROM (
     SELECT
         coalesce(
-            (SELECT e.salt FROM projector.erasures AS e ORDER BY e.asked_at DESC LIMIT 1),
+            (SELECT e.salt FROM leads_access.read_erasures() AS e ORDER BY e.asked_at DESC LIMIT 1),
             replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
         ) AS salt
-) AS s
-RETURNING erasure_id;
+) AS s;
 
 -- name: finish
 -- Notes that an erasure has ended: from now on its line names nobody.
-UPDATE projector.erasures
-SET finished_at = clock_timestamp(), user_id = NULL, customer_phone = NULL
-WHERE erasure_id = %(erasure_id)s;
+SELECT leads_access.finish_erasure(%(erasure_id)s) AS finished;
 
 -- name: read_lines
 -- Returns: the lines of the ledger as JSON, in order, as a ledger file has them.
@@ -452,14 +594,12 @@ SELECT
         'asked_at', e.asked_at,
         'asked_by', e.asked_by
     ) AS line
-FROM projector.erasures AS e
+FROM leads_access.read_erasures() AS e
 ORDER BY e.asked_at, e.erasure_id;
 
 -- name: add_line
--- Takes a line of a ledger file into the ledger, where it is not there yet.
-INSERT INTO projector.erasures (erasure_id, salt, tenant_hash, lead_hash, asked_at, asked_by)
-VALUES (%(erasure_id)s, %(salt)s, %(tenant_hash)s, %(lead_hash)s, %(asked_at)s, %(asked_by)s)
-ON CONFLICT DO NOTHING;
+-- Takes a line of a ledger file into the ledger, where it is not there yet; returns whether it did. Parameter: line.
+SELECT leads_access.append_erasure(%(line)s) IS NOT NULL AS is_taken;
 
 -- name: read_unfinished
 -- Returns erasure_id, user_id and customer_phone of the erasures that did not end, and whom they are for.
@@ -467,13 +607,15 @@ SELECT
     e.erasure_id,
     e.user_id,
     e.customer_phone
-FROM projector.erasures AS e
+FROM leads_access.read_erasures() AS e
 WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 
 -- name: find_matches
 -- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and a table has.
 -- Only the leads of tenants that the ledger knows are hashed.
-WITH tenants AS MATERIALIZED (
+WITH erasures AS MATERIALIZED (SELECT e.* FROM leads_access.read_erasures() AS e),
+
+tenants AS MATERIALIZED (
     SELECT
         hashed.salt,
         hashed.user_id,
@@ -483,10 +625,10 @@ WITH tenants AS MATERIALIZED (
             s.salt,
             t.user_id,
             encode(sha256(convert_to(json_build_array(s.salt, t.user_id)::text, 'UTF8')), 'hex') AS tenant_hash
-        FROM (SELECT DISTINCT e.salt FROM projector.erasures AS e) AS s
+        FROM (SELECT DISTINCT e.salt FROM erasures AS e) AS s
         CROSS JOIN (SELECT DISTINCT found.user_id FROM {table} AS found WHERE found.user_id IS NOT NULL) AS t
     ) AS hashed
-    WHERE EXISTS (SELECT FROM projector.erasures AS e WHERE e.tenant_hash = hashed.tenant_hash)
+    WHERE EXISTS (SELECT FROM erasures AS e WHERE e.tenant_hash = hashed.tenant_hash)
 )
 
 SELECT
@@ -494,7 +636,7 @@ SELECT
     t.user_id,
     NULL AS customer_phone
 FROM tenants AS t
-INNER JOIN projector.erasures AS e ON e.tenant_hash = t.tenant_hash AND e.lead_hash IS NULL
+INNER JOIN erasures AS e ON e.tenant_hash = t.tenant_hash AND e.lead_hash IS NULL
 UNION ALL
 SELECT
     e.erasure_id,
@@ -502,7 +644,7 @@ SELECT
     l.customer_phone
 FROM tenants AS t
 INNER JOIN (SELECT DISTINCT found.user_id, {phone} AS customer_phone FROM {table} AS found) AS l ON l.user_id = t.user_id
-INNER JOIN projector.erasures AS e ON e.lead_hash = encode(
+INNER JOIN erasures AS e ON e.lead_hash = encode(
     sha256(convert_to(json_build_array(t.salt, l.user_id, l.customer_phone)::text, 'UTF8')), 'hex'
 );
 

@@ -130,7 +130,7 @@ ORDER BY r.kind;
 SELECT
     count(*) AS interrupted,
     min(e.asked_at) AS since
-FROM projector.erasures AS e
+FROM leads_access.read_erasures() AS e
 WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 
 -- name: read_dead_letters

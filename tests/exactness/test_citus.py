@@ -13,10 +13,11 @@ import pytest
 
 from api.config import Config
 from api.server.app import create_app
+from projector.database.distribution import statements
 from projector.database.rows import Connection
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
-from projector.operate.erase import erase
+from projector.operate.erase import erase, find_matches
 from projector.operate.erase.ledger import Target
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
@@ -54,15 +55,17 @@ def citus(cluster: Cluster) -> Iterator[Database]:
     try:
         with citus_database(cluster, name) as database:
             with database.connect() as conn:
-                conn.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE".encode())
+                conn.execute(f"CREATE ROLE {OWNER} LOGIN".encode())
                 conn.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}".encode())
                 conn.execute(f"GRANT CREATE ON SCHEMA public TO {OWNER}".encode())
                 conn.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}".encode())
                 conn.execute(
                     f"GRANT EXECUTE ON FUNCTION pg_catalog.recover_prepared_transactions() TO {OWNER}".encode()
                 )
-            with database.by(OWNER).connect() as conn:
-                assert migrate(conn, create_source=True, distribute=True) == []
+            with database.by(OWNER).connect() as conn, database.connect() as superuser:
+                [notice] = migrate(conn, create_source=True, distribute=True)
+                for statement in statements(superuser, notice.partition("\n")[2]):
+                    superuser.execute(statement.encode(), prepare=False)
             with database.by(OWNER).connect() as conn:
                 assert migrate(conn, create_source=False) == []
                 edge_cases.write(conn, edge_cases.generate(Random(7), 40))
@@ -76,7 +79,7 @@ def citus(cluster: Cluster) -> Iterator[Database]:
 def _drop_roles(cluster: Cluster) -> None:
     for node in cluster.nodes:
         with node.connect("postgres") as conn:
-            for role in (OWNER, READER, "leads_api", "leads_reader"):
+            for role in (OWNER, READER, "leads_api", "leads_reader", "leads_keys", "leads_access"):
                 # With what it may set.
                 with suppress(psycopg.errors.UndefinedObject):
                     conn.execute(f"DROP OWNED BY {role}".encode())
@@ -298,6 +301,7 @@ def test_what_is_wrong_is_found_healed_explained_and_erased(conn: Connection) ->
     conn.execute("DELETE FROM users WHERE user_id = %s", (user_id,))
     refresh_now(conn)
     erase(conn, Target(user_id), progress=QUIET)
+    assert find_matches(conn) == []
     assert value(conn, "SELECT count(*) FROM read_model.tenants WHERE user_id = %s", user_id) == 0
     assert_exact(conn)
     conn.execute("ANALYZE read_model.leads")

@@ -19,6 +19,7 @@ from unittest.mock import Mock
 
 import psycopg
 import pytest
+from psycopg import sql as composing
 
 from api.database import connect, session, snapshot
 from api.database import statement as asked
@@ -39,12 +40,12 @@ from projector.database import locks, retry, source_names, sql
 from projector.database.rows import Connection, Row
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
-from projector.operate import erase
+from projector.operate import erase, rights, roles
 from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
 from projector.scheduler import main as scheduler_main
-from projector.sweep import first_build, leads, recovery
+from projector.sweep import first_build, leads, rebuild, recovery
 from tests.exactness import (
     interleaving,
     test_clock,
@@ -397,7 +398,7 @@ MUTANTS = {
             "BEGIN\n", f"BEGIN PERFORM pg_advisory_xact_lock({locks.TENANT}, hashtext('one'));\n",
             point="written"),
     "the trigger needs every column to exist":
-        _changed_rows("contacts", "(SELECT {missing})", "(SELECT 1 AS {queue_key})"),
+        _changed_rows("contacts", "(SELECT {missing})", "(SELECT 1 AS nothing)"),
     "the row trigger reads columns without catching errors":
         _function("capture_contacts", "WHEN OTHERS THEN", "WHEN division_by_zero THEN"),
     "a first build does not look who waits for it": Mutant(_look_at_no_waiter, name="a first build"),
@@ -434,6 +435,14 @@ MUTANTS = {
     "a session of the API looks into the schemas of its login":
         _patch(connect, "SEARCH_PATH", "public, pg_catalog, pg_temp", role="leads_api"),
     "what another role owns is called": _patch(source_names, "require_trusted", lambda _: None),
+    "a richer login installs": _patch(rights, "find_further_rights", lambda *_: None, way="an index"),
+    "the projector's login writes keys":
+        _patch(roles, "access_rights", lambda login: [*rights.access_rights(login),
+            f"GRANT ALL ON ALL TABLES IN SCHEMA leads_access TO {login};"], way="an index"),
+    "the trigger casts keys":
+        _patch(triggers, "_printed", lambda record, column: composing.SQL(record) + composing.Identifier(column)
+            + composing.SQL("::text"), way="a key"),
+    "a rebuild reads a view": _patch(rebuild, "find_missing_source", lambda _: [], way="a view"),
     "a session of the projector has what is set for the database":
         _patch(db, "SETTINGS", {"TimeZone": "UTC"}, part=None),
     "a session of the API has what is set for the database":

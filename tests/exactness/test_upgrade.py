@@ -5,6 +5,7 @@ wait, a dead letter, and what a killed rebuild of that version left.
 """
 
 import gzip
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, functions
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate import install
 from projector.operate.install import migrate
 from projector.operate.uninstall import find_dependents, uninstall
@@ -29,6 +32,7 @@ from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.patience import PATIENCE
+from tests.support.roles import give_platform, logins
 from tests.support.server import Database
 
 DUMP = Path(__file__).parent / "data" / "version_before.sql.gz"
@@ -216,6 +220,43 @@ def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more
     with pytest.raises(NotInstalledError, match="migrated for next"):
         batch_of(conn, 0)
     assert waiting(conn) == queued
+
+
+def test_keys_and_ledger_leave_the_owner_of_the_platform_with_the_statements_for_a_superuser(
+    older: Database, conn: Connection
+) -> None:
+    owner = "leads_test_platform"
+    conn.execute(
+        "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at) VALUES"
+        " ('leads_000000000001', sha256(''), NULL, true, E'a ''label''; -- %s \\\\', NULL),"
+        " ('leads_000000000002', sha256('2'), 'one', false, '', now())"
+    )
+    conn.execute(
+        "INSERT INTO projector.erasures (salt, tenant_hash, asked_by, user_id) VALUES ('s', 'h', 'a', 'gone')"
+    )
+    keys = conn.execute("SELECT * FROM leads_access.api_keys ORDER BY prefix").fetchall()
+    lines = conn.execute("SELECT * FROM projector.erasures").fetchall()
+    read_lines = "SELECT * FROM leads_access.read_erasures()"
+    with logins(conn, owner):
+        give_platform(conn, older, owner)
+        with pytest.raises(ProjectorError) as raised, older.by(owner).connect() as own:
+            migrate(own, create_source=False)
+        for statement in re.findall(r"^ALTER .*;", str(raised.value), re.MULTILINE):
+            conn.execute(statement.encode())
+        with older.by(owner).connect() as own:
+            for is_apart in (False, True):
+                printed = [notice for notice in migrate(own, create_source=False) if ":\n" in notice]
+                assert len(printed) == (not is_apart)
+                assert own.execute(read_lines).fetchall() == lines
+                assert conn.execute("SELECT * FROM leads_access.api_keys ORDER BY prefix").fetchall() == keys
+                assert len(conn.execute("SELECT leads_access.key_of('leads_000000000001')").fetchall()) == 1
+                said = f"belong to {owner} and not to a role of their own: run `migrate --sql`"
+                assert (said in str(find_attention(read_status(own)))) is not is_apart
+                for notice in printed:
+                    conn.execute(notice.partition("\n")[2].encode(), prepare=False)
+            assert value(conn, "SELECT to_regnamespace('leads_access_before') IS NULL") is True
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                own.execute("DELETE FROM leads_access.api_keys")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tests.rules.files import ROOT, check, documents, name_of, read
 MOST_COLUMNS = 100
 MOST_WORDS = 1250
 # What a user needs, and how it is made: the most pages and the most words of each floor.
-FLOORS = {"docs": (10, 15_000), "docs/internals": (12, 20_000)}
+FLOORS = {"docs": (10, 15_500), "docs/internals": (12, 20_000)}
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 

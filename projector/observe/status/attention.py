@@ -42,6 +42,7 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_rows(status),
         *_attention_to_verify(status),
         *_attention_to_api(status),
+        *_attention_to_rights(status),
     ]
 
 
@@ -240,4 +241,17 @@ def _attention_to_api(status: Status) -> Iterator[str]:
             f"Row security does not hold for the role {role.name}, which the API takes: it is a superuser, has"
             " BYPASSRLS, owns the tables, or is not a member of leads_api. Leave LEADS_API_ROLE unset, or run"
             f" ALTER ROLE {role.name} NOSUPERUSER NOBYPASSRLS; GRANT leads_api TO {role.name};"
+        )
+
+
+def _attention_to_rights(status: Status) -> Iterator[str]:
+    if status.further_rights is not None:
+        sentence, statements = status.further_rights
+        yield f"{sentence} {' '.join(statements)}"
+    access = status.access
+    if access is not None and not access.is_right:
+        owned = f"belong to {access.owner} and not to a role of their own" if access.owner else "are missing"
+        yield (
+            f"The API keys and the ledger of erasures {'are of another version' if access.is_apart else owned}: run"
+            " `migrate --sql`, have a superuser run the statements that it prints, and run `migrate`."
         )

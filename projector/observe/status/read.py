@@ -7,10 +7,12 @@ from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
 from projector.database.rows import Connection, Row
-from projector.database.source_names import read_tables
+from projector.database.source_names import read_tables, source_names
 from projector.database.sql import query
 from projector.operate.assess import find_warnings
 from projector.operate.origin.proof import read_feeds, read_unfed_tables
+from projector.operate.rights import find_further_rights
+from projector.operate.roles import read_access
 
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
@@ -32,8 +34,8 @@ class Status:
     """The status, of rows as sql/queries/status.sql describes them. Nothing is installed where `projection` is None.
 
     `missing_source` names the platform's tables and columns that the projection reads and that do not exist,
-    `replaced_definitions` the functions and views of ours that are not as `migrate` created them; `warnings` are those
-    of `assess`.
+    `replaced_definitions` the functions and views of ours that are not as `migrate` created them, `further_rights` what
+    the login may do beyond an owner of these tables; `warnings` are those of `assess`.
     """
 
     projection: Row | None = None
@@ -56,6 +58,8 @@ class Status:
     feeds: list[Row] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
+    access: Row | None = None
+    further_rights: tuple[str, list[str]] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -124,6 +128,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         projection = rows.row(conn, Row, query("status", "read_projection"))
         if projection is None:
             return Status()
+        access = read_access(conn)
         return Status(
             projection=projection,
             queue=_read(conn, "read_queue", bound=COUNTED_CHANGES)[0],
@@ -143,7 +148,9 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             lock_holders=_read(
                 conn, "read_lock_holders", classes=[*_LOCK_PURPOSES], purposes=[*_LOCK_PURPOSES.values()]
             ),
-            erasures=_read(conn, "read_erasures")[0],
+            access=access,
+            erasures=_read(conn, "read_erasures")[0] if access.is_usable else Row(interrupted=0, since=None),
+            further_rights=find_further_rights(conn, source_names(conn).values()),
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
             replaced_definitions=rows.values(conn, query("status", "find_replaced_definitions")),

@@ -19,6 +19,7 @@ from projector.database.rows import Connection, Row, only_row, value, values
 from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights, read_server
+from projector.operate.roles import read_access
 from projector.report.counted import bytes_in_words, counted, repeated_rows
 from projector.report.errors import ProjectorError, SourceMissingError
 
@@ -160,6 +161,13 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
 def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[Fact]:
     """Return what somebody should mend, though nothing fails, for these tables."""
     server = read_server(conn)
+    if read_access(conn).may_write_keys:
+        yield _warning(
+            "rights",
+            f"The role {server.role_name} may take a role that writes API keys, and so may what the owner of the"
+            " platform's tables has run in its sessions. Where that owner is not to make keys, give"
+            " `python -m api keys` a login of its own, as docs/authentication.md says.",
+        )
     if not server.vacuums:
         yield _warning(
             "server", "autovacuum or track_counts is off: the queue and the read model would bloat."

@@ -75,8 +75,10 @@ _RECOMPUTED = (
     "projector.source_keys",
 )
 _TOMBSTONES = "read_model.lead_tombstones"
-# The ledger itself stays: a line names nobody once its erasure has ended.
-_NAMING = [one for one in tables().values() if "user_id" in one.columns and one.name != "projector.erasures"]
+# The ledger itself stays: a line names nobody once its erasure has ended. API keys are deleted by a function.
+_NAMING = [
+    one for one in tables().values() if "user_id" in one.columns and not one.name.startswith("leads_access.")
+]
 _TABLES = [one.name for one in _NAMING if "customer_phone" in one.columns]
 _TABLES_OF_TENANTS = [one.name for one in _NAMING if "customer_phone" not in one.columns]
 _NOTES = (
@@ -104,7 +106,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
     elsewhere = f"({query('operate', 'leads_elsewhere').rstrip(';')})"
     columns = {
         **dict.fromkeys((*_TABLES, elsewhere), "found.customer_phone"),
-        **dict.fromkeys(_TABLES_OF_TENANTS, "NULL"),
+        **dict.fromkeys((*_TABLES_OF_TENANTS, "leads_access.tenants_of_keys()"), "NULL"),
     }
     found: dict[Target, UUID] = {}
     with conn.transaction():
@@ -125,7 +127,9 @@ def check_erase(conn: Connection, target: Target) -> Row:
     Raises ErasureRefusedError, which lists them, while rows of the source would bring it back.
     """
     _require_no_standing_rows(conn, target)
-    return only_row(conn, Row, query("operate", "count_held"), target.parameters)
+    held = only_row(conn, Row, query("operate", "count_held"), target.parameters)
+    held.api_keys = value(conn, query("operate", "count_keys"), target.parameters)
+    return held
 
 
 def erase(conn: Connection, target: Target, *, progress: Progress, ledger_file: Path | None = None) -> None:
@@ -333,6 +337,7 @@ def _forget(conn: Connection, target: Target) -> None:
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:
             conn.execute(query("operate", "delete_of_tenant", table=table), target.parameters)
+        ledger.delete_keys(conn, target.user_id)
         conn.execute(query("operate", "forget_runs"), target.parameters)
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.report.counted import escape_hidden
@@ -68,6 +70,11 @@ def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
     return [(erasure_id, Target(*target)) for erasure_id, *target in found]
 
 
+def delete_keys(conn: Connection, user_id: str) -> None:
+    """Delete the API keys of a tenant that the ledger names."""
+    conn.execute(query("operate", "delete_keys"), {"user_id": user_id})
+
+
 def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
     """Take the lines of the file into the ledger, and write those into the file that it lacks; return how many of each.
 
@@ -77,7 +84,7 @@ def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
     try:
         lines = _read(file)
         with conn.transaction():
-            taken = sum(conn.execute(query("operate", "add_line"), line).rowcount for line in lines)
+            taken = sum(value(conn, query("operate", "add_line"), {"line": Jsonb(line)}) for line in lines)
         known = {line["erasure_id"] for line in lines}
         stored = [line for (line,) in conn.execute(query("operate", "read_lines"))]
         missing = [line for line in stored if line["erasure_id"] not in known]

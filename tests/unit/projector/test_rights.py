@@ -16,7 +16,7 @@ from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
 from projector.operate.install import migrate
 from projector.operate.rights import find_missing_rights, own_schemas, require_rights_to_uninstall
-from projector.operate.roles import set_up_api_role
+from projector.operate.roles import set_up_readers
 from projector.operate.uninstall import uninstall
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
@@ -86,22 +86,6 @@ def test_a_wrong_login_changes_nothing_and_membership_counts_as_the_message_says
     superuser.execute(grant.encode())
     superuser.execute(f"GRANT SELECT ON users TO {OTHER}".encode())
     assert_it_works(superuser, source_database, OTHER)
-
-
-def test_a_read_model_of_another_role_is_handed_over_by_the_statements(
-    superuser: Connection, source_database: Database
-) -> None:
-    migrate(superuser, create_source=False)
-    [installer] = {owner for (owner,) in superuser.execute("SELECT quote_ident(current_user)")}
-    said = said_to(source_database, OWNER)
-    assert f"the read model belongs to the role {installer}" in said
-    assert f"and not to {OWNER}. Connect as that role. Or have a superuser hand it over" in said
-    for statement in statements(said):
-        superuser.execute(statement.encode())
-    assert_it_works(superuser, source_database, OWNER)
-    with source_database.by(OWNER).connect() as conn:
-        uninstall(conn)
-    assert value(superuser, NOTHING_OF_OURS) is True
 
 
 def test_a_schema_of_another_role_is_not_taken_even_by_a_superuser(
@@ -229,7 +213,7 @@ def test_rights_stay_where_only_the_membership_is_refused(
     bare.execute("CREATE ROLE leads_api; CREATE ROLE leads_reader")
     with source_database.by(OWNER).connect() as conn:
         migrate(conn, create_source=False)
-        [notice] = set_up_api_role(conn)
+        [notice] = set_up_readers(conn)
     assert notice.splitlines()[1:] == [f"GRANT leads_api TO {OWNER};"]
     assert value(bare, "SELECT has_table_privilege('leads_api', 'read_model.leads', 'SELECT')") is True
     assert "GRANT leads_api TO" in answer(source_database, OWNER)[1]
@@ -243,13 +227,17 @@ def test_each_program_names_the_missing_role_and_what_a_superuser_has_to_run_com
     migrated = partial(run_command, tmp_path, "migrate", DATABASE_URL=source_database.by(OWNER).url)
     first = migrated()
     assert first.returncode == 0
-    last = "The read model is installed. The API cannot read it until a superuser has run these statements."
+    last = (
+        "The read model is installed. The API cannot read it until a superuser has run these statements, and `migrate`"
+        " has run again."
+    )
     assert first.stdout.splitlines()[-1] == last
     with source_database.by(OWNER).connect() as conn:
         rebuild(conn, tenants=None, progress=QUIET)
-        [sentence] = find_attention(read_status(conn))
+        sentence, access = find_attention(read_status(conn))
         assert sentence.startswith("The role leads_api does not exist, so the API cannot read: run `migrate`")
-        assert find_attention(read_status(conn, api_role="")) == []
+        assert access.startswith("The API keys and the ledger of erasures are missing: run `migrate --sql`")
+        assert find_attention(read_status(conn, api_role="")) == [access]
     assert answer(source_database, OWNER) == (
         503,
         "The role leads_api does not exist: run `python -m projector migrate`, which creates it or prints how",
@@ -271,9 +259,9 @@ def test_the_printed_statements_let_a_reader_read(bare: Connection, source_datab
     write_source(bare, "v")
     with source_database.by(OWNER).connect() as conn:
         [notice] = [found for found in migrate(conn, create_source=False) if "leads_reader" in found]
-        assert notice.startswith("Nobody can be given the views in leads_sql yet, because this login may not")
         rebuild(conn, tenants=None, progress=QUIET)
         bare.execute(notice.partition("\n")[2].encode())
+        migrate(conn, create_source=False)
         # The owner itself lets the role read from now on, that is what a later version adds, too.
         bare.execute("REVOKE SELECT ON leads_sql.leads FROM leads_reader")
         assert not [found for found in migrate(conn, create_source=False) if "leads_reader" in found]

@@ -120,7 +120,7 @@ def test_it_refuses_while_the_source_has_rows_and_lists_them(
     assert world.PHONE not in str(refused.value.without_values)
     with pytest.raises(ErasureRefusedError, match="users: 1 row, such as needle-tenant"):
         erase(connection, TENANT, progress=QUIET)
-    assert value(platform, "SELECT count(*) FROM projector.erasures") == 0
+    assert value(platform, "SELECT count(*) FROM leads_access.erasures") == 0
     assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", "needle-tenant") == 1
 
 
@@ -148,7 +148,7 @@ def test_a_row_that_comes_meanwhile_is_reported_and_projected(
         erase(connection, LEAD, progress=QUIET)
     healed(connection)
     assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", "needle-tenant") == 1
-    assert value(platform, "SELECT count(*) FROM projector.erasures WHERE finished_at IS NULL") == 1
+    assert value(platform, "SELECT count(*) FROM leads_access.erasures WHERE finished_at IS NULL") == 1
 
 
 @EACH

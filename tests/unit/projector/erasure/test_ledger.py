@@ -26,7 +26,7 @@ def test_a_line_names_nobody(connection: Connection, tmp_path: Path) -> None:
     for one in noted:
         ledger.finish(connection, one)
     text = (tmp_path / "erased.jsonl").read_text()
-    text += value(connection, "SELECT string_agg(to_jsonb(e)::text, '') FROM projector.erasures AS e")
+    text += value(connection, "SELECT string_agg(to_jsonb(e)::text, '') FROM leads_access.erasures AS e")
     assert "tenant 7" not in text
     assert "49151000001" not in text
     lead, tenant = lines(tmp_path / "erased.jsonl")
@@ -53,7 +53,7 @@ def test_the_file_brings_back_what_a_restored_ledger_lacks(connection: Connectio
     assert synchronize(connection, file) == (0, 0)
     kept = lines(file)
     # A backup from before the second erasure is restored, and then a third one comes.
-    connection.execute("DELETE FROM projector.erasures WHERE erasure_id = %s", (second,))
+    connection.execute("DELETE FROM leads_access.erasures WHERE erasure_id = %s", (second,))
     # An editor has left the last line without an end, which swallows no other.
     file.write_text(file.read_text().rstrip("\n"))
     third = ledger.note(connection, Target("another"))
@@ -61,7 +61,7 @@ def test_the_file_brings_back_what_a_restored_ledger_lacks(connection: Connectio
     assert lines(file)[:2] == kept
     assert [line["erasure_id"] for line in lines(file)] == [str(first), str(second), str(third)]
     # A backup from before the first one: all salts of the file are used.
-    connection.execute("DELETE FROM projector.erasures")
+    connection.execute("DELETE FROM leads_access.erasures")
     ledger.note(connection, Target("a fourth"))
     synchronize(connection, file)
     connection.execute("INSERT INTO users (user_id) VALUES ('tenant 7'), ('another'), ('a fourth'), ('free')")
