@@ -1,70 +1,31 @@
 """The platform fails over to its standby, and the second server goes on with it, as the page on replication says."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.acceptance.test_second_server import Load, followed
-from tests.support.replication import FIRST_WITH_FAILOVER_SLOTS, TwoServers, address, replicated_platform
+from tests.support.replication import (
+    TwoServers,
+    address,
+    has_failover_slots,
+    let_slots_fail_over,
+    origin_url,
+    platform_with_standby,
+    publisher,
+    replicated_platform,
+)
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
 from tests.support.server import connect
-from tests.support.standby import Standby, running_standby
+from tests.support.standby import Standby
 
 WAITS_FOR_A_STANDBY = (
     "EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'WaitForStandbyConfirmation'"
     " AND backend_type = 'walsender')"
 )
-
-
-def has_failover_slots(both: TwoServers) -> bool:
-    """Whether the standby has the slot of the subscription, as from PostgreSQL 17 on."""
-    return both.conn.info.server_version >= FIRST_WITH_FAILOVER_SLOTS
-
-
-@contextmanager
-def platform_with_standby(both: TwoServers) -> Iterator[Standby]:
-    """A standby of the platform."""
-    both.platform.execute("SELECT pg_create_physical_replication_slot('standby')")
-    settings = {"primary_slot_name": "standby", "hot_standby_feedback": "on"}
-    if has_failover_slots(both):
-        settings["sync_replication_slots"] = "on"
-    with running_standby(both.server, **settings) as standby:
-        yield standby
-
-
-def let_slots_fail_over(both: TwoServers, standby: Standby) -> None:
-    """Let the second server wait for the standby, and wait until the standby has its slot."""
-    with standby.connect() as conn:
-        # Both have the same settings.
-        for server in (both.platform, conn):
-            server.execute("ALTER SYSTEM SET synchronized_standby_slots = 'standby'")
-            server.execute("SELECT pg_reload_conf()")
-
-        def is_there() -> bool:
-            # PostgreSQL writes such a record every 15 seconds by itself, and the slot of the standby waits for one.
-            both.platform.execute("SELECT pg_log_standby_snapshot()")
-            return bool(
-                value(
-                    conn,
-                    "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'leads'"
-                    " AND synced AND NOT temporary AND invalidation_reason IS NULL",
-                )
-            )
-
-        wait_for(is_there, "the standby has the slot")
-
-
-def publisher(both: TwoServers, standby: Standby) -> str:
-    """The address for the subscription, with both hosts."""
-    return make_conninfo(standby.both(), password=both.platform.info.password, target_session_attrs="primary")
-
-
-def origin_url(standby: Standby) -> str:
-    """The address for the projector, with both hosts."""
-    return standby.both(user="leads_origin", password="x")
 
 
 def cut_off(both: TwoServers, standby: Standby) -> None:

@@ -12,8 +12,9 @@ from projector.database.rows import Connection
 from projector.database.schema import source_commands, source_tables
 from projector.operate.install import migrate
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.support.running import wait_for, wait_until, write_source
+from tests.support.running import value, wait_for, wait_until, write_source
 from tests.support.server import FAST, connect, running_server
+from tests.support.standby import Standby, running_standby
 
 # PostgreSQL before it applies a large transaction after its end, by one worker.
 FIRST_WITH_PARALLEL_WORKERS = 160000
@@ -112,3 +113,51 @@ def _drop_slot(conn: Connection) -> bool:
 def address(conn: Connection) -> str:
     """The address of a connection's database, with its password."""
     return make_conninfo(conn.info.dsn, password=conn.info.password)
+
+
+def has_failover_slots(both: TwoServers) -> bool:
+    """Whether the standby has the slot of the subscription, as from PostgreSQL 17 on."""
+    return both.conn.info.server_version >= FIRST_WITH_FAILOVER_SLOTS
+
+
+@contextmanager
+def platform_with_standby(both: TwoServers, **settings: str) -> Iterator[Standby]:
+    """A standby of the platform with these settings."""
+    both.platform.execute("SELECT pg_create_physical_replication_slot('standby')")
+    settings = {"primary_slot_name": "standby", "hot_standby_feedback": "on", **settings}
+    if has_failover_slots(both):
+        settings["sync_replication_slots"] = "on"
+    with running_standby(both.server, **settings) as standby:
+        yield standby
+
+
+def let_slots_fail_over(both: TwoServers, standby: Standby) -> None:
+    """Let the second server wait for the standby, and wait until the standby has its slot."""
+    with standby.connect() as conn:
+        # Both have the same settings.
+        for server in (both.platform, conn):
+            server.execute("ALTER SYSTEM SET synchronized_standby_slots = 'standby'")
+            server.execute("SELECT pg_reload_conf()")
+
+        def is_there() -> bool:
+            # PostgreSQL writes such a record every 15 seconds by itself, and the slot of the standby waits for one.
+            both.platform.execute("SELECT pg_log_standby_snapshot()")
+            return bool(
+                value(
+                    conn,
+                    "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'leads'"
+                    " AND synced AND NOT temporary AND invalidation_reason IS NULL",
+                )
+            )
+
+        wait_for(is_there, "the standby has the slot")
+
+
+def publisher(both: TwoServers, standby: Standby) -> str:
+    """The address for the subscription, with both hosts."""
+    return make_conninfo(standby.both(), password=both.platform.info.password, target_session_attrs="primary")
+
+
+def origin_url(standby: Standby) -> str:
+    """The address for the projector, with both hosts."""
+    return standby.both(user="leads_origin", password="x")
