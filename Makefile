@@ -108,7 +108,7 @@ exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds,
 	@$(RUN) -m pytest -n auto --dist worksteal --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
 
 consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers: docs/internals/consistency.md.
-	@$(RUN) -m tests.consistency --hours "$(or $(HOURS),1)"
+	@$(RUN) -m tests.consistency --hours "$(or $(HOURS),1)" --seed "$(or $(SEED),1)"
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.
 	@if [ -x $(RUN) ] && [ -d .leads ]; then LEADS_STATE_DIR=.leads $(RUN) -m projector server remove --yes; fi

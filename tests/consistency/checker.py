@@ -24,7 +24,10 @@ PROMISES = {
     "session": "A session that sends its last as-of as min_as_of never goes back, on any node.",
     "feed": "A copy that follows the change feed is the list.",
     "pages": "Pages by cursor have each lead that stays in its place once, and none twice.",
-    "statistics": "Each number of the statistics is the count of the list.",
+    "statistics": "Each number of the statistics, and each total, is the count of the list.",
+    "erasure": "What was there before an erasure is shown no more, and the tokens of the feed from before it end.",
+    "failover": "The tokens of the feed from before a failover end.",
+    "credentials": "A key or token is accepted until its end, reads its tenant alone, and is refused then.",
 }
 LATER = {"20 ms": 20_000, "100 ms": 100_000, "1 s": 1_000_000}
 """Microseconds by which the as-of of each answer is moved, to see how many would then be false: how sharp this is."""
@@ -106,9 +109,10 @@ class Lead:
                 "" if number is not None else f"is missing, and write {least} was committed before",
             )
         name = shown["name"]
-        if name is None and self.may_be_half(least, received):
-            return 0, ""
         write = self.writes.get(name)
+        # Without a name, or with that which its conversation has where it has gone.
+        if (write is None or not write.alive) and self.may_be_half(least, received):
+            return 0, ""
         if write is None or write.began > received:
             return 0, f"shows {name}, which nobody had written"
         if name in self.undone:
@@ -117,6 +121,24 @@ class Lead:
             return 0, f"shows {name} with the status {shown.get('lead_status')}, and not {write.status}"
         late = write.number < least
         return write.number, f"shows {name}, and write {least} was committed before" if late else ""
+
+
+class Mark(NamedTuple):
+    """An erasure of leads, or a failover, where all tenants are meant; `at` is the moment of its end."""
+
+    what: str
+    database: str
+    tenant: str | None
+    phones: list[str]
+    began: float
+    ended: float
+    at: int
+
+    def concerns(self, line: Line) -> bool:
+        """Return whether a request was sent to the database after the end, or to a standby that has the end."""
+        place = line["node"].partition(" ")[0]
+        place = "platform" if place == "standby" and self.at <= moment(line["as_of"]) != NEVER else place
+        return self.tenant in (line["tenant"], None) and place == self.database and self.ended < line["sent"]
 
 
 @dataclass
@@ -146,29 +168,48 @@ class Judge:
     clock_is_set_back: bool = False
     sessions: dict[str, Session] = field(default_factory=lambda: defaultdict(Session))
     copies: dict[str, Copy] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    # By the phone of a lead: when its erasures ended on the platform, and the newest write that each has to have seen.
+    erased: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
+    # When a follower was told a token first, since it began with that.
+    told: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def read(self, lines: Callable[[], Iterable[Line]]) -> "Judge":
         """Judge a history; `lines` begins it anew at each call."""
+        notes = {"write": self._write, "event": self._event, "mark": self._mark}
         for line in lines():
-            if line["kind"] == "write":
-                self._write(line)
-            elif line["kind"] == "event":
-                self.counts["faults and what else was done"][line["what"]] += 1
-                self.clock_is_set_back |= line["what"] == "the clock is set back"
+            if line["kind"] in notes:
+                notes[line["kind"]](line)
         for tenant in self.leads.values():
             for lead in tenant.values():
                 lead.finish()
+        self.marks.sort(key=lambda one: one.began)
+        for mark in self.marks:
+            # The source of a subscriber may be behind that of the platform.
+            for phone in mark.phones if mark.database == "platform" else ():
+                seen = self.leads[mark.tenant or ""][phone].needed(sys.maxsize, mark.began)
+                self.erased[phone].append((mark.ended, seen))
         judges = {"read": self._read, "walk": self._walk, "feed": self._feed, "stats": self._stats}
+        judges["access"] = self._access
         for line in lines():
             if line["kind"] in judges:
                 self.counts["answers"][f"{line['kind']}, {line['node']}, {line['status']}"] += 1
                 judges[line["kind"]](line)
         return self
 
+    def _event(self, line: Line) -> None:
+        self.counts["faults and what else was done"][line["what"]] += 1
+        self.clock_is_set_back |= line["what"] == "the clock is set back"
+
+    def _mark(self, line: Line) -> None:
+        self.counts["faults and what else was done"][f"{line['what']} on the {line['database']}"] += 1
+        times = line["began"], line["ended"], moment(line["at"])
+        self.marks.append(Mark(line["what"], line["database"], line["tenant"], line["phones"], *times))
+
     def _write(self, line: Line) -> None:
         self.counts["writes"][f"{line['isolation']}, {line['outcome']}"] += 1
-        for phone, number, alive, status in line["leads"]:
-            lead, name = self.leads[line["tenant"]][phone], f"v{number}-{line['op']}"
+        for tenant, phone, number, alive, status in line["leads"]:
+            lead, name = self.leads[tenant][phone], f"v{number}-{line['op']}"
             times = line["began"], line["ended"], moment(line["at"])
             lead.writes[name] = Write(number, line["op"], alive, status, *times)
             if line["outcome"] == "aborted":
@@ -196,16 +237,19 @@ class Judge:
             # Beyond the as-of, an answer may show a part of a write, and each database another one.
             lead, part = leads[phone], f"{line.get('what') == 'messages'} {phone}"
             own = f"{line['node'].partition(' ')[0]} {part}"
+            ended = (floor for end, floor in self.erased[phone] if end < line["sent"])
             floors = {promise: lead.needed(as_of, limit), "session": session.numbers.get(own, 0)}
+            floors["erasure"] = max(ended, default=0) if line["node"].startswith("platform") else 0
             if least > as_of:
                 floors["min_as_of"] = lead.needed(least, limit)
+            wrongs: dict[str, str] = {}
             for broken, floor in floors.items():
                 number, wrong = lead.seen(printed(phone), floor, received)
-                if wrong:
-                    self._fault(broken, line, f"lead {phone} {wrong}")
-                    break
+                wrongs |= {wrong: broken} if wrong not in wrongs else {}
+            for wrong in filter(None, wrongs):
+                self._fault(wrongs[wrong], line, f"lead {phone} {wrong}")
+            if [*wrongs] == [""]:
                 session.numbers[own] = max(number, session.numbers.get(own, 0))
-            else:
                 newer = number < session.numbers.get(part, 0) and printed(phone) is not None
                 self.counts["judged"]["leads that another database had shown newer, beyond its as-of"] += (
                     newer
@@ -235,6 +279,22 @@ class Judge:
             session.as_of = max(as_of, session.as_of)
         everybody = [*self.leads[line["tenant"]]] if line["what"] == "list" else [line["phone"]]
         self._show(line, everybody if line["whole"] else by_phone(line["leads"]))
+        self._count_total(line)
+
+    def _count_total(self, line: Line) -> None:
+        if line.get("whole", True) and line.get("total", len(line["leads"])) != len(line["leads"]):
+            self._fault("statistics", line, f"the total {line['total']} of {len(line['leads'])} leads")
+
+    def _access(self, line: Line) -> None:
+        """Judge whether a credential was accepted that should be, and no other."""
+        self.counts["judged"]["requests with a credential that ends"] += 1
+        is_accepted, is_own = line["status"] in (200, 304, 404), line["tenant"] == line["reads"]
+        if is_accepted and (not is_own or line["sent"] > line["ends"]):
+            self._fault(
+                "credentials", line, f"a credential of {line['reads']} that ended at {line['ends']:.3f} s"
+            )
+        if line["received"] < line["valid"] and line["status"] in ((401, 403) if is_own else (401,)):
+            self._fault("credentials", line, f"a credential of {line['reads']} got {line['status']}")
 
     def _walk(self, line: Line) -> None:
         """Judge pages that were read by their cursors, in the order of the first contact, which never changes."""
@@ -253,27 +313,46 @@ class Judge:
 
     def _feed(self, line: Line) -> None:
         """Keep the copy of a follower, and judge it whenever it should be the list."""
-        copy = self.copies.get(line["follower"])
         if line["status"] != 200:
             return
+        follower = line["follower"]
+        told = self.told.get((follower, line["since"]), sys.maxsize)
+        for mark in self.marks[bisect_right(self.marks, told, key=lambda one: one.began) :]:
+            if mark.concerns(line):
+                self._fault(
+                    mark.what,
+                    line,
+                    f"its token is of {told:.3f} s, and {mark.began:.3f} s was the end of that",
+                )
+        if line["what"] == "old":
+            return
+        if "next" in line:
+            is_new = line["what"] == "begin" or (follower, line["next"]) not in self.told
+            self.told |= {(follower, line["next"]): line["received"]} if is_new else {}
+        copy = self.copies.get(follower)
         if line["what"] == "begin":
-            self.copies[line["follower"]] = Copy(line["next"])
-        elif copy is not None and line["what"] == "export":
-            copy.leads = by_phone(line["leads"])
-        elif copy is not None and line["what"] == "list":
-            copy.listed = by_phone(line["leads"])
+            self.copies[follower] = Copy(line["next"])
+        elif copy is not None and "changes" in line:
+            self._follow(copy, line)
         elif copy is not None:
-            if copy.listed is not None and (line["changes"], line["next"]) == ([], line["since"]):
-                self.counts["judged"]["copies of the feed"] += 1
-                if copy.listed != copy.leads:
-                    self._fault("feed", line, "the copy is not the list")
-            copy.listed = None
-            for phone, lead in line["changes"]:
-                copy.leads.pop(phone, None)
-                copy.leads |= by_phone(lead)
-            self.counts["judged"]["changes of the feed"] += len(line["changes"])
-            if not line["hasMore"]:
-                self._show({**line, "leads": copy.leads.values()}, self.leads[line["tenant"]], "feed")
+            self._count_total(line)
+            self._show(line, self.leads[line["tenant"]])
+            name = "leads" if line["what"] == "export" else "listed"
+            setattr(copy, name, by_phone(line["leads"]))
+
+    def _follow(self, copy: Copy, line: Line) -> None:
+        is_all = line["what"] == "changes" and (line["changes"], line["next"]) == ([], line["since"])
+        if copy.listed is not None and is_all:
+            self.counts["judged"]["copies of the feed"] += 1
+            if copy.listed != copy.leads:
+                self._fault("feed", line, "the copy is not the list")
+        copy.listed = None
+        for phone, lead in line["changes"]:
+            copy.leads.pop(phone, None)
+            copy.leads |= by_phone(lead)
+        self.counts["judged"]["changes of the feed"] += len(line["changes"])
+        if not line["hasMore"]:
+            self._show({**line, "leads": copy.leads.values()}, self.leads[line["tenant"]], "feed")
 
     def _stats(self, line: Line) -> None:
         """Compare statistics with the list that was the same before and after them."""
@@ -315,10 +394,13 @@ def judge(path: Path) -> Judge:
 def report(judged: Judge) -> str:
     """Return the counts of a history and its first faults."""
     broken = Counter(promise for promise, _ in judged.faults)
-    judged.counts["broken"].update({sentence: broken[promise] for promise, sentence in PROMISES.items()})
+    counts = {
+        **judged.counts,
+        "broken": {sentence: broken[promise] for promise, sentence in PROMISES.items()},
+    }
     text = [
         f"\n| {title} | |\n|---|--:|\n" + "\n".join(f"| {name} | {found[name]:,} |" for name in sorted(found))
-        for title, found in judged.counts.items()
+        for title, found in counts.items()
     ]
     return "\n".join([*text, "", *(f"{promise}: {sentence}" for promise, sentence in judged.faults[:100])])
 

@@ -1,6 +1,7 @@
 """`python -m tests.consistency.planted PROGRAM …` is the product with the bug in it that CONSISTENCY_BUG names.
 
-Each breaks a promise, and the checker has to find it in a history that was recorded with it.
+Each breaks a promise, and the checker has to find it in a history that was recorded with it. With CONSISTENCY_VERSION
+it is the product as that projection version, which computes the same.
 """
 
 import os
@@ -8,15 +9,20 @@ import pkgutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
 from importlib import import_module
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
+from click.testing import CliRunner
+
 NAME = "CONSISTENCY_BUG"
+VERSION = "CONSISTENCY_VERSION"
 
 Function = Callable[..., Any]
-Changes = dict[str, Callable[[Function], Function] | tuple[str, str]]
-"""The path of a function, and what makes another one of it; or a file below sql/, and a text with what replaces it."""
+Changes = dict[str, Callable[[Any], Any] | tuple[str, str]]
+"""The path of a function or constant, and what makes another one of it; or a file below sql/, a text, and its place."""
 
 
 def _compare_roughly(_is_fresh: Function) -> Function:
@@ -51,19 +57,62 @@ def _keep_for_a_second(fetch: Function) -> Function:
     return found
 
 
+def _erase_table_after_table(erase: Function) -> Function:
+    """Look at the source, and then delete from a table, each in a transaction of its own."""
+
+    def erased(conn: Any, target: Any, **options: Any) -> None:  # noqa: ANN401  # As the function has them.
+        erase(conn, target, **options)
+        whose = "customer_phone = %(customer_phone)s"
+        for table in ("leads", "lead_profiles", "lead_conversations", "lead_messages") * 5:
+            look = conn.execute(
+                f"SELECT 1 FROM public.conversations WHERE {whose}", target.parameters
+            ).fetchone()
+            sleep(0.1)
+            if look is None:
+                conn.execute(
+                    f"DELETE FROM read_model.{table} WHERE user_id = %(user_id)s AND {whose}",
+                    target.parameters,
+                )
+
+    return erased
+
+
+def _forget_the_queue(migrate: Function) -> Function:
+    """Forget what waits, and rebuild nothing."""
+
+    def migrated(conn: Any, **options: Any) -> Any:  # noqa: ANN401  # As the function has them.
+        notices = migrate(conn, **options)
+        version = "(SELECT value FROM projector.settings WHERE name = 'projection_version')"
+        conn.execute(f"DELETE FROM projector.changes; UPDATE read_model.projection SET version = {version}")
+        return notices
+
+    return migrated
+
+
+def _never_end(fetch: Function) -> Function:
+    return lambda self, prefix: fetch(self, prefix)._replace(expires_at=None, revoked_at=None)
+
+
 ROUGHLY: Changes = {
     "api.limits.waiting.is_fresh": _compare_roughly,
     "api.routes.read_model.is_fresh": _compare_roughly,
     "api.routes.memory.is_fresh": _compare_roughly,
 }
+FOR_EVER: Changes = {"api.routes.memory.Memory._stands": _stand_for_ever}
+TIMELINE = "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')"
 BUGS: dict[str, tuple[str, Changes]] = {
     "as-of is the clock of the answer": ("as-of", {"api.response.body.freshness_headers": _print_the_clock}),
     "a tag stands for no version": ("as-of", {"api.response.conditional.tag_of": _forget_the_version}),
-    "an answer from memory stands for ever": ("as-of", {"api.routes.memory.Memory._stands": _stand_for_ever}),
+    "an answer from memory stands for ever": ("as-of", FOR_EVER),
     "a taken change is lost now and then": (
         "as-of",
         {"refresh/1_take/80_collect_stale_keys": ("d.key IS NULL", "d.key IS NULL AND random() < 0.9")},
     ),
+    "a partition that was attached again is the same": (
+        "as-of",
+        {"capture/views/17_changed_source": ("AND i.xmin::text = p.row_version", "")},
+    ),
+    "a migration forgets what waits": ("as-of", {"projector.operate.install.migrate": _forget_the_queue}),
     "min_as_of is compared roughly": ("min_as_of", ROUGHLY),
     "an answer from memory serves a session": (
         "session",
@@ -78,14 +127,46 @@ BUGS: dict[str, tuple[str, Changes]] = {
         "statistics",
         {"refresh/8_write_leads/70_add_to_statistics": ("WHERE ROW", "WHERE d.leads <> 0 AND ROW")},
     ),
+    "an erasure deletes table after table": (
+        "statistics",
+        {"projector.operate.erase.erase": _erase_table_after_table},
+    ),
+    "an answer from memory outlives an erasure": ("erasure", FOR_EVER),
+    "an erasure ends no token": (
+        "erasure",
+        {"queries/tenants": ("SET epoch = %(epoch)s", "SET epoch = epoch")},
+    ),
+    "a failover ends no token": (
+        "failover",
+        {"install/after_tables/85_place_of_versions": (TIMELINE, "'1'")},
+    ),
+    "a token is believed beyond its end": (
+        "credentials",
+        {"api.auth.token_check.LEEWAY_SECONDS": lambda _: 3600},
+    ),
+    "a key never ends": ("credentials", {"api.auth.key_check.KeyCheck.fetch": _never_end}),
 }
 """Each with the promise that it breaks."""
+NEEDED = {
+    "erasure": "erase",
+    "failover": "fail_over",
+    "partition": "detach",
+    "migration": "migrate",
+    "key": "keys",
+}
+"""What has to be done so that a bug shows, by a word of its name."""
 
 
+@cache
 def plant(package: str) -> None:
-    """Put the bug into this process, which runs that package."""
-    for path, change in BUGS[os.environ[NAME]][1].items():
-        if callable(change) and package == "api":
+    """Put version and bug into this process, which runs that package."""
+    if package == "projector" and os.environ.get(VERSION):
+        # Others take it from there when they are imported.
+        sql: Any = import_module("projector.database.sql")
+        sql.PROJECTION_VERSION = sha256(os.environ[VERSION].encode()).hexdigest()[:12]
+    _, changes = BUGS.get(os.environ.get(NAME, ""), ("", {}))
+    for path, change in changes.items():
+        if callable(change) and path.startswith(f"{package}."):
             place, _, name = path.rpartition(".")
             owner = pkgutil.resolve_name(place)
             setattr(owner, name, change(getattr(owner, name)))
@@ -105,13 +186,21 @@ def application() -> object:
 
 def main(package: str, *arguments: str) -> None:
     sys.argv = [package, *arguments]
+    if package == "projector":
+        plant(package)
     program: Any = import_module("api.__main__" if package == "api" else "projector.cli")
     if package == "api":
         server = program.Granian
         program.Granian = lambda _, **options: server("tests.consistency.planted:application", **options)
-    else:
-        plant(package)
     program.main()
+
+
+def run_command(settings: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """Run a command of the projector in this process, which starts faster; return exit code and output."""
+    os.environ.update(settings)
+    plant("projector")
+    result = CliRunner().invoke(import_module("projector.cli").cli, arguments)
+    return result.exit_code, result.output
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """What writes and asks, and notes it: writers of every isolation level, and callers of the API, as threads.
 
-A line of a history has `kind`: `write`, `read`, `walk`, `feed`, `stats` or `event`; the checker says what it takes.
+A line of a history has `kind`, such as `write`, `read` or `feed`; the checker says what it takes.
 """
 
 import json
+import math
+import re
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPMessage
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -17,52 +20,101 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import psycopg
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from psycopg.rows import TupleRow
 
 Line = dict[str, Any]
 
 MASS = "mass"
 """The tenant whose leads are changed all at once, and do not fit on one page."""
-LEADS = {"t1": 12, "t2": 12, "t3": 12, "t4": 12, MASS: 260}
+PARTED = "parted"
+"""The tenant whose extractions are written while their partition is detached, which replication does not see."""
+LEADS = {"t1": 12, "t2": 12, "t3": 12, "t4": 12, PARTED: 6, MASS: 260}
+MOVING = ("t1", "t2", "t3", "t4")
+"""The tenants among which conversations move."""
 ISOLATIONS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 TIMEOUT = 30.0
 # What the history has of a lead.
 KEPT = ("customer_phone", "name", "lead_status", "last_message_at", "first_contact_at", "platforms")
 
-# The writers of a lead take turns at its row of the ledger.
-PREPARE = """
-CREATE TABLE ledger (phone text PRIMARY KEY, number integer NOT NULL, alive boolean NOT NULL, op integer, status text);
-CREATE VIEW written AS
-    SELECT *, 'c-' || phone AS id, phone::bigint AS place, 'v' || number || '-' || op AS name FROM ledger;
+CREATE_TENANTS = """
 INSERT INTO users (user_id) SELECT unnest(%(tenants)s::text[]);
 INSERT INTO phone_numbers (id, user_id, platform)
     SELECT user_id || '-' || n, user_id, (ARRAY['whatsapp', 'instagram'])[n + 1] FROM users, generate_series(0, 1) AS n
     WHERE user_id = ANY(%(tenants)s::text[]);
 INSERT INTO agents (agent_id, user_id, phone_number_id, name)
     SELECT id, user_id, id, 'Ava' FROM phone_numbers WHERE user_id = ANY(%(tenants)s::text[]);
-INSERT INTO ledger (phone, number, alive) SELECT unnest(%(phones)s::text[]), 0, false
 """
-# Each write gives a lead its next number, and the name and the newest message of that. Three leads at a time have the
-# same first contact, so that pages end among equal ones.
+# The writers of a lead take turns at its row of the ledger, where `id` is its conversation, now or when it had one.
+PREPARE = f"""
+CREATE SEQUENCE moments;
+CREATE TABLE ledger (phone text PRIMARY KEY, number integer NOT NULL, alive boolean NOT NULL, op integer, status text,
+    tenant text, id text);
+CREATE VIEW written AS SELECT *, phone::bigint AS place, 'v' || number || '-' || op AS name FROM ledger;
+{CREATE_TENANTS}
+INSERT INTO ledger (phone, number, alive, tenant, id)
+    SELECT phone, 0, false, tenant, 'c-' || phone
+    FROM unnest(%(phones)s::text[], %(owners)s::text[]) AS n (phone, tenant)
+"""
+# Each write gives a lead its next number, and the name and the newest message of that. Leads of sixteen writes have the
+# same first contact, so that pages end among equal ones. Where one of two leads is there and the other is not, its
+# conversation moves.
 WRITE = """
 SELECT FROM ledger WHERE phone = ANY(%(phones)s) ORDER BY phone FOR UPDATE;
+UPDATE ledger AS l SET id = o.id FROM ledger AS o WHERE %(moving)s AND o.alive <> l.alive
+    AND l.phone = ANY(%(phones)s) AND o.phone = ANY(%(phones)s);
 UPDATE ledger SET number = number + 1, op = %(op)s, status = (ARRAY['Hot', 'Warm', 'Cold'])[1 + floor(random() * 3)],
-    alive = NOT alive OR phone <> ALL(%(dying)s) WHERE phone = ANY(%(phones)s);
-INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)
-    SELECT id, %(tenant)s || '-' || place %% 2, phone, timestamp '2024-01-01' + place / 3 * interval '1 second'
-    FROM written WHERE phone = ANY(%(phones)s) AND alive ON CONFLICT DO NOTHING;
+    alive = NOT (alive OR %(gone)s) OR phone <> ALL(%(dying)s) WHERE phone = ANY(%(phones)s);
+INSERT INTO conversations AS c (conversation_id, agent_id, customer_phone, created_at)
+    SELECT id, tenant || '-' || place %% 2, phone, timestamp '2024-01-01' + place / 3 * interval '1 second'
+    FROM written WHERE phone = ANY(%(phones)s) AND alive ON CONFLICT (conversation_id) DO UPDATE
+    SET (agent_id, customer_phone, created_at) = (excluded.agent_id, excluded.customer_phone, excluded.created_at)
+    WHERE c.customer_phone <> excluded.customer_phone;
 INSERT INTO extractions (extraction_id, conversation_id, name, lead_status_tag)
     SELECT md5(id)::uuid, id, name, status FROM written WHERE phone = ANY(%(phones)s) AND alive
     ON CONFLICT (extraction_id) DO UPDATE SET name = excluded.name, lead_status_tag = excluded.lead_status_tag;
 INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, sequence_no)
     SELECT phone || ':' || name, id, 'user', 'Hello',
-        timestamp %(start)s - place %% 3 * interval '20 day' + number * interval '1 s', number
-    FROM written WHERE phone = ANY(%(phones)s) AND alive;
+        timestamp %(start)s - place %% 3 * interval '20 day' + moment / 16 * interval '1 s', moment
+    FROM written, nextval('moments') AS moment WHERE phone = ANY(%(phones)s) AND alive;
 DELETE FROM conversations WHERE conversation_id IN (SELECT id FROM written WHERE phone = ANY(%(phones)s) AND NOT alive);
-SELECT phone, number, alive, CASE WHEN alive THEN status END FROM ledger WHERE phone = ANY(%(phones)s)
+SELECT tenant, phone, number, alive, CASE WHEN alive THEN status END FROM ledger WHERE phone = ANY(%(phones)s)
 """
+PARTITION = """
+ALTER TABLE extractions RENAME TO whole;
+CREATE TABLE extractions (LIKE whole INCLUDING ALL, FOREIGN KEY (conversation_id) REFERENCES conversations
+    ON DELETE CASCADE) PARTITION BY RANGE (extraction_id);
+DROP TABLE whole;
+CREATE TABLE first PARTITION OF extractions FOR VALUES FROM (MINVALUE) TO ('ffffffff-0000-0000-0000-000000000000');
+CREATE TABLE parted PARTITION OF extractions FOR VALUES FROM ('ffffffff-0000-0000-0000-000000000000') TO (MAXVALUE)
+"""
+WRITE_DETACHED = f"""
+ALTER TABLE extractions DETACH PARTITION parted;
+{WRITE.replace("INTO extractions", "INTO parted").replace("md5(id)", "overlay(md5(id) PLACING 'ffffffff' FROM 1)")};
+ALTER TABLE extractions ATTACH PARTITION parted FOR VALUES FROM ('ffffffff-0000-0000-0000-000000000000') TO (MAXVALUE)
+"""
+DELETE_TENANT = f"{WRITE}; DELETE FROM users WHERE user_id = %(tenant)s"
 CLOCK = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+SECRET = "the secret of the consistency report"
+REVOKED_SECONDS = 30.0
+LEEWAY_SECONDS = 31.0
+"""How long a key is accepted after it was revoked, and a token after its end, at most: docs/authentication.md."""
+
+
+def token(ends: int, **claims: str) -> str:
+    return jwt.encode({"alg": "HS256"}, {"exp": ends, **claims}, OctKey.import_key(SECRET))
+
+
+EVERYTHING = token(2**40, scope="leads:read:all")
+EVENT = re.compile(rb"id: (\S+)\ndata: (.*)\n")
+
+
+def may_ask(node: str, path: str) -> bool:
+    """Return whether a node has what is promised of the tenant of a path: DETACH is none of replication's changes."""
+    return not (node.startswith("subscriber") and f"/users/{PARTED}/" in path)
 
 
 def phones(tenant: str) -> list[str]:
@@ -72,7 +124,8 @@ def phones(tenant: str) -> list[str]:
 
 def prepare(conn: psycopg.Connection[TupleRow]) -> None:
     """Make the tenants, whose leads do not exist yet."""
-    values = {"tenants": list(LEADS), "phones": [one for tenant in LEADS for one in phones(tenant)]}
+    owners, numbers = zip(*((tenant, one) for tenant in LEADS for one in phones(tenant)), strict=True)
+    values = {"tenants": list(LEADS), "phones": list(numbers), "owners": list(owners)}
     psycopg.ClientCursor(conn).execute(PREPARE, values)
 
 
@@ -114,7 +167,8 @@ class Caller:
 
     def get(self, path: str, node: str = "", **headers: str) -> tuple[Line, Any, HTTPMessage]:
         """Return the line of an answer, with status 0 for none, its body and its headers."""
-        node = node or self.rng.choice(list(self.nodes))
+        node = node or self.rng.choice([one for one in self.nodes if may_ask(one, path)])
+        headers = {"Authorization": f"Bearer {EVERYTHING}", **headers}
         line: Line = {"node": node, "sent": self.history.now(), "status": 0, "as_of": None}
         body: Any = b""
         found = HTTPMessage()
@@ -122,14 +176,21 @@ class Caller:
             try:
                 connection.request("GET", path, headers=headers)
                 answer = connection.getresponse()
-                body, found = answer.read(), answer.headers
+                body, found = self._hear(answer) if "Accept" in headers else answer.read(), answer.headers
                 line |= {"status": answer.status, "as_of": found["X-Data-As-Of"]}
             except (OSError, HTTPException):
                 time.sleep(0.1)
         line["received"] = self.history.now()
-        if line["status"] == 200:
+        if line["status"] == 200 and "Accept" not in headers:
             body = [json.loads(one) for one in body.splitlines()] if "ndjson" in path else json.loads(body)
         return line, body, found
+
+    def _hear(self, stream: HTTPResponse) -> bytes:
+        """Return what comes by an event stream in a second or two; after five a comment comes."""
+        ends, lines = time.monotonic() + self.rng.uniform(0.5, 2), [b""]
+        while (not lines or lines[-1]) and time.monotonic() < ends:
+            lines.append(stream.readline())
+        return b"".join(lines)
 
     def read(self) -> None:
         tenant, what = self.rng.choice(list(LEADS)), self.rng.choice(("list", "list", "lead", "messages"))
@@ -151,7 +212,7 @@ class Caller:
         line, body, headers = self.get(path, **({"If-None-Match": tag} if self.rng.random() < 0.5 else {}))
         found: Line = known if line["status"] == 304 else {"leads": [], "whole": True}
         if line["status"] == 200:
-            found = _found(what, body)
+            found = _found(what, phone, body)
             self._kept |= {} if min_as_of else {path: (headers["ETag"], found)}
         if self.name and line["as_of"] and line["status"] in (200, 404):
             self._seen[tenant] = line["as_of"]
@@ -179,7 +240,9 @@ class Caller:
         tenant, node = self.rng.choice(list(LEADS)[:-1]), self.rng.choice(list(self.nodes))
         asked = ("?limit=100", "/stats", "?lead_status=Hot&limit=1", "?limit=100")
         answers = [self.get(f"/users/{tenant}/leads{one}", node) for one in asked]
-        if all(line["status"] == 200 for line, *_ in answers):
+        # A lead that came and went meanwhile leaves the same list with another tag.
+        same = answers[0][2]["ETag"] == answers[-1][2]["ETag"]
+        if same and all(line["status"] == 200 for line, *_ in answers):
             (line, before, _), (_, stats, _), (_, hot, _), (_, after, _) = answers
             lists = {"before": _leads(before["data"]), "after": _leads(after["data"])}
             found = {"stats": stats["data"], "hot": hot["pagination"]["total"], "now": stats["timestamp"]}
@@ -192,6 +255,8 @@ class Follower(Caller):
 
     tenant: str = "t1"
     token: str = ""
+    old: str = ""
+    """A token from some seconds before."""
 
     def follow(self) -> None:
         path = f"/users/{self.tenant}/lead-changes"
@@ -200,8 +265,14 @@ class Follower(Caller):
             if body and self._ask("export", f"/users/{self.tenant}/leads.ndjson")[1] is not None:
                 self.token = body["next"]
             return
-        path += f"?since={self.token}&limit={self.rng.choice((1, 2, 50, 500))}&wait={self.rng.choice((0, 1))}"
-        line, body = self._ask("changes", path)
+        if self.rng.random() < 0.1:
+            if self.old:
+                self._ask("old", f"{path}?since={self.old}&limit=1", self.old)
+            self.old = self.token
+        path += f"?since={self.token}&limit={self.rng.choice((1, 2, 50, 500))}"
+        is_stream = self.rng.random() < 0.2
+        wait = "" if is_stream else f"&wait={self.rng.choice((0, 1))}"
+        line, body = self._ask("stream" if is_stream else "changes", path + wait)
         if line["status"] == 410:
             self.token = ""
         # Now and then the answer is lost on its way: it asks again with the same token.
@@ -211,13 +282,25 @@ class Follower(Caller):
                 end = ".ndjson" if self.tenant == MASS else "?limit=100"
                 self._ask("list", f"/users/{self.tenant}/leads{end}")
 
-    def _ask(self, what: str, path: str) -> tuple[Line, Any]:
-        line, body, _ = self.get(path)
-        found: Line = {"what": what, "tenant": self.tenant, "follower": self.name, "since": self.token}
+    def _ask(self, what: str, path: str, since: str = "") -> tuple[Line, Any]:
+        line, body, headers = self.get(path, **({"Accept": "text/event-stream"} if what == "stream" else {}))
+        found: Line = {
+            "what": what,
+            "tenant": self.tenant,
+            "follower": self.name,
+            "since": since or self.token,
+        }
+        if what == "stream":
+            events = [(at.decode(), json.loads(data)) for at, data in EVENT.findall(body)]
+            line["status"] = 410 if b"event: gone" in body else line["status"]
+            # It never says that there is nothing more.
+            following = events[-1][0] if events else self.token
+            body = {"next": following, "hasMore": True, "data": [data for _, data in events]}
         if line["status"] != 200:
             body = None
         elif what in ("export", "list"):
             found["leads"] = _leads(body if isinstance(body, list) else body["data"])
+            found["total"] = int(headers["X-Total-Count"] or body["pagination"]["total"])
         else:
             found |= {"next": body["next"], "hasMore": body["hasMore"]}
             found["changes"] = [
@@ -231,15 +314,64 @@ def _leads(printed: list[Line]) -> list[Line]:
     return [{name: lead[name] for name in KEPT} for lead in printed]
 
 
-def _found(what: str, body: Line) -> Line:
-    """Return what the history has of an answer. A message tells the write that it is of, as a name does."""
+def _found(what: str, phone: str, body: Line) -> Line:
+    """Return what the history has of an answer. A message tells the write that it is of, as a name does.
+
+    Before the whole of a move is there, the newest message may be of the lead that the conversation came from.
+    """
     data = body["data"]
     if what == "messages":
         ids = (one["message_id"].partition(":") for one in data["messages"])
-        return {"leads": [{"customer_phone": phone, "name": name} for phone, _, name in ids], "whole": True}
+        names = [name if of == phone else None for of, _, name in ids]
+        return {"leads": [{"customer_phone": phone, "name": name} for name in names], "whole": True}
     if what == "lead":
         return {"leads": _leads([data]), "whole": True}
-    return {"leads": _leads(data), "whole": not body["pagination"]["hasMore"]}
+    pagination = body["pagination"]
+    return {"leads": _leads(data), "whole": not pagination["hasMore"], "total": pagination["total"]}
+
+
+@dataclass
+class Guest(Caller):
+    """Asks with a credential until some seconds after its end, and then with another one."""
+
+    keys: Callable[..., str] = lambda *_: ""
+    """The command `keys`: it returns what that prints, and nothing where it failed."""
+    credential: str = ""
+    tenant: str = ""
+    valid: float = 0.0
+    """Until when it has to be accepted."""
+    ends: float = 0.0
+    """From when it has to be refused."""
+
+    def visit(self) -> None:
+        now = self.history.now()
+        if now > self.ends + 3:
+            self._begin(now)
+        elif self.ends == math.inf and now > self.valid and self.keys("revoke", self.credential):
+            self.valid, self.ends = now, self.history.now() + REVOKED_SECONDS
+        if self.credential:
+            tenant = self.rng.choice((self.tenant, *MOVING))
+            line, *_ = self.get(f"/users/{tenant}/leads?limit=1", Authorization=f"Bearer {self.credential}")
+            asked = {
+                "tenant": tenant,
+                "reads": self.tenant,
+                "valid": self.valid,
+                "ends": self.ends,
+                "guest": self.name,
+            }
+            self.history.note("access", **line, **asked)
+
+    def _begin(self, now: float) -> None:
+        self.tenant, until = self.rng.choice(MOVING), int(time.time()) + self.rng.randint(4, 8)
+        self.valid = now + until - time.time()
+        if self.name == "token":
+            self.credential, self.ends = token(until, sub=self.tenant), self.valid + LEEWAY_SECONDS
+            return
+        expires = (
+            [] if self.name == "revoked" else ["--expires", datetime.fromtimestamp(until, UTC).isoformat()]
+        )
+        self.credential = self.keys("create", "--tenant", self.tenant, *expires).strip()
+        self.ends = self.valid if expires or not self.credential else math.inf
 
 
 @dataclass
@@ -251,24 +383,47 @@ class Writer:
     rng: Random
     start: str
     """The time of the first message of a lead."""
+    erased: list[list[str]] = field(default_factory=list)
+    """The tenant and phone of a lead that is being erased; nothing when it is."""
     conn: psycopg.Connection[TupleRow] | None = None
 
     def write(self) -> None:
-        history, isolation = self.caller.history, self.rng.choice(ISOLATIONS)
-        tenant = self.rng.choice(list(LEADS))
+        tenant = self.rng.choice([one for one in LEADS if one != PARTED])
         size = self.rng.choice((1, 1, 2, 3) if tenant != MASS else (1, 20, LEADS[MASS]))
         chosen = self.rng.sample(phones(tenant), size)
-        dying = [one for one in chosen if self.rng.random() < 0.1]
+        target = self.erased.pop() if self.erased else []
+        if target:
+            tenant, *chosen = target
+        moving = tenant in MOVING and len(chosen) == 1 and self.rng.random() < 0.3
+        if moving:
+            # Messages of the other lead have to be of the same days.
+            others = (one for other in MOVING for one in phones(other) if int(one) % 3 == int(chosen[0]) % 3)
+            chosen.append(self.rng.choice([one for one in others if one not in chosen]))
+        if not target:
+            dying = [one for one in chosen if moving or self.rng.random() < 0.1]
+            self.apply(tenant, chosen, dying, moving=moving)
+        rest = self.rng.choice((0.1, 1.0, 10.0))
+        while target:
+            # Until it is erased it comes and goes, or a conversation does.
+            time.sleep(self.rng.uniform(0, rest))
+            self.apply(tenant, chosen, chosen, moving=moving)
+            time.sleep(self.rng.uniform(0, 0.05))
+            self.apply(tenant, chosen, chosen, moving=moving, gone=not moving)
+
+    def apply(self, tenant: str, chosen: list[str], dying: list[str], text: str = WRITE, **how: bool) -> bool:
+        """Write to the chosen leads; return whether that is known to be committed."""
+        history, isolation = self.caller.history, self.rng.choice(ISOLATIONS)
         op, began = next(history.ops), history.now()
         values = {"op": op, "tenant": tenant, "phones": chosen, "dying": dying, "start": self.start}
+        values |= {"moving": False, "gone": False, **how}
         leads, at, outcome = list[TupleRow](), None, "aborted"
         try:
             if self.conn is None or self.conn.closed:
                 self.conn = psycopg.connect(self.url, autocommit=True, connect_timeout=5)
             self.conn.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
-            cursor = psycopg.ClientCursor(self.conn).execute(WRITE, values)
+            cursor = psycopg.ClientCursor(self.conn).execute(text, values)
             while cursor.nextset():
-                leads = cursor.fetchall() if cursor.description else []
+                leads = cursor.fetchall() if cursor.description else leads
             # Now and then a commit comes late, among those of others.
             time.sleep(self.rng.uniform(0.1, 2.0) if self.rng.random() < 0.05 else 0)
             is_over = self.rng.random() < 0.05
@@ -280,10 +435,22 @@ class Writer:
         except psycopg.Error as error:
             outcome = "aborted" if isinstance(error, AGAIN) else outcome
             self.close()
-        line = {"op": op, "tenant": tenant, "isolation": isolation.lower(), "leads": leads}
+        line = {"op": op, "isolation": isolation.lower(), "leads": leads}
         history.note("write", **line, outcome=outcome, at=at, began=began, ended=history.now())
         if at and self.rng.random() < 0.3:
-            self.caller.ask("lead", tenant, self.rng.choice(chosen), at)
+            self.caller.ask("lead", tenant, chosen[0], at)
+        return outcome == "ok"
+
+    def create_tenant(self, tenant: str) -> bool:
+        """Create a tenant again; return false where the server is away."""
+        try:
+            with psycopg.connect(self.url, connect_timeout=5) as conn:
+                psycopg.ClientCursor(conn).execute(CREATE_TENANTS, {"tenants": [tenant]})
+        except psycopg.errors.UniqueViolation:
+            pass
+        except psycopg.Error:
+            return False
+        return True
 
     def close(self) -> None:
         if self.conn is not None:
