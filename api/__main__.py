@@ -26,8 +26,6 @@ from api.config.auth import CHOICES
 from api.config.names import all_settings
 from api.database import login_check
 from api.limits import connections
-from api.limits.running import server_threads
-from api.limits.waiting import MAX_WAITING
 from api.observe import log
 from api.observe.shared_folder import shared_folder
 from api.response.openapi import document
@@ -257,9 +255,8 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
-        # Requests that wait, and exports, have threads on top.
-        front = Front(app, settings, server_threads(settings.threads) + MAX_WAITING + settings.exports)
-        connections.watch(connections.most(settings.threads))
+        front = Front(app, settings)
+        connections.watch(connections.most(settings.threads), settings.port, settings.proxies)
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.
         structlog.get_logger().exception("a worker cannot start")

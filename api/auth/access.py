@@ -52,9 +52,10 @@ class KeptAccess:
             return None
         return kept[1]
 
-    def was_allowed(self, digest: bytes) -> bool:
-        """Returns whether this credential was allowed when it was checked last, however long ago."""
-        return digest in self._allowed
+    def last_allowed(self, digest: bytes) -> Checked | None:
+        """Returns what this credential was allowed when it was checked last, however long ago; None if nothing."""
+        kept = self._allowed.get(digest)
+        return kept and kept[1]
 
     def keep(self, digest: bytes, checked: Checked) -> Checked:
         """Remember what was found out, in place of what was before. Returns it."""

@@ -73,6 +73,11 @@ class Gate:
         kept = self._kept.find(digest)
         return kept.access if kept is not None and kept.access.reads(tenant) else None
 
+    def was_let_through(self, digest: bytes, tenant: str) -> bool:
+        """Returns whether a caller was let through to this tenant when it was checked last, however long ago."""
+        kept = self._kept.last_allowed(digest)
+        return kept is not None and kept.access.reads(tenant)
+
     def require_ready(self) -> None:
         """Raises UnavailableError unless API keys can be looked up, if they are accepted."""
         if self._keys is not None:

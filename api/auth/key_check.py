@@ -62,7 +62,7 @@ class KeyCheck:
 
         Raises UnavailableError if the database cannot answer now.
         """
-        is_new = not self._kept.was_allowed(digest)
+        is_new = self._kept.last_allowed(digest) is None
         if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
             raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
         with (self._new if is_new else self._again).turn():

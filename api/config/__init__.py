@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from io import StringIO
+from ipaddress import IPv4Network, IPv6Network
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Config:
     port: int = setting("PORT", values.port, 4000)
     # That a Host may say beside those of loopback, where nobody has decided who may read.
     host_names: tuple[str, ...] = setting("LEADS_HOSTS", values.host_names, ())
+    # Whose connections are not bounded, and which say by X-Forwarded-For who calls.
+    proxies: tuple[IPv4Network | IPv6Network, ...] = setting("LEADS_PROXIES", values.networks, ())
     workers: int = setting("LEADS_API_WORKERS", values.whole_number(1, 64), 1)
     threads: int = setting("LEADS_API_THREADS", values.whole_number(1, 256), 5)
     rate_limit: str = setting("LEADS_RATE_LIMIT", values.off_or(values.rate_limit, ""), "100 per minute")

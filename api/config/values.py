@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import field
+from ipaddress import ip_network
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
 from limits import parse_many
 from psycopg.conninfo import conninfo_to_dict
+
+from api.request.caller import Proxies
 
 Value = TypeVar("Value")
 
@@ -137,6 +140,14 @@ def host_names(text: str) -> tuple[str, ...]:
     if not all(map(_HOST_NAME.fullmatch, names)):
         raise ValueError("names such as leads.internal, with commas, and without a port or a wildcard")
     return names
+
+
+def networks(text: str) -> Proxies:
+    """Returns the addresses and networks of a list with commas."""
+    try:
+        return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
+    except ValueError:
+        raise ValueError("addresses or networks such as 10.0.0.5 or 10.1.0.0/16, with commas") from None
 
 
 ANY_ORIGIN = "*"

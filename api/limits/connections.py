@@ -1,4 +1,4 @@
-"""How many connections are open at once, and the end of those whose callers do not read what they asked for.
+"""How many connections are open at once, and the end of those that an address has too many of, or that nobody reads.
 
 Each connection takes an open file, whose number the system limits.
 """
@@ -6,12 +6,17 @@ Each connection takes an open file, whose number the system limits.
 import os
 import resource
 import socket
+import struct
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from time import sleep
 
 import structlog
+
+from api.limits.running import most_of_tenant
+from api.request.caller import Proxies, read_address
 
 # Connections of one process at once; a further one waits until one of them is closed.
 MAX_CONNECTIONS = 4096
@@ -23,6 +28,8 @@ LOOK_SECONDS = 2.0
 _OTHER_FILES = 64
 _NEARLY_FULL = 0.9
 _LISTENER_SECONDS = 0.005
+# Of the system's tcp_info: for how many milliseconds nothing was sent, and nothing received.
+_MOVED = struct.Struct("44xI4xI")
 
 log = structlog.get_logger()
 
@@ -38,8 +45,10 @@ def most(threads: int) -> int:
     return max(1, min(MAX_CONNECTIONS, limit - _OTHER_FILES - threads))
 
 
-def watch(most: int) -> None:
+def watch(most: int, port: int, proxies: Proxies) -> None:
     """Have the system end connections that are not read, and log when this process has nearly `most` connections.
+
+    Of those to this port, an address that is not that of a proxy has four fifths; it ends those beyond.
 
     The server, which has no such setting for the former, begins to listen after this call.
     """
@@ -48,6 +57,7 @@ def watch(most: int) -> None:
         _bound_listener()
         is_full = False
         while True:
+            end_beyond(most_of_tenant(most), port, proxies)
             is_full = look(most, is_full=is_full)
             sleep(LOOK_SECONDS)
 
@@ -61,7 +71,8 @@ def look(most: int, *, is_full: bool) -> bool:
     if full_now and not is_full:
         log.warning(
             "this process has nearly as many open connections as it takes; further ones wait until some are closed."
-            " Silent ones are closed after 30 seconds. See who connects; LimitNOFILE of the unit (ulimit -n) and"
+            " Silent ones are closed after 30 seconds, and those of an address beyond four fifths of them."
+            " See who connects; LimitNOFILE of the unit (ulimit -n) and"
             " LEADS_API_WORKERS raise the number",
             connections=found,
             most=most,
@@ -69,6 +80,36 @@ def look(most: int, *, is_full: bool) -> bool:
     elif is_full and not full_now:
         log.info("there is room for connections again", connections=found, most=most)
     return full_now
+
+
+def end_beyond(most: int, port: int, proxies: Proxies) -> None:
+    """End what an address has beyond so many connections to a port, first those on which nothing moved for longest."""
+    if (_count_sockets() or 0) <= most:
+        return
+    silent = defaultdict[str, list[tuple[int, int]]](list)
+    for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208  # Names are enough.
+        with suppress(OSError, IndexError, struct.error), socket.socket(fileno=os.dup(number)) as connection:
+            address, is_proxy = read_address(connection.getpeername()[0], proxies)
+            # Those of the database come from a port of their own.
+            if connection.getsockname()[1] == port and not is_proxy:
+                moved = _MOVED.unpack_from(
+                    connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _MOVED.size)
+                )
+                silent[address].append((min(moved), number))
+    for connections in silent.values():
+        beyond = sorted(connections, reverse=True)[: max(0, len(connections) - most)]
+        if beyond:
+            log.warning(
+                "connections of one address were ended, because it had too many; if it is a proxy, name it in"
+                " LEADS_PROXIES",
+                ended=len(beyond),
+                most=most,
+            )
+        for _, number in beyond:
+            with suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
+                # The number may be that of another file by now.
+                if connection.getsockname()[1] == port:
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def _count_sockets() -> int | None:

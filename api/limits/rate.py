@@ -20,7 +20,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.config import MEMORY, Config
 from api.observe.meters import RATE_LIMITED, STORE_FAILURES
-from api.request.record import Record, record
+from api.request.record import COUNTED, Record, record
 
 LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
@@ -76,7 +76,8 @@ class TenantLimit:
         """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
         if not one.is_of_tenant:
             return
-        counted = self.count(str(one.user_id))
+        environ = one.request.environ
+        counted = environ[COUNTED] = environ.get(COUNTED) or self.count(str(one.user_id))
         one.headers.update(self.headers_for(counted))
         one.limit_seconds_left = counted.seconds_left
         if counted.is_beyond:

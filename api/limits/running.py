@@ -24,8 +24,8 @@ TURN_SECONDS = 0.1
 # Of one tenant, and of all; each holds a thread.
 MAX_WAITING = 4
 MAX_ALL_WAITING = 6
-# Threads that only answer what never waits: `/health/live`, and refusals.
-SPARE_THREADS = 3
+# Threads that only answer what never waits, such as refusals.
+SPARE_THREADS = 1
 
 TENANT_IS_BUSY = "This tenant has as many requests under way as it may have: try again in a second"
 ALL_ARE_BUSY = "The API has as many requests under way as it takes: try again in a second"

@@ -40,7 +40,7 @@ def require_local_host(names: tuple[str, ...], one: Record) -> None:
     """
     host = one.request.environ.get("HTTP_HOST")
     # A browser always names one.
-    if host and not _is_local(host, names):
+    if host and not is_local(host, names):
         raise BadRequest(
             f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
             " localhost, loopback addresses and the names of LEADS_HOSTS"
@@ -49,7 +49,8 @@ def require_local_host(names: tuple[str, ...], one: Record) -> None:
 
 # Callers name few hosts, and to look at one takes 10 µs of each request.
 @lru_cache(maxsize=64)
-def _is_local(host: str, names: tuple[str, ...]) -> bool:
+def is_local(host: str, names: tuple[str, ...]) -> bool:
+    """Returns whether a Host is localhost, a loopback address or one of these names."""
     # Without a list, Werkzeug only looks whether it can be one. With a list, it would find no address of IPv6.
     if not host_is_trusted(host):
         return False

@@ -7,6 +7,11 @@ from typing import Any, cast
 
 from flask import Request, g
 
+# In the environment of a request: where the server has it pause (GATE, BODY), its record once it has paused there, and
+# what was counted for it before, so that it counts once.
+PAUSE_AT, PAUSED, COUNTED = "leads.pause_at", "leads.paused", "leads.counted"
+GATE, BODY = "gate", "body"
+
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
 
 

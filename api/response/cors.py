@@ -1,6 +1,7 @@
 """Lets the pages of other origins read answers in a browser (CORS), by the allow-list of LEADS_CORS_ORIGINS."""
 
 from http import HTTPStatus
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response
 
@@ -32,7 +33,7 @@ class Cors:
         asked = one.request
         if asked.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in asked.environ:
             return None
-        if self._allowed_origin(one) is None:
+        if self._allowed_origin(asked.environ) is None:
             return None
         response = Response(status=HTTPStatus.NO_CONTENT)
         del response.headers["Content-Type"]
@@ -43,14 +44,18 @@ class Cors:
 
     def put_headers(self, response: Response, one: Record) -> Response:
         """Say that the page of an allowed origin may read the answer, whatever its status."""
-        origin = self._allowed_origin(one)
-        if origin is not None:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        response.headers.update(self.headers_for(one.request.environ))
         return response
 
-    def _allowed_origin(self, one: Record) -> str | None:
-        origin: str | None = one.request.environ.get("HTTP_ORIGIN")
+    def headers_for(self, environ: WSGIEnvironment) -> dict[str, str]:
+        """Returns the headers by which the page of an allowed origin may read the answer to a request."""
+        origin = self._allowed_origin(environ)
+        if origin is None:
+            return {}
+        return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
+
+    def _allowed_origin(self, environ: WSGIEnvironment) -> str | None:
+        origin: str | None = environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
         if self._allows_any:

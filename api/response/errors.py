@@ -92,5 +92,9 @@ def _error(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
     # What fails before the first hook has none.
     if "record" not in g:
         begin(system_clock)
-    opening = orjson.dumps({"error": PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1]
-    return JsonResponse(closed(opening + b","), status=code, headers=headers)
+    return JsonResponse(closed(error_opening(code, message)), status=code, headers=headers)
+
+
+def error_opening(code: int, message: str) -> bytes:
+    """Returns the body of an error up to its timestamp."""
+    return orjson.dumps({"error": PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1] + b","

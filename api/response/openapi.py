@@ -57,7 +57,7 @@ KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters", "X-Tenant-Name")
 _UNCOUNTED = ("Error401", "Error403", "Error413", "NotModified")
 _OF_CALLERS = ("Error401", "Error403")
 # Only the endpoints that name them answer so.
-_OF_SOME = ("Error404", "Error410", "NotModified")
+_OF_SOME = ("Error404", "Error408", "Error410", "NotModified")
 # What the messages endpoint prints of a lead.
 _LEAD_INFO = ("name", "email", "company", "lead_status", "total_score")
 _SUCCESS = {

@@ -3,11 +3,11 @@
 import orjson
 from flask import Blueprint, Response
 
-from api import __version__
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED
 from api.plan.projection import FRESHNESS, PROJECTION_STATE
 from api.response.body import JsonResponse
+from api.response.plain import LIVE_BODY
 from api.routes.read_model import NEVER_BUILT, read_model, state, why_not_built
 
 health = Blueprint("health", __name__, url_prefix="/health")
@@ -16,7 +16,7 @@ health = Blueprint("health", __name__, url_prefix="/health")
 @health.get("/live")
 def live() -> Response:
     """Answer, which shows that the process is alive."""
-    return JsonResponse(orjson.dumps({"status": "live", "version": __version__}))
+    return JsonResponse(LIVE_BODY)
 
 
 @health.get("/ready")

@@ -22,6 +22,7 @@ from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
 from api.request.record import record
 from api.response.body import Clock, Headers, note_freshness
+from api.response.plain import PlainAnswers
 
 NEVER_BUILT = "The read model was never built"
 
@@ -135,6 +136,8 @@ class State:
     tracing: Any
     # Looks at tenants for whom no request waits.
     looks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "looks"))
+    # create_app sets it.
+    plain: PlainAnswers = field(init=False)
     # Returns status, headers and body of an answer, or None where that may take time.
     answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 

@@ -22,11 +22,12 @@ from api.observe.meters import IN_FLIGHT
 from api.plan.projection import tenant_now
 from api.request.address import find_endpoint, require_local_host, require_one_host
 from api.request.body import MAX_BODY_BYTES
-from api.request.record import Record, record
+from api.request.record import BODY, GATE, PAUSE_AT, PAUSED, Record, record
 from api.request.text import is_broken
 from api.response import body, compression, errors
 from api.response.body import After, Clock, JsonResponse, begin, system_clock
 from api.response.cors import Cors
+from api.response.plain import PlainAnswers
 from api.routes import changes, exports, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
@@ -52,6 +53,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     errors.install(app)
     tell = request_log.teller(config, parts.tracing)
     constant = body.constant_headers(_varies_by(config))
+    parts.plain = PlainAnswers(clock or system_clock, constant, Cors(config.cors_origins), tell)
     memory = Memory(parts, tell, constant) if config.answers_mb else None
     _hook_in(app, parts, constant, [*filter(None, _after(config, memory, tell))])
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
@@ -111,6 +113,9 @@ def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[Aft
     @app.after_request
     def pass_on(response: Response) -> Response:
         one = record()
+        if PAUSED in one.request.environ:
+            # It is no answer yet.
+            return response
         one.headers.update(constant)
         for hook in after:
             response = hook(response, one)
@@ -146,6 +151,8 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     yield find_endpoint
     # Its caller shows who it is, and that it may read this tenant.
     yield parts.gate.check if parts.gate else None
+    # Whoever is known now goes on among the requests of the tenant.
+    yield partial(_pause, GATE) if parts.gate else None
     # With min_as_of it waits for data as fresh as that.
     yield partial(waiting.wait_for_data, room, lambda user_id: parts.read_model.look(tenant_now(user_id)))
     # At the change feed, with `wait`, it waits for a change.
@@ -158,6 +165,17 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     yield parts.limit.check if parts.limit else None
     # Its path and its body can be read. The parameters are read by the endpoint.
     yield _refuse_unreadable_request
+    # Only then its body is read.
+    yield partial(_pause, BODY)
+
+
+def _pause(at: str, one: Record) -> Response | None:
+    """Answer with nothing where the server has a request pause, which then begins anew."""
+    environ = one.request.environ
+    if environ.get(PAUSE_AT) != at or not one.is_of_tenant or one.request.routing_exception is not None:
+        return None
+    environ[PAUSED] = one
+    return Response()
 
 
 def _after(config: Config, memory: Memory | None, tell: request_log.Teller) -> Iterator[After | None]:

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from http import HTTPStatus
 from io import BytesIO
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -17,11 +19,15 @@ from flask import Flask
 from api.config import Config
 from api.limits.exports import ExportStream
 from api.observe.meters import STREAMS
+from api.request.address import is_local
 from api.request.body import MAX_BODY_BYTES
-from api.request.record import environ_key
+from api.request.record import GATE, PAUSE_AT, PAUSED, Record, environ_key
 from api.response.body import Headers, encoded
 from api.response.events import EventStream
+from api.response.plain import TIMESTAMP, Answer
+from api.routes.memory import Key, key_of
 from api.routes.read_model import State
+from api.server.callers import Callers
 from api.server.loop import GoOn, Loop
 from api.server.streams import LiveStreams
 
@@ -35,6 +41,19 @@ Body = bytes | ExportStream | EventStream
 
 _GOES_ON = (ExportStream, EventStream)
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_SECONDS = 10.0
+"""How long a caller may take for a body, which is short, once it is read."""
+
+REPEAT_SECONDS = 0.5
+"""How long the answers of REPEATED are given again. Whoever looks does so every few seconds."""
+
+HELD_SECONDS = 1.0
+REPEATED = frozenset({"/health/ready", "/metrics"})
+_LIVE = "/health/live"
+_BUSY = "The API has more requests waiting than it takes: try again in a second"
+_LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
+_READS = ("GET", "HEAD")
+_NOTHING: "tuple[Key | None, float, Answer]" = (None, 0.0, (0, [], b""))
 _CONSTANT = {
     "SCRIPT_NAME": "",
     # Werkzeug would take the address of this machine for what the caller has named.
@@ -51,27 +70,30 @@ _CONSTANT = {
 class Front:
     """The application that the server calls."""
 
-    def __init__(self, app: Flask, config: Config, threads: int) -> None:
+    def __init__(self, app: Flask, config: Config) -> None:
         parts: State = app.extensions["leads"]
         self._app = app
-        self._answer_at_once = parts.answer_at_once
+        self._answer_from_memory = parts.answer_at_once
+        self._plain = parts.plain
+        # Any Host is answered once it was decided who may read.
+        self._hosts = None if config.auth.methods else config.host_names
+        self._callers = Callers(config, parts.gate)
         self._streams = LiveStreams(config, parts.gate)
-        # Of requests, and of exports between two pieces.
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="answers")
+        # Of exports between two pieces.
+        self._exports = ThreadPoolExecutor(config.exports, thread_name_prefix="exports")
+        # The last answer of each, until when it is given again, and to which request.
+        self._repeats: dict[str, tuple[Key | None, float, Answer]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["method"] in _BODYLESS:
-            environ = environ_of(scope, b"")
-            at_once = self._answer_at_once(environ)
-            if at_once is None:
-                await GoOn(self._threads)
-            status, headers, body = at_once or self._answer(environ)
-        else:
+        environ = environ_of(scope)
+        answer = self._answer_from_memory(environ) if environ["REQUEST_METHOD"] in _BODYLESS else None
+        answer = answer or await self._without_flask(environ)
+        status, headers, body = answer or await self._in_turn(environ)
+        paused: Record | None = environ.pop(PAUSED, None)
+        if paused is not None:
             await GoOn()
-            environ = environ_of(scope, await _body(receive))
-            loop = asyncio.get_running_loop()
-            status, headers, body = await loop.run_in_executor(self._threads, self._answer, environ)
+            status, headers, body = await self._with_body(environ, receive, paused)
         start = {"type": "http.response.start", "status": status, "headers": headers}
         if isinstance(body, bytes):
             await send(start)
@@ -86,6 +108,66 @@ class Front:
             await self._go_on(body, receive, send)
         else:
             await self._export(body, receive, send)
+
+    async def _without_flask(self, environ: "WSGIEnvironment") -> Answer | None:
+        """Returns the answer of /health/live, or one that is given again; None where Flask has to answer."""
+        path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
+        if path == _LIVE and environ["REQUEST_METHOD"] in _READS:
+            # Flask refuses several, or none.
+            is_one = host and "," not in host
+            if is_one and (self._hosts is None or is_local(host, self._hosts)):
+                return await self._paced(environ, self._plain.live(environ, self._callers.problem()))
+        elif path in REPEATED:
+            key, ends, given = self._repeats.get(path, _NOTHING)
+            if monotonic() < ends and key == key_of(environ):
+                return await self._paced(environ, self._plain.again(environ, given))
+        return None
+
+    def _keep(self, environ: "WSGIEnvironment", begun: float, answer: tuple[int, Headers, Body]) -> None:
+        """Keep an answer that is given again, unless it is an error whose end cannot be found."""
+        key, (status, headers, body) = key_of(environ), answer
+        if key is None or environ["REQUEST_METHOD"] == "HEAD" or not isinstance(body, bytes):
+            return
+        if status == HTTPStatus.OK or (status == HTTPStatus.SERVICE_UNAVAILABLE and TIMESTAMP in body):
+            self._repeats[environ["PATH_INFO"]] = key, begun + REPEAT_SECONDS, (status, headers, body)
+
+    async def _paced(self, environ: "WSGIEnvironment", answer: Answer) -> Answer:
+        """Returns an answer, which is held back from an address that asks again and again without a pause."""
+        if self._callers.is_hasty(environ):
+            await GoOn()
+            await asyncio.sleep(HELD_SECONDS)
+        return answer
+
+    async def _in_turn(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
+        """Returns what Flask answers in a thread, as soon as it is the caller's turn."""
+        line = self._callers.line(environ)
+        if line is None:
+            return await self._paced(environ, self._plain.unavailable(environ, _BUSY))
+        await GoOn(line)
+        begun = monotonic()
+        answer = self._answer(environ)
+        if PAUSED in environ and environ[PAUSE_AT] == GATE:
+            del environ[PAUSED]
+            return await self._in_turn(environ)
+        if environ["PATH_INFO"] in REPEATED:
+            self._keep(environ, begun, answer)
+        return answer
+
+    async def _with_body(
+        self, environ: "WSGIEnvironment", receive: Receive, paused: Record
+    ) -> tuple[int, Headers, Body]:
+        """Returns the answer to a request that has passed everything but its body, which is read on the event loop."""
+        reading = asyncio.create_task(_body(receive))
+        await asyncio.wait([reading], timeout=BODY_SECONDS)
+        if not reading.done():
+            reading.cancel()
+            return self._plain.late_body(environ, paused, _LATE)
+        environ["wsgi.input"] = BytesIO(reading.result())
+        line = self._callers.line(environ)
+        if line is None:
+            return self._plain.unavailable(environ, _BUSY)
+        del environ[PAUSE_AT]
+        return await asyncio.get_running_loop().run_in_executor(line, self._answer, environ)
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
         """Returns what Flask answers."""
@@ -125,7 +207,7 @@ class Front:
         closed = asyncio.create_task(_disconnected(receive))
         try:
             while not closed.done():
-                piece = await loop.run_in_executor(self._threads, next, pieces, None)
+                piece = await loop.run_in_executor(self._exports, next, pieces, None)
                 if piece is None:
                     await send({"type": "http.response.body", "body": b""})
                     return
@@ -135,7 +217,7 @@ class Front:
             pieces.close()
 
 
-def environ_of(scope: Scope, given: bytes) -> "WSGIEnvironment":
+def environ_of(scope: Scope) -> "WSGIEnvironment":
     """Returns a request as PEP 3333 has it."""
     environ: WSGIEnvironment = {
         **_CONSTANT,
@@ -148,7 +230,8 @@ def environ_of(scope: Scope, given: bytes) -> "WSGIEnvironment":
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": scope["client"][0],
         "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": BytesIO(given),
+        # Whoever reads a body has it put here before.
+        "wsgi.input": BytesIO(),
     }
     for name, value in scope["headers"]:
         key, text = _variable(name), value.decode("latin-1")

@@ -291,7 +291,7 @@ def test_the_oldest_is_forgotten_first_and_none_that_is_allowed_for_one_that_is_
     names = (b"a", b"b", b"c", b"d", b"e", b"f")
     assert [kept.find(name) is not None for name in names] == [True, False, True, False, True, True]
     kept.keep(b"a", Checked(NOTHING, end))
-    assert (kept.was_allowed(b"a"), kept.was_allowed(b"c")) == (False, True)
+    assert [kept.last_allowed(name) is not None for name in (b"a", b"c")] == [False, True]
 
 
 def test_a_key_has_256_random_bits_behind_a_prefix() -> None:

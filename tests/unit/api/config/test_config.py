@@ -1,6 +1,7 @@
 """Settings come from the environment, each as it is read, and all that cannot be used are named at once."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from math import inf
 from pathlib import Path
 
@@ -40,6 +41,7 @@ SETTINGS = (
     ("PORT", " 8080 ", "port", 8080),
     ("PORT", " ", "port", 4000),
     ("LEADS_HOSTS", "nas", "host_names", ("nas",)),
+    ("LEADS_PROXIES", "10.0.0.5", "proxies", (IPv4Network("10.0.0.5"),)),
     ("LEADS_API_THREADS", "9", "threads", 9),
     ("LEADS_RATE_LIMIT", "5 per second", "rate_limit", "5 per second"),
     ("LEADS_RATE_LIMIT_STORAGE", "redis://store:6379", "rate_limit_storage", "redis://store:6379"),

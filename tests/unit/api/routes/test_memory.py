@@ -35,8 +35,8 @@ else:
     from backports import zstd
 
 ORIGIN = "https://a.example"
-# Of preflights, and of the change feed, whose answers are not kept.
-OF_OTHERS = {"Access-Control-Request-Method", "Accept", "Last-Event-Id"}
+# Of preflights, and of the change feed, whose answers are not kept; and who waits where, which changes no answer.
+OF_OTHERS = {"Access-Control-Request-Method", "Accept", "Last-Event-Id", "X-Forwarded-For"}
 DECODERS: dict[str | None, Callable[[bytes], bytes]] = {
     None: bytes,
     "gzip": gzip.decompress,

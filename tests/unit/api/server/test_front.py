@@ -50,7 +50,7 @@ def begun(front: Front, path: str) -> tuple[Executor | None, list[dict[str, Any]
 
 
 def front_of(app: Flask) -> Front:
-    return Front(app, app.extensions["leads"].config, 2)
+    return Front(app, app.extensions["leads"].config)
 
 
 def test_an_answer_from_memory_takes_no_thread(

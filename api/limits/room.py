@@ -1,0 +1,101 @@
+"""Threads that callers share: what waits for one of them is bounded, and the callers have their turn one by one."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
+from sys import maxsize
+from threading import Lock
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+from api.limits.running import most_of_tenant
+
+LONGEST_REST_SECONDS = 0.05
+"""How long one rests at most that leaves the interpreter and the database to others."""
+
+Result = TypeVar("Result")
+_Call = tuple[tuple[str, ...], "Future[Any]", Callable[[], Any]]
+
+
+class Room:
+    """Some threads, and the places of the calls that wait for them.
+
+    A thread that has run a call of a caller of whom more wait rests for `rest` times as long, and so leaves the
+    interpreter and the database to others.
+    """
+
+    def __init__(self, name: str, threads: int, places: int = maxsize, *, rest: float = 0.0) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._places = places
+        self._rest = rest
+        self._lock = Lock()
+        # Of each caller whose calls wait. The one whose turn comes next is the first.
+        self._lines: dict[str, deque[_Call]] = {}
+        self._waiting: Counter[str] = Counter()
+        self._moved_at = monotonic()
+
+    def line(self, *names: str) -> "Line | None":
+        """Returns where a caller waits, who has a turn by the first of its names; None if it may not.
+
+        The last name has four fifths of the places at most, and each before it four fifths of those: so no caller fills
+        the room, and no tenant keeps another one from the address of both.
+        """
+        most = self._places
+        with self._lock:
+            is_full = sum(map(len, self._lines.values())) >= most
+            for name in reversed(names):
+                most = most_of_tenant(most)
+                is_full = is_full or self._waiting[name] >= most
+        return None if is_full else Line(self, names)
+
+    def stands_still(self, seconds: float) -> bool:
+        """Returns whether a call waits, and no thread has taken one for so long."""
+        with self._lock:
+            return bool(self._lines) and monotonic() - self._moved_at > seconds
+
+    def wait(self, names: tuple[str, ...], call: Callable[[], Result]) -> "Future[Result]":
+        """Have a call wait for its turn. Line.submit calls this."""
+        future: Future[Result] = Future()
+        with self._lock:
+            if not self._lines:
+                self._moved_at = monotonic()
+            self._lines.setdefault(names[0], deque()).append((names, future, call))
+            for name in names:
+                self._waiting[name] += 1
+        # A thread that is free takes whose turn it is then.
+        self._threads.submit(self._take)
+        return future
+
+    def _take(self) -> None:
+        with self._lock:
+            caller = next(iter(self._lines))
+            line = self._lines.pop(caller)
+            names, future, call = line.popleft()
+            if line:
+                self._lines[caller] = line
+            for name in names:
+                self._waiting[name] -= 1
+                # Anybody may bring a new name.
+                if not self._waiting[name]:
+                    del self._waiting[name]
+            self._moved_at = began = monotonic()
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  # Whoever waits for the result gets it.
+                future.set_exception(error)
+        if line and self._rest:
+            sleep(min(self._rest * (monotonic() - began), LONGEST_REST_SECONDS))
+
+
+class Line(Executor):
+    """The place of a caller in a room."""
+
+    def __init__(self, room: Room, names: tuple[str, ...]) -> None:
+        self._room = room
+        self._names = names
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> "Future[Result]":  # noqa: ANN401
+        """Have a call wait for its turn."""
+        return self._room.wait(self._names, partial(fn, *args, **kwargs))

@@ -1,0 +1,34 @@
+"""From which address a request comes."""
+
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from wsgiref.types import WSGIEnvironment
+
+Proxies = tuple[IPv4Network | IPv6Network, ...]
+
+# Whoever has an address of IPv6 has all that begin with as many bits.
+_IPV6_BITS = 64
+
+
+def caller_address(environ: WSGIEnvironment, proxies: Proxies) -> str:
+    """Returns the address of a caller: behind a proxy the last one of X-Forwarded-For that is none of the proxies."""
+    address, is_proxy = read_address(str(environ["REMOTE_ADDR"]), proxies)
+    hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if is_proxy else []
+    while is_proxy and hops and (hop := hops.pop().strip()):
+        address, is_proxy = read_address(hop, proxies)
+    return address
+
+
+@lru_cache(maxsize=4096)
+def read_address(text: str, proxies: Proxies) -> tuple[str, bool]:
+    """Returns an address as one caller has it, and whether it is that of a proxy."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text, False
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    is_proxy = any(address in network for network in proxies)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, _IPV6_BITS), strict=False)), is_proxy
+    return str(address), is_proxy

@@ -1,0 +1,78 @@
+"""Answers without Flask, which take no thread: whoever waits, they are given at once."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from time import perf_counter
+from wsgiref.types import WSGIEnvironment
+
+import orjson
+
+from api import __version__
+from api.observe.request_log import Answered, Teller
+from api.request.record import Record
+from api.response.body import Clock, Headers, closing, correlation_id, encoded
+from api.response.cors import Cors
+from api.response.errors import RETRY_AFTER_SECONDS, error_opening
+
+Answer = tuple[int, Headers, bytes]
+"""Status, headers and body as ASGI has them."""
+
+TIMESTAMP = b'"timestamp"'
+"""Where the end of an error begins, which is another one each time."""
+
+LIVE_BODY = orjson.dumps({"status": "live", "version": __version__})
+_LIVE = "/health/live"
+
+
+class PlainAnswers:
+    """Gives each answer what every answer has: its headers, its line in the log, and that it counts."""
+
+    def __init__(self, clock: Clock, constant: dict[str, str], cors: Cors, tell: Teller) -> None:
+        self._clock = clock
+        self._constant = {**constant, "Content-Type": "application/json"}
+        self._cors = cors
+        self._tell = tell
+
+    def live(self, environ: WSGIEnvironment, problem: str) -> Answer:
+        """Returns the answer of /health/live: that the process is alive, or what shows that it is not."""
+        if problem:
+            return self.unavailable(environ, problem, _LIVE)
+        return self._answer(environ, HTTPStatus.OK, LIVE_BODY, (), (_LIVE, None, None))
+
+    def unavailable(self, environ: WSGIEnvironment, message: str, route: str | None = None) -> Answer:
+        """Returns 503 with this message."""
+        status, headers = HTTPStatus.SERVICE_UNAVAILABLE, [("Retry-After", str(RETRY_AFTER_SECONDS))]
+        return self._answer(environ, status, error_opening(status, message), headers, (route, None, None))
+
+    def late_body(self, environ: WSGIEnvironment, one: Record, message: str) -> Answer:
+        """Returns 408 to a request that has passed everything but its body, and ends its connection."""
+        status, headers = HTTPStatus.REQUEST_TIMEOUT, [*one.headers.items(), ("Connection", "close")]
+        rule = one.request.url_rule
+        whose = (rule.rule if rule else None, one.user_id, one.caller)
+        return self._answer(environ, status, error_opening(status, message), headers, whose)
+
+    def again(self, environ: WSGIEnvironment, given: Answer) -> Answer:
+        """Returns an answer that was given before to the same request; an error with a timestamp of its own."""
+        status, headers, body = given
+        if status != HTTPStatus.OK:
+            body = body.rpartition(TIMESTAMP)[0]
+        texts = ((name.decode("latin-1"), text.decode("latin-1")) for name, text in headers)
+        return self._answer(environ, status, body, texts, (environ["PATH_INFO"], None, None))
+
+    def _answer(
+        self,
+        environ: WSGIEnvironment,
+        status: int,
+        opening: bytes,
+        headers: Iterable[tuple[str, str]],
+        whose: tuple[str | None, str | None, str | None],
+    ) -> Answer:
+        """Returns an answer, whose body begins so. The log says its route, tenant and caller."""
+        started, now = perf_counter(), self._clock()
+        name = correlation_id(environ, now)
+        body = opening if status == HTTPStatus.OK else opening + closing(now, name)
+        own = {**self._constant, **dict(headers), **self._cors.headers_for(environ)}
+        own |= {"X-Correlation-Id": name, "Content-Length": str(len(body))}
+        route, tenant, caller = whose
+        self._tell(environ, Answered(route, tenant, status, started, 0, name, caller))
+        return status, encoded(own.items()), b"" if environ["REQUEST_METHOD"] == "HEAD" else body

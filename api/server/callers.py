@@ -1,0 +1,73 @@
+"""Where a request waits for a thread: with those of its tenant once its caller is known, and until then by its address.
+
+What a stranger may write, such as the tenant of a path, takes no place from a tenant.
+"""
+
+from collections import Counter
+from time import monotonic
+from wsgiref.types import WSGIEnvironment
+
+from api.auth.access import digest_of
+from api.auth.gate import Gate
+from api.config import Config
+from api.limits.room import Line, Room
+from api.limits.running import server_threads
+from api.limits.waiting import MAX_WAITING
+from api.request.caller import caller_address
+from api.request.record import BODY, GATE, PAUSE_AT, environ_key
+
+# A process answers some thousand requests a second, so that the last one waits for about a second.
+PLACES_OF_THREAD = 64
+# Of requests without a tenant, and of callers who have to be checked: as many as browsers load at once. One thread of
+# the interpreter runs at a time, so these are few, and rest as long as they work.
+OPEN_THREADS = 2
+OPEN_PLACES = 64
+STILL_SECONDS = 30.0
+# Whoever waits for the second that Retry-After says, or looks at /health, asks less often.
+AT_ONCE_PER_SECOND = 50
+
+_CREDENTIAL = environ_key("Authorization")
+
+
+class Callers:
+    """The threads of a process, of tenants and of all others."""
+
+    def __init__(self, config: Config, gate: Gate | None) -> None:
+        threads = server_threads(config.threads) + MAX_WAITING
+        self._gate = gate
+        self._proxies = config.proxies
+        self._tenants = Room("answers", threads, threads * PLACES_OF_THREAD)
+        self._others = Room("others", OPEN_THREADS, OPEN_PLACES, rest=1.0)
+        # What was answered at once in this second, of each path to each address.
+        self._second, self._answered = 0, Counter[tuple[str, str]]()
+
+    def line(self, environ: WSGIEnvironment) -> Line | None:
+        """Returns where a request waits; None if too much waits there. Says where it pauses."""
+        address = f"from {caller_address(environ, self._proxies)}"
+        tenant, gate = _tenant(environ["PATH_INFO"]), self._gate
+        if tenant and (gate is None or gate.was_let_through(digest_of(environ.get(_CREDENTIAL, "")), tenant)):
+            # Nothing else takes a body.
+            environ[PAUSE_AT] = BODY if environ["REQUEST_METHOD"] == "POST" else ""
+            return self._tenants.line(f"tenant {tenant}", address)
+        environ[PAUSE_AT] = GATE
+        return self._others.line(address)
+
+    def is_hasty(self, environ: WSGIEnvironment) -> bool:
+        """Returns whether an address has this path answered at once too often; counts it."""
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._answered = second, Counter()
+        whose = caller_address(environ, self._proxies), environ["PATH_INFO"]
+        self._answered[whose] += 1
+        return self._answered[whose] > AT_ONCE_PER_SECOND
+
+    def problem(self) -> str:
+        """Returns what shows that requests are not answered any more; an empty text if nothing does."""
+        stands = any(room.stands_still(STILL_SECONDS) for room in (self._tenants, self._others))
+        return f"No thread has taken a request for {STILL_SECONDS:g} seconds" if stands else ""
+
+
+def _tenant(path: str) -> str:
+    """Returns the tenant of a path, whose bytes are given as Latin-1; an empty text where it has none."""
+    _, first, tenant, *_ = f"{path}//".split("/", 3)
+    return tenant.encode("latin-1").decode(errors="replace") if first == "users" else ""
