@@ -2,10 +2,12 @@
 
 PostgreSQL tells which tenant has changed, or is asked every POLL_SECONDS where it cannot tell. Then each stream of that
 tenant reads what changed since its token, in a thread for that. Streams with the same tenant, filters and token share
-one reading, as all do that have kept up.
+one reading, as all do that have kept up. A tenant has one reading at a time: however many filters it has, the next
+thread is for another tenant.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,6 +16,7 @@ from functools import partial
 from math import inf
 from random import randint
 from typing import Any, NamedTuple, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import structlog
 from werkzeug.exceptions import HTTPException
@@ -25,6 +28,7 @@ from api.database.connect import OwnConnection
 from api.database.errors import UnavailableError
 from api.database.listen import listen, name_of, read_told
 from api.database.pool import Database
+from api.limits.room import LONGEST_REST_SECONDS
 from api.plan.changes import changes_since, json_of_change, position_of_change
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
@@ -92,9 +96,11 @@ class LiveStreams:
         self._model = ReadModel(Database(replace(config, threads=READERS - 2)))
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="streams")
         self._viewers: set[_Viewer] = set()
-        # What is being read, and since how many changes.
+        # What is being read, and since how many changes of its tenant.
         self._reading: dict[Hashable, asyncio.Task[_Page]] = {}
-        self._changes = 0
+        self._changes: Counter[str] = Counter()
+        # Whoever reads for a tenant has it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # How soon a change is learnt, once that is known.
         self._delay = ""
         self._is_followed = asyncio.Event()
@@ -103,7 +109,8 @@ class LiveStreams:
     async def serve(self, stream: EventStream, send: Send, is_ending: asyncio.Event) -> None:
         """Send the changes of a tenant until the caller leaves, may not go on or does not read, or the process ends."""
         filters, values = given_filters(stream.parameters)
-        asks_for = (stream.user_id, filters, repr(values), stream.parameters.page.limit)
+        # A page of another length does as well, because the next one begins where it ends.
+        asks_for = (stream.user_id, filters, repr(values))
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         viewer = _Viewer(stream, asks_for, name_of(stream.user_id), task)
         self._viewers.add(viewer)
@@ -177,7 +184,7 @@ class LiveStreams:
     async def _page(self, viewer: _Viewer, at: Token) -> _Page:
         """Returns what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
         # What began before the last change may not have it.
-        key = (viewer.asks_for, at, self._changes)
+        key = (viewer.asks_for, at, self._changes[viewer.name])
         reading = self._reading.get(key)
         if reading is None:
             reading = self._reading[key] = asyncio.create_task(self._read(viewer.stream, at))
@@ -188,7 +195,7 @@ class LiveStreams:
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
         asked = changes_since(stream.user_id, at.position, stream.parameters)
-        row = await self._in_thread(partial(self._model.look, asked))
+        row = await self._in_turn(stream.user_id, partial(self._model.look, asked))
         page, history = page_after(at, row, stream.parameters), history_of(row.place, row.epoch)
         events = (
             change_event(stream.user_id, Token(position_of_change(one), history), json_of_change(one))
@@ -202,15 +209,25 @@ class LiveStreams:
         if not task.cancelled():
             task.exception()
 
+    async def _in_turn(self, tenant: str, ask: Callable[[], Found]) -> Found:
+        """Returns what is read for a tenant, whose next reading then waits as long as this one took."""
+        loop, turn = asyncio.get_running_loop(), self._turns.setdefault(tenant, asyncio.Lock())
+        await turn.acquire()
+        began = loop.time()
+        try:
+            return await self._in_thread(ask)
+        finally:
+            loop.call_later(min(loop.time() - began, LONGEST_REST_SECONDS), turn.release)
+
     async def _in_thread(self, ask: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
     def _changed(self, names: Collection[str] | None) -> None:
         """Have the streams of these tenants read; None is for all."""
-        self._changes += 1
-        for viewer in self._viewers:
-            if names is None or viewer.name in names:
-                _call(viewer)
+        called = [viewer for viewer in self._viewers if names is None or viewer.name in names]
+        self._changes.update({viewer.name for viewer in called} if names is None else names)
+        for viewer in called:
+            _call(viewer)
 
     async def _follow(self) -> None:
         """Learn which tenants change, for ever."""

@@ -269,9 +269,11 @@ class Feed:
 
     def __init__(self) -> None:
         self.newest, self.begun, self.may_end = 1, 0, threading.Event()
+        self.asked: list[Any] = []
 
-    def look(self, _bound: object) -> ChangesRow:
+    def look(self, bound: object) -> ChangesRow:
         newest = self.newest
+        self.asked.append(bound)
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
         return ChangesRow(None, None, None, None, b"", newest, None, b"", page=[])
@@ -303,6 +305,34 @@ def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_las
     feed.may_end.clear()
     assert asyncio.run(newest_of(3)) == [2, 3, 3]
     assert feed.begun == 2
+
+
+def test_a_tenant_with_many_filters_keeps_no_other_waiting() -> None:
+    feed, live = Feed(), LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None)
+    live._model = feed  # type: ignore[assignment]  # noqa: SLF001
+    at = Token(Position(1), history_of(b"", b""))
+
+    def viewer_of(tenant: str, number: int) -> _Viewer:
+        task: asyncio.Task[object] = asyncio.create_task(asyncio.sleep(0))
+        stream = EventStream(tenant, CHANGES_QUERY.read(""), at, "", is_gone=False)
+        return _Viewer(stream, (tenant, number), tenant, task)
+
+    async def read() -> int:
+        """How many readings have begun while those of a tenant with many filters do not end."""
+        tasks = [
+            asyncio.create_task(live._page(viewer_of(tenant, number), at))  # noqa: SLF001
+            for tenant in ("many", "other")
+            for number in range(streams.READERS + 2)
+        ]
+        await asyncio.to_thread(wait_for, lambda: feed.begun >= streams.READERS, "all readers read")
+        tenants = {call.values["user_id"] for call in feed.asked}
+        feed.may_end.set()
+        await asyncio.gather(*tasks)
+        return len(tenants)
+
+    assert asyncio.run(read()) == streams.READERS
+    assert feed.begun == 2 * (streams.READERS + 2)
+    assert not live._turns  # noqa: SLF001
 
 
 def test_a_stream_says_that_it_is_there_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
