@@ -65,8 +65,14 @@ def run(url: str, *, seconds: float, connections: int = 1, header: str = "", fre
     return load
 
 
-def during(
-    url: str, connections: int, work: Callable[[], object], header: str = "", *, fresh: bool = False
+def during(  # noqa: PLR0913  # Names tell them apart.
+    url: str,
+    connections: int,
+    work: Callable[[], object],
+    header: str = "",
+    *,
+    fresh: bool = False,
+    pause: float = 0.0,
 ) -> Load:
     """Return what so many connections found that asked again and again while the work was done, by the substitute.
 
@@ -81,7 +87,7 @@ def during(
         asked = 0
         with closing(HTTPConnection(parts.netloc)) as connection:
             # One request at least: on a busy machine the time may be over before the first one.
-            while not asked or not stop.is_set():
+            while not asked or not stop.wait(pause):
                 query = "&".join(filter(None, (parts.query, f"_={place}-{asked}" if fresh else "")))
                 began, asked = perf_counter(), asked + 1
                 target = f"{parts.path}?{query}" if query else parts.path

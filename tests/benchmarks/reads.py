@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from api.plan.statistics import lead_statistics
-from tests.benchmarks import plain, servers, statements
+from tests.benchmarks import floods, plain, servers, statements
 from tests.benchmarks.core import Row, milliseconds, repeating
 from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
@@ -235,7 +235,7 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
     leads = f"/users/{user_id}/leads"
     with (
         servers.api(
-            bench, bench.main, LEADS_AUTH="jwt", LEADS_JWT_KEY=secret, LEADS_ANSWERS_MB="0"
+            bench, bench.main, LEADS_AUTH="jwt,key", LEADS_JWT_KEY=secret, LEADS_ANSWERS_MB="0"
         ) as guarded,
         servers.api(
             bench, bench.main, LEADS_AUTH="none", LEADS_API_ROLE="off", LEADS_ANSWERS_MB="0"
@@ -256,3 +256,4 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
             what = f"CPU of API and PostgreSQL, {title}, connections: {connections}"
             name = "without authentication and row security"
             yield bench.compare(what, "ms", ours, name, theirs, "guard", rounds=bench.size.pairs)
+        yield from floods.measure(bench, guarded, leads, header)
