@@ -104,7 +104,7 @@ test-install: $(SETUP) ## Install the wheel as the README says, into an empty en
 bench: $(SETUP) ## Measure against baselines, some forty minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
-exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
+exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, schedules of a model, hundreds of kills.
 	@$(RUN) -m pytest -n auto --dist worksteal --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
 
 consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers: docs/internals/consistency.md.

@@ -7,7 +7,10 @@ import pytest
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from tests.conftest import MakeDatabase
+from tests.exactness.model import state as model
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
+from tests.exactness.schedules import playing
+from tests.exactness.schedules.playing import Laid, LayModel
 from tests.exactness.schedules.stage import LaidWorld, lay
 from tests.exactness.schedules.steps import Tables
 from tests.exactness.schedules.worlds import World
@@ -69,9 +72,8 @@ def other(filled: Platform) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def lay_world(server: Server, built_template: Database) -> Callable[[Tables, World], LaidWorld]:
-    """Gives a world on a schema, in a database that is there for the session; each is laid once."""
-    laid: dict[str, LaidWorld] = {}
+def schema_template(server: Server, built_template: Database) -> Callable[[Tables], Database]:
+    """Gives a database with the source tables of a schema and a read model that was built; only to be copied."""
     templates = {REFERENCE.name: built_template}
 
     def template(tables: Tables) -> Database:
@@ -84,11 +86,38 @@ def lay_world(server: Server, built_template: Database) -> Callable[[Tables, Wor
                 rebuild_now(conn, first=True)
         return templates[schema.name]
 
+    return template
+
+
+@pytest.fixture(scope="session")
+def lay_world(
+    server: Server, schema_template: Callable[[Tables], Database]
+) -> Callable[[Tables, World], LaidWorld]:
+    """Gives a world on a schema, in a database that is there for the session; each is laid once."""
+
+    laid: dict[str, LaidWorld] = {}
+
     def given(tables: Tables, world: World) -> LaidWorld:
         name = f"{tables.schema.name}_{world.name.replace(' ', '_')}"
         if name not in laid:
-            laid[name] = lay(world, tables, server.create(name, template=template(tables).name))
+            laid[name] = lay(world, tables, server.create(name, template=schema_template(tables).name))
         return laid[name]
+
+    return given
+
+
+@pytest.fixture(scope="session")
+def lay_model(server: Server, schema_template: Callable[[Tables], Database]) -> LayModel:
+    """The same of a world of the model."""
+
+    laid: dict[tuple[str, model.World], Laid] = {}
+
+    def given(tables: Tables, world: model.World) -> Laid:
+        place = (tables.schema.name, world)
+        if place not in laid:
+            made = server.create(f"model_{len(laid)}", template=schema_template(tables).name)
+            laid[place] = playing.lay(world, tables, made)
+        return laid[place]
 
     return given
 

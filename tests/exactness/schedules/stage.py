@@ -17,8 +17,7 @@ from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from tests.exactness.platform import assert_at_rest, rebuild_now, refresh_now, value
 from tests.exactness.random_load import not_so
-from tests.exactness.schedules import footprints, sessions
-from tests.exactness.schedules.footprints import Footprint
+from tests.exactness.schedules import sessions
 from tests.exactness.schedules.sessions import Mode, Session, State
 from tests.exactness.schedules.steps import Statement, Tables, Writer
 from tests.exactness.schedules.worlds import World
@@ -28,19 +27,21 @@ from tests.support.server import Database
 NAMES = "ABW"
 """The sessions: two refreshes and the writer."""
 
+MODEL = (
+    "leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_counts", "lead_daily_counts",
+    "lead_totals", "message_counts", "lead_tombstones", "tenants",
+)  # fmt: skip
+"""The tables of the read model that a batch merges its leads into."""
+
 _OURS = (
-    *(f"read_model.{table}" for table in (*footprints.MODEL, "freshness")),
-    "projector.source_keys", "projector.dead_letters", "projector.runs",
+    *(f"read_model.{table}" for table in (*MODEL, "freshness")),
+    "projector.source_keys", "projector.dead_letters", "projector.late_keys", "projector.runs", "projector.erasures",
 )  # fmt: skip
 _QUEUE = "projector.changes"
 # What the end of a schedule shows: no row of it depends on how often or in which order something was written, as
 # versions do, and tombstones of leads that were there only in between.
 _SHOWN = (
-    *(
-        f"read_model.{table}"
-        for table in footprints.MODEL
-        if table not in ("leads", "lead_tombstones", "tenants")
-    ),
+    *(f"read_model.{table}" for table in MODEL if table not in ("leads", "lead_tombstones", "tenants")),
     "projector.source_keys",
     "projector.dead_letters",
 )
@@ -64,7 +65,6 @@ class LaidWorld:
     tables: Tables
     database: Database
     statements: Sequence[Statement]
-    writes: Sequence[Footprint]
     truth: str
     reset: Sequence[str]
 
@@ -75,7 +75,6 @@ class Transition:
 
     session: str
     step: str
-    footprint: Footprint
     outcome: str = ""
 
     def __str__(self) -> str:
@@ -92,22 +91,8 @@ def lay(world: World, tables: Tables, database: Database) -> LaidWorld:
         if world.queued_in is not None:
             conn.execute("UPDATE projector.changes SET shard = %s", (world.queued_in,))
         statements = list(writer.statements(*world.writes))
-        theirs = conn.execute(
-            "SELECT format('public.%I', tablename) FROM pg_tables WHERE schemaname = 'public'"
-        )
-        reset = [*(name for (name,) in theirs), *_OURS, _QUEUE]
-        conn.execute("CREATE SCHEMA schedules")
-        for table in reset:
-            conn.execute(f"CREATE TABLE schedules.{_copy_of(table)} AS TABLE {table}".encode())
-        # A batch that finds nothing does not move a moment that is younger than a second.
-        conn.execute(
-            "UPDATE schedules.read_model_freshness SET as_of = as_of - interval '1 minute',"
-            " shards = ARRAY(SELECT s - interval '1 minute' FROM unnest(shards) AS s)"
-        )
-        for command in _reset_functions(reset):
-            conn.execute(command.encode())
+        reset = make_reset(conn)
         conn.execute(_state_function().encode())
-        writes = _measure(conn, statements)
         for query, values in statements:
             conn.execute(query.encode(), values)
         refresh_now(conn)
@@ -115,7 +100,24 @@ def lay(world: World, tables: Tables, database: Database) -> LaidWorld:
         assert tables.schema.differences(conn) == []
         truth = _state(conn)
         conn.execute("SELECT schedules.reset()")
-    return LaidWorld(world, tables, database, statements, writes, truth, reset)
+    return LaidWorld(world, tables, database, statements, truth, reset)
+
+
+def make_reset(conn: Connection) -> list[str]:
+    """Note what a database has, for `schedules.reset()`; return the names of the tables."""
+    theirs = conn.execute("SELECT format('public.%I', tablename) FROM pg_tables WHERE schemaname = 'public'")
+    reset = [*(name for (name,) in theirs), *_OURS, _QUEUE]
+    conn.execute("CREATE SCHEMA schedules")
+    for table in reset:
+        conn.execute(f"CREATE TABLE schedules.{_copy_of(table)} AS TABLE {table}".encode())
+    # A batch that finds nothing does not move a moment that is younger than a second.
+    conn.execute(
+        "UPDATE schedules.read_model_freshness SET as_of = as_of - interval '1 minute',"
+        " shards = ARRAY(SELECT s - interval '1 minute' FROM unnest(shards) AS s)"
+    )
+    for command in _reset_functions(reset):
+        conn.execute(command.encode())
+    return reset
 
 
 class Stage:
@@ -132,10 +134,6 @@ class Stage:
             if name != "W":
                 pipeline.prepare_session(session.conn)
         stack.callback(self.abandon)
-        self._steps = {
-            name: footprints.of_refresh(laid.tables, shard)
-            for name, shard in zip("AB", laid.world.shards, strict=True)
-        }
         self._mode, self._cast = Mode.STATEMENTS, NAMES
         self._committed: list[datetime] = []
         self._consistent: set[str] = set()
@@ -175,12 +173,10 @@ class Stage:
             self._sessions[one].began_again = False
         session.go()
         self._settle()
-        touched, outcomes = [], []
-        for one, its_step in before.items():
+        outcomes = []
+        for one in before:
             found = self._sessions[one]
             is_blocked = found.state is State.RUNNING
-            if one == name or not is_blocked:
-                touched.append(self._footprint(found, its_step))
             if is_blocked and one == name:
                 outcomes.append("waits")
             elif found.began_again:
@@ -188,7 +184,7 @@ class Stage:
             elif not is_blocked and one != name:
                 outcomes.append(f"{one} goes on")
         outcome = f" ({', '.join(outcomes)})" if outcomes else ""
-        made = Transition(name, step, footprints.together(touched), outcome)
+        made = Transition(name, step, outcome)
         self.played.append(made)
         self._check_step(before)
         return made
@@ -241,19 +237,6 @@ class Stage:
             text += f" {one.step}{one.outcome}"
         return text
 
-    def _footprint(self, session: Session, step: str) -> Footprint:
-        if session.name == "W":
-            if self._mode is Mode.STATEMENTS:
-                return self.laid.writes[int(step) - 1]
-            return footprints.together(self.laid.writes)
-        steps = self._steps[session.name]
-        touched = [steps[step]]
-        if session.state is State.DONE:
-            touched.append(steps["commit"])
-        if session.began_again or session.error is not None:
-            touched.append(Footprint(rolls_back=True))
-        return footprints.together(touched)
-
     def _settle(self) -> None:
         """Wait until each session has ended its step, or waits for a lock that another session keeps."""
         deadline = time.monotonic() + PATIENCE
@@ -282,7 +265,7 @@ class Stage:
         is_committed = self._mode is Mode.STATEMENTS or self._sessions["W"].state is State.DONE
         if "W" in moved and is_committed:
             self._committed.append(value(self.conn, "SELECT clock_timestamp()"))
-        if self.played[-1].footprint.publishes & set(footprints.MODEL):
+        if any(one.state is State.DONE for one in self._sessions.values()):
             self._check_readers()
 
     def _check_readers(self) -> None:
@@ -377,28 +360,3 @@ def _state_function() -> str:
 
 def _state(conn: Connection) -> str:
     return str(value(conn, "SELECT schedules.state()"))
-
-
-def _measure(conn: Connection, statements: Sequence[Statement]) -> list[Footprint]:
-    """What each statement of the writer publishes: the source tables it writes and the shards it queues changes in."""
-    found = []
-    with conn.transaction(force_rollback=True):
-        before = _written(conn)
-        for query, values in statements:
-            conn.execute(query.encode(), values)
-            after = _written(conn)
-            found.append(
-                Footprint(publishes=frozenset(name for name in after if after[name] != before.get(name, 0)))
-            )
-            before = after
-    return found
-
-
-def _written(conn: Connection) -> dict[str, int]:
-    """How many rows the transaction has written, by source table and by shard of the queue."""
-    written = conn.execute(
-        "SELECT relname::text, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
-        " WHERE schemaname = 'public' AND n_tup_ins + n_tup_upd + n_tup_del > 0"
-    ).fetchall()
-    queued = conn.execute("SELECT shard, count(*) FROM projector.changes GROUP BY shard").fetchall()
-    return {**dict(written), **{footprints.queue_of(shard): count for shard, count in queued}}

@@ -1,4 +1,4 @@
-"""How each schema writes the steps of the worlds, and which of its tables a batch reads.
+"""How each schema writes the steps of the worlds.
 
 A schema that has no such thing as a step lacks it here: the worlds with this step are not played on it.
 """
@@ -17,17 +17,10 @@ Statement = tuple[str, dict[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A schema, and its text of each step.
-
-    `keyed` are the tables that tell the lead of a key; a batch reads `more` when it recomputes. Some versions of
-    PostgreSQL leave out the join with those of `perhaps`, of which they print nothing.
-    """
+    """A schema, and its text of each step."""
 
     schema: Schema
     texts: Mapping[str, str] = field(repr=False)
-    keyed: frozenset[str]
-    more: frozenset[str]
-    perhaps: frozenset[str] = frozenset()
 
     @property
     def worlds(self) -> tuple[World, ...]:
@@ -47,15 +40,15 @@ class Writer:
         """Return the statements of the steps, but for those that the schema has nothing to write for."""
         for step in steps:
             if text := self._tables.texts[step.what]:
-                yield text, {name: self._resolve(value) for name, value in step.values.items()}
+                yield text, {name: self.resolve(value) for name, value in step.values.items()}
 
     def write(self, *steps: Step) -> None:
         for query, values in self.statements(*steps):
             self._conn.execute(query.encode(), values)
 
-    def _resolve(self, value: object) -> object:
+    def resolve(self, value: object) -> object:
         if isinstance(value, tuple):
-            return [self._resolve(one) for one in value]
+            return [self.resolve(one) for one in value]
         if not isinstance(value, Key):
             return value
         if value not in self._ids:
@@ -85,6 +78,9 @@ _REFERENCE = {
     "conversation": "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
     " VALUES (%(id)s, %(agent)s, %(phone)s, '2025-01-01')",
     "change phone": "UPDATE conversations SET customer_phone = %(phone)s WHERE conversation_id = %(id)s",
+    "place": "UPDATE conversations SET agent_id = %(agent)s, customer_phone = %(phone)s, created_at = %(at)s"
+    " WHERE conversation_id = %(id)s",
+    "edit messages": "UPDATE messages SET text = %(text)s WHERE conversation_id = %(conversation)s",
     "move conversations": "UPDATE conversations SET agent_id = %(agent)s WHERE conversation_id = ANY(%(ids)s)",
     "close conversation": "UPDATE conversations SET is_active = false WHERE conversation_id = %(id)s",
     "message": "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
@@ -124,6 +120,9 @@ _CHATWOOT = {
     " INSERT INTO conversations (id, account_id, inbox_id, assignee_id, contact_id, created_at)"
     " VALUES (%(id)s, %(tenant)s, %(agent)s, %(agent)s, %(customer)s, '2025-01-01')",
     "change phone": "UPDATE contacts SET phone_number = %(phone)s WHERE id = %(customer)s",
+    "place": "UPDATE conversations SET account_id = %(tenant)s, contact_id = %(customer)s, created_at = %(at)s"
+    " WHERE id = %(id)s",
+    "edit messages": "UPDATE messages SET content = %(text)s WHERE conversation_id = %(conversation)s",
     "move conversations": "UPDATE conversations SET account_id = %(tenant)s WHERE id = ANY(%(ids)s)",
     "close conversation": "UPDATE conversations SET status = 1 WHERE id = %(id)s",
     "message": "INSERT INTO messages (id, conversation_id, message_type, content, created_at)"
@@ -158,6 +157,8 @@ _LIBREDESK = {
     " INSERT INTO conversations (id, contact_id, assigned_user_id, inbox_id, status_id, created_at)"
     " VALUES (%(id)s, %(customer)s, %(agent)s, %(agent)s, 1, '2025-01-01')",
     "change phone": "UPDATE users SET phone_number = %(phone)s WHERE id = %(customer)s",
+    "place": "UPDATE conversations SET contact_id = %(customer)s, created_at = %(at)s WHERE id = %(id)s",
+    "edit messages": "UPDATE conversation_messages SET content = %(text)s WHERE conversation_id = %(conversation)s",
     "move conversations": "UPDATE conversations SET contact_id = %(customer)s WHERE id = ANY(%(ids)s)",
     "close conversation": "UPDATE conversations SET status_id = 2 WHERE id = %(id)s",
     "message": "INSERT INTO conversation_messages (id, conversation_id, type, status, sender_type, content, created_at)"
@@ -172,24 +173,4 @@ _LIBREDESK = {
     "change phone of contact": "UPDATE users SET phone_number = %(phone)s WHERE id = %(id)s",
 }
 
-TABLES = (
-    Tables(
-        REFERENCE,
-        _REFERENCE,
-        keyed=frozenset({"agents", "conversations", "contacts", "templates", "template_sends"}),
-        more=frozenset({"phone_numbers", "messages", "extractions"}),
-        perhaps=frozenset({"phone_numbers"}),
-    ),
-    Tables(
-        CHATWOOT,
-        _CHATWOOT,
-        keyed=frozenset({"conversations", "contacts"}),
-        more=frozenset({"inboxes", "users", "messages"}),
-    ),
-    Tables(
-        LIBREDESK,
-        _LIBREDESK,
-        keyed=frozenset({"conversations", "inboxes", "users"}),
-        more=frozenset({"conversation_statuses", "conversation_messages"}),
-    ),
-)
+TABLES = (Tables(REFERENCE, _REFERENCE), Tables(CHATWOOT, _CHATWOOT), Tables(LIBREDESK, _LIBREDESK))

@@ -1,0 +1,144 @@
+"""The model of the projector: it finds no fault with all rules, and one without each; and PostgreSQL does as it says.
+
+`make test` plays on PostgreSQL what the model finds where a rule is left out, `make exactness` in each schema schedules
+that have every step of every world. LEADS_SCHEDULES_FROM goes on where such a run ended, with what it printed.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from tests.conftest import MakeDatabase
+from tests.exactness.model.rules import LETTER_ERASURE, LETTERS, NEW_LETTER, RULES
+from tests.exactness.model.schedules import Schedule, covering, find_fault, replayed
+from tests.exactness.model.search import Search
+from tests.exactness.model.state import World
+from tests.exactness.model.steps import Model
+from tests.exactness.platform import Platform
+from tests.exactness.schedules.playing import LayModel, Playing, playing
+from tests.exactness.schedules.resume import first_schedule
+from tests.exactness.schedules.stage import BrokenError
+from tests.exactness.schedules.steps import TABLES, Tables
+from tests.exactness.test_mutants import MUTANTS, Bench
+
+WORLDS = tuple(dict.fromkeys(RULES.values()))
+LARGE = {
+    NEW_LETTER,
+    LETTER_ERASURE,
+    *(world._replace(most_writes=3) for world in WORLDS if not world.has_letter),
+    *(world._replace(crashes=1) for world in WORLDS if not world.has_letter),
+}
+PLAYED = [world for world in WORLDS if not world.clock_steps and not world.has_letter]
+"""The worlds that are played on PostgreSQL, whose clock stands still for no test."""
+
+# Readers keep the first one, and what the messages tell hides the second: both have tests of their own.
+OTHERS = {
+    "a tenant that is late is told the moment of the others",
+    "what the read model knew of a conversation is not asked",
+}
+REAL = [rule for rule, world in RULES.items() if rule in MUTANTS and world in PLAYED and rule not in OTHERS]
+PLACES = [
+    (tables, world._replace(tenants=1) if tables.schema.name == "libredesk" else world)
+    for tables in TABLES
+    for world in PLAYED
+    # The late keys of what fails may be several there, of which halves are tried.
+    if world != LETTERS
+]
+
+
+NO_MUTANTS = {
+    "an erasure deletes table by table",
+    "an erasure deletes the letter of a key that has moved on",
+}
+
+
+def name_of(place: tuple[Tables, World]) -> str:
+    tables, world = place
+    return f"{tables.schema.name}, {world.name}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_without_a_rule_the_model_finds_a_fault(rule: str, report: Callable[[str], None]) -> None:
+    search = find_fault(rule)
+    assert search.faults
+    [(fault, state)] = search.faults.items()
+    report(f"{rule}: after {len(search.came):,} states and {len(search.schedule(state))} steps, {fault}")
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(one, marks=pytest.mark.long if one in LARGE else ())
+        for one in (*WORLDS, *LARGE - {*WORLDS})
+    ],
+    ids=lambda world: f"{world.name}, {world.most_writes} writes, {world.crashes} crashes",
+)
+def test_with_all_rules_the_model_finds_no_fault(world: World, report: Callable[[str], None]) -> None:
+    search = Search(Model(world)).run(most=300_000)
+    assert not {fault: list(map(str, search.path(state))) for fault, state in search.faults.items()}
+    report(f"{world.name}, {world.most_writes} writes, {world.crashes} crashes: {len(search.came):,} states")
+
+
+def test_the_rules_of_the_model_have_mutants() -> None:
+    assert set(RULES) - set(MUTANTS) <= NO_MUTANTS
+
+
+def schedule_of(rule: str, world: World) -> Schedule:
+    """What the model does with every rule on the shortest way to a fault without one."""
+    search = find_fault(rule)
+    [state] = search.faults.values()
+    return replayed(Model(world), search.path(state))
+
+
+def play(stage: Playing, schedule: Schedule) -> None:
+    try:
+        stage.play(schedule)
+    except BrokenError as error:
+        raise BrokenError(f"{error}\n{stage.story()}") from error
+
+
+@pytest.mark.parametrize("world", PLAYED, ids=lambda world: world.name)
+def test_what_a_left_out_rule_is_found_by_comes_out_as_in_the_model(
+    lay_model: LayModel, world: World
+) -> None:
+    with playing(lay_model(TABLES[0], world)) as stage:
+        for rule in (rule for rule, its_world in RULES.items() if its_world == world):
+            play(stage, schedule_of(rule, world))
+
+
+@pytest.mark.parametrize("rule", REAL)
+def test_without_the_rule_it_comes_out_otherwise(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    lay_model: LayModel,
+    make_database: MakeDatabase,
+    rule: str,
+) -> None:
+    # Laid while every rule is there.
+    laid = lay_model(TABLES[0], RULES[rule])
+    database = make_database(laid.database)
+    with ExitStack() as stack, database.connect() as conn:
+        MUTANTS[rule].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
+        stage = stack.enter_context(playing(laid, database))
+        with pytest.raises(BrokenError):
+            stage.play(schedule_of(rule, RULES[rule]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("tables", "world"), PLACES, ids=map(name_of, PLACES))
+def test_every_step_comes_out_as_in_the_model(
+    lay_model: LayModel, tables: Tables, world: World, report: Callable[[str], None]
+) -> None:
+    part = name_of((tables, world))
+    first = done = first_schedule(part, [name_of(place) for place in PLACES])
+    schedules = list(covering(Search(Model(world)).run()))
+    with playing(lay_model(tables, world)) as stage:
+        try:
+            for schedule in schedules[first:]:
+                play(stage, schedule)
+                done += 1
+        finally:
+            report(f"{part}: {done - first} of {len(schedules)} schedules came out as in the model")
+            if done < len(schedules):
+                report(f"to go on: LEADS_SCHEDULES_FROM='{part}: {done}'")
