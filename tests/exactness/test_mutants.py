@@ -593,14 +593,14 @@ MUTANTS = {
         _statement("refresh/3_resolve/40_read_conversations",
             "OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone)",
             "OR s.old_user_id IS NULL"),
-    "a look does not ask whether a change waits": _statement("queries/core", "NOT looked.has_changes AND NOT", "NOT"),
+    "a look does not ask whether a change waits": _statement("queries/core", "WHEN looked.has_changes OR", "WHEN"),
     "a look promises the moment at which it ends":
         _statement("queries/core", "array_fill(looked.fresh_until,", "array_fill(clock_timestamp(),"),
     "a look does not ask whether capture is intact":
         _statement("queries/core", "AND looked.gap IS NULL", "",
             spoil=test_freshness.disable_a_trigger, error=CaptureGapError),
     "a look does not ask whether a gap is open":
-        _statement("queries/core", "AND NOT looked.freshness_frozen AND", "AND"),
+        _statement("queries/core", "OR looked.freshness_frozen OR", "OR"),
     "an answer may be older than its request asks for": _patch(read_model, "is_fresh", lambda *_: True),
     "a tenant that is late is told the moment of the others":
         _asked(b"f.shards[4], known.late_as_of)", b"f.shards[4])"),
@@ -625,7 +625,7 @@ MUTANTS = {
     "an answer from memory may be older than its request asks for": _stands_without("min_as_of"),
     "each statement of an export has a moment of its own": _asked(b" now())", b" statement_timestamp())"),
     "a look does not ask what the origin proves":
-        _statement("queries/core", "THEN looked.provable_until END", "THEN now() END",
+        _statement("queries/core", "ELSE looked.provable_until", "ELSE now()",
             move=test_origin.move_by_a_look),
     "a batch does not ask what the origin proves":
         _statement("refresh/1_take/20_open_batch", "state.provable_until AS fresh_until", "now() AS fresh_until",
