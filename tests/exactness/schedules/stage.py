@@ -35,7 +35,7 @@ MODEL = (
 
 _OURS = (
     *(f"read_model.{table}" for table in (*MODEL, "freshness")),
-    "projector.source_keys", "projector.dead_letters", "projector.late_keys", "projector.runs", "projector.erasures",
+    "projector.source_keys", "projector.dead_letters", "projector.late_keys", "projector.runs",
 )  # fmt: skip
 _QUEUE = "projector.changes"
 # What the end of a schedule shows: no row of it depends on how often or in which order something was written, as
