@@ -465,6 +465,18 @@ SELECT count(*) AS api_keys
 FROM leads_access.tenants_of_keys() AS k
 WHERE k.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL;
 
+-- name: stage_letters
+-- Stages the keys of the dead letters of the target, as those of taken changes.
+INSERT INTO taken_changes (change_id, shard, kind, keys)
+SELECT
+    0,
+    0,
+    d.kind,
+    ARRAY[d.key]
+FROM projector.dead_letters AS d
+WHERE d.user_id = %(user_id)s
+    AND (%(customer_phone)s::text IS NULL OR d.customer_phone = %(customer_phone)s);
+
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
 -- The tenant is named twice: so Citus sends the statement as a whole to the one place that has these rows.

@@ -507,6 +507,8 @@ MUTANTS = {
         _patch(batch, "recompute", lambda conn, **_: recompute(conn)),
     "a dead letter goes beside a batch": _patch(locks, "own_queue", lambda _: None),
     "an erasure deletes a letter beside a batch": _patch(locks, "own_queue", lambda _: None),
+    "an erasure deletes the letter of a key that has moved on":
+        _patch(erase, "follow_letters", lambda *_: None),
     "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda *_: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole":

@@ -492,6 +492,7 @@ def test_an_erasure_leaves_the_dead_letter_of_a_conversation_that_moved_on(fille
         "UPDATE conversations SET customer_phone = '103' WHERE conversation_id = %s", (conversation,)
     )
     refresh(conn, retry_failed=False, progress=QUIET)
+    assert value(conn, "SELECT customer_phone FROM projector.dead_letters") == "103"
     erase(conn, Target("one", "102"), progress=QUIET)
     assert letters_of(conn, "one") == [1]
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
@@ -507,15 +508,36 @@ def test_no_change_is_lost_for_a_dead_letter_that_an_erasure_deletes(filled: Pla
     refresh_now(conn)
     move = "UPDATE conversations SET customer_phone = %s WHERE conversation_id = %s"
     conn.execute(move, (None, conversation))
-    with Stepped(database, lambda one: erase(one, Target("one", "102"), progress=QUIET), "leads") as erasing:
+    with Stepped(
+        database, lambda one: erase(one, Target("one", "102"), progress=QUIET), "deleted"
+    ) as erasing:
         conn.execute("DELETE FROM messages WHERE text = 'poison'")
         conn.execute(move, ("103", conversation))
-        with refreshing(database, "tenants_found", shard=0) as taker:
-            erasing.go_on()
-            wait_for(lambda: erasing.ends() or waits_for_lock(conn, erasing.pid))
+        with refreshing(database, shard=0) as taker:
+            wait_for(lambda: taker.ends() or waits_for_lock(conn, taker.pid))
+            erasing.finish()
             taker.finish()
-        erasing.finish()
     refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_dead_letter_whose_key_was_at_an_erased_lead_for_a_moment_stays(filled: Platform) -> None:
+    conn, database = filled.conn, filled.database
+    here, there = filled.agent("one"), filled.agent(filled.tenant("two"))
+    conversation = filled.conversation(there, "103")
+    poison(conn)
+    filled.message(conversation, "poison")
+    refresh_now(conn)
+    move = "UPDATE conversations SET customer_phone = %s, agent_id = %s WHERE conversation_id = %s"
+    with Stepped(database, lambda one: erase(one, Target("one", "102"), progress=QUIET), "leads") as erasing:
+        conn.execute(move, ("102", here, conversation))
+        refresh_now(conn)
+        conn.execute(move, ("103", there, conversation))
+        erasing.finish()
+    assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'two'") == 1
+    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
+    refresh_now(conn)
+    assert texts(conn, "two", "103") == ["poison"]
     assert_exact(conn)
 
 

@@ -29,7 +29,7 @@ from psycopg import sql
 from psycopg.errors import SerializationFailure
 
 from projector.core import pipeline
-from projector.core.batch import count_letters
+from projector.core.batch import count_letters, follow_letters
 from projector.core.late import LateKeys
 from projector.core.pipeline import reach
 from projector.core.preconditions import is_built
@@ -331,6 +331,9 @@ def _recompute(conn: Connection, target: Target, leads: Sequence[LeadKey]) -> No
 
 def _forget(conn: Connection, target: Target) -> None:
     """Delete what the projector remembers of it. Nothing of its leads is left."""
+    # A key that has moved on keeps its letter: what was left out for it is not shown at its other lead either.
+    conn.execute(query("operate", "stage_letters"), target.parameters)
+    follow_letters(conn, Row(has_letters=True, has_misfits=False))
     for table in _TABLES:
         if table not in _RECOMPUTED:
             _delete_from(conn, target, table)
