@@ -87,7 +87,11 @@ class Drain:
                 raise
             _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(failed))
             size = max(self._size // len(shards), 1)
-            return sort_changes(conn, shards, bulk=False, size=size, wait=wait) or Batch((), 0)
+            sorted_ = sort_changes(conn, shards, bulk=False, size=size, wait=wait)
+            if sorted_ is not None and not sorted_.changes:
+                # Nothing waits, so no row is the reason.
+                raise
+            return sorted_ or Batch((), 0)
         is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
         self._full_batches = self._full_batches + 1 if is_full else 0
         _note_spread(done)

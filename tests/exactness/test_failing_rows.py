@@ -8,7 +8,10 @@ import pytest
 
 from projector.capture.mapping import Texts, default_mapping
 from projector.core import batch, faults
-from projector.core.refresh import refresh
+from projector.core.batch import DEFAULT_BATCH
+from projector.core.pipeline import prepare_session
+from projector.core.refresh import Drain, refresh
+from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import RebuildFailedError
@@ -245,6 +248,14 @@ def test_what_fails_without_a_key_too_makes_no_letter(labelled: Platform, lose: 
     conn.execute(f"ALTER {give_back}".encode())
     refresh_once(conn)
     assert_exact(conn)
+
+
+def test_what_fails_while_nothing_waits_is_raised(labelled: Platform) -> None:
+    conn = labelled.conn
+    conn.execute("ALTER TABLE read_model.freshness RENAME COLUMN as_of TO gone")
+    prepare_session(conn)
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        Drain(DEFAULT_BATCH).take_singles(conn, SHARDS)
 
 
 def test_status_tells_of_refreshes_that_fail_again_and_again(labelled: Platform, tmp_path: Path) -> None:
