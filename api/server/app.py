@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api.auth.gate import Gate
@@ -149,6 +149,8 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     yield Cors(config.cors_origins).answer_preflight if config.cors_origins else None
     # A method that its endpoint does not take changes nothing of what follows.
     yield find_endpoint
+    # Nobody has to show who asks what an address takes, so that waits for nothing and takes no place.
+    yield _answer_options
     # Its caller shows who it is, and that it may read this tenant.
     yield parts.gate.check if parts.gate else None
     # Whoever is known now goes on among the requests of the tenant.
@@ -167,6 +169,14 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     yield _refuse_unreadable_request
     # Only then its body is read.
     yield partial(_pause, BODY)
+
+
+def _answer_options(one: Record) -> Response | None:
+    """Returns the methods that an address takes to a request that asks for them; None for any other request."""
+    request = one.request
+    if request.method != "OPTIONS" or request.routing_exception is not None:
+        return None
+    return current_app.make_default_options_response()
 
 
 def _pause(at: str, one: Record) -> Response | None:

@@ -76,6 +76,18 @@ def test_a_moment_that_cannot_come_in_time_is_not_waited_for(
     assert "min_as_of asks for 2999-" in check(client.get(f"{library.base}?min_as_of=2999-01-01"), 503)
 
 
+def test_who_asks_what_an_address_takes_waits_for_nothing(
+    library: Library, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = f"{library.base.removesuffix('/leads')}/lead-changes"
+    token = client.get(feed).get_json()["next"]
+    for name in ("for_data", "for_change"):
+        monkeypatch.setattr(Waiting, name, lambda *_, **__: pytest.fail("it waited"))
+    for asked in (f"{library.base}?min_as_of=2999-01-01", f"{feed}?wait=9&since={token}"):
+        answer = client.options(asked)
+        assert (answer.status_code, set(answer.allow)) == (200, {"GET", "HEAD", "OPTIONS"})
+
+
 def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Database, tmp_path: Path) -> None:
     """Nor do those that wait for a change keep one from waiting for what was written: the longest wait gives way."""
     patches = (
