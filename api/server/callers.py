@@ -41,16 +41,23 @@ class Callers:
         # What was answered at once in this second, of each path to each address.
         self._second, self._answered = 0, Counter[tuple[str, str]]()
 
-    def line(self, environ: WSGIEnvironment) -> Line | None:
-        """Returns where a request waits; None if too much waits there. Says where it pauses."""
+    def line(self, environ: WSGIEnvironment, let_through: str | None = None) -> Line | None:
+        """Returns where a request waits; None if too much waits there. Says where it pauses.
+
+        `let_through` is the tenant to whom its caller was let through just now, which is not asked again.
+        """
         address = f"from {caller_address(environ, self._proxies)}"
-        tenant, gate = _tenant(environ["PATH_INFO"]), self._gate
-        if tenant and (gate is None or gate.was_let_through(digest_of(environ.get(_CREDENTIAL, "")), tenant)):
+        tenant = let_through or _tenant(environ["PATH_INFO"])
+        if let_through or (tenant and self._was_let_through(environ, tenant)):
             # Nothing else takes a body.
             environ[PAUSE_AT] = BODY if environ["REQUEST_METHOD"] == "POST" else ""
             return self._tenants.line(f"tenant {tenant}", address)
         environ[PAUSE_AT] = GATE
         return self._others.line(address)
+
+    def _was_let_through(self, environ: WSGIEnvironment, tenant: str) -> bool:
+        gate = self._gate
+        return gate is None or gate.was_let_through(digest_of(environ.get(_CREDENTIAL, "")), tenant)
 
     def is_hasty(self, environ: WSGIEnvironment) -> bool:
         """Returns whether an address has this path answered at once too often; counts it."""
@@ -69,5 +76,6 @@ class Callers:
 
 def _tenant(path: str) -> str:
     """Returns the tenant of a path, whose bytes are given as Latin-1; an empty text where it has none."""
-    _, first, tenant, *_ = f"{path}//".split("/", 3)
+    # Werkzeug takes several slashes before it for one.
+    first, tenant, *_ = f"{path.lstrip('/')}//".split("/", 2)
     return tenant.encode("latin-1").decode(errors="replace") if first == "users" else ""

@@ -138,17 +138,21 @@ class Front:
             await asyncio.sleep(HELD_SECONDS)
         return answer
 
-    async def _in_turn(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
-        """Returns what Flask answers in a thread, as soon as it is the caller's turn."""
-        line = self._callers.line(environ)
+    async def _in_turn(
+        self, environ: "WSGIEnvironment", tenant: str | None = None
+    ) -> tuple[int, Headers, Body]:
+        """Returns what Flask answers in a thread, as soon as it is the caller's turn.
+
+        `tenant` is the one to whom the caller was let through, once the request has paused for that.
+        """
+        line = self._callers.line(environ, tenant)
         if line is None:
             return await self._paced(environ, self._plain.unavailable(environ, _BUSY))
         await GoOn(line)
         begun = monotonic()
         answer = self._answer(environ)
         if PAUSED in environ and environ[PAUSE_AT] == GATE:
-            del environ[PAUSED]
-            return await self._in_turn(environ)
+            return await self._in_turn(environ, environ.pop(PAUSED).user_id)
         if environ["PATH_INFO"] in REPEATED:
             self._keep(environ, begun, answer)
         return answer
@@ -163,7 +167,7 @@ class Front:
             reading.cancel()
             return self._plain.late_body(environ, paused, _LATE)
         environ["wsgi.input"] = BytesIO(reading.result())
-        line = self._callers.line(environ)
+        line = self._callers.line(environ, paused.user_id)
         if line is None:
             return self._plain.unavailable(environ, _BUSY)
         del environ[PAUSE_AT]

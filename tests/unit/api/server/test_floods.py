@@ -72,6 +72,10 @@ def test_a_body_is_read_last_and_not_for_long(filled: Database, tmp_path: Path) 
         status, headers, body = ask(path, LOOKUP, shown, "Connection: close")
         assert (status, headers["x-ratelimit-remaining"]) == (200, "2")
         assert body["data"][0]["customer_phone"] == "49151000001"
+        # Werkzeug takes several slashes for one, so this is a path of the tenant.
+        begun = f"GET /{path.removesuffix('/lookup')} HTTP/1.1\r\nHost: localhost\r\n{shown}\r\n"
+        listed = stack.enter_context(server.connect(f"{begun}Connection: close\r\n\r\n".encode()))
+        assert answer_of(listed)[0] == 200
         # The body comes later than the head.
         late = stack.enter_context(server.connect(post(path, LOOKUP[:9], shown, "Connection: close")))
         late.sendall(LOOKUP[9:])
