@@ -99,8 +99,8 @@ class Front:
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
-        if scope["method"] in _BODYLESS:
-            await GoOn()
+        # Flask takes `get` for GET, so the method does not say whether this runs in a thread.
+        await GoOn()
         await send(start)
         # Only this has the server send the head: what breaks now ends the connection, and is no other answer.
         await send({"type": "http.response.body", "body": b"", "more_body": True})
