@@ -1,5 +1,6 @@
 """From which address a request comes."""
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from wsgiref.types import WSGIEnvironment
@@ -8,6 +9,8 @@ Proxies = tuple[IPv4Network | IPv6Network, ...]
 
 # Whoever has an address of IPv6 has all that begin with as many bits.
 _IPV6_BITS = 64
+# Some proxies name the port of a caller too, which is another one for each connection.
+_WITH_PORT = re.compile(r"(?:\[([^]]*)\]|([^:]*))(?::[0-9]+)?")
 
 
 def caller_address(environ: WSGIEnvironment, proxies: Proxies) -> str:
@@ -22,8 +25,9 @@ def caller_address(environ: WSGIEnvironment, proxies: Proxies) -> str:
 @lru_cache(maxsize=4096)
 def read_address(text: str, proxies: Proxies) -> tuple[str, bool]:
     """Returns an address as one caller has it, and whether it is that of a proxy."""
+    parts = _WITH_PORT.fullmatch(text)
     try:
-        address = ip_address(text)
+        address = ip_address((parts[1] or parts[2]) if parts else text)
     except ValueError:
         return text, False
     if isinstance(address, IPv6Address):

@@ -238,6 +238,9 @@ def environ_of(scope: Scope) -> "WSGIEnvironment":
         "wsgi.input": BytesIO(),
     }
     for name, value in scope["headers"]:
+        # PEP 3333 has the same key for X_Forwarded_For, which a proxy passes on, as for X-Forwarded-For.
+        if b"_" in name:
+            continue
         key, text = _variable(name), value.decode("latin-1")
         before = environ.get(key)
         environ[key] = f"{before},{text}" if before else text

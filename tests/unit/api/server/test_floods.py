@@ -15,6 +15,7 @@ from api.limits.room import Room
 from api.request.caller import caller_address
 from api.server import callers
 from api.server.callers import Callers
+from api.server.front import environ_of
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
@@ -208,6 +209,11 @@ PROXIES = Config("", proxies=networks("10.0.0.5, 10.1.0.0/16")).proxies
         ("10.0.0.5", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9"),
         ("10.0.0.5", "", "10.0.0.5"),
         ("10.0.0.5", "10.1.0.1", "10.1.0.1"),
+        ("10.0.0.5", "203.0.113.9:50000", "203.0.113.9"),
+        ("10.0.0.5", "203.0.113.9, 10.1.2.3:443", "203.0.113.9"),
+        ("10.0.0.5", "[2001:db8:1:2:3::4]:50000", "2001:db8:1:2::/64"),
+        ("10.0.0.5", "[2001:db8:1:2:3::4]", "2001:db8:1:2::/64"),
+        ("10.0.0.5", "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
         ("10.0.0.5", "not an address", "not an address"),
         ("::ffff:192.0.2.1", "", "192.0.2.1"),
         ("2001:db8:1:2:3::4", "", "2001:db8:1:2::/64"),
@@ -215,6 +221,24 @@ PROXIES = Config("", proxies=networks("10.0.0.5, 10.1.0.0/16")).proxies
 )
 def test_a_caller_is_known_by_its_own_address(peer: str, forwarded: str, expected: str) -> None:
     assert caller_address(environ("/", peer, HTTP_X_FORWARDED_FOR=forwarded), PROXIES) == expected
+
+
+def test_a_header_with_an_underscore_is_none_of_a_proxy() -> None:
+    names = (b"x-forwarded-for", b"x_forwarded_for", b"content_length")
+    environ = environ_of(
+        {
+            "method": "GET",
+            "raw_path": b"/",
+            "query_string": b"",
+            "headers": [(name, b"192.0.2.7") for name in names],
+            "server": ("127.0.0.1", "4000"),
+            "client": ("10.0.0.5", 50_000),
+            "http_version": "1.1",
+            "scheme": "http",
+        }
+    )
+    assert environ["HTTP_X_FORWARDED_FOR"] == "192.0.2.7"
+    assert "CONTENT_LENGTH" not in environ
 
 
 def test_connections_of_an_address_beyond_its_share_are_ended(library: Library, tmp_path: Path) -> None:
