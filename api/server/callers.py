@@ -25,6 +25,8 @@ OPEN_PLACES = 64
 STILL_SECONDS = 30.0
 # Whoever waits for the second that Retry-After says, or looks at /health, asks less often.
 AT_ONCE_PER_SECOND = 50
+LIVE = "/health/live"
+REPEATED = frozenset({"/health/ready", "/metrics"})
 
 _CREDENTIAL = environ_key("Authorization")
 
@@ -38,7 +40,7 @@ class Callers:
         self._proxies = config.proxies
         self._tenants = Room("answers", threads, threads * PLACES_OF_THREAD)
         self._others = Room("others", OPEN_THREADS, OPEN_PLACES, rest=1.0)
-        # What was answered at once in this second, of each path to each address.
+        # What was answered at once in this second, of each of these paths and of all others, to each address.
         self._second, self._answered = 0, Counter[tuple[str, str]]()
 
     def line(self, environ: WSGIEnvironment, let_through: str | None = None) -> Line | None:
@@ -60,11 +62,15 @@ class Callers:
         return gate is None or gate.was_let_through(digest_of(environ.get(_CREDENTIAL, "")), tenant)
 
     def is_hasty(self, environ: WSGIEnvironment) -> bool:
-        """Returns whether an address has this path answered at once too often; counts it."""
-        second = int(monotonic())
+        """Returns whether an address has this path answered at once too often; counts it.
+
+        Anybody can invent paths, so all but those of LIVE and REPEATED count together.
+        """
+        path, second = environ["PATH_INFO"], int(monotonic())
         if second != self._second:
             self._second, self._answered = second, Counter()
-        whose = caller_address(environ, self._proxies), environ["PATH_INFO"]
+        is_own = path == LIVE or path in REPEATED
+        whose = caller_address(environ, self._proxies), path if is_own else ""
         self._answered[whose] += 1
         return self._answered[whose] > AT_ONCE_PER_SECOND
 

@@ -27,7 +27,7 @@ from api.response.events import EventStream
 from api.response.plain import TIMESTAMP, Answer
 from api.routes.memory import Key, key_of
 from api.routes.read_model import State
-from api.server.callers import Callers
+from api.server.callers import LIVE, REPEATED, Callers
 from api.server.loop import GoOn, Loop
 from api.server.streams import LiveStreams
 
@@ -48,8 +48,6 @@ REPEAT_SECONDS = 0.5
 """How long the answers of REPEATED are given again. Whoever looks does so every few seconds."""
 
 HELD_SECONDS = 1.0
-REPEATED = frozenset({"/health/ready", "/metrics"})
-_LIVE = "/health/live"
 _BUSY = "The API has more requests waiting than it takes: try again in a second"
 _LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
 _READS = ("GET", "HEAD")
@@ -112,7 +110,7 @@ class Front:
     async def _without_flask(self, environ: "WSGIEnvironment") -> Answer | None:
         """Returns the answer of /health/live, or one that is given again; None where Flask has to answer."""
         path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
-        if path == _LIVE and environ["REQUEST_METHOD"] in _READS:
+        if path == LIVE and environ["REQUEST_METHOD"] in _READS:
             # Flask refuses several, or none.
             is_one = host and "," not in host
             if is_one and (self._hosts is None or is_local(host, self._hosts)):

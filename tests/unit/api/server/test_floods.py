@@ -194,6 +194,8 @@ def test_an_address_that_asks_again_and_again_is_held_back(monkeypatch: pytest.M
     assert [some.is_hasty(environ("/metrics", "192.0.2.1")) for _ in "123"] == [False, False, True]
     assert not some.is_hasty(environ("/health/live", "192.0.2.1"))
     assert not some.is_hasty(environ("/metrics", "192.0.2.2"))
+    # Who writes another path each time is held back too.
+    assert [some.is_hasty(environ(f"/{number}", "192.0.2.1")) for number in range(3)] == [False, False, True]
     monkeypatch.setattr(callers, "monotonic", lambda: 8.0)
     assert not some.is_hasty(environ("/metrics", "192.0.2.1"))
 
