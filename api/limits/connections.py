@@ -8,7 +8,8 @@ import resource
 import socket
 import struct
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -88,7 +89,7 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
         return
     silent = defaultdict[str, list[tuple[int, int]]](list)
     for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208  # Names are enough.
-        with suppress(OSError, IndexError, struct.error), socket.socket(fileno=os.dup(number)) as connection:
+        with suppress(OSError, IndexError, struct.error), _socket_of(number) as connection:
             address, is_proxy = read_address(connection.getpeername()[0], proxies)
             # Those of the database come from a port of their own.
             if connection.getsockname()[1] == port and not is_proxy:
@@ -106,10 +107,24 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
                 most=most,
             )
         for _, number in beyond:
-            with suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
+            with suppress(OSError), _socket_of(number) as connection:
                 # The number may be that of another file by now.
                 if connection.getsockname()[1] == port:
                     connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def _socket_of(number: int) -> Iterator[socket.socket]:
+    """Yields the socket that a file of the process is, by a copy that is closed then. Raises OSError if it is none."""
+    copy = os.dup(number)
+    try:
+        found = socket.socket(fileno=copy)
+    except OSError:
+        # Nobody else has it, and the next look would copy the copy too.
+        os.close(copy)
+        raise
+    with found:
+        yield found
 
 
 def _count_sockets() -> int | None:
@@ -132,7 +147,7 @@ def _bound_listener() -> None:
 def _bound(number: int) -> bool:
     """Returns whether this file of the process is a socket that listens, whose connections are bounded now."""
     # A file may be closed at any moment, most are no sockets, and each connection inherits what its listener has.
-    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+    with suppress(OSError), _socket_of(number) as found:
         if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
             return True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.limits.connections import look, most
+from api.limits.connections import end_beyond, look, most
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.observe.log import configure
@@ -66,6 +66,19 @@ def test_a_process_that_can_open_no_file_is_full(
     said = capsys.readouterr()
     assert (said.out + said.err).count("nearly as many open connections") == 1
     assert not look(10_000, is_full=True)
+
+
+def test_a_look_at_the_connections_leaves_no_file_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        caller = stack.enter_context(socket.create_connection(server.getsockname(), timeout=PATIENCE))
+        stack.enter_context(server.accept()[0])
+        files = Path("/proc/self/fd")
+        before = len([*files.iterdir()])
+        end_beyond(1, server.getsockname()[1], ())
+        end_beyond(0, server.getsockname()[1], ())
+        assert caller.recv(1) == b""
+        # Most of a process are no sockets.
+        assert len([*files.iterdir()]) == before
 
 
 # What connects before the listener is bound is not ended.
