@@ -164,7 +164,10 @@ class Front:
         if not reading.done():
             reading.cancel()
             return self._plain.late_body(environ, paused, _LATE)
-        environ["wsgi.input"] = BytesIO(reading.result())
+        body = reading.result()
+        # Of a body in chunks Flask would take what fits, and leave the rest out without a word.
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         line = self._callers.line(environ, paused.user_id)
         if line is None:
             return self._plain.unavailable(environ, _BUSY)

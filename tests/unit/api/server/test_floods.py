@@ -52,7 +52,7 @@ def test_a_body_is_read_last_and_not_for_long(filled: Database, tmp_path: Path) 
             tmp_path,
             "import api.server.front as f; f.BODY_SECONDS = 0.5",
             LEADS_AUTH="key",
-            LEADS_RATE_LIMIT="5 per hour",
+            LEADS_RATE_LIMIT="6 per hour",
         ) as server,
         ExitStack() as stack,
     ):
@@ -69,10 +69,15 @@ def test_a_body_is_read_last_and_not_for_long(filled: Database, tmp_path: Path) 
         assert (status, headers["connection"]) == (408, "close")
         assert body.keys() == {"error", "message", "timestamp", "correlationId"}
         # It has counted, and a whole one counts once.
-        assert headers["x-ratelimit-remaining"] == "3"
+        assert headers["x-ratelimit-remaining"] == "4"
         status, headers, body = ask(path, LOOKUP, shown, "Connection: close")
-        assert (status, headers["x-ratelimit-remaining"]) == (200, "2")
+        assert (status, headers["x-ratelimit-remaining"]) == (200, "3")
         assert body["data"][0]["customer_phone"] == "49151000001"
+        # Beyond 64 KiB it is refused, whatever the first of them say.
+        chunk = LOOKUP + b" " * 65_536
+        chunked = post(path, b"%x\r\n%b\r\n0\r\n\r\n" % (len(chunk), chunk), shown, "Connection: close")
+        chunked = chunked.replace(f"Content-Length: {len(LOOKUP)}".encode(), b"Transfer-Encoding: chunked")
+        assert answer_of(stack.enter_context(server.connect(chunked)))[0] == 413
         # Werkzeug takes several slashes for one, so this is a path of the tenant.
         begun = f"GET /{path.removesuffix('/lookup')} HTTP/1.1\r\nHost: localhost\r\n{shown}\r\n"
         listed = stack.enter_context(server.connect(f"{begun}Connection: close\r\n\r\n".encode()))
