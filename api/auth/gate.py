@@ -65,17 +65,17 @@ class Gate:
         if not self._checked(header).access.reads(tenant):
             raise OtherTenantError
 
-    def has_let_through(self, digest: bytes, tenant: str) -> Access | None:
+    def has_let_through(self, header: str, tenant: str) -> Access | None:
         """Returns the access of a caller who was let through to this tenant lately; None if that has to be checked.
 
-        `digest` is that of the whole header Authorization.
+        `header` is the header Authorization.
         """
-        kept = self._kept.find(digest)
+        kept = self._kept.find(_digest_of_header(header))
         return kept.access if kept is not None and kept.access.reads(tenant) else None
 
-    def was_let_through(self, digest: bytes, tenant: str) -> bool:
+    def was_let_through(self, header: str, tenant: str) -> bool:
         """Returns whether a caller was let through to this tenant when it was checked last, however long ago."""
-        kept = self._kept.last_allowed(digest)
+        kept = self._kept.last_allowed(_digest_of_header(header))
         return kept is not None and kept.access.reads(tenant)
 
     def require_ready(self) -> None:
@@ -84,8 +84,7 @@ class Gate:
             self._keys.fetch("")
 
     def _checked(self, header: str) -> Checked:
-        # The whole header is looked up: to take it apart would take longer than the rest.
-        digest = digest_of(header)
+        digest = _digest_of_header(header)
         checked = self._kept.find(digest) or self._check(header, digest)
         if checked.access is NOTHING:
             raise CredentialsRefusedError("The API key is not known, has expired or was revoked")
@@ -107,3 +106,12 @@ class Gate:
         found = self._tokens.check(credential)
         until = min(found.until, time() + KEPT_SECONDS)
         return self._kept.keep(digest, found._replace(until=until))
+
+
+def _digest_of_header(header: str) -> bytes:
+    """Returns the digest under which a credential is kept: one, in however many ways its caller may write the header.
+
+    Otherwise a caller with one credential could have those of all others forgotten.
+    """
+    scheme, _, shown = header.partition(" ")
+    return digest_of(f"{scheme.lower()} {shown.strip(' ')}")

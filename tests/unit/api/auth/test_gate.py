@@ -182,6 +182,12 @@ def test_a_token_is_kept_for_a_minute_and_never_beyond_its_end(
         traveller.shift(1)
         assert client.get(library.base, headers=bearer(long)).status_code == 200
         assert checks == [long, short, short, long]
+        # Written in another way it is the same one.
+        for written in (f"bEARER {long}", f"Bearer   {long} "):
+            assert client.get(library.base, headers={"Authorization": written}).status_code == 200
+        for refused in (f"Bearerx {long}", f"Bearer\t{long}", f" {long}", f"Bearer x{long}"):
+            assert client.get(library.base, headers={"Authorization": refused}).status_code == 401
+        assert checks == [long, short, short, long, f"x{long}"]
 
 
 @pytest.mark.parametrize("dropped", ["DROP SCHEMA leads_access CASCADE", "DROP FUNCTION leads_access.key_of"])
