@@ -93,6 +93,7 @@ CASES = {
     ),
     "LeadsCaptureOff": of('leads_projector_capture_state{state="off"}', "1x300", "0x300", at="2h"),
     "LeadsDeadLetters": of("leads_projector_dead_letters", "3x60", "0x60", shown={VALUE: "3"}),
+    "LeadsUnknownChanges": of("leads_projector_unknown_changes", "3x60", "0x60", shown={VALUE: "3"}),
     "LeadsJobFails": of(
         'leads_projector_job_errors_total{name="verify"}',
         "0+1x60",

@@ -39,7 +39,7 @@ def test_a_row_that_cannot_be_projected_stops_it_and_is_told_with_its_step(writt
     before = structure(written)["tables"]
     with pytest.raises(
         RebuildFailedError,
-        match=r"refused.* \(sql/sweep/first_build/50_build_profiles\.sql\)\. .*run rebuild again",
+        match=r"refused.* \(sql/sweep/first_build/50_build_profiles\.sql, which reads .*\)\. .*run rebuild again",
     ):
         rebuild_now(written)
     assert_never_built(written)
