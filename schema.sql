@@ -950,6 +950,30 @@ CREATE TABLE IF NOT EXISTS leads_access.erasures (
 GRANT USAGE ON SCHEMA leads_access TO leads_api, leads_keys;
 GRANT EXECUTE ON FUNCTION leads_access.key_of(text) TO leads_api;
 GRANT SELECT, INSERT, UPDATE ON leads_access.api_keys TO leads_keys;
+-- Somebody may have made the schema, and given leads_access his rights, after migrate had printed these statements.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname = 'leads_access' AND (
+            n.nspowner <> 'leads_access'::regrole
+            OR EXISTS (
+                SELECT FROM pg_catalog.pg_class AS c
+                WHERE c.relnamespace = n.oid AND c.relowner <> n.nspowner
+            )
+            OR EXISTS (
+                SELECT FROM pg_catalog.pg_proc AS p
+                WHERE p.pronamespace = n.oid AND p.proowner <> n.nspowner
+            )
+        )
+    ) THEN
+        RAISE EXCEPTION 'The schema leads_access, or something in it, belongs to another role than leads_access.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_auth_members AS m WHERE m.member = 'leads_access'::regrole) THEN
+        RAISE EXCEPTION 'The role leads_access is a member of another role.';
+    END IF;
+END
+$$;
 RESET ROLE;
 
 -- section: later

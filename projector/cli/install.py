@@ -79,7 +79,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
     """
     from projector.capture.mapping import read_mapping
     from projector.operate.install import migrate as run_migrate
-    from projector.operate.roles import NO_API
+    from projector.operate.roles import NO_API, SuperuserNotice
 
     if check:
         if create_source or distribute or is_sql:
@@ -95,7 +95,8 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
             mapping=read_mapping(mapping) if mapping is not None else None,
         )
         for notice in notices:
-            sentence, _, statements = notice.partition(":\n")
+            is_for_superuser = isinstance(notice, SuperuserNotice)
+            sentence, _, statements = notice.partition(":\n") if is_for_superuser else (notice, "", "")
             end = " what is on standard output." if is_sql else ":"
             echo(f"{sentence}{end}" if statements else sentence, err=is_sql)
             if statements:

@@ -17,10 +17,26 @@ from projector.database.sql import functions, query
 from projector.operate.rights import access_rights, read_server
 
 NO_API = "The API cannot read yet"
+_PREPARATION = """\
+SET LOCAL client_encoding = 'UTF8';
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL search_path = pg_catalog, pg_temp;"""
+"""What comes before statements for a superuser: the owner of a database decides where its sessions look for functions,
+and how they read the bytes of a literal."""
+
 _APART = (
     "The API keys and the ledger of erasures belong to a role of their own, which this login may not create. Have a"
     " superuser run, and then run migrate again"
 )
+
+
+class SuperuserNotice(str):
+    """A notice that ends, after a colon and a line break, in statements for a superuser.
+
+    No other notice has any, whatever it repeats from a table.
+    """
+
+    __slots__ = ()
 
 
 def read_access(conn: Connection) -> Row:
@@ -41,7 +57,8 @@ def set_up_access(conn: Connection) -> list[str]:
         text = "\n".join(_statements(conn, found))
         if not is_allowed(conn, text):
             is_without_api = value(conn, "SELECT to_regrole('leads_api') IS NULL")
-            notices = [f"{f'{NO_API}. ' if is_without_api else ''}{_APART}:\nBEGIN;\n{text}\nCOMMIT;"]
+            said = f"{NO_API}. {_APART}" if is_without_api else _APART
+            notices = [_for_superuser(said, text)]
             if found.is_own:
                 for own in (sections()["access"], *functions("install/access").values()):
                     is_allowed(conn, own)
@@ -65,13 +82,17 @@ def set_up_readers(conn: Connection) -> list[str]:
     if is_member is None or is_member or is_allowed(conn, "GRANT leads_api TO CURRENT_USER"):
         return []
     said = "This login may not give itself the role leads_api. Where the API has the same login, have a superuser run"
-    return [f"{said}:\nGRANT leads_api TO {read_server(conn).role_name};"]
+    return [SuperuserNotice(f"{said}:\nGRANT leads_api TO {read_server(conn).role_name};")]
 
 
 def run_section(conn: Connection, name: str, otherwise: str, *others: type[psycopg.Error]) -> list[str]:
     """Run a section of schema.sql; return a notice with its statements where they did not run, see `is_allowed`."""
     text = sections()[name]
-    return [] if is_allowed(conn, text, *others) else [f"{otherwise}:\n{text.strip()}"]
+    return [] if is_allowed(conn, text, *others) else [_for_superuser(otherwise, text.strip())]
+
+
+def _for_superuser(said: str, statements: str) -> str:
+    return SuperuserNotice(f"{said}:\nBEGIN;\n{_PREPARATION}\n{statements}\nCOMMIT;")
 
 
 def is_allowed(conn: Connection, text: str, *others: type[psycopg.Error]) -> bool:
@@ -114,6 +135,7 @@ def _statements(conn: Connection, found: Row) -> Iterator[str]:
         yield "ALTER SCHEMA leads_access RENAME TO leads_access_before;"
     yield roles
     if found.is_own and value(conn, "SELECT to_regclass('leads_access.api_keys') IS NOT NULL"):
+        texts += [f"-- {found.owner} could write these until now: leave out what nobody knows."]
         texts += values(conn, query("operate", "write_keys_out"))
     version = f"COMMENT ON SCHEMA leads_access IS '{_version()}';"
     yield from distribution.kept_here(conn, [*texts, *access_rights(login), version, rights])

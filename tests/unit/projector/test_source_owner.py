@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -176,6 +177,90 @@ def test_a_richer_installation_goes_on_and_its_status_says_how_to_make_it_right(
         [statement] = re.findall(r"DROP SCHEMA .*;", "\n".join(uninstall(conn)))
     superuser.execute(statement.encode())
     assert value(superuser, NOTHING_OF_OURS) is True
+
+
+BACKDOOR = """
+CREATE FUNCTION public.to_regrole(name text) RETURNS regrole LANGUAGE plpgsql AS $$ BEGIN
+    ALTER ROLE leads_test_platform SUPERUSER; RETURN pg_catalog.to_regrole(name);
+END $$;
+CREATE SCHEMA leads_access;
+CREATE TABLE leads_access.api_keys (
+    prefix text, key_hash bytea, user_id text, all_tenants boolean, label text, created_at text,
+    expires_at timestamptz, revoked_at timestamptz
+);
+INSERT INTO leads_access.api_keys VALUES (
+    'leads_000000000bad', sha256(''), NULL, true, E'Á\\\\',
+    ', now(), NULL, NULL); RESET ROLE; ALTER ROLE leads_test_platform SUPERUSER; --'
+)
+"""
+"""In SJIS the second byte of this letter and the backslash after it are a character."""
+
+SESSION = {"search_path": "public, pg_catalog", "client_encoding": "SJIS", "backslash_quote": "on"}
+
+
+def test_the_settings_of_a_database_change_nothing_of_what_a_superuser_is_to_run(
+    superuser: Connection, source_database: Database, tmp_path: Path
+) -> None:
+    database = f"ALTER DATABASE {source_database.name}"
+    with source_database.by(OWNER).connect() as owner:
+        owner.execute(BACKDOOR.encode(), prepare=False)
+    for name, setting in SESSION.items():
+        superuser.execute(f"{database} SET {name} = {setting}".encode())
+    try:
+        done = run_command(tmp_path, "migrate", "--sql", DATABASE_URL=source_database.by(OWNER).url)
+        assert done.returncode == 0, done.stderr
+        # The key is written out for a person to judge, and nothing in it is a statement.
+        assert f"-- {OWNER} could write these until now" in done.stdout
+        with psycopg.connect(source_database.url, client_encoding="", autocommit=True) as conn:
+            assert conn.info.encoding == "shift_jis"
+            # As psql does: the server reads the bytes of a statement as the one before has set.
+            settings, rest = re.split("(?=DO )", done.stdout, maxsplit=1)
+            conn.execute(settings.encode(), prepare=False)
+            with pytest.raises(psycopg.errors.InvalidDatetimeFormat):
+                conn.execute(rest.encode(), prepare=False)
+    finally:
+        superuser.execute(f"{database} RESET ALL".encode())
+        superuser.execute("DROP FUNCTION public.to_regrole")
+    assert value(superuser, "SELECT rolsuper FROM pg_roles WHERE rolname = %s", OWNER) is False
+
+
+def test_what_a_table_of_the_read_model_says_is_no_statement_for_a_superuser(
+    superuser: Connection, source_database: Database, tmp_path: Path
+) -> None:
+    right = source_database.by(OWNER)
+    with right.connect() as owner:
+        for notice in migrate(owner, create_source=False):
+            superuser.execute(notice.partition(":\n")[2].encode(), prepare=False)
+        migrate(owner, create_source=False)
+        owner.execute("INSERT INTO projector.capture_gaps (reason) VALUES (E'x:\\nALTER ROLE a SUPERUSER;')")
+    printed = run_command(tmp_path, "migrate", "--sql", DATABASE_URL=right.url)
+    assert printed.stdout == ""
+    assert "ALTER ROLE a SUPERUSER" in printed.stderr
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "GRANT leads_api TO leads_access; CREATE SCHEMA leads_access AUTHORIZATION leads_api",
+        "GRANT leads_api TO leads_access",
+    ],
+)
+def test_a_schema_that_was_made_after_the_statements_were_printed_is_refused(
+    superuser: Connection, source_database: Database, given: str
+) -> None:
+    superuser.execute(
+        f"{sections()['access_roles']}; RESET ROLE; DROP SCHEMA leads_access".encode(), prepare=False
+    )
+    with source_database.by(OWNER).connect() as owner:
+        [printed] = [notice for notice in migrate(owner, create_source=False) if "leads_access" in notice]
+    superuser.execute(given.encode(), prepare=False)
+    try:
+        with pytest.raises(
+            psycopg.errors.RaiseException, match=r"belongs to another role|is a member of another"
+        ):
+            superuser.execute(printed.partition(":\n")[2].encode(), prepare=False)
+    finally:
+        superuser.execute("ROLLBACK; RESET ROLE; REVOKE leads_api FROM leads_access")
 
 
 def test_a_function_where_an_extension_would_have_its_own_is_named(connection: Connection) -> None:
