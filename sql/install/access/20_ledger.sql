@@ -35,6 +35,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE leads_access.erasures AS e
     SET finished_at = clock_timestamp(), user_id = NULL, customer_phone = NULL
-    WHERE e.erasure_id = finish_erasure.erasure_id
+    WHERE e.erasure_id = finish_erasure.erasure_id AND e.finished_at IS NULL
 $$;
 REVOKE ALL ON FUNCTION leads_access.finish_erasure(uuid) FROM public;

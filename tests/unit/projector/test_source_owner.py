@@ -117,8 +117,13 @@ def make_right(superuser: Connection, database: Database) -> Database:
 def assert_nothing_gained(superuser: Connection, right: Database, way: str) -> None:
     write_source(superuser)
     line = {"salt": "s", "tenant_hash": "h", "asked_by": "a"}
-    superuser.execute("SELECT leads_access.append_erasure(%s)", (Jsonb(line),))
+    noted = value(superuser, "SELECT leads_access.append_erasure(%s)", Jsonb(line))
+    superuser.execute("SELECT leads_access.finish_erasure(%s)", (noted,))
+    finished_at = value(superuser, "SELECT finished_at FROM leads_access.erasures")
     with right.by(OWNER).connect() as owner, right.connect() as conn:
+        # The login may finish a line, and a line that is finished stays as it is.
+        conn.execute("SELECT leads_access.finish_erasure(%s)", (noted,))
+        assert value(superuser, "SELECT finished_at FROM leads_access.erasures") == finished_at
         rebuild(conn, tenants=None, progress=QUIET)
         owner.execute(ATTACK.encode(), prepare=False)
         owner.execute(WAYS[way].encode(), prepare=False)
