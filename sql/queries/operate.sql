@@ -192,12 +192,25 @@ LEFT JOIN LATERAL (
     FROM pg_catalog.pg_shdepend AS d
     CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
     WHERE NOT me.rolsuper
-        AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database AS b WHERE b.datname = current_database())
+        -- Databases, tablespaces and parameters belong to no database.
+        AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database AS b WHERE b.datname = current_database()))
         AND d.refobjid = me.oid
         AND d.deptype IN ('o', 'a')
-        AND d.classid NOT IN ('pg_namespace'::regclass, 'pg_default_acl'::regclass, 'pg_extension'::regclass)
+        AND d.classid NOT IN ('pg_default_acl'::regclass, 'pg_extension'::regclass, 'pg_auth_members'::regclass)
+        -- To use a schema or a database, or to create something there, gives no right on what others have there.
+        AND (d.deptype = 'o' OR d.classid NOT IN ('pg_namespace'::regclass, 'pg_database'::regclass))
+        AND NOT (d.classid = 'pg_database'::regclass AND o.rolcreatedb)
         AND (d.deptype = 'o' OR d.objid NOT IN (SELECT s.oid FROM source AS s))
-        AND coalesce(i.schema, '') !~ '^(projector|read_model|leads_(access|sql).*|pg_(catalog|temp.*))$'
+        AND (
+            coalesce(i.schema, CASE d.classid WHEN 'pg_namespace'::regclass THEN i.name END, '')
+            !~ '^(projector|read_model|leads_(access|access_before|sql)|pg_temp.*)$'
+            OR (d.deptype = 'a' AND i.type = 'table' AND i.schema = 'leads_access')
+        )
+        -- The documentation and our messages have these granted.
+        AND i.identity NOT IN (
+            'pg_catalog.set_config(pg_catalog.text,pg_catalog.text,boolean)',
+            'pg_catalog.recover_prepared_transactions()'
+        )
         AND NOT EXISTS (
             SELECT
             FROM pg_catalog.pg_shdepend AS owned

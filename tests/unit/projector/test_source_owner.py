@@ -292,6 +292,19 @@ def test_a_function_where_an_extension_would_have_its_own_is_named(connection: C
             "CREATE TABLE secrets (); ALTER TABLE secrets OWNER TO {0}",
             "granted or owns the table public.secrets",
         ),
+        ("CREATE SCHEMA secrets AUTHORIZATION {0}", "granted or owns the schema secrets"),
+        ("GRANT SELECT ON pg_authid TO {0}", "granted or owns the table pg_catalog.pg_authid"),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {0}",
+            "granted or owns the function pg_catalog.pg_read_file",
+        ),
+        (
+            "GRANT ALTER SYSTEM ON PARAMETER archive_command TO {0}",
+            "granted or owns the parameter ACL archive_command",
+        ),
+        ("GRANT INSERT ON leads_access.keys TO {0}", "granted or owns the table leads_access.keys"),
+        ("GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO {0}", None),
+        ("GRANT CONNECT ON DATABASE postgres TO {0}; GRANT USAGE ON SCHEMA leads_access TO {0}", None),
         (
             "ALTER TABLE users OWNER TO {2}; GRANT SELECT ON users TO {0}",
             "{2}, which owns users: the login",
@@ -307,7 +320,8 @@ def test_what_a_login_may_do_beyond_an_owner_is_found(
     superuser: Connection, source_database: Database, given: str, said: str | None
 ) -> None:
     names = LOGIN, OWNER, OTHER
-    superuser.execute(f"{sections()['access_roles']}; RESET ROLE".encode(), prepare=False)
+    access = f"{sections()['access_roles']}; RESET ROLE; CREATE TABLE IF NOT EXISTS leads_access.keys ()"
+    superuser.execute(access.encode(), prepare=False)
     superuser.execute(f"CREATE ROLE {LOGIN} LOGIN PASSWORD 'x' IN ROLE {OWNER}".encode())
     try:
         superuser.execute(given.format(*names).encode(), prepare=False)
@@ -316,7 +330,7 @@ def test_what_a_login_may_do_beyond_an_owner_is_found(
         assert (found is not None) == (said is not None), found
         assert said is None or said.format(*names) in str(found)
     finally:
-        superuser.execute("DROP TABLE IF EXISTS secrets")
+        superuser.execute("DROP TABLE IF EXISTS secrets; DROP SCHEMA IF EXISTS secrets")
         give_platform(superuser, source_database, OWNER)
         superuser.execute(f"DROP OWNED BY {LOGIN}".encode())
         superuser.execute(f"DROP ROLE {LOGIN}".encode())
