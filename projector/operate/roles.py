@@ -40,10 +40,21 @@ class SuperuserNotice(str):
 
 
 def read_access(conn: Connection) -> Row:
-    """Return what there is of `leads_access`, and is_right, whether that is as this version makes it."""
+    """Return what there is of `leads_access`.
+
+    Besides: is_right, whether that is as this version makes it; and lacks_lines, whether lines of the ledger are still
+    where an older version has them.
+    """
     found = only_row(conn, Row, query("operate", "read_access"))
     found.is_right = found.is_apart and found.is_usable and found.version == _version()
+    found.lacks_lines = found.is_right and any(
+        value(conn, query("operate", "has_further_lines", table=table)) for table in _former_ledgers(conn)
+    )
     return found
+
+
+def _former_ledgers(conn: Connection) -> list[str]:
+    return values(conn, query("operate", "find_former_ledgers"))
 
 
 def set_up_access(conn: Connection) -> list[str]:
@@ -63,10 +74,22 @@ def set_up_access(conn: Connection) -> list[str]:
                 for own in (sections()["access"], *functions("install/access").values()):
                     is_allowed(conn, own)
     if read_access(conn).is_usable:
-        for table in values(conn, query("operate", "find_former_ledgers")):
+        for table in _former_ledgers(conn):
             conn.execute(query("operate", "move_ledger", table=table))
+        notices += _find_changed_keys(conn)
         is_allowed(conn, query("operate", "drop_former_access"), psycopg.errors.DependentObjectsStillExist)
     return notices
+
+
+def _find_changed_keys(conn: Connection) -> Iterator[str]:
+    """Return a sentence where the API keys that a superuser wrote again are not those that the login has now."""
+    if value(conn, "SELECT to_regclass('leads_access_before.api_keys') IS NOT NULL"):
+        prefixes = values(conn, query("operate", "find_changed_keys"))
+        if prefixes:
+            yield (
+                "API keys were created or revoked after the statements for a superuser had been printed. Create or"
+                f" revoke them again with `python -m api keys`: {', '.join(prefixes)}"
+            )
 
 
 def set_up_readers(conn: Connection) -> list[str]:

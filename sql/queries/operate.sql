@@ -268,6 +268,24 @@ INNER JOIN pg_catalog.pg_namespace AS n
     ON n.oid = c.relnamespace AND n.nspname IN ('projector', 'leads_access_before')
 WHERE c.relname = 'erasures' AND c.relkind = 'r' AND c.relowner IN (current_user::regrole, session_user::regrole);
 
+-- name: has_further_lines
+-- Returns whether such a table has lines that the ledger lacks.
+SELECT EXISTS (
+    SELECT e.erasure_id
+    FROM {table} AS e
+    EXCEPT
+    SELECT l.erasure_id
+    FROM leads_access.read_erasures() AS l
+) AS has_further_lines;
+
+-- name: find_changed_keys
+-- Returns the prefixes of the API keys that were made or revoked after they had been written out.
+SELECT k.prefix
+FROM leads_access_before.api_keys AS k
+LEFT JOIN LATERAL leads_access.key_of(k.prefix) AS c ON true
+WHERE (c.key_hash, c.revoked_at) IS DISTINCT FROM (k.key_hash, k.revoked_at)
+ORDER BY k.prefix;
+
 -- name: move_ledger
 SELECT leads_access.append_erasure(to_jsonb(e.*))
 FROM {table} AS e;

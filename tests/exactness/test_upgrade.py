@@ -225,7 +225,7 @@ def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more
 def test_keys_and_ledger_leave_the_owner_of_the_platform_with_the_statements_for_a_superuser(
     older: Database, conn: Connection
 ) -> None:
-    owner = "leads_test_platform"
+    owner, revoked = "leads_test_platform", "leads_000000000002"
     conn.execute(
         "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at) VALUES"
         " ('leads_000000000001', sha256(''), NULL, true, E'a ''label''; -- %s \\\\', NULL),"
@@ -245,15 +245,24 @@ def test_keys_and_ledger_leave_the_owner_of_the_platform_with_the_statements_for
             conn.execute(statement.encode())
         with older.by(owner).connect() as own:
             for is_apart in (False, True):
-                printed = [notice for notice in migrate(own, create_source=False) if ":\n" in notice]
+                notices = migrate(own, create_source=False)
+                printed = [notice for notice in notices if ":\n" in notice]
                 assert len(printed) == (not is_apart)
+                # It is valid again, and migrate says so.
+                assert (
+                    any(notice.endswith(f"`python -m api keys`: {revoked}") for notice in notices) is is_apart
+                )
                 assert own.execute(read_lines).fetchall() == lines
                 assert conn.execute("SELECT * FROM leads_access.api_keys ORDER BY prefix").fetchall() == keys
                 assert len(conn.execute("SELECT leads_access.key_of('leads_000000000001')").fetchall()) == 1
                 said = f"belong to {owner} and not to a role of their own: run `migrate --sql`"
                 assert (said in str(find_attention(read_status(own)))) is not is_apart
                 for notice in printed:
+                    own.execute(
+                        f"UPDATE leads_access.api_keys SET revoked_at = now() WHERE prefix = '{revoked}'".encode()
+                    )
                     conn.execute(notice.partition("\n")[2].encode(), prepare=False)
+                    assert "The ledger lacks the erasures" in str(find_attention(read_status(own)))
             assert value(conn, "SELECT to_regnamespace('leads_access_before') IS NULL") is True
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 own.execute("DELETE FROM leads_access.api_keys")

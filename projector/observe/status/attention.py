@@ -255,3 +255,8 @@ def _attention_to_rights(status: Status) -> Iterator[str]:
             f"The API keys and the ledger of erasures {'are of another version' if access.is_apart else owned}: run"
             " `migrate --sql`, have a superuser run the statements that it prints, and run `migrate`."
         )
+    elif access is not None and access.lacks_lines:
+        yield (
+            "The ledger lacks the erasures of the version before, so that `erase --replay` would not find who of them"
+            " is there again: run `migrate`."
+        )
