@@ -26,7 +26,9 @@ from projector.report.errors import ProjectorError, SourceMissingError
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
 """What a fact is: something that fits, that is good to know, that somebody should mend, that keeps it from working."""
 
-_STATEMENT = re.compile(r"\b(?:GRANT|ALTER|CREATE) [^;\n…]+;")
+# A name in quotes is a part of it, or of what stands before it, whatever the name contains.
+_QUOTED = r'"(?:[^"]|"")*"'
+_STATEMENT = re.compile(rf'{_QUOTED}|\b((?:GRANT|ALTER|CREATE) (?:{_QUOTED}|[^";\n…])+;)')
 _UNCHANGED = "Nothing was changed, because "
 
 _STATEMENT_TIMEOUT = "12s"
@@ -70,7 +72,7 @@ class Fact:
     @property
     def statements(self) -> list[str]:
         """The statements that the text names, which would mend it."""
-        return _STATEMENT.findall(self.text) if self.state in {WARNING, PROBLEM} else []
+        return [*filter(None, _STATEMENT.findall(self.text))] if self.state in {WARNING, PROBLEM} else []
 
 
 _note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)

@@ -10,7 +10,7 @@ from projector.database.rows import Connection
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
 from projector.operate import assess as assessing
-from projector.operate.assess import PROBLEM, assess, find_warnings
+from projector.operate.assess import PROBLEM, Fact, assess, find_warnings
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
@@ -118,6 +118,17 @@ def test_the_statements_that_it_prints_give_what_is_missing(
         with source_database.by(OTHER).connect() as other:
             migrate(other, create_source=False)
             rebuild(other, tenants=None, progress=QUIET)
+
+
+def test_a_name_is_never_a_statement() -> None:
+    name = '"a; ALTER ROLE b SUPERUSER;"'
+    text = (
+        f'The table {name}.t has no index: CREATE INDEX ON {name}.t (c); GRANT SELECT ON {name}.t TO """d;";'
+    )
+    assert Fact(PROBLEM, "indexes", text).statements == [
+        f"CREATE INDEX ON {name}.t (c);",
+        f'GRANT SELECT ON {name}.t TO """d;";',
+    ]
 
 
 def test_rows_that_row_security_hides_are_a_problem(conn: Connection, source_database: Database) -> None:
