@@ -322,7 +322,7 @@ class Judge:
                 self._fault(
                     mark.what,
                     line,
-                    f"its token is of {told:.3f} s, and {mark.began:.3f} s was the end of that",
+                    f"its token is of {told:.3f} s, before the {mark.what} that ended at {mark.ended:.3f} s",
                 )
         if line["what"] == "old":
             return
@@ -350,7 +350,8 @@ class Judge:
         for phone, lead in line["changes"]:
             copy.leads.pop(phone, None)
             copy.leads |= by_phone(lead)
-        self.counts["judged"]["changes of the feed"] += len(line["changes"])
+        source = "an event stream" if line["what"] == "stream" else "the feed"
+        self.counts["judged"][f"changes of {source}"] += len(line["changes"])
         if not line["hasMore"]:
             self._show({**line, "leads": copy.leads.values()}, self.leads[line["tenant"]], "feed")
 

@@ -187,10 +187,10 @@ class Caller:
 
     def _hear(self, stream: HTTPResponse) -> bytes:
         """Return what comes by an event stream in a second or two; after five a comment comes."""
-        ends, lines = time.monotonic() + self.rng.uniform(0.5, 2), [b""]
-        while (not lines or lines[-1]) and time.monotonic() < ends:
-            lines.append(stream.readline())
-        return b"".join(lines)
+        ends, heard = time.monotonic() + self.rng.uniform(0.5, 2), b""
+        while time.monotonic() < ends and (line := stream.readline()):
+            heard += line
+        return heard
 
     def read(self) -> None:
         tenant, what = self.rng.choice(list(LEADS)), self.rng.choice(("list", "list", "lead", "messages"))
