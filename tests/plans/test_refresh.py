@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from projector.core import pipeline
+from projector.database import locks
 from projector.database.schema import ROOT
-from projector.database.sql import steps
+from projector.database.sql import statement, steps
 from tests.plans.conftest import Crowd, read_plan
 from tests.support.running import value
 from tests.support.source import SOURCE_TABLES
@@ -41,6 +42,30 @@ def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
             assert [node for node in read if node["Node Type"] == "Seq Scan"] == [], name
             seen += read
     assert len(seen) > 10
+
+
+def test_a_batch_is_opened_without_a_look_through_the_queue(crowd: Crowd) -> None:
+    opening = statement("refresh/1_take/20_open_batch")
+    parameters = {
+        "shards": [*locks.SHARDS],
+        "staging_tables": [],
+        "truncate_above_bytes": 0,
+        "least_clock": None,
+    }
+    with crowd.database.connect() as conn:
+        pipeline.prepare_session(conn)
+        with conn.transaction(force_rollback=True):
+            conn.execute(
+                "INSERT INTO projector.changes (shard, bulk, kind, keys) SELECT n % 4, n % 2 = 0, 'none', '{}'"
+                " FROM generate_series(1, 20000) AS n"
+            )
+            explained = conn.execute(
+                f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {opening}".encode(), parameters
+            )
+            [[[found]]] = explained.fetchall()
+    plan = read_plan(found["Plan"])
+    assert "changes" not in plan.sequential
+    assert plan.rows < 1000, found
 
 
 _COLUMNS = (

@@ -37,7 +37,8 @@ SELECT
     ARRAY(
         SELECT owned.shard
         FROM unnest(%(shards)s::smallint[]) AS owned (shard)
-        WHERE EXISTS (SELECT FROM projector.changes AS c WHERE c.shard = owned.shard + 10)
+        -- Joined, each batch would read the whole queue.
+        CROSS JOIN LATERAL (SELECT FROM projector.changes AS c WHERE c.shard = owned.shard + 10 LIMIT 1) AS held
     ) AS held_shards,
     state.migrated_version,
     state.freshness_frozen,
