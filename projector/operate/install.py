@@ -1,5 +1,6 @@
 """Install the read model next to the platform's tables, or bring it up to date."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -57,6 +58,8 @@ _UNAVAILABLE = (
 )
 # What the bodies of the functions in sql/definition/ are quoted with.
 _BODY_QUOTE = "$definition$"
+# A column that an older version did not have.
+_ADDED = re.compile(r"^ALTER TABLE (\S+) ADD COLUMN IF NOT EXISTS (\w+)[^;]*;$", re.MULTILINE)
 
 
 def migrate(
@@ -193,10 +196,15 @@ def _complete(conn: Connection) -> None:
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
-    """Run the texts of these files."""
+    """Run the texts of these files, but for columns that are there: readers would wait for a table that is altered."""
+
+    def if_missing(added: re.Match[str]) -> str:
+        is_there = value(conn, query("operate", "has_column"), {"table": added[1], "column": added[2]})
+        return "" if is_there else added[0]
+
     for file, text in texts.items():
         with _named_failure(file):
-            for statement in distribution.statements(conn, text):
+            for statement in distribution.statements(conn, _ADDED.sub(if_missing, text)):
                 conn.execute(statement.encode(), prepare=False)
 
 

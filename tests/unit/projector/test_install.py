@@ -3,8 +3,9 @@
 import pytest
 
 from projector.capture import gaps
+from projector.capture.mapping import Fit
 from projector.database import locks
-from projector.database.rows import Connection
+from projector.database.rows import Connection, values
 from projector.operate import install as installing
 from projector.operate.install import migrate
 from projector.report.errors import BlockedError, ProjectorError
@@ -55,6 +56,30 @@ def test_a_second_migrate_changes_nothing_but_what_it_mends(built: Connection, o
     assert not ready(built)
     healed(built)
     assert (messages(built), ready(built)) == (1, True)
+
+
+def test_readers_need_not_wait_for_a_migrate_that_changes_no_table(
+    built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API reads these tables at each request, and a migrate goes on for a while after the text of the tables."""
+    locked: list[list[str]] = []
+
+    def define(conn: Connection, fit: Fit) -> None:
+        locked.append(
+            values(
+                other,
+                "SELECT l.relation::regclass::text FROM pg_locks AS l WHERE l.pid = %(pid)s AND l.relation IS NOT NULL"
+                " AND l.mode = 'AccessExclusiveLock'",
+                {"pid": conn.info.backend_pid},
+            )
+        )
+        original(conn, fit)
+
+    original = installing._define  # noqa: SLF001
+    monkeypatch.setattr(installing, "_define", define)
+    migrate(built, create_source=False)
+    [names] = locked
+    assert [name for name in names if name.startswith("read_model.")] == []
 
 
 @pytest.mark.parametrize(
