@@ -11,6 +11,8 @@ from projector.report.errors import ProjectorError
 LOGIN = "leads_projector"
 """What the statements for a superuser call a login that may do no more than the owner of the platform's tables."""
 
+_PG_16 = 16_00_00
+
 HANDED_OVER = ("projector", "read_model", "leads_sql")
 """The schemas of ours that belong to the projector's login; `leads_access` has a role of its own."""
 
@@ -20,8 +22,8 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
 
     `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
     """
-    login = read_server(conn)
-    yield from _find_foreign_tables(login, found, captured)
+    login, schemas = read_server(conn), _find_schemas(conn)
+    yield from _find_foreign_tables(conn, found, captured)
     unreadable = [table.full_name for table in found if table.kind is not None and not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
@@ -29,7 +31,7 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
             f"Nothing was changed, because the role {login.role_name} may not read {names}. Have the owner run:"
             f" GRANT SELECT ON {names} TO {login.role_name};"
         )
-    for schema in _find_schemas(conn):
+    for schema in schemas:
         if not schema.is_ours and schema.first_object is not None:
             yield (
                 f"Nothing was changed, because the schema {schema.schema_name} is not the projector's: it belongs to"
@@ -49,7 +51,9 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
     further = find_further_rights(conn, [table.full_name for table in found if table.kind is not None])
-    if further is not None and not own_schemas(conn):
+    # Whoever may create schemas could have made those that belong to another role.
+    is_installed = any(schema.is_ours and schema.owner == login.role_name for schema in schemas)
+    if further is not None and not is_installed:
         yield f"Nothing was changed, because {further[0][:1].lower()}{further[0][1:]} {' '.join(further[1])}"
 
 
@@ -107,11 +111,10 @@ def access_rights(login: str) -> list[str]:
 
 def require_rights_to_uninstall(conn: Connection) -> None:
     """Raise ProjectorError where `uninstall` would fail for a right. Changes nothing."""
-    login = read_server(conn)
     if own_schemas(conn):
         require_own(conn)
     captured = [table.name for table in captured_tables(conn)]
-    for said in _find_foreign_tables(login, find_source(conn).values(), captured):
+    for said in _find_foreign_tables(conn, find_source(conn).values(), captured):
         raise ProjectorError(said)
 
 
@@ -136,7 +139,10 @@ def _find_schemas(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _find_foreign_tables(login: Row, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
+def _find_foreign_tables(
+    conn: Connection, found: Collection[Row], captured: Collection[str]
+) -> Iterator[str]:
+    login = read_server(conn)
     tables: dict[str, list[str]] = {}
     for table in found:
         if table.name in captured and table.owner is not None and not table.is_owned:
@@ -146,8 +152,11 @@ def _find_foreign_tables(login: Row, found: Collection[Row], captured: Collectio
             f"{', '.join(names)} {'belongs' if len(names) == 1 else 'belong'} to the role {owner}"
             for owner, names in tables.items()
         )
+        grant = f"GRANT {', '.join(tables)} TO {login.role_name}"
+        # The rights of a role come with the membership, or before PostgreSQL 16 by an attribute of the member.
+        inherited = conn.info.server_version >= _PG_16
         yield (
             f"Nothing was changed, because only the owner of a table may set how its triggers fire, and {names}."
             f" Connect as {' or '.join(tables)}, or have an administrator make {login.role_name} a member:"
-            f" GRANT {', '.join(tables)} TO {login.role_name};"
+            f" {f'{grant} WITH INHERIT TRUE' if inherited else f'ALTER ROLE {login.role_name} INHERIT; {grant}'};"
         )

@@ -163,6 +163,28 @@ def test_a_richer_login_installs_nothing_and_the_right_one_gives_its_owner_nothi
     assert_nothing_gained(superuser, make_right(superuser, source_database), way)
 
 
+def test_a_schema_that_the_owner_has_made_is_no_installation(
+    superuser: Connection, source_database: Database
+) -> None:
+    with source_database.by(OWNER).connect() as owner:
+        owner.execute("CREATE SCHEMA leads_access CREATE TABLE api_keys (prefix text)")
+    problems = [fact.text for fact in assess(superuser) if fact.state == PROBLEM]
+    assert any(f"may do more than {OWNER}" in problem for problem in problems), problems
+
+
+def test_a_member_without_the_rights_of_its_role_is_told_how_to_get_them(
+    superuser: Connection, source_database: Database
+) -> None:
+    superuser.execute(f"CREATE ROLE {LOGIN} LOGIN PASSWORD 'x' NOINHERIT IN ROLE {OWNER}".encode())
+    superuser.execute(f"GRANT CREATE ON DATABASE {source_database.name} TO {LOGIN}".encode())
+    superuser.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {LOGIN}".encode())
+    with source_database.by(LOGIN).connect() as conn:
+        with pytest.raises(ProjectorError, match="only the owner of a table") as raised:
+            migrate(conn, create_source=False)
+        run_statements(superuser, str(raised.value))
+        assert [fact.text for fact in assess(conn) if fact.state == PROBLEM] == []
+
+
 def test_a_richer_installation_goes_on_and_its_status_says_how_to_make_it_right(
     superuser: Connection, source_database: Database, tmp_path: Path
 ) -> None:
