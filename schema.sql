@@ -148,7 +148,6 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- committed before is here, dead letters excepted. Null while none waits, and freshness.shards hold.
     late_as_of timestamptz
 ) WITH (fillfactor = 50, vacuum_truncate = off, toast.vacuum_truncate = off);
-ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS late_as_of timestamptz;
 -- Usage: the tenants that are late.
 CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE late_as_of IS NOT NULL;
 
@@ -451,22 +450,6 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
     CONSTRAINT message_counts_pkey PRIMARY KEY (user_id, hour)
 ) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
 
--- An installation that did not count its messages counts them once: from then on, refreshes add to what is there.
-DO $$
-BEGIN
-    PERFORM c.hour FROM read_model.message_counts AS c LIMIT 1;
-    IF NOT FOUND THEN
-        INSERT INTO read_model.message_counts (user_id, hour, messages)
-        SELECT
-            m.user_id,
-            date_trunc('hour', m.sent_at, 'UTC'),
-            count(*)
-        FROM read_model.lead_messages AS m
-        GROUP BY m.user_id, date_trunc('hour', m.sent_at, 'UTC');
-    END IF;
-END
-$$;
-
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
 CREATE TABLE IF NOT EXISTS read_model.freshness (
@@ -655,7 +638,6 @@ CREATE TABLE IF NOT EXISTS projector.runs (
     -- Number of late keys taken.
     late_keys bigint NOT NULL DEFAULT 0
 );
-ALTER TABLE projector.runs ADD COLUMN IF NOT EXISTS late_keys bigint NOT NULL DEFAULT 0;
 -- Usage: pruning, and the check for a run of this minute.
 CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
 -- Usage: the last rebuild and the last verify, among very many refreshes.
@@ -803,11 +785,6 @@ CREATE TABLE IF NOT EXISTS projector.capture_partitions (
     -- Version of its row among the partitions in the catalog: another one after it was detached and attached again.
     row_version text COLLATE "C"
 );
-ALTER TABLE projector.capture_partitions ADD COLUMN IF NOT EXISTS row_version text COLLATE "C";
-UPDATE projector.capture_partitions AS p
-SET row_version = i.xmin::text
-FROM pg_catalog.pg_inherits AS i
-WHERE p.row_version IS NULL AND i.inhrelid = p.partition_id AND i.inhparent = p.parent_id;
 
 -- Periods in which changes may have been missed. One without healed_at is open.
 CREATE TABLE IF NOT EXISTS projector.capture_gaps (
@@ -834,9 +811,6 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     -- What else the last migrate has found of it: see SourceTable in projector/database/source_names.py.
     details jsonb NOT NULL DEFAULT '{}'
 );
-ALTER TABLE projector.source_tables
-ADD COLUMN IF NOT EXISTS kind text COLLATE "C",
-ADD COLUMN IF NOT EXISTS details jsonb NOT NULL DEFAULT '{}';
 
 -- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (
@@ -869,9 +843,8 @@ CREATE TABLE IF NOT EXISTS projector.left_out (
     copy text
 );
 
--- What has to outlive a process: where the version before finds the platform's tables, the projection version of the
--- last migrate, what it defined, the mapping that it was given, as JSON of the texts of its files by their names, and
--- whether an operator switched capture off.
+-- What has to outlive a process: the projection version of the last migrate, what it defined, the mapping that it was
+-- given, as JSON of the texts of its files by their names, and whether an operator switched capture off.
 CREATE TABLE IF NOT EXISTS projector.settings (
     -- The setting.
     name text COLLATE "C" PRIMARY KEY,

@@ -47,6 +47,11 @@ TABLE_LOCK_TIMEOUT = "500ms"
 TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
 
+_UNKNOWN = (
+    "Nothing was changed, because the installation that is there cannot be taken over: it is of a version older"
+    " than the one before this, or its read model is in another database than the platform. Run uninstall with"
+    " the version that installed it, then migrate and rebuild the platform's database with this one."
+)
 _NO_SEARCH = (
     "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created. Have a"
     " superuser run"
@@ -139,10 +144,9 @@ def _install(
     """Everything that needs no right but to create, in the caller's transaction; return what is not known."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
-    _require_known(is_known=value(conn, query("operate", "is_known")))
+    if not value(conn, query("operate", "is_known")):
+        raise NotInstalledError(_UNKNOWN)
     fit = _find_source(conn, source_schemas, mapping, create_source=create_source)
-    if value(conn, query("core", "is_installed")):
-        _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
     locks.own_queue(conn)
     conn.execute(query("operate", "hold_looks"))
@@ -176,16 +180,6 @@ def _note_source(conn: Connection, fit: Fit) -> None:
         gaps.open_gap(conn, "another mapping is read now")
     elif before and changed:
         gaps.open_gap(conn, f"other columns of {', '.join(changed)} are read now")
-
-
-def _require_known(*, is_known: bool) -> None:
-    """Raise NotInstalledError where an installation is there that this version cannot take over."""
-    if not is_known:
-        raise NotInstalledError(
-            "Nothing was changed, because the installation that is there cannot be taken over: it is of a version older"
-            " than the one before this, or its read model is in another database than the platform. Run uninstall with"
-            " the version that installed it, then migrate and rebuild the platform's database with this one."
-        )
 
 
 def _complete(conn: Connection) -> None:

@@ -18,9 +18,7 @@ from projector.operate.rights import own_schemas, require_rights_to_uninstall
 from projector.operate.roles import read_access
 from projector.report.errors import ProjectorError, detail
 
-_FORMER_COLUMNS = tuple(
-    f"projector.verify_rounds.{name}" for name in ("phase", "after_first", "after_second", "rows_total")
-)
+_FORMER_COLUMNS = ("projector.origin.noted_at",)
 """Columns of the version before, which `migrate` drops: nobody else added them."""
 
 

@@ -27,21 +27,21 @@ SELECT
     CASE
         WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
             THEN has_table_privilege(to_regclass('projector.source_tables'), 'SELECT') AND (
-                SELECT count(*) = 2
+                SELECT count(*) = 4
                 FROM pg_catalog.pg_attribute AS a
                 INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relname = 'source_tables'
                 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'projector'
-                WHERE a.attname IN ('table_name', 'schema_name')
+                WHERE a.attname IN ('table_name', 'schema_name', 'kind', 'details')
             )
     END AS can_read_source_tables;
 
 -- name: read_source_tables
--- Returns name, schema, kind and details of each table that is read. The version before noted only the first two.
+-- Returns name, schema, kind and details of each table that is read.
 SELECT
     s.table_name AS name,
     s.schema_name AS schema,
-    to_jsonb(s.*) ->> 'kind' AS kind,
-    coalesce(to_jsonb(s.*) -> 'details', '{}') AS details
+    s.kind,
+    s.details
 FROM projector.source_tables AS s
 ORDER BY s.table_name;
 

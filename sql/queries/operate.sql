@@ -6,7 +6,7 @@
 -- Returns whether `migrate` can take over what is there, as far as the catalog tells it to a login without rights, too:
 -- not a version before the one before this, and not a read model without the state of its projector.
 SELECT
-    'projector.source_keys' = ANY(found.names)
+    'projector.late_keys' = ANY(found.names)
     OR NOT found.names && '{read_model.projection,projector.changes}' AS is_known
 FROM (
     SELECT coalesce(array_agg(n.nspname || '.' || c.relname), '{}') AS names
@@ -14,10 +14,6 @@ FROM (
     INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('projector', 'read_model')
 ) AS found;
-
--- name: is_apart
--- Returns whether an older version keeps the read model in a database of its own.
-SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_apart;
 
 -- name: forget_source
 -- Forgets the platform's tables, and the triggers of those that it does not have. Parameter: tables, those that it has.

@@ -1,7 +1,7 @@
 """An installation of the version before: `migrate` gives it the tables of today, and it stays exact.
 
 data/version_before.sql.gz is a dump of such a database (pg_dump --inserts, without comments): some leads, changes that
-wait, a dead letter, and what a killed rebuild of that version left.
+wait, a dead letter, and what a killed rebuild of that version left. Its projection version is that of no definition.
 """
 
 import gzip
@@ -46,11 +46,15 @@ def older(make_database: MakeDatabase) -> Database:
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone() is None:
             conn.execute("CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN")
         conn.execute(gzip.decompress(DUMP.read_bytes()))
-        # Loaded from a dump, the triggers have other ids: here they count as installed in this database.
+        # Loaded from a dump, triggers and tables have other ids: here they count as installed in this database.
         conn.execute(
             "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
             " FROM projector.capture_fingerprints AS n"
             " WHERE (n.table_name, n.trigger_name) = (e.table_name, e.trigger_name)"
+        )
+        conn.execute(
+            "UPDATE projector.settings SET value = r.ids FROM projector.read_model_tables AS r"
+            " WHERE name = 'read_model_tables'"
         )
     return made
 
@@ -138,11 +142,10 @@ def test_the_api_answers_at_once_and_the_rebuild_follows(older: Database, conn: 
 @pytest.mark.parametrize(
     "change",
     [
-        "INSERT INTO projector.settings VALUES ('read_model_apart', 'yes')",
         "DROP SCHEMA projector CASCADE; CREATE SCHEMA projector",
-        "ALTER TABLE projector.source_keys RENAME TO conversation_keys",
+        "ALTER TABLE projector.late_keys RENAME TO noted_keys",
     ],
-    ids=["the platform's of two", "the read model's of two", "version 0.1"],
+    ids=["a read model without its projector", "an older version"],
 )
 def test_an_installation_that_cannot_be_taken_over_is_left_as_it_is(
     older: Database, conn: Connection, change: str
@@ -157,12 +160,12 @@ def test_an_installation_that_cannot_be_taken_over_is_left_as_it_is(
 def test_an_object_of_others_that_stops_the_migrate_is_named_with_what_to_do(
     older: Database, conn: Connection
 ) -> None:
-    conn.execute("CREATE VIEW watch AS SELECT * FROM projector.noted_keys")
+    conn.execute("CREATE VIEW watch AS SELECT noted_at FROM projector.origin")
     before = structure(conn)
     with pytest.raises(ProjectorError) as raised:
         migrate_now(older)
     assert str(raised.value).startswith("Nothing was changed, because PostgreSQL says: ")
-    assert "view watch depends on table projector.noted_keys" in str(raised.value)
+    assert "view watch depends on column noted_at of table projector.origin" in str(raised.value)
     assert "drop it, run migrate again, and create it again afterwards" in str(raised.value)
     assert structure(conn) == before
     conn.execute("DROP VIEW watch")
