@@ -926,19 +926,12 @@ GRANT SELECT, INSERT, UPDATE ON leads_access.api_keys TO leads_keys;
 -- Somebody may have made the schema, and given leads_access his rights, after migrate had printed these statements.
 DO $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname = 'leads_access' AND (
-            n.nspowner <> 'leads_access'::regrole
-            OR EXISTS (
-                SELECT FROM pg_catalog.pg_class AS c
-                WHERE c.relnamespace = n.oid AND c.relowner <> n.nspowner
-            )
-            OR EXISTS (
-                SELECT FROM pg_catalog.pg_proc AS p
-                WHERE p.pronamespace = n.oid AND p.proowner <> n.nspowner
-            )
-        )
+    IF 'leads_access'::regrole <> ANY (
+        SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'leads_access'
+        UNION ALL
+        SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.relnamespace = 'leads_access'::regnamespace
+        UNION ALL
+        SELECT p.proowner FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = 'leads_access'::regnamespace
     ) THEN
         RAISE EXCEPTION 'The schema leads_access, or something in it, belongs to another role than leads_access.';
     END IF;

@@ -266,14 +266,17 @@ def test_what_a_table_of_the_read_model_says_is_no_statement_for_a_superuser(
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("given", "refused"),
     [
-        "GRANT leads_api TO leads_access; CREATE SCHEMA leads_access AUTHORIZATION leads_api",
-        "GRANT leads_api TO leads_access",
+        (
+            "GRANT leads_api TO leads_access; CREATE SCHEMA leads_access AUTHORIZATION leads_api",
+            "belongs to another role",
+        ),
+        ("GRANT leads_api TO leads_access", "is a member of another"),
     ],
 )
 def test_a_schema_that_was_made_after_the_statements_were_printed_is_refused(
-    superuser: Connection, source_database: Database, given: str
+    superuser: Connection, source_database: Database, given: str, refused: str
 ) -> None:
     superuser.execute(
         f"{sections()['access_roles']}; RESET ROLE; DROP SCHEMA leads_access".encode(), prepare=False
@@ -282,9 +285,7 @@ def test_a_schema_that_was_made_after_the_statements_were_printed_is_refused(
         [printed] = [notice for notice in migrate(owner, create_source=False) if "leads_access" in notice]
     superuser.execute(given.encode(), prepare=False)
     try:
-        with pytest.raises(
-            psycopg.errors.RaiseException, match=r"belongs to another role|is a member of another"
-        ):
+        with pytest.raises(psycopg.errors.RaiseException, match=refused):
             superuser.execute(printed.partition(":\n")[2].encode(), prepare=False)
     finally:
         superuser.execute("ROLLBACK; RESET ROLE; REVOKE leads_api FROM leads_access")
