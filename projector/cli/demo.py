@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from math import isnan
+from typing import Any
 
 import click
 
@@ -41,15 +42,7 @@ def _refuse_nan(_context: click.Context, _option: click.Parameter, number: float
 )
 @click.pass_obj
 @exit_codes("loaded", "failed, or not confirmed")
-def demo(  # noqa: PLR0913  # One for each option.
-    invocation: Invocation,
-    *,
-    tenants: int,
-    leads: int,
-    messages_per_lead: float,
-    seed: int,
-    yes: bool,
-) -> None:
+def demo(invocation: Invocation, /, *, yes: bool, **options: Any) -> None:  # noqa: ANN401  # As `load` declares them.
     """Load made-up source rows, for a trial or a benchmark.
 
     The tenant of the API reference and a larger one, or with --tenants many of any size. Only source tables
@@ -65,15 +58,8 @@ def demo(  # noqa: PLR0913  # One for each option.
     with invocation.connect("demo") as conn:
         if invocation.config.database_url and not yes:
             click.confirm(f"Write made-up rows into the platform's tables in {place_of(conn)}?", abort=True)
-        report = demo_data.load(
-            conn,
-            today=datetime.now(UTC).date(),
-            progress=for_this_terminal(),
-            tenants=tenants,
-            leads=leads,
-            messages_per_lead=messages_per_lead,
-            seed=seed,
-        )
+        today = datetime.now(UTC).date()
+        report = demo_data.load(conn, today=today, progress=for_this_terminal(), **options)
     click.echo(
         f"{counted(len(report.user_ids), 'tenant')}, {counted(report.leads, 'lead')}, "
         f"{counted(report.messages, 'message')} "
