@@ -30,7 +30,7 @@ from projector.database.source_names import find_schemas, read_tables, source_na
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
 from projector.operate.assess import find_problems, find_warnings, require_fit
 from projector.operate.rights import find_further_rights
-from projector.operate.roles import run_section, set_up_access, set_up_readers
+from projector.operate.roles import for_superuser, is_allowed, set_up_access, set_up_readers
 from projector.report.errors import (
     NOT_INSTALLED,
     NotInstalledError,
@@ -53,8 +53,7 @@ _UNKNOWN = (
     " the version that installed it, then migrate and rebuild the platform's database with this one."
 )
 _NO_SEARCH = (
-    "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created. Have a"
-    " superuser run"
+    "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created"
 )
 _UNAVAILABLE = (
     psycopg.errors.UndefinedFile,
@@ -115,14 +114,15 @@ def migrate(
 
 def _set_up_search(conn: Connection) -> list[str]:
     """Create the extensions and the search index; return what an operator should know where that failed."""
+    text = sections()["search"]
     try:
-        return run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
+        if is_allowed(conn, text, *_UNAVAILABLE):
+            return []
     except psycopg.errors.DuplicateFunction as error:
         # A function that somebody made where the extension would have its own.
-        said = "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created"
-        return [
-            f"{said}: {error.diag.message_primary}. Drop that one in the schema public, and run migrate again."
-        ]
+        said = f"{error.diag.message_primary}. Drop that one in the schema public, and run migrate again."
+        return [f"{_NO_SEARCH}: {said}"]
+    return [for_superuser(f"{_NO_SEARCH}. Have a superuser run", text.strip())]
 
 
 def install_capture(conn: Connection, source_schemas: Sequence[str], mapping: Texts) -> None:

@@ -69,7 +69,7 @@ def set_up_access(conn: Connection) -> list[str]:
         if not is_allowed(conn, text):
             is_without_api = value(conn, "SELECT to_regrole('leads_api') IS NULL")
             said = f"{NO_API}. {_APART}" if is_without_api else _APART
-            notices = [_for_superuser(said, text)]
+            notices = [for_superuser(said, text)]
             if found.is_own:
                 for own in (sections()["access"], *functions("install/access").values()):
                     is_allowed(conn, own)
@@ -108,13 +108,8 @@ def set_up_readers(conn: Connection) -> list[str]:
     return [SuperuserNotice(f"{said}:\nGRANT leads_api TO {read_server(conn).role_name};")]
 
 
-def run_section(conn: Connection, name: str, otherwise: str, *others: type[psycopg.Error]) -> list[str]:
-    """Run a section of schema.sql; return a notice with its statements where they did not run, see `is_allowed`."""
-    text = sections()[name]
-    return [] if is_allowed(conn, text, *others) else [_for_superuser(otherwise, text.strip())]
-
-
-def _for_superuser(said: str, statements: str) -> str:
+def for_superuser(said: str, statements: str) -> str:
+    """Return a notice that ends in statements for a superuser, as one transaction."""
     return SuperuserNotice(f"{said}:\nBEGIN;\n{_PREPARATION}\n{statements}\nCOMMIT;")
 
 
