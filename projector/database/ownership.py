@@ -60,7 +60,7 @@ def require_trusted(conn: Connection) -> None:
 def _refuse(conn: Connection, foreign: Sequence[Row]) -> None:
     if not foreign:
         return
-    role = value(conn, query("database", "read_role"))
+    role = value(conn, "SELECT quote_ident(current_user)")
     *others, last = dict.fromkeys(found.owner for found in foreign)
     owners = f"{', '.join(others)} and {last}" if others else last
     statements = "\n".join(f"ALTER {found.command} {found.name} OWNER TO {role};" for found in foreign)

@@ -133,9 +133,6 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i
 ORDER BY array_position(ARRAY['SCHEMA', 'TABLE', 'FUNCTION', 'VIEW'], o.command), name;
 
--- name: read_role
-SELECT quote_ident(current_user) AS role_name;
-
 -- name: find_missing
 -- Returns what is not there: of these relations and functions, and of the columns of these tables. Parameters: names,
 -- qualified; tables and columns, a table for each column.
