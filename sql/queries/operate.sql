@@ -625,31 +625,14 @@ FROM (
 SELECT leads_access.finish_erasure(%(erasure_id)s) AS finished;
 
 -- name: read_lines
--- Returns: the lines of the ledger as JSON, in order, as a ledger file has them.
-SELECT
-    json_build_object(
-        'erasure_id', e.erasure_id,
-        'salt', e.salt,
-        'tenant_hash', e.tenant_hash,
-        'lead_hash', e.lead_hash,
-        'asked_at', e.asked_at,
-        'asked_by', e.asked_by
-    ) AS line
+-- Returns: the lines of the ledger as JSON, in order. A ledger file has not all of their columns.
+SELECT to_jsonb(e.*) AS line
 FROM leads_access.read_erasures() AS e
 ORDER BY e.asked_at, e.erasure_id;
 
 -- name: add_line
 -- Takes a line of a ledger file into the ledger, where it is not there yet; returns whether it did. Parameter: line.
 SELECT leads_access.append_erasure(%(line)s) IS NOT NULL AS is_taken;
-
--- name: read_unfinished
--- Returns erasure_id, user_id and customer_phone of the erasures that did not end, and whom they are for.
-SELECT
-    e.erasure_id,
-    e.user_id,
-    e.customer_phone
-FROM leads_access.read_erasures() AS e
-WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 
 -- name: find_matches
 -- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and a table has.

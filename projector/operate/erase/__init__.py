@@ -340,7 +340,7 @@ def _forget(conn: Connection, target: Target) -> None:
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:
             conn.execute(query("operate", "delete_of_tenant", table=table), target.parameters)
-        ledger.delete_keys(conn, target.user_id)
+        conn.execute(query("operate", "delete_keys"), target.parameters)
         conn.execute(query("operate", "forget_runs"), target.parameters)
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)

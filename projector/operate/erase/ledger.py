@@ -15,7 +15,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from projector.database.rows import Connection, value
+from projector.database.rows import Connection, value, values
 from projector.database.sql import query
 from projector.report.counted import escape_hidden
 from projector.report.errors import ProjectorError
@@ -66,13 +66,11 @@ def finish(conn: Connection, erasure_id: UUID) -> None:
 
 def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
     """Return the erasures that did not end, and whom they are for."""
-    found = conn.execute(query("operate", "read_unfinished"))
-    return [(erasure_id, Target(*target)) for erasure_id, *target in found]
-
-
-def delete_keys(conn: Connection, user_id: str) -> None:
-    """Delete the API keys of a tenant that the ledger names."""
-    conn.execute(query("operate", "delete_keys"), {"user_id": user_id})
+    return [
+        (UUID(line["erasure_id"]), Target(line["user_id"], line["customer_phone"]))
+        for line in values(conn, query("operate", "read_lines"))
+        if line["finished_at"] is None and line["user_id"] is not None
+    ]
 
 
 def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
@@ -86,8 +84,10 @@ def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
         with conn.transaction():
             taken = sum(value(conn, query("operate", "add_line"), {"line": Jsonb(line)}) for line in lines)
         known = {line["erasure_id"] for line in lines}
-        stored = [line for (line,) in conn.execute(query("operate", "read_lines"))]
-        missing = [line for line in stored if line["erasure_id"] not in known]
+        stored = values(conn, query("operate", "read_lines"))
+        missing = [
+            {name: line[name] for name in _FIELDS} for line in stored if line["erasure_id"] not in known
+        ]
         if missing or not file.exists():
             _append(file, missing)
     except OSError as error:
