@@ -95,12 +95,12 @@ def rebuild(
 
 
 @contextmanager
-def only_rebuild(conn: Connection) -> Iterator[None]:
-    """Be the only session that rebuilds; raises BlockedError while another one does."""
+def only_rebuild(conn: Connection, what_else: str = "Another rebuild") -> Iterator[None]:
+    """Be the only session that rebuilds; raises BlockedError, which names what else may, while another one does."""
     with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
         if not is_ours:
             raise BlockedError(
-                "Another rebuild is under way: wait until `status` says that it has ended, then try again."
+                f"{what_else} is under way: wait until `status` says that it has ended, then try again."
             )
         yield
 

@@ -48,6 +48,7 @@ from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads, recompute_leads
 from projector.sweep.pieces import REBUILD, forget_sweep, pieces
+from projector.sweep.rebuild import only_rebuild
 
 ROWS_PER_TRANSACTION = 10_000
 """Tombstones that one transaction deletes."""
@@ -235,11 +236,7 @@ def _require_no_standing_rows(conn: Connection, target: Target) -> None:
 def _exclusively(conn: Connection) -> Iterator[None]:
     """Keep rebuilds away, which would write back what they have read before."""
     pipeline.prepare_session(conn)
-    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
-        if not is_ours:
-            raise BlockedError(
-                "A rebuild or another erasure is under way: wait until `status` says that it has ended, then try again."
-            )
+    with only_rebuild(conn, "A rebuild or another erasure"):
         yield
 
 
