@@ -24,7 +24,7 @@ from projector.capture.mapping import (
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection, value
+from projector.database.rows import Connection, value, values
 from projector.database.schema import comments, sections, source_commands, source_tables
 from projector.database.source_names import find_schemas, read_tables, source_names
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
@@ -193,8 +193,8 @@ def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files, but for columns that are there: readers would wait for a table that is altered."""
 
     def if_missing(added: re.Match[str]) -> str:
-        is_there = value(conn, query("operate", "has_column"), {"table": added[1], "column": added[2]})
-        return "" if is_there else added[0]
+        wanted = {"names": [], "tables": [added[1]], "columns": [added[2]]}
+        return added[0] if values(conn, query("database", "find_missing"), wanted) else ""
 
     for file, text in texts.items():
         with _named_failure(file):

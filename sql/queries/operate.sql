@@ -40,13 +40,6 @@ SELECT format_type(a.atttypid, NULL) AS stored_type
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = 'read_model.lead_profiles'::regclass AND a.attname = 'extraction_id';
 
--- name: has_column
-SELECT EXISTS (
-    SELECT
-    FROM pg_catalog.pg_attribute AS a
-    WHERE a.attrelid = to_regclass(%(table)s) AND a.attname = %(column)s AND NOT a.attisdropped
-) AS is_there;
-
 -- name: widen_extraction_ids
 -- Lets the read model hold ids of extractions that are no uuid. The view that shows them is created again later.
 DROP VIEW IF EXISTS leads_sql.leads;
