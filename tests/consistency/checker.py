@@ -173,6 +173,8 @@ class Judge:
     erased: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
     # When a follower was told a token first, since it began with that.
     told: dict[tuple[str, str], float] = field(default_factory=dict)
+    # The tokens with which followers began with no lead at all.
+    of_nothing: set[tuple[str, str]] = field(default_factory=set)
 
     def read(self, lines: Callable[[], Iterable[Line]]) -> "Judge":
         """Judge a history; `lines` begins it anew at each call."""
@@ -317,6 +319,8 @@ class Judge:
             return
         follower = line["follower"]
         told = self.told.get((follower, line["since"]), sys.maxsize)
+        # From then on every lead is told.
+        told = sys.maxsize if (follower, line["since"]) in self.of_nothing else told
         for mark in self.marks[bisect_right(self.marks, told, key=lambda one: one.began) :]:
             if mark.concerns(line):
                 self._fault(
@@ -337,6 +341,8 @@ class Judge:
         elif copy is not None:
             self._count_total(line)
             self._show(line, self.leads[line["tenant"]])
+            if line["what"] == "export" and not line["leads"]:
+                self.of_nothing.add((follower, copy.token))
             name = "leads" if line["what"] == "export" else "listed"
             setattr(copy, name, by_phone(line["leads"]))
 
