@@ -1,6 +1,6 @@
-"""A session of its own that reads one moment of the read model piece by piece, outside of the pool."""
+"""A session of its own that reads the rows of one statement piece by piece, outside of the pool."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from api.config import Config
 from api.database.connect import connect
 from api.database.errors import raise_for_caller
 from api.database.session import BytesLoader
-from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
+from api.database.statement import BoundStatement, Row, compile_statement
 
 STATEMENT_SECONDS = 60
 """How long PostgreSQL may take to count, to sort, or to find the next lines."""
@@ -21,7 +21,7 @@ IDLE_SECONDS = 30
 
 # The whole result is read, not a page of it. SET, because an operator may have revoked set_config() from everybody.
 _BEGIN = """
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY;
 {settings}
 SET LOCAL leads.user_id = {tenant};
 SET LOCAL statement_timeout = {statement};
@@ -33,7 +33,7 @@ SET LOCAL enable_sort = on
 
 
 class Snapshot:
-    """One moment of a tenant's rows: whatever is written meanwhile, its statements do not see it.
+    """A statement under way, whose rows are of one moment of a tenant: whatever is written meanwhile, it sees nothing.
 
     Row security shows it the rows of that tenant alone. Raises UnavailableError where the database cannot answer.
     """
@@ -57,39 +57,26 @@ class Snapshot:
                 self.close()
                 raise
 
-    def fetch(self, bound: BoundStatement[Row]) -> Row:
-        """Returns the first row of a statement."""
-        statement = compile_statement(bound)
-        cursor = psycopg.RawCursor(self._connection)
-        with _errors_for_caller():
-            row = cursor.execute(statement.text, _values(statement)).fetchone()
-        if row is None:
-            raise LookupError("A statement of the API has returned no row.")
-        return statement.make_row(row)
-
-    def open(self, bound: BoundStatement[Row]) -> Row | None:
-        """Begin a statement whose rows `read` returns. Returns the first of them; None if there is none."""
+    def open(self, bound: BoundStatement[Row]) -> Row:
+        """Begin a statement with a page. Returns its first row; `read` returns what the others print."""
         statement = compile_statement(bound)
         with _errors_for_caller():
-            self._cursor.execute(statement.text, _values(statement))
-            self._ahead = self._cursor.fetchmany(1)
-        return statement.make_row(self._ahead[0]) if self._ahead else None
+            self._cursor.execute(statement.text, [statement.values[name] for name in statement.names])
+            # With the next row too PostgreSQL has sorted them: nobody has begun to answer where it cannot.
+            first, *self._ahead = self._cursor.fetchmany(2)
+        return statement.make_row(first)
 
     def read(self, count: int) -> list[bytes]:
-        """Returns the first column of the next rows, up to `count`; none at the end."""
+        """Returns what the next rows print, up to `count`; nothing at the end."""
         rows, self._ahead = self._ahead, []
         with _errors_for_caller():
-            return [row[0] for row in rows or self._cursor.fetchmany(count)]
+            return [row[-1] for row in rows or self._cursor.fetchmany(count)]
 
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""
         self._connection.close()
         # Without a connection this only notes that nobody reads from it any more.
         self._cursor.close()
-
-
-def _values(statement: CompiledStatement[Any]) -> Sequence[object]:
-    return [statement.values[name] for name in statement.names]
 
 
 @contextmanager

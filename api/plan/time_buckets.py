@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from api.plan.sql import USER, UTC_NAME, constant_text, leads, moment
 
-# The same for all statements of an export, which are one transaction. Only a test gives another moment.
+# The same throughout a statement. Only a test gives another moment.
 _NOW = func.coalesce(moment("now"), func.now())
 # Not '1 day', which is shorter or longer where a time zone changes its clocks.
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}

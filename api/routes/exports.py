@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
 from api.limits.exports import ExportsBusyError, ExportStream
-from api.plan.exports import ExportPlan, ExportRow, leads_as_csv, leads_as_ndjson, messages_as_ndjson
+from api.plan.exports import ExportPlan, leads_as_csv, leads_as_ndjson, messages_as_ndjson
 from api.request.parameters import Parameters
 from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY, Query
 from api.request.record import record
@@ -51,25 +51,16 @@ def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str
             raise ExportsBusyError
         taken.callback(state().exports.give_back, user_id)
         snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
-        row = read_model().checked(snapshot.fetch(plan.head), parameters.min_as_of)
-        total, size = _begin_lines(snapshot, plan, row)
+        row = read_model().checked(snapshot.open(plan.statement), parameters.min_as_of)
         release = taken.pop_all().close
-    record().rows = total
+    record().rows = row.total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind = CSV if ending == "csv" else NDJSON
     stream = ExportStream(snapshot, plan.opening, release, record().correlation_id)
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
-        "Content-Length": str(len(plan.opening) + size),
+        "Content-Length": str(len(plan.opening) + row.size),
         "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
-        "X-Total-Count": str(total),
+        "X-Total-Count": str(row.total),
     }
     return Response(stream, content_type=kind, headers=headers, direct_passthrough=True)
-
-
-def _begin_lines(snapshot: Snapshot, plan: ExportPlan, row: ExportRow) -> tuple[int, int]:
-    """Begin to read lines. Returns how many there are, and how many bytes."""
-    first = snapshot.open(plan.lines)
-    if row.total is not None and row.size is not None:
-        return row.total, row.size
-    return (0, 0) if first is None else (first.total, first.size)

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from psycopg import sql as composing
 
-from api.database import connect, session, snapshot
+from api.database import connect, session
 from api.database import statement as asked
 from api.limits import waiting
 from api.plan.changes import ChangesRow, position_of_change
@@ -625,7 +625,6 @@ MUTANTS = {
     "an answer stands although a lead has left its window": _stands_without("stands_until"),
     "a look from before an answer is remembered": _patch(memory.Answers, "note", lambda *_: None),
     "an answer from memory may be older than its request asks for": _stands_without("min_as_of"),
-    "each statement of an export has a moment of its own": _asked(b" now())", b" statement_timestamp())"),
     "a look does not ask what the origin proves":
         _statement("queries/core", "ELSE looked.provable_until", "ELSE now()",
             move=test_origin.move_by_a_look),
@@ -773,8 +772,6 @@ MUTANTS = {
     "a lead that leaves the set is left out":
         _patch(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
     "a token that is still to come is taken": _patch(changes, "after_all", lambda _: Position(10**9)),
-    "an export reads every statement anew":
-        _patch(snapshot, "_BEGIN", snapshot._BEGIN.replace("REPEATABLE READ", "READ COMMITTED")),  # noqa: SLF001
 }  # fmt: skip
 
 

@@ -21,11 +21,10 @@ from flask.testing import FlaskClient
 
 from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
-from api.database.statement import compile_statement
+from api.database.statement import BoundStatement, CompiledStatement, compile_statement
 from api.limits import exports
 from api.limits.exports import TURN_SECONDS, BrokenExportError, Exports
-from api.plan.exports import CSV_COLUMNS, leads_as_csv
-from api.request.query import EXPORT_QUERY
+from api.plan.exports import CSV_COLUMNS
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
@@ -183,9 +182,11 @@ def test_a_table_for_which_the_database_may_write_no_file(database: Database, ma
         for setting in ("temp_file_limit = 0", "work_mem = '64kB'"):
             conn.execute(f'ALTER DATABASE "{database.name}" SET {setting}'.encode())
     client = make_app(database).test_client()
-    answer = client.get("/users/u/leads.csv")
-    check(answer, 503)
-    assert answer.get_json()["message"] == NO_TEMPORARY_FILE
+    # PostgreSQL keeps the lines of the one, and sorts those of the other.
+    for path in ("leads.csv", "leads.ndjson?sort_by=name"):
+        answer = client.get(f"/users/u/{path}")
+        check(answer, 503)
+        assert answer.get_json()["message"] == NO_TEMPORARY_FILE
 
 
 def test_a_place_is_given_back_whatever_happens(library: Library, make_app: MakeApp) -> None:
@@ -227,19 +228,29 @@ def test_beyond_the_places_it_is_refused(library: Library, make_app: MakeApp) ->
     assert len(client.get(path).data) > 0
 
 
-def test_a_line_of_a_table_is_made_once() -> None:
-    """Its length is known before it is sent, and comes from the line that is sent."""
-    plan = leads_as_csv("u", EXPORT_QUERY.read(""), NOW)
-    assert b"document" not in compile_statement(plan.head).text
-    assert compile_statement(plan.lines).text.count(b"document") == 1
+def test_an_export_is_one_statement_which_makes_each_line_of_a_table_once(
+    client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its count and its lines are of one moment, and its length comes from the line that is sent."""
+    found: list[CompiledStatement[Any]] = []
+
+    def noted(bound: BoundStatement[Any]) -> CompiledStatement[Any]:
+        found.append(compile_statement(bound))
+        return found[-1]
+
+    monkeypatch.setattr("api.database.snapshot.compile_statement", noted)
+    for number, name in enumerate(("leads.csv", "leads.ndjson", "messages.ndjson"), start=1):
+        assert client.get(f"/users/{library.tenant}/{name}").data
+        assert len(found) == number
+    assert found[0].text.count(b"document") == 1
 
 
 # The third reading of lines of each export fails; once there is a file `endless`, there are lines without an end.
 PATCHES = """
-import api.database.snapshot, api.limits.exports, api.routes.exports, pathlib
+import api.database.snapshot, api.limits.exports, pathlib
 api.limits.exports.UNREAD_SECONDS = api.database.snapshot.IDLE_SECONDS = 1
 is_endless = pathlib.Path("endless").exists
-read, begin = api.database.snapshot.Snapshot.read, api.routes.exports._begin_lines
+read, begin = api.database.snapshot.Snapshot.read, api.database.snapshot.Snapshot.open
 def read_less(self, count):
     if is_endless():
         return [b"x" * 9999 + b"\\n"] * count
@@ -247,10 +258,11 @@ def read_less(self, count):
     if self.reads == 3:
         raise RuntimeError("broken on purpose")
     return read(self, 5)
-def begin_more(*arguments):
-    begun = begin(*arguments)
-    return (1, 10**12) if is_endless() else begun
-api.database.snapshot.Snapshot.read, api.routes.exports._begin_lines = read_less, begin_more
+def begin_more(self, bound):
+    begun = begin(self, bound)
+    begun.size = 10**12 if is_endless() else begun.size
+    return begun
+api.database.snapshot.Snapshot.read, api.database.snapshot.Snapshot.open = read_less, begin_more
 """
 EXPORTS = (
     "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
