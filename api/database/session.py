@@ -86,7 +86,7 @@ class Session:
             raise LookupError("A statement of the API has returned no row.")
         self._transformer.set_pgresult(result)
         if statement.has_page:
-            return statement.make_row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
+            return statement.make_row([*self._transformer.load_row(0, tuple)[:-1], page_of(result)])
         return self._transformer.load_row(0, statement.make_row)
 
     def _run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
@@ -181,10 +181,10 @@ def _results(pgconn: PGconn) -> list[PGresult]:
             return results
 
 
-def _page(result: PGresult) -> list[bytes]:
-    """Returns what the rows after the first one print. A key without its row, which is drift, prints nothing."""
+def page_of(result: PGresult, first: int = 1) -> list[bytes]:
+    """Returns what the rows from one on print. A key without its row, which is drift, prints nothing."""
     last = result.nfields - 1
-    printed = (result.get_value(row, last) for row in range(1, result.ntuples))
+    printed = (result.get_value(row, last) for row in range(first, result.ntuples))
     return [text for text in printed if text is not None]
 
 

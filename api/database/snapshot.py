@@ -6,11 +6,13 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
 
 from api.config import Config
 from api.database.connect import connect
 from api.database.errors import raise_for_caller
-from api.database.session import BytesLoader
+from api.database.session import BytesLoader, page_of
 from api.database.statement import BoundStatement, Row, compile_statement
 
 STATEMENT_SECONDS = 60
@@ -69,8 +71,14 @@ class Snapshot:
     def read(self, count: int) -> list[bytes]:
         """Returns what the next rows print, up to `count`; nothing at the end."""
         rows, self._ahead = self._ahead, []
+        if rows:
+            return [row[-1] for row in rows]
         with _errors_for_caller():
-            return [row[-1] for row in rows or self._cursor.fetchmany(count)]
+            # The cursor would load each column of each row.
+            result = self._connection.pgconn.exec_(b"FETCH %d FROM lines" % count)
+            if result.status != ExecStatus.TUPLES_OK:
+                raise error_from_result(result)
+        return page_of(result, first=0)
 
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""

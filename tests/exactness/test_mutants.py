@@ -770,7 +770,7 @@ MUTANTS = {
         lambda printed: Position(position_of_change(printed).version + 1)),
     "a full page is taken for the last": _patch(changes, "page_after", _take_a_full_page_for_the_last),
     "a lead that leaves the set is left out":
-        _patch(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
+        _patch(session, "page_of", _without_deletions(session.page_of)),
     "a token that is still to come is taken": _patch(changes, "after_all", lambda _: Position(10**9)),
 }  # fmt: skip
 
