@@ -48,16 +48,22 @@ _UNKNOWN = "is not a parameter"
 _UNREADABLE = "contains a NUL character (%00) or bytes that are not UTF-8"
 
 
+QUERIES: dict[str, "Query"] = {}
+"""The query of each operation that has parameters."""
+
+
 class Query:
-    """Reads the query string of one endpoint, by the parameters that it takes."""
+    """Reads the query string of the endpoints with these operations, by the parameters that they take."""
 
     def __init__(
         self,
         parameters: Mapping[str, Parameter],
+        *operations: str,
         fields: Callable[[Parameters], Sequence[Field[Any]]] = lambda _parameters: (),
         result: Callable[..., Parameters] = Parameters,
     ) -> None:
         self.parameters = parameters
+        QUERIES.update(dict.fromkeys(operations, self))
         self._schema = Schema.from_dict(dict(parameters))()
         # Of the values of a cursor's position.
         self.fields = fields
@@ -195,13 +201,13 @@ def _whole_buckets(**given: Any) -> Parameters:  # noqa: ANN401  # As they are r
     return Parameters(**{**given, "from_date": first, "to_date": last})
 
 
-COMMON_QUERY = Query(OF_ALL)
-LEAD_QUERY = Query(OF_LEAD)
-LIST_QUERY = Query(OF_LIST, lambda parameters: LEAD_POSITIONS[parameters.sort_by])
-MESSAGES_QUERY = Query(OF_MESSAGES, lambda _parameters: MESSAGE_POSITION)
-SERIES_QUERY = Query(OF_SERIES, result=_whole_buckets)
-EXPORT_QUERY = Query(OF_EXPORT)
-CSV_QUERY = Query(OF_CSV)
-MESSAGE_EXPORT_QUERY = Query(OF_MESSAGE_EXPORT)
-FACETS_QUERY = Query(OF_FACETS)
-CHANGES_QUERY = Query(OF_CHANGES)
+COMMON_QUERY = Query(OF_ALL, "getLeadStatistics")
+LEAD_QUERY = Query(OF_LEAD, "getLead", "lookupLeads")
+LIST_QUERY = Query(OF_LIST, "listLeads", fields=lambda parameters: LEAD_POSITIONS[parameters.sort_by])
+MESSAGES_QUERY = Query(OF_MESSAGES, "getLeadMessages", fields=lambda _parameters: MESSAGE_POSITION)
+SERIES_QUERY = Query(OF_SERIES, "getLeadSeries", result=_whole_buckets)
+EXPORT_QUERY = Query(OF_EXPORT, "exportLeads")
+CSV_QUERY = Query(OF_CSV, "exportLeadsAsCsv")
+MESSAGE_EXPORT_QUERY = Query(OF_MESSAGE_EXPORT, "exportMessages")
+FACETS_QUERY = Query(OF_FACETS, "getLeadFacets")
+CHANGES_QUERY = Query(OF_CHANGES, "listLeadChanges")

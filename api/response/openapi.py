@@ -7,7 +7,6 @@ failures that all endpoints share, and a sample of each answer.
 
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +14,10 @@ import orjson
 
 from api import __version__
 from api.request.lead import LEAD_FIELDS
-from api.request.query import (
-    CHANGES_QUERY,
-    COMMON_QUERY,
-    CSV_QUERY,
-    EXPORT_QUERY,
-    FACETS_QUERY,
-    LEAD_QUERY,
-    LIST_QUERY,
-    MESSAGE_EXPORT_QUERY,
-    MESSAGES_QUERY,
-    SERIES_QUERY,
-)
+from api.request.query import QUERIES
 
 _TEXT = Path(__file__).with_suffix(".json").read_bytes()
 EVENTS = "text/event-stream"
-_QUERIES = {
-    "listLeads": LIST_QUERY,
-    "getLeadStatistics": COMMON_QUERY,
-    "getLeadSeries": SERIES_QUERY,
-    "getLeadFacets": FACETS_QUERY,
-    "lookupLeads": LEAD_QUERY,
-    "getLead": LEAD_QUERY,
-    "getLeadMessages": MESSAGES_QUERY,
-    "listLeadChanges": CHANGES_QUERY,
-    "exportLeadsAsCsv": CSV_QUERY,
-    "exportLeads": EXPORT_QUERY,
-    "exportMessages": MESSAGE_EXPORT_QUERY,
-}
 HEADERS: dict[str, Any] = orjson.loads(_TEXT)["components"]["headers"]
 LIMITED = (
     "X-Correlation-Id",
@@ -58,6 +33,8 @@ _UNCOUNTED = ("Error401", "Error403", "Error413", "NotModified")
 _OF_CALLERS = ("Error401", "Error403")
 # Only the endpoints that name them answer so.
 _OF_SOME = ("Error404", "Error408", "Error410", "NotModified")
+# What there is beside the endpoints about leads answers so.
+_OF_PAGES = ("413", "500", "503")
 # What the messages endpoint prints of a lead.
 _LEAD_INFO = ("name", "email", "company", "lead_status", "total_score")
 _SUCCESS = {
@@ -90,10 +67,7 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
         response["headers"] = _headers(*shared) | response.get("headers", {})
     for path, operations in spec["paths"].items():
         for operation in operations.values():
-            if operation["operationId"] in _QUERIES:
-                _complete_endpoint(path, operation, components["responses"], parameters)
-            else:
-                _complete_page(operation, components["responses"], parameters)
+            _complete(path, operation, components["responses"], parameters)
             _show_sample(operation, components["schemas"])
     return orjson.dumps(spec)
 
@@ -110,39 +84,46 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
         schema |= {"type": "object", "required": sorted(own), "additionalProperties": False}
 
 
-def _complete_endpoint(
+def _complete(
     path: str, operation: dict[str, Any], failures: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> None:
-    """Put in the parameters of an endpoint about leads, and the headers and failures that all of them have."""
-    query, responses = _QUERIES[operation["operationId"]].parameters, operation["responses"]
+    """Put in the parameters of an operation, and the headers and failures that it shares with others.
+
+    What there is beside the endpoints about leads asks nobody who calls, and has no limit.
+    """
+    query, responses = QUERIES.get(operation["operationId"]), operation["responses"]
     answer = responses["200"]
     own = answer.get("headers", {})
-    asked = [*(["If-None-Match"] if "ETag" in own else []), "X-Correlation-Id"]
-    if EVENTS in answer["content"]:
-        asked.insert(0, "Last-Event-ID")
+    asked = [
+        *(["Last-Event-ID"] if EVENTS in answer["content"] else []),
+        *(["If-None-Match"] if "ETag" in own else []),
+        "X-Correlation-Id",
+    ]
+    of_query = query.parameters if query else {}
     operation["parameters"] = [
         *(parameters[name] for name in re.findall(r"{(\w+)}", path)),
-        *(one.as_openapi(name) for name, one in query.items()),
+        *(one.as_openapi(name) for name, one in of_query.items()),
         *(parameters[name] for name in asked),
     ]
-    answer["headers"] = _headers(*LIMITED, *KNOWN) | own | _headers(*(["Link"] if "cursor" in query else []))
-    shared = {
-        name.removeprefix("Error"): _reference("responses", name) for name in failures if name not in _OF_SOME
-    }
-    if "ETag" in own:
-        shared["304"] = _reference("responses", "NotModified")
+    if query:
+        answer["headers"] = (
+            _headers(*LIMITED, *KNOWN) | own | _headers(*(["Link"] if "cursor" in of_query else []))
+        )
+        shared = {
+            name.removeprefix("Error"): _reference("responses", name)
+            for name in failures
+            if name not in _OF_SOME
+        }
+        if "ETag" in own:
+            shared["304"] = _reference("responses", "NotModified")
+    else:
+        answer["headers"] = _headers(*LIMITED[:1])
+        shared = {
+            code: failures[f"Error{code}"]
+            | {"headers": _headers(*LIMITED[:1], *(["Retry-After"] if code == "503" else []))}
+            for code in _OF_PAGES
+        }
     operation["responses"] = dict(sorted((responses | shared).items()))
-
-
-def _complete_page(
-    operation: dict[str, Any], failures: Mapping[str, Any], parameters: Mapping[str, Any]
-) -> None:
-    """Put in what there is beside the endpoints about leads has: it asks nobody who calls, and has no limit."""
-    operation["parameters"] = [parameters["X-Correlation-Id"]]
-    for code, response in operation["responses"].items():
-        own = response if code == "200" else failures[f"Error{code}"]
-        waits = ["Retry-After"] if int(code) == HTTPStatus.SERVICE_UNAVAILABLE else []
-        operation["responses"][code] = own | {"headers": _headers("X-Correlation-Id", *waits)}
 
 
 def _headers(*names: str) -> dict[str, Any]:
