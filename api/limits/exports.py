@@ -75,15 +75,13 @@ class BrokenExportError(Exception):
 
 
 class ExportStream(Iterator[bytes]):
-    """Yields the opening and then the lines of a snapshot in pieces.
+    """Yields the lines of a snapshot in pieces.
 
     `release` ends the snapshot, and gives the place back. It is called at the end, whatever that is.
     """
 
-    def __init__(
-        self, source: Snapshot, opening: bytes, release: Callable[[], None], correlation_id: str
-    ) -> None:
-        self._pieces = _read(source, opening, release, correlation_id)
+    def __init__(self, source: Snapshot, release: Callable[[], None], correlation_id: str) -> None:
+        self._pieces = _read(source, release, correlation_id)
         next(self._pieces)
         self._is_closed = False
 
@@ -103,15 +101,11 @@ class ExportStream(Iterator[bytes]):
             self._pieces.close()
 
 
-def _read(
-    source: Snapshot, opening: bytes, release: Callable[[], None], correlation_id: str
-) -> Generator[bytes]:
+def _read(source: Snapshot, release: Callable[[], None], correlation_id: str) -> Generator[bytes]:
     ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
     try:
         # Begun by then, it releases also where an error keeps the response from reaching the server.
         yield b""
-        if opening:
-            yield opening
         while lines := source.read(count):
             piece = b"".join(lines)
             count = min(_MOST_LINES, max(1, len(lines) * _PIECE_BYTES // len(piece)))

@@ -4,12 +4,11 @@ How much there is has to be known before the first line is sent. A stored line i
 that has to be made is made once: PostgreSQL keeps all of them.
 """
 
-from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,6 +32,7 @@ from api.plan.sql import (
     USER,
     Condition,
     constant,
+    constant_text,
     freshness_columns,
     lead_profiles,
     leads,
@@ -48,7 +48,9 @@ from api.request.text import next_millisecond
 CSV_COLUMNS = tuple(LEAD_FIELDS)
 """The printed lead without its conversations, as sql/install/functions/30_export.sql writes it."""
 
-_CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
+_CSV_HEADER = ",".join(CSV_COLUMNS) + "\r\n"
+# By a byte order mark Excel sees that a file is in UTF-8.
+_EXCEL_HEADER = f"\ufeff{_CSV_HEADER}"
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -64,36 +66,30 @@ class ExportRow(Freshness):
     page: None
 
 
-class ExportPlan(NamedTuple):
-    """The statement of an export, and what is sent before its lines."""
-
-    statement: BoundStatement[ExportRow]
-    opening: bytes = b""
+Export = BoundStatement[ExportRow]
 
 
-def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None = None) -> ExportPlan:
+def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
     """Returns the statement of all leads that match, each as it is printed."""
     plan, values = plan_list(parameters, now)
-    return ExportPlan(BoundStatement(_documents(plan), ExportRow, {"user_id": user_id, **values}))
+    return BoundStatement(_documents(plan), ExportRow, {"user_id": user_id, **values})
 
 
-def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> ExportPlan:
+def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
     """Returns the statement of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
-    of_excel = parameters.reader == "excel"
-    statement = BoundStatement(_csv(plan, of_excel=of_excel), ExportRow, {"user_id": user_id, **values})
-    return ExportPlan(statement, BOM_UTF8 + _CSV_HEADER if of_excel else _CSV_HEADER)
+    statement = _csv(plan, of_excel=parameters.reader == "excel")
+    return BoundStatement(statement, ExportRow, {"user_id": user_id, **values})
 
 
-def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> ExportPlan:
+def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
     """Returns the statement of all messages of a time range, by lead and then in their order, whatever time it is."""
     values: dict[str, object] = {}
     if parameters.from_date is not None:
         values["start"] = parameters.from_date
     if parameters.to_date is not None:
         values["end"] = next_millisecond(parameters.to_date)
-    statement = _messages(frozenset(values))
-    return ExportPlan(BoundStatement(statement, ExportRow, {"user_id": user_id, **values}))
+    return BoundStatement(_messages(frozenset(values)), ExportRow, {"user_id": user_id, **values})
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
@@ -114,7 +110,8 @@ def _csv(plan: ListPlan, *, of_excel: bool) -> SelectBase:
     )
     # It is read twice, so PostgreSQL keeps its rows.
     made = _lines_of(plan, csv.c.line, leads.join(csv, true())).cte("made")
-    return _export(select(func.octet_length(made.c.line).label("size")).subquery("sizes"), made)
+    sizes = select(func.octet_length(made.c.line).label("size")).subquery("sizes")
+    return _export(sizes, made, _EXCEL_HEADER if of_excel else _CSV_HEADER)
 
 
 def _lines_of(plan: ListPlan, line: ColumnElement[str], source: FromClause) -> Select[Any]:
@@ -131,10 +128,13 @@ def _chosen(plan: ListPlan) -> Sequence[Condition]:
     return [leads.c.user_id == USER, *conditions(plan.filters, leads)]
 
 
-def _export(sizes: FromClause, lines: FromClause) -> SelectBase:
-    """Returns the number of lines and of their bytes, and then the lines."""
-    counted = select(func.count().label("total"), sum_of(sizes.c.size).label("size")).subquery("counted")
-    return with_page([*freshness_columns(), counted.c.total, counted.c.size], [select(lines.c.line)])
+def _export(sizes: FromClause, lines: FromClause, header: str = "") -> SelectBase:
+    """Returns the number of lines and of their bytes, and then the lines. A header is a line that is not counted."""
+    size = sum_of(sizes.c.size) + constant(len(header.encode()))
+    counted = select(func.count().label("total"), size.label("size")).subquery("counted")
+    above = [select(constant_text(header))] if header else []
+    head = [*freshness_columns(), counted.c.total, counted.c.size]
+    return with_page(head, [*above, select(lines.c.line)])
 
 
 @lru_cache(maxsize=4)

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
 from api.limits.exports import ExportsBusyError, ExportStream
-from api.plan.exports import ExportPlan, leads_as_csv, leads_as_ndjson, messages_as_ndjson
+from api.plan.exports import Export, leads_as_csv, leads_as_ndjson, messages_as_ndjson
 from api.request.parameters import Parameters
 from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY, Query
 from api.request.record import record
@@ -20,7 +20,7 @@ exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
 CSV = "text/csv; charset=utf-8"
 NDJSON = "application/x-ndjson"
 
-Planned = Callable[[str, Parameters, datetime | None], ExportPlan]
+Planned = Callable[[str, Parameters, datetime | None], Export]
 
 
 @exports.get("/leads.csv")
@@ -44,22 +44,22 @@ def export_messages(user_id: str) -> Response:
 def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str) -> Response:
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     parameters = query.read(record().query)
-    plan = planned(user_id, parameters, state().now())
+    statement = planned(user_id, parameters, state().now())
     read_model().require_built()
     with ExitStack() as taken:
         if not state().exports.take(user_id):
             raise ExportsBusyError
         taken.callback(state().exports.give_back, user_id)
         snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
-        row = read_model().checked(snapshot.open(plan.statement), parameters.min_as_of)
+        row = read_model().checked(snapshot.open(statement), parameters.min_as_of)
         release = taken.pop_all().close
     record().rows = row.total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind = CSV if ending == "csv" else NDJSON
-    stream = ExportStream(snapshot, plan.opening, release, record().correlation_id)
+    stream = ExportStream(snapshot, release, record().correlation_id)
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
-        "Content-Length": str(len(plan.opening) + row.size),
+        "Content-Length": str(row.size),
         "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
         "X-Total-Count": str(row.total),
     }
