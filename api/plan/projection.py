@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Float, Label, Text, cast, extract, false, func, select
 
 from api.database.statement import BoundStatement, TenantNowRow
-from api.database.tables import late_tenants, projection, tenant_ids
-from api.database.tables import row_security as row_security_table
+from api.database.tables import late_tenants, projection, row_security, tenant_ids
 from api.plan.sql import as_of, constant, constant_text, freshness_columns
 
 # Tenants that the pages for people offer, where the API asks nobody who calls.
@@ -77,12 +76,16 @@ LATE_TENANTS = BoundStatement(select(late_tenants.c.tenants, _age(late_tenants.c
 
 
 class TablesRow(NamedTuple):
-    """An answer of all tables: that there is one shows that they can be read."""
+    """An answer of all tables: that there is one shows that they can be read. And what row security lacks, if anything.
+
+    That is of the first table that lacks something.
+    """
 
     rows: int
+    unprotected: bytes | None
 
 
-# It reads no row, and fails unless every table with every column of it can be read.
+# It reads no row of a table, and fails unless every table with every column of it can be read.
 TABLES_STATE = BoundStatement(
     select(
         reduce(
@@ -91,8 +94,12 @@ TABLES_STATE = BoundStatement(
                 select(func.count()).select_from(select(table).where(false()).subquery()).scalar_subquery()
                 for table in projection.metadata.sorted_tables
             ),
-        ).label("rows")
-    ),
+        ).label("rows"),
+        # Without a problem the concatenation is null.
+        func.min(row_security.c.table_name + constant_text(": ") + row_security.c.problem).label(
+            "unprotected"
+        ),
+    ).select_from(row_security),
     TablesRow,
 )
 
@@ -101,17 +108,6 @@ class TextRow(NamedTuple):
     """One text, or None where there is nothing to say."""
 
     text: bytes | None
-
-
-# What row security lacks, of the first table that lacks something: without a problem the concatenation is null.
-ROW_SECURITY = BoundStatement(
-    select(
-        func.min(row_security_table.c.table_name + constant_text(": ") + row_security_table.c.problem).label(
-            "text"
-        )
-    ).select_from(row_security_table),
-    TextRow,
-)
 
 
 _NOW = select(*freshness_columns(), func.clock_timestamp().label("clock"))

@@ -19,7 +19,7 @@ from api.limits.places import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
-from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
+from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
 from api.request.record import record
 from api.response.body import Clock, Headers, note_freshness
 from api.response.plain import PlainAnswers
@@ -85,8 +85,7 @@ class ReadModel:
 
         And unless PostgreSQL itself keeps the rows of other tenants from each session.
         """
-        self._fetch(TABLES_STATE)
-        missing = self._fetch(ROW_SECURITY).text
+        missing = self._fetch(TABLES_STATE).unprotected
         if missing is not None:
             raise UnavailableError(
                 "A table is not protected from being read for another tenant:"
