@@ -187,10 +187,9 @@ class LiveStreams:
         reading = self._reading.get(key)
         if reading is None:
             reading = self._reading[key] = asyncio.create_task(self._read(viewer.stream, at))
-            reading.add_done_callback(partial(self._end_reading, key))
+            reading.add_done_callback(lambda _: self._reading.pop(key))
         # It goes on for the others when one of those who wait for it leaves.
-        await asyncio.wait([reading])
-        return reading.result()
+        return await asyncio.shield(reading)
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
         asked = changes_since(stream.user_id, at.position, stream.parameters)
@@ -201,12 +200,6 @@ class LiveStreams:
             for one in page.changes
         )
         return _Page(b"".join(events), Token(page.following, history), page.has_more)
-
-    def _end_reading(self, key: Hashable, task: "asyncio.Task[_Page]") -> None:
-        del self._reading[key]
-        # asyncio would log an error that nobody asks for, because all have left.
-        if not task.cancelled():
-            task.exception()
 
     async def _in_turn(self, tenant: str, ask: Callable[[], Found]) -> Found:
         """Returns what is read for a tenant, whose next reading then waits as long as this one took."""
