@@ -30,8 +30,6 @@ SPARE_THREADS = 1
 TENANT_IS_BUSY = "This tenant has as many requests under way as it may have: try again in a second"
 ALL_ARE_BUSY = "The API has as many requests under way as it takes: try again in a second"
 
-# It has to answer while all others wait.
-_UNBOUNDED = "health.live"
 # What has no tenant is bound together, as if it were one.
 _NO_TENANT = ""
 
@@ -39,10 +37,7 @@ _NO_TENANT = ""
 def enter(running: "RunningRequests", one: Record) -> None:
     """Refuse ids that are too long, and have the request begin when it has its turn."""
     request = one.request
-    arguments = request.view_args
-    if not arguments and request.endpoint == _UNBOUNDED:
-        return
-    for name, value in (arguments or {}).items():
+    for name, value in (request.view_args or {}).items():
         # Longer than the platform can store. A method that is not taken is refused as such.
         if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
             raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
