@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -41,7 +40,7 @@ class Snapshot:
     """
 
     def __init__(self, config: Config, user_id: str) -> None:
-        self._ahead: list[tuple[Any, ...]] = []
+        self._ahead: list[bytes] = []
         with _errors_for_caller():
             self._connection = connect(config)
             local = [one.decode() + ";" for one in self._connection.begin[1:]]
@@ -52,7 +51,6 @@ class Snapshot:
                 idle=sql.Literal(f"{IDLE_SECONDS}s"),
             )
             self._connection.adapters.register_loader("text", BytesLoader)
-            self._cursor = psycopg.RawServerCursor(self._connection, "lines")
             try:
                 self._connection.execute(text)
             except BaseException:
@@ -62,17 +60,20 @@ class Snapshot:
     def open(self, bound: BoundStatement[Row]) -> Row:
         """Begin a statement with a page. Returns its first row; `read` returns what the others print."""
         statement = compile_statement(bound)
+        values = [statement.values[name] for name in statement.names]
+        cursor = psycopg.RawCursor(self._connection)
         with _errors_for_caller():
-            self._cursor.execute(statement.text, [statement.values[name] for name in statement.names])
+            cursor.execute(b"DECLARE lines CURSOR FOR " + statement.text, values)
             # With the next row too PostgreSQL has sorted them: nobody has begun to answer where it cannot.
-            first, *self._ahead = self._cursor.fetchmany(2)
+            first, *ahead = cursor.execute(b"FETCH 2 FROM lines").fetchall()
+        self._ahead = [row[-1] for row in ahead]
         return statement.make_row(first)
 
     def read(self, count: int) -> list[bytes]:
         """Returns what the next rows print, up to `count`; nothing at the end."""
-        rows, self._ahead = self._ahead, []
-        if rows:
-            return [row[-1] for row in rows]
+        ahead, self._ahead = self._ahead, []
+        if ahead:
+            return ahead
         with _errors_for_caller():
             # The cursor would load each column of each row.
             result = self._connection.pgconn.exec_(b"FETCH %d FROM lines" % count)
@@ -83,8 +84,6 @@ class Snapshot:
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""
         self._connection.close()
-        # Without a connection this only notes that nobody reads from it any more.
-        self._cursor.close()
 
 
 @contextmanager
