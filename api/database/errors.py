@@ -1,5 +1,7 @@
 """What a failure of PostgreSQL means to a caller of the API."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import psycopg
@@ -70,6 +72,15 @@ _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
     (psycopg.OperationalError, UnavailableError, _UNREACHABLE),
     (psycopg.InterfaceError, UnavailableError, _UNREACHABLE),
 )
+
+
+@contextmanager
+def errors_for_caller() -> Iterator[None]:
+    """Raise what a failure of PostgreSQL means to a caller."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise_for_caller(error)
 
 
 def raise_for_caller(error: psycopg.Error) -> NoReturn:

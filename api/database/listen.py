@@ -4,11 +4,9 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from hashlib import sha256
 
-import psycopg
-
 from api.config import TRANSACTION, Config
 from api.database.connect import OwnConnection, connect
-from api.database.errors import raise_for_caller
+from api.database.errors import errors_for_caller
 
 _EVERYTHING = "*"
 _NAME_LENGTH = 12
@@ -27,12 +25,10 @@ def name_of(user_id: str) -> str:
 def read_told(connection: OwnConnection) -> Collection[str] | None:
     """Returns the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
     pgconn, names = connection.pgconn, set[str]()
-    try:
+    with errors_for_caller():
         pgconn.consume_input()
         while (told := pgconn.notifies()) is not None:
             names.update(told.extra.decode().split())
-    except psycopg.Error as error:
-        raise_for_caller(error)
     return None if _EVERYTHING in names else names
 
 
@@ -45,14 +41,11 @@ def listen(config: Config) -> OwnConnection | None:
     """
     if config.tenant_setting == TRANSACTION:
         return None
-    try:
-        with ExitStack() as stack:
-            connection = stack.enter_context(connect(config))
-            if connection.execute(_CAN_TELL).fetchone() == (True,):
-                connection.execute("LISTEN leads")
-                # It stays open.
-                stack.pop_all()
-                return connection
-    except psycopg.Error as error:
-        raise_for_caller(error)
+    with errors_for_caller(), ExitStack() as stack:
+        connection = stack.enter_context(connect(config))
+        if connection.execute(_CAN_TELL).fetchone() == (True,):
+            connection.execute("LISTEN leads")
+            # It stays open.
+            stack.pop_all()
+            return connection
     return None

@@ -1,8 +1,5 @@
 """A session of its own that reads the rows of one statement piece by piece, outside of the pool."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import psycopg
 from psycopg import sql
 from psycopg.errors import error_from_result
@@ -10,7 +7,7 @@ from psycopg.pq import ExecStatus
 
 from api.config import Config
 from api.database.connect import connect
-from api.database.errors import raise_for_caller
+from api.database.errors import errors_for_caller
 from api.database.session import BytesLoader, page_of
 from api.database.statement import BoundStatement, Row, compile_statement
 
@@ -41,7 +38,7 @@ class Snapshot:
 
     def __init__(self, config: Config, user_id: str) -> None:
         self._ahead: list[bytes] = []
-        with _errors_for_caller():
+        with errors_for_caller():
             self._connection = connect(config)
             local = [one.decode() + ";" for one in self._connection.begin[1:]]
             text = sql.SQL(_BEGIN).format(
@@ -62,7 +59,7 @@ class Snapshot:
         statement = compile_statement(bound)
         values = [statement.values[name] for name in statement.names]
         cursor = psycopg.RawCursor(self._connection)
-        with _errors_for_caller():
+        with errors_for_caller():
             cursor.execute(b"DECLARE lines CURSOR FOR " + statement.text, values)
             # With the next row too PostgreSQL has sorted them: nobody has begun to answer where it cannot.
             first, *ahead = cursor.execute(b"FETCH 2 FROM lines").fetchall()
@@ -74,7 +71,7 @@ class Snapshot:
         ahead, self._ahead = self._ahead, []
         if ahead:
             return ahead
-        with _errors_for_caller():
+        with errors_for_caller():
             # The cursor would load each column of each row.
             result = self._connection.pgconn.exec_(b"FETCH %d FROM lines" % count)
             if result.status != ExecStatus.TUPLES_OK:
@@ -84,12 +81,3 @@ class Snapshot:
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""
         self._connection.close()
-
-
-@contextmanager
-def _errors_for_caller() -> Iterator[None]:
-    """Raise what a failure of PostgreSQL means to a caller."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise_for_caller(error)
