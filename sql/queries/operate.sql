@@ -382,8 +382,7 @@ listed AS (
         r.part
     FROM reached AS r
     WHERE (r.class_id, r.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
-        -- It goes without CASCADE with something that goes, or with the whole that it is a column of. A trigger or a
-        -- rule that others gave one of ours is listed.
+        -- It goes without CASCADE with something that goes, or with the whole that it is a column of.
         AND NOT EXISTS (
             SELECT
             FROM pg_catalog.pg_depend AS d
@@ -391,20 +390,26 @@ listed AS (
                 ON whole.class_id = d.refclassid
                 AND whole.object_id = d.refobjid
                 AND whole.part IN (0, d.refobjsubid)
-            WHERE d.classid = r.class_id
-                AND d.objid = r.object_id
-                AND d.objsubid = r.part
-                AND d.deptype <> 'n'
-                AND (
-                    d.deptype = 'i'
-                    OR r.class_id NOT IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass)
-                    OR whole.object_id NOT IN (SELECT o.object_id FROM own AS o)
-                )
+            WHERE d.classid = r.class_id AND d.objid = r.object_id AND d.objsubid = r.part AND d.deptype <> 'n'
         )
         AND (
             r.part = 0
             OR (r.class_id, r.object_id, 0) NOT IN (SELECT w.class_id, w.object_id, w.part FROM reached AS w)
         )
+    UNION ALL
+    SELECT
+        'pg_trigger'::regclass,
+        t.oid,
+        0
+    FROM own AS o
+    INNER JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = o.object_id AND NOT t.tgisinternal
+    UNION ALL
+    SELECT
+        'pg_rewrite'::regclass,
+        w.oid,
+        0
+    FROM own AS o
+    INNER JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = o.object_id AND w.rulename <> '_RETURN'
     UNION ALL
     SELECT
         'pg_class'::regclass,
