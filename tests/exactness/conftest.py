@@ -9,12 +9,9 @@ from projector.operate.install import migrate
 from tests.conftest import MakeDatabase
 from tests.exactness.model import state as model
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
-from tests.exactness.schedules import playing
-from tests.exactness.schedules.playing import Laid, LayModel
-from tests.exactness.schedules.stage import LaidWorld, lay
-from tests.exactness.schedules.steps import Tables
-from tests.exactness.schedules.worlds import World
-from tests.exactness.schemas import REFERENCE
+from tests.exactness.schedules.changing import lay_rows
+from tests.exactness.schedules.playing import Laid, LayModel, lay
+from tests.exactness.schemas import REFERENCE, Schema
 from tests.support.server import Database, Server
 
 
@@ -72,12 +69,11 @@ def other(filled: Platform) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def schema_template(server: Server, built_template: Database) -> Callable[[Tables], Database]:
+def schema_template(server: Server, built_template: Database) -> Callable[[Schema], Database]:
     """Gives a database with the source tables of a schema and a read model that was built; only to be copied."""
     templates = {REFERENCE.name: built_template}
 
-    def template(tables: Tables) -> Database:
-        schema = tables.schema
+    def template(schema: Schema) -> Database:
         if schema.name not in templates:
             made = templates[schema.name] = server.create(f"worlds_{schema.name}")
             with made.connect() as conn:
@@ -90,33 +86,16 @@ def schema_template(server: Server, built_template: Database) -> Callable[[Table
 
 
 @pytest.fixture(scope="session")
-def lay_world(
-    server: Server, schema_template: Callable[[Tables], Database]
-) -> Callable[[Tables, World], LaidWorld]:
-    """Gives a world on a schema, in a database that is there for the session; each is laid once."""
+def lay_model(server: Server, schema_template: Callable[[Schema], Database]) -> LayModel:
+    """Gives a world of the model on a schema, or random rows where there is none; each is laid once in the session."""
 
-    laid: dict[str, LaidWorld] = {}
+    laid: dict[tuple[str, model.World | None], Laid] = {}
 
-    def given(tables: Tables, world: World) -> LaidWorld:
-        name = f"{tables.schema.name}_{world.name.replace(' ', '_')}"
-        if name not in laid:
-            laid[name] = lay(world, tables, server.create(name, template=schema_template(tables).name))
-        return laid[name]
-
-    return given
-
-
-@pytest.fixture(scope="session")
-def lay_model(server: Server, schema_template: Callable[[Tables], Database]) -> LayModel:
-    """The same of a world of the model."""
-
-    laid: dict[tuple[str, model.World], Laid] = {}
-
-    def given(tables: Tables, world: model.World) -> Laid:
-        place = (tables.schema.name, world)
+    def given(schema: Schema, world: model.World | None) -> Laid:
+        place = (schema.name, world)
         if place not in laid:
-            made = server.create(f"model_{len(laid)}", template=schema_template(tables).name)
-            laid[place] = playing.lay(world, tables, made)
+            made = server.create(f"model_{len(laid)}", template=schema_template(schema).name)
+            laid[place] = lay_rows(schema, made) if world is None else lay(world, schema, made)
         return laid[place]
 
     return given

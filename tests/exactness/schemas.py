@@ -5,6 +5,7 @@ Tables of Chatwoot and libredesk are written anew, with the same names and types
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -21,6 +23,8 @@ from projector.database.schema import sections
 from tests import oracle
 from tests.exactness.platform import differences
 from tests.oracle.leads import Agent, Channel, Contact, Conversation, Extraction, Message, Source
+from tests.support import edge_cases
+from tests.support.mutations import mutate
 
 FOLDER = Path(__file__).parent / "mappings"
 Maker = Callable[[Random], object]
@@ -384,3 +388,41 @@ MAPPED = {schema.name: schema for schema in (CHATWOOT, LIBREDESK)}
 """Those that have a mapping of their own."""
 
 SCHEMAS = {REFERENCE.name: REFERENCE, **MAPPED}
+
+
+def fill(conn: Connection, schema: Schema, rng: Random, size: int) -> None:
+    """Write about so many conversations, and what belongs to them, into the empty tables of a schema."""
+    if schema is REFERENCE:
+        edge_cases.write(conn, edge_cases.generate(rng, size))
+    else:
+        for _ in range(10 * size):
+            change(conn, schema, rng)
+
+
+def change(conn: Connection, schema: Schema, rng: Random, *, truncates: bool = True) -> str:
+    """Write to a table, mostly a row or some of one column, and seldom all of it. Return what was done."""
+    if schema is REFERENCE:
+        return mutate(rng, conn, truncates=truncates)
+    table, columns = rng.choice([*schema.makers.items()])
+    column = rng.choice([*columns])
+    made = columns[column](rng)
+    row = columns["id"](rng)
+    names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
+    match rng.randrange(40):
+        case 0:
+            query, values = f"DELETE FROM {table} WHERE id = %s", [row]
+        case 1 if truncates and rng.random() < 0.2:
+            query, values = f"TRUNCATE {table}", []
+        case 2 if rng.random() < 0.3:
+            query, values = f"DELETE FROM {table} WHERE id > %s", [row]
+        case 3 if column != "id":
+            query, values = f"UPDATE {table} SET {column} = %s", [made]
+        case at if at < 18:  # In nearly half of all cases.
+            query, values = f"UPDATE {table} SET {column} = %s WHERE id = %s", [made, row]
+        case _:
+            query = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+            values = [make(rng) for make in columns.values()]
+    # A key that is there already, or a column that may not be null, changes nothing.
+    with suppress(psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation), conn.transaction():
+        conn.execute(query.encode(), values)
+    return f"{query} {values}"

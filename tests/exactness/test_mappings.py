@@ -9,13 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import NoReturn
 
-import psycopg
 import pytest
 
 from projector.capture import gaps
 from projector.capture.mapping import Texts, read_mapping
 from projector.database.rows import Connection
-from projector.database.schema import sections
 from projector.operate.assess import PROBLEM, Fact, check
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
@@ -25,40 +23,11 @@ from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, assert_at_rest, rebuild_now, refresh_now, value
-from tests.exactness.schemas import CHATWOOT, FOLDER, MAPPED, REFERENCE, SCHEMAS, Schema
-from tests.support import edge_cases
+from tests.exactness.schemas import CHATWOOT, FOLDER, MAPPED, SCHEMAS, Schema, change, fill
 from tests.support.cases import cases
 from tests.support.commands import run_command
 from tests.support.roles import logins
 from tests.support.server import Database
-
-
-def change(conn: Connection, schema: Schema, rng: Random) -> None:
-    """Write to a table: mostly a row or some of one column, and seldom all of it."""
-    table, columns = rng.choice([*schema.makers.items()])
-    column = rng.choice([*columns])
-    made = columns[column](rng)
-    row = columns["id"](rng)
-    # A key that is there already, or a column that may not be null, changes nothing.
-    try:
-        with conn.transaction():
-            match rng.randrange(40):
-                case 0:
-                    conn.execute(f"DELETE FROM {table} WHERE id = %s".encode(), (row,))
-                case 1 if rng.random() < 0.2:
-                    conn.execute(f"TRUNCATE {table}".encode())
-                case 2 if rng.random() < 0.3:
-                    conn.execute(f"DELETE FROM {table} WHERE id > %s".encode(), (row,))
-                case 3 if column != "id":
-                    conn.execute(f"UPDATE {table} SET {column} = %s".encode(), (made,))
-                case at if at < 18:  # In nearly half of all cases.
-                    conn.execute(f"UPDATE {table} SET {column} = %s WHERE id = %s".encode(), (made, row))
-                case _:
-                    names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
-                    values = [make(rng) for make in columns.values()]
-                    conn.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})".encode(), values)
-    except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation):
-        pass
 
 
 def assert_as_mapped(conn: Connection, schema: Schema) -> None:
@@ -67,18 +36,12 @@ def assert_as_mapped(conn: Connection, schema: Schema) -> None:
     assert not found, "\n".join(found[:20])
 
 
-def begin(conn: Connection, schema: Schema, rng: Random, changes: int = 150) -> None:
-    """Create the tables of a platform, with some rows."""
-    conn.execute(schema.tables.encode(), prepare=False)
-    for _ in range(changes):
-        change(conn, schema, rng)
-
-
 def run_load(database: Database, name: str, mapping: Texts, rounds: int) -> None:
     """Write at random, bring the read model up to it, and compare it with the rows, again and again."""
     schema, rng = MAPPED[name], Random(name)
     with database.connect() as conn:
-        begin(conn, schema, rng)
+        conn.execute(schema.tables.encode(), prepare=False)
+        fill(conn, schema, rng, 15)
         assert migrate(conn, create_source=False, mapping=mapping) == []
         rebuild_now(conn, first=True)
         assert_as_mapped(conn, schema)
@@ -107,7 +70,8 @@ def test_what_a_mapping_says_is_in_the_read_model(make_database: MakeDatabase, n
 def chatwoot(make_database: MakeDatabase) -> Iterator[Connection]:
     """Chatwoot's tables with some rows, and nothing of ours."""
     with make_database(None).connect() as conn:
-        begin(conn, CHATWOOT, Random(7))
+        conn.execute(CHATWOOT.tables.encode(), prepare=False)
+        fill(conn, CHATWOOT, Random(7), 15)
         yield conn
 
 
@@ -356,20 +320,17 @@ def test_a_check_names_each_rule_that_is_left_out(
 
 def assert_checked(database: Database, name: str, left_out: int | None, said: list[str]) -> None:
     """Check a mapping without one of its rules: what it misses is said, and the platform has nothing of ours."""
-    mapping = SCHEMAS[name].mapping
-    rules = mapping.rules()
+    schema = SCHEMAS[name]
+    rules = schema.mapping.rules()
     [changed] = re.findall(r'"(\w+)\.\w+"', rules[left_out])[:1] if left_out is not None else [""]
     left = ";\n".join(text for at, text in enumerate(rules) if at != left_out)
     with database.connect() as conn:
-        if name == REFERENCE.name:
-            conn.execute(sections()["source"])
-            edge_cases.write(conn, edge_cases.generate(Random(7), 40))
-        else:
-            begin(conn, MAPPED[name], Random(7), 400)
+        conn.execute(schema.tables.encode(), prepare=False)
+        fill(conn, schema, Random(7), 40)
         conn.execute("SET search_path = pg_catalog, pg_temp")
         databases = value(conn, "SELECT count(*) FROM pg_database")
         try:
-            facts = check.check_mapping(conn, [], Texts({**mapping.files, "changes": left}), nowhere)
+            facts = check.check_mapping(conn, [], Texts({**schema.mapping.files, "changes": left}), nowhere)
         except ProjectorError as error:
             facts = [Fact(PROBLEM, "tables", str(error))]
         problems = "; ".join(fact.text for fact in facts if fact.state == PROBLEM)

@@ -1,7 +1,7 @@
 """The model of the projector: it finds no fault with all rules, and one without each; and PostgreSQL does as it says.
 
 `make test` plays on PostgreSQL what the model finds where a rule is left out, `make exactness` in each schema schedules
-that have every step of every world. LEADS_SCHEDULES_FROM goes on where such a run ended, with what it printed.
+that have every step of every world.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,13 @@ import pytest
 
 from tests.conftest import MakeDatabase
 from tests.exactness.model.rules import LETTER_ERASURE, LETTERS, NEW_LETTER, RULES
-from tests.exactness.model.schedules import Schedule, covering, find_fault, replayed
+from tests.exactness.model.schedules import Schedule, covering, find_fault, schedule_of
 from tests.exactness.model.search import Search
 from tests.exactness.model.state import World
 from tests.exactness.model.steps import Model
 from tests.exactness.platform import Platform
-from tests.exactness.schedules.playing import LayModel, Playing, playing
-from tests.exactness.schedules.resume import first_schedule
-from tests.exactness.schedules.stage import BrokenError
-from tests.exactness.schedules.steps import TABLES, Tables
+from tests.exactness.schedules.playing import BrokenError, LayModel, Playing, playing
+from tests.exactness.schemas import LIBREDESK, REFERENCE, SCHEMAS, Schema
 from tests.exactness.test_mutants import MUTANTS, Bench
 
 WORLDS = tuple(dict.fromkeys(RULES.values()))
@@ -39,8 +37,8 @@ OTHERS = {
 }
 REAL = [rule for rule, world in RULES.items() if rule in MUTANTS and world in PLAYED and rule not in OTHERS]
 PLACES = [
-    (tables, world._replace(tenants=1) if tables.schema.name == "libredesk" else world)
-    for tables in TABLES
+    (schema, world._replace(tenants=1) if schema is LIBREDESK else world)
+    for schema in SCHEMAS.values()
     for world in PLAYED
     # The late keys of what fails may be several there, of which halves are tried.
     if world != LETTERS
@@ -49,9 +47,9 @@ PLACES = [
 NO_MUTANTS = {"an erasure deletes table by table"}
 
 
-def name_of(place: tuple[Tables, World]) -> str:
-    tables, world = place
-    return f"{tables.schema.name}, {world.name}"
+def name_of(place: tuple[Schema, World]) -> str:
+    schema, world = place
+    return f"{schema.name}, {world.name}"
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -80,13 +78,6 @@ def test_the_rules_of_the_model_have_mutants() -> None:
     assert set(RULES) - set(MUTANTS) <= NO_MUTANTS
 
 
-def schedule_of(rule: str, world: World) -> Schedule:
-    """What the model does with every rule on the shortest way to a fault without one."""
-    search = find_fault(rule)
-    [state] = search.faults.values()
-    return replayed(Model(world), search.path(state))
-
-
 def play(stage: Playing, schedule: Schedule) -> None:
     try:
         stage.play(schedule)
@@ -98,7 +89,7 @@ def play(stage: Playing, schedule: Schedule) -> None:
 def test_what_a_left_out_rule_is_found_by_comes_out_as_in_the_model(
     lay_model: LayModel, world: World
 ) -> None:
-    with playing(lay_model(TABLES[0], world)) as stage:
+    with playing(lay_model(REFERENCE, world)) as stage:
         for rule in (rule for rule, its_world in RULES.items() if its_world == world):
             play(stage, schedule_of(rule, world))
 
@@ -112,7 +103,7 @@ def test_without_the_rule_it_comes_out_otherwise(
     rule: str,
 ) -> None:
     # Laid while every rule is there.
-    laid = lay_model(TABLES[0], RULES[rule])
+    laid = lay_model(REFERENCE, RULES[rule])
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
         MUTANTS[rule].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
@@ -122,19 +113,12 @@ def test_without_the_rule_it_comes_out_otherwise(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("tables", "world"), PLACES, ids=map(name_of, PLACES))
+@pytest.mark.parametrize(("schema", "world"), PLACES, ids=map(name_of, PLACES))
 def test_every_step_comes_out_as_in_the_model(
-    lay_model: LayModel, tables: Tables, world: World, report: Callable[[str], None]
+    lay_model: LayModel, schema: Schema, world: World, report: Callable[[str], None]
 ) -> None:
-    part = name_of((tables, world))
-    first = done = first_schedule(part, [name_of(place) for place in PLACES])
     schedules = list(covering(Search(Model(world)).run()))
-    with playing(lay_model(tables, world)) as stage:
-        try:
-            for schedule in schedules[first:]:
-                play(stage, schedule)
-                done += 1
-        finally:
-            report(f"{part}: {done - first} of {len(schedules)} schedules came out as in the model")
-            if done < len(schedules):
-                report(f"to go on: LEADS_SCHEDULES_FROM='{part}: {done}'")
+    with playing(lay_model(schema, world)) as stage:
+        for schedule in schedules:
+            play(stage, schedule)
+    report(f"{name_of((schema, world))}: {len(schedules)} schedules came out as in the model")

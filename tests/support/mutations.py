@@ -40,9 +40,17 @@ class NothingToChangeError(Exception):
 class Writer:
     """Makes single changes through one connection, in the transaction that is open there."""
 
-    def __init__(self, rng: random.Random, connection: Connection, now: datetime | None = None) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        connection: Connection,
+        now: datetime | None = None,
+        *,
+        truncates: bool = True,
+    ) -> None:
         self.rng = rng
         self.connection = connection
+        self.truncates = truncates
         self.cases = EdgeCases(rng, now)
 
     def execute(self, query: str, **values: object) -> psycopg.Cursor[TupleRow]:
@@ -226,6 +234,8 @@ def _run(query: str) -> Change:
 
 def _truncate(*tables: str) -> Change:
     def change(writer: Writer) -> object:
+        if not writer.truncates:
+            raise NothingToChangeError
         table = writer.cases.one_of(tables)
         writer.execute(f"TRUNCATE {table} CASCADE")
         return table
@@ -385,22 +395,24 @@ def _choose(rng: random.Random, changes: dict[str, tuple[float, Change]]) -> tup
     return name, changes[name][1]
 
 
-def mutate(
+def mutate(  # noqa: PLR0913  # All that a caller may choose.
     rng: random.Random,
     connection: Connection,
     *,
     kind: str | None = None,
     replica: bool = False,
+    truncates: bool = True,
     now: datetime | None = None,
 ) -> str:
     """Commit one random change, or one of a kind, and describe it.
 
     A connection in autocommit mode commits it; in a transaction that is open already it becomes a savepoint.
-    `replica` adds writes of a session in the replica role, which needs a superuser and can leave orphans.
+    `replica` adds writes of a session in the replica role, which needs a superuser and can leave orphans. A TRUNCATE
+    waits for all who read its table: without `truncates` there is none.
     """
     known = CHANGES | REPLICA_CHANGES if replica or kind in REPLICA_CHANGES else CHANGES
     name, change = _choose(rng, known) if kind is None else (kind, known[kind][1])
-    writer = Writer(rng, connection, now)
+    writer = Writer(rng, connection, now, truncates=truncates)
     for _ in range(TRIES):
         try:
             with connection.transaction():

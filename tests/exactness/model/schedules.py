@@ -5,7 +5,7 @@ from functools import cache
 
 from tests.exactness.model.rules import RULES
 from tests.exactness.model.search import Search
-from tests.exactness.model.state import State, first_state
+from tests.exactness.model.state import State, World, first_state
 from tests.exactness.model.steps import Label, Model
 
 Schedule = list[tuple[Label, State]]
@@ -15,6 +15,13 @@ Schedule = list[tuple[Label, State]]
 def find_fault(rule: str) -> Search:
     """The search that ends at the first fault without a rule."""
     return Search(Model(RULES[rule], rule)).run(first_fault=True)
+
+
+def schedule_of(rule: str, world: World) -> Schedule:
+    """What the model does in a world, with every rule, on the shortest way to a fault without this one."""
+    search = find_fault(rule)
+    [state] = search.faults.values()
+    return replayed(Model(world), search.path(state))
 
 
 def replayed(model: Model, labels: Sequence[Label]) -> Schedule:

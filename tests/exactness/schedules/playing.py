@@ -28,13 +28,11 @@ from tests.exactness.model.state import FIRST, LEADS, NOTHING, NOWHERE, State, W
 from tests.exactness.model.steps import Label
 from tests.exactness.platform import rebuild_now, refresh_now, value
 from tests.exactness.random_load import not_so
-from tests.exactness.schedules import sessions
-from tests.exactness.schedules.sessions import Session
+from tests.exactness.schedules.reset import make_reset
+from tests.exactness.schedules.sessions import Session, begin_again
 from tests.exactness.schedules.sessions import State as At
-from tests.exactness.schedules.stage import BrokenError, make_reset
-from tests.exactness.schedules.steps import Tables, Writer
-from tests.exactness.schedules.worlds import Key, Step
-from tests.exactness.schemas import REFERENCE
+from tests.exactness.schedules.steps import Key, Writer
+from tests.exactness.schemas import Schema
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
@@ -74,16 +72,8 @@ SELECT
 """
 
 
-class Actor(Session):
-    """A session that stands at the points of its work; an erasure does so once it has recomputed its leads."""
-
-    passes: frozenset[str] = frozenset()
-
-    def point(self, point: str) -> None:
-        if point == "leads":
-            self.passes = frozenset({"written"})
-        elif point not in self.passes:
-            self.stop(point.removesuffix(" of an erasure"))
+class BrokenError(Exception):
+    """A schedule made something that must not be; the text says what."""
 
 
 @dataclass(slots=True)
@@ -91,53 +81,54 @@ class Laid:
     """A world of the model in a database: the leads, and what the platform writes."""
 
     world: World
-    tables: Tables
+    schema: Schema
     database: Database
     leads: dict[int, tuple[str, str]]
     values: dict[int, dict[str, object]]
     writer: Writer
 
 
-LayModel = Callable[[Tables, World], Laid]
+LayModel = Callable[[Schema, World | None], Laid]
 
 
-def lay(world: World, tables: Tables, database: Database) -> Laid:
+def lay(world: World, schema: Schema, database: Database) -> Laid:
     """Write a world of the model into an empty database, and note it for a reset."""
+    writer = Writer(schema)
     with database.connect() as conn:
-        writer = Writer(tables, conn)
         for tenant, agent, customer, phone in zip(TENANT_KEYS, AGENTS, CUSTOMERS, PHONES, strict=True):
             owner = tenant if world.tenants == 2 else TENANT_KEYS[0]
             if owner is tenant:
-                writer.write(Step("tenant", {"id": tenant}))
-            writer.write(Step("agent", {"id": agent, "tenant": owner}))
-            if tables.schema is not REFERENCE:
-                writer.write(
-                    Step("contact", {"id": customer, "tenant": owner, "phone": phone, "name": "Ann"})
-                )
+                writer.write(conn, "tenant", id=tenant)
+            writer.write(conn, "agent", id=agent, tenant=owner)
+            writer.write(conn, "contact", id=customer, tenant=owner, phone=phone, name="Ann")
         owners = sorted(
-            range(2), key=lambda n: value(conn, "SELECT hashtext(%s)", _tenant(world, tables, writer, n))
+            range(2), key=lambda n: value(conn, "SELECT hashtext(%s)", _tenant(world, schema, writer, n))
         )
         leads, values = {NOWHERE: ("", "")}, {}
         for lead, n in zip(LEADS, owners if world.tenants == 2 else range(2), strict=True):
-            leads[lead] = (_tenant(world, tables, writer, n), PHONES[n])
+            leads[lead] = (_tenant(world, schema, writer, n), PHONES[n])
             owner = TENANT_KEYS[n] if world.tenants == 2 else TENANT_KEYS[0]
             values[lead] = {"tenant": owner, "agent": AGENTS[n], "customer": CUSTOMERS[n], "phone": PHONES[n]}
         values[NOWHERE] = {**values[FIRST], "customer": NOBODY, "phone": None}
-        at = {**values[world.start or FIRST], "id": CONVERSATION}
-        writer.write(Step("conversation", at))
+        writer.write(conn, "conversation", **values[world.start or FIRST], id=CONVERSATION)
         for number in range(2):
-            message = {"id": Key(f"message {number}"), "conversation": CONVERSATION, "text": "0", "at": START}
-            writer.write(Step("message", message))
-        writer.write(Step("place", {**values[world.start], "id": CONVERSATION, "at": START}))
-        rebuild_now(conn, first=True)
-        refresh_now(conn)
-        make_reset(conn)
-        conn.execute(_ROUTE.encode(), prepare=False)
-    return Laid(world, tables, database, leads, values, writer)
+            message = {"conversation": CONVERSATION, "text": "0", "at": START}
+            writer.write(conn, "message", id=Key(f"message {number}"), **message)
+        writer.write(conn, "place", **values[world.start], id=CONVERSATION, at=START)
+        make_ready(conn)
+    return Laid(world, schema, database, leads, values, writer)
 
 
-def _tenant(world: World, tables: Tables, writer: Writer, n: int) -> str:
-    if tables.schema.name == "libredesk":
+def make_ready(conn: Connection) -> None:
+    """Bring the read model up to the rows, note all for a reset, and let schedules choose shards of the queue."""
+    rebuild_now(conn, first=True)
+    refresh_now(conn)
+    make_reset(conn)
+    conn.execute(_ROUTE.encode(), prepare=False)
+
+
+def _tenant(world: World, schema: Schema, writer: Writer, n: int) -> str:
+    if schema.name == "libredesk":
         return "libredesk"
     return str(writer.resolve(TENANT_KEYS[n if world.tenants == 2 else 0]))
 
@@ -148,7 +139,7 @@ class Playing:
 
     laid: Laid
     conn: Connection
-    actors: dict[str, Actor]
+    actors: dict[str, Session]
     written: list[datetime] = field(default_factory=list)
     played: list[Label] = field(default_factory=list)
     consistent: set[str] = field(default_factory=set)
@@ -186,17 +177,19 @@ class Playing:
             return
         else:
             if actor.state is At.DONE:
-                actor.passes = frozenset(
-                    {"written"} | ({"locked", "recomputed"} if label.step == "erase" else set())
-                )
-                actor.begin("begun", self._work(label))
-                if label.step == "erase":
-                    # The model has it drain the queue before.
-                    actor.passes |= {"taken", "tenants_found", "late_taken"}
+                self._begin(actor, label)
             actor.go()
         self._settle()
         if (error := actor.error) is not None:
             raise BrokenError(f"{label} fails: {type(error).__name__}: {str(error).splitlines()[0]}")
+
+    def _begin(self, actor: Session, label: Label) -> None:
+        is_erasure = label.step == "erase"
+        actor.passes = frozenset({"written"} | ({"locked", "recomputed"} if is_erasure else set()))
+        actor.begin(self._works(label)[label.step])
+        if is_erasure:
+            # The model has it drain the queue before.
+            actor.passes |= {"taken", "tenants_found", "late_taken"}
 
     def finish(self) -> None:
         """Let all end, and compare what a last refresh makes with the reading of the source rows."""
@@ -208,7 +201,7 @@ class Playing:
         if any(actor.state is not At.DONE for actor in self.actors.values()):
             raise BrokenError("it does not come to an end")
         refresh_now(self.conn)
-        differences = self.laid.tables.schema.differences(self.conn)
+        differences = self.laid.schema.differences(self.conn)
         if differences and not value(self.conn, "SELECT count(*) FROM projector.dead_letters"):
             raise BrokenError(f"in the end: {differences[0]}")
 
@@ -223,27 +216,29 @@ class Playing:
         return "; ".join(map(str, self.played))
 
     def _write(self, label: Label) -> None:
+        how: Any = label.of
+        with self.conn.transaction():
+            self.conn.execute("SELECT set_config('schedules.shard', %s, true)", (str(how[0]),))
+            self.conn.execute("SELECT set_config('schedules.bulk', %s, true)", (str(how[1]),))
+            self._change(label)
+        self.written.append(value(self.conn, "SELECT clock_timestamp()"))
+
+    def _change(self, label: Label) -> None:
+        """Move or edit the conversation."""
         laid, (verb, _, target) = self.laid, label.step.partition(" ")
         self.number += 1
         if target:
             self._place = int(target)
-        how: Any = label.of
         at = START + timedelta(days=self.number)
-        values: dict[str, Any] = {**laid.values[self._place], "id": CONVERSATION, "at": at}
-        steps = [Step("place", values)]
+        laid.writer.write(self.conn, "place", **laid.values[self._place], id=CONVERSATION, at=at)
         if verb in {"edit", "spoil", "mend"}:
             text = f"poison {self.number}" if verb == "spoil" else str(self.number)
-            steps.append(Step("edit messages", {"conversation": CONVERSATION, "text": text}))
-        with self.conn.transaction():
-            self.conn.execute("SELECT set_config('schedules.shard', %s, true)", (str(how[0]),))
-            self.conn.execute("SELECT set_config('schedules.bulk', %s, true)", (str(how[1]),))
-            for query, given in laid.writer.statements(*steps):
-                self.conn.execute(query.encode(), given)
-        self.written.append(value(self.conn, "SELECT clock_timestamp()"))
+            laid.writer.write(self.conn, "edit messages", conversation=CONVERSATION, text=text)
 
     _place: int = NOWHERE
 
-    def _work(self, label: Label) -> Callable[[Session], None]:
+    def _works(self, label: Label) -> dict[str, Callable[[Session], object]]:
+        """What a session can begin, by the names of the first steps."""
         of: Any = label.of
         leads = self.laid.leads
 
@@ -265,7 +260,7 @@ class Playing:
             with suppress(ErasureRefusedError):
                 erasure.erase(session.conn, Target(*leads[FIRST]), progress=QUIET)
 
-        works: dict[str, Callable[[Session], object]] = {
+        return {
             "take": take,
             "take mass": lambda session: sort_changes(session.conn, [of], bulk=True),
             "take late keys": piece,
@@ -275,8 +270,6 @@ class Playing:
             "retry": lambda session: retry_dead_letters(session.conn),
             "erase": erase_first,
         }
-        work = works[label.step]
-        return lambda session: (work(session), None)[1]
 
     def _settle(self) -> None:
         """Wait until each session stands, or waits for a lock that another one keeps."""
@@ -313,9 +306,12 @@ class Playing:
                 raise BrokenError(f"{what}: {found_tables[what]}, and in the model {there}")
         text = str(found_tables)
         if text not in self.consistent:
-            for sentence in not_so(self.conn):
-                raise BrokenError(f"readers see that this is not so: {sentence}")
+            self._check_readers()
             self.consistent.add(text)
+
+    def _check_readers(self) -> None:
+        for sentence in not_so(self.conn):
+            raise BrokenError(f"readers see that this is not so: {sentence}")
 
     def _expected(self, state: State) -> dict[str, object]:
         leads, world = self.laid.leads, self.laid.world
@@ -364,11 +360,15 @@ class Playing:
 
 
 @contextmanager
-def playing(laid: Laid, database: Database | None = None) -> Iterator[Playing]:
-    """Sessions on the database of a world, or on a copy of it where a rule is dropped."""
+def playing(laid: Laid, database: Database | None = None, kind: type[Playing] = Playing) -> Iterator[Playing]:
+    """Sessions on the database of a world, or on a copy of it where a rule is dropped.
+
+    A batch that collides stands at a point, where it would sleep for a moment. And it does not give up to wait for
+    another session after less than a second: a slow machine would play other schedules than a fast one.
+    """
     where = database or laid.database
     with pytest.MonkeyPatch.context() as patches, ExitStack() as stack:
-        clock = SimpleNamespace(sleep=sessions.begin_again, monotonic=time.monotonic)
+        clock = SimpleNamespace(sleep=begin_again, monotonic=time.monotonic)
         patches.setattr(retry, "time", clock)
         patches.setattr(batch, "IDLE_FRESHNESS_INTERVAL", timedelta(0))
         _stand(patches, erasure, "_delete_some", "leads of an erasure", before=True)
@@ -382,11 +382,11 @@ def playing(laid: Laid, database: Database | None = None) -> Iterator[Playing]:
         stack.callback(sql.steps.cache_clear)
         conn = stack.enter_context(where.connect(application_name="schedule watcher"))
         pipeline.prepare_session(conn)
-        actors = {name: Actor(name, where) for name in laid.world.sessions}
+        actors = {name: Session(name, where) for name in laid.world.sessions}
         for actor in actors.values():
             stack.callback(actor.close)
             pipeline.prepare_session(actor.conn)
-        made = Playing(laid, conn, actors)
+        made = kind(laid, conn, actors)
         stack.callback(made.abandon)
         yield made
 
