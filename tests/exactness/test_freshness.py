@@ -15,7 +15,7 @@ from api.response import body
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
-from projector.scheduler.refresh import has_changes, look
+from projector.scheduler.refresh import look
 from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import Platform, refresh_now, texts, value
@@ -72,18 +72,6 @@ def test_a_look_moves_freshness_while_nothing_waits(filled: Platform) -> None:
     conn.execute("TRUNCATE read_model.freshness")
     assert not look(conn, AT_ONCE).has_changes
     assert value(conn, "SELECT count(*) FROM read_model.freshness") == 0
-
-
-def test_a_change_that_waits_holds_freshness_back(filled: Platform) -> None:
-    assert not has_changes(filled.conn)
-    filled.message("c", "second")
-    committed = clock(filled.conn)
-    assert has_changes(filled.conn)
-    assert look(filled.conn, AT_ONCE).has_changes
-    assert value(filled.conn, "SELECT as_of FROM read_model.freshness") < committed
-    refresh_now(filled.conn)
-    assert not look(filled.conn, AT_ONCE).has_changes
-    assert as_of(filled.conn) > committed
 
 
 def test_what_is_committed_while_a_look_waits_is_not_promised(filled: Platform, other: Connection) -> None:

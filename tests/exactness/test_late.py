@@ -1,7 +1,6 @@
 """Mass changes are late for the tenants that they concern, and for no other; and single changes pass them."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -19,18 +18,13 @@ from projector.database.rows import Connection
 from projector.database.sql import statement
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
-from tests.exactness.interleaving import Stepped, piece, refreshing, wait_for, waits_for_lock
-from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value, waiting
+from tests.exactness.interleaving import Stepped, piece
+from tests.exactness.platform import Platform, assert_exact, refresh_now, value, waiting
 from tests.exactness.test_clock import EPOCH
 from tests.exactness.test_freshness import clock
-from tests.support.cases import cases
-from tests.support.server import Database
 
 TENANTS = ("one", "two", "three")
 MANY = 120
-
-PIECE_POINTS = ("late_taken", "tenants_found", "locked", "recomputed", "written")
-"""The points of a piece of late keys, in their order."""
 
 
 @pytest.fixture
@@ -143,113 +137,6 @@ def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: 
     assert (found["late_keys"], found["late_seconds"] > 0) == (120, True)
 
 
-def test_a_mass_change_holds_back_its_own_tenants_alone(crowded: Platform) -> None:
-    conn = crowded.conn
-    before = moment(conn, "one")
-    committed = edit(conn, "one", "two")
-    refresh_batch(conn, SHARDS, wait=True)
-    assert moment(conn, "three") < committed, "whom it concerns is not known yet"
-    for shard in SHARDS:
-        sort_changes(conn, [shard], bulk=True)
-        assert before <= moment(conn, "one") < committed
-    sort_all(conn)
-    assert moment(conn, "three") > committed
-    for tenant in ("one", "two"):
-        assert before <= moment(conn, tenant) < committed
-    # For every tenant, as the API of the version before reads it.
-    assert value(conn, "SELECT as_of FROM read_model.freshness") < committed
-    late = LateKeys()
-    late._size = MANY // 3  # noqa: SLF001
-    drained: list[str] = []
-    while late.take_piece(conn) is not None:
-        late.end(conn)
-        refresh_batch(conn, SHARDS, wait=True)
-        for tenant in ("one", "two"):
-            if moment(conn, tenant) > committed:
-                drained.append(tenant)
-                assert done(conn, tenant) == MANY
-    assert {"one", "two"} <= set(drained)
-    refresh_batch(conn, SHARDS, wait=True)
-    assert value(conn, "SELECT as_of FROM read_model.freshness") > committed
-    assert_exact(conn)
-
-
-def test_keys_that_move_in_a_mass_change_make_both_tenants_late(crowded: Platform) -> None:
-    conn = crowded.conn
-    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'two'")
-    conn.execute("UPDATE conversations SET agent_id = %s WHERE conversation_id LIKE 'one-%%'", (agent,))
-    committed = clock(conn)
-    sort_all(conn)
-    assert moment(conn, "one") < committed
-    assert moment(conn, "two") < committed
-    assert moment(conn, "three") > committed
-    finish(conn)
-    assert moment(conn, "two") > committed
-    assert_exact(conn)
-
-
-def test_a_conversation_that_moves_while_it_waits_is_read_whole(crowded: Platform) -> None:
-    """Its new tenant is not late: what waits of it was looked up under the old one."""
-    conn = crowded.conn
-    committed = edit(conn, "one")
-    sort_all(conn)
-    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'three'")
-    conn.execute(
-        "UPDATE conversations SET agent_id = %s, customer_phone = '555' WHERE conversation_id = 'one-1'",
-        (agent,),
-    )
-    assert refresh_batch(conn, SHARDS, wait=True).drained
-    assert moment(conn, "three") > committed
-    assert texts(conn, "three", "555") == ["edited"]
-    finish(conn)
-    assert_exact(conn)
-
-
-@cases("point", PIECE_POINTS)
-def test_what_is_written_while_a_piece_is_stopped_at_a_point_is_not_lost(
-    crowded: Platform, point: str
-) -> None:
-    conn = crowded.conn
-    edit(conn, "one")
-    sort_all(conn)
-    with piece(crowded.database, point) as stopped:
-        edit(conn, "one", text="again")
-        crowded.message("one-1", "single")
-        if point in ("late_taken", "tenants_found"):
-            # Later it waits for the piece, which has locked the tenant.
-            sort_changes(conn, SHARDS, bulk=True)
-        stopped.finish()
-    refresh_now(conn)
-    assert done(conn, "one", "again") >= MANY
-    assert_exact(conn)
-
-
-def test_a_tenant_that_becomes_late_again_meanwhile_stays_late(crowded: Platform) -> None:
-    conn, database = crowded.conn, crowded.database
-    edit(conn, "one")
-    sort_all(conn)
-    while LateKeys().take_piece(conn) is not None:
-        pass
-    committed = edit(conn, "one", text="again")
-
-    def sort(other: Connection) -> None:
-        prepare_session(other)
-        sort_changes(other, SHARDS, bulk=True)
-
-    with (
-        Stepped(database, sort, "sorted") as sorting,
-        Stepped(database, LateKeys().end) as ending,
-    ):
-        wait_for(lambda: ending.ends() or waits_for_lock(conn, ending.pid))
-        sorting.finish()
-        ending.finish()
-    sort_all(conn)
-    assert done(conn, "one", "again") < MANY
-    assert moment(conn, "one") < committed
-    finish(conn)
-    assert_exact(conn)
-
-
 def test_projectors_take_different_tenants(crowded: Platform) -> None:
     conn, database = crowded.conn, crowded.database
     edit(conn, "one", "two")
@@ -261,88 +148,6 @@ def test_projectors_take_different_tenants(crowded: Platform) -> None:
         with piece(database, size=MANY) as third:
             assert third.finish() is not None, "the rest of two"
         first.finish()
-    finish(conn)
-    assert_exact(conn)
-
-
-def test_a_tenant_that_was_looked_up_stands_for_no_lock(crowded: Platform) -> None:
-    """A conversation has moved since, which only the source knows yet: its new lead is locked too."""
-    conn, database = crowded.conn, crowded.database
-    stays = crowded.conversation(crowded.agent("two"), "490", shard=0)
-    refresh_now(conn)
-    edit(conn, "one", text="edited")
-    sort_all(conn)
-    moves = value(
-        conn,
-        "SELECT min(key) FROM projector.late_keys WHERE user_id = 'one' AND projector.shard_of(key) <> 0",
-    )
-    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'two' ORDER BY agent_id LIMIT 1")
-    conn.execute(
-        "UPDATE conversations SET agent_id = %s, customer_phone = '490' WHERE conversation_id = %s",
-        (agent, moves),
-    )
-    crowded.message(stays, "new")
-    with refreshing(database, "written", shard=0) as first, piece(database) as second:
-        second.waits(conn)
-        first.finish()
-        second.finish()
-    assert texts(conn, "two", "490") == ["edited", "new"]
-    refresh_now(conn)
-    assert_exact(conn)
-
-
-def sorting(database: Database, *, shard: int) -> Stepped:
-    """Single changes of a shard that are sorted, in a thread."""
-
-    def work(conn: Connection) -> Batch | None:
-        prepare_session(conn)
-        return sort_changes(conn, [shard], bulk=False)
-
-    return Stepped(database, work)
-
-
-@cases("take", (refreshing, sorting))
-def test_a_key_that_goes_while_a_piece_brings_it_in_does_not_stay(
-    crowded: Platform, take: Callable[..., Stepped]
-) -> None:
-    """Neither the source nor what is committed of the read model knows the key any more."""
-    conn, database = crowded.conn, crowded.database
-    new = crowded.conversation(value(conn, "SELECT agent_id FROM agents WHERE user_id = 'one'"), "777")
-    conn.execute("UPDATE projector.changes SET bulk = true")
-    sort_all(conn)
-    with piece(database, "written") as first:
-        conn.execute("DELETE FROM conversations WHERE conversation_id = %s", (new,))
-        with take(database, shard=shard_of(conn, new)) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
-    finish(conn)
-    assert_exact(conn)
-
-
-@cases("is_known", (False, True))
-def test_a_key_that_moves_while_a_batch_brings_it_in_makes_its_tenant_late(
-    crowded: Platform, *, is_known: bool
-) -> None:
-    """The batch has read the row before, and commits it under a tenant that nothing else names."""
-    conn, database = crowded.conn, crowded.database
-    moves = crowded.agent("one", shard=1)
-    agent = crowded.agent("two")
-    refresh_batch(conn, SHARDS, wait=True)
-    key = crowded.conversation(agent, "777", shard=0)
-    if is_known:
-        refresh_batch(conn, SHARDS, wait=True)
-    conn.execute("UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (moves, key))
-    with refreshing(database, "written", shard=0) as first:
-        conn.execute("UPDATE agents SET user_id = 'three' WHERE agent_id = %s", (moves,))
-        committed = clock(conn)
-        with sorting(database, shard=1) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
-    assert refresh_batch(conn, SHARDS, wait=True).drained
-    assert value(conn, "SELECT user_id FROM projector.source_keys WHERE key = %s", key) == "one"
-    assert moment(conn, "one") < committed
     finish(conn)
     assert_exact(conn)
 

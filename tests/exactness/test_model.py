@@ -6,6 +6,7 @@ that have every step of every world.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.exactness.platform import Platform
 from tests.exactness.schedules.playing import BrokenError, LayModel, Playing, playing
 from tests.exactness.schemas import LIBREDESK, REFERENCE, SCHEMAS, Schema
 from tests.exactness.test_mutants import MUTANTS, Bench
+from tests.rules.test_exactness_rules import mutants_of_the_page
 
 WORLDS = tuple(dict.fromkeys(RULES.values()))
 LARGE = [
@@ -76,6 +78,8 @@ def test_with_all_rules_the_model_finds_no_fault(world: World, report: Callable[
 
 def test_the_rules_of_the_model_have_mutants() -> None:
     assert set(RULES) - set(MUTANTS) <= NO_MUTANTS
+    rows = mutants_of_the_page().items()
+    assert {mutant for mutant, row in rows if Path(__file__).name in row.test} <= set(REAL)
 
 
 def play(stage: Playing, schedule: Schedule) -> None:
@@ -86,9 +90,7 @@ def play(stage: Playing, schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("world", PLAYED, ids=lambda world: world.name)
-def test_what_a_left_out_rule_is_found_by_comes_out_as_in_the_model(
-    lay_model: LayModel, world: World
-) -> None:
+def test_what_a_rule_is_for_comes_out_as_in_the_model(lay_model: LayModel, world: World) -> None:
     with playing(lay_model(REFERENCE, world)) as stage:
         for rule in (rule for rule, its_world in RULES.items() if its_world == world):
             play(stage, schedule_of(rule, world))

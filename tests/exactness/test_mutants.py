@@ -1,7 +1,7 @@
 """Each rule of docs/internals/exactness-rules.md dropped in turn: the test that is there for it turns red.
 
 A rule that no test would miss is not shown by the tests. The page names the test and the mutant of each rule, and the
-table below has what the mutant does.
+table below has what the mutant does. test_model.py makes those of the rules that the model tests.
 """
 
 import importlib
@@ -53,7 +53,6 @@ from tests.exactness import (
     test_faults,
     test_freshness,
     test_giving_way,
-    test_late,
     test_origin,
     test_publications,
     test_rebuild,
@@ -456,7 +455,7 @@ MUTANTS = {
         _statement("queries/core", "OR d.retry_at > clock_timestamp()", "OR d.retry_at > 'infinity'::timestamptz",
             seconds=-3600.0),
     "the source is read before the changes are taken":
-        _patch(batch, "_take_and_recompute", _recompute_before_delete, point="recomputed"),
+        _patch(batch, "_take_and_recompute", _recompute_before_delete),
     "a batch reads in one snapshot":
         _patch(db, "SETTINGS", {**db.SETTINGS, "default_transaction_isolation": "repeatable read"}),
     "nothing is locked":
@@ -527,14 +526,13 @@ MUTANTS = {
         _in_seconds("queries/core", "ELSE pg_try_advisory_xact_lock(%(late_class)s,", "ELSE int4ne(%(late_class)s,"),
     "a key of no lead does not wait for a batch that brings it in":
         _statement("refresh/3_resolve/50_note_keys",
-            "WHERE r.old_user_id IS NULL\nORDER BY", "WHERE r.old_user_id IS NULL AND r.user_id IS NOT NULL\nORDER BY",
-            take=interleaving.refreshing),
+            "WHERE r.old_user_id IS NULL\nORDER BY", "WHERE r.old_user_id IS NULL AND r.user_id IS NOT NULL\nORDER BY"),
     "leads of keys are looked up beside a batch that brings them in":
-        _statement("refresh/1_take/55_wait_for_batches", "AND l.granted", "AND NOT l.granted", take=test_late.sorting),
+        _statement("refresh/1_take/55_wait_for_batches", "AND l.granted", "AND NOT l.granted"),
     "a piece takes late keys while a dead letter is retried":
         _in_seconds("queries/core",
             "pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s)", "%(shard_class)s <> %(late_keys)s"),
-    "a piece reads the source before it takes its keys": Mutant(_read_before_a_piece, point="late_taken"),
+    "a piece reads the source before it takes its keys": Mutant(_read_before_a_piece),
     "a rebuild in place locks no tenant":
         _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s",
             point="recomputed"),
@@ -582,10 +580,9 @@ MUTANTS = {
         _statement("refresh/1_take/60_sort_changes", "projector.leads_of_key(f.key_kind, f.key) AS lead",
             "(SELECT k.* FROM projector.source_keys AS k WHERE k.kind = f.key_kind AND k.key = f.key) AS lead"),
     "a key that is not known may be brought in while its lead is looked up":
-        _statement("refresh/1_take/55_wait_for_batches", "known.user_id IS NULL OR ", "", is_known=False),
+        _statement("refresh/1_take/55_wait_for_batches", "known.user_id IS NULL OR ", ""),
     "a key that is known may be moved while its lead is looked up":
-        _statement("refresh/1_take/55_wait_for_batches",
-            " OR hashtext(known.user_id) = held.lock_key", "", is_known=True),
+        _statement("refresh/1_take/55_wait_for_batches", " OR hashtext(known.user_id) = held.lock_key", ""),
     "a mass change of messages that no rule names reads none":
         _statement("refresh/1_take/60_sort_changes", "IN ('messages', 'reload_messages'))", "= 'messages')"),
     "messages that no rule names are looked for by their ids":
@@ -785,6 +782,8 @@ MUTANTS = {
             marks=pytest.mark.citus if "test_citus" in row.test else (),
         )
         for what, row in mutants_of_the_page().items()
+        # Those of the model are made on its worlds.
+        if "test_model" not in row.test
     ],
 )
 def test_without_its_rule_the_test_of_it_is_red(

@@ -10,35 +10,8 @@ from projector.core.dead_letters import retry_dead_letters
 from projector.database import locks
 from projector.database.rows import Connection
 from tests.exactness.interleaving import Stepped, refreshing, wait_for, waits_for_lock
-from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, waiting
+from tests.exactness.platform import Platform, assert_exact, refresh_now, texts
 from tests.support.server import Database
-
-
-def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
-    platform: Platform, database: Database
-) -> None:
-    conn = platform.conn
-    for tenant in ("one", "two", "three"):
-        platform.tenant(tenant)
-    agent = platform.agent("one", shard=0)
-    last_agent = platform.agent("three", shard=0)
-    conversation = platform.conversation(agent, "4915", shard=1)
-    platform.message(conversation, "first")
-    refresh_now(conn)
-
-    conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
-    with refreshing(database, "recomputed", shard=0) as first:
-        conn.execute(
-            "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (last_agent, conversation)
-        )
-        with refreshing(database, shard=1) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
-    assert texts(conn, "three", "4915") == ["first"] or waiting(conn)
-    refresh_now(conn)
-    assert texts(conn, "three", "4915") == ["first"]
-    assert_exact(conn)
 
 
 def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(

@@ -4,15 +4,15 @@ from projector.core import pipeline, staging
 from projector.core.batch import refresh_batch
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.late import LateKeys, sort_changes
-from projector.core.refresh import Drain, refresh
-from projector.database.locks import LETTERS, SHARDS
+from projector.core.refresh import Drain
+from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
-from tests.exactness.interleaving import REFRESH_POINTS, Stepped, piece, refreshing, wait_for, waits_for_lock
+from tests.exactness.interleaving import Stepped, refreshing, wait_for, waits_for_lock
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -90,71 +90,6 @@ def _hot(filled: Platform) -> None:
         refresh_now(conn)
         # As autovacuum does it within a minute.
         conn.execute("ANALYZE")
-
-
-# R1, R2, R3: take, then read; in READ COMMITTED; and recompute.
-
-
-@cases("point", REFRESH_POINTS)
-def test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost(
-    filled: Platform, point: str
-) -> None:
-    conn = filled.conn
-    put_back(conn)
-    filled.message("c", "one")
-    with refreshing(filled.database, point) as refresh_under_way:
-        filled.message("c", "two")
-        conn.execute("UPDATE messages SET text = 'edited' WHERE message_id = 'm'")
-        refresh_under_way.finish()
-    refresh_now(conn)
-    assert texts(conn, "one", "4915") == ["edited", "one", "two"]
-    assert_exact(conn)
-
-
-def test_a_batch_reads_what_was_committed_before_each_of_its_statements(filled: Platform) -> None:
-    conn = filled.conn
-    conn.execute(
-        f"ALTER DATABASE \"{filled.database.name}\" SET default_transaction_isolation = 'repeatable read'".encode()
-    )
-    levels: list[str] = []
-    with filled.database.connect() as own:
-        filled.message("c", "one")
-        with at_points(lambda _: levels.append(value(own, "SHOW transaction_isolation"))):
-            _batch(own)
-    assert set(levels) == {"read committed"}
-    assert len(levels) == len(REFRESH_POINTS)
-
-
-def test_two_refreshes_of_one_lead_count_each_others_rows(filled: Platform) -> None:
-    conn = filled.conn
-    agent = filled.agent("one")
-    one, other = (filled.conversation(agent, phone, shard=n) for n, phone in enumerate(("4915", "+4915")))
-    refresh_now(conn)
-    # Not of one hour, whose row one of the two would wait for.
-    filled.message(one, "one")
-    filled.message(other, "other", at="2025-01-01 11:00:00")
-    with (
-        refreshing(filled.database, "written", shard=0) as first,
-        refreshing(filled.database, shard=1) as second,
-    ):
-        second.waits(conn)
-        first.finish()
-        second.finish()
-    assert (document(conn, "one", "4915") or {})["total_messages"] == 3
-    assert_exact(conn)
-
-
-def test_a_change_that_is_queued_twice_counts_once(filled: Platform) -> None:
-    conn = filled.conn
-    filled.message("c", "one")
-    for _ in range(2):
-        conn.execute(
-            "INSERT INTO projector.changes (shard, kind, keys, message_ids)"
-            " SELECT shard, kind, keys, message_ids FROM projector.changes"
-        )
-    refresh_now(conn)
-    assert (document(conn, "one", "4915") or {})["total_messages"] == 2
-    assert_exact(conn)
 
 
 # R4: nothing is written that is right.
@@ -445,27 +380,6 @@ def letters_of(conn: Connection, *tenants: str) -> list[int]:
     return [value(conn, said, tenant) for tenant in tenants]
 
 
-def test_a_dead_letter_counts_for_each_tenant_whose_lead_it_may_spoil(filled: Platform) -> None:
-    """What changes of its key is left out until it is tried again, and may move it to another tenant."""
-    conn = filled.conn
-    filled.tenant("two")
-    conversation = filled.conversation(filled.agent("one"), "102")
-    refresh_now(conn)
-    poison(conn)
-    filled.message(conversation, "poison")
-    refresh_now(conn)
-    assert letters_of(conn, "one", "two") == [1, 0]
-    agent = filled.agent("two")
-    conn.execute("UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (agent, conversation))
-    refresh(conn, retry_failed=False, progress=QUIET)
-    assert document(conn, "one", "102") is not None
-    assert letters_of(conn, "one", "two") == [1, 1]
-    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    refresh_now(conn)
-    assert letters_of(conn, "one", "two") == [0, 0]
-    assert_exact(conn)
-
-
 def test_a_dead_letter_of_a_row_that_is_gone_counts_for_its_tenant(filled: Platform) -> None:
     conn = filled.conn
     conversation = filled.conversation(filled.agent("one"), "4915")
@@ -479,24 +393,6 @@ def test_a_dead_letter_of_a_row_that_is_gone_counts_for_its_tenant(filled: Platf
     conn.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
     refresh_now(conn)
     assert letters_of(conn, "one") == [0]
-    assert_exact(conn)
-
-
-def test_an_erasure_leaves_the_dead_letter_of_a_conversation_that_moved_on(filled: Platform) -> None:
-    conn = filled.conn
-    conversation = filled.conversation(filled.agent("one"), "102")
-    poison(conn)
-    filled.message(conversation, "poison")
-    refresh_now(conn)
-    conn.execute(
-        "UPDATE conversations SET customer_phone = '103' WHERE conversation_id = %s", (conversation,)
-    )
-    refresh(conn, retry_failed=False, progress=QUIET)
-    assert value(conn, "SELECT customer_phone FROM projector.dead_letters") == "103"
-    erase(conn, Target("one", "102"), progress=QUIET)
-    assert letters_of(conn, "one") == [1]
-    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    refresh_now(conn)
     assert_exact(conn)
 
 
@@ -539,30 +435,6 @@ def test_a_dead_letter_whose_key_was_at_an_erased_lead_for_a_moment_stays(filled
     refresh_now(conn)
     assert texts(conn, "two", "103") == ["poison"]
     assert_exact(conn)
-
-
-def test_a_change_that_is_left_out_for_a_new_dead_letter_counts_for_its_tenant(filled: Platform) -> None:
-    conn, database = filled.conn, filled.database
-    agent = filled.agent(filled.tenant("two"))
-    conversation = filled.conversation(filled.agent("one"), "102", shard=0)
-    refresh_now(conn)
-    poison(conn)
-    filled.message(conversation, "poison")
-    pipeline.prepare_session(conn)
-    sort_changes(conn, SHARDS, bulk=False)
-    with database.connect() as other:
-        other.execute("BEGIN")
-        other.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LETTERS,))
-        with piece(database) as failing:
-            failing.waits(conn)
-            conn.execute(
-                "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (agent, conversation)
-            )
-            with refreshing(database, "taken", shard=0) as taker:
-                other.execute("COMMIT")
-                failing.finish()
-                taker.go_on()
-    assert letters_of(conn, "one", "two") == [1, 1] or waiting(conn)
 
 
 def test_failing_keys_of_one_tenant_keep_no_other_waiting(filled: Platform) -> None:
