@@ -1,17 +1,18 @@
 """A small platform with an exact read model, for the schedules that try to make it wrong."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import count
 
 import pytest
 
 from projector.database.rows import Connection
-from projector.operate.install import migrate
 from tests.conftest import MakeDatabase
-from tests.exactness.model import state as model
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
-from tests.exactness.schedules.changing import lay_rows
+from tests.exactness.model.state import World
+from tests.exactness.platform import Platform, assert_exact, refresh_now
+from tests.exactness.schedules.changing import LayRandom, lay_rows
 from tests.exactness.schedules.playing import Laid, LayModel, lay
-from tests.exactness.schemas import REFERENCE, Schema
+from tests.exactness.schemas import SCHEMAS
 from tests.support.server import Database, Server
 
 
@@ -69,36 +70,21 @@ def other(filled: Platform) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def schema_template(server: Server, built_template: Database) -> Callable[[Schema], Database]:
-    """Gives a database with the source tables of a schema and a read model that was built; only to be copied."""
-    templates = {REFERENCE.name: built_template}
+def lay_model(server: Server, built_template: Database) -> LayModel:
+    """Gives a world of the model in a database of its own, laid once in the session."""
+    numbers = count(1)
 
-    def template(schema: Schema) -> Database:
-        if schema.name not in templates:
-            made = templates[schema.name] = server.create(f"worlds_{schema.name}")
-            with made.connect() as conn:
-                conn.execute(schema.tables.encode(), prepare=False)
-                migrate(conn, create_source=False, mapping=schema.mapping)
-                rebuild_now(conn, first=True)
-        return templates[schema.name]
+    @cache
+    def given(world: World) -> Laid:
+        return lay(world, server.create(f"model_{next(numbers)}", template=built_template.name))
 
-    return template
+    return given
 
 
 @pytest.fixture(scope="session")
-def lay_model(server: Server, schema_template: Callable[[Schema], Database]) -> LayModel:
-    """Gives a world of the model on a schema, or random rows where there is none; each is laid once in the session."""
-
-    laid: dict[tuple[str, model.World | None], Laid] = {}
-
-    def given(schema: Schema, world: model.World | None) -> Laid:
-        place = (schema.name, world)
-        if place not in laid:
-            made = server.create(f"model_{len(laid)}", template=schema_template(schema).name)
-            laid[place] = lay_rows(schema, made) if world is None else lay(world, schema, made)
-        return laid[place]
-
-    return given
+def lay_random(server: Server) -> LayRandom:
+    """Gives random rows of the schema of a name in a database of its own, laid once in the session."""
+    return cache(lambda name: lay_rows(SCHEMAS[name], server.create(f"rows_{name}")))
 
 
 _REPORTED = "schedules"

@@ -1,7 +1,7 @@
 """The model of the projector: it finds no fault with all rules, and one without each; and PostgreSQL does as it says.
 
-`make test` plays on PostgreSQL what the model finds where a rule is left out, `make exactness` in each schema schedules
-that have every step of every world.
+`make test` plays on PostgreSQL what the model finds where a rule is left out, `make exactness` schedules that have each
+step of every world.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,6 @@ from tests.exactness.model.state import World
 from tests.exactness.model.steps import Model
 from tests.exactness.platform import Platform
 from tests.exactness.schedules.playing import BrokenError, LayModel, Playing, playing
-from tests.exactness.schemas import LIBREDESK, REFERENCE, SCHEMAS, Schema
 from tests.exactness.test_mutants import MUTANTS, Bench
 from tests.rules.test_exactness_rules import mutants_of_the_page
 
@@ -38,20 +37,10 @@ OTHERS = {
     "what the read model knew of a conversation is not asked",
 }
 REAL = [rule for rule, world in RULES.items() if rule in MUTANTS and world in PLAYED and rule not in OTHERS]
-PLACES = [
-    (schema, world._replace(tenants=1) if schema is LIBREDESK else world)
-    for schema in SCHEMAS.values()
-    for world in PLAYED
-    # The late keys of what fails may be several there, of which halves are tried.
-    if world != LETTERS
-]
+# The late keys of what fails may be several there, of which halves are tried.
+EVERY_STEP = [world._replace(tenants=tenants) for tenants in (1, 2) for world in PLAYED if world != LETTERS]
 
 NO_MUTANTS = {"an erasure deletes table by table"}
-
-
-def name_of(place: tuple[Schema, World]) -> str:
-    schema, world = place
-    return f"{schema.name}, {world.name}"
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -91,7 +80,7 @@ def play(stage: Playing, schedule: Schedule) -> None:
 
 @pytest.mark.parametrize("world", PLAYED, ids=lambda world: world.name)
 def test_what_a_rule_is_for_comes_out_as_in_the_model(lay_model: LayModel, world: World) -> None:
-    with playing(lay_model(REFERENCE, world)) as stage:
+    with playing(lay_model(world)) as stage:
         for rule in (rule for rule, its_world in RULES.items() if its_world == world):
             play(stage, schedule_of(rule, world))
 
@@ -105,7 +94,7 @@ def test_without_the_rule_it_comes_out_otherwise(
     rule: str,
 ) -> None:
     # Laid while every rule is there.
-    laid = lay_model(REFERENCE, RULES[rule])
+    laid = lay_model(RULES[rule])
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
         MUTANTS[rule].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
@@ -115,12 +104,12 @@ def test_without_the_rule_it_comes_out_otherwise(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("schema", "world"), PLACES, ids=map(name_of, PLACES))
+@pytest.mark.parametrize("world", EVERY_STEP, ids=lambda world: f"{world.name}, {world.tenants} tenants")
 def test_every_step_comes_out_as_in_the_model(
-    lay_model: LayModel, schema: Schema, world: World, report: Callable[[str], None]
+    lay_model: LayModel, world: World, report: Callable[[str], None]
 ) -> None:
     schedules = list(covering(Search(Model(world)).run()))
-    with playing(lay_model(schema, world)) as stage:
+    with playing(lay_model(world)) as stage:
         for schedule in schedules:
             play(stage, schedule)
-    report(f"{name_of((schema, world))}: {len(schedules)} schedules came out as in the model")
+    report(f"{world.name}, {world.tenants} tenants: {len(schedules)} schedules came out as in the model")

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -14,9 +15,9 @@ from tests.exactness.model.rules import LETTERS, RULES
 from tests.exactness.model.schedules import schedule_of
 from tests.exactness.model.steps import Label
 from tests.exactness.platform import Platform
-from tests.exactness.schedules.changing import Changing, changing
-from tests.exactness.schedules.playing import BrokenError, LayModel
-from tests.exactness.schemas import REFERENCE, SCHEMAS
+from tests.exactness.schedules.changing import Changing, LayRandom, changing
+from tests.exactness.schedules.playing import BrokenError
+from tests.exactness.schemas import SCHEMAS
 from tests.exactness.test_mutants import MUTANTS, Bench
 
 SHORT = range(1)
@@ -39,9 +40,9 @@ def play(stage: Changing, seed: int) -> None:
 @pytest.mark.parametrize("schema", SCHEMAS)
 @pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
 def test_random_changes_come_out_exact(
-    lay_model: LayModel, schema: str, seed: int, report: Callable[[str], None]
+    lay_random: LayRandom, schema: str, seed: int, report: Callable[[str], None]
 ) -> None:
-    with changing(lay_model(SCHEMAS[schema], None)) as stage:
+    with changing(lay_random(schema)) as stage:
         play(stage, seed)
     report(f"{schema}, seed {seed}: {len(schedules())} schedules came out exact")
 
@@ -53,16 +54,17 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("without", BROKEN)
+@pytest.mark.parametrize("broken", [*product(SCHEMAS, BROKEN)], ids=", ".join)
 def test_a_schedule_says_what_is_wrong_without_a_rule(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
-    lay_model: LayModel,
+    lay_random: LayRandom,
     make_database: MakeDatabase,
-    without: str,
+    broken: tuple[str, str],
 ) -> None:
+    schema, without = broken
     # Laid while every rule is there.
-    laid = lay_model(REFERENCE, None)
+    laid = lay_random(schema)
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
         MUTANTS[without].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))

@@ -4,19 +4,19 @@ What the model writes is one conversation. Here each of its writes is a transact
 session may have other steps than in the model: it takes its next one, whatever that is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 
 import psycopg
 
+from projector.operate.install import migrate
 from tests.exactness.model.rules import SINGLES
 from tests.exactness.model.state import LEADS
 from tests.exactness.model.steps import Label
 from tests.exactness.schedules.playing import BrokenError, Laid, Playing, make_ready, playing
 from tests.exactness.schedules.sessions import Session
 from tests.exactness.schedules.sessions import State as At
-from tests.exactness.schedules.steps import Writer
 from tests.exactness.schemas import Schema, change, fill
 from tests.support.server import Database
 
@@ -33,13 +33,18 @@ _PROMISED = """
 """
 
 
+LayRandom = Callable[[str], Laid]
+
+
 def lay_rows(schema: Schema, database: Database) -> Laid:
-    """Write random rows into an empty database, and note them for a reset. Two leads stand for those of the model."""
+    """Write random rows into a new database, and note them for a reset. Two leads stand for those of the model."""
     with database.connect() as conn:
+        conn.execute(schema.tables.encode(), prepare=False)
+        migrate(conn, create_source=False, mapping=schema.mapping)
         fill(conn, schema, Random(7), SIZE)
         make_ready(conn)
         leads = dict(zip(LEADS, conn.execute(_LEADS).fetchall(), strict=True))
-    return Laid(SINGLES, schema, database, leads, {}, Writer(schema))
+    return Laid(SINGLES, schema, database, leads, {})
 
 
 class Changing(Playing):

@@ -26,19 +26,16 @@ from projector.scheduler.refresh import look
 from projector.sweep.leads import rebuild_leads
 from tests.exactness.model.state import FIRST, LEADS, NOTHING, NOWHERE, State, World
 from tests.exactness.model.steps import Label
-from tests.exactness.platform import rebuild_now, refresh_now, value
+from tests.exactness.platform import Platform, rebuild_now, refresh_now, value
 from tests.exactness.random_load import not_so
 from tests.exactness.schedules.reset import make_reset
 from tests.exactness.schedules.sessions import Session, begin_again
 from tests.exactness.schedules.sessions import State as At
-from tests.exactness.schedules.steps import Key, Writer
-from tests.exactness.schemas import Schema
+from tests.exactness.schemas import REFERENCE, Schema
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
-TENANT_KEYS, AGENTS = (Key("one"), Key("two")), (Key("agent of one"), Key("agent of two"))
-CUSTOMERS = (Key("customer of one"), Key("customer of two"))
-CONVERSATION, NOBODY = Key("conversation"), Key("nobody")
+CONVERSATION = "conversation"
 PHONES = ("101", "102")
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -78,45 +75,40 @@ class BrokenError(Exception):
 
 @dataclass(slots=True)
 class Laid:
-    """A world of the model in a database: the leads, and what the platform writes."""
+    """A world of the model in a database: the leads, and the agents and phones by which the conversation is there."""
 
     world: World
     schema: Schema
     database: Database
     leads: dict[int, tuple[str, str]]
-    values: dict[int, dict[str, object]]
-    writer: Writer
+    places: dict[int, tuple[str, str | None]]
 
 
-LayModel = Callable[[Schema, World | None], Laid]
+LayModel = Callable[[World], Laid]
+
+_PLACE = (
+    "UPDATE conversations SET agent_id = %s, customer_phone = %s, created_at = %s WHERE conversation_id = %s"
+)
 
 
-def lay(world: World, schema: Schema, database: Database) -> Laid:
+def lay(world: World, database: Database) -> Laid:
     """Write a world of the model into an empty database, and note it for a reset."""
-    writer = Writer(schema)
     with database.connect() as conn:
-        for tenant, agent, customer, phone in zip(TENANT_KEYS, AGENTS, CUSTOMERS, PHONES, strict=True):
-            owner = tenant if world.tenants == 2 else TENANT_KEYS[0]
-            if owner is tenant:
-                writer.write(conn, "tenant", id=tenant)
-            writer.write(conn, "agent", id=agent, tenant=owner)
-            writer.write(conn, "contact", id=customer, tenant=owner, phone=phone, name="Ann")
-        owners = sorted(
-            range(2), key=lambda n: value(conn, "SELECT hashtext(%s)", _tenant(world, schema, writer, n))
-        )
-        leads, values = {NOWHERE: ("", "")}, {}
-        for lead, n in zip(LEADS, owners if world.tenants == 2 else range(2), strict=True):
-            leads[lead] = (_tenant(world, schema, writer, n), PHONES[n])
-            owner = TENANT_KEYS[n] if world.tenants == 2 else TENANT_KEYS[0]
-            values[lead] = {"tenant": owner, "agent": AGENTS[n], "customer": CUSTOMERS[n], "phone": PHONES[n]}
-        values[NOWHERE] = {**values[FIRST], "customer": NOBODY, "phone": None}
-        writer.write(conn, "conversation", **values[world.start or FIRST], id=CONVERSATION)
-        for number in range(2):
-            message = {"conversation": CONVERSATION, "text": "0", "at": START}
-            writer.write(conn, "message", id=Key(f"message {number}"), **message)
-        writer.write(conn, "place", **values[world.start], id=CONVERSATION, at=START)
+        platform = Platform(conn)
+        # A batch locks its tenants in the order of their hashes, and the model in that of its leads.
+        tenants = sorted(("one", "two"), key=lambda name: value(conn, "SELECT hashtext(%s)", name))
+        owners = tenants if world.tenants == 2 else tenants[:1] * 2
+        agents = [platform.agent(one) for one in map(platform.tenant, tenants)]
+        leads = {NOWHERE: ("", "")}
+        places: dict[int, tuple[str, str | None]] = {NOWHERE: (agents[0], None)}
+        for lead, owner, agent, phone in zip(LEADS, owners, agents, PHONES, strict=True):
+            leads[lead], places[lead] = (owner, phone), (agent, phone)
+        platform.insert("conversations", conversation_id=CONVERSATION, agent_id=agents[0])
+        for _ in range(2):
+            platform.message(CONVERSATION, "0")
+        conn.execute(_PLACE, (*places[world.start], START, CONVERSATION))
         make_ready(conn)
-    return Laid(world, schema, database, leads, values, writer)
+    return Laid(world, REFERENCE, database, leads, places)
 
 
 def make_ready(conn: Connection) -> None:
@@ -125,12 +117,6 @@ def make_ready(conn: Connection) -> None:
     refresh_now(conn)
     make_reset(conn)
     conn.execute(_ROUTE.encode(), prepare=False)
-
-
-def _tenant(world: World, schema: Schema, writer: Writer, n: int) -> str:
-    if schema.name == "libredesk":
-        return "libredesk"
-    return str(writer.resolve(TENANT_KEYS[n if world.tenants == 2 else 0]))
 
 
 @dataclass(slots=True)
@@ -230,10 +216,12 @@ class Playing:
         if target:
             self._place = int(target)
         at = START + timedelta(days=self.number)
-        laid.writer.write(self.conn, "place", **laid.values[self._place], id=CONVERSATION, at=at)
+        self.conn.execute(_PLACE, (*laid.places[self._place], at, CONVERSATION))
         if verb in {"edit", "spoil", "mend"}:
             text = f"poison {self.number}" if verb == "spoil" else str(self.number)
-            laid.writer.write(self.conn, "edit messages", conversation=CONVERSATION, text=text)
+            self.conn.execute(
+                "UPDATE messages SET text = %s WHERE conversation_id = %s", (text, CONVERSATION)
+            )
 
     _place: int = NOWHERE
 
