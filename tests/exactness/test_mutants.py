@@ -534,8 +534,7 @@ MUTANTS = {
             "pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s)", "%(shard_class)s <> %(late_keys)s"),
     "a piece reads the source before it takes its keys": Mutant(_read_before_a_piece),
     "a rebuild in place locks no tenant":
-        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s",
-            point="recomputed"),
+        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
     "a first build does not check whether the platform rewrote a table":
         _patch(first_build, "source_files", lambda _: [],
             how=test_rebuild.FIRST, statement="ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)"),

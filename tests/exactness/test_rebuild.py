@@ -19,7 +19,6 @@ from projector.sweep.leads import LeadKey
 from projector.sweep.pieces import REBUILD, begin_sweep
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
-    IN_PLACE_POINTS,
     Stepped,
     batch_of,
     rebuilding,
@@ -131,30 +130,6 @@ def test_what_is_refreshed_between_the_comparison_and_the_writing_is_not_overwri
     assert waiting(conn) == []
     assert texts(conn, "one", "4915") == ["before", "during"]
     assert document(conn, "two", "4915") is None
-    assert_exact(conn)
-
-
-@cases("point", IN_PLACE_POINTS[1:])
-def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
-    filled: Platform, database: Database, point: str
-) -> None:
-    conn = filled.conn
-    put_back(conn)
-    spoil(conn)
-    # The comparison comes to the points of the steps that it shares with the writing.
-    with rebuilding(database, "compared", point) as rebuild_under_way:
-        filled.message(_conversation(conn, "one"), "during")
-        conn.execute(
-            "UPDATE conversations SET agent_id = (SELECT agent_id FROM agents WHERE user_id = 'one'),"
-            " is_active = false WHERE conversation_id = %s",
-            (_conversation(conn, "two"),),
-        )
-        with refreshing(database) as refresh_under_way:
-            refresh_under_way.waits(conn)
-            rebuild_under_way.finish()
-            refresh_under_way.finish()
-    refresh_now(conn)
-    assert texts(conn, "one", "4915") == ["before", "before", "during"]
     assert_exact(conn)
 
 

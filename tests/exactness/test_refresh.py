@@ -1,11 +1,16 @@
 """What a refresh owes: nothing lost, nothing twice, nothing rewritten that was right, and nothing read for nothing."""
 
-from projector.core import pipeline, staging
+from unittest.mock import Mock
+
+import psycopg
+import pytest
+
+from projector.core import dead_letters, pipeline, staging
 from projector.core.batch import refresh_batch
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.late import LateKeys, sort_changes
 from projector.core.refresh import Drain
-from projector.database.locks import SHARDS
+from projector.database.locks import LETTERS, SHARDS
 from projector.database.rows import Connection
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
@@ -374,26 +379,37 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     assert_exact(conn)
 
 
-def letters_of(conn: Connection, *tenants: str) -> list[int]:
-    """How many dead letters each tenant has, as the API tells it."""
-    said = "SELECT coalesce((SELECT dead_letters FROM read_model.tenants WHERE user_id = %s), 0)"
-    return [value(conn, said, tenant) for tenant in tenants]
-
-
-def test_a_dead_letter_of_a_row_that_is_gone_counts_for_its_tenant(filled: Platform) -> None:
-    conn = filled.conn
-    conversation = filled.conversation(filled.agent("one"), "4915")
+def test_a_change_committed_while_nothing_is_left_of_a_dead_letter_is_not_lost(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn, database = platform.conn, platform.database
+    agent = platform.agent(platform.tenant("one"))
     refresh_now(conn)
+    gone = platform.id("conversation", 0)
     conn.execute(
-        "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (document LIKE '%conversation_count\":2%')"
+        "INSERT INTO projector.dead_letters VALUES"
+        " ('reload_conversations', %s, 'one', '4915', 'failed once', 1, now(), now())",
+        (gone,),
     )
-    conn.execute("DELETE FROM conversations WHERE conversation_id = %s", (conversation,))
+    monkeypatch.setattr(dead_letters, "recompute", Mock(side_effect=psycopg.errors.CheckViolation("refused")))
+    with database.connect() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LETTERS,))
+        with Stepped(database, _retry) as retry:
+            retry.waits(conn)
+            platform.insert("conversations", conversation_id=gone, agent_id=agent, customer_phone="4915")
+            with refreshing(database, shard=0) as taker:
+                wait_for(lambda: taker.ends() or waits_for_lock(conn, taker.pid))
+                other.execute("COMMIT")
+                taker.finish()
+            retry.finish()
     refresh_now(conn)
-    assert letters_of(conn, "one") == [1]
-    conn.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
-    refresh_now(conn)
-    assert letters_of(conn, "one") == [0]
     assert_exact(conn)
+
+
+def _retry(conn: Connection) -> tuple[int, int]:
+    pipeline.prepare_session(conn)
+    return retry_dead_letters(conn)
 
 
 def test_no_change_is_lost_for_a_dead_letter_that_an_erasure_deletes(filled: Platform) -> None:
