@@ -31,7 +31,7 @@ from tests.exactness.platform import (
 from tests.exactness.random_load import Burst
 from tests.oracle.leads import PLATFORMS
 from tests.plans.test_refresh import SOURCE, nodes, statements
-from tests.support import edge_cases, mutations
+from tests.support import edge_cases
 from tests.support.cases import cases
 from tests.support.edge_cases import EdgeCases
 from tests.support.server import Database
@@ -83,13 +83,6 @@ def typed(
     monkeypatch.setattr(EdgeCases, "identifier", lambda self, _prefix: spelled(MADE[ids](self.rng), ids))
     if ids != "uuid":
         monkeypatch.setattr(EdgeCases, "uuid", lambda self: MADE[ids](self.rng))
-    # The parameters of these statements would be texts.
-    kept = {
-        name: one
-        for name, one in mutations.CHANGES.items()
-        if name not in {"merge messages", "swap customers"}
-    }
-    monkeypatch.setattr(mutations, "CHANGES", kept)
     return empty_database
 
 

@@ -117,12 +117,6 @@ class Writer:
             rows.append(self.cases.message(conversation_id, odd if self.cases.chance(0.15) else last))
         return rows
 
-    def messages_of_several_conversations(self, most: int) -> list[Row]:
-        chosen = sorted({self.one("conversations") for _ in range(4)})
-        rows = [row for one in chosen for row in self.new_messages(one, self.rng.randint(1, most))]
-        self.rng.shuffle(rows)
-        return rows
-
 
 Change = Callable[[Writer], Any]
 """Makes a change, and returns what is said of it."""
@@ -197,7 +191,7 @@ WEIGHTS: dict[Callable[[Writer, str], object], dict[str, float]] = {
         "contacts": 2, "templates": 0.3, "template_sends": 1,
     },
     _replace: dict.fromkeys(LEAVES, 0.5),
-    _copy: {"conversations": 1, "contacts": 1, "template_sends": 1},
+    _copy: {"conversations": 1, "messages": 2, "contacts": 1, "template_sends": 1},
     _upsert: {"conversations": 1, "messages": 2, "extractions": 0.5, "contacts": 2, "template_sends": 0.5},
     _rekey: dict.fromkeys((*LEAVES, *UNUSED), 0.4),
 }  # fmt: skip
@@ -210,9 +204,6 @@ STATEMENTS = {
     " WHERE conversation_id = %(one)s",
     "respell conversations": "UPDATE conversations SET customer_phone = '+' || customer_phone"
     " WHERE agent_id = %(agent)s AND customer_phone ~ '^[0-9]{10,15}$'",
-    "swap customers": "UPDATE conversations SET customer_phone = o.customer_phone FROM conversations o"
-    " WHERE conversations.conversation_id IN (%(one)s, %(other)s) AND o.conversation_id IN (%(one)s, %(other)s)"
-    " AND o.conversation_id <> conversations.conversation_id",
     "rename all agents": "UPDATE agents SET name = coalesce(name, '') || '!' WHERE user_id = %(tenant)s",
 }
 
@@ -251,29 +242,11 @@ def _insert_message(writer: Writer) -> object:
 
 
 def _insert_messages(writer: Writer) -> object:
-    rows = writer.messages_of_several_conversations(5)
+    chosen = sorted({writer.one("conversations") for _ in range(4)})
+    rows = [row for one in chosen for row in writer.new_messages(one, writer.rng.randint(1, 5))]
+    writer.rng.shuffle(rows)
     writer.insert("messages", rows)
     return len(rows)
-
-
-def _copy_messages(writer: Writer) -> object:
-    rows = writer.messages_of_several_conversations(10)
-    copy_rows(writer.connection, "messages", rows)
-    return len(rows)
-
-
-def _merge_messages(writer: Writer) -> object:
-    known, doomed, row = writer.one("messages"), writer.one("messages"), writer.row("messages")
-    writer.execute(
-        "MERGE INTO messages USING (VALUES (%(known)s, 'update'), (%(doomed)s, 'delete'), (%(message_id)s, 'insert'))"
-        " AS given (id, action) ON messages.message_id = given.id"
-        " WHEN MATCHED AND given.action = 'delete' THEN DELETE"
-        " WHEN MATCHED THEN UPDATE SET text = %(text)s, status = %(status)s"
-        " WHEN NOT MATCHED THEN INSERT (message_id, conversation_id, sender, text, timestamp, status)"
-        " VALUES (given.id, %(conversation_id)s, %(sender)s, %(text)s, %(timestamp)s, %(status)s)",
-        **{"known": known, "doomed": doomed, **row},
-    )
-    return known, doomed, row["message_id"]
 
 
 def _insert_conversation(writer: Writer) -> object:
@@ -370,8 +343,6 @@ CHANGES: dict[str, tuple[float, Change]] = {
     **{name: (1, _run(statement)) for name, statement in STATEMENTS.items()},
     "insert message": (14, _insert_message),
     "insert several messages": (2, _insert_messages),
-    "copy messages": (2, _copy_messages),
-    "merge messages": (2, _merge_messages),
     "insert conversation": (5, _insert_conversation),
     "change and change back": (2, _change_and_change_back),
     "run extraction": (6, _run_extraction),
