@@ -98,7 +98,9 @@ def lay(world: World, database: Database) -> Laid:
         # A batch locks its tenants in the order of their hashes, and the model in that of its leads.
         tenants = sorted(("one", "two"), key=lambda name: value(conn, "SELECT hashtext(%s)", name))
         owners = tenants if world.tenants == 2 else tenants[:1] * 2
-        agents = [platform.agent(one) for one in map(platform.tenant, tenants)]
+        for tenant in tenants:
+            platform.tenant(tenant)
+        agents = [platform.agent(owner) for owner in owners]
         leads = {NOWHERE: ("", "")}
         places: dict[int, tuple[str, str | None]] = {NOWHERE: (agents[0], None)}
         for lead, owner, agent, phone in zip(LEADS, owners, agents, PHONES, strict=True):
