@@ -8,11 +8,9 @@ from datetime import datetime
 import pytest
 from flask.testing import FlaskClient
 
-from projector.core.refresh import refresh
 from projector.database.rows import Connection
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.exactness.feed_copy import serving
+from tests.exactness.platform import rebuild_now, refresh_now
 from tests.oracle import Model, answers, read_model
 from tests.oracle.answers import Answer
 from tests.support import queries
@@ -29,10 +27,10 @@ class Platform:
     client: FlaskClient = field(init=False)
 
     def refresh(self) -> None:
-        refresh(self.connection, retry_failed=False, progress=QUIET)
+        refresh_now(self.connection)
 
     def rebuild(self) -> None:
-        rebuild(self.connection, tenants=None, progress=QUIET)
+        rebuild_now(self.connection)
 
     def model(self) -> Model:
         """The independent reading of the source rows, with the database's own idea of lower case."""

@@ -14,10 +14,9 @@ from flask.testing import FlaskClient
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
 from projector.observe.status.render import render
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.acceptance.conftest import expected_answers
 from tests.exactness.feed_copy import serving
+from tests.exactness.platform import rebuild_now
 from tests.oracle import answers, read_model
 from tests.support import edge_cases, mutations, queries
 from tests.support.replication import TwoServers, address, replicated_platform
@@ -133,7 +132,7 @@ def followed(
         conn.execute("CREATE TABLE numbers (n integer PRIMARY KEY)")
         conn.execute("CREATE TABLE clashes (n integer PRIMARY KEY)")
     both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    rebuild(both.conn, tenants=None, progress=QUIET)
+    rebuild_now(both.conn)
     url = address(both.conn)
     with (
         serving(Database(url, ""), clock=lambda: NOW) as app,

@@ -18,16 +18,15 @@ from api.database import pool
 from api.database.errors import GAVE_WAY
 from api.database.key_table import KeyTableError, key_table
 from projector.capture.control import switch_off, switch_on
-from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.scheduler.refresh import look
-from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from projector.trial.postgres.embedded import EmbeddedServer
+from tests.exactness.platform import rebuild_now, refresh_now
 from tests.exactness.test_clock import jump, set_back_twice
 from tests.exactness.test_settings import paths_of
 from tests.oracle import read_model
@@ -59,7 +58,7 @@ class Pair:
     standby: Standby
 
     def refresh(self) -> None:
-        refresh(self.conn, retry_failed=False, progress=QUIET)
+        refresh_now(self.conn)
 
 
 @contextmanager
@@ -72,8 +71,8 @@ def built_server() -> Iterator[tuple[EmbeddedServer, Connection]]:
         edge_cases.write(conn, edge_cases.generate(random.Random(7), 40, now=NOW))
         write_source(conn)
         write_conversations(conn, 3, first=2)
-        rebuild(conn, tenants=None, progress=QUIET)
-        refresh(conn, retry_failed=False, progress=QUIET)
+        rebuild_now(conn)
+        refresh_now(conn)
         yield server, conn
 
 
@@ -213,11 +212,11 @@ def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: M
         )
         reader.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE".encode())
         write_message(conn, "beside")
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
         # Each document differs, so that the rebuild writes them all. Then a whole tenant goes, from the ends of
         # the tables, and VACUUM could truncate them.
         conn.execute("UPDATE read_model.leads SET document = document || ' '")
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
         switch_off(conn, "a test")
         switch_on(conn)
@@ -266,7 +265,7 @@ def test_a_promoted_standby_goes_on(ask: MakeClient) -> None:
         standby.promote()
         with db.connect(standby.both(), application_name="test") as promoted:
             assert promoted.info.port == standby.port
-            refresh(promoted, retry_failed=False, progress=QUIET)
+            refresh_now(promoted)
             wait_until(promoted, "NOT EXISTS (SELECT FROM projector.changes)")
             report = verify(promoted, tenants=None, sample=None, heal=False, progress=QUIET)
             assert report.drifts == []

@@ -7,10 +7,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from projector.operate.install import migrate
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.browser.conftest import View
 from tests.browser.world import Site, World, served
+from tests.exactness.platform import rebuild_now
 from tests.support.server import Database
 
 pytestmark = pytest.mark.chromium
@@ -115,6 +114,6 @@ def test_a_page_that_knows_no_tenant_says_why_and_loads_itself_again(
         made = World(conn)
         made.tenant()
         made.lead(1, "Ann Lee")
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
         expect(page.locator("#notice")).to_be_hidden()

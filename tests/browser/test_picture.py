@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from projector.trial import demo
 from tests.browser.conftest import Draw, View
 from tests.browser.world import Site, World
+from tests.exactness.platform import rebuild_now
 
 pytestmark = pytest.mark.chromium
 
@@ -19,7 +19,7 @@ def world(shared: World) -> World:
     today = datetime.now(UTC).date()
     demo.load(shared.conn, tenants=1, leads=400, messages_per_lead=9, seed=3, today=today, progress=QUIET)
     shared.conn.execute("UPDATE users SET company_name = 'Aurora Studios'")
-    rebuild(shared.conn, tenants=None, progress=QUIET)
+    rebuild_now(shared.conn)
     return shared
 
 

@@ -14,8 +14,8 @@ from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement, compile_statement
 from api.server.app import create_app
 from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from projector.trial import demo
+from tests.exactness.platform import rebuild_now
 from tests.support.server import Database, Server
 
 LEADS = 26_000
@@ -67,7 +67,7 @@ def crowd(server: Server, template: Database) -> Iterator[Crowd]:
             " + n * interval '7 seconds', 'sent', 100000 + n FROM generate_series(1, %s) AS n",
             (talk[0], datetime(2026, 1, 1), TALK),  # noqa: DTZ001  # The column has no time zone.
         )
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         # As autovacuum leaves it: what all can see is marked, and counted.
         conn.execute("VACUUM (ANALYZE)")
     yield Crowd(database, large, small, talk[1])

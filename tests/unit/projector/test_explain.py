@@ -9,13 +9,11 @@ import orjson
 import psycopg
 import pytest
 
-from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.operate import explain as explaining
 from projector.operate.explain import Explanation, explain_in, explain_lead, render
 from projector.report.errors import BlockedError, NotInstalledError, ProjectorError, TenantNotFoundError
-from projector.report.progress import QUIET
-from tests.exactness.platform import Platform, value
+from tests.exactness.platform import Platform, refresh_now, value
 
 PHONE = "49151000001"
 PAGE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
@@ -39,7 +37,7 @@ class World(Platform):
         self.insert("messages", message_id=message_id, timestamp=timestamp, **given)
 
     def refresh(self) -> None:
-        refresh(self.projector, retry_failed=False, progress=QUIET)
+        refresh_now(self.projector)
 
     def explain(self, phone: str = PHONE, user_id: str = "u", candidates: int = 3) -> Explanation:
         return explain_lead(self.projector, user_id, phone, candidates=candidates)

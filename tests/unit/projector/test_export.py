@@ -10,14 +10,13 @@ import psycopg
 import pytest
 
 from projector.cli.export import KINDS
-from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.operate import export as exporting
 from projector.operate.export import export
 from projector.report.errors import NotInstalledError, ProjectorError, TenantNotFoundError
 from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.exactness.feed_copy import serving
+from tests.exactness.platform import rebuild_now, refresh_now
 from tests.support import edge_cases
 from tests.support.running import value
 from tests.support.server import Database
@@ -36,9 +35,9 @@ def from_the_api(database: Database, path: str) -> bytes:
 def tenant(connection: Connection) -> str:
     """The tenant with most leads among edge cases, of which some look like formulas."""
     edge_cases.write(connection, edge_cases.generate(random.Random(3), 40))
-    rebuild(connection, tenants=None, progress=QUIET)
+    rebuild_now(connection)
     connection.execute("UPDATE contacts SET name = '=1+1' WHERE contact_id LIKE '%1%'")
-    refresh(connection, retry_failed=False, progress=QUIET)
+    refresh_now(connection)
     found: str = value(
         connection, "SELECT user_id FROM read_model.leads GROUP BY user_id ORDER BY count(*) DESC LIMIT 1"
     )
@@ -78,7 +77,7 @@ def test_a_file_that_broke_is_as_it_was(
 def test_what_cannot_be_exported_is_said(connection: Connection, tmp_path: Path) -> None:
     with pytest.raises(NotInstalledError, match="never built"):
         export(connection, "u", "leads.csv", tmp_path / "x", progress=QUIET)
-    rebuild(connection, tenants=None, progress=QUIET)
+    rebuild_now(connection)
     with pytest.raises(TenantNotFoundError):
         export(connection, "u", "leads.csv", tmp_path / "x", progress=QUIET)
     connection.execute("INSERT INTO users (user_id) VALUES ('u')")

@@ -10,10 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from projector.core.refresh import refresh
 from projector.operate.origin.proof import Origin, note_once
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
+from tests.exactness.platform import rebuild_now, refresh_now
 from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import value, wait_for, write_message
 
@@ -23,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def both() -> Iterator[TwoServers]:
     with replicated_platform() as found:
-        rebuild(found.conn, tenants=None, progress=QUIET)
+        rebuild_now(found.conn)
         assert value(found.conn, "SELECT as_of FROM read_model.freshness") == EPOCH
         yield found
 
@@ -39,7 +37,7 @@ def origin(both: TwoServers) -> Iterator[Origin]:
 def look(both: TwoServers, origin: Origin) -> tuple[datetime, list[str]]:
     """Do what the scheduler does. Returns as of when the read model is, and its messages."""
     origin.follow(both.conn)
-    refresh(both.conn, retry_failed=False, progress=QUIET)
+    refresh_now(both.conn)
     [(as_of, messages)] = both.conn.execute(
         "SELECT f.as_of, ARRAY(SELECT m.message_id FROM read_model.lead_messages AS m)"
         " FROM read_model.freshness AS f"

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from projector.capture.source import find_source
-from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.database.source_names import source_names
 from projector.observe.status.attention import find_attention
@@ -19,9 +18,8 @@ from projector.operate.rights import find_missing_rights, own_schemas, require_r
 from projector.operate.roles import set_up_readers
 from projector.operate.uninstall import uninstall
 from projector.report.errors import ProjectorError
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.exactness.feed_copy import serving
+from tests.exactness.platform import rebuild_now, refresh_now
 from tests.support.commands import run_command
 from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_message, write_source
@@ -62,11 +60,11 @@ def assert_it_works(superuser: Connection, database: Database, role: str) -> Non
     migrate_as(database, role)
     write_source(superuser)
     with database.by(role).connect() as conn:
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         superuser.execute(f"SET ROLE {OWNER}".encode())
         write_message(superuser, "m1")
         superuser.execute("RESET ROLE")
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
     assert value(superuser, "SELECT total_messages FROM read_model.leads") == 1
 
 
@@ -234,7 +232,7 @@ def test_each_program_names_the_missing_role_and_what_a_superuser_has_to_run_com
     )
     assert first.stdout.splitlines()[-1] == last
     with source_database.by(OWNER).connect() as conn:
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         sentence, access = find_attention(read_status(conn))
         assert sentence.startswith("The role leads_api does not exist, so the API cannot read: run `migrate`")
         assert access.startswith("The API keys and the ledger of erasures are missing: run `migrate --sql`")
@@ -260,7 +258,7 @@ def test_the_printed_statements_let_a_reader_read(bare: Connection, source_datab
     write_source(bare, "v")
     with source_database.by(OWNER).connect() as conn:
         [notice] = [found for found in migrate(conn, create_source=False) if "leads_reader" in found]
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         bare.execute(notice.partition("\n")[2].encode())
         migrate(conn, create_source=False)
         # The owner itself lets the role read from now on, that is what a later version adds, too.

@@ -21,6 +21,7 @@ from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.sweep.recovery import refresh_and_heal
+from tests.exactness.platform import rebuild_now
 from tests.support.cases import cases
 from tests.support.commands import run_command
 from tests.support.roles import give_platform, logins
@@ -124,7 +125,7 @@ def assert_nothing_gained(superuser: Connection, right: Database, way: str) -> N
         # The login may finish a line, and a line that is finished stays as it is.
         conn.execute("SELECT leads_access.finish_erasure(%s)", (noted,))
         assert value(superuser, "SELECT finished_at FROM leads_access.erasures") == finished_at
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         owner.execute(ATTACK.encode(), prepare=False)
         owner.execute(WAYS[way].encode(), prepare=False)
         # The trigger itself calls nothing of his.
@@ -193,7 +194,7 @@ def test_a_richer_installation_goes_on_and_its_status_says_how_to_make_it_right(
     superuser.execute(f"ALTER ROLE {OWNER} NOSUPERUSER")
     [notice] = migrate(superuser, create_source=False)
     assert notice.endswith("`status` prints the statements that make one.")
-    rebuild(superuser, tenants=None, progress=QUIET)
+    rebuild_now(superuser)
     status = run_command(tmp_path, "status", DATABASE_URL=source_database.url)
     assert status.returncode == 1
     run_statements(superuser, status.stdout.partition("Needs attention")[2])

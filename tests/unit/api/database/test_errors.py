@@ -19,9 +19,8 @@ from api.database.errors import (
 from api.database.session import Session
 from api.database.statement import CompiledStatement, Row
 from projector.operate.install import migrate
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from projector.trial.postgres.embedded import EmbeddedServer
+from tests.exactness.platform import rebuild_now
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, write_source
@@ -117,7 +116,7 @@ def test_a_server_that_stops_at_once_while_sessions_are_idle(
     with connect(server.url()) as conn:
         migrate(conn, create_source=True)
         write_source(conn)
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
     # Over a socket of the file system the first write already fails, and over TCP the read after it.
     urls = [make_conninfo(server.url(), host=host) for host in (str(server.data), "127.0.0.1")]
     apps = [make_app(Database(url, ""), threads=3, log_level="CRITICAL") for url in urls]

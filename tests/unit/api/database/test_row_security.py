@@ -9,8 +9,8 @@ import pytest
 from api.config import TENANT_SETTINGS
 from api.database import tables
 from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from projector.trial import demo
+from tests.exactness.platform import rebuild_now
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, MakeApp, failing, lent_session
 
@@ -46,7 +46,7 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
     """Over fewer connections than threads, with errors in between."""
     with database.connect() as conn:
         demo.load(conn, tenants=6, leads=90, messages_per_lead=1.5, seed=3, today=NOW.date(), progress=QUIET)
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
         leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads").fetchall()
         names: dict[str, str] = dict(
             conn.execute("SELECT user_id, name FROM read_model.tenant_names").fetchall()

@@ -16,8 +16,7 @@ from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED, TenantNowRow
 from api.limits import waiting
 from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiting
-from projector.core.refresh import refresh
-from projector.report.progress import QUIET
+from tests.exactness.platform import refresh_now
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_for, write_conversations
@@ -109,7 +108,7 @@ def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Datab
             return asking
 
         fresh = ask_beyond_the_bound(with_moment(base, value(conn, "SELECT clock_timestamp()")))
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
         assert fresh.finish() == [200] * MAX_WAITING_OF_TENANT + [503] * 3
         token = json.loads(server.get(feed)[2])["next"]
         changes = ask_beyond_the_bound(f"{feed}?since={token}&wait=25")
@@ -117,7 +116,7 @@ def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Datab
         fresh = Asking(server, with_moment(base, value(conn, "SELECT clock_timestamp()")), 1)
         wait_for(lambda: len(changes.answers) == 4, "one of the feed gives way", PATIENCE)
         assert not fresh.answers
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
         assert fresh.finish() == [200]
         assert changes.finish() == [200] * (MAX_WAITING_OF_TENANT + 3)
 

@@ -18,9 +18,8 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from api.mcp.tools import OPERATIONS
-from projector.core.refresh import refresh
-from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import free_port
+from tests.exactness.platform import refresh_now
 from tests.support.commands import ROOT, environment, started
 from tests.support.patience import PATIENCE
 from tests.support.running import write_message
@@ -44,7 +43,7 @@ def key(filled: Database) -> str:
 def api(filled: Database, tmp_path: Path) -> Iterator[Served]:
     with filled.connect() as conn:
         write_message(conn, "m")
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
     with served(filled, tmp_path, LEADS_AUTH="key") as server:
         yield server
 

@@ -25,9 +25,8 @@ from api.database.statement import BoundStatement, CompiledStatement, compile_st
 from api.limits import exports
 from api.limits.exports import TURN_SECONDS, BrokenExportError, Exports
 from api.plan.exports import CSV_COLUMNS
-from projector.core.refresh import refresh
 from projector.database.rows import Connection
-from projector.report.progress import QUIET
+from tests.exactness.platform import refresh_now
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until, write_conversations, write_source
 from tests.support.server import Database
@@ -96,7 +95,7 @@ def test_texts_that_a_spreadsheet_would_run_and_a_table_for_excel(
                 " VALUES (%s, %s, 'user', %s, '2025-12-12 09:07:38.656')",
                 (f"m{number}", f"x{number}", text),
             )
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
     client = make_app(database).test_client()
     answer = client.get("/users/u/leads.csv?for=excel")
     assert answer.headers["Content-Length"] == str(len(answer.data))
@@ -178,7 +177,7 @@ def test_a_table_for_which_the_database_may_write_no_file(database: Database, ma
             " SELECT 'long-' || conversation_id, conversation_id, 'user', repeat(md5(conversation_id), 1800),"
             " now() AT TIME ZONE 'UTC' FROM conversations"
         )
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
         for setting in ("temp_file_limit = 0", "work_mem = '64kB'"):
             conn.execute(f'ALTER DATABASE "{database.name}" SET {setting}'.encode())
     client = make_app(database).test_client()

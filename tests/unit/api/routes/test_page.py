@@ -15,8 +15,7 @@ from api.config.auth import AuthConfig
 from api.database.statement import compile_statement
 from api.plan.projection import FIRST_TENANTS, MOST_LISTED
 from api.routes.page import REFERENCE_TENANT, example
-from projector.core.refresh import refresh
-from projector.report.progress import QUIET
+from tests.exactness.platform import refresh_now
 from tests.support.cases import cases
 from tests.support.running import write_source
 from tests.support.server import Database
@@ -150,7 +149,7 @@ def test_the_first_tenant_or_that_of_the_reference_and_its_most_active_lead(
     with database.connect() as conn:
         for tenant in ("b", "a", REFERENCE_TENANT):
             write_source(conn, tenant)
-            refresh(conn, retry_failed=False, progress=QUIET)
+            refresh_now(conn)
             assert shown(make_app(database)) == (tenant, "49151000001")
 
 

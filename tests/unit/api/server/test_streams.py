@@ -21,10 +21,10 @@ from api.request.query import CHANGES_QUERY
 from api.response.events import BEAT, EventStream
 from api.server import streams
 from api.server.streams import LiveStreams, _Viewer
-from projector.core.refresh import refresh
 from projector.operate import erase as erasure
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
+from tests.exactness.platform import refresh_now
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.points import at_points
@@ -96,7 +96,7 @@ class Stream:
 def change(database: Database, first: int, count: int = 1) -> None:
     with database.connect() as conn:
         write_conversations(conn, count, first=first)
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
 
 
 def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_token(
@@ -119,7 +119,7 @@ def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_to
         assert [Stream(server.port, f"{FEED}?since={opening['id']}").change() for _ in "12"] == [seen[0]] * 2
         with filled.connect() as conn:
             conn.execute("DELETE FROM conversations")
-            refresh(conn, retry_failed=False, progress=QUIET)
+            refresh_now(conn)
         assert again.change()[1]["deleted"] is True
         filtered = [Stream(server.port, f"{FEED}?platform={name}") for name in ("whatsapp", "instagram")]
         for one in filtered:
@@ -165,7 +165,7 @@ def test_a_stream_ends_with_its_tenant(
         token = streams[0].event()["id"]
         conn.execute("DELETE FROM conversations")
         conn.execute("DELETE FROM users")
-        refresh(conn, retry_failed=False, progress=QUIET)
+        refresh_now(conn)
         assert streams[0].change()[1]["deleted"] is True
 
         def begin_another(point: str) -> None:
@@ -261,7 +261,7 @@ def test_who_does_not_read_is_ended_and_the_others_go_on(filled: Database, tmp_p
             while "does not read it" not in server.log.read_text():
                 assert time.monotonic() < ends
                 write_message(conn, f"long-{written}", "long" * 15_000)
-                refresh(conn, retry_failed=False, progress=QUIET)
+                refresh_now(conn)
                 written += 1
                 assert reader.change()[1]["lead"]["total_messages"] >= written
 

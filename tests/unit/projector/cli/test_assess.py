@@ -13,9 +13,7 @@ from projector.operate import assess as assessing
 from projector.operate.assess import PROBLEM, Fact, assess, find_warnings
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
-from tests.exactness.platform import Platform, value
+from tests.exactness.platform import Platform, rebuild_now, value
 from tests.support.cases import cases
 from tests.support.commands import run_command
 from tests.support.roles import give_platform, logins
@@ -117,7 +115,7 @@ def test_the_statements_that_it_prints_give_what_is_missing(
         assert said.endswith("It fits: run migrate --mapping default, with --check first, then rebuild.\n")
         with source_database.by(OTHER).connect() as other:
             migrate(other, create_source=False)
-            rebuild(other, tenants=None, progress=QUIET)
+            rebuild_now(other)
 
 
 def test_a_name_is_never_a_statement() -> None:

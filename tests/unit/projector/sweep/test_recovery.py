@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from projector.capture import gaps
-from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import BlockedError, RebuildFailedError
@@ -14,6 +13,7 @@ from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
+from tests.exactness.platform import refresh_now
 from tests.support.points import at_points
 from tests.support.running import (
     value,
@@ -115,7 +115,7 @@ def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything
     built: Connection, other: Connection
 ) -> None:
     write_source(other, "v")
-    refresh(built, retry_failed=False, progress=QUIET)
+    refresh_now(built)
     other.execute(DRIFT.encode())
 
     def interrupt(_point: str) -> None:

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from projector.core import pipeline
-from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
@@ -201,7 +200,7 @@ def test_a_lead_that_waits_is_compared_later_in_the_same_round(world: Platform) 
     assert "1 to be looked at again" in render(read_status(conn))
     assert ("lead", "one", left_out[0]) not in differences(conn)
     with world.database.connect() as own:
-        refresh(own, retry_failed=False, progress=QUIET)
+        refresh_now(own)
     # The refresh of a message does not look at the name.
     finish_round(conn)
     assert ("lead", "one", left_out[0]) in differences(conn)

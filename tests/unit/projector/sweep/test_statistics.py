@@ -2,13 +2,13 @@
 
 import pytest
 
-from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.sweep import statistics
 from projector.sweep.verify import verify
+from tests.exactness.platform import refresh_now
 from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
 from tests.unit.projector.sweep.contents import STATISTICS, rows
@@ -26,7 +26,7 @@ def counted(built: Connection, other: Connection) -> Connection:
             "UPDATE messages SET conversation_id = %s, timestamp = %s WHERE message_id = %s",
             (f"c-u-{number}", moment, f"m{number}"),
         )
-    refresh(built, retry_failed=False, progress=QUIET)
+    refresh_now(built)
     assert value(
         built, "SELECT last_message_at IS NULL FROM read_model.leads WHERE customer_phone = %s", NEVER
     )
@@ -72,7 +72,7 @@ def test_what_is_refreshed_between_the_comparison_and_the_correction_is_counted(
         times.append(len(found))
         if len(times) == 1:
             write_message(other, "m9")
-            refresh(counted, retry_failed=False, progress=QUIET)
+            refresh_now(counted)
         return found
 
     monkeypatch.setattr(statistics, "find_differences", find_and_refresh)
