@@ -139,7 +139,6 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -
 @cases(
     ("status", "headers", "body"),
     [
-        (200, {}, b""),
         (200, {}, b"<html>"),
         (200, {}, b'{"keys": []}'),
         (200, {}, b"[" * 100_000),
@@ -151,7 +150,6 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -
         (200, {}, b" " * (key_sources.MAX_BYTES + 1)),
         (301, {"Location": "/other.json"}, b""),
         (308, {"Location": "file:///etc/passwd"}, b""),
-        (404, {}, b"{}"),
     ],
 )
 def test_an_answer_that_is_no_set_of_public_keys(

@@ -166,13 +166,10 @@ def test_a_config_keeps_its_secrets() -> None:
     ("name", "meant"),
     [
         ("LEADS_LOG_LEVL", "LEADS_LOG_LEVEL"),
-        ("LEADS_STATEMENT_TIMEOUT", "LEADS_STATEMENT_TIMEOUT_MS"),
         # Of the projector: both may have one environment.
         ("LEADS_REFRESH_SECOND", "LEADS_REFRESH_SECONDS"),
-        # Settings without the prefix.
-        ("LEADS_DATABASE_URL", "DATABASE_URL"),
+        # A setting without the prefix.
         ("LEADS_PORT", "PORT"),
-        ("LEADS_HOST", "HOST"),
     ],
 )
 def test_a_misspelt_setting_is_named_with_the_one_that_may_be_meant(name: str, meant: str) -> None:
@@ -229,8 +226,7 @@ def test_all_about_tokens() -> None:
 @cases(
     ("values", "sentence"),
     [
-        ({"LEADS_AUTH": "jwt"}, "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY"),
-        ({"LEADS_AUTH": "key,jwt"}, "LEADS_AUTH: jwt needs"),
+        ({"LEADS_AUTH": "key,jwt"}, "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY"),
         *(
             ({"LEADS_AUTH": text}, f"LEADS_AUTH: {text!r} is not allowed. It has to be jwt (bearer tokens)")
             for text in ("basic", "jwt,none", "jwt,jwt", ",")
@@ -244,9 +240,7 @@ def test_all_about_tokens() -> None:
         ({"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": "short"}, "LEADS_JWT_KEY: the value is not allowed"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "http://a/"}, "LEADS_JWKS_URL: the value is not"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https://a:secret@b/"}, "without a user or a password"),
-        ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https:///jwks.json"}, "LEADS_JWKS_URL"),
         ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https://a:99999/"}, "LEADS_JWKS_URL"),
-        ({"LEADS_AUTH": "jwt", "LEADS_JWKS_URL": "https://a/ b"}, "LEADS_JWKS_URL"),
         (
             {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": SECRET, "LEADS_JWT_ALGORITHM": "none"},
             "LEADS_JWT_ALGORITHM: 'none' is not allowed. It has to be HS256,",
@@ -300,19 +294,9 @@ def test_a_value_is_read(reader: Callable[[str], object], text: str, value: obje
         (read.one_of(("DEBUG", "INFO")), "trace", "DEBUG or INFO"),
         *(
             (read.origins, text, "origins such as https://app.example.com")
-            for text in (
-                "a.example",
-                "https://a.example/",
-                "https://*.example",
-                "https://a:99999",
-                "https://\u00fc",
-                "null",
-            )
+            for text in ("null", "https://a.example/", "https://*.example", "https://a:99999")
         ),
-        *(
-            (read.host_names, text, "names such as leads.internal")
-            for text in ("*", ".internal", "nas:4000", "a_b", "\u00fcber")
-        ),
+        *((read.host_names, text, "names such as leads.internal") for text in ("*", "nas:4000", "a_b")),
         (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
         (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
         (read.database_url, "postgresql://h/d?target_session_attrs=best", "target_session_attrs one of any"),
