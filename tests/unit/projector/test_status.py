@@ -1,6 +1,5 @@
 """The status: what is read, what needs a person, when nothing does, and how it is told."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -94,10 +93,10 @@ def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
     status = read_status(built)
     assert status.projection is not None
     long_ago = changed(status.projection, as_of_age=3600.0)
-    assert "no scheduler is connected" in one_sentence(dataclasses.replace(status, projection=long_ago))
-    running = dataclasses.replace(status, projection=long_ago, schedulers=Row(sessions=2, is_all_seen=True))
+    assert "no scheduler is connected" in one_sentence(replace(status, projection=long_ago))
+    running = replace(status, projection=long_ago, schedulers=Row(sessions=2, is_all_seen=True))
     assert find_attention(running) == []
-    lagging = dataclasses.replace(running, queue=Row(changes=1, lag=3600.0))
+    lagging = replace(running, queue=Row(changes=1, lag=3600.0))
     assert "has waited for 60 min" in one_sentence(lagging)
 
 
@@ -105,48 +104,48 @@ def test_another_projection_version_needs_a_person_where_no_rebuild_is_under_way
     built.execute("UPDATE read_model.projection SET version = 'another'")
     status = read_status(built)
     assert f"this program has {PROJECTION_VERSION}" in one_sentence(status)
-    assert find_attention(dataclasses.replace(status, lock_holders=[HOLDER])) == []
+    assert find_attention(replace(status, lock_holders=[HOLDER])) == []
 
 
 def test_a_run_that_ended_badly_needs_a_person(status: Status) -> None:
     for kind in ("rebuild", "verify"):
         run = changed(RUN, kind=kind, outcome="failed", note="value too long")
-        failed = dataclasses.replace(status, runs=[run])
+        failed = replace(status, runs=[run])
         assert f"last {kind} failed: value too long" in one_sentence(failed)
         assert "value too long" in render(failed)
 
 
 def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Status) -> None:
-    status = dataclasses.replace(status, schedulers=Row(sessions=2, is_all_seen=True))
+    status = replace(status, schedulers=Row(sessions=2, is_all_seen=True))
     late = changed(ROUND, age=3 * 86400.0)
-    told = one_sentence(dataclasses.replace(status, present_round=late))
+    told = one_sentence(replace(status, present_round=late))
     assert "has begun 3 d ago, and should take 1 day" in told
     in_time = changed(ROUND, age=86400.0)
-    assert find_attention(dataclasses.replace(status, present_round=in_time)) == []
+    assert find_attention(replace(status, present_round=in_time)) == []
     failing = changed(in_time, failure="out of memory")
     assert "cannot go on with its verify: out of memory" in one_sentence(
-        dataclasses.replace(status, present_round=failing)
+        replace(status, present_round=failing)
     )
     # Without a scheduler, that is what is said.
-    alone = dataclasses.replace(status, schedulers=Row(sessions=0, is_all_seen=True))
-    assert find_attention(dataclasses.replace(alone, present_round=late)) == []
+    alone = replace(status, schedulers=Row(sessions=0, is_all_seen=True))
+    assert find_attention(replace(alone, present_round=late)) == []
 
 
 def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: Status) -> None:
     def labels(found: Status) -> list[str]:
         return [line[:13].strip() for line in summarize(found).split("\n\n")[0].splitlines()]
 
-    known = dataclasses.replace(
+    known = replace(
         status, tenants=2, sizes=[Row(table_name="read_model.leads", about_rows=2004, bytes=2048)]
     )
     assert labels(known)[:3] == ["Scheduler", "Data", "Leads"]
     assert "about 2,004 leads, 2 tenants, 2 kB" in summarize(known)
-    assert "not counted yet" in summarize(dataclasses.replace(status, sizes=[]))
-    drifting = dataclasses.replace(known, drift=[changed(DRIFT, total=3)])
+    assert "not counted yet" in summarize(replace(status, sizes=[]))
+    drifting = replace(known, drift=[changed(DRIFT, total=3)])
     assert labels(drifting) == [*labels(known), "Drift"]
     # What needs a person is the same as in full.
     assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
-    assert summarize(dataclasses.replace(status, projection=None)).startswith("Read model   not installed")
+    assert summarize(replace(status, projection=None)).startswith("Read model   not installed")
 
 
 def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
@@ -168,7 +167,7 @@ def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
     for size, text in sizes.items():
         table = Row(table_name="t", about_rows=1, bytes=int(size))
-        shown = render(dataclasses.replace(status, sizes=[table]))
+        shown = render(replace(status, sizes=[table]))
         assert f"Size         {text}, of it:" in shown
 
 
