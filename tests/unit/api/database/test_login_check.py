@@ -14,7 +14,7 @@ from tests.support.cases import cases
 from tests.support.commands import ROOT
 from tests.support.roles import logins
 from tests.support.server import Database
-from tests.unit.api.conftest import Library, MakeApp, answer_keys
+from tests.unit.api.conftest import Library, MakeApp, endpoints
 from tests.unit.api.response.test_errors import check
 
 LOGIN = "leads_test_api_login"
@@ -157,7 +157,7 @@ def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
         superuser.execute(CREATE_LOGIN.encode())
         try:
             client = make_app(Database(url, "")).test_client()
-            for path in ("/health/ready", *answer_keys(library)):
+            for path in ("/health/ready", *endpoints(library)):
                 assert client.get(quote(path)).status_code == 200
             assert look(Config(url)) == look(Config(url, role="")) == []
             found = set(superuser.execute(RIGHTS.encode(), {"login": DOCUMENTED}).fetchall())

@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.database.errors import UnavailableError
-from api.limits.running import (
-    MAX_WAITING,
-    RunningRequests,
-    most_of_tenant,
-    server_threads,
-)
-from tests.support.cases import cases
+from api.limits.running import MAX_WAITING, RunningRequests, most_of_tenant
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Asking, locked, served
@@ -152,9 +146,3 @@ def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
     for tenant in "ab":
         running.leave(tenant)
     assert empty(running)
-
-
-@cases(("threads", "most"), [(1, 1), (2, 1), (4, 3), (5, 4), (256, 204)])
-def test_some_connections_are_left_to_others(threads: int, most: int) -> None:
-    assert most_of_tenant(threads) == most
-    assert server_threads(threads) > threads

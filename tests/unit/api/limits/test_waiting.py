@@ -21,7 +21,7 @@ from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_for, write_conversations
 from tests.support.server import Database
-from tests.unit.api.conftest import NOW, Library, answer_keys
+from tests.unit.api.conftest import NOW, Library, endpoints
 from tests.unit.api.response.test_errors import check
 from tests.unit.api.serving import Asking, served
 
@@ -45,7 +45,7 @@ def test_data_that_are_a_microsecond_too_old_are_no_answer(
 ) -> None:
     with library.database.connect() as conn:
         as_of = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
-    path = [*answer_keys(library)][number]
+    path = endpoints(library)[number]
     assert client.get(with_moment(path, as_of)).status_code == 200
     too_old = with_moment(path, as_of + MICROSECOND)
     # A name that is written in another way is not waited for: the answer itself is compared.
@@ -62,7 +62,7 @@ def test_data_that_are_a_microsecond_too_old_are_no_answer(
 def test_a_moment_that_cannot_be_read_is_refused_at_once(
     library: Library, client: FlaskClient, text: str
 ) -> None:
-    for path in answer_keys(library):
+    for path in endpoints(library):
         assert "min_as_of takes a date with a time such as" in check(
             client.get(f"{path}?min_as_of={text}"), 400
         )

@@ -13,7 +13,7 @@ from api.response.openapi import HEADERS, KNOWN, LIMITED
 from api.response.pagination import MAX_LINK_LENGTH, page_of_results
 from tests.support.cases import cases
 from tests.support.server import Database
-from tests.unit.api.conftest import Library, MakeApp, answer_keys
+from tests.unit.api.conftest import Library, MakeApp, endpoints
 from tests.unit.api.routes.test_memory import DECODERS
 
 
@@ -51,7 +51,7 @@ def test_the_name_of_the_tenant(database: Database, make_app: MakeApp) -> None:
 
 def test_an_answer_has_the_described_headers_and_no_other(library: Library, make_app: MakeApp) -> None:
     client = make_app(library.database, rate_limit="100 per minute").test_client()
-    for address in answer_keys(library):
+    for address in endpoints(library):
         for headers in ({}, {"If-None-Match": "*"}):
             answer = client.get(address, headers=headers)
             described = {*LIMITED, *KNOWN, "ETag"}
@@ -162,7 +162,7 @@ def test_what_every_answer_has_and_an_allowed_origin_may_read(
     open_to_one: FlaskClient, library: Library
 ) -> None:
     addresses = [
-        *answer_keys(library),
+        *endpoints(library),
         f"{library.base}/nobody",
         f"{library.base}?x=1",
         "/nothing",
@@ -206,7 +206,7 @@ def test_another_origin_may_not_and_without_the_setting_none_may(
 
 
 def test_a_preflight_says_what_a_page_may_do(open_to_one: FlaskClient, library: Library) -> None:
-    for address in answer_keys(library):
+    for address in endpoints(library):
         answer = open_to_one.options(address, headers=preflight())
         assert (answer.status_code, answer.data) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN

@@ -327,16 +327,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return found
 
 
-@pytest.mark.usefixtures("clock")
-def test_of_several_places_one_tenant_has_not_all() -> None:
-    places = Exports(2)
-    assert [places.take(tenant) for tenant in "aabbc"] == [True, False, True, False, False]
-    places.give_back("a")
-    assert [places.take(tenant) for tenant in "bac"] == [False, False, True]
-    five = Exports(5)
-    assert [five.take("a") for _ in range(5)] == [True] * 4 + [False]
-
-
 def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: SimpleNamespace) -> None:
     places = Exports(1)
     assert places.take("a")

@@ -26,7 +26,7 @@ from tests.exactness.feed_copy import serving
 from tests.rules.files import ROOT
 from tests.support.server import Database as OwnDatabase
 from tests.unit.api.auth.tokens import add_key, bearer, revoke_key
-from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
+from tests.unit.api.conftest import NOW, Library, MakeApp, endpoints
 from tests.unit.api.observe.test_metrics import value
 
 if sys.version_info >= (3, 14):
@@ -88,7 +88,7 @@ def test_an_answer_from_memory_is_that_of_flask(
         answer = client.open(address, method=method, headers=headers)
         return seen(answer, capsys.readouterr().err.splitlines()[-1])
 
-    for address in [*answer_keys(library), f"{library.base}?days=7", f"{library.base}/facets"]:
+    for address in [*endpoints(library), f"{library.base}?days=7", f"{library.base}/facets"]:
         for encoding in ("", "gzip", "zstd"):
             headers = {"Origin": ORIGIN, **({"Accept-Encoding": encoding} if encoding else {})}
             tag = plain.get(address).headers["ETag"]
@@ -205,10 +205,10 @@ def test_a_look_serves_all_that_ask_soon(
     library: Library, make_app: MakeApp, statements: list[CompiledStatement[Any]]
 ) -> None:
     client = make_app(library.database).test_client()
-    for address in answer_keys(library):
+    for address in endpoints(library):
         client.get(address)
     statements.clear()
-    for address in [*answer_keys(library)] * 3:
+    for address in endpoints(library) * 3:
         assert client.get(address).status_code == 200
     assert len(statements) == 1
 

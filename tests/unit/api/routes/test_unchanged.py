@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from api.database.statement import CompiledStatement
 from api.response import conditional
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, MakeApp, answer_keys
+from tests.unit.api.conftest import Library, MakeApp, endpoints
 from tests.unit.api.observe.test_metrics import value
 
 LIMIT = "2 per minute"
@@ -19,7 +19,7 @@ def test_it_reads_nothing_but_the_version(
 ) -> None:
     client = make_app(library.database, answers_mb=0).test_client()
     client.get("/health/ready")
-    for address in answer_keys(library):
+    for address in endpoints(library):
         tag = client.get(address).headers["ETag"]
         statements.clear()
         assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
@@ -89,7 +89,7 @@ def test_what_is_refused_is_refused_with_any_tag(
 )
 def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, given: str, status: int) -> None:
     # Of the four endpoints, and of a list that moves with the clock.
-    for address in [*answer_keys(library), f"{library.base}?days=7"]:
+    for address in [*endpoints(library), f"{library.base}?days=7"]:
         tag = client.get(address).headers["ETag"]
         strong = tag.removeprefix("W/")
         tags = given.replace("{tag}", tag).replace("{strong}", strong).replace("{bare}", strong.strip('"'))
