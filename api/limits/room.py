@@ -2,12 +2,14 @@
 
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 from sys import maxsize
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic, sleep
 from typing import Any, TypeVar
+
+import structlog
 
 from api.limits.running import most_of_tenant
 
@@ -15,7 +17,7 @@ LONGEST_REST_SECONDS = 0.05
 """How long one rests at most that leaves the interpreter and the database to others."""
 
 Result = TypeVar("Result")
-_Call = tuple[tuple[str, ...], "Future[Any]", Callable[[], Any]]
+_Call = tuple[tuple[str, ...], Callable[[], object]]
 
 
 class Room:
@@ -26,13 +28,18 @@ class Room:
     """
 
     def __init__(self, name: str, threads: int, places: int = maxsize, *, rest: float = 0.0) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._name = name
+        self._most_threads = threads
         self._places = places
         self._rest = rest
         self._lock = Lock()
+        self._threads = 0
+        # By what each thread is woken that has nothing to do. The one that has worked last is the last.
+        self._idle: list[Lock] = []
         # Of each caller whose calls wait. The one whose turn comes next is the first.
         self._lines: dict[str, deque[_Call]] = {}
         self._waiting: Counter[str] = Counter()
+        self._all_waiting = 0
         self._moved_at = monotonic()
 
     def line(self, *names: str) -> "Line | None":
@@ -43,7 +50,7 @@ class Room:
         """
         most = self._places
         with self._lock:
-            is_full = sum(map(len, self._lines.values())) >= most
+            is_full = self._all_waiting >= most
             for name in reversed(names):
                 most = most_of_tenant(most)
                 is_full = is_full or self._waiting[name] >= most
@@ -54,39 +61,62 @@ class Room:
         with self._lock:
             return bool(self._lines) and monotonic() - self._moved_at > seconds
 
-    def wait(self, names: tuple[str, ...], call: Callable[[], Result]) -> "Future[Result]":
-        """Have a call wait for its turn. Line.submit calls this."""
-        future: Future[Result] = Future()
+    def wait(self, names: tuple[str, ...], call: Callable[[], object]) -> None:
+        """Have a call wait for its turn. Line calls this."""
         with self._lock:
             if not self._lines:
                 self._moved_at = monotonic()
-            self._lines.setdefault(names[0], deque()).append((names, future, call))
+            self._lines.setdefault(names[0], deque()).append((names, call))
+            self._all_waiting += 1
             for name in names:
                 self._waiting[name] += 1
-        # A thread that is free takes whose turn it is then.
-        self._threads.submit(self._take)
-        return future
+            if self._idle:
+                self._idle.pop().release()
+                return
+            if self._threads == self._most_threads:
+                return
+            self._threads += 1
+        Thread(target=self._work, name=f"{self._name}_{self._threads}", daemon=True).start()
 
-    def _take(self) -> None:
+    def _work(self) -> None:
+        woken = Lock()
+        woken.acquire()
+        while True:
+            taken = self._take(woken)
+            if taken is None:
+                woken.acquire()
+                continue
+            call, goes_on = taken
+            began = monotonic()
+            try:
+                call()
+            except Exception:  # noqa: BLE001  # Whatever it is, the thread goes on.
+                structlog.get_logger().exception("a request has ended without an answer")
+            if goes_on and self._rest:
+                sleep(min(self._rest * (monotonic() - began), LONGEST_REST_SECONDS))
+
+    def _take(self, woken: Lock) -> tuple[Callable[[], object], bool] | None:
+        """Returns the call whose turn it is, and whether more of its caller wait; None if there is none.
+
+        The thread is then woken by that lock.
+        """
         with self._lock:
+            if not self._lines:
+                self._idle.append(woken)
+                return None
             caller = next(iter(self._lines))
             line = self._lines.pop(caller)
-            names, future, call = line.popleft()
+            names, call = line.popleft()
             if line:
                 self._lines[caller] = line
+            self._all_waiting -= 1
             for name in names:
                 self._waiting[name] -= 1
                 # Anybody may bring a new name.
                 if not self._waiting[name]:
                     del self._waiting[name]
-            self._moved_at = began = monotonic()
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001  # Whoever waits for the result gets it.
-                future.set_exception(error)
-        if line and self._rest:
-            sleep(min(self._rest * (monotonic() - began), LONGEST_REST_SECONDS))
+            self._moved_at = monotonic()
+            return call, bool(line)
 
 
 class Line(Executor):
@@ -96,6 +126,20 @@ class Line(Executor):
         self._room = room
         self._names = names
 
+    def run(self, call: Callable[[], object]) -> None:
+        """Have a call wait for its turn. Nobody waits for what it returns."""
+        self._room.wait(self._names, call)
+
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> "Future[Result]":  # noqa: ANN401
-        """Have a call wait for its turn."""
-        return self._room.wait(self._names, partial(fn, *args, **kwargs))
+        """Have a call wait for its turn, and somebody for its result."""
+        future: Future[Result] = Future()
+        self.run(partial(_fulfil, future, partial(fn, *args, **kwargs)))
+        return future
+
+
+def _fulfil(future: "Future[Result]", call: Callable[[], Result]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001  # Whoever waits for the result gets it.
+            future.set_exception(error)

@@ -8,25 +8,27 @@ thread and back would cost some 50 µs more, and a loop that is busy would keep 
 
 import asyncio
 from collections.abc import Callable, Generator
-from concurrent.futures import Executor
 from contextvars import Context
+from functools import partial
 from inspect import iscoroutine
 from typing import Any, TypeVarTuple
+
+from api.limits.room import Line
 
 Given = TypeVarTuple("Given")
 
 
 class GoOn:
-    """What a coroutine awaits to go on in one of these threads, or on the event loop."""
+    """What a coroutine awaits to go on in a thread, when it is the turn of its caller, or on the event loop."""
 
-    __slots__ = ("_threads",)
+    __slots__ = ("_line",)
 
-    def __init__(self, threads: Executor | None = None) -> None:
-        self._threads = threads
+    def __init__(self, line: Line | None = None) -> None:
+        self._line = line
 
-    def __await__(self) -> Generator[Executor | None, None, None]:
+    def __await__(self) -> Generator[Line | None, None, None]:
         """Yield to Loop, which runs the rest there."""
-        yield self._threads
+        yield self._line
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -44,11 +46,11 @@ class Loop(asyncio.SelectorEventLoop):
         given: Any = args
         if given and iscoroutine(given[0]):
             try:
-                threads = given[0].send(None)
+                line = given[0].send(None)
             except StopIteration:
                 return self._nothing
-            if threads is not None:
-                threads.submit(self.call_soon_threadsafe, callback, *args, context=context)
+            if line is not None:
+                line.run(partial(self.call_soon_threadsafe, callback, *args, context=context))
                 return self._nothing
         return super().call_soon_threadsafe(callback, *args, context=context)
 

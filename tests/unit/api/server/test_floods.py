@@ -11,7 +11,7 @@ import pytest
 
 from api.config import Config
 from api.config.values import networks
-from api.limits.room import Room
+from api.limits.room import Line, Room
 from api.request.caller import caller_address
 from api.server import callers
 from api.server.callers import Callers
@@ -144,7 +144,7 @@ def test_callers_have_their_turn_one_by_one() -> None:
     room, order, may_end = Room("room", 1, 5), list[str](), Event()
     # Nothing has waited for hours.
     room._moved_at -= 7200  # noqa: SLF001
-    blocked = room.wait(("first",), lambda: may_end.wait(PATIENCE))
+    blocked = Line(room, ("first",)).submit(may_end.wait, PATIENCE)
     for caller in ("a", "a", "a", "b"):
         line = room.line(caller)
         assert line is not None
