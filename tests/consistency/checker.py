@@ -32,6 +32,9 @@ PROMISES = {
 LATER = {"20 ms": 20_000, "100 ms": 100_000, "1 s": 1_000_000}
 """Microseconds by which the as-of of each answer is moved, to see how many would then be false: how sharp this is."""
 
+LONGEST_KEY_SECONDS = 8
+"""How long a key is valid at most that a guest has made."""
+
 NEVER = -1
 MILLISECOND = 1000
 
@@ -295,8 +298,21 @@ class Judge:
             self._fault(
                 "credentials", line, f"a credential of {line['reads']} that ended at {line['ends']:.3f} s"
             )
-        if line["received"] < line["valid"] and line["status"] in ((401, 403) if is_own else (401,)):
+        is_refused = line["status"] in ((401, 403) if is_own else (401,))
+        if line["received"] < line["valid"] and is_refused and not self._has_erased_key(line):
             self._fault("credentials", line, f"a credential of {line['reads']} got {line['status']}")
+
+    def _has_erased_key(self, line: Line) -> bool:
+        """Return whether a key went with its tenant, which was erased since the key was made."""
+        made = line["valid"] - LONGEST_KEY_SECONDS
+        return line["guest"] != "token" and any(
+            mark.what == "erasure"
+            and mark.tenant == line["reads"]
+            and len(mark.phones) > 1
+            and mark.began < line["received"]
+            and made < mark.ended
+            for mark in self.marks
+        )
 
     def _walk(self, line: Line) -> None:
         """Judge pages that were read by their cursors, in the order of the first contact, which never changes."""
