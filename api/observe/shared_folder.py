@@ -27,7 +27,8 @@ def shared_folder() -> Iterator[str]:
 @contextmanager
 def _hold(folder: Path) -> Iterator[None]:
     """Lock a folder until the last process that has the lock ends. Raises OSError if another one has it."""
-    opened = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    # Another user may put something else in its place, such as a pipe that would be waited for.
+    opened = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

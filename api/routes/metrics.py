@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Semaphore
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from flask import Blueprint, Response
@@ -29,6 +30,9 @@ from api.routes.read_model import read_model, state
 
 metrics = Blueprint("metrics", __name__)
 
+MAX_SESSIONS = 2
+"""Scrapes of a port of its own that ask the database at once; others wait."""
+
 
 @metrics.get("/metrics")
 def scrape() -> Response:
@@ -44,9 +48,15 @@ def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
     The process that starts the workers does so: it answers while every worker is busy, and may listen on another
     address than the API.
     """
-    registry = CollectorRegistry()
-    # A connection for each scrape, so that none is left open in a worker that is forked meanwhile.
-    registry.register(AllMetrics(lambda: closing(Database(config)), shared_folder))
+    registry, turns = CollectorRegistry(), Semaphore(MAX_SESSIONS)
+
+    @contextmanager
+    def own_database() -> Iterator[Database]:
+        # A connection for each scrape, so that none is left open in a worker that is forked meanwhile.
+        with turns, closing(Database(config)) as database:
+            yield database
+
+    registry.register(AllMetrics(own_database, shared_folder))
     server, _ = start_http_server(config.metrics_port, address, registry)
     server.RequestHandlerClass = _Handler
     return server

@@ -10,7 +10,9 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import PIPE
+from threading import Semaphore
 from unittest.mock import Mock
+from urllib.request import urlopen
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,6 +20,8 @@ from prometheus_client import REGISTRY, generate_latest
 
 from api.config import Config
 from api.database.errors import UnavailableError
+from api.database.pool import Database as Reader
+from api.observe import shared_folder as folders
 from api.observe.shared_folder import shared_folder
 from api.plan.projection import FRESHNESS
 from api.routes import metrics
@@ -193,6 +197,38 @@ def test_a_caller_who_says_nothing_is_let_go(
         server.shutdown()
         server.server_close()
     assert capsys.readouterr().err == ""
+
+
+def test_scrapes_of_a_port_of_its_own_share_few_sessions(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_at_once, most = Semaphore(metrics.MAX_SESSIONS), 8
+
+    class Counted(Reader):
+        def __init__(self, config: Config) -> None:
+            assert open_at_once.acquire(blocking=False)
+            super().__init__(config)
+
+        def close(self) -> None:
+            super().close()
+            open_at_once.release()
+
+    monkeypatch.setattr(metrics, "Database", Counted)
+    server = metrics.serve(Config(library.database.url), "127.0.0.1", "")
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/metrics"
+        with ThreadPoolExecutor(most) as callers:
+            pages = list(callers.map(lambda _: urlopen(address, timeout=PATIENCE).read(), range(most)))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert all(b"leads_api_data_age_seconds" in page for page in pages)
+
+
+def test_a_pipe_in_place_of_a_shared_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NotADirectoryError), folders._hold(tmp_path / "pipe"):  # noqa: SLF001
+        pass
 
 
 def test_a_shared_folder_that_a_killed_api_left_is_deleted_by_the_next(
