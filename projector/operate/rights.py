@@ -11,8 +11,6 @@ from projector.report.errors import ProjectorError
 LOGIN = "leads_projector"
 """What the statements for a superuser call a login that may do no more than the owner of the platform's tables."""
 
-_PG_16 = 16_00_00
-
 HANDED_OVER = ("projector", "read_model", "leads_sql")
 """The schemas of ours that belong to the projector's login; `leads_access` has a role of its own."""
 
@@ -23,7 +21,7 @@ def find_missing_rights(conn: Connection, found: Collection[Row], captured: Coll
     `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
     """
     login, schemas = read_server(conn), _find_schemas(conn)
-    yield from _find_foreign_tables(conn, found, captured)
+    yield from _find_foreign_tables(login, found, captured)
     unreadable = [table.full_name for table in found if table.kind is not None and not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
@@ -111,10 +109,11 @@ def access_rights(login: str) -> list[str]:
 
 def require_rights_to_uninstall(conn: Connection) -> None:
     """Raise ProjectorError where `uninstall` would fail for a right. Changes nothing."""
+    login = read_server(conn)
     if own_schemas(conn):
         require_own(conn)
     captured = [table.name for table in captured_tables(conn)]
-    for said in _find_foreign_tables(conn, find_source(conn).values(), captured):
+    for said in _find_foreign_tables(login, find_source(conn).values(), captured):
         raise ProjectorError(said)
 
 
@@ -139,10 +138,7 @@ def _find_schemas(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _find_foreign_tables(
-    conn: Connection, found: Collection[Row], captured: Collection[str]
-) -> Iterator[str]:
-    login = read_server(conn)
+def _find_foreign_tables(login: Row, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
     tables: dict[str, list[str]] = {}
     for table in found:
         if table.name in captured and table.owner is not None and not table.is_owned:
@@ -153,10 +149,12 @@ def _find_foreign_tables(
             for owner, names in tables.items()
         )
         grant = f"GRANT {', '.join(tables)} TO {login.role_name}"
-        # The rights of a role come with the membership, or before PostgreSQL 16 by an attribute of the member.
-        inherited = conn.info.server_version >= _PG_16
+        if login.grants_inherit:
+            statements = f"{grant} WITH INHERIT TRUE;"
+        else:
+            statements = f"ALTER ROLE {login.role_name} INHERIT; {grant};"
         yield (
             f"Nothing was changed, because only the owner of a table may set how its triggers fire, and {names}."
             f" Connect as {' or '.join(tables)}, or have an administrator make {login.role_name} a member:"
-            f" {f'{grant} WITH INHERIT TRUE' if inherited else f'ALTER ROLE {login.role_name} INHERIT; {grant}'};"
+            f" {statements}"
         )

@@ -114,8 +114,10 @@ ORDER BY t.place;
 -- Returns version; encoding; is_standby; vacuums, whether autovacuum is on; has_extensions, whether those that a search
 -- needs are there or can be created; collation and ctype of the database.
 --
--- Also role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login may
--- create schemas and temporary tables in the database; can_create_databases; can_create_roles, unless they are there.
+-- Also role_name and database_name, both as SQL writes them; grants_inherit, whether each membership says if the rights
+-- of the role come with it, as from PostgreSQL 16 on, or an attribute of the member does; can_create and
+-- can_create_temporary, whether the login may create schemas and temporary tables in the database;
+-- can_create_databases; can_create_roles, unless they are there.
 SELECT
     current_setting('server_version') AS version,
     current_setting('server_encoding') AS encoding,
@@ -130,6 +132,7 @@ SELECT
     d.datctype::text AS ctype,
     quote_ident(current_user) AS role_name,
     quote_ident(current_database()) AS database_name,
+    current_setting('server_version_num')::integer >= 160000 AS grants_inherit,
     has_database_privilege(current_database(), 'CREATE') AS can_create,
     has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary,
     r.rolcreatedb OR r.rolsuper AS can_create_databases,
