@@ -21,7 +21,7 @@ TIMESTAMP = b'"timestamp"'
 """Where the end of an error begins, which is another one each time."""
 
 LIVE_BODY = orjson.dumps({"status": "live", "version": __version__})
-_LIVE = "/health/live"
+LIVE = "/health/live"
 
 
 class PlainAnswers:
@@ -36,8 +36,8 @@ class PlainAnswers:
     def live(self, environ: WSGIEnvironment, problem: str) -> Answer:
         """Returns the answer of /health/live: that the process is alive, or what shows that it is not."""
         if problem:
-            return self.unavailable(environ, problem, _LIVE)
-        return self._answer(environ, HTTPStatus.OK, LIVE_BODY, (), (_LIVE, None, None))
+            return self.unavailable(environ, problem, LIVE)
+        return self._answer(environ, HTTPStatus.OK, LIVE_BODY, (), (LIVE, None, None))
 
     def unavailable(self, environ: WSGIEnvironment, message: str, route: str | None = None) -> Answer:
         """Returns 503 with this message."""

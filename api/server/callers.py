@@ -14,6 +14,7 @@ from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.request.caller import caller_address
 from api.request.record import BODY, GATE, PAUSE_AT, environ_key
+from api.response.plain import LIVE
 
 # A process answers some thousand requests a second, so that the last one waits for about a second.
 PLACES_OF_THREAD = 64
@@ -24,7 +25,6 @@ OPEN_PLACES = 64
 STILL_SECONDS = 30.0
 # Whoever waits for the second that Retry-After says, or looks at /health, asks less often.
 AT_ONCE_PER_SECOND = 50
-LIVE = "/health/live"
 REPEATED = frozenset({"/health/ready", "/metrics"})
 
 _CREDENTIAL = environ_key("Authorization")

@@ -24,10 +24,10 @@ from api.request.body import MAX_BODY_BYTES
 from api.request.record import GATE, PAUSE_AT, PAUSED, Record, environ_key
 from api.response.body import Headers, encoded
 from api.response.events import EventStream
-from api.response.plain import TIMESTAMP, Answer
+from api.response.plain import LIVE, TIMESTAMP, Answer
 from api.routes.memory import Key, key_of
 from api.routes.read_model import State
-from api.server.callers import LIVE, REPEATED, Callers
+from api.server.callers import REPEATED, Callers
 from api.server.loop import GoOn, Loop
 from api.server.streams import LiveStreams
 
