@@ -334,9 +334,9 @@ class Judge:
         if line["status"] != 200:
             return
         follower = line["follower"]
-        told = self.told.get((follower, line["since"]), sys.maxsize)
-        # From then on every lead is told.
-        told = sys.maxsize if (follower, line["since"]) in self.of_nothing else told
+        token = follower, line["since"]
+        # From a beginning with nothing on, every lead is told.
+        told = sys.maxsize if token in self.of_nothing else self.told.get(token, sys.maxsize)
         for mark in self.marks[bisect_right(self.marks, told, key=lambda one: one.began) :]:
             if mark.concerns(line):
                 self._fault(
