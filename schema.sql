@@ -497,12 +497,12 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
 CREATE SCHEMA IF NOT EXISTS projector;
 COMMENT ON SCHEMA projector IS 'State of the projector. It stays with the source tables, wherever the read model goes.';
 
--- One row per conversation, contact and template send of a lead: the lead that the read model last knew it under. When
--- a row of the source moves or goes, its old lead becomes stale too; and it finds the contact and the sends of a lead,
--- whose canonical phones have no index in the platform's tables.
+-- One row per row of the source that tells its lead: the lead that the read model last knew it under. When a row of the
+-- source moves or goes, its old lead becomes stale too; and it finds the contact and the sends of a lead, whose
+-- canonical phones have no index in the platform's tables.
 CREATE TABLE IF NOT EXISTS projector.source_keys (
-    -- conversation, contact or template_send.
-    kind text COLLATE "C" NOT NULL CHECK (kind IN ('conversation', 'contact', 'template_send')),
+    -- What the key is a key of: a key_kind of sql/definition/kinds.sql.
+    kind text COLLATE "C" NOT NULL,
     -- Primary key of the source row.
     key text COLLATE "C" NOT NULL,
     -- The tenant of its lead.
@@ -527,8 +527,8 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     shard smallint NOT NULL,
     -- Whether the row is a piece of a mass change, which gives way to single changes.
     bulk boolean NOT NULL DEFAULT false,
-    -- What the keys are: messages, conversations, extractions, reload_conversations, contacts, template_sends, agents,
-    -- phone_numbers, templates or truncate.
+    -- What the keys are: a kind of sql/definition/kinds.sql, a table whose rows a rule of the mapping spreads, or
+    -- truncate.
     kind text COLLATE "C" NOT NULL,
     -- Keys of the changed rows, old and new. For messages, extractions and reload_conversations, the ids of the
     -- conversations; for truncate, the name of the table.
@@ -700,7 +700,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS verify_rounds_present
 -- compared again before the round ends.
 CREATE TABLE IF NOT EXISTS projector.verify_left_out (
     -- lead, or the kind of a key as in source_keys.
-    kind text COLLATE "C" NOT NULL CHECK (kind IN ('lead', 'conversation', 'contact', 'template_send')),
+    kind text COLLATE "C" NOT NULL,
     -- The tenant of a lead; empty for a key.
     user_id text COLLATE "C" NOT NULL,
     -- The canonical phone of a lead; empty for a key.
@@ -718,9 +718,7 @@ CREATE TABLE IF NOT EXISTS projector.drift (
     -- Order of discovery.
     drift_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- lead, statistics, or the kind of a key as in source_keys.
-    kind text COLLATE "C" NOT NULL CHECK (
-        kind IN ('lead', 'conversation', 'contact', 'template_send', 'statistics')
-    ),
+    kind text COLLATE "C" NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     -- The canonical phone of the lead; empty for statistics.
     customer_phone text COLLATE "C" NOT NULL,

@@ -17,11 +17,12 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
 from projector.capture.source import describe_missing, find_source
+from projector.database.kinds import key_kinds, kinds
 from projector.database.ownership import require_trusted
 from projector.database.rows import Connection, Row, only_row, value
 from projector.database.schema import ROOT
 from projector.database.source_names import SourceTable, find_schemas, is_noted, known_columns, quoted
-from projector.database.sql import query, source_columns
+from projector.database.sql import query, required_columns, source_columns
 from projector.report.errors import ConfigurationError
 
 DEFAULT = "default"
@@ -29,28 +30,11 @@ DEFAULT = "default"
 
 _FOLDER = ROOT / "sql" / "mapping"
 
-RELATIONS = {
-    "conversations": "conversation_id user_id customer_phone",
-    "messages": "message_id conversation_id sender text timestamp",
-    "extractions": "extraction_id conversation_id",
-    "contacts": "contact_id user_id phone",
-    "template_sends": "send_id user_id customer_phone",
-    "tenants": "user_id",
-}
+RELATIONS = required_columns()
 """The relations, each with the columns that it has to have. The first one is its key."""
 
 _REQUIRED = ("conversations", "messages", "changes")
 _FILES = (*RELATIONS, "changes", "optional")
-
-_TOUCHED = {
-    "conversations": ("conversation", "conversations"),
-    "messages": ("conversation", "reload_messages"),
-    "extractions": ("conversation", "extractions"),
-    "contacts": ("contact", "contacts"),
-    "template_sends": ("template_send", "template_sends"),
-    "tenants": ("tenant", "tenants"),
-}
-"""What a rule touches: of which kind the keys are, and as which kind of change they are queued."""
 
 _WANTED = {
     "text": "text, varchar or an enum",
@@ -238,13 +222,13 @@ class Fit:
         """
         first, *others = self.rules_of(table)
         if others or not first.is_direct:
-            return f"rows of {table}" if table in _TOUCHED else table
-        if first.touched != "messages":
-            return first.touched
+            return f"rows of {table}" if table in kinds() else table
+        touched = kinds()[first.touched]
+        if touched.messages is None:
+            return touched.kind
         queued, given = (one.origins.get("message_id") for one in (first, self.relations["messages"]))
-        return (
-            "messages" if queued is not None and queued == given and queued[0] == table else "reload_messages"
-        )
+        is_named = queued is not None and queued == given and queued[0] == table
+        return touched.kind if is_named else touched.queued_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +297,8 @@ def _unseen(fit: Fit) -> Iterator[str]:
     """Return in words which tables a relation reads whose changes touch no row of it."""
     touched = {(rule.changed[0], rule.touched) for rule in fit.rules}
     # With messages or extractions their conversation is read again.
-    touched |= {(table, "conversations") for table, name in touched if name in {"messages", "extractions"}}
+    own = {kind.key_kind: kind.kind for kind in key_kinds().values()}
+    touched |= {(table, own.get(kinds()[name].key_kind, name)) for table, name in touched if name in kinds()}
     # A login that may not capture their table has no names.
     touched |= {(table, "tenants") for table in fit.mapping.captured()}
     for name, reading in fit.relations.items():
@@ -484,7 +469,7 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
     The first relation that has a kind of ids says its type: those that refer to it have the same.
     """
     wanted, reading = source_columns()[name], fit.relations[name]
-    lacking = [column for column in RELATIONS[name].split() if column not in reading.origins]
+    lacking = [column for column in RELATIONS[name] if column not in reading.origins]
     surplus = [column for column in reading.origins if column not in wanted]
     if lacking:
         yield f"{name}.sql gives no column {', '.join(lacking)}"
@@ -517,10 +502,10 @@ def _is_readable(kind: str, column: Row) -> bool:
 
 def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
     names = [column.name for column in rule.columns]
-    if rule.touched not in _TOUCHED or rule.changed[0] not in fit.found or {*names[2:]} - {"message_id"}:
+    if rule.touched not in RELATIONS or rule.changed[0] not in fit.found or {*names[2:]} - {"message_id"}:
         yield (
             f'a rule of changes.sql gives {", ".join(names)}, and has to give a column such as "table.column", one of'
-            f" {', '.join(_TOUCHED)}, and message_id if it knows the message"
+            f" {', '.join(RELATIONS)}, and message_id if it knows the message"
         )
     elif rule.changed[1] not in fit.found[rule.changed[0]].columns:
         yield f"table {rule.changed[0]} has no column {rule.changed[1]}, which a rule of changes.sql names"
@@ -545,7 +530,7 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
     keys: list[tuple[str, tuple[str, str] | None]] = []
     looked_up = {rule.origins[rule.columns[0].name] for rule in fit.rules}
     for name, reading in fit.relations.items():
-        keys.append((name, reading.origins[RELATIONS[name].split()[0]]))
+        keys.append((name, reading.origins[RELATIONS[name][0]]))
         ids = [column for column, kind in source_columns()[name].items() if kind.endswith("_id")]
         looked_up |= {reading.origins.get(column) for column in ids if column != "extraction_id"}
     for table, found in fit.found.items():
@@ -577,21 +562,22 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
 
 def spread(fit: Fit) -> tuple[str, str]:
     """Return the SELECT of the keys that changes touch beside rows of their own, and that of the kinds of them."""
-    selects, kinds = [], []
+    selects, values = [], []
     for rule in fit.rules:
         kind = fit.queued_kind(rule.changed[0])
         written = sql.Literal(kind).as_string(None)
-        if kind in {*_TOUCHED, "reload_messages"}:
+        if kind in kinds():
             continue
-        key_kind, queued = _TOUCHED[rule.touched]
+        touched = kinds()[rule.touched]
         key = "of_key" if rule.is_direct else f'r."{rule.touched}"::text'
         rows = "" if rule.is_direct else f" FROM ({rule.text}) AS r"
         given = _cast(_queued_type(rule))[1].replace("of_key", 'of_key COLLATE "default"')
         same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {given}'
-        selects.append(f"SELECT '{key_kind}', {key}, '{queued}'{rows} WHERE of_kind = {written}{same}")
-        kinds.append(f"({written}, '{key_kind}', '{queued}')")
+        what = f"'{touched.key_kind}', {key}, '{touched.queued_kind}'"
+        selects.append(f"SELECT {what}{rows} WHERE of_kind = {written}{same}")
+        values.append(f"({written}, '{touched.key_kind}', '{touched.queued_kind}')")
     nothing = "SELECT NULL::text, NULL::text, NULL::text LIMIT 0"
-    return "\nUNION ALL\n".join(selects) or nothing, f"VALUES {', '.join(kinds)}" if kinds else nothing
+    return "\nUNION ALL\n".join(selects) or nothing, f"VALUES {', '.join(values)}" if values else nothing
 
 
 def relation_rows(fit: Fit, name: str) -> str:

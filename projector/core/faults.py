@@ -14,6 +14,7 @@ from projector.capture.mapping import RELATIONS
 from projector.core import staging
 from projector.core.batch import first_line, is_lead_failure, is_server_failure, recompute, spread_changes
 from projector.database import rows
+from projector.database.kinds import kinds
 from projector.database.rows import Connection, Row
 from projector.database.sql import query, source_columns
 from projector.report.counted import repeated_rows
@@ -25,12 +26,7 @@ ALONE_TIMEOUT = "2s"
 _EXAMINED = 1000
 """Keys that are read at once, to find the one that cannot be read."""
 
-_IDS = {
-    "reload_conversations": "conversation_id",
-    "contacts": "contact_id",
-    "template_sends": "send_id",
-    "tenants": "user_id",
-}
+_IDS = {kind.letter_kind or kind.kind: kind.id for kind in kinds().values()}
 """Which column of the relations has the keys of a kind of dead letter. Others are keys of rules of changes.sql."""
 
 
@@ -69,7 +65,7 @@ def find_fault(conn: Connection) -> Fault | None:
     """Return what is wrong with the first row of the platform that cannot be read; None where each can be."""
     with conn.transaction():
         for kind, column in _IDS.items():
-            [relation] = [name for name, columns in RELATIONS.items() if columns.split()[0] == column]
+            [relation] = [name for name, columns in RELATIONS.items() if columns[0] == column]
             with conn.cursor("keys") as cursor:
                 cursor.execute(query("core", "read_keys_of_source", relation=relation, id=column))
                 while found := cursor.fetchmany(_EXAMINED):
@@ -115,7 +111,7 @@ def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fau
 
 
 def _own_key(relation: str) -> str:
-    return RELATIONS[relation].split()[0]
+    return RELATIONS[relation][0]
 
 
 def _read_alone(

@@ -17,6 +17,7 @@ What is in braces is put in:
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
+- `{kinds.NAME}`: names of kinds, see `lists` of projector/database/kinds.py.
 - `{fence}`: the end of a look-up, see FENCE; `{tenants}`: that `stored` is of the tenants of the batch, where
   the read model is distributed.
 
@@ -34,6 +35,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from projector.database import kinds
 from projector.database.schema import ROOT, Table, table
 
 FENCE = "OFFSET 0"
@@ -49,7 +51,9 @@ _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 _SOURCE_ROWS = re.compile(r"^SELECT [^;]+FROM \{(?P<table>\w+)\} AS t;", re.MULTILINE)
 _READ = re.compile(r"projector\.(?:source|current)_(\w+)\(\)")
 _OF_KEY = re.compile(r"projector\.(?:leads_of|current)_key\(")
+_REQUIRED = re.compile(r"^-- required: (.+)\nSELECT [^;]+FROM \{(\w+)\} AS t;", re.MULTILINE)
 _COLUMN = re.compile(r"t\.(\w+)::([\w{}]+)")
+_KINDS = re.compile(r"\{(?:kinds\.\w+|definition\.kinds)\}")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 # The names of what was loaded, by its text. Two steps may say the same.
@@ -123,9 +127,12 @@ def all_texts() -> tuple[str, ...]:
 
 @cache
 def functions(folder: str) -> dict[str, LiteralString]:
-    """Return the texts of `sql/<folder>/` by their files, in order, as they are: they create functions and views."""
+    """Return the texts of `sql/<folder>/` by their files, in order: they create functions and views."""
     files = sorted((ROOT / "sql" / folder).glob("*.sql"))
-    return {f"sql/{folder}/{file.name}": _read(file) for file in files}
+    return {
+        f"sql/{folder}/{file.name}": _KINDS.sub(lambda found: _fill(found[0], {}), _read(file))
+        for file in files
+    }
 
 
 def definitions() -> dict[str, LiteralString]:
@@ -156,10 +163,42 @@ def source_columns() -> dict[str, dict[str, str]]:
     return {one["table"]: {name: kind.strip("{}") for name, kind in _COLUMN.findall(one[0])} for one in found}
 
 
+@cache
+def required_columns() -> dict[str, list[str]]:
+    """Return the columns of each relation that a mapping has to give. The first one is its key."""
+    return {
+        relation: columns.split()
+        for columns, relation in _REQUIRED.findall(file_text("definition/source_rows"))
+    }
+
+
 def source_ids() -> list[str]:
     """Return the kinds of ids by which rows are looked up: those of extractions are not."""
-    kinds = {kind for columns in source_columns().values() for kind in columns.values()}
-    return sorted(kind for kind in kinds if kind.endswith("_id") and kind != "extraction_id")
+    types = {of for columns in source_columns().values() for of in columns.values()}
+    return sorted(of for of in types if of.endswith("_id") and of != "extraction_id")
+
+
+def texts_of_keys() -> dict[str, str]:
+    """Return what stands in braces in sql/definition/source/current_keys.sql: a part for each kind of key."""
+    owners = kinds.key_kinds()
+
+    def union(name: str) -> str:
+        texts = (
+            query("database", name, kind=key_kind, relation=own.kind, id=own.id, phone=str(own.phone))
+            for key_kind, own in owners.items()
+        )
+        return "\nUNION ALL\n".join(text.rstrip(";") for text in texts)
+
+    def check(own: kinds.Kind) -> str:
+        same = [f"'{kind.kind}'" for kind in kinds.kinds().values() if kind.key_kind == own.key_kind]
+        is_valid = f'projector.{own.id}(of_key COLLATE "default") IS NOT NULL'
+        return f"(of_kind NOT IN ({', '.join(same)}) OR {is_valid})"
+
+    return {
+        "rows_of_keys": union("rows_of_keys"),
+        "rows_of_key": union("rows_of_key"),
+        "checks_of_key": "\n    AND ".join(map(check, owners.values())),
+    }
 
 
 def name_of_text(text: str) -> str | None:
@@ -199,9 +238,9 @@ def failing_relations(error: BaseException) -> list[str]:
     """Return the relations of the mapping that the step reads in which a statement failed."""
     name: str | None = getattr(error, "_leads_step", None)
     texts = [] if name is None else [step.text.decode() for step in steps(name.partition(" ")[0])]
-    if any(_OF_KEY.search(text) for text in texts):
-        texts.append(file_text("definition/source/current_keys"))
     read = {relation for text in texts for relation in _READ.findall(text)}
+    if any(_OF_KEY.search(text) for text in texts):
+        read |= {kind.kind for kind in kinds.key_kinds().values()}
     return sorted(read & source_columns().keys())
 
 
@@ -255,6 +294,8 @@ def _fill(text: str, names: Mapping[str, str]) -> str:
             if file is not None:
                 # A comment at the end of the last line must not swallow what follows the definition.
                 return _fill(_COMMENT.sub("", _read(file)).strip() + "\n", names)
+        if of and kind == "kinds":
+            return ", ".join(f"'{word}'" for word in kinds.lists()[of])
         if of and kind in _LISTS:
             return ", ".join(_LISTS[kind](table(of), alias))
         raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")

@@ -27,7 +27,14 @@ from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value, values
 from projector.database.schema import comments, sections, source_commands, source_tables
 from projector.database.source_names import find_schemas, read_tables, source_names
-from projector.database.sql import PROJECTION_VERSION, definitions, functions, query, source_columns
+from projector.database.sql import (
+    PROJECTION_VERSION,
+    definitions,
+    functions,
+    query,
+    source_columns,
+    texts_of_keys,
+)
 from projector.operate.assess import find_problems, find_warnings, require_fit
 from projector.operate.rights import find_further_rights
 from projector.operate.roles import for_superuser, is_allowed, set_up_access, set_up_readers
@@ -243,6 +250,7 @@ def _define(conn: Connection, fit: Fit) -> None:
         "extraction_order": "bytea" if is_text else fit.types["extraction_id"],
         "as_extraction_order": "convert_to(of_id, 'UTF8')" if is_text else "of_id",
         **fit.types,
+        **texts_of_keys(),
         **{f"of_{kind}": of for kind, (of, _) in fit.casts().items()},
         **{f"as_{kind}": cast for kind, (_, cast) in fit.casts().items()},
     }

@@ -10,28 +10,35 @@
 --
 -- Beside them stands a function for each kind of key, such as projector.contact_id(), which gives a key that was queued
 -- or noted the type of the platform: null for a text that no such id is written as.
+-- `-- required:` names the columns that a mapping has to give, the key of the relation first.
 -- Nobody reads by these what the caller's own rights do not let him read.
+-- required: conversation_id user_id customer_phone
 SELECT t.conversation_id::{conversation_id}, t.user_id::text, t.customer_phone::text, t.agent_id::text,
     t.agent_name::text, t.platform::text, t.phone_number_id::text, t.is_active::boolean, t.created_at::timestamptz,
     t.last_message_at::timestamptz
 FROM {conversations} AS t;
 
+-- required: message_id conversation_id sender text timestamp
 SELECT t.message_id::{message_id}, t.conversation_id::{conversation_id}, t.sender::text, t.text::text,
     t.timestamp::timestamptz, t.status::text, t.sequence_no::integer
 FROM {messages} AS t;
 
+-- required: extraction_id conversation_id
 SELECT t.extraction_id::{extraction_id}, t.conversation_id::{conversation_id}, t.extracted_at::timestamptz, t.is_latest::boolean,
     t.name::text, t.email::text, t.company::text, t.intent_score::integer, t.urgency_score::integer,
     t.budget_score::integer, t.fit_score::integer, t.engagement_score::integer, t.total_score::integer,
     t.lead_status_tag::text
 FROM {extractions} AS t;
 
+-- required: contact_id user_id phone
 SELECT t.contact_id::{contact_id}, t.user_id::text, t.phone::text, t.name::text, t.email::text,
     t.company::text, t.updated_at::timestamptz
 FROM {contacts} AS t;
 
+-- required: send_id user_id customer_phone
 SELECT t.send_id::{send_id}, t.user_id::text, t.customer_phone::text, t.platform::text, t.status::text,
     t.sent_at::timestamptz, t.created_at::timestamptz
 FROM {template_sends} AS t;
 
+-- required: user_id
 SELECT t.user_id::{user_id}, t.name::text FROM {tenants} AS t;

@@ -224,3 +224,24 @@ STABLE
 AS $definition$
 {body}
 $definition$;
+
+-- name: rows_of_keys
+-- The keys of the rows of a relation. Placeholders: kind, of the key; id and phone, its columns; relation.
+SELECT
+    '{kind}' AS kind,
+    r.{id}::text AS key,
+    r.user_id,
+    projector.canonical_phone(r.{phone}) AS customer_phone
+FROM projector.source_{relation}() AS r
+WHERE projector.canonical_phone(r.{phone}) IS NOT NULL AND r.user_id IS NOT NULL;
+
+-- name: rows_of_key
+-- The same of the rows with one key. Its type is the platform's, so that an index of the platform can find them.
+SELECT
+    r.user_id,
+    projector.canonical_phone(r.{phone}) AS customer_phone
+FROM projector.source_{relation}() AS r
+WHERE of_kind = '{kind}'
+    AND r.{id} = projector.{id}(of_key COLLATE "default")
+    AND projector.canonical_phone(r.{phone}) IS NOT NULL
+    AND r.user_id IS NOT NULL;

@@ -152,7 +152,7 @@ FROM (
         k.user_id,
         k.customer_phone
     FROM projector.source_keys AS k
-    WHERE k.kind <> 'contact'
+    WHERE k.kind IN ({kinds.of_lead_makers})
     UNION
     SELECT
         l.user_id,
@@ -180,7 +180,7 @@ FROM (
         k.user_id,
         k.customer_phone
     FROM projector.source_keys AS k
-    WHERE k.kind <> 'contact'
+    WHERE k.kind IN ({kinds.of_lead_makers})
         AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
 ) AS keyed;
 

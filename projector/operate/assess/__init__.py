@@ -136,7 +136,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
     for relation, required in RELATIONS.items():
         if relation not in fit.relations:
             continue
-        names = {"relation": relation_rows(fit, relation), "key": required.split()[0]}
+        names = {"relation": relation_rows(fit, relation), "key": required[0]}
         plan = conn.execute(query("assess", "explain_relation", **names).encode()).fetchall()
         if "ProjectSet" in str(plan):
             yield _problem(

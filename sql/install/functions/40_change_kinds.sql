@@ -1,45 +1,26 @@
--- What each kind of change makes stale: which keys, the kind as which these are queued where a change is spread or a
--- table was truncated, and the kind as which one is set aside as a dead letter and read again as a whole.
+-- The kinds of sql/definition/kinds.sql, and what the rules of the mapping add to them.
 --
--- Where letter_kind is null, the change names no such keys itself: projector.keys_of_change() finds them, by the rules
--- of the mapping.
+-- Where letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that a
+-- rule makes stale.
 CREATE OR REPLACE VIEW projector.change_kinds AS
 SELECT
-    k.change_kind COLLATE "C" AS change_kind,
+    k.kind COLLATE "C" AS change_kind,
     k.key_kind COLLATE "C" AS key_kind,
     k.queued_kind COLLATE "C" AS queued_kind,
-    k.letter_kind COLLATE "C" AS letter_kind
-FROM (
-    VALUES
-    ('messages', 'conversation', 'reload_conversations', 'reload_conversations'),
-    ('reload_conversations', 'conversation', 'reload_conversations', 'reload_conversations'),
-    ('reload_messages', 'conversation', 'reload_messages', 'reload_conversations'),
-    ('conversations', 'conversation', 'conversations', 'reload_conversations'),
-    ('extractions', 'conversation', 'extractions', 'reload_conversations'),
-    ('contacts', 'contact', 'contacts', 'contacts'),
-    ('template_sends', 'template_send', 'template_sends', 'template_sends')
-) AS k (change_kind, key_kind, queued_kind, letter_kind)
+    k.letter_kind COLLATE "C" AS letter_kind,
+    k.profile,
+    k.messages
+FROM ({definition.kinds}) AS k
 UNION ALL
 SELECT
     t.change_kind COLLATE "C",
     t.key_kind COLLATE "C",
     t.queued_kind COLLATE "C",
+    NULL,
+    NULL,
     NULL
 FROM projector.touching_kinds AS t;
 COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';
-
--- Whether a change of this kind has to be spread over other keys first: it is of none of the above, nor of a tenant, or
--- a truncate.
-CREATE OR REPLACE FUNCTION projector.is_spread(of_kind text)
-RETURNS boolean
-LANGUAGE sql
-IMMUTABLE
-AS $$
-SELECT of_kind NOT IN (
-    'messages', 'reload_conversations', 'reload_messages', 'conversations', 'extractions', 'contacts', 'template_sends',
-    'tenants'
-)
-$$;
 
 -- Whether this version knows what a change of this kind makes stale.
 CREATE OR REPLACE FUNCTION projector.is_known_kind(of_kind text)
@@ -47,22 +28,26 @@ RETURNS boolean
 LANGUAGE sql
 STABLE
 AS $$
-SELECT of_kind IN ('tenants', 'truncate')
-    OR EXISTS (SELECT FROM projector.change_kinds AS k WHERE k.change_kind = of_kind)
+SELECT of_kind IN ('truncate', {kinds.of_rows})
+    OR EXISTS (SELECT FROM projector.touching_kinds AS t WHERE t.change_kind = of_kind)
 $$;
 
--- Whether a key of a change of this kind is one that the platform can have: no id of numbers is written with letters.
-CREATE OR REPLACE FUNCTION projector.is_key(of_kind text, of_key text)
+-- Whether a change of this kind names the keys that it makes stale. PostgreSQL inlines it.
+CREATE OR REPLACE FUNCTION projector.names_keys(of_kind text)
 RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
 AS $$
-SELECT CASE
-    WHEN of_kind = 'tenants' OR projector.is_spread(of_kind) THEN true
-    WHEN of_kind = 'contacts' THEN projector.contact_id(of_key COLLATE "default") IS NOT NULL
-    WHEN of_kind = 'template_sends' THEN projector.send_id(of_key COLLATE "default") IS NOT NULL
-    ELSE projector.conversation_id(of_key COLLATE "default") IS NOT NULL
-END
+SELECT of_kind IN ({kinds.of_rows})
+$$;
+
+-- Whether a change of this kind has to be spread over other keys first: it names none of its own, or is a truncate.
+CREATE OR REPLACE FUNCTION projector.is_spread(of_kind text)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+AS $$
+SELECT NOT projector.names_keys(of_kind) AND projector.is_known_kind(of_kind)
 $$;
 
 -- Whether a rule spreads a change of this kind to tenants, or may have spread one of a table that was truncated.

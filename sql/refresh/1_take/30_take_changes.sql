@@ -59,7 +59,7 @@ WITH taken AS (
         keys,
         message_ids,
         queued_at,
-        NOT projector.is_spread(kind) OR projector.is_known_kind(kind) AS is_known
+        projector.names_keys(kind) OR projector.is_known_kind(kind) AS is_known
 ),
 
 put_aside AS (
@@ -93,7 +93,7 @@ SELECT
     min(taken.queued_at) AS oldest,
     coalesce(array_agg(taken.shard) FILTER (WHERE NOT taken.is_known), '{}') AS held_shards,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
-    coalesce(bool_or(taken.is_known AND projector.is_spread(taken.kind)), false) AS spreads,
+    coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
     coalesce(bool_or(projector.concerns_names(taken.kind, taken.keys)), false) AS names,
     EXISTS (
         SELECT 1

@@ -26,10 +26,9 @@ changed AS MATERIALIZED (
     SELECT
         kinds.key_kind,
         n.key,
-        bool_or(n.kind IN ('messages', 'reload_messages')) AS has_messages,
-        bool_or(n.kind = 'extractions') AS has_extractions,
-        bool_or(n.kind = 'reload_conversations') AS is_reloaded,
-        bool_or(n.kind IN ('reload_conversations', 'reload_messages')) AS is_read_whole,
+        bool_or(kinds.profile) AS profile,
+        coalesce(bool_or(kinds.messages = 'named'), false) AS names_messages,
+        coalesce(bool_or(kinds.messages = 'all'), false) AS all_messages,
         min(n.queued_at) AS queued_at
     FROM named AS n
     INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = n.kind AND kinds.letter_kind IS NOT NULL
@@ -42,7 +41,7 @@ changed AS MATERIALIZED (
 found AS MATERIALIZED (
     SELECT
         c.*,
-        c.has_messages AND NOT c.is_read_whole AND EXISTS (
+        c.names_messages AND NOT c.all_messages AND EXISTS (
             SELECT
             FROM projector.source_keys AS sk
             WHERE sk.kind = c.key_kind AND sk.key = c.key
@@ -69,35 +68,35 @@ late AS (
     SELECT
         s.user_id,
         s.customer_phone,
-        CASE
-            WHEN s.key_kind = 'contact' THEN 'contacts'
-            WHEN s.key_kind = 'template_send' THEN 'template_sends'
-            WHEN s.is_reloaded OR (s.has_messages AND s.has_extractions AND NOT s.is_long) THEN 'reload_conversations'
-            WHEN s.has_extractions THEN 'extractions'
-            WHEN s.has_messages AND NOT s.is_long THEN 'reload_messages'
-            ELSE 'conversations'
-        END,
+        kinds.change_kind,
         s.key,
         NULL,
         s.queued_at
     FROM sorted AS s
+    INNER JOIN projector.change_kinds AS kinds
+        ON kinds.key_kind = s.key_kind
+        AND kinds.profile = s.profile
+        AND (kinds.messages = 'all') IS NOT DISTINCT FROM CASE
+            WHEN s.all_messages OR (s.names_messages AND NOT s.is_long) THEN true
+        END
     UNION ALL
     SELECT
         s.user_id,
         s.customer_phone,
-        'messages',
+        kinds.change_kind,
         s.key,
         part.message_ids,
         s.queued_at
     FROM sorted AS s
-    INNER JOIN named AS n ON n.kind = 'messages' AND n.key = s.key
+    INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = s.key_kind AND kinds.messages = 'named'
+    INNER JOIN named AS n ON n.kind = kinds.change_kind AND n.key = s.key
     INNER JOIN taken_changes AS t ON t.change_id = n.change_id
     CROSS JOIN LATERAL (
         SELECT array_agg(m.message_id) AS message_ids
         FROM unnest(t.message_ids) WITH ORDINALITY AS m (message_id, place)
         GROUP BY (m.place - 1) / 1000
     ) AS part
-    WHERE s.is_long AND s.key_kind = 'conversation'
+    WHERE s.is_long
     RETURNING user_id
 )
 

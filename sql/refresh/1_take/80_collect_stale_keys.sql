@@ -6,8 +6,8 @@ INSERT INTO stale_keys (kind, key, reload_profile, reload_messages)
 SELECT
     stale.key_kind,
     changed.key,
-    bool_or(changed.kind IN ('extractions', 'reload_conversations')),
-    bool_or(changed.kind IN ('reload_conversations', 'reload_messages'))
+    bool_or(stale.profile),
+    coalesce(bool_or(stale.messages = 'all'), false)
 FROM (
     SELECT
         t.kind,

@@ -26,7 +26,7 @@ WITH read_again AS (
     SELECT
         s.kind,
         s.key,
-        true AS reload_profile,
+        s.reload_profile,
         s.old_user_id,
         s.old_customer_phone,
         n.user_id,

@@ -11,7 +11,7 @@ profile_leads AS NOT MATERIALIZED (
         k.user_id,
         k.customer_phone
     FROM projector.source_keys AS k
-    WHERE k.kind <> 'contact'
+    WHERE k.kind IN ({kinds.of_lead_makers})
 )
 
 INSERT INTO read_model.lead_profiles ({columns.lead_profiles})

@@ -1,0 +1,33 @@
+-- The kinds of source rows and of their changes: what each makes stale. Nothing else lists them: what asks for kinds
+-- joins this relation, or is made from it by projector/database/kinds.py.
+--
+-- kind: a relation of the mapping, of which a row changed, or another reason to read rows again.
+-- key_kind: what the keys of such a change are keys of, as in projector.source_keys.
+-- id: the column that has such a key, and the function that gives its text the platform's type: projector.contact_id().
+-- phone: where the relation has the key as its own, the column that says whose lead a row belongs to; else null.
+-- makes_lead: whether a row with such a key makes a lead, or only adds to one.
+-- profile: whether the profile of the lead is read again.
+-- messages: which messages of the conversation are read again: those that the change names, or all; null for none.
+-- queued_kind: as what a key is queued where a rule of the mapping, or a truncated table, makes it stale.
+-- letter_kind: as what a key is set aside, and then read again as a whole; null where it is not the key of a lead.
+--
+-- For each key_kind there is one kind with each sum of profile and messages that its changes can add up to: late keys
+-- have it. projector.tenant_names alone depends on tenants.
+SELECT k.*
+FROM (
+    VALUES
+    ('conversations', 'conversation', 'conversation_id', 'customer_phone', true, false, NULL,
+        'conversations', 'reload_conversations'),
+    ('extractions', 'conversation', 'conversation_id', NULL, true, true, NULL,
+        'extractions', 'reload_conversations'),
+    ('messages', 'conversation', 'conversation_id', NULL, true, false, 'named',
+        'reload_messages', 'reload_conversations'),
+    ('reload_messages', 'conversation', 'conversation_id', NULL, true, false, 'all',
+        'reload_messages', 'reload_conversations'),
+    ('reload_conversations', 'conversation', 'conversation_id', NULL, true, true, 'all',
+        'reload_conversations', 'reload_conversations'),
+    ('contacts', 'contact', 'contact_id', 'phone', false, true, NULL, 'contacts', 'contacts'),
+    ('template_sends', 'template_send', 'send_id', 'customer_phone', true, true, NULL,
+        'template_sends', 'template_sends'),
+    ('tenants', 'tenant', 'user_id', NULL, false, false, NULL, 'tenants', NULL)
+) AS k (kind, key_kind, id, phone, makes_lead, profile, messages, queued_kind, letter_kind)
