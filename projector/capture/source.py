@@ -7,21 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from projector.database.ownership import explain_missing
-from projector.database.rows import Row, rows
+from projector.database.rows import Connection, Row, rows
 from projector.database.source_names import SourceTable, read_tables, source_names
 from projector.database.sql import query
 from projector.report.errors import NOT_INSTALLED, SourceMissingError
 
 
-def captured_tables(conn: psycopg.Connection[TupleRow]) -> tuple[SourceTable, ...]:
+def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:
     """Return those of the tables that are read that have triggers."""
     return tuple(table for table in read_tables(conn) if table.kind is not None)
 
 
-def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
+def find_missing_source(conn: Connection) -> list[str]:
     """Return the source tables and columns that are read and do not exist, each in words."""
     found = find_source(conn)
     return [
@@ -41,7 +40,7 @@ def describe_missing(name: str, found: Row, wanted: Sequence[str]) -> list[str]:
     return [f"table {name} has no column {', '.join(absent)}"] if absent else []
 
 
-def foreign_owner(conn: psycopg.Connection[TupleRow]) -> SourceMissingError | None:
+def foreign_owner(conn: Connection) -> SourceMissingError | None:
     """Return the error that names the first captured table of an owner whose rights this login does not have."""
     source = find_source(conn)
     for table in captured_tables(conn):
@@ -56,7 +55,7 @@ def foreign_owner(conn: psycopg.Connection[TupleRow]) -> SourceMissingError | No
 
 
 @contextmanager
-def naming_missing_source(conn: psycopg.Connection[TupleRow]) -> Iterator[None]:
+def naming_missing_source(conn: Connection) -> Iterator[None]:
     """Raise SourceMissingError instead of PostgreSQL's error where the block fails because the source lacks a column.
 
     The platform may change its tables at any moment, between the check of a batch and its statements too. Where
@@ -91,9 +90,7 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
     )
 
 
-def find_source(
-    conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None = None
-) -> dict[str, Row]:
+def find_source(conn: Connection, relations: Mapping[str, str] | None = None) -> dict[str, Row]:
     """Return what there is of each source table by its name, in their order; see sql/queries/operate.sql.
 
     `relations` are the names of the tables with their schemas; without them, of those that are read.

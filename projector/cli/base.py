@@ -14,7 +14,6 @@ import click
 import orjson
 import psycopg
 import structlog
-from psycopg.rows import TupleRow
 
 import projector
 from projector import config as settings
@@ -22,6 +21,7 @@ from projector.capture.source import naming_missing_source
 from projector.config import Config
 from projector.database import lock_waits
 from projector.database.connect import connect
+from projector.database.rows import Connection
 from projector.report import log
 from projector.report.counted import RunReport, counted, escape_json, escape_lines
 from projector.report.errors import (
@@ -103,7 +103,7 @@ class Invocation:
         return dataclasses.replace(self.config, database_url=server.url())
 
     @contextmanager
-    def connect(self, command: str) -> Iterator[psycopg.Connection[TupleRow]]:
+    def connect(self, command: str) -> Iterator[Connection]:
         """Connect under a name that an operator finds in pg_stat_activity, and close the connection after the block.
 
         Raises SourceMissingError where the block fails because the source lacks a table or a column.
@@ -116,7 +116,7 @@ class Invocation:
             yield conn
 
 
-def place_of(conn: psycopg.Connection[TupleRow]) -> str:
+def place_of(conn: Connection) -> str:
     """Return the database of a connection in words, for a question to the operator."""
     return f"the database {conn.info.dbname} on {conn.info.host}"
 
@@ -189,7 +189,7 @@ def describe(error: psycopg.Error) -> str:
     return f"PostgreSQL refused a statement{_origin(error)}: {reason}. LEADS_LOG_LEVEL=DEBUG shows where."
 
 
-def telling_waits(conn: psycopg.Connection[TupleRow]) -> AbstractContextManager[None]:
+def telling_waits(conn: Connection) -> AbstractContextManager[None]:
     """Say on stderr, while the block waits for a lock for more than two seconds, which one and who holds it."""
     return lock_waits.telling_waits(conn, lambda sentence: echo(sentence, err=True))
 

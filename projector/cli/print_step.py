@@ -7,8 +7,8 @@ a variable of psql: `psql -v shards="'{0,1}'"`.
 import re
 import sys
 
-from projector.core import pipeline
 from projector.database.connect import SEARCH_PATH
+from projector.database.dialect import ONE_SERVER
 from projector.database.sql import statement, steps
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -16,7 +16,7 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 def printed(name: str) -> str:
     """Return the steps of a path below `sql/`, after what their session needs; raises LookupError for none."""
-    session = [f"SET search_path = {SEARCH_PATH};", *(f"{text};" for text in pipeline.SESSION)]
+    session = [f"SET search_path = {SEARCH_PATH};", *(f"{text};" for text in ONE_SERVER.settings)]
     session.append(statement("refresh/0_session/10_staging_tables"))
     found = [f"-- {one.name}\n{one.text.decode()}" for one in steps(name)]
     return "\n".join((*session, *(_PARAMETER.sub(r":\1", text).replace("%%", "%") for text in found))) + "\n"

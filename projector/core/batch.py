@@ -5,13 +5,14 @@ A batch is one transaction in READ COMMITTED. A crash at any moment gives its ch
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import psycopg
 import structlog
 from psycopg import sql as composing
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from projector.core import names, pipeline, staging
 from projector.core.clock import clock_of
@@ -19,9 +20,9 @@ from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
 from projector.core.yielding import yielding
 from projector.database import locks, rows
-from projector.database.distribution import is_distributed, is_finished
+from projector.database.distribution import is_finished
 from projector.database.retry import BATCH, retry
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import failing_relations, failing_step, query, statement
 from projector.report.errors import CaptureGapError, is_raised
 from projector.report.log import quoting
@@ -48,6 +49,69 @@ SPREAD_TIMEOUT = "60s"
 """The same, where the rules of the mapping look for what a change touches. A truncated table may take any time."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Opened:
+    """What sql/refresh/1_take/20_open_batch.sql returns, and `owned`: the shards that the transaction owns."""
+
+    started_at: datetime
+    fresh_until: datetime
+    clock: datetime
+    gap: str | None
+    has_changes: bool
+    has_mass_changes: bool
+    has_late_keys: bool
+    is_set_back: bool
+    set_backs: int | None
+    held_shards: list[int]
+    migrated_version: str | None
+    freshness_frozen: bool
+    bloated_tables: list[str]
+    owned: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What sql/refresh/1_take/30_take_changes.sql returns."""
+
+    changes: int
+    oldest: datetime | None
+    held_shards: list[int]
+    drained: bool
+    spreads: bool
+    names: bool
+    has_misfits: bool
+    has_late_keys: bool
+    has_letters: bool
+
+
+class Clocked(Protocol):
+    """What freshness is moved by: what a batch read first, or a look."""
+
+    @property
+    def fresh_until(self) -> datetime | None:
+        """Before when everything that was committed is known to be captured."""
+
+    @property
+    def clock(self) -> datetime:
+        """What the clock of the server said."""
+
+    @property
+    def set_backs(self) -> int | None:
+        """How often the clock had been set back, as far as was noted."""
+
+
+class TakenKeys(Protocol):
+    """What was taken, as far as dead letters are concerned."""
+
+    @property
+    def has_misfits(self) -> bool:
+        """Whether a key is none that the platform can have."""
+
+    @property
+    def has_letters(self) -> bool:
+        """Whether there are dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +170,9 @@ def refresh_batch(
             with pipeline.pipelined(conn):
                 if done.changes:
                     log_run(conn, opened.started_at, written, changes=done.changes)
-                if not is_distributed(conn):
+                if conn.dialect.commits_at_once:
                     advance_freshness(conn, drained, opened, at_least, is_late=done.has_late_keys)
-        if is_distributed(conn):
+        if not conn.dialect.commits_at_once:
             advance_after_commit(conn, drained, opened, at_least, is_late=done.has_late_keys)
         analyze_if_outgrown(conn, written)
         return done
@@ -139,10 +203,8 @@ def failure(error: psycopg.Error) -> dict[str, object]:
     return {"error": quoting(error, first_line(error)), "step": failing_step(error)}
 
 
-def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
-    """Own shards of the queue. Lower all moments if the clock was set back.
-
-    Returns what sql/refresh/1_take/20_open_batch.sql does, and `owned`.
+def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened:
+    """Own shards of the queue, and look at what waits there. Lower all moments if the clock was set back.
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
@@ -154,7 +216,7 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
     }
     with pipeline.pipelined(conn):
         owning = own_shards(conn, shards, wait=wait)
-        opened = rows.only_row(conn, Row, statement("refresh/1_take/20_open_batch"), parameters)
+        opened = rows.only_row(conn, Opened, statement("refresh/1_take/20_open_batch"), parameters)
     clock_of(conn).note(opened.clock)
     (opened.owned,) = owning.fetchone() or ([],)
     require_version(opened.migrated_version)
@@ -167,8 +229,8 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Row:
 
 def own_shards(conn: Connection, shards: Sequence[int], *, wait: bool) -> psycopg.Cursor[TupleRow]:
     """Own those of the shards that are free, or with `wait` all of them, and return them in one row."""
-    wanted = {"shard_class": locks.SHARD, "shards": list(shards), "wait": wait}
-    return conn.execute(statement("refresh/1_take/10_own_shards"), wanted)
+    parameters = {"shard_class": locks.SHARD, "shards": list(shards), "wait": wait}
+    return conn.execute(statement("refresh/1_take/10_own_shards"), parameters)
 
 
 def lower_moments(conn: Connection, clock: datetime | None) -> None:
@@ -183,32 +245,28 @@ def lower_moments(conn: Connection, clock: datetime | None) -> None:
 
 def take_changes(  # noqa: PLR0913  # The parameters of the step.
     conn: Connection,
-    opened: Row,
+    opened: Opened,
     size: int,
     *,
     bulk: bool = False,
     newest: bool = False,
     most_bytes: int | None = None,
-) -> Row:
+) -> Taken:
     """Move the next changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
 
     They are single ones, or with `bulk` those of mass changes, and the first ones, or with `newest` the last. They have
-    no more than so many bytes of keys. Returns what sql/refresh/1_take/30_take_changes.sql does.
+    no more than so many bytes of keys.
     """
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
-        cursor = conn.cursor(row_factory=class_row(Row))
-        wanted = {
+        parameters = {
             "shards": opened.owned,
             "bulk": bulk,
             "newest": newest,
             "size": size,
             "bytes": most_bytes,
         }
-        cursor.execute(statement("refresh/1_take/30_take_changes"), wanted)
-    taken = cursor.fetchone()
-    if taken is None:
-        raise AssertionError
+        taken = rows.only_row(conn, Taken, statement("refresh/1_take/30_take_changes"), parameters)
     opened.held_shards += taken.held_shards
     if taken.has_misfits:
         set_misfits_aside(conn)
@@ -233,7 +291,7 @@ def count_letters(conn: Connection) -> None:
     conn.execute(query("core", "clear_counts"), counts)
 
 
-def follow_letters(conn: Connection, taken: Row) -> None:
+def follow_letters(conn: Connection, taken: TakenKeys) -> None:
     """Note which leads the dead letters of the taken keys belong to now, whose changes were left out."""
     moved = 0
     if taken.has_letters:
@@ -302,33 +360,33 @@ def analyze_if_outgrown(conn: Connection, written: BatchResult) -> None:
 
 
 def advance_freshness(
-    conn: Connection, shards: Sequence[int], opened: Row, at_least: timedelta, *, is_late: bool
+    conn: Connection, shards: Sequence[int], opened: Clocked, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note that these shards were drained of everything before `opened.fresh_until`, if that is `at_least` newer.
 
     `opened` is what a batch read first, or a look: without shards, its clock is noted alone. Capture is intact, and the
     caller's transaction owns them. `is_late`: the moment of every tenant stands still.
     """
-    wanted = {**_wanted(shards, opened, at_least), "is_late": is_late}
-    conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
+    parameters = {**_moments(shards, opened, at_least), "is_late": is_late}
+    conn.execute(statement("refresh/9_finish/20_advance_freshness"), parameters)
 
 
 def advance_after_commit(
-    conn: Connection, shards: Sequence[int], opened: Row, at_least: timedelta, *, is_late: bool
+    conn: Connection, shards: Sequence[int], opened: Clocked, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note the same of a distributed read model, whose servers may finish later than the commit.
 
     Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
     """
-    wanted = _wanted(shards, opened, at_least)
-    if conn.execute(query("core", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
+    parameters = _moments(shards, opened, at_least)
+    if conn.execute(query("core", "is_older"), parameters).fetchone() != (True,) or not is_finished(conn):
         return
     with conn.transaction():
         if own_shards(conn, shards, wait=False).fetchone() == ([*shards],):
             advance_freshness(conn, shards, opened, at_least, is_late=is_late)
 
 
-def _wanted(shards: Sequence[int], opened: Row, at_least: timedelta) -> dict[str, object]:
+def _moments(shards: Sequence[int], opened: Clocked, at_least: timedelta) -> dict[str, object]:
     return {
         "shards": list(shards),
         "fresh_until": opened.fresh_until,
@@ -338,7 +396,7 @@ def _wanted(shards: Sequence[int], opened: Row, at_least: timedelta) -> dict[str
     }
 
 
-def _take_and_recompute(conn: Connection, opened: Row, size: int, *, newest: bool) -> Batch:
+def _take_and_recompute(conn: Connection, opened: Opened, size: int, *, newest: bool) -> Batch:
     mass, late = opened.has_mass_changes, opened.has_late_keys
     if not opened.has_changes:
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.

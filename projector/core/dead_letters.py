@@ -1,6 +1,7 @@
 """Dead letters: keys whose refresh failed alone. They are set aside with the error, and tried again."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import psycopg
 import structlog
@@ -27,8 +28,7 @@ Letter = tuple[str, str]
 
 def find_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[Letter]:
     """Return the dead letters that are to be tried next, at most `limit` of them."""
-    wanted = {"due_only": due_only, "limit": limit}
-    return conn.execute(query("core", "find_letters"), wanted).fetchall()
+    return conn.execute(query("core", "find_letters"), {"due_only": due_only, "limit": limit}).fetchall()
 
 
 def retry_letters(conn: Connection, letters: Sequence[Letter]) -> int:
@@ -70,7 +70,7 @@ def _set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error, *, a
             return False
         fault = Fault(first_line(error), error)
     parameters = {"kind": kind, "key": key, "error": fault.said, "is_there": is_there}
-    parameters |= {"user_id": None, "customer_phone": None} if lead is None else vars(lead)
+    parameters |= {"user_id": None, "customer_phone": None} if lead is None else asdict(lead)
     written = conn.execute(query("core", "set_aside"), parameters).fetchone()
     if written is None:
         return False

@@ -5,7 +5,8 @@ Where it may be another one, the same steps run once without a key: what fails t
 """
 
 from collections.abc import Mapping, Sequence
-from typing import LiteralString, NamedTuple
+from dataclasses import dataclass
+from typing import LiteralString, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -15,10 +16,12 @@ from projector.core import staging
 from projector.core.batch import first_line, is_lead_failure, is_server_failure, recompute, spread_changes
 from projector.database import rows
 from projector.database.kinds import kinds
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import query, source_columns
 from projector.report.counted import repeated_rows
 from projector.report.errors import BlockedError
+
+_Row = TypeVar("_Row")
 
 ALONE_TIMEOUT = "2s"
 """How long the rows of a key may be read to see what is wrong with them."""
@@ -39,6 +42,26 @@ class Fault(NamedTuple):
     said: str
     error: psycopg.Error | None = None
     file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The lead of a key in the source."""
+
+    user_id: str
+    customer_phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowsOfKeys:
+    """What the queries `examine_rows` and `examine_touched` return: how many `rows` there are, of the key with most.
+
+    `size` is of no use: to compute it, PostgreSQL has read each column.
+    """
+
+    rows: int
+    key: str | None = None
+    size: int | None = None
 
 
 def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error | None:
@@ -68,8 +91,8 @@ def find_fault(conn: Connection) -> Fault | None:
             [relation] = [name for name, columns in RELATIONS.items() if columns[0] == column]
             with conn.cursor("keys") as cursor:
                 cursor.execute(query("core", "read_keys_of_source", relation=relation, id=column))
-                while found := cursor.fetchmany(_EXAMINED):
-                    fault = _find_among(conn, kind, [key for (key,) in found])
+                while some := cursor.fetchmany(_EXAMINED):
+                    fault = _find_among(conn, kind, [key for (key,) in some])
                     if fault is not None:
                         return fault
     return None
@@ -98,14 +121,14 @@ def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fau
         }
     is_there = False
     for relation, text in reads.items():
-        found = _read_alone(conn, text, {"kind": kind, "keys": list(keys)})
-        if isinstance(found, psycopg.Error):
-            said = f"{relation}.sql cannot be read with the {column} {keys[0]}: {first_line(found)}"
-            return True, Fault(said, found, f"{relation}.sql")
-        if kind in _IDS and found is not None:
+        read = _read_alone(conn, RowsOfKeys, text, {"kind": kind, "keys": list(keys)})
+        if isinstance(read, psycopg.Error):
+            said = f"{relation}.sql cannot be read with the {column} {keys[0]}: {first_line(read)}"
+            return True, Fault(said, read, f"{relation}.sql")
+        if kind in _IDS and read is not None:
             is_there = is_there or _own_key(relation) == column
-            if found.rows > 1:
-                said = repeated_rows(relation, found.rows, _own_key(relation), found.key)
+            if read.rows > 1 and read.key is not None:
+                said = repeated_rows(relation, read.rows, _own_key(relation), read.key)
                 return True, Fault(said, None, f"{relation}.sql")
     return is_there, None
 
@@ -115,22 +138,22 @@ def _own_key(relation: str) -> str:
 
 
 def _read_alone(
-    conn: Connection, text: LiteralString, wanted: Mapping[str, object]
-) -> Row | psycopg.Error | None:
+    conn: Connection, kind: type[_Row], text: LiteralString, parameters: Mapping[str, object]
+) -> _Row | psycopg.Error | None:
     """Return the row of a query, or the error with which it failed; raises that of the server."""
     try:
         with conn.transaction(force_rollback=True):
             conn.execute(query("core", "limit_statements"), {"statement_timeout": ALONE_TIMEOUT})
-            return rows.row(conn, Row, text, wanted)
+            return rows.row(conn, kind, text, parameters)
     except psycopg.Error as error:
         if conn.closed or is_server_failure(error):
             raise
         return error
 
 
-def read_lead(conn: Connection, kind: str, key: str) -> Row | None:
+def read_lead(conn: Connection, kind: str, key: str) -> Lead | None:
     """Return the lead of a key in the source; None where it has none, or cannot be read."""
-    lead = _read_alone(conn, query("core", "read_lead"), {"kind": kind, "key": key})
+    lead = _read_alone(conn, Lead, query("core", "read_lead"), {"kind": kind, "key": key})
     return None if isinstance(lead, psycopg.Error) else lead
 
 

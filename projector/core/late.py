@@ -11,6 +11,7 @@ there by taking fewer and fewer keys. A key whose lead cannot be looked up is se
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
@@ -21,6 +22,7 @@ from projector.core import names, pipeline, staging
 from projector.core.batch import (
     STATEMENT_TIMEOUT,
     Batch,
+    Taken,
     analyze_if_outgrown,
     count_letters,
     failure,
@@ -40,7 +42,7 @@ from projector.core.preconditions import require_migrated_version
 from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.retry import BATCH, retry
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import query, statement
 from projector.report.errors import BlockedError
 
@@ -120,7 +122,7 @@ def sort_changes(
         return retry(lambda: once(min(size, CAREFUL_CHANGES), CAREFUL_BYTES, failed), *BATCH)
 
 
-def _spread(conn: Connection, taken: Row, careful: psycopg.Error | None) -> int:
+def _spread(conn: Connection, taken: Taken, careful: psycopg.Error | None) -> int:
     """Spread the taken changes; return in how many rows. What cannot be read is set aside after this error."""
     if careful is not None:
         set_unreadable_aside(conn, careful)
@@ -135,6 +137,18 @@ def sort_mass_changes(conn: Connection) -> None:
     """Find the leads of all mass changes that wait."""
     while (done := sort_changes(conn, locks.SHARDS, bulk=True, wait=True)) and done.changes:
         pass
+
+
+@dataclass(slots=True)
+class TakenLateKeys:
+    """What sql/refresh/1_take/70_take_late_keys.sql returns."""
+
+    changes: int
+    user_id: str | None
+    customer_phone: str | None
+    oldest: datetime | None
+    has_misfits: bool
+    has_letters: bool
 
 
 class LateKeys:
@@ -207,14 +221,14 @@ class LateKeys:
         with conn.transaction():
             require_migrated_version(conn)
             started_at = rows.value(conn, "SELECT now()")
-            wanted = {"shard_class": locks.SHARD, "late_keys": locks.LATE_KEYS}
-            if not rows.value(conn, query("core", "share_late_keys"), wanted):
+            lock = {"shard_class": locks.SHARD, "late_keys": locks.LATE_KEYS}
+            if not rows.value(conn, query("core", "share_late_keys"), lock):
                 return None
-            found = self._find_tenant(conn)
-            if found is None:
+            tenant = self._find_tenant(conn)
+            if tenant is None:
                 return None
             self.may_be_late = True
-            self._tenant = found
+            self._tenant = tenant
             taken = self._stage(conn)
             pipeline.reach("late_taken")
             # As in a batch.
@@ -225,7 +239,7 @@ class LateKeys:
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.
         self._phones.pop(self._tenant, None)
         if taken.user_id is not None:
-            self._phones[taken.user_id] = taken.customer_phone
+            self._phones[taken.user_id] = taken.customer_phone or ""
         self._after = _next(taken.user_id or self._tenant)
         return Batch(
             (),
@@ -239,24 +253,24 @@ class LateKeys:
 
     def _find_tenant(self, conn: Connection) -> str | None:
         for after in (self._after, ""):
-            wanted = {"user_id": after, "late_class": locks.LATE_TENANT}
-            found: str | None = rows.value(conn, query("core", "find_late_tenant"), wanted)
-            if found is not None:
-                return found
+            parameters = {"user_id": after, "late_class": locks.LATE_TENANT}
+            tenant: str | None = rows.value(conn, query("core", "find_late_tenant"), parameters)
+            if tenant is not None:
+                return tenant
         return None
 
-    def _stage(self, conn: Connection) -> Row:
+    def _stage(self, conn: Connection) -> TakenLateKeys:
         """Take keys of the tenant, and of those after it up to one whose keys have failed."""
         staging.clear(conn)
         limit = self._limits.get(self._tenant)
-        failing = [one for one in self._limits if one > self._tenant]
-        wanted = {
+        failing = [tenant for tenant in self._limits if tenant > self._tenant]
+        parameters = {
             "user_id": self._tenant,
             "customer_phone": self._phones.get(self._tenant, ""),
             "before": min(failing, default=None) if limit is None else _next(self._tenant),
             "size": limit or self._size,
         }
-        taken = rows.only_row(conn, Row, statement("refresh/1_take/70_take_late_keys"), wanted)
+        taken = rows.only_row(conn, TakenLateKeys, statement("refresh/1_take/70_take_late_keys"), parameters)
         self._taken = taken.changes
         if taken.has_misfits and not self._strict:
             set_misfits_aside(conn)

@@ -4,16 +4,27 @@ A refresh writes those that its changes name. A rebuild, a heal and a first buil
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from projector.core.pipeline import reach
 from projector.core.source_reads import read_source
 from projector.database import locks
-from projector.database.rows import Connection, Row, values
+from projector.database.rows import Connection, values
 from projector.database.sql import query, statement
 
 NAMES_PER_TRANSACTION = 1000
 """Names that a rebuild writes in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameDifference:
+    """A name that is not that of the source, None for none; and whether a change of it `waits`."""
+
+    user_id: str
+    expected: str | None
+    found: str | None
+    waits: bool
 
 
 def write_taken(conn: Connection) -> None:
@@ -24,25 +35,24 @@ def write_taken(conn: Connection) -> None:
 
 def write_all(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Write the names of these tenants, or of all, that are not those of the source."""
-    differing = [one.user_id for one in read_source(conn, lambda: find_differing(conn, tenants))]
+    differing = [name.user_id for name in read_source(conn, lambda: find_differing(conn, tenants))]
     for start in range(0, len(differing), NAMES_PER_TRANSACTION):
         read_source(conn, partial(_write, conn, differing[start : start + NAMES_PER_TRANSACTION]))
 
 
-def find_differing(conn: Connection, tenants: Sequence[str] | None) -> list[Row]:
+def find_differing(conn: Connection, tenants: Sequence[str] | None) -> list[NameDifference]:
     """Return the names of these tenants, or of all, that are not those of the source.
 
-    Each has user_id, expected and found, the two names, None for none; and waits, whether a change of it waits. The
-    transaction has one snapshot, or the lock of names. Citus takes no statement that reads both tables.
+    The transaction has one snapshot, or the lock of names. Citus takes no statement that reads both tables.
     """
-    wanted = {"user_ids": None if tenants is None else list(tenants)}
-    stored: dict[str, str] = dict(conn.execute(query("tenants", "read_names"), wanted).fetchall())
-    current: dict[str, str] = dict(conn.execute(query("tenants", "read_source_names"), wanted).fetchall())
-    differing = [one for one in stored | current if stored.get(one) != current.get(one)]
+    parameters = {"user_ids": None if tenants is None else list(tenants)}
+    stored: dict[str, str] = dict(conn.execute(query("tenants", "read_names"), parameters).fetchall())
+    current: dict[str, str] = dict(conn.execute(query("tenants", "read_source_names"), parameters).fetchall())
+    differing = [tenant for tenant in stored | current if stored.get(tenant) != current.get(tenant)]
     waiting = {*values(conn, query("tenants", "find_waiting_names"), {"user_ids": differing})}
     return [
-        Row(user_id=one, expected=current.get(one), found=stored.get(one), waits=one in waiting)
-        for one in differing
+        NameDifference(tenant, current.get(tenant), stored.get(tenant), waits=tenant in waiting)
+        for tenant in differing
     ]
 
 
@@ -56,10 +66,10 @@ def _write(conn: Connection, user_ids: Sequence[str]) -> None:
     differing = find_differing(conn, user_ids)
     conn.execute(statement("refresh/8_write_leads/99_note_swapped_source"))
     reach("names")
-    known = [one for one in differing if one.expected is not None]
-    if known:
-        names = {"user_ids": [one.user_id for one in known], "names": [one.expected for one in known]}
-        conn.execute(query("tenants", "write_names"), names)
-    gone = [one.user_id for one in differing if one.expected is None]
+    new = {name.user_id: name.expected for name in differing if name.expected is not None}
+    if new:
+        parameters = {"user_ids": list(new), "names": list(new.values())}
+        conn.execute(query("tenants", "write_names"), parameters)
+    gone = [name.user_id for name in differing if name.expected is None]
     if gone:
         conn.execute(query("tenants", "delete_names"), {"user_ids": gone})

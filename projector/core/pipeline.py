@@ -5,10 +5,11 @@ and the one that locked the tenants: in READ COMMITTED it reads what was committ
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import LiteralString
+from functools import cache
+from typing import Any
 
 import psycopg
 from psycopg import sql as composing
@@ -17,9 +18,10 @@ from psycopg.rows import TupleRow, dict_row
 from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
-from projector.database.distribution import fence, is_distributed, staged_tenants, tenants
+from projector.database.dialect import Dialect
+from projector.database.distribution import staged_tenants
 from projector.database.rows import Connection
-from projector.database.sql import Step, named_failures, query, statement, steps
+from projector.database.sql import Step, query, statement, steps
 
 AT_POINT: ContextVar[Callable[[str], object] | None] = ContextVar("at_point", default=None)
 """What a test does when a run of its thread comes to a point, which a step or a function names."""
@@ -41,11 +43,6 @@ WRITE = (
     "refresh/8_write_leads",
 )
 """From stale leads to rows of the read model."""
-
-
-# PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always right.
-SESSION: tuple[LiteralString, ...] = ("SET enable_seqscan = off", "SET plan_cache_mode = force_generic_plan")
-"""What a session sets before it runs steps; where the read model is distributed, only the first."""
 
 
 def reach(point: str) -> None:
@@ -79,31 +76,29 @@ class Run:
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
-        for group in _grouped(
-            found for name in names for found in steps(name, fence(self.conn), tenants(self.conn))
-        ):
+        for group in planned(self.conn.dialect, names):
             self._send(group)
 
     def _send(self, group: Sequence[Step]) -> None:
         """Run steps, of which at most the last one returns something, in one round trip to the server."""
         conn = self.conn
-        with named_failures() as sent, pipelined(conn):
-            for one in group:
-                if one.when is None or one.when in self.conditions:
+        with _named_failures() as sent, pipelined(conn):
+            for step in group:
+                if step.when is None or step.when in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
-                    sent.append((one, cursor))
-                    cursor.execute(one.text, self._parameters(one))
-                if one.point is not None:
-                    reach(one.point)
+                    sent.append((step, cursor))
+                    cursor.execute(step.text, self._parameters(step))
+                if step.point is not None:
+                    reach(step.point)
         if group[-1].returns_conditions:
             returned = sent[-1][1].fetchone() or {}
             self.conditions.update(returned.pop("conditions", None) or ())
             self.numbers.update(returned)
 
-    def _parameters(self, one: Step) -> Mapping[str, object] | None:
-        if not one.takes_parameters:
+    def _parameters(self, step: Step) -> Mapping[str, object] | None:
+        if not step.takes_parameters:
             return None
-        if b"%(staged_tenants)s" in one.text and "staged_tenants" not in self.parameters:
+        if step.takes_tenants and "staged_tenants" not in self.parameters:
             self.parameters["staged_tenants"] = staged_tenants(self.conn)
         return {"lock_class": locks.TENANT, "statement_timeout": "0", **self.parameters}
 
@@ -114,15 +109,15 @@ class Run:
 
 
 def run_step(
-    conn: Connection, one: Step, parameters: Mapping[str, object] | None = None
+    conn: Connection, step: Step, parameters: Mapping[str, object] | None = None
 ) -> psycopg.Cursor[TupleRow]:
     """Run one step, whatever its condition, and return its cursor."""
     cursor = conn.cursor()
-    with named_failures() as sent:
-        sent.append((one, cursor))
-        cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
-    if one.analyzes is not None:
-        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes)), prepare=False)
+    with _named_failures() as sent:
+        sent.append((step, cursor))
+        cursor.execute(step.text, parameters if step.takes_parameters else None, prepare=False)
+    if step.analyzes is not None:
+        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(step.analyzes)), prepare=False)
     return cursor
 
 
@@ -130,12 +125,12 @@ def run_steps(
     conn: Connection, name: str, parameters: Mapping[str, object] | None = None
 ) -> psycopg.Cursor[TupleRow]:
     """Run the steps of a folder below sql/, or a single one, as run_step does; return the cursor of the last one."""
-    return [run_step(conn, one, parameters) for one in steps(name, fence(conn))][-1]
+    return [run_step(conn, step, parameters) for step in steps(name, conn.dialect.fence)][-1]
 
 
 def prepare_session(conn: Connection) -> None:
     """Create the staging tables, and set what the steps count on, once for a connection."""
-    for setting in SESSION[:1] if is_distributed(conn) else SESSION:
+    for setting in conn.dialect.settings:
         conn.execute(setting)
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
     conn.execute(query("core", "fit_staging_tables"), prepare=False)
@@ -171,13 +166,28 @@ def pipelined(conn: Connection) -> AbstractContextManager[object]:
     return conn.pipeline() if AT_POINT.get() is None else nullcontext()
 
 
-def _grouped(found: Iterable[Step]) -> Iterator[list[Step]]:
-    """The steps in groups, each up to one that returns something."""
+@cache
+def planned(dialect: Dialect, names: tuple[str, ...]) -> tuple[tuple[Step, ...], ...]:
+    """Return the steps of these folders or single steps in groups, each up to one that returns something."""
+    groups: list[tuple[Step, ...]] = []
     group: list[Step] = []
-    for one in found:
-        group.append(one)
-        if one.returns_conditions:
-            yield group
+    for step in (step for name in names for step in steps(name, dialect.fence, dialect.tenants)):
+        group.append(step)
+        if step.returns_conditions:
+            groups.append(tuple(group))
             group = []
-    if group:
-        yield group
+    return (*groups, tuple(group)) if group else tuple(groups)
+
+
+@contextmanager
+def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
+    """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
+    sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
+    try:
+        yield sent
+    except psycopg.Error as error:
+        failed = next((step for step, cursor in sent if cursor.pgresult is None), None)
+        if failed is not None:
+            error.__dict__["_leads_step"] = failed.name
+            error.add_note(f"in sql/{failed.name}.sql")
+        raise

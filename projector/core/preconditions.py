@@ -51,9 +51,9 @@ def require_built(conn: Connection) -> None:
 
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
-    known = {*rows.values(conn, query("core", "find_source_tenants"), {"tenants": list(tenants)})}
+    in_source = {*rows.values(conn, query("core", "find_source_tenants"), {"tenants": list(tenants)})}
     for user_id in tenants:
-        if user_id not in known and not rows.value(
+        if user_id not in in_source and not rows.value(
             conn, query("core", "is_stored_tenant"), {"user_id": user_id}
         ):
             raise TenantNotFoundError(

@@ -126,17 +126,22 @@ class _Refresh:
         self._drain = Drain(size)
 
     def run(self) -> None:
-        for shard in locks.SHARDS:
-            done = Batch((), 0)
-            while not done.drained:
-                done = self._drain.take_singles(self._conn, [shard], wait=True)
-                self._add(done)
-                if not done.drained:
-                    self._add(self._drain.take_mass(self._conn, [shard], done, wait=True))
-        self._drain.late.take_all(self._conn, self._add)
+        done = self._take()
+        if done.has_late_keys:
+            self._drain.late.take_all(self._conn, self._add)
         self._drain.late.end(self._conn, wait=True)
-        # Of all shards, so that the moment of every tenant moves too.
-        self._add(self._drain.take_singles(self._conn, locks.SHARDS, wait=True))
+        if done.has_late_keys:
+            # The moment of every tenant stood still meanwhile.
+            self._take()
+
+    def _take(self) -> Batch:
+        """Take what waits in the queue until nothing does; return what the last batch did."""
+        while True:
+            done = self._drain.take_singles(self._conn, locks.SHARDS, wait=True)
+            self._add(done)
+            if done.drained:
+                return done
+            self._add(self._drain.take_mass(self._conn, locks.SHARDS, done, wait=True))
 
     def _add(self, done: Batch | None) -> None:
         if done is not None:

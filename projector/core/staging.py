@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql as composing
 
+from projector.database.rows import Connection
 from projector.database.sql import query, statement
 
 TABLES = re.findall(
@@ -21,7 +20,7 @@ TRUNCATE_ABOVE_BYTES = 128 * 1024
 _CHUNK_TRUNCATES_ABOVE_BYTES = 1024 * 1024
 
 
-def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -> None:
+def clear(conn: Connection, bloated: Sequence[str] | None = None) -> None:
     """Delete the rows of the staging tables, and truncate the bloated ones.
 
     Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import psycopg
@@ -17,7 +18,7 @@ import structlog
 
 from projector.database import connect as db
 from projector.database import rows
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError, YieldedError
 from projector.report.log import quoting
@@ -32,6 +33,14 @@ WATCHER_NAME = "leads-projector: giving way"
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """A session that waits for a table of the platform, both in words."""
+
+    table_name: str
+    session_name: str
+
+
 class _Read:
     """What a connection does in a block, and for whom it was cancelled, if it was."""
 
@@ -40,9 +49,9 @@ class _Read:
         self.began_at = time.monotonic()
         self._lock = threading.Lock()
         self._is_over = False
-        self._waiter: Row | None = None
+        self._waiter: Waiter | None = None
 
-    def end(self) -> Row | None:
+    def end(self) -> Waiter | None:
         """Return for whom it was cancelled, if it was. What comes after this is not cancelled any more."""
         with self._lock:
             self._is_over = True
@@ -51,7 +60,7 @@ class _Read:
     def look(self, looking: Connection) -> None:
         """Cancel it where a session waits for it."""
         pid = self.conn.info.backend_pid
-        waiter = rows.row(looking, Row, query("core", "find_waiter"), {"pid": pid})
+        waiter = rows.row(looking, Waiter, query("core", "find_waiter"), {"pid": pid})
         if waiter is None:
             return
         with self._lock:

@@ -8,9 +8,8 @@ from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
 
-from projector.database.distribution import OwnConnection, recognize
+from projector.database.distribution import recognize
 from projector.database.ownership import POOLED, backend_pid
 from projector.database.rows import Connection
 from projector.database.source_names import require_open_schemas
@@ -117,7 +116,7 @@ def connect(
     fixed = {"application_name": application_name, "target_session_attrs": "primary"}
     conninfo = make_conninfo("", **{**PARAMETERS, **given, **fixed})
     try:
-        conn = OwnConnection.connect(conninfo, autocommit=True, **parameters)
+        conn = Connection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         reason = redact(_first_line(str(error)), url)
         if any(words in reason for words in _NO_CONNECTION_LEFT):
@@ -147,7 +146,7 @@ def connect(
     return conn
 
 
-def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> Connection:
+def connect_beside(conn: Connection, application_name: str) -> Connection:
     """Return another connection to the same database, by the same login."""
     info = conn.info
     conninfo = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password)
@@ -155,7 +154,7 @@ def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> Conn
 
 
 @contextmanager
-def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: str) -> Iterator[None]:
+def transaction_with_lock_timeout(conn: Connection, timeout: str) -> Iterator[None]:
     """Run the block in a transaction in which no statement waits longer than `timeout` for a lock.
 
     `timeout` is written as PostgreSQL writes it, such as `200ms`. Raises LockNotAvailable when a wait exceeds it.

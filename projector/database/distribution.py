@@ -1,19 +1,19 @@
 """What only a read model on Citus needs, which keeps its tables on several servers, by tenant.
 
-The statements are those of PostgreSQL, but for `{fence}` and `{tenants}`. What Citus does otherwise is how it commits:
+The statements are those of PostgreSQL, but for what the dialect puts in. What Citus does otherwise is how it commits:
 a transaction that wrote on several servers is prepared on each of them, then committed here, and then finished there.
 So its queue rows can be gone while readers do not see its rows yet.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from projector.database.dialect import CITUS
 from projector.database.rows import Connection
-from projector.database.sql import FENCE, query
+from projector.database.sql import query
 from projector.report.errors import ConfigurationError, ProjectorError
 
 _NO_CITUS = (
@@ -29,36 +29,15 @@ _STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|'[^']*'|--[^\n]*|[^;])+;?", re.D
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 
-class OwnConnection(psycopg.Connection[TupleRow]):
-    """A connection that knows whether the database has Citus, and whether the read model is distributed by it."""
-
-    has_citus = False
-    is_distributed = False
-
-
-def recognize(conn: OwnConnection) -> None:
+def recognize(conn: Connection) -> None:
     """Prepare a new session where Citus holds the read model: the database says so, and no setting."""
     conn.has_citus = conn.execute(query("distribution", "has_citus")).fetchone() == (True,)
     if not conn.has_citus:
         return
-    conn.is_distributed = conn.execute(query("distribution", "is_distributed")).fetchone() == (True,)
+    if conn.execute(query("distribution", "is_distributed")).fetchone() == (True,):
+        conn.dialect = CITUS
     # Staged keys go to the servers that hold their tenants, never the rows of these to the keys.
     conn.execute("SELECT set_config('citus.local_table_join_policy', 'prefer-local', false)")
-
-
-def is_distributed(conn: Connection) -> bool:
-    """Return whether the rows of the read model are on several servers."""
-    return cast("OwnConnection", conn).is_distributed
-
-
-def fence(conn: Connection) -> str:
-    """Return what `{fence}` means in the statements of this connection: Citus takes no OFFSET in a LATERAL."""
-    return "" if is_distributed(conn) else FENCE
-
-
-def tenants(conn: Connection) -> str:
-    """Return what `{tenants}` means: Citus asks only the servers of the tenants that a statement names."""
-    return "AND stored.user_id = any(%(staged_tenants)s::text[])" if is_distributed(conn) else ""
 
 
 def staged_tenants(conn: Connection) -> list[str]:
@@ -68,13 +47,13 @@ def staged_tenants(conn: Connection) -> list[str]:
 
 def prepare_to_change(conn: Connection) -> None:
     """Let the caller's transaction change tables on the servers of Citus one by one, if there is Citus."""
-    if cast("OwnConnection", conn).has_citus:
+    if conn.has_citus:
         conn.execute(query("distribution", "prepare_to_change"))
 
 
 def statements(conn: Connection, text: str) -> Iterator[str]:
     """Return the statements of a text one by one where there is Citus, which takes no DDL otherwise; else the text."""
-    if not cast("OwnConnection", conn).has_citus:
+    if not conn.has_citus:
         yield text
         return
     for found in _STATEMENT.finditer(text):
@@ -85,23 +64,22 @@ def statements(conn: Connection, text: str) -> Iterator[str]:
 
 def kept_here(conn: Connection, texts: Sequence[str]) -> Sequence[str]:
     """Return the texts so that what they create stays on the coordinator: a role without a login reaches no worker."""
-    if not cast("OwnConnection", conn).has_citus:
+    if not conn.has_citus:
         return texts
     return ["SET citus.enable_ddl_propagation = off;", *texts, "RESET citus.enable_ddl_propagation;"]
 
 
 def distribute(conn: Connection) -> None:
     """Distribute the rows of each table by their tenant; raises ConfigurationError where there is no Citus."""
-    own = cast("OwnConnection", conn)
-    if not own.has_citus:
+    if not conn.has_citus:
         raise ConfigurationError(_NO_CITUS)
     conn.execute(query("distribution", "distribute_tables"), prepare=False)
-    own.is_distributed = True
+    conn.dialect = CITUS
 
 
 def grant(conn: Connection) -> None:
     """Give the roles of readers what they need on Citus beside their views, in the caller's transaction."""
-    if is_distributed(conn):
+    if conn.dialect is CITUS:
         conn.execute(query("distribution", "grant_tables"), prepare=False)
 
 
@@ -145,4 +123,4 @@ def _unfinished(conn: Connection) -> set[TupleRow]:
 
 def _ask(conn: Connection, name: str) -> list[TupleRow]:
     """The rows of a query; none if the read model is not distributed."""
-    return conn.execute(query("distribution", name)).fetchall() if is_distributed(conn) else []
+    return conn.execute(query("distribution", name)).fetchall() if conn.dialect is CITUS else []

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import LiteralString
 
-import psycopg
-from psycopg.rows import TupleRow
+from projector.database.rows import Connection
 
 MIGRATION = 0x1EAD00
 """Held while the schema or the triggers change. The second key is 0."""
@@ -57,14 +56,14 @@ WHOLE_QUEUE = (*SHARDS, LATE_KEYS)
 """Who owns these has the whole queue to himself."""
 
 
-def own_queue(conn: psycopg.Connection[TupleRow]) -> None:
+def own_queue(conn: Connection) -> None:
     """Own the whole queue until the end of the transaction; waits for sessions that take from it."""
     for shard in WHOLE_QUEUE:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD, shard))
 
 
 @contextmanager
-def try_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0) -> Iterator[bool]:
+def try_session_lock(conn: Connection, lock_class: int, key: int = 0) -> Iterator[bool]:
     """Hold an advisory lock of the session during the block, if no other session holds it.
 
     Yields whether the lock was taken. Never waits.
@@ -80,7 +79,7 @@ def try_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: i
 
 @contextmanager
 def session_lock(
-    conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0, *, is_shared: bool = False
+    conn: Connection, lock_class: int, key: int = 0, *, is_shared: bool = False
 ) -> Iterator[None]:
     """Hold an advisory lock of the session during the block, or share it; waits for sessions that hold it."""
     suffix: LiteralString = "_shared" if is_shared else ""

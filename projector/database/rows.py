@@ -7,7 +7,8 @@ from typing import Any, LiteralString, TypeAlias, TypeVar
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
-Connection = psycopg.Connection[TupleRow]
+from projector.database.dialect import ONE_SERVER
+
 Parameters = Mapping[str, Any] | None
 Text = LiteralString | bytes
 
@@ -17,25 +18,36 @@ Row: TypeAlias = SimpleNamespace
 _Row = TypeVar("_Row")
 
 
-def value(conn: Connection, text: Text, parameters: Parameters = None) -> Any:  # noqa: ANN401  # Whatever it returns.
+class Connection(psycopg.Connection[TupleRow]):
+    """A connection of the projector: whether the database has Citus, and the dialect of its statements."""
+
+    has_citus = False
+    dialect = ONE_SERVER
+
+
+def value(conn: psycopg.Connection[Any], text: Text, parameters: Parameters = None) -> Any:  # noqa: ANN401  # Whatever it returns.
     """Return the first column of the first row; None without a row."""
     row = conn.execute(text, parameters).fetchone()
     return row[0] if row else None
 
 
-def values(conn: Connection, text: Text, parameters: Parameters = None) -> list[Any]:
+def values(conn: psycopg.Connection[Any], text: Text, parameters: Parameters = None) -> list[Any]:
     """Return the first column of each row."""
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(text, parameters).fetchall()
 
 
-def row(conn: Connection, kind: type[_Row], text: Text, parameters: Parameters = None) -> _Row | None:
+def row(
+    conn: psycopg.Connection[Any], kind: type[_Row], text: Text, parameters: Parameters = None
+) -> _Row | None:
     """Return the first row as an object with a field for each column; None without a row."""
     with conn.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(text, parameters).fetchone()
 
 
-def only_row(conn: Connection, kind: type[_Row], text: Text, parameters: Parameters = None) -> _Row:
+def only_row(
+    conn: psycopg.Connection[Any], kind: type[_Row], text: Text, parameters: Parameters = None
+) -> _Row:
     """Return the first row of a statement that always returns one."""
     found = row(conn, kind, text, parameters)
     if found is None:
@@ -43,7 +55,9 @@ def only_row(conn: Connection, kind: type[_Row], text: Text, parameters: Paramet
     return found
 
 
-def rows(conn: Connection, kind: type[_Row], text: Text, parameters: Parameters = None) -> list[_Row]:
+def rows(
+    conn: psycopg.Connection[Any], kind: type[_Row], text: Text, parameters: Parameters = None
+) -> list[_Row]:
     """Return each row as an object with a field for each column."""
     with conn.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(text, parameters).fetchall()

@@ -18,32 +18,23 @@ What is in braces is put in:
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
 - `{kinds.NAME}`: names of kinds, see `lists` of projector/database/kinds.py.
-- `{fence}`: the end of a look-up, see FENCE; `{tenants}`: that `stored` is of the tenants of the batch, where
-  the read model is distributed.
+- `{fence}`: the end of a look-up; `{tenants}`: that `stored` is of the tenants of the batch. The dialect of a
+  connection says what they are: projector/database/dialect.py.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, LiteralString
-
-import psycopg
+from typing import LiteralString
 
 from projector.database import kinds
+from projector.database.dialect import FENCE
 from projector.database.schema import ROOT, Table, table
-
-FENCE = "OFFSET 0"
-"""What `{fence}` is unless the caller says otherwise: it holds the planner to one index scan for each key.
-
-PostgreSQL never analyzes the staging tables, and can only guess how many rows they have: a join with one of them would
-read a table of any size from end to end. So each look-up is a LATERAL that ends in `{fence}`.
-"""
 
 _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
@@ -71,13 +62,14 @@ class Step:
     point: str | None
     analyzes: str | None
     takes_parameters: bool
+    takes_tenants: bool
 
 
 @cache
 def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
     """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`; raises LookupError for neither.
 
-    `tenants` is what `{tenants}` means: see projector/database/distribution.py.
+    `fence` and `tenants` are what stands for these in braces.
     """
     path = ROOT / "sql" / name
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
@@ -229,7 +221,7 @@ PROJECTION_VERSION = _digest()
 
 
 def failing_step(error: BaseException) -> str | None:
-    """Return the file of the step in which a statement failed; None if the error comes from elsewhere."""
+    """Return the file of the step in which a statement failed, as a run has noted; None if it comes from elsewhere."""
     name: str | None = getattr(error, "_leads_step", None)
     return None if name is None else f"sql/{name.partition(' ')[0]}.sql"
 
@@ -242,20 +234,6 @@ def failing_relations(error: BaseException) -> list[str]:
     if any(_OF_KEY.search(text) for text in texts):
         read |= {kind.kind for kind in kinds.key_kinds().values()}
     return sorted(read & source_columns().keys())
-
-
-@contextmanager
-def named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
-    """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
-    sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
-    try:
-        yield sent
-    except psycopg.Error as error:
-        failed = next((one for one, cursor in sent if cursor.pgresult is None), None)
-        if failed is not None:
-            error.__dict__["_leads_step"] = failed.name
-            error.add_note(f"in sql/{failed.name}.sql")
-        raise
 
 
 def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:
@@ -273,6 +251,7 @@ def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:
             header.get("point") if table == tables[-1] else None,
             header.get("analyze"),
             "%(" in filled,
+            "%(staged_tenants)s" in filled,
         )
         for table in tables
     ]

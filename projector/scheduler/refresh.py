@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,8 +17,7 @@ from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_let
 from projector.core.preconditions import require_version
 from projector.core.refresh import Drain, warn_of_unresolved
 from projector.database import locks, rows
-from projector.database.distribution import is_distributed
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.observe import metrics
 from projector.observe.status.read import COUNTED_CHANGES
@@ -45,6 +45,27 @@ TRIGGER_PATIENCE_SECONDS = 2.0
 _Done = TypeVar("_Done", Batch, Batch | None)
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the query `look` of sql/queries/core.sql returns."""
+
+    provable_until: datetime
+    gap: str | None
+    migrated_version: str | None
+    freshness_frozen: bool
+    has_late_keys: bool
+    is_fed: bool
+    is_set_back: bool
+    has_old_clock: bool | None
+    set_backs: int | None
+    has_changes: bool
+    has_unknown: bool
+    has_letters: bool
+    owns_all: bool
+    clock: datetime
+    fresh_until: datetime | None
 
 
 class Refresh(Job):
@@ -110,11 +131,11 @@ class Refresh(Job):
         """Return whether changes wait. Look at everything else too where that is due."""
         if not self.pace.needs_look:
             return has_changes(conn)
-        found = look(conn, self.pace.freshness_interval)
+        seen = look(conn, self.pace.freshness_interval)
         self.pace.note_look()
-        self._has_letters, self.is_troubled = found.has_letters, found.freshness_frozen
-        self.is_fed = found.is_fed
-        return bool(found.has_changes or found.has_late_keys)
+        self._has_letters, self.is_troubled = seen.has_letters, seen.freshness_frozen
+        self.is_fed = seen.is_fed
+        return seen.has_changes or seen.has_late_keys
 
     def _drain(self, conn: Connection, worker: Worker) -> int:
         """Take single changes, then a slice or a piece of a mass change, and again until nothing waits.
@@ -205,8 +226,8 @@ def has_changes(conn: Connection) -> bool:
     return bool(rows.value(conn, query("core", "has_changes"), {"shards": list(locks.SHARDS)}))
 
 
-def look(conn: Connection, at_least: timedelta) -> Row:
-    """Look at everything that a batch looks at; return what the query `look` does.
+def look(conn: Connection, at_least: timedelta) -> Look:
+    """Look at everything that a batch looks at.
 
     Moves freshness where nothing waits, if it is `at_least` so old; and lowers it where the clock was set back.
 
@@ -215,29 +236,29 @@ def look(conn: Connection, at_least: timedelta) -> Row:
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
     text = query("core", "look")
-    if not is_distributed(conn):
+    if conn.dialect.commits_at_once:
         # One statement, so that a projector with nothing to do asks little.
         text = query("core", "look_and_advance", looked=text.rstrip(";"))
-    wanted = {
+    parameters = {
         "shard_class": locks.SHARD,
         "shards": list(locks.SHARDS),
         "version": PROJECTION_VERSION,
         "at_least": at_least,
         "least_clock": clock_of(conn).least,
     }
-    found = rows.only_row(conn, Row, text, wanted)
-    clock_of(conn).note(found.clock)
-    require_version(found.migrated_version)
-    if found.is_set_back:
+    seen = rows.only_row(conn, Look, text, parameters)
+    clock_of(conn).note(seen.clock)
+    require_version(seen.migrated_version)
+    if seen.is_set_back:
         with conn.transaction():
-            lower_moments(conn, found.clock)
-    elif found.has_old_clock:
-        advance_freshness(conn, (), found, at_least, is_late=found.has_late_keys)
-    if found.gap is not None:
-        raise CaptureGapError(found.gap)
-    if found.fresh_until is not None and is_distributed(conn):
-        advance_after_commit(conn, locks.SHARDS, found, at_least, is_late=found.has_late_keys)
-    return found
+            lower_moments(conn, seen.clock)
+    elif seen.has_old_clock:
+        advance_freshness(conn, (), seen, at_least, is_late=seen.has_late_keys)
+    if seen.gap is not None:
+        raise CaptureGapError(seen.gap)
+    if seen.fresh_until is not None and not conn.dialect.commits_at_once:
+        advance_after_commit(conn, locks.SHARDS, seen, at_least, is_late=seen.has_late_keys)
+    return seen
 
 
 def _load_tracing() -> "Tracing":

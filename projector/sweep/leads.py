@@ -12,7 +12,6 @@ from projector.core.late import LateKeys, sort_mass_changes
 from projector.core.pipeline import BatchResult
 from projector.core.source_reads import read_source, retry_reading
 from projector.database import locks, rows
-from projector.database.distribution import is_distributed
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import CaptureGapError
@@ -146,5 +145,5 @@ def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:
     find_wrong_keys_in(conn, tenants)
     pipeline.run_steps(conn, "sweep/4_keys/30_queue_wrong_keys")
     # A join of local and distributed tables would bring all rows of these to the coordinator.
-    if not is_distributed(conn):
+    if conn.dialect.joins_temporary_tables:
         pipeline.run_steps(conn, "sweep/4_keys/40_note_missing_leads")

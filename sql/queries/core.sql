@@ -157,7 +157,7 @@ SELECT r.{id}::text AS key
 FROM projector.source_{relation}() AS r;
 
 -- name: examine_touched
-SELECT count(t.key) AS keys
+SELECT count(t.key) AS rows
 FROM unnest(%(keys)s::text[]) AS wanted (key)
 CROSS JOIN LATERAL projector.touched_keys(%(kind)s, wanted.key) AS t;
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-import psycopg
 from psycopg import sql
 
 from projector.core import pipeline
@@ -169,7 +168,7 @@ def bench(size: Size, folder: Path, say: Say) -> Iterator[Bench]:
     server.start()
     try:
         url = server.url("postgres")
-        with psycopg.connect(url, autocommit=True) as conn:
+        with Connection.connect(url, autocommit=True) as conn:
             yield Bench(server, support.Server(url, conn, f"{size.name}_"), size, say)
     finally:
         server.stop()

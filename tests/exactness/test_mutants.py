@@ -123,6 +123,7 @@ def _statement(name: str, old: str, new: str, **values: object) -> Mutant:
 
 def forget_texts() -> None:
     sql.steps.cache_clear()
+    pipeline.planned.cache_clear()
     sql.functions.cache_clear()
     sql.query.cache_clear()
     sql._queries.cache_clear()  # noqa: SLF001
@@ -297,8 +298,8 @@ def _in_seconds(name: str, old: str, new: str, **values: object) -> Mutant:
     return Mutant(drop, **values)
 
 
-def _pass_over_mass_changes(conn: Connection, opened: Row, size: int, *, newest: bool) -> batch.Batch:
-    return TAKE_AND_RECOMPUTE(conn, Row(**{**vars(opened), "has_mass_changes": False}), size, newest=newest)
+def _pass_over_mass_changes(conn: Connection, opened: batch.Opened, size: int, *, newest: bool) -> batch.Batch:
+    return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size, newest=newest)
 
 
 TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001

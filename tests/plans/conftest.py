@@ -13,6 +13,7 @@ from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement, compile_statement
 from api.server.app import create_app
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.trial import demo
 from tests.exactness.platform import rebuild_now
@@ -74,7 +75,7 @@ def crowd(server: Server, template: Database) -> Iterator[Crowd]:
     server.drop(database)
 
 
-def _load(conn: psycopg.Connection[Any], leads: int) -> str:
+def _load(conn: Connection, leads: int) -> str:
     made = demo.load(conn, tenants=1, leads=leads, messages_per_lead=1.5, seed=1, today=TODAY, progress=QUIET)
     return made.user_ids[0]
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
+from projector.database.rows import Connection
 from projector.operate import explain as explaining
 from projector.operate.explain import LOOKED_AT
 from tests.plans.conftest import TALK, Crowd, Plan, read_plan
@@ -36,7 +37,7 @@ class ExplainingCursor(psycopg.Cursor[Any]):
 
 
 @pytest.fixture
-def session(crowd: Crowd) -> Iterator[psycopg.Connection[Any]]:
+def session(crowd: Crowd) -> Iterator[Connection]:
     ExplainingCursor.plans = []
     with crowd.database.connect() as conn:
         conn.cursor_factory = ExplainingCursor
@@ -51,7 +52,7 @@ def check(most: int) -> None:
         assert plan.rows <= most, text
 
 
-def test_a_lead_with_a_long_talk_is_read_by_index(crowd: Crowd, session: psycopg.Connection[Any]) -> None:
+def test_a_lead_with_a_long_talk_is_read_by_index(crowd: Crowd, session: Connection) -> None:
     with session.transaction():
         found = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
     assert found.state == "current"
@@ -60,7 +61,7 @@ def test_a_lead_with_a_long_talk_is_read_by_index(crowd: Crowd, session: psycopg
     check(2 * 2 * TALK + FEW)
 
 
-def test_a_long_queue_is_looked_at_up_to_a_bound(crowd: Crowd, session: psycopg.Connection[Any]) -> None:
+def test_a_long_queue_is_looked_at_up_to_a_bound(crowd: Crowd, session: Connection) -> None:
     with session.transaction(force_rollback=True):
         with psycopg.Cursor(session) as cursor:
             cursor.execute(
@@ -74,9 +75,7 @@ def test_a_long_queue_is_looked_at_up_to_a_bound(crowd: Crowd, session: psycopg.
     check(4 * LOOKED_AT + 4 * TALK)
 
 
-def test_a_lead_that_is_not_there_is_looked_for_by_index(
-    crowd: Crowd, session: psycopg.Connection[Any]
-) -> None:
+def test_a_lead_that_is_not_there_is_looked_for_by_index(crowd: Crowd, session: Connection) -> None:
     with session.transaction():
         found = explaining.explain_in(session, crowd.large, f"00{crowd.talker}", candidates=3)
     assert crowd.talker in found.nearest

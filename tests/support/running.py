@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from projector.database.rows import Connection
 from tests.support.commands import started
 from tests.support.patience import PATIENCE
@@ -22,7 +24,7 @@ def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE, pa
         time.sleep(pause)
 
 
-def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the column holds.
+def value(conn: psycopg.Connection[Any], query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the column holds.
     row = conn.execute(query.encode(), values or None).fetchone()
     assert row is not None
     return row[0]

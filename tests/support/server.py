@@ -14,12 +14,11 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from projector.database import connect as db
 from projector.database.connect import normalize
+from projector.database.rows import Connection
 from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.programs import OLDEST_MAJOR, find_programs
 from tests.support.log_watch import WATCH
@@ -39,7 +38,7 @@ _MEMORY = Path("/dev/shm")
 _FAREWELL_SECONDS = 0.1
 
 
-def connect(url: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
+def connect(url: str, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
     """A new connection as the projector makes it; the caller closes it.
 
     It may stand still in a transaction for as long as a test wants. It looks into the schemas of its login, unlike one
@@ -56,7 +55,7 @@ class Database:
     url: str
     name: str
 
-    def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
+    def connect(self, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
         """A new connection to it, for the projector and for the platform; the caller closes it."""
         return connect(self.url, **parameters)
 
@@ -70,7 +69,7 @@ class Server:
     """A running server, a connection to it, and the first part of the names of the databases made on it."""
 
     url: str
-    conn: psycopg.Connection[TupleRow]
+    conn: Connection
     prefix: str
 
     def create(self, name: str, *, template: str | None = None) -> Database:
@@ -138,7 +137,7 @@ def session_server() -> Iterator[Server]:
         else:
             _remove_left_over()
             url = stack.enter_context(running_server(**FAST)).url("postgres")
-        conn = stack.enter_context(psycopg.connect(url, autocommit=True))
+        conn = stack.enter_context(Connection.connect(url, autocommit=True))
         try:
             yield Server(url, conn, prefix)
         finally:

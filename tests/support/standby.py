@@ -25,7 +25,7 @@ class Standby:
 
     def connect(self) -> Connection:
         """A connection as that of a program that is not ours."""
-        return psycopg.connect(self.url, autocommit=True, application_name="test")
+        return Connection.connect(self.url, autocommit=True, application_name="test")
 
     def catch_up(self) -> None:
         """Wait until it shows what has been committed on the primary."""

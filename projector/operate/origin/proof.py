@@ -132,7 +132,7 @@ class Origin:
         slots = [feed.slot_name for feed in feeds if feed.slot_name is not None]
         try:
             if self._conn is None or self._conn.closed:
-                self._conn = psycopg.connect(_conninfo(self._url), autocommit=True)
+                self._conn = Connection.connect(_conninfo(self._url), autocommit=True)
             at, position, found = read_moment(self._conn, slots)
             if self._moments and self._moments[-1][1] == position:
                 self._conn.execute(query("origin", "push_to_disk"))

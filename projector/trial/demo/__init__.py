@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, product
 from time import monotonic
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-import psycopg
 from psycopg import errors, sql
 
+from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.database.source_names import source_names
 from projector.report.errors import ProjectorError, SourceMissingError
@@ -52,7 +51,7 @@ class DemoReport:
 
 
 def load(  # noqa: PLR0913  # An argument for each option of the command.
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     *,
     today: date,
     progress: Progress,
@@ -109,7 +108,7 @@ def _reference(now: datetime) -> list[Row]:
     ]
 
 
-def _write(conn: psycopg.Connection[Any], rows: Iterable[Row]) -> int:
+def _write(conn: Connection, rows: Iterable[Row]) -> int:
     """Copy rows into the source tables, in one transaction. Returns how many of them are messages."""
     waiting: dict[str, list[Row]] = {table: [] for table in TABLES}
     for table, *values in rows:

@@ -368,8 +368,9 @@ def playing(laid: Laid, database: Database | None = None, kind: type[Playing] = 
         _stand(patches, dead_letters, "recompute", "taken", before=True)
         read = sql._read  # noqa: SLF001
         patches.setattr(sql, "_read", lambda file: read(file).replace("'700ms'", "'30s'"))
-        sql.steps.cache_clear()
-        stack.callback(sql.steps.cache_clear)
+        for cached in (sql.steps, pipeline.planned):
+            cached.cache_clear()
+            stack.callback(cached.cache_clear)
         conn = stack.enter_context(where.connect(application_name="schedule watcher"))
         pipeline.prepare_session(conn)
         actors = {name: Session(name, where) for name in laid.world.sessions}

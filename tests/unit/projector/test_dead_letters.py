@@ -88,6 +88,8 @@ def test_a_lead_that_fails_at_the_end_of_a_refresh_is_left_to_the_late_keys(
         real(late, conn, wait=wait)
 
     monkeypatch.setattr(LateKeys, "end", end)
+    # After a mass change the queue is looked at once more.
+    write_conversations(other, 150, first=10)
     refresh_now(refusing)
     assert value(other, "SELECT count(*) FROM projector.late_keys") == 1
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
@@ -38,7 +37,7 @@ class Interrupted(Lines):
             raise KeyboardInterrupt
 
 
-def load(conn: psycopg.Connection[Any], **options: Any) -> demo.DemoReport:  # noqa: ANN401  # As the function itself.
+def load(conn: Connection, **options: Any) -> demo.DemoReport:  # noqa: ANN401  # As the function itself.
     small = {"today": TODAY, "progress": QUIET, "leads": 100, "messages_per_lead": 5}
     return demo.load(conn, **{**small, **options})
 
