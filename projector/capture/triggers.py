@@ -84,20 +84,28 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
             for name in table.columns
         )
 
+    compared = {"o_columns": images("o"), "n_columns": images("n")}
+    old_rows, new_rows = (_changed_rows(table, state, virtual) for state in ("old", "new"))
+    updated_rows = _filled("capture/36_updated_rows", old_rows=old_rows, new_rows=new_rows, **compared)
+    kind, has_ids = sql.Literal(table.kind), sql.SQL("true" if table.has_ids else "false")
+    queue = partial(_filled, "capture/37_queued_rows", kind=kind, has_ids=has_ids)
     return sql.SQL(file_text("capture/40_trigger_function")).format(
         function=sql.Identifier(f"capture_{table.name}"),
-        kind=sql.Literal(table.kind),
+        kind=kind,
         queue_key_name=sql.Literal(table.queue_key),
         primary_key_name=sql.Literal(table.primary_key),
         new_queue_key=_printed("NEW.", table.queue_key),
         old_queue_key=_printed("OLD.", table.queue_key),
         new_primary_key=_printed("NEW.", table.primary_key),
         old_primary_key=_printed("OLD.", table.primary_key),
-        has_ids=sql.SQL("true" if table.has_ids else "false"),
-        old_rows=_changed_rows(table, "old", virtual),
-        new_rows=_changed_rows(table, "new", virtual),
-        o_columns=images("o"),
-        n_columns=images("n"),
+        has_ids=has_ids,
+        old_rows=old_rows,
+        new_rows=new_rows,
+        updated_rows=updated_rows,
+        queue_old_rows=queue(rows=old_rows),
+        queue_new_rows=queue(rows=new_rows),
+        queue_updated_rows=queue(rows=updated_rows),
+        **compared,
         old_columns=fields("OLD", "old"),
         new_columns=fields("NEW", "new"),
     )
@@ -196,12 +204,12 @@ def _change_table(conn: Connection, relation: str, patience: float, change: Call
 
 
 def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[str]) -> sql.Composed:
-    """Return the query that reads a transition table, on one line, since a template has it in comments too."""
+    """Return the query that reads a transition table."""
     keys = (table.queue_key, table.primary_key)
     no_key = _NO_KEY.format(state=state)
     values = {name: no_key if name in keys else state for name in (*table.columns, *keys)}
-    text = re.sub(r"^--.*\n", "", file_text("capture/35_changed_rows"), flags=re.MULTILINE)
-    return sql.SQL(" ".join(text.split())).format(
+    return _filled(
+        "capture/35_changed_rows",
         rows=sql.Identifier(f"{state}_rows"),
         no_key=sql.Literal(no_key),
         queue_key=_printed("", table.queue_key),
@@ -215,6 +223,12 @@ def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[st
             for name, value in values.items()
         ),
     )
+
+
+def _filled(name: str, **names: sql.Composable) -> sql.Composed:
+    """Return a template without its comment, on one line, since another template has it in comments too."""
+    text = re.sub(r"^--.*\n", "", file_text(name), flags=re.MULTILINE)
+    return sql.SQL(" ".join(text.split())).format(**names)
 
 
 def _printed(record: LiteralString, column: str) -> sql.Composed:

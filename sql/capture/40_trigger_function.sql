@@ -4,8 +4,9 @@
 -- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change;
 -- {queue_key_name}, the column that is queued, and {primary_key_name}, also as {new_queue_key} and so on, which print a
 -- key of a row; {has_ids}, whether the primary keys of the rows are queued too; {old_rows} and {new_rows}, the
--- transition tables as 35_changed_rows.sql reads them; and the columns that the projection reads, as {o_columns} and
--- {n_columns} of those, and as {old_columns} and {new_columns} of a row.
+-- transition tables as 35_changed_rows.sql reads them, and {updated_rows} of both, as in 36_updated_rows.sql; the same
+-- queued as in 37_queued_rows.sql, {queue_new_rows} and so on; and the columns that the projection reads, as {o_columns}
+-- and {n_columns} of the transition tables, and as {old_columns} and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
@@ -136,76 +137,15 @@ BEGIN
             CASE TG_OP
                 WHEN 'INSERT' THEN $rows${new_rows}$rows$
                 WHEN 'DELETE' THEN $rows${old_rows}$rows$
-                ELSE
-                    $rows$
-                    SELECT either.shard, either.changed_key, either.changed_id
-                    FROM ({old_rows} OFFSET 0) AS o
-                    FULL JOIN ({new_rows} OFFSET 0) AS n ON n.changed_id = o.changed_id
-                    CROSS JOIN LATERAL (
-                        SELECT o.shard, o.changed_key, o.changed_id WHERE o.shard IS NOT NULL
-                        UNION
-                        SELECT n.shard, n.changed_key, n.changed_id WHERE n.shard IS NOT NULL
-                    ) AS either
-                    WHERE ROW({o_columns})::record *<> ROW({n_columns})::record
-                    $rows$
+                ELSE $rows${updated_rows}$rows$
             END
         );
     ELSIF TG_OP = 'INSERT' THEN
-        INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
-        SELECT
-            min(hashed.shard),
-            changed_rows > 100,
-            {kind},
-            array_agg(DISTINCT hashed.changed_key),
-            CASE WHEN {has_ids} THEN array_agg(hashed.changed_id) END
-        FROM (
-            SELECT
-                n.shard,
-                n.changed_key,
-                n.changed_id,
-                (hashtext(coalesce(n.changed_key, '')) & 2147483647) % pieces AS bucket
-            FROM ({new_rows}) AS n
-        ) AS hashed
-        GROUP BY hashed.bucket;
+        {queue_new_rows};
     ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
-        SELECT
-            min(hashed.shard),
-            changed_rows > 100,
-            {kind},
-            array_agg(DISTINCT hashed.changed_key),
-            CASE WHEN {has_ids} THEN array_agg(hashed.changed_id) END
-        FROM (
-            SELECT
-                o.shard,
-                o.changed_key,
-                o.changed_id,
-                (hashtext(coalesce(o.changed_key, '')) & 2147483647) % pieces AS bucket
-            FROM ({old_rows}) AS o
-        ) AS hashed
-        GROUP BY hashed.bucket;
+        {queue_old_rows};
     ELSE
-        INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
-        SELECT
-            min(hashed.shard),
-            changed_rows > 100,
-            {kind},
-            array_agg(DISTINCT hashed.changed_key),
-            CASE WHEN {has_ids} THEN array_agg(DISTINCT hashed.changed_id) END
-        FROM (
-            SELECT
-                either.shard,
-                either.changed_key,
-                either.changed_id,
-                (hashtext(coalesce(either.changed_key, '')) & 2147483647) % pieces AS bucket
-            FROM ({old_rows} OFFSET 0) AS o
-            FULL JOIN ({new_rows} OFFSET 0) AS n ON n.changed_id = o.changed_id
-            CROSS JOIN LATERAL (
-                VALUES (o.shard, o.changed_key, o.changed_id), (n.shard, n.changed_key, n.changed_id)
-            ) AS either (shard, changed_key, changed_id)
-            WHERE either.shard IS NOT NULL AND ROW({o_columns})::record *<> ROW({n_columns})::record
-        ) AS hashed
-        GROUP BY hashed.bucket;
+        {queue_updated_rows};
     END IF;
     RETURN NULL;
 END

@@ -224,8 +224,8 @@ def _join_the_parents(bench: Bench) -> None:
     refresh_now(conn)
     _function(
         "capture_conversations",
-        ") AS o\n        ) AS hashed",
-        ") AS o INNER JOIN public.agents AS a ON a.agent_id = o.agent_id\n        ) AS hashed",
+        'FROM "old_rows" ) AS row_read) AS changed',
+        'FROM "old_rows" ) AS row_read) AS changed INNER JOIN public.agents AS a ON a.agent_id = changed.agent_id',
     ).drop(bench)
 
 
