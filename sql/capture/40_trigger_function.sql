@@ -4,9 +4,9 @@
 -- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change;
 -- {queue_key_name}, the column that is queued, and {primary_key_name}, also as {new_queue_key} and so on, which print a
 -- key of a row; {has_ids}, whether the primary keys of the rows are queued too; {old_rows} and {new_rows}, the
--- transition tables as 35_changed_rows.sql reads them, and {updated_rows} of both, as in 36_updated_rows.sql; the same
--- queued as in 37_queued_rows.sql, {queue_new_rows} and so on; and the columns that the projection reads, as {o_columns}
--- and {n_columns} of the transition tables, and as {old_columns} and {new_columns} of a row.
+-- transition tables as 35_changed_rows.sql reads them; {queue_old_rows}, {queue_new_rows} and {queue_updated_rows}, what
+-- 37_queued_rows.sql makes of these, and of 36_updated_rows.sql; and the columns that the projection reads, as
+-- {o_columns} and {n_columns} of the transition tables, and as {old_columns} and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
@@ -107,39 +107,6 @@ BEGIN
     pieces := 4 * (changed_rows / 1000 + 1);
     IF changed_rows = 0 THEN
         RETURN NULL;
-    ELSIF {has_ids} AND changed_rows > 100000 THEN
-        -- Planned each time, so that the window is paid for here alone.
-        EXECUTE format(
-            $query$
-            INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
-            SELECT
-                min(cut.shard),
-                true,
-                {kind},
-                array_agg(DISTINCT cut.changed_key),
-                array_agg(cut.changed_id)
-            FROM (
-                SELECT
-                    hashed.*,
-                    (row_number() OVER (PARTITION BY hashed.bucket) - 1) / 1000 AS part
-                FROM (
-                    SELECT
-                        changed.changed_key,
-                        changed.changed_id,
-                        changed.shard,
-                        (hashtext(coalesce(changed.changed_key, '')) & 2147483647) %% %s AS bucket
-                    FROM (%s) AS changed
-                ) AS hashed
-            ) AS cut
-            GROUP BY cut.bucket, cut.part
-            $query$,
-            pieces,
-            CASE TG_OP
-                WHEN 'INSERT' THEN $rows${new_rows}$rows$
-                WHEN 'DELETE' THEN $rows${old_rows}$rows$
-                ELSE $rows${updated_rows}$rows$
-            END
-        );
     ELSIF TG_OP = 'INSERT' THEN
         {queue_new_rows};
     ELSIF TG_OP = 'DELETE' THEN
