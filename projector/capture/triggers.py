@@ -52,7 +52,7 @@ def create_functions(conn: Connection) -> None:
     """
     for text in functions("capture/views").values():
         conn.execute(text, prepare=False)
-    intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
+    conn.execute(query("capture", "mark_intact_triggers"))
     for text in functions("capture/functions").values():
         conn.execute(text, prepare=False)
     tables, relations = captured_tables(conn), source_names(conn)
@@ -60,14 +60,8 @@ def create_functions(conn: Connection) -> None:
         wanted = {"relation": relations[table.name], "columns": list(table.columns)}
         virtual = rows.values(conn, query("capture", "find_virtual_columns"), wanted)
         conn.execute(trigger_function(table, virtual), prepare=False)
-    for table_name, trigger_name in intact:
-        conn.execute(
-            query("capture", "keep_fingerprint"), {"table_name": table_name, "trigger_name": trigger_name}
-        )
-    expected = {
-        "tables": [table.name for table in tables],
-        "trigger_names": [*TRIGGER_NAMES.values()],
-    }
+    conn.execute(query("capture", "keep_fingerprints"))
+    expected = {"tables": [table.name for table in tables], "trigger_names": [*TRIGGER_NAMES.values()]}
     conn.execute(query("capture", "expect_triggers"), expected)
     source_changes.note_source(conn, tables)
 

@@ -1,27 +1,23 @@
 -- What projector/capture asks and notes: the triggers on the source tables, and the gaps of capture.
 
--- name: find_intact_triggers
--- Returns table_name and trigger_name of each trigger that is as it was installed.
-SELECT
-    e.table_name,
-    e.trigger_name
-FROM projector.capture_triggers AS e
-INNER JOIN projector.capture_fingerprints AS n
-    ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name AND n.fingerprint = e.fingerprint;
+-- name: mark_intact_triggers
+-- Leave of the fingerprint of each trigger that is as it was installed the first five parts, which a replaced function
+-- does not change: the table, the trigger with its state, and which function it calls.
+UPDATE projector.capture_triggers AS e
+SET fingerprint = array_to_string((string_to_array(e.fingerprint, ':'))[:5], ':')
+FROM projector.capture_fingerprints AS n
+WHERE n.table_name = e.table_name AND n.trigger_name = e.trigger_name AND n.fingerprint = e.fingerprint;
 
--- name: keep_fingerprint
--- Note the fingerprint of a trigger again, after its function was replaced by `migrate`.
+-- name: keep_fingerprints
+-- Note the fingerprints of the marked triggers again, after their functions were replaced by `migrate`.
 --
--- The first five parts of a fingerprint are the table, the trigger and its state. Where another session changed one of
--- these meanwhile, the old fingerprint stays, and the change is found as a gap.
+-- Where another session changed a trigger meanwhile, what is noted stays, and the change is found as a gap.
 UPDATE projector.capture_triggers AS e
 SET fingerprint = n.fingerprint
 FROM projector.capture_fingerprints AS n
-WHERE e.table_name = %(table_name)s
-    AND e.trigger_name = %(trigger_name)s
-    AND n.table_name = e.table_name
+WHERE n.table_name = e.table_name
     AND n.trigger_name = e.trigger_name
-    AND (string_to_array(n.fingerprint, ':'))[:5] = (string_to_array(e.fingerprint, ':'))[:5];
+    AND starts_with(n.fingerprint, e.fingerprint || ':');
 
 -- name: expect_triggers
 -- Note which triggers there have to be, before they are installed: an installation that ends half way is a gap then.
