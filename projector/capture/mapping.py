@@ -476,7 +476,7 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
     if surplus:
         yield f"{name}.sql gives {', '.join(surplus)}, and may only give {', '.join(wanted)}"
     for column in reading.columns:
-        kind, of = wanted.get(column.name), "text" if column.category == "S" else column.base
+        kind = wanted.get(column.name)
         origin = reading.origins[column.name] or (name, column.name)
         shown = "" if origin == (name, column.name) else f", the {column.name} of {name}.sql,"
         said = f"{'.'.join(origin)}{shown} is {column.declared}"
@@ -485,16 +485,17 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
         if not kind.endswith("_id"):
             if not _is_readable(kind, column):
                 yield f"{said}, and has to be {_WANTED[kind]}"
-        elif of not in {"text", "uuid", "bigint", "integer"}:
+        elif column.base not in {"text", "uuid", "bigint", "integer"}:
             yield f"{said}, and has to be {_WANTED_ID}"
-        elif fit.types.setdefault(kind, of) != of:
+        elif fit.types.setdefault(kind, column.base) != column.base:
             yield f"{said}, and has to be {fit.types[kind]} as the column that it refers to"
 
 
 def _is_readable(kind: str, column: Row) -> bool:
     if kind == "text":
         is_id = column.name.endswith("_id") and column.base in {*_NUMBERS, "uuid"}
-        return column.category in {"S", "E"} or is_id or (column.name in _PHONES and column.base in _NUMBERS)
+        is_phone = column.name in _PHONES and column.base in _NUMBERS
+        return column.base == "text" or column.category == "E" or is_id or is_phone
     if kind == "timestamptz":
         return column.base in {"timestamp without time zone", "timestamp with time zone", "date"}
     return column.base in (_NUMBERS if kind == "integer" else {kind})
@@ -521,7 +522,7 @@ def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
         )
     elif rule.touched not in fit.relations:
         yield f"a rule of changes.sql touches {rule.touched}, and there is no {rule.touched}.sql"
-    elif _queued_type(rule) not in {"text", *_NUMBERS, "uuid"}:
+    elif rule.columns[0].base not in {"text", *_NUMBERS, "uuid"}:
         yield f"{'.'.join(rule.changed)} is {rule.columns[0].declared}, and has to be {_WANTED_ID}"
 
 
@@ -571,7 +572,7 @@ def spread(fit: Fit) -> tuple[str, str]:
         touched = kinds()[rule.touched]
         key = "of_key" if rule.is_direct else f'r."{rule.touched}"::text'
         rows = "" if rule.is_direct else f" FROM ({rule.text}) AS r"
-        given = _cast(_queued_type(rule))[1].replace("of_key", 'of_key COLLATE "default"')
+        given = _cast(rule.columns[0].base)[1].replace("of_key", 'of_key COLLATE "default"')
         same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {given}'
         what = f"'{touched.key_kind}', {key}, '{touched.queued_kind}'"
         selects.append(f"SELECT {what}{rows} WHERE of_kind = {written}{same}")
@@ -587,11 +588,6 @@ def relation_rows(fit: Fit, name: str) -> str:
     columns = [f'r."{one}"' if one in given else f'NULL AS "{one}"' for one in source_columns()[name]]
     rows = f" FROM ({reading.text}) AS r" if reading is not None else " LIMIT 0"
     return f"(SELECT {', '.join(columns)}{rows})"
-
-
-def _queued_type(rule: Reading) -> str:
-    column = rule.columns[0]
-    return "text" if column.category == "S" else str(column.base)
 
 
 def _cast(of: str) -> tuple[str, str]:

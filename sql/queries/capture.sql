@@ -254,7 +254,7 @@ FROM (
 
 -- name: read_view
 -- Returns of the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the type,
--- category and base of it without length and domain; reads, one with table_id, number, schema, table and column for
+-- category and base of it without length and domain, a base of text for every type of text; reads, one with table_id, number, schema, table and column for
 -- each column that it reads; others, what else it depends on in words: relations that are no tables, and functions of
 -- others that may read tables; unsteady, the functions whose value changes though no row does.
 --
@@ -279,7 +279,9 @@ SELECT
             jsonb_agg(
                 jsonb_build_object(
                     'name', a.attname, 'declared', format_type(a.atttypid, a.atttypmod), 'category', y.typcategory,
-                    'base', format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)
+                    'base', CASE y.typcategory
+                        WHEN 'S' THEN 'text' ELSE format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)
+                    END
                 ) ORDER BY a.attnum
             )
         FROM pg_catalog.pg_attribute AS a
