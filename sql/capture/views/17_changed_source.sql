@@ -36,14 +36,11 @@ SELECT
             )
             THEN format('the column %s of %s was altered', e.column_name, e.table_name)
         ELSE format(
-            '%s has no column %s', e.table_name, e.column_name
-        ) || coalesce(
-            (
+            '%s has no column %s%s', e.table_name, e.column_name, (
                 SELECT format(' (its name is %s now)', a.attname)
                 FROM pg_catalog.pg_attribute AS a
                 WHERE a.attrelid = e.table_id AND a.attnum = e.attribute_number AND NOT a.attisdropped
-            ),
-            ''
+            )
         )
     END AS reason
 FROM projector.capture_columns AS e
