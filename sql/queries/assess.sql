@@ -135,25 +135,24 @@ statements (place, statement) AS (
         SELECT t.home FROM types AS t
     ) AS h
     UNION
-    SELECT 1, format('CREATE EXTENSION IF NOT EXISTS %%I SCHEMA %%s', t.extname, t.home)
-    FROM types AS t
-    WHERE t.extname IS NOT NULL
-    UNION
     SELECT
-        2,
-        format('CREATE TYPE %%s.%%I AS ENUM (%%s)', t.home, t.typname, string_agg(
-            quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder
-        ))
+        CASE WHEN t.extname IS NOT NULL THEN 1 WHEN t.typtype = 'e' THEN 2 ELSE 1000 - t.depth END,
+        CASE
+            WHEN t.extname IS NOT NULL
+                THEN format('CREATE EXTENSION IF NOT EXISTS %%I SCHEMA %%s', t.extname, t.home)
+            WHEN t.typtype = 'e'
+                THEN format(
+                    'CREATE TYPE %%s.%%I AS ENUM (%%s)', t.home, t.typname, (
+                        SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+                        FROM pg_catalog.pg_enum AS e
+                        WHERE e.enumtypid = t.oid
+                    )
+                )
+            ELSE
+                format('CREATE DOMAIN %%s.%%I AS %%s', t.home, t.typname, format_type(t.typbasetype, t.typtypmod))
+        END
     FROM types AS t
-    INNER JOIN pg_catalog.pg_enum AS e ON e.enumtypid = t.oid
-    WHERE t.extname IS NULL
-    GROUP BY t.home, t.typname
-    UNION
-    SELECT
-        1000 - t.depth,
-        format('CREATE DOMAIN %%s.%%I AS %%s', t.home, t.typname, format_type(t.typbasetype, t.typtypmod))
-    FROM types AS t
-    WHERE t.typtype = 'd' AND t.extname IS NULL
+    WHERE t.extname IS NOT NULL OR t.typtype IN ('e', 'd')
     UNION
     SELECT
         1001,
