@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from projector.capture.mapping import Fit, Join, Texts, examine_source, joined_columns
 from projector.database.connect import connect
 from projector.database.rows import Connection, Row, only_row, rows, values
-from projector.database.source_names import quoted
+from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import query
 from projector.operate.assess import (
     NOTE,
@@ -119,14 +119,14 @@ def _read_tables(conn: Connection, fit: Fit) -> list[Row]:
         if name not in fit.present:
             continue
         wanted = {"relation": relations[name], "columns": sorted(wanted_columns)}
-        noted = known.get(name)
+        noted = known.get(name, SourceTable(name, fit.schemas[name]))
         described = rows(conn, Row, query("assess", "describe_columns"), wanted)
         found.append(
             Row(
                 name=name,
                 relation=relations[name],
-                queue_key=noted.queue_key if noted is not None and noted.kind is not None else "",
-                looked_up=noted.looked_up if noted is not None else (),
+                queue_key=noted.queue_key,
+                looked_up=noted.looked_up,
                 columns=described,
                 names=", ".join(column.quoted for column in described),
                 sampled=set(),
