@@ -59,9 +59,27 @@ SELECT
         FROM projector.runs AS r
         WHERE r.started_at > clock_timestamp() - interval '30 seconds' AND r.late_keys > 0
     ) AS late_keys_per_second,
-    extract(
-        EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at)
-    )::float8 AS lag
+    (
+        SELECT extract(EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at))::float8
+        FROM (
+            SELECT c.queued_at
+            FROM generate_series(0, 3) AS s (shard)
+            CROSS JOIN (VALUES (true), (false)) AS b (bulk)
+            CROSS JOIN LATERAL (
+                SELECT c.queued_at
+                FROM projector.changes AS c
+                WHERE c.shard = s.shard AND c.bulk = b.bulk
+                ORDER BY c.change_id
+                LIMIT 100
+            ) AS c
+            UNION ALL
+            (
+                SELECT l.queued_at
+                FROM projector.late_keys AS l
+                LIMIT 1000
+            )
+        ) AS first
+    ) AS lag
 FROM (
     SELECT
         count(*) AS late_keys,
@@ -71,26 +89,7 @@ FROM (
         FROM projector.late_keys AS l
         LIMIT %(bound)s
     ) AS bounded
-) AS late
-LEFT JOIN (
-    SELECT c.queued_at
-    FROM generate_series(0, 3) AS s (shard)
-    CROSS JOIN (VALUES (true), (false)) AS b (bulk)
-    CROSS JOIN LATERAL (
-        SELECT c.queued_at
-        FROM projector.changes AS c
-        WHERE c.shard = s.shard AND c.bulk = b.bulk
-        ORDER BY c.change_id
-        LIMIT 100
-    ) AS c
-    UNION ALL
-    (
-        SELECT l.queued_at
-        FROM projector.late_keys AS l
-        LIMIT 1000
-    )
-) AS first ON true
-GROUP BY late.late_keys, late.late_tenants;
+) AS late;
 
 -- name: read_unknown_kinds
 -- Returns each kind of waiting changes that this version does not know, and changes, their number up to a bound.
@@ -210,8 +209,10 @@ SELECT count(*) FROM read_model.tenants;
 -- To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its indexes, and a
 -- first build holds such locks for long. Such a table has the size that the catalog noted last for its rows alone.
 WITH blocked AS (
-    SELECT l.relation
+    SELECT coalesce(i.indrelid, t.oid, l.relation) AS table_id
     FROM pg_catalog.pg_locks AS l
+    LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = l.relation
+    LEFT JOIN pg_catalog.pg_class AS t ON t.reltoastrelid = l.relation
     WHERE l.locktype = 'relation'
         AND l.mode = 'AccessExclusiveLock'
         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
@@ -222,14 +223,7 @@ SELECT
     n.nspname || '.' || c.relname AS table_name,
     greatest(c.reltuples, 0)::bigint AS about_rows,
     CASE
-        WHEN
-            EXISTS (
-                SELECT
-                FROM blocked AS b
-                WHERE b.relation IN (c.oid, c.reltoastrelid)
-                    OR b.relation IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
-            )
-            THEN c.relpages * current_setting('block_size')::bigint
+        WHEN c.oid IN (SELECT b.table_id FROM blocked AS b) THEN c.relpages * current_setting('block_size')::bigint
         ELSE pg_total_relation_size(c.oid)
     END AS bytes
 FROM pg_catalog.pg_class AS c
