@@ -38,7 +38,7 @@ session_replication_role = replica they do not fire for rows, and the row trigge
 _NO_KEY = "leads_capture: no {state} key"
 """What the trigger functions read as the key of a row whose key column is missing; `state` is `old` or `new`."""
 
-_IF_LARGE: LiteralString = "IF changed_rows > 100000 THEN {cut}; ELSE {whole}; END IF"
+IF_LARGE: LiteralString = "IF changed_rows > 100000 THEN {cut}; ELSE {whole}; END IF"
 _PART: LiteralString = "(row_number() OVER (PARTITION BY hashed.bucket) - 1) / 1000"
 """How a statement of many messages is queued: the rows of a bucket in parts of a thousand."""
 
@@ -91,7 +91,7 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
     def queue(rows: sql.Composed) -> sql.Composed:
         # PostgreSQL plans a statement of a function when it is reached: the window is paid for by the largest alone.
         whole, cut = (queued(rows=rows, part=sql.SQL(part)) for part in ("0", _PART))
-        return sql.SQL(_IF_LARGE).format(cut=cut, whole=whole) if table.has_ids else whole
+        return sql.SQL(IF_LARGE).format(cut=cut, whole=whole) if table.has_ids else whole
 
     return sql.SQL(file_text("capture/40_trigger_function")).format(
         function=sql.Identifier(f"capture_{table.name}"),

@@ -286,6 +286,27 @@ def test_the_queue_is_stored_as_capture_needs_it_and_a_later_migrate_waits_for_n
     assert gaps.find_gap(conn) is None
 
 
+def test_the_ids_of_a_large_statement_are_queued_in_parts(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    monkeypatch.setattr(triggers, "IF_LARGE", triggers.IF_LARGE.replace("100000", "2000"))
+    migrate(conn, create_source=False)
+    for write in (
+        "INSERT INTO messages (message_id, conversation_id) SELECT 'big-' || n, 'c' FROM generate_series(1, 2500) AS n",
+        "UPDATE messages SET text = 'edited' WHERE message_id LIKE 'big-%'",
+        "DELETE FROM messages WHERE message_id LIKE 'big-%'",
+    ):
+        conn.execute(write.encode())
+        queued = conn.execute(
+            "SELECT cardinality(q.message_ids), q.keys, (SELECT count(DISTINCT i) FROM unnest(q.message_ids) AS i)"
+            " FROM projector.changes AS q ORDER BY 1"
+        ).fetchall()
+        assert queued == [(500, ["c"], 500), (1000, ["c"], 1000), (1000, ["c"], 1000)]
+        refresh_now(conn)
+        assert_exact(conn)
+
+
 def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled: Platform) -> None:
     conn = filled.conn
     conn.execute("SET session_replication_role = replica")
