@@ -5,12 +5,24 @@ triggers are installed again: from then on nothing is missed. It is closed by a 
 later.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from projector.database import rows
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import query
 
 # Of two sessions that notice the same gap, the second one finds it open.
 _ONE_AT_A_TIME = "LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An open gap. `reinstalled_at` is when the triggers were installed again; None if they were not."""
+
+    gap_id: int
+    reason: str
+    reinstalled_at: datetime | None
 
 
 def find_gap(conn: Connection) -> str | None:
@@ -43,9 +55,9 @@ def open_gap(conn: Connection, reason: str) -> bool:
     return opened.rowcount > 0
 
 
-def open_gaps(conn: Connection) -> list[Row]:
-    """Return the gaps that no rebuild has closed, the oldest first; reinstalled_at is None without triggers since."""
-    return rows.rows(conn, Row, query("capture", "find_open_gaps"))
+def open_gaps(conn: Connection) -> list[Gap]:
+    """Return the gaps that no rebuild has closed, the oldest first."""
+    return rows.rows(conn, Gap, query("capture", "find_open_gaps"))
 
 
 def gaps_without_triggers(conn: Connection) -> list[int]:

@@ -10,16 +10,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
-from projector.capture.source import describe_missing, find_source
+from projector.capture.source import SourceRelation, describe_missing, find_source
 from projector.database.kinds import key_kinds, kinds
 from projector.database.ownership import require_trusted
-from projector.database.rows import Connection, Row, only_row, value
+from projector.database.rows import Connection, only_row, value
 from projector.database.schema import ROOT
 from projector.database.source_names import SourceTable, find_schemas, is_noted, known_columns, quoted
 from projector.database.sql import query, required_columns, source_columns
@@ -98,14 +99,14 @@ class Texts:
 
     def tables(self) -> dict[str, dict[str, None]]:
         """Return the tables that are named, each with the columns that are named of it."""
-        found: dict[str, dict[str, None]] = {}
+        columns_of: dict[str, dict[str, None]] = {}
         for text in self.rules():
             for table, column in _CHANGED.findall(_COMMENT.sub("", text))[:1]:
-                found.setdefault(table, {}).setdefault(column)
+                columns_of.setdefault(table, {}).setdefault(column)
         for text in (*self.relations().values(), *self.rules()):
             for table, columns in _named(text).items():
-                found[table] = found.get(table, {}) | columns
-        return found
+                columns_of[table] = columns_of.get(table, {}) | columns
+        return columns_of
 
 
 def default_mapping() -> Texts:
@@ -123,13 +124,13 @@ def read_mapping(given: str) -> Texts:
             f"There is no folder {given}: --mapping takes one with files of SQL, or {DEFAULT}."
         )
     names = sorted(path.name for path in folder.iterdir())
-    wanted = [f"{name}.sql" for name in _FILES]
-    others = [name for name in names if name not in wanted]
+    files = [f"{name}.sql" for name in _FILES]
+    others = [name for name in names if name not in files]
     lacking = [f"{name}.sql" for name in _REQUIRED if f"{name}.sql" not in names]
     if others or lacking:
         problem = f"holds {', '.join(others)}" if others else f"has no {', '.join(lacking)}"
         raise ConfigurationError(
-            f"The folder {given} {problem}: a mapping has the files {', '.join(wanted)}, and at least"
+            f"The folder {given} {problem}: a mapping has the files {', '.join(files)}, and at least"
             f" {', '.join(f'{name}.sql' for name in _REQUIRED)}."
         )
     return _read_folder(folder)
@@ -179,7 +180,7 @@ class Fit:
     mapping: Texts
     schemas: Mapping[str, str]
     searched: Sequence[str]
-    found: dict[str, Row]
+    found: dict[str, SourceRelation]
     is_known: bool
     missing: list[str] = field(default_factory=list)
     misfits: list[str] = field(default_factory=list)
@@ -192,9 +193,9 @@ class Fit:
     unreadable: str = ""
 
     @property
-    def present(self) -> dict[str, Row]:
+    def present(self) -> dict[str, SourceRelation]:
         """What there is of each table, but for those without which something is not known."""
-        return {name: found for name, found in self.found.items() if name not in self.unknown}
+        return {name: table_ for name, table_ in self.found.items() if name not in self.unknown}
 
     def notices(self) -> list[str]:
         """Return a line for each table of which something is not known."""
@@ -226,9 +227,30 @@ class Fit:
         touched = kinds()[first.touched]
         if touched.messages is None:
             return touched.kind
-        queued, given = (one.origins.get("message_id") for one in (first, self.relations["messages"]))
-        is_named = queued is not None and queued == given and queued[0] == table
+        queued, own = (reading.origins.get("message_id") for reading in (first, self.relations["messages"]))
+        is_named = queued is not None and queued == own and queued[0] == table
         return touched.kind if is_named else touched.queued_kind
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a text: its type as declared; and its category and base, as the query `read_view` has them."""
+
+    name: str
+    declared: str
+    category: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the query `read_view` of sql/queries/capture.sql returns."""
+
+    text: str
+    columns: list[dict[str, str]]
+    reads: list[dict[str, Any]]
+    others: list[str]
+    unsteady: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +262,7 @@ class Reading:
     """
 
     text: str
-    columns: list[Row]
+    columns: list[Column]
     origins: dict[str, tuple[str, str] | None]
     reads: dict[str, tuple[str, list[str]]]
 
@@ -261,7 +283,7 @@ class Reading:
         return self.changed == self.origins[self.columns[0].name] == self.origins[self.touched]
 
 
-def examine_source(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> Fit:
+def examine_source(conn: Connection, searched: Sequence[str] = (), mapping: Texts | None = None) -> Fit:
     """Look for the platform's tables among these schemas, or where the last migrate found them.
 
     Without either, where the login looks. Without a mapping, it is the one that is stored. What was read before may not
@@ -269,9 +291,9 @@ def examine_source(conn: Connection, given: Sequence[str] = (), mapping: Texts |
     """
     stored = stored_mapping(conn)
     mapping = mapping or stored
-    known = {} if given or mapping.digest != stored.digest else known_columns(conn)
-    schemas = find_schemas(conn, given, [*mapping.tables()])
-    searched = list(given or dict.fromkeys(schemas.values()))
+    known = {} if searched or mapping.digest != stored.digest else known_columns(conn)
+    schemas = find_schemas(conn, searched, [*mapping.tables()])
+    searched = list(searched or dict.fromkeys(schemas.values()))
     fit = Fit(mapping, schemas, searched, find_source(conn, quoted(schemas)), bool(known))
     _find_missing(conn, fit, known)
     if fit.missing:
@@ -281,9 +303,9 @@ def examine_source(conn: Connection, given: Sequence[str] = (), mapping: Texts |
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         fit.unreadable = str(error.diag.message_primary)
         return fit
-    fit.misfits += [one for name in fit.relations for one in _misfits(name, fit)]
+    fit.misfits += [problem for name in fit.relations for problem in _misfits(name, fit)]
     if not fit.misfits:
-        fit.misfits += dict.fromkeys(one for rule in fit.rules for one in _wrong_rule(rule, fit))
+        fit.misfits += dict.fromkeys(problem for rule in fit.rules for problem in _wrong_rule(rule, fit))
     for kind in {kind for columns in source_columns().values() for kind in columns.values()}:
         if kind.endswith("_id"):
             fit.types.setdefault(kind, "text")
@@ -332,8 +354,8 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
     optional: list[tuple[str, str, str | None]] = []
     try:
         with conn.transaction():
-            given = query("capture", "select_text", text=text)
-            optional = conn.execute(given.encode(), prepare=False).fetchall() if text else []
+            select_ = query("capture", "select_text", text=text)
+            optional = conn.execute(select_.encode(), prepare=False).fetchall() if text else []
     except psycopg.errors.ProgrammingError as error:
         fit.misfits.append(f"optional.sql: {error.diag.message_primary}")
     types = {
@@ -343,18 +365,20 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
     }
     unknown = {table: said for table, _, said in optional if said and table not in known}
     for table, columns in mapping.tables().items():
-        found = fit.found[table]
-        if found.kind is None and table in unknown:
+        source = fit.found[table]
+        if source.kind is None and table in unknown:
             fit.absent[table], fit.unknown[table] = columns, unknown[table]
             continue
         new = [column for column in columns if column not in known.get(table, ())]
         may_lack = [column for of, column in types if of == table and column in new]
         # Only an owner may capture a table: where the login is none, names of tenants are left alone.
-        is_left = table in mapping.left_alone() and not found.is_owned
-        absent = [column for column in may_lack if is_left or column not in found.columns]
-        if absent and found.kind == "table":
+        is_left = table in mapping.left_alone() and not source.is_owned
+        absent = [column for column in may_lack if is_left or column not in source.columns]
+        if absent and source.kind == "table":
             fit.absent[table] = {column: types[table, column] for column in absent}
-        fit.missing += describe_missing(table, found, [one for one in columns if one not in may_lack])
+        fit.missing += describe_missing(
+            table, source, [column for column in columns if column not in may_lack]
+        )
     # A table that is read only together with one that is missing says nothing.
     read = [{*_named(text)} for text in mapping.relations().values()]
     for table in {*mapping.tables()} & unknown.keys() - fit.unknown.keys():
@@ -365,11 +389,11 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
 def _named(text: str) -> dict[str, dict[str, None]]:
     """Return the tables after FROM and JOIN, each with the columns that are named by its alias."""
     text = _COMMENT.sub("", text)
-    found: dict[str, dict[str, None]] = {}
+    columns_of: dict[str, dict[str, None]] = {}
     for _, _, table, _, alias in _FROM.findall(text):
         columns = re.findall(rf'(?<!["\w.]){alias}\.("\w+"|\w+)', text)
-        found[_plain(table)] = found.get(_plain(table), {}) | dict.fromkeys(map(_plain, columns))
-    return found
+        columns_of[_plain(table)] = columns_of.get(_plain(table), {}) | dict.fromkeys(map(_plain, columns))
+    return columns_of
 
 
 def _plain(name: str) -> str:
@@ -382,13 +406,13 @@ def joined_columns(mapping: Texts) -> Iterator[Join]:
     for text in (*mapping.relations().values(), *mapping.rules()):
         bare = _COMMENT.sub("", text)
         tables = {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare)}
-        found: dict[tuple[str, str], list[str]] = {}
-        for one, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
-            if one != other and {one, other} <= tables.keys():
-                pair = min(one, other), max(one, other)
-                equal = f"({one}.{column}){cast} = ({other}.{other_column}){other_cast}"
-                found.setdefault(pair, []).append(equal)
-        for pair, equals in found.items():
+        joins: dict[tuple[str, str], list[str]] = {}
+        for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
+            if alias != other and {alias, other} <= tables.keys():
+                pair = min(alias, other), max(alias, other)
+                equal = f"({alias}.{column}){cast} = ({other}.{other_column}){other_cast}"
+                joins.setdefault(pair, []).append(equal)
+        for pair, equals in joins.items():
             yield {alias: tables[alias] for alias in pair}, " AND ".join(equals)
 
 
@@ -425,7 +449,7 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
             conn.execute(query("capture", "prepare_to_read"))
             described = _describe(conn, whole)
             conn.execute(f"CREATE TEMPORARY VIEW leads_reading AS {whole}".encode(), prepare=False)
-            view = only_row(conn, Row, query("capture", "read_view"))
+            view = only_row(conn, View, query("capture", "read_view"))
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
         raise
     except psycopg.errors.ProgrammingError as error:
@@ -446,13 +470,15 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
             f"{place} uses {used}, whose value changes without a change of a row: nothing would tell"
         )
         return None
-    columns = {(one["table_id"], one["number"]): (one["table"], one["column"]) for one in view.reads}
+    columns = {
+        (column["table_id"], column["number"]): (column["table"], column["column"]) for column in view.reads
+    }
     reads: dict[str, tuple[str, list[str]]] = {}
-    for one in view.reads:
-        reads.setdefault(one["table"], (one["schema"], []))[1].append(one["column"])
-    found = [Row(**one) for one in view.columns]
-    origins = {one.name: columns.get(described[at]) for at, one in enumerate(found)}
-    return Reading(view.text, found, origins, reads)
+    for column in view.reads:
+        reads.setdefault(column["table"], (column["schema"], []))[1].append(column["column"])
+    columns_given = [Column(**column) for column in view.columns]
+    origins = {column.name: columns.get(described[at]) for at, column in enumerate(columns_given)}
+    return Reading(view.text, columns_given, origins, reads)
 
 
 def _describe(conn: Connection, text: str) -> list[tuple[int, int]]:
@@ -468,15 +494,15 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
 
     The first relation that has a kind of ids says its type: those that refer to it have the same.
     """
-    wanted, reading = source_columns()[name], fit.relations[name]
+    types, reading = source_columns()[name], fit.relations[name]
     lacking = [column for column in RELATIONS[name] if column not in reading.origins]
-    surplus = [column for column in reading.origins if column not in wanted]
+    surplus = [column for column in reading.origins if column not in types]
     if lacking:
         yield f"{name}.sql gives no column {', '.join(lacking)}"
     if surplus:
-        yield f"{name}.sql gives {', '.join(surplus)}, and may only give {', '.join(wanted)}"
+        yield f"{name}.sql gives {', '.join(surplus)}, and may only give {', '.join(types)}"
     for column in reading.columns:
-        kind = wanted.get(column.name)
+        kind = types.get(column.name)
         origin = reading.origins[column.name] or (name, column.name)
         shown = "" if origin == (name, column.name) else f", the {column.name} of {name}.sql,"
         said = f"{'.'.join(origin)}{shown} is {column.declared}"
@@ -491,7 +517,7 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
             yield f"{said}, and has to be {fit.types[kind]} as the column that it refers to"
 
 
-def _is_readable(kind: str, column: Row) -> bool:
+def _is_readable(kind: str, column: Column) -> bool:
     if kind == "text":
         is_id = column.name.endswith("_id") and column.base in {*_NUMBERS, "uuid"}
         is_phone = column.name in _PHONES and column.base in _NUMBERS
@@ -534,7 +560,7 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
         keys.append((name, reading.origins[RELATIONS[name][0]]))
         ids = [column for column, kind in source_columns()[name].items() if kind.endswith("_id")]
         looked_up |= {reading.origins.get(column) for column in ids if column != "extraction_id"}
-    for table, found in fit.found.items():
+    for table, source in fit.found.items():
         rules = fit.rules_of(table)
         readings = [reading.reads[table] for reading in fit.relations.values() if table in reading.reads]
         if table in fit.unknown or not (readings or rules):
@@ -543,15 +569,15 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
         queued = fit.queued_kind(table) if rules else None
         first = own.get("messages" if queued == "messages" else next(iter(own), ""))
         queue_key = rules[0].changed[1] if rules else ""
-        key = first or found.primary_key or queue_key
-        wanted = {column for _, columns in readings for column in columns}
-        wanted.update([queue_key, key] if rules else [])
-        found_by = {one[1] for one in looked_up if one is not None and one[0] == table}
+        key = first or source.primary_key or queue_key
+        read = {column for _, columns in readings for column in columns}
+        read.update([queue_key, key] if rules else [])
+        found_by = {origin[1] for origin in looked_up if origin is not None and origin[0] == table}
         yield SourceTable(
             name=table,
             schema=fit.schemas[table],
             primary_key=key,
-            columns=[column for column in found.columns if column in wanted],
+            columns=[column for column in source.columns if column in read],
             kind=queued,
             queue_key=queue_key,
             has_ids=queued == "messages",
@@ -572,8 +598,8 @@ def spread(fit: Fit) -> tuple[str, str]:
         touched = kinds()[rule.touched]
         key = "of_key" if rule.is_direct else f'r."{rule.touched}"::text'
         rows = "" if rule.is_direct else f" FROM ({rule.text}) AS r"
-        given = _cast(rule.columns[0].base)[1].replace("of_key", 'of_key COLLATE "default"')
-        same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {given}'
+        value = _cast(rule.columns[0].base)[1].replace("of_key", 'of_key COLLATE "default"')
+        same = "" if rule.is_direct else f' AND r."{rule.columns[0].name}" = {value}'
         what = f"'{touched.key_kind}', {key}, '{touched.queued_kind}'"
         selects.append(f"SELECT {what}{rows} WHERE of_kind = {written}{same}")
         values.append(f"({written}, '{touched.key_kind}', '{touched.queued_kind}')")
@@ -584,12 +610,14 @@ def spread(fit: Fit) -> tuple[str, str]:
 def relation_rows(fit: Fit, name: str) -> str:
     """Return the rows of a relation with nulls for the columns that it lacks; none where it is missing."""
     reading = fit.relations.get(name)
-    given = reading.origins if reading is not None else {}
-    columns = [f'r."{one}"' if one in given else f'NULL AS "{one}"' for one in source_columns()[name]]
+    origins = reading.origins if reading is not None else {}
+    columns = [
+        f'r."{column}"' if column in origins else f'NULL AS "{column}"' for column in source_columns()[name]
+    ]
     rows = f" FROM ({reading.text}) AS r" if reading is not None else " LIMIT 0"
     return f"(SELECT {', '.join(columns)}{rows})"
 
 
 def _cast(of: str) -> tuple[str, str]:
-    wanted = "bigint" if of in _NUMBERS else of
-    return wanted, _CASTS[wanted]
+    type_ = "bigint" if of in _NUMBERS else of
+    return type_, _CASTS[type_]

@@ -5,14 +5,32 @@ The mapping says both: projector/capture/mapping.py reads it, and `migrate` note
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 
 from projector.database.ownership import explain_missing
-from projector.database.rows import Connection, Row, rows
+from projector.database.rows import Connection, rows
 from projector.database.source_names import SourceTable, read_tables, source_names
 from projector.database.sql import query
 from projector.report.errors import NOT_INSTALLED, SourceMissingError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRelation:
+    """What there is of a source table: what sql/queries/operate.sql says of it in `find_source`."""
+
+    name: str
+    kind: str | None
+    full_name: str
+    owner: str | None
+    is_owned: bool
+    is_readable: bool
+    is_hidden: bool
+    is_subscribed: bool
+    columns: list[str]
+    indexed: list[str]
+    primary_key: str | None
 
 
 def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:
@@ -22,21 +40,21 @@ def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:
 
 def find_missing_source(conn: Connection) -> list[str]:
     """Return the source tables and columns that are read and do not exist, each in words."""
-    found = find_source(conn)
+    source = find_source(conn)
     return [
-        one
+        problem
         for table in read_tables(conn)
-        for one in describe_missing(table.name, found[table.name], table.columns)
+        for problem in describe_missing(table.name, source[table.name], table.columns)
     ]
 
 
-def describe_missing(name: str, found: Row, wanted: Sequence[str]) -> list[str]:
+def describe_missing(name: str, source: SourceRelation, columns: Sequence[str]) -> list[str]:
     """Return in words what of a table is missing: these columns of it, or all of it."""
-    absent = [column for column in wanted if column not in found.columns]
-    if found.kind is None:
+    absent = [column for column in columns if column not in source.columns]
+    if source.kind is None:
         return [f"table {name} is missing"]
-    if found.kind != "table":
-        return [f"table {name} (there is a {found.kind} of that name, which has no triggers)"]
+    if source.kind != "table":
+        return [f"table {name} (there is a {source.kind} of that name, which has no triggers)"]
     return [f"table {name} has no column {', '.join(absent)}"] if absent else []
 
 
@@ -44,12 +62,13 @@ def foreign_owner(conn: Connection) -> SourceMissingError | None:
     """Return the error that names the first captured table of an owner whose rights this login does not have."""
     source = find_source(conn)
     for table in captured_tables(conn):
-        found = source[table.name]
-        if found.kind is not None and not found.is_owned:
+        relation = source[table.name]
+        owner = relation.owner
+        if relation.kind is not None and not relation.is_owned:
             return SourceMissingError(
-                f"The triggers cannot be installed again, because the table {found.name} belongs to {found.owner} now."
+                f"The triggers cannot be installed again, because the table {relation.name} belongs to {owner} now."
                 " Give it back to its old owner, or let the projector's login act for the new one: run"
-                f" GRANT {found.owner} TO {conn.info.user}; The projector then goes on by itself."
+                f" GRANT {owner} TO {conn.info.user}; The projector then goes on by itself."
             )
     return None
 
@@ -90,11 +109,12 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
     )
 
 
-def find_source(conn: Connection, relations: Mapping[str, str] | None = None) -> dict[str, Row]:
+def find_source(conn: Connection, relations: Mapping[str, str] | None = None) -> dict[str, SourceRelation]:
     """Return what there is of each source table by its name, in their order; see sql/queries/operate.sql.
 
     `relations` are the names of the tables with their schemas; without them, of those that are read.
     """
     relations = relations or source_names(conn)
-    wanted = {"tables": list(relations), "relations": list(relations.values())}
-    return {found.name: found for found in rows(conn, Row, query("operate", "find_source"), wanted)}
+    parameters = {"tables": list(relations), "relations": list(relations.values())}
+    found = rows(conn, SourceRelation, query("operate", "find_source"), parameters)
+    return {relation.name: relation for relation in found}

@@ -27,23 +27,23 @@ def note_source(conn: Connection, tables: Sequence[SourceTable], *, again: bool 
     follow. A column that does not exist stays as it was noted, and stays a gap.
     """
     pairs = [(table.name, column) for table in tables for column in table.columns]
-    wanted = {
+    parameters = {
         "tables": [name for name, _ in pairs],
         "columns": [column for _, column in pairs],
         "again": again,
     }
-    conn.execute(query("capture", "forget_columns"), wanted)
+    conn.execute(query("capture", "forget_columns"), parameters)
     noted: list[str] = []
     if again:
         conn.execute(query("capture", "forget_partitions"))
         conn.execute(query("capture", "delete_unreadable_changes"))
     else:
         noted = rows.values(conn, query("capture", "find_noted_tables"))
-    conn.execute(query("capture", "note_columns"), wanted)
+    conn.execute(query("capture", "note_columns"), parameters)
     new = [table.name for table in tables if table.name not in noted]
     while conn.execute(query("capture", "note_partitions"), {"tables": new, "partitions": []}).rowcount:
         pass
-    conn.execute(query("capture", "note_read_model"), wanted)
+    conn.execute(query("capture", "note_read_model"), parameters)
 
 
 def note_harmless_changes(conn: Connection) -> None:

@@ -57,8 +57,8 @@ def create_functions(conn: Connection) -> None:
         conn.execute(text, prepare=False)
     tables, relations = captured_tables(conn), source_names(conn)
     for table in tables:
-        wanted = {"relation": relations[table.name], "columns": list(table.columns)}
-        virtual = rows.values(conn, query("capture", "find_virtual_columns"), wanted)
+        parameters = {"relation": relations[table.name], "columns": list(table.columns)}
+        virtual = rows.values(conn, query("capture", "find_virtual_columns"), parameters)
         conn.execute(trigger_function(table, virtual), prepare=False)
     conn.execute(query("capture", "keep_fingerprints"))
     expected = {"tables": [table.name for table in tables], "trigger_names": [*TRIGGER_NAMES.values()]}
@@ -138,8 +138,8 @@ def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS, kept: Seq
 
     That is done one table at a time. Raises BlockedError as `install` does.
     """
-    wanted = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": list(kept)}
-    for table in rows.values(conn, query("capture", "find_captured_tables"), wanted):
+    parameters = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": list(kept)}
+    for table in rows.values(conn, query("capture", "find_captured_tables"), parameters):
         _change_table(conn, table, patience, partial(_drop, conn, table))
 
 
@@ -187,8 +187,8 @@ def _commands(table: SourceTable, relation: str, event: str, *, partitioned: boo
 
 def _drop(conn: Connection, relation: str) -> None:
     """Drop our triggers of a table and of its partitions."""
-    wanted = {"relation": relation, "trigger_names": [*TRIGGER_NAMES.values()]}
-    for name, table in conn.execute(query("capture", "find_triggers"), wanted).fetchall():
+    parameters = {"relation": relation, "trigger_names": [*TRIGGER_NAMES.values()]}
+    for name, table in conn.execute(query("capture", "find_triggers"), parameters).fetchall():
         conn.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(name), sql.SQL(table)))
 
 

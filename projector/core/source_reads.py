@@ -80,9 +80,9 @@ def read_steadily(
     """
     while True:
         before = source_files(conn)
-        found = retry_reading(conn, read, patience=patience)
-        if not differs(found) or source_files(conn) == before:
-            return found
+        result = retry_reading(conn, read, patience=patience)
+        if not differs(result) or source_files(conn) == before:
+            return result
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def connect(
     where it cannot hold the read model, and SourceMissingError as `require_open_schemas` does.
     """
     try:
-        given = conninfo_to_dict(normalize(url))
+        parts = conninfo_to_dict(normalize(url))
     except psycopg.ProgrammingError:
         # The message of libpq can contain the password.
         raise DatabaseUnreachableError(
@@ -114,7 +114,7 @@ def connect(
     # The name wins over PGAPPNAME: an operator looks for ours. Of several hosts, or of several addresses of one,
     # psycopg goes on to the next where one is a standby.
     fixed = {"application_name": application_name, "target_session_attrs": "primary"}
-    conninfo = make_conninfo("", **{**PARAMETERS, **given, **fixed})
+    conninfo = make_conninfo("", **{**PARAMETERS, **parts, **fixed})
     try:
         conn = Connection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
@@ -136,8 +136,8 @@ def connect(
         conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
         _check(conn)
         _require_session(conn, conninfo)
-        wanted = {"names": list(SETTINGS), "settings": list(SETTINGS.values())}
-        conn.execute(query("database", "pin_settings"), wanted)
+        parameters = {"names": list(SETTINGS), "settings": list(SETTINGS.values())}
+        conn.execute(query("database", "pin_settings"), parameters)
         recognize(conn)
         require_open_schemas(conn)
     except BaseException:

@@ -56,8 +56,8 @@ def statements(conn: Connection, text: str) -> Iterator[str]:
     if not conn.has_citus:
         yield text
         return
-    for found in _STATEMENT.finditer(text):
-        statement = _COMMENT.sub("", found[0]).strip()
+    for match in _STATEMENT.finditer(text):
+        statement = _COMMENT.sub("", match[0]).strip()
         if statement:
             yield statement
 

@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import psycopg
 
 from projector.database import locks, rows
 from projector.database.connect import connect_beside
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
@@ -40,10 +41,19 @@ def telling_waits(conn: Connection, tell: Callable[[str], None]) -> Iterator[Non
         watcher.join()
 
 
-def find_awaited_lock(conn: Connection, pid: int) -> Row | None:
+@dataclass(frozen=True, slots=True)
+class AwaitedLock:
+    """A lock that a session waits for, the session that has it, and for how long that can be, all in words."""
+
+    lock_name: str
+    holder: str
+    age: str
+
+
+def find_awaited_lock(conn: Connection, pid: int) -> AwaitedLock | None:
     """Return in words which lock the session of a process waits for; None while it waits for none."""
-    wanted = {"pid": pid, "migration": locks.MIGRATION, "shard": locks.SHARD}
-    return rows.row(conn, Row, query("database", "find_awaited_lock"), wanted)
+    parameters = {"pid": pid, "migration": locks.MIGRATION, "shard": locks.SHARD}
+    return rows.row(conn, AwaitedLock, query("database", "find_awaited_lock"), parameters)
 
 
 def _watch(waiting: Connection, tell: Callable[[str], None], ended: threading.Event) -> None:
@@ -55,15 +65,15 @@ def _watch(waiting: Connection, tell: Callable[[str], None], ended: threading.Ev
         return
     with suppress(psycopg.Error, ProjectorError), connect_beside(waiting, WATCHER_NAME) as conn:
         while not ended.wait(_LOOK_EVERY_SECONDS):
-            found = find_awaited_lock(conn, waiting.info.backend_pid)
-            if found is None:
+            awaited = find_awaited_lock(conn, waiting.info.backend_pid)
+            if awaited is None:
                 continue
             now = time.monotonic()
-            wait = (found.lock_name, found.holder.partition(" (")[0])
+            wait = (awaited.lock_name, awaited.holder.partition(" (")[0])
             since, last = waits.get(wait, (now, now))
             if now - last > _FORGET_AFTER_SECONDS:
                 since = now
             waits[wait] = (since, now)
             if now - since >= TELL_AFTER_SECONDS and wait not in told:
                 told.add(wait)
-                tell(f"Waiting for {found.lock_name}: {found.holder} holds it, and {found.age}.")
+                tell(f"Waiting for {awaited.lock_name}: {awaited.holder} holds it, and {awaited.age}.")

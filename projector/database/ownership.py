@@ -7,12 +7,13 @@ of an owner makes nobody else's function his.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import psycopg
 
-from projector.database.rows import Connection, Row, rows, value, values
+from projector.database.rows import Connection, rows, value, values
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
 from projector.report.errors import NotInstalledError, ProjectorError
@@ -38,15 +39,26 @@ def own_names() -> list[str]:
     return sorted({name for text in all_texts() for name in _NAME.findall(text)})
 
 
-def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class OwnObject:
+    """An object of ours: what sql/queries/database.sql says of it in `find_own_objects`."""
+
+    command: str
+    name: str
+    owner: str
+    is_owned: bool
+    is_trusted: bool
+
+
+def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[OwnObject]:
     """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
     text = query("database", "find_own_objects", own=query("database", "own_objects").rstrip(";"))
-    return rows(conn, Row, text, {"schemas": list(schemas), "names": own_names()})
+    return rows(conn, OwnObject, text, {"schemas": list(schemas), "names": own_names()})
 
 
 def require_own(conn: Connection) -> None:
     """Raise ProjectorError where something of ours belongs neither to the login nor to the role that it runs as."""
-    _refuse(conn, [found for found in find_own_objects(conn) if not found.is_owned])
+    _refuse(conn, [own for own in find_own_objects(conn) if not own.is_owned])
 
 
 def require_trusted(conn: Connection) -> None:
@@ -54,16 +66,16 @@ def require_trusted(conn: Connection) -> None:
 
     A superuser reads what superusers own, and a login that may do less also what belongs to the role that installed it.
     """
-    _refuse(conn, [found for found in find_own_objects(conn) if not found.is_trusted])
+    _refuse(conn, [own for own in find_own_objects(conn) if not own.is_trusted])
 
 
-def _refuse(conn: Connection, foreign: Sequence[Row]) -> None:
+def _refuse(conn: Connection, foreign: Sequence[OwnObject]) -> None:
     if not foreign:
         return
     role = value(conn, "SELECT quote_ident(current_user)")
-    *others, last = dict.fromkeys(found.owner for found in foreign)
+    *others, last = dict.fromkeys(own.owner for own in foreign)
     owners = f"{', '.join(others)} and {last}" if others else last
-    statements = "\n".join(f"ALTER {found.command} {found.name} OWNER TO {role};" for found in foreign)
+    statements = "\n".join(f"ALTER {own.command} {own.name} OWNER TO {role};" for own in foreign)
     raise ProjectorError(
         f"Nothing was changed, because the read model belongs to the role {owners}, with which it was installed, and"
         f" not to {role}. Connect as that role. Or have a superuser hand it over, and run this again; but if nobody"
@@ -80,11 +92,11 @@ def explain_missing(conn: Connection, error: psycopg.Error) -> ProjectorError | 
     """
     reason = (error.diag.message_primary or "").rstrip(".")
     named = _NAME.search(reason.replace('"', ""))
-    wanted: dict[str, list[str]] = {"names": [named[0]] if named else [], "tables": [], "columns": []}
+    parameters: dict[str, list[str]] = {"names": [named[0]] if named else [], "tables": [], "columns": []}
     for table in tables().values():
-        wanted["tables"] += [table.name] * len(table.columns)
-        wanted["columns"] += table.columns
-    missing = values(conn, query("database", "find_missing"), wanted)
+        parameters["tables"] += [table.name] * len(table.columns)
+        parameters["columns"] += table.columns
+    missing = values(conn, query("database", "find_missing"), parameters)
     if missing:
         return NotInstalledError(
             f"The read model is not installed, or not complete: {reason}. Run `python -m projector migrate` first."

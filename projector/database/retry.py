@@ -103,7 +103,7 @@ def retry(
         try:
             return work()
         except (psycopg.Error, BlockedError) as error:
-            row = next((one for one in table if one.is_of(error)), None)
+            row = next((again for again in table if again.is_of(error)), None)
             if row is None:
                 raise
             failures[row] += 1

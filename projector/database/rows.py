@@ -49,10 +49,10 @@ def only_row(
     conn: psycopg.Connection[Any], kind: type[_Row], text: Text, parameters: Parameters = None
 ) -> _Row:
     """Return the first row of a statement that always returns one."""
-    found = row(conn, kind, text, parameters)
-    if found is None:
+    first = row(conn, kind, text, parameters)
+    if first is None:
         raise AssertionError
-    return found
+    return first
 
 
 def rows(

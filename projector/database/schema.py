@@ -54,7 +54,7 @@ def tables() -> dict[str, Table]:
     """Return the tables of the read model, the projector and the keys by their qualified names, in order."""
     text = "".join(sections()[name] for name in ("read_model", "projector", "access"))
     found = (_read_table(text, *pieces) for pieces in _TABLE.findall(text))
-    return {one.name: one for one in found}
+    return {table_.name: table_ for table_ in found}
 
 
 def table(name: str) -> Table:
@@ -68,8 +68,8 @@ def table(name: str) -> Table:
 @cache
 def source_tables() -> dict[str, tuple[str, ...]]:
     """Return the platform's tables by name, in order, each with its columns."""
-    found = _TABLE.findall(sections()["source"])
-    return {name: tuple(column for _, column, _ in _COLUMN.findall(body)) for _, name, body in found}
+    created = _TABLE.findall(sections()["source"])
+    return {name: tuple(column for _, column, _ in _COLUMN.findall(body)) for _, name, body in created}
 
 
 @cache
@@ -84,22 +84,22 @@ def comments(*, of_access: bool) -> LiteralString:
 
     A column without one has that of the first column of its name.
     """
-    found: list[LiteralString] = []
+    commands: list[LiteralString] = []
     first: dict[str, LiteralString] = {}
-    for one in tables().values():
-        is_wanted = one.name.startswith("leads_access.") == of_access
-        found += [f"COMMENT ON TABLE {one.name} IS '{one.description}';"] * is_wanted
-        for name, text in one.columns.items():
+    for table_ in tables().values():
+        is_wanted = table_.name.startswith("leads_access.") == of_access
+        commands += [f"COMMENT ON TABLE {table_.name} IS '{table_.description}';"] * is_wanted
+        for name, text in table_.columns.items():
             first.setdefault(name, text)
-            found += [f"COMMENT ON COLUMN {one.name}.{name} IS '{text or first[name]}';"] * is_wanted
-    return "\n".join(found)
+            commands += [f"COMMENT ON COLUMN {table_.name}.{name} IS '{text or first[name]}';"] * is_wanted
+    return "\n".join(commands)
 
 
 def _read_table(text: str, comment: str, name: str, body: str) -> Table:
     columns = {column: (_joined(said), declared) for said, column, declared in _COLUMN.findall(body)}
     primary, unique = _KEY.search(body), re.search(_UNIQUE.format(table=name), text)
-    found = next(filter(None, primary.groups())) if primary else unique[1] if unique else ""
-    key = tuple(found.replace(",", " ").split())
+    columns_of_key = next(filter(None, primary.groups())) if primary else unique[1] if unique else ""
+    key = tuple(columns_of_key.replace(",", " ").split())
     compared = tuple(column for column in columns if column not in _NOT_COMPARED.get(name, ()))
     return Table(
         name,

@@ -60,18 +60,18 @@ def quoted(schemas: Mapping[str, str]) -> dict[str, str]:
     return {table: sql.Identifier(schema, table).as_string(None) for table, schema in schemas.items()}
 
 
-def find_schemas(conn: Connection, given: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
+def find_schemas(conn: Connection, searched: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
     """Return the schema of each of these tables of the platform, as `migrate` has noted it unless some are given.
 
     Of any other it is the first that has a table of its name: of those given, of those noted, or of those in which the
     login itself would look. A table that is in none of them counts as missing in the first.
     """
-    noted = {} if given else {table.name: table.schema for table in read_tables(conn)}
-    schemas = given or list(dict.fromkeys(noted.values())) or login_schemas(conn)
-    wanted = {"tables": list(tables), "schemas": list(schemas)}
-    found: dict[str, str] = dict(conn.execute(query("database", "locate_source"), wanted).fetchall())
+    noted = {} if searched else {table.name: table.schema for table in read_tables(conn)}
+    schemas = searched or list(dict.fromkeys(noted.values())) or login_schemas(conn)
+    parameters = {"tables": list(tables), "schemas": list(schemas)}
+    located: dict[str, str] = dict(conn.execute(query("database", "locate_source"), parameters).fetchall())
     home = schemas[0] if schemas else _DEFAULT_SCHEMA
-    return {table: noted.get(table, found.get(table, home)) for table in tables}
+    return {table: noted.get(table, located.get(table, home)) for table in tables}
 
 
 def login_schemas(conn: Connection) -> list[str]:
@@ -103,8 +103,8 @@ def require_open_schemas(conn: Connection) -> None:
 
 def read_tables(conn: Connection) -> list[SourceTable]:
     """Return the tables that are read, as the last `migrate` has noted them."""
-    found = conn.execute(query("database", "read_source_tables")) if is_noted(conn) else ()
-    return [SourceTable(name, schema, kind=kind, **details) for name, schema, kind, details in found]
+    noted = conn.execute(query("database", "read_source_tables")) if is_noted(conn) else ()
+    return [SourceTable(name, schema, kind=kind, **details) for name, schema, kind, details in noted]
 
 
 def is_noted(conn: Connection) -> bool:

@@ -75,10 +75,10 @@ def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    found = tuple(step for file in files for step in _read_steps(file, {"fence": fence, "tenants": tenants}))
-    for one in found:
-        _names.setdefault(one.text.decode(), one.name)
-    return found
+    loaded = tuple(step for file in files for step in _read_steps(file, {"fence": fence, "tenants": tenants}))
+    for step in loaded:
+        _names.setdefault(step.text.decode(), step.name)
+    return loaded
 
 
 def statement(name: str) -> LiteralString:
@@ -98,10 +98,10 @@ def query(module: str, name: str, **names: str) -> LiteralString:
 
     `names` are put in where the query has them in braces.
     """
-    found = _queries(module)
-    if name not in found:
+    queries = _queries(module)
+    if name not in queries:
         raise LookupError(f"sql/queries/{module}.sql has no query named {name}.")
-    text = _fill(found[name], {"fence": FENCE, **names})
+    text = _fill(queries[name], {"fence": FENCE, **names})
     _names.setdefault(text, f"queries/{module}/{name}")
     return text
 
@@ -122,7 +122,7 @@ def functions(folder: str) -> dict[str, LiteralString]:
     """Return the texts of `sql/<folder>/` by their files, in order: they create functions and views."""
     files = sorted((ROOT / "sql" / folder).glob("*.sql"))
     return {
-        f"sql/{folder}/{file.name}": _KINDS.sub(lambda found: _fill(found[0], {}), _read(file))
+        f"sql/{folder}/{file.name}": _KINDS.sub(lambda match: _fill(match[0], {}), _read(file))
         for file in files
     }
 
@@ -151,8 +151,11 @@ def source_columns() -> dict[str, dict[str, str]]:
 
     That is `text`, `timestamptz`, `boolean`, `integer`, or a kind of id such as `agent_id`.
     """
-    found = _SOURCE_ROWS.finditer(_COMMENT.sub("", file_text("definition/source_rows")))
-    return {one["table"]: {name: kind.strip("{}") for name, kind in _COLUMN.findall(one[0])} for one in found}
+    selects = _SOURCE_ROWS.finditer(_COMMENT.sub("", file_text("definition/source_rows")))
+    return {
+        select["table"]: {name: kind.strip("{}") for name, kind in _COLUMN.findall(select[0])}
+        for select in selects
+    }
 
 
 @cache
@@ -198,11 +201,11 @@ def name_of_text(text: str) -> str | None:
     return _names.get(text)
 
 
-def _source_function(found: re.Match[str]) -> str:
+def _source_function(select: re.Match[str]) -> str:
     """Return the commands that create the function of the rows of a relation."""
-    columns = ", ".join(f'"{column}" {kind}' for column, kind in _COLUMN.findall(found[0]))
-    body = found[0].removesuffix(";")
-    return query("database", "source_function", source=found["table"], columns=columns, body=body)
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in _COLUMN.findall(select[0]))
+    body = select[0].removesuffix(";")
+    return query("database", "source_function", source=select["table"], columns=columns, body=body)
 
 
 def _digest() -> str:

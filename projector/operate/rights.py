@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from projector.capture.source import captured_tables, find_source
+from projector.capture.source import SourceRelation, captured_tables, find_source
 from projector.database.ownership import find_own_objects, require_own
 from projector.database.rows import Connection, Row, only_row, rows, value
 from projector.database.sql import query
@@ -15,7 +15,9 @@ HANDED_OVER = ("projector", "read_model", "leads_sql")
 """The schemas of ours that belong to the projector's login; `leads_access` has a role of its own."""
 
 
-def find_missing_rights(conn: Connection, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
+def find_missing_rights(
+    conn: Connection, found: Collection[SourceRelation], captured: Collection[str]
+) -> Iterator[str]:
     """Return in words each reason why `migrate` would fail for a right, or take over what is not ours.
 
     `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
@@ -138,7 +140,9 @@ def _find_schemas(conn: Connection) -> list[Row]:
     return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _find_foreign_tables(login: Row, found: Collection[Row], captured: Collection[str]) -> Iterator[str]:
+def _find_foreign_tables(
+    login: Row, found: Collection[SourceRelation], captured: Collection[str]
+) -> Iterator[str]:
     tables: dict[str, list[str]] = {}
     for table in found:
         if table.name in captured and table.owner is not None and not table.is_owned:

@@ -178,8 +178,8 @@ class Rebuild(Job):
     def run(self, conn: Connection, worker: Worker) -> float:
         """Rebuild everything, unless another process has begun that already."""
         self._next_at = self._find_next()
-        wanted = {"kind": "rebuild", "seconds": _CRON_WINDOW_SECONDS}
-        if rows.value(conn, query("scheduler", "began_lately"), wanted):
+        parameters = {"kind": "rebuild", "seconds": _CRON_WINDOW_SECONDS}
+        if rows.value(conn, query("scheduler", "began_lately"), parameters):
             return 0.0
         try:
             recovery.rebuild_everything(conn, progress=worker.progress())
