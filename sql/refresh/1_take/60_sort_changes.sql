@@ -10,6 +10,9 @@
 --
 -- Parameter: careful, whether to leave out the keys that are set aside, of which a row cannot be read.
 --
+-- The kind of a late key is the one that reads again what the changes of the key need together. A key for which there
+-- is none fails, and is not lost: no kind is null.
+--
 -- Whether it is long is not asked of one that the read model does not know: that one is read whole in any case.
 WITH named AS MATERIALIZED (
     SELECT
@@ -73,7 +76,7 @@ late AS (
         NULL,
         s.queued_at
     FROM sorted AS s
-    INNER JOIN projector.change_kinds AS kinds
+    LEFT JOIN projector.change_kinds AS kinds
         ON kinds.key_kind = s.key_kind
         AND kinds.profile = s.profile
         AND (kinds.messages = 'all') IS NOT DISTINCT FROM CASE
