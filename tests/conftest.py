@@ -115,9 +115,9 @@ def pytest_runtest_makereport(
     report = yield
     if report.skipped:
         report.outcome = "failed"
-    if call.when == "teardown" and report.passed and (found := WATCH.found()):
+    if call.when == "teardown" and report.passed and (leaks := WATCH.found()):
         report.outcome = "failed"
-        lines = "\n".join(found)
+        lines = "\n".join(leaks)
         report.longrepr = (
             f"{item.nodeid}: A log names a customer, and LEADS_LOG_PERSONAL_DATA is off:\n{lines}"
         )

@@ -39,13 +39,13 @@ def settings(files: Iterable[str] = OF_API + OF_PROJECTOR) -> set[str]:
 
 
 def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
-    found: dict[str, click.Command] = {}
+    by_name: dict[str, click.Command] = {}
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            found |= commands(command, f"{prefix}{name} ")
+            by_name |= commands(command, f"{prefix}{name} ")
         elif not command.hidden:
-            found[f"{prefix}{name}"] = command
-    return found
+            by_name[f"{prefix}{name}"] = command
+    return by_name
 
 
 def test_the_page_of_settings_and_the_example_have_the_settings() -> None:
@@ -77,9 +77,9 @@ def invocations() -> list[tuple[str, str]]:
     files = [*(ROOT / page for page in PAGES), *(path for path in DEPLOY.rglob("*") if path.is_file())]
     files += [ROOT / "Containerfile", ROOT / "compose.yaml"]
     return [
-        (file.name, found.rstrip(" .,"))
+        (file.name, invocation.rstrip(" .,"))
         for file in files
-        for found in INVOCATION.findall(file.read_text(encoding="utf-8").replace(" 2>&1", ""))
+        for invocation in INVOCATION.findall(file.read_text(encoding="utf-8").replace(" 2>&1", ""))
     ]
 
 
@@ -163,7 +163,7 @@ def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:
     code = "".join(
         path.read_text("utf-8") for package in ("api", "projector") for path in (ROOT / package).rglob("*.py")
     )
-    check([one for one in re.findall(r"“([^”]+)”", section) if one not in code], "No program says:")
+    check([quoted for quoted in re.findall(r"“([^”]+)”", section) if quoted not in code], "No program says:")
 
 
 def test_each_kind_of_sql_is_explained() -> None:

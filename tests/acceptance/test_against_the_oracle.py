@@ -96,9 +96,9 @@ def platform(edge_cases_database: tuple[Database, int], make_platform_once: Make
 
 @pytest.fixture(scope="module")
 def model(platform: Platform) -> Model:
-    found = platform.model()
-    assert len(found.all_leads()) > SIZE
-    return found
+    rows = platform.model()
+    assert len(rows.all_leads()) > SIZE
+    return rows
 
 
 def compare(platform: Platform, path: str, params: Pairs, expected: Answer) -> None:
@@ -109,7 +109,7 @@ def compare(platform: Platform, path: str, params: Pairs, expected: Answer) -> N
 
 
 @cases(("query", "known"), [(LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)])
-def test_the_api_refuses_the_values_that_the_oracle_refuses(query: Query, known: dict[str, Reader]) -> None:
+def test_the_api_refuses_the_values_that_the_oracle_refuses(query: Query, readers: dict[str, Reader]) -> None:
     """Each of these values, and each that is right in each way damaged, of each parameter."""
     damaged = {
         f"{right[:place]}{damage}{right[end:]}"
@@ -119,13 +119,13 @@ def test_the_api_refuses_the_values_that_the_oracle_refuses(query: Query, known:
         for damage in queries.DAMAGES
     }
     wrong = []
-    for name, value in product(known, {*RIGHT, *queries.WRONG, *damaged}):
+    for name, value in product(readers, {*RIGHT, *queries.WRONG, *damaged}):
         try:
             query.read(queries.query_string([(name, value)]))
             is_refused = False
         except BadRequest:
             is_refused = True
-        if is_refused != read_parameters(known, [(name, value)]).refused:
+        if is_refused != read_parameters(readers, [(name, value)]).refused:
             wrong.append((name, value))
     assert wrong == []
 
@@ -168,8 +168,8 @@ def test_lookup(platform: Platform, model: Model, data: st.DataObject) -> None:
     of_lead = st.sampled_from(words.phones).flatmap(queries.spellings)
     phones = data.draw(st.lists(st.one_of(of_lead, of_lead, st.sampled_from(("nobody", "", "é")))))
     answer = platform.client.post(queries.path(user_id, "lookup"), json={"customer_phones": phones})
-    found = [answers.single(model, user_id, phone).body.get("data") for phone in phones]
-    assert answer.get_json()["data"] == found
+    expected = [answers.single(model, user_id, phone).body.get("data") for phone in phones]
+    assert answer.get_json()["data"] == expected
 
 
 @given(data=st.data())

@@ -57,7 +57,7 @@ class World:
     addresses: list[str]
     tags: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[str, bytes] = field(default_factory=dict)
-    found: dict[int, int] = field(default_factory=dict)
+    statuses: dict[int, int] = field(default_factory=dict)
 
     def note(self, address: str, tag: str, body: bytes) -> None:
         """A tag never comes again with another answer, of whatever address."""
@@ -71,9 +71,9 @@ class World:
         """Ask for an address in full, and with every tag that is known, of other addresses too."""
         full = client.get(address)
         others = self.rng.sample(sorted(self.answers), k=min(3, len(self.answers)))
-        known = [*self.tags.get(address, [])[-30:], *others]
-        self.rng.shuffle(known)
-        asked = client.get(address, headers={"If-None-Match": ", ".join(known)})
+        tags = [*self.tags.get(address, [])[-30:], *others]
+        self.rng.shuffle(tags)
+        asked = client.get(address, headers={"If-None-Match": ", ".join(tags)})
         context = f"{story}: {address}"
         if full.status_code == 200:
             if asked.status_code == 304:
@@ -82,27 +82,27 @@ class World:
                 assert self.answers.get(full.headers["ETag"]) == printed(full.data), context
             else:
                 assert asked.status_code == 200, context
-                assert full.headers["ETag"] not in known, context
+                assert full.headers["ETag"] not in tags, context
                 assert printed(asked.data) == printed(full.data), context
             self.note(address, full.headers["ETag"], full.data)
             if "Link" in full.headers and self.rng.random() < LINKS_FOLLOWED:
                 self.addresses.append(urljoin(address, full.headers["Link"].split(">")[0][1:]))
         else:
             assert asked.status_code == full.status_code, context
-        self.found[asked.status_code] = self.found.get(asked.status_code, 0) + 1
+        self.statuses[asked.status_code] = self.statuses.get(asked.status_code, 0) + 1
 
 
 def drawn(params: SearchStrategy[queries.Pairs], count: int) -> list[str]:
     """Query strings of so many examples, the same each time. The addresses of links have cursors."""
-    found: list[str] = []
+    queries_drawn: list[str] = []
 
     @settings(max_examples=count, derandomize=True)
     @given(pairs=params)
     def note(pairs: queries.Pairs) -> None:
-        found.append(queries.query_string(pairs))
+        queries_drawn.append(queries.query_string(pairs))
 
     note()
-    return found
+    return queries_drawn
 
 
 def addresses_of(rng: Random, platform: Platform) -> list[str]:
@@ -174,7 +174,7 @@ def test_not_modified_is_said_only_of_an_equal_answer(make_world: Callable[[int]
         for address in world.rng.sample(world.addresses, k=ASKED):
             world.ask(world.platform.client, address, story)
     # Both happen often enough to show something; with some of the other seeds, one of them does not.
-    assert min(world.found[304], world.found[200]) > ROUNDS or seed != 1
+    assert min(world.statuses[304], world.statuses[200]) > ROUNDS or seed != 1
 
 
 def test_a_tag_stands_for_one_answer_while_everything_changes(make_world: Callable[[int], World]) -> None:
@@ -186,14 +186,14 @@ def test_a_tag_stands_for_one_answer_while_everything_changes(make_world: Callab
 
     def read(number: int) -> None:
         client, rng = world.platform.client.application.test_client(), Random(number)
-        known: dict[str, str] = {}
+        tags: dict[str, str] = {}
         while not done.is_set():
             address = rng.choice(world.addresses)
-            answer = client.get(address, headers={"If-None-Match": known.get(address, "")})
+            answer = client.get(address, headers={"If-None-Match": tags.get(address, "")})
             if answer.status_code == 200:
-                known[address] = answer.headers["ETag"]
-                seen.append((address, known[address], answer.data))
-            elif answer.status_code == 304 and answer.headers["ETag"] != known[address]:
+                tags[address] = answer.headers["ETag"]
+                seen.append((address, tags[address], answer.data))
+            elif answer.status_code == 304 and answer.headers["ETag"] != tags[address]:
                 failures.append(address)
 
     readers = [threading.Thread(target=read, args=(number,)) for number in range(2)]
@@ -239,7 +239,7 @@ def test_a_tenant_that_was_erased_and_comes_again_has_other_tags(make_world: Cal
         while version < 3:
             mutations.mutate(world.rng, writer, now=NOW, kind="insert conversation")
             platform.refresh()
-            found = writer.execute("SELECT version FROM read_model.tenants WHERE user_id = 'u'").fetchone()
-            version = found[0] if found else 0
+            tenant = writer.execute("SELECT version FROM read_model.tenants WHERE user_id = 'u'").fetchone()
+            version = tenant[0] if tenant else 0
             for address in world.addresses:
                 world.ask(platform.client, address, f"again, version {version}")

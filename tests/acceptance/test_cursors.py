@@ -63,19 +63,19 @@ class Walk:
     last: Any = None
     changed: int = 0
 
-    def check_page(self, found: list[str], pagination: dict[str, Any], limit: int) -> None:
+    def check_page(self, results: list[str], pagination: dict[str, Any], limit: int) -> None:
         """A page is what follows the last result of the page before, wherever everything else is now."""
         before, self.places = self.places, self.read_places()
         places = self.places
         left = sorted(places, key=places.__getitem__)
         if self.last is not None:
-            left = [one for one in left if places[one] > self.last]
+            left = [key for key in left if places[key] > self.last]
             self.changed += len(before.items() ^ places.items())
-        assert found == left[:limit], self.story
+        assert results == left[:limit], self.story
         expected = {"total": len(places), "limit": limit, "offset": 0, "hasMore": len(left) > limit}
         assert pagination == expected, self.story
-        if found:
-            self.last = places[found[-1]]
+        if results:
+            self.last = places[results[-1]]
 
 
 @dataclass
@@ -83,17 +83,17 @@ class World:
     platform: Platform
     rng: Random
     writer: Connection
-    known: Model | None = None
+    read: Model | None = None
 
     def refresh(self) -> None:
-        self.known = None
+        self.read = None
         self.platform.refresh()
 
     def model(self) -> Model:
         """The independent reading of the source rows, which is read again after each refresh."""
-        if self.known is None:
-            self.known = self.platform.model()
-        return self.known
+        if self.read is None:
+            self.read = self.platform.model()
+        return self.read
 
     def change(self) -> str:
         """Some changes that a platform makes, which the read model then has."""
@@ -106,7 +106,7 @@ class World:
         while True:
             model = self.model()
             if model.leads:
-                user_id = max(model.leads, key=lambda one: len(model.leads[one]))
+                user_id = max(model.leads, key=lambda tenant: len(model.leads[tenant]))
                 if LEADS / 2 < len(model.leads[user_id]) < 95:
                     return user_id
             if model.leads:
@@ -172,12 +172,13 @@ def test_each_page_is_what_follows_the_page_before(make_world: Callable[[int], W
         user_id = world.largest_tenant()
         leads = world.model().of_tenant(user_id).values()
         lead = max(
-            (one for one in leads if queries.has_page(one.customer_phone)), key=lambda one: len(one.messages)
+            (lead for lead in leads if queries.has_page(lead.customer_phone)),
+            key=lambda lead: len(lead.messages),
         )
         order, limit = rng.choice(("asc", "desc")), rng.choice((1, 2, 3))
 
-        def places_of_lead(one: Lead = lead, o: str = order) -> Places:
-            return places_of_messages(world.model().of_tenant(one.user_id)[one.customer_phone].messages, o)
+        def places_of_lead(of: Lead = lead, o: str = order) -> Places:
+            return places_of_messages(world.model().of_tenant(of.user_id)[of.customer_phone].messages, o)
 
         walk = Walk(places_of_lead, f"seed {seed}, walk {number}, {lead.customer_phone}, {order}, {limit}")
         path = queries.path(lead.user_id, lead.customer_phone, "messages")

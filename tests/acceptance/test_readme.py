@@ -85,10 +85,10 @@ def url_of(line: str) -> str:
 def operation_of(line: str) -> str:
     """The endpoint that a line calls; `stats`, `facets` and `lookup` before the lead of that name."""
     path = urlsplit(url_of(line)).path
-    found = [
+    operations = [
         str(operation["operationId"]) for pattern, operation in TEMPLATES.items() if pattern.fullmatch(path)
     ]
-    return "".join(found[:1])
+    return "".join(operations[:1])
 
 
 def call(platform: Platform, line: str) -> TestResponse:
@@ -132,17 +132,17 @@ def test_the_parquet_line_has_the_leads_of_the_export(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    [line] = [one for one in CURL.findall(COPIES) if "-fo leads.ndjson" in one]
+    [line] = [candidate for candidate in CURL.findall(COPIES) if "-fo leads.ndjson" in candidate]
     exported = call(platform, line).data
     Path("leads.ndjson").write_bytes(exported)
     [statement] = re.findall(r'^duckdb -c "(.+)"$', COPIES, re.MULTILINE)
     duckdb.execute(statement)
     moment = "strftime(last_message_at, '%Y-%m-%dT%H:%M:%S.%gZ')"
     columns = f"customer_phone, name, total_score, platforms, {moment}"
-    found = duckdb.execute(f"SELECT {columns} FROM 'leads.parquet'").fetchall()
+    converted = duckdb.execute(f"SELECT {columns} FROM 'leads.parquet'").fetchall()
     names = ("customer_phone", "name", "total_score", "platforms", "last_message_at")
     leads = map(orjson.loads, exported.splitlines())
-    assert found == [tuple(lead[name] for name in names) for lead in leads]
+    assert converted == [tuple(lead[name] for name in names) for lead in leads]
 
 
 def test_the_sources_of_dbt_are_the_views_and_pass_their_tests(platform: Platform) -> None:
@@ -215,7 +215,7 @@ def test_each_endpoint_and_each_parameter_has_a_line() -> None:
     assert {str(operation["operationId"]) for operation in TEMPLATES.values()} <= set(
         map(operation_of, API_LINES)
     )
-    missing = [one for one in PARAMETERS if one not in shown]
+    missing = [parameter for parameter in PARAMETERS if parameter not in shown]
     assert not missing, f"add a curl line with each of these to docs/api.md: {missing}"
 
 
@@ -246,9 +246,9 @@ def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None
     def labels(text: str) -> list[str]:
         return [line[:12].strip() for line in text.split("\n\n", 1)[0].splitlines() if line[:1].strip()]
 
-    found = labels(render(read_status(platform.connection)))
-    assert labels("Read model  " + shown) == found
-    assert explained == list(dict.fromkeys(re.sub("^Last .*", "Last …", label) for label in found))
+    printed = labels(render(read_status(platform.connection)))
+    assert labels("Read model  " + shown) == printed
+    assert explained == list(dict.fromkeys(re.sub("^Last .*", "Last …", label) for label in printed))
 
 
 def test_the_page_shows_what_explain_prints(platform: Platform) -> None:

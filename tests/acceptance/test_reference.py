@@ -21,9 +21,9 @@ NOW = datetime(2025, 12, 12, 20, 55, 31, 163_000, tzinfo=UTC)
 def sample(path: str) -> dict[str, Any]:
     """The sample of an answer in the OpenAPI document, without its moment and its id."""
     operation = orjson.loads(document())["paths"][f"/users/{{user_id}}/leads{path}"]["get"]
-    found = dict(operation["responses"]["200"]["content"]["application/json"]["example"])
-    assert list(found)[-2:] == ["timestamp", "correlationId"]
-    return {key: value for key, value in found.items() if key not in ("timestamp", "correlationId")}
+    example = dict(operation["responses"]["200"]["content"]["application/json"]["example"])
+    assert list(example)[-2:] == ["timestamp", "correlationId"]
+    return {key: value for key, value in example.items() if key not in ("timestamp", "correlationId")}
 
 
 @pytest.fixture

@@ -80,8 +80,8 @@ class Load:
         wait_for(lambda: (self.ready(), self.attention()) == ("", ""), "all is well")
         for path, params, expected in expected_answers(read_model(self.both.platform), NOW, LISTS):
             answer = self.client.get(f"{path}?{queries.query_string(params)}")
-            found = answers.differences(expected, answer.status_code, answer.get_json())
-            assert found == [], (path, params, self.log)
+            differences = answers.differences(expected, answer.status_code, answer.get_json())
+            assert differences == [], (path, params, self.log)
 
     def wait_until_told(self, said: str) -> None:
         """Wait until readiness and status say it."""

@@ -25,20 +25,20 @@ def stack() -> Iterator[ExitStack]:
 def started(stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Load, Scheduler]:
     """Both servers, with a publication as docs/scaling.md has it, and a scheduler."""
     both = stack.enter_context(replicated_platform())
-    found = stack.enter_context(followed(both, tmp_path_factory.mktemp("run"), 21, both.origin_url))
+    running = stack.enter_context(followed(both, tmp_path_factory.mktemp("run"), 21, both.origin_url))
     tables = ", ".join([*source_tables(), "numbers"])
     both.platform.execute(
         f"CREATE PUBLICATION listed FOR TABLE {tables} WITH (publish_via_partition_root = true)".encode()
     )
     both.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION listed")
-    return found
+    return running
 
 
 @pytest.fixture
 def load(started: tuple[Load, Scheduler]) -> Iterator[Load]:
-    found, _ = started
-    yield found
-    settle(found)
+    running, _ = started
+    yield running
+    settle(running)
 
 
 def settle(load: Load) -> None:

@@ -42,29 +42,29 @@ def rows(conn: Connection, view: str) -> Rows:
         return cursor.execute(f"SELECT * FROM leads_sql.{view}".encode()).fetchall()
 
 
-def by(found: Rows, *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:
-    keyed = {tuple(row[name] for name in key): row for row in found}
-    assert len(keyed) == len(found), "a key is there twice"
+def by(table: Rows, *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    keyed = {tuple(row[name] for name in key): row for row in table}
+    assert len(keyed) == len(table), "a key is there twice"
     return keyed
 
 
 def test_released_columns_stay_and_new_ones_are_noted(connection: Connection) -> None:
     """Each view with its columns and their types, in order: what is in the file has been promised to readers."""
-    found = connection.execute(
+    views = connection.execute(
         "SELECT c.relname::text, array_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)"
         " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
         " WHERE c.relnamespace = 'leads_sql'::regnamespace GROUP BY c.relname"
     ).fetchall()
-    assert dict(found) == json.loads(RELEASED.read_text("utf-8"))
+    assert dict(views) == json.loads(RELEASED.read_text("utf-8"))
 
 
 def test_leads_and_conversations_are_those_of_the_oracle(platform: Platform) -> None:
     leads = platform.model().all_leads()
     assert len(leads) > 20
-    found = by(rows(platform.connection, "leads"), "user_id", "customer_phone")
-    assert found.keys() == {(lead.user_id, lead.customer_phone) for lead in leads}
+    shown_leads = by(rows(platform.connection, "leads"), "user_id", "customer_phone")
+    assert shown_leads.keys() == {(lead.user_id, lead.customer_phone) for lead in leads}
     for lead in leads:
-        row = found[lead.user_id, lead.customer_phone]
+        row = shown_leads[lead.user_id, lead.customer_phone]
         expected = {
             **lead.columns(),
             "total_messages": lead.total_messages,
@@ -81,16 +81,16 @@ def test_leads_and_conversations_are_those_of_the_oracle(platform: Platform) -> 
     conversations = by(rows(platform.connection, "conversations"), "user_id", "conversation_id")
     assert len(conversations) == sum(len(lead.conversations) for lead in leads)
     for lead in leads:
-        for one in lead.conversations:
-            row = conversations[lead.user_id, one.conversation_id]
+        for conversation in lead.conversations:
+            row = conversations[lead.user_id, conversation.conversation_id]
             assert row["customer_phone"] == lead.customer_phone
-            assert {name: row[name] for name in row if hasattr(one, name)} == {
-                name: getattr(one, name) for name in row if hasattr(one, name)
+            assert {name: row[name] for name in row if hasattr(conversation, name)} == {
+                name: getattr(conversation, name) for name in row if hasattr(conversation, name)
             }
 
 
 def test_messages_are_those_of_the_oracle(platform: Platform) -> None:
-    found = by(rows(platform.connection, "messages"), "user_id", "message_id")
+    messages = by(rows(platform.connection, "messages"), "user_id", "message_id")
     expected = {
         (lead.user_id, message.message_id): {
             "user_id": lead.user_id,
@@ -108,17 +108,17 @@ def test_messages_are_those_of_the_oracle(platform: Platform) -> None:
         for message in lead.messages
     }  # fmt: skip
     assert len(expected) > 20
-    assert found == expected
+    assert messages == expected
 
 
 def test_statistics_by_day_count_the_leads(platform: Platform) -> None:
-    found = by(rows(platform.connection, "statistics_by_day"), "user_id", "day")
+    statistics = by(rows(platform.connection, "statistics_by_day"), "user_id", "day")
     days: dict[tuple[Any, ...], Rows] = {}
     for row in rows(platform.connection, "leads"):
         if row["last_message_at"] is not None:
             days.setdefault((row["user_id"], row["last_message_at"].date()), []).append(row)
     assert len(days) > 1
-    assert found == {
+    assert statistics == {
         key: {
             "user_id": key[0],
             "day": key[1],

@@ -131,8 +131,8 @@ def test_a_moment_that_comes_twice_is_promised_once_by_a_standby(pair: Pair, ask
 
 
 def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None:
-    given = conninfo_to_dict(pair.server.url())
-    hosts = {"host": f"{given['host']},{given['host']}", "port": f"{pair.standby.port},{given['port']}"}
+    primary = conninfo_to_dict(pair.server.url())
+    hosts = {"host": f"{primary['host']},{primary['host']}", "port": f"{pair.standby.port},{primary['port']}"}
     with key_table(make_conninfo(pair.server.url(), **hosts)) as table:
         table.add("prefix", b"x" * 32, user_id="u", label="a test", expires_at=None)
         assert table.revoke("prefix")
@@ -183,8 +183,8 @@ def test_a_query_that_replay_cancels_is_asked_once_more(
                     held.execute("SELECT pg_advisory_unlock_all()")
                 answer = asking.result(PATIENCE)
                 if cancelled == 1:
-                    found = answer.get_json()["data"]["customer_phone"]
-                    assert (answer.status_code, found) == (200, "49151000002")
+                    phone = answer.get_json()["data"]["customer_phone"]
+                    assert (answer.status_code, phone) == (200, "49151000002")
                 else:
                     assert (answer.status_code, answer.get_json()["message"]) == (503, GAVE_WAY)
                     assert answer.headers["Retry-After"]

@@ -38,11 +38,11 @@ def measure(bench: Bench) -> Iterator[Row]:
             ("COPY of 10,000 messages", "writer_bulk", "rows/s", partial(_copy, conn)),
         ):
             arms = {name: partial(_with, conn, install, write) for name, install in _ARMS.items()}
-            found = interleave(bench.size.pairs, arms)
-            without = found.pop(_WITHOUT)
-            for name, ours in found.items():
-                wanted = goal if name == "with capture" else ""
-                yield Row(f"messages {name}: {title}", unit, ours, _WITHOUT, without, wanted)
+            samples = interleave(bench.size.pairs, arms)
+            without = samples.pop(_WITHOUT)
+            for name, ours in samples.items():
+                of_capture = goal if name == "with capture" else ""
+                yield Row(f"messages {name}: {title}", unit, ours, _WITHOUT, without, of_capture)
 
 
 def _with(conn: Connection, install: Callable[[Connection], object], write: Arm) -> float:
@@ -67,9 +67,9 @@ def _writers(bench: Bench, database: Database, script: str, clients: int) -> Arm
 
 def _copy(conn: Connection) -> float:
     query = "SELECT conversation_id FROM benchmark.conversations ORDER BY number LIMIT %s"
-    found = conn.execute(query, (_ROWS,)).fetchall()
+    talks = conn.execute(query, (_ROWS,)).fetchall()
     data = "".join(
-        f"benchmark-copied-{next(_numbers)}\t{found[n % len(found)][0]}\tuser\tAnybody there?\t2026-01-01\tsent\n"
+        f"benchmark-copied-{next(_numbers)}\t{talks[n % len(talks)][0]}\tuser\tAnybody there?\t2026-01-01\tsent\n"
         for n in range(_ROWS)
     ).encode()
     columns = "message_id, conversation_id, sender, text, timestamp, status"

@@ -21,18 +21,18 @@ def measure(bench: Bench) -> Iterator[Row]:
         bench.say(f"  {CITUS} is not set: Citus is left out.")
         return
     with ExitStack() as stack:
-        one = stack.enter_context(bench.database("citus"))
-        made = stack.enter_context(citus_database(find_cluster(), one.name))
+        plain = stack.enter_context(bench.database("citus"))
+        made = stack.enter_context(citus_database(find_cluster(), plain.name))
         many = Database(made.url, made.name)
-        for database, distribute in ((one, False), (many, True)):
+        for database, distribute in ((plain, False), (many, True)):
             with database.connect() as conn:
                 leads = {"shared": (TENANTS, bench.size.shared)}
                 fill(conn, leads, _MESSAGES_PER_LEAD, distribute=distribute)
         name = "the same on one PostgreSQL"
         what = f"first build of {TENANTS * bench.size.shared:,} leads of {TENANTS} tenants on Citus"
-        arms = (partial(_first_build, many), name, partial(_first_build, one))
+        arms = (partial(_first_build, many), name, partial(_first_build, plain))
         yield bench.compare(what, "s", *arms, "citus_build")
-        ours, theirs = (stack.enter_context(closing(Stale(database))) for database in (many, one))
+        ours, theirs = (stack.enter_context(closing(Stale(database))) for database in (many, plain))
         for title, messages, times, goal in (
             ("a new message", 1, 10, "citus_one"),
             (f"{_MANY:,} messages of {TENANTS} tenants", _MANY, 1, "citus_many"),

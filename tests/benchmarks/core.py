@@ -50,14 +50,14 @@ def interleave(rounds: int, arms: Mapping[str, Arm], *, warm_up: bool = True) ->
 
     A round or two say nothing about speed, and go without that one.
     """
-    found: dict[str, list[float]] = {name: [] for name in arms}
+    of_arms: dict[str, list[float]] = {name: [] for name in arms}
     names = list(arms)
     for number in range(-int(warm_up and rounds > _TOO_FEW), rounds):
         for name in names if number % 2 == 0 else reversed(names):
             value = arms[name]()
             if number >= 0:
-                found[name].append(value)
-    return {name: Sample(tuple(values)) for name, values in found.items()}
+                of_arms[name].append(value)
+    return {name: Sample(tuple(values)) for name, values in of_arms.items()}
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -130,15 +130,15 @@ class Bench:
         note: str = "",
     ) -> Row:
         """Let ours take turns with its baseline, for as many rounds as the size has unless they are given."""
-        found = interleave(rounds or self.size.rounds, {"ours": ours, "baseline": baseline})
-        return Row(what, unit, found["ours"], baseline_name, found["baseline"], goal, note=note)
+        samples = interleave(rounds or self.size.rounds, {"ours": ours, "baseline": baseline})
+        return Row(what, unit, samples["ours"], baseline_name, samples["baseline"], goal, note=note)
 
     @contextmanager
     def settings(self, **values: str) -> Iterator[None]:
         """Run with these settings of the server, of those that take effect at once."""
         conn = self.databases.conn
-        for name, wanted in values.items():
-            conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), wanted))
+        for name, setting in values.items():
+            conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), setting))
         conn.execute("SELECT pg_reload_conf()")
         try:
             yield
@@ -268,7 +268,7 @@ class Stale:
     def write(self, conversation_ids: list[str], change: str = MESSAGE) -> None:
         """Make a change in each of them, a statement each."""
         with self.writer.transaction(), self.writer.cursor() as cursor:
-            cursor.executemany(change.encode(), [(one,) for one in conversation_ids])
+            cursor.executemany(change.encode(), [(conversation_id,) for conversation_id in conversation_ids])
 
     def refresh(self) -> None:
         """Make batches until nothing waits, as the scheduler does."""

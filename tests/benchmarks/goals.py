@@ -20,8 +20,8 @@ class Goal:
     @property
     def bound(self) -> float:
         """Return the number behind the sign; 1 where a baseline stands there, and 0 where nothing may be."""
-        found = re.search(r"[≤≥] ([\d.,]*)", self.text)
-        return 0 if found is None else float(found[1].replace(",", "") or 1)
+        match = re.search(r"[≤≥] ([\d.,]*)", self.text)
+        return 0 if match is None else float(match[1].replace(",", "") or 1)
 
     def is_met(self, value: float) -> bool:
         return value >= self.bound if self.side == "≥" else value <= self.bound

@@ -105,8 +105,8 @@ def during(  # noqa: PLR0913  # Names tell them apart.
             work()
         finally:
             stop.set()
-        for one in asking:
-            one.result()
+        for request in asking:
+            request.result()
     ended, number = perf_counter(), len(latencies)
     latencies.sort()
     return Load(number, ended - began, latencies[number // 2], latencies[number * 99 // 100], len(failures))

@@ -264,11 +264,11 @@ class _Watch:
 
     def look(self, conn: Connection) -> None:
         if self.waiting:
-            found = conn.execute(
+            rows = conn.execute(
                 "SELECT message_id FROM read_model.lead_messages WHERE user_id = ANY(%s) AND message_id = ANY(%s)",
                 (list(self.tenants), list(self.waiting)),
             ).fetchall()
-            self.note(message_id for (message_id,) in found)
+            self.note(message_id for (message_id,) in rows)
 
     def note(self, message_ids: Iterator[str]) -> None:
         now = perf_counter()
@@ -292,7 +292,7 @@ def _watching(database: Database, tenants: Sequence[str]) -> Iterator[_Watch]:
     watch = _Watch(tenants)
     with ExitStack() as stack:
         writer, reader, asker = (stack.enter_context(database.connect()) for _ in range(3))
-        found = writer.execute(
+        conversations = writer.execute(
             "SELECT user_id, conversation_id FROM (SELECT a.user_id, c.conversation_id, s.shard, row_number()"
             "  OVER (PARTITION BY a.user_id, s.shard ORDER BY c.conversation_id) AS turn"
             "  FROM conversations AS c INNER JOIN agents AS a USING (agent_id)"
@@ -301,7 +301,7 @@ def _watching(database: Database, tenants: Sequence[str]) -> Iterator[_Watch]:
             " WHERE turn <= 4 ORDER BY turn, shard, user_id",
             (list(tenants),),
         ).fetchall()
-        places, numbers = cycle(found), count()
+        places, numbers = cycle(conversations), count()
         for pause, work in (
             (0.03, lambda: watch.write(writer, f"single-{next(numbers)}", *next(places))),
             (0.002, lambda: watch.look(reader)),
@@ -342,12 +342,12 @@ def _drive(change: Change, database: Database, leads: int, first: Cost, projecto
     baseline = "a first build of the same leads"
     yield from _rows(name, cost, (baseline, first), (change.goal, ""), note)
     for tenant in change.tenants:
-        found = [wait for whose, at, wait in watch.waits if whose == tenant and committed <= at <= ended]
+        waits = [wait for whose, at, wait in watch.waits if whose == tenant and committed <= at <= ended]
         before = once(median(wait for whose, at, wait in watch.waits if whose == tenant and at < began))
-        note = f"{len(found)} of them, p50 {median(found):.0f}, at most {max(found):.0f}"
+        note = f"{len(waits)} of them, p50 {median(waits):.0f}, at most {max(waits):.0f}"
         for percent in (95, 99):
             what, goal = f"{name}: a message of tenant {tenant}, p{percent}", f"mass_p{percent}"
-            yield Row(what, "ms", part(found, percent), "before it, p50", before, goal, note=note)
+            yield Row(what, "ms", part(waits, percent), "before it, p50", before, goal, note=note)
     other, mass = (
         once(max(ages))
         for ages in zip(*(ages for at, *ages in watch.ages if committed <= at <= ended), strict=True)
@@ -392,16 +392,16 @@ def _sweeps(bench: Bench) -> Iterator[Row]:
                 raise RuntimeError("Leads are missing after the rebuild.")
             return cost
 
-        found = {"100 % missing": rebuild()}
+        costs = {"100 % missing": rebuild()}
         first = _first_build(bench, conn, other)
         for share in (0, 1, 50):
             other.execute(_MISSING.format(share=share).encode(), prepare=False)
             statistics.heal(conn, None)
             tables.right(other)
-            found[f"{share} % missing"] = rebuild()
+            costs[f"{share} % missing"] = rebuild()
         tables.every_document_differs(other)
-        found["100 % different"] = rebuild()
-    for what, cost in found.items():
+        costs["100 % different"] = rebuild()
+    for what, cost in costs.items():
         goal = "mass_differs" if "different" in what else "mass_sweep"
         title, baseline = f"rebuild of {leads:,} leads, {what}", ("a first build", first)
         yield from _rows(title, cost, baseline, (goal, "mass_wal"))

@@ -56,7 +56,7 @@ def writing(
 def tps(process: subprocess.Popen[str]) -> float:
     """Return transactions a second, without the time to connect, at the end."""
     output, errors = process.communicate()
-    found = re.search(r"^tps = ([\d.]+)", output, re.MULTILINE)
-    if process.returncode or found is None:
+    match = re.search(r"^tps = ([\d.]+)", output, re.MULTILINE)
+    if process.returncode or match is None:
         raise RuntimeError(f"pgbench failed: {errors.strip()}")
-    return float(found[1])
+    return float(match[1])

@@ -77,8 +77,8 @@ def _body(data: bytes, pagination: bytes | None) -> bytes:
     return b'{"success":true,"data":' + data + b"," + paged + _END
 
 
-def _page(documents: Iterable[str], found: int | None) -> tuple[bytes, bytes]:
-    total = found or 0
+def _page(documents: Iterable[str], total: int | None) -> tuple[bytes, bytes]:
+    total = total or 0
     more = "true" if total > _PAGE else "false"
     pages = f'{{"total":{total},"limit":{_PAGE},"offset":0,"hasMore":{more}}}'.encode()
     return f"[{','.join(documents)}]".encode(), pages

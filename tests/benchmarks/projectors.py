@@ -41,19 +41,19 @@ def measure(bench: Bench) -> Iterator[Row]:
             fill(conn, {"shared": (TENANTS, bench.size.shared)}, _MESSAGES_PER_LEAD)
             yield _disk(conn, TENANTS * bench.size.shared)
         other = stack.enter_context(bench.database("other_projectors", shared))
-        queues = [Queue(one, stack.enter_context(one.connect())) for one in (shared, other)]
+        queues = [Queue(database, stack.enter_context(database.connect())) for database in (shared, other)]
         drains = {str(count): Drains(queues[:1], bench.size.deep, count) for count in bench.size.projectors}
         # What two projectors reach on this machine that have nothing to share but its cores.
         drains[_APART] = Drains(queues, bench.size.deep, 1)
-        found = bench.take_turns({name: one.measure for name, one in drains.items()}, warm_up=False)
-    one, two, *_ = drains
+        rates = bench.take_turns({name: drain.measure for name, drain in drains.items()}, warm_up=False)
+    first, two, *_ = drains
     for count in list(drains)[1:]:
         goal = "two_projectors" if count == two else ""
         what = f"projectors: {count}, changes that wait of {TENANTS} tenants"
         yield Row(
-            what, "changes/s", found[count], "1 projector", found[one], goal, note=drains[count].waits()
+            what, "changes/s", rates[count], "1 projector", rates[first], goal, note=drains[count].waits()
         )
-        cost, of_one = (Sample(tuple(drains[name].milliseconds)) for name in (count, one))
+        cost, of_one = (Sample(tuple(drains[name].milliseconds)) for name in (count, first))
         yield Row(f"processor time of a change, projectors: {count}", "ms", cost, "1 projector", of_one)
 
 
@@ -76,9 +76,9 @@ class Queue:
     def look(self) -> tuple[bool, list[bool]]:
         """Return whether changes wait, and of each projector's session whether it waits for another one's tenants."""
         doing = "SELECT state = 'active' AND wait_event IS NOT DISTINCT FROM 'advisory'"
-        found = self.conn.execute(f"{doing} {_SESSIONS}".encode()).fetchall()
+        sessions = self.conn.execute(f"{doing} {_SESSIONS}".encode()).fetchall()
         waits = self.conn.execute("SELECT FROM projector.changes LIMIT 1").fetchone() is not None
-        return waits, [is_waiting for (is_waiting,) in found]
+        return waits, [is_waiting for (is_waiting,) in sessions]
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Drains:
 
     def _look(self) -> bool:
         looks = [queue.look() for queue in self.queues]
-        self.samples += [is_waiting for _, found in looks for is_waiting in found]
+        self.samples += [is_waiting for _, sessions in looks for is_waiting in sessions]
         return any(waits for waits, _ in looks)
 
     def waits(self) -> str:

@@ -76,7 +76,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             ("list page of 50", leads, f"{routes}/list", "page"),
         ):
             servers.require_same(path, plain_path, api, limited, flask, asyncpg)
-            found = bench.take_turns(
+            samples = bench.take_turns(
                 {
                     "ours": api.rate(path),
                     "kept": kept.rate(path),
@@ -85,9 +85,9 @@ def measure(bench: Bench) -> Iterator[Row]:
                     "uvicorn with asyncpg, no framework": asyncpg.rate(plain_path),
                 },
             )
-            ours, again = found.pop("ours"), found.pop("kept")
+            ours, again = samples.pop("ours"), samples.pop("kept")
             goals = ("throughput", f"miss_{key}", "")
-            for (name, theirs), goal in zip(found.items(), goals, strict=True):
+            for (name, theirs), goal in zip(samples.items(), goals, strict=True):
                 yield Row(f"{title}: requests a second, without memory", "1/s", ours, name, theirs, goal)
                 if not goal:
                     what = f"{title}: requests a second, from memory"
@@ -107,7 +107,7 @@ def _latency(
     """
     (api, path), (limited, routes) = ours, plain
     # They have answered already, and a second of requests does not notice the first one.
-    found = bench.take_turns(
+    samples = bench.take_turns(
         {
             "ours": api.mean(path),
             "empty": limited.mean(f"{routes}/empty"),
@@ -115,8 +115,8 @@ def _latency(
         },
         warm_up=False,
     )
-    yield Row(f"{title}: request", "ms", found["ours"], _EMPTY, found["empty"], "inside")
-    beyond, theirs = (found[arm].minus(found["empty"]) for arm in ("ours", "bare"))
+    yield Row(f"{title}: request", "ms", samples["ours"], _EMPTY, samples["empty"], "inside")
+    beyond, theirs = (samples[arm].minus(samples["empty"]) for arm in ("ours", "bare"))
     name = "the same rows by a bare prepared statement (psycopg), asked by that endpoint"
     yield Row(f"{title}: beyond the empty endpoint", "ms", beyond, name, theirs, "beyond")
 
@@ -166,10 +166,10 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
             query, values = f"{_LEADS}{_LIVE[name]}".encode(), {"user_id": user_id, "now": now}
             live, answer = conn.execute(query, values).fetchall(), reader.fetch(ours)
             # A baseline that gives another answer is none. The statistics are an object.
-            counted = [orjson.loads(one)["total_leads"] for one in answer[0] if str(one).startswith("{")]
+            counted = [orjson.loads(cell)["total_leads"] for cell in answer[0] if str(cell).startswith("{")]
             if live[0][0] not in (*answer[0], *counted):
                 raise AssertionError(f"{name} and the read model differ: {answer[0]} {live[0]}")
-            found = bench.take_turns(
+            samples = bench.take_turns(
                 {
                     "live": lambda: milliseconds(lambda: conn.execute(query, values).fetchall()),  # noqa: B023
                     "ours": reader.arm(ours, within=bench.size.load),
@@ -178,11 +178,11 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
             yield Row(
                 f"{title} in the database",
                 "ms",
-                found["ours"],
+                samples["ours"],
                 "live aggregation over the source tables",
-                found["live"],
+                samples["live"],
                 name,
-                own_ratio=found["live"].over(found["ours"]),
+                own_ratio=samples["live"].over(samples["ours"]),
                 note="ratio: baseline ÷ ours",
             )
 
@@ -191,11 +191,11 @@ def _require_rows(api: Server, path: str, bare: str, rows: list[tuple[str, ...]]
     """Raise AssertionError unless the plainest statement has the rows that the API prints."""
     data = orjson.loads(api.get(path)[0])["data"]
     if bare == "messages":
-        printed, found = [message["message_id"] for message in data["messages"]], [row[0] for row in rows]
+        printed, expected = [message["message_id"] for message in data["messages"]], [row[0] for row in rows]
     else:
         printed = data if isinstance(data, list) else [data]
-        found = [orjson.loads(document) for (document,) in rows]
-    if printed != found:
+        expected = [orjson.loads(document) for (document,) in rows]
+    if printed != expected:
         raise AssertionError(f"{plain.BARE[bare]} does not give what {path} prints.")
 
 

@@ -48,23 +48,23 @@ def _alone(bench: Bench, database: Database) -> Iterator[Row]:
             title: partial(measured, title, prepare, partial(build, conn)) for prepare, _, title in _FOUND
         }
         arms["computed"] = partial(measured, "computed", _checkpoint, partial(tables.create, other))
-        found = bench.take_turns(arms, warm_up=False)
+        samples = bench.take_turns(arms, warm_up=False)
         tables.drop(other)
     for _, goal, title in _FOUND:
         name = "CREATE TABLE AS + indexes, computed from the source"
-        yield Row(title, "s", found[title], name, found["computed"], goal)
+        yield Row(title, "s", samples[title], name, samples["computed"], goal)
     scale = _LEADS_OF_THE_GOAL / bench.size.big
 
-    def wal(title: str, of: Callable[[Cost], float] = lambda one: one.wal) -> Sample:
-        return Sample(tuple(of(one) * scale for one in costs[title]))
+    def wal(title: str, of: Callable[[Cost], float] = lambda cost: cost.wal) -> Sample:
+        return Sample(tuple(of(cost) * scale for cost in costs[title]))
 
     right, changed = (title for *_, title in _FOUND[1:])
     name, computed = "WAL of CREATE TABLE AS + indexes", wal("computed")
-    images = max(wal(right, lambda one: one.images).values)
+    images = max(wal(right, lambda cost: cost.images).values)
     yield Row(
         f"WAL of a {right}, for 100,000 leads",
         "MB",
-        wal(right, lambda one: one.wal - one.images),
+        wal(right, lambda cost: cost.wal - cost.images),
         name,
         computed,
         "rebuild_wal",
@@ -91,11 +91,11 @@ class _Readers:
     def during(self, work: Callable[[], object]) -> float:
         """Return the readers' p99 while the work is done."""
         with _watching(self.database) as waits:
-            found = load.during(self.url, _CONNECTIONS, work)
-        self.failed.append(found.failed)
-        self.asked.append(found.requests)
+            meanwhile = load.during(self.url, _CONNECTIONS, work)
+        self.failed.append(meanwhile.failed)
+        self.asked.append(meanwhile.requests)
         self.waits.append(len(waits))
-        return found.p99
+        return meanwhile.p99
 
 
 @contextmanager
@@ -131,15 +131,15 @@ def _beside_readers(bench: Bench, database: Database) -> Iterator[Row]:
         }
         creating = partial(tables.create, other, workers=_WORKERS)
         arms["tables"] = partial(during, computed, _checkpoint, creating)
-        found = bench.take_turns(arms, warm_up=False)
+        samples = bench.take_turns(arms, warm_up=False)
         tables.drop(other)
-    for title, one in readers.items():
+    for title, noticing in readers.items():
         name = "the same during CREATE TABLE AS + indexes with one parallel worker"
         what = f"list page of 50, p99, during a {title}"
-        yield Row(what, "ms", found[title], name, found["tables"], "rebuild_readers")
+        yield Row(what, "ms", samples[title], name, samples["tables"], "rebuild_readers")
         for noticed, goal, values in (
-            ("failed reads", "rebuild_failures", one.failed),
-            ("waits of readers for a lock above 50 ms", "rebuild_waits", one.waits),
+            ("failed reads", "rebuild_failures", noticing.failed),
+            ("waits of readers for a lock above 50 ms", "rebuild_waits", noticing.waits),
         ):
-            counted, asked = Sample(tuple(values)), Sample(tuple(one.asked))
+            counted, asked = Sample(tuple(values)), Sample(tuple(noticing.asked))
             yield Row(f"{noticed} during a {title}", "reads", counted, "reads meanwhile", asked, goal)

@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             ("new message", MESSAGE, 1000, 1, ("refresh_scale",)),
         ):
             leads = min(asked, bench.size.medium // 2)
-            ours, theirs = (partial(one.milliseconds, leads, times, change) for one in (main, medium))
+            ours, theirs = (partial(stale.milliseconds, leads, times, change) for stale in (main, medium))
             what = f"refresh of {leads:,} stale among {bench.size.big:,} leads ({title})"
             for goal in goals:
                 yield bench.compare(what, "ms", ours, f"the same among {bench.size.medium:,}", theirs, goal)
@@ -74,38 +74,38 @@ def _many(bench: Bench, main: Stale) -> Iterator[Row]:
             "one": lambda: [main.milliseconds(1) for _ in range(2)][1],
             "view": lambda: milliseconds(lambda: tables.refresh_view(conn)),
         }
-        found = bench.take_turns(arms, warm_up=False)
+        samples = bench.take_turns(arms, warm_up=False)
         tables.drop(conn)
     # By lead, so that the ratio means the same at every size.
     by_lead = bench.size.big / _OF * _MANY / leads
     yield Row(
         f"refresh of {leads:,} stale leads (a statement each)",
         "ms",
-        found["many"],
+        samples["many"],
         f"rebuild of {bench.size.big:,} leads",
-        found["rebuild"],
+        samples["rebuild"],
         "refresh_many",
-        own_ratio=found["many"].over(found["rebuild"]).times(by_lead),
+        own_ratio=samples["many"].over(samples["rebuild"]).times(by_lead),
         note=f"ratio for {_MANY:,} of {_OF:,}: times {by_lead:.2f}",
     )
     view = "REFRESH MATERIALIZED VIEW CONCURRENTLY (leads only)"
-    yield Row("refresh of 1 stale lead", "ms", found["one"], view, found["view"])
+    yield Row("refresh of 1 stale lead", "ms", samples["one"], view, samples["view"])
 
 
 def _hot_lead(bench: Bench, spoilt: Stale) -> Iterator[Row]:
     """One new message of a lead that never stops to talk, and of one that has just begun."""
     hot, cool = spoilt.pick(2)
-    for conversation_id, wanted in ((hot, bench.size.hot), (cool, 10)):
+    for conversation_id, messages in ((hot, bench.size.hot), (cool, 10)):
         spoilt.writer.execute("DELETE FROM messages WHERE conversation_id = %s", (conversation_id,))
         spoilt.writer.execute(
             "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status, sequence_no)"
             " SELECT 'benchmark-' || nextval('benchmark.numbers'), %s, 'user', 'And one more question', "
             " now() AT TIME ZONE 'UTC' - interval '1 second' * (%s - n), 'sent', n FROM generate_series(1, %s) AS n",
-            (conversation_id, wanted, wanted),
+            (conversation_id, messages, messages),
         )
     spoilt.refresh()
     spoilt.writer.execute("VACUUM ANALYZE")
-    of_hot, of_cool = (partial(spoilt.milliseconds, 1, 10, conversation_id=one) for one in (hot, cool))
+    of_hot, of_cool = (partial(spoilt.milliseconds, 1, 10, conversation_id=talk) for talk in (hot, cool))
     what = f"new message of a lead with {bench.size.hot:,} messages"
     yield bench.compare(what, "ms", of_hot, "the same of a lead with 10", of_cool, "hot_lead")
 
@@ -115,20 +115,20 @@ def measure_feed(bench: Bench) -> Iterator[Row]:
     rounds, without = bench.size.many_rounds, f"the same without {_INDEX}"
     with (
         bench.no_autovacuum(),
-        bench.database("with_index", bench.main) as one,
-        bench.database("without_index", bench.main) as other,
-        closing(Stale(one)) as ours,
-        closing(Stale(other)) as theirs,
+        bench.database("with_index", bench.main) as indexed,
+        bench.database("without_index", bench.main) as bare,
+        closing(Stale(indexed)) as ours,
+        closing(Stale(bare)) as theirs,
     ):
         theirs.writer.execute(f"DROP INDEX read_model.{_INDEX}".encode())
         theirs.writer.execute("CHECKPOINT")
         # The same messages in two copies of a database, counted in the WAL: none of these figures is a time.
-        found = interleave(rounds, {"with": partial(_pages, ours), "without": partial(_pages, theirs)})
+        pages = interleave(rounds, {"with": partial(_pages, ours), "without": partial(_pages, theirs)})
         for leads, times in ((1, 40), (min(1000, bench.size.big // 4), 2)):
             arms = (partial(stale.milliseconds, leads, times) for stale in (ours, theirs))
             what = f"refresh of {leads:,} stale (new message)"
             yield bench.compare(what, "ms", next(arms), without, next(arms), "feed_merge", rounds=rounds)
-    more, fewer = found["with"].minus(found["without"]), found["without"]
+    more, fewer = pages["with"].minus(pages["without"]), pages["without"]
     what = "pages more that a message changes, with the index of the feed"
     yield Row(what, "pages", more, "pages that it changes without", fewer, "feed_pages", own_ratio=more)
 

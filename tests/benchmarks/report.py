@@ -51,7 +51,7 @@ def write(folder: Path, context: Context, rows: Sequence[Row], failures: Mapping
     text = table(context, rows, failures)
     file = folder / f"benchmark-{context['size']['name']}"
     file.with_suffix(".md").write_text(text, "utf-8")
-    found = {
+    results = {
         "context": context,
         "goals": {
             key: asdict(goal) | {"bound": goal.bound, "met": _is_met(_rows_of(goal, rows))}
@@ -60,7 +60,7 @@ def write(folder: Path, context: Context, rows: Sequence[Row], failures: Mapping
         "rows": [row.as_dict() for row in rows],
         "failures": failures,
     }
-    file.with_suffix(".json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    file.with_suffix(".json").write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
     return text
 
 
@@ -137,5 +137,5 @@ def _number(value: float) -> str:
 
 def _processor() -> str:
     about = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*: (.+)$", about.read_text() if about.exists() else "", re.MULTILINE)
-    return found[1] if found else platform.machine()
+    match = re.search(r"^model name\s*: (.+)$", about.read_text() if about.exists() else "", re.MULTILINE)
+    return match[1] if match else platform.machine()

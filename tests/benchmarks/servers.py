@@ -67,8 +67,8 @@ class Server:
 def serving(bench: Bench, database: Database, *command: str, probe: str, **settings: str) -> Iterator[Server]:
     """Start `python -m` with this command on a port of its own, and give the server once it answers."""
     port = free_port()
-    known = {"DATABASE_URL": database.url, "PORT": str(port), "LEADS_RATE_LIMIT": LIMIT}
-    with started(["-m", *command], **known, **settings) as process:
+    chosen = {"DATABASE_URL": database.url, "PORT": str(port), "LEADS_RATE_LIMIT": LIMIT}
+    with started(["-m", *command], **chosen, **settings) as process:
         server = Server(bench, process, f"http://127.0.0.1:{port}")
         wait_for(lambda: _answers(server, probe), f"{probe} is answered", PATIENCE)
         yield server

@@ -16,12 +16,12 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Return the rows of disk, while the read model is as the first build left it, and of memory."""
     with bench.main.connect() as conn:
         conn.execute("VACUUM ANALYZE")
-        found = {schema: once(size / 1000) for schema, size in kilobytes(conn).items()}
+        disk = {schema: once(size / 1000) for schema, size in kilobytes(conn).items()}
     for what, schema, goal in (
         ("read model on disk, with indexes", "read_model", "disk"),
         ("the projector's own state on disk", "projector", ""),
     ):
-        yield Row(what, "MB", found[schema], "source tables with their indexes", found["public"], goal)
+        yield Row(what, "MB", disk[schema], "source tables with their indexes", disk["public"], goal)
     # The most memory that a rebuild had, in its own process and in its PostgreSQL session.
     for title, is_built in (("a first build", False), ("a rebuild", True)):
         big, medium = (

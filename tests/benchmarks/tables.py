@@ -24,9 +24,9 @@ _TABLE = re.compile(r"\bread_model\.|\bprojector\.(?=source_keys\b)")
 
 def parts() -> dict[str, str]:
     """Return the SELECT of each table by its name; it reads those before it."""
-    texts = [one.text.decode().rstrip(";") for one in steps("sweep/first_build", fence="")]
-    found = [(text, _INSERT.search(text)) for text in texts]
-    return {insert[1]: _TABLE.sub("", text.replace(insert[0], "")) for text, insert in found if insert}
+    texts = [step.text.decode().rstrip(";") for step in steps("sweep/first_build", fence="")]
+    inserts = [(text, _INSERT.search(text)) for text in texts]
+    return {insert[1]: _TABLE.sub("", text.replace(insert[0], "")) for text, insert in inserts if insert}
 
 
 def create(conn: Connection, *, workers: int | None = None) -> None:

@@ -37,12 +37,12 @@ def test_each_case_gives_figures_that_can_be_believed_and_leaves_no_server(names
             "benchmark-smoke.md",
         ]
         rows = json.loads((folder / "benchmark-smoke.json").read_text())["rows"]
-    found = {row["goal_key"] for row in rows} - {""}
-    goals = {goal for goal in GOALS.values() if goal.key in found}
+    measured = {row["goal_key"] for row in rows} - {""}
+    goals = {goal for goal in GOALS.values() if goal.key in measured}
     assert [goal.text for goal in goals if f"| {goal.text} |" not in text] == []
     assert text.count("not measured") == len(GOALS) - len(goals)
     if len(names) == len(CASES):
-        assert found == {key for key in GOALS if CITUS in os.environ or not key.startswith("citus")}
+        assert measured == {key for key in GOALS if CITUS in os.environ or not key.startswith("citus")}
     for row in rows:
         if row["goal_key"] not in MAY_BE_ZERO and row["unit"] != "MB":
             assert all(value > 0 for value in row["ours"]["values"]), row

@@ -81,8 +81,8 @@ def measure_facets(bench: Bench) -> Iterator[Row]:
     with statements.reader(bench.main) as reader:
         counting = reader.bare(_ALL_COUNTS, user_id)
         for query, goal in _FACETS.items():
-            found = reader.arm(lead_facets(user_id, FACETS_QUERY.read(query)), 3)
-            yield bench.compare(query, "ms", found, "count(*) of every lead", counting, goal)
+            facets = reader.arm(lead_facets(user_id, FACETS_QUERY.read(query)), 3)
+            yield bench.compare(query, "ms", facets, "count(*) of every lead", counting, goal)
         phones = [phone for (phone,) in reader.rows(_SOME_PHONES, user_id, _LOOKED_UP)]
         ours, theirs = (
             reader.arm(leads_of_phones(user_id, phones), 5),
@@ -105,9 +105,9 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield from _dearest(bench, reader, "facets", "total_facets", facets)
         yield from _dearest(bench, reader, "facets and a window of time", "total_time", times)
         for word, matches in _words(reader, user_id):
-            found = statements.listed(user_id, f"search={quote_plus(word)}&limit=1")
-            _require(word, reader.total(found), matches)
-            ours, theirs = reader.arm(found, 5), reader.bare(_MATCHES, user_id, word)
+            page = statements.listed(user_id, f"search={quote_plus(word)}&limit=1")
+            _require(word, reader.total(page), matches)
+            ours, theirs = reader.arm(page, 5), reader.bare(_MATCHES, user_id, word)
             what = f"total of {matches:,} matches of {word!r}, with one lead"
             name = "a look at every lead of the tenant"
             yield bench.compare(what, "ms", ours, name, theirs, "total_search")
@@ -139,7 +139,7 @@ def _dearest(bench: Bench, reader: Reader, title: str, key: str, queries: list[s
         values = (user_id, now)[: count.count("%s")]
         _require(query, reader.total(ours), value(reader.connection, count, *values))
         taken.append((reader.arm(ours, 3)(), query, ours, reader.bare(count, *values, times=3)))
-    taken.sort(key=lambda one: one[0])
+    taken.sort(key=lambda timed: timed[0])
     for place, (_, query, ours, counting) in (("dearest", taken[-1]), ("middle", taken[len(taken) // 2])):
         what = f"total by {title}, the {place} of {len(queries)} combinations"
         arms = (reader.arm(ours, 20), "count(*) of the matching leads", counting)

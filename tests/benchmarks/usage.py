@@ -15,22 +15,22 @@ _LOOK_EVERY = 0.02
 
 def threads_of(pid: int) -> list[Path]:
     """Return the threads of a process and of all that it has started, and those have; none once it has ended."""
-    found: list[Path] = []
+    threads: list[Path] = []
     with suppress(FileNotFoundError, ProcessLookupError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             children = (thread / "children").read_text().split()
-            found += [thread, *(one for child in children for one in threads_of(int(child)))]
-    return found
+            threads += [thread, *(descendant for child in children for descendant in threads_of(int(child)))]
+    return threads
 
 
 def seconds_of(pids: Iterable[int]) -> dict[Path, float]:
     """Return the processor time of each thread of these processes and of their children."""
-    found: dict[Path, float] = {}
+    seconds: dict[Path, float] = {}
     for thread in (thread for pid in pids for thread in threads_of(pid)):
         # One that ends just now has no figures any more.
         with suppress(FileNotFoundError, ProcessLookupError):
-            found[thread] = _seconds(thread)
-    return found
+            seconds[thread] = _seconds(thread)
+    return seconds
 
 
 def spent(before: dict[Path, float], after: dict[Path, float]) -> float:

@@ -110,12 +110,12 @@ def installation(
 
 
 def test_the_environment_holds_what_is_locked_and_no_server(installation: Installation) -> None:
-    found = {
+    installed = {
         package["name"]: package["version"]
         for package in json.loads(installation.run("pip", "list", "--format", "json"))
         if package["name"] not in ("pip", "setuptools", "leads-read-model")
     }
-    normalized = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found.items()}
+    normalized = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in installed.items()}
     python = installation.run("python", "-c", "import platform; print(platform.python_version())").strip()
     assert normalized == locked("requirements.lock", python)
 

@@ -98,8 +98,8 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
         tenant = sql.Literal(statement.values.get("user_id", ""))
         session.execute(sql.SQL("SET leads.user_id = {}").format(tenant), prepare=False)
         try:
-            given = sql.SQL(", ").join(sql.Literal(value) for value in values)
-            query = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked ({})").format(given)
+            literals = sql.SQL(", ").join(sql.Literal(value) for value in values)
+            query = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked ({})").format(literals)
             row = session.execute(query, prepare=False).fetchone()
         finally:
             session.execute("DEALLOCATE asked", prepare=False)

@@ -30,8 +30,8 @@ class ExplainingCursor(psycopg.Cursor[Any]):
         if text.startswith(("SELECT", "WITH", "(")):
             with psycopg.Cursor(self.connection, row_factory=tuple_row) as cursor:
                 cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {text}", params, prepare=False)
-                [([found],)] = cursor.fetchall()
-            self.plans.append((text, read_plan(found["Plan"])))
+                [([plan],)] = cursor.fetchall()
+            self.plans.append((text, read_plan(plan["Plan"])))
         super().execute(query, params, **options)
         return self
 
@@ -54,8 +54,8 @@ def check(most: int) -> None:
 
 def test_a_lead_with_a_long_talk_is_read_by_index(crowd: Crowd, session: Connection) -> None:
     with session.transaction():
-        found = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
-    assert found.state == "current"
+        explanation = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
+    assert explanation.state == "current"
     # The statement that computes the lead reads its messages for the totals, and again for the last one. Each is an
     # entry of the index and a row.
     check(2 * 2 * TALK + FEW)
@@ -69,20 +69,20 @@ def test_a_long_queue_is_looked_at_up_to_a_bound(crowd: Crowd, session: Connecti
                 " SELECT n %% 4, 'conversations', ARRAY['none-' || n] FROM generate_series(1, %s) AS n",
                 (WAITING,),
             )
-        found = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
-    assert "More than 10,000 changes wait" in " ".join(found.sentences)
+        explanation = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
+    assert "More than 10,000 changes wait" in " ".join(explanation.sentences)
     # A key that waits is looked for in the source and in the keys of the projector.
     check(4 * LOOKED_AT + 4 * TALK)
 
 
 def test_a_lead_that_is_not_there_is_looked_for_by_index(crowd: Crowd, session: Connection) -> None:
     with session.transaction():
-        found = explaining.explain_in(session, crowd.large, f"00{crowd.talker}", candidates=3)
-    assert crowd.talker in found.nearest
+        explanation = explaining.explain_in(session, crowd.large, f"00{crowd.talker}", candidates=3)
+    assert crowd.talker in explanation.nearest
     check(VARIANTS)
 
 
 def test_the_object_is_small_whatever_the_lead_has(crowd: Crowd) -> None:
     with crowd.database.connect() as conn:
-        found = explaining.explain_lead(conn, crowd.large, crowd.talker)
-    assert len(json.dumps(asdict(found))) < 60_000
+        explanation = explaining.explain_lead(conn, crowd.large, crowd.talker)
+    assert len(json.dumps(asdict(explanation))) < 60_000

@@ -59,8 +59,8 @@ def check(plan: Plan, index: str, most: int) -> None:
 
 def check_all(cases: Iterable[tuple[str, Plan, str, int]]) -> None:
     """Fail with all offences of the cases: what was asked, its plan, the index and the most rows."""
-    found = [offence for case in cases for offence in offences(*case)]
-    assert not found, "\n".join(["", *found])
+    all_offences = [offence for case in cases for offence in offences(*case)]
+    assert not all_offences, "\n".join(["", *all_offences])
 
 
 def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:

@@ -35,8 +35,8 @@ def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
     with crowd.database.connect() as conn:
         pipeline.prepare_session(conn)
         for name, text in statements():
-            [found] = value(conn, f"EXPLAIN (FORMAT JSON) {text}")
-            scans = [node for node in nodes(found["Plan"]) if "Scan" in node["Node Type"]]
+            [plan] = value(conn, f"EXPLAIN (FORMAT JSON) {text}")
+            scans = [node for node in nodes(plan["Plan"]) if "Scan" in node["Node Type"]]
             assert [node for node in scans if node.get("Function Name", "unnest") != "unnest"] == [], name
             read = [node for node in scans if node.get("Relation Name") in SOURCE]
             assert [node for node in read if node["Node Type"] == "Seq Scan"] == [], name
@@ -62,10 +62,10 @@ def test_a_batch_is_opened_without_a_look_through_the_queue(crowd: Crowd) -> Non
             explained = conn.execute(
                 f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {opening}".encode(), parameters
             )
-            [[[found]]] = explained.fetchall()
-    plan = read_plan(found["Plan"])
+            [[[root]]] = explained.fetchall()
+    plan = read_plan(root["Plan"])
     assert "changes" not in plan.sequential
-    assert plan.rows < 1000, found
+    assert plan.rows < 1000, root
 
 
 _COLUMNS = (
@@ -88,12 +88,12 @@ def test_an_empty_row_of_the_statistics_is_looked_up(crowd: Crowd) -> None:
         pipeline.prepare_session(conn)
         with conn.transaction(force_rollback=True):
             conn.execute(_LEFT.encode(), (crowd.large,))
-            [found] = value(conn, f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {delete}")
+            [root] = value(conn, f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {delete}")
             of_the_day = value(
                 conn,
                 "SELECT count(*) FROM read_model.lead_daily_counts AS c INNER JOIN lead_moves AS m USING (user_id)"
                 " WHERE c.day = (m.last_message_at AT TIME ZONE 'UTC')::date",
             )
-    plan = read_plan(found["Plan"])
+    plan = read_plan(root["Plan"])
     assert plan.sequential <= {"new_leads", "old_leads"}
-    assert plan.rows <= of_the_day + 10, found
+    assert plan.rows <= of_the_day + 10, root

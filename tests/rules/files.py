@@ -33,6 +33,6 @@ def read(name: str) -> str:
 
 def check(offenders: Iterable[str], advice: str) -> None:
     """Fail with all offenders and what to do about them, if there are any."""
-    found = list(offenders)
-    if found:
-        pytest.fail("\n".join([advice, *found]), pytrace=False)
+    lines = list(offenders)
+    if lines:
+        pytest.fail("\n".join([advice, *lines]), pytrace=False)

@@ -57,20 +57,20 @@ def literals(text: str) -> list[str]:
 
 def columns_read(text: str) -> dict[str, set[str]]:
     """Return for each table the columns that are read of it as `alias.column`, wherever the reading SELECT is."""
-    found: dict[str, set[str]] = {}
+    columns: dict[str, set[str]] = {}
     for table, column in _read(parse(text), {}):
-        found.setdefault(table, set()).add(column)
-    return found
+        columns.setdefault(table, set()).add(column)
+    return columns
 
 
 @cache
 def columns_given(text: str) -> dict[str, set[str]]:
     """Return the columns that the functions source_TABLE() of a text give, for each table."""
     return {
-        found[1]: {one.name for one in node.parameters if one.mode.name == "FUNC_PARAM_TABLE"}
+        name[1]: {column.name for column in node.parameters if column.mode.name == "FUNC_PARAM_TABLE"}
         for raw in pglast.parse_sql(re.sub(r"\{(\w+)\}", r"\1", text))
         for node in nodes((raw.stmt,), ast.CreateFunctionStmt)
-        if (found := _SOURCE.fullmatch(node.funcname[-1].sval))
+        if (name := _SOURCE.fullmatch(node.funcname[-1].sval))
     }
 
 
@@ -78,7 +78,7 @@ def columns_given(text: str) -> dict[str, set[str]]:
 def created_columns(text: str) -> dict[str, list[str]]:
     """Return for each table, with its schema if it is named, the columns that CREATE TABLE gives it."""
     return {
-        qualified(node.relation): [one.colname for one in node.tableElts if _is(one, ast.ColumnDef)]
+        qualified(node.relation): [column.colname for column in node.tableElts if _is(column, ast.ColumnDef)]
         for node in nodes(parse(text), ast.CreateStmt)
     }
 
@@ -93,8 +93,8 @@ def _is(node: Node, kind: type) -> bool:
 
 
 def _sub_select(tree: Node, alias: str) -> Node:
-    [found] = [node for node in nodes(tree, ast.RangeSubselect) if node.alias.aliasname == alias]
-    return found.subquery
+    [relation] = [node for node in nodes(tree, ast.RangeSubselect) if node.alias.aliasname == alias]
+    return relation.subquery
 
 
 def _columns(select: Node) -> list[str]:
@@ -131,19 +131,19 @@ def _read(tree: Node, outer: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _aliases(relations: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
     """Return what each alias of a FROM clause stands for: a table, or nothing where it is a sub-select."""
-    for one in relations:
-        if _is(one, ast.JoinExpr):
-            yield from _aliases((one.larg, one.rarg))
-        elif _is(one, ast.RangeTableSample):
-            yield from _aliases((one.relation,))
-        elif _is(one, ast.RangeVar):
-            yield one.alias.aliasname if one.alias else one.relname, one.relname
-        elif one.alias:
-            yield one.alias.aliasname, _source_table(one)
+    for relation in relations:
+        if _is(relation, ast.JoinExpr):
+            yield from _aliases((relation.larg, relation.rarg))
+        elif _is(relation, ast.RangeTableSample):
+            yield from _aliases((relation.relation,))
+        elif _is(relation, ast.RangeVar):
+            yield relation.alias.aliasname if relation.alias else relation.relname, relation.relname
+        elif relation.alias:
+            yield relation.alias.aliasname, _source_table(relation)
 
 
 def _source_table(relation: Node) -> str:
     """Return the table of the platform whose rows a function returns; nothing for any other relation."""
     names = [name.sval for call in nodes(relation, ast.FuncCall) for name in call.funcname]
-    found = _SOURCE.fullmatch(names[-1]) if _is(relation, ast.RangeFunction) else None
-    return found[1] if found else ""
+    source = _SOURCE.fullmatch(names[-1]) if _is(relation, ast.RangeFunction) else None
+    return source[1] if source else ""

@@ -55,15 +55,16 @@ def needed(requirements: Iterable[Requirement]) -> Iterator[Requirement]:
     seen: set[str] = set()
     waiting = list(requirements)
     while waiting:
-        one = waiting.pop()
-        if str(one) in seen:
+        requirement = waiting.pop()
+        if str(requirement) in seen:
             continue
-        seen.add(str(one))
-        yield one
-        for line in metadata.requires(one.name) or []:
+        seen.add(str(requirement))
+        yield requirement
+        for line in metadata.requires(requirement.name) or []:
             more = Requirement(line)
             if any(
-                more.marker is None or more.marker.evaluate({"extra": extra}) for extra in ("", *one.extras)
+                more.marker is None or more.marker.evaluate({"extra": extra})
+                for extra in ("", *requirement.extras)
             ):
                 waiting.append(more)
 
@@ -75,15 +76,17 @@ def owners() -> Mapping[str, list[str]]:
 
 
 def test_a_lock_holds_what_is_needed_and_nothing_else() -> None:
-    for name, wanted in WANTED.items():
+    for name, declared in WANTED.items():
         versions = locked(name)
-        requirements = list(needed(wanted))
-        assert {canonicalize_name(one.name) for one in requirements} == set(versions), "run `make lock`"
+        requirements = list(needed(declared))
+        assert {canonicalize_name(package.name) for package in requirements} == set(versions), (
+            "run `make lock`"
+        )
         check(
             [
-                f"{name}: {one} but {versions[canonicalize_name(one.name)]}"
-                for one in requirements
-                if not one.specifier.contains(versions[canonicalize_name(one.name)], prereleases=True)
+                f"{name}: {package} but {versions[canonicalize_name(package.name)]}"
+                for package in requirements
+                if not package.specifier.contains(versions[canonicalize_name(package.name)], prereleases=True)
             ],
             "run `make lock`",
         )
@@ -108,7 +111,7 @@ def test_the_locks_agree() -> None:
 
 
 def test_what_builds_the_wheel_is_what_pyproject_asks_for() -> None:
-    assert DECLARED["build-system"]["requires"] == [str(one) for one in BUILD]
+    assert DECLARED["build-system"]["requires"] == [str(requirement) for requirement in BUILD]
 
 
 def test_no_command_fetches_a_package_without_its_hash() -> None:
@@ -132,7 +135,9 @@ def _joined(path: Path) -> str:
 
 
 def test_no_version_with_a_known_hole_is_admitted() -> None:
-    specifiers = [(canonicalize_name(one.name), one.specifier) for one in needed(PROJECT)]
+    specifiers = [
+        (canonicalize_name(requirement.name), requirement.specifier) for requirement in needed(PROJECT)
+    ]
     for package, version in HOLES.items():
         refused = [
             specifier for name, specifier in specifiers if name == package and version not in specifier
@@ -141,18 +146,20 @@ def test_no_version_with_a_known_hole_is_admitted() -> None:
 
 
 def test_what_is_imported_is_declared() -> None:
-    check([found for path in python_files() for found in undeclared(path)], "Declare it in pyproject.toml:")
+    check(
+        [package for path in python_files() for package in undeclared(path)], "Declare it in pyproject.toml:"
+    )
 
 
 def undeclared(path: Path) -> list[str]:
     """Return the packages that a file imports and pyproject.toml does not name."""
     imported = set(re.findall(r"^\s*(?:import|from) (\w+)", path.read_text("utf-8"), re.MULTILINE))
     foreign = imported - set(PACKAGES) - sys.stdlib_module_names
-    declared = {canonicalize_name(one.name) for one in PROJECT}
+    declared = {canonicalize_name(requirement.name) for requirement in PROJECT}
     if path.name == "tracing.py":
-        declared |= {canonicalize_name(one.name) for one in OTEL}
+        declared |= {canonicalize_name(requirement.name) for requirement in OTEL}
     if path.parent.name == "mcp":
-        declared |= {canonicalize_name(one.name) for one in MCP}
+        declared |= {canonicalize_name(requirement.name) for requirement in MCP}
     # Several packages may share one name of an import.
     return [
         f"{name_of(path)}: {name}"

@@ -41,7 +41,7 @@ LINTED = [
 
 
 def test_its_tool_accepts_each_file_and_no_spoilt_one(tmp_path: Path) -> None:
-    assert {one[1] for one in LINTED} == {CONTAINERFILE, COMPOSE, *KUBERNETES}
+    assert {linted[1] for linted in LINTED} == {CONTAINERFILE, COMPOSE, *KUBERNETES}
     for (tool, *options), path, right, wrong in LINTED:
         spoilt = tmp_path / path.name
         text = path.read_text("utf-8")
@@ -55,10 +55,10 @@ def test_its_tool_accepts_each_file_and_no_spoilt_one(tmp_path: Path) -> None:
 
 def directives(unit: Path) -> dict[str, list[str]]:
     """Return the directives of a unit, each with its values."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for name, value in re.findall(r"^([A-Z]\w+)=(.*)$", unit.read_text("utf-8"), re.MULTILINE):
-        found.setdefault(name, []).append(value)
-    return found
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def with_stub(unit: Path, folder: Path, text: str | None = None) -> Path:
@@ -99,39 +99,39 @@ def test_systemd_knows_each_directive_of_a_unit_and_finds_little_exposed(tmp_pat
 
 
 def test_a_unit_stays_down_after_a_bad_setting_and_has_program_user_and_settings_of_its_own() -> None:
-    found = [directives(unit) for unit in UNITS]
-    for one in found:
-        assert Path(one["ExecStart"][0].split()[0]).name in PROJECT["scripts"]
-        assert (one["Restart"], one["RestartPreventExitStatus"]) == (["always"], ["2"])
+    units = [directives(unit) for unit in UNITS]
+    for unit in units:
+        assert Path(unit["ExecStart"][0].split()[0]).name in PROJECT["scripts"]
+        assert (unit["Restart"], unit["RestartPreventExitStatus"]) == (["always"], ["2"])
         # What goes wrong in it takes no more of the machine.
-        assert len(one["MemoryMax"]) == len(one["TasksMax"]) == 1
+        assert len(unit["MemoryMax"]) == len(unit["TasksMax"]) == 1
     for name in ("User", "Group", "EnvironmentFile"):
-        values = [value for one in found for value in one[name]]
+        values = [value for one in units for value in one[name]]
         assert len(set(values)) == len(UNITS), f"{name}: {values}"
 
 
 def services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
-    return found
+    by_name: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    return by_name
 
 
 def objects(kind: str) -> list[dict[str, Any]]:
-    every = [one for path in KUBERNETES for one in yaml.safe_load_all(path.read_text("utf-8"))]
-    return [one for one in every if one["kind"] == kind]
+    every = [document for path in KUBERNETES for document in yaml.safe_load_all(path.read_text("utf-8"))]
+    return [document for document in every if document["kind"] == kind]
 
 
 def containers() -> list[dict[str, Any]]:
     """Return the containers of the Kubernetes example, each with the variables of its secrets."""
-    secrets = {one["metadata"]["name"]: one["stringData"] for one in objects("Secret")}
-    found = []
-    for one in [*objects("Job"), *objects("Deployment")]:
-        pod = one["spec"]["template"]["spec"]
+    secrets = {secret["metadata"]["name"]: secret["stringData"] for secret in objects("Secret")}
+    described = []
+    for owner in [*objects("Job"), *objects("Deployment")]:
+        pod = owner["spec"]["template"]["spec"]
         for container in pod["containers"]:
             variables = {entry["name"]: entry["value"] for entry in container.get("env", [])}
             for source in container.get("envFrom", []):
                 variables |= secrets[source["secretRef"]["name"]]
-            found.append({**container, "pod": pod, "variables": variables})
-    return found
+            described.append({**container, "pod": pod, "variables": variables})
+    return described
 
 
 def stages() -> dict[str, str]:
@@ -183,8 +183,8 @@ PORTS_OF_METRICS = {"leads-projector": "LEADS_METRICS_PORT", "leads-api": "LEADS
 
 def test_prometheus_finds_the_metrics_of_each_program_in_kubernetes() -> None:
     names = set()
-    for one in objects("Deployment"):
-        (container,) = one["spec"]["template"]["spec"]["containers"]
+    for deployment in objects("Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
         name = container.get("command", [""])[0]
         if name not in PORTS_OF_METRICS:
             continue
@@ -192,7 +192,7 @@ def test_prometheus_finds_the_metrics_of_each_program_in_kubernetes() -> None:
         variables = {entry["name"]: entry["value"] for entry in container["env"]}
         port = variables[PORTS_OF_METRICS[name]]
         assert variables["LEADS_METRICS_HOST"] == "0.0.0.0"  # Within the pod.
-        annotations = one["spec"]["template"]["metadata"]["annotations"]
+        annotations = deployment["spec"]["template"]["metadata"]["annotations"]
         assert annotations == {
             "prometheus.io/scrape": "true",
             "prometheus.io/port": port,
@@ -203,12 +203,12 @@ def test_prometheus_finds_the_metrics_of_each_program_in_kubernetes() -> None:
 
 
 def test_metrics_are_on_no_port_that_callers_reach() -> None:
-    policies = {one["metadata"]["name"]: one["spec"] for one in objects("NetworkPolicy")}
+    policies = {policy["metadata"]["name"]: policy["spec"] for policy in objects("NetworkPolicy")}
     assert policies["leads-api"]["ingress"] == [{"ports": [{"port": "http"}]}]
     (rule,) = policies["leads-metrics"]["ingress"]
     assert rule["ports"] == [{"port": "metrics"}]
     assert rule["from"]
-    published = [port for one in services().values() for port in one.get("ports", [])]
+    published = [port for service in services().values() for port in service.get("ports", [])]
     assert published == ["127.0.0.1:4000:4000"]
     for name, program in (("projector", "leads-projector"), ("api", "leads-api")):
         variables = services()[name]["environment"]
@@ -217,7 +217,9 @@ def test_metrics_are_on_no_port_that_callers_reach() -> None:
 
 
 def test_the_images_are_of_this_version() -> None:
-    images = [service["image"] for service in services().values()] + [one["image"] for one in containers()]
+    images = [service["image"] for service in services().values()] + [
+        container["image"] for container in containers()
+    ]
     ours = [image for image in images if "leads-read-model" in image]
     assert ours
     assert {image.rpartition(":")[2] for image in ours} == {PROJECT["version"]}, (

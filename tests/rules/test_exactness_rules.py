@@ -24,8 +24,8 @@ class Row(NamedTuple):
 def rows() -> list[Row]:
     """Return the rows of all tables of the page."""
     lines = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
-    found = [Row(*(cell.strip() for cell in line.strip("|").split(" | "))) for line in lines]
-    return [row for row in found if row.rule != "Rule"]
+    described = [Row(*(cell.strip() for cell in line.strip("|").split(" | "))) for line in lines]
+    return [row for row in described if row.rule != "Rule"]
 
 
 def mutants_of_the_page() -> dict[str, Row]:

@@ -40,12 +40,12 @@ def test_no_statement_drops_what_others_made() -> None:
     texts += [
         (name_of(path), text) for path in python_files() for _, text in strings(path.read_text("utf-8"))
     ]
-    found = {name for name, text in texts if DROPS_OTHERS.search(text)}
+    dropping = {name for name, text in texts if DROPS_OTHERS.search(text)}
     check(
-        sorted(found - {MAY_CASCADE}),
+        sorted(dropping - {MAY_CASCADE}),
         "Drop what is ours by its name, so that PostgreSQL refuses if others depend on it:",
     )
-    assert MAY_CASCADE in found
+    assert MAY_CASCADE in dropping
 
 
 def test_no_statement_has_the_bare_name_of_a_table_of_the_platform() -> None:
@@ -99,12 +99,12 @@ def test_no_statement_that_reads_tables_is_a_string_in_python() -> None:
 
 def test_the_rules_read_strings() -> None:
     source = '"""SELECT 1 FROM t"""\na = f"SELECT {b} FROM t"\nc = "DELETE " "FROM t"\nd = "DROP SCHEMA s CASCADE"\n'
-    found = dict(strings(source))
-    assert [line for line, text in found.items() if BEGINS.match(text) and READS_TABLES.search(text)] == [
+    texts = dict(strings(source))
+    assert [line for line, text in texts.items() if BEGINS.match(text) and READS_TABLES.search(text)] == [
         2,
         3,
     ]
-    assert [line for line, text in found.items() if DROPS_OTHERS.search(text)] == [4]
+    assert [line for line, text in texts.items() if DROPS_OTHERS.search(text)] == [4]
     assert not READS_TABLES.search("COPY t FROM STDIN")
     assert not DROPS_OTHERS.search("a text REFERENCES t ON DELETE CASCADE")
 

@@ -20,7 +20,7 @@ def test_a_folder_has_a_dozen_entries() -> None:
     roots = [ROOT / name for name in (*PACKAGES, "sql")]
     folders = [*roots, *(path for root in roots for path in sorted(root.rglob("*")) if path.is_dir())]
     sizes = {
-        name_of(folder): len([one for one in folder.iterdir() if not one.name.startswith("__")])
+        name_of(folder): len([entry for entry in folder.iterdir() if not entry.name.startswith("__")])
         for folder in folders
     }
     check(
@@ -63,19 +63,19 @@ def replaced(kind: type) -> list[str]:
 
 
 def test_no_private_function_of_another_package_is_replaced() -> None:
-    found = []
+    replacements = []
     for path in python_files():
         if path.name != "__main__.py":
             parts = path.relative_to(ROOT).with_suffix("").parts
             module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
             classes = [
-                one
-                for one in vars(module).values()
-                if inspect.isclass(one) and one.__module__ == module.__name__
+                kind
+                for kind in vars(module).values()
+                if inspect.isclass(kind) and kind.__module__ == module.__name__
             ]
-            found += [(name, name_of(path)) for kind in classes for name in replaced(kind)]
-    assert {name for name, _ in found} >= DOCUMENTED
+            replacements += [(name, name_of(path)) for kind in classes for name in replaced(kind)]
+    assert {name for name, _ in replacements} >= DOCUMENTED
     check(
-        [f"{file}: {name}" for name, file in found if name not in DOCUMENTED],
+        [f"{file}: {name}" for name, file in replacements if name not in DOCUMENTED],
         "Use what the package publishes, a private name can change without a word:",
     )

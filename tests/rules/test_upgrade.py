@@ -52,5 +52,5 @@ def test_a_table_of_an_older_version_gets_each_new_column() -> None:
 )
 def test_a_created_column_asks_to_be_added(statement: str, missing: int) -> None:
     schema = f"CREATE TABLE IF NOT EXISTS s.t (a text, b text);\n{statement}"
-    found = missing_statements(schema, "CREATE TABLE s.t (\n    a text\n);")
-    assert found == ["ALTER TABLE s.t ADD COLUMN IF NOT EXISTS b …;"] * missing
+    statements = missing_statements(schema, "CREATE TABLE s.t (\n    a text\n);")
+    assert statements == ["ALTER TABLE s.t ADD COLUMN IF NOT EXISTS b …;"] * missing
