@@ -108,7 +108,7 @@ def compare(platform: Platform, path: str, params: Pairs, expected: Answer) -> N
     assert answers.differences(expected, answer.status_code, answer.get_json()) == [], (path, params)
 
 
-@cases(("query", "known"), [(LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)])
+@cases(("query", "readers"), [(LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)])
 def test_the_api_refuses_the_values_that_the_oracle_refuses(query: Query, readers: dict[str, Reader]) -> None:
     """Each of these values, and each that is right in each way damaged, of each parameter."""
     damaged = {
