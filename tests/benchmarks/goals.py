@@ -67,13 +67,6 @@ _GOALS = (
     Goal("live_statements", "statements a change ≤ those of distinct tenants and filters of viewers"),
     Goal("live_quiet", "no statement for viewers while nothing changes", "statements"),
     Goal("first_build", "first build ≤ 1.2 × CREATE TABLE AS + indexes"),
-    Goal("rebuild_right", "rebuild of a right model ≤ 1.5 × CREATE TABLE AS + indexes"),
-    Goal(
-        "rebuild_wal",
-        "rebuild of a right model ≤ 5 MB of WAL for 100,000 leads, without full-page images",
-        "MB",
-    ),
-    Goal("rebuild_changed", "rebuild where every document differs ≤ 3 × CREATE TABLE AS + indexes"),
     Goal("rebuild_readers", "readers' p99 during a rebuild in place ≤ 2 × during CREATE TABLE AS + indexes"),
     Goal("rebuild_failures", "no failed read during a rebuild in place", "reads"),
     Goal("rebuild_waits", "no reader waits for a lock longer than 50 ms during a rebuild in place", "reads"),

@@ -1,6 +1,5 @@
-"""A first build and rebuilds in place against CREATE TABLE AS and materialized views: seconds, WAL and readers."""
+"""A first build against CREATE TABLE AS, and what readers notice of rebuilds in place."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,11 +8,9 @@ from functools import partial
 
 from projector.database.rows import Connection
 from tests.benchmarks import load, servers, tables
-from tests.benchmarks.core import Row, Sample, repeating
+from tests.benchmarks.core import Row, Sample, repeating, seconds
 from tests.benchmarks.fixtures import Bench, Database, build
-from tests.benchmarks.tables import Cost
 
-_LEADS_OF_THE_GOAL = 100_000
 _CONNECTIONS = 2
 # Parallel workers of CREATE TABLE AS while readers are measured beside it.
 _WORKERS = 1
@@ -26,52 +23,26 @@ def measure(bench: Bench) -> Iterator[Row]:
 
 
 Prepare = Callable[[Connection], None]
-# What a rebuild finds: how that is made, the goal of its seconds, and the title.
-_FOUND: tuple[tuple[Prepare, str, str], ...] = (
-    (tables.never_built, "first_build", "first build"),
-    (tables.right, "rebuild_right", "rebuild of a right model"),
-    (tables.every_document_differs, "rebuild_changed", "rebuild where every document differs"),
-)
+# What a rebuild finds while readers are measured beside it, and how that is made.
+_FOUND: dict[str, Prepare] = {
+    "rebuild of a right model": tables.right,
+    "rebuild where every document differs": tables.every_document_differs,
+}
 
 
 def _alone(bench: Bench, database: Database) -> Iterator[Row]:
-    costs: dict[str, list[Cost]] = defaultdict(list)
+    """A first build; mass.py compares rebuilds of all kinds with it."""
     with database.connect() as conn, database.connect() as other:
-        tables.create(other)
-
-        def measured(title: str, prepare: Prepare, work: Callable[[], object]) -> float:
-            prepare(other)
-            costs[title].append(tables.cost(other, work))
-            return costs[title][-1].seconds
-
-        arms = {
-            title: partial(measured, title, prepare, partial(build, conn)) for prepare, _, title in _FOUND
-        }
-        arms["computed"] = partial(measured, "computed", _checkpoint, partial(tables.create, other))
-        samples = bench.take_turns(arms, warm_up=False)
-        tables.drop(other)
-    for _, goal, title in _FOUND:
+        ours = partial(_seconds, other, tables.never_built, partial(build, conn))
+        computed = partial(_seconds, other, _checkpoint, partial(tables.create, other))
         name = "CREATE TABLE AS + indexes, computed from the source"
-        yield Row(title, "s", samples[title], name, samples["computed"], goal)
-    scale = _LEADS_OF_THE_GOAL / bench.size.big
+        yield bench.compare("first build", "s", ours, name, computed, "first_build")
+        tables.drop(other)
 
-    def wal(title: str, of: Callable[[Cost], float] = lambda cost: cost.wal) -> Sample:
-        return Sample(tuple(of(cost) * scale for cost in costs[title]))
 
-    right, changed = (title for *_, title in _FOUND[1:])
-    name, computed = "WAL of CREATE TABLE AS + indexes", wal("computed")
-    images = max(wal(right, lambda cost: cost.images).values)
-    yield Row(
-        f"WAL of a {right}, for 100,000 leads",
-        "MB",
-        wal(right, lambda cost: cost.wal - cost.images),
-        name,
-        computed,
-        "rebuild_wal",
-        note=f"without {images:.1f} MB of full-page images at most",
-    )
-    what = f"WAL of a {changed}, for 100,000 leads"
-    yield Row(what, "MB", wal(changed), name, computed, note="full-page images included")
+def _seconds(conn: Connection, prepare: Prepare, work: Callable[[], object]) -> float:
+    prepare(conn)
+    return seconds(work)
 
 
 def _checkpoint(conn: Connection) -> None:
@@ -118,7 +89,7 @@ def _beside_readers(bench: Bench, database: Database) -> Iterator[Row]:
     """What readers notice: their p99, failed reads and waits for locks; the database is spoilt."""
     with servers.api(bench, database) as api, database.connect() as conn, database.connect() as other:
         url = f"{api.url}/users/{database.tenants['big']}/leads"
-        readers = {title: _Readers(database, url) for *_, title in _FOUND[1:]}
+        readers = {title: _Readers(database, url) for title in _FOUND}
         computed = _Readers(database, url)
 
         def during(readers: _Readers, prepare: Prepare, work: Callable[[], object]) -> float:
@@ -127,7 +98,7 @@ def _beside_readers(bench: Bench, database: Database) -> Iterator[Row]:
 
         arms = {
             title: partial(during, readers[title], prepare, partial(build, conn))
-            for prepare, _, title in _FOUND[1:]
+            for title, prepare in _FOUND.items()
         }
         creating = partial(tables.create, other, workers=_WORKERS)
         arms["tables"] = partial(during, computed, _checkpoint, creating)

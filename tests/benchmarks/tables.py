@@ -121,16 +121,11 @@ def every_document_differs(conn: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds, and megabytes of WAL: of all but indexes, of indexes, and how many of both are full-page images."""
+    """Seconds, and megabytes of WAL: of all but indexes, and of indexes."""
 
     seconds: float
     rows: float
     indexes: float
-    images: float
-
-    @property
-    def wal(self) -> float:
-        return self.rows + self.indexes
 
 
 def cost(conn: Connection, work: Callable[[], object]) -> Cost:
@@ -147,8 +142,8 @@ def cost_since(conn: Connection, began: str, seconds: float) -> Cost:
     is_index = "\"resource_manager/record_type\" IN ('Btree', 'Gin', 'XLOG')"
     row = conn.execute(
         f"SELECT coalesce(sum(combined_size) FILTER (WHERE NOT {is_index}), 0)::float8 / {_MEGABYTE},"
-        f" coalesce(sum(combined_size) FILTER (WHERE {is_index}), 0)::float8 / {_MEGABYTE},"
-        f" coalesce(sum(fpi_size), 0)::float8 / {_MEGABYTE} FROM pg_get_wal_stats(%s, %s)".encode(),
+        f" coalesce(sum(combined_size) FILTER (WHERE {is_index}), 0)::float8 / {_MEGABYTE}"
+        " FROM pg_get_wal_stats(%s, %s)".encode(),
         (began, ended),
     ).fetchone()
     assert row is not None
