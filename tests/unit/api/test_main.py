@@ -261,8 +261,9 @@ def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Pa
 
 
 def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp_path: Path) -> None:
+    # A worker that misses the signal is killed after that time.
     with subprocess.Popen(
-        [sys.executable, "-m", "api"],
+        [sys.executable, "-c", program("api.__main__.STOP_SECONDS = 1")],
         cwd=tmp_path,
         env=environment(DATABASE_URL=library.database.url, PORT=str(free_port())),
         stdout=subprocess.PIPE,

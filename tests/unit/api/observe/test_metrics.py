@@ -170,6 +170,9 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     with served(
         library.database, tmp_path, LEADS_API_METRICS_PORT=str(port), LEADS_API_WORKERS="2"
     ) as server:
+        # One that is still starting would miss the signal to end.
+        for number in (1, 2):
+            server.wait_for_line(f"Started worker-{number}")
         assert [server.get(library.base)[0] for _ in range(12)] == [200] * 12
         assert server.get("/metrics")[0] == 404
         # It answers on while somebody says nothing.
