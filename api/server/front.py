@@ -44,6 +44,12 @@ _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 10.0
 """How long a caller may take for a body, which is short, once it is read."""
 
+_RELEASE_SECONDS = 0.01
+"""How long the server may take to let go of a body that is read no more.
+
+It does not say when it has, and leaves the connection open if the answer is sent before.
+"""
+
 REPEAT_SECONDS = 0.5
 """How long the answers of REPEATED are given again. Whoever looks does so every few seconds."""
 
@@ -163,6 +169,8 @@ class Front:
         await asyncio.wait([reading], timeout=BODY_SECONDS)
         if not reading.done():
             reading.cancel()
+            await asyncio.wait([reading])
+            await asyncio.sleep(_RELEASE_SECONDS)
             return self._plain.late_body(environ, paused, _LATE)
         body = reading.result()
         # Of a body in chunks Flask would take what fits, and leave the rest out without a word.
