@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,6 +15,8 @@ from tests.oracle import Model, answers, read_model
 from tests.oracle.answers import Answer
 from tests.support import queries
 from tests.support.server import Database
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 
 
 @dataclass

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import product
 from urllib.parse import unquote_to_bytes
 
@@ -22,7 +21,7 @@ from werkzeug.exceptions import BadRequest
 from api.request.query import LIST_QUERY, MESSAGES_QUERY, Query
 from projector.database.schema import sections
 from projector.operate.install import migrate
-from tests.acceptance.conftest import MakePlatform, Platform, expected_answers
+from tests.acceptance.conftest import NOW, MakePlatform, Platform, expected_answers
 from tests.oracle import answers
 from tests.oracle.answers import Answer
 from tests.oracle.leads import Model
@@ -33,7 +32,6 @@ from tests.support.server import Database, Server
 
 SIZE = 60
 ZONE = "Asia/Kolkata"
-NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 RIGHT = ("2025-01-31T09:30:00.123Z", "2025-01-31 09:30+05:30", "7", "true", "whatsapp,webchat")
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from random import Random
 from urllib.parse import urljoin
 
@@ -18,12 +18,11 @@ from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from projector.sweep import statistics
-from tests.acceptance.conftest import MakePlatform, Platform
+from tests.acceptance.conftest import NOW, MakePlatform, Platform
 from tests.conftest import MakeDatabase
 from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
 
-NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 ROUNDS = 30
 ASKED = 12
 LINKS_FOLLOWED = 0.05

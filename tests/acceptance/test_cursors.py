@@ -7,7 +7,6 @@ docs/api.md promises follows from that.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urljoin
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl, urljoin
 import pytest
 
 from projector.database.rows import Connection
-from tests.acceptance.conftest import MakePlatform, Platform
+from tests.acceptance.conftest import NOW, MakePlatform, Platform
 from tests.conftest import MakeDatabase
 from tests.oracle import answers
 from tests.oracle.leads import Lead, LeadMessage, Model, place_of_message
@@ -23,7 +22,6 @@ from tests.oracle.parameters import OF_LIST, SORTS, read_parameters
 from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
 
-NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 WALKS_AMONG_MESSAGES = 5
 LEADS = 30
 FILTERS = (

@@ -5,7 +5,6 @@ import io
 import re
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from projector.operate.explain import render as render_explanation
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from projector.trial import demo
-from tests.acceptance.conftest import MakePlatform, Platform
+from tests.acceptance.conftest import NOW, MakePlatform, Platform
 from tests.support.server import Database, Server
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +40,6 @@ CURL = re.compile(r"^curl .*$", re.MULTILINE)
 COPIES = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 API_LINES = CURL.findall(API) + CURL.findall(COPIES)
 LINES = list(dict.fromkeys(CURL.findall(README) + API_LINES))
-NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 TEMPLATES = {
     re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operation
     for path, operations in orjson.loads(document())["paths"].items()

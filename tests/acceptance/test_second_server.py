@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
 from projector.observe.status.render import render
-from tests.acceptance.conftest import expected_answers
+from tests.acceptance.conftest import NOW, expected_answers
 from tests.exactness.feed_copy import serving
 from tests.exactness.platform import rebuild_now
 from tests.oracle import answers, read_model
@@ -23,7 +23,6 @@ from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
 from tests.support.server import Database, connect
 
-NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 LISTS: tuple[dict[str, str], ...] = (
     {},
     {"sort_by": "name", "sort_order": "asc", "limit": "7"},

@@ -2,7 +2,6 @@
 
 import json
 import random
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.operate.uninstall import check_uninstall
 from projector.report.errors import ProjectorError
-from tests.acceptance.conftest import MakePlatform, Platform
+from tests.acceptance.conftest import NOW, MakePlatform, Platform
 from tests.support import edge_cases
 from tests.support.server import Database
 
-NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 # The columns as they were released. Lines are added to it, and none of them is changed or moved.
 RELEASED = Path(__file__).parent / "data" / "leads_sql.json"
 PLATFORMS = ("whatsapp", "instagram", "webchat")
