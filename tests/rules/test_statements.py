@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 
 from projector.capture.mapping import RELATIONS
 from projector.database.schema import source_tables
@@ -23,16 +23,22 @@ READS_TABLES = re.compile(r"\b(?:FROM(?! STDIN)|JOIN)\b|\n")
 _COMMENT = re.compile(r"--.*")
 
 
-def strings(source: str) -> Iterator[tuple[int, str]]:
+@cache
+def strings(source: str) -> list[tuple[int, str]]:
     """Return the strings of a Python file with their lines, without those that describe."""
     nodes = list(ast.walk(ast.parse(source)))
     parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     left_out = parts | {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    for node in nodes:
-        if isinstance(node, ast.JoinedStr):
-            yield node.lineno, "".join(str(getattr(part, "value", "x")) for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
-            yield node.lineno, node.value
+    texts = [
+        (node.lineno, "".join(str(getattr(part, "value", "x")) for part in node.values))
+        for node in nodes
+        if isinstance(node, ast.JoinedStr)
+    ]
+    return texts + [
+        (node.lineno, node.value)
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out
+    ]
 
 
 def test_no_statement_drops_what_others_made() -> None:
