@@ -91,7 +91,10 @@ def test_a_clock_of_the_platform_that_was_set_back_takes_its_moments_back(
 
 @pytest.mark.parametrize("parameters", [{"port": "1"}, {"password": "secret-word"}])
 @pytest.mark.usefixtures("origin")
-def test_another_address_proves_nothing(both: TwoServers, parameters: dict[str, str]) -> None:
+def test_another_address_proves_nothing(
+    both: TwoServers, parameters: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projector.operate.origin.proof._MOST_ONCE_SECONDS", 0.2)
     before = value(both.conn, "SELECT proved_at FROM projector.origin")
     note_once(both.conn, make_conninfo(address(both.platform), **parameters))
     problem = value(both.conn, "SELECT feed_problem FROM read_model.projection")
