@@ -224,29 +224,30 @@ UPDATE {relation} AS t
 SET {column} = {value}
 WHERE t.ctid = ANY({rows});
 
--- name: watch_relations
--- Creates rows_now, the rows of the relations that belong to a lead, and rows_before, the same as they are noted. `kind`
--- and `of_key` are what has to be touched where a row moves.
-CREATE TEMPORARY VIEW rows_now AS
+-- name: rows_of_relation
+-- Returns the rows of a relation as rows_now has them: those that belong to a lead, or all where they are parts of rows
+-- of another relation. Placeholders: relation; id, its key; of_id, the key of the rows that they are parts of, else the
+-- same; kind, that of this key; queued, the kind of change by which it is touched; is_part.
 SELECT
-    k.kind || 's' AS relation,
-    k.kind,
-    k.key,
-    k.key AS of_key,
+    '{relation}' AS relation,
+    '{kind}' AS kind,
+    r.{id}::text AS key,
+    r.{of_id}::text AS of_key,
+    {is_part} AS is_part,
+    '{queued}' AS queued_kind,
     ARRAY[k.user_id, k.customer_phone] AS lead,
-    coalesce(c::text, p::text, s::text) AS image
-FROM projector.current_keys() AS k
-LEFT JOIN projector.source_conversations() AS c ON k.kind = 'conversation' AND c.conversation_id::text = k.key
-LEFT JOIN projector.source_contacts() AS p ON k.kind = 'contact' AND p.contact_id::text = k.key
-LEFT JOIN projector.source_template_sends() AS s ON k.kind = 'template_send' AND s.send_id::text = k.key
+    r::text AS image
+FROM projector.source_{relation}() AS r
+LEFT JOIN projector.current_keys() AS k ON k.kind = '{kind}' AND k.key = r.{id}::text AND NOT {is_part}
+WHERE {is_part} OR k.key IS NOT NULL
+
+-- name: watch_relations
+-- Creates rows_now, the rows of the relations, and rows_before, the same as they are noted. `kind` and `of_key` are what
+-- has to be touched where a row moves. Placeholder: rows, those of each relation but of the names of tenants.
+CREATE TEMPORARY VIEW rows_now AS
+{rows}
 UNION ALL
-SELECT 'messages', 'conversation', m.message_id::text, m.conversation_id::text, NULL, m::text
-FROM projector.source_messages() AS m
-UNION ALL
-SELECT 'extractions', 'conversation', e.extraction_id::text, e.conversation_id::text, NULL, e::text
-FROM projector.source_extractions() AS e
-UNION ALL
-SELECT 'tenants', 'tenant', n.user_id::text, n.user_id::text, NULL, n::text
+SELECT 'tenants', 'tenant', n.user_id::text, n.user_id::text, false, 'tenants', NULL, n::text
 FROM projector.current_names() AS n;
 CREATE TEMPORARY TABLE rows_before ON COMMIT DROP AS TABLE rows_now;
 DELETE FROM projector.changes;
@@ -267,16 +268,16 @@ WITH moved AS MATERIALIZED (
 ),
 
 of_leads AS MATERIALIZED (
-    SELECT b.key FROM rows_before AS b WHERE b.relation = 'conversations'
+    SELECT b.kind, b.key FROM rows_before AS b WHERE NOT b.is_part
     UNION
-    SELECT m.key FROM moved AS m WHERE m.relation = 'conversations'
+    SELECT m.kind, m.key FROM moved AS m WHERE NOT m.is_part
 ),
 
 of_other_leads AS MATERIALIZED (
-    SELECT m.key
+    SELECT m.kind, m.key
     FROM moved AS m
-    WHERE m.relation = 'conversations'
-    GROUP BY m.key
+    WHERE NOT m.is_part
+    GROUP BY m.kind, m.key
     HAVING count(*) = 1 OR count(DISTINCT m.lead) > 1
 ),
 
@@ -300,19 +301,18 @@ touched AS MATERIALIZED (
 missed AS (
     SELECT m.relation
     FROM moved AS m
-    WHERE (m.relation NOT IN ('messages', 'extractions') OR m.of_key IN (SELECT o.key FROM of_leads AS o))
+    WHERE (NOT m.is_part OR (m.kind, m.of_key) IN (SELECT o.kind, o.key FROM of_leads AS o))
         AND NOT EXISTS (
             SELECT
             FROM touched AS t
             WHERE t.kind = m.kind
                 AND t.key = m.of_key
                 AND CASE
-                    WHEN m.relation NOT IN ('messages', 'extractions') THEN true
-                    WHEN m.of_key IN (SELECT o.key FROM of_other_leads AS o) THEN true
+                    WHEN NOT m.is_part THEN true
+                    WHEN (m.kind, m.of_key) IN (SELECT o.kind, o.key FROM of_other_leads AS o) THEN true
                     WHEN t.change_kind = 'messages' AND m.relation = 'messages'
                         THEN m.key IN (SELECT unnest(q.message_ids) FROM queued AS q)
-                    WHEN m.relation = 'messages' THEN t.change_kind IN ('reload_messages', 'reload_conversations')
-                    ELSE t.change_kind IN ('extractions', 'reload_conversations')
+                    ELSE t.change_kind IN (m.queued_kind, 'reload_conversations')
                 END
         )
 )

@@ -15,8 +15,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.capture.mapping import Fit, Join, Texts, examine_source, joined_columns
+from projector.capture.mapping import RELATIONS, Fit, Join, Texts, examine_source, joined_columns
 from projector.database.connect import connect
+from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.rows import Connection, Row, only_row, rows, values
 from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import query
@@ -92,7 +93,7 @@ def check_mapping(
         _fill(scratch, fit, tables, statements)
         trials = _Trials(scratch)
         with scratch.transaction(force_rollback=True):
-            scratch.execute(query("assess", "watch_relations"), prepare=False)
+            scratch.execute(query("assess", "watch_relations", rows=_watched_rows()), prepare=False)
             scratch.execute(query("assess", "compare_relations"), prepare=False)
             for table in tables:
                 if table.queue_key:
@@ -143,7 +144,7 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[Row]) -> None:
         size = int(measure(conn, table.relation).rows)
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
         table.sampled.update(_row_ids(conn, table, percent, _SAMPLED))
-    joins = [*joined_columns(fit.mapping), *_conversations_of(fit)]
+    joins = [*joined_columns(fit.mapping), *_joins_of_parts(fit)]
     for _ in range(_ROUNDS):
         before = {name: sorted(table.sampled) for name, table in by_name.items()}
         for aliases, condition in joins:
@@ -162,17 +163,47 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[Row]) -> None:
             table.data = b"".join(copy)
 
 
-def _conversations_of(fit: Fit) -> Iterator[Join]:
-    """Return the joins of messages and extractions with their conversations.
+def _joins_of_parts(fit: Fit) -> Iterator[Join]:
+    """Return the joins of rows that are parts of others, such as messages, with these.
 
     No text has to join them. Of a conversation that was not sampled no message counts, and none would be missed.
     """
-    relations = fit.relations
-    key = relations["conversations"].origins["conversation_id"]
-    for name in {"messages", "extractions"} & relations.keys():
-        origin = relations[name].origins["conversation_id"]
-        if key is not None and origin is not None and origin[0] != key[0]:
-            yield {"a": origin[0], "b": key[0]}, f'a."{origin[1]}" = b."{key[1]}"'
+    for relation, kind in _watched().items():
+        if _is_part(kind) and relation in fit.relations:
+            part = fit.relations[relation].origins[kind.id]
+            whole = fit.relations[key_kinds()[kind.key_kind].kind].origins[kind.id]
+            if part is not None and whole is not None and part[0] != whole[0]:
+                yield {"a": part[0], "b": whole[0]}, f'a."{part[1]}" = b."{whole[1]}"'
+
+
+def _watched() -> dict[str, Kind]:
+    """Return the relations that leads are made of, each with its kind."""
+    return {
+        name: kind for name, kind in kinds().items() if name in RELATIONS and kind.key_kind in key_kinds()
+    }
+
+
+def _is_part(kind: Kind) -> bool:
+    """Return whether the keys of the kind are those of another relation, whose rows these rows are parts of."""
+    return kind.phone is None
+
+
+def _watched_rows() -> str:
+    """Return the query of the rows of all these relations."""
+    selects = (
+        query(
+            "assess",
+            "rows_of_relation",
+            relation=relation,
+            id=RELATIONS[relation][0],
+            of_id=kind.id,
+            kind=kind.key_kind,
+            queued=kind.queued_kind,
+            is_part=str(_is_part(kind)).lower(),
+        )
+        for relation, kind in _watched().items()
+    )
+    return "\nUNION ALL\n".join(selects)
 
 
 @contextmanager
