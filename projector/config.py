@@ -115,26 +115,26 @@ def load(env_file: Path = Path(".env")) -> Config:
 
     Raises ConfigurationError with a sentence for each setting that cannot be used.
     """
-    given = {**dotenv_values(env_file), **os.environ}
+    variables = {**dotenv_values(env_file), **os.environ}
     # Compose files and systemd units write a variable that is not set as an empty one.
-    texts = {name: text.strip() for name, text in given.items() if text and text.strip()}
-    found: dict[str, Any] = {}
+    texts = {name: text.strip() for name, text in variables.items() if text and text.strip()}
+    settings: dict[str, Any] = {}
     bad = [
         f"{name}: It is no setting any more. {what_to_do}"
         for name, what_to_do in _gone().items()
         if name in texts
     ]
-    for name, how in ((one.name, one.metadata) for one in fields(Config) if one.metadata):
+    for name, how in ((setting.name, setting.metadata) for setting in fields(Config) if setting.metadata):
         text = texts.get(how["name"], how["default"])
         try:
-            found[name] = how["read"](text)
+            settings[name] = how["read"](text)
         except ValidationError as error:
             bad.append(f"{how['name']}: '{text}' is not allowed. {' '.join(map(str, error.messages))}")
     if bad:
         raise ConfigurationError(
-            "These settings cannot be used. " + " ".join(sorted(bad)), found.get("log_format")
+            "These settings cannot be used. " + " ".join(sorted(bad)), settings.get("log_format")
         )
-    return Config(**found, warnings=tuple(find_misspelt(given)))
+    return Config(**settings, warnings=tuple(find_misspelt(variables)))
 
 
 @cache
@@ -152,15 +152,15 @@ def find_misspelt(names: Iterable[str]) -> Iterator[str]:
 
     Both programs read one file `.env`, so that a setting of the API is not misspelt here.
     """
-    known = {name.removeprefix(_PREFIX): name for name in _SETTING.findall(_page())}
-    passed = {*known.values(), *_gone()}
+    listed = {name.removeprefix(_PREFIX): name for name in _SETTING.findall(_page())}
+    passed = {*listed.values(), *_gone()}
     for name in sorted(names):
         # The tests have variables of their own.
-        if not known or name in passed or not name.startswith(_PREFIX) or name.startswith(f"{_PREFIX}TEST_"):
+        if not listed or name in passed or not name.startswith(_PREFIX) or name.startswith(f"{_PREFIX}TEST_"):
             continue
-        near = get_close_matches(name.removeprefix(_PREFIX), known, n=1, cutoff=_LIKENESS)
+        near = get_close_matches(name.removeprefix(_PREFIX), listed, n=1, cutoff=_LIKENESS)
         if near:
-            yield f"{name} is no setting and has no effect; the nearest is {known[near[0]]}."
+            yield f"{name} is no setting and has no effect; the nearest is {listed[near[0]]}."
         else:
             yield f"{name} is no setting and has no effect: see docs/settings.md."
 

@@ -67,20 +67,20 @@ class Invocation:
         Raises ConfigurationError where a setting cannot be used.
         """
         try:
-            found = settings.load()
+            config = settings.load()
         except ConfigurationError as error:
             log.configure("INFO", error.log_format or "auto")
             raise
-        log.configure(found.log_level, found.log_format, personal_data=found.log_personal_data)
-        for sentence in found.warnings:
+        log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
+        for sentence in config.warnings:
             _log.warning(sentence)
         if self.database_url:
             # libpq's own message on an address that it cannot read follows when it connects.
             with suppress(psycopg.Error):
                 if psycopg.conninfo.conninfo_to_dict(self.database_url).get("password"):
                     _log.warning(SHOWN_BY_PS)
-            found = dataclasses.replace(found, database_url=self.database_url)
-        return found
+            config = dataclasses.replace(config, database_url=self.database_url)
+        return config
 
     @property
     def server(self) -> EmbeddedServer:
@@ -157,10 +157,10 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(escape_lines(text), err=err)
 
 
-def echo_json(found: object) -> None:
+def echo_json(content: object) -> None:
     """Print an object for machines, in such a way that a terminal obeys nothing of it either."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
-    click.echo(escape_json(orjson.dumps(found, default=str, option=options).decode()))
+    click.echo(escape_json(orjson.dumps(content, default=str, option=options).decode()))
 
 
 def describe(error: psycopg.Error) -> str:

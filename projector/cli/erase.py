@@ -118,12 +118,12 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
     """Erase what the ledger names; return whether nothing of it is left."""
     from projector.operate import erase as erasing
 
-    found = [target for _, target in erasing.find_matches(conn)]
-    if not found:
+    targets = [target for _, target in erasing.find_matches(conn)]
+    if not targets:
         click.echo("Nothing that the ledger names is there, and no erasure was interrupted.")
         return True
     click.echo("Of the ledger, these are there again, or their erasure was interrupted:")
-    for target in found:
+    for target in targets:
         click.echo(f"  {target}")
     if not yes:
         click.confirm(f"Erase all of that from {place_of(conn)}?", abort=True)

@@ -20,11 +20,11 @@ def _moment(text: str) -> tuple[datetime, datetime]:
         if _DATE.fullmatch(text):
             midnight = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
             return midnight, midnight + timedelta(days=1)
-        found = datetime.fromisoformat(text)
-        found = found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         # The read model keeps milliseconds.
-        found = found.replace(microsecond=found.microsecond // 1000 * 1000)
-        return found, found + timedelta(milliseconds=1)
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return moment, moment + timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text!r} is no date such as 2025-01-31 or 2025-01-31T09:30:00Z.") from None
 

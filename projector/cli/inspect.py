@@ -29,12 +29,12 @@ def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
     from projector.observe.status.render import as_dict, render, summarize
 
     with invocation.connect("status") as conn:
-        found = read_status(conn, api_role=invocation.config.api_role)
+        state = read_status(conn, api_role=invocation.config.api_role)
     if as_json:
-        echo_json(as_dict(found))
+        echo_json(as_dict(state))
     else:
-        click.echo(render(found) if verbose else summarize(found))
-    if find_attention(found):
+        click.echo(render(state) if verbose else summarize(state))
+    if find_attention(state):
         sys.exit(FAILED)
 
 
@@ -77,15 +77,15 @@ def assess(
         raise click.UsageError("Give --json or --sql, not both.")
     with invocation.connect("assess") as conn:
         facts = find_facts(conn, source_schemas, read_mapping(mapping) if mapping is not None else None)
-    found = as_dict(facts)
+    report = as_dict(facts)
     if as_json:
-        echo_json(found)
+        echo_json(report)
     elif as_sql:
         for statement in dict.fromkeys(statement for fact in facts for statement in fact.statements):
             echo(statement)
     else:
         echo(render(facts, mapping))
-    if not found["fits"]:
+    if not report["fits"]:
         sys.exit(FAILED)
 
 
@@ -106,12 +106,13 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
     from projector.operate.tenants import read_tenants, render
 
     with invocation.connect("tenants") as conn:
-        found, without_tenant = read_tenants(conn)
+        listed, without_tenant = read_tenants(conn)
     if as_json:
-        listed = [vars(tenant) for tenant in found]
-        echo_json({"tenants": listed, "dead_letters_without_tenant": without_tenant})
+        echo_json(
+            {"tenants": [vars(tenant) for tenant in listed], "dead_letters_without_tenant": without_tenant}
+        )
     else:
-        click.echo(render(found, without_tenant))
+        click.echo(render(listed, without_tenant))
 
 
 @click.command()
@@ -142,12 +143,12 @@ def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int
     from projector.operate.explain import explain_lead, render
 
     with invocation.connect("explain") as conn:
-        found = explain_lead(conn, user_id, phone, candidates=candidates)
+        explanation = explain_lead(conn, user_id, phone, candidates=candidates)
     if as_json:
-        echo_json(found)
+        echo_json(explanation)
     else:
-        click.echo(render(found))
-    if found.has_drifted:
+        click.echo(render(explanation))
+    if explanation.has_drifted:
         sys.exit(DRIFT)
-    if not found.is_there:
+    if not explanation.is_there:
         sys.exit(FAILED)

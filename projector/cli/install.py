@@ -129,12 +129,12 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
             finally:
                 server.remove()
 
-    given = read_mapping(mapping) if mapping is not None else None
+    texts = read_mapping(mapping) if mapping is not None else None
     click.echo("Changing sampled rows in a scratch database: this takes a minute or two.", err=True)
     # As Ctrl-C does, so that what is made for the check is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with invocation.connect("check") as conn:
-        facts = check_mapping(conn, source_schemas, given, embedded)
+        facts = check_mapping(conn, source_schemas, texts, embedded)
     echo(in_lines(facts))
     if not as_dict(facts)["fits"]:
         sys.exit(FAILED)

@@ -18,8 +18,8 @@ def printed(name: str) -> str:
     """Return the steps of a path below `sql/`, after what their session needs; raises LookupError for none."""
     session = [f"SET search_path = {SEARCH_PATH};", *(f"{text};" for text in ONE_SERVER.settings)]
     session.append(statement("refresh/0_session/10_staging_tables"))
-    found = [f"-- {one.name}\n{one.text.decode()}" for one in steps(name)]
-    return "\n".join((*session, *(_PARAMETER.sub(r":\1", text).replace("%%", "%") for text in found))) + "\n"
+    texts = [f"-- {step.name}\n{step.text.decode()}" for step in steps(name)]
+    return "\n".join((*session, *(_PARAMETER.sub(r":\1", text).replace("%%", "%") for text in texts))) + "\n"
 
 
 if __name__ == "__main__":

@@ -195,11 +195,11 @@ def _metrics_of_each(status: Status) -> Iterator[Metric]:
     numbers: dict[tuple[str, str], tuple[str, dict[str, float]]] = {
         ("leads_projector_capture_state", "state"): (
             "Whether the triggers capture changes: 1 for the state that it is in.",
-            {one: one == status.capture_state for one in captured},
+            {state: state == status.capture_state for state in captured},
         ),
         ("leads_projector_rebuild_state", "state"): (
             "Whether a rebuild runs: 1 for the state that it is in.",
-            {one: one == status.rebuild_state for one in rebuilt},
+            {state: state == status.rebuild_state for state in rebuilt},
         ),
         ("leads_projector_last_run_timestamp_seconds", "kind"): (
             "When the last run of a kind began.",
@@ -216,8 +216,8 @@ def _metrics_of_each(status: Status) -> Iterator[Metric]:
     }
     for (name, label), (text, values) in numbers.items():
         metric = GaugeMetricFamily(name, text, labels=(label,))
-        for one, number in values.items():
-            metric.add_metric((one,), float(number))
+        for label_value, number in values.items():
+            metric.add_metric((label_value,), float(number))
         yield metric
 
 

@@ -104,7 +104,7 @@ class Explanation:
     def differs(self) -> bool:
         """Whether the read model is not what the rules give now; where they fail, that cannot be told."""
         return self.failure is None and (
-            self.exists != self.in_read_model or any(one["differs"] for one in self.fields)
+            self.exists != self.in_read_model or any(printed["differs"] for printed in self.fields)
         )
 
 
@@ -117,7 +117,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
     require_built(conn)
     explain = snapshot(conn)(partial(explain_in, conn, user_id, phone, candidates=candidates))
     try:
-        return read_steadily(conn, explain, differs=lambda found: found.has_drifted)
+        return read_steadily(conn, explain, differs=lambda explanation: explanation.has_drifted)
     except psycopg.errors.QueryCanceled as error:
         raise BlockedError(
             f"The rows of the lead could not be read in {STATEMENT_TIMEOUT_SECONDS} s. The database is very busy, or an"
@@ -141,7 +141,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     waiting = _read(conn, "find_waiting", every)
     total = waiting[0]["total"] if waiting else 0
     made.waiting = [
-        {name: one[name] for name in ("kind", "key", "queued_at")} for one in waiting[:candidates]
+        {name: change[name] for name in ("kind", "key", "queued_at")} for change in waiting[:candidates]
     ]
     made.more_waiting = total - len(made.waiting)
     made.dead_letters = _read(conn, "find_letters", every)
@@ -149,9 +149,9 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
     for table, (_, rows) in _COMPETING.items():
-        found = _read_rows(conn, rows, own, candidates + 2)
-        shown = [_shortened(row) for row in found[: candidates + 1]]
-        is_more = len(found) > len(shown)
+        competing = _read_rows(conn, rows, own, candidates + 2)
+        shown = [_shortened(row) for row in competing[: candidates + 1]]
+        is_more = len(competing) > len(shown)
         made.candidates[table] = {"table": names.get(table), "rows": shown, "more": is_more}
     if not made.is_there:
         variants = list(dict.fromkeys(_variants(made.customer_phone)))
@@ -162,39 +162,39 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     return made
 
 
-def render(found: Explanation) -> str:
+def render(explanation: Explanation) -> str:
     """Return the explanation as text: how the read model stands to the lead, its fields, and the rows that compete."""
     lines: list[str] = []
-    for text in _texts(found):
+    for text in _texts(explanation):
         # A terminal obeys nothing of it.
         lines += wrap(escape_hidden(text), _WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]
     return "\n".join(lines)
 
 
-def _texts(found: Explanation) -> Iterator[str]:
-    yield f"Lead {found.customer_phone} of {found.user_id}"
-    if found.asked_for != found.customer_phone:
-        yield f"(asked for as {_value(found.asked_for)}, which is the same phone)"
-    yield from found.sentences
-    for change in found.waiting:
+def _texts(explanation: Explanation) -> Iterator[str]:
+    yield f"Lead {explanation.customer_phone} of {explanation.user_id}"
+    if explanation.asked_for != explanation.customer_phone:
+        yield f"(asked for as {_value(explanation.asked_for)}, which is the same phone)"
+    yield from explanation.sentences
+    for change in explanation.waiting:
         yield f"  waits: {change['kind']} {change['key']}, queued at {change['queued_at']}"
-    if found.more_waiting:
-        yield f"  and {found.more_waiting:,} more"
+    if explanation.more_waiting:
+        yield f"  and {explanation.more_waiting:,} more"
     yield ""
-    for one in found.fields:
-        yield f"{one['field']}: {_value(one['value'])}"
-        if one["differs"]:
-            yield f"  READ MODEL shows {_value(one['read_model'])}"
+    for printed in explanation.fields:
+        yield f"{printed['field']}: {_value(printed['value'])}"
+        if printed["differs"]:
+            yield f"  READ MODEL shows {_value(printed['read_model'])}"
     for table, (heading, _) in _COMPETING.items():
-        rows = found.candidates[table]["rows"]
+        rows = explanation.candidates[table]["rows"]
         if rows:
             yield ""
-            of = found.candidates[table]["table"]
+            of = explanation.candidates[table]["table"]
             # Where the platform calls them something else.
             yield f"{heading}:" if of is None or of.endswith(f".{table}") else f"{heading}, of {of}:"
         for row in rows:
             yield "- " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
-        if found.candidates[table]["more"]:
+        if explanation.candidates[table]["more"]:
             yield "  and more"
 
 
@@ -221,8 +221,8 @@ def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
             raise
         made.failure, made.exists, computed = first_line(error), True, stored
     for name, rule in (computed[0] if computed else {}).items():
-        one = {"field": name, "value": rule, "differs": bool(stored) and rule != stored[0].get(name)}
-        made.fields.append({**one, "read_model": stored[0].get(name)} if one["differs"] else one)
+        printed = {"field": name, "value": rule, "differs": bool(stored) and rule != stored[0].get(name)}
+        made.fields.append({**printed, "read_model": stored[0].get(name)} if printed["differs"] else printed)
 
 
 def _arrays(keys: Iterable[Found]) -> Found:
@@ -313,7 +313,7 @@ def _on_existence(made: Explanation) -> Iterator[str]:
         yield "The source rows make this lead no more, and the read model still has it."
     elif not made.is_there:
         yield "The tenant has no such lead."
-        if any(one["rows"] for one in made.candidates.values()):
+        if any(table["rows"] for table in made.candidates.values()):
             yield (
                 "It has rows with this phone, but none that makes a lead: that takes a conversation, or a template"
                 " send that went out."
@@ -327,7 +327,7 @@ def _on_difference(made: Explanation, state: Found) -> Iterator[str]:
         if made.in_read_model and made.failure is None:
             yield "The read model shows what the rules give now."
         return
-    names = [one["field"] for one in made.fields if one["differs"]]
+    names = [printed["field"] for printed in made.fields if printed["differs"]]
     if names:
         yield f"The read model differs from what the rules give now in {', '.join(names)}."
     if made.state == REBUILDING:

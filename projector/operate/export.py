@@ -38,7 +38,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     require_tenants(conn, [user_id])
     part: Path | None = None
     noun = kind.partition(".")[0]
-    given: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
+    parameters: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
     try:
         # Customers' data are for who asked for them: nobody else may read this file, or have put one in its place.
         with NamedTemporaryFile(
@@ -47,12 +47,12 @@ def export(  # noqa: PLR0913  # What to export, and where to.
             part = Path(opened.name)
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                as_of: datetime | None = value(conn, query("operate", "read_as_of"), given)
-                progress.start(kind, value(conn, query("operate", f"count_{noun}"), given), noun)
+                as_of: datetime | None = value(conn, query("operate", "read_as_of"), parameters)
+                progress.start(kind, value(conn, query("operate", f"count_{noun}"), parameters), noun)
                 count = 0
                 if kind == "leads.csv":
                     opened.write(value(conn, query("operate", "read_header")).encode())
-                for lines in _lines(conn, kind, given):
+                for lines in _lines(conn, kind, parameters):
                     opened.write("".join(lines).encode())
                     count += len(lines)
                     progress.advance(len(lines))
@@ -68,8 +68,8 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     return count, as_of
 
 
-def _lines(conn: Connection, kind: str, given: dict[str, object]) -> Iterator[list[str]]:
+def _lines(conn: Connection, kind: str, parameters: dict[str, object]) -> Iterator[list[str]]:
     with conn.cursor("export") as cursor:
-        cursor.execute(query("operate", kind.replace(".", "_as_")), given)
+        cursor.execute(query("operate", kind.replace(".", "_as_")), parameters)
         while lines := cursor.fetchmany(_LINES_AT_ONCE):
             yield [line for (line,) in lines]

@@ -200,8 +200,8 @@ def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files, but for columns that are there: readers would wait for a table that is altered."""
 
     def if_missing(added: re.Match[str]) -> str:
-        wanted = {"names": [], "tables": [added[1]], "columns": [added[2]]}
-        return added[0] if values(conn, query("database", "find_missing"), wanted) else ""
+        column = {"names": [], "tables": [added[1]], "columns": [added[2]]}
+        return added[0] if values(conn, query("database", "find_missing"), column) else ""
 
     for file, text in texts.items():
         with _named_failure(file):
@@ -267,7 +267,7 @@ def _define(conn: Connection, fit: Fit) -> None:
 
 
 def _find_source(
-    conn: Connection, given: Sequence[str], mapping: Texts | None, *, create_source: bool
+    conn: Connection, source_schemas: Sequence[str], mapping: Texts | None, *, create_source: bool
 ) -> Fit:
     """Return the platform's tables, which are created before where they are missing and may be.
 
@@ -279,11 +279,11 @@ def _find_source(
                 "Nothing was changed, because --create-source creates the tables of the default mapping, and another"
                 " one is given or stored: leave it out, or add --mapping default."
             )
-        schemas = find_schemas(conn, given, [*source_tables()])
+        schemas = find_schemas(conn, source_schemas, [*source_tables()])
         commands = composing.SQL(source_commands())
         relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
         conn.execute(commands.format(**relations), prepare=False)
-    fit = examine_source(conn, given, mapping)
+    fit = examine_source(conn, source_schemas, mapping)
     require_fit(find_problems(conn, fit))
     return fit
 

@@ -16,15 +16,15 @@ HANDED_OVER = ("projector", "read_model", "leads_sql")
 
 
 def find_missing_rights(
-    conn: Connection, found: Collection[SourceRelation], captured: Collection[str]
+    conn: Connection, tables: Collection[SourceRelation], captured: Collection[str]
 ) -> Iterator[str]:
     """Return in words each reason why `migrate` would fail for a right, or take over what is not ours.
 
     `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
     """
     login, schemas = read_server(conn), _find_schemas(conn)
-    yield from _find_foreign_tables(login, found, captured)
-    unreadable = [table.full_name for table in found if table.kind is not None and not table.is_readable]
+    yield from _find_foreign_tables(login, tables, captured)
+    unreadable = [table.full_name for table in tables if table.kind is not None and not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
         yield (
@@ -50,7 +50,7 @@ def find_missing_rights(
             f"Nothing was changed, because the role {login.role_name} lacks a right on the database. Have its owner"
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
-    further = find_further_rights(conn, [table.full_name for table in found if table.kind is not None])
+    further = find_further_rights(conn, [table.full_name for table in tables if table.kind is not None])
     # Whoever may create schemas could have made those that belong to another role.
     is_installed = any(schema.is_ours and schema.owner == login.role_name for schema in schemas)
     if further is not None and not is_installed:
@@ -65,31 +65,31 @@ def find_further_rights(conn: Connection, relations: Collection[str]) -> tuple[s
     """
     owners = rows(conn, Row, query("operate", "find_further_rights"), {"relations": list(relations)})
     further = "; ".join(
-        f"{one.owner}, which owns {', '.join(one.tables)}: the login {one.rights}"
-        for one in owners
-        if one.rights
+        f"{owner.owner}, which owns {', '.join(owner.tables)}: the login {owner.rights}"
+        for owner in owners
+        if owner.rights
     )
     if not further:
         return None
-    main = max(owners, key=lambda one: len(one.tables))
-    given = [
+    main = max(owners, key=lambda owner: len(owner.tables))
+    transfers = [
         f"ALTER TABLE {table} OWNER TO {main.owner};"
-        for one in owners
-        if one is not main
-        for table in one.tables
+        for owner in owners
+        if owner is not main
+        for table in owner.tables
     ]
     sentence = (
         f"The login {value(conn, 'SELECT quote_ident(session_user)')} may do more than {further}. What an owner puts"
         " into a table, such as a cast or an index, runs in the projector's sessions and would have these rights."
         f" Connect as {main.owner}, or as a member of it and of nothing else, which a superuser makes so:"
     )
-    return sentence, given + ([] if main.is_login else _make_login(conn, main.owner))
+    return sentence, transfers + ([] if main.is_login else _make_login(conn, main.owner))
 
 
 def _make_login(conn: Connection, owner: str) -> list[str]:
     """Return the statements that create a right login and give it what is ours, one object at a time."""
-    found = find_own_objects(conn, HANDED_OVER)
-    own = [f"ALTER {one.command} {one.name} OWNER TO {LOGIN};" for one in found if one.is_owned]
+    objects = find_own_objects(conn, HANDED_OVER)
+    own = [f"ALTER {item.command} {item.name} OWNER TO {LOGIN};" for item in objects if item.is_owned]
     return [
         f"CREATE ROLE {LOGIN} LOGIN IN ROLE {owner};",
         f"GRANT CREATE, TEMPORARY ON DATABASE {read_server(conn).database_name} TO {LOGIN};",
@@ -141,10 +141,10 @@ def _find_schemas(conn: Connection) -> list[Row]:
 
 
 def _find_foreign_tables(
-    login: Row, found: Collection[SourceRelation], captured: Collection[str]
+    login: Row, source: Collection[SourceRelation], captured: Collection[str]
 ) -> Iterator[str]:
     tables: dict[str, list[str]] = {}
-    for table in found:
+    for table in source:
         if table.name in captured and table.owner is not None and not table.is_owned:
             tables.setdefault(table.owner, []).append(table.full_name)
     if tables:

@@ -45,12 +45,12 @@ def read_access(conn: Connection) -> Row:
     Besides: is_right, whether that is as this version makes it; and lacks_lines, whether lines of the ledger are still
     where an older version has them.
     """
-    found = only_row(conn, Row, query("operate", "read_access"))
-    found.is_right = found.is_apart and found.is_usable and found.version == _version()
-    found.lacks_lines = found.is_right and any(
+    access = only_row(conn, Row, query("operate", "read_access"))
+    access.is_right = access.is_apart and access.is_usable and access.version == _version()
+    access.lacks_lines = access.is_right and any(
         value(conn, query("operate", "has_further_lines", table=table)) for table in _former_ledgers(conn)
     )
-    return found
+    return access
 
 
 def _former_ledgers(conn: Connection) -> list[str]:
@@ -63,14 +63,14 @@ def set_up_access(conn: Connection) -> list[str]:
     Returns the statements for a superuser where the login may not. Where API keys and ledger still belong to the login,
     as an older version had it, they stay in use until then.
     """
-    notices, found = [], read_access(conn)
-    if found.is_superuser or not found.is_right:
-        text = "\n".join(_statements(conn, found))
+    notices, access = [], read_access(conn)
+    if access.is_superuser or not access.is_right:
+        text = "\n".join(_statements(conn, access))
         if not is_allowed(conn, text):
             is_without_api = value(conn, "SELECT to_regrole('leads_api') IS NULL")
             said = f"{NO_API}. {_APART}" if is_without_api else _APART
             notices = [for_superuser(said, text)]
-            if found.is_own:
+            if access.is_own:
                 for own in (sections()["access"], *functions("install/access").values()):
                     is_allowed(conn, own)
     if read_access(conn).is_usable:
@@ -141,7 +141,7 @@ def _texts() -> list[LiteralString]:
     ]
 
 
-def _statements(conn: Connection, found: Row) -> Iterator[str]:
+def _statements(conn: Connection, access: Row) -> Iterator[str]:
     """Yield the statements of the superuser's part. What is there already stays, beside what is new, with the keys.
 
     None of them reads what the login owns, since that could call code of the platform with the rights of a superuser.
@@ -149,11 +149,11 @@ def _statements(conn: Connection, found: Row) -> Iterator[str]:
     """
     login = read_server(conn).role_name
     roles, *texts, rights = (text.strip() for text in _texts())
-    if found.owner is not None and not found.is_apart:
+    if access.owner is not None and not access.is_apart:
         yield "ALTER SCHEMA leads_access RENAME TO leads_access_before;"
     yield roles
-    if found.is_own and value(conn, "SELECT to_regclass('leads_access.api_keys') IS NOT NULL"):
-        texts += [f"-- {found.owner} could write these until now: leave out what nobody knows."]
+    if access.is_own and value(conn, "SELECT to_regclass('leads_access.api_keys') IS NOT NULL"):
+        texts += [f"-- {access.owner} could write these until now: leave out what nobody knows."]
         texts += values(conn, query("operate", "write_keys_out"))
     version = f"COMMENT ON SCHEMA leads_access IS '{_version()}';"
     yield from distribution.kept_here(conn, [*texts, *access_rights(login), version, rights])

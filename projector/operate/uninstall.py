@@ -25,14 +25,14 @@ _FORMER_COLUMNS = ("projector.origin.noted_at",)
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
     """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words."""
     current = [f"{table.name}.{column}" for table in tables().values() for column in table.columns]
-    wanted = {
+    parameters = {
         "schemas": list(schemas),
         "names": [*own_names(), *shards(conn)],
         "columns": [*_FORMER_COLUMNS, *current],
         "described": list(tables()),
     }
     own = query("database", "own_objects").rstrip(";")
-    return values(conn, query("operate", "find_dependents", own=own), wanted)
+    return values(conn, query("operate", "find_dependents", own=own), parameters)
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
@@ -41,9 +41,9 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     No statement says CASCADE: where something of others depends on one of ours, PostgreSQL refuses, and raises
     DependentObjectsStillExist.
     """
-    found = reversed(find_own_objects(conn, schemas))
-    for command, objects in groupby(found, lambda one: one.command):
-        conn.execute(f"DROP {command} {', '.join(one.name for one in objects)}".encode())
+    own_objects = reversed(find_own_objects(conn, schemas))
+    for command, objects in groupby(own_objects, lambda item: item.command):
+        conn.execute(f"DROP {command} {', '.join(item.name for item in objects)}".encode())
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
@@ -53,14 +53,14 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
     that depends on it, which the message lists.
     """
     require_rights_to_uninstall(conn)
-    found = find_dependents(conn, own_schemas(conn))
-    if found and not drop_dependents:
+    dependents = find_dependents(conn, own_schemas(conn))
+    if dependents and not drop_dependents:
         raise ProjectorError(
             "Nothing was changed, because what others made depends on the read model, and would go with it:\n"
-            f"{in_lines(found)}\n"
+            f"{in_lines(dependents)}\n"
             "Drop it or point it elsewhere first, or run uninstall --drop-dependents to drop it too."
         )
-    return found
+    return dependents
 
 
 def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
@@ -107,9 +107,9 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     return [*notices, *(notice for role in roles for notice in _drop_role(conn, role))]
 
 
-def in_lines(found: Sequence[str]) -> str:
+def in_lines(objects: Sequence[str]) -> str:
     """Return a line for each."""
-    return "\n".join(f"  {one}" for one in found)
+    return "\n".join(f"  {name}" for name in objects)
 
 
 def _drop_role(conn: Connection, role: LiteralString) -> list[str]:

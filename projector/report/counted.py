@@ -46,7 +46,10 @@ def escape_lines(text: str) -> str:
 
 def escape_json(text: str) -> str:
     r"""Return JSON, indented or not, with what a terminal would not show, or would obey, written as `\u009b` is."""
-    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in text
+    )
 
 
 @dataclass(frozen=True, slots=True)

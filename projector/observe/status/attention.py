@@ -166,12 +166,12 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
             f"{aside} {escape_hidden(words.item(first))}: {words.short(first.error)}."
             " Repair the row that fails, then run `refresh --retry-failed`."
         )
-    found = status.erasures
+    erasures = status.erasures
     # An erasure that is under way holds the lock of rebuilds.
-    if found.since is not None and not status.is_rebuild_locked:
-        was = "was" if found.interrupted == 1 else "were"
+    if erasures.since is not None and not status.is_rebuild_locked:
+        was = "was" if erasures.interrupted == 1 else "were"
         yield (
-            f"{counted(found.interrupted, 'erasure')} {was} interrupted, begun on {words.moment(found.since)}:"
+            f"{counted(erasures.interrupted, 'erasure')} {was} interrupted, begun on {words.moment(erasures.since)}:"
             " what it was for is not all deleted. Run `erase --replay`, which ends it."
         )
 
@@ -219,7 +219,7 @@ def _attention_to_locks(status: Status) -> Iterator[str]:
 
 
 def _attention_to_api(status: Status) -> Iterator[str]:
-    role, found = status.api_role, status.row_security
+    role, security = status.api_role, status.row_security
     if role is not None and not role.exists:
         yield (
             f"The role {role.name} does not exist, so the API cannot read: run `migrate`, which creates leads_api or"
@@ -231,10 +231,10 @@ def _attention_to_api(status: Status) -> Iterator[str]:
             f"The role {role.name} may not read {role.unreadable}, so the API cannot either: run `migrate`, which lets"
             f" leads_api read all tables{'' if role.name == 'leads_api' else f', and GRANT leads_api TO {role.name}'}."
         )
-    if found is not None and found.unprotected is not None:
+    if security is not None and security.unprotected is not None:
         yield (
-            f"The table {found.unprotected} is not protected from being read for another tenant: {found.problem}. Run"
-            " `migrate`, which installs its policies again. Until then the API is not ready."
+            f"The table {security.unprotected} is not protected from being read for another tenant: {security.problem}."
+            " Run `migrate`, which installs its policies again. Until then the API is not ready."
         )
     if role is not None and role.unreadable is None and role.is_unfiltered:
         yield (

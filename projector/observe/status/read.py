@@ -162,15 +162,15 @@ def _read(conn: Connection, name: str, **parameters: object) -> list[Row]:
     return rows.rows(conn, Row, query("status", name), parameters or None)
 
 
-def _named(conn: Connection, found: list[Row]) -> list[Row]:
+def _named(conn: Connection, listed: list[Row]) -> list[Row]:
     """Return the rows, each with `tenant_name`: what its tenant is called, None where that is not known."""
-    wanted = {"user_ids": [one.user_id for one in found]}
+    parameters = {"user_ids": [row.user_id for row in listed]}
     names: dict[str, str] = (
-        dict(conn.execute(query("tenants", "read_names"), wanted).fetchall()) if found else {}
+        dict(conn.execute(query("tenants", "read_names"), parameters).fetchall()) if listed else {}
     )
-    for one in found:
-        one.tenant_name = names.get(one.user_id)
-    return found
+    for row in listed:
+        row.tenant_name = names.get(row.user_id)
+    return listed
 
 
 def _read_sizes(conn: Connection) -> list[Row]:
@@ -182,9 +182,9 @@ def _read_sizes(conn: Connection) -> list[Row]:
 
 
 def _read_row_security(conn: Connection) -> Row:
-    [found] = _read(conn, "read_row_security")
-    shard = distribution.unprotected_shard(conn) if found.unprotected is None else None
+    [security] = _read(conn, "read_row_security")
+    shard = distribution.unprotected_shard(conn) if security.unprotected is None else None
     if shard is not None:
-        found.unprotected = shard
-        found.problem = "the policies of this shard on its server are not those of its table"
-    return found
+        security.unprotected = shard
+        security.problem = "the policies of this shard on its server are not those of its table"
+    return security

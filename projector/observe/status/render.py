@@ -23,6 +23,7 @@ def as_dict(status: Status) -> dict[str, Any]:
     """Return the status for machines. Times are in UTC, ages and durations in seconds."""
     letters = [_without(letter, "total") for letter in status.dead_letters]
     projection, proved, present = status.projection, status.proved_round, status.present_round
+    rebuild = status.rebuild_run
     return {
         "attention": find_attention(status),
         "installed": projection is not None,
@@ -55,7 +56,12 @@ def as_dict(status: Status) -> dict[str, Any]:
         },
         "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
         "locks": [vars(holder) for holder in status.lock_holders],
-        "rebuild": _rebuild_as_dict(status),
+        "rebuild": {
+            "state": status.rebuild_state,
+            "leads": rebuild and rebuild.leads,
+            "leads_total": rebuild and rebuild.leads_total,
+            "percent": _rebuild_percent(status),
+        },
         "runs": {run.kind: vars(run) for run in status.runs},
         "verify": {
             "proved_at": proved and proved.finished_at,
@@ -86,9 +92,9 @@ def render(status: Status) -> str:
 
 
 def _in_lines(status: Status, lines_of: Callable[[Status, Row], Iterator[_Line]]) -> str:
-    found = lines_of(status, status.projection) if status.projection else [("Read model", "not installed")]
+    labelled = lines_of(status, status.projection) if status.projection else [("Read model", "not installed")]
     # Reasons and ids were written by others.
-    facts = [*found, *(("Warning", text) for text in status.warnings)]
+    facts = [*labelled, *(("Warning", text) for text in status.warnings)]
     lines = [f"{label:<13}{escape_hidden(text)}" for label, text in facts]
     attention = find_attention(status)
     if attention:
@@ -110,9 +116,9 @@ def _first_lines(status: Status, projection: Row) -> Iterator[_Line]:
         yield "Data", f"{words.age(projection.as_of_age)} old, {waiting}"
     leads = next((size.about_rows for size in status.sizes if size.table_name == "read_model.leads"), 0)
     # PostgreSQL has an estimate once it has analyzed the table.
-    known = f"about {counted(leads, 'lead')}" if leads else "not counted yet"
+    estimate = f"about {counted(leads, 'lead')}" if leads else "not counted yet"
     size = bytes_in_words(sum(size.bytes for size in status.sizes))
-    yield "Leads", f"{known}, {counted(status.tenants, 'tenant')}, {size}"
+    yield "Leads", f"{estimate}, {counted(status.tenants, 'tenant')}, {size}"
     # The rest only where it is not as always.
     if status.queue.late_tenants:
         yield "Mass changes", words.late(status.queue)
@@ -183,18 +189,18 @@ def _feed_in_words(feed: Row, projection: Row) -> str:
 
 
 def _row_security_lines(status: Status) -> Iterator[_Line]:
-    found, role = status.row_security, status.api_role
-    if found is None:
+    security, role = status.row_security, status.api_role
+    if security is None:
         return
-    if found.unprotected is not None:
-        yield "Row security", f"missing: {found.unprotected}, {found.problem}"
+    if security.unprotected is not None:
+        yield "Row security", f"missing: {security.unprotected}, {security.problem}"
     else:
-        yield "Row security", f"on, {counted(found.tables, 'table')}"
+        yield "Row security", f"on, {counted(security.tables, 'table')}"
     if role is not None and role.can_create_temporary:
         may = f"{role.name} may create temporary tables, as PUBLIC may"
         yield (
             "",
-            f"{may}; unless they are needed, run REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;",
+            f"{may}; unless they are needed, run REVOKE TEMPORARY ON DATABASE {security.database_name} FROM PUBLIC;",
         )
 
 
@@ -229,28 +235,19 @@ def _without(row: Row, name: str) -> dict[str, Any]:
     return {key: value for key, value in vars(row).items() if key != name}
 
 
-def _rebuild_as_dict(status: Status) -> dict[str, Any]:
-    """Return the state of a rebuild, and how far it is. `leads_total` is about how many leads it has to do."""
-    run, done = status.rebuild_run, status.rebuild_done
-    return {
-        "state": status.rebuild_state,
-        "leads": run and run.leads,
-        "leads_total": run and run.leads_total,
-        "percent": None if done is None else round(100 * done, 1),
-    }
+def _rebuild_percent(status: Status) -> float | None:
+    return None if status.rebuild_done is None else round(100 * status.rebuild_done, 1)
 
 
 def _rebuild_in_words(status: Status, projection: Row) -> str:
-    found = _rebuild_as_dict(status)
-    if found["state"] == "none":
+    text, run, percent = status.rebuild_state, status.rebuild_run, _rebuild_percent(status)
+    if text == "none":
         return "none under way"
-    text = str(found["state"])
-    run = status.rebuild_run
-    if run is not None and found["state"] == "running":
+    if run is not None and text == "running":
         text += f" for {words.age(run.seconds)}"
-    if found["percent"] is not None:
+    if run is not None and percent is not None:
         # As the progress of a rebuild counts: not each customer with a key is a lead.
-        text += f", {counted_of(found['leads'], found['leads_total'], 'customer')}, {found['percent']} %"
+        text += f", {counted_of(run.leads, run.leads_total, 'customer')}, {percent} %"
     if projection.built_at is not None and projection.version != PROJECTION_VERSION:
         text += f", to projection version {PROJECTION_VERSION}"
     return text

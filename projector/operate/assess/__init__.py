@@ -91,11 +91,11 @@ def find_problems(conn: Connection, fit: Fit) -> Iterator[Fact]:
     yield from lacking
     if fit.unreadable and not lacking and not server.is_standby:
         yield _problem("tables", f"{_UNCHANGED}the platform's tables cannot be looked at: {fit.unreadable}.")
-    for found in fit.present.values():
-        if found.is_hidden:
+    for table in fit.present.values():
+        if table.is_hidden:
             yield _problem(
                 "hidden",
-                f"{_UNCHANGED}row security of {found.full_name} would keep rows from the role {server.role_name}. Have"
+                f"{_UNCHANGED}row security of {table.full_name} would keep rows from the role {server.role_name}. Have"
                 f" a superuser run: ALTER ROLE {server.role_name} BYPASSRLS;",
             )
 
@@ -109,7 +109,7 @@ def _find_misfits(conn: Connection, fit: Fit) -> Iterator[Fact]:
             advice = "; if something is gone for good, run the same with the schema that the others are in"
         elif not is_default:
             advice = "; if it has another name, correct the mapping"
-        elif not any(found.kind is not None for found in fit.found.values()):
+        elif not any(table.kind is not None for table in fit.found.values()):
             advice += "; to create empty source tables for a trial, run migrate --create-source"
         yield _problem(
             "tables",
@@ -147,16 +147,16 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             continue
         with conn.transaction(force_rollback=True):
             _limit_statements(conn)
-            found = _ask(conn, "find_repeated", names)
-        if found is None:
+            repeated = _ask(conn, "find_repeated", names)
+        if repeated is None:
             yield _note(
                 "tables",
                 f"Whether each key of {relation} is there once was not looked at: it took too long.",
             )
-        elif found.key is not None:
+        elif repeated.key is not None:
             yield _problem(
                 "tables",
-                f"{_UNCHANGED}{repeated_rows(relation, found.rows, names['key'], found.key)}.",
+                f"{_UNCHANGED}{repeated_rows(relation, repeated.rows, names['key'], repeated.key)}.",
             )
 
 
@@ -181,15 +181,15 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
             " have a lower case: searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does"
             " not.",
         )
-    found = find_source(conn, quoted({table.name: table.schema for table in tables})) if tables else {}
+    source = find_source(conn, quoted({table.name: table.schema for table in tables})) if tables else {}
     for table in tables:
         for column in table.looked_up:
-            if found[table.name].kind is not None and column not in found[table.name].indexed:
+            if source[table.name].kind is not None and column not in source[table.name].indexed:
                 written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
                 yield _warning(
                     "indexes",
                     f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
-                    f" Create one: CREATE INDEX CONCURRENTLY ON {found[table.name].full_name} ({written});",
+                    f" Create one: CREATE INDEX CONCURRENTLY ON {source[table.name].full_name} ({written});",
                 )
 
 
@@ -212,14 +212,14 @@ def require_fit(facts: Iterator[Fact]) -> None:
             raise fact.error
 
 
-def assess(conn: Connection, given: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
+def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
     """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
     with short_transaction(conn):
-        fit = examine_source(conn, given, mapping)
+        fit = examine_source(conn, source_schemas, mapping)
         # What was made to look at the mapping is rolled back by now.
         conn.execute("SET TRANSACTION READ ONLY")
         relations = quoted(fit.schemas)
-        there = {found.name: relations[found.name] for found in fit.present.values() if found.kind}
+        there = {table.name: relations[table.name] for table in fit.present.values() if table.kind}
         facts = [
             *_describe_server(conn),
             *find_problems(conn, fit),
@@ -295,7 +295,7 @@ def _describe_feeds(conn: Connection, fit: Fit) -> Iterator[Fact]:
             "hidden",
             f"The publication {name} is of all tables, so it would publish the read model and the queue, too.",
         )
-    brought = [found.full_name for found in fit.present.values() if found.is_subscribed]
+    brought = [table.full_name for table in fit.present.values() if table.is_subscribed]
     if brought:
         yield _note(
             "hidden",
@@ -314,7 +314,7 @@ def _find_unusual(
 ) -> Iterator[Fact]:
     """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
 
-    def count(relation: str, column: str, condition: str, **wanted: object) -> Row | None:
+    def count(relation: str, column: str, condition: str, **parameters: object) -> Row | None:
         # A column that the mapping computes has the values that the mapping gives it.
         origin = fit.relations[relation].origins.get(column) if relation in fit.relations else None
         if origin is None:
@@ -322,33 +322,36 @@ def _find_unusual(
         table, named = origin
         names = {"relation": relations[table], "column": named, "condition": condition}
         percent = min(100.0, 100.0 * _SAMPLED_ROWS / max(int(sizes[table].rows), 1))
-        found = _ask(conn, "count_strange", names, {**wanted, "percent": percent})
-        return Row(**vars(found), table=table, column=named) if found is not None and found.strange else None
+        sampled = _ask(conn, "count_strange", names, {**parameters, "percent": percent})
+        if sampled is None or not sampled.strange:
+            return None
+        return Row(**vars(sampled), table=table, column=named)
 
-    for (relation, column), (known, otherwise) in _KNOWN.items():
-        found = count(relation, column, "::text <> ALL(%(known)s::text[])", known=list(known))
-        if found is not None:
+    for (relation, column), (expected, otherwise) in _KNOWN.items():
+        strange = count(relation, column, "::text <> ALL(%(known)s::text[])", known=list(expected))
+        if strange is not None:
             yield _note(
                 "values",
-                f"{found.strange} of {counted(found.rows, 'row')} of {found.table} that were looked at have another"
-                f" {found.column} than {', '.join(known)}: {', '.join(map(repr, found.values))}; {otherwise}.",
+                f"{strange.strange} of {counted(strange.rows, 'row')} of {strange.table} that were looked at have"
+                f" another {strange.column} than {', '.join(expected)}: {', '.join(map(repr, strange.values))};"
+                f" {otherwise}.",
             )
-    found = count("messages", "timestamp", "::timestamptz > now() + interval '1 day'")
-    if found is not None:
+    late = count("messages", "timestamp", "::timestamptz > now() + interval '1 day'")
+    if late is not None:
         yield _note(
             "values",
-            f"{found.strange} of {counted(found.rows, 'message')} that were looked at have a time more than a day"
+            f"{late.strange} of {counted(late.rows, 'message')} that were looked at have a time more than a day"
             " ahead: such leads are the first of the list until then.",
         )
     names = {"conversations": relation_rows(fit, "conversations"), "canonical": _canonical()}
-    found = _ask(conn, "count_collapsing", names)
-    if found is None:
+    collapsing = _ask(conn, "count_collapsing", names)
+    if collapsing is None:
         yield _note("values", "How many phones are one lead was not counted: it took too long.")
-    elif found.leads:
+    elif collapsing.leads:
         yield _note(
             "values",
-            f"Conversations write the phone of one lead differently: {found.phones} spellings are"
-            f" {counted(found.leads, 'lead')}.",
+            f"Conversations write the phone of one lead differently: {collapsing.phones} spellings are"
+            f" {counted(collapsing.leads, 'lead')}.",
         )
 
 
@@ -360,11 +363,11 @@ def _canonical() -> str:
 
 
 def _ask(
-    conn: Connection, name: str, names: Mapping[str, str], wanted: Mapping[str, object] | None = None
+    conn: Connection, name: str, names: Mapping[str, str], parameters: Mapping[str, object] | None = None
 ) -> Row | None:
     """Return the row of a query that may take long; None where it took too long, or may not be asked."""
     with suppress(psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable), conn.transaction():
-        return only_row(conn, Row, query("assess", name, **names), dict(wanted) if wanted else None)
+        return only_row(conn, Row, query("assess", name, **names), dict(parameters) if parameters else None)
     return None
 
 

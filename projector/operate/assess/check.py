@@ -67,7 +67,7 @@ _NEXT = (
 
 def check_mapping(
     conn: Connection,
-    given: Sequence[str],
+    source_schemas: Sequence[str],
     mapping: Texts | None,
     embedded: Callable[[], AbstractContextManager[str]],
 ) -> list[Fact]:
@@ -78,16 +78,16 @@ def check_mapping(
     where there is no place for the scratch database.
     """
     with short_transaction(conn):
-        fit = examine_source(conn, given, mapping)
+        fit = examine_source(conn, source_schemas, mapping)
         # Who only reads may check.
         require_fit(fact for fact in find_problems(conn, fit) if fact.area != "rights")
         conn.execute("SET TRANSACTION READ ONLY")
         tables = _read_tables(conn, fit)
-        wanted = {
+        copied = {
             "relations": [table.relation for table in tables for _ in table.columns],
             "columns": [column.name for table in tables for column in table.columns],
         }
-        statements = values(conn, query("assess", "copy_schema"), wanted)
+        statements = values(conn, query("assess", "copy_schema"), copied)
         _sample(conn, fit, tables)
     with _scratch_database(conn, embedded) as scratch:
         _fill(scratch, fit, tables, statements)
@@ -108,21 +108,21 @@ def _read_tables(conn: Connection, fit: Fit) -> list[Row]:
     `data` these rows as COPY writes them.
     """
     relations = quoted(fit.schemas)
-    known = {table.name: table for table in fit.tables}
+    by_name = {table.name: table for table in fit.tables}
     read: dict[str, set[str]] = {}
     for reading in (*fit.relations.values(), *fit.rules):
         for name, (_, columns) in reading.reads.items():
             read.setdefault(name, set()).update(columns)
     for rule in fit.rules:
         read.setdefault(rule.changed[0], set()).add(rule.changed[1])
-    found = []
+    tables = []
     for name, wanted_columns in read.items():
         if name not in fit.present:
             continue
-        wanted = {"relation": relations[name], "columns": sorted(wanted_columns)}
-        noted = known.get(name, SourceTable(name, fit.schemas[name]))
-        described = rows(conn, Row, query("assess", "describe_columns"), wanted)
-        found.append(
+        parameters = {"relation": relations[name], "columns": sorted(wanted_columns)}
+        noted = by_name.get(name, SourceTable(name, fit.schemas[name]))
+        described = rows(conn, Row, query("assess", "describe_columns"), parameters)
+        tables.append(
             Row(
                 name=name,
                 relation=relations[name],
@@ -134,7 +134,7 @@ def _read_tables(conn: Connection, fit: Fit) -> list[Row]:
                 data=b"",
             )
         )
-    return found
+    return tables
 
 
 def _sample(conn: Connection, fit: Fit, tables: Sequence[Row]) -> None:
@@ -263,8 +263,8 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[Row], statements: Sequ
 
 def _row_ids(conn: Connection, table: Row, percent: float, most: int | None = None) -> list[str]:
     """Return some rows of a table, in an order of no meaning."""
-    wanted = {"percent": percent, "most": most}
-    return values(conn, query("assess", "sample_table", relation=table.relation), wanted)
+    parameters = {"percent": percent, "most": most}
+    return values(conn, query("assess", "sample_table", relation=table.relation), parameters)
 
 
 def _other_values(table: Row, column: Row) -> Iterator[str]:
@@ -278,7 +278,7 @@ def _other_values(table: Row, column: Row) -> Iterator[str]:
 
 
 def _tids(of: Iterable[str]) -> str:
-    return "'{" + ",".join(f'"{one}"' for one in sorted(of)) + "}'::tid[]"
+    return "'{" + ",".join(f'"{row_id}"' for row_id in sorted(of)) + "}'::tid[]"
 
 
 class _Trials:
@@ -334,9 +334,9 @@ class _Trials:
         of_kind: dict[tuple[str, ...], list[str]] = {}
         for row in all_rows:
             gone = query("assess", "delete_rows", rows=_tids([row]), **names)
-            found = self._try(table, _DELETE, gone)
-            if found is not None:
-                of_kind.setdefault((*found.moved, *found.missed), []).append(row)
+            outcome = self._try(table, _DELETE, gone)
+            if outcome is not None:
+                of_kind.setdefault((*outcome.moved, *outcome.missed), []).append(row)
         chosen = [row for of in of_kind.values() for row in of[:_ROWS_OF_A_KIND]]
         changes = [(column, change) for column in table.columns for change in _other_values(table, column)]
         for column, change in changes:
@@ -349,10 +349,10 @@ class _Trials:
 
     def _try_column(self, table: Row, column: Row, change: str, chosen: str) -> None:
         names = {"relation": table.relation, "column": column.quoted, "value": change, "rows": chosen}
-        found = self._try(table, column.name, query("assess", "set_column", **names))
+        outcome = self._try(table, column.name, query("assess", "set_column", **names))
         # A primary key is always queued, whether the mapping names it or not.
-        if found is not None and found.queued and not column.is_key:
-            self._queued.setdefault((table.name, column.name), []).append(bool(found.moved))
+        if outcome is not None and outcome.queued and not column.is_key:
+            self._queued.setdefault((table.name, column.name), []).append(bool(outcome.moved))
 
     def _try(self, table: Row, change: str, text: str) -> Row | None:
         """Make a change and roll it back; return what moved, and what of it was missed.
@@ -362,10 +362,10 @@ class _Trials:
         try:
             with self._conn.transaction(force_rollback=True):
                 self._conn.execute(text.encode(), prepare=False)
-                found = only_row(self._conn, Row, query("assess", "compare_again"))
+                outcome = only_row(self._conn, Row, query("assess", "compare_again"))
         except (psycopg.DataError, psycopg.IntegrityError):
             return None
         self.changes += 1
-        for relation in found.missed:
+        for relation in outcome.missed:
             self._missed.setdefault((table.name, table.queue_key, relation), {}).setdefault(change)
-        return found
+        return outcome

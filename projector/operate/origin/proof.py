@@ -92,8 +92,8 @@ class Origin:
             conn.execute(query("origin", "note_look"), {"clock": at, "position": position, "errors": errors})
             self._prove(conn, errors)
             errors_at_proof = value(conn, query("origin", "read_errors")) or 0
-            found = find_problem(feeds, read_unfed_tables(conn), errors_at_proof)
-            problem = found or problem or say_left_out(left_out)
+            feed_problem = find_problem(feeds, read_unfed_tables(conn), errors_at_proof)
+            problem = feed_problem or problem or say_left_out(left_out)
         conn.execute(query("origin", "note_problem"), {"problem": problem})
         if problem != self._logged:
             if problem is not None:
@@ -133,7 +133,7 @@ class Origin:
         try:
             if self._conn is None or self._conn.closed:
                 self._conn = Connection.connect(_conninfo(self._url), autocommit=True)
-            at, position, found = read_moment(self._conn, slots)
+            at, position, slot_count = read_moment(self._conn, slots)
             if self._moments and self._moments[-1][1] == position:
                 self._conn.execute(query("origin", "push_to_disk"))
             reasons = look(self._conn, brought)
@@ -143,7 +143,7 @@ class Origin:
             raise _UnprovenError(
                 f"The origin cannot be read by LEADS_ORIGIN_DATABASE_URL: {reason}"
             ) from error
-        if found < len(feeds):
+        if slot_count < len(feeds):
             raise _UnprovenError(
                 "LEADS_ORIGIN_DATABASE_URL leads to a database without the replication slots of"
                 f" {', '.join(feed.name for feed in feeds)}: name the publisher's"
@@ -221,8 +221,10 @@ def read_moment(origin: Connection, slots: list[str]) -> tuple[datetime, str, in
     The clock is read first: what is committed between the two is waited for, and not promised.
     """
     at = value(origin, query("origin", "read_origin_clock"))
-    [(position, found)] = origin.execute(query("origin", "read_origin_position"), {"slots": slots}).fetchall()
-    return at, position, found
+    [(position, slot_count)] = origin.execute(
+        query("origin", "read_origin_position"), {"slots": slots}
+    ).fetchall()
+    return at, position, slot_count
 
 
 def _conninfo(url: str) -> str:
@@ -231,11 +233,11 @@ def _conninfo(url: str) -> str:
     Raises ConfigurationError where it cannot be read.
     """
     try:
-        given = psycopg.conninfo.conninfo_to_dict(normalize(url))
+        address = psycopg.conninfo.conninfo_to_dict(normalize(url))
     except psycopg.ProgrammingError:
         raise ConfigurationError(
             "LEADS_ORIGIN_DATABASE_URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
         ) from None
     return psycopg.conninfo.make_conninfo(
-        "", **{**_PARAMETERS, **given, "application_name": "leads-projector: origin"}
+        "", **{**_PARAMETERS, **address, "application_name": "leads-projector: origin"}
     )

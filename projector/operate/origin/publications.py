@@ -15,13 +15,13 @@ from projector.database.sql import query
 
 def look(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
     """Return what is left out at the origin: tables, and a reason for each."""
-    found = find_left_out(origin, brought)
-    if not found:
+    left_out = find_left_out(origin, brought)
+    if not left_out:
         return {}
     # PostgreSQL reads what a publication lists as it is at that moment, and the rest of the statement by its snapshot:
     # a table that is swapped by name meanwhile seems to be left out, once.
     again = find_left_out(origin, brought)
-    return {name: reason for name, reason in again.items() if name in found}
+    return {name: reason for name, reason in again.items() if name in left_out}
 
 
 def read_brought(conn: Connection) -> list[Row]:
@@ -36,8 +36,8 @@ def read_left_out(conn: Connection) -> list[Row]:
 
 def find_left_out(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
     """Return the tables of which not everything is published at the origin, and in words how they are published."""
-    wanted = [vars(table) for table in brought]
-    return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(wanted)}).fetchall())
+    tables = [vars(table) for table in brought]
+    return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(tables)}).fetchall())
 
 
 def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Row]) -> list[Row]:

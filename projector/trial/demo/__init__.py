@@ -102,7 +102,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
 def _reference(now: datetime) -> list[Row]:
     """Return the rows of the tenant of the API reference, as if a day had just begun."""
     return [
-        (table, *(now + timedelta(**one) if isinstance(one, dict) else one for one in row))
+        (table, *(now + timedelta(**field) if isinstance(field, dict) else field for field in row))
         for table, rows in load_data("reference").items()
         for row in rows
     ]
@@ -144,6 +144,8 @@ def _explained() -> Iterator[None]:
 
 def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:
     """Return ids, names and addresses. An id depends on everything that its rows depend on, except the day."""
-    names = [f"leads-demo:{size}:tenant={one}" for one in range(1, number + 1)]
+    names = [f"leads-demo:{size}:tenant={tenant}" for tenant in range(1, number + 1)]
     ids = [str(uuid5(NAMESPACE_URL, name)) for name in names]
-    return [(one, f"Benchmark tenant {n}", f"owner@{one[:8]}.example") for n, one in enumerate(ids, 1)]
+    return [
+        (user_id, f"Benchmark tenant {n}", f"owner@{user_id[:8]}.example") for n, user_id in enumerate(ids, 1)
+    ]

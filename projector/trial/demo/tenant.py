@@ -77,7 +77,7 @@ def load_data(subject: str) -> Any:  # noqa: ANN401  # Each file has a shape of 
 @cache
 def _pool(name: str) -> tuple[Any, ...]:
     """Return a pool of `data/habits.json`, with each element as often as it is drawn."""
-    return tuple(one for one, times in load_data("habits")["pools"][name] for _ in range(times))
+    return tuple(element for element, times in load_data("habits")["pools"][name] for _ in range(times))
 
 
 _ANY = _pool("statuses of sends that count") * 2 + _pool("statuses of sends that do not count")
@@ -137,7 +137,7 @@ class Tenant:
 
     def _make_lead(self, platform: str, number: int) -> _Lead:
         rng, people = self._rng, load_data("people")
-        region = rng.pick([one for one in people["regions"] for _ in range(one.get("times", 1))])
+        region = rng.pick([region for region in people["regions"] for _ in range(region.get("times", 1))])
         names = [rng.pick(region[pool]).partition("=") for pool in ("first_names", "last_names")]
         first, last = ((written, spelled or written.lower()) for written, _, spelled in names)
         name = region.get("in_order", "{first} {last}").format(first=first[0], last=last[0])

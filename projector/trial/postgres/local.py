@@ -201,8 +201,8 @@ def _stop(children: dict[str, Child]) -> None:
 
 def find_example(conn: Connection) -> TupleRow | None:
     """Return tenant and phone of the lead that the documents show, else of the one that was active last."""
-    wanted = {"user_id": demo.REFERENCE_USER_ID, "customer_phone": _LEAD}
-    return conn.execute(query("trial", "find_example_lead"), wanted).fetchone()
+    parameters = {"user_id": demo.REFERENCE_USER_ID, "customer_phone": _LEAD}
+    return conn.execute(query("trial", "find_example_lead"), parameters).fetchone()
 
 
 def requests(api: str, user_id: str, customer_phone: str) -> list[str]:

