@@ -1,14 +1,11 @@
 -- What `status` reads, all of it in one REPEATABLE READ transaction, and the metrics.
+--
+-- What each query returns is a class of projector/observe/status/rows.py, with a field for each column.
 
 -- name: read_projection
 -- What the read model is, how fresh, and whether changes are captured. No row where `migrate` did not end.
 --
--- Returns version, built_at, capture_gap and feed_problem (as readiness reports them), and as_of; read_at, the clock;
--- as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at this moment), switched_off (why
--- an operator switched capture off), gap_since and gap_reason (the oldest gap that is not healed; a queue that was shed
--- for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of projector.origin, and has_origin,
--- whether logical replication brings the source rows, or did; found_differences, how many leads, keys and statistics
--- were ever found to differ; has_rebuild, whether a rebuild of everything has begun and not ended.
+-- A queue that was shed for a rebuild is a gap, too.
 SELECT
     p.version,
     p.built_at,
@@ -39,10 +36,6 @@ LEFT JOIN projector.capture_gaps AS g
     ON g.gap_id = (SELECT min(open.gap_id) FROM projector.capture_gaps AS open WHERE open.healed_at IS NULL);
 
 -- name: read_queue
--- Returns changes, how many changes and late keys wait, counted up to a bound; late_keys, how many of these are late
--- keys; late_tenants, of how many tenants; late_keys_per_second, how many all projectors took lately, null if none; and
--- lag, the age of the oldest in seconds.
---
 -- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order
 -- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
 -- lag is 0 for a time that the clock, which was set back, has not reached.
@@ -92,7 +85,7 @@ FROM (
 ) AS late;
 
 -- name: read_unknown_kinds
--- Returns each kind of waiting changes that this version does not know, and changes, their number up to a bound.
+-- Parameter: bound.
 SELECT
     unknown.kind,
     count(*) AS changes
@@ -124,7 +117,6 @@ WHERE r.run_id IN (
 ORDER BY r.kind;
 
 -- name: read_erasures
--- Returns: interrupted, how many erasures began here and did not end, and since, when the first of them was asked for.
 -- Those of other tenants or leads that are under way now are among them.
 SELECT
     count(*) AS interrupted,
@@ -133,10 +125,7 @@ FROM leads_access.read_erasures() AS e
 WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 
 -- name: read_dead_letters
--- Returns the dead letters that failed first, each with total, the number of all dead letters. Those that did not fail
--- alone yet come last.
---
--- Parameter: size, how many are returned.
+-- Returns the dead letters that failed first; those that did not fail alone yet come last. Parameter: size, how many.
 SELECT
     {columns.dead_letters of d},
     count(*) OVER () AS total
@@ -173,7 +162,7 @@ FROM projector.verify_rounds AS r
 WHERE r.finished_at IS NULL;
 
 -- name: read_open_drift
--- Returns what differs, what was found first at the top, each with total, the number of all. Parameter: size.
+-- Returns what differs, what was found first at the top. Parameter: size, how many.
 SELECT
     d.kind,
     d.user_id,
@@ -189,7 +178,6 @@ ORDER BY d.found_at, d.drift_id
 LIMIT %(size)s;
 
 -- name: read_ended_drift
--- Returns for each outcome of what differed and is right again: items, how many, and last_at, when the last was.
 SELECT
     d.outcome,
     count(*) AS items,
@@ -204,8 +192,6 @@ ORDER BY d.outcome;
 SELECT count(*) FROM read_model.tenants;
 
 -- name: read_sizes
--- Returns each table of ours: about_rows, about how many rows it has, and bytes, its size with indexes and TOAST.
---
 -- To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its indexes, and a
 -- first build holds such locks for long. Such a table has the size that the catalog noted last for its rows alone.
 WITH blocked AS (
@@ -232,9 +218,6 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
--- Returns of the role that the API takes: name; exists; unreadable, one of its tables that the role may not read, or
--- the function that it may not call, null where there is none; is_unfiltered, whether row security does not hold for
--- it; and can_create_temporary.
 SELECT
     wanted.role_name AS name,
     r.oid IS NOT NULL AS exists,
@@ -274,9 +257,6 @@ LEFT JOIN LATERAL (
 ) AS keys ON true;
 
 -- name: read_row_security
--- Returns tables, how many tables have rows of tenants; unprotected, one whose row security is not as `migrate` makes
--- it, and problem, what it lacks, both null where there is none; lets_older_api_pass, whether sessions that never named
--- a tenant read all rows; and database_name, as SQL writes it.
 SELECT
     count(*) AS tables,
     (array_agg(s.table_name ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS unprotected,
@@ -296,9 +276,6 @@ WHERE s.name = 'definitions' AND d.digest IS DISTINCT FROM noted.digest
 ORDER BY noted.name;
 
 -- name: count_schedulers
--- Returns sessions, how many sessions of schedulers are connected, and is_all_seen, whether the login may see the
--- sessions of other users.
---
 -- Parameter: application_name, how the application names of schedulers begin.
 SELECT
     count(*) FILTER (WHERE starts_with(a.application_name, %(application_name)s)) AS sessions,
@@ -307,9 +284,7 @@ FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database();
 
 -- name: read_lock_holders
--- Returns of each other session that holds advisory locks of ours: pid; login; application, its name; since, when its
--- transaction began, or the session; purposes, what it keeps others from; is_ours, whether its login has the rights of
--- the owner of a table of ours. The sessions that are not ours come first.
+-- The sessions that are not ours come first.
 --
 -- Parameters: classes, the first keys of the locks, and purposes, what each of them is for.
 SELECT

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from projector.capture.source import misfit
-from projector.database.rows import Row
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.read import Status
+from projector.observe.status.rows import Projection
 from projector.operate.origin.proof import find_problem
 from projector.report.counted import counted, escape_hidden
 
@@ -46,7 +46,7 @@ def find_attention(status: Status) -> list[str]:
     ]
 
 
-def _attention_to_capture(status: Status, projection: Row) -> Iterator[str]:
+def _attention_to_capture(status: Status, projection: Projection) -> Iterator[str]:
     if status.capture_state == "off":
         yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
     elif status.missing_source:
@@ -60,7 +60,7 @@ def _attention_to_capture(status: Status, projection: Row) -> Iterator[str]:
         )
 
 
-def _attention_to_build(status: Status, projection: Row) -> Iterator[str]:
+def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]:
     last = status.last_run("rebuild")
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
         yield f"The last rebuild failed: {words.short(last.note or 'no reason known')}. Repair that, and run `rebuild`."
@@ -86,7 +86,7 @@ def _attention_to_build(status: Status, projection: Row) -> Iterator[str]:
         )
 
 
-def _attention_to_feeds(status: Status, projection: Row) -> Iterator[str]:
+def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
     if not status.feeds and not projection.has_origin:
         return
     problem = find_problem(status.feeds, status.unfed_tables, projection.errors_at_proof)
@@ -108,7 +108,7 @@ def _attention_to_feeds(status: Status, projection: Row) -> Iterator[str]:
         )
 
 
-def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
+def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]:
     silent = projection.as_of_age
     if silent is not None and silent < -_CLOCK_TOLERANCE_SECONDS:
         yield (
@@ -140,7 +140,7 @@ def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
         )
 
 
-def _attention_to_refresh(status: Status, projection: Row) -> Iterator[str]:
+def _attention_to_refresh(status: Status, projection: Projection) -> Iterator[str]:
     for unknown in status.unknown_kinds:
         yield (
             f"{counted(unknown.changes, 'change')} of the kind {words.short(unknown.kind)} stay in the queue, because"
@@ -148,7 +148,7 @@ def _attention_to_refresh(status: Status, projection: Row) -> Iterator[str]:
             " knows it, or `rebuild`, which computes everything again and drops them."
         )
     last = status.last_run("refresh")
-    if last is None or last.outcome != "failed":
+    if last is None or last.outcome != "failed" or last.finished_at is None:
         return
     if (projection.read_at - last.finished_at).total_seconds() < _FAILING_SECONDS:
         yield (

@@ -1,6 +1,7 @@
-"""What `status` reads from the database: all of one moment, each row with the columns that its query returns."""
+"""What `status` reads from the database, all of it as of one moment."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from projector.capture.source import find_missing_source
 from projector.core.preconditions import require_installed
@@ -9,6 +10,23 @@ from projector.database import distribution, locks, rows
 from projector.database.rows import Connection, Row
 from projector.database.source_names import read_tables, source_names
 from projector.database.sql import query
+from projector.observe.status.rows import (
+    ApiRole,
+    DeadLetter,
+    Drift,
+    EndedDrift,
+    Erasures,
+    LockHolder,
+    PresentRound,
+    Projection,
+    ProvedRound,
+    Queue,
+    RowSecurity,
+    Run,
+    Schedulers,
+    Size,
+    UnknownKind,
+)
 from projector.operate.assess import find_warnings
 from projector.operate.origin.proof import read_feeds, read_unfed_tables
 from projector.operate.rights import find_further_rights
@@ -28,33 +46,36 @@ _LOCK_PURPOSES = {
     locks.JOB: "the scheduler's verify and upkeep",
 }
 
+_Row = TypeVar("_Row")
+_OfTenant = TypeVar("_OfTenant", DeadLetter, Drift)
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status, of rows as sql/queries/status.sql describes them. Nothing is installed where `projection` is None.
+    """The status. Nothing is installed where `projection` is None.
 
     `missing_source` names the platform's tables and columns that the projection reads and that do not exist,
     `replaced_definitions` the functions and views of ours that are not as `migrate` created them, `further_rights` what
     the login may do beyond an owner of these tables; `warnings` are those of `assess`.
     """
 
-    projection: Row | None = None
-    queue: Row = field(default_factory=lambda: Row(changes=0, late_keys=0, late_tenants=0, lag=None))
-    unknown_kinds: list[Row] = field(default_factory=list)
-    runs: list[Row] = field(default_factory=list)
-    dead_letters: list[Row] = field(default_factory=list)
-    proved_round: Row | None = None
-    present_round: Row | None = None
-    drift: list[Row] = field(default_factory=list)
-    ended_drift: list[Row] = field(default_factory=list)
-    sizes: list[Row] = field(default_factory=list)
+    projection: Projection | None = None
+    queue: Queue = field(default_factory=Queue)
+    unknown_kinds: list[UnknownKind] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    proved_round: ProvedRound | None = None
+    present_round: PresentRound | None = None
+    drift: list[Drift] = field(default_factory=list)
+    ended_drift: list[EndedDrift] = field(default_factory=list)
+    sizes: list[Size] = field(default_factory=list)
     tenants: int = 0
-    schedulers: Row = field(default_factory=lambda: Row(sessions=0, is_all_seen=True))
+    schedulers: Schedulers = field(default_factory=Schedulers)
     missing_source: list[str] = field(default_factory=list)
-    api_role: Row | None = None
-    row_security: Row | None = None
-    lock_holders: list[Row] = field(default_factory=list)
-    erasures: Row = field(default_factory=lambda: Row(interrupted=0, since=None))
+    api_role: ApiRole | None = None
+    row_security: RowSecurity | None = None
+    lock_holders: list[LockHolder] = field(default_factory=list)
+    erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Row] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
@@ -78,7 +99,7 @@ class Status:
         return "interrupted" if has_begun or is_unfinished else "none"
 
     @property
-    def rebuild_run(self) -> Row | None:
+    def rebuild_run(self) -> Run | None:
         """The run of the rebuild that is running or interrupted; None where there is none, or it has not begun yet."""
         last = self.last_run("rebuild")
         if last is None or self.rebuild_state == "none":
@@ -102,7 +123,7 @@ class Status:
         is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
         return "gap" if is_gap else "intact"
 
-    def last_run(self, kind: str) -> Row | None:
+    def last_run(self, kind: str) -> Run | None:
         """Return the last run of a kind; None where there was none."""
         return next((run for run in self.runs if run.kind == kind), None)
 
@@ -125,31 +146,32 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
     require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        projection = rows.row(conn, Row, query("status", "read_projection"))
+        projection = _read_first(conn, Projection, "read_projection")
         if projection is None:
             return Status()
         access = read_access(conn)
+        bound, shown = {"bound": COUNTED_CHANGES}, {"size": _SHOWN}
+        purposes = {"classes": [*_LOCK_PURPOSES], "purposes": [*_LOCK_PURPOSES.values()]}
+        schedulers = {"application_name": db.SCHEDULER_NAME}
         return Status(
             projection=projection,
-            queue=_read(conn, "read_queue", bound=COUNTED_CHANGES)[0],
-            unknown_kinds=_read(conn, "read_unknown_kinds", bound=COUNTED_CHANGES),
-            runs=_read(conn, "read_runs"),
-            dead_letters=_named(conn, _read(conn, "read_dead_letters", size=_SHOWN)),
-            proved_round=rows.row(conn, Row, query("status", "read_proved_round")),
-            present_round=rows.row(conn, Row, query("status", "read_present_round")),
-            drift=_named(conn, _read(conn, "read_open_drift", size=_SHOWN)),
-            ended_drift=_read(conn, "read_ended_drift"),
+            queue=_read(conn, Queue, "read_queue", bound)[0],
+            unknown_kinds=_read(conn, UnknownKind, "read_unknown_kinds", bound),
+            runs=_read(conn, Run, "read_runs"),
+            dead_letters=_named(conn, _read(conn, DeadLetter, "read_dead_letters", shown)),
+            proved_round=_read_first(conn, ProvedRound, "read_proved_round"),
+            present_round=_read_first(conn, PresentRound, "read_present_round"),
+            drift=_named(conn, _read(conn, Drift, "read_open_drift", shown)),
+            ended_drift=_read(conn, EndedDrift, "read_ended_drift"),
             sizes=_read_sizes(conn) if with_sizes else [],
             tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,
-            api_role=_read(conn, "read_api_role", role=api_role)[0] if api_role else None,
+            api_role=_read(conn, ApiRole, "read_api_role", {"role": api_role})[0] if api_role else None,
             row_security=_read_row_security(conn),
-            schedulers=_read(conn, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
+            schedulers=_read(conn, Schedulers, "count_schedulers", schedulers)[0],
             missing_source=find_missing_source(conn),
-            lock_holders=_read(
-                conn, "read_lock_holders", classes=[*_LOCK_PURPOSES], purposes=[*_LOCK_PURPOSES.values()]
-            ),
+            lock_holders=_read(conn, LockHolder, "read_lock_holders", purposes),
             access=access,
-            erasures=_read(conn, "read_erasures")[0] if access.is_usable else Row(interrupted=0, since=None),
+            erasures=_read(conn, Erasures, "read_erasures")[0] if access.is_usable else Erasures(),
             further_rights=find_further_rights(conn, source_names(conn).values()),
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
@@ -158,33 +180,38 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         )
 
 
-def _read(conn: Connection, name: str, **parameters: object) -> list[Row]:
-    return rows.rows(conn, Row, query("status", name), parameters or None)
+def _read(conn: Connection, kind: type[_Row], name: str, parameters: rows.Parameters = None) -> list[_Row]:
+    return rows.rows(conn, kind, query("status", name), parameters)
 
 
-def _named(conn: Connection, listed: list[Row]) -> list[Row]:
-    """Return the rows, each with `tenant_name`: what its tenant is called, None where that is not known."""
+def _read_first(
+    conn: Connection, kind: type[_Row], name: str, parameters: rows.Parameters = None
+) -> _Row | None:
+    return rows.row(conn, kind, query("status", name), parameters)
+
+
+def _named(conn: Connection, listed: list[_OfTenant]) -> list[_OfTenant]:
+    """Return the rows, each with `tenant_name`."""
+    if not listed:
+        return []
     parameters = {"user_ids": [row.user_id for row in listed]}
-    names: dict[str, str] = (
-        dict(conn.execute(query("tenants", "read_names"), parameters).fetchall()) if listed else {}
-    )
-    for row in listed:
-        row.tenant_name = names.get(row.user_id)
-    return listed
+    names: dict[str | None, str] = dict(conn.execute(query("tenants", "read_names"), parameters).fetchall())
+    return [replace(row, tenant_name=names.get(row.user_id)) for row in listed]
 
 
-def _read_sizes(conn: Connection) -> list[Row]:
-    measured, sizes = distribution.sizes(conn), _read(conn, "read_sizes")
-    for size in sizes:
-        own = size.about_rows, size.bytes
-        size.about_rows, size.bytes = measured.get(size.table_name, own)
+def _read_sizes(conn: Connection) -> list[Size]:
+    measured = distribution.sizes(conn)
+    sizes = [
+        Size(size.table_name, *measured.get(size.table_name, (size.about_rows, size.bytes)))
+        for size in _read(conn, Size, "read_sizes")
+    ]
     return sorted(sizes, key=lambda size: size.bytes, reverse=True)
 
 
-def _read_row_security(conn: Connection) -> Row:
-    [security] = _read(conn, "read_row_security")
+def _read_row_security(conn: Connection) -> RowSecurity:
+    security = rows.only_row(conn, RowSecurity, query("status", "read_row_security"))
     shard = distribution.unprotected_shard(conn) if security.unprotected is None else None
-    if shard is not None:
-        security.unprotected = shard
-        security.problem = "the policies of this shard on its server are not those of its table"
-    return security
+    if shard is None:
+        return security
+    problem = "the policies of this shard on its server are not those of its table"
+    return replace(security, unprotected=shard, problem=problem)

@@ -1,6 +1,7 @@
 """The status as text for people, and as one object for machines."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from projector.database.rows import Row
@@ -8,6 +9,7 @@ from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status
+from projector.observe.status.rows import DeadLetter, Drift, PresentRound, Projection, RowSecurity, Run
 from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
 
 _Line = tuple[str, str]
@@ -55,28 +57,28 @@ def as_dict(status: Status) -> dict[str, Any]:
             "built_at": projection and projection.built_at,
         },
         "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
-        "locks": [vars(holder) for holder in status.lock_holders],
+        "locks": [asdict(holder) for holder in status.lock_holders],
         "rebuild": {
             "state": status.rebuild_state,
             "leads": rebuild and rebuild.leads,
             "leads_total": rebuild and rebuild.leads_total,
             "percent": _rebuild_percent(status),
         },
-        "runs": {run.kind: vars(run) for run in status.runs},
+        "runs": {run.kind: asdict(run) for run in status.runs},
         "verify": {
             "proved_at": proved and proved.finished_at,
-            "proved": proved and vars(proved),
+            "proved": proved and asdict(proved),
             "round": present and {**_without(present, "done"), "percent": round(100 * present.done, 1)},
             "drift": {
                 "count": status.drift[0].total if status.drift else 0,
                 "first": [_without(item, "total") for item in status.drift],
-                "ended": [vars(ended) for ended in status.ended_drift],
+                "ended": [asdict(ended) for ended in status.ended_drift],
             },
         },
         "row_security": status.row_security and _without(status.row_security, "database_name"),
         "dead_letters": {"count": status.dead_letters[0].total if letters else 0, "first": letters},
-        "erasures": vars(status.erasures),
-        "tables": [vars(size) for size in status.sizes],
+        "erasures": asdict(status.erasures),
+        "tables": [asdict(size) for size in status.sizes],
         "warnings": status.warnings,
     }
 
@@ -91,7 +93,7 @@ def render(status: Status) -> str:
     return _in_lines(status, _lines)
 
 
-def _in_lines(status: Status, lines_of: Callable[[Status, Row], Iterator[_Line]]) -> str:
+def _in_lines(status: Status, lines_of: Callable[[Status, Projection], Iterator[_Line]]) -> str:
     labelled = lines_of(status, status.projection) if status.projection else [("Read model", "not installed")]
     # Reasons and ids were written by others.
     facts = [*labelled, *(("Warning", text) for text in status.warnings)]
@@ -104,7 +106,7 @@ def _in_lines(status: Status, lines_of: Callable[[Status, Row], Iterator[_Line]]
     return "\n".join(lines)
 
 
-def _first_lines(status: Status, projection: Row) -> Iterator[_Line]:
+def _first_lines(status: Status, projection: Projection) -> Iterator[_Line]:
     yield "Scheduler", _schedulers_in_words(status)
     lag = status.queue.lag
     waiting = "nothing waits" if lag is None else f"{words.waiting(status.queue)}, for {words.age(lag)}"
@@ -132,7 +134,7 @@ def _first_lines(status: Status, projection: Row) -> Iterator[_Line]:
         yield "Dead letters", f"{status.dead_letters[0].total:,}"
 
 
-def _lines(status: Status, projection: Row) -> Iterator[_Line]:
+def _lines(status: Status, projection: Projection) -> Iterator[_Line]:
     built = "never built" if projection.built_at is None else f"built {words.moment(projection.built_at)}"
     version = f"projection version {projection.version}"
     if projection.version != PROJECTION_VERSION:
@@ -173,7 +175,7 @@ def _lines(status: Status, projection: Row) -> Iterator[_Line]:
         yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {rows}"
 
 
-def _feed_in_words(feed: Row, projection: Row) -> str:
+def _feed_in_words(feed: Row, projection: Projection) -> str:
     if not feed.is_enabled:
         worker = "disabled"
     elif not feed.has_worker:
@@ -231,21 +233,21 @@ def _differences_in_words(differences: int) -> str:
     return counted(differences, "difference") if differences else "no difference"
 
 
-def _without(row: Row, name: str) -> dict[str, Any]:
-    return {key: value for key, value in vars(row).items() if key != name}
+def _without(row: DeadLetter | Drift | PresentRound | RowSecurity, name: str) -> dict[str, Any]:
+    return {key: value for key, value in asdict(row).items() if key != name}
 
 
 def _rebuild_percent(status: Status) -> float | None:
     return None if status.rebuild_done is None else round(100 * status.rebuild_done, 1)
 
 
-def _rebuild_in_words(status: Status, projection: Row) -> str:
+def _rebuild_in_words(status: Status, projection: Projection) -> str:
     text, run, percent = status.rebuild_state, status.rebuild_run, _rebuild_percent(status)
     if text == "none":
         return "none under way"
     if run is not None and text == "running":
         text += f" for {words.age(run.seconds)}"
-    if run is not None and percent is not None:
+    if run is not None and run.leads_total and percent is not None:
         # As the progress of a rebuild counts: not each customer with a key is a lead.
         text += f", {counted_of(run.leads, run.leads_total, 'customer')}, {percent} %"
     if projection.built_at is not None and projection.version != PROJECTION_VERSION:
@@ -253,7 +255,7 @@ def _rebuild_in_words(status: Status, projection: Row) -> str:
     return text
 
 
-def _capture_in_words(status: Status, projection: Row) -> str:
+def _capture_in_words(status: Status, projection: Projection) -> str:
     if status.capture_state == "off":
         return str(projection.switched_off)
     if status.capture_state == "intact":
@@ -270,7 +272,7 @@ def _schedulers_in_words(status: Status) -> str:
     return "none connected" if status.schedulers.is_all_seen else "cannot be seen by this database user"
 
 
-def _run_in_words(run: Row) -> str:
+def _run_in_words(run: Run) -> str:
     text = f"{words.moment(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
     text += f", {counted(run.messages, 'message')}"
     if run.changes:

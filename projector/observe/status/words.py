@@ -2,32 +2,32 @@
 
 from datetime import datetime
 
-from projector.database.rows import Row
 from projector.observe.status.read import COUNTED_CHANGES
+from projector.observe.status.rows import DeadLetter, Drift, Queue
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100
 
 
-def _tenant(row: Row) -> str:
+def _tenant(row: DeadLetter | Drift) -> str:
     return str(row.user_id) if row.tenant_name is None else f"{row.tenant_name} ({row.user_id})"
 
 
-def waiting(queue: Row) -> str:
+def waiting(queue: Queue) -> str:
     """Return how many changes wait, as a clause."""
     if queue.changes >= COUNTED_CHANGES:
         return f"{queue.changes:,} or more changes wait"
     return f"{counted(queue.changes, 'change')} {'waits' if queue.changes == 1 else 'wait'}"
 
 
-def late_seconds(queue: Row) -> float | None:
+def late_seconds(queue: Queue) -> float | None:
     """Return how many seconds the late keys take at the pace of the last half minute; None where that is unknown."""
     if not queue.late_keys or queue.late_keys >= COUNTED_CHANGES or not queue.late_keys_per_second:
         return None
     return float(queue.late_keys / queue.late_keys_per_second)
 
 
-def late(queue: Row) -> str:
+def late(queue: Queue) -> str:
     """Return whom mass changes concern, how much of them waits, and how long that takes."""
     more = " or more" if queue.late_keys >= COUNTED_CHANGES else ""
     seconds = late_seconds(queue)
@@ -58,7 +58,7 @@ def short(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
-def item(row: Row) -> str:
+def item(row: DeadLetter | Drift) -> str:
     """Return what a row is about: a lead, a key with its lead if that is known, or the statistics of a tenant."""
     if row.user_id is None:
         return f"{row.kind} {row.key}"

@@ -11,9 +11,10 @@ import pytest
 import structlog
 
 from projector import config
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.observe.metrics import DATABASE_UP, REGISTRY, StateCollector, metrics_of, serving
 from projector.observe.status.read import Status
+from projector.observe.status.rows import LockHolder, ProvedRound, Run
 from projector.report.errors import ConfigurationError, ProjectorError
 from tests.support.patience import PATIENCE
 from tests.support.running import value, write_message, write_source
@@ -78,17 +79,17 @@ def test_what_is_not_known_is_absent() -> None:
         [metric] = [metric for metric in metrics_of(status) if metric.name == name]
         return {tuple(sample.labels.values()): sample.value for sample in metric.samples}
 
-    run = Row(kind="rebuild", started_at=NOW, seconds=5.0, outcome="running")
-    status = Status(runs=[run], lock_holders=[Row(purposes=["rebuilds"])])
+    holder = LockHolder(1, "u", "a", since=None, purposes=["rebuilds"], is_ours=True)
     for leads, total, done in ((25, 100, [0.25]), (120, 100, [1.0]), (0, None, []), (0, 0, [])):
-        run.leads, run.leads_total = leads, total
+        run = Run("rebuild", NOW, None, 5.0, "running", None, 0, leads, 0, total, None)
+        status = Status(runs=[run], lock_holders=[holder])
         assert [*samples("leads_projector_rebuild_done_ratio", status).values()] == done
         assert samples("leads_projector_rebuild_state", status)[("running",)] == 1
     assert samples("leads_projector_rebuild_done_ratio", Status()) == {}
     assert samples("leads_projector_lag_seconds", Status()) == {(): 0}
     assert samples("leads_projector_data_age_seconds", Status()) == {}
     # What the last round left out, where there is no present one.
-    proved = Row(finished_at=NOW, left_out=4)
+    proved = ProvedRound(NOW, NOW, leads=4, left_out=4, differences=0)
     assert samples("leads_verify_left_out", Status(proved_round=proved)) == {(): 4}
     assert samples("leads_verify_left_out", Status()) == {}
     names = [metric.name for metric in metrics_of(Status())]

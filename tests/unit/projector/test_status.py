@@ -17,6 +17,16 @@ from projector.observe.status import words
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
 from projector.observe.status.render import as_dict, render, summarize
+from projector.observe.status.rows import (
+    DeadLetter,
+    Drift,
+    LockHolder,
+    PresentRound,
+    Queue,
+    Run,
+    Schedulers,
+    Size,
+)
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
@@ -28,30 +38,19 @@ from tests.support.running import value, wait_until, write_conversations, write_
 from tests.support.server import Database, Server
 
 EARLIER = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
-RUN = Row(
-    kind="rebuild", started_at=EARLIER, seconds=90.0, outcome="running", changes=0, leads=3_000, messages=0,
-    leads_total=12_000, note=None,
+RUN = Run(
+    kind="rebuild", started_at=EARLIER, finished_at=None, seconds=90.0, outcome="running", tenants=None, changes=0,
+    leads=3_000, messages=0, leads_total=12_000, note=None,
 )  # fmt: skip
-DRIFT = Row(
-    kind="lead",
-    user_id="u",
-    tenant_name=None,
-    customer_phone="49151",
-    key="",
-    first_field="document.name",
-    found_at=EARLIER,
-    total=2,
-)
-ROUND = Row(
-    days=1.0, age=7200.0, done=0.25, leads=502, leads_total=2004, left_out=1, differences=1, failure=None
-)
-
-
-HOLDER = Row(pid=1, login="u", application="a", since=None, purposes=["rebuilds"], is_ours=True)
-
-
-def changed(row: Row, **values: object) -> Row:
-    return Row(**{**vars(row), **values})
+DRIFT = Drift(
+    kind="lead", user_id="u", customer_phone="49151", key="", first_field="document.name", found_at=EARLIER,
+    seen_at=EARLIER, total=2,
+)  # fmt: skip
+ROUND = PresentRound(
+    started_at=EARLIER, days=1.0, age=7200.0, done=0.25, leads=502, leads_total=2004, left_out=1, differences=1,
+    failure=None,
+)  # fmt: skip
+HOLDER = LockHolder(pid=1, login="u", application="a", since=None, purposes=["rebuilds"], is_ours=True)
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +91,11 @@ def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
     write_conversations(built, 1, first=2)
     status = read_status(built)
     assert status.projection is not None
-    long_ago = changed(status.projection, as_of_age=3600.0)
+    long_ago = replace(status.projection, as_of_age=3600.0)
     assert "no scheduler is connected" in one_sentence(replace(status, projection=long_ago))
-    running = replace(status, projection=long_ago, schedulers=Row(sessions=2, is_all_seen=True))
+    running = replace(status, projection=long_ago, schedulers=Schedulers(sessions=2, is_all_seen=True))
     assert find_attention(running) == []
-    lagging = replace(running, queue=Row(changes=1, lag=3600.0))
+    lagging = replace(running, queue=Queue(changes=1, lag=3600.0))
     assert "has waited for 60 min" in one_sentence(lagging)
 
 
@@ -109,25 +108,25 @@ def test_another_projection_version_needs_a_person_where_no_rebuild_is_under_way
 
 def test_a_run_that_ended_badly_needs_a_person(status: Status) -> None:
     for kind in ("rebuild", "verify"):
-        run = changed(RUN, kind=kind, outcome="failed", note="value too long")
+        run = replace(RUN, kind=kind, outcome="failed", note="value too long")
         failed = replace(status, runs=[run])
         assert f"last {kind} failed: value too long" in one_sentence(failed)
         assert "value too long" in render(failed)
 
 
 def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Status) -> None:
-    status = replace(status, schedulers=Row(sessions=2, is_all_seen=True))
-    late = changed(ROUND, age=3 * 86400.0)
+    status = replace(status, schedulers=Schedulers(sessions=2, is_all_seen=True))
+    late = replace(ROUND, age=3 * 86400.0)
     told = one_sentence(replace(status, present_round=late))
     assert "has begun 3 d ago, and should take 1 day" in told
-    in_time = changed(ROUND, age=86400.0)
+    in_time = replace(ROUND, age=86400.0)
     assert find_attention(replace(status, present_round=in_time)) == []
-    failing = changed(in_time, failure="out of memory")
+    failing = replace(in_time, failure="out of memory")
     assert "cannot go on with its verify: out of memory" in one_sentence(
         replace(status, present_round=failing)
     )
     # Without a scheduler, that is what is said.
-    alone = replace(status, schedulers=Row(sessions=0, is_all_seen=True))
+    alone = replace(status, schedulers=Schedulers(sessions=0, is_all_seen=True))
     assert find_attention(replace(alone, present_round=late)) == []
 
 
@@ -136,12 +135,12 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
         return [line[:13].strip() for line in summarize(found).split("\n\n")[0].splitlines()]
 
     known = replace(
-        status, tenants=2, sizes=[Row(table_name="read_model.leads", about_rows=2004, bytes=2048)]
+        status, tenants=2, sizes=[Size(table_name="read_model.leads", about_rows=2004, bytes=2048)]
     )
     assert labels(known)[:3] == ["Scheduler", "Data", "Leads"]
     assert "about 2,004 leads, 2 tenants, 2 kB" in summarize(known)
     assert "not counted yet" in summarize(replace(status, sizes=[]))
-    drifting = replace(known, drift=[changed(DRIFT, total=3)])
+    drifting = replace(known, drift=[replace(DRIFT, total=3)])
     assert labels(drifting) == [*labels(known), "Drift"]
     # What needs a person is the same as in full.
     assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
@@ -151,7 +150,7 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
 def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     ages = {1.26: "1.3 s", 119.9: "119.9 s", 120: "2 min", 7199: "120 min", 7200: "2 h", 172800: "2 d"}
     assert {seconds: words.age(seconds) for seconds in ages} == ages
-    assert [words.waiting(Row(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
+    assert [words.waiting(Queue(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
         "1 change waits",
         "2,004 changes wait",
         "100,000 or more changes wait",
@@ -160,13 +159,13 @@ def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
     assert words.short("x" * 100) == "x" * 100
     assert words.short("x" * 101) == "x" * 99 + "…"
     assert words.short("a\x1b[2Jb") == r"a\x1b[2Jb"
-    letter = Row(kind="contacts", key="k", user_id="u", customer_phone="4915", tenant_name=None)
+    letter = DeadLetter("contacts", "k", "u", "4915", "out of range", 1, EARLIER, EARLIER, total=1)
     assert words.item(letter) == "lead 4915 of u (contacts k)"
-    assert words.item(changed(letter, tenant_name="Acme")) == "lead 4915 of Acme (u) (contacts k)"
-    assert words.item(changed(letter, user_id=None)) == "contacts k"
+    assert words.item(replace(letter, tenant_name="Acme")) == "lead 4915 of Acme (u) (contacts k)"
+    assert words.item(replace(letter, user_id=None)) == "contacts k"
     sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
     for size, text in sizes.items():
-        table = Row(table_name="t", about_rows=1, bytes=int(size))
+        table = Size(table_name="t", about_rows=1, bytes=int(size))
         shown = render(replace(status, sizes=[table]))
         assert f"Size         {text}, of it:" in shown
 
@@ -327,11 +326,10 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     status = read_status(built)
     assert status.projection is not None
     moment = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
-    status.projection.proved_at = status.projection.read_at = moment
-    status.projection.errors_at_proof = 3
+    projection = replace(status.projection, proved_at=moment, read_at=moment, errors_at_proof=3)
     well = Row(**{**WELL, "bytes_behind": 2048})
     others = [Row(**{**WELL, "is_enabled": False, "errors": 0}), Row(**{**WELL, "has_worker": False})]
-    found = replace(status, feeds=[well, *others], unfed_tables=["public.contacts"])
+    found = replace(status, projection=projection, feeds=[well, *others], unfed_tables=["public.contacts"])
     arrived = "all until 2026-11-25 01:02:03 UTC is proved to have arrived"
     assert [line[13:] for line in render(found).splitlines() if line.startswith("Origin ")] == [
         f"subscription leads: its worker is at 0/1, 2 kB behind; failed 3 times; {arrived}",
@@ -348,9 +346,10 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     told = as_dict(found)["origin"]
     assert (told["proved_at"], told["unfed_tables"]) == (moment, ["public.contacts"])
     assert told["subscriptions"][0] == {**WELL, "bytes_behind": 2048}
-    alone = replace(status, feeds=[well])
+    alone = replace(found, feeds=[well], unfed_tables=[])
     assert find_attention(alone) == []
-    status.projection.failed_at, status.projection.read_at = moment, moment + timedelta(minutes=3)
+    later = replace(projection, failed_at=moment, read_at=moment + timedelta(minutes=3))
+    alone = replace(alone, projection=later)
     assert "failed 3 times, seen last 2026-11-25 01:02:03 UTC; " in render(alone)
     [sentence] = find_attention(alone)
     assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
