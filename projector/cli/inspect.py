@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
@@ -109,7 +110,7 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
         listed, without_tenant = read_tenants(conn)
     if as_json:
         echo_json(
-            {"tenants": [vars(tenant) for tenant in listed], "dead_letters_without_tenant": without_tenant}
+            {"tenants": [asdict(tenant) for tenant in listed], "dead_letters_without_tenant": without_tenant}
         )
     else:
         click.echo(render(listed, without_tenant))

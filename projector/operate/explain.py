@@ -242,7 +242,7 @@ def _shortened(row: Found) -> Found:
 
 
 def _variants(phone: str) -> Iterator[str]:
-    """Other phones that may be meant: with or without a country code or leading zeros, or one slip away."""
+    """Return other phones that may be meant: with or without a country code or leading zeros, or one slip away."""
     yield from (phone.lower(), phone.upper(), phone.lstrip("0"), phone[1:], phone[2:], phone[3:])
     if len(phone) > 20:  # noqa: PLR2004  # No phone is longer.
         return

@@ -148,7 +148,7 @@ def _install(
     create_source: bool,
     distribute: bool,
 ) -> list[str]:
-    """Everything that needs no right but to create, in the caller's transaction; return what is not known."""
+    """Install what needs no right but to create, in the caller's transaction; return what is not known."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     if not value(conn, query("operate", "is_known")):
@@ -190,7 +190,10 @@ def _note_source(conn: Connection, fit: Fit) -> None:
 
 
 def _complete(conn: Connection) -> None:
-    """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
+    """Install what takes a while where there are leads.
+
+    Readers go on, because no table changes in the same transaction.
+    """
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     _run(conn, {"schema.sql": sections()["later"]})

@@ -1,10 +1,11 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from projector.capture.source import SourceRelation, captured_tables, find_source
 from projector.database.ownership import find_own_objects, require_own
-from projector.database.rows import Connection, Row, only_row, rows, value
+from projector.database.rows import Connection, only_row, rows, value
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
@@ -13,6 +14,53 @@ LOGIN = "leads_projector"
 
 HANDED_OVER = ("projector", "read_model", "leads_sql")
 """The schemas of ours that belong to the projector's login; `leads_access` has a role of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the server and the database are, and what the login may do there. Names are as SQL writes them.
+
+    `vacuums`: autovacuum is on. `has_extensions`: those that a search needs are there or can be created.
+    `grants_inherit`: each membership says if the rights of the role come with it, as from PostgreSQL 16 on, or an
+    attribute of the member does. `can_create` and `can_create_temporary` are about schemas and temporary tables;
+    `can_create_roles` is true where the roles of ours are there.
+    """
+
+    version: str
+    encoding: str
+    is_standby: bool
+    vacuums: bool
+    has_extensions: bool
+    collation: str
+    ctype: str
+    role_name: str
+    database_name: str
+    grants_inherit: bool
+    can_create: bool
+    can_create_temporary: bool
+    can_create_databases: bool
+    can_create_roles: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRights:
+    """An owner of tables that are read, and in words what the login may do and he may not; None for nothing."""
+
+    owner: str
+    is_login: bool
+    tables: list[str]
+    rights: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema with a name of ours. `is_ours`: it holds our tables or views; `first_object` is one that it holds."""
+
+    schema_name: str
+    owner: str
+    is_ours: bool
+    may_drop: bool
+    first_object: str | None
 
 
 def find_missing_rights(
@@ -63,7 +111,7 @@ def find_further_rights(conn: Connection, relations: Collection[str]) -> tuple[s
     `relations` are the tables that are read, as SQL writes them. Returns None where the login may do no more than each
     of their owners, since what runs in its sessions could run in theirs.
     """
-    owners = rows(conn, Row, query("operate", "find_further_rights"), {"relations": list(relations)})
+    owners = rows(conn, OwnerRights, query("operate", "find_further_rights"), {"relations": list(relations)})
     further = "; ".join(
         f"{owner.owner}, which owns {', '.join(owner.tables)}: the login {owner.rights}"
         for owner in owners
@@ -131,17 +179,17 @@ def own_schemas(conn: Connection) -> list[str]:
     ]
 
 
-def read_server(conn: Connection) -> Row:
+def read_server(conn: Connection) -> Server:
     """Return what the server and the database are, and what the login may do there."""
-    return only_row(conn, Row, query("operate", "read_server"))
+    return only_row(conn, Server, query("operate", "read_server"))
 
 
-def _find_schemas(conn: Connection) -> list[Row]:
-    return rows(conn, Row, query("operate", "find_schemas"))
+def _find_schemas(conn: Connection) -> list[Schema]:
+    return rows(conn, Schema, query("operate", "find_schemas"))
 
 
 def _find_foreign_tables(
-    login: Row, source: Collection[SourceRelation], captured: Collection[str]
+    login: Server, source: Collection[SourceRelation], captured: Collection[str]
 ) -> Iterator[str]:
     tables: dict[str, list[str]] = {}
     for table in source:

@@ -6,12 +6,13 @@ anything else. `leads_access` owns the API keys and the ledger of erasures, and 
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
 
 from projector.database import distribution
-from projector.database.rows import Connection, Row, only_row, value, values
+from projector.database.rows import Connection, only_row, value, values
 from projector.database.schema import comments, sections
 from projector.database.sql import functions, query
 from projector.operate.rights import access_rights, read_server
@@ -39,18 +40,39 @@ class SuperuserNotice(str):
     __slots__ = ()
 
 
-def read_access(conn: Connection) -> Row:
-    """Return what there is of `leads_access`.
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What there is of the schema `leads_access`, and what of it the login may do.
 
-    Besides: is_right, whether that is as this version makes it; and lacks_lines, whether lines of the ledger are still
-    where an older version has them.
+    `is_own`: it belongs to the login; `is_apart`: to the role of its name. `is_usable`: the login may call its
+    functions. `version` is its comment. `may_write_keys`: a login that is no superuser may take a role that writes
+    keys.
     """
-    access = only_row(conn, Row, query("operate", "read_access"))
-    access.is_right = access.is_apart and access.is_usable and access.version == _version()
-    access.lacks_lines = access.is_right and any(
+
+    owner: str | None
+    is_own: bool
+    is_apart: bool
+    is_usable: bool
+    version: str | None
+    is_superuser: bool
+    may_write_keys: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is as this version makes it."""
+        return self.is_apart and self.is_usable and self.version == _version()
+
+
+def read_access(conn: Connection) -> Access:
+    """Return what there is of `leads_access`."""
+    return only_row(conn, Access, query("operate", "read_access"))
+
+
+def lacks_lines(conn: Connection) -> bool:
+    """Return whether lines of the ledger are still where an older version has them. The login may read the ledger."""
+    return any(
         value(conn, query("operate", "has_further_lines", table=table)) for table in _former_ledgers(conn)
     )
-    return access
 
 
 def _former_ledgers(conn: Connection) -> list[str]:
@@ -60,7 +82,7 @@ def _former_ledgers(conn: Connection) -> list[str]:
 def set_up_access(conn: Connection) -> list[str]:
     """Create the roles and what belongs to `leads_access`, in the caller's transaction.
 
-    Returns the statements for a superuser where the login may not. Where API keys and ledger still belong to the login,
+    Return the statements for a superuser where the login may not. Where API keys and ledger still belong to the login,
     as an older version had it, they stay in use until then.
     """
     notices, access = [], read_access(conn)
@@ -141,7 +163,7 @@ def _texts() -> list[LiteralString]:
     ]
 
 
-def _statements(conn: Connection, access: Row) -> Iterator[str]:
+def _statements(conn: Connection, access: Access) -> Iterator[str]:
     """Yield the statements of the superuser's part. What is there already stays, beside what is new, with the keys.
 
     None of them reads what the login owns, since that could call code of the platform with the rights of a superuser.

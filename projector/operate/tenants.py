@@ -1,11 +1,13 @@
 """The tenants of the read model, each with what it has."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from rich.cells import cell_len
 
 from projector.core.preconditions import require_built
-from projector.database.rows import Connection, Row, rows, value
+from projector.database.rows import Connection, rows, value
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
 
@@ -13,7 +15,19 @@ _HEADINGS = ("Tenant", "Name", "Leads", "Messages", "As of", "Dead letters")
 _NUMBERS = (2, 3, 5)
 
 
-def read_tenants(conn: Connection) -> tuple[list[Row], int]:
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant with what it has. Every change until `as_of` is in the read model."""
+
+    user_id: str
+    name: str | None
+    leads: int
+    messages: int
+    as_of: datetime | None
+    dead_letters: int
+
+
+def read_tenants(conn: Connection) -> tuple[list[Tenant], int]:
     """Return the tenants that the read model knows, and how many dead letters belong to none, all of one moment.
 
     Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
@@ -22,10 +36,10 @@ def read_tenants(conn: Connection) -> tuple[list[Row], int]:
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         without_tenant: int = value(conn, query("tenants", "count_letters_without_tenant"))
-        return rows(conn, Row, query("tenants", "read_tenants")), without_tenant
+        return rows(conn, Tenant, query("tenants", "read_tenants")), without_tenant
 
 
-def render(tenants: Sequence[Row], dead_letters_without_tenant: int) -> str:
+def render(tenants: Sequence[Tenant], dead_letters_without_tenant: int) -> str:
     """Return the tenants for people: a line each, in columns, and a sum."""
     cells = [
         (

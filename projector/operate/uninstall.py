@@ -66,7 +66,7 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
 def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     """Remove everything of ours, the triggers first, and leave the platform's tables as they were.
 
-    Returns what an operator should know. Raises ProjectorError and BlockedError; before any of them but
+    Return what an operator should know. Raises ProjectorError and BlockedError; before any of them but
     the last nothing was changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
@@ -115,7 +115,7 @@ def in_lines(objects: Sequence[str]) -> str:
 def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
     """Drop a role of ours. Its rights went with our schemas; what else it was given or owns is not ours to drop.
 
-    Returns a sentence where it stays.
+    Return a sentence where it stays.
     """
     if conn.execute("SELECT to_regrole(%s)", [role]).fetchone() == (None,):
         return []

@@ -36,7 +36,7 @@ class _RateColumn(ProgressColumn):
     """The rate, in units a second."""
 
     def render(self, task: Task) -> Text:
-        """The text of the column."""
+        """Return the text of the column."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} {task.fields['unit']}/s")
 

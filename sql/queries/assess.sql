@@ -8,8 +8,7 @@ WHERE p.puballtables
 ORDER BY name;
 
 -- name: measure_table
--- Returns about how many rows a table has, with its partitions, and its bytes with indexes. Parameter: relation. Where
--- nobody has analyzed it, a page is taken for 40 rows.
+-- Returns the size of a table. Parameter: relation. Where nobody has analyzed it, a page is taken for 40 rows.
 SELECT
     coalesce(sum(
         CASE
@@ -27,12 +26,14 @@ FROM (
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = part.table_id AND c.relkind = 'r';
 
 -- name: count_strange
--- Returns how many of the sampled rows have a strange value (strange), three of these (values), and how many were
--- sampled (rows). Placeholders: relation, column; condition, what of it is strange. Parameter: percent of pages.
+-- Returns a sample of a column. Placeholders: relation, column; condition, what of it is strange. Parameters: table and
+-- column, the names of both; percent of pages.
 SELECT
+    %(table)s AS table_name,
+    %(column)s AS column_name,
     count(*) AS rows,
     count(*) FILTER (WHERE s.is_strange) AS strange,
-    (array_agg(DISTINCT left(s.value::text, 30)) FILTER (WHERE s.is_strange))[:3] AS values
+    coalesce((array_agg(DISTINCT left(s.value::text, 30)) FILTER (WHERE s.is_strange))[:3], '{}') AS values
 FROM (
     SELECT
         t.{column} AS value,
@@ -46,11 +47,11 @@ SELECT r.*
 FROM {relation} AS r;
 
 -- name: find_repeated
--- Returns a key that a relation of the mapping has several times, and rows, how many; nulls where it has none.
+-- Returns a key that a relation of the mapping has several times; null and 0 where it has none.
 -- Placeholders: relation, key.
 SELECT
     min(repeated.key) AS key,
-    min(repeated.rows) AS rows
+    coalesce(min(repeated.rows), 0) AS rows
 FROM (
     SELECT
         r.{key}::text AS key,
@@ -62,7 +63,6 @@ FROM (
 ) AS repeated;
 
 -- name: count_collapsing
--- Returns how many leads have conversations under phones that are written differently, and how many phones these have.
 -- Placeholders: conversations, the relation of the mapping; canonical, the canonical form of c.customer_phone.
 SELECT
     count(*) AS leads,
@@ -78,8 +78,7 @@ FROM (
 -- What `migrate --check` asks the platform's database, and does in the scratch database.
 
 -- name: describe_columns
--- Returns of each of these columns of a table, and of its primary key, in their order: name; quoted, as SQL writes it;
--- type, without length; category and base of it, without domain; is_key, whether the primary key has it.
+-- Returns these columns of a table, and those of its primary key, in their order.
 -- Parameters: relation, columns.
 SELECT
     a.attname::text AS name,
@@ -257,8 +256,7 @@ SET LOCAL enable_seqscan = off;
 -- name: compare_relations
 -- Prepares what compare_again asks: to plan it takes much longer than to run it.
 --
--- It returns queued, how many keys were queued since rows_before was noted; moved, the relations of which rows moved;
--- and missed, those of which some moved that no queued key touches. A batch reads a conversation that is touched, with
+-- It returns what a change moved since rows_before was noted, and missed. A batch reads a conversation that is touched, with
 -- all its messages and extractions where its lead is another one, and else with those that the kind of change says.
 PREPARE compare_relations AS
 WITH moved AS MATERIALIZED (

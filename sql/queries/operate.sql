@@ -111,13 +111,7 @@ LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
 ORDER BY t.place;
 
 -- name: read_server
--- Returns version; encoding; is_standby; vacuums, whether autovacuum is on; has_extensions, whether those that a search
--- needs are there or can be created; collation and ctype of the database.
---
--- Also role_name and database_name, both as SQL writes them; grants_inherit, whether each membership says if the rights
--- of the role come with it, as from PostgreSQL 16 on, or an attribute of the member does; can_create and
--- can_create_temporary, whether the login may create schemas and temporary tables in the database;
--- can_create_databases; can_create_roles, unless they are there.
+-- Returns the columns of Server in projector/operate/rights.py.
 SELECT
     current_setting('server_version') AS version,
     current_setting('server_encoding') AS encoding,
@@ -142,9 +136,8 @@ CROSS JOIN pg_catalog.pg_database AS d
 WHERE r.rolname = current_user AND d.datname = current_database();
 
 -- name: find_further_rights
--- Returns of each owner of a table that is read, or of a partition of one, who is no superuser: owner, as SQL writes
--- it; is_login; tables, what he owns of these; and rights, in words, what the login may do and he may not; null for
--- nothing. It is the login, since code of his goes back to it from whatever role the session runs as.
+-- Returns each owner of a table that is read, or of a partition of one, who is no superuser. Rights are those of the
+-- login, since code of the owner goes back to it from whatever role the session runs as.
 --
 -- Left out are the roles of ours, and what the login was granted on what is read. Parameter: relations.
 WITH source AS MATERIALIZED (
@@ -222,10 +215,7 @@ GROUP BY o.oid, o.rolname, me.oid
 ORDER BY o.rolname;
 
 -- name: read_access
--- Returns of the schema of the API keys and of the ledger: owner, null where there is none; is_own, whether that is
--- the login, and is_apart, whether it is the role of the schema's name; is_usable, whether the login may call its
--- functions; version, the comment. And of the login: is_superuser; and may_write_keys, whether one that is none may
--- take a role that writes keys.
+-- Returns the columns of Access in projector/operate/roles.py, also where there is no such schema.
 SELECT
     n.nspowner::regrole::text AS owner,
     coalesce(n.nspowner IN (current_user::regrole, session_user::regrole), false) AS is_own,
@@ -302,10 +292,6 @@ DROP TABLE IF EXISTS leads_access_before.api_keys, leads_access_before.erasures,
 DROP SCHEMA IF EXISTS leads_access_before;
 
 -- name: find_schemas
--- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views),
--- may_drop (whether the login has the rights of its owner), and first_object, one that it holds; null where there is
--- none.
---
 -- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
 -- API's keys has one table only.
 SELECT

@@ -104,10 +104,7 @@ WHERE p.feed_problem IS DISTINCT FROM %(problem)s;
 -- What the publications of the platform leave out, where logical replication brings the rows of the source tables.
 
 -- name: read_brought_tables
--- Returns each table that a subscription lists and that is a source table, or a partition of one: name; schema_name and
--- table_name, under which the origin publishes it; source_schema and source_name, its source table; publications; copy,
--- which tells one copy of its rows from the next, null while they are copied; columns, which are to arrive: those that
--- the projection reads, but for generated ones.
+-- Returns the columns of Brought in projector/operate/origin/publications.py. A generated column does not arrive.
 SELECT
     format('%I.%I', n.nspname, c.relname) AS name,
     n.nspname::text AS schema_name,
@@ -236,8 +233,7 @@ ON CONFLICT (table_name) DO UPDATE
 -- The subscriptions that bring rows of the source tables.
 
 -- name: read_feeds
--- Returns each subscription that feeds source tables, and bytes_behind, how much of the origin's WAL it has yet to
--- pass; null if that is not known.
+-- Returns the columns of Feed in projector/operate/origin/proof.py.
 SELECT
     f.*,
     CASE

@@ -4,8 +4,7 @@
 SELECT pg_advisory_xact_lock(%(key)s, 0);
 
 -- name: read_tenants
--- Returns user_id, name, leads and messages of each tenant that the read model knows; as_of, the moment up to which
--- every change is in the read model; and dead_letters, how many keys of the tenant are set aside. Ordered by user_id.
+-- Returns the tenants that the read model knows, ordered by user_id.
 SELECT
     coalesce(t.user_id, counted.user_id) AS user_id,
     n.name,

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.operate.origin import publications as publishing
 from projector.operate.origin.publications import (
+    Brought,
+    LeftOut,
     find_left_out,
     note_left_out,
     read_brought,
@@ -154,7 +156,7 @@ def test_nothing_is_proved_while_something_is_left_out(filled: Platform) -> None
 LACKING = {"public.messages": FILTERED_SAID}
 
 
-def note(conn: Connection, reasons: dict[str, str]) -> list[Row]:
+def note(conn: Connection, reasons: dict[str, str]) -> list[LeftOut]:
     """Note what is left out, and return what is noted."""
     noted = note_left_out(conn, reasons, read_brought(conn))
     assert noted == read_left_out(conn)
@@ -215,7 +217,7 @@ def test_a_table_that_is_swapped_while_it_is_looked_at_is_not_left_out(
     conn = filled.conn
     looks: list[dict[str, str]] = []
 
-    def find(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
+    def find(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
         with origin.transaction():
             if not looks:
                 origin.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -251,7 +253,7 @@ def test_an_older_origin_publishes_whole_rows(filled: Platform, monkeypatch: pyt
 def test_what_is_left_out_in_words() -> None:
     assert say_left_out([]) is None
     reasons = {"a": "with a row filter", "b": "not at all", "c": None, "d": "with a row filter"}
-    assert say_left_out([Row(table_name=name, reason=reason) for name, reason in reasons.items()]) == (
+    assert say_left_out([LeftOut(table_name=name, reason=reason) for name, reason in reasons.items()]) == (
         "Not all that the projection reads is published: a, d with a row filter; b not at all."
         " What was not published is missing until these tables are copied again: c"
     )

@@ -177,7 +177,7 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
 
 
 def _attention_to_verify(status: Status) -> Iterator[str]:
-    """What was healed, or was found right since, is history."""
+    """Return nothing of what was healed, or was found right since: that is history."""
     if status.drift:
         first = status.drift[0]
         yield (
@@ -255,7 +255,7 @@ def _attention_to_rights(status: Status) -> Iterator[str]:
             f"The API keys and the ledger of erasures {'are of another version' if access.is_apart else owned}: run"
             " `migrate --sql`, have a superuser run the statements that it prints, and run `migrate`."
         )
-    elif access is not None and access.lacks_lines:
+    elif access is not None and status.lacks_lines:
         yield (
             "The ledger lacks the erasures of the version before, so that `erase --replay` would not find who of them"
             " is there again: run `migrate`."

@@ -7,7 +7,7 @@ from projector.capture.source import find_missing_source
 from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.source_names import read_tables, source_names
 from projector.database.sql import query
 from projector.observe.status.rows import (
@@ -28,9 +28,9 @@ from projector.observe.status.rows import (
     UnknownKind,
 )
 from projector.operate.assess import find_warnings
-from projector.operate.origin.proof import read_feeds, read_unfed_tables
+from projector.operate.origin.proof import Feed, read_feeds, read_unfed_tables
 from projector.operate.rights import find_further_rights
-from projector.operate.roles import read_access
+from projector.operate.roles import Access, lacks_lines, read_access
 
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
@@ -54,6 +54,7 @@ _OfTenant = TypeVar("_OfTenant", DeadLetter, Drift)
 class Status:
     """The status. Nothing is installed where `projection` is None.
 
+    `lacks_lines`: lines of the ledger of erasures are still where an older version has them.
     `missing_source` names the platform's tables and columns that the projection reads and that do not exist,
     `replaced_definitions` the functions and views of ours that are not as `migrate` created them, `further_rights` what
     the login may do beyond an owner of these tables; `warnings` are those of `assess`.
@@ -76,10 +77,11 @@ class Status:
     row_security: RowSecurity | None = None
     lock_holders: list[LockHolder] = field(default_factory=list)
     erasures: Erasures = field(default_factory=Erasures)
-    feeds: list[Row] = field(default_factory=list)
+    feeds: list[Feed] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
-    access: Row | None = None
+    access: Access | None = None
+    lacks_lines: bool = False
     further_rights: tuple[str, list[str]] | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -171,6 +173,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             missing_source=find_missing_source(conn),
             lock_holders=_read(conn, LockHolder, "read_lock_holders", purposes),
             access=access,
+            lacks_lines=access.is_right and lacks_lines(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0] if access.is_usable else Erasures(),
             further_rights=find_further_rights(conn, source_names(conn).values()),
             feeds=read_feeds(conn),

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from projector.database.rows import Row
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status
 from projector.observe.status.rows import DeadLetter, Drift, PresentRound, Projection, RowSecurity, Run
+from projector.operate.origin.proof import Feed
 from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
 
 _Line = tuple[str, str]
@@ -49,7 +49,7 @@ def as_dict(status: Status) -> dict[str, Any]:
             "position": projection and projection.origin_position,
             "failed_at": projection and projection.failed_at,
             "unfed_tables": status.unfed_tables,
-            "subscriptions": [vars(feed) for feed in status.feeds],
+            "subscriptions": [asdict(feed) for feed in status.feeds],
         },
         "projection": {
             "version": PROJECTION_VERSION,
@@ -175,7 +175,7 @@ def _lines(status: Status, projection: Projection) -> Iterator[_Line]:
         yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {rows}"
 
 
-def _feed_in_words(feed: Row, projection: Projection) -> str:
+def _feed_in_words(feed: Feed, projection: Projection) -> str:
     if not feed.is_enabled:
         worker = "disabled"
     elif not feed.has_worker:

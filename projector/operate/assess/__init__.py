@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import psycopg
 
@@ -15,7 +16,7 @@ from projector.capture.mapping import RELATIONS, Fit, Texts, default_mapping, ex
 from projector.capture.source import find_source
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
-from projector.database.rows import Connection, Row, only_row, value, values
+from projector.database.rows import Connection, only_row, value, values
 from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights, read_server
@@ -59,6 +60,8 @@ _KNOWN = {
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
 _ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
 
+_Row = TypeVar("_Row")
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -73,6 +76,41 @@ class Fact:
     def statements(self) -> list[str]:
         """The statements that the text names, which would mend it."""
         return [*filter(None, _STATEMENT.findall(self.text))] if self.state in {WARNING, PROBLEM} else []
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """About how many rows a table has, with its partitions, and its bytes with indexes and TOAST."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeated:
+    """A key that a relation has several times, and how many times; None and 0 where it has none."""
+
+    key: str | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Collapsing:
+    """How many leads have conversations under phones that are written differently, and how many phones these have."""
+
+    leads: int
+    phones: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """How many rows of a column were looked at, how many of them have a strange value, and some of these values."""
+
+    table_name: str
+    column_name: str
+    rows: int
+    strange: int
+    values: list[str]
 
 
 _note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)
@@ -147,7 +185,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             continue
         with conn.transaction(force_rollback=True):
             _limit_statements(conn)
-            repeated = _ask(conn, "find_repeated", names)
+            repeated = _ask(conn, _Repeated, "find_repeated", names)
         if repeated is None:
             yield _note(
                 "tables",
@@ -304,36 +342,37 @@ def _describe_feeds(conn: Connection, fit: Fit) -> Iterator[Fact]:
         )
 
 
-def measure(conn: Connection, relation: str) -> Row:
-    """Return about how many rows and bytes a table has."""
-    return only_row(conn, Row, query("assess", "measure_table"), {"relation": relation})
+def measure(conn: Connection, relation: str) -> Size:
+    """Return the size of a table."""
+    return only_row(conn, Size, query("assess", "measure_table"), {"relation": relation})
 
 
 def _find_unusual(
-    conn: Connection, fit: Fit, relations: Mapping[str, str], sizes: Mapping[str, Row]
+    conn: Connection, fit: Fit, relations: Mapping[str, str], sizes: Mapping[str, Size]
 ) -> Iterator[Fact]:
     """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
 
-    def count(relation: str, column: str, condition: str, **parameters: object) -> Row | None:
+    def count(relation: str, column: str, condition: str, **parameters: object) -> _Sample | None:
         # A column that the mapping computes has the values that the mapping gives it.
         origin = fit.relations[relation].origins.get(column) if relation in fit.relations else None
         if origin is None:
             return None
         table, named = origin
         names = {"relation": relations[table], "column": named, "condition": condition}
+        origin_names = {"table": table, "column": named}
         percent = min(100.0, 100.0 * _SAMPLED_ROWS / max(int(sizes[table].rows), 1))
-        sampled = _ask(conn, "count_strange", names, {**parameters, "percent": percent})
-        if sampled is None or not sampled.strange:
-            return None
-        return Row(**vars(sampled), table=table, column=named)
+        sampled = _ask(
+            conn, _Sample, "count_strange", names, {**parameters, **origin_names, "percent": percent}
+        )
+        return sampled if sampled is not None and sampled.strange else None
 
     for (relation, column), (expected, otherwise) in _KNOWN.items():
         strange = count(relation, column, "::text <> ALL(%(known)s::text[])", known=list(expected))
         if strange is not None:
             yield _note(
                 "values",
-                f"{strange.strange} of {counted(strange.rows, 'row')} of {strange.table} that were looked at have"
-                f" another {strange.column} than {', '.join(expected)}: {', '.join(map(repr, strange.values))};"
+                f"{strange.strange} of {counted(strange.rows, 'row')} of {strange.table_name} that were looked at have"
+                f" another {strange.column_name} than {', '.join(expected)}: {', '.join(map(repr, strange.values))};"
                 f" {otherwise}.",
             )
     late = count("messages", "timestamp", "::timestamptz > now() + interval '1 day'")
@@ -344,7 +383,7 @@ def _find_unusual(
             " ahead: such leads are the first of the list until then.",
         )
     names = {"conversations": relation_rows(fit, "conversations"), "canonical": _canonical()}
-    collapsing = _ask(conn, "count_collapsing", names)
+    collapsing = _ask(conn, _Collapsing, "count_collapsing", names)
     if collapsing is None:
         yield _note("values", "How many phones are one lead was not counted: it took too long.")
     elif collapsing.leads:
@@ -363,15 +402,19 @@ def _canonical() -> str:
 
 
 def _ask(
-    conn: Connection, name: str, names: Mapping[str, str], parameters: Mapping[str, object] | None = None
-) -> Row | None:
+    conn: Connection,
+    kind: type[_Row],
+    name: str,
+    names: Mapping[str, str],
+    parameters: Mapping[str, object] | None = None,
+) -> _Row | None:
     """Return the row of a query that may take long; None where it took too long, or may not be asked."""
     with suppress(psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable), conn.transaction():
-        return only_row(conn, Row, query("assess", name, **names), dict(parameters) if parameters else None)
+        return only_row(conn, kind, query("assess", name, **names), dict(parameters) if parameters else None)
     return None
 
 
-def _estimate(fit: Fit, sizes: Mapping[str, Row]) -> Iterator[Fact]:
+def _estimate(fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:
     """Return what the first build takes, and what capture costs those who write, as it was measured elsewhere."""
     read = ", ".join(f"{size.rows:,} in {name}" for name, size in sizes.items())
     yield _note("size", f"About so many rows: {read}.")

@@ -8,6 +8,7 @@ tables are only read.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import permutations
 from secrets import token_hex
 
@@ -18,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 from projector.capture.mapping import RELATIONS, Fit, Join, Texts, examine_source, joined_columns
 from projector.database.connect import connect
 from projector.database.kinds import Kind, key_kinds, kinds
-from projector.database.rows import Connection, Row, only_row, rows, values
+from projector.database.rows import Connection, only_row, rows, values
 from projector.database.source_names import SourceTable, quoted
 from projector.database.sql import query
 from projector.operate.assess import (
@@ -65,6 +66,45 @@ _NEXT = (
 """The value of another row: the next one that the column has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. `quoted` is as SQL writes it, `type` has no length, `category` and `base` no domain."""
+
+    name: str
+    quoted: str
+    type: str
+    category: str
+    base: str
+    is_key: bool
+
+
+@dataclass(slots=True)
+class CheckedTable:
+    """A table that the mapping reads, with the columns that are read.
+
+    `relation` and `names` are the table and its columns as SQL writes them, `sampled` will be the ids of some rows, and
+    `data` these rows as COPY writes them.
+    """
+
+    name: str
+    relation: str
+    queue_key: str
+    looked_up: Sequence[str]
+    columns: list[Column]
+    names: str
+    sampled: set[str] = field(default_factory=set)
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many keys a change queued, the relations of which rows moved, and those of which some moved unseen."""
+
+    queued: int
+    moved: list[str]
+    missed: list[str]
+
+
 def check_mapping(
     conn: Connection,
     source_schemas: Sequence[str],
@@ -101,12 +141,8 @@ def check_mapping(
     return [*trials.facts()]
 
 
-def _read_tables(conn: Connection, fit: Fit) -> list[Row]:
-    """Return the tables that the mapping reads, each with the columns that are read.
-
-    `relation` and `names` are the table and its columns as SQL writes them, `sampled` will be the ids of some rows, and
-    `data` these rows as COPY writes them.
-    """
+def _read_tables(conn: Connection, fit: Fit) -> list[CheckedTable]:
+    """Return the tables that the mapping reads."""
     relations = quoted(fit.schemas)
     by_name = {table.name: table for table in fit.tables}
     read: dict[str, set[str]] = {}
@@ -121,23 +157,21 @@ def _read_tables(conn: Connection, fit: Fit) -> list[Row]:
             continue
         parameters = {"relation": relations[name], "columns": sorted(wanted_columns)}
         noted = by_name.get(name, SourceTable(name, fit.schemas[name]))
-        described = rows(conn, Row, query("assess", "describe_columns"), parameters)
+        described = rows(conn, Column, query("assess", "describe_columns"), parameters)
         tables.append(
-            Row(
+            CheckedTable(
                 name=name,
                 relation=relations[name],
                 queue_key=noted.queue_key,
                 looked_up=noted.looked_up,
                 columns=described,
                 names=", ".join(column.quoted for column in described),
-                sampled=set(),
-                data=b"",
             )
         )
     return tables
 
 
-def _sample(conn: Connection, fit: Fit, tables: Sequence[Row]) -> None:
+def _sample(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> None:
     """Read some rows of each table, and the rows of the others that they are joined with."""
     by_name = {table.name: table for table in tables}
     for table in tables:
@@ -238,7 +272,7 @@ def _scratch_database(
         yield scratch
 
 
-def _fill(scratch: Connection, fit: Fit, tables: Sequence[Row], statements: Sequence[str]) -> None:
+def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], statements: Sequence[str]) -> None:
     """Create the tables with their rows, and install there what `migrate` installs."""
     try:
         with scratch.transaction():
@@ -261,13 +295,13 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[Row], statements: Sequ
     scratch.execute("ANALYZE")
 
 
-def _row_ids(conn: Connection, table: Row, percent: float, most: int | None = None) -> list[str]:
+def _row_ids(conn: Connection, table: CheckedTable, percent: float, most: int | None = None) -> list[str]:
     """Return some rows of a table, in an order of no meaning."""
     parameters = {"percent": percent, "most": most}
     return values(conn, query("assess", "sample_table", relation=table.relation), parameters)
 
 
-def _other_values(table: Row, column: Row) -> Iterator[str]:
+def _other_values(table: CheckedTable, column: Column) -> Iterator[str]:
     """Return expressions that give a column another value."""
     if not column.is_key:
         yield _NEXT.format(column=column.quoted, relation=table.relation)
@@ -322,7 +356,7 @@ class _Trials:
         else:
             yield Fact(NOTE, "capture", f"{tried}.")
 
-    def try_table(self, table: Row) -> None:
+    def try_table(self, table: CheckedTable) -> None:
         """Try each row, each column of some of them and of all, and some that are taken away and come again."""
         names = {"relation": table.relation, "columns": table.names}
         conn = self._conn
@@ -347,14 +381,14 @@ class _Trials:
                 conn.execute(query("assess", "take_rows", rows=_tids([row]), **names).encode(), prepare=False)
                 self._try(table, _INSERT, query("assess", "insert_taken", **names))
 
-    def _try_column(self, table: Row, column: Row, change: str, chosen: str) -> None:
+    def _try_column(self, table: CheckedTable, column: Column, change: str, chosen: str) -> None:
         names = {"relation": table.relation, "column": column.quoted, "value": change, "rows": chosen}
         outcome = self._try(table, column.name, query("assess", "set_column", **names))
         # A primary key is always queued, whether the mapping names it or not.
         if outcome is not None and outcome.queued and not column.is_key:
             self._queued.setdefault((table.name, column.name), []).append(bool(outcome.moved))
 
-    def _try(self, table: Row, change: str, text: str) -> Row | None:
+    def _try(self, table: CheckedTable, change: str, text: str) -> Outcome | None:
         """Make a change and roll it back; return what moved, and what of it was missed.
 
         None where PostgreSQL refuses the change, as the platform's would.
@@ -362,7 +396,7 @@ class _Trials:
         try:
             with self._conn.transaction(force_rollback=True):
                 self._conn.execute(text.encode(), prepare=False)
-                outcome = only_row(self._conn, Row, query("assess", "compare_again"))
+                outcome = only_row(self._conn, Outcome, query("assess", "compare_again"))
         except (psycopg.DataError, psycopg.IntegrityError):
             return None
         self.changes += 1

@@ -8,6 +8,7 @@ was committed at the origin before the clock was read is here. Freshness does no
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -17,9 +18,10 @@ from projector.core.batch import lower_moments
 from projector.core.clock import Clock
 from projector.core.preconditions import require_installed
 from projector.database.connect import PARAMETERS, normalize, redact
-from projector.database.rows import Connection, Row, only_row, rows, value, values
+from projector.database.rows import Connection, only_row, rows, value, values
 from projector.database.sql import query
 from projector.operate.origin.publications import (
+    Brought,
     look,
     note_left_out,
     read_brought,
@@ -50,6 +52,31 @@ _log = structlog.get_logger(__name__)
 
 class _UnprovenError(Exception):
     """The origin does not say how far it is; the message says why, as a sentence without its full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A subscription that brings rows of source tables, and how far it is.
+
+    `bytes_behind` is how much of the origin's WAL it has yet to pass, None where that is not known.
+    """
+
+    name: str
+    slot_name: str | None
+    is_enabled: bool
+    unready_tables: int
+    has_worker: bool
+    position: str | None
+    errors: int
+    bytes_behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _NewestClock:
+    """What the clock of the origin is behind only if it was set back, and how often one was found to have been."""
+
+    newest_clock: datetime | None
+    set_backs: int
 
 
 class Origin:
@@ -111,14 +138,16 @@ class Origin:
 
     def _read_newest_clock(self, conn: Connection) -> datetime | None:
         """Return what the clock of the origin says now at least, unless it was set back; None if nothing is known."""
-        stored = only_row(conn, Row, query("origin", "read_newest_clock"))
+        stored = only_row(conn, _NewestClock, query("origin", "read_newest_clock"))
         if stored.set_backs != self._set_backs:
             # Another session has found that a clock was set back.
             self._moments.clear()
             self._set_backs = stored.set_backs
         return max(filter(None, (stored.newest_clock, self._clock.least)), default=None)
 
-    def _take_moment(self, feeds: list[Row], brought: list[Row]) -> tuple[datetime, str, Mapping[str, str]]:
+    def _take_moment(
+        self, feeds: list[Feed], brought: list[Brought]
+    ) -> tuple[datetime, str, Mapping[str, str]]:
         """Return the clock of the origin, its position, and what is left out there.
 
         A moment counts only if nothing was left out after it had been read. Raises _UnprovenError where it cannot be
@@ -169,9 +198,9 @@ class Origin:
             self._moments.popleft()
 
 
-def read_feeds(conn: Connection) -> list[Row]:
+def read_feeds(conn: Connection) -> list[Feed]:
     """Return the subscriptions that bring rows of source tables; none where these are the platform's own."""
-    return rows(conn, Row, query("origin", "read_feeds"))
+    return rows(conn, Feed, query("origin", "read_feeds"))
 
 
 def read_unfed_tables(conn: Connection) -> list[str]:
@@ -179,7 +208,7 @@ def read_unfed_tables(conn: Connection) -> list[str]:
     return values(conn, query("origin", "read_unfed_tables"))
 
 
-def find_problem(feeds: list[Row], unfed_tables: list[str], errors_at_proof: int) -> str | None:
+def find_problem(feeds: list[Feed], unfed_tables: list[str], errors_at_proof: int) -> str | None:
     """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
     if not feeds:
         return "No subscription brings rows of the source tables, although LEADS_ORIGIN_DATABASE_URL is set"

@@ -6,14 +6,42 @@ again, also when the publication has been repaired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from psycopg.types.json import Jsonb
 
-from projector.database.rows import Connection, Row, rows
+from projector.database.rows import Connection, rows
 from projector.database.sql import query
 
 
-def look(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A table that a subscription lists and that is a source table, or a partition of one.
+
+    `schema_name` and `table_name` are what the origin publishes it under, `source_schema` and `source_name` its source
+    table. `copy` tells one copy of its rows from the next, None while they are copied. `columns` are to arrive.
+    """
+
+    name: str
+    schema_name: str
+    table_name: str
+    source_schema: str
+    source_name: str
+    publications: list[str]
+    copy: str | None
+    columns: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A table of projector.left_out, which says what its columns mean."""
+
+    table_name: str
+    reason: str | None
+    copy: str | None = None
+
+
+def look(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
     """Return what is left out at the origin: tables, and a reason for each."""
     left_out = find_left_out(origin, brought)
     if not left_out:
@@ -24,23 +52,23 @@ def look(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
     return {name: reason for name, reason in again.items() if name in left_out}
 
 
-def read_brought(conn: Connection) -> list[Row]:
+def read_brought(conn: Connection) -> list[Brought]:
     """Return the tables that subscriptions bring."""
-    return rows(conn, Row, query("origin", "read_brought_tables"))
+    return rows(conn, Brought, query("origin", "read_brought_tables"))
 
 
-def read_left_out(conn: Connection) -> list[Row]:
+def read_left_out(conn: Connection) -> list[LeftOut]:
     """Return what was left out, as projector.left_out has it."""
-    return rows(conn, Row, query("origin", "read_left_out"))
+    return rows(conn, LeftOut, query("origin", "read_left_out"))
 
 
-def find_left_out(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
+def find_left_out(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
     """Return the tables of which not everything is published at the origin, and in words how they are published."""
-    tables = [vars(table) for table in brought]
+    tables = [asdict(table) for table in brought]
     return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(tables)}).fetchall())
 
 
-def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Row]) -> list[Row]:
+def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Brought]) -> list[LeftOut]:
     """Note which tables are left out in part, and forget those that were copied again since. Return what is noted."""
     noted = read_left_out(conn)
     if not reasons and not noted:
@@ -48,7 +76,7 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
     copies = {table.name: table.copy for table in brought}
     # A table that no subscription lists has no copy yet.
     kept = [
-        Row(table_name=name, reason=reason, copy=copies.get(name, "")) for name, reason in reasons.items()
+        LeftOut(table_name=name, reason=reason, copy=copies.get(name, "")) for name, reason in reasons.items()
     ]
     for old in noted:
         if old.table_name in reasons:
@@ -56,7 +84,9 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
         copy = copies.get(old.table_name, "")
         if copy is None or copy == (old.copy if old.copy is not None else copy):
             # The copy that ran while something was left out lacks it, too.
-            kept.append(Row(table_name=old.table_name, reason=None, copy=old.copy if copy is None else copy))
+            kept.append(
+                LeftOut(table_name=old.table_name, reason=None, copy=old.copy if copy is None else copy)
+            )
     kept.sort(key=lambda table: table.table_name)
     if kept != noted:
         parameters = {
@@ -68,7 +98,7 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
     return kept
 
 
-def say_left_out(left_out: Iterable[Row]) -> str | None:
+def say_left_out(left_out: Iterable[LeftOut]) -> str | None:
     """Return what is left out, as a sentence without its full stop; None where nothing is."""
     tables: dict[str | None, list[str]] = {}
     for table in left_out:

@@ -67,7 +67,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     transactions of some ten thousand rows. Their ids follow from seed, size and number: another seed or size
     adds tenants.
 
-    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, and
+    Return a report. Raises ProjectorError where one of the tenants exists, before anything is written, and
     SourceMissingError where a table is not there, or demands what the demo does not have.
     """
     began = monotonic()
@@ -109,7 +109,7 @@ def _reference(now: datetime) -> list[Row]:
 
 
 def _write(conn: Connection, rows: Iterable[Row]) -> int:
-    """Copy rows into the source tables, in one transaction. Returns how many of them are messages."""
+    """Copy rows into the source tables, in one transaction. Return how many of them are messages."""
     waiting: dict[str, list[Row]] = {table: [] for table in TABLES}
     for table, *values in rows:
         waiting[table].append(tuple(values))

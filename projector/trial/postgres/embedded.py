@@ -107,7 +107,7 @@ class EmbeddedServer:
     def start(self) -> str:
         """Start it, and create its data first where there are none.
 
-        Returns the URL of its database. Raises ProjectorError where that fails; the message says why.
+        Return the URL of its database. Raises ProjectorError where that fails; the message says why.
         """
         self._make_folder()
         with self._lock():
@@ -127,7 +127,7 @@ class EmbeddedServer:
         return self.url()
 
     def stop(self, *, mode: str = "fast") -> bool:
-        """Stop it, in a mode of pg_ctl. Returns false where it did not run."""
+        """Stop it, in a mode of pg_ctl. Return false where it did not run."""
         if not self._has_postmaster():
             return False
         with self._lock():

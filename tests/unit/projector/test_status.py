@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.refresh import refresh
 from projector.database import locks
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.attention import find_attention
@@ -28,6 +28,7 @@ from projector.observe.status.rows import (
     Size,
 )
 from projector.operate.install import migrate
+from projector.operate.origin.proof import Feed
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.conftest import MakeDatabase
@@ -310,16 +311,10 @@ def test_a_definition_that_was_replaced_by_hand_is_named(built: Connection, othe
     assert find_attention(read_status(built)) == []
 
 
-WELL: dict[str, object] = {
-    "name": "leads",
-    "slot_name": "leads",
-    "is_enabled": True,
-    "unready_tables": 0,
-    "has_worker": True,
-    "position": "0/1",
-    "errors": 3,
-    "bytes_behind": 0,
-}
+WELL = Feed(
+    name="leads", slot_name="leads", is_enabled=True, unready_tables=0, has_worker=True, position="0/1", errors=3,
+    bytes_behind=2048,
+)  # fmt: skip
 
 
 def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connection) -> None:
@@ -327,9 +322,8 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     assert status.projection is not None
     moment = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
     projection = replace(status.projection, proved_at=moment, read_at=moment, errors_at_proof=3)
-    well = Row(**{**WELL, "bytes_behind": 2048})
-    others = [Row(**{**WELL, "is_enabled": False, "errors": 0}), Row(**{**WELL, "has_worker": False})]
-    found = replace(status, projection=projection, feeds=[well, *others], unfed_tables=["public.contacts"])
+    others = [replace(WELL, is_enabled=False, errors=0), replace(WELL, has_worker=False)]
+    found = replace(status, projection=projection, feeds=[WELL, *others], unfed_tables=["public.contacts"])
     arrived = "all until 2026-11-25 01:02:03 UTC is proved to have arrived"
     assert [line[13:] for line in render(found).splitlines() if line.startswith("Origin ")] == [
         f"subscription leads: its worker is at 0/1, 2 kB behind; failed 3 times; {arrived}",
@@ -339,14 +333,14 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     ]
     [sentence] = find_attention(found)
     assert sentence.startswith("Changes of the platform may not arrive: The subscription leads is disabled.")
-    [sentence] = find_attention(replace(found, feeds=[Row(**{**WELL, "unready_tables": 1})]))
+    [sentence] = find_attention(replace(found, feeds=[replace(WELL, unready_tables=1)]))
     assert "The subscription leads has yet to copy 1 table" in sentence
-    [sentence] = find_attention(replace(found, feeds=[well]))
+    [sentence] = find_attention(replace(found, feeds=[WELL]))
     assert "may not arrive: No subscription brings rows of public.contacts." in sentence
     told = as_dict(found)["origin"]
     assert (told["proved_at"], told["unfed_tables"]) == (moment, ["public.contacts"])
-    assert told["subscriptions"][0] == {**WELL, "bytes_behind": 2048}
-    alone = replace(found, feeds=[well], unfed_tables=[])
+    assert told["subscriptions"][0] == asdict(WELL)
+    alone = replace(found, feeds=[WELL], unfed_tables=[])
     assert find_attention(alone) == []
     later = replace(projection, failed_at=moment, read_at=moment + timedelta(minutes=3))
     alone = replace(alone, projection=later)

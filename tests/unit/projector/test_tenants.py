@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from projector.core.batch import count_letters
-from projector.database.rows import Connection, Row
-from projector.operate.tenants import read_tenants, render
+from projector.database.rows import Connection
+from projector.operate.tenants import Tenant, read_tenants, render
 
 MOMENT = datetime(2026, 11, 25, 1, 23, 4, 567, tzinfo=UTC)
 
@@ -21,8 +21,8 @@ def test_a_tenant_is_listed_once_a_key_of_it_is_set_aside(built: Connection) -> 
 
 
 def test_the_columns_can_be_read() -> None:
-    many = Row(user_id="a", name="Acme", leads=12_345, messages=7, as_of=MOMENT, dead_letters=0)
-    few = Row(user_id="東京", name=None, leads=1, messages=1, as_of=MOMENT, dead_letters=2)
+    many = Tenant(user_id="a", name="Acme", leads=12_345, messages=7, as_of=MOMENT, dead_letters=0)
+    few = Tenant(user_id="東京", name=None, leads=1, messages=1, as_of=MOMENT, dead_letters=2)
     assert render([many, few], 0) == (
         "Tenant  Name   Leads  Messages  As of                    Dead letters\n"
         "a       Acme  12,345         7  2026-11-25 01:23:04 UTC             0\n"
