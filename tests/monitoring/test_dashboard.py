@@ -37,8 +37,8 @@ class Prometheus:
             return json.load(answer)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.get("/api/v1/query", query=expression)["data"]["result"]
-        return found
+        result: list[dict[str, Any]] = self.get("/api/v1/query", query=expression)["data"]["result"]
+        return result
 
     def answers(self) -> bool:
         try:

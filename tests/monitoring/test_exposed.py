@@ -50,10 +50,10 @@ def families(page: str) -> dict[str, str]:
 
 def series(page: str) -> set[str]:
     """The names by which an expression can read the metrics of a page."""
-    found = set()
+    names = set()
     for name, kind in _TYPE.findall(page):
-        found |= {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind == "histogram" else {name}
-    return found
+        names |= {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind == "histogram" else {name}
+    return names
 
 
 def metrics_in(expression: str) -> set[str]:
@@ -73,7 +73,7 @@ def test_each_metric_is_told_and_seen_and_nothing_else_is_read(database: Databas
     there = series(api) | series(projector)
     read = [("rule", name, rule["expr"]) for name, rule in ALERTS.items()]
     read += [("query", name, expression) for name, expression in QUERIES]
-    assert [found for found in read if metrics_in(found[2]) - there] == []
+    assert [part for part in read if metrics_in(part[2]) - there] == []
     # In the dashboard: what nobody looks at is not worth a metric. Averages are of little use beside quantiles.
     seen = {metric for _, expression in QUERIES for metric in metrics_in(expression)}
     ours = {

@@ -74,21 +74,21 @@ def test_the_environment_wins_over_the_file_and_what_is_misspelt_is_told(
     file.write_text(
         "# LEADS_COLOUR=1\nLEADS_RUN_LOG_DAYS=5\nexport LEADS_VERIFY_SAMPEL=7\nLEADS_VERIFY_DAYS=0.5\n"
     )
-    found = config.load(file)
-    assert (found.run_log_days, found.verify_days) == (3, 0.5)
-    [warning] = found.warnings
+    loaded = config.load(file)
+    assert (loaded.run_log_days, loaded.verify_days) == (3, 0.5)
+    [warning] = loaded.warnings
     assert warning.endswith("the nearest is LEADS_VERIFY_SAMPLE.")
 
 
-@pytest.mark.parametrize(("form", "known"), [("JSON", "json"), ("loud", None)])
+@pytest.mark.parametrize(("form", "form_of_logs"), [("JSON", "json"), ("loud", None)])
 def test_the_form_of_the_logs_is_known_though_another_setting_is_bad(
-    tmp_path: Path, form: str, known: str | None
+    tmp_path: Path, form: str, form_of_logs: str | None
 ) -> None:
     file = tmp_path / ".env"
     file.write_text(f"LEADS_LOG_FORMAT={form}\nLEADS_REFRESH_BATCH=many\n")
     with pytest.raises(ConfigurationError) as caught:
         config.load(file)
-    assert caught.value.log_format == known
+    assert caught.value.log_format == form_of_logs
 
 
 def test_the_password_is_not_in_the_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,11 @@ from tests.support.server import Database, Server
 
 
 def test_a_url_may_list_several_hosts(server: Server) -> None:
-    given = conninfo_to_dict(server.url)
-    ports = f"{free_port()},{given['port']}"
-    url = make_conninfo(server.url, host=f"{given['host']},{given['host']}", port=ports)
+    address = conninfo_to_dict(server.url)
+    ports = f"{free_port()},{address['port']}"
+    url = make_conninfo(server.url, host=f"{address['host']},{address['host']}", port=ports)
     with connect(url, application_name="test") as conn, connect_beside(conn, "test") as beside:
-        assert {conn.info.port, beside.info.port} == {int(str(given["port"]))}
+        assert {conn.info.port, beside.info.port} == {int(str(address["port"]))}
 
 
 @pytest.mark.parametrize(

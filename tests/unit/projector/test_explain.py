@@ -28,13 +28,13 @@ class World(Platform):
 
     def extraction(self, number: int, **columns: object) -> None:
         """Insert an extraction of `c-u-1`; its id ends with the number."""
-        given = {"conversation_id": "c-u-1", "extracted_at": "2025-05-01", "is_latest": False, **columns}
-        self.insert("extractions", extraction_id=f"00000000-0000-0000-0000-{number:012}", **given)
+        row = {"conversation_id": "c-u-1", "extracted_at": "2025-05-01", "is_latest": False, **columns}
+        self.insert("extractions", extraction_id=f"00000000-0000-0000-0000-{number:012}", **row)
 
     def write(self, message_id: str, timestamp: str, **columns: object) -> None:
         """Insert a message of `c-u-1`."""
-        given = {"conversation_id": "c-u-1", "sender": "user", "text": f"text of {message_id}", **columns}
-        self.insert("messages", message_id=message_id, timestamp=timestamp, **given)
+        row = {"conversation_id": "c-u-1", "sender": "user", "text": f"text of {message_id}", **columns}
+        self.insert("messages", message_id=message_id, timestamp=timestamp, **row)
 
     def refresh(self) -> None:
         refresh_now(self.projector)
@@ -80,27 +80,27 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
             sent_at=f"2025-02-0{day}",
         )
     second = world.conversation("a-u", "+49 151 000001")
-    found = world.explain()
-    assert [key[-1] for key in keys(found, "extractions", "extraction_id")] == ["2", "3", "1"]
+    explanation = world.explain()
+    assert [key[-1] for key in keys(explanation, "extractions", "extraction_id")] == ["2", "3", "1"]
     # As stored; the printed field is trimmed.
-    assert keys(found, "extractions", "name")[0] == " Ann "
-    assert {one["field"]: one["value"] for one in found.fields}["name"] == "Ann"
-    assert keys(found, "contacts", "contact_id") == ["k", "j"]
-    assert keys(found, "messages", "message_id") == ["m1", "m2", "m3"]
-    assert keys(found, "messages", "text")[2] == "x" * 200 + "…"
-    assert keys(found, "template_sends", "send_id") == ["s3", "s2", "s1"]
-    assert keys(found, "template_sends", "is_counted") == [True, True, False]
-    assert keys(found, "conversations", "conversation_id") == ["c-u-1", second]
-    assert keys(found, "conversations", "message_count") == [3, 0]
+    assert keys(explanation, "extractions", "name")[0] == " Ann "
+    assert {field["field"]: field["value"] for field in explanation.fields}["name"] == "Ann"
+    assert keys(explanation, "contacts", "contact_id") == ["k", "j"]
+    assert keys(explanation, "messages", "message_id") == ["m1", "m2", "m3"]
+    assert keys(explanation, "messages", "text")[2] == "x" * 200 + "…"
+    assert keys(explanation, "template_sends", "send_id") == ["s3", "s2", "s1"]
+    assert keys(explanation, "template_sends", "is_counted") == [True, True, False]
+    assert keys(explanation, "conversations", "conversation_id") == ["c-u-1", second]
+    assert keys(explanation, "conversations", "message_count") == [3, 0]
     less = world.explain(candidates=1)
     assert (keys(less, "messages", "message_id"), less.candidates["messages"]["more"]) == (["m1", "m2"], True)
     assert not less.candidates["contacts"]["more"]
-    given = asdict(found)
-    assert orjson.loads(orjson.dumps(given)) == given
+    as_object = asdict(explanation)
+    assert orjson.loads(orjson.dumps(as_object)) == as_object
     section = PAGE.read_text(encoding="utf-8").split("`--json` prints one object", 1)[1].split("\n## ", 1)[0]
     described = set(re.findall(r"`([a-z_]+)`", section))
-    members = {*given, *given["waiting"][0], *given["candidates"]["messages"]}
-    members |= {name for one in given["fields"] for name in one}
+    members = {*as_object, *as_object["waiting"][0], *as_object["candidates"]["messages"]}
+    members |= {name for field in as_object["fields"] for name in field}
     assert members <= described
 
 
@@ -169,23 +169,23 @@ OTHER_NAME = 'UPDATE read_model.leads SET document = replace(document, \'"name":
 )
 def test_what_makes_a_difference_is_said(world: World, changes: str, state: str, sentence: str) -> None:
     world.conn.execute(changes.encode(), prepare=False)
-    found = world.explain()
-    assert (found.state, found.exists) == (state, "no more" not in sentence)
-    assert sentence in said(found)
+    explanation = world.explain()
+    assert (explanation.state, explanation.exists) == (state, "no more" not in sentence)
+    assert sentence in said(explanation)
     # Of which tenant it is now is not told.
-    assert "'v'" not in repr(found)
+    assert "'v'" not in repr(explanation)
 
 
 def test_a_lead_that_cannot_be_computed_shows_the_read_model(world: World) -> None:
     scores = {f"{name}_score": 2_147_483_647 for name in ("intent", "urgency", "budget", "fit", "engagement")}
     world.extraction(1, **scores)
     world.refresh()
-    found = world.explain()
-    assert (found.state, found.exists) == ("dead_letter", True)
-    assert "cannot be computed from its source rows: integer out of range." in said(found)
-    values = {one["field"]: one for one in found.fields}
+    explanation = world.explain()
+    assert (explanation.state, explanation.exists) == ("dead_letter", True)
+    assert "cannot be computed from its source rows: integer out of range." in said(explanation)
+    values = {field["field"]: field for field in explanation.fields}
     assert (values["intent_score"]["value"], values["intent_score"]["differs"]) == (None, False)
-    assert keys(found, "extractions", "intent_score") == [2_147_483_647]
+    assert keys(explanation, "extractions", "intent_score") == [2_147_483_647]
 
 
 def test_what_is_no_phone_has_near_ones_too_and_another_tenant_is_not_revealed(world: World) -> None:
@@ -200,10 +200,14 @@ def test_what_is_no_phone_has_near_ones_too_and_another_tenant_is_not_revealed(w
 def test_rows_that_make_no_lead_are_shown(world: World) -> None:
     world.insert("contacts", contact_id="k", user_id="u", phone="+3917")
     world.refresh()
-    found = world.explain("3917")
-    assert (found.state, found.is_there, keys(found, "contacts", "contact_id")) == ("no_lead", False, ["k"])
-    assert "It has rows with this phone, but none that makes a lead" in said(found)
-    assert '\nContacts, the one that counts first:\n- contact_id "k", ' in render(found)
+    explanation = world.explain("3917")
+    assert (explanation.state, explanation.is_there, keys(explanation, "contacts", "contact_id")) == (
+        "no_lead",
+        False,
+        ["k"],
+    )
+    assert "It has rows with this phone, but none that makes a lead" in said(explanation)
+    assert '\nContacts, the one that counts first:\n- contact_id "k", ' in render(explanation)
 
 
 def test_lines_fit_a_terminal_and_rows_cannot_harm_it(world: World) -> None:

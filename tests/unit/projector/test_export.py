@@ -38,10 +38,10 @@ def tenant(connection: Connection) -> str:
     rebuild_now(connection)
     connection.execute("UPDATE contacts SET name = '=1+1' WHERE contact_id LIKE '%1%'")
     refresh_now(connection)
-    found: str = value(
+    header: str = value(
         connection, "SELECT user_id FROM read_model.leads GROUP BY user_id ORDER BY count(*) DESC LIMIT 1"
     )
-    return found
+    return header
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -27,7 +27,7 @@ OBJECTS = (
 def test_every_table_view_for_readers_and_column_has_its_description_in_the_database(
     connection: Connection,
 ) -> None:
-    found = connection.execute(
+    missing = connection.execute(
         "SELECT c.oid::regclass::text, a.attname::text, d.description FROM pg_class AS c CROSS JOIN LATERAL"
         " (SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
         " UNION ALL SELECT NULL, 0) AS a LEFT JOIN pg_description AS d ON d.objoid = c.oid AND d.objsubid = a.attnum"
@@ -35,7 +35,7 @@ def test_every_table_view_for_readers_and_column_has_its_description_in_the_data
         " WHERE c.relnamespace = any('{read_model,projector,leads_access}'::regnamespace[]) AND c.relkind = 'r'"
         " OR c.relnamespace = 'leads_sql'::regnamespace"
     ).fetchall()
-    described = {(table, column): text for table, column, text in found}
+    described = {(table, column): text for table, column, text in missing}
     assert [place for place, text in described.items() if not text] == []
     assert ("leads_sql.leads", None) in described
     assert (

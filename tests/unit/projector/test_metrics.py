@@ -69,9 +69,9 @@ def test_what_waits_what_is_under_way_and_what_went_wrong(database: Database, co
         "leads_projector_capture_state off": 1,
         "leads_projector_capture_state not installed": 0,
     }
-    found = read(StateCollector(database.url))
-    assert {name: found[name] for name in expected} == expected
-    assert 3600 <= found["leads_projector_lag_seconds"] < 3600 + PATIENCE
+    samples = read(StateCollector(database.url))
+    assert {name: samples[name] for name in expected} == expected
+    assert 3600 <= samples["leads_projector_lag_seconds"] < 3600 + PATIENCE
 
 
 def test_what_is_not_known_is_absent() -> None:
@@ -97,9 +97,9 @@ def test_what_is_not_known_is_absent() -> None:
 
 
 def test_where_nothing_is_installed_it_says_so(source_database: Database) -> None:
-    found = read(StateCollector(source_database.url))
-    assert found[DATABASE_UP] == 1
-    assert found["leads_projector_capture_state not installed"] == 1
+    samples = read(StateCollector(source_database.url))
+    assert samples[DATABASE_UP] == 1
+    assert samples["leads_projector_capture_state not installed"] == 1
 
 
 def test_a_database_that_is_away_is_told_and_logged_once() -> None:

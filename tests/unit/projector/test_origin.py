@@ -20,10 +20,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[TwoServers]:
-    with replicated_platform() as found:
-        rebuild_now(found.conn)
-        assert value(found.conn, "SELECT as_of FROM read_model.freshness") == EPOCH
-        yield found
+    with replicated_platform() as both:
+        rebuild_now(both.conn)
+        assert value(both.conn, "SELECT as_of FROM read_model.freshness") == EPOCH
+        yield both
 
 
 @pytest.fixture

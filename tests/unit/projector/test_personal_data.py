@@ -109,8 +109,8 @@ def test_what_others_say_python_warns_of_and_nobody_caught_is_json_too() -> None
     assert [ours["event"], missed["event"]] == ["refreshed", "missed by 3 s"]
     assert "this is going away" in warned["event"]
     assert warned["level"] == "warning"
-    for found in (in_thread, uncaught):
-        assert (found["event"], found["level"]) == ("unexpected failure", "critical")
-        assert "in fail" in found["exception"]
-        assert "ValueError" in found["exception"]
-        assert "49151000001" not in found["exception"]
+    for logged in (in_thread, uncaught):
+        assert (logged["event"], logged["level"]) == ("unexpected failure", "critical")
+        assert "in fail" in logged["exception"]
+        assert "ValueError" in logged["exception"]
+        assert "49151000001" not in logged["exception"]

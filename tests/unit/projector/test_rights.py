@@ -257,17 +257,17 @@ def test_the_printed_statements_let_a_reader_read(bare: Connection, source_datab
     write_source(bare, "u")
     write_source(bare, "v")
     with source_database.by(OWNER).connect() as conn:
-        [notice] = [found for found in migrate(conn, create_source=False) if "leads_reader" in found]
+        [notice] = [notice for notice in migrate(conn, create_source=False) if "leads_reader" in notice]
         rebuild_now(conn)
         bare.execute(notice.partition("\n")[2].encode())
         migrate(conn, create_source=False)
         # The owner itself lets the role read from now on, that is what a later version adds, too.
         bare.execute("REVOKE SELECT ON leads_sql.leads FROM leads_reader")
-        assert not [found for found in migrate(conn, create_source=False) if "leads_reader" in found]
+        assert not [notice for notice in migrate(conn, create_source=False) if "leads_reader" in notice]
     bare.execute(f"GRANT leads_reader TO {OTHER}".encode())
     with source_database.by(OTHER).connect() as reader:
-        found = reader.execute("SELECT user_id, customer_phone FROM leads_sql.leads ORDER BY 1").fetchall()
-        assert found == [("u", "49151000001"), ("v", "49151000001")]
+        leads = reader.execute("SELECT user_id, customer_phone FROM leads_sql.leads ORDER BY 1").fetchall()
+        assert leads == [("u", "49151000001"), ("v", "49151000001")]
         assert all(value(reader, f"SELECT count(*) >= 0 FROM leads_sql.{view}") for view in VIEWS)
         for other in ("read_model.leads", "projector.changes", "leads_access.api_keys", "public.messages"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

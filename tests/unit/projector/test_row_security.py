@@ -25,8 +25,8 @@ POLICIES = "SELECT array_agg(p.oid ORDER BY p.oid) FROM pg_policy AS p"
 
 
 def tenants(conn: Connection) -> int:
-    found: int = value(conn, "SELECT count(DISTINCT user_id) FROM read_model.leads")
-    return found
+    tenants: int = value(conn, "SELECT count(DISTINCT user_id) FROM read_model.leads")
+    return tenants
 
 
 def test_the_owner_and_the_members_of_leads_reader_see_all_tenants(
@@ -48,8 +48,8 @@ def test_the_owner_and_the_members_of_leads_reader_see_all_tenants(
 
 
 def test_a_table_that_is_not_protected_is_named_and_repaired(built: Connection) -> None:
-    found = built.execute("SELECT table_name, problem FROM read_model.row_security").fetchall()
-    assert sorted(found) == [(name, None) for name in TENANT_TABLES]
+    unprotected = built.execute("SELECT table_name, problem FROM read_model.row_security").fetchall()
+    assert sorted(unprotected) == [(name, None) for name in TENANT_TABLES]
     assert len(TENANT_TABLES) == 11
     before = value(built, POLICIES)
     assert migrate(built, create_source=False) == []

@@ -267,7 +267,7 @@ def test_what_a_table_of_the_read_model_says_is_no_statement_for_a_superuser(
 
 
 @pytest.mark.parametrize(
-    ("given", "refused"),
+    ("grant", "refused"),
     [
         (
             "GRANT leads_api TO leads_access; CREATE SCHEMA leads_access AUTHORIZATION leads_api",
@@ -277,14 +277,14 @@ def test_what_a_table_of_the_read_model_says_is_no_statement_for_a_superuser(
     ],
 )
 def test_a_schema_that_was_made_after_the_statements_were_printed_is_refused(
-    superuser: Connection, source_database: Database, given: str, refused: str
+    superuser: Connection, source_database: Database, grant: str, refused: str
 ) -> None:
     superuser.execute(
         f"{sections()['access_roles']}; RESET ROLE; DROP SCHEMA leads_access".encode(), prepare=False
     )
     with source_database.by(OWNER).connect() as owner:
         [printed] = [notice for notice in migrate(owner, create_source=False) if "leads_access" in notice]
-    superuser.execute(given.encode(), prepare=False)
+    superuser.execute(grant.encode(), prepare=False)
     try:
         with pytest.raises(psycopg.errors.RaiseException, match=refused):
             superuser.execute(printed.partition(":\n")[2].encode(), prepare=False)
@@ -301,7 +301,7 @@ def test_a_function_where_an_extension_would_have_its_own_is_named(connection: C
 
 
 @cases(
-    ("given", "said"),
+    ("grant", "said"),
     [
         ("ALTER ROLE {0} CREATEROLE", "the login may create roles"),
         ("ALTER ROLE {0} BYPASSRLS", "the login bypasses row security"),
@@ -341,18 +341,18 @@ def test_a_function_where_an_extension_would_have_its_own_is_named(connection: C
     ],
 )
 def test_what_a_login_may_do_beyond_an_owner_is_found(
-    superuser: Connection, source_database: Database, given: str, said: str | None
+    superuser: Connection, source_database: Database, grant: str, said: str | None
 ) -> None:
     names = LOGIN, OWNER, OTHER
     access = f"{sections()['access_roles']}; RESET ROLE; CREATE TABLE IF NOT EXISTS leads_access.keys ()"
     superuser.execute(access.encode(), prepare=False)
     superuser.execute(f"CREATE ROLE {LOGIN} LOGIN PASSWORD 'x' IN ROLE {OWNER}".encode())
     try:
-        superuser.execute(given.format(*names).encode(), prepare=False)
+        superuser.execute(grant.format(*names).encode(), prepare=False)
         with source_database.by(LOGIN).connect() as conn:
-            found = find_further_rights(conn, [f"public.{table.name}" for table in SOURCE_TABLES])
-        assert (found is not None) == (said is not None), found
-        assert said is None or said.format(*names) in str(found)
+            further = find_further_rights(conn, [f"public.{table.name}" for table in SOURCE_TABLES])
+        assert (further is not None) == (said is not None), further
+        assert said is None or said.format(*names) in str(further)
     finally:
         superuser.execute("DROP TABLE IF EXISTS secrets; DROP SCHEMA IF EXISTS secrets")
         give_platform(superuser, source_database, OWNER)

@@ -132,17 +132,17 @@ def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Status) -> N
 
 
 def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: Status) -> None:
-    def labels(found: Status) -> list[str]:
-        return [line[:13].strip() for line in summarize(found).split("\n\n")[0].splitlines()]
+    def labels(of_status: Status) -> list[str]:
+        return [line[:13].strip() for line in summarize(of_status).split("\n\n")[0].splitlines()]
 
-    known = replace(
+    sized = replace(
         status, tenants=2, sizes=[Size(table_name="read_model.leads", about_rows=2004, bytes=2048)]
     )
-    assert labels(known)[:3] == ["Scheduler", "Data", "Leads"]
-    assert "about 2,004 leads, 2 tenants, 2 kB" in summarize(known)
+    assert labels(sized)[:3] == ["Scheduler", "Data", "Leads"]
+    assert "about 2,004 leads, 2 tenants, 2 kB" in summarize(sized)
     assert "not counted yet" in summarize(replace(status, sizes=[]))
-    drifting = replace(known, drift=[replace(DRIFT, total=3)])
-    assert labels(drifting) == [*labels(known), "Drift"]
+    drifting = replace(sized, drift=[replace(DRIFT, total=3)])
+    assert labels(drifting) == [*labels(sized), "Drift"]
     # What needs a person is the same as in full.
     assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
     assert summarize(replace(status, projection=None)).startswith("Read model   not installed")
@@ -323,24 +323,24 @@ def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connec
     moment = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
     projection = replace(status.projection, proved_at=moment, read_at=moment, errors_at_proof=3)
     others = [replace(WELL, is_enabled=False, errors=0), replace(WELL, has_worker=False)]
-    found = replace(status, projection=projection, feeds=[WELL, *others], unfed_tables=["public.contacts"])
+    fed = replace(status, projection=projection, feeds=[WELL, *others], unfed_tables=["public.contacts"])
     arrived = "all until 2026-11-25 01:02:03 UTC is proved to have arrived"
-    assert [line[13:] for line in render(found).splitlines() if line.startswith("Origin ")] == [
+    assert [line[13:] for line in render(fed).splitlines() if line.startswith("Origin ")] == [
         f"subscription leads: its worker is at 0/1, 2 kB behind; failed 3 times; {arrived}",
         f"subscription leads: disabled; never failed; {arrived}",
         f"subscription leads: no worker; failed 3 times; {arrived}",
         "no subscription brings rows of public.contacts",
     ]
-    [sentence] = find_attention(found)
+    [sentence] = find_attention(fed)
     assert sentence.startswith("Changes of the platform may not arrive: The subscription leads is disabled.")
-    [sentence] = find_attention(replace(found, feeds=[replace(WELL, unready_tables=1)]))
+    [sentence] = find_attention(replace(fed, feeds=[replace(WELL, unready_tables=1)]))
     assert "The subscription leads has yet to copy 1 table" in sentence
-    [sentence] = find_attention(replace(found, feeds=[WELL]))
+    [sentence] = find_attention(replace(fed, feeds=[WELL]))
     assert "may not arrive: No subscription brings rows of public.contacts." in sentence
-    told = as_dict(found)["origin"]
+    told = as_dict(fed)["origin"]
     assert (told["proved_at"], told["unfed_tables"]) == (moment, ["public.contacts"])
     assert told["subscriptions"][0] == asdict(WELL)
-    alone = replace(found, feeds=[WELL], unfed_tables=[])
+    alone = replace(fed, feeds=[WELL], unfed_tables=[])
     assert find_attention(alone) == []
     later = replace(projection, failed_at=moment, read_at=moment + timedelta(minutes=3))
     alone = replace(alone, projection=later)

@@ -15,8 +15,11 @@ def test_a_tenant_is_listed_once_a_key_of_it_is_set_aside(built: Connection) -> 
         " ('contacts', 'b', 'v', NULL, '', 1, now(), now())"
     )
     count_letters(built)
-    found, without_tenant = read_tenants(built)
-    assert [(one.user_id, one.leads, one.dead_letters) for one in found] == [("u", 1, 0), ("v", 0, 1)]
+    tenants, without_tenant = read_tenants(built)
+    assert [(tenant.user_id, tenant.leads, tenant.dead_letters) for tenant in tenants] == [
+        ("u", 1, 0),
+        ("v", 0, 1),
+    ]
     assert render([], without_tenant).endswith("\n1 dead letter belongs to no known tenant: see `status`.")
 
 

@@ -109,8 +109,8 @@ def test_the_statements_that_it_prints_give_what_is_missing(
         url = source_database.by(OTHER).url
         for statement in asked(url, "--sql", code=1).splitlines():
             conn.execute(statement.encode())
-        found = json.loads(asked(url, "--json"))
-        assert (found["fits"], [fact for fact in found["facts"] if fact["sql"]]) == (True, [])
+        report = json.loads(asked(url, "--json"))
+        assert (report["fits"], [fact for fact in report["facts"] if fact["sql"]]) == (True, [])
         said = asked(url, "--mapping", "default")
         assert said.endswith("It fits: run migrate --mapping default, with --check first, then rebuild.\n")
         with source_database.by(OTHER).connect() as other:
@@ -151,8 +151,8 @@ def test_migrate_refuses_for_the_problem_that_it_says(
     conn: Connection, source_database: Database, asked: Asked, change: str, said: str
 ) -> None:
     conn.execute(f"ALTER TABLE {change}".encode())
-    found = json.loads(asked(source_database.url, "--json", code=1))
-    [problem] = [fact["text"] for fact in found["facts"] if fact["state"] == PROBLEM]
+    report = json.loads(asked(source_database.url, "--json", code=1))
+    [problem] = [fact["text"] for fact in report["facts"] if fact["state"] == PROBLEM]
     assert said in problem
     with pytest.raises(ProjectorError) as raised:
         migrate(conn, create_source=False)
@@ -165,8 +165,8 @@ def test_migrate_and_status_warn_of_the_same(
     conn: Connection, source_database: Database, asked: Asked
 ) -> None:
     conn.execute("DROP INDEX template_sends_template_id_idx")
-    found = json.loads(asked(source_database.url, "--json"))
-    [warning] = [fact["text"] for fact in found["facts"] if fact["state"] == "warning"]
+    report = json.loads(asked(source_database.url, "--json"))
+    [warning] = [fact["text"] for fact in report["facts"] if fact["state"] == "warning"]
     assert warning in migrate(conn, create_source=False)
     status = read_status(conn)
     assert as_dict(status)["warnings"] == [warning]

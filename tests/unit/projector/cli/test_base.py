@@ -70,14 +70,14 @@ def test_a_failure_is_one_sentence(tmp_path: Path) -> None:
 def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path) -> None:
     url = "postgresql://user:secret@127.0.0.1:1/db"
     assert "is shown to every user" not in run_command(tmp_path, "status", DATABASE_URL=url).stderr
-    for given, warned in (
+    for address, warned in (
         (url, True),
         ("postgresql://user@127.0.0.1:1/db?password=secret", True),
         ("host=127.0.0.1 port=1 password=secret", True),
         ("postgresql://user@127.0.0.1:1/db", False),
         ("postgresql://[", False),
     ):
-        done = run_command(tmp_path, "--database-url", given, "status")
+        done = run_command(tmp_path, "--database-url", address, "status")
         assert done.returncode == 1
         assert ("is shown to every user of this machine" in done.stderr) is warned
         assert "secret" not in done.stderr

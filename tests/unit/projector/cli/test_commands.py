@@ -52,9 +52,9 @@ def test_a_wrong_call_ends_with_2_and_is_named(tmp_path: Path, command: str, sai
     ],
 )
 def test_moments(text: str, first: str, after: str) -> None:
-    found = export._moment(text)  # noqa: SLF001
-    assert [one.isoformat() for one in found] == [
-        datetime.fromisoformat(one).replace(tzinfo=UTC).isoformat() for one in (first, after)
+    moments = export._moment(text)  # noqa: SLF001
+    assert [moment.isoformat() for moment in moments] == [
+        datetime.fromisoformat(moment).replace(tzinfo=UTC).isoformat() for moment in (first, after)
     ]
 
 

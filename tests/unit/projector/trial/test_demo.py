@@ -83,18 +83,18 @@ def test_same_seed_and_day_make_the_same_rows_and_others_do_not(
             load(conn, tenants=2, leads=30, seed=seed, today=today)
             return contents(conn)
 
-    found = loaded(1, TODAY)
-    assert loaded(1, TODAY) == found
+    report = loaded(1, TODAY)
+    assert loaded(1, TODAY) == report
     other = loaded(2, TODAY)
-    assert [table for table in found if found[table] == other[table]] == []
+    assert [table for table in report if report[table] == other[table]] == []
     # The reference's tenant is the same.
-    assert len(set(found["messages"]) & set(other["messages"])) == 37 + 6 + 3
+    assert len(set(report["messages"]) & set(other["messages"])) == 37 + 6 + 3
     # Everything but the printed lead moves with the day.
     later = loaded(1, TODAY + timedelta(days=10))["messages"]
-    times = {message_id: at for message_id, *_, at, _, _ in found["messages"]}
+    times = {message_id: at for message_id, *_, at, _, _ in report["messages"]}
     same = [at for message_id, *_, at, _, _ in later if times.get(message_id) == at]
     assert len(same) == 37
-    texts = [[(row[1], row[3], row[6]) for row in messages] for messages in (found["messages"], later)]
+    texts = [[(row[1], row[3], row[6]) for row in messages] for messages in (report["messages"], later)]
     assert sorted(texts[0]) == sorted(texts[1])
 
 
@@ -115,7 +115,7 @@ def test_benchmark_tenants_have_the_asked_size_and_come_beside_others(source: Co
     assert contents(source) == before
     others: list[dict[str, Any]] = [{"seed": 2}, {"leads": 21}, {"messages_per_lead": 0}]
     reports = [load(source, **{"tenants": 1, "leads": 20, **other}) for other in others]
-    assert len({*report.user_ids, *(one for report in reports for one in report.user_ids)}) == 6
+    assert len({*report.user_ids, *(user_id for report in reports for user_id in report.user_ids)}) == 6
     assert reports[-1].messages == 0
 
 

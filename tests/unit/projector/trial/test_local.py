@@ -70,9 +70,9 @@ def test_the_example_is_the_lead_of_the_documents_else_the_last_active_one(
     assert local.find_example(built) == ("a", "49151000001")
     write_source(other, TENANT)
     healed(built)
-    found = local.find_example(built)
-    assert found is not None
-    assert found[0] == TENANT
+    example = local.find_example(built)
+    assert example is not None
+    assert example[0] == TENANT
     assert local.requests("http://host", "it's a/b", "web 1/2")[2] == (
         "curl 'http://host/users/it%27s%20a%2Fb/leads/web%201%2F2'"
     )
