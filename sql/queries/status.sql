@@ -1,6 +1,6 @@
 -- What `status` reads, all of it in one REPEATABLE READ transaction, and the metrics.
 --
--- What each query returns is a class of projector/observe/status/rows.py, with a field for each column.
+-- What each query returns is a class of projector/observe/status/results.py, with a field for each column.
 
 -- name: read_projection
 -- What the read model is, how fresh, and whether changes are captured. No row where `migrate` did not end.
@@ -218,6 +218,7 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
+-- Parameter: role; no row for an empty one, which is none.
 SELECT
     wanted.role_name AS name,
     r.oid IS NOT NULL AS exists,
@@ -254,7 +255,8 @@ LEFT JOIN LATERAL (
     SELECT 'leads_access.key_of' AS unusable
     FROM to_regprocedure('leads_access.key_of(text)') AS f (id)
     WHERE NOT (has_schema_privilege(r.oid, 'leads_access', 'USAGE') AND has_function_privilege(r.oid, f.id, 'EXECUTE'))
-) AS keys ON true;
+) AS keys ON true
+WHERE wanted.role_name <> '';
 
 -- name: read_row_security
 SELECT

@@ -6,7 +6,7 @@ from projector.capture.source import misfit
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.read import Status
-from projector.observe.status.rows import Projection
+from projector.observe.status.results import Projection
 from projector.operate.origin.proof import find_problem
 from projector.report.counted import counted, escape_hidden
 

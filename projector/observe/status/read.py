@@ -10,23 +10,7 @@ from projector.database import distribution, locks, rows
 from projector.database.rows import Connection
 from projector.database.source_names import read_tables, source_names
 from projector.database.sql import query
-from projector.observe.status.rows import (
-    ApiRole,
-    DeadLetter,
-    Drift,
-    EndedDrift,
-    Erasures,
-    LockHolder,
-    PresentRound,
-    Projection,
-    ProvedRound,
-    Queue,
-    RowSecurity,
-    Run,
-    Schedulers,
-    Size,
-    UnknownKind,
-)
+from projector.observe.status import results
 from projector.operate.assess import find_warnings
 from projector.operate.origin.proof import Feed, read_feeds, read_unfed_tables
 from projector.operate.rights import find_further_rights
@@ -47,7 +31,7 @@ _LOCK_PURPOSES = {
 }
 
 _Row = TypeVar("_Row")
-_OfTenant = TypeVar("_OfTenant", DeadLetter, Drift)
+_OfTenant = TypeVar("_OfTenant", results.DeadLetter, results.Drift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +44,23 @@ class Status:
     the login may do beyond an owner of these tables; `warnings` are those of `assess`.
     """
 
-    projection: Projection | None = None
-    queue: Queue = field(default_factory=Queue)
-    unknown_kinds: list[UnknownKind] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    proved_round: ProvedRound | None = None
-    present_round: PresentRound | None = None
-    drift: list[Drift] = field(default_factory=list)
-    ended_drift: list[EndedDrift] = field(default_factory=list)
-    sizes: list[Size] = field(default_factory=list)
+    projection: results.Projection | None = None
+    queue: results.Queue = field(default_factory=results.Queue)
+    unknown_kinds: list[results.UnknownKind] = field(default_factory=list)
+    runs: list[results.Run] = field(default_factory=list)
+    dead_letters: list[results.DeadLetter] = field(default_factory=list)
+    proved_round: results.ProvedRound | None = None
+    present_round: results.PresentRound | None = None
+    drift: list[results.Drift] = field(default_factory=list)
+    ended_drift: list[results.EndedDrift] = field(default_factory=list)
+    sizes: list[results.Size] = field(default_factory=list)
     tenants: int = 0
-    schedulers: Schedulers = field(default_factory=Schedulers)
+    schedulers: results.Schedulers = field(default_factory=results.Schedulers)
     missing_source: list[str] = field(default_factory=list)
-    api_role: ApiRole | None = None
-    row_security: RowSecurity | None = None
-    lock_holders: list[LockHolder] = field(default_factory=list)
-    erasures: Erasures = field(default_factory=Erasures)
+    api_role: results.ApiRole | None = None
+    row_security: results.RowSecurity | None = None
+    lock_holders: list[results.LockHolder] = field(default_factory=list)
+    erasures: results.Erasures = field(default_factory=results.Erasures)
     feeds: list[Feed] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
@@ -101,7 +85,7 @@ class Status:
         return "interrupted" if has_begun or is_unfinished else "none"
 
     @property
-    def rebuild_run(self) -> Run | None:
+    def rebuild_run(self) -> results.Run | None:
         """The run of the rebuild that is running or interrupted; None where there is none, or it has not begun yet."""
         last = self.last_run("rebuild")
         if last is None or self.rebuild_state == "none":
@@ -125,7 +109,7 @@ class Status:
         is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
         return "gap" if is_gap else "intact"
 
-    def last_run(self, kind: str) -> Run | None:
+    def last_run(self, kind: str) -> results.Run | None:
         """Return the last run of a kind; None where there was none."""
         return next((run for run in self.runs if run.kind == kind), None)
 
@@ -148,7 +132,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
     require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        projection = _read_first(conn, Projection, "read_projection")
+        projection = _read_first(conn, results.Projection, "read_projection")
         if projection is None:
             return Status()
         access = read_access(conn)
@@ -157,24 +141,26 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         schedulers = {"application_name": db.SCHEDULER_NAME}
         return Status(
             projection=projection,
-            queue=_read(conn, Queue, "read_queue", bound)[0],
-            unknown_kinds=_read(conn, UnknownKind, "read_unknown_kinds", bound),
-            runs=_read(conn, Run, "read_runs"),
-            dead_letters=_named(conn, _read(conn, DeadLetter, "read_dead_letters", shown)),
-            proved_round=_read_first(conn, ProvedRound, "read_proved_round"),
-            present_round=_read_first(conn, PresentRound, "read_present_round"),
-            drift=_named(conn, _read(conn, Drift, "read_open_drift", shown)),
-            ended_drift=_read(conn, EndedDrift, "read_ended_drift"),
+            queue=_read(conn, results.Queue, "read_queue", bound)[0],
+            unknown_kinds=_read(conn, results.UnknownKind, "read_unknown_kinds", bound),
+            runs=_read(conn, results.Run, "read_runs"),
+            dead_letters=_named(conn, _read(conn, results.DeadLetter, "read_dead_letters", shown)),
+            proved_round=_read_first(conn, results.ProvedRound, "read_proved_round"),
+            present_round=_read_first(conn, results.PresentRound, "read_present_round"),
+            drift=_named(conn, _read(conn, results.Drift, "read_open_drift", shown)),
+            ended_drift=_read(conn, results.EndedDrift, "read_ended_drift"),
             sizes=_read_sizes(conn) if with_sizes else [],
             tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,
-            api_role=_read(conn, ApiRole, "read_api_role", {"role": api_role})[0] if api_role else None,
+            api_role=_read_first(conn, results.ApiRole, "read_api_role", {"role": api_role}),
             row_security=_read_row_security(conn),
-            schedulers=_read(conn, Schedulers, "count_schedulers", schedulers)[0],
+            schedulers=_read(conn, results.Schedulers, "count_schedulers", schedulers)[0],
             missing_source=find_missing_source(conn),
-            lock_holders=_read(conn, LockHolder, "read_lock_holders", purposes),
+            lock_holders=_read(conn, results.LockHolder, "read_lock_holders", purposes),
             access=access,
             lacks_lines=access.is_right and lacks_lines(conn),
-            erasures=_read(conn, Erasures, "read_erasures")[0] if access.is_usable else Erasures(),
+            erasures=_read(conn, results.Erasures, "read_erasures")[0]
+            if access.is_usable
+            else results.Erasures(),
             further_rights=find_further_rights(conn, source_names(conn).values()),
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
@@ -202,17 +188,17 @@ def _named(conn: Connection, listed: list[_OfTenant]) -> list[_OfTenant]:
     return [replace(row, tenant_name=names.get(row.user_id)) for row in listed]
 
 
-def _read_sizes(conn: Connection) -> list[Size]:
+def _read_sizes(conn: Connection) -> list[results.Size]:
     measured = distribution.sizes(conn)
     sizes = [
-        Size(size.table_name, *measured.get(size.table_name, (size.about_rows, size.bytes)))
-        for size in _read(conn, Size, "read_sizes")
+        results.Size(size.table_name, *measured.get(size.table_name, (size.about_rows, size.bytes)))
+        for size in _read(conn, results.Size, "read_sizes")
     ]
     return sorted(sizes, key=lambda size: size.bytes, reverse=True)
 
 
-def _read_row_security(conn: Connection) -> RowSecurity:
-    security = rows.only_row(conn, RowSecurity, query("status", "read_row_security"))
+def _read_row_security(conn: Connection) -> results.RowSecurity:
+    security = rows.only_row(conn, results.RowSecurity, query("status", "read_row_security"))
     shard = distribution.unprotected_shard(conn) if security.unprotected is None else None
     if shard is None:
         return security

@@ -8,7 +8,7 @@ from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status
-from projector.observe.status.rows import DeadLetter, Drift, PresentRound, Projection, RowSecurity, Run
+from projector.observe.status.results import DeadLetter, Drift, PresentRound, Projection, RowSecurity, Run
 from projector.operate.origin.proof import Feed
 from projector.report.counted import bytes_in_words, counted, counted_of, escape_hidden
 

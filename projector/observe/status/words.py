@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from projector.observe.status.read import COUNTED_CHANGES
-from projector.observe.status.rows import DeadLetter, Drift, Queue
+from projector.observe.status.results import DeadLetter, Drift, Queue
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100

@@ -14,7 +14,7 @@ from projector import config
 from projector.database.rows import Connection
 from projector.observe.metrics import DATABASE_UP, REGISTRY, StateCollector, metrics_of, serving
 from projector.observe.status.read import Status
-from projector.observe.status.rows import LockHolder, ProvedRound, Run
+from projector.observe.status.results import LockHolder, ProvedRound, Run
 from projector.report.errors import ConfigurationError, ProjectorError
 from tests.support.patience import PATIENCE
 from tests.support.running import value, write_message, write_source

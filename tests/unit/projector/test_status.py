@@ -17,7 +17,7 @@ from projector.observe.status import words
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
 from projector.observe.status.render import as_dict, render, summarize
-from projector.observe.status.rows import (
+from projector.observe.status.results import (
     DeadLetter,
     Drift,
     LockHolder,
