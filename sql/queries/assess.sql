@@ -181,14 +181,14 @@ LIMIT %(most)s;
 
 -- name: find_joined
 -- Returns for each of these rows of a table one of another that it is joined with. Parameter: rows.
-SELECT found.row_id
+SELECT joined.row_id
 FROM {relation} AS {alias}
 CROSS JOIN LATERAL (
     SELECT {other_alias}.ctid::text AS row_id
     FROM {other} AS {other_alias}
     WHERE {condition}
     LIMIT 1
-) AS found
+) AS joined
 WHERE {alias}.ctid = ANY(%(rows)s::tid[]);
 
 -- name: copy_rows

@@ -6,14 +6,14 @@
 -- Returns whether `migrate` can take over what is there, as far as the catalog tells it to a login without rights, too:
 -- not a version before the one before this, and not a read model without the state of its projector.
 SELECT
-    'projector.late_keys' = ANY(found.names)
-    OR NOT found.names && '{read_model.projection,projector.changes}' AS is_known
+    'projector.late_keys' = ANY(relations.names)
+    OR NOT relations.names && '{read_model.projection,projector.changes}' AS is_known
 FROM (
     SELECT coalesce(array_agg(n.nspname || '.' || c.relname), '{}') AS names
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('projector', 'read_model')
-) AS found;
+) AS relations;
 
 -- name: forget_source
 -- Forgets the platform's tables, and the triggers of those that it does not have. Parameter: tables, those that it has.

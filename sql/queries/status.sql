@@ -220,7 +220,7 @@ ORDER BY bytes DESC;
 -- name: read_api_role
 -- Parameter: role; no row for an empty one, which is none.
 SELECT
-    wanted.role_name AS name,
+    taken.role_name AS name,
     r.oid IS NOT NULL AS exists,
     (
         SELECT coalesce(min(n.nspname || '.' || c.relname), keys.unusable)
@@ -248,15 +248,15 @@ SELECT
         )
     ) AS is_unfiltered,
     coalesce(has_database_privilege(r.oid, current_database(), 'TEMPORARY'), false) AS can_create_temporary
-FROM (VALUES (%(role)s::text)) AS wanted (role_name)
-LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name
+FROM (VALUES (%(role)s::text)) AS taken (role_name)
+LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = taken.role_name
 -- The table of API keys is read by a function alone.
 LEFT JOIN LATERAL (
     SELECT 'leads_access.key_of' AS unusable
     FROM to_regprocedure('leads_access.key_of(text)') AS f (id)
     WHERE NOT (has_schema_privilege(r.oid, 'leads_access', 'USAGE') AND has_function_privilege(r.oid, f.id, 'EXECUTE'))
 ) AS keys ON true
-WHERE wanted.role_name <> '';
+WHERE taken.role_name <> '';
 
 -- name: read_row_security
 SELECT
@@ -294,11 +294,11 @@ SELECT
     a.usename::text AS login,
     a.application_name AS application,
     coalesce(a.xact_start, a.backend_start) AS since,
-    array_agg(DISTINCT known.purpose ORDER BY known.purpose) AS purposes,
+    array_agg(DISTINCT ours.purpose ORDER BY ours.purpose) AS purposes,
     coalesce(pg_has_role(a.usesysid, q.relowner, 'USAGE'), false) AS is_ours
 FROM pg_catalog.pg_locks AS l
-INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS known (class, purpose)
-    ON known.class = l.classid::bigint
+INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS ours (class, purpose)
+    ON ours.class = l.classid::bigint
 INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass('projector.changes')
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory'

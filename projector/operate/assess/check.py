@@ -82,18 +82,20 @@ class Column:
 class CheckedTable:
     """A table that the mapping reads, with the columns that are read.
 
-    `relation` and `names` are the table and its columns as SQL writes them, `sampled` will be the ids of some rows, and
-    `data` these rows as COPY writes them.
+    `relation` is the table as SQL writes it, `sampled` will be the ids of some rows, and `data` these rows as COPY
+    writes them.
     """
 
-    name: str
+    source: SourceTable
     relation: str
-    queue_key: str
-    looked_up: Sequence[str]
     columns: list[Column]
-    names: str
     sampled: set[str] = field(default_factory=set)
     data: bytes = b""
+
+    @property
+    def names(self) -> str:
+        """The columns, as SQL lists them."""
+        return ", ".join(column.quoted for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def check_mapping(
             scratch.execute(query("assess", "watch_relations", rows=_watched_rows()), prepare=False)
             scratch.execute(query("assess", "compare_relations"), prepare=False)
             for table in tables:
-                if table.queue_key:
+                if table.source.queue_key:
                     trials.try_table(table)
     return [*trials.facts()]
 
@@ -152,28 +154,19 @@ def _read_tables(conn: Connection, fit: Fit) -> list[CheckedTable]:
     for rule in fit.rules:
         read.setdefault(rule.changed[0], set()).add(rule.changed[1])
     tables = []
-    for name, wanted_columns in read.items():
+    for name, names in read.items():
         if name not in fit.present:
             continue
-        parameters = {"relation": relations[name], "columns": sorted(wanted_columns)}
-        noted = by_name.get(name, SourceTable(name, fit.schemas[name]))
-        described = rows(conn, Column, query("assess", "describe_columns"), parameters)
-        tables.append(
-            CheckedTable(
-                name=name,
-                relation=relations[name],
-                queue_key=noted.queue_key,
-                looked_up=noted.looked_up,
-                columns=described,
-                names=", ".join(column.quoted for column in described),
-            )
-        )
+        parameters = {"relation": relations[name], "columns": sorted(names)}
+        source = by_name.get(name, SourceTable(name, fit.schemas[name]))
+        columns_read = rows(conn, Column, query("assess", "describe_columns"), parameters)
+        tables.append(CheckedTable(source, relations[name], columns_read))
     return tables
 
 
 def _sample(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> None:
     """Read some rows of each table, and the rows of the others that they are joined with."""
-    by_name = {table.name: table for table in tables}
+    by_name = {table.source.name: table for table in tables}
     for table in tables:
         size = int(measure(conn, table.relation).rows)
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
@@ -283,14 +276,14 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], stateme
                 load = query("assess", "load_rows", **names)
                 with scratch.cursor() as cursor, cursor.copy(load) as copy:
                     copy.write(table.data)
-                for column in table.looked_up:
+                for column in table.source.looked_up:
                     index = sql.SQL("CREATE INDEX ON {} ({})")
                     scratch.execute(index.format(sql.SQL(table.relation), sql.Identifier(column)))
     except psycopg.Error as error:
         raise ProjectorError(
             f"The platform's tables cannot be copied into a scratch database: {error.diag.message_primary}."
         ) from error
-    schemas = list(dict.fromkeys(fit.schemas[table.name] for table in tables))
+    schemas = list(dict.fromkeys(fit.schemas[table.source.name] for table in tables))
     install_capture(scratch, schemas, fit.mapping)
     scratch.execute("ANALYZE")
 
@@ -362,7 +355,7 @@ class _Trials:
         conn = self._conn
         all_rows = _row_ids(conn, table, 100.0)
         if not all_rows:
-            self._untried.append(table.name)
+            self._untried.append(table.source.name)
             return
         self.rows += len(all_rows)
         of_kind: dict[tuple[str, ...], list[str]] = {}
@@ -386,7 +379,7 @@ class _Trials:
         outcome = self._try(table, column.name, query("assess", "set_column", **names))
         # A primary key is always queued, whether the mapping names it or not.
         if outcome is not None and outcome.queued and not column.is_key:
-            self._queued.setdefault((table.name, column.name), []).append(bool(outcome.moved))
+            self._queued.setdefault((table.source.name, column.name), []).append(bool(outcome.moved))
 
     def _try(self, table: CheckedTable, change: str, text: str) -> Outcome | None:
         """Make a change and roll it back; return what moved, and what of it was missed.
@@ -401,5 +394,7 @@ class _Trials:
             return None
         self.changes += 1
         for relation in outcome.missed:
-            self._missed.setdefault((table.name, table.queue_key, relation), {}).setdefault(change)
+            self._missed.setdefault((table.source.name, table.source.queue_key, relation), {}).setdefault(
+                change
+            )
         return outcome
