@@ -7,7 +7,7 @@ reads by index only, writes nothing and holds up no other session for long.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from textwrap import wrap
 from typing import Any
@@ -19,7 +19,7 @@ from projector.capture.gaps import open_gaps
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.preconditions import require_built, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
-from projector.database.rows import Connection, value, values
+from projector.database.rows import Connection, only_row, value, values
 from projector.database.source_names import read_tables
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
@@ -42,7 +42,7 @@ _WIDTH = 80
 _WAITING = query("operate", "waiting_keys").rstrip(";")
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
 
-Found = dict[str, Any]
+Record = dict[str, Any]
 
 
 def _all_of(name: str) -> str:
@@ -66,6 +66,17 @@ _COMPETING = {
 """The relations whose rows are shown, each with a heading and its rows, the first one first."""
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What decides how a difference from the read model is to be read, as the query `read_state` says; and a gap."""
+
+    version: str
+    is_rebuilding: bool
+    truncates: bool
+    is_longer: bool
+    gap: str | None = None
+
+
 @dataclass(slots=True)
 class Explanation:
     """What is to be said of a lead; docs/troubleshooting.md describes the members.
@@ -83,11 +94,11 @@ class Explanation:
     state: str = CURRENT
     sentences: list[str] = field(default_factory=list)
     failure: str | None = None
-    fields: list[Found] = field(default_factory=list)
-    candidates: dict[str, Found] = field(default_factory=dict)
-    waiting: list[Found] = field(default_factory=list)
+    fields: list[Record] = field(default_factory=list)
+    candidates: dict[str, Record] = field(default_factory=dict)
+    waiting: list[Record] = field(default_factory=list)
     more_waiting: int = 0
-    dead_letters: list[Found] = field(default_factory=list)
+    dead_letters: list[Record] = field(default_factory=list)
     nearest: list[str] = field(default_factory=list)
 
     @property
@@ -134,8 +145,8 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     require_tenants(conn, [user_id])
     made = Explanation(user_id, canonical, phone)
     lead = {"user_id": user_id, "customer_phone": canonical, "bound": LOOKED_AT}
-    [state] = _read(conn, "read_state", lead)
-    state["gap"] = next((gap.reason for gap in open_gaps(conn)), None)
+    state = only_row(conn, _State, query("operate", "read_state", waiting=_WAITING), lead)
+    state = replace(state, gap=next((gap.reason for gap in open_gaps(conn)), None))
     keys = _read(conn, "find_keys", lead)
     every = {**lead, **_arrays(keys), "size": max(candidates, 1)}
     waiting = _read(conn, "find_waiting", every)
@@ -198,16 +209,16 @@ def _texts(explanation: Explanation) -> Iterator[str]:
             yield "  and more"
 
 
-def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
+def _read(conn: Connection, name: str, parameters: Record) -> list[Record]:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query("operate", name, waiting=_WAITING), parameters).fetchall()
 
 
-def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:
+def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Record]:
     return values(conn, query("operate", "read_rows", rows=rows.rstrip(";")), {**own, "size": size})
 
 
-def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
+def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
     stored = [json.loads(row["document"]) for row in _read(conn, "read_document", own)]
     made.in_read_model = bool(stored)
@@ -225,12 +236,12 @@ def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
         made.fields.append({**printed, "read_model": stored[0].get(name)} if printed["differs"] else printed)
 
 
-def _arrays(keys: Iterable[Found]) -> Found:
+def _arrays(keys: Iterable[Record]) -> Record:
     chosen = list(keys)
     return {"kinds": [key["kind"] for key in chosen], "keys": [key["key"] for key in chosen]}
 
 
-def _shortened(row: Found) -> Found:
+def _shortened(row: Record) -> Record:
     """Return a row without the lead that it is of, and with long texts cut."""
     return {
         name: f"{value[:_SHOWN_CHARACTERS]}…"
@@ -258,24 +269,24 @@ def _variants(phone: str) -> Iterator[str]:
             yield before + digit + phone[place:]
 
 
-def _state(made: Explanation, state: Found, *, is_waiting: bool) -> str:
+def _state(made: Explanation, state: _State, *, is_waiting: bool) -> str:
     # The first that holds: what waits explains a difference, and drift is what nothing explains.
     reasons = (
-        (WAITING, is_waiting or state["truncates"]),
+        (WAITING, is_waiting or state.truncates),
         (DEAD_LETTER, bool(made.dead_letters) or made.failure is not None),
         (NO_LEAD, not made.is_there),
         (CURRENT, not made.differs),
-        (WAITING, state["is_longer"]),
-        (REBUILDING, state["is_rebuilding"] or state["version"] != PROJECTION_VERSION),
-        (GAP, state["gap"] is not None),
+        (WAITING, state.is_longer),
+        (REBUILDING, state.is_rebuilding or state.version != PROJECTION_VERSION),
+        (GAP, state.gap is not None),
         (DRIFT, True),
     )
     return next(reason for reason, holds in reasons if holds)
 
 
-def _sentences(made: Explanation, state: Found, total: int, waiting: list[Found]) -> Iterator[str]:
+def _sentences(made: Explanation, state: _State, total: int, waiting: list[Record]) -> Iterator[str]:
     yield from _on_existence(made)
-    if state["truncates"]:
+    if state.truncates:
         yield "A source table was truncated, and that waits in the queue: the next refresh follows."
     if total:
         yield (
@@ -283,7 +294,7 @@ def _sentences(made: Explanation, state: Found, total: int, waiting: list[Found]
             f" {waiting[0]['queued_at']}. If the next refresh does not take {'it' if total == 1 else 'them'}, `status`"
             " says why."
         )
-    if state["is_longer"]:
+    if state.is_longer:
         yield (
             f"More than {counted(LOOKED_AT, 'change')} wait, and only the first ones were looked at: a change of this"
             " lead may wait among the others."
@@ -322,7 +333,7 @@ def _on_existence(made: Explanation) -> Iterator[str]:
             yield f"Near this phone: {', '.join(made.nearest)}."
 
 
-def _on_difference(made: Explanation, state: Found) -> Iterator[str]:
+def _on_difference(made: Explanation, state: _State) -> Iterator[str]:
     if not made.differs:
         if made.in_read_model and made.failure is None:
             yield "The read model shows what the rules give now."
@@ -333,7 +344,7 @@ def _on_difference(made: Explanation, state: Found) -> Iterator[str]:
     if made.state == REBUILDING:
         yield "A rebuild is under way, or still to come, and corrects that; `status` shows how far it is."
     elif made.state == GAP:
-        yield f"Changes may have been missed: {str(state['gap']).rstrip('.')}. `status` says what to do."
+        yield f"Changes may have been missed: {str(state.gap).rstrip('.')}. `status` says what to do."
     elif made.state == DRIFT:
         yield (
             f"Nothing of the lead waits, so this is drift, a bug: run `verify --user {made.user_id} --heal` to correct"
