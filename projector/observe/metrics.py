@@ -149,7 +149,7 @@ def metrics_of(status: Status) -> Iterator[Metric]:
         ),
         "leads_projector_unknown_changes": (
             "Changes that wait because this version does not know their kind.",
-            sum(kind.changes for kind in status.unknown_kinds),
+            sum(status.unknown_kinds.values()),
         ),
         "leads_projector_dead_letters": (
             "Keys that are set aside with an error.",

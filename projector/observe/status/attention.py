@@ -141,9 +141,9 @@ def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]
 
 
 def _attention_to_refresh(status: Status, projection: Projection) -> Iterator[str]:
-    for unknown in status.unknown_kinds:
+    for kind, changes in status.unknown_kinds.items():
         yield (
-            f"{counted(unknown.changes, 'change')} of the kind {words.short(unknown.kind)} stay in the queue, because"
+            f"{counted(changes, 'change')} of the kind {words.short(kind)} stay in the queue, because"
             " this version does not know that kind, and X-Data-As-Of stands still: run `migrate` with the version that"
             " knows it, or `rebuild`, which computes everything again and drops them."
         )

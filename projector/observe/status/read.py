@@ -38,15 +38,16 @@ _OfTenant = TypeVar("_OfTenant", results.DeadLetter, results.Drift)
 class Status:
     """The status. Nothing is installed where `projection` is None.
 
-    `lacks_lines`: lines of the ledger of erasures are still where an older version has them.
-    `missing_source` names the platform's tables and columns that the projection reads and that do not exist,
-    `replaced_definitions` the functions and views of ours that are not as `migrate` created them, `further_rights` what
-    the login may do beyond an owner of these tables; `warnings` are those of `assess`.
+    `unknown_kinds` are those of waiting changes that this version does not know, with their numbers; `lacks_lines` says
+    whether lines of the ledger of erasures are still where an older version has them. `missing_source` names the
+    platform's tables and columns that the projection reads and that do not exist, `replaced_definitions` the functions
+    and views of ours that are not as `migrate` created them, `further_rights` what the login may do beyond an owner of
+    these tables; `warnings` are those of `assess`.
     """
 
     projection: results.Projection | None = None
     queue: results.Queue = field(default_factory=results.Queue)
-    unknown_kinds: list[results.UnknownKind] = field(default_factory=list)
+    unknown_kinds: dict[str, int] = field(default_factory=dict)
     runs: list[results.Run] = field(default_factory=list)
     dead_letters: list[results.DeadLetter] = field(default_factory=list)
     proved_round: results.ProvedRound | None = None
@@ -142,7 +143,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         return Status(
             projection=projection,
             queue=_read(conn, results.Queue, "read_queue", bound)[0],
-            unknown_kinds=_read(conn, results.UnknownKind, "read_unknown_kinds", bound),
+            unknown_kinds=dict(conn.execute(query("status", "read_unknown_kinds"), bound).fetchall()),
             runs=_read(conn, results.Run, "read_runs"),
             dead_letters=_named(conn, _read(conn, results.DeadLetter, "read_dead_letters", shown)),
             proved_round=_read_first(conn, results.ProvedRound, "read_proved_round"),

@@ -36,7 +36,7 @@ def as_dict(status: Status) -> dict[str, Any]:
         "late_seconds": words.late_seconds(status.queue),
         "lag": status.queue.lag,
         "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
-        "unknown_kinds": {kind.kind: kind.changes for kind in status.unknown_kinds},
+        "unknown_kinds": status.unknown_kinds,
         "capture": {
             "state": status.capture_state,
             "gap_since": projection and projection.gap_since,

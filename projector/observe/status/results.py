@@ -46,14 +46,6 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownKind:
-    """A kind of waiting changes that this version does not know, and how many of them wait."""
-
-    kind: str
-    changes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """The last run of a kind. `seconds` is how long it took, or has taken so far."""
 
