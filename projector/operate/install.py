@@ -21,6 +21,7 @@ from projector.capture.mapping import (
     spread,
     stored_mapping,
 )
+from projector.capture.source import find_source
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
@@ -116,7 +117,7 @@ def migrate(
         notices.append(
             f"{further[0].rpartition(', which')[0]}: `status` prints the statements that make one."
         )
-    return notices + [fact.text for fact in find_warnings(conn, read_tables(conn))]
+    return notices + [fact.text for fact in find_warnings(conn, read_tables(conn), find_source(conn))]
 
 
 def _set_up_search(conn: Connection) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from projector.capture.source import find_missing_source
+from projector.capture.source import find_missing_source, find_source
 from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
@@ -166,7 +166,9 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
             replaced_definitions=rows.values(conn, query("status", "find_replaced_definitions")),
-            warnings=[fact.text for fact in find_warnings(conn, read_tables(conn))] if with_sizes else [],
+            warnings=[fact.text for fact in find_warnings(conn, read_tables(conn), find_source(conn))]
+            if with_sizes
+            else [],
         )
 
 

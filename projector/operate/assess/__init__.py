@@ -13,11 +13,11 @@ from typing import TypeVar
 import psycopg
 
 from projector.capture.mapping import RELATIONS, Fit, Texts, default_mapping, examine_source, relation_rows
-from projector.capture.source import find_source
+from projector.capture.source import SourceRelation
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, only_row, value, values
-from projector.database.source_names import SourceTable, quoted
+from projector.database.source_names import SourceTable
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights, read_server
 from projector.operate.roles import read_access
@@ -198,8 +198,10 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             )
 
 
-def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[Fact]:
-    """Return what somebody should mend, though nothing fails, for these tables."""
+def find_warnings(
+    conn: Connection, tables: Sequence[SourceTable], source: Mapping[str, SourceRelation]
+) -> Iterator[Fact]:
+    """Return what somebody should mend, though nothing fails, for these tables. `source` is what there is of them."""
     server = read_server(conn)
     if read_access(conn).may_write_keys:
         yield _warning(
@@ -219,7 +221,6 @@ def find_warnings(conn: Connection, tables: Sequence[SourceTable]) -> Iterator[F
             " have a lower case: searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does"
             " not.",
         )
-    source = find_source(conn, quoted({table.name: table.schema for table in tables})) if tables else {}
     for table in tables:
         for column in table.looked_up:
             if source[table.name].kind is not None and column not in source[table.name].indexed:
@@ -256,13 +257,12 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
         fit = examine_source(conn, source_schemas, mapping)
         # What was made to look at the mapping is rolled back by now.
         conn.execute("SET TRANSACTION READ ONLY")
-        relations = quoted(fit.schemas)
-        there = {table.name: relations[table.name] for table in fit.present.values() if table.kind}
+        there = {name: table.full_name for name, table in fit.present.items() if table.kind}
         facts = [
             *_describe_server(conn),
             *find_problems(conn, fit),
             *(_note("tables", text) for text in fit.notices() if not fit.missing),
-            *find_warnings(conn, fit.tables),
+            *find_warnings(conn, fit.tables, fit.found),
             *_describe_feeds(conn, fit),
         ]
         fits = not any(fact.state == PROBLEM for fact in facts)
@@ -270,7 +270,7 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
             facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(there)}."))
         if fits:
             sizes = {name: measure(conn, relation) for name, relation in there.items()}
-            facts += [*_find_unusual(conn, fit, relations, sizes), *_estimate(fit, sizes)]
+            facts += [*_find_unusual(conn, fit, sizes), *_estimate(fit, sizes)]
         return facts
 
 
@@ -347,9 +347,7 @@ def measure(conn: Connection, relation: str) -> Size:
     return only_row(conn, Size, query("assess", "measure_table"), {"relation": relation})
 
 
-def _find_unusual(
-    conn: Connection, fit: Fit, relations: Mapping[str, str], sizes: Mapping[str, Size]
-) -> Iterator[Fact]:
+def _find_unusual(conn: Connection, fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:
     """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
 
     def count(relation: str, column: str, condition: str, **parameters: object) -> _Sample | None:
@@ -358,7 +356,7 @@ def _find_unusual(
         if origin is None:
             return None
         table, named = origin
-        names = {"relation": relations[table], "column": named, "condition": condition}
+        names = {"relation": fit.found[table].full_name, "column": named, "condition": condition}
         origin_names = {"table": table, "column": named}
         percent = min(100.0, 100.0 * _SAMPLED_ROWS / max(int(sizes[table].rows), 1))
         sampled = _ask(

@@ -20,7 +20,7 @@ from projector.capture.mapping import RELATIONS, Fit, Join, Texts, examine_sourc
 from projector.database.connect import connect
 from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.rows import Connection, only_row, rows, values
-from projector.database.source_names import SourceTable, quoted
+from projector.database.source_names import SourceTable
 from projector.database.sql import query
 from projector.operate.assess import (
     NOTE,
@@ -145,7 +145,6 @@ def check_mapping(
 
 def _read_tables(conn: Connection, fit: Fit) -> list[CheckedTable]:
     """Return the tables that the mapping reads."""
-    relations = quoted(fit.schemas)
     by_name = {table.name: table for table in fit.tables}
     read: dict[str, set[str]] = {}
     for reading in (*fit.relations.values(), *fit.rules):
@@ -157,10 +156,10 @@ def _read_tables(conn: Connection, fit: Fit) -> list[CheckedTable]:
     for name, names in read.items():
         if name not in fit.present:
             continue
-        parameters = {"relation": relations[name], "columns": sorted(names)}
+        parameters = {"relation": fit.found[name].full_name, "columns": sorted(names)}
         source = by_name.get(name, SourceTable(name, fit.schemas[name]))
         columns_read = rows(conn, Column, query("assess", "describe_columns"), parameters)
-        tables.append(CheckedTable(source, relations[name], columns_read))
+        tables.append(CheckedTable(source, fit.found[name].full_name, columns_read))
     return tables
 
 

@@ -84,7 +84,7 @@ def test_a_collation_that_knows_ascii_letters_alone_is_a_warning(source_database
             f"CREATE DATABASE \"{name}\" TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'".encode()
         )
         with made.connect() as ascii_only:
-            [warning] = [fact.text for fact in find_warnings(ascii_only, [])]
+            [warning] = [fact.text for fact in find_warnings(ascii_only, [], {})]
         conn.execute(f'DROP DATABASE "{name}"'.encode())
     assert "has the collation C, in which only ASCII letters have a lower case" in warning
 
