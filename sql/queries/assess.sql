@@ -226,14 +226,14 @@ WHERE t.ctid = ANY({rows});
 -- name: rows_of_relation
 -- Returns the rows of a relation as rows_now has them: those that belong to a lead, or all where they are parts of rows
 -- of another relation. Placeholders: relation; id, its key; of_id, the key of the rows that they are parts of, else the
--- same; kind, that of this key; queued, the kind of change by which it is touched; is_part.
+-- same; kind, that of this key; is_message, whether a change may name it; is_part.
 SELECT
     '{relation}' AS relation,
     '{kind}' AS kind,
     r.{id}::text AS key,
     r.{of_id}::text AS of_key,
     {is_part} AS is_part,
-    '{queued}' AS queued_kind,
+    {is_message} AS is_message,
     ARRAY[k.user_id, k.customer_phone] AS lead,
     r::text AS image
 FROM projector.source_{relation}() AS r
@@ -246,7 +246,7 @@ WHERE {is_part} OR k.key IS NOT NULL
 CREATE TEMPORARY VIEW rows_now AS
 {rows}
 UNION ALL
-SELECT 'tenants', 'tenant', n.user_id::text, n.user_id::text, false, 'tenants', NULL, n::text
+SELECT 'tenants', 'tenant', n.user_id::text, n.user_id::text, false, false, NULL, n::text
 FROM projector.current_names() AS n;
 CREATE TEMPORARY TABLE rows_before ON COMMIT DROP AS TABLE rows_now;
 DELETE FROM projector.changes;
@@ -256,8 +256,8 @@ SET LOCAL enable_seqscan = off;
 -- name: compare_relations
 -- Prepares what compare_again asks: to plan it takes much longer than to run it.
 --
--- It returns what a change moved since rows_before was noted, and missed. A batch reads a conversation that is touched, with
--- all its messages and extractions where its lead is another one, and else with those that the kind of change says.
+-- It returns what a change moved since rows_before was noted, and missed. A batch reads a conversation that is touched,
+-- with all its messages and extractions where its lead is another one, else with those that the kind of change says.
 PREPARE compare_relations AS
 WITH moved AS MATERIALIZED (
     (TABLE rows_before EXCEPT ALL TABLE rows_now)
@@ -287,11 +287,13 @@ queued AS MATERIALIZED (
 ),
 
 touched AS MATERIALIZED (
-    SELECT k.kind, k.key, CASE q.kind WHEN 'messages' THEN q.kind ELSE k.queued_kind END AS change_kind
+    SELECT k.kind, k.key, kinds.profile, kinds.messages
     FROM (SELECT DISTINCT queued.kind, queued.key FROM queued) AS q
     CROSS JOIN LATERAL projector.keys_of_change(q.kind, q.key) AS k
+    INNER JOIN projector.change_kinds AS kinds
+        ON kinds.change_kind = CASE WHEN projector.names_keys(q.kind) THEN q.kind ELSE k.queued_kind END
     UNION
-    SELECT 'tenant', q.key, q.kind
+    SELECT 'tenant', q.key, NULL, NULL
     FROM queued AS q
     WHERE q.kind = 'tenants'
 ),
@@ -308,9 +310,9 @@ missed AS (
                 AND CASE
                     WHEN NOT m.is_part THEN true
                     WHEN (m.kind, m.of_key) IN (SELECT o.kind, o.key FROM of_other_leads AS o) THEN true
-                    WHEN t.change_kind = 'messages' AND m.relation = 'messages'
-                        THEN m.key IN (SELECT unnest(q.message_ids) FROM queued AS q)
-                    ELSE t.change_kind IN (m.queued_kind, 'reload_conversations')
+                    WHEN m.is_message
+                        THEN t.messages = 'all' OR m.key IN (SELECT unnest(q.message_ids) FROM queued AS q)
+                    ELSE t.profile
                 END
         )
 )

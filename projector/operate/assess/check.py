@@ -224,7 +224,7 @@ def _watched_rows() -> str:
             id=RELATIONS[relation][0],
             of_id=kind.id,
             kind=kind.key_kind,
-            queued=kind.queued_kind,
+            is_message=str(kind.messages is not None).lower(),
             is_part=str(_is_part(kind)).lower(),
         )
         for relation, kind in _watched().items()
