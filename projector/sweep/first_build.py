@@ -27,30 +27,20 @@ from projector.database.distribution import is_finished
 from projector.database.retry import Again
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query, steps
+from projector.model.leads import TABLES
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.pieces import REBUILD, forget_sweep
 from projector.sweep.run_log import logged_run, read_clock
 
-TABLES = (
-    "read_model.leads",
-    "read_model.lead_profiles",
-    "read_model.lead_conversations",
-    "read_model.lead_messages",
-    "read_model.lead_counts",
-    "read_model.lead_daily_counts",
-    "read_model.lead_totals",
-    "read_model.message_counts",
-    "projector.source_keys",
-)
-"""The tables that a first build fills."""
-
 BUILD_ATTEMPTS = 3
 """How often a build begins at most, where the platform truncated or rewrote one of its tables meanwhile."""
 
 BUILD_MEMORY = "64MB"
 """Memory of one sort or hash, and of the creation of an index."""
+
+_LISTED = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
 
 _log = structlog.get_logger(__name__)
 
@@ -77,9 +67,7 @@ def build(conn: Connection, progress: Progress) -> BatchResult | None:
         rewritten = Again((RewrittenError,), 0.0, 0.0, tries=BUILD_ATTEMPTS - 1)
         # Unlike a refresh, a build needs the tables of the read model alone as well.
         since = retry_reading(conn, lambda: _build(conn, progress), message=message, also=(rewritten,))
-        for table in TABLES:
-            vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
-            conn.execute(vacuum, prepare=False)
+        conn.execute(composing.SQL("VACUUM (SKIP_LOCKED) {}").format(_LISTED), prepare=False)
         names.write_all(conn, None)
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
@@ -137,16 +125,14 @@ def _fill(conn: Connection, progress: Progress) -> None:
     fills = steps("sweep/first_build", fence="")
     indexes = [] if is_built(conn) else _empty_tables(conn)
     progress.start("rebuild", len(fills) + len(indexes), "steps")
-    for one in fills:
-        pipeline.run_step(conn, one)
+    for step in fills:
+        pipeline.run_step(conn, step)
         progress.advance(1)
     reach("built")
     for create in indexes:
         conn.execute(create.encode(), prepare=False)
         progress.advance(1)
-    for table in TABLES:
-        analyze = composing.SQL("ANALYZE {}").format(composing.SQL(table))
-        conn.execute(analyze, prepare=False)
+    conn.execute(composing.SQL("ANALYZE {}").format(_LISTED), prepare=False)
     reach("indexed")
 
 
@@ -158,8 +144,7 @@ def _empty_tables(conn: Connection) -> list[str]:
     indexes = conn.execute(query("sweep", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
     # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
     # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
-    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
-    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
+    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(_LISTED), prepare=False)
     # The tables are emptied while they still have their indexes.
     for command in rows.values(conn, query("sweep", "find_empty_commands"), {"tables": list(TABLES)}):
         conn.execute(command.encode(), prepare=False)
