@@ -5,7 +5,7 @@ everything is, is noted for each purpose and projection version: one that was ki
 position of another.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from projector.core import pipeline
 from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
+from projector.model.leads import PLACES_OF_LEADS
 from projector.sweep.drift import Item
 from projector.sweep.leads import LeadKey
 
@@ -28,12 +29,9 @@ PHASES = ("keys", "leads", "statistics")
 AGAIN = "again"
 """What follows in a verify: what waited, and what differed before and was not met."""
 
-_LEADS = (
-    "(SELECT k.* FROM projector.source_keys AS k WHERE k.kind <> 'contact')",
-    "read_model.leads",
-    "read_model.lead_profiles",
-    "read_model.lead_conversations",
-    "read_model.lead_messages",
+_IN_RANGE = (
+    "(r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)"
+    " AND (%(last_user)s::text IS NULL OR r.user_id <= %(last_user)s)"
 )
 
 
@@ -64,24 +62,34 @@ def pieces(
     if phase == "keys":
         yield Piece("keys", "leads", keys=None, tenants=tenants)
     if phase in {"keys", "leads"}:
-        begun_after = after if phase == "leads" else START
-        ranges = (
-            [(begun_after, None)] if tenants is None else [((one, ""), one) for one in sorted(set(tenants))]
-        )
-        for start, last_user in ranges:
+        starts = [(after, None)] if tenants is None else [((name, ""), name) for name in sorted(set(tenants))]
+        for start, last_user in starts:
             done = start
-            while leads := _find_leads(conn, done, last_user, size):
+            while leads := _find_next_leads(conn, done, last_user, size):
                 done = leads[-1]
                 yield Piece("leads", "leads", done, leads)
     if phase != AGAIN:
         yield Piece("statistics", AGAIN, tenants=tenants)
 
 
-def _find_leads(conn: Connection, after: Sequence[str], last_user: str | None, size: int) -> list[LeadKey]:
+def _find_next_leads(
+    conn: Connection, after: Sequence[str], last_user: str | None, size: int
+) -> list[LeadKey]:
     """Return the next leads by tenant and phone, up to those of the last tenant."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
-    found = " UNION ".join(f"({query('sweep', 'find_leads_in', relation=one).rstrip(';')})" for one in _LEADS)
-    text = f"{found} ORDER BY user_id, customer_phone LIMIT %(size)s"
+    return find_leads(conn, PLACES_OF_LEADS, _IN_RANGE, parameters)
+
+
+def find_leads(
+    conn: Connection, relations: Sequence[str], condition: str, parameters: Mapping[str, object]
+) -> list[LeadKey]:
+    """Return the next leads, by tenant and phone, that one of the relations has.
+
+    The condition is on `r`; `parameters` are those of it, and `size`, how many leads there are at most.
+    """
+    parts = (query("sweep", "find_leads_in", relation=place, condition=condition) for place in relations)
+    text = " UNION ".join(f"({part.rstrip(';')})" for part in parts)
+    text = f"{text} ORDER BY user_id, customer_phone LIMIT %(size)s"
     return conn.execute(text.encode(), parameters, prepare=False).fetchall()
 
 
@@ -120,8 +128,10 @@ def read_position(conn: Connection, purpose: str) -> Position | None:
 
 
 def begin_sweep(conn: Connection, purpose: str, phase: str) -> Position:
-    """Note that a sweep begins, and return its position. One for another projection version is forgotten."""
-    return rows.only_row(conn, Position, query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase})
+    """Note that a sweep begins, and return its position. All others of this purpose are forgotten."""
+    with conn.transaction():
+        forget_sweep(conn, purpose)
+        return rows.only_row(conn, Position, query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase})
 
 
 def move_sweep(conn: Connection, purpose: str, phase: str, after: Sequence[str]) -> None:

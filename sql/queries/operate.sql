@@ -465,16 +465,6 @@ SELECT
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.customer_phone = %(customer_phone)s);
 
--- name: find_left
--- Returns user_id and customer_phone of the next leads of a tenant that a table has, or of one lead by a condition.
-SELECT DISTINCT
-    t.user_id,
-    t.customer_phone
-FROM {table} AS t
-WHERE t.user_id = %(user_id)s {condition}
-ORDER BY t.user_id, t.customer_phone
-LIMIT %(size)s;
-
 -- name: count_keys
 -- Returns the number of API keys of a whole tenant. A statement of its own, since workers of Citus lack the function.
 SELECT count(*) AS api_keys

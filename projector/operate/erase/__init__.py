@@ -21,6 +21,7 @@ An erasure that was killed begins again, and finds less to do.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -40,6 +41,7 @@ from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, Row, only_row, rows, value
 from projector.database.schema import tables
 from projector.database.sql import query
+from projector.model.leads import LEAD_TABLES, SOURCE_KEYS
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize
 from projector.report.counted import counted, escape_hidden
@@ -47,7 +49,7 @@ from projector.report.errors import BlockedError, CaptureGapError, ErasureRefuse
 from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads, recompute_leads
-from projector.sweep.pieces import REBUILD, forget_sweep, pieces
+from projector.sweep.pieces import REBUILD, find_leads, forget_sweep, pieces
 from projector.sweep.rebuild import only_rebuild
 
 ROWS_PER_TRANSACTION = 10_000
@@ -67,21 +69,16 @@ PATIENCE_SECONDS = 60.0
 
 _SHED = "what waited was given up for an erasure"
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
-# What a recompute deletes.
-_RECOMPUTED = (
-    "read_model.leads",
-    "read_model.lead_profiles",
-    "read_model.lead_conversations",
-    "read_model.lead_messages",
-    "projector.source_keys",
-)
+_RECOMPUTED = (*LEAD_TABLES, SOURCE_KEYS)
 _TOMBSTONES = "read_model.lead_tombstones"
 # The ledger itself stays: a line names nobody once its erasure has ended. API keys are deleted by a function.
 _NAMING = [
-    one for one in tables().values() if "user_id" in one.columns and not one.name.startswith("leads_access.")
+    table
+    for table in tables().values()
+    if "user_id" in table.columns and not table.name.startswith("leads_access.")
 ]
-_TABLES = [one.name for one in _NAMING if "customer_phone" in one.columns]
-_TABLES_OF_TENANTS = [one.name for one in _NAMING if "customer_phone" not in one.columns]
+_TABLES = [table.name for table in _NAMING if "customer_phone" in table.columns]
+_TABLES_OF_TENANTS = [table.name for table in _NAMING if "customer_phone" not in table.columns]
 _NOTES = (
     ("projector.runs", "note"),
     ("projector.verify_rounds", "failure"),
@@ -89,6 +86,24 @@ _NOTES = (
     ("projector.capture_gaps", "reason"),
     ("read_model.projection", "capture_gap"),
 )
+
+
+@dataclass(slots=True)
+class Held:
+    """How much of a target there is: leads and messages of the read model, and API keys of a tenant."""
+
+    leads: int
+    messages: int
+    api_keys: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A table that a rewrite of files is for, as sql/queries/operate.sql returns it."""
+
+    name: str
+    has_statistics: bool
+    is_allowed: bool
 
 
 def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | None:
@@ -109,26 +124,26 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
         **dict.fromkeys((*_TABLES, elsewhere), "found.customer_phone"),
         **dict.fromkeys((*_TABLES_OF_TENANTS, "leads_access.tenants_of_keys()"), "NULL"),
     }
-    found: dict[Target, UUID] = {}
+    erasures: dict[Target, UUID] = {}
     with conn.transaction():
         # It goes through whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
         for table, phone in columns.items():
             matches = query("operate", "find_matches", table=table, phone=phone)
             for erasure_id, *target in conn.execute(matches, prepare=False):
-                found.setdefault(Target(*target), erasure_id)
-        found.update({target: erasure_id for erasure_id, target in ledger.read_unfinished(conn)})
-    in_order = sorted(found, key=lambda one: (one.user_id, one.customer_phone or ""))
-    return [(found[target], target) for target in in_order]
+                erasures.setdefault(Target(*target), erasure_id)
+        erasures.update({target: erasure_id for erasure_id, target in ledger.read_unfinished(conn)})
+    in_order = sorted(erasures, key=lambda target: (target.user_id, target.customer_phone or ""))
+    return [(erasures[target], target) for target in in_order]
 
 
-def check_erase(conn: Connection, target: Target) -> Row:
+def check_erase(conn: Connection, target: Target) -> Held:
     """Return how many leads and messages the read model has of the target, and how many API keys a tenant has.
 
     Raises ErasureRefusedError, which lists them, while rows of the source would bring it back.
     """
     _require_no_standing_rows(conn, target)
-    held = only_row(conn, Row, query("operate", "count_held"), target.parameters)
+    held = only_row(conn, Held, query("operate", "count_held"), target.parameters)
     held.api_keys = value(conn, query("operate", "count_keys"), target.parameters)
     return held
 
@@ -178,20 +193,20 @@ def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PAT
     while a session of the database may still see deleted rows, which PostgreSQL then keeps, and where another session
     holds a table.
     """
-    held = {"transaction": value(conn, "SELECT pg_current_xact_id()::xid::text")}
+    erased = {"transaction": value(conn, "SELECT pg_current_xact_id()::xid::text")}
     deadline = time.monotonic() + patience
-    while (holder := value(conn, query("operate", "find_holder"), held)) is not None:
+    while (holder := value(conn, query("operate", "find_holder"), erased)) is not None:
         if time.monotonic() >= deadline:
             raise BlockedError(
                 f"PostgreSQL has to keep deleted rows for {holder}, which is older than the erasure. The rows are"
                 " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
             )
         time.sleep(0.1)
-    found = _find_tables(conn)
-    progress.start("vacuum", len(found), "tables")
+    rewritten = rows(conn, Rewritten, query("operate", "find_tables"))
+    progress.start("vacuum", len(rewritten), "tables")
     conn.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
     try:
-        for name in (table.name for table in found if table.is_allowed):
+        for name in (table.name for table in rewritten if table.is_allowed):
             vacuum = sql.SQL("VACUUM (FULL) {}").format(sql.SQL(name))
             message = (
                 f"The table {name} could not be rewritten in {patience:.0f} s: another session holds it. The rows"
@@ -203,7 +218,7 @@ def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PAT
     finally:
         conn.execute("SELECT set_config('lock_timeout', '0', false)")
     progress.finish()
-    return [table.name for table in found if not table.is_allowed]
+    return [table.name for table in rewritten if not table.is_allowed]
 
 
 def mention(text: str) -> str:
@@ -214,14 +229,16 @@ def mention(text: str) -> str:
 
 def _require_no_standing_rows(conn: Connection, target: Target) -> None:
     """Raise ErasureRefusedError, which lists them, while rows of the source would bring the target back."""
-    found = conn.execute(query("operate", "find_standing_rows"), target.parameters, prepare=False).fetchall()
-    if not found:
+    standing = conn.execute(
+        query("operate", "find_standing_rows"), target.parameters, prepare=False
+    ).fetchall()
+    if not standing:
         return
     listed = "\n".join(
         f"  {table}: {counted(rows, 'row')}, such as {escape_hidden(example)}"
-        for table, rows, example in found
+        for table, rows, example in standing
     )
-    counts = ", ".join(f"{counted(rows, 'row')} of {table}" for table, rows, _ in found)
+    counts = ", ".join(f"{counted(rows, 'row')} of {table}" for table, rows, _ in standing)
     raise ErasureRefusedError(
         f"The platform's tables still have rows of {target}, which would bring it back:\n{listed}\n"
         "Delete them there first, and run erase again.",
@@ -308,12 +325,10 @@ def _delete_some(conn: Connection, target: Target) -> bool:
 
 def _find_left(conn: Connection, target: Target) -> list[LeadKey]:
     """Return the next leads of which the read model has a row, or the projector a key."""
-    condition = "" if target.customer_phone is None else "AND t.customer_phone = %(customer_phone)s"
-    parts = [query("operate", "find_left", table=table, condition=condition) for table in _RECOMPUTED]
-    text = " UNION ".join(f"({part.rstrip(';')})" for part in parts)
-    parameters = {**target.parameters, "size": LEADS_PER_TRANSACTION}
-    text = f"{text} ORDER BY user_id, customer_phone LIMIT %(size)s"
-    return conn.execute(text.encode(), parameters, prepare=False).fetchall()
+    condition = "r.user_id = %(user_id)s"
+    if target.customer_phone is not None:
+        condition += " AND r.customer_phone = %(customer_phone)s"
+    return find_leads(conn, _RECOMPUTED, condition, {**target.parameters, "size": LEADS_PER_TRANSACTION})
 
 
 def _recompute(conn: Connection, target: Target, leads: Sequence[LeadKey]) -> None:
@@ -342,10 +357,10 @@ def _forget(conn: Connection, target: Target) -> None:
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)
     conn.execute(query("operate", "restart_phases"), target.parameters)
-    named = {"mention": mention(target.customer_phone or target.user_id), "instead": ERASED}
+    replacement = {"mention": mention(target.customer_phone or target.user_id), "instead": ERASED}
     for table, column in _NOTES:
-        conn.execute(query("operate", "forget_note", table=table, column=column), named)
-    conn.execute(query("operate", "forget_reason"), named)
+        conn.execute(query("operate", "forget_note", table=table, column=column), replacement)
+    conn.execute(query("operate", "forget_reason"), replacement)
     count_letters(conn)
     drift.publish(conn)
 
@@ -365,10 +380,6 @@ def _end_tokens(conn: Connection, target: Target) -> None:
 
 def _renew_statistics(conn: Connection) -> None:
     """Have PostgreSQL collect statistics again for each table that has some: they hold frequent values of rows."""
-    for table in _find_tables(conn):
+    for table in rows(conn, Rewritten, query("operate", "find_tables")):
         if table.has_statistics:
             conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)), prepare=False)
-
-
-def _find_tables(conn: Connection) -> list[Row]:
-    return rows(conn, Row, query("operate", "find_tables"))

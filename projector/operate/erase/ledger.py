@@ -83,10 +83,10 @@ def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
         lines = _read(file)
         with conn.transaction():
             taken = sum(value(conn, query("operate", "add_line"), {"line": Jsonb(line)}) for line in lines)
-        known = {line["erasure_id"] for line in lines}
+        in_file = {line["erasure_id"] for line in lines}
         stored = values(conn, query("operate", "read_lines"))
         missing = [
-            {name: line[name] for name in _FIELDS} for line in stored if line["erasure_id"] not in known
+            {name: line[name] for name in _FIELDS} for line in stored if line["erasure_id"] not in in_file
         ]
         if missing or not file.exists():
             _append(file, missing)
