@@ -6,8 +6,7 @@ again under their tenant's lock, and writes. A verify leaves out what waits in t
 differs of the others is a bug, and is reported field by field.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import psycopg
@@ -31,14 +30,14 @@ KEYS_FIELD = "source keys"
 
 def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PATIENCE_SECONDS) -> Comparison:
     """Compare a piece, but for what waits. Raises BlockedError after `patience` seconds of a table that is held."""
-    found = Comparison(read_clock(conn))
+    comparison = Comparison(read_clock(conn))
     if piece.phase == "statistics":
         return compare_statistics(conn, piece.tenants) + compare_names(conn, piece.tenants, patience=patience)
-    if piece.leads:
-        found += compare_leads(conn, piece.leads, patience=patience)
+    for part in compare_leads(conn, piece.leads, patience=patience) if piece.leads else ():
+        comparison += part
     if piece.keys is None or piece.keys:
-        found += compare_keys(conn, piece.keys, piece.tenants, patience=patience)
-    return found
+        comparison += compare_keys(conn, piece.keys, piece.tenants, patience=patience)
+    return comparison
 
 
 def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]:
@@ -55,7 +54,7 @@ def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]
 
 def compare_leads(
     conn: Connection, leads: Sequence[LeadKey], *, patience: float = SOURCE_PATIENCE_SECONDS
-) -> Comparison:
+) -> Iterator[Comparison]:
     """Compare these leads field by field, but for those of which something waits.
 
     A lead that cannot be computed from its source rows is found to differ: it stops no other.
@@ -67,12 +66,8 @@ def compare_leads(
         return Comparison(read_clock(conn), checked=1, compared=[drift.item], drifts=[drift])
 
     def compare(some: Sequence[LeadKey]) -> Comparison:
-        return read_steadily(
-            conn,
-            lambda: _compare_leads(conn, some),
-            differs=lambda found: bool(found.drifts),
-            patience=patience,
-        )
+        items = [Item(LEAD, *lead) for lead in some]
+        return _compare_items(conn, items, partial(_find_drifts_of_leads, conn, some), patience)
 
     return by_halves(leads, compare, cannot_be_computed)
 
@@ -90,79 +85,85 @@ def compare_keys(
     is right is compared even while something of its lead waits.
     """
 
-    def compare() -> Comparison:
-        found = Comparison(read_clock(conn))
-        with snapshot(conn):
-            if not _find_waiting_leads(conn):
-                return replace(found, everything_waits=True, left_out=list(items or ()))
-            if items is None:
-                find_wrong_keys_in(conn, tenants)
-            else:
-                named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
-                conn.execute(query("sweep", "stage_keys"), named)
-            wrong = pipeline.run_steps(conn, "sweep/4_keys/20_read_wrong_keys").fetchall()
+    def find_drifts(comparison: Comparison) -> None:
+        if items is None:
+            find_wrong_keys_in(conn, tenants)
+        else:
+            columns = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
+            conn.execute(query("sweep", "stage_keys"), columns)
+        wrong = pipeline.run_steps(conn, "sweep/4_keys/20_read_wrong_keys").fetchall()
         for kind, key, user_id, customer_phone, waits in wrong:
             if waits:
-                found.left_out.append(Item(kind, key=key))
+                comparison.left_out.append(Item(kind, key=key))
                 continue
             differs = f"{kind.replace('_', ' ')} {key} differs"
             drift = Drift(user_id, customer_phone or "", KEYS_FIELD, "as in the source", differs, kind, key)
-            found.drifts.append(drift)
-        waiting = {*found.left_out}
-        found.compared = [item for item in items or () if item not in waiting]
-        return found
+            comparison.drifts.append(drift)
 
-    return read_steadily(conn, compare, differs=lambda found: bool(found.drifts), patience=patience)
+    return _compare_items(conn, items or (), find_drifts, patience)
 
 
 def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Comparison:
     """Compare the statistics of these tenants, or of all; `compared` has the tenants that are named."""
-    found = Comparison(read_clock(conn))
-    found.compared = [Item(STATISTICS, user_id) for user_id in tenants or ()]
+    comparison = Comparison(read_clock(conn))
+    comparison.compared = [Item(STATISTICS, user_id) for user_id in tenants or ()]
     for difference in statistics.find_differences(conn, tenants):
         facets = [value for name, value in difference.key.items() if name != "user_id"]
         for number, expected in difference.expected.items():
-            stored = difference.found[number]
+            stored = difference.stored[number]
             if expected != stored:
                 name = f"{STATISTICS} {shorten([*facets, number])}"
                 drift = Drift(difference.user_id, "", name, str(expected), str(stored), STATISTICS)
-                found.drifts.append(drift)
-    return found
+                comparison.drifts.append(drift)
+    return comparison
 
 
 def compare_names(
     conn: Connection, tenants: Sequence[str] | None, *, patience: float = SOURCE_PATIENCE_SECONDS
 ) -> Comparison:
     """Compare the names of these tenants, or of all, but for those that wait."""
-    found = Comparison(read_clock(conn))
+    comparison = Comparison(read_clock(conn))
     compare = snapshot(conn)(partial(names.find_differing, conn, tenants))
-    for one in read_steadily(conn, compare, differs=bool, patience=patience):
-        if not one.waits:
-            expected, stored = (shorten(one.expected or "no name"), shorten(one.found or "no name"))
-            found.drifts.append(Drift(one.user_id, "", "tenant name", expected, stored, STATISTICS))
-    return found
+    for name in read_steadily(conn, compare, differs=bool, patience=patience):
+        if not name.waits:
+            expected, stored = (shorten(name.expected or "no name"), shorten(name.found or "no name"))
+            drift = Drift(name.user_id, "", "tenant name", expected, stored, STATISTICS)
+            comparison.drifts.append(drift)
+    return comparison
 
 
-def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
-    found = Comparison(read_clock(conn))
-    with snapshot(conn):
-        if not _find_waiting_leads(conn):
-            return replace(found, everything_waits=True, left_out=[Item(LEAD, *lead) for lead in leads])
-        named = lead_arrays(leads)
-        waiting = set(conn.execute(query("sweep", "read_waiting_leads"), named).fetchall())
-        found.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
-        compared = [lead for lead in leads if lead not in waiting]
-        found.compared = [Item(LEAD, *lead) for lead in compared]
-        _compute(conn, compared)
-        [found.checked] = pipeline.run_steps(conn, "sweep/3_report/10_count_leads").fetchone() or (0,)
-        found.drifts = [
-            drift
-            for name in ("20_read_differing_rows", "30_read_differing_messages")
-            for one in steps(f"sweep/3_report/{name}")
-            for row in pipeline.run_step(conn, one).fetchall()
-            for drift in differing_fields(*row)
-        ]
-    return found
+def _compare_items(
+    conn: Connection, items: Sequence[Item], find_drifts: Callable[[Comparison], None], patience: float
+) -> Comparison:
+    """Compare in one snapshot with the queue; `find_drifts` adds what differs, and which of the items wait."""
+
+    def compare() -> Comparison:
+        comparison = Comparison(read_clock(conn))
+        with snapshot(conn):
+            comparison.everything_waits = not _find_waiting_leads(conn)
+            if comparison.everything_waits:
+                comparison.left_out = [*items]
+            else:
+                find_drifts(comparison)
+        left_out = {*comparison.left_out}
+        comparison.compared = [item for item in items if item not in left_out]
+        return comparison
+
+    return read_steadily(conn, compare, differs=lambda comparison: bool(comparison.drifts), patience=patience)
+
+
+def _find_drifts_of_leads(conn: Connection, leads: Sequence[LeadKey], comparison: Comparison) -> None:
+    waiting = set(conn.execute(query("sweep", "read_waiting_leads"), lead_arrays(leads)).fetchall())
+    comparison.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
+    _compute(conn, [lead for lead in leads if lead not in waiting])
+    [comparison.checked] = pipeline.run_steps(conn, "sweep/3_report/10_count_leads").fetchone() or (0,)
+    comparison.drifts = [
+        drift
+        for name in ("20_read_differing_rows", "30_read_differing_messages")
+        for step in steps(f"sweep/3_report/{name}")
+        for row in pipeline.run_step(conn, step).fetchall()
+        for drift in differing_fields(*row)
+    ]
 
 
 def _compute(conn: Connection, leads: Sequence[LeadKey]) -> None:

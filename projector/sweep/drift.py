@@ -79,10 +79,10 @@ class Comparison:
     @property
     def fields(self) -> dict[Item, list[str]]:
         """The items that differ, in order, each with its fields that do."""
-        found: dict[Item, list[str]] = {}
-        for one in sorted(self.drifts, key=lambda drift: drift.item):
-            found.setdefault(one.item, []).append(one.field)
-        return found
+        fields: dict[Item, list[str]] = {}
+        for drift in sorted(self.drifts, key=lambda drift: drift.item):
+            fields.setdefault(drift.item, []).append(drift.field)
+        return fields
 
     def __add__(self, other: "Comparison") -> "Comparison":
         """Return both together; the other one began later."""
@@ -102,19 +102,19 @@ def differing_fields(  # noqa: PLR0913, PLR0917  # A row that is returned.
     customer_phone: str,
     row_key: str | None,
     expected: dict[str, Any] | None,
-    found: dict[str, Any] | None,
+    stored: dict[str, Any] | None,
 ) -> Iterator[Drift]:
-    """Return the fields in which a row differs, as sql/sweep/3_report/20_read_differing_rows.sql returns it.
+    """Yield the fields in which a row differs, as sql/sweep/3_report/20_read_differing_rows.sql returns it.
 
     A row that is not the lead's own is named before the field.
     """
     own = {"leads": "", "lead_profiles": "profile."}
     prefix = own.get(table_name, f"{table_name.removeprefix('lead_').removesuffix('s')} {row_key}.")
-    if expected is None or found is None:
-        texts = ["no row" if row is None else "a row" for row in (expected, found)]
+    if expected is None or stored is None:
+        texts = ["no row" if row is None else "a row" for row in (expected, stored)]
         yield Drift(user_id, customer_phone, prefix.rstrip(".") or "lead", *texts)
         return
-    for name, value, other in _differing_values(expected, found):
+    for name, value, other in _differing_values(expected, stored):
         yield Drift(user_id, customer_phone, f"{prefix}{name}", shorten(value), shorten(other))
 
 
@@ -125,11 +125,11 @@ def shorten(value: object) -> str:
 
 
 def _differing_values(
-    expected: dict[str, Any], found: dict[str, Any]
+    expected: dict[str, Any], stored: dict[str, Any]
 ) -> Iterator[tuple[str, object, object]]:
-    """The names and the two values of what differs; of a document, of its own fields."""
-    for name in {**expected, **found}:
-        value, other = expected.get(name), found.get(name)
+    """Yield the names and the two values of what differs; of a document, of its own fields."""
+    for name in {**expected, **stored}:
+        value, other = expected.get(name), stored.get(name)
         if value == other:
             continue
         parts: list[tuple[str, object, object]] = []
@@ -137,28 +137,28 @@ def _differing_values(
             # A text that is no document, or says the same in another form, differs as a whole.
             with suppress(ValueError, TypeError):
                 parts = list(_differing_values(json.loads(str(value)), json.loads(str(other))))
-        yield from ((f"document.{part}", one, another) for part, one, another in parts)
+        yield from ((f"document.{part}", value, other) for part, value, other in parts)
         if not parts:
             yield name, value, other
 
 
-def record(conn: Connection, found: Comparison) -> None:
+def record(conn: Connection, comparison: Comparison) -> None:
     """Record a comparison, in the caller's transaction: what differs is noted, what is right again is ended.
 
     What was compared and does not differ any more is right, but what was left out stays as it was.
     """
-    fields = found.fields
+    fields = comparison.fields
     new = 0
     if fields:
         parameters = {
             **item_arrays(list(fields)),
             "fields": [len(names) for names in fields.values()],
             "first_fields": [names[0] for names in fields.values()],
-            "at": found.at,
+            "at": comparison.at,
         }
         new = rows.value(conn, query("sweep", "note_drift"), parameters)
     # What was just noted was seen at this very moment, and so not before it.
-    end(conn, found.compared, before=found.at, at=found.at, outcome="right")
+    end(conn, comparison.compared, before=comparison.at, at=comparison.at, outcome="right")
     publish(conn, new)
 
 
@@ -184,17 +184,21 @@ def end_all(
         publish(conn)
 
 
-def read_open(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> list[Item]:
-    """Return the leads and keys of these tenants, or of all, that differ and were last seen before a moment."""
-    parameters = {**tenants_parameter(tenants), "before": before}
+def end_pass(conn: Connection, tenants: Sequence[str] | None, began_at: datetime) -> list[Item]:
+    """End what differed of the statistics of these tenants, or of all, which were all compared since a moment.
+
+    Returns the leads and keys that differed before and were not met since, such as a lead that is nowhere any more.
+    """
+    end_all(conn, tenants, began_at, outcome="right", kind=STATISTICS)
+    parameters = {**tenants_parameter(tenants), "before": began_at}
     return rows.rows(conn, Item, query("sweep", "read_open_drift"), parameters)
 
 
-def publish(conn: Connection, found: int = 0) -> None:
-    """Let the metrics show how it is now; `found` items are new."""
+def publish(conn: Connection, new: int = 0) -> None:
+    """Let the metrics show how it is now, and that so many items are new."""
     with conn.cursor(row_factory=dict_row) as cursor:
         verified = cursor.execute(query("sweep", "read_verified"), prepare=False).fetchone() or {}
-    conn.execute(query("sweep", "publish_drift"), {**verified, "found": found}, prepare=False)
+    conn.execute(query("sweep", "publish_drift"), {**verified, "found": new}, prepare=False)
 
 
 def item_arrays(items: Sequence[Item]) -> dict[str, object]:

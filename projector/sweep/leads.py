@@ -1,8 +1,9 @@
 """Recomputes leads fully, under the lock of their tenant, and corrects the keys that lead to them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol, Self, TypeVar
+from itertools import chain
+from typing import TypeVar
 
 import psycopg
 
@@ -27,32 +28,31 @@ KEYS_SECONDS = 0.25
 """The same time, for the late keys of one transaction."""
 
 
-class _Sum(Protocol):
-    def __add__(self, other: Self, /) -> Self: ...
+_Result = TypeVar("_Result")
 
-
-_Summed = TypeVar("_Summed", bound=_Sum)
-
-Failed = Callable[[LeadKey, psycopg.Error], _Summed]
+Failed = Callable[[LeadKey, psycopg.Error], _Result]
 """What becomes of a lead that fails alone."""
 
 
 def by_halves(
-    leads: Sequence[LeadKey], work: Callable[[Sequence[LeadKey]], _Summed], failed: Failed[_Summed]
-) -> _Summed:
+    leads: Sequence[LeadKey], work: Callable[[Sequence[LeadKey]], _Result], failed: Failed[_Result]
+) -> Iterator[_Result]:
     """Do the work for these leads, and for halves of them if the data of one fails: PostgreSQL does not name the row.
 
-    Returns the sum of what `work` returned, and of what `failed` returned of leads that fail alone.
+    Yields what `work` returns, and what `failed` returns of leads that fail alone.
     """
+    results: Iterable[_Result]
     try:
-        return work(leads)
+        results = [work(leads)]
     except psycopg.Error as error:
         if not is_lead_failure(error):
             raise
         if len(leads) == 1:
-            return failed(leads[0], error)
-    middle = len(leads) // 2
-    return by_halves(leads[:middle], work, failed) + by_halves(leads[middle:], work, failed)
+            results = [failed(leads[0], error)]
+        else:
+            halves = leads[: len(leads) // 2], leads[len(leads) // 2 :]
+            results = chain.from_iterable(by_halves(half, work, failed) for half in halves)
+    yield from results
 
 
 def rebuild_leads(
@@ -73,7 +73,10 @@ def rebuild_leads(
 
     for start in range(0, len(leads), LEADS_PER_TRANSACTION):
         chunk = leads[start : start + LEADS_PER_TRANSACTION]
-        yield rebuild(chunk) if failed is None else by_halves(chunk, rebuild, failed)
+        if failed is None:
+            yield rebuild(chunk)
+        else:
+            yield from by_halves(chunk, rebuild, failed)
 
 
 def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Progress = QUIET) -> BatchResult:

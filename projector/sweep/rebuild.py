@@ -34,6 +34,7 @@ from projector.core.preconditions import require_installed, require_tenants
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import failing_step, query
+from projector.model.leads import LEAD_TABLES
 from projector.report.counted import RunReport, escape_hidden
 from projector.report.errors import WHERE_SHOWN, BlockedError, RebuildFailedError, condition
 from projector.report.log import digest
@@ -46,11 +47,6 @@ from projector.sweep.run_log import logged_run, read_clock
 
 VACUUM_ABOVE_LEADS = 20_000
 """Pieces that wrote more leads are followed by a vacuum, so that the next ones find room in the tables."""
-
-_WRITTEN_TABLES = (
-    "read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages"
-)
-_SERVED = "The read model serves what it held. Correct the source row"
 
 
 def rebuild(
@@ -84,13 +80,9 @@ def rebuild(
             error = find_row_failure(conn, failed)
             if error is None:
                 raise
-            advice = f"{_SERVED} that cannot be projected, and run rebuild again."
             fault = find_fault(conn) or Fault(first_line(error), error)
             hidden = fault.said if fault.error is None else f"{fault.file or 'a row'}, {condition(error)}"
-            raise RebuildFailedError(
-                f"The rebuild stopped: {fault.said}. {advice}",
-                without_values=f"The rebuild stopped: {hidden}. {advice} {WHERE_SHOWN}",
-            ) from error
+            raise _stopped(f": {fault.said}", f": {hidden}", "row that cannot be projected") from error
     return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
 
 
@@ -112,10 +104,10 @@ def _rebuild_in_place(
     create_tables(conn)
     phase, after, since, unknown = pieces.PHASES[0], pieces.START, read_clock(conn), []
     if tenants is None:
-        found = pieces.read_position(conn, pieces.REBUILD) if resume else None
+        stored = pieces.read_position(conn, pieces.REBUILD) if resume else None
         # They wait since before it begins, and it computes everything again.
-        unknown = rows.values(conn, query("sweep", "find_unknown_changes")) if found is None else []
-        position = found or pieces.begin_sweep(conn, pieces.REBUILD, phase)
+        unknown = rows.values(conn, query("sweep", "find_unknown_changes")) if stored is None else []
+        position = stored or pieces.begin_sweep(conn, pieces.REBUILD, phase)
         phase, after, since = position.phase, position.after, position.started_at
     total = pieces.count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
@@ -132,14 +124,14 @@ def _rebuild_in_place(
                 statistics.heal(conn, piece.tenants)
             else:
                 # Where most leads of a piece differed, those of the next are computed without a comparison.
-                done = _correct_leads(conn, piece.leads, compares=not most_differ)
-                right = next(done)
-                most_differ = 2 * right.leads < len(piece.leads)
-                for written in chain((right,), done):
+                candidates = _find_candidates(conn, piece.leads, compares=not most_differ)
+                most_differ = 2 * len(candidates) > len(piece.leads)
+                right = BatchResult(len(piece.leads) - len(candidates))
+                for written in chain((right,), rebuild_leads(conn, candidates, partial(_stop, conn))):
                     messages += written.messages
                     run.add(written)
                     progress.advance(written.leads)
-                unvacuumed = _make_room(conn, unvacuumed + len(piece.leads) - right.leads)
+                unvacuumed = _make_room(conn, unvacuumed + len(candidates))
             if tenants is None:
                 pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
         if tenants is None:
@@ -150,22 +142,22 @@ def _rebuild_in_place(
         drift.end_all(conn, tenants, since, outcome="rebuilt")
         progress.finish()
         # Not every key that was compared makes a lead.
-        wanted = pipeline.tenants_parameter(tenants)
-        run.leads = rows.value(conn, query("sweep", "count_stored_leads"), wanted)
+        counted_tenants = pipeline.tenants_parameter(tenants)
+        run.leads = rows.value(conn, query("sweep", "count_stored_leads"), counted_tenants)
     return BatchResult(run.leads or 0, messages)
 
 
-def _correct_leads(conn: Connection, leads: Sequence[LeadKey], *, compares: bool) -> Iterator[BatchResult]:
-    """Compute these leads again, or only those that a comparison finds to differ, and write what differs.
+def _find_candidates(conn: Connection, leads: Sequence[LeadKey], *, compares: bool) -> list[LeadKey]:
+    """Return those of these leads that a comparison finds to differ, or without one, all but those known to be right.
 
-    Those that came in whole with their keys are right. Yields how many were right, then what each transaction wrote.
+    Those that came in whole with their keys are right.
     """
     candidates = conn.execute(query("sweep", "find_leads_left"), lead_arrays(leads)).fetchall()
     if compares and candidates:
-        candidates = by_halves(candidates, lambda some: find_candidates(conn, some), partial(_stop, conn))
+        halves = by_halves(candidates, lambda some: find_candidates(conn, some), partial(_stop, conn))
+        candidates = [*chain.from_iterable(halves)]
     reach("compared")
-    yield BatchResult(len(leads) - len(candidates))
-    yield from rebuild_leads(conn, candidates, partial(_stop, conn))
+    return candidates
 
 
 def _make_room(conn: Connection, written: int) -> int:
@@ -173,7 +165,8 @@ def _make_room(conn: Connection, written: int) -> int:
     if written <= VACUUM_ABOVE_LEADS:
         return written
     # PostgreSQL passes by a table that is not ours, or that a session holds.
-    conn.execute(f"VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {_WRITTEN_TABLES}".encode(), prepare=False)
+    tables = ", ".join(LEAD_TABLES)
+    conn.execute(f"VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {tables}".encode(), prepare=False)
     return 0
 
 
@@ -185,12 +178,20 @@ def _stop(conn: Connection, lead: LeadKey, error: psycopg.Error) -> NoReturn:
     tenant = escape_hidden(user_id)
     with conn.transaction():
         fault = find_fault_of_lead(conn, user_id, customer_phone)
-    advice = f"{_SERVED}s of this customer, and run rebuild again."
-    raise RebuildFailedError(
-        f"The rebuild stopped at customer {escape_hidden(customer_phone)} of tenant {tenant}:"
-        f" {first_line(error) if fault is None else fault.said}. {advice}",
-        without_values=(
-            f"The rebuild stopped at a customer of tenant {tenant} whose phone has the digest"
-            f" {digest(customer_phone)}: {kind}. {advice} {WHERE_SHOWN}"
-        ),
+    said = first_line(error) if fault is None else fault.said
+    raise _stopped(
+        f" at customer {escape_hidden(customer_phone)} of tenant {tenant}: {said}",
+        f" at a customer of tenant {tenant} whose phone has the digest {digest(customer_phone)}: {kind}",
+        "rows of this customer",
     ) from error
+
+
+def _stopped(where_and_why: str, hidden: str, rows_to_correct: str) -> RebuildFailedError:
+    """Return the error of a rebuild that stopped; `hidden` says where and why without values of rows."""
+    advice = (
+        f"The read model serves what it held. Correct the source {rows_to_correct}, and run rebuild again."
+    )
+    return RebuildFailedError(
+        f"The rebuild stopped{where_and_why}. {advice}",
+        without_values=f"The rebuild stopped{hidden}. {advice} {WHERE_SHOWN}",
+    )

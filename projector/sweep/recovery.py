@@ -231,7 +231,7 @@ def _shed_queue(conn: Connection, limit: int) -> None:
         while deleted == SHED_CHANGES_PER_TRANSACTION:
             with conn.transaction():
                 conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-                wanted = {"shard": shard, "newest": newest, "size": SHED_CHANGES_PER_TRANSACTION}
-                deleted = conn.execute(query("sweep", name), wanted).rowcount
+                limits = {"shard": shard, "newest": newest, "size": SHED_CHANGES_PER_TRANSACTION}
+                deleted = conn.execute(query("sweep", name), limits).rowcount
             shed += deleted
     _log.warning("the queue was traded for a rebuild", changes=shed, limit=limit)

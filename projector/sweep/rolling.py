@@ -12,7 +12,7 @@ round had CATCH_UP_SHARE of its days: a projector that was off does not make up 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import psycopg
@@ -42,27 +42,35 @@ SLICE_LEADS = 500
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round(pieces.Position):
-    """The present round."""
+    """A row of projector.verify_rounds, with the position of the present round."""
 
-    round_id: int
-    version: str
+    phase: str = pieces.PHASES[0]
+    after: Sequence[str] = pieces.START
+    round_id: int | None = None
+    version: str = PROJECTION_VERSION
+    days: float | None = None
+    finished_at: datetime | None = None
     due_at: datetime
-    reached_at: datetime | None
+    reached_at: datetime | None = None
+    rows_done: int = 0
     leads_total: int
-    rows_done: int
+    leads: int = 0
+    left_out: int = 0
+    differences: int = 0
+    failure: str | None = None
 
-    def seconds_for(self, rows: int, now: datetime, days: float) -> float:
+    def seconds_for(self, leads: int, now: datetime, days: float) -> float:
         """Return what so many leads get of the time that is left, and as if the whole had CATCH_UP_SHARE at least."""
-        if rows == 0:
+        if leads == 0:
             return 0.0
         whole = days * 86_400
         elapsed = max((now - self.started_at).total_seconds(), 0.0)
         left = max(PASS_SHARE * whole - elapsed, 0.0)
-        rows_left = max(self.leads_total - self.rows_done, rows)
-        all_rows = max(self.leads_total, self.rows_done + rows)
-        return max(left * rows / rows_left, CATCH_UP_SHARE * whole * rows / all_rows)
+        leads_left = max(self.leads_total - self.rows_done, leads)
+        all_leads = max(self.leads_total, self.rows_done + leads)
+        return max(left * leads / leads_left, CATCH_UP_SHARE * whole * leads / all_leads)
 
 
 def step(
@@ -77,29 +85,28 @@ def step(
     Raises what a comparison raises; `status` shows that until a slice succeeds.
     """
     now, present = read_clock(conn), read_round(conn)
+    # What another version has proved says nothing of this one.
     is_ours = present is not None and present.version == PROJECTION_VERSION
-    due_at = present.due_at if present is not None and is_ours else now
-    if present is None:
-        last = rows.value(conn, query("sweep", "read_last_start"))
-        due_at = now if last is None else _next_start(last, days)
+    due_at = now if present is None or not is_ours else present.due_at
+    if present is None and (last := rows.value(conn, query("sweep", "read_last_start"))) is not None:
+        due_at = _next_start(last, days)
     wait = _seconds_until(due_at, now, days)
     if wait > 0:
         return wait
     if not may_compare(conn):
         return GIVE_WAY_SECONDS
-    if not is_ours:
-        # What another version has proved says nothing of this one.
-        begin(conn, days, now)
+    if present is None or not is_ours:
+        present = begin(conn, days, now)
     try:
         # What was compared before an erasure is not recorded after it.
         with locks.session_lock(conn, locks.ERASURE, is_shared=True):
             return _compare_slice(conn, days, now, may_compare)
     except BlockedError:
         # Another session holds a table of the platform. It has the right of way.
-        return _give_way(conn, now)
+        return _give_way(conn, present, now)
     except psycopg.Error as error:
         if not conn.closed:
-            conn.execute(query("sweep", "note_failure"), {"failure": note_of(error)})
+            _write(conn, replace(present, failure=note_of(error)))
         raise
 
 
@@ -108,20 +115,26 @@ def read_round(conn: Connection) -> Round | None:
     return rows.row(conn, Round, query("sweep", "read_round"))
 
 
-def begin(conn: Connection, days: float, now: datetime) -> None:
-    """Begin a round, which may take so many days; one that there is is given up."""
+def begin(conn: Connection, days: float, now: datetime) -> Round:
+    """Begin a round, which may take so many days, and return it; one that there is is given up."""
     leads = rows.value(conn, query("sweep", "count_stored_leads"), {"tenants": None})
-    begun = {"version": PROJECTION_VERSION, "days": days, "at": now, "leads_total": leads}
     with conn.transaction():
         give_up(conn)
         pieces.begin_sweep(conn, pieces.VERIFY, pieces.PHASES[0])
-        conn.execute(query("sweep", "begin_round"), begun)
+        add_round(conn, Round(days=days, started_at=now, due_at=now, leads_total=leads))
+        return rows.only_row(conn, Round, query("sweep", "read_round"))
+
+
+def add_round(conn: Connection, verified: Round) -> None:
+    """Note a round that begins, or one that has ended."""
+    conn.execute(query("sweep", "add_round"), asdict(verified))
 
 
 def give_up(conn: Connection) -> None:
     """Forget the present round, if there is one."""
     with conn.transaction():
         conn.execute(query("sweep", "give_up_round"))
+        conn.execute(query("sweep", "forget_left_out"))
         pieces.forget_sweep(conn, pieces.VERIFY)
 
 
@@ -140,55 +153,60 @@ def _compare_slice(
     began = time.monotonic()
     create_tables(conn)
     piece = _find_piece(conn, present)
-    found = compare_piece(conn, piece, patience=0)
+    comparison = compare_piece(conn, piece, patience=0)
     reach("compared")
     # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but
     # a round that compares again what waited ends all the same.
-    waits = found.everything_waits and present.phase != pieces.AGAIN
-    if waits or (found.drifts and not may_compare(conn)):
-        return _give_way(conn, now)
-    drift.log_drifts(found.drifts)
+    waits = comparison.everything_waits and present.phase != pieces.AGAIN
+    if waits or (comparison.drifts and not may_compare(conn)):
+        return _give_way(conn, present, now)
+    drift.log_drifts(comparison.drifts)
     at = read_clock(conn)
     # As long as the slice took at least.
-    due_at = at + timedelta(
-        seconds=max(present.seconds_for(len(piece.leads), now, days), time.monotonic() - began)
+    pause = max(present.seconds_for(len(piece.leads), now, days), time.monotonic() - began)
+    moved = replace(
+        present,
+        days=days,
+        due_at=at + timedelta(seconds=pause),
+        rows_done=present.rows_done + len(piece.leads),
+        leads=present.leads + comparison.checked,
+        differences=present.differences + len(comparison.fields),
+        failure=None,
     )
-    reaches_all = piece.next_phase == pieces.AGAIN != present.phase
     with conn.transaction():
-        drift.record(conn, found)
-        leave_out(conn, found.left_out, at)
-        if present.phase == pieces.AGAIN and found.compared:
-            conn.execute(query("sweep", "take_in"), item_arrays(found.compared), prepare=False)
-        if reaches_all:
-            drift.end_all(conn, None, present.started_at, outcome="right", kind=drift.STATISTICS)
+        drift.record(conn, comparison)
+        leave_out(conn, comparison.left_out, at)
+        if present.phase == pieces.AGAIN:
+            conn.execute(query("sweep", "take_in"), item_arrays(comparison.compared), prepare=False)
+        elif piece.next_phase == pieces.AGAIN:
             # What differed and was not met, such as a lead that is nowhere any more.
-            leave_out(conn, drift.read_open(conn, None, present.started_at), present.started_at)
-            if rows.value(conn, query("sweep", "has_left_out")):
-                due_at = max(due_at, _next_start(present.started_at, days))
-        moved = {
-            "round_id": present.round_id,
-            "days": days,
-            "due_at": due_at,
-            "reached_at": at if reaches_all else None,
-            "rows": len(piece.leads),
-            "leads": found.checked,
-            "differences": len(found.fields),
-        }
-        conn.execute(query("sweep", "move_round"), moved)
-        finished = None
+            leave_out(conn, drift.end_pass(conn, None, present.started_at), present.started_at)
+            is_left = rows.value(conn, query("sweep", "has_left_out"))
+            due_at = max(moved.due_at, _next_start(present.started_at, days)) if is_left else moved.due_at
+            moved = replace(moved, reached_at=at, due_at=due_at)
         if piece.next_phase:
             pieces.move_sweep(conn, pieces.VERIFY, piece.next_phase, piece.after)
+            _write(conn, moved)
         else:
-            ended = {"round_id": present.round_id, "at": at}
-            finished = conn.execute(query("sweep", "finish_round"), ended).fetchone()
+            left_out = conn.execute(query("sweep", "forget_left_out")).rowcount
+            next_start = _next_start(present.started_at, days)
+            moved = replace(moved, finished_at=at, left_out=left_out, due_at=next_start)
+            _write(conn, moved)
             pieces.forget_sweep(conn, pieces.VERIFY)
             drift.publish(conn)
     reach("moved")
-    if finished is not None:
-        leads, left_out, differences = finished
-        _log.info("everything is verified", leads=leads, left_out=left_out, differences=differences)
-        due_at = _next_start(present.started_at, days)
-    return _seconds_until(due_at, at, days)
+    if moved.finished_at is not None:
+        _log.info(
+            "everything is verified",
+            leads=moved.leads,
+            left_out=moved.left_out,
+            differences=moved.differences,
+        )
+    return _seconds_until(moved.due_at, at, days)
+
+
+def _write(conn: Connection, present: Round) -> None:
+    conn.execute(query("sweep", "write_round"), asdict(present))
 
 
 def _next_start(started_at: datetime, days: float) -> datetime:
@@ -209,14 +227,13 @@ def _find_piece(conn: Connection, present: Round) -> pieces.Piece:
     """Return the next piece: of everything, or then of what waited before everything had been reached."""
     if present.phase != pieces.AGAIN:
         return next(pieces.pieces(conn, None, SLICE_LEADS, present.phase, present.after))
-    wanted = {"before": present.reached_at, "size": SLICE_LEADS}
-    items = rows.rows(conn, Item, query("sweep", "find_left_out"), wanted)
+    limits = {"before": present.reached_at, "size": SLICE_LEADS}
+    items = rows.rows(conn, Item, query("sweep", "find_left_out"), limits)
     leads, keys = pieces.split_items(items)
     next_phase = "" if len(items) < SLICE_LEADS else pieces.AGAIN
     return pieces.Piece(pieces.AGAIN, next_phase, leads=leads, keys=keys)
 
 
-def _give_way(conn: Connection, now: datetime) -> float:
-    due_at = now + timedelta(seconds=GIVE_WAY_SECONDS)
-    conn.execute(query("sweep", "postpone_round"), {"due_at": due_at})
+def _give_way(conn: Connection, present: Round, now: datetime) -> float:
+    _write(conn, replace(present, due_at=now + timedelta(seconds=GIVE_WAY_SECONDS)))
     return GIVE_WAY_SECONDS

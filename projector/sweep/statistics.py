@@ -25,13 +25,13 @@ meant to."""
 class StatisticsDifference:
     """A row of the statistics that is not what the leads add up to.
 
-    `key` has the columns of the table's key as texts, `expected` and `found` the numbers of the row by name.
+    `key` has the columns of the table's key as texts, `expected` and `stored` the numbers of the row by name.
     """
 
     table: str
     key: dict[str, str | None]
     expected: dict[str, int]
-    found: dict[str, int]
+    stored: dict[str, int]
 
     @property
     def user_id(self) -> str:
@@ -42,21 +42,22 @@ class StatisticsDifference:
 def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:
     """Return the rows of the statistics of these tenants, or of all, that differ from their leads."""
     parameters = pipeline.tenants_parameter(tenants)
-    found: list[StatisticsDifference] = []
+    differences: list[StatisticsDifference] = []
     with conn.transaction():
         pipeline.set_based(conn)
-        for one in steps("sweep/5_statistics/10_find_differences"):
-            of = table(one.name.split()[-1])
-            for key, expected, counted in pipeline.run_step(conn, one, parameters).fetchall():
-                found.append(
+        for step in steps("sweep/5_statistics/10_find_differences"):
+            name = step.name.split()[-1]
+            columns = table(name)
+            for key, expected, stored in pipeline.run_step(conn, step, parameters).fetchall():
+                differences.append(
                     StatisticsDifference(
-                        one.name.split()[-1],
-                        dict(zip(of.key, key, strict=True)),
-                        dict(zip(of.values, expected, strict=True)),
-                        dict(zip(of.values, counted, strict=True)),
+                        name,
+                        dict(zip(columns.key, key, strict=True)),
+                        dict(zip(columns.values, expected, strict=True)),
+                        dict(zip(columns.values, stored, strict=True)),
                     )
                 )
-    return found
+    return differences
 
 
 def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
@@ -68,10 +69,10 @@ def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     """
     with locks.session_lock(conn, locks.ERASURE, is_shared=True), locks.session_lock(conn, locks.STATISTICS):
         for _ in range(HEAL_ATTEMPTS):
-            differences = sorted(find_differences(conn, tenants), key=lambda found: found.user_id)
+            differences = sorted(find_differences(conn, tenants), key=lambda difference: difference.user_id)
             if not differences:
                 return
-            for user_id, rows in groupby(differences, key=lambda found: found.user_id):
+            for user_id, rows in groupby(differences, key=lambda difference: difference.user_id):
                 of_tenant = list(rows)
                 for start in range(0, len(of_tenant), ROWS_PER_TRANSACTION):
                     _add(conn, user_id, of_tenant[start : start + ROWS_PER_TRANSACTION])
@@ -79,9 +80,9 @@ def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
 
 def _add(conn: Connection, user_id: str, differences: Sequence[StatisticsDifference]) -> None:
     rows: dict[str, list[dict[str, str | int | None]]] = {}
-    for one in differences:
-        added = {name: number - one.found[name] for name, number in one.expected.items()}
-        rows.setdefault(one.table, []).append({**one.key, **added})
+    for difference in differences:
+        added = {name: number - difference.stored[name] for name, number in difference.expected.items()}
+        rows.setdefault(difference.table, []).append({**difference.key, **added})
     parameters = {"user_id": user_id, "differences": Jsonb(rows)}
 
     def work() -> None:

@@ -11,7 +11,6 @@ from projector.core import names, pipeline
 from projector.core.preconditions import require_built, require_tenants
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import counted
 from projector.report.progress import Progress
 from projector.sweep import drift, statistics
@@ -19,6 +18,7 @@ from projector.sweep.compare import KEYS_FIELD, LEADS_PER_SNAPSHOT, compare_piec
 from projector.sweep.drift import LEAD, Drift
 from projector.sweep.leads import create_tables, rebuild_keys, rebuild_leads
 from projector.sweep.pieces import AGAIN, Piece, count_leads, pieces, sample_leads, split_items
+from projector.sweep.rolling import Round, add_round
 from projector.sweep.run_log import logged_run, read_clock
 
 
@@ -52,12 +52,12 @@ def verify(
             # Recorded piece by piece, so that nothing that was found is lost. What was compared before an erasure is
             # not recorded after it.
             with locks.session_lock(conn, locks.ERASURE, is_shared=True):
-                found = compare_piece(conn, piece)
+                comparison = compare_piece(conn, piece)
                 with conn.transaction():
-                    drift.record(conn, found)
-            report.checked += found.checked
-            report.drifts += found.drifts
-            report.left_out += sum(item.kind == LEAD for item in found.left_out)
+                    drift.record(conn, comparison)
+            report.checked += comparison.checked
+            report.drifts += comparison.drifts
+            report.left_out += sum(item.kind == LEAD for item in comparison.left_out)
             progress.advance(len(piece.leads))
         progress.finish()
         if heal and report.drifts:
@@ -90,24 +90,23 @@ def _pieces(
     progress.start("verify", count_leads(conn, tenants), "customers")
     started_at = read_clock(conn)
     yield from pieces(conn, tenants, LEADS_PER_SNAPSHOT)
-    drift.end_all(conn, tenants, started_at, outcome="right", kind=drift.STATISTICS)
-    leads, keys = split_items(drift.read_open(conn, tenants, started_at))
+    leads, keys = split_items(drift.end_pass(conn, tenants, started_at))
     yield Piece(AGAIN, "", leads=leads, keys=keys)
 
 
 def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:
     """Correct what drifted; return how many leads that were."""
     began = read_clock(conn)
-    leads = sorted({(one.user_id, one.customer_phone) for one in drifts if one.customer_phone})
-    wrong_keys = {one.user_id for one in drifts if one.field == KEYS_FIELD}
+    leads = sorted({(drift.user_id, drift.customer_phone) for drift in drifts if drift.customer_phone})
+    wrong_keys = {drift.user_id for drift in drifts if drift.field == KEYS_FIELD}
     if wrong_keys:
         rebuild_keys(conn, sorted(wrong_keys))
     for _ in rebuild_leads(conn, leads):
         pass
-    tenants = sorted({one.user_id for one in drifts})
+    tenants = sorted({drift.user_id for drift in drifts})
     statistics.heal(conn, tenants)
     names.write_all(conn, tenants)
-    items = sorted({one.item for one in drifts})
+    items = sorted({drift.item for drift in drifts})
     with conn.transaction():
         drift.end(conn, items, before=began, at=read_clock(conn), outcome="healed")
         drift.publish(conn)
@@ -116,13 +115,18 @@ def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:
 
 def _note_round(conn: Connection, started_at: datetime, report: VerifyReport) -> None:
     """Note that everything was verified."""
-    parameters = {
-        "version": PROJECTION_VERSION,
-        "started_at": started_at,
-        "leads": report.checked,
-        "left_out": report.left_out,
-        "differences": len({one.item for one in report.drifts}),
-    }
+    ended_at = read_clock(conn)
+    verified = Round(
+        started_at=started_at,
+        finished_at=ended_at,
+        due_at=started_at,
+        reached_at=ended_at,
+        rows_done=report.checked,
+        leads_total=report.checked,
+        leads=report.checked,
+        left_out=report.left_out,
+        differences=len({drift.item for drift in report.drifts}),
+    )
     with conn.transaction():
-        conn.execute(query("sweep", "add_finished_round"), parameters)
+        add_round(conn, verified)
         drift.publish(conn)

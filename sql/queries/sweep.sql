@@ -12,19 +12,8 @@ FROM projector.sweep_positions AS p
 WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
 
 -- name: begin_sweep
--- Notes that a sweep begins, and forgets where those of this purpose were, whatever version they were for.
-WITH forgotten AS (
-    DELETE FROM projector.sweep_positions
-    WHERE purpose = %(purpose)s AND version <> %(version)s
-)
-
 INSERT INTO projector.sweep_positions AS p (purpose, version, phase)
 VALUES (%(purpose)s, %(version)s, %(phase)s)
-ON CONFLICT (purpose, version) DO UPDATE SET
-    started_at = excluded.started_at,
-    phase = excluded.phase,
-    after_first = '',
-    after_second = ''
 RETURNING p.started_at, p.phase, ARRAY[p.after_first, p.after_second] AS after;
 
 -- name: move_sweep
@@ -121,13 +110,12 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_leads_in
 -- Returns user_id and customer_phone of the next leads that a relation has, in the order of an index that begins with
--- the lead.
+-- the lead. Parameters: those of the condition; size.
 SELECT DISTINCT
     r.user_id,
     r.customer_phone
 FROM {relation} AS r
-WHERE (r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)
-    AND (%(last_user)s::text IS NULL OR r.user_id <= %(last_user)s)
+WHERE {condition}
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
@@ -216,16 +204,11 @@ SELECT
 FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS i (kind, key);
 
 -- name: read_round
+-- Returns the columns of the present round, and phase and after of its position.
 SELECT
-    r.round_id,
-    r.version,
-    r.started_at,
+    {columns.verify_rounds of r},
     p.phase,
-    ARRAY[p.after_first, p.after_second] AS after,
-    r.due_at,
-    r.reached_at,
-    r.leads_total,
-    r.rows_done
+    ARRAY[p.after_first, p.after_second] AS after
 FROM projector.verify_rounds AS r
 INNER JOIN projector.sweep_positions AS p ON p.purpose = 'verify' AND p.version = r.version
 WHERE r.finished_at IS NULL;
@@ -236,62 +219,34 @@ SELECT max(r.started_at) AS started_at
 FROM projector.verify_rounds AS r
 WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
 
--- name: begin_round
-INSERT INTO projector.verify_rounds (version, days, started_at, due_at, leads_total)
-VALUES (%(version)s, %(days)s, %(at)s, %(at)s, %(leads_total)s);
-
--- name: give_up_round
--- Forgets the present round, and what it has left out.
-WITH given_up AS (
-    DELETE FROM projector.verify_rounds
-    WHERE finished_at IS NULL
-)
-
-DELETE FROM projector.verify_left_out;
-
--- name: move_round
--- Goes on. Of rows, leads and differences the parameters say how many more.
-UPDATE projector.verify_rounds AS r
-SET days = %(days)s,
-    due_at = %(due_at)s,
-    reached_at = coalesce(r.reached_at, %(reached_at)s),
-    rows_done = r.rows_done + %(rows)s,
-    leads = r.leads + %(leads)s,
-    differences = r.differences + %(differences)s,
-    failure = NULL
-WHERE r.round_id = %(round_id)s;
-
--- name: postpone_round
-UPDATE projector.verify_rounds AS r
-SET due_at = %(due_at)s
-WHERE r.finished_at IS NULL;
-
--- name: note_failure
-UPDATE projector.verify_rounds AS r
-SET failure = %(failure)s
-WHERE r.finished_at IS NULL;
-
--- name: finish_round
--- Ends the present round, with what is left out for good.
-WITH forgotten AS (
-    DELETE FROM projector.verify_left_out
-    RETURNING 1
-)
-
-UPDATE projector.verify_rounds AS r
-SET finished_at = %(at)s, left_out = (SELECT count(*) FROM forgotten), failure = NULL
-WHERE r.round_id = %(round_id)s
-RETURNING r.leads, r.left_out, r.differences;
-
--- name: add_finished_round
--- Notes a verify of everything by hand.
+-- name: add_round
 INSERT INTO projector.verify_rounds (
-    version, started_at, finished_at, due_at, reached_at, rows_done, leads_total, leads, left_out, differences
+    version, days, started_at, finished_at, due_at, reached_at, rows_done, leads_total, leads, left_out, differences
 )
 VALUES (
-    %(version)s, %(started_at)s, clock_timestamp(), %(started_at)s, clock_timestamp(), %(leads)s, %(leads)s,
-    %(leads)s, %(left_out)s, %(differences)s
+    %(version)s, %(days)s, %(started_at)s, %(finished_at)s, %(due_at)s, %(reached_at)s, %(rows_done)s,
+    %(leads_total)s, %(leads)s, %(left_out)s, %(differences)s
 );
+
+-- name: write_round
+UPDATE projector.verify_rounds
+SET days = %(days)s,
+    finished_at = %(finished_at)s,
+    due_at = %(due_at)s,
+    reached_at = %(reached_at)s,
+    rows_done = %(rows_done)s,
+    leads = %(leads)s,
+    left_out = %(left_out)s,
+    differences = %(differences)s,
+    failure = %(failure)s
+WHERE round_id = %(round_id)s;
+
+-- name: give_up_round
+DELETE FROM projector.verify_rounds
+WHERE finished_at IS NULL;
+
+-- name: forget_left_out
+DELETE FROM projector.verify_left_out;
 
 -- name: leave_out
 -- Notes what was left out. Parameters: kinds, user_ids, customer_phones and keys, arrays of one length; at.
