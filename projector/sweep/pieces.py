@@ -118,8 +118,8 @@ class Position:
     """What is swept: the phase, and the last lead of it that is done."""
 
     started_at: datetime
-    phase: str
-    after: Sequence[str]
+    phase: str = PHASES[0]
+    after: Sequence[str] = START
 
 
 def read_position(conn: Connection, purpose: str) -> Position | None:

@@ -102,21 +102,20 @@ def _rebuild_in_place(
 ) -> BatchResult:
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     create_tables(conn)
-    phase, after, since, unknown = pieces.PHASES[0], pieces.START, read_clock(conn), []
+    position, unknown = pieces.Position(read_clock(conn)), []
     if tenants is None:
         stored = pieces.read_position(conn, pieces.REBUILD) if resume else None
         # They wait since before it begins, and it computes everything again.
         unknown = rows.values(conn, query("sweep", "find_unknown_changes")) if stored is None else []
-        position = stored or pieces.begin_sweep(conn, pieces.REBUILD, phase)
-        phase, after, since = position.phase, position.after, position.started_at
+        position = stored or pieces.begin_sweep(conn, pieces.REBUILD, position.phase)
     total = pieces.count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
         names.write_all(conn, tenants)
         # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
-        if phase != pieces.PHASES[0]:
+        if position.phase != pieces.PHASES[0]:
             progress.start("rebuild", total, "customers")
         messages, unvacuumed, most_differ = 0, 0, False
-        for piece in pieces.pieces(conn, tenants, LEADS_PER_SNAPSHOT, phase, after):
+        for piece in pieces.pieces(conn, tenants, LEADS_PER_SNAPSHOT, position.phase, position.after):
             if piece.phase == "keys":
                 messages += rebuild_keys(conn, piece.tenants, progress).messages
                 progress.start("rebuild", pieces.count_leads(conn, tenants), "customers")
@@ -137,9 +136,9 @@ def _rebuild_in_place(
         if tenants is None:
             # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
             retry_dead_letters(conn)
-            note_built(conn, since)
+            note_built(conn, position.started_at)
             conn.execute(query("sweep", "drop_unknown_changes"), {"change_ids": unknown})
-        drift.end_all(conn, tenants, since, outcome="rebuilt")
+        drift.end_all(conn, tenants, position.started_at, outcome="rebuilt")
         progress.finish()
         # Not every key that was compared makes a lead.
         counted_tenants = pipeline.tenants_parameter(tenants)

@@ -46,8 +46,6 @@ _log = structlog.get_logger(__name__)
 class Round(pieces.Position):
     """A row of projector.verify_rounds, with the position of the present round."""
 
-    phase: str = pieces.PHASES[0]
-    after: Sequence[str] = pieces.START
     round_id: int | None = None
     version: str = PROJECTION_VERSION
     days: float | None = None

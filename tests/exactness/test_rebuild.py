@@ -9,6 +9,7 @@ from projector.capture import gaps
 from projector.core.dead_letters import retry_dead_letters
 from projector.database import retry
 from projector.database.rows import Connection
+from projector.model.leads import TABLES
 from projector.operate.install import migrate
 from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
@@ -340,7 +341,7 @@ def test_a_lead_that_was_missing_altogether_is_not_compared_after_its_keys(
 ) -> None:
     conn = filled.conn
     compared: list[LeadKey] = []
-    for table in ("projector.source_keys", *(table for table in first_build.TABLES if ".lead" in table)):
+    for table in ("projector.source_keys", *(table for table in TABLES if ".lead" in table)):
         change = f"UPDATE {table} SET conversation_id = 'gone'" if table == kept else f"DELETE FROM {table}"
         conn.execute(f"{change} WHERE user_id = 'one'".encode())
 
@@ -367,7 +368,7 @@ def test_a_read_model_without_rows_is_filled_beside_its_readers(
         "INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)"
         " SELECT user_id, customer_phone, 1, now() FROM read_model.leads"
     )
-    for table in first_build.TABLES:
+    for table in TABLES:
         conn.execute(f"DELETE FROM {table}".encode())
     with reader.transaction():
         assert value(reader, "SELECT count(*) FROM read_model.leads") == 0

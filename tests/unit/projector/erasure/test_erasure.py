@@ -172,12 +172,12 @@ def test_a_replay_ends_what_was_killed_even_where_no_row_tells_whom_it_was_for(
             erase(connection, target, progress=QUIET)
     assert world.find_left(platform, needles) != []
     platform.execute("DELETE FROM read_model.tenants WHERE user_id = 'needle-tenant'")
-    (sentence,) = [one for one in find_attention(read_status(connection)) if "erasure" in one]
+    (sentence,) = [sentence for sentence in find_attention(read_status(connection)) if "erasure" in sentence]
     assert sentence.startswith("1 erasure was interrupted, begun on ")
     assert sentence.endswith("Run `erase --replay`, which ends it.")
     assert target in replay(connection, progress=QUIET)[0]
     assert world.find_left(platform, needles) == []
-    assert not [one for one in find_attention(read_status(connection)) if "erasure" in one]
+    assert not [sentence for sentence in find_attention(read_status(connection)) if "erasure" in sentence]
     assert read_status(connection).erasures.interrupted == 0
     assert replay(connection, progress=QUIET)[0] == []
 
@@ -251,7 +251,7 @@ def test_it_waits_for_no_other_and_status_does_not_call_that_one_interrupted(
             erase(connection, TENANT, progress=QUIET)
         status = read_status(connection)
     assert status.erasures.interrupted == 1
-    assert not [one for one in find_attention(status) if "erasure" in one]
+    assert not [sentence for sentence in find_attention(status) if "erasure" in sentence]
 
 
 @cases(

@@ -34,7 +34,7 @@ NEEDLES.append(hashlib.md5(b"1500", usedforsecurity=False).hexdigest().encode())
 def files_of_ours(conn: Connection, server: EmbeddedServer) -> dict[str, bytes]:
     """The files of the database by relation, but for those of the platform's own tables."""
     conn.execute("CHECKPOINT")
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     relations = conn.execute(
         "WITH source_tables AS (SELECT c.oid, c.reltoastrelid FROM pg_class AS c"
         " WHERE c.relname = any(%s) AND c.relnamespace = 'public'::regnamespace),"
@@ -48,13 +48,15 @@ def files_of_ours(conn: Connection, server: EmbeddedServer) -> dict[str, bytes]:
     for name, path in relations:
         for file in [server.data / path, *(server.data / path).parent.glob(f"{Path(path).name}[._]*")]:
             if file.exists():
-                found[f"{name} ({file.name})"] = file.read_bytes()
-    return found
+                contents[f"{name} ({file.name})"] = file.read_bytes()
+    return contents
 
 
-def with_needles(found: dict[str, bytes]) -> set[str]:
+def with_needles(contents: dict[str, bytes]) -> set[str]:
     return {
-        name.split(" ")[0] for name, content in found.items() if any(needle in content for needle in NEEDLES)
+        name.split(" ")[0]
+        for name, content in contents.items()
+        if any(needle in content for needle in NEEDLES)
     }
 
 

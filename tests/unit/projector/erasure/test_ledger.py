@@ -23,8 +23,8 @@ def test_a_line_names_nobody(connection: Connection, tmp_path: Path) -> None:
     noted = [ledger.note(connection, LEAD), ledger.note(connection, TENANT)]
     synchronize(connection, tmp_path / "erased.jsonl")
     # In the database it does until the erasure has ended.
-    for one in noted:
-        ledger.finish(connection, one)
+    for erasure_id in noted:
+        ledger.finish(connection, erasure_id)
     text = (tmp_path / "erased.jsonl").read_text()
     text += value(connection, "SELECT string_agg(to_jsonb(e)::text, '') FROM leads_access.erasures AS e")
     assert "tenant 7" not in text

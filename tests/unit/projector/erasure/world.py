@@ -124,7 +124,7 @@ def our_tables(conn: Connection) -> list[str]:
 
 def find_left(conn: Connection, needles: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return table and text of each row with a needle, of ours and of the planner's statistics of tables with rows."""
-    found = []
+    left = []
     filled: list[str] = []
     for table in [*our_tables(conn), "pg_catalog.pg_stats"]:
         query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(sql.SQL(table))
@@ -134,8 +134,8 @@ def find_left(conn: Connection, needles: tuple[str, ...]) -> list[tuple[str, str
         rows = [row for (row,) in conn.execute(query).fetchall()]
         if rows:
             filled.append(table)
-        found += [(table, row) for row in rows if any(needle in row for needle in needles)]
-    return found
+        left += [(table, row) for row in rows if any(needle in row for needle in needles)]
+    return left
 
 
 def built_world(conn: Connection, other: Connection) -> None:

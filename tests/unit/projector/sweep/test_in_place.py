@@ -97,9 +97,9 @@ def every_kind_of_drift() -> dict[str, str]:
 
 def of_tenants(conn: Connection) -> dict[str, list[list[str]]]:
     """What the API can print of each tenant."""
-    found = {}
+    printed = {}
     for user_id in ("u", "v", "w", "nobody"):
-        found[user_id] = [
+        printed[user_id] = [
             value(
                 conn,
                 f"SELECT array_agg(t::text ORDER BY t::text) FROM read_model.{table} AS t WHERE user_id = %s",
@@ -107,7 +107,7 @@ def of_tenants(conn: Connection) -> dict[str, list[list[str]]]:
             )
             for table in (*LEAD_TABLES, *STATISTICS)
         ]
-    return {user_id: rows for user_id, rows in found.items() if any(rows)}
+    return {user_id: rows for user_id, rows in printed.items() if any(rows)}
 
 
 VERSIONS = "SELECT json_object_agg(user_id, version) FROM read_model.tenants"
@@ -124,9 +124,12 @@ def test_every_drift_is_mended_and_moves_the_versions_of_the_tenants_that_it_cha
         rebuild_now(filled)
         assert contents(filled) == right, drift
         after, versions_after = of_tenants(filled), value(filled, VERSIONS)
-        changed = {one for one in {*before, *after} if before.get(one) != after.get(one)}
+        changed = {user_id for user_id in {*before, *after} if before.get(user_id) != after.get(user_id)}
         # Where a key was wrong, the leads of both tenants are computed again, which writes nothing.
-        assert {one for one in versions_after if versions_after[one] != versions_before.get(one)} == changed
+        moved = {
+            user_id for user_id in versions_after if versions_after[user_id] != versions_before.get(user_id)
+        }
+        assert moved == changed
 
 
 def test_an_unknown_tenant_is_refused(filled: Connection) -> None:

@@ -139,8 +139,8 @@ def test_a_heal_that_fails_clears_nothing(world: Platform, monkeypatch: pytest.M
 def test_nothing_clears_what_was_seen_since(world: Platform) -> None:
     conn, item = world.conn, Item("lead", "one", "490")
     before = read_clock(conn)
-    found = [Drift(item.user_id, item.customer_phone, "name", "a", "b")]
-    drift.record(conn, Comparison(read_clock(conn), 1, [item], [], found))
+    drifts = [Drift(item.user_id, item.customer_phone, "name", "a", "b")]
+    drift.record(conn, Comparison(read_clock(conn), 1, [item], [], drifts))
     drift.end(conn, [item], before=before, at=before, outcome="right")
     drift.end_all(conn, None, before, outcome="rebuilt")
     drift.end_all(conn, ["two"], read_clock(conn), outcome="rebuilt")
@@ -177,10 +177,10 @@ def test_killed_after_any_slice_the_next_process_goes_on_there(
         pass_time(conn, DAY)
     else:
         pytest.fail("The round does not end.")
-    wanted = {"compared": 2, "moved": 1}[killed_at]
+    times = {"compared": 2, "moved": 1}[killed_at]
     assert len(seen["leads"]) == 8
-    assert set(seen["leads"].values()) == {wanted}
-    assert (seen["phases"]["keys"], seen["phases"]["statistics"]) == (wanted, wanted)
+    assert set(seen["leads"].values()) == {times}
+    assert (seen["phases"]["keys"], seen["phases"]["statistics"]) == (times, times)
     assert (last_round(conn, "leads"), differences(conn)) == (8, [])
 
 

@@ -49,14 +49,14 @@ def test_only_what_differs_is_written_some_rows_at_a_time(
     monkeypatch.setattr(statistics, "ROWS_PER_TRANSACTION", 1)
     statistics.heal(counted, None)
     assert statistics.find_differences(counted, None) == []
-    changed = {table: len(set(found) - set(before[table])) for table, found in versions(counted).items()}
+    changed = {table: len(set(after) - set(before[table])) for table, after in versions(counted).items()}
     assert changed == {"lead_counts": 0, "lead_daily_counts": 1, "lead_totals": 2, "message_counts": 0}
 
 
 def test_a_sample_has_the_statistics_of_its_tenants(counted: Connection) -> None:
     counted.execute("UPDATE read_model.lead_totals SET leads = leads + 1 WHERE granularity = 'all'")
-    found = verify(counted, tenants=None, sample=1, heal=True, progress=QUIET)
-    assert [one.user_id for one in found.drifts] == ["u"]
+    report = verify(counted, tenants=None, sample=1, heal=True, progress=QUIET)
+    assert [drift.user_id for drift in report.drifts] == ["u"]
     assert statistics.find_differences(counted, None) == []
 
 
@@ -68,12 +68,12 @@ def test_what_is_refreshed_between_the_comparison_and_the_correction_is_counted(
     find, times = statistics.find_differences, []
 
     def find_and_refresh(conn: Connection, tenants: None) -> list[statistics.StatisticsDifference]:
-        found = find(conn, tenants)
-        times.append(len(found))
+        differences = find(conn, tenants)
+        times.append(len(differences))
         if len(times) == 1:
             write_message(other, "m9")
             refresh_now(counted)
-        return found
+        return differences
 
     monkeypatch.setattr(statistics, "find_differences", find_and_refresh)
     statistics.heal(counted, None)
