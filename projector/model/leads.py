@@ -1,5 +1,7 @@
 """The tables of the model of leads, by their qualified names."""
 
+from projector.database.sql import query
+
 LEAD_TABLES = (
     "read_model.leads",
     "read_model.lead_profiles",
@@ -22,5 +24,8 @@ SOURCE_KEYS = "projector.source_keys"
 TABLES = (*LEAD_TABLES, *STATISTICS, SOURCE_KEYS)
 """Everything that follows from source rows, which a first build fills."""
 
-PLACES_OF_LEADS = ("(SELECT k.* FROM projector.source_keys AS k WHERE k.kind <> 'contact')", *LEAD_TABLES)
-"""Where a lead may be, rightly or not: among the keys that make one, or in a table."""
+
+def places_of_leads() -> tuple[str, ...]:
+    """Return the relations in which a lead may be, rightly or not: the keys that make one, and the tables."""
+    keys = query("sweep", "keys_of_leads").rstrip(";")
+    return (f"({keys})", *LEAD_TABLES)

@@ -13,7 +13,7 @@ from projector.core import pipeline
 from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
-from projector.model.leads import PLACES_OF_LEADS
+from projector.model.leads import places_of_leads
 from projector.sweep.drift import Item
 from projector.sweep.leads import LeadKey
 
@@ -77,7 +77,7 @@ def _find_next_leads(
 ) -> list[LeadKey]:
     """Return the next leads by tenant and phone, up to those of the last tenant."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
-    return find_leads(conn, PLACES_OF_LEADS, _IN_RANGE, parameters)
+    return find_leads(conn, places_of_leads(), _IN_RANGE, parameters)
 
 
 def find_leads(

@@ -119,6 +119,11 @@ WHERE {condition}
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
+-- name: keys_of_leads
+SELECT k.*
+FROM projector.source_keys AS k
+WHERE k.kind IN ({kinds.of_lead_makers});
+
 -- name: find_leads_left
 -- Returns user_id and customer_phone of those of these leads that were not missing altogether, in the same order.
 SELECT
