@@ -17,7 +17,16 @@ from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, 
 from projector.database.rows import Connection
 from projector.database.sql import query, steps
 from projector.sweep import statistics
-from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten
+from projector.sweep.drift import (
+    LEAD,
+    STATISTICS,
+    Comparison,
+    DifferingRow,
+    Drift,
+    Item,
+    differing_fields,
+    shorten,
+)
 from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_arrays
 from projector.sweep.pieces import Piece
 from projector.sweep.run_log import read_clock
@@ -30,11 +39,11 @@ KEYS_FIELD = "source keys"
 
 def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PATIENCE_SECONDS) -> Comparison:
     """Compare a piece, but for what waits. Raises BlockedError after `patience` seconds of a table that is held."""
-    comparison = Comparison(read_clock(conn))
     if piece.phase == "statistics":
         return compare_statistics(conn, piece.tenants) + compare_names(conn, piece.tenants, patience=patience)
-    for part in compare_leads(conn, piece.leads, patience=patience) if piece.leads else ():
-        comparison += part
+    comparison = Comparison(read_clock(conn))
+    if piece.leads:
+        comparison = sum(compare_leads(conn, piece.leads, patience=patience), comparison)
     if piece.keys is None or piece.keys:
         comparison += compare_keys(conn, piece.keys, piece.tenants, patience=patience)
     return comparison
@@ -162,7 +171,7 @@ def _find_drifts_of_leads(conn: Connection, leads: Sequence[LeadKey], comparison
         for name in ("20_read_differing_rows", "30_read_differing_messages")
         for step in steps(f"sweep/3_report/{name}")
         for row in pipeline.run_step(conn, step).fetchall()
-        for drift in differing_fields(*row)
+        for drift in differing_fields(DifferingRow(*row))
     ]
 
 

@@ -57,7 +57,7 @@ class Drift:
 
     @property
     def item(self) -> Item:
-        """What differs as a whole: the lead, the key, or the statistics of the tenant."""
+        """Return what differs as a whole: the lead, the key, or the statistics of the tenant."""
         return Item(self.kind, self.user_id, self.customer_phone, self.key)
 
 
@@ -78,7 +78,7 @@ class Comparison:
 
     @property
     def fields(self) -> dict[Item, list[str]]:
-        """The items that differ, in order, each with its fields that do."""
+        """Return the items that differ, in order, each with its fields that do."""
         fields: dict[Item, list[str]] = {}
         for drift in sorted(self.drifts, key=lambda drift: drift.item):
             fields.setdefault(drift.item, []).append(drift.field)
@@ -96,26 +96,30 @@ class Comparison:
         )
 
 
-def differing_fields(  # noqa: PLR0913, PLR0917  # A row that is returned.
-    table_name: str,
-    user_id: str,
-    customer_phone: str,
-    row_key: str | None,
-    expected: dict[str, Any] | None,
-    stored: dict[str, Any] | None,
-) -> Iterator[Drift]:
-    """Yield the fields in which a row differs, as sql/sweep/3_report/20_read_differing_rows.sql returns it.
+@dataclass(frozen=True, slots=True)
+class DifferingRow:
+    """A row of a lead that differs, as sql/sweep/3_report/20_read_differing_rows.sql returns it."""
 
-    A row that is not the lead's own is named before the field.
-    """
+    table_name: str
+    user_id: str
+    customer_phone: str
+    row_key: str | None
+    expected: dict[str, Any] | None
+    found: dict[str, Any] | None
+
+
+def differing_fields(row: DifferingRow) -> Iterator[Drift]:
+    """Yield the fields in which a row differs. A row that is not the lead's own is named before the field."""
+    lead = row.user_id, row.customer_phone
     own = {"leads": "", "lead_profiles": "profile."}
-    prefix = own.get(table_name, f"{table_name.removeprefix('lead_').removesuffix('s')} {row_key}.")
-    if expected is None or stored is None:
-        texts = ["no row" if row is None else "a row" for row in (expected, stored)]
-        yield Drift(user_id, customer_phone, prefix.rstrip(".") or "lead", *texts)
+    other_rows = f"{row.table_name.removeprefix('lead_').removesuffix('s')} {row.row_key}."
+    prefix = own.get(row.table_name, other_rows)
+    if row.expected is None or row.found is None:
+        texts = ["no row" if values is None else "a row" for values in (row.expected, row.found)]
+        yield Drift(*lead, prefix.rstrip(".") or "lead", *texts)
         return
-    for name, value, other in _differing_values(expected, stored):
-        yield Drift(user_id, customer_phone, f"{prefix}{name}", shorten(value), shorten(other))
+    for name, value, other in _differing_values(row.expected, row.found):
+        yield Drift(*lead, f"{prefix}{name}", shorten(value), shorten(other))
 
 
 def shorten(value: object) -> str:

@@ -50,7 +50,7 @@ class RebuildReasons:
 
     @property
     def reason(self) -> str | None:
-        """Why everything has to be rebuilt, an interrupted rebuild aside; None if nothing is wrong."""
+        """Return why everything has to be rebuilt, an interrupted rebuild aside; None if nothing is wrong."""
         if self.gap is not None:
             return f"changes may have been missed: {self.gap}"
         if self.built_at is None:
@@ -172,7 +172,7 @@ def refresh_and_heal(
 
 
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
-    """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
+    """Install the triggers again, rebuild, and close the gaps that were open before. The lock of rebuilds is held."""
     note_interrupted_runs(conn)
     if gaps.switched_off(conn) is None:
         restore_capture(conn)
@@ -216,7 +216,7 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
 
 
 def _shed_queue(conn: Connection, limit: int) -> None:
-    """If more changes and late keys wait than the limit, delete those of mass changes: a rebuild follows."""
+    """Delete mass changes and late keys if more of them wait than the limit: a rebuild follows."""
     if not is_too_deep(conn, limit):
         return
     newest = rows.value(conn, query("sweep", "read_newest_change"))

@@ -82,30 +82,30 @@ def step(
 
     Raises what a comparison raises; `status` shows that until a slice succeeds.
     """
-    now, present = read_clock(conn), read_round(conn)
-    # What another version has proved says nothing of this one.
-    is_ours = present is not None and present.version == PROJECTION_VERSION
-    due_at = now if present is None or not is_ours else present.due_at
-    if present is None and (last := rows.value(conn, query("sweep", "read_last_start"))) is not None:
-        due_at = _next_start(last, days)
-    wait = _seconds_until(due_at, now, days)
-    if wait > 0:
-        return wait
-    if not may_compare(conn):
-        return GIVE_WAY_SECONDS
-    if present is None or not is_ours:
-        present = begin(conn, days, now)
-    try:
-        # What was compared before an erasure is not recorded after it.
-        with locks.session_lock(conn, locks.ERASURE, is_shared=True):
-            return _compare_slice(conn, days, now, may_compare)
-    except BlockedError:
-        # Another session holds a table of the platform. It has the right of way.
-        return _give_way(conn, present, now)
-    except psycopg.Error as error:
-        if not conn.closed:
-            _write(conn, replace(present, failure=note_of(error)))
-        raise
+    # What was compared before an erasure is not recorded after it.
+    with locks.session_lock(conn, locks.ERASURE, is_shared=True):
+        now, present = read_clock(conn), read_round(conn)
+        # What another version has proved says nothing of this one.
+        is_ours = present is not None and present.version == PROJECTION_VERSION
+        due_at = now if present is None or not is_ours else present.due_at
+        if present is None and (last := rows.value(conn, query("sweep", "read_last_start"))) is not None:
+            due_at = _next_start(last, days)
+        wait = _seconds_until(due_at, now, days)
+        if wait > 0:
+            return wait
+        if not may_compare(conn):
+            return GIVE_WAY_SECONDS
+        if present is None or not is_ours:
+            present = begin(conn, days, now)
+        try:
+            return _compare_slice(conn, present, days, now, may_compare)
+        except BlockedError:
+            # Another session holds a table of the platform. It has the right of way.
+            return _give_way(conn, present, now)
+        except psycopg.Error as error:
+            if not conn.closed:
+                _write(conn, replace(present, failure=note_of(error)))
+            raise
 
 
 def read_round(conn: Connection) -> Round | None:
@@ -143,11 +143,12 @@ def leave_out(conn: Connection, items: Sequence[Item], at: datetime) -> None:
 
 
 def _compare_slice(
-    conn: Connection, days: float, now: datetime, may_compare: Callable[[Connection], bool]
+    conn: Connection,
+    present: Round,
+    days: float,
+    now: datetime,
+    may_compare: Callable[[Connection], bool],
 ) -> float:
-    present = read_round(conn)
-    if present is None:
-        return 0.0
     began = time.monotonic()
     create_tables(conn)
     piece = _find_piece(conn, present)
@@ -186,21 +187,23 @@ def _compare_slice(
             pieces.move_sweep(conn, pieces.VERIFY, piece.next_phase, piece.after)
             _write(conn, moved)
         else:
-            left_out = conn.execute(query("sweep", "forget_left_out")).rowcount
-            next_start = _next_start(present.started_at, days)
-            moved = replace(moved, finished_at=at, left_out=left_out, due_at=next_start)
-            _write(conn, moved)
-            pieces.forget_sweep(conn, pieces.VERIFY)
-            drift.publish(conn)
+            moved = _finish(
+                conn, replace(moved, finished_at=at, due_at=_next_start(present.started_at, days))
+            )
     reach("moved")
     if moved.finished_at is not None:
-        _log.info(
-            "everything is verified",
-            leads=moved.leads,
-            left_out=moved.left_out,
-            differences=moved.differences,
-        )
+        numbers = {"leads": moved.leads, "left_out": moved.left_out, "differences": moved.differences}
+        _log.info("everything is verified", **numbers)
     return _seconds_until(moved.due_at, at, days)
+
+
+def _finish(conn: Connection, present: Round) -> Round:
+    """End the round, with what is left out for good, and return it."""
+    ended = replace(present, left_out=conn.execute(query("sweep", "forget_left_out")).rowcount)
+    _write(conn, ended)
+    pieces.forget_sweep(conn, pieces.VERIFY)
+    drift.publish(conn)
+    return ended
 
 
 def _write(conn: Connection, present: Round) -> None:

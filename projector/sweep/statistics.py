@@ -35,7 +35,7 @@ class StatisticsDifference:
 
     @property
     def user_id(self) -> str:
-        """The tenant."""
+        """Return the tenant."""
         return str(self.key["user_id"])
 
 

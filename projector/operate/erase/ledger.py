@@ -32,7 +32,7 @@ class Target:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The parameters user_id and customer_phone of a query."""
+        """Return the parameters user_id and customer_phone of a query."""
         return {"user_id": self.user_id, "customer_phone": self.customer_phone}
 
     def __str__(self) -> str:
