@@ -436,9 +436,9 @@ ORDER BY name;
 -- Returns table_name, rows and example (a primary key) of each source table that has rows from which the tenant or the
 -- lead would come back.
 SELECT
-    coalesce(s.table_name, found.relation) AS table_name,
+    coalesce(s.table_name, standing.relation) AS table_name,
     count(*) AS rows,
-    min(found.key) AS example
+    min(standing.key) AS example
 FROM (
     SELECT
         k.kind || 's' AS relation,
@@ -452,9 +452,9 @@ FROM (
         t.user_id::text AS key
     FROM projector.source_tenants() AS t
     WHERE t.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
-) AS found
-LEFT JOIN projector.source_tables AS s ON s.details -> 'relations' ? found.relation
-GROUP BY coalesce(s.table_name, found.relation)
+) AS standing
+LEFT JOIN projector.source_tables AS s ON s.details -> 'relations' ? standing.relation
+GROUP BY coalesce(s.table_name, standing.relation)
 ORDER BY table_name;
 
 -- name: count_held
@@ -627,7 +627,7 @@ tenants AS MATERIALIZED (
             t.user_id,
             encode(sha256(convert_to(json_build_array(s.salt, t.user_id)::text, 'UTF8')), 'hex') AS tenant_hash
         FROM (SELECT DISTINCT e.salt FROM erasures AS e) AS s
-        CROSS JOIN (SELECT DISTINCT found.user_id FROM {table} AS found WHERE found.user_id IS NOT NULL) AS t
+        CROSS JOIN (SELECT DISTINCT held.user_id FROM {table} AS held WHERE held.user_id IS NOT NULL) AS t
     ) AS hashed
     WHERE EXISTS (SELECT FROM erasures AS e WHERE e.tenant_hash = hashed.tenant_hash)
 )
@@ -644,7 +644,7 @@ SELECT
     l.user_id,
     l.customer_phone
 FROM tenants AS t
-INNER JOIN (SELECT DISTINCT found.user_id, {phone} AS customer_phone FROM {table} AS found) AS l ON l.user_id = t.user_id
+INNER JOIN (SELECT DISTINCT held.user_id, {phone} AS customer_phone FROM {table} AS held) AS l ON l.user_id = t.user_id
 INNER JOIN erasures AS e ON e.lead_hash = encode(
     sha256(convert_to(json_build_array(t.salt, l.user_id, l.customer_phone)::text, 'UTF8')), 'hex'
 );

@@ -138,8 +138,8 @@ ORDER BY l.place;
 -- Returns user_id and customer_phone of at most so many leads of the key table and of the read model, chosen at random.
 -- Parameters: size; tenants, null for all.
 SELECT
-    known.user_id,
-    known.customer_phone
+    leads.user_id,
+    leads.customer_phone
 FROM (
     SELECT
         k.user_id,
@@ -151,8 +151,8 @@ FROM (
         l.user_id,
         l.customer_phone
     FROM read_model.leads AS l
-) AS known
-WHERE %(tenants)s::text[] IS NULL OR known.user_id = any(%(tenants)s::text[])
+) AS leads
+WHERE %(tenants)s::text[] IS NULL OR leads.user_id = any(%(tenants)s::text[])
 ORDER BY random()
 LIMIT %(size)s;
 

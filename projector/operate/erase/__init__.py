@@ -121,7 +121,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
     """
     elsewhere = f"({query('operate', 'leads_elsewhere').rstrip(';')})"
     columns = {
-        **dict.fromkeys((*_TABLES, elsewhere), "found.customer_phone"),
+        **dict.fromkeys((*_TABLES, elsewhere), "held.customer_phone"),
         **dict.fromkeys((*_TABLES_OF_TENANTS, "leads_access.tenants_of_keys()"), "NULL"),
     }
     erasures: dict[Target, UUID] = {}

@@ -2,7 +2,7 @@
 --
 -- Parameters: user_ids and customer_phones, of the leads; all_keys, whether their contacts and template sends are read
 -- again too, which may belong to another lead by now.
-WITH wanted AS MATERIALIZED (
+WITH piece AS MATERIALIZED (
     SELECT DISTINCT
         l.user_id COLLATE "C" AS user_id,
         l.customer_phone COLLATE "C" AS customer_phone
@@ -11,8 +11,8 @@ WITH wanted AS MATERIALIZED (
 
 tenants_staged AS (
     INSERT INTO stale_tenants (user_id)
-    SELECT DISTINCT wanted.user_id
-    FROM wanted
+    SELECT DISTINCT piece.user_id
+    FROM piece
 ),
 
 keys_staged AS (
@@ -22,16 +22,16 @@ keys_staged AS (
         k.key,
         true,
         true,
-        wanted.user_id,
-        wanted.customer_phone
-    FROM wanted
+        piece.user_id,
+        piece.customer_phone
+    FROM piece
     CROSS JOIN LATERAL (
         SELECT
             sk.kind,
             sk.key
         FROM projector.source_keys AS sk
-        WHERE sk.user_id = wanted.user_id
-            AND sk.customer_phone = wanted.customer_phone
+        WHERE sk.user_id = piece.user_id
+            AND sk.customer_phone = piece.customer_phone
             AND (sk.kind = 'conversation' OR %(all_keys)s)
         OFFSET 0
     ) AS k
@@ -39,8 +39,8 @@ keys_staged AS (
 
 INSERT INTO lead_invalidations (user_id, customer_phone, reload_profile, compare_fully)
 SELECT
-    wanted.user_id,
-    wanted.customer_phone,
+    piece.user_id,
+    piece.customer_phone,
     true,
     true
-FROM wanted;
+FROM piece;

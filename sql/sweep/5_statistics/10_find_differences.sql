@@ -4,7 +4,7 @@
 -- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
 -- snapshot. A heal counts on that: it adds the difference later.
 -- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
--- hold); expected and found, the numbers of the row, 0 where it is missing. A row of 0 is returned too.
+-- hold); expected and stored, the numbers of the row, 0 where it is missing. A row of 0 is returned too.
 WITH lead_moves AS NOT MATERIALIZED (
     SELECT
         l.*,
@@ -25,21 +25,21 @@ message_moves AS NOT MATERIALIZED (
 SELECT
     ARRAY[{key_texts.table of side}] AS key,
     ARRAY[{sums.table of expected}]::bigint[] AS expected,
-    ARRAY[{sums.table of found}]::bigint[] AS found
+    ARRAY[{sums.table of stored}]::bigint[] AS stored
 FROM (
     SELECT
         {columns.table of d},
         true AS expected,
-        false AS found
+        false AS stored
     FROM ({definition.table}) AS d
     UNION ALL
     SELECT
         {columns.table of o},
         false AS expected,
-        true AS found
+        true AS stored
     FROM read_model.{table} AS o
     WHERE (%(tenants)s::text[] IS NULL OR o.user_id = any(%(tenants)s::text[]))
 ) AS side
 GROUP BY {key.table of side}
-HAVING ARRAY[{sums.table of expected}] <> ARRAY[{sums.table of found}]
+HAVING ARRAY[{sums.table of expected}] <> ARRAY[{sums.table of stored}]
     OR (NOT bool_or(side.expected) AND sum({amount.table of side}) = 0);

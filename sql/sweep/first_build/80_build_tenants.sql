@@ -11,8 +11,8 @@ FROM (
     FROM read_model.lead_totals AS s
     WHERE s.granularity = 'all'
     UNION
-    SELECT known.user_id
-    FROM read_model.tenants AS known
+    SELECT stored.user_id
+    FROM read_model.tenants AS stored
 ) AS built
 ON CONFLICT (user_id) DO UPDATE SET
     version = t.version + 1,
