@@ -125,6 +125,26 @@ def test_what_was_spoiled_is_found_within_a_round_and_is_history_once_it_is_heal
     assert_exact(conn)
 
 
+def test_statistics_that_are_right_again_are_history_after_a_round_and_after_a_verify(
+    world: Platform,
+) -> None:
+    conn = world.conn
+
+    def spoil(by: int) -> None:
+        conn.execute("UPDATE read_model.lead_daily_counts SET leads = leads + %s WHERE user_id = 'two'", [by])
+
+    for compare in (
+        lambda: finish_round(conn),
+        lambda: verify(conn, tenants=None, sample=None, heal=False, progress=QUIET),
+    ):
+        spoil(1)
+        compare()
+        assert differences(conn) == [("statistics", "two", "")]
+        spoil(-1)
+        compare()
+        assert differences(conn) == []
+
+
 def test_a_heal_that_fails_clears_nothing(world: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> int:
         raise RuntimeError("the process ended")
