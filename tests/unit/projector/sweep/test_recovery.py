@@ -124,3 +124,21 @@ def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything
     with pytest.raises(KeyboardInterrupt), at_points(interrupt):
         rebuild(built, tenants=["u"], progress=QUIET)
     assert not recovery.find_rebuild_reasons(built).interrupted
+
+
+def test_a_rebuild_by_hand_begins_anew_after_one_that_was_interrupted(
+    built: Connection, other: Connection
+) -> None:
+    other.execute(DRIFT.encode())
+
+    def interrupt(_point: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), at_points(interrupt):
+        recovery.rebuild_everything(built, progress=QUIET)
+    assert recovery.find_rebuild_reasons(built).interrupted
+    # As if it had passed by the lead that differs.
+    other.execute("UPDATE projector.sweep_positions SET phase = 'leads', after_first = 'zzz'")
+    recovery.rebuild_everything(built, progress=QUIET)
+    assert value(built, DRIFTED) == ""
+    assert not recovery.find_rebuild_reasons(built).interrupted
