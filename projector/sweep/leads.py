@@ -79,13 +79,12 @@ def rebuild_leads(
             yield from by_halves(chunk, rebuild, failed)
 
 
-def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Progress = QUIET) -> BatchResult:
+def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Progress = QUIET) -> int:
     """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale.
 
     The wrong keys are taken with the late keys, lead by lead: so what mass changes have queued is not done twice.
-    Raises the error of a key that fails alone.
+    Returns how many messages were written. Raises the error of a key that fails alone.
     """
-    create_tables(conn)
     # What began before the triggers were whole may have read less, and would write a key that was right when compared.
     with conn.transaction():
         locks.own_queue(conn)
@@ -93,18 +92,18 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     # Where capture is not intact, what waits in the queue is left to a refresh.
     with suppress(CaptureGapError):
         sort_mass_changes(conn)
-    total = BatchResult()
+    messages = 0
 
     def note(done: Batch) -> None:
-        nonlocal total
-        total += BatchResult(done.leads, done.messages)
+        nonlocal messages
+        messages += done.messages
         progress.advance(done.keys)
 
     waiting = rows.value(conn, query("core", "count_changes"), {"bound": None})
     if waiting:
         progress.start("late keys", waiting, "keys")
     LateKeys(strict=True, piece_seconds=KEYS_SECONDS).take_all(conn, note)
-    return total
+    return messages
 
 
 def create_tables(conn: Connection) -> None:

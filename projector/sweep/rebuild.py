@@ -117,7 +117,7 @@ def _rebuild_in_place(
         messages, unvacuumed, most_differ = 0, 0, False
         for piece in pieces.pieces(conn, tenants, LEADS_PER_SNAPSHOT, position.phase, position.after):
             if piece.phase == "keys":
-                messages += rebuild_keys(conn, piece.tenants, progress).messages
+                messages += rebuild_keys(conn, piece.tenants, progress)
                 progress.start("rebuild", pieces.count_leads(conn, tenants), "customers")
             elif piece.phase == "statistics":
                 statistics.heal(conn, piece.tenants)
