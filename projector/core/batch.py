@@ -24,6 +24,7 @@ from projector.database.distribution import is_finished
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
 from projector.database.sql import failing_relations, failing_step, query, statement
+from projector.model.leads import WRITE
 from projector.report.errors import CaptureGapError, is_raised
 from projector.report.log import quoting
 
@@ -329,7 +330,7 @@ def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
     parameters = {"strict": strict, "statement_timeout": STATEMENT_TIMEOUT}
     run = pipeline.Run(conn, conditions={"write"}, parameters=parameters)
     with yielding(conn):
-        run.run("refresh/1_take/80_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
+        run.run("refresh/1_take/80_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *WRITE)
     return run.result
 
 

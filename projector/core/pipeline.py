@@ -32,18 +32,6 @@ RESOLVE = ("refresh/3_resolve",)
 LOCK_AND_RESOLVE = ("refresh/2_lock", *RESOLVE)
 """From stale keys to locked tenants, and to the stale leads."""
 
-COMPARE = ("refresh/4_recompute", "refresh/5_compare_messages", "refresh/7_compare_leads")
-"""From stale leads to what differs; nothing is written."""
-
-WRITE = (
-    "refresh/4_recompute",
-    "refresh/5_compare_messages",
-    "refresh/6_write_messages",
-    "refresh/7_compare_leads",
-    "refresh/8_write_leads",
-)
-"""From stale leads to rows of the read model."""
-
 
 def reach(point: str) -> None:
     """Come to a point, where a test may do something; outside tests a run stops nowhere."""

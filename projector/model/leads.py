@@ -1,4 +1,4 @@
-"""The tables of the model of leads, by their qualified names."""
+"""What leads are kept in, by qualified names, and the folders below sql/ that compute and write it."""
 
 from projector.database.sql import query
 
@@ -23,6 +23,18 @@ SOURCE_KEYS = "projector.source_keys"
 
 TABLES = (*LEAD_TABLES, *STATISTICS, SOURCE_KEYS)
 """Everything that follows from source rows, which a first build fills."""
+
+COMPARE = ("refresh/4_recompute", "refresh/5_compare_messages", "refresh/7_compare_leads")
+"""From stale leads to what differs; nothing is written."""
+
+WRITE = (
+    "refresh/4_recompute",
+    "refresh/5_compare_messages",
+    "refresh/6_write_messages",
+    "refresh/7_compare_leads",
+    "refresh/8_write_leads",
+)
+"""From stale leads to rows of the read model."""
 
 
 def places_of_leads() -> tuple[str, ...]:

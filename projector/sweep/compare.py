@@ -16,6 +16,7 @@ from projector.core.batch import first_line
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
 from projector.database.rows import Connection
 from projector.database.sql import query, steps
+from projector.model.leads import COMPARE
 from projector.sweep import statistics
 from projector.sweep.drift import (
     LEAD,
@@ -178,7 +179,7 @@ def _find_drifts_of_leads(conn: Connection, leads: Sequence[LeadKey], comparison
 def _compute(conn: Connection, leads: Sequence[LeadKey]) -> None:
     """Compute these leads, and stage what differs; nothing is written."""
     pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads))
-    pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
+    pipeline.Run(conn).run(*pipeline.RESOLVE, *COMPARE)
 
 
 def _find_waiting_leads(conn: Connection) -> bool:

@@ -15,6 +15,7 @@ from projector.core.source_reads import read_source, retry_reading
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import query
+from projector.model.leads import WRITE
 from projector.report.errors import CaptureGapError
 from projector.report.progress import QUIET, Progress
 
@@ -133,7 +134,7 @@ def recompute_leads(conn: Connection, leads: Sequence[LeadKey], *, all_keys: boo
     """
     pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads, all_keys=all_keys))
     run = pipeline.Run(conn, conditions={"write"})
-    run.run(*pipeline.RESOLVE, *pipeline.WRITE)
+    run.run(*pipeline.RESOLVE, *WRITE)
     return BatchResult(len(leads), run.result.messages)
 
 

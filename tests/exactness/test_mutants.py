@@ -298,7 +298,9 @@ def _in_seconds(name: str, old: str, new: str, **values: object) -> Mutant:
     return Mutant(drop, **values)
 
 
-def _pass_over_mass_changes(conn: Connection, opened: batch.Opened, size: int, *, newest: bool) -> batch.Batch:
+def _pass_over_mass_changes(
+    conn: Connection, opened: batch.Opened, size: int, *, newest: bool
+) -> batch.Batch:
     return TAKE_AND_RECOMPUTE(conn, replace(opened, has_mass_changes=False), size, newest=newest)
 
 
