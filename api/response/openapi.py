@@ -2,7 +2,8 @@
 
 `openapi.json` is the document as far as it is text: what each endpoint, schema, header and failure is, with samples.
 Here it gets what the code knows: the parameters by the queries that check them, the fields of a lead, the headers and
-failures that all endpoints share, and a sample of each answer.
+failures that all endpoints share, and a sample of each answer. The text names headers, and the schema of an answer. It
+has the messages of each failure, and leaves out that a count is at least 0.
 """
 
 import re
@@ -35,6 +36,8 @@ _OF_CALLERS = ("Error401", "Error403")
 _OF_SOME = ("Error404", "Error408", "Error410", "NotModified")
 # What there is beside the endpoints about leads answers so.
 _OF_PAGES = ("413", "500", "503")
+# A message says them of its conversation: its schema has null for them, and gets what the conversation's has.
+_OF_CONVERSATION = ("agent_name", "platform", "phone_number_id")
 # What the messages endpoint prints of a lead.
 _LEAD_INFO = ("name", "email", "company", "lead_status", "total_score")
 _SUCCESS = {
@@ -43,6 +46,8 @@ _SUCCESS = {
     "enum": [True],
     "examples": [True],
 }
+# When the failures of the samples were answered, and what identifies these answers.
+_SAMPLE_CLOSING = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "1795568633984-q5aaacm9z"}
 
 
 def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes:
@@ -64,9 +69,12 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
     _complete_schemas(components["schemas"])
     for name, response in components["responses"].items():
         shared = LIMITED[:1] if name in _UNCOUNTED else LIMITED
-        response["headers"] = _headers(*shared) | response.get("headers", {})
+        if "error" in response:
+            response["content"] = _show_messages(response.pop("error"), response.pop("examples"))
+        response["headers"] = _headers(*shared, *response.get("headers", ()))
     for path, operations in spec["paths"].items():
         for operation in operations.values():
+            _write_answer(operation["responses"], components["schemas"])
             _complete(path, operation, components["responses"], parameters)
             _show_sample(operation, components["schemas"])
     return orjson.dumps(spec)
@@ -77,11 +85,36 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
     closing = {key: schemas["Error"]["properties"][key] for key in ("timestamp", "correlationId")}
     schemas["Lead"]["properties"] = LEAD_FIELDS | schemas["Lead"]["properties"]
     schemas["LeadInfo"]["properties"] = {key: LEAD_FIELDS[key] for key in _LEAD_INFO}
+    conversation = schemas["ConversationSummary"]["properties"]
+    schemas["Message"]["properties"] |= {key: conversation[key] for key in _OF_CONVERSATION}
     for schema in schemas.values():
         own = schema["properties"]
+        for key, field in own.items():
+            if field.get("type") == "integer":
+                own[key] = {"type": "integer", "minimum": 0} | field
         if "data" in own:
             own = schema["properties"] = {"success": _SUCCESS, **own, **closing}
         schema |= {"type": "object", "required": sorted(own), "additionalProperties": False}
+
+
+def _show_messages(error: str, messages: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content of a failure, with a sample for each message."""
+    samples = {
+        name: {"value": {"error": error, "message": message, **_SAMPLE_CLOSING}}
+        for name, message in messages.items()
+    }
+    return {"application/json": {"schema": _reference("schemas", "Error"), "examples": samples}}
+
+
+def _write_answer(responses: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """Write out the answer of an operation, of which the text may have the name of its schema alone."""
+    answer = responses["200"]
+    if "schema" in answer:
+        name = answer.pop("schema")
+        content = {"application/json": {"schema": _reference("schemas", name)}}
+        responses["200"] = {"description": schemas[name]["description"], **answer, "content": content}
+    if "headers" in answer:
+        responses["200"]["headers"] = _headers(*answer["headers"])
 
 
 def _complete(
@@ -100,6 +133,8 @@ def _complete(
         "X-Correlation-Id",
     ]
     of_query = query.parameters if query else {}
+    if not query:
+        operation["security"] = []
     operation["parameters"] = [
         *(parameters[name] for name in re.findall(r"{(\w+)}", path)),
         *(one.as_openapi(name) for name, one in of_query.items()),
