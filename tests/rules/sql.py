@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import pglast
 from pglast import ast
+from pglast.enums import ConstrType
 
 # A node, of which pglast says that each part may be missing.
 Node: TypeAlias = Any
@@ -81,6 +82,26 @@ def created_columns(text: str) -> dict[str, list[str]]:
         qualified(node.relation): [column.colname for column in node.tableElts if _is(column, ast.ColumnDef)]
         for node in nodes(parse(text), ast.CreateStmt)
     }
+
+
+@cache
+def created_nullable_columns(text: str) -> dict[str, set[str]]:
+    """Return for each table the columns that CREATE TABLE lets be null."""
+    never_null = {ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_PRIMARY}
+    return {
+        qualified(node.relation): {
+            column.colname
+            for column in node.tableElts
+            if _is(column, ast.ColumnDef) and not never_null & {c.contype for c in column.constraints or ()}
+        }
+        for node in nodes(parse(text), ast.CreateStmt)
+    }
+
+
+def rows_of_values(text: str) -> list[tuple[str | None, ...]]:
+    """Return the rows of a VALUES list of texts, with None for NULL."""
+    [values] = parse(text)
+    return [tuple(None if cell.isnull else cell.val.sval for cell in row) for row in values.valuesLists]
 
 
 def qualified(relation: Node) -> str:

@@ -19,7 +19,15 @@ from tests.oracle.leads import Agent, Conversation, Model, Source
 from tests.oracle.source import ROW_CLASSES
 from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
-from tests.rules.sql import columns_given, columns_read, created_columns, literals, output_columns
+from tests.rules.sql import (
+    columns_given,
+    columns_read,
+    created_columns,
+    created_nullable_columns,
+    literals,
+    output_columns,
+    rows_of_values,
+)
 from tests.support.source import SOURCE_TABLES
 
 DEFINITIONS = {
@@ -31,6 +39,13 @@ SOURCE = {table.name: list(table.columns) for table in SOURCE_TABLES}
 NOT_PRINTED = {"name_key", "search_text", "search_plain"}
 # Columns that are written with a row and are no part of what it is.
 NOT_COMPARED = {"leads": {"version"}}
+# Columns that may be null, and that each platform has all the same.
+NEEDED = {
+    "conversations": {"customer_phone", "created_at"},
+    "messages": {"sender", "text", "timestamp"},
+    "contacts": {"phone"},
+    "template_sends": {"customer_phone", "created_at"},
+}
 
 
 def check(sentences: Iterable[str]) -> None:
@@ -165,6 +180,28 @@ def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
         for column in columns
         if column not in there.get(table, ())
     )
+
+
+def test_a_column_that_a_platform_may_lack_is_optional() -> None:
+    name = "sql/mapping/optional.sql"
+    optional = {
+        table: {column.split()[0] for column in (columns or "").split(", ") if column}
+        for table, columns, _ in rows_of_values(read(name))
+    }
+    nullable = created_nullable_columns(read("schema.sql"))
+    for table, columns in SOURCE.items():
+        may_lack = [
+            column for column in columns if column in nullable[table] and column not in NEEDED.get(table, ())
+        ]
+        check(
+            differences(
+                may_lack,
+                optional.get(table, set()),
+                f"{table}.{{}} may be null, and a platform may lack it: give it with its type in the line of {table}"
+                f" in {name}, or add it to NEEDED here if no platform lacks it.",
+                f"{name} gives {table}.{{}}, which is no column that is read and may be null.",
+            )
+        )
 
 
 def test_each_column_of_the_profile_is_printed() -> None:
