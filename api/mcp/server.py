@@ -33,7 +33,7 @@ _Context = ServerRequestContext[Tools, Any]
 
 
 def build_server(url: str, token: str | None) -> Server[Tools]:
-    """Returns the server of the tools on an API, which shows it the token; for None, what each request has shown."""
+    """Return the server of the tools on an API, which shows it the token; for None, what each request has shown."""
 
     @asynccontextmanager
     async def connect(_server: Server[Tools]) -> AsyncIterator[Tools]:
@@ -71,8 +71,8 @@ async def serve_stdio(url: str, token: str) -> None:
 
 def serve_http(url: str, host: str, port: int, names: Sequence[str]) -> None:
     """Serve at /mcp until a signal. A page that a browser shows here may not call, whatever name it has got itself."""
-    known = ("127.0.0.1", "localhost", "[::1]", *names)
-    security = TransportSecuritySettings(allowed_hosts=[*known, *(f"{name}:*" for name in known)])
+    hosts = ("127.0.0.1", "localhost", "[::1]", *names)
+    security = TransportSecuritySettings(allowed_hosts=[*hosts, *(f"{name}:*" for name in hosts)])
     app = build_server(url, None).streamable_http_app(
         stateless_http=True, json_response=True, transport_security=security
     )

@@ -37,7 +37,7 @@ class Tools:
         self._document: dict[str, Any] = {}
 
     async def describe(self) -> list[types.Tool]:
-        """Returns the tools as the API describes them now. Raises NoAnswerError."""
+        """Return the tools as the API describes them now. Raises NoAnswerError."""
         answer, document = await self._ask("/openapi.json", {}, {})
         if not answer.is_success:
             raise NoAnswerError(f"The API does not describe itself, but answers {answer.status_code}.")
@@ -45,24 +45,28 @@ class Tools:
         return [self._tool(name) for name in OPERATIONS]
 
     async def call(self, name: str, arguments: Mapping[str, Any], authorization: str) -> types.CallToolResult:
-        """Returns the answer of the API, whatever its status is. Raises NoAnswerError."""
+        """Return the answer of the API, whatever its status is. Raises NoAnswerError."""
         if name not in OPERATIONS:
             raise NoAnswerError(f"There is no such tool, but {', '.join(OPERATIONS)}.")
         if not self._document:
             await self.describe()
         template, operation = self._operation(name)
         path = template
-        given = {key: _as_query(value) for key, value in arguments.items() if value is not None}
-        for one in _parameters(operation, "path"):
-            if not given.get(one):
-                raise NoAnswerError(f"{one} must be given.")
-            argument, place = given.pop(one), f"{{{one}}}"
+        values = {key: _as_query(value) for key, value in arguments.items() if value is not None}
+        for parameter in _parameters(operation, "path"):
+            if not values.get(parameter):
+                raise NoAnswerError(f"{parameter} must be given.")
+            argument, place = values.pop(parameter), f"{{{parameter}}}"
             # These lead to another endpoint, for which there is another tool or none.
             is_path = "/" in argument or argument in (".", "..")
             if is_path or template.replace(place, argument) in self._document["paths"]:
-                raise NoAnswerError(f"{one} must be an id, not a path and not the name of another endpoint.")
+                raise NoAnswerError(
+                    f"{parameter} must be an id, not a path and not the name of another endpoint."
+                )
             path = path.replace(place, quote(argument, safe=""))
-        answer, body = await self._ask(path, given, {"Authorization": authorization} if authorization else {})
+        answer, body = await self._ask(
+            path, values, {"Authorization": authorization} if authorization else {}
+        )
         if name == "explain" and answer.is_success:
             fields = self._document["components"]["schemas"]["Lead"]["properties"]
             body["data"] = {
@@ -84,7 +88,7 @@ class Tools:
             raise NoAnswerError(f"The API does not answer at its URL ({type(error).__name__}).") from None
 
     def _operation(self, name: str) -> tuple[str, dict[str, Any]]:
-        """Returns the path of the operation behind a tool, and what the document says of it."""
+        """Return the path of the operation behind a tool, and what the document says of it."""
         return next(
             (path, operation)
             for path, operations in self._document["paths"].items()
@@ -106,10 +110,14 @@ class Tools:
         schema = {
             "type": "object",
             "properties": {
-                key: {**one["schema"], "description": one["description"], "examples": [one["example"]]}
-                for key, one in parameters.items()
+                key: {
+                    **parameter["schema"],
+                    "description": parameter["description"],
+                    "examples": [parameter["example"]],
+                }
+                for key, parameter in parameters.items()
             },
-            "required": [key for key, one in parameters.items() if one.get("required")],
+            "required": [key for key, parameter in parameters.items() if parameter.get("required")],
             "additionalProperties": False,
         }
         reads = types.ToolAnnotations(read_only_hint=True)
@@ -119,11 +127,13 @@ class Tools:
 
 
 def _parameters(operation: Mapping[str, Any], *places: str) -> dict[str, dict[str, Any]]:
-    return {one["name"]: one for one in operation["parameters"] if one["in"] in places}
+    return {
+        parameter["name"]: parameter for parameter in operation["parameters"] if parameter["in"] in places
+    }
 
 
 def _as_query(value: object) -> str:
-    """Returns a value of JSON as a query string has it."""
+    """Return a value of JSON as a query string has it."""
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(_as_query, value)) if isinstance(value, list) else str(value)

@@ -67,29 +67,29 @@ class ChangesRow(NowRow):
 
 
 def now_of(user_id: str) -> BoundStatement[NowRow]:
-    """Returns the statement of the present position of a tenant."""
+    """Return the statement of the present position of a tenant."""
     return BoundStatement(_NOW, NowRow, {"user_id": user_id})
 
 
 def changes_since(user_id: str, since: Position, parameters: Parameters) -> BoundStatement[ChangesRow]:
-    """Returns the statement of the leads that changed after a position.
+    """Return the statement of the leads that changed after a position.
 
     A lead that went, or that does not pass the filters, has no document.
     """
     filters, values = given_filters(parameters)
-    given = {"user_id": user_id, "limit": parameters.page.limit + 1, **values}
-    given |= {"since_version": since.version, "since_phone": since.customer_phone}
-    return BoundStatement(_changes_statement(filters), ChangesRow, given)
+    bound = {"user_id": user_id, "limit": parameters.page.limit + 1, **values}
+    bound |= {"since_version": since.version, "since_phone": since.customer_phone}
+    return BoundStatement(_changes_statement(filters), ChangesRow, bound)
 
 
 def position_of_change(printed: bytes) -> Position:
-    """Returns the position of a change of a page."""
+    """Return the position of a change of a page."""
     version, _, change = printed.partition(b" ")
     return Position(int(version), orjson.loads(change)["customer_phone"])
 
 
 def json_of_change(printed: bytes) -> bytes:
-    """Returns a change of a page as JSON."""
+    """Return a change of a page as JSON."""
     return printed.partition(b" ")[2]
 
 
@@ -115,7 +115,7 @@ def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
 
 
 def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElement[str]:
-    """Returns a change as JSON text."""
+    """Return a change as JSON text."""
     same: list[Condition] = [leads.c.user_id == USER, leads.c.customer_phone == keys.c.customer_phone]
     document = (
         select(leads.c.document).where(*same, *conditions(filters, leads)).correlate(keys).scalar_subquery()

@@ -70,20 +70,20 @@ Export = BoundStatement[ExportRow]
 
 
 def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
-    """Returns the statement of all leads that match, each as it is printed."""
+    """Return the statement of all leads that match, each as it is printed."""
     plan, values = plan_list(parameters, now)
     return BoundStatement(_documents(plan), ExportRow, {"user_id": user_id, **values})
 
 
 def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
-    """Returns the statement of all leads that match, as rows of CSV below its header."""
+    """Return the statement of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
     statement = _csv(plan, of_excel=parameters.reader == "excel")
     return BoundStatement(statement, ExportRow, {"user_id": user_id, **values})
 
 
 def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
-    """Returns the statement of all messages of a time range, by lead and then in their order, whatever time it is."""
+    """Return the statement of all messages of a time range, by lead and then in their order, whatever time it is."""
     values: dict[str, object] = {}
     if parameters.from_date is not None:
         values["start"] = parameters.from_date
@@ -115,7 +115,7 @@ def _csv(plan: ListPlan, *, of_excel: bool) -> SelectBase:
 
 
 def _lines_of(plan: ListPlan, line: ColumnElement[str], source: FromClause) -> Select[Any]:
-    """Returns the lines of the leads that match, in the order of the list."""
+    """Return the lines of the leads that match, in the order of the list."""
     if plan.sort.table is lead_profiles:
         profile = lead_profiles.c
         same = and_(profile.user_id == USER, profile.customer_phone == leads.c.customer_phone)
@@ -129,7 +129,7 @@ def _chosen(plan: ListPlan) -> Sequence[Condition]:
 
 
 def _export(sizes: FromClause, lines: FromClause, header: str = "") -> SelectBase:
-    """Returns the number of lines and of their bytes, and then the lines. A header is a line that is not counted."""
+    """Return the number of lines and of their bytes, and then the lines. A header is a line that is not counted."""
     size = sum_of(sizes.c.size) + constant(len(header.encode()))
     counted = select(func.count().label("total"), size.label("size")).subquery("counted")
     above = [select(constant_text(header))] if header else []
@@ -138,12 +138,12 @@ def _export(sizes: FromClause, lines: FromClause, header: str = "") -> SelectBas
 
 
 @lru_cache(maxsize=4)
-def _messages(given: frozenset[str]) -> SelectBase:
+def _messages(bounds: frozenset[str]) -> SelectBase:
     message = message_lines.c
     chosen = [message.user_id == USER]
-    if "start" in given:
+    if "start" in bounds:
         chosen.append(message.sent_at >= moment("start"))
-    if "end" in given:
+    if "end" in bounds:
         chosen.append(message.sent_at < moment("end"))
     order = (
         message.customer_phone,

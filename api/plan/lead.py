@@ -80,7 +80,7 @@ _LEAD = select(
 
 
 def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
-    """Returns the statement of one lead."""
+    """Return the statement of one lead."""
     return BoundStatement(_LEAD, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
 
 
@@ -98,7 +98,7 @@ _LOOKUP = with_page(
 
 
 def leads_of_phones(user_id: str, phones: Sequence[str]) -> BoundStatement[PageRow]:
-    """Returns the statement of the leads of these phones, in their order; `null` where the tenant has none."""
+    """Return the statement of the leads of these phones, in their order; `null` where the tenant has none."""
     return BoundStatement(_LOOKUP, PageRow, {"user_id": user_id, "phones": list(phones)})
 
 
@@ -116,7 +116,7 @@ class MessagesRow(Freshness):
 def messages_of_lead(
     user_id: str, customer_phone: str, parameters: Parameters
 ) -> BoundStatement[MessagesRow]:
-    """Returns the statement of a page of messages."""
+    """Return the statement of a page of messages."""
     page = parameters.page
     values: dict[str, object] = {
         "platform": None if parameters.platform is None else list(parameters.platform),
@@ -143,31 +143,31 @@ def messages_of_lead(
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _statement(given: frozenset[str], sort_order: str) -> SelectBase:
-    """Returns the page in the order of the index, and the total by the conversations if these know it."""
-    message, conversations = lead_messages.c, _conversations(given)
-    named: dict[str, CTE] = {name: _named_message(name) for name in ("before", "after") if name in given}
-    chosen = _conditions(given, conversations)
+def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
+    """Return the page in the order of the index, and the total by the conversations if these know it."""
+    message, conversations = lead_messages.c, _conversations(bound)
+    named: dict[str, CTE] = {name: _named_message(name) for name in ("before", "after") if name in bound}
+    chosen = _conditions(bound, conversations)
     for parameter, place in named.items():
         columns = [select(column).scalar_subquery() for column in place.c]
         chosen += _is_beyond(columns, forwards=parameter == "after")
     limit: ColumnElement[Any] = LIMIT
-    if given & {"sender", "start", "end", "before", "after"}:
+    if bound & {"sender", "start", "end", "before", "after"}:
         total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
     else:
         total = select(sum_of(conversations.c.message_count)).scalar_subquery()
-        if given:
+        if bound:
             # Without any row on the page, PostgreSQL reads no message to find that out.
-            limit = case((total > (OFFSET if "offset" in given else ZERO), LIMIT), else_=ZERO)
+            limit = case((total > (OFFSET if "offset" in bound else ZERO), LIMIT), else_=ZERO)
 
     order = (message.sent_at, message.conversation_id, message.sequence_no, message.message_id)
     printed = (*order, message.sender, message.status, message.text)
     # PostgreSQL has a null after all values, and downwards before them: the one order is the reverse of the other.
     in_order = [column.asc() if sort_order == "asc" else column.desc() for column in order]
-    if "cursor_sent_at" in given:
+    if "cursor_sent_at" in bound:
         chosen = [*chosen, *_is_beyond(_CURSOR_PLACE, forwards=sort_order == "asc")]
     page = select(*printed).where(*chosen).order_by(*in_order).limit(limit)
-    if "offset" in given:
+    if "offset" in bound:
         page = page.offset(OFFSET)
     rows = page.subquery("rows")
 
@@ -194,29 +194,29 @@ def _statement(given: frozenset[str], sort_order: str) -> SelectBase:
     )
 
 
-def _conditions(given: AbstractSet[str], conversations: CTE) -> list[Condition]:
-    """Returns the filters as conditions on `lead_messages`."""
+def _conditions(bound: AbstractSet[str], conversations: CTE) -> list[Condition]:
+    """Return the filters as conditions on `lead_messages`."""
     message = lead_messages.c
     conditions = [message.user_id == USER, message.customer_phone == PHONE]
-    if given & {"platform", "conversation_id"}:
+    if bound & {"platform", "conversation_id"}:
         of_these = func.array(select(conversations.c.conversation_id).scalar_subquery())
         conditions.append(message.conversation_id == any_(of_these))
-    if "sender" in given:
+    if "sender" in bound:
         conditions.append(message.sender == bindparam("sender", type_=Text))
-    if "start" in given:
+    if "start" in bound:
         conditions.append(message.sent_at >= moment("start"))
-    if "end" in given:
+    if "end" in bound:
         conditions.append(message.sent_at < moment("end"))
     return conditions
 
 
-def _conversations(given: AbstractSet[str]) -> CTE:
-    """Returns the conversations of the lead that the request asks for, with their part of a printed message."""
+def _conversations(bound: AbstractSet[str]) -> CTE:
+    """Return the conversations of the lead that the request asks for, with their part of a printed message."""
     conversation = lead_conversations.c
     chosen = [conversation.user_id == USER, conversation.customer_phone == PHONE]
-    if "platform" in given:
+    if "platform" in bound:
         chosen.append(conversation.platform == any_(bindparam("platform", type_=ARRAY(Text))))
-    if "conversation_id" in given:
+    if "conversation_id" in bound:
         chosen.append(conversation.conversation_id == bindparam("conversation_id", type_=Text))
     printed = json_members(
         conversation_id=conversation.conversation_id,
@@ -230,7 +230,7 @@ def _conversations(given: AbstractSet[str]) -> CTE:
 
 
 def _printed_message(rows: FromClause, conversations: CTE) -> ColumnElement[str]:
-    """Returns a message as JSON text. row_to_json would look up the type of every column for every row."""
+    """Return a message as JSON text. row_to_json would look up the type of every column for every row."""
     message = rows.c
     in_conversation = select(conversations.c.printed).where(
         conversations.c.conversation_id == message.conversation_id
@@ -251,7 +251,7 @@ def _printed_message(rows: FromClause, conversations: CTE) -> ColumnElement[str]
 
 
 def _place_of(columns: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  # A table's columns by name.
-    """Returns what the order compares; a message without a number comes after all that have one."""
+    """Return what the order compares; a message without a number comes after all that have one."""
     number = func.coalesce(
         cast(columns.sequence_no, BigInteger), literal_column(str(_AFTER_ALL_NUMBERS), BigInteger)
     )
@@ -259,7 +259,7 @@ def _place_of(columns: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  
 
 
 def _is_beyond(place: Sequence[ColumnElement[Any]], *, forwards: bool) -> list[Condition]:
-    """Returns the conditions for the messages after, or before, a place.
+    """Return the conditions for the messages after, or before, a place.
 
     The first is a range of the index, the second decides among messages of one time.
     """
@@ -270,7 +270,7 @@ def _is_beyond(place: Sequence[ColumnElement[Any]], *, forwards: bool) -> list[C
 
 
 def _named_message(parameter: str) -> CTE:
-    """Returns the message of the lead that a parameter names."""
+    """Return the message of the lead that a parameter names."""
     message = lead_messages.c
     is_named = message.message_id == bindparam(parameter, type_=Text)
     names = ("sent_at", "conversation_id", "number", "message_id")

@@ -114,7 +114,7 @@ _NOW = select(*freshness_columns(), func.clock_timestamp().label("clock"))
 
 
 def tenant_now(user_id: str) -> BoundStatement[TenantNowRow]:
-    """Returns the statement of the version and the name of a tenant, and of the clock."""
+    """Return the statement of the version and the name of a tenant, and of the clock."""
     return BoundStatement(_NOW, TenantNowRow, {"user_id": user_id})
 
 

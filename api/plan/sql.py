@@ -76,50 +76,50 @@ TIME_FORMAT = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
 
 
 def moment(name: str) -> BindParameter[Any]:
-    """Returns the parameter of a moment or a date."""
+    """Return the parameter of a moment or a date."""
     return bindparam(name, type_=_AsSent())
 
 
 def between(column: ColumnElement[Any], start: ColumnElement[Any], end: ColumnElement[Any]) -> Condition:
-    """Returns the condition that a column lies from `start` to before `end`."""
+    """Return the condition that a column lies from `start` to before `end`."""
     return (column >= start) & (column < end)
 
 
 def constant(number: int) -> ColumnElement[int]:
-    """Returns a number that is part of the statement's text."""
+    """Return a number that is part of the statement's text."""
     return literal_column(str(number), Integer)
 
 
 def constant_text(text: str) -> ColumnElement[str]:
-    """Returns a text that is part of the statement's text."""
+    """Return a text that is part of the statement's text."""
     return literal_column(f"'{text}'", Text)
 
 
 def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> ColumnElement[int]:
-    """Returns the sum as a bigint, 0 without any row."""
+    """Return the sum as a bigint, 0 without any row."""
     total = func.sum(column)
     return func.coalesce(cast(total if condition is None else total.filter(condition), BigInteger), ZERO)
 
 
 def count_of(rows: FromClause) -> ScalarSelect[int]:
-    """Returns the number of rows."""
+    """Return the number of rows."""
     return select(func.count()).select_from(rows).scalar_subquery()
 
 
 def has_granularity(totals: FromClause, granularity: str) -> Condition:
-    """Returns the condition for the tenant's rows of lead_totals that count by hour, by day, or all leads."""
+    """Return the condition for the tenant's rows of lead_totals that count by hour, by day, or all leads."""
     return and_(totals.c.user_id == USER, totals.c.granularity == constant_text(granularity))
 
 
 def is_tenant_total() -> Condition:
-    """Returns the condition for the one row of `tenant_totals`; a tenant without leads has no such row."""
+    """Return the condition for the one row of `tenant_totals`; a tenant without leads has no such row."""
     return and_(
         has_granularity(tenant_totals, "all"), tenant_totals.c.bucket_start == literal_column("'-infinity'")
     )
 
 
 def tenant_total() -> ColumnElement[int]:
-    """Returns how many leads the tenant has."""
+    """Return how many leads the tenant has."""
     return func.coalesce(select(tenant_totals.c.leads).where(is_tenant_total()).scalar_subquery(), ZERO)
 
 
@@ -133,7 +133,7 @@ _NOTHING_CLAIMED = literal_column("'epoch'::timestamptz", DateTime(timezone=True
 
 
 def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Returns the moment up to which the read model contains every change; null before the first build.
+    """Return the moment up to which the read model contains every change; null before the first build.
 
     It holds for each tenant that is not late. `late` is the own moment of one that may be, or null. A moment that the
     clock has not reached is from before that was set back, and says nothing: where any shard has one, this is 'epoch'.
@@ -145,40 +145,40 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     # One by one: to read an array as rows takes as long as all the rest.
     least = func.least(*(shards[constant(number)] for number in range(1, SHARDS + 1)), *late)
     is_void = or_(is_ahead, func.cardinality(shards) != constant(SHARDS))
-    found = select(case((is_void, _NOTHING_CLAIMED), else_=least)).select_from(freshness)
-    return found.correlate_except(freshness).scalar_subquery()
+    claimed = select(case((is_void, _NOTHING_CLAIMED), else_=least)).select_from(freshness)
+    return claimed.correlate_except(freshness).scalar_subquery()
 
 
 def freshness_columns(*more: Label[Any]) -> tuple[ColumnElement[Any], ...]:
-    """Returns the columns that each answer repeats in its headers: as_of, dead_letters, version and tenant_name.
+    """Return the columns that each answer repeats in its headers: as_of, dead_letters, version and tenant_name.
 
     And more of `tenants`.
 
     A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
     """
     # One row for an unknown tenant too. A subquery for each of the columns would look the tenant up twice.
-    one = select(constant(1).label("one")).subquery("one")
+    row = select(constant(1).label("one")).subquery("one")
     dash = constant_text("-")
     version = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
     version += dash + cast(tenants.c.epoch, Text)
-    known = (
+    tenant = (
         select(tenants.c.dead_letters, version.label("version"), tenants.c.late_as_of, *more)
-        .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
+        .select_from(row.outerjoin(tenants, tenants.c.user_id == USER))
         .subquery("known")
     )
     named = func.left(tenant_names.c.name, _MOST_OF_NAME)
     name = select(named).where(tenant_names.c.user_id == USER).scalar_subquery()
     return (
-        as_of(known.c.late_as_of).label("as_of"),
-        known.c.dead_letters,
-        known.c.version,
+        as_of(tenant.c.late_as_of).label("as_of"),
+        tenant.c.dead_letters,
+        tenant.c.version,
         name.label("tenant_name"),
-        *(known.c[one.key] for one in more),
+        *(tenant.c[extra.key] for extra in more),
     )
 
 
 def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:
-    """Returns members of a JSON object as text, separated by commas: `"key":value,"other":null`."""
+    """Return members of a JSON object as text, separated by commas: `"key":value,"other":null`."""
     parts: list[ColumnElement[str]] = []
     for key, value in values.items():
         parts.append(constant_text(f'{"," if parts else ""}"{key}":'))
@@ -193,7 +193,7 @@ class LimitOffset(NamedTuple):
     offset: ColumnElement[Any] | None
 
     def of(self, rows: Select[Any]) -> Select[Any]:
-        """Returns these rows of an ordered select."""
+        """Return these rows of an ordered select."""
         return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
 
 
@@ -205,7 +205,7 @@ class PageRow(Freshness):
 
 
 def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[Select[Any]]) -> SelectBase:
-    """Returns one row with the head, followed by a row with the column `page` for each row that a part of it prints.
+    """Return one row with the head, followed by a row with the column `page` for each row that a part of it prints.
 
     PostgreSQL would copy a page of leads several times to aggregate it to one text. The rows keep this order because
     no part of the statement runs in parallel.
@@ -216,12 +216,12 @@ def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[Select[Any]]) -
 
 
 def documents_of(keys: FromClause) -> Select[Any]:
-    """Returns the documents of the leads with these keys: a lookup for each row of the page, no join."""
+    """Return the documents of the leads with these keys: a lookup for each row of the page, no join."""
     printed = tables.leads.alias("o")
     return select(lookup_by_key(printed.c.document, keys, printed)).select_from(keys)
 
 
 def lookup_by_key(expression: ColumnElement[Any], keys: FromClause, table: FromClause) -> ScalarSelect[Any]:
-    """Returns an expression on the row of `table` whose key is the current row of `keys`."""
+    """Return an expression on the row of `table` whose key is the current row of `keys`."""
     same_key = (table.c.user_id == USER, table.c.customer_phone == keys.c.customer_phone)
     return select(expression).where(*same_key).correlate(keys).scalar_subquery()

@@ -64,13 +64,13 @@ class StatisticsRow(Freshness):
 
 
 def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsRow]:
-    """Returns the statement of the statistics. `now` is as in plan_list."""
+    """Return the statement of the statistics. `now` is as in plan_list."""
     return BoundStatement(_statement(), StatisticsRow, {"user_id": user_id, "now": now})
 
 
 @lru_cache(maxsize=1)
 def _statement() -> Select[Any]:
-    """Returns the row of all leads, and for each time range its whole days, whole hours and partial hour."""
+    """Return the row of all leads, and for each time range its whole days, whole hours and partial hour."""
     totals = lead_totals.c
     # A tenant without leads has no row.
     of_all = {column.key: func.coalesce(column, ZERO) for column in tenant_totals.c}
@@ -100,14 +100,14 @@ def _statement() -> Select[Any]:
 
 
 def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[PageRow]:
-    """Returns the statement of the numbers by day or hour, in order."""
+    """Return the statement of the numbers by day or hour, in order."""
     values = {"user_id": user_id, "first": parameters.from_date, "last": parameters.to_date}
     return BoundStatement(_series(parameters.by), PageRow, values)
 
 
 @lru_cache(maxsize=2)
 def _series(by: str) -> SelectBase:
-    """Returns each bucket from the first to the last one, with its rows of the statistics, or zeros."""
+    """Return each bucket from the first to the last one, with its rows of the statistics, or zeros."""
     step = literal_column(f"interval '1 {by}'", Interval)
     series = func.generate_series(moment("first"), moment("last"), step)
     buckets = series.table_valued("bucket_start", name="b").render_derived()
@@ -126,19 +126,19 @@ def _series(by: str) -> SelectBase:
 
 
 def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
-    """Returns the numbers of the current bucket as a JSON object: a look-up for each, no join, so that order stays."""
+    """Return the numbers of the current bucket as a JSON object: a look-up for each, no join, so that order stays."""
     totals = lead_totals.c
-    found = (
+    numbers = (
         select(_numbers_of(dict(totals)))
         .where(has_granularity(lead_totals, granularity), totals.bucket_start == buckets.c.bucket_start)
         .correlate(buckets)
         .scalar_subquery()
     )
-    return func.coalesce(found, _numbers_of({}))
+    return func.coalesce(numbers, _numbers_of({}))
 
 
 def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[int]:
-    """Returns how many messages were sent in the current bucket: a look-up for each of its hours.
+    """Return how many messages were sent in the current bucket: a look-up for each of its hours.
 
     For a range PostgreSQL 15 would read all hours of the tenant, because the sum that ends it is no leakproof function.
     """
@@ -147,15 +147,15 @@ def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[in
     hours = (
         func.generate_series(start, start + step - hour, hour).table_valued("hour", name="o").render_derived()
     )
-    found = select(counted.messages).where(counted.user_id == USER, counted.hour == hours.c.hour)
-    messages = sum_of(found.correlate(hours).scalar_subquery())
+    in_hour = select(counted.messages).where(counted.user_id == USER, counted.hour == hours.c.hour)
+    messages = sum_of(in_hour.correlate(hours).scalar_subquery())
     return select(messages).select_from(hours).correlate(buckets).scalar_subquery()
 
 
 def _numbers_of(columns: Mapping[str, ColumnElement[int]]) -> ColumnElement[str]:
-    """Returns the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
-    found = {name: columns.get(name, ZERO) for name in (*NUMBERS.values(), *map("on_{}".format, PLATFORMS))}
-    return _object({key: found[name] for key, name in NUMBERS.items()}, found)
+    """Return the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
+    amounts = {name: columns.get(name, ZERO) for name in (*NUMBERS.values(), *map("on_{}".format, PLATFORMS))}
+    return _object({key: amounts[name] for key, name in NUMBERS.items()}, amounts)
 
 
 def _object(
@@ -163,7 +163,7 @@ def _object(
     platforms: Mapping[str, ColumnElement[int]],
     further: Mapping[str, ColumnElement[int]] = MappingProxyType({}),
 ) -> ColumnElement[str]:
-    """Returns an object with numbers, those of each platform, which are in columns of lead_totals, and further ones."""
+    """Return an object with numbers, those of each platform, which are in columns of lead_totals, and further ones."""
     printed = constant_text("{") + json_members(**numbers) + constant_text(',"by_platform":{')
     printed += json_members(**{platform: platforms[f"on_{platform}"] for platform in PLATFORMS})
     printed += constant_text("}")

@@ -32,17 +32,17 @@ DAYS = bindparam("days", type_=Float)
 
 
 def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Returns an expression as a subquery, which is computed once. Under row security an index takes no other."""
+    """Return an expression as a subquery, which is computed once. Under row security an index takes no other."""
     return select(computed).scalar_subquery()
 
 
 def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Returns the moment so many times 24 hours ago; null for null."""
+    """Return the moment so many times 24 hours ago; null for null."""
     return _NOW - days * _DAY
 
 
 def next_start(granularity: str, start: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Returns the start of the first hour or day that begins at a moment or after it."""
+    """Return the start of the first hour or day that begins at a moment or after it."""
     length: ColumnElement[Any] = literal_column(f"interval '{_LENGTHS[granularity]} -1 microsecond'")
     return _start_of(granularity, start + length)
 
@@ -52,24 +52,24 @@ def _start_of(granularity: str, within: ColumnElement[Any]) -> ColumnElement[Any
 
 
 def _time_range() -> CTE:
-    """Returns one row: from `start` to before `end`, the whole hours of that, and the whole days among these.
+    """Return one row: from `start` to before `end`, the whole hours of that, and the whole days among these.
 
     It begins where a request says, or so many days ago if that is later. Where there are no whole hours or days, both
     of their bounds are the same.
     """
     latest = func.greatest(moment("start"), ago(DAYS))
-    given = select(latest.label("start"), moment("end").label("end")).subquery("given").c
-    hours_start = func.least(next_start("hour", given.start), given.end)
-    hours_end = func.greatest(_start_of("hour", given.end), hours_start)
-    days_start = func.least(next_start("day", given.start), hours_end)
-    days_end = func.greatest(_start_of("day", given.end), days_start)
+    asked = select(latest.label("start"), moment("end").label("end")).subquery("given").c
+    hours_start = func.least(next_start("hour", asked.start), asked.end)
+    hours_end = func.greatest(_start_of("hour", asked.end), hours_start)
+    days_start = func.least(next_start("day", asked.start), hours_end)
+    days_end = func.greatest(_start_of("day", asked.end), days_start)
     names = ("hours_start", "hours_end", "days_start", "days_end")
     whole = zip((hours_start, hours_end, days_start, days_end), names, strict=True)
-    return select(given.start, given.end, *(one.label(name) for one, name in whole)).cte("time_range")
+    return select(asked.start, asked.end, *(bound.label(name) for bound, name in whole)).cte("time_range")
 
 
 def stands_until(*days: ColumnElement[Any]) -> Label[Any]:
-    """Returns the moment at which the first lead leaves one of these numbers of last days; null without any.
+    """Return the moment at which the first lead leaves one of these numbers of last days; null without any.
 
     The last message of the oldest lead of a time range is the first entry of a range of an index.
     """
@@ -85,5 +85,5 @@ _TIME_RANGE = _time_range()
 
 
 def edge(name: str) -> ScalarSelect[Any]:
-    """Returns a moment of the time range of a list."""
+    """Return a moment of the time range of a list."""
     return once(_TIME_RANGE.c[name])

@@ -12,14 +12,14 @@ _TAKES = f'the body takes a JSON object such as {{"{PHONES}": ["918979556941"]}}
 
 
 def read_phones(body: bytes) -> list[str]:
-    """Returns the canonical phones that a body asks for, in its order. Raises BadRequest, which names what is wrong."""
+    """Return the canonical phones that a body asks for, in its order. Raises BadRequest, which names what is wrong."""
     try:
-        given = orjson.loads(body)
+        content = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadRequest(f"the body is not JSON in UTF-8: {_TAKES}") from None
-    if not isinstance(given, dict) or given.keys() != {PHONES} or not isinstance(given[PHONES], list):
+    if not isinstance(content, dict) or content.keys() != {PHONES} or not isinstance(content[PHONES], list):
         raise BadRequest(_TAKES)
-    phones = given[PHONES]
+    phones = content[PHONES]
     if len(phones) > MAX_PHONES:
         raise BadRequest(f"{PHONES} has {len(phones)} phones: it takes up to {MAX_PHONES}")
     for place, phone in enumerate(phones):

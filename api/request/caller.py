@@ -14,7 +14,7 @@ _WITH_PORT = re.compile(r"(?:\[([^]]*)\]|([^:]*))(?::[0-9]+)?")
 
 
 def caller_address(environ: WSGIEnvironment, proxies: Proxies) -> str:
-    """Returns the address of a caller: behind a proxy the last one of X-Forwarded-For that is none of the proxies."""
+    """Return the address of a caller: behind a proxy the last one of X-Forwarded-For that is none of the proxies."""
     address, is_proxy = read_address(str(environ["REMOTE_ADDR"]), proxies)
     hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if is_proxy else []
     while is_proxy and hops and (hop := hops.pop().strip()):
@@ -24,7 +24,7 @@ def caller_address(environ: WSGIEnvironment, proxies: Proxies) -> str:
 
 @lru_cache(maxsize=4096)
 def read_address(text: str, proxies: Proxies) -> tuple[str, bool]:
-    """Returns an address as one caller has it, and whether it is that of a proxy."""
+    """Return an address as one caller has it, and whether it is that of a proxy."""
     parts = _WITH_PORT.fullmatch(text)
     try:
         address = ip_address((parts[1] or parts[2]) if parts else text)

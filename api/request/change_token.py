@@ -33,19 +33,19 @@ class TokenError(ValueError):
 
 
 def history_of(place: bytes | None, epoch: bytes | None) -> bytes:
-    """Returns the digest of the history of a tenant: of where its versions are counted, and of its epoch."""
+    """Return the digest of the history of a tenant: of where its versions are counted, and of its epoch."""
     return blake2b(b"%b\0%b" % (place or b"", epoch or b""), digest_size=_DIGEST_BYTES).digest()
 
 
 def write(user_id: str, token: Token) -> str:
-    """Returns a token as a text that can be part of an address."""
+    """Return a token as a text that can be part of an address."""
     position, history = token
     head = _HEAD.pack(position.version, history, _tenant(user_id))
     return urlsafe_b64encode(head + position.customer_phone.encode()).rstrip(b"=").decode()
 
 
 def read(user_id: str, text: str) -> Token:
-    """Returns the token that a text is. Raises TokenError if it is none, or one of another tenant."""
+    """Return the token that a text is. Raises TokenError if it is none, or one of another tenant."""
     try:
         # Another alphabet, or another way to write the same bytes, would be taken otherwise.
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))

@@ -47,19 +47,19 @@ class Cursor:
 
 
 def scope_of(asked: bytes, path: Sequence[str]) -> bytes:
-    """Returns the digest of a query: what it asks for, of which tenant, and of which lead."""
+    """Return the digest of a query: what it asks for, of which tenant, and of which lead."""
     parts = [part.encode(errors="surrogatepass") for part in path]
     return blake2b(b"\0".join([_FORM, *parts, asked]), digest_size=_SCOPE_BYTES).digest()
 
 
 def encode(scope: bytes, values: Sequence[object]) -> str:
-    """Returns the cursor of a position, whose values are JSON."""
+    """Return the cursor of a position, whose values are JSON."""
     content = scope + orjson.dumps(values)
     return urlsafe_b64encode(content + _check(content)).rstrip(b"=").decode()
 
 
 def decode(text: str) -> Cursor:
-    """Returns what a cursor says. Raises ValueError if it was cut or changed."""
+    """Return what a cursor says. Raises ValueError if it was cut or changed."""
     if len(text) > MAX_CURSOR_LENGTH or _LETTERS.fullmatch(text) is None:
         raise ValueError(text)
     raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -80,12 +80,12 @@ CURSOR = Kind(
 
 
 def _check(content: bytes) -> bytes:
-    """Returns what shows that no letter was lost; it protects nothing."""
+    """Return what shows that no letter was lost; it protects nothing."""
     return crc32(content).to_bytes(_CHECK_BYTES, "big")
 
 
 def _time(value: str) -> datetime:
-    """Returns a time. Raises ValidationError unless it is written as it is printed."""
+    """Return a time. Raises ValidationError unless it is written as it is printed."""
     time: datetime = AwareDateTime().deserialize(value)
     if format_time(time) != value:
         raise ValidationError("It is printed otherwise.")
@@ -93,7 +93,7 @@ def _time(value: str) -> datetime:
 
 
 def read_position(fields: Sequence[Field[Any]], values: Sequence[object]) -> Position:
-    """Returns a position with its times as datetimes. Raises ValidationError for values that no result can have."""
+    """Return a position with its times as datetimes. Raises ValidationError for values that no result can have."""
     if len(fields) != len(values):
         raise ValidationError("It has another number of values.")
     return tuple(field.deserialize(value) for field, value in zip(fields, values, strict=True))
@@ -118,12 +118,12 @@ MESSAGE_POSITION: tuple[Field[Any], ...] = (_TIME, _TEXT, _NUMBER_OR_NULL, _TEXT
 
 
 def position_of_lead(document: bytes, sort_by: str) -> list[object]:
-    """Returns the position of a printed lead."""
+    """Return the position of a printed lead."""
     lead = orjson.loads(document)
     return [lead[sort_by], lead["customer_phone"]]
 
 
 def position_of_message(document: bytes) -> list[object]:
-    """Returns the position of a printed message."""
+    """Return the position of a printed message."""
     message = orjson.loads(document)
     return [message[name] for name in ("timestamp", "conversation_id", "sequence_no", "message_id")]

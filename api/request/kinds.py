@@ -60,13 +60,13 @@ class Parameter(Field[Any]):
         self.example = example
 
     def _deserialize(self, value: Sequence[str], *_: object, **__: object) -> object:
-        """Returns what the texts mean. Raises ValidationError, which says what the parameter takes.
+        """Return what the texts mean. Raises ValidationError, which says what the parameter takes.
 
         A request may repeat a parameter that takes one text in the same spelling.
         """
         kind, texts = self.kind, value
         if kind.words:
-            texts = [trimmed for text in texts for one in text.split(",") if (trimmed := trim(one))]
+            texts = [trimmed for text in texts for part in text.split(",") if (trimmed := trim(part))]
         elif len(set(texts)) > 1:
             raise ValidationError(f"was given several values, and takes one: {kind.takes}")
         try:
@@ -78,7 +78,7 @@ class Parameter(Field[Any]):
         return tuple(word for word in kind.words if word in meanings) if kind.words else meanings[0]
 
     def as_openapi(self, name: str) -> dict[str, Any]:
-        """Returns the parameter of this name as OpenAPI describes one."""
+        """Return the parameter of this name as OpenAPI describes one."""
         default = {} if self.load_default is None else {"default": self.load_default}
         examples = (self.example, self.kind.example, self.load_default)
         return {
@@ -86,13 +86,13 @@ class Parameter(Field[Any]):
             "name": name,
             "description": self.description,
             "schema": {**self.kind.schema, **default},
-            "example": next(one for one in examples if one is not None),
+            "example": next(example for example in examples if example is not None),
             **({"style": "form", "explode": False} if self.kind.words else {}),
         }
 
 
 def whole_number(least: int, greatest: int | None = None, *, cut_to: int | None = None) -> Kind:
-    """Returns an integer within bounds, in ASCII digits; one above `cut_to` is cut to it."""
+    """Return an integer within bounds, in ASCII digits; one above `cut_to` is cut to it."""
 
     def read(text: str) -> int:
         number = int(text) if _INTEGER.fullmatch(text) else least - 1
@@ -107,7 +107,7 @@ def whole_number(least: int, greatest: int | None = None, *, cut_to: int | None 
 
 
 def one_of(*words: str, **others: str) -> Kind:
-    """Returns one of several words, in any case; `others` are further words, each with the one that it means."""
+    """Return one of several words, in any case; `others` are further words, each with the one that it means."""
     meanings = {**{word: word for word in words}, **others}
     by_lower = {word.lower(): meaning for word, meaning in meanings.items()}
     schema = {"type": "string", "enum": [*meanings]}
@@ -115,10 +115,10 @@ def one_of(*words: str, **others: str) -> Kind:
 
 
 def some_of(*words: str) -> Kind:
-    """Returns several of a few words."""
-    one = one_of(*words)
+    """Return several of a few words."""
+    word = one_of(*words)
     takes = f"one or more of {', '.join(words)}, separated by commas"
-    return Kind(takes, {"type": "array", "items": one.schema}, one.meaning, words=words)
+    return Kind(takes, {"type": "array", "items": word.schema}, word.meaning, words=words)
 
 
 def _day(text: str) -> tuple[datetime, datetime]:

@@ -192,10 +192,10 @@ OF_LIST = {
 }
 # What chooses a page of the leads.
 OF_ONE_PAGE = ("limit", "offset", "cursor", "fields")
-OF_EXPORT = {name: one for name, one in OF_LIST.items() if name not in OF_ONE_PAGE}
+OF_EXPORT = {name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE}
 # The filters, but for the one that moves with the clock.
 _NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", "days")
-OF_CHANGES = {name: one for name, one in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
+OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
     "since": Parameter(
         "What an answer gave as `next`. Without it the answer has no change, but the token of now.",
         example=TOKEN,
@@ -218,7 +218,9 @@ OF_CSV = OF_EXPORT | {
         attribute="reader",
     )
 }
-OF_FACETS = {name: one for name, one in OF_EXPORT.items() if name not in ("sort_by", "sort_order")} | {
+OF_FACETS = {
+    name: parameter for name, parameter in OF_EXPORT.items() if name not in ("sort_by", "sort_order")
+} | {
     "facets": Parameter(
         "The filters whose values to count, and no others.", some_of(*FACETS), ["lead_status"]
     )

@@ -72,7 +72,7 @@ class Query:
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
 
     def read(self, query_string: str, *path: str) -> Parameters:
-        """Returns the checked parameters. Raises BadRequest, whose description names every wrong one.
+        """Return the checked parameters. Raises BadRequest, whose description names every wrong one.
 
         `path` has the ids of the path, which a cursor is bound to.
         """
@@ -97,13 +97,13 @@ class Query:
 
     def _read(self, query_string: str) -> Parameters:
         errors: dict[str, str] = {}
-        given = self._collect(query_string, errors)
+        texts = self._collect(query_string, errors)
         try:
-            loaded: dict[str, Any] = self._schema.load(given)
+            loaded: dict[str, Any] = self._schema.load(texts)
         except ValidationError as error:
             loaded = cast("dict[str, Any]", error.valid_data)
-            found = cast("dict[str, list[str]]", error.messages)
-            errors.update({name: messages[0] for name, messages in found.items()})
+            reasons = cast("dict[str, list[str]]", error.messages)
+            errors.update({name: messages[0] for name, messages in reasons.items()})
         given_as = _unite_names(loaded, errors)
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)
@@ -126,7 +126,7 @@ class Query:
             }
             again = [
                 (name, value)
-                for name, values in given.items()
+                for name, values in texts.items()
                 if name not in ("offset", "cursor")
                 for value in dict.fromkeys(values)
             ]
@@ -140,8 +140,8 @@ class Query:
         return self.result(**loaded)
 
     def _collect(self, query_string: str, errors: dict[str, str]) -> dict[str, list[str]]:
-        """Returns the values of each known parameter that are not empty, and adds what is wrong to `errors`."""
-        given: dict[str, list[str]] = {}
+        """Return the values of each known parameter that are not empty, and adds what is wrong to `errors`."""
+        texts: dict[str, list[str]] = {}
         for name, value in query_pairs(query_string):
             # A query string can contain thousands of names, and finding the nearest to each takes a millisecond.
             if len(errors) == _MAX_NAMED_ERRORS:
@@ -153,12 +153,12 @@ class Query:
                 errors[_quoted(name)] = _UNREADABLE
             elif name in self.parameters:
                 if trimmed := trim(value):
-                    given.setdefault(name, []).append(trimmed)
+                    texts.setdefault(name, []).append(trimmed)
             elif not _IGNORED.fullmatch(name) and _quoted(name) not in errors:
                 near = nearest(name, self.parameters)
                 meant = f" (did you mean {' or '.join(near)}?)" if near else ""
                 errors[_quoted(name)] = f"{_UNKNOWN}{meant}"
-        return given
+        return texts
 
 
 def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> dict[str, str]:
@@ -171,34 +171,34 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
         value = loaded.pop(other, None)
         if value is None:
             continue
-        for name, one in zip(names, value if isinstance(value, tuple) else (value,), strict=True):
+        for name, moment in zip(names, value if isinstance(value, tuple) else (value,), strict=True):
             if loaded.get(name) is not None:
                 errors[other] = f"is another name of {given_as.get(name, name)}: give one of them"
             else:
-                loaded[name] = one
+                loaded[name] = moment
                 given_as[name] = other
     return given_as
 
 
 def _quoted(name: str) -> str:
-    """Returns a name in quotes, shortened so that a message can repeat it."""
+    """Return a name in quotes, shortened so that a message can repeat it."""
     return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…")
 
 
-def _whole_buckets(**given: Any) -> Parameters:  # noqa: ANN401  # As they are read.
-    """Returns the parameters of a series. Raises BadRequest for a range without a start or an end, and for too many."""
-    missing = [name for name in ("from_date", "to_date") if given[name] is None]
+def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are read.
+    """Return the parameters of a series. Raises BadRequest for a range without a start or an end, and for too many."""
+    missing = [name for name in ("from_date", "to_date") if read[name] is None]
     if missing:
         raise BadRequest("; ".join(f"{name} is missing: it takes {MOMENT.takes}" for name in missing))
-    length, most = BUCKETS[given["by"]]
+    length, most = BUCKETS[read["by"]]
     first, last = (
-        moment - (moment - FIRST_MOMENT) % length for moment in (given["from_date"], given["to_date"])
+        moment - (moment - FIRST_MOMENT) % length for moment in (read["from_date"], read["to_date"])
     )
     if (last - first) // length >= most:
         raise BadRequest(
-            f"from_date and to_date are too far apart: by={given['by']} takes up to {most:,} {given['by']}s"
+            f"from_date and to_date are too far apart: by={read['by']} takes up to {most:,} {read['by']}s"
         )
-    return Parameters(**{**given, "from_date": first, "to_date": last})
+    return Parameters(**{**read, "from_date": first, "to_date": last})
 
 
 COMMON_QUERY = Query(OF_ALL, "getLeadStatistics")

@@ -76,11 +76,11 @@ _UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
 def environ_key(header: str) -> str:
-    """Returns the key under which the environment of a request has a header."""
+    """Return the key under which the environment of a request has a header."""
     key = header.upper().replace("-", "_")
     return key if key in _UNPREFIXED else f"HTTP_{key}"
 
 
 def record() -> Record:
-    """Returns the record of the request at hand."""
+    """Return the record of the request at hand."""
     return cast("Record", g.record)

@@ -36,17 +36,17 @@ _END_OF_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 def trim(text: str) -> str:
-    """Returns the text without white space at its ends."""
+    """Return the text without white space at its ends."""
     return text.strip(WHITE_SPACE)
 
 
 def words(text: str) -> list[str]:
-    """Returns the words of a text, which white space separates."""
+    """Return the words of a text, which white space separates."""
     return [word for word in _BLANKS.split(text) if word]
 
 
 def without_accents(text: str) -> str:
-    """Returns the text without accents, as the read model has texts for searches that ignore them.
+    """Return the text without accents, as the read model has texts for searches that ignore them.
 
     The rule for those is projector.without_accents in sql/definition/normalize.sql.
     """
@@ -54,36 +54,36 @@ def without_accents(text: str) -> str:
 
 
 def phone_digits(text: str) -> str | None:
-    """Returns the digits of a text that is a phone number, and None for any other text."""
+    """Return the digits of a text that is a phone number, and None for any other text."""
     return _NOT_DIGITS.sub("", text) if _PHONE.fullmatch(text) else None
 
 
 def canonical_phone(text: str) -> str:
-    """Returns the form in which the read model stores and the API prints a customer_phone."""
+    """Return the form in which the read model stores and the API prints a customer_phone."""
     trimmed = trim(text)
     return phone_digits(trimmed) or trimmed
 
 
 def is_broken(text: str) -> bool:
-    """Returns whether the text contains a NUL, or bytes that are not UTF-8 (decoded as lone surrogates)."""
+    """Return whether the text contains a NUL, or bytes that are not UTF-8 (decoded as lone surrogates)."""
     return "\0" in text or (
         not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
     )
 
 
 def read_moment(text: str) -> tuple[datetime, datetime]:
-    """Returns the first and the last millisecond that a date, or a date with a time, names.
+    """Return the first and the last millisecond that a date, or a date with a time, names.
 
     Raises ValueError for any other text.
     """
-    given = _as_written(text)
-    first = _in_utc(given.replace(microsecond=given.microsecond // 1000 * 1000))
+    local = _as_written(text)
+    first = _in_utc(local.replace(microsecond=local.microsecond // 1000 * 1000))
     is_date = len(text) == len("2025-01-31")
     return first, first + timedelta(days=1, milliseconds=-1) if is_date else first
 
 
 def read_exact_moment(text: str) -> datetime:
-    """Returns the moment that a date, or a date with a time, names, in microseconds; finer fractions are rounded up.
+    """Return the moment that a date, or a date with a time, names, in microseconds; finer fractions are rounded up.
 
     It takes what read_moment takes, and an offset of hours alone, as PostgreSQL prints it. Raises ValueError for any
     other text.
@@ -98,28 +98,28 @@ def _as_written(text: str) -> datetime:
     return datetime.fromisoformat(text[:11] + text[11:].replace(" ", "+"))
 
 
-def _in_utc(given: datetime) -> datetime:
-    return shift(given.replace(tzinfo=UTC), -(given.utcoffset() or timedelta(0)))
+def _in_utc(local: datetime) -> datetime:
+    return shift(local.replace(tzinfo=UTC), -(local.utcoffset() or timedelta(0)))
 
 
 def read_min_as_of(query_string: str) -> datetime | None:
-    """Returns the min_as_of of a query string, whatever else that says; None where there is none, or a bad one."""
-    given = [value for name, value in query_pairs(query_string) if name == "min_as_of" and trim(value)]
+    """Return the min_as_of of a query string, whatever else that says; None where there is none, or a bad one."""
+    texts = [value for name, value in query_pairs(query_string) if name == "min_as_of" and trim(value)]
     try:
-        return read_exact_moment(trim(given[0])) if given else None
+        return read_exact_moment(trim(texts[0])) if texts else None
     except ValueError:
         return None
 
 
 def query_pairs(query_string: str) -> list[tuple[str, str]]:
-    """Returns the names and values of a query string; bytes that are not UTF-8 become lone surrogates."""
+    """Return the names and values of a query string; bytes that are not UTF-8 become lone surrogates."""
     # A WSGI server passes the bytes of the query string on as Latin-1.
     text = query_string.encode("latin-1").decode(errors="surrogateescape")
     return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
 
 
 def shift(moment: datetime, distance: timedelta) -> datetime:
-    """Returns the moment moved by the distance, clamped to what a datetime can hold; no lead is beyond that."""
+    """Return the moment moved by the distance, clamped to what a datetime can hold; no lead is beyond that."""
     try:
         return moment + distance
     except OverflowError:
@@ -127,28 +127,28 @@ def shift(moment: datetime, distance: timedelta) -> datetime:
 
 
 def next_millisecond(moment: datetime) -> datetime:
-    """Returns the moment one millisecond later; times of the read model are cut to milliseconds."""
+    """Return the moment one millisecond later; times of the read model are cut to milliseconds."""
     return shift(moment, MILLISECOND)
 
 
 def format_time(moment: datetime) -> str:
-    """Returns a moment in UTC as the API prints it, cut to milliseconds: `2025-01-31T09:30:00.000Z`."""
+    """Return a moment in UTC as the API prints it, cut to milliseconds: `2025-01-31T09:30:00.000Z`."""
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Returns the known names that are near, the nearest first: the name misspelt, or some of the words of one.
+def nearest(name: str, names: Iterable[str]) -> list[str]:
+    """Return the known names that are near, the nearest first: the name misspelt, or some of the words of one.
 
     `sortBy`, `sort-by` and `sort_by` are the same words, and `date` is a word of `from_date` and of `to_date`.
     """
-    by_words = {"_".join(_words(one)): one for one in known}
+    by_words = {"_".join(_words(candidate)): candidate for candidate in names}
     words = _words(name[:MAX_NAME_LENGTH])
-    given = set(words)
+    parts = set(words)
     [*alike] = get_close_matches("_".join(words), by_words, n=1, cutoff=LIKENESS)
     if not alike:
-        others = {one: set(one.split("_")) for one in by_words if given}
-        alike = [one for one, of_one in others.items() if given <= of_one or of_one <= given]
-    return [by_words[one] for one in alike]
+        others = {key: set(key.split("_")) for key in by_words if parts}
+        alike = [key for key, of_one in others.items() if parts <= of_one or of_one <= parts]
+    return [by_words[key] for key in alike]
 
 
 def _words(name: str) -> list[str]:

@@ -32,7 +32,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Returns headers of WSGI as ASGI has them."""
+    """Return headers of WSGI as ASGI has them."""
     return [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
@@ -48,54 +48,54 @@ class JsonResponse(Response):
     def get_wsgi_response(
         self, environ: WSGIEnvironment
     ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
-        """Returns body, status and headers as WSGI has them; a header of the record stands in place of its own."""
+        """Return body, status and headers as WSGI has them; a header of the record stands in place of its own."""
         body, status, headers = super().get_wsgi_response(environ)
         own = record().headers
         return body, status, [*(pair for pair in headers if pair[0] not in own), *own.items()]
 
 
 def begin(clock: Clock) -> Record:
-    """Returns the record of a new request, with its moment and the correlation id that finds it in the logs."""
+    """Return the record of a new request, with its moment and the correlation id that finds it in the logs."""
     now, asked = clock(), request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # As Flask says.
-    one = g.record = Record(asked, now, correlation_id(asked.environ, now))
-    one.headers["X-Correlation-Id"] = one.correlation_id
-    return one
+    record_ = g.record = Record(asked, now, correlation_id(asked.environ, now))
+    record_.headers["X-Correlation-Id"] = record_.correlation_id
+    return record_
 
 
 def correlation_id(environ: WSGIEnvironment, now: datetime) -> str:
-    """Returns the correlation id that a request gives if it is a good one, or else a new one.
+    """Return the correlation id that a request gives if it is a good one, or else a new one.
 
     That is the milliseconds since 1970, and nine random hexadecimal digits.
     """
-    given = environ.get("HTTP_X_CORRELATION_ID")
-    if given is not None and _CORRELATION_ID.fullmatch(given):
-        return str(given)
+    sent = environ.get("HTTP_X_CORRELATION_ID")
+    if sent is not None and _CORRELATION_ID.fullmatch(sent):
+        return str(sent)
     # It names an answer and protects nothing.
     return f"{int(now.timestamp() * 1000)}-{random.getrandbits(36):09x}"
 
 
 def closing(now: datetime, name: str) -> bytes:
-    """Returns the end of every body: timestamp and correlationId."""
+    """Return the end of every body: timestamp and correlationId."""
     return f'"timestamp":"{format_time(now)}","correlationId":"{name}"}}'.encode()
 
 
 def closed(opening: bytes) -> bytes:
-    """Returns a body that begins so, with its end."""
-    one = record()
-    return opening + closing(one.now, one.correlation_id)
+    """Return a body that begins so, with its end."""
+    record_ = record()
+    return opening + closing(record_.now, record_.correlation_id)
 
 
-def note_freshness(one: Record, row: Freshness) -> None:
+def note_freshness(record_: Record, row: Freshness) -> None:
     """Have the headers of the answer say how fresh the row is."""
-    one.row = row
+    record_.row = row
     # Of an earlier row.
     for name in KNOWN:
-        one.headers.pop(name, None)
-    one.headers.update(freshness_headers(row))
+        record_.headers.pop(name, None)
+    record_.headers.update(freshness_headers(row))
 
 
 def freshness_headers(row: Freshness) -> dict[str, str]:
-    """Returns the headers of a row about a tenant: how fresh it is, and what the tenant is called."""
+    """Return the headers of a row about a tenant: how fresh it is, and what the tenant is called."""
     headers = {} if row.as_of in (None, NOTHING_CLAIMED) else {"X-Data-As-Of": format_time(row.as_of)}
     if row.dead_letters:
         headers["X-Data-Dead-Letters"] = str(row.dead_letters)
@@ -109,7 +109,7 @@ _encoded = lru_cache(maxsize=1024)(quote_from_bytes)
 
 
 def constant_headers(varies_by: Iterable[str]) -> dict[str, str]:
-    """Returns the headers that are the same on every answer.
+    """Return the headers that are the same on every answer.
 
     `varies_by` names the headers of a request that decide on its answer, beside its address.
     """
@@ -118,5 +118,5 @@ def constant_headers(varies_by: Iterable[str]) -> dict[str, str]:
 
 
 def system_clock() -> datetime:
-    """Returns the current time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

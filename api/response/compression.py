@@ -47,7 +47,7 @@ class OpenBody(NamedTuple):
     length: int
 
     def ended(self, end: bytes) -> bytes:
-        """Returns the body with an end of some bytes, which stands there as it is, in a block of its own."""
+        """Return the body with an end of some bytes, which stands there as it is, in a block of its own."""
         if self.encoding == "zstd":
             # RFC 8878, 3.1.1.2: the last block, of bytes as they are.
             return self.start + (len(end) << 3 | 1).to_bytes(3, "little") + end
@@ -59,7 +59,7 @@ class OpenBody(NamedTuple):
 
 
 def opened(encoding: str | None, data: bytes) -> OpenBody:
-    """Returns the beginning of a body."""
+    """Return the beginning of a body."""
     if encoding == "zstd":
         maker = zstd.ZstdCompressor(LEVEL)
         return OpenBody(encoding, maker.compress(data, maker.FLUSH_BLOCK), 0, 0)
@@ -70,9 +70,9 @@ def opened(encoding: str | None, data: bytes) -> OpenBody:
     return OpenBody(None, data, 0, 0)
 
 
-def compress(response: Response, one: Record) -> Response:
-    """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
-    header = one.request.environ.get("HTTP_ACCEPT_ENCODING")
+def compress(response: Response, record: Record) -> Response:
+    """Return the answer in the encoding that the caller likes best, of those that this API knows."""
+    header = record.request.environ.get("HTTP_ACCEPT_ENCODING")
     if header is None:
         return response
     encoding = chosen_encoding(header)
@@ -84,9 +84,9 @@ def compress(response: Response, one: Record) -> Response:
     if is_file:
         response.close()
     # What may be given again is kept without its end.
-    opening = one.opening or len(data)
-    one.body = opened(encoding, data[:opening])
-    response.set_data(one.body.ended(data[opening:]))
+    opening = record.opening or len(data)
+    record.body = opened(encoding, data[:opening])
+    response.set_data(record.body.ended(data[opening:]))
     response.headers["Content-Encoding"] = encoding
     # A range is one of the bytes as they are stored.
     response.headers.pop("Accept-Ranges", None)
@@ -98,7 +98,7 @@ def compress(response: Response, one: Record) -> Response:
 
 
 def _is_worth_it(response: Response) -> bool:
-    """Returns whether an answer is a text of some length, as a whole, and not compressed yet."""
+    """Return whether an answer is a text of some length, as a whole, and not compressed yet."""
     return (
         response.status_code not in _UNTOUCHED
         and (response.content_length or response.calculate_content_length() or 0) >= MIN_BYTES
@@ -109,7 +109,7 @@ def _is_worth_it(response: Response) -> bool:
 
 @lru_cache(maxsize=_MAX_CACHED_HEADERS)
 def chosen_encoding(header: str) -> str | None:
-    """Returns the encoding that a caller likes best; None if that is the plain answer."""
+    """Return the encoding that a caller likes best; None if that is the plain answer."""
     # x-gzip is its old name.
     accepted = parse_accept_header(header.lower().replace("x-gzip", "gzip"), Accept)
     best = accepted.best_match([*ENCODINGS, "identity"])

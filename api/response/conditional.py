@@ -35,47 +35,47 @@ def answer(
     stands_until: datetime | None = None,
     more: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Response:
-    """Returns the answer with these data, or 304 if the caller has it. It may be given again from memory.
+    """Return the answer with these data, or 304 if the caller has it. It may be given again from memory.
 
     Data and pagination are JSON. `moving` is what the clock decides of the answer: with the version of the tenant it
     tells the whole. `stands_until` is the moment after which the clock may change it; None for never. `more` has
     headers of its own, such as the link to the next page.
     """
-    one = record()
-    tag = tag_of(one.request.environ, one.row.version, moving)
-    known = known_tags(one.request.environ)
-    if known is not None and ("*" in known or tag in known):
+    record_ = record()
+    tag = tag_of(record_.request.environ, record_.row.version, moving)
+    tags = known_tags(record_.request.environ)
+    if tags is not None and ("*" in tags or tag in tags):
         return not_modified(tag)
     paged = b"" if pagination is None else b'"pagination":%b,' % pagination
     opening = b'{"success":true,"data":%b,%b' % (data, paged)
-    one.opening, one.tag, one.stands_until = len(opening), tag, stands_until
+    record_.opening, record_.tag, record_.stands_until = len(opening), tag, stands_until
     headers = {"ETag": tag} | {name: text for name, text in more.items() if text is not None}
     return JsonResponse(closed(opening), headers=headers)
 
 
 def not_modified(tag: str) -> Response:
-    """Returns the answer that the caller has the present one, by this tag."""
+    """Return the answer that the caller has the present one, by this tag."""
     record().rows = 0
     return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
 
 
 def known_tags(environ: WSGIEnvironment) -> set[str] | None:
-    """Returns the tags that the caller has, all of them as weak ones; `*` for any, and None without the header."""
+    """Return the tags that the caller has, all of them as weak ones; `*` for any, and None without the header."""
     header: str | None = environ.get(_IF_NONE_MATCH)
     if header is None:
         return None
     if header.strip() == "*":
         return {"*"}
-    return {f'W/"{found}"' for found in _TAG.findall(header)}
+    return {f'W/"{tag}"' for tag in _TAG.findall(header)}
 
 
 def is_of_version(tag: str) -> bool:
-    """Returns whether a tag is of a tenant's version alone."""
+    """Return whether a tag is of a tenant's version alone."""
     return tag.startswith(_OF_VERSION)
 
 
 def tag_of(environ: WSGIEnvironment, version: bytes | None, moving: bytes = b"") -> str:
-    """Returns the tag of an answer that a version of the tenant decides, alone or with what the clock has decided.
+    """Return the tag of an answer that a version of the tenant decides, alone or with what the clock has decided.
 
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.

@@ -28,9 +28,9 @@ class Cors:
         self._allowed = frozenset(origins)
         self._allows_any = ANY_ORIGIN in self._allowed
 
-    def answer_preflight(self, one: Record) -> Response | None:
-        """Returns the answer to a browser that asks what a page may do; None for any other request."""
-        asked = one.request
+    def answer_preflight(self, record: Record) -> Response | None:
+        """Return the answer to a browser that asks what a page may do; None for any other request."""
+        asked = record.request
         if asked.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in asked.environ:
             return None
         if self._allowed_origin(asked.environ) is None:
@@ -42,13 +42,13 @@ class Cors:
         response.headers.add("Access-Control-Max-Age", str(MAX_AGE_SECONDS))
         return response
 
-    def put_headers(self, response: Response, one: Record) -> Response:
+    def put_headers(self, response: Response, record: Record) -> Response:
         """Say that the page of an allowed origin may read the answer, whatever its status."""
-        response.headers.update(self.headers_for(one.request.environ))
+        response.headers.update(self.headers_for(record.request.environ))
         return response
 
     def headers_for(self, environ: WSGIEnvironment) -> dict[str, str]:
-        """Returns the headers by which the page of an allowed origin may read the answer to a request."""
+        """Return the headers by which the page of an allowed origin may read the answer to a request."""
         origin = self._allowed_origin(environ)
         if origin is None:
             return {}

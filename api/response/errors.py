@@ -96,5 +96,5 @@ def _error(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
 
 
 def error_opening(code: int, message: str) -> bytes:
-    """Returns the body of an error up to its timestamp."""
+    """Return the body of an error up to its timestamp."""
     return orjson.dumps({"error": PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1] + b","

@@ -33,33 +33,33 @@ class EventStream:
     end: Callable[[], object] = field(init=False)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yields nothing: a server that only iterates has no stream."""
+        """Yield nothing: a server that only iterates has no stream."""
         return iter(())
 
 
 def open_stream(stream: EventStream, give_back: Callable[[], None]) -> Response:
-    """Returns the answer that begins a stream, which has taken a place. No proxy should keep what it sends."""
+    """Return the answer that begins a stream, which has taken a place. No proxy should keep what it sends."""
     stream.end = finalize(stream, give_back)
     return Response(stream, content_type=EVENTS, headers={"X-Accel-Buffering": "no"}, direct_passthrough=True)
 
 
 def opening_event(stream: EventStream, delay: str) -> bytes:
-    """Returns how a stream begins: with its token, and how soon it has a change, which is a comment."""
+    """Return how a stream begins: with its token, and how soon it has a change, which is a comment."""
     token = write(stream.user_id, stream.since)
     return f"retry: {RETRY_MS}\nid: {token}\n: {delay}\n\n".encode()
 
 
 def change_event(user_id: str, token: Token, change: bytes) -> bytes:
-    """Returns the event of a change, which is JSON, with the token of its position."""
+    """Return the event of a change, which is JSON, with the token of its position."""
     return b"id: %b\ndata: %b\n\n" % (write(user_id, token).encode(), change)
 
 
 def gone_event() -> bytes:
-    """Returns the event of a token that means nothing any more; who comes back begins anew, with the token of then."""
+    """Return the event of a token that means nothing any more; who comes back begins anew, with the token of then."""
     error = {"error": "Gone", "message": TokenGoneError.description}
     return b"event: gone\nid:\ndata: %b\n\n" % orjson.dumps(error)
 
 
 def last_event(retry_ms: int) -> bytes:
-    """Returns the end of a stream whose client should come back after so many milliseconds."""
+    """Return the end of a stream whose client should come back after so many milliseconds."""
     return b"retry: %d\n\n" % retry_ms

@@ -51,7 +51,7 @@ _SAMPLE_CLOSING = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "17
 
 
 def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes:
-    """Returns the document as JSON.
+    """Return the document as JSON.
 
     It has the scheme of the credentials if the API asks for them, and `/metrics` if that is on the port of the API.
     """
@@ -137,7 +137,7 @@ def _complete(
         operation["security"] = []
     operation["parameters"] = [
         *(parameters[name] for name in re.findall(r"{(\w+)}", path)),
-        *(one.as_openapi(name) for name, one in of_query.items()),
+        *(parameter.as_openapi(name) for name, parameter in of_query.items()),
         *(parameters[name] for name in asked),
     ]
     if query:
@@ -185,7 +185,7 @@ def _show_sample(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
 
 
 def _cell(schema: Mapping[str, Any]) -> str:
-    """Returns the example of a field as the CSV has it: texts in quotes, but for ids and times."""
+    """Return the example of a field as the CSV has it: texts in quotes, but for ids and times."""
     example = schema["examples"][0]
     if example is None:
         return ""
@@ -195,7 +195,7 @@ def _cell(schema: Mapping[str, Any]) -> str:
 
 
 def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noqa: ANN401  # Any JSON.
-    """Returns a value that the schema describes; `schemas` are those that a `$ref` names.
+    """Return a value that the schema describes; `schemas` are those that a `$ref` names.
 
     Raises LookupError for a property without an example.
     """
@@ -209,23 +209,23 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noq
     if schema.get("type") == "array":
         return [sample(schema["items"], schemas)]
     if "properties" in schema:
-        return {name: sample(one, schemas) for name, one in schema["properties"].items()}
+        return {name: sample(property_, schemas) for name, property_ in schema["properties"].items()}
     raise LookupError(f"There is no example of {dict(schema)}")
 
 
 def document_to_try(document: bytes, user_id: str | None, customer_phone: str | None) -> bytes:
-    """Returns the document for Swagger UI, which fills each example of a parameter into the form that it sends.
+    """Return the document for Swagger UI, which fills each example of a parameter into the form that it sends.
 
     A tenant and a lead are the only examples: those of the filters are in their descriptions. So the form sends a
     request that finds something, with no filter that its reader has not chosen.
     """
     spec = orjson.loads(document)
-    known = {"user_id": user_id, "customer_phone": customer_phone}
+    examples = {"user_id": user_id, "customer_phone": customer_phone}
     operations = [operation for path in spec["paths"].values() for operation in path.values()]
-    for parameter in (one for operation in operations for one in operation.get("parameters", [])):
+    for parameter in (parameter for operation in operations for parameter in operation.get("parameters", [])):
         if parameter["in"] == "path":
             parameter.pop("example", None)
-            value = known.get(parameter["name"])
+            value = examples.get(parameter["name"])
             if value is not None:
                 parameter["example"] = value
         elif "example" in parameter:
@@ -238,7 +238,7 @@ def document_to_try(document: bytes, user_id: str | None, customer_phone: str | 
 
 
 def _as_written(example: object) -> str:
-    """Returns an example as a query string has it."""
+    """Return an example as a query string has it."""
     if isinstance(example, list):
         return ",".join(example)
     return str(example).lower() if isinstance(example, bool) else str(example)

@@ -33,7 +33,7 @@ class PageOfResults(NamedTuple):
         )
 
     def link(self, path: Sequence[str], position_of: Callable[[bytes], Sequence[object]]) -> str | None:
-        """Returns the Link header, relative to the address of the request; None on the last page.
+        """Return the Link header, relative to the address of the request; None on the last page.
 
         `path` has the ids of the address, and `position_of` tells the position of a printed result.
         """
@@ -46,7 +46,7 @@ class PageOfResults(NamedTuple):
 
 
 def page_of_results(page: Page, rows: Sequence[bytes], total: int) -> PageOfResults:
-    """Returns the page, whose `rows` are `page.rows_to_read` as far as there are so many."""
+    """Return the page, whose `rows` are `page.rows_to_read` as far as there are so many."""
     if page.position is None:
         return PageOfResults(page, rows, total, page.offset + page.limit < total)
     return PageOfResults(page, rows[: page.limit], total, len(rows) > page.limit)

@@ -34,26 +34,26 @@ class PlainAnswers:
         self._tell = tell
 
     def live(self, environ: WSGIEnvironment, problem: str) -> Answer:
-        """Returns the answer of /health/live: that the process is alive, or what shows that it is not."""
+        """Return the answer of /health/live: that the process is alive, or what shows that it is not."""
         if problem:
             return self.unavailable(environ, problem, LIVE)
         return self._answer(environ, HTTPStatus.OK, LIVE_BODY, (), (LIVE, None, None))
 
     def unavailable(self, environ: WSGIEnvironment, message: str, route: str | None = None) -> Answer:
-        """Returns 503 with this message."""
+        """Return 503 with this message."""
         status, headers = HTTPStatus.SERVICE_UNAVAILABLE, [("Retry-After", str(RETRY_AFTER_SECONDS))]
         return self._answer(environ, status, error_opening(status, message), headers, (route, None, None))
 
-    def late_body(self, environ: WSGIEnvironment, one: Record, message: str) -> Answer:
-        """Returns 408 to a request that has passed everything but its body, and ends its connection."""
-        status, headers = HTTPStatus.REQUEST_TIMEOUT, [*one.headers.items(), ("Connection", "close")]
-        rule = one.request.url_rule
-        whose = (rule.rule if rule else None, one.user_id, one.caller)
+    def late_body(self, environ: WSGIEnvironment, record: Record, message: str) -> Answer:
+        """Return 408 to a request that has passed everything but its body, and ends its connection."""
+        status, headers = HTTPStatus.REQUEST_TIMEOUT, [*record.headers.items(), ("Connection", "close")]
+        rule = record.request.url_rule
+        whose = (rule.rule if rule else None, record.user_id, record.caller)
         return self._answer(environ, status, error_opening(status, message), headers, whose)
 
-    def again(self, environ: WSGIEnvironment, given: Answer) -> Answer:
-        """Returns an answer that was given before to the same request; an error with a timestamp of its own."""
-        status, headers, body = given
+    def again(self, environ: WSGIEnvironment, answer: Answer) -> Answer:
+        """Return an answer that was given before to the same request; an error with a timestamp of its own."""
+        status, headers, body = answer
         if status != HTTPStatus.OK:
             body = body.rpartition(TIMESTAMP)[0]
         texts = ((name.decode("latin-1"), text.decode("latin-1")) for name, text in headers)
@@ -67,7 +67,7 @@ class PlainAnswers:
         headers: Iterable[tuple[str, str]],
         whose: tuple[str | None, str | None, str | None],
     ) -> Answer:
-        """Returns an answer, whose body begins so. The log says its route, tenant and caller."""
+        """Return an answer, whose body begins so. The log says its route, tenant and caller."""
         started, now = perf_counter(), self._clock()
         name = correlation_id(environ, now)
         body = opening if status == HTTPStatus.OK else opening + closing(now, name)

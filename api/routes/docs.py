@@ -59,5 +59,5 @@ def openapi_to_try() -> Response:
 
 
 def _document_here() -> bytes:
-    """Returns the document of this application."""
+    """Return the document of this application."""
     return _document(asks_who_calls=asks_who_calls(), has_metrics="metrics" in current_app.blueprints)

@@ -38,7 +38,7 @@ page = Blueprint(
 
 @cache
 def content_policy(*inline_scripts: bytes, more: tuple[str, ...] = ()) -> str:
-    """Returns the Content-Security-Policy of a page with these scripts in it, and with further directives.
+    """Return the Content-Security-Policy of a page with these scripts in it, and with further directives.
 
     A browser may run and load for it what the API serves itself, and nothing else.
     """
@@ -112,7 +112,7 @@ def _whole(text: str, kind: str) -> Response:
 
 @cache
 def _joined_modules() -> str:
-    """Returns the modules in one text, so that a far browser waits for one request and not for a chain of them.
+    """Return the modules in one text, so that a far browser waits for one request and not for a chain of them.
 
     Each becomes a function that returns what the module exports.
     """
@@ -123,8 +123,8 @@ def _joined_modules() -> str:
         for _, other in _IMPORT.findall(text):
             if other not in joined:
                 add(other)
-        exported = ", ".join(found for _, found in _EXPORT.findall(text))
-        inner = _IMPORT.sub(lambda one: f"const {{{one[1].replace(' as ', ': ')}}} = {one[2]}$;", text)
+        exported = ", ".join(exported_name for _, exported_name in _EXPORT.findall(text))
+        inner = _IMPORT.sub(lambda line: f"const {{{line[1].replace(' as ', ': ')}}} = {line[2]}$;", text)
         inner = _EXPORT.sub(r"\1", inner)
         joined[name] = f"const {name}$ = (() => {{\n{inner}return {{ {exported} }};\n}})();\n"
 
@@ -137,25 +137,25 @@ def _text(name: str) -> str:
 
 
 def asks_who_calls() -> bool:
-    """Returns whether the API asks for a token or a key."""
+    """Return whether the API asks for a token or a key."""
     return state().gate is not None
 
 
 def _read_tenants() -> list[str]:
     if asks_who_calls():
         return []
-    found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).text or b"[]")
-    return found
+    tenants: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).text or b"[]")
+    return tenants
 
 
 def _read_name(user_id: str) -> str | None:
-    """Returns what a tenant is called. Asked for one by one: row security shows a session one tenant at a time."""
+    """Return what a tenant is called. Asked for one by one: row security shows a session one tenant at a time."""
     name = read_model().database.fetch(tenant_now(user_id)).tenant_name
     return None if name is None else name.decode()
 
 
 def example() -> tuple[str | None, str | None]:
-    """Returns a tenant, that of the API reference if it is there, and its lead that was active last.
+    """Return a tenant, that of the API reference if it is there, and its lead that was active last.
 
     None where the API asks who calls, while the read model cannot be read, and where there is none.
     """

@@ -58,8 +58,10 @@ def test_a_limit_is_waited_for_as_long_as_the_api_says(page: Page, site: Site) -
 
 def test_old_data_are_said(page: Page) -> None:
     def older(route: Route) -> None:
-        found = route.fetch()
-        route.fulfill(response=found, headers={**found.headers, "x-data-as-of": "2026-01-02T03:04:05.000Z"})
+        response = route.fetch()
+        route.fulfill(
+            response=response, headers={**response.headers, "x-data-as-of": "2026-01-02T03:04:05.000Z"}
+        )
 
     page.route("**/users/**", older)
     # In the zone of the viewer.

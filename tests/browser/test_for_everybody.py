@@ -113,8 +113,8 @@ def test_nothing_keeps_anybody_out(world: World, site: Site, view: View, size: s
 
 def examine(page: Page) -> None:
     # The policy of the page allows no script but its own; that of the tool comes through the debugger.
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    report = Axe().run(page)
+    assert report.violations_count == 0, report.generate_report()
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark"), ("small", "light")])

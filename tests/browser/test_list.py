@@ -130,8 +130,8 @@ def test_the_statistics_are_there_for_who_wants_them(page: Page, site: Site, wor
     days = [datetime.now(UTC).date() - timedelta(days=ago) for ago in reversed(range(30))]
     for chart, sent in zip(charts, ("timestamp", "min(timestamp)"), strict=True):
         grouped = "GROUP BY conversation_id" if "min" in sent else ""
-        found = world.conn.execute(f"SELECT {sent}::date FROM messages {grouped}".encode()).fetchall()
-        new = Counter(day for (day,) in found)
+        sent_on = world.conn.execute(f"SELECT {sent}::date FROM messages {grouped}".encode()).fetchall()
+        new = Counter(day for (day,) in sent_on)
         rows = chart.locator("tbody tr")
         expect(rows).to_have_count(30)
         texts = rows.evaluate_all("rows => rows.map((row) => [...row.cells].map((one) => one.textContent))")

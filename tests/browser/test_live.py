@@ -27,8 +27,8 @@ def message(page: Page, text: str) -> Locator:
     return page.locator(".message .text", has_text=re.compile(f"^{re.escape(text)}$"))
 
 
-def top_of(found: Locator) -> float:
-    box = found.bounding_box()
+def top_of(locator: Locator) -> float:
+    box = locator.bounding_box()
     assert box is not None
     return box["y"]
 
@@ -163,8 +163,8 @@ def test_what_has_not_changed_is_not_sent_again(site: Site, view: View) -> None:
         if seen[-1] == 'W/"1"':
             route.fulfill(status=304, headers={"ETag": 'W/"1"'})
         else:
-            found = route.fetch()
-            route.fulfill(response=found, headers={**found.headers, "ETag": 'W/"1"'})
+            response = route.fetch()
+            route.fulfill(response=response, headers={**response.headers, "ETag": 'W/"1"'})
 
     page.route("**/users/*/leads**", answer)
     page.goto(f"{site.url}/")

@@ -75,13 +75,13 @@ def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: P
     assert sorted(printed["names"]) == sorted(lead.name or phone for phone, lead in chosen.items())
     assert printed["on_instagram"] == sum("instagram" in lead.platforms for lead in leads.values())
     assert printed["unknown"] == "Lead not found"
-    from_agent = [one for one in chosen[printed["phone"]].messages if one.sender == "agent"]
+    from_agent = [message for message in chosen[printed["phone"]].messages if message.sender == "agent"]
     expected = [
-        f"{one.agent_name if one.agent_name is not None else one.agent_id}: {one.status}"
-        for one in from_agent
+        f"{message.agent_name if message.agent_name is not None else message.agent_id}: {message.status}"
+        for message in from_agent
     ]
     assert printed["messages"] == [
-        text for one, text in zip(from_agent, expected, strict=True) if one.timestamp.year >= 2000
+        text for message, text in zip(from_agent, expected, strict=True) if message.timestamp.year >= 2000
     ]
 
 

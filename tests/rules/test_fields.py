@@ -49,27 +49,27 @@ NEEDED = {
 
 
 def check(sentences: Iterable[str]) -> None:
-    if found := list(sentences):
-        pytest.fail("\n".join(found), pytrace=False)
+    if problems := list(sentences):
+        pytest.fail("\n".join(problems), pytrace=False)
 
 
 def differences(some: Sequence[str], others: Collection[str], lacking: str, surplus: str) -> list[str]:
     """Say of each of some that it is lacking among the others, and of each of the others that it is surplus."""
     return [
-        *(lacking.format(one) for one in some if one not in others),
-        *(surplus.format(one) for one in others if one not in some),
+        *(lacking.format(name) for name in some if name not in others),
+        *(surplus.format(name) for name in others if name not in some),
     ]
 
 
 def check_columns(
-    name: str, text: str, given: Mapping[str, Collection[str]], advice: Callable[[str, str], str]
+    name: str, text: str, tables: Mapping[str, Collection[str]], advice: Callable[[str, str], str]
 ) -> None:
     """Compare the columns that a definition reads of tables with those that are given of each."""
     check(
         f"{name} reads {table}.{column}: {advice(table, column)}"
         for table, columns in sorted(columns_read(text).items())
-        if table in given
-        for column in sorted(columns - set(given[table]))
+        if table in tables
+        for column in sorted(columns - set(tables[table]))
     )
 
 
@@ -135,11 +135,11 @@ def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -
     others = {name: text for name, text in DEFINITIONS.items() if name not in made}
     files = {f"{{definition.{Path(name).stem}}}": text for name, text in others.items()}
     read_by_others = {table for text in others.values() for table in columns_read(text)}
-    given = {table: output_columns(text) for table, text in files.items() if table in read_by_others}
+    tables = {table: output_columns(text) for table, text in files.items() if table in read_by_others}
     functions = columns_given(sql.definitions()[source_rows])
-    of_oracle = {table: [*get_type_hints(one)] for table, one in ROW_CLASSES.items()}
+    of_oracle = {table: [*get_type_hints(row_class)] for table, row_class in ROW_CLASSES.items()}
     for name, text in others.items():
-        check_columns(name, text, given, lambda _, column: f"give {column} there.")
+        check_columns(name, text, tables, lambda _, column: f"give {column} there.")
         check_columns(
             name,
             text,

@@ -34,7 +34,9 @@ def kind(described: Mapping[str, Any]) -> str:
         words = [f"`{word}`" for word in described["enum"] if word is not None]
         return _either([*words, *(["null"] if None in described["enum"] else [])])
     if "anyOf" in described:
-        return _either(["null" if one == {"type": "null"} else kind(one) for one in described["anyOf"]])
+        return _either(
+            ["null" if schema == {"type": "null"} else kind(schema) for schema in described["anyOf"]]
+        )
     if "$ref" in described:
         return "object"
     types = described["type"] if isinstance(described["type"], list) else [described["type"]]
@@ -57,9 +59,9 @@ def test_the_page_has_the_fields_of_each_schema_and_no_other() -> None:
     parts = {part for name in LISTS for part in re.findall(r"/schemas/(\w+)", str(SCHEMAS[name]))}
     assert parts <= set(LISTS), "a part of these needs a heading on the page too"
     for name, heading in LISTS.items():
-        wanted = fields(SCHEMAS[name])
-        found = " ".join(PAGE.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].split())
-        if " ".join(wanted.split()) not in found:
-            pytest.fail(f"docs/api.md: the fields of {name} have to be\n{wanted}", pytrace=False)
+        expected = fields(SCHEMAS[name])
+        listed = " ".join(PAGE.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].split())
+        if " ".join(expected.split()) not in listed:
+            pytest.fail(f"docs/api.md: the fields of {name} have to be\n{expected}", pytrace=False)
     rows = re.findall(r"^- `(\w+)` \(", PAGE, re.MULTILINE)
     assert sorted(rows) == sorted(key for name in LISTS for key in SCHEMAS[name]["properties"])

@@ -71,24 +71,24 @@ def test_a_filter_of_the_plan_has_a_condition() -> None:
 
 
 def test_the_oracle_takes_the_same_parameters() -> None:
-    for path, table, known in ((LIST, "OF_LIST", OF_LIST), (MESSAGES, "OF_MESSAGES", OF_MESSAGES)):
+    for path, table, of_api in ((LIST, "OF_LIST", OF_LIST), (MESSAGES, "OF_MESSAGES", OF_MESSAGES)):
         taken = parameters(path)
         check(
-            [name for name in taken if name not in known],
+            [name for name in taken if name not in of_api],
             f"The API takes it: add it to {table} in tests/oracle/parameters.py, where the request has it:",
         )
         check(
-            [name for name in known if name not in taken],
+            [name for name in of_api if name not in taken],
             f"The oracle takes it, and {OPENAPI_FILE} does not describe it: add it to the parameters of the request:",
         )
 
 
 def test_the_oracle_selects_by_each_filter() -> None:
-    for table, filters, known in (
+    for table, filters, of_api in (
         ("LEAD_FILTERS", LEAD_FILTERS, OF_LIST),
         ("MESSAGE_FILTERS", MESSAGE_FILTERS, OF_MESSAGES),
     ):
         check(
-            [name for name in known if name not in NO_FILTERS and name not in filters],
+            [name for name in of_api if name not in NO_FILTERS and name not in filters],
             f"Nothing is selected by it: add it to {table} in tests/oracle/parameters.py:",
         )

@@ -18,9 +18,13 @@ from tests.rules.openapi import openapi
 ON, OFF = openapi(asks_who_calls=True), openapi(asks_who_calls=False)
 SCHEMAS = ON["components"]["schemas"]
 PROPERTIES = [(name, *item) for name, schema in SCHEMAS.items() for item in schema["properties"].items()]
-OPERATIONS = {path: one for path, operations in ON["paths"].items() for one in operations.values()}
+OPERATIONS = {
+    path: operation for path, operations in ON["paths"].items() for operation in operations.values()
+}
 PARAMETERS = [
-    (path, one) for path, operation in OPERATIONS.items() for one in operation.get("parameters", [])
+    (path, parameter)
+    for path, operation in OPERATIONS.items()
+    for parameter in operation.get("parameters", [])
 ]
 HEADERS = ON["components"]["headers"]
 JSON = "application/json"
@@ -62,11 +66,14 @@ def test_each_part_is_described_in_sentences() -> None:
     """Each schema, property, parameter, header, operation and answer says what it is."""
     described = {
         **{f"schema {name}": schema["description"] for name, schema in SCHEMAS.items()},
-        **{f"property {name}.{key}": one["description"] for name, key, one in PROPERTIES},
-        **{f"parameter {one['name']} of {path}": one["description"] for path, one in PARAMETERS},
-        **{f"header {name}": one["description"] for name, one in HEADERS.items()},
-        **{f"operation {path}": one["description"] for path, one in OPERATIONS.items()},
-        **{f"answer {status} of {path}": one["description"] for path, status, one in ANSWERS},
+        **{f"property {name}.{key}": schema["description"] for name, key, schema in PROPERTIES},
+        **{
+            f"parameter {parameter['name']} of {path}": parameter["description"]
+            for path, parameter in PARAMETERS
+        },
+        **{f"header {name}": header["description"] for name, header in HEADERS.items()},
+        **{f"operation {path}": operation["description"] for path, operation in OPERATIONS.items()},
+        **{f"answer {status} of {path}": answer["description"] for path, status, answer in ANSWERS},
     }
     check(
         [f"{part}: {text}" for part, text in described.items() if not SENTENCES.fullmatch(text)],
@@ -101,11 +108,13 @@ def test_the_words_of_an_answer_are_listed() -> None:
         ("status", ["sent", "pending", "failed"]),
         ("lead_status", ["Hot", "Warm", "Cold", None]),
     ):
-        found = [
-            one["enum"] for name, named, one in PROPERTIES if named == key and name not in ("Live", "Ready")
+        enums = [
+            schema["enum"]
+            for name, named, schema in PROPERTIES
+            if named == key and name not in ("Live", "Ready")
         ]
-        assert found, key
-        assert found == [words] * len(found), key
+        assert enums, key
+        assert enums == [words] * len(enums), key
 
 
 def test_examples_are_taken_by_their_schemas() -> None:
@@ -126,15 +135,15 @@ def test_an_answer_has_headers_and_samples() -> None:
         assert ("content" in answer) == (status != "304"), (path, status)
         for kind, content in answer.get("content", {}).items():
             samples = [content["example"]] if "example" in content else []
-            samples += [one["value"] for one in content.get("examples", {}).values()]
+            samples += [example["value"] for example in content.get("examples", {}).values()]
             # Of a text and of the document itself there is no sample.
             assert samples or path in ("/metrics", "/openapi.json"), (path, status)
-            for one in samples:
+            for example in samples:
                 assert kind in (JSON, "text/event-stream") or path.endswith((".csv", ".ndjson")), (
                     path,
                     status,
                 )
-                validator(content["schema"]).validate(one)
+                validator(content["schema"]).validate(example)
 
 
 def test_the_sample_of_an_export_is_a_line_of_it() -> None:
@@ -176,4 +185,6 @@ def test_credentials_are_described_where_the_api_asks_for_them() -> None:
         of_tenant = path.startswith("/users/")
         assert operation.get("security", ON["security"]) == (ON["security"] if of_tenant else [])
         assert {"401", "403"} <= set(operation["responses"]) or not of_tenant
-        assert not {"401", "403"} & {code for one in OFF["paths"][path].values() for code in one["responses"]}
+        assert not {"401", "403"} & {
+            code for operation in OFF["paths"][path].values() for code in operation["responses"]
+        }

@@ -53,7 +53,7 @@ _MAX_CACHED_PLANS = 512
 
 
 def counts(plan: ListPlan) -> CTE:
-    """Returns one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
+    """Return one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
     total: ColumnElement[int]
     matches = plan.matches(tenant_totals)
     if not plan.is_counted:
@@ -63,8 +63,8 @@ def counts(plan: ListPlan) -> CTE:
     elif matches is None:
         # As a filter of the sum: searching the index for its last columns takes longer than reading these few rows.
         matching = sum_of(lead_counts.c.leads, and_(*conditions_on_facets(plan.filters, lead_counts.c)))
-        found = select(matching.label("total")).where(lead_counts.c.user_id == USER).cte("found")
-        total = select(found.c.total).scalar_subquery()
+        tenant_counts = select(matching.label("total")).where(lead_counts.c.user_id == USER).cte("found")
+        total = select(tenant_counts.c.total).scalar_subquery()
     else:
         total = sum_of(matches)
     # A sum, because a tenant without leads has no row.
@@ -74,27 +74,27 @@ def counts(plan: ListPlan) -> CTE:
 
 
 def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
-    """Returns the phones of all matches, which an index of `leads` or lead_conversations finds."""
+    """Return the phones of all matches, which an index of `leads` or lead_conversations finds."""
     # An index by conversations finds fewer leads than those of the tenant.
-    narrowest = next((given for given in plan.filters if given.name in OF_CONVERSATIONS), None)
+    narrowest = next((filter_ for filter_ in plan.filters if filter_.name in OF_CONVERSATIONS), None)
     if narrowest is None:
         return select(leads.c.customer_phone).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
-    found = (
+    conversations = (
         select(lead_conversations.c.customer_phone)
         .where(lead_conversations.c.user_id == USER, of_conversations(narrowest.name))
         .distinct()
         .subquery("having")
     )
-    others = [given for given in plan.filters if given is not narrowest]
+    others = [filter_ for filter_ in plan.filters if filter_ is not narrowest]
     if not others:
-        return select(found.c.customer_phone)
-    rest = lookup_by_key(and_(*conditions(others, leads)), found, leads)
-    return select(found.c.customer_phone).where(rest)
+        return select(conversations.c.customer_phone)
+    rest = lookup_by_key(and_(*conditions(others, leads)), conversations, leads)
+    return select(conversations.c.customer_phone).where(rest)
 
 
 @lru_cache(maxsize=_MAX_CACHED_PLANS)
 def buckets(plan: ListPlan) -> CTE:
-    """Returns the hours or days of the time range, and the partial ones, each with the number of matches in it.
+    """Return the hours or days of the time range, and the partial ones, each with the number of matches in it.
 
     Columns: bucket_start, bucket_end, matches. Without a time range these are all hours or days of the tenant.
     """
@@ -116,7 +116,7 @@ def buckets(plan: ListPlan) -> CTE:
 
 
 def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
-    """Returns the whole days of the time range, or all days, by the table that counts every combination."""
+    """Return the whole days of the time range, or all days, by the table that counts every combination."""
     day = lead_daily_counts.c.day
     next_day = day + constant(1)
     days = (cast(func.timezone(UTC_NAME, edge(name)), Date) for name in ("days_start", "days_end"))
@@ -137,7 +137,7 @@ def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
 
 
 def _totals(matches: ColumnElement[int], granularity: str, *time_range: str) -> Select[tuple[object, ...]]:
-    """Returns the days or hours from one moment to before another, or all of them, by lead_totals."""
+    """Return the days or hours from one moment to before another, or all of them, by lead_totals."""
     start = lead_totals.c.bucket_start
     end = start + literal_column(f"'1 {granularity}'", Interval)
     in_range = [between(start, *map(edge, time_range))] if time_range else []
@@ -147,7 +147,7 @@ def _totals(matches: ColumnElement[int], granularity: str, *time_range: str) -> 
 
 
 def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
-    """Returns the partial buckets before and after the whole hours or days, whose leads the index counts."""
+    """Return the partial buckets before and after the whole hours or days, whose leads the index counts."""
     bounds = [(edge("start"), edge(f"{whole}_start")), (edge(f"{whole}_end"), edge("end"))]
     partial = values(column("bucket_start"), column("bucket_end"), name="e").data(bounds)
     in_bucket = between(leads.c.last_message_at, partial.c.bucket_start, partial.c.bucket_end)
@@ -161,16 +161,16 @@ def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
 
 
 def running_total(plan: ListPlan) -> CTE:
-    """Returns the buckets in the order of the list, and how many matches lie up to the end of each (`reached`).
+    """Return the buckets in the order of the list, and how many matches lie up to the end of each (`reached`).
 
     After a cursor these are the buckets from its position on. How many matches of the first one come after the
     position is not known, so none of them is `counted`.
     """
-    found = buckets(plan)
-    start, end = found.c.bucket_start, found.c.bucket_end
-    counted: ColumnElement[Any] = found.c.matches
+    matched = buckets(plan)
+    start, end = matched.c.bucket_start, matched.c.bucket_end
+    counted: ColumnElement[Any] = matched.c.matches
     is_ascending = plan.sort_order == "asc"
-    rows = select(found)
+    rows = select(matched)
     if plan.cursor is not None:
         position = plan.sort.cursor_key
         rows = rows.where(end > position if is_ascending else start <= position)
@@ -182,7 +182,7 @@ def running_total(plan: ListPlan) -> CTE:
 
 
 def matches_in_bucket(plan: ListPlan, chosen: FromClause) -> FromClause:
-    """Returns the matches of the current bucket."""
+    """Return the matches of the current bucket."""
     in_time = between(leads.c.last_message_at, chosen.c.bucket_start, chosen.c.bucket_end)
     # No bucket exceeds the time range, so that the range itself needs no condition.
     rows = select(leads.c.customer_phone, leads.c.last_message_at).where(

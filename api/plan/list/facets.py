@@ -68,25 +68,25 @@ class FacetsRow(Freshness):
 def lead_facets(
     user_id: str, parameters: Parameters, now: datetime | None = None
 ) -> BoundStatement[FacetsRow]:
-    """Returns the statement of the facets. `now` is as in plan_list."""
+    """Return the statement of the facets. `now` is as in plan_list."""
     plan, values = plan_list(parameters, now)
     statement = _statement(plan.filters, parameters.facets or FACETS)
     return BoundStatement(statement, FacetsRow, {"user_id": user_id, **values})
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> SelectBase:
+def _statement(filters: tuple[GivenFilter, ...], names: tuple[str, ...]) -> SelectBase:
     asked = {"total": filters} | {
         f"{facet}_{word}": (*_without(filters, (facet,)), GivenFilter(facet, shape))
-        for facet in wanted
+        for facet in names
         for word, shape in _VALUES.get(facet, {}).items()
     }
     # What every facet has.
     shared = _without(filters, _VALUES)
-    found = {name: _count(given, shared) for name, given in asked.items()}
+    counted = {name: _count(of_facet, shared) for name, of_facet in asked.items()}
     # Each row is read once for all counts that it gives.
     rows = [
-        select(*(count.label(name) for name, (source, count) in found.items() if source is table))
+        select(*(count.label(name) for name, (source, count) in counted.items() if source is table))
         .select_from(table)
         .where(*where)
         .subquery()
@@ -95,16 +95,16 @@ def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> Sel
             (lead_counts, [lead_counts.c.user_id == USER]),
             (leads, _on_leads(shared)),
         )
-        if any(source is table for source, _ in found.values())
+        if any(source is table for source, _ in counted.values())
     ]
     counts = {name: column for row in rows for name, column in row.c.items()}
     objects: list[ColumnElement[str]] = []
-    for facet in wanted:
+    for facet in names:
         opening = constant_text(f'{"," if objects else "{"}"{facet}":{{')
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
         objects.append(opening + (json_members(**words) if words else _agents(filters)) + constant_text("}"))
     printed = reduce(add, objects) + constant_text("}")
-    until = stands_until(*(DAYS for given in filters if given.name == TIME_RANGE))
+    until = stands_until(*(DAYS for filter_ in filters if filter_.name == TIME_RANGE))
     head = (*freshness_columns(), counts["total"].label("total"), printed.label("facets"), until)
     return select(*head).select_from(*rows)
 
@@ -112,21 +112,21 @@ def _statement(filters: tuple[GivenFilter, ...], wanted: tuple[str, ...]) -> Sel
 def _count(
     filters: tuple[GivenFilter, ...], shared: Sequence[GivenFilter]
 ) -> tuple[FromClause, ColumnElement[int]]:
-    """Returns how many leads pass these filters, by the rows of a table: of `leads` those that pass what is shared."""
+    """Return how many leads pass these filters, by the rows of a table: of `leads` those that pass what is shared."""
     plan = _plan(filters)
     matches = None if plan.has_time_range else plan.matches(tenant_totals)
     if matches is not None:
         return tenant_totals, sum_of(matches)
-    if all(FILTERS[one.name].is_facet for one in filters):
+    if all(FILTERS[filter_.name].is_facet for filter_ in filters):
         return lead_counts, sum_of(lead_counts.c.leads, and_(*conditions_on_facets(filters, lead_counts.c)))
-    own = conditions([one for one in filters if one not in shared], leads)
-    found = func.count()
-    return leads, found.filter(and_(*own)) if own else found
+    own = conditions([filter_ for filter_ in filters if filter_ not in shared], leads)
+    total = func.count()
+    return leads, total.filter(and_(*own)) if own else total
 
 
 def _on_leads(shared: Sequence[GivenFilter]) -> list[Condition]:
     own = [leads.c.user_id == USER]
-    if all(FILTERS[one.name].on_leads is not None and one.name != _AGENT for one in shared):
+    if all(FILTERS[filter_.name].on_leads is not None and filter_.name != _AGENT for filter_ in shared):
         return [*own, *conditions(shared, leads)]
     return [*own, leads.c.customer_phone.in_(_phones(shared, "found"))]
 
@@ -136,7 +136,7 @@ def _plan(filters: Sequence[GivenFilter]) -> ListPlan:
 
 
 def _phones(filters: Sequence[GivenFilter], name: str) -> Select[tuple[str]]:
-    """Returns the phones of the leads that pass, as a list finds them."""
+    """Return the phones of the leads that pass, as a list finds them."""
     plan = _plan(filters)
     if plan.search is None:
         return matches_on_leads(plan)
@@ -144,7 +144,7 @@ def _phones(filters: Sequence[GivenFilter], name: str) -> Select[tuple[str]]:
 
 
 def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
-    """Returns the members of the object that has each agent with its leads."""
+    """Return the members of the object that has each agent with its leads."""
     others = _without(filters, (_AGENT,))
     pairs = select(lead_conversations.c.agent_id, lead_conversations.c.customer_phone).where(
         lead_conversations.c.user_id == USER
@@ -162,4 +162,4 @@ def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
 
 
 def _without(filters: Sequence[GivenFilter], names: Collection[str]) -> list[GivenFilter]:
-    return [given for given in filters if given.name not in names]
+    return [filter_ for filter_ in filters if filter_.name not in names]

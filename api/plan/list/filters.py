@@ -82,7 +82,7 @@ class Filter:
 
 
 def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
-    """Returns the filter of the query parameter of the same name, whose value is its shape, or one of the statement."""
+    """Return the filter of the query parameter of the same name, whose value is its shape, or one of the statement."""
     others = {
         "value": lambda parameters: getattr(parameters, name),
         "bind": lambda value: {} if "shape" in keywords else {name: value},
@@ -93,36 +93,36 @@ def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Fi
 
 
 def _flag(name: str, counted: str = "", **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
-    """Returns the filter of a flag, which `lead_totals` counts in a column where it is set.
+    """Return the filter of a flag, which `lead_totals` counts in a column where it is set.
 
     Its value is a part of the statement's text, so that PostgreSQL sees which index serves.
     """
 
-    def on_table(columns: Columns, wanted: bool) -> Condition:  # noqa: FBT001  # As any shape.
-        return columns[name] if wanted else not_(columns[name])
+    def on_table(columns: Columns, flag: bool) -> Condition:  # noqa: FBT001  # As any shape.
+        return columns[name] if flag else not_(columns[name])
 
     others = {
         "on_leads": on_table,
         "on_profiles": on_table,
-        "totals": lambda columns, wanted: columns[counted] if wanted else columns.leads - columns[counted],
+        "totals": lambda columns, flag: columns[counted] if flag else columns.leads - columns[counted],
         "shape": bool,
     }
     return _filter(name, **{**others, **keywords})
 
 
 def of_conversations(name: str) -> Condition:
-    """Returns whether a conversation has the value of a filter."""
+    """Return whether a conversation has the value of a filter."""
     column = lead_conversations.c[name]
     return column == bindparam(name, type_=column.type)
 
 
 def _of_any_conversation(name: str) -> OnTable:
-    """Returns whether any conversation of the current lead has the value of a filter: a look-up in an index."""
+    """Return whether any conversation of the current lead has the value of a filter: a look-up in an index."""
 
     def condition(columns: Columns, _shape: object) -> Condition:
         conversations = lead_conversations.c
         # PostgreSQL would join EXISTS, and lose the order of the leads.
-        found = (
+        any_conversation = (
             select(literal_column("true", Boolean))
             .where(
                 conversations.user_id == USER,
@@ -132,13 +132,13 @@ def _of_any_conversation(name: str) -> OnTable:
             .limit(constant(1))
             .correlate_except(lead_conversations)
         )
-        return found.scalar_subquery()
+        return any_conversation.scalar_subquery()
 
     return condition
 
 
 def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
-    """Returns the moment from which and the moment before which a lead has to be active, and in how many last days."""
+    """Return the moment from which and the moment before which a lead has to be active, and in how many last days."""
     if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
         return None
     end = LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
@@ -152,16 +152,14 @@ FILTERS: Mapping[str, Filter] = {
             "lead_status",
             on_both=lambda columns, statuses: columns.lead_status.in_([*map(constant_text, statuses)]),
             is_facet=True,
-            totals=lambda columns, statuses: reduce(add, (columns[one.lower()] for one in statuses)),
+            totals=lambda columns, statuses: reduce(add, (columns[status.lower()] for status in statuses)),
             shape=tuple,
         ),
         _flag("has_extraction", "with_extraction", is_facet=True),
         _flag(
             "has_email",
             "with_email",
-            on_profiles=lambda columns, wanted: (
-                columns.email.is_not(None) if wanted else columns.email.is_(None)
-            ),
+            on_profiles=lambda columns, flag: columns.email.is_not(None) if flag else columns.email.is_(None),
             is_facet=True,
         ),
         _filter(
@@ -176,7 +174,7 @@ FILTERS: Mapping[str, Filter] = {
         ),
         _filter(
             "platform",
-            on_leads=lambda columns, platforms: or_(*(columns[f"on_{one}"] for one in platforms)),
+            on_leads=lambda columns, platforms: or_(*(columns[f"on_{platform}"] for platform in platforms)),
             is_facet=True,
             # A lead on two platforms is counted under both, so the sum of two would count it twice.
             totals=lambda columns, platforms: columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None,
@@ -191,8 +189,8 @@ FILTERS: Mapping[str, Filter] = {
         _flag(
             "has_conversation",
             on_profiles=None,
-            totals=lambda columns, wanted: (
-                columns.leads - columns.without_conversation if wanted else columns.without_conversation
+            totals=lambda columns, flag: (
+                columns.leads - columns.without_conversation if flag else columns.without_conversation
             ),
         ),
         *(_filter(name, on_both=_of_any_conversation(name)) for name in OF_CONVERSATIONS),
@@ -218,23 +216,23 @@ FILTERS: Mapping[str, Filter] = {
 
 
 def given_filters(parameters: Parameters) -> tuple[tuple[GivenFilter, ...], dict[str, object]]:
-    """Returns the filters that a request gives, and their values by name."""
-    given: list[GivenFilter] = []
+    """Return the filters that a request gives, and their values by name."""
+    filters: list[GivenFilter] = []
     values: dict[str, object] = {}
     for entry in FILTERS.values():
         value = entry.value(parameters)
         if value is not None:
-            given.append(GivenFilter(entry.name, entry.shape(value)))
+            filters.append(GivenFilter(entry.name, entry.shape(value)))
             values |= entry.bind(value)
-    return tuple(given), values
+    return tuple(filters), values
 
 
-def conditions(given: Sequence[GivenFilter], table: FromClause) -> list[Condition]:
-    """Returns the filters as conditions on `leads`, or on `lead_profiles` or rows with its columns."""
+def conditions(filters: Sequence[GivenFilter], table: FromClause) -> list[Condition]:
+    """Return the filters as conditions on `leads`, or on `lead_profiles` or rows with its columns."""
     other = lead_profiles if table is leads else leads
     here: list[Condition] = []
     elsewhere: list[Condition] = []
-    for name, shape in given:
+    for name, shape in filters:
         entry = FILTERS[name]
         own, in_other = entry.on_leads, entry.on_profiles
         if table is not leads:
@@ -246,9 +244,9 @@ def conditions(given: Sequence[GivenFilter], table: FromClause) -> list[Conditio
     return [*here, lookup_by_key(and_(*elsewhere), table, other)] if elsewhere else here
 
 
-def conditions_on_facets(given: Sequence[GivenFilter], columns: Columns) -> list[Condition]:
-    """Returns the facets among the filters as conditions on any table that has their columns."""
-    entries = ((FILTERS[name], shape) for name, shape in given)
+def conditions_on_facets(filters: Sequence[GivenFilter], columns: Columns) -> list[Condition]:
+    """Return the facets among the filters as conditions on any table that has their columns."""
+    entries = ((FILTERS[name], shape) for name, shape in filters)
     return [
         entry.on_leads(columns, shape)
         for entry, shape in entries

@@ -78,7 +78,7 @@ class ListRow(Freshness):
 def list_leads(
     user_id: str, parameters: Parameters, now: datetime | None = None, *, collect_matches: bool = False
 ) -> BoundStatement[ListRow]:
-    """Returns the statement of a page of leads."""
+    """Return the statement of a page of leads."""
     plan, values = plan_list(parameters, now)
     if collect_matches:
         plan = replace(plan, collect_matches=True)
@@ -87,7 +87,7 @@ def list_leads(
 
 @lru_cache(maxsize=_MAX_CACHED_PLANS)
 def list_statement(plan: ListPlan) -> SelectBase:
-    """Returns the statement of a plan, whose columns are the fields of ListRow."""
+    """Return the statement of a plan, whose columns are the fields of ListRow."""
     total, page, collect_matches = _parts(plan)
     until = stands_until(*([DAYS] if plan.has_time_range else []))
     head = (total.label("total"), collect_matches.label("collect_matches"), until)
@@ -102,11 +102,11 @@ def _parts(plan: ListPlan) -> _Parts:
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
     # The list of one phone has no second page; a cursor that somebody made is answered as any other.
     if plan.has("customer_phone") and plan.cursor is None:
-        found = select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
-        lead = found.cte("found")
+        matching = select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
+        lead = matching.cte("found")
         return count_of(lead), [documents(page.of(select(lead.c.document)))], false()
     # With a condition on `leads` for each filter, an index finds and counts the matches.
-    is_on_leads = all(FILTERS[given.name].on_leads is not None for given in plan.filters)
+    is_on_leads = all(FILTERS[filter_.name].on_leads is not None for filter_ in plan.filters)
     if not (plan.is_counted or is_on_leads):
         matches = all_matches(plan)
         return count_of(matches), [sorted_page(plan, matches, page)], false()
@@ -116,14 +116,14 @@ def _parts(plan: ListPlan) -> _Parts:
 
 
 def _by_counts(plan: ListPlan) -> _Parts:
-    """Takes the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
-    found = counts(plan)
-    total = select(found.c.total).scalar_subquery()
+    """Take the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
+    counted = counts(plan)
+    total = select(counted.c.total).scalar_subquery()
     picks_buckets = plan.is_counted and plan.is_by_time and (plan.is_far or plan.collect_matches)
-    has_page = found.c.total > (OFFSET if plan.has_offset else ZERO)
+    has_page = counted.c.total > (OFFSET if plan.has_offset else ZERO)
     # A filter on the sort's own column has its index read only a range, in which the matches lie close together.
     is_decided = picks_buckets or plan.collect_matches or plan.has_own_filter or not plan.filters
-    collect = false() if is_decided else and_(has_page, reads_fewer_collecting(plan, found))
+    collect = false() if is_decided else and_(has_page, reads_fewer_collecting(plan, counted))
     # A limit and an offset of 0 if the page is empty: PostgreSQL then reads no row to skip it.
     choice = select(
         case((and_(has_page, not_(collect)), LIMIT), else_=ZERO).label("limit"),
@@ -139,22 +139,22 @@ def _by_counts(plan: ListPlan) -> _Parts:
     return total, in_order(plan, page), chosen["collect_matches"]
 
 
-def reads_fewer_collecting(plan: ListPlan, found: CTE) -> ColumnElement[bool]:
-    """Returns whether reading in order would pass too many leads: more than 10,000, and eight for each match.
+def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
+    """Return whether reading in order would pass too many leads: more than 10,000, and eight for each match.
 
     To the end of a page, reading in order passes (offset + limit) * tenant_total / total leads, but at most
     all of them. Collecting reads the index of the buckets with matches and then looks up each match, which takes
     about eight times as long as passing a lead.
     """
-    total = found.c.total
+    total = counted.c.total
     page_end = OFFSET + LIMIT if plan.has_offset else LIMIT
-    passed_times_total = func.least(page_end, total) * found.c.tenant_total
+    passed_times_total = func.least(page_end, total) * counted.c.tenant_total
     too_many = func.greatest(total * constant(MIN_LEADS_PASSED_A_MATCH), constant(MIN_LEADS_PASSED))
     return passed_times_total > total * too_many
 
 
 def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
-    """Reads the page in the order of the index of its sort."""
+    """Read the page in the order of the index of its sort."""
     sort, direction = plan.sort, plan.sort_order
     if plan.cursor == "null":
         return [_of_those_without_value(plan, page)]
@@ -178,7 +178,7 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
 
 
 def _reads_documents(plan: ListPlan) -> bool:
-    """Returns whether the page reads the rows of `leads` in order, instead of looking up those of its keys.
+    """Return whether the page reads the rows of `leads` in order, instead of looking up those of its keys.
 
     That is quicker if many rows on the way are printed, as with at most one filter; and if the index does not contain
     the filters, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
@@ -189,13 +189,13 @@ def _reads_documents(plan: ListPlan) -> bool:
 
 
 def documents(rows: Select[Any]) -> Select[Any]:
-    """Returns the page of a select of documents."""
+    """Return the page of a select of documents."""
     page = rows.subquery("documents")
     return select(page.c.document)
 
 
 def by_buckets(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
-    """Reads a page by last_message_at from the buckets that it lies in."""
+    """Read a page by last_message_at from the buckets that it lies in."""
     if plan.cursor == "null":
         return [_of_those_without_value(plan, page)]
     running = running_total(plan)
@@ -227,7 +227,7 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
 def _without_value(
     plan: ListPlan, page: LimitOffset, taken: FromClause, with_value: ColumnElement[int]
 ) -> Select[Any]:
-    """Returns the part of the page that lies among the leads without a value, which come after all others."""
+    """Return the part of the page that lies among the leads without a value, which come after all others."""
     offset = None
     if page.offset is not None:
         no_need_to_count = or_(page.limit <= ZERO, count_of(taken) > ZERO)
@@ -238,7 +238,7 @@ def _without_value(
 
 
 def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> Select[Any]:
-    """Returns a page of the leads without a value: those after the cursor, if that is among them."""
+    """Return a page of the leads without a value: those after the cursor, if that is among them."""
     table = plan.sort.table
     rows = matching_keys(plan, table).where(table.c[plan.sort.key].is_(None))
     if plan.cursor == "null":
@@ -248,12 +248,12 @@ def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> Select[Any]:
 
 
 def matching_keys(plan: ListPlan, table: FromClause) -> Select[Any]:
-    """Returns the keys of the matches from `leads` or `lead_profiles`."""
+    """Return the keys of the matches from `leads` or `lead_profiles`."""
     return select(table.c.customer_phone).where(table.c.user_id == USER, *conditions(plan.filters, table))
 
 
 def all_matches(plan: ListPlan, name: str = "matches") -> CTE:
-    """Returns the phones of all leads that match, with the key that they are sorted by. `name` is that of the CTE."""
+    """Return the phones of all leads that match, with the key that they are sorted by. `name` is that of the CTE."""
     ways = [matching_profiles(plan, lead_profiles)]
     if plan.search is not None and plan.search.uses_index:
         # The index has the profiles of all tenants. To a small one it is no help: its own are read sooner, from rows
@@ -271,14 +271,14 @@ def all_matches(plan: ListPlan, name: str = "matches") -> CTE:
 
 
 def collected(plan: ListPlan, page: LimitOffset) -> Select[Any]:
-    """Collects all matches from the buckets that have any, and sorts them."""
-    found = buckets(plan)
-    in_bucket = matches_in_bucket(plan, found)
+    """Collect all matches from the buckets that have any, and sort them."""
+    matched = buckets(plan)
+    in_bucket = matches_in_bucket(plan, matched)
     is_wanted = page.limit > ZERO
     rows: SelectBase = (
         select(in_bucket.c.customer_phone)
-        .select_from(found.join(in_bucket, true()))
-        .where(found.c.matches > ZERO, is_wanted)
+        .select_from(matched.join(in_bucket, true()))
+        .where(matched.c.matches > ZERO, is_wanted)
     )
     if not plan.has_time_range:
         without_time = matching_keys(plan, leads).where(leads.c.last_message_at.is_(None), is_wanted)
@@ -288,19 +288,19 @@ def collected(plan: ListPlan, page: LimitOffset) -> Select[Any]:
 
 
 def found_and_sorted(plan: ListPlan, page: LimitOffset) -> Select[Any]:
-    """Finds all matches in an index of `leads`, and sorts them."""
+    """Find all matches in an index of `leads`, and sort them."""
     phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
     return _sorted(plan, phones, page)
 
 
 def _sorted(plan: ListPlan, phones: CTE, page: LimitOffset) -> Select[Any]:
-    """Looks up the key of each match, and sorts them by it."""
+    """Look up the key of each match, and sort them by it."""
     key = lookup_by_key(plan.sort.table.c[plan.sort.key], phones, plan.sort.table)
     return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
 
 
 def matching_profiles(plan: ListPlan, profiles: FromClause) -> Select[Any]:
-    """Returns the phones of the profiles that match, and the key that they are sorted by."""
+    """Return the phones of the profiles that match, and the key that they are sorted by."""
     sort = plan.sort
     key = (
         profiles.c[sort.key]
@@ -313,7 +313,7 @@ def matching_profiles(plan: ListPlan, profiles: FromClause) -> Select[Any]:
 
 
 def sorted_page(plan: ListPlan, matches: CTE, page: LimitOffset) -> Select[Any]:
-    """Sorts matches by their key, and returns the page of them."""
+    """Sort matches by their key, and return the page of them."""
     key, phone = matches.c.key, matches.c.customer_phone
     rows = select(phone).order_by(*plan.order(key, phone))
     if plan.cursor is not None:

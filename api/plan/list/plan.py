@@ -35,7 +35,7 @@ class Sort:
     cursor_key: ColumnElement[Any] = _CURSOR_TIME
 
     def order(self, columns: Any, direction: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:  # noqa: ANN401  # A table's columns by name.
-        """Returns the order of the index, read in this direction."""
+        """Return the order of the index, read in this direction."""
         towards = asc if direction == "asc" else desc
         key = towards(columns[self.key])
         key = key.nulls_last() if direction == self.nulls_last else key.nulls_first()
@@ -97,18 +97,18 @@ class ListPlan:
     @property
     def beside_time(self) -> tuple[GivenFilter, ...]:
         """The filters but the time range."""
-        return tuple(given for given in self.filters if given.name != TIME_RANGE)
+        return tuple(filter_ for filter_ in self.filters if filter_.name != TIME_RANGE)
 
     @property
     def is_counted(self) -> bool:
         """Whether the counts of the read model give the total: of any facets, or of one filter of lead_totals."""
-        are_facets = all(FILTERS[given.name].is_facet for given in self.beside_time)
+        are_facets = all(FILTERS[filter_.name].is_facet for filter_ in self.beside_time)
         return are_facets or self.matches(lead_totals) is not None
 
     @property
     def has_own_filter(self) -> bool:
         """Whether a filter is on the column of the sort."""
-        return any(given.name in self.sort.own_filters for given in self.filters)
+        return any(filter_.name in self.sort.own_filters for filter_ in self.filters)
 
     @property
     def has_nulls(self) -> bool:
@@ -118,10 +118,12 @@ class ListPlan:
     @property
     def search(self) -> SearchShape | None:
         """The shape of the search, if there is one."""
-        return next((given.shape for given in self.filters if isinstance(given.shape, SearchShape)), None)
+        return next(
+            (filter_.shape for filter_ in self.filters if isinstance(filter_.shape, SearchShape)), None
+        )
 
     def matches(self, totals: FromClause) -> ColumnElement[int] | None:
-        """Returns how many leads of a row of lead_totals pass the filters; None if it does not count them."""
+        """Return how many leads of a row of lead_totals pass the filters; None if it does not count them."""
         if not self.beside_time:
             everyone: ColumnElement[int] = totals.c.leads
             return everyone
@@ -129,16 +131,16 @@ class ListPlan:
         return None if others else FILTERS[name].totals(totals.c, shape)
 
     def has(self, name: str) -> bool:
-        """Returns whether the request gives this filter."""
-        return any(given.name == name for given in self.filters)
+        """Return whether the request gives this filter."""
+        return any(filter_.name == name for filter_ in self.filters)
 
     def order(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
-        """Returns the order of the list. PostgreSQL compares it with an index, which has nulls where it says."""
+        """Return the order of the list. PostgreSQL compares it with an index, which has nulls where it says."""
         towards = asc if self.sort_order == "asc" else desc
         return towards(key).nulls_last() if self.sort.nullable else towards(key), towards(phone)
 
     def after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
-        """Returns the condition for the leads with a value that come after the cursor's lead, which has one too.
+        """Return the condition for the leads with a value that come after the cursor's lead, which has one too.
 
         As a comparison of rows it is a range of the index of the sort.
         """
@@ -146,18 +148,18 @@ class ListPlan:
         return own > position if self.sort_order == "asc" else own < position
 
     def phone_after_cursor(self, phone: ColumnElement[Any]) -> Condition:
-        """Returns the condition for the leads after the cursor's lead among those without a value."""
+        """Return the condition for the leads after the cursor's lead among those without a value."""
         return phone > CURSOR_PHONE if self.sort_order == "asc" else phone < CURSOR_PHONE
 
     def anywhere_after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
-        """Returns the condition for all leads after the cursor's lead: those without a value come last."""
+        """Return the condition for all leads after the cursor's lead: those without a value come last."""
         if self.cursor == "null":
             return and_(key.is_(None), self.phone_after_cursor(phone))
         return or_(self.after_cursor(key, phone), key.is_(None))
 
 
 def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[ListPlan, dict[str, object]]:
-    """Returns the plan of a list, and the values of its statement without the tenant.
+    """Return the plan of a list, and the values of its statement without the tenant.
 
     `now` is what time it is; None leaves it to the clock of the database.
     """

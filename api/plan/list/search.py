@@ -35,14 +35,14 @@ class SearchShape(NamedTuple):
 
 
 def shape_of(search: Search) -> SearchShape:
-    """Returns what of a search changes the statement's text."""
+    """Return what of a search changes the statement's text."""
     ways = tuple((column, tuple(map(_is_indexed, words))) for column, words in _ways(search))
     digits = _digits(search)
     return SearchShape(ways, None if digits is None else _is_indexed(digits))
 
 
 def bind(search: Search) -> dict[str, object]:
-    """Returns the values of a search: a word of each way as `word_0_0`, `word_0_1`, and `digits` if there are any."""
+    """Return the values of a search: a word of each way as `word_0_0`, `word_0_1`, and `digits` if there are any."""
     values: dict[str, object] = {
         f"word_{way}_{number}": _like_pattern(word) if _is_indexed(word) else word
         for way, (_, words) in enumerate(_ways(search))
@@ -53,47 +53,47 @@ def bind(search: Search) -> dict[str, object]:
 
 
 def condition(columns: ReadOnlyColumnCollection[str, Any], shape: SearchShape) -> Condition:
-    """Returns the condition on the columns of lead_profiles. Each way is one look-up in an index."""
+    """Return the condition on the columns of lead_profiles. Each way is one look-up in an index."""
     ways = [
-        [_contains(columns[column], f"word_{way}_{number}", one) for number, one in enumerate(indexed)]
+        [_contains(columns[column], f"word_{way}_{number}", word) for number, word in enumerate(indexed)]
         for way, (column, indexed) in enumerate(shape.ways)
     ]
-    found = or_(*(and_(*words) for words in ways))
+    has_words = or_(*(and_(*words) for words in ways))
     if shape.digits is None:
-        return found
+        return has_words
     digits = bindparam("digits", type_=Text)
     in_phone = func.strpos(columns.customer_phone, digits) > ZERO
     # The index covers the text, which contains the phone among others.
-    return or_(found, and_(columns.search_text.contains(digits), in_phone) if shape.digits else in_phone)
+    return or_(has_words, and_(columns.search_text.contains(digits), in_phone) if shape.digits else in_phone)
 
 
 def _contains(column: ColumnElement[str], name: str, indexed: bool) -> Condition:  # noqa: FBT001  # Of a shape.
-    """Returns whether a column contains the word that is bound by this name."""
+    """Return whether a column contains the word that is bound by this name."""
     word = func.lower(bindparam(name, type_=Text))
     # For a word without three letters or digits in a row, LIKE would read the whole index.
     return column.like(word) if indexed else func.strpos(column, word) > ZERO
 
 
 def _ways(search: Search) -> list[tuple[str, list[str]]]:
-    """Returns the ways in which a text is found: a column, and the words that have to be in it."""
-    given = _in_few_orders(search.words)
+    """Return the ways in which a text is found: a column, and the words that have to be in it."""
+    as_typed = _in_few_orders(search.words)
     if not search.ignore_accents:
-        return [("search_text", given)]
+        return [("search_text", as_typed)]
     # Nothing but accents stays as it is: every text contains nothing.
     plain = _in_few_orders(without_accents(word) or word for word in search.words)
     # What occurs as it was given is found, too: a lead of an older version has no search_plain until the rebuild.
     # And a text without accents is in search_text alone.
-    found = [("search_text", given), ("search_text", plain), ("search_plain", plain)]
-    return found[1:] if plain == given else found
+    texts = [("search_text", as_typed), ("search_text", plain), ("search_plain", plain)]
+    return texts[1:] if plain == as_typed else texts
 
 
 def _in_few_orders(words: Iterable[str]) -> list[str]:
-    """Returns each word once, in one of few orders of what the index finds, so that there are few statements."""
+    """Return each word once, in one of few orders of what the index finds, so that there are few statements."""
     return sorted({*words}, key=lambda word: (_is_indexed(word), word))
 
 
 def _digits(search: Search) -> str | None:
-    """Returns the digits of a phone; one that is written as its digits alone is a word like any other."""
+    """Return the digits of a phone; one that is written as its digits alone is a word like any other."""
     return None if search.words == (search.digits,) else search.digits
 
 
@@ -102,6 +102,6 @@ def _is_indexed(text: str) -> bool:
 
 
 def _like_pattern(word: str) -> str:
-    """Returns a pattern for LIKE in which every character of the word stands for itself."""
+    """Return a pattern for LIKE in which every character of the word stands for itself."""
     escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

@@ -54,9 +54,9 @@ def arguments(words: list[str], api_port: int, port: int = 0) -> list[str]:
     return ["-m", "api.mcp", *(ports.get(word, word) for word in words)]
 
 
-async def call(client: Client, tool: str, **given: object) -> tuple[bool, Any]:
+async def call(client: Client, tool: str, **arguments: object) -> tuple[bool, Any]:
     """Whether the answer is an error, and the answer."""
-    answer = await client.call_tool(tool, given)
+    answer = await client.call_tool(tool, arguments)
     [text] = answer.content
     assert isinstance(text, types.TextContent)
     if answer.structured_content is None:
@@ -68,7 +68,11 @@ async def call(client: Client, tool: str, **given: object) -> tuple[bool, Any]:
 def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key: str, tmp_path: Path) -> None:
     described = json.loads(api.get("/openapi.json")[2])
     rules = described["components"]["schemas"]["Lead"]["properties"]
-    operations = {one["operationId"]: one for path in described["paths"].values() for one in path.values()}
+    operations = {
+        operation["operationId"]: operation
+        for path in described["paths"].values()
+        for operation in path.values()
+    }
     [block] = re.findall(r"^```json\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
     entry = json.loads(block)["mcpServers"]["leads"]
     assert entry["command"].endswith("/leads-mcp")
@@ -84,15 +88,15 @@ def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key:
         assert list(tools) == list(OPERATIONS)
         bodies = {}
         for name, tool in tools.items():
-            taken = {one["name"]: one for one in operations[OPERATIONS[name]]["parameters"]}
+            taken = {parameter["name"]: parameter for parameter in operations[OPERATIONS[name]]["parameters"]}
             shown = tool.input_schema["properties"]
-            assert [shown[one]["description"] for one in shown] == [
-                taken[one]["description"] for one in shown
+            assert [shown[name]["description"] for name in shown] == [
+                taken[name]["description"] for name in shown
             ]
             if name != "freshness":
                 assert operations[OPERATIONS[name]]["description"] in str(tool.description)
-                assert {one for one, has in taken.items() if has["in"] != "header"} == set(shown)
-            needed = {one: LEAD[one] for one in tool.input_schema["required"]}
+                assert {name for name, has in taken.items() if has["in"] != "header"} == set(shown)
+            needed = {name: LEAD[name] for name in tool.input_schema["required"]}
             is_error, answer = await call(client, name, **needed)
             assert not is_error
             assert answer["headers"]["X-Data-As-Of"]
@@ -113,8 +117,8 @@ def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key:
             ("statistics", {"user_id": "v"}, 403, "may not read the leads of this tenant"),
             ("explain", {"user_id": "u", "customer_phone": "1"}, 404, "Lead not found"),
         ]
-        for tool_name, given, status, message in refused:
-            is_error, answer = await call(client, tool_name, **given)
+        for tool_name, arguments, status, message in refused:
+            is_error, answer = await call(client, tool_name, **arguments)
             assert (is_error, answer["status"]) == (True, status)
             assert message in answer["body"]["message"]
         assert await call(client, "get", user_id="u") == (True, "customer_phone must be given.")

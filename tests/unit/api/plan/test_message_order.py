@@ -31,6 +31,6 @@ def test_before_and_after_each_message_and_from_each_time_to_itself(
         times = [str(message.document()["timestamp"]) for message in lead.messages]
         equal += len(times) - len(set(times))
         for time in set(times):
-            within = [one for one, at in zip(whole, times, strict=True) if at == time]
+            within = [message for message, at in zip(whole, times, strict=True) if at == time]
             assert ids(f"from_date={time}&to_date={time}") == within
     assert equal > 20

@@ -117,8 +117,8 @@ def test_two_names_of_one_thing_and_what_else_is_wrong(query: Query, text: str, 
 
 
 def test_the_first_and_the_last_moment_are_not_passed() -> None:
-    found = LIST_QUERY.read("from_date=0001-01-01T01:00%2B02:00&to_date=9999-12-31T23:00-02:00")
-    assert (found.from_date, found.to_date) == (FIRST_MOMENT, LAST_MOMENT)
+    parameters = LIST_QUERY.read("from_date=0001-01-01T01:00%2B02:00&to_date=9999-12-31T23:00-02:00")
+    assert (parameters.from_date, parameters.to_date) == (FIRST_MOMENT, LAST_MOMENT)
 
 
 @cases("query", [LIST_QUERY, LEAD_QUERY])
@@ -131,9 +131,9 @@ def test_the_feed_takes_the_filters_of_the_list_but_no_order_nor_what_the_clock_
     for text in ("days=7", "sort_by=name", "sort_order=asc", "offset=5"):
         assert "is not a parameter" in refused(CHANGES_QUERY, text)
     text = "platform=webchat&has_email=true&search=ann&from_date=2025-01-01&customer_phone=49"
-    found, of_list = CHANGES_QUERY.read(f"{text}&since=T&wait=9999&limit=9999"), LIST_QUERY.read(text)
-    assert replace(found, page=Page(), since=None, wait=0) == replace(of_list, page=Page())
-    assert (found.since, found.wait, found.page.limit) == ("T", 25, 500)
+    of_changes, of_list = CHANGES_QUERY.read(f"{text}&since=T&wait=9999&limit=9999"), LIST_QUERY.read(text)
+    assert replace(of_changes, page=Page(), since=None, wait=0) == replace(of_list, page=Page())
+    assert (of_changes.since, of_changes.wait, of_changes.page.limit) == ("T", 25, 500)
 
 
 TYPOS = {
@@ -183,7 +183,7 @@ OF_ANOTHER = "cursor belongs to another query"
 
 
 @cases(
-    ("one", "other", "said"),
+    ("first", "second", "said"),
     [
         # Each spelling of the query, and another limit.
         ("", "sort_by=LAST_MESSAGE_AT&sort_order=desc", ""),
@@ -202,8 +202,8 @@ OF_ANOTHER = "cursor belongs to another query"
         ("", "offset=0", ""),
     ],
 )
-def test_with_which_queries_a_cursor_goes(one: str, other: str, said: str) -> None:
-    text = f"{other}&cursor={cursor_of(one)}"
+def test_with_which_queries_a_cursor_goes(first: str, second: str, said: str) -> None:
+    text = f"{second}&cursor={cursor_of(first)}"
     if said:
         assert said in refused(LIST_QUERY, text, "u")
     else:

@@ -18,22 +18,22 @@ from tests.unit.api.routes.test_memory import DECODERS
 
 
 @cases(
-    ("given", "is_kept"),
+    ("sent", "is_kept"),
     [
-        *((one, True) for one in ("a", "A-Za.z_0-9", "x" * 128)),
+        *((sent, True) for sent in ("a", "A-Za.z_0-9", "x" * 128)),
         *(
-            (one, False)
-            for one in ("", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b")
+            (sent, False)
+            for sent in ("", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b")
         ),
     ],
 )
 def test_a_good_correlation_id_is_kept(
-    client: FlaskClient, library: Library, given: str, *, is_kept: bool
+    client: FlaskClient, library: Library, sent: str, *, is_kept: bool
 ) -> None:
-    answer = client.get(library.base, headers={"X-Correlation-Id": given})
-    found = answer.get_json()["correlationId"]
-    assert found == given if is_kept else re.fullmatch(r"1774789631123-[0-9a-z]{9}", found)
-    assert answer.headers["X-Correlation-Id"] == found
+    answer = client.get(library.base, headers={"X-Correlation-Id": sent})
+    returned = answer.get_json()["correlationId"]
+    assert returned == sent if is_kept else re.fullmatch(r"1774789631123-[0-9a-z]{9}", returned)
+    assert answer.headers["X-Correlation-Id"] == returned
 
 
 def test_the_name_of_the_tenant(database: Database, make_app: MakeApp) -> None:
@@ -57,11 +57,11 @@ def test_an_answer_has_the_described_headers_and_no_other(library: Library, make
             described = {*LIMITED, *KNOWN, "ETag"}
             if answer.status_code == 200 and address.endswith(("leads", "messages")):
                 described.add("Link")
-            found = {name for name, _ in answer.headers if name in HEADERS or name.startswith(("X-", "Rate"))}
-            found -= {"X-Content-Type-Options"}
-            assert found <= described
+            names = {name for name, _ in answer.headers if name in HEADERS or name.startswith(("X-", "Rate"))}
+            names -= {"X-Content-Type-Options"}
+            assert names <= described
             # The tenant may have no dead letter, and a list no second page.
-            assert described - found <= {"X-Data-Dead-Letters", "Link"}
+            assert described - names <= {"X-Data-Dead-Letters", "Link"}
 
 
 def link(page: Page, rows: list[bytes], total: int) -> str | None:
@@ -114,7 +114,7 @@ def test_a_range_is_of_the_stored_bytes(client: FlaskClient) -> None:
 
 
 @cases(
-    ("header", "wanted"),
+    ("header", "encoding"),
     [
         ("GZIP", "gzip"),
         ("x-gzip", "gzip"),
@@ -130,10 +130,12 @@ def test_a_range_is_of_the_stored_bytes(client: FlaskClient) -> None:
         ("deflate," * 200 + "gzip", "gzip"),
     ],
 )
-def test_what_a_caller_takes(client: FlaskClient, library: Library, header: str, wanted: str | None) -> None:
-    assert chosen_encoding(header) == wanted
+def test_what_a_caller_takes(
+    client: FlaskClient, library: Library, header: str, encoding: str | None
+) -> None:
+    assert chosen_encoding(header) == encoding
     answer = client.get(library.base, headers={"Accept-Encoding": header})
-    assert answer.headers.get("Content-Encoding") == wanted
+    assert answer.headers.get("Content-Encoding") == encoding
 
 
 ORIGIN = "https://app.example.com"
@@ -191,14 +193,14 @@ def test_what_every_answer_has_and_an_allowed_origin_may_read(
 def test_another_origin_may_not_and_without_the_setting_none_may(
     open_to_one: FlaskClient, client: FlaskClient, library: Library, origin: str
 ) -> None:
-    for one, asked_by, vary in (
+    for asking, asked_by, vary in (
         # A cache must not give this answer to an allowed one.
         (open_to_one, origin, "Accept-Encoding, Origin"),
         (client, ORIGIN, "Accept-Encoding"),
     ):
         for answer in (
-            one.get(library.base, headers={"Origin": asked_by}),
-            one.options(library.base, headers=preflight(asked_by)),
+            asking.get(library.base, headers={"Origin": asked_by}),
+            asking.options(library.base, headers=preflight(asked_by)),
         ):
             assert answer.status_code == 200
             assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]

@@ -24,8 +24,8 @@ RESPONSES = orjson.loads(document(asks_who_calls=True))["components"]["responses
 def sample(status: int, name: str) -> dict[str, Any]:
     """A body that the OpenAPI document shows."""
     content = RESPONSES[f"Error{status}"]["content"]["application/json"]
-    found: dict[str, Any] = content["examples"][name]["value"]
-    return found
+    value: dict[str, Any] = content["examples"][name]["value"]
+    return value
 
 
 def check(answer: TestResponse, status: int, name: str = "") -> str:

@@ -44,9 +44,9 @@ def lines(client: FlaskClient, path: str) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.data
     assert answer.headers["Content-Length"] == str(len(answer.data))
     assert answer.data == b"" or answer.data.endswith(b"\n")
-    found = [json.loads(line) for line in answer.data.split(b"\n")[:-1]]
-    assert answer.headers["X-Total-Count"] == str(len(found))
-    return found
+    objects = [json.loads(line) for line in answer.data.split(b"\n")[:-1]]
+    assert answer.headers["X-Total-Count"] == str(len(objects))
+    return objects
 
 
 def table(client: FlaskClient, path: str) -> list[dict[str, str]]:
@@ -54,25 +54,25 @@ def table(client: FlaskClient, path: str) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.data
     assert answer.headers["Content-Length"] == str(len(answer.data))
     assert answer.data.startswith(",".join(CSV_COLUMNS).encode() + b"\r\n")
-    found = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8"), newline="")))
-    assert answer.headers["X-Total-Count"] == str(len(found))
-    return found
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8"), newline="")))
+    assert answer.headers["X-Total-Count"] == str(len(rows))
+    return rows
 
 
 def test_messages(client: FlaskClient, library: Library) -> None:
     expected = [
         {"customer_phone": lead.customer_phone, **message.document()}
         for lead in sorted(
-            library.model.of_tenant(library.tenant).values(), key=lambda one: one.customer_phone.encode()
+            library.model.of_tenant(library.tenant).values(), key=lambda lead: lead.customer_phone.encode()
         )
         for message in lead.messages
     ]
     assert len(expected) > 50
     path = f"/users/{library.tenant}/messages.ndjson"
     assert lines(client, path) == expected
-    times = sorted({str(one["timestamp"]) for one in expected if str(one["timestamp"]) > "1971"})
+    times = sorted({str(message["timestamp"]) for message in expected if str(message["timestamp"]) > "1971"})
     start, end = times[len(times) // 3], times[len(times) * 2 // 3]
-    within = [one for one in expected if start <= str(one["timestamp"]) <= end]
+    within = [message for message in expected if start <= str(message["timestamp"]) <= end]
     assert 0 < len(within) < len(expected)
     assert lines(client, f"{path}?from_date={start}&to_date={end}") == within
 
@@ -100,18 +100,18 @@ def test_texts_that_a_spreadsheet_would_run_and_a_table_for_excel(
     answer = client.get("/users/u/leads.csv?for=excel")
     assert answer.headers["Content-Length"] == str(len(answer.data))
     assert answer.data.startswith(b"\xef\xbb\xbfcustomer_phone,")
-    found = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
-    assert {row["last_message_text"] for row in found if row["last_message_text"].startswith("=")} == {
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    assert {row["last_message_text"] for row in rows if row["last_message_text"].startswith("=")} == {
         f'="{text}"' for text in lost
     }
-    assert {row["last_message_at"] for row in found} == {"", "2025-12-12 09:07:38"}
+    assert {row["last_message_at"] for row in rows} == {"", "2025-12-12 09:07:38"}
     everybodys = table(client, "/users/u/leads.csv")
     texts = {row["last_message_text"] for row in everybodys}
     assert {*(f"'{text}" for text in FORMULAS), *HARMLESS} <= texts
     # The phone too; what looks like one is stored as digits.
     assert any(row["customer_phone"].startswith("'@web-") for row in everybodys)
     # All else is the same.
-    for row, plain in zip(found, everybodys, strict=True):
+    for row, plain in zip(rows, everybodys, strict=True):
         for name, cell in row.items():
             inner = cell[2:-1] if cell.startswith("=") else cell
             assert (
@@ -231,17 +231,17 @@ def test_an_export_is_one_statement_which_makes_each_line_of_a_table_once(
     client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its count and its lines are of one moment, and its length comes from the line that is sent."""
-    found: list[CompiledStatement[Any]] = []
+    statements: list[CompiledStatement[Any]] = []
 
     def noted(bound: BoundStatement[Any]) -> CompiledStatement[Any]:
-        found.append(compile_statement(bound))
-        return found[-1]
+        statements.append(compile_statement(bound))
+        return statements[-1]
 
     monkeypatch.setattr("api.database.snapshot.compile_statement", noted)
     for number, name in enumerate(("leads.csv", "leads.ndjson", "messages.ndjson"), start=1):
         assert client.get(f"/users/{library.tenant}/{name}").data
-        assert len(found) == number
-    assert found[0].text.count(b"document") == 1
+        assert len(statements) == number
+    assert statements[0].text.count(b"document") == 1
 
 
 # The third reading of lines of each export fails; once there is a file `endless`, there are lines without an end.
@@ -321,10 +321,10 @@ def test_an_export_that_breaks_or_is_not_read_ends_and_holds_no_connection_to_th
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    found = SimpleNamespace(now=1_000.0)
-    monkeypatch.setattr(exports, "monotonic", lambda: found.now)
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr(exports, "monotonic", lambda: clock.now)
     monkeypatch.setattr(exports, "TAKE_SECONDS", 0)
-    return found
+    return clock
 
 
 def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: SimpleNamespace) -> None:

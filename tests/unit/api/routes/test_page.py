@@ -35,12 +35,12 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.attributes |= {name for name in given if name == "style" or name.startswith("on")}
-        source = given.get("src") or given.get("href")
+        attributes = dict(attrs)
+        self.attributes |= {name for name in attributes if name == "style" or name.startswith("on")}
+        source = attributes.get("src") or attributes.get("href")
         if source and tag != "a":
             kinds = {"script": "script-src", "stylesheet": "style-src", "icon": "img-src", "img": "img-src"}
-            self.loaded.append((kinds[given.get("rel") or tag], source))
+            self.loaded.append((kinds[attributes.get("rel") or tag], source))
         elif tag in ("script", "style"):
             self._open = tag
 
@@ -161,8 +161,8 @@ def test_a_page_is_there_without_a_read_model(empty_database: Database, make_app
 
 
 def listed(app: Flask) -> list[str]:
-    found: list[str] = orjson.loads(app.extensions["leads"].database.fetch(FIRST_TENANTS).text)
-    return found
+    tenants: list[str] = orjson.loads(app.extensions["leads"].database.fetch(FIRST_TENANTS).text)
+    return tenants
 
 
 def test_no_more_than_a_page_can_offer_and_one(database: Database, make_app: MakeApp) -> None:

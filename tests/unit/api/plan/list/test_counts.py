@@ -139,7 +139,7 @@ def test_a_page_goes_on_among_leads_of_the_first_moment_of_an_hour(
         ' ORDER BY last_message_at DESC, customer_phone COLLATE "C" DESC',
         (USER,),
     ).fetchall()
-    equal = [(one, other) for one, other in pairwise(rows) if one[0] == other[0]]
+    equal = [(row, other) for row, other in pairwise(rows) if row[0] == other[0]]
     assert len(equal) > 5
     scope = scope_of(LIST_QUERY.read("platform=webchat").page.asked, (USER,))
     for (moment, phone), (_, next_phone) in equal:
@@ -162,10 +162,10 @@ def test_the_statistics_of_any_moment(api: ApiDatabase, leads: Connection) -> No
     ]
     for now in sorted([*moments, *edges, *(edge + timedelta(microseconds=1) for edge in edges)]):
         row = api.fetch(lead_statistics(USER, now))
-        found, until = json.loads(row.statistics), row.stands_until
-        numbers = tuple(found[f"leads_last_{days}_days"] for days in STATISTICS_DAYS)
+        statistics, until = json.loads(row.statistics), row.stands_until
+        numbers = tuple(statistics[f"leads_last_{days}_days"] for days in STATISTICS_DAYS)
         assert numbers == tuple(count_leads(leads, now - timedelta(days=days)) for days in STATISTICS_DAYS)
-        assert found["total_leads"] == found["by_platform"]["webchat"] == LEADS
+        assert statistics["total_leads"] == statistics["by_platform"]["webchat"] == LEADS
         # Up to its end an answer may be given again, and not after it.
         assert ends.setdefault(until, numbers) == numbers
         assert until is not None

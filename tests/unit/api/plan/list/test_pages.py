@@ -91,16 +91,18 @@ def test_every_page(
     exported = f"{queries.path(library.tenant)}.{{}}?{queries.query_string(asked)}"
     assert lines(client, exported.format("ndjson")) == whole
     assert table(client, exported.format("csv")) == [as_row(document) for document in whole]
-    limit = data.draw(st.sampled_from([one for one in (1, 3, 7, 20, 100) if one >= smallest_page] or [100]))
+    limit = data.draw(
+        st.sampled_from([size for size in (1, 3, 7, 20, 100) if size >= smallest_page] or [100])
+    )
     offset = data.draw(st.sampled_from((0, 0, 1, 5, total, total + 1, 2**31 - 1)))
-    found = whole[:offset]
+    leads = whole[:offset]
     following = f"{address}&limit={limit}&offset={offset}"
     for number in range(MOST_PAGES):
         answer = client.get(following)
         page = answer.get_json()
-        assert page["data"] == whole[len(found) : len(found) + limit]
-        found = found + page["data"]
-        has_more = offset + limit < total if number == 0 else len(found) < total
+        assert page["data"] == whole[len(leads) : len(leads) + limit]
+        leads = leads + page["data"]
+        has_more = offset + limit < total if number == 0 else len(leads) < total
         pagination = {"total": total, "limit": limit, "offset": 0 if number else offset, "hasMore": has_more}
         assert page["pagination"] == pagination
         assert ("Link" in answer.headers) is has_more

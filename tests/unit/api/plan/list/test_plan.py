@@ -10,7 +10,7 @@ NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 
 
 @cases(
-    ("one", "other"),
+    ("query", "other"),
     [
         ("days=7", "from_date=2025-01-01"),
         ("min_total_score=7", "min_total_score=8"),
@@ -20,9 +20,9 @@ NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
         ("customer_phone=1", "customer_phone=2"),
     ],
 )
-def test_requests_that_differ_in_values_share_their_statement(one: str, other: str) -> None:
+def test_requests_that_differ_in_values_share_their_statement(query: str, other: str) -> None:
     first, second = (
-        list_leads(user, LIST_QUERY.read(query), NOW) for user, query in (("a", one), ("b", other))
+        list_leads(user, LIST_QUERY.read(query), NOW) for user, query in (("a", query), ("b", other))
     )
     assert first.statement is second.statement
     assert (first.values["user_id"], second.values["user_id"]) == ("a", "b")

@@ -141,21 +141,21 @@ def in_python(conn: Connection, texts: list[str]) -> list[str | None]:
 def known_characters() -> list[str]:
     """Every character of this Python's Unicode, but NUL and surrogates, which no text in PostgreSQL can have."""
     characters = map(chr, range(1, sys.maxunicode + 1))
-    return [one for one in characters if unicodedata.category(one) not in {"Cn", "Co", "Cs"}]
+    return [letter for letter in characters if unicodedata.category(letter) not in {"Cn", "Co", "Cs"}]
 
 
 def test_postgresql_and_python_take_off_the_same_accents(connection: Connection) -> None:
-    known = known_characters()
+    characters = known_characters()
     rng = Random(1)
-    letters = [one for one in known if without_accents(one) != one]
-    marks = [one for one in known if unicodedata.combining(one)]
+    letters = [letter for letter in characters if without_accents(letter) != letter]
+    marks = [letter for letter in characters if unicodedata.combining(letter)]
     mixed = [
         "".join(
-            rng.choice(rng.choice((letters, marks, "aeiouAEIOU김기한か ", known)))
+            rng.choice(rng.choice((letters, marks, "aeiouAEIOU김기한か ", characters)))
             for _ in range(rng.randint(2, 6))
         )
         for _ in range(20_000)
     ]
     assert len(letters) > 2000
-    for texts in (known, mixed):
+    for texts in (characters, mixed):
         assert in_postgresql(connection, texts) == in_python(connection, texts)

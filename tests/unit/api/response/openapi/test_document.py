@@ -85,7 +85,12 @@ def test_answers_about_every_tenant_are_as_described(library: Library, make_app:
 
 def parameters(text: bytes) -> list[dict[str, Any]]:
     paths = orjson.loads(text)["paths"].values()
-    return [one for path in paths for operation in path.values() for one in operation.get("parameters", [])]
+    return [
+        parameter
+        for path in paths
+        for operation in path.values()
+        for parameter in operation.get("parameters", [])
+    ]
 
 
 @cases(("user_id", "phone"), [("u", "1"), ("u", None), (None, None)])
@@ -102,4 +107,4 @@ def test_it_has_the_tenant_and_the_lead_that_are_known_and_no_filter(
             text = re.escape(before["description"].removesuffix("."))
             assert re.fullmatch(rf"{text}{example}\.", after["description"])
     for example in ("`instagram,webchat`", "`true`"):
-        assert any(example in one["description"] for one in to_try)
+        assert any(example in parameter["description"] for parameter in to_try)
