@@ -2,85 +2,75 @@
 
 import { number, PLATFORMS, visible } from "./format.js";
 
-export const STATUSES = ["Hot", "Warm", "Cold"];
+const WITH = { true: "With", false: "Without" };
+const SCORES = Object.fromEntries(Array.from({ length: 11 }, (_, place) => [place + 5, number(place + 5)]));
 
-/** Each filter as its control and its chip call it. */
-export const LABELS = {
-  search: "Search",
-  lead_status: "Status",
-  platform: "Platform",
-  last_message_sender: "Waiting for",
-  has_conversation: "Conversation",
-  is_active: "Conversation state",
-  agent_id: "Agent",
-  phone_number_id: "Channel",
-  has_extraction: "Scores",
-  has_email: "Email",
-  min_total_score: "Score from",
-  max_total_score: "Score to",
-  days: "Last message",
-  from_date: "Last message since",
-  to_date: "Last message until",
+/**
+ * Each filter with the `label` of its control and its chip.
+ *
+ * `group` is where the panel has it: with `choices`, which are its values with their names, or as a date, or as an id
+ * with a name. `any` is what no choice is called. `buttons` are values that have a button with a count; of those of
+ * `hasSeveral` more than one is pressed.
+ */
+export const FILTERS = {
+  search: { label: "Search" },
+  lead_status: { label: "Status", buttons: { Hot: "Hot", Warm: "Warm", Cold: "Cold" }, hasSeveral: true },
+  platform: { label: "Platform", buttons: PLATFORMS, hasSeveral: true },
+  last_message_sender: {
+    label: "Waiting for",
+    group: "Conversation",
+    any: "Anybody",
+    choices: { user: "Us", agent: "The customer" },
+  },
+  has_conversation: { label: "Conversation", group: "Conversation", choices: WITH },
+  is_active: {
+    label: "Conversation state",
+    group: "Conversation",
+    choices: { true: "Open", false: "Ended" },
+  },
+  agent_id: { label: "Agent", group: "Conversation", isNamed: true },
+  phone_number_id: { label: "Channel", group: "Conversation", isNamed: true },
+  has_email: { label: "Email", group: "Profile", choices: WITH, buttons: { true: "With email" } },
+  has_extraction: { label: "Scores", group: "Profile", choices: WITH },
+  min_total_score: { label: "Score from", group: "Profile", choices: SCORES },
+  max_total_score: { label: "Score to", group: "Profile", choices: SCORES },
+  days: {
+    label: "Last message",
+    group: "Time",
+    any: "Any time",
+    choices: { 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" },
+    buttons: { 7: "Last 7 days" },
+  },
+  from_date: { label: "Last message since", group: "Time", isDate: true },
+  to_date: { label: "Last message until", group: "Time", isDate: true },
 };
 
-const WITH = [
-  ["", "Any"],
-  ["true", "With"],
-  ["false", "Without"],
-];
-const SCORES = [
-  ["", "Any"],
-  ...Array.from({ length: 11 }, (_, place) => [String(place + 5), number(place + 5)]),
-];
+/** The filters, in the order of the address. */
+export const NAMES = Object.keys(FILTERS);
 
-/** Of a filter that is a choice, its values with their names. */
-export const CHOICES = {
-  last_message_sender: [
-    ["", "Anybody"],
-    ["user", "Us"],
-    ["agent", "The customer"],
-  ],
-  has_conversation: WITH,
-  is_active: [
-    ["", "Any"],
-    ["true", "Open"],
-    ["false", "Ended"],
-  ],
-  has_extraction: WITH,
-  has_email: WITH,
-  min_total_score: SCORES,
-  max_total_score: SCORES,
-  days: [
-    ["", "Any time"],
-    ["1", "Last 24 hours"],
-    ["7", "Last 7 days"],
-    ["30", "Last 30 days"],
-    ["90", "Last 90 days"],
-  ],
+export const ORDERS = {
+  "last_message_at desc": "Last activity, newest first",
+  "last_message_at asc": "Last activity, oldest first",
+  "total_score desc": "Score, highest first",
+  "total_score asc": "Score, lowest first",
+  "total_messages desc": "Most messages first",
+  "total_messages asc": "Fewest messages first",
+  "first_contact_at desc": "First contact, newest first",
+  "first_contact_at asc": "First contact, oldest first",
+  "name asc": "Name, A to Z",
+  "name desc": "Name, Z to A",
 };
-
-export const ORDERS = [
-  ["last_message_at desc", "Last activity, newest first"],
-  ["last_message_at asc", "Last activity, oldest first"],
-  ["total_score desc", "Score, highest first"],
-  ["total_score asc", "Score, lowest first"],
-  ["total_messages desc", "Most messages first"],
-  ["total_messages asc", "Fewest messages first"],
-  ["first_contact_at desc", "First contact, newest first"],
-  ["first_contact_at asc", "First contact, oldest first"],
-  ["name asc", "Name, A to Z"],
-  ["name desc", "Name, Z to A"],
-];
 
 /** Returns the value of a filter in words. */
 export function said(name, value) {
-  const choice = CHOICES[name]?.find(([one]) => one === value)?.[1];
-  if (choice !== undefined) {
-    return name === "days" ? choice : choice.toLowerCase();
+  const { choices = {} } = FILTERS[name];
+  if (Object.hasOwn(choices, value)) {
+    return name === "days" ? choices[value] : choices[value].toLowerCase();
   }
   if (name === "days") {
     return `Last ${visible(value)} days`;
   }
-  const names = name === "platform" ? value.split(",").map((one) => PLATFORMS[one] ?? one) : value.split(",");
+  const names =
+    name === "platform" ? value.split(",").map((word) => PLATFORMS[word] ?? word) : value.split(",");
   return visible(names.join(", "));
 }

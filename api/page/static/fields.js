@@ -51,16 +51,8 @@ export function fieldsOf(lead) {
   return [...FIELDS, ...others.map((key) => [key, key.replaceAll("_", " "), ""])];
 }
 
-const MOMENTS = new Set(["last_message_at", "first_contact_at"]);
-
-/** The five scores that make the total. */
-export const SCORES = [
-  ["intent_score", "Intent"],
-  ["urgency_score", "Urgency"],
-  ["budget_score", "Budget"],
-  ["fit_score", "Fit"],
-  ["engagement_score", "Engagement"],
-];
+/** The five scores that make the total, with their labels. */
+export const SCORES = FIELDS.filter(([, , origin]) => origin === SCORE);
 
 /** Returns the value of a field as a text. */
 export function shown(key, value) {
@@ -73,7 +65,7 @@ export function shown(key, value) {
   if (typeof value === "number") {
     return number(value);
   }
-  if (MOMENTS.has(key)) {
+  if (key.endsWith("_at")) {
     return exact(value);
   }
   return Array.isArray(value) ? value.map(platform).join(", ") : visible(value);

@@ -1,27 +1,14 @@
 // Search, filters and order of the list: the filters that matter with their counts, the others behind “More”.
 
-import { CHOICES, LABELS, ORDERS, STATUSES, said } from "./choices.js";
+import { FILTERS, NAMES, ORDERS, said } from "./choices.js";
 import { byId, h, set, write } from "./dom.js";
-import { number, PLATFORMS } from "./format.js";
+import { number } from "./format.js";
 import { channelIcon } from "./icons.js";
 import { Known } from "./known.js";
-import { activeFilters, DEFAULTS, FILTERS } from "./state.js";
+import { activeFilters, DEFAULTS } from "./state.js";
 
 const TYPING_MILLISECONDS = 350;
-// Of the filters with counts: the filter, its values with their names, and whether it takes several of them.
-const COUNTED = [
-  ["lead_status", STATUSES.map((name) => [name, name]), true],
-  ["platform", Object.entries(PLATFORMS), true],
-  ["has_email", [["true", "With email"]], false],
-  ["days", [["7", "Last 7 days"]], false],
-];
-// What the panel has, in groups.
-const GROUPS = [
-  ["Conversation", ["last_message_sender", "has_conversation", "is_active", "agent_id", "phone_number_id"]],
-  ["Profile", ["has_email", "has_extraction", "min_total_score", "max_total_score"]],
-  ["Time", ["days", "from_date", "to_date"]],
-];
-const NAMES = ["agent_id", "phone_number_id"];
+const IN_PANEL = NAMES.filter((name) => FILTERS[name].group);
 // A range and a number of days each say when: one of them at a time.
 const DATES = { from_date: "", to_date: "" };
 
@@ -44,7 +31,7 @@ export class Filters {
       spellcheck: "false",
       oninput: () => this.#searchSoon(),
     });
-    this.order = select("order", ORDERS, (value) => {
+    this.order = select("order", Object.entries(ORDERS), (value) => {
       const [sort_by, sort_order] = value.split(" ");
       this.change({ sort_by, sort_order });
     });
@@ -54,16 +41,16 @@ export class Filters {
     this.statistics = this.#toggle("statistics", () => this.#turnStatistics(), "Statistics");
     this.chips = h("span", { id: "chips", class: "chips" });
     this.form.append(
-      labelled("search", "Search", this.search),
+      labelled("search", "Search", this.search, { isSeen: false }),
       h(
         "div",
         { class: "buttons" },
         saveView,
         this.more,
         this.statistics,
-        labelled("order", "Sort by", this.order),
+        labelled("order", "Sort by", this.order, { isSeen: false }),
       ),
-      h("div", { class: "quick" }, ...COUNTED.map((one) => this.#quick(...one)), this.chips),
+      h("div", { class: "quick" }, ...this.#groups(), this.chips),
       this.panel,
     );
     this.form.addEventListener("submit", (event) => {
@@ -94,7 +81,7 @@ export class Filters {
     }
     this.order.value = `${state.sort_by} ${state.sort_order}`;
     set(this.statistics, { "aria-expanded": String(state.statistics !== "") });
-    const inPanel = GROUPS.flatMap(([, names]) => names).filter((name) => state[name] !== "");
+    const inPanel = IN_PANEL.filter((name) => state[name] !== "");
     write(this.count, inPanel.length ? number(inPanel.length) : "");
     this.#chips();
   }
@@ -132,7 +119,7 @@ export class Filters {
   /** Take all filters away. */
   reset() {
     this.#stopTyping();
-    this.change(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+    this.change(Object.fromEntries(NAMES.map((name) => [name, ""])));
     this.search.focus();
   }
 
@@ -148,7 +135,7 @@ export class Filters {
           name in this.#known.lists
             ? this.#known.textOf(name, this.#state[name])
             : said(name, this.#state[name]);
-        const text = `${LABELS[name]}: ${value}`;
+        const text = `${FILTERS[name].label}: ${value}`;
         const take = () => {
           this.#stopTyping();
           this.change({ [name]: "" });
@@ -167,13 +154,17 @@ export class Filters {
     this.chips.replaceChildren(...chips);
   }
 
-  #quick(name, options, takesSeveral) {
-    const group = options.map(([value, text]) => {
+  #groups() {
+    return NAMES.filter((name) => FILTERS[name].buttons).map((name) => this.#group(name, FILTERS[name]));
+  }
+
+  #group(name, { label, buttons, hasSeveral }) {
+    const group = Object.entries(buttons).map(([value, text]) => {
       const count = h("span", { class: "count" });
-      const press = () => this.#press(name, value, takesSeveral);
+      const press = () => this.#press(name, value, hasSeveral);
       const button = h("button", {
         type: "button",
-        class: `toggle ${value}`,
+        class: `toggle ${value.toLowerCase()}`,
         "aria-pressed": "false",
         onclick: press,
       });
@@ -186,53 +177,52 @@ export class Filters {
       this.#counted.push({ name, value, button, count });
       return button;
     });
-    return h("span", { class: "group", role: "group", "aria-label": LABELS[name] }, ...group);
+    return h("span", { class: "group", role: "group", "aria-label": label }, ...group);
   }
 
-  #press(name, value, takesSeveral) {
+  #press(name, value, hasSeveral) {
     const before = this.#state[name].split(",").filter(Boolean);
     const isOn = before.includes(value);
-    const others = takesSeveral ? before.filter((one) => one !== value) : [];
+    const others = hasSeveral ? before.filter((one) => one !== value) : [];
     const values = [...others, ...(isOn ? [] : [value])];
-    this.change({ [name]: values.join(","), ...(name === "days" ? DATES : {}) });
+    this.change({ [name]: values.join(","), ...this.#others(name) });
   }
 
   #panel() {
-    const groups = GROUPS.map(([title, names]) =>
-      h(
-        "fieldset",
-        {},
-        h("legend", {}, title),
-        h("div", { class: "fields" }, ...names.map((name) => this.#control(name))),
-      ),
-    );
+    const groups = [...new Set(IN_PANEL.map((name) => FILTERS[name].group))].map((title) => {
+      const controls = IN_PANEL.filter((name) => FILTERS[name].group === title).map((name) =>
+        this.#control(name),
+      );
+      return h("fieldset", {}, h("legend", {}, title), h("div", { class: "fields" }, ...controls));
+    });
     return h("div", { id: "filter-panel", class: "panel", hidden: true }, ...groups);
   }
 
   #control(name) {
-    if (NAMES.includes(name)) {
-      return this.#name(name);
+    const { label, choices, any = "Any", isDate, isNamed } = FILTERS[name];
+    const change = (value) => this.change({ [name]: value, ...(isDate ? { days: "" } : this.#others(name)) });
+    if (isNamed) {
+      return labelled(name, label, this.#name(name, change));
     }
-    return name in DATES ? this.#date(name) : this.#choice(name, name === "days" ? DATES : {});
+    if (isDate) {
+      const pick = (event) => change(event.target.value);
+      return labelled(name, label, h("input", { type: "date", id: name, onchange: pick }));
+    }
+    return labelled(name, label, select(name, [["", any], ...Object.entries(choices)], change));
+  }
+
+  /** Returns the filters that a choice takes away. */
+  #others(name) {
+    return name === "days" ? DATES : {};
   }
 
   get #named() {
     return this.panel.querySelectorAll("input[list]");
   }
 
-  #choice(name, others = {}) {
-    const pick = (value) => this.change({ [name]: value, ...others });
-    return labelled(name, LABELS[name], select(name, CHOICES[name], pick));
-  }
-
-  #date(id) {
-    const pick = (event) => this.change({ [id]: event.target.value, days: "" });
-    return labelled(id, LABELS[id], h("input", { type: "date", id, onchange: pick }));
-  }
-
   /** A field for a name that is offered, or for any id. */
-  #name(id) {
-    const pick = ({ target }) => this.change({ [id]: this.#known.idOf(id, target.value.trim()) });
+  #name(id, change) {
+    const pick = ({ target }) => change(this.#known.idOf(id, target.value.trim()));
     const list = this.#known.lists[id];
     const field = h("input", {
       id,
@@ -245,7 +235,7 @@ export class Filters {
       // What is chosen from the list is whole.
       oninput: (event) => event.inputType === "insertReplacementText" && pick(event),
     });
-    return labelled(id, LABELS[id], h("span", {}, field, list));
+    return h("span", {}, field, list);
   }
 
   #toggle(controls, onclick, ...content) {
@@ -281,8 +271,9 @@ export class Filters {
   }
 }
 
-function labelled(id, text, control) {
-  return h("div", { class: `field for-${id}` }, h("label", { for: id }, text), control);
+function labelled(id, text, control, { isSeen = true } = {}) {
+  const label = h("label", { for: id, class: isSeen ? null : "unseen" }, text);
+  return h("div", { class: `field for-${id}` }, label, control);
 }
 
 function select(id, options, chosen) {

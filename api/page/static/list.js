@@ -6,8 +6,8 @@ import { ago, exact, initials, NONE, number, oneLine, phone, visible } from "./f
 import { channelIcon, showChannels } from "./icons.js";
 import { keepPlace, mark } from "./place.js";
 
+const TINTS = ["#0f766e", "#1f5fae", "#7c3aed", "#b0307a", "#b45309", "#4d7c0f"];
 // Of a column: its class, its title, and what it sorts by, if it does, with the direction that it begins with.
-const TINTS = 6;
 const COLUMNS = [
   ["who", "Lead", "name", "asc"],
   ["last", "Last message"],
@@ -207,7 +207,8 @@ function showAvatar(place, lead) {
   }
   place.dataset.shown = key;
   const sum = [...lead.customer_phone].reduce((all, one) => (all * 31 + one.codePointAt(0)) % 997, 0);
-  set(place, { class: `avatar tint${letters ? sum % TINTS : ""}` });
+  set(place, { class: letters ? "avatar named" : "avatar" });
+  place.style.setProperty("--tint", TINTS[sum % TINTS.length]);
   place.replaceChildren(letters || channelIcon(key, { isNamed: true }));
 }
 

@@ -1,22 +1,10 @@
 // What the page shows, as the fragment of its address: a server never gets to see that part.
 
+import { NAMES } from "./choices.js";
+
 export const DEFAULTS = Object.freeze({
   tenant: "",
-  search: "",
-  lead_status: "",
-  platform: "",
-  has_extraction: "",
-  has_email: "",
-  last_message_sender: "",
-  has_conversation: "",
-  is_active: "",
-  agent_id: "",
-  phone_number_id: "",
-  min_total_score: "",
-  max_total_score: "",
-  days: "",
-  from_date: "",
-  to_date: "",
+  ...Object.fromEntries(NAMES.map((name) => [name, ""])),
   sort_by: "last_message_at",
   sort_order: "desc",
   limit: "50",
@@ -25,35 +13,14 @@ export const DEFAULTS = Object.freeze({
   lead: "",
 });
 
-/** The parts of the state that filter the list. */
-export const FILTERS = [
-  "search",
-  "lead_status",
-  "platform",
-  "has_extraction",
-  "has_email",
-  "last_message_sender",
-  "has_conversation",
-  "is_active",
-  "agent_id",
-  "phone_number_id",
-  "min_total_score",
-  "max_total_score",
-  "days",
-  "from_date",
-  "to_date",
-];
-
 const PAGE = ["sort_by", "sort_order", "limit", "offset"];
 
 /** Returns the state that a fragment means. */
 export function read(fragment) {
-  const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  const state = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS)) {
-    state[name] = given.get(name) ?? DEFAULTS[name];
-  }
-  return state;
+  const query = new URLSearchParams(fragment.replace(/^#/, ""));
+  return Object.fromEntries(
+    Object.entries(DEFAULTS).map(([name, value]) => [name, query.get(name) ?? value]),
+  );
 }
 
 /** Returns the fragment of a state, with what is not as it is by default. */
@@ -65,8 +32,8 @@ export function fragment(state) {
 /** Returns the query of the list. Dates are days of the viewer's zone. */
 export function listQuery(state) {
   const query = new URLSearchParams();
-  for (const name of [...FILTERS, ...PAGE]) {
-    if (state[name] !== "" && (FILTERS.includes(name) || state[name] !== DEFAULTS[name])) {
+  for (const name of [...NAMES, ...PAGE]) {
+    if (state[name] !== "" && state[name] !== DEFAULTS[name]) {
       query.set(name, state[name]);
     }
   }
@@ -81,19 +48,19 @@ export function listQuery(state) {
 
 /** Returns the query of the counts beside the filters, of these facets. */
 export function facetsQuery(state, facets) {
-  const query = listQuery({ ...DEFAULTS, ...Object.fromEntries(FILTERS.map((name) => [name, state[name]])) });
+  const query = listQuery({ ...DEFAULTS, ...Object.fromEntries(NAMES.map((name) => [name, state[name]])) });
   query.set("facets", facets);
   return query;
 }
 
 /** Returns the filters that are set. */
 export function activeFilters(state) {
-  return FILTERS.filter((name) => state[name] !== "");
+  return NAMES.filter((name) => state[name] !== "");
 }
 
 /** Returns whether two states have the same filters. */
 export function sameFilters(one, other) {
-  return FILTERS.every((name) => one[name] === other[name]);
+  return NAMES.every((name) => one[name] === other[name]);
 }
 
 /** Returns whether two states have the same list. */

@@ -1,12 +1,13 @@
 // The views of the list as tabs with their counts: three that each tenant has, and those that a viewer has saved.
 
+import { NAMES } from "./choices.js";
 import { byId, h, write } from "./dom.js";
 import { number, visible } from "./format.js";
-import { activeFilters, DEFAULTS, FILTERS, fragment } from "./state.js";
+import { activeFilters, DEFAULTS, fragment } from "./state.js";
 
 const SAVED = "leads-views";
 const MOST_SAVED = 20;
-const KEPT = [...FILTERS, "sort_by", "sort_order"];
+const KEPT = [...NAMES, "sort_by", "sort_order"];
 
 // Of a view: its name, its filters, and its count of the facets without a filter.
 const GIVEN = [
@@ -126,7 +127,7 @@ export class Views {
     const fitting = views.filter(({ values }) =>
       Object.entries(values).every(([name, value]) => this.#state[name] === value),
     );
-    const filters = ({ values }) => FILTERS.filter((name) => values[name]).length;
+    const filters = ({ values }) => NAMES.filter((name) => values[name]).length;
     return fitting.reduce((best, one) => (filters(one) > filters(best) ? one : best));
   }
 
