@@ -46,7 +46,7 @@ from api.request.parameters import Parameters
 from api.request.text import next_millisecond
 
 CSV_COLUMNS = tuple(LEAD_FIELDS)
-"""The printed lead without its conversations, as sql/install/functions/30_export.sql writes it."""
+"""The printed lead without its conversations, as `csv_functions` of sql/queries/operate.sql has PostgreSQL write it."""
 
 _CSV_HEADER = ",".join(CSV_COLUMNS) + "\r\n"
 # By a byte order mark Excel sees that a file is in UTF-8.

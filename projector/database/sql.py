@@ -17,6 +17,8 @@ What is in braces is put in:
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
+- `{relation.NAME of ALIAS except COLUMN, COLUMN}`: the columns of a relation of the mapping but for these. So what is
+  read of a source row has each column that `source_rows.sql` gives.
 - `{kinds.NAME}`: names of kinds, see `lists` of projector/database/kinds.py.
 - `{fence}`: the end of a look-up; `{tenants}`: that `stored` is of the tenants of the batch. The dialect of a
   connection says what they are: projector/database/dialect.py.
@@ -45,6 +47,7 @@ _OF_KEY = re.compile(r"projector\.(?:leads_of|current)_key\(")
 _REQUIRED = re.compile(r"^-- required: (.+)\nSELECT [^;]+FROM \{(\w+)\} AS t;", re.MULTILINE)
 _COLUMN = re.compile(r"t\.(\w+)::([\w{}]+)")
 _KINDS = re.compile(r"\{(?:kinds\.\w+|definition\.kinds)\}")
+_RELATION = re.compile(r"\{relation\.(\w+) of (\w+) except ([\w, ]+)\}")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 # The names of what was loaded, by its text. Two steps may say the same.
@@ -167,6 +170,17 @@ def required_columns() -> dict[str, list[str]]:
     }
 
 
+def with_columns_of_relations(text: str) -> str:
+    """Return the text with the columns that `{relation.NAME of ALIAS except COLUMN, COLUMN}` stands for."""
+
+    def columns(match: re.Match[str]) -> str:
+        name, alias, left_out = match.groups()
+        kept = [column for column in source_columns()[name] if column not in left_out.split(", ")]
+        return ", ".join(_prefixed(kept, alias))
+
+    return _RELATION.sub(columns, text)
+
+
 def source_ids() -> list[str]:
     """Return the kinds of ids by which rows are looked up: those of extractions are not."""
     types = {of for columns in source_columns().values() for of in columns.values()}
@@ -282,7 +296,7 @@ def _fill(text: str, names: Mapping[str, str]) -> str:
             return ", ".join(_LISTS[kind](table(of), alias))
         raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")
 
-    return _PLACEHOLDER.sub(meaning, text)
+    return _PLACEHOLDER.sub(meaning, with_columns_of_relations(text))
 
 
 def _read(file: Path) -> str:

@@ -165,6 +165,7 @@ def _install(
     _note_source(conn, fit)
     _define(conn, fit)
     _run(conn, functions("install/functions"))
+    _run(conn, {"sql/queries/operate.sql": value(conn, query("operate", "csv_functions"))})
     with _named_failure("sql/capture"):
         triggers.create_functions(conn)
     _run(conn, functions("install/after_tables"))

@@ -969,6 +969,78 @@ CROSS JOIN LATERAL (
 ORDER BY p.place
 LIMIT %(size)s;
 
+-- name: csv_functions
+-- Returns: commands, which create read_model.csv_header() with the columns of the CSV, and read_model.csv_line(), which
+-- makes the row of a printed lead.
+--
+-- The columns are what the definition prints of a sample: a lead of template sends alone, with a value in each column of
+-- its profile. The kinds of these values say how each is written. What the sample has not is a text.
+WITH sample AS (
+    SELECT
+        jsonb_object_agg(
+            a.attname,
+            CASE t.typcategory
+                WHEN 'N' THEN '1'
+                WHEN 'B' THEN 'true'
+                WHEN 'D' THEN '"2025-01-31"'
+                ELSE '"00000000-0000-0000-0000-000000000000"'
+            END::jsonb
+        ) AS profile
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attrelid = 'read_model.lead_profiles'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+),
+
+new_lead_profiles AS (
+    SELECT p.*
+    FROM sample AS s
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::read_model.lead_profiles, s.profile) AS p
+),
+
+new_lead_conversations AS (
+    SELECT c.*
+    FROM jsonb_populate_recordset(NULL::read_model.lead_conversations, '[]') AS c
+),
+
+last_messages AS (
+    SELECT m.*
+    FROM jsonb_to_recordset('[]') AS m (user_id text, customer_phone text, text text, sender text)
+),
+
+fields AS (
+    SELECT
+        f.key,
+        f.place,
+        CASE
+            WHEN json_typeof(f.value) IN ('number', 'boolean') OR f.key = 'extraction_id'
+                THEN format('coalesce(r.%I, %L)', f.key, '')
+            WHEN json_typeof(f.value) = 'array'
+                THEN format('read_model.csv_text(array_to_string(r.%I, %L))', f.key, ',')
+            WHEN f.key LIKE '%\_at' THEN format('read_model.csv_time(r.%I, csv_line.for_excel)', f.key)
+            ELSE format('read_model.csv_cell(r.%I, csv_line.for_excel)', f.key)
+        END AS cell,
+        format('%I ', f.key) || CASE json_typeof(f.value) WHEN 'array' THEN 'text []' ELSE 'text' END AS declared
+    FROM ({definition.leads}) AS l
+    CROSS JOIN LATERAL json_each(l.document::json) WITH ORDINALITY AS f (key, value, place)
+    WHERE f.key <> 'conversations'
+)
+
+SELECT
+    format(
+        'CREATE OR REPLACE FUNCTION read_model.csv_header() RETURNS text'
+        ' LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN %L;'
+        ' CREATE OR REPLACE FUNCTION read_model.csv_line(document text, for_excel boolean DEFAULT false)'
+        ' RETURNS TABLE (line text) LANGUAGE sql STABLE PARALLEL SAFE AS $line$'
+        ' SELECT concat_ws(%L, %s) || %L AS line FROM json_to_record(csv_line.document::json) AS r (%s)'
+        ' $line$;',
+        string_agg(f.key, ',' ORDER BY f.place),
+        ',',
+        string_agg(f.cell, ', ' ORDER BY f.place),
+        E'\r\n',
+        string_agg(f.declared, ', ' ORDER BY f.place)
+    ) AS commands
+FROM fields AS f;
+
 -- The lines of an export, as the API writes them: see sql/install/functions/30_export.sql. Parameters of all: user_id;
 -- of messages also start and end, the moments from which and before which they were sent; null for any.
 

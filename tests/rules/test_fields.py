@@ -31,7 +31,8 @@ from tests.rules.sql import (
 from tests.support.source import SOURCE_TABLES
 
 DEFINITIONS = {
-    name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
+    name_of(path): sql.with_columns_of_relations(path.read_text("utf-8"))
+    for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
 }
 LEADS = "sql/definition/leads.sql"
 SOURCE = {table.name: list(table.columns) for table in SOURCE_TABLES}
@@ -139,7 +140,12 @@ def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -
     functions = columns_given(sql.definitions()[source_rows])
     of_oracle = {table: [*get_type_hints(row_class)] for table, row_class in ROW_CLASSES.items()}
     for name, text in others.items():
-        check_columns(name, text, tables, lambda _, column: f"give {column} there.")
+        check_columns(
+            name,
+            text,
+            tables,
+            lambda _, column: f"give {column} there; of a source row it gives each column of {source_rows}.",
+        )
         check_columns(
             name,
             text,
@@ -219,19 +225,6 @@ def test_the_api_describes_the_printed_keys() -> None:
     assert response_schema("Lead") == sorted(printed_lead())
     name = "ConversationSummary"
     check_keys(sorted(printed_conversation()), response_schema(name), f"{name} in {SCHEMAS_FILE}")
-
-
-def test_the_csv_has_the_printed_keys() -> None:
-    """The header, each column of a line in its place, and what the line is read from."""
-    name = "sql/install/functions/30_export.sql"
-    text = read(name)
-    header = "".join(re.findall(r"'(.*?)'", text[text.index("RETURN '") :].partition(";")[0])).split(",")
-    cells = re.findall(r"\br\.(\w+)", text.partition("concat_ws(")[2].partition("FROM json_to_record")[0])
-    printed = [key for key in printed_lead() if key != "conversations"]
-    check_keys(printed, header, f"csv_header() in {name}")
-    check_keys(printed, cells, f"csv_line() in {name}")
-    read_from = re.findall(r"(\w+) text\b", text.partition("FROM json_to_record")[2].partition("$$")[0])
-    check_keys(printed, read_from, f"json_to_record in csv_line() in {name}")
 
 
 def test_the_oracle_prints_the_same_keys() -> None:

@@ -13,9 +13,7 @@ FROM profile_keys AS k
 CROSS JOIN LATERAL (
     SELECT
         source.updated_at,
-        source.name,
-        source.email,
-        source.company
+        {relation.contacts of source except contact_id, user_id, phone, updated_at}
     FROM projector.source_contacts() AS source
     WHERE source.contact_id = projector.contact_id(k.key COLLATE "default")
     {fence}

@@ -15,16 +15,7 @@ CROSS JOIN LATERAL (
         source.extraction_id,
         source.is_latest,
         source.extracted_at,
-        source.name,
-        source.email,
-        source.company,
-        source.intent_score,
-        source.urgency_score,
-        source.budget_score,
-        source.fit_score,
-        source.engagement_score,
-        source.total_score,
-        source.lead_status_tag
+        {relation.extractions of source except extraction_id, conversation_id, is_latest, extracted_at}
     FROM projector.source_extractions() AS source
     WHERE source.conversation_id = projector.conversation_id(k.key COLLATE "default")
     {fence}

@@ -1,15 +1,5 @@
 -- The lines of an export, for the API and for `projector export`. PostgreSQL puts the functions into the statements
--- that call them, as it does with a view.
-
--- The columns of the CSV: the keys of the printed lead without its conversations.
-CREATE OR REPLACE FUNCTION read_model.csv_header()
-RETURNS text
-LANGUAGE sql
-IMMUTABLE
-PARALLEL SAFE
-RETURN 'customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,'
-    'engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,'
-    'last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id';
+-- that call them, as it does with a view. `csv_functions` in sql/queries/operate.sql makes those of a whole line.
 
 -- A text that somebody may have typed, in quotation marks. A spreadsheet takes some texts for formulas: before these
 -- goes an apostrophe. OWASP names the tab, the line feed and the carriage return too, before which a spreadsheet may
@@ -56,47 +46,6 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 RETURN coalesce(CASE WHEN for_excel THEN translate(left(value, 19), 'T', ' ') ELSE value END, '');
-
--- The line of a printed lead in CSV, in one row.
-CREATE OR REPLACE FUNCTION read_model.csv_line(document text, for_excel boolean DEFAULT false)
-RETURNS TABLE (line text)
-LANGUAGE sql
-STABLE
-PARALLEL SAFE
-AS $$
-    SELECT
-        concat_ws(
-            ',',
-            read_model.csv_cell(r.customer_phone, csv_line.for_excel),
-            read_model.csv_cell(r.name, csv_line.for_excel),
-            read_model.csv_cell(r.email, csv_line.for_excel),
-            read_model.csv_cell(r.company, csv_line.for_excel),
-            read_model.csv_text(r.lead_status),
-            coalesce(r.total_score, ''),
-            coalesce(r.intent_score, ''),
-            coalesce(r.urgency_score, ''),
-            coalesce(r.budget_score, ''),
-            coalesce(r.fit_score, ''),
-            coalesce(r.engagement_score, ''),
-            read_model.csv_text(array_to_string(r.platforms, ',')),
-            coalesce(r.conversation_count, ''),
-            coalesce(r.total_messages, ''),
-            coalesce(r.template_sends_count, ''),
-            read_model.csv_time(r.last_message_at, csv_line.for_excel),
-            read_model.csv_cell(r.last_message_text, csv_line.for_excel),
-            read_model.csv_text(r.last_message_sender),
-            read_model.csv_time(r.first_contact_at, csv_line.for_excel),
-            coalesce(r.has_extraction, ''),
-            coalesce(r.extraction_id, '')
-        ) || E'\r\n' AS line
-    FROM json_to_record(csv_line.document::json) AS r (
-        customer_phone text, name text, email text, company text, lead_status text, total_score text,
-        intent_score text, urgency_score text, budget_score text, fit_score text, engagement_score text,
-        platforms text [], conversation_count text, total_messages text, template_sends_count text,
-        last_message_at text, last_message_text text, last_message_sender text, first_contact_at text,
-        has_extraction text, extraction_id text
-    )
-$$;
 
 -- Each message as JSON with the phone of its lead, and by what the lines of a tenant are chosen and ordered.
 --
