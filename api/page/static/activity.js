@@ -1,11 +1,12 @@
 // A chart of numbers by day: columns for the eye, the number of one day, and a table for a screen reader.
 
-import { h, reconcile, set, svg, write } from "./dom.js";
+import { byId, h, partsOf, reconcile, set, svg, write } from "./dom.js";
 import { counted, number, utcDay } from "./format.js";
 
 /** How many days the chart shows, today among them. */
 export const DAYS = 30;
 
+// Of the drawing, as templates/page.html has it.
 const WIDTH = 300;
 const HEIGHT = 100;
 // What a single lead among thousands is drawn as: a column that is seen.
@@ -26,62 +27,24 @@ export class Activity {
   constructor(title, one, read) {
     this.#one = one;
     this.#read = read;
-    this.band = svg("rect", { class: "band", y: 0, height: HEIGHT });
-    this.columns = svg("g");
-    this.day = h("span", { class: "day" });
-    this.number = h("span", { class: "number" });
-    this.lines = ["whole", "half"].map((name) => h("span", { class: `level ${name}` }));
-    this.first = h("span");
-    this.last = h("span");
-    this.none = h("p", { class: "hint" }, `None in these ${DAYS} days.`);
-    this.rows = h("tbody");
-    this.plot = h(
-      "div",
-      {
-        class: "plot",
-        role: "slider",
-        tabindex: "0",
-        "aria-label": `Day of ${title.toLowerCase()}`,
-        "aria-valuemin": "1",
-        onkeydown: (event) => this.#move(event),
-        onfocus: () => this.#choose(this.#chosen ?? 0),
-        onblur: () => this.#choose(null),
-        onpointermove: (event) => this.#point(event),
-        onpointerdown: (event) => this.#point(event),
-        // A finger leaves as soon as it has pointed.
-        onpointerleave: ({ pointerType }) => pointerType !== "touch" && this.#choose(null),
-      },
-      svg(
-        "svg",
-        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-        this.band,
-        this.columns,
-      ),
-    );
-    const readout = h("p", { class: "readout", "aria-hidden": "true" }, this.day, this.number);
-    const axis = h("p", { class: "axis", "aria-hidden": "true" }, this.first, this.last);
-    const heads = ["Day", title].map((name) => h("th", { scope: "col" }, name));
-    const table = h(
-      "table",
-      {},
-      h("caption", {}, `${title} by day, in UTC`),
-      h("thead", {}, h("tr", {}, ...heads)),
-      this.rows,
-    );
-    this.element = h(
-      "figure",
-      { class: "chart activity", "aria-label": `${title} by day` },
-      h(
-        "figcaption",
-        {},
-        h("span", {}, `${title} by day`),
-        h("span", { class: "zone" }, "days in UTC, today so far"),
-      ),
-      readout,
-      h("div", { class: "area" }, ...this.lines, this.plot, this.none),
-      axis,
-      h("div", { class: "unseen" }, table),
-    );
+    this.element = byId("activity").content.firstElementChild.cloneNode(true);
+    Object.assign(this, partsOf(this.element));
+    this.lines = [this.whole, this.half];
+    set(this.element, { "aria-label": `${title} by day` });
+    write(this.title, `${title} by day`);
+    write(this.none, `None in these ${DAYS} days.`);
+    write(this.caption, `${title} by day, in UTC`);
+    write(this.head, title);
+    set(this.plot, {
+      "aria-label": `Day of ${title.toLowerCase()}`,
+      onkeydown: (event) => this.#move(event),
+      onfocus: () => this.#choose(this.#chosen ?? 0),
+      onblur: () => this.#choose(null),
+      onpointermove: (event) => this.#point(event),
+      onpointerdown: (event) => this.#point(event),
+      // A finger leaves as soon as it has pointed.
+      onpointerleave: ({ pointerType }) => pointerType !== "touch" && this.#choose(null),
+    });
     this.clear();
   }
 

@@ -43,6 +43,13 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+/** Returns the elements within a place that have a `data-part`, by that name. */
+export function partsOf(place) {
+  return Object.fromEntries(
+    [...place.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]),
+  );
+}
+
 /**
  * Brings the children of an element into the order of the items, and makes, updates and removes as needed.
  *

@@ -1,6 +1,6 @@
 // One lead: who it is, its scores, its conversations, where each field comes from, and its messages.
 
-import { byId, h, reconcile, set, write } from "./dom.js";
+import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
 import { fieldsOf, platform, SCORES, shown } from "./fields.js";
 import { counted, phone as inGroups, NONE, number, short, visible } from "./format.js";
 import { showChannels } from "./icons.js";
@@ -13,24 +13,11 @@ export class LeadView {
   constructor(thread, close) {
     this.thread = thread;
     this.section = byId("lead");
-    this.title = h("h2", { id: "lead-title", tabindex: "-1", dir: "auto" });
-    this.sub = h("p", { class: "sub" });
-    this.status = h("span", { class: "pill" });
-    this.platforms = h("span", { class: "channels" });
-    this.time = h("time");
-    this.contact = h("p", { class: "contact" });
-    this.total = h("span", { class: "value" });
-    this.scores = new Map(SCORES.map(([key, label]) => [key, score(label)]));
-    this.conversations = h("tbody");
-    this.conversationsTitle = h("summary");
-    this.fields = h("tbody");
-    this.content = h("div", { class: "lead-content" }, ...this.#parts());
-    this.problem = h("p", { class: "empty", hidden: true });
-    this.section.append(
-      h("header", {}, this.title, h("button", { type: "button", class: "close", onclick: close }, "Close")),
-      this.problem,
-      this.content,
-    );
+    this.title = byId("lead-title");
+    Object.assign(this, partsOf(this.section));
+    this.scoreParts = new Map(SCORES.map(([key, label]) => [key, score(label)]));
+    this.scores.append(...[...this.scoreParts.values()].map(({ element }) => element));
+    this.section.querySelector(".close").addEventListener("click", close);
     this.section.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
         close();
@@ -76,9 +63,9 @@ export class LeadView {
     this.#showContact(lead);
     write(this.total, lead.total_score === null ? NONE : number(lead.total_score));
     for (const [key] of SCORES) {
-      showScore(this.scores.get(key), lead[key]);
+      showScore(this.scoreParts.get(key), lead[key]);
     }
-    write(this.conversationsTitle, counted(lead.conversation_count, "conversation"));
+    write(this.conversation_count, counted(lead.conversation_count, "conversation"));
     reconcile(this.conversations, lead.conversations, (one) => one.conversation_id, row(5), showConversation);
     reconcile(
       this.fields,
@@ -94,54 +81,6 @@ export class LeadView {
     );
   }
 
-  #parts() {
-    const head = (...titles) =>
-      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title))));
-    return [
-      this.sub,
-      h(
-        "div",
-        { class: "summary" },
-        h("p", { class: "facts" }, this.status, this.platforms, h("span", { class: "when" }, this.time)),
-        this.contact,
-      ),
-      h(
-        "dl",
-        { class: "scores" },
-        h(
-          "div",
-          { class: "total" },
-          h("dt", {}, "Score"),
-          h("dd", {}, this.total, h("span", { class: "of" }, " of 15")),
-        ),
-        ...[...this.scores.values()].map(({ element }) => element),
-      ),
-      h(
-        "details",
-        {},
-        this.conversationsTitle,
-        h(
-          "div",
-          { class: "wide conversations", tabindex: "0", role: "region", "aria-label": "Conversations" },
-          h(
-            "table",
-            {},
-            head("Agent", "Platform", "Messages", "Started", "Last message"),
-            this.conversations,
-          ),
-        ),
-      ),
-      h(
-        "details",
-        { class: "fields" },
-        h("summary", {}, "Every field, and where it comes from"),
-        wide("Fields", head("Field", "Value", "Comes from"), this.fields),
-      ),
-      h("h3", { class: "unseen" }, "Messages"),
-      this.thread.element,
-    ];
-  }
-
   #showContact({ email, customer_phone: phone, platforms }) {
     const links = [];
     if (email) {
@@ -155,12 +94,6 @@ export class LeadView {
       this.contact.replaceChildren(...links);
     }
   }
-}
-
-/** Returns a table that may be larger than its place, which the keyboard scrolls then. */
-function wide(name, ...parts) {
-  const region = { class: "wide", tabindex: "0", role: "region", "aria-label": name };
-  return h("div", region, h("table", {}, ...parts));
 }
 
 function score(label) {

@@ -1,6 +1,6 @@
 // The messages of a lead, the newest at the end.
 
-import { h, reconcile, set, write } from "./dom.js";
+import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
 import { platform, sender } from "./fields.js";
 import { clock, counted, exact, longDay, visible } from "./format.js";
 import { keepPlace, mark } from "./place.js";
@@ -20,23 +20,11 @@ export class Thread {
   constructor(ask, announce) {
     this.#ask = ask;
     this.#announce = announce;
-    this.earlier = h(
-      "button",
-      { type: "button", onclick: () => this.#showEarlier() },
-      "Show earlier messages",
-    );
-    this.list = h("ol", { class: "talk" });
-    this.empty = h("p", { class: "empty" });
-    this.scroller = h(
-      "div",
-      { class: "scroller", tabindex: "0", role: "region", "aria-label": "Messages" },
-      this.earlier,
-      this.empty,
-      this.list,
-    );
-    this.newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => this.#toEnd() });
-    this.scroller.addEventListener("scroll", () => this.#noteEnd());
-    this.element = h("div", { class: "thread" }, this.scroller, this.newer);
+    const { earlier, nothing, talk, scroller, newer } = partsOf(byId("lead"));
+    Object.assign(this, { earlier, nothing, list: talk, scroller, newer });
+    earlier.addEventListener("click", () => this.#showEarlier());
+    newer.addEventListener("click", () => this.#toEnd());
+    scroller.addEventListener("scroll", () => this.#noteEnd());
     this.open(0);
   }
 
@@ -51,12 +39,12 @@ export class Thread {
     this.isOutdated = false;
     this.list.replaceChildren();
     this.newer.hidden = this.earlier.hidden = true;
-    write(this.empty, "Loading …");
+    write(this.nothing, "Loading …");
   }
 
   /** Say why there is nothing to see. */
   explain(text) {
-    write(this.empty, text);
+    write(this.nothing, text);
   }
 
   /** The query of the end of the thread. */
@@ -131,7 +119,7 @@ export class Thread {
     // The line of a day goes up when earlier messages of that day come.
     keepPlace(this.scroller, rows, (row) => row.classList.contains("message"), update);
     this.explain(items.length ? "" : "No messages. Only templates were sent to this lead.");
-    this.empty.hidden = items.length > 0;
+    this.nothing.hidden = items.length > 0;
     if (follows) {
       this.#toEnd();
     } else {

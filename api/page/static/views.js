@@ -1,7 +1,7 @@
 // The views of the list as tabs with their counts: three that each tenant has, and those that a viewer has saved.
 
 import { NAMES } from "./choices.js";
-import { byId, h, write } from "./dom.js";
+import { byId, h, partsOf, write } from "./dom.js";
 import { number, visible } from "./format.js";
 import { activeFilters, DEFAULTS, fragment } from "./state.js";
 
@@ -23,30 +23,13 @@ export class Views {
 
   constructor(announce) {
     this.announce = announce;
-    this.bar = byId("views");
-    this.name = h("input", {
-      id: "view-name",
-      maxlength: "40",
-      required: true,
-      placeholder: "Name of this view",
-    });
-    this.form = h(
-      "form",
-      {
-        class: "save",
-        hidden: true,
-        onsubmit: (event) => this.#save(event),
-        onkeydown: (event) => event.key === "Escape" && this.#close(),
-      },
-      h("label", { class: "unseen", for: "view-name" }, "Name of this view"),
-      this.name,
-      h("button", { type: "submit", class: "primary" }, "Save"),
-      h("button", { type: "button", onclick: () => this.#close() }, "Cancel"),
-    );
+    const { tabs, form, name, cancel } = partsOf(byId("views"));
+    Object.assign(this, { tabs, form, name });
+    form.addEventListener("submit", (event) => this.#save(event));
+    form.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
+    cancel.addEventListener("click", () => this.#close());
     /** Stands beside the filters: on a phone the tabs need all of their line. */
     this.keep = h("button", { type: "button", class: "plain", onclick: () => this.#open() }, "Save view");
-    this.tabs = h("span", { class: "tabs" });
-    this.bar.replaceChildren(this.tabs, this.form);
   }
 
   clear() {
