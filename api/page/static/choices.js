@@ -1,4 +1,4 @@
-// What the filters and the order of the list are called, and what there is to choose from.
+// What the filters of the list are called, and what there is to choose from.
 
 import { number, PLATFORMS, visible } from "./format.js";
 
@@ -47,19 +47,6 @@ export const FILTERS = {
 
 /** The filters, in the order of the address. */
 export const NAMES = Object.keys(FILTERS);
-
-export const ORDERS = {
-  "last_message_at desc": "Last activity, newest first",
-  "last_message_at asc": "Last activity, oldest first",
-  "total_score desc": "Score, highest first",
-  "total_score asc": "Score, lowest first",
-  "total_messages desc": "Most messages first",
-  "total_messages asc": "Fewest messages first",
-  "first_contact_at desc": "First contact, newest first",
-  "first_contact_at asc": "First contact, oldest first",
-  "name asc": "Name, A to Z",
-  "name desc": "Name, Z to A",
-};
 
 /** Returns the value of a filter in words. */
 export function said(name, value) {

@@ -1,7 +1,7 @@
 // Search, filters and order of the list: the filters that matter with their counts, the others behind “More”.
 
-import { FILTERS, NAMES, ORDERS, said } from "./choices.js";
-import { byId, h, set, write } from "./dom.js";
+import { FILTERS, NAMES, said } from "./choices.js";
+import { byId, h, partsOf, set, write } from "./dom.js";
 import { number } from "./format.js";
 import { channelIcon } from "./icons.js";
 import { Known } from "./known.js";
@@ -19,40 +19,19 @@ export class Filters {
   #state = DEFAULTS;
   #counted = [];
 
-  constructor(change, saveView) {
+  constructor(change) {
     this.change = (values) => change({ offset: DEFAULTS.offset, ...values });
     this.form = byId("filters");
-    this.search = h("input", {
-      type: "search",
-      id: "search",
-      maxlength: "200",
-      placeholder: "Search name, email, company or phone",
-      dir: "auto",
-      spellcheck: "false",
-      oninput: () => this.#searchSoon(),
-    });
-    this.order = select("order", Object.entries(ORDERS), (value) => {
-      const [sort_by, sort_order] = value.split(" ");
+    Object.assign(this, partsOf(this.form));
+    this.quick.prepend(...this.#groups());
+    this.panel.append(...this.#panel());
+    this.search.addEventListener("input", () => this.#searchSoon());
+    this.more.addEventListener("click", () => this.#turn());
+    this.statistics.addEventListener("click", () => this.#turnStatistics());
+    this.order.addEventListener("change", () => {
+      const [sort_by, sort_order] = this.order.value.split(" ");
       this.change({ sort_by, sort_order });
     });
-    this.panel = this.#panel();
-    this.count = h("span", { class: "count" });
-    this.more = this.#toggle("filter-panel", () => this.#turn(), "More filters ", this.count);
-    this.statistics = this.#toggle("statistics", () => this.#turnStatistics(), "Statistics");
-    this.chips = h("span", { id: "chips", class: "chips" });
-    this.form.append(
-      labelled("search", "Search", this.search, { isSeen: false }),
-      h(
-        "div",
-        { class: "buttons" },
-        saveView,
-        this.more,
-        this.statistics,
-        labelled("order", "Sort by", this.order, { isSeen: false }),
-      ),
-      h("div", { class: "quick" }, ...this.#groups(), this.chips),
-      this.panel,
-    );
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#searchNow();
@@ -189,13 +168,12 @@ export class Filters {
   }
 
   #panel() {
-    const groups = [...new Set(IN_PANEL.map((name) => FILTERS[name].group))].map((title) => {
+    return [...new Set(IN_PANEL.map((name) => FILTERS[name].group))].map((title) => {
       const controls = IN_PANEL.filter((name) => FILTERS[name].group === title).map((name) =>
         this.#control(name),
       );
       return h("fieldset", {}, h("legend", {}, title), h("div", { class: "fields" }, ...controls));
     });
-    return h("div", { id: "filter-panel", class: "panel", hidden: true }, ...groups);
   }
 
   #control(name) {
@@ -238,14 +216,6 @@ export class Filters {
     return h("span", {}, field, list);
   }
 
-  #toggle(controls, onclick, ...content) {
-    return h(
-      "button",
-      { type: "button", "aria-expanded": "false", "aria-controls": controls, onclick },
-      ...content,
-    );
-  }
-
   #turn() {
     this.panel.hidden = !this.panel.hidden;
     set(this.more, { "aria-expanded": String(!this.panel.hidden) });
@@ -271,9 +241,8 @@ export class Filters {
   }
 }
 
-function labelled(id, text, control, { isSeen = true } = {}) {
-  const label = h("label", { for: id, class: isSeen ? null : "unseen" }, text);
-  return h("div", { class: `field for-${id}` }, label, control);
+function labelled(id, text, control) {
+  return h("div", { class: "field" }, h("label", { for: id }, text), control);
 }
 
 function select(id, options, chosen) {

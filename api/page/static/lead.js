@@ -16,7 +16,12 @@ export class LeadView {
     this.title = byId("lead-title");
     Object.assign(this, partsOf(this.section));
     this.scoreParts = new Map(SCORES.map(([key, label]) => [key, score(label)]));
-    this.scores.append(...[...this.scoreParts.values()].map(({ element }) => element));
+    this.total = h("span", { class: "value" });
+    const of15 = h("span", { class: "of" }, " of 15");
+    this.scores.append(
+      h("div", { class: "total" }, h("dt", {}, "Score"), h("dd", {}, this.total, of15)),
+      ...[...this.scoreParts.values()].map(({ element }) => element),
+    );
     this.section.querySelector(".close").addEventListener("click", close);
     this.section.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {

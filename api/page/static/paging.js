@@ -1,44 +1,30 @@
 // Which part of the list is shown, and the way to the others.
 
-import { byId, h, set, write } from "./dom.js";
+import { byId, partsOf, set, write } from "./dom.js";
 import { number } from "./format.js";
-
-const SIZES = ["25", "50", "100"];
 
 /** The bar below the list; `go(values)` is called with the part of the state that changes. */
 export class Paging {
   constructor(go) {
     this.page = { total: 0, limit: 50, offset: 0 };
-    this.shown = h("p", { id: "shown" });
-    const button = (text, name, target) => {
-      const move = () => {
-        if (one.getAttribute("aria-disabled") !== "true") {
-          go({ offset: String(target(this.page)) });
-        }
-      };
+    const { first, previous, next, last } = partsOf(byId("paging"));
+    this.back = [first, previous];
+    this.on = [next, last];
+    this.#goes(first, () => 0, go);
+    this.#goes(previous, ({ offset, limit }) => Math.max(0, offset - limit), go);
+    this.#goes(next, ({ offset, limit }) => offset + limit, go);
+    this.#goes(last, ({ total, limit }) => Math.floor((total - 1) / limit) * limit, go);
+    this.size = byId("limit");
+    this.size.addEventListener("change", () => go({ limit: this.size.value, offset: "0" }));
+  }
+
+  #goes(button, target, go) {
+    button.addEventListener("click", () => {
       // One that is disabled would lose the focus.
-      const one = h("button", { type: "button", "aria-label": name, onclick: move }, text);
-      return one;
-    };
-    this.back = [
-      button("«", "First page", () => 0),
-      button("Previous", "Previous page", ({ offset, limit }) => Math.max(0, offset - limit)),
-    ];
-    this.on = [
-      button("Next", "Next page", ({ offset, limit }) => offset + limit),
-      button("»", "Last page", ({ total, limit }) => Math.floor((total - 1) / limit) * limit),
-    ];
-    const sizes = SIZES.map((size) => h("option", { value: size }, size));
-    this.size = h(
-      "select",
-      { id: "limit", onchange: () => go({ limit: this.size.value, offset: "0" }) },
-      ...sizes,
-    );
-    byId("paging").append(
-      this.shown,
-      h("span", { class: "steps" }, ...this.back, ...this.on),
-      h("span", { class: "size" }, h("label", { for: "limit" }, "Leads on a page"), this.size),
-    );
+      if (button.getAttribute("aria-disabled") !== "true") {
+        go({ offset: String(target(this.page)) });
+      }
+    });
   }
 
   /** Show which part of the list an answer is. */
@@ -48,7 +34,7 @@ export class Paging {
     const range = count
       ? `${number(offset + 1)}–${number(offset + count)} of ${number(total)}`
       : `0 of ${number(total)}`;
-    write(this.shown, range);
+    write(byId("shown"), range);
     for (const one of this.back) {
       set(one, { "aria-disabled": String(offset === 0) });
     }

@@ -29,7 +29,8 @@ export class Views {
     form.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
     cancel.addEventListener("click", () => this.#close());
     /** Stands beside the filters: on a phone the tabs need all of their line. */
-    this.keep = h("button", { type: "button", class: "plain", onclick: () => this.#open() }, "Save view");
+    this.keep = byId("save-view");
+    this.keep.addEventListener("click", () => this.#open());
   }
 
   clear() {
