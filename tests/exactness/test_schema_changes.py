@@ -34,7 +34,7 @@ from tests.exactness.platform import (
 )
 from tests.support.cases import cases
 from tests.support.server import Database, Server
-from tests.support.source import CAPTURED_TABLES
+from tests.support.source import SOURCE_TABLES
 
 LEADS = 6
 """So many rows of a table that the triggers group what they queue."""
@@ -89,7 +89,7 @@ def fill(filled: Platform) -> Platform:
 
 
 def _make_plans(conn: Connection) -> None:
-    for table in CAPTURED_TABLES:
+    for table in SOURCE_TABLES:
         _write(conn, table, next(iter(table.columns)))
     recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
 
@@ -145,7 +145,7 @@ def _heal(conn: Connection) -> None:
     assert_exact(conn)
 
 
-@cases("table", CAPTURED_TABLES)
+@cases("table", SOURCE_TABLES)
 def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
     busy: Platform, other: Connection, table: SourceTable
 ) -> None:
@@ -169,7 +169,7 @@ def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
 
 
 # The functions of all tables are made of one text, so that each table has one of the roles.
-@cases(("table", "role"), [*zip(CAPTURED_TABLES, cycle(ROLES), strict=False)])
+@cases(("table", "role"), [*zip(SOURCE_TABLES, cycle(ROLES), strict=False)])
 def test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
     busy: Platform, other: Connection, table: SourceTable, role: str
 ) -> None:
@@ -212,7 +212,7 @@ def test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
     with conn.transaction():
         conn.execute(CHANGES_OF_VALUES[name].format(role=role).encode(), prepare=False)
     try:
-        for table in CAPTURED_TABLES:
+        for table in SOURCE_TABLES:
             conn.execute(
                 f"UPDATE {table.name} SET {table.primary_key} = {table.primary_key}"
                 f" WHERE ctid = (SELECT min(ctid) FROM {table.name})".encode()
@@ -326,7 +326,7 @@ def test_a_change_that_changes_no_value_is_no_gap(busy: Platform, other: Connect
         batch_of(other, 0)
         source_changes.note_harmless_changes(other)
         assert gaps.find_gap(conn) is None, name
-    for table in CAPTURED_TABLES:
+    for table in SOURCE_TABLES:
         _write(conn, table, [*table.columns][-1])
     batch_of(other, 0)
     source_changes.note_harmless_changes(other)

@@ -3,14 +3,15 @@
 import itertools
 import random
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
-from tests.oracle.leads import PLATFORMS, Contact, Extraction
+from tests.oracle.leads import PLATFORMS, SCORES
+from tests.support.source import COLUMNS, KEYS, UNIQUE, Column
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, object]
@@ -175,7 +176,6 @@ ODD_PHONES = (
 BLANK_PHONES = ("", " ", "\t", NO_BREAK_SPACE, None)
 AGENT_NAMES = ("Test AI Agent", "", " ", None, 'Agent "O\'Neil"', "エージェント", "agent_%", " padded ", "😀")
 
-LONGEST = {"phone": 20, "customer_phone": 50, "name": 255}
 EXTREMES = tuple(
     datetime.fromisoformat(text)
     for text in (
@@ -194,9 +194,15 @@ EXTREMES = tuple(
 Choice = TypeVar("Choice")
 
 
+Choose = Callable[[Column], str]
+"""Chooses the key of a row that a column refers to."""
+
+
 class EdgeCases:
-    def __init__(self, rng: random.Random, now: datetime | None = None) -> None:
-        self.rng = rng
+    """Makes values and rows. `people` is the number of people of whom a phone is."""
+
+    def __init__(self, rng: random.Random, now: datetime | None = None, people: int = 40) -> None:
+        self.rng, self.people = rng, people
         self.now = (now or datetime.now(UTC)).astimezone(UTC)
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
         # The same few moments, over and over, make ties; some differ only below the millisecond.
@@ -232,47 +238,45 @@ class EdgeCases:
             microsecond=self.one_of((0, 1, 999, 1000, 123_456, 999_999, moment.microsecond))
         )
 
-    def moment_or_none(self) -> datetime | None:
-        return None if self.chance(0.1) else self.moment()
+    def moment_or_none(self, nulls: float = 0.1) -> datetime | None:
+        return None if self.chance(nulls) else self.moment()
 
     def contested_moment(self) -> datetime | None:
         """Choose the time of a row that competes with others: equal to theirs, or close, or none."""
         return self.one_of((*self._ties[:2], None)) if self.chance(0.8) else self.moment()
 
-    def padded(self, text: str, longest: int) -> str:
-        """Put white space around a text, sometimes, as far as it fits."""
+    def padded(self, text: str) -> str:
+        """Put white space around a text, sometimes."""
         if self.chance(0.3):
             text = self.one_of((*WHITE_SPACE, *WHITE_SPACE, *OTHER_SPACE)) + text
         if self.chance(0.3):
             text += self.one_of((*WHITE_SPACE, *WHITE_SPACE, *OTHER_SPACE))
-        return text[:longest]
+        return text
 
     def text_or_blank(self, texts: Sequence[str]) -> str | None:
-        if self.chance(0.35):
-            return self.one_of(BLANKS)
-        return self.padded(self.one_of(texts), LONGEST["name"])
+        return self.one_of(BLANKS) if self.chance(0.35) else self.padded(self.one_of(texts))
 
-    def phone(self, people: int) -> str | None:
-        """Spell the identifier of one of so many people, or an odd one, or a blank."""
+    def phone(self) -> str | None:
+        """Spell the identifier of one of the people, or an odd one, or a blank."""
         lot = self.rng.random()
         if lot < 0.03:
             return self.one_of(BLANK_PHONES)
         if lot < 0.2:
-            return self.padded(self.one_of(ODD_PHONES), LONGEST["customer_phone"])
+            return self.padded(self.one_of(ODD_PHONES))
         # Some people are met far more often than others, so that one lead has several rows of each kind.
-        return self.spelling(int(people * self.rng.random() ** 3))
+        return self.spelling(int(self.people * self.rng.random() ** 3))
 
     def spelling(self, person: int) -> str:
         """Spell the identifier of a person, which is the same person in every run."""
-        known = random.Random(person)
+        same = random.Random(person)
         kind = ("whatsapp", "whatsapp", "instagram", "whatsapp", "webchat", "user name")[person % 6]
         if kind == "instagram":
-            return f"1784{known.randrange(10**13):013d}"
+            return f"1784{same.randrange(10**13):013d}"
         if kind == "webchat":
-            return self.padded(f"web-{known.getrandbits(24):06x}-s{person}", LONGEST["customer_phone"])
+            return self.padded(f"web-{same.getrandbits(24):06x}-s{person}")
         if kind == "user name":
-            return self.padded(f"US.{known.randrange(10**10)}x{person}", LONGEST["customer_phone"])
-        digits = f"91{known.randrange(10**10):010d}"
+            return self.padded(f"US.{same.randrange(10**10)}x{person}")
+        digits = f"91{same.randrange(10**10):010d}"
         return self.one_of(
             (
                 digits,
@@ -289,228 +293,167 @@ class EdgeCases:
         marks = [self.one_of(" ().-") if self.chance(0.3) else "" for _ in digits]
         return self.one_of(("", "+", " ", "+ ")) + "".join(map("".join, zip(digits, marks, strict=True)))
 
-    def contact_phone(self, people: int) -> str | None:
-        phone = self.phone(people)
-        while phone is not None and len(phone) > LONGEST["phone"]:
-            phone = self.phone(people)
-        return phone
-
-    def platform(self) -> str | None:
-        return self.one_of(ODD_PLATFORMS) if self.chance(0.05) else self.one_of(PLATFORMS)
-
-    def is_active(self) -> bool | None:
-        return self.one_of((True, True, False, None))
-
-    def user(self, user_id: str | None = None) -> Row:
-        if user_id is None:
-            user_id = self.identifier(
-                self.one_of(("tenant", "tenant 100% \"ü\" 'x'", "789895c8-4bd6-43e9-bfea"))
-            )
-        return {
-            "user_id": user_id,
-            "email": self.one_of(EMAILS),
-            "company_name": self.one_of(COMPANIES),
-            "created_at": self.moment_or_none(),
-            "updated_at": self.moment_or_none(),
+    def row(self, table: str, choose: Choose, **columns: object) -> Row:
+        """Make a row of a table, with these values of some columns; seldom with no more than it has to have."""
+        is_bare = self.chance(0.05)
+        values = {
+            column.name: None if is_bare and not column.is_required else self._value(column, choose)
+            for column in COLUMNS[table]
+            if column.name not in columns
         }
+        return {**values, **columns}
 
-    def channel(self, user_id: str) -> Row:
-        return {
-            "id": self.identifier("channel"),
-            "user_id": user_id,
-            "platform": self.platform(),
-            "meta_phone_number_id": None,
-            "access_token": "secret",
-            "display_name": self.one_of(AGENT_NAMES),
+    def _value(self, column: Column, choose: Choose) -> object:
+        if column.parent:
+            return choose(column) if column.is_required or self.chance(0.2) else None
+        make = VALUES.get(f"{column.table}.{column.name}") or VALUES.get(column.name)
+        if column.is_key and make is None:
+            return self.uuid() if column.type == "uuid" else self.identifier(column.name.removesuffix("_id"))
+        make = make or OF_TYPE[column.type]
+        while not column.takes(value := make(self)):
+            pass
+        return value
+
+
+Make = Callable[[EdgeCases], object]
+
+
+def _id(*prefixes: str) -> Make:
+    return lambda cases: cases.identifier(cases.one_of(prefixes))
+
+
+def _one_of(options: Sequence[object]) -> Make:
+    return lambda cases: cases.one_of(options)
+
+
+def _blank_or(texts: Sequence[str]) -> Make:
+    return lambda cases: cases.text_or_blank(texts)
+
+
+def _score(cases: EdgeCases) -> int | None:
+    return None if cases.chance(0.07) else cases.rng.randint(1, 3)
+
+
+def _seldom_noted(cases: EdgeCases) -> datetime | None:
+    return cases.moment_or_none(0.4)
+
+
+VALUES: dict[str, Make] = {
+    "users.user_id": _id("tenant", "tenant 100% \"ü\" 'x'", "789895c8-4bd6-43e9-bfea"),
+    "users.email": _one_of(EMAILS),
+    "company_name": _one_of(COMPANIES),
+    "platform": lambda cases: cases.one_of(ODD_PLATFORMS if cases.chance(0.05) else PLATFORMS),
+    "meta_phone_number_id": _one_of((None,)),
+    "access_token": _one_of(("secret",)),
+    "display_name": _one_of(AGENT_NAMES),
+    "agents.name": _one_of(AGENT_NAMES),
+    "conversations.last_message_at": _seldom_noted,
+    "conversations.is_active": _one_of((True, True, False, None)),
+    "messages.message_id": _id("wamid.HBgMOTE4", "out", "m"),
+    "sender": _one_of(SENDERS),
+    "text": lambda cases: (
+        None if cases.chance(0.05) else cases.one_of(TEXTS) + cases.one_of(("", " ", "?", "…"))
+    ),
+    "messages.status": _one_of(MESSAGE_STATUSES),
+    # The copies of an extraction, which nobody trusts.
+    "extractions.user_id": _one_of(("somebody else", None)),
+    "extractions.customer_phone": _one_of(("0000", None)),
+    "extractions.extracted_at": EdgeCases.contested_moment,
+    # The one that is the latest is made by itself.
+    "extractions.is_latest": _one_of((False, None)),
+    **dict.fromkeys(SCORES, _score),
+    "total_score": lambda cases: None if cases.chance(0.4) else cases.rng.randint(5, 15),
+    "lead_status_tag": _one_of(STATUS_TAGS),
+    "customer_phone": EdgeCases.phone,
+    "phone": EdgeCases.phone,
+    "email": _blank_or(EMAILS),
+    "company": _blank_or(COMPANIES),
+    "contacts.updated_at": EdgeCases.contested_moment,
+    "templates.name": _one_of(AGENT_NAMES),
+    "template_sends.status": _one_of(SEND_STATUSES),
+    "template_sends.sent_at": _seldom_noted,
+}
+"""How values of a column are made: of one table, or of whichever table has it."""
+
+OF_TYPE: dict[str, Make] = {
+    **dict.fromkeys(("varchar", "text"), _blank_or(NAMES)),
+    **dict.fromkeys(("timestamp", "timestamptz"), EdgeCases.moment_or_none),
+    **dict.fromkeys(("integer", "bigint"), lambda cases: cases.one_of((None, cases.rng.randint(-5, 100)))),
+    "boolean": _one_of((True, False, None)),
+    "uuid": EdgeCases.uuid,
+}
+"""How values of all other columns are made, which no rule of ours is about."""
+
+
+def _without_doubles(table: str, rows: Sequence[Row]) -> list[Row]:
+    """Keep the last of the rows with the same values of columns that are unique; a null is the same as no other."""
+    for columns in UNIQUE[table]:
+        keys = [tuple(row[column] for column in columns) for row in rows]
+        last = {
+            (place if None in key else key): row
+            for place, (key, row) in enumerate(zip(keys, rows, strict=True))
         }
-
-    def agent(self, user_id: str, phone_number_id: str) -> Row:
-        return {
-            "agent_id": self.identifier("agent"),
-            "user_id": user_id,
-            "phone_number_id": phone_number_id,
-            "name": self.one_of(AGENT_NAMES),
-        }
-
-    def conversation(self, agent_id: str, people: int) -> Row:
-        return {
-            "conversation_id": self.identifier("conversation"),
-            "agent_id": agent_id,
-            "customer_phone": self.phone(people),
-            "created_at": self.moment_or_none(),
-            "last_message_at": None if self.chance(0.4) else self.moment(),
-            "is_active": self.is_active(),
-        }
-
-    def message(self, conversation_id: str, sequence_no: int | None) -> Row:
-        return {
-            "message_id": self.identifier(self.one_of(("wamid.HBgMOTE4", "out", "m"))),
-            "conversation_id": conversation_id,
-            "sender": self.one_of(SENDERS),
-            "text": None if self.chance(0.05) else self.one_of(TEXTS) + self.one_of(("", " ", "?", "…")),
-            "timestamp": self.moment_or_none(),
-            "status": self.one_of(MESSAGE_STATUSES),
-            "sequence_no": sequence_no,
-        }
-
-    def extraction(self, conversation_id: str, *, is_latest: bool | None) -> Row:
-        """Make an extraction; sometimes all its fields are null."""
-        scores: list[int | None] = [self.rng.randint(1, 3) for _ in range(5)]
-        if self.chance(0.3):
-            scores[self.rng.randrange(5)] = None
-        row: Row = {
-            "name": self.text_or_blank(NAMES),
-            "email": self.text_or_blank(EMAILS),
-            "company": self.text_or_blank(COMPANIES),
-            "intent_score": scores[0],
-            "urgency_score": scores[1],
-            "budget_score": scores[2],
-            "fit_score": scores[3],
-            "engagement_score": scores[4],
-            "total_score": None if self.chance(0.4) else self.rng.randint(5, 15),
-            "lead_status_tag": self.one_of(STATUS_TAGS),
-        }
-        known: Row = {
-            "extraction_id": self.uuid(),
-            "conversation_id": conversation_id,
-            "user_id": self.one_of(("somebody else", None)),
-            "customer_phone": self.one_of(("0000", None)),
-            "extracted_at": self.contested_moment(),
-            "is_latest": is_latest,
-        }
-        completed = self.completed(Extraction, {**known, **row})
-        if self.chance(0.1):
-            return {**dict.fromkeys(completed), **known}
-        return completed
-
-    def contact(self, user_id: str, people: int) -> Row:
-        return self.completed(
-            Contact,
-            {
-                "contact_id": self.identifier("contact"),
-                "user_id": user_id,
-                "phone": self.contact_phone(people),
-                "name": self.text_or_blank(NAMES),
-                "email": self.text_or_blank(EMAILS),
-                "company": self.text_or_blank(COMPANIES),
-                "updated_at": self.contested_moment(),
-            },
-        )
-
-    def completed(self, kind: type, row: Row) -> Row:
-        """Add values for the columns that the oracle reads of such a row and that have no rule of their own here."""
-        others: Row = {}
-        for column, types in get_type_hints(kind).items():
-            if column in row:
-                continue
-            [type_of, *_] = get_args(types) or (types,)
-            others[column] = {
-                str: lambda: self.text_or_blank(NAMES),
-                int: lambda: self.one_of((None, self.rng.randint(-5, 100))),
-                bool: lambda: self.one_of((True, False, None)),
-                datetime: self.moment_or_none,
-            }[type_of]()
-        return {**row, **others}
-
-    def template(self, user_id: str, phone_number_id: str) -> Row:
-        return {
-            "template_id": self.identifier("template"),
-            "user_id": user_id,
-            "phone_number_id": phone_number_id,
-            "name": self.one_of(AGENT_NAMES),
-        }
-
-    def template_send(self, template_id: str, conversation_id: str | None, people: int) -> Row:
-        """Make a template send; most have no conversation."""
-        return {
-            "send_id": self.identifier("send"),
-            "template_id": template_id,
-            "conversation_id": conversation_id,
-            "customer_phone": self.phone(people),
-            "status": self.one_of(SEND_STATUSES),
-            "sent_at": None if self.chance(0.4) else self.moment(),
-            "created_at": self.moment_or_none(),
-        }
-
-
-def _without_doubles(rows: Sequence[Row], *columns: str) -> list[Row]:
-    """Keep the last of the rows with the same values in these columns; a null is the same as no other."""
-    keys = [tuple(row[column] for column in columns) for row in rows]
-    found = {
-        (place if None in key else key): row for place, (key, row) in enumerate(zip(keys, rows, strict=True))
-    }
-    return list(found.values())
+        rows = list(last.values())
+    return list(rows)
 
 
 def generate(
     rng: random.Random, size: int, *, now: datetime | None = None, tenants: Sequence[str] = ()
 ) -> Rows:
     """Make about so many conversations and what belongs to them, in an order that foreign keys allow."""
-    cases = EdgeCases(rng, now)
     people = max(size * 2 // 3, 4)
-    users = [cases.user(user_id) for user_id in tenants] or [cases.user() for _ in range(3)]
-    # The last tenant has nothing at all, unless it is the only one.
-    user_ids = [str(user["user_id"]) for user in users][: max(len(users) - 1, 1)]
-    channels = [cases.channel(user_id) for user_id in user_ids for _ in range(6)]
+    cases, tables = EdgeCases(rng, now, people), dict[str, list[Row]]()
+    # The keys that rows refer to. The last tenant has nothing at all, unless it is the only one.
+    keys: dict[str, list[str]] = {}
+
+    def choose(column: Column) -> str:
+        return cases.one_of(keys[column.parent])
+
+    def make(table: str, rows: Iterable[Mapping[str, object]], people: int = people) -> None:
+        """Make a row for each of these values of some columns, of so many people."""
+        cases.people = people
+        tables[table] = _without_doubles(table, [cases.row(table, choose, **columns) for columns in rows])
+        keys[table] = [str(row[KEYS[table]]) for row in tables[table]]
+
+    make("users", [{"user_id": tenant} for tenant in tenants] or [{}] * 3)
+    keys["users"] = keys["users"][: max(len(keys["users"]) - 1, 1)]
     # Each platform and an odd one, so that every tenant has all of them at work.
-    for channel, platform in zip(channels, itertools.cycle((*PLATFORMS, None, None, None)), strict=False):
-        channel["platform"] = platform or cases.one_of((*PLATFORMS, *ODD_PLATFORMS))
-    owned = [(str(channel["user_id"]), str(channel["id"])) for channel in channels]
-    # Each tenant has one channel without an agent, and one agent without conversations.
-    agents = [cases.agent(*channel) for place, channel in enumerate(owned) if place % 6 < 5]
-    busy = [str(agent["agent_id"]) for place, agent in enumerate(agents) if place % 5 < 4]
-    conversations = _without_doubles(
-        [cases.conversation(cases.one_of(busy), people) for _ in range(size)],
-        *("agent_id", "customer_phone", "is_active"),
+    platforms = (*PLATFORMS, *[cases.one_of((*PLATFORMS, *ODD_PLATFORMS)) for _ in range(3)])
+    make(
+        "phone_numbers",
+        [{"user_id": user_id, "platform": platform} for user_id in keys["users"] for platform in platforms],
     )
-    conversation_ids = [str(conversation["conversation_id"]) for conversation in conversations]
-    templates = [cases.template(cases.one_of(user_ids), channel_id) for _, channel_id in owned]
-    template_ids = [str(template["template_id"]) for template in templates]
+    # Each tenant has one channel without an agent, and one agent without conversations.
+    channels = [row for place, row in enumerate(tables["phone_numbers"]) if place % 6 < 5]
+    make("agents", [{"user_id": row["user_id"], "phone_number_id": row["id"]} for row in channels])
+    keys["agents"] = [key for place, key in enumerate(keys["agents"]) if place % 5 < 4]
+    make("conversations", [{}] * size)
+    make("messages", [row for key in keys["conversations"] for row in _messages(cases, key)])
+    make("extractions", [row for key in keys["conversations"] for row in _extractions(cases, key)])
     # More people than have conversations, so that some contacts are of no lead.
-    contacts = [cases.contact(cases.one_of(user_ids), people * 3 // 2) for _ in range(size * 3 // 2)]
-    sends = [
-        cases.template_send(
-            cases.one_of(template_ids),
-            cases.one_of(conversation_ids) if conversation_ids and cases.chance(0.2) else None,
-            people * 2,
-        )
-        for _ in range(size)
-    ]
-    tables = {
-        "users": users,
-        "phone_numbers": channels,
-        "agents": agents,
-        "conversations": conversations,
-        "messages": _messages(cases, conversation_ids),
-        "extractions": _extractions(cases, conversation_ids),
-        "contacts": _without_doubles(contacts, "user_id", "phone"),
-        "templates": templates,
-        "template_sends": sends,
-    }
-    return [(table, row) for table, rows in tables.items() for row in rows]
+    make("contacts", [{}] * (size * 3 // 2), people * 3 // 2)
+    make("templates", [{"phone_number_id": key} for key in keys["phone_numbers"]])
+    make("template_sends", [{}] * size, people * 2)
+    for table in COLUMNS.keys() - tables.keys():
+        make(table, [{}] * size)
+    return [(table, row) for table in COLUMNS for row in tables[table]]
 
 
-def _messages(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]:
-    rows = []
-    for conversation_id in conversation_ids:
-        # A batch import gives all messages one time and few of them a number.
-        imported, moment, sequence_no = cases.chance(0.25), cases.moment_or_none(), 0
-        for _ in range(cases.one_of((0, 0, 1, 2, 3, 5, 8, 13))):
-            sequence_no += cases.one_of((1, 1, 1, 2, 7))
-            unnumbered = cases.chance(0.7 if imported else 0.15)
-            row = cases.message(conversation_id, None if unnumbered else sequence_no)
-            rows.append({**row, "timestamp": moment} if imported else row)
-    return rows
+def _messages(cases: EdgeCases, conversation_id: str) -> Iterator[Row]:
+    # A batch import gives all messages one time and few of them a number.
+    is_imported, moment, sequence_no = cases.chance(0.25), cases.moment_or_none(), 0
+    for _ in range(cases.one_of((0, 0, 1, 2, 3, 5, 8, 13))):
+        sequence_no += cases.one_of((1, 1, 1, 2, 7))
+        is_numbered = not cases.chance(0.7 if is_imported else 0.15)
+        row: Row = {"conversation_id": conversation_id, "sequence_no": sequence_no if is_numbered else None}
+        yield row | ({"timestamp": moment} if is_imported else {})
 
 
-def _extractions(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]:
-    rows = []
-    for conversation_id in conversation_ids:
-        latest = cases.chance(0.7)
-        for _ in range(cases.one_of((0, 0, 1, 1, 2, 3))):
-            rows.append(cases.extraction(conversation_id, is_latest=latest or cases.one_of((False, None))))
-            latest = False
-    return rows
+def _extractions(cases: EdgeCases, conversation_id: str) -> Iterator[Row]:
+    is_latest = cases.chance(0.7)
+    for _ in range(cases.one_of((0, 0, 1, 1, 2, 3))):
+        yield {"conversation_id": conversation_id, "is_latest": is_latest or cases.one_of((False, None))}
+        is_latest = False
 
 
 # The first and the last time that Python has stand for what PostgreSQL has beyond them, and are read back from it.

@@ -11,9 +11,8 @@ from psycopg.rows import TupleRow, tuple_row
 
 from tests.support import edge_cases
 from tests.support.edge_cases import Connection, EdgeCases, Row, as_written, copy_rows
-from tests.support.source import SOURCE_TABLES
+from tests.support.source import CHILDREN, KEYS, Column
 
-PEOPLE = 40
 TRIES = 3
 
 # What a write of a busy platform may run into; everything else is a failure of the test.
@@ -28,9 +27,8 @@ SKIP = (
     psycopg.errors.CardinalityViolation,
 )
 
-KEYS = {table.name: table.primary_key for table in SOURCE_TABLES}
-PARENTS = ("users", "phone_numbers", "agents", "conversations", "templates")
-LEAVES = ("messages", "extractions", "contacts", "template_sends")
+PARENTS = [table for table, children in CHILDREN.items() if children]
+LEAVES = [table for table, children in CHILDREN.items() if not children]
 
 
 class NothingToChangeError(Exception):
@@ -67,15 +65,15 @@ class Writer:
         columns = ", ".join(f"{column} = %({column})s" for column in changes)
         self.execute(f"UPDATE {table} SET {columns} WHERE {KEYS[table]} = %(of)s", of=key, **changes)
 
-    def one(self, table: str, condition: str = "true") -> str:
+    def choose(self, table: str, condition: str = "true") -> str:
         """Choose the key of a row, the same one for the same data and the same randomness; make a parent if none is.
 
         Raises NothingToChangeError where there is no row, and nothing refers to such rows.
         """
         key = KEYS[table]
         query = f'SELECT {key}::text FROM {table} WHERE {condition} ORDER BY {key}::text COLLATE "C"'
-        if found := self.execute(query).fetchall():
-            return str(self.cases.one_of(found)[0])
+        if rows := self.execute(query).fetchall():
+            return str(self.cases.one_of(rows)[0])
         if table not in PARENTS:
             raise NothingToChangeError(table)
         return self.new(table)
@@ -85,26 +83,16 @@ class Writer:
         self.insert(table, [row], clause)
         return str(row[KEYS[table]])
 
-    def row(self, table: str) -> Row:
-        make: dict[str, Callable[[], Row]] = {
-            "users": self.cases.user,
-            "phone_numbers": lambda: self.cases.channel(self.one("users")),
-            # A channel has one agent at most.
-            "agents": lambda: self.cases.agent(
-                self.one("users"), self.one("phone_numbers", "id NOT IN (SELECT phone_number_id FROM agents)")
-            ),
-            "conversations": lambda: self.cases.conversation(self.one("agents"), PEOPLE),
-            "messages": lambda: self.new_messages(self.one("conversations"), 1)[0],
-            "extractions": lambda: self.cases.extraction(
-                self.one("conversations"), is_latest=self.cases.one_of((False, None))
-            ),
-            "contacts": lambda: self.cases.contact(self.one("users"), PEOPLE),
-            "templates": lambda: self.cases.template(self.one("users"), self.one("phone_numbers")),
-            "template_sends": lambda: self.cases.template_send(
-                self.one("templates"), self.one("conversations") if self.cases.chance(0.2) else None, PEOPLE
-            ),
-        }
-        return make[table]()
+    def row(self, table: str, **columns: object) -> Row:
+        """Make a row that refers to rows which are there."""
+        if table == "messages" and not columns:
+            return self.new_messages(self.choose("conversations"), 1)[0]
+        return self.cases.row(table, self._choose_parent, **columns)
+
+    def _choose_parent(self, column: Column) -> str:
+        # A channel has one agent at most.
+        is_free = f"{KEYS[column.parent]} NOT IN (SELECT {column.name} FROM {column.table})"
+        return self.choose(column.parent, is_free if column.is_unique else "true")
 
     def new_messages(self, conversation_id: str, count: int) -> list[Row]:
         """Make messages that continue a conversation, with gaps, and now and then at an odd place or at none."""
@@ -114,7 +102,8 @@ class Writer:
         for _ in range(count):
             last += self.cases.one_of((1, 1, 1, 2, 9))
             odd = self.cases.one_of((None, None, 0, -1, -(2**31), -500))
-            rows.append(self.cases.message(conversation_id, odd if self.cases.chance(0.15) else last))
+            number = odd if self.cases.chance(0.15) else last
+            rows.append(self.row("messages", conversation_id=conversation_id, sequence_no=number))
         return rows
 
 
@@ -130,14 +119,14 @@ def _insert(writer: Writer, table: str) -> object:
 
 def _edit(writer: Writer, table: str) -> object:
     """Give a row some of the values of another one, which moves it where they lead to other parents."""
-    key, row = writer.one(table), writer.row(table)
+    key, row = writer.choose(table), writer.row(table)
     columns = writer.rng.sample(sorted(row.keys() - {KEYS[table]}), writer.rng.randint(1, 3))
     writer.update(table, key, {column: row[column] for column in columns})
     return key, columns
 
 
 def _delete(writer: Writer, table: str) -> object:
-    key = writer.one(table)
+    key = writer.choose(table)
     writer.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = %(of)s", of=key)
     return key
 
@@ -157,43 +146,38 @@ def _upsert(writer: Writer, table: str) -> object:
     """Insert a row of a known key, which updates what is there or is left out."""
     columns = ", ".join(f"{column} = excluded.{column}" for column in writer.row(table))
     action = writer.cases.one_of((f"({KEYS[table]}) DO UPDATE SET {columns}", "DO NOTHING"))
-    return writer.new(table, {KEYS[table]: writer.one(table)}, f"ON CONFLICT {action}"), action
-
-
-# Rows that nothing refers to.
-UNUSED = {
-    "agents": "agent_id NOT IN (SELECT agent_id FROM conversations)",
-    "conversations": "conversation_id NOT IN"
-    " (SELECT conversation_id FROM messages UNION SELECT conversation_id FROM extractions)",
-    "templates": "template_id NOT IN (SELECT template_id FROM template_sends)",
-}
+    key = {KEYS[table]: writer.choose(table)}
+    return writer.new(table, key, f"ON CONFLICT {action}"), action
 
 
 def _rekey(writer: Writer, table: str) -> object:
-    key = writer.one(table, UNUSED.get(table, "true"))
+    """Give a row that nothing refers to another key."""
+    uses = [
+        f"SELECT FROM {of.table} AS c WHERE c.{of.name} = {table}.{KEYS[table]}" for of in CHILDREN[table]
+    ]
+    key = writer.choose(table, " AND ".join(f"NOT EXISTS ({use})" for use in uses) or "true")
     new = writer.cases.uuid() if table == "extractions" else writer.cases.identifier("renamed")
     writer.update(table, key, {KEYS[table]: new})
     return key, new
 
 
-# How often each of these comes, with each table.
+# How often each of these comes, with each table; the first number is of tables that are not named.
 WEIGHTS: dict[Callable[[Writer, str], object], dict[str, float]] = {
-    _insert: {
-        "users": 0.2, "phone_numbers": 1, "agents": 2, "conversations": 1, "messages": 8, "extractions": 2,
-        "contacts": 3, "templates": 0.5, "template_sends": 5,
+    _insert: dict.fromkeys(KEYS, 1) | {
+        "users": 0.2, "agents": 2, "messages": 8, "extractions": 2, "contacts": 3, "templates": 0.5,
+        "template_sends": 5,
     },
-    _edit: {
-        "users": 0.5, "phone_numbers": 3, "agents": 6, "conversations": 12, "messages": 16, "extractions": 6,
-        "contacts": 8, "templates": 1.5, "template_sends": 10,
+    _edit: dict.fromkeys(KEYS, 6) | {
+        "users": 0.5, "phone_numbers": 3, "conversations": 12, "messages": 16, "contacts": 8, "templates": 1.5,
+        "template_sends": 10,
     },
-    _delete: {
-        "users": 0.1, "phone_numbers": 0.2, "agents": 0.4, "conversations": 2, "messages": 4, "extractions": 2,
-        "contacts": 2, "templates": 0.3, "template_sends": 1,
+    _delete: dict.fromkeys(KEYS, 2) | {
+        "users": 0.1, "phone_numbers": 0.2, "agents": 0.4, "messages": 4, "templates": 0.3, "template_sends": 1,
     },
     _replace: dict.fromkeys(LEAVES, 0.5),
-    _copy: {"conversations": 1, "messages": 2, "contacts": 1, "template_sends": 1},
-    _upsert: {"conversations": 1, "messages": 2, "extractions": 0.5, "contacts": 2, "template_sends": 0.5},
-    _rekey: dict.fromkeys((*LEAVES, *UNUSED), 0.4),
+    _copy: dict.fromkeys((*LEAVES, "conversations"), 1.0) | {"messages": 2},
+    _upsert: dict.fromkeys((*LEAVES, "conversations"), 1.0) | {"messages": 2, "contacts": 2},
+    _rekey: dict.fromkeys(KEYS, 0.4),
 }  # fmt: skip
 
 
@@ -217,8 +201,8 @@ def _run(query: str) -> Change:
 
     def change(writer: Writer) -> object:
         keys = {"one": "conversations", "other": "conversations", "agent": "agents", "tenant": "users"}
-        given = {name: writer.one(table) for name, table in keys.items() if f"%({name})s" in query}
-        return writer.execute(query, **given).rowcount, given
+        chosen = {name: writer.choose(table) for name, table in keys.items() if f"%({name})s" in query}
+        return writer.execute(query, **chosen).rowcount, chosen
 
     return change
 
@@ -242,8 +226,8 @@ def _insert_message(writer: Writer) -> object:
 
 
 def _insert_messages(writer: Writer) -> object:
-    chosen = sorted({writer.one("conversations") for _ in range(4)})
-    rows = [row for one in chosen for row in writer.new_messages(one, writer.rng.randint(1, 5))]
+    chosen = sorted({writer.choose("conversations") for _ in range(4)})
+    rows = [row for key in chosen for row in writer.new_messages(key, writer.rng.randint(1, 5))]
     writer.rng.shuffle(rows)
     writer.insert("messages", rows)
     return len(rows)
@@ -259,10 +243,10 @@ def _insert_conversation(writer: Writer) -> object:
 
 def _run_extraction(writer: Writer) -> object:
     """Insert an extraction as the platform does: the older ones are no longer the latest."""
-    conversation_id = writer.one("conversations")
+    conversation_id = writer.choose("conversations")
     query = "UPDATE extractions SET is_latest = false WHERE conversation_id = %(of)s AND is_latest"
     writer.execute(query, of=conversation_id)
-    row = writer.cases.extraction(conversation_id, is_latest=True)
+    row = writer.row("extractions", conversation_id=conversation_id, is_latest=True)
     writer.insert("extractions", [row])
     return row["extraction_id"], conversation_id
 
@@ -274,10 +258,10 @@ def _insert_tenant(writer: Writer) -> object:
 
 
 def _change_and_change_back(writer: Writer) -> object:
-    conversation_id = writer.one("conversations")
+    conversation_id = writer.choose("conversations")
     query = "SELECT customer_phone, agent_id FROM conversations WHERE conversation_id = %(of)s"
     [(phone, agent_id)] = writer.execute(query, of=conversation_id).fetchall()
-    other = {"customer_phone": "elsewhere", "agent_id": writer.one("agents")}
+    other = {"customer_phone": "elsewhere", "agent_id": writer.choose("agents")}
     writer.update("conversations", conversation_id, other)
     writer.update("conversations", conversation_id, {"customer_phone": phone, "agent_id": agent_id})
     return conversation_id
@@ -326,12 +310,12 @@ def _replica_adopt(writer: Writer) -> object:
     """Insert the parent that some children lack."""
     orphans = "conversation_id NOT IN (SELECT conversation_id FROM conversations)"
     query = f"SELECT min(conversation_id::text) FROM messages WHERE {orphans} HAVING count(*) > 0"
-    if (found := writer.execute(query).fetchone()) is None:
+    if (orphan := writer.execute(query).fetchone()) is None:
         raise NothingToChangeError
-    row = {**writer.row("conversations"), "conversation_id": found[0]}
+    row = writer.row("conversations", conversation_id=orphan[0])
     with _as_replica(writer):
         writer.insert("conversations", [row])
-    return found[0]
+    return orphan[0]
 
 
 CHANGES: dict[str, tuple[float, Change]] = {
@@ -381,8 +365,8 @@ def mutate(  # noqa: PLR0913  # All that a caller may choose.
     `replica` adds writes of a session in the replica role, which needs a superuser and can leave orphans. A TRUNCATE
     waits for all who read its table: without `truncates` there is none.
     """
-    known = CHANGES | REPLICA_CHANGES if replica or kind in REPLICA_CHANGES else CHANGES
-    name, change = _choose(rng, known) if kind is None else (kind, known[kind][1])
+    changes = CHANGES | REPLICA_CHANGES if replica or kind in REPLICA_CHANGES else CHANGES
+    name, change = _choose(rng, changes) if kind is None else (kind, changes[kind][1])
     writer = Writer(rng, connection, now, truncates=truncates)
     for _ in range(TRIES):
         try:

@@ -59,9 +59,7 @@ def as_row(document: dict[str, Any]) -> dict[str, str]:
     row = {name: as_text(document[name]) for name in CSV_COLUMNS}
     return {
         name: f"'{text}"
-        if text.startswith(("=", "+", "-", "@", "\t", "\r"))
-        and name != "customer_phone"
-        and isinstance(document[name], str)
+        if text.startswith(("=", "+", "-", "@", "\t", "\r")) and isinstance(document[name], str)
         else text
         for name, text in row.items()
     }

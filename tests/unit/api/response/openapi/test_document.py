@@ -74,7 +74,8 @@ def test_answers_about_every_tenant_are_as_described(library: Library, make_app:
         if operation.method.upper() != "GET" or "{user_id}" not in operation.path:
             continue
         for tenant, leads in library.model.leads.items():
-            phones = [phone for phone in leads if "/" not in phone and phone not in NO_PHONES][:20]
+            # Schemathesis writes a phone into the path as it is.
+            phones = [phone for phone in leads if not {*"/?"} & {*phone} and phone not in NO_PHONES][:20]
             for phone in phones if "{customer_phone}" in operation.path else phones[:1]:
                 case = operation.Case(
                     path_parameters={"user_id": tenant, "customer_phone": phone},
