@@ -237,7 +237,7 @@ class Nemesis:
 
     def turn(self) -> None:
         left_out = {"erase", "keys", "fail_over", "" if self.world.clock else "set_clock_back"}
-        harms = [one for one in self.harms if one not in left_out]
+        harms = [harm for harm in self.harms if harm not in left_out]
         is_time = "fail_over" in self.harms and self.world.standby and self.history.now() > self.fails_over_at
         try:
             getattr(self, "fail_over" if is_time else self.rng.choice(harms))()
@@ -272,11 +272,11 @@ class Nemesis:
         """End a session of ours; by SIGKILL, PostgreSQL ends all others too and recovers."""
         is_killed = self.rng.random() < 0.3
         with self._connect() as conn:
-            one = conn.execute(OUR_SESSION if is_killed else END_OUR_SESSION).fetchone()
-        if one is not None:
+            session = conn.execute(OUR_SESSION if is_killed else END_OUR_SESSION).fetchone()
+        if session is not None:
             self._note("SIGKILL of a backend" if is_killed else "a session is ended")
             if is_killed:
-                os.kill(one[0], signal.SIGKILL)
+                os.kill(session[0], signal.SIGKILL)
 
     def stop_server(self) -> None:
         name = self.rng.choice(list(self.world.servers))
@@ -317,8 +317,8 @@ class Nemesis:
 
     def migrate(self) -> None:
         """Stop the projectors, migrate to another projection version, and start them as that."""
-        database = self.rng.choice([one for one in self.world.databases if one != "standby"])
-        programs = [one for one in self.world.programs if f"/projector-{database}-" in one.name]
+        database = self.rng.choice([name for name in self.world.databases if name != "standby"])
+        programs = [program for program in self.world.programs if f"/projector-{database}-" in program.name]
         for program in programs:
             program.kill()
         settings = self.world.settings[database]
@@ -380,7 +380,7 @@ class Eraser:
         return self.pools[database][1].submit(run_command, settings, *arguments).result()
 
     def turn(self) -> None:
-        database = self.rng.choice([one for one in self.world.databases if one != "standby"])
+        database = self.rng.choice([name for name in self.world.databases if name != "standby"])
         tenant, is_whole = self.rng.choice(("t1", *workload.MOVING, workload.MASS)), self.rng.random() < 0.1
         chosen, text = self.rng.sample(workload.phones(tenant), 1), workload.WRITE
         if is_whole := is_whole and tenant in workload.MOVING:
@@ -416,7 +416,7 @@ def record(world: World, path: Path, seconds: float, seed: int, harms: Sequence[
     caller = Caller(history, nodes, Random(rng.random()))
     for node in nodes:
         wait_for(lambda: caller.get("/health/ready", node)[0]["status"] == 200, f"{node} is ready")  # noqa: B023
-    sessions = [Caller(history, nodes, Random(rng.random()), name=f"session {one}") for one in range(2)]
+    sessions = [Caller(history, nodes, Random(rng.random()), name=f"session {number}") for number in range(2)]
     followers = [
         Follower(history, group, Random(rng.random()), name=f"{place} {tenant}", tenant=tenant)
         for (place, group), tenant in product(world.nodes.items(), ("t1", workload.MASS))
@@ -434,11 +434,11 @@ def record(world: World, path: Path, seconds: float, seed: int, harms: Sequence[
     writers = [Writer(back, url, Random(rng.random()), start, erased) for _ in range(5)]
     nemesis = Nemesis(world, history, quiet, Random(rng.random()), writers[3], harms, seconds * 2 / 3)
     eraser = Eraser(world, history, Random(rng.random()), writers[4])
-    turns = [(stopped, 0.05, one.read) for one in (caller, *sessions)]
+    turns = [(stopped, 0.05, session.read) for session in (caller, *sessions)]
     turns += [(stopped, 0.2, caller.walk), (stopped, 0.2, caller.count)]
-    turns += [(stopped, 0.1, one.follow) for one in followers]
-    turns += [(stopped, 0.3, one.visit) for one in guests]
-    turns += [(quiet, 0.1, one.write) for one in writers[:3]]
+    turns += [(stopped, 0.1, follower.follow) for follower in followers]
+    turns += [(stopped, 0.3, guest.visit) for guest in guests]
+    turns += [(quiet, 0.1, writer.write) for writer in writers[:3]]
     turns += [(quiet, 3.0, nemesis.turn)] * (not {*harms} <= {"erase", "keys"})
     turns += [(quiet, 0.5, eraser.turn)] * ("erase" in harms)
     if "erase" in harms:
@@ -449,14 +449,14 @@ def record(world: World, path: Path, seconds: float, seed: int, harms: Sequence[
         try:
             wait(working, seconds, FIRST_COMPLETED)
             quiet.set()
-            wait([one for one, turn in zip(working, turns, strict=True) if turn[0] is quiet])
+            wait([future for future, turn in zip(working, turns, strict=True) if turn[0] is quiet])
             nemesis.heal()
             _settle(world, caller)
         finally:
             stopped.set()
             quiet.set()
-    for one in working:
-        one.result()
+    for future in working:
+        future.result()
     for writer in writers:
         writer.close()
     history.close()

@@ -73,35 +73,39 @@ class Lead:
 
     def finish(self) -> None:
         """Order what was written, once all of it is known."""
-        known = (one for one in self.writes.values() if one.at != NEVER)
-        self.committed = sorted(known, key=lambda one: one.at)
-        for one in self.committed:
-            self.greatest.append(max([one.number, *self.greatest[-1:]]))
+        timed = (write for write in self.writes.values() if write.at != NEVER)
+        self.committed = sorted(timed, key=lambda write: write.at)
+        for write in self.committed:
+            self.greatest.append(max([write.number, *self.greatest[-1:]]))
         # A write whose outcome was not told did not happen if another one has its number.
-        taken = {one.number for one in self.committed}
-        self.undone |= {name for name, one in self.writes.items() if one.at == NEVER and one.number in taken}
-        done = (one for name, one in self.writes.items() if name not in self.undone)
-        self.deletions = sorted((one for one in done if not one.alive), key=lambda one: one.number)
+        taken = {write.number for write in self.committed}
+        self.undone |= {
+            name for name, write in self.writes.items() if write.at == NEVER and write.number in taken
+        }
+        done = (write for name, write in self.writes.items() if name not in self.undone)
+        self.deletions = sorted((write for write in done if not write.alive), key=lambda write: write.number)
 
     def needed(self, until: int, ended: float) -> int:
         """Return the number of the newest commit up to a moment, of those that were over at a time."""
-        found = 0
-        for place in range(bisect_right(self.committed, until, key=lambda one: one.at) - 1, -1, -1):
-            if self.greatest[place] <= found:
+        newest = 0
+        for place in range(bisect_right(self.committed, until, key=lambda write: write.at) - 1, -1, -1):
+            if self.greatest[place] <= newest:
                 break
             if self.committed[place].ended <= ended:
-                found = max(found, self.committed[place].number)
-        return found
+                newest = max(newest, self.committed[place].number)
+        return newest
 
     def deleted(self, least: int, received: float) -> int | None:
         """Return the number of the first deletion from a number on that may have been seen before a time."""
-        place = bisect_left(self.deletions, least, key=lambda one: one.number)
-        return next((one.number for one in self.deletions[place:] if one.began <= received), None)
+        place = bisect_left(self.deletions, least, key=lambda write: write.number)
+        return next((write.number for write in self.deletions[place:] if write.began <= received), None)
 
     def may_be_half(self, since: int, received: float) -> bool:
         """Return whether a write after a number made or deleted the lead: beyond its as-of, an answer may show half."""
-        edges = {1, *(one.number + add for one in self.deletions for add in (0, 1))}
-        return any(since < one.number in edges and one.began <= received for one in self.writes.values())
+        edges = {1, *(write.number + add for write in self.deletions for add in (0, 1))}
+        return any(
+            since < write.number in edges and write.began <= received for write in self.writes.values()
+        )
 
     def seen(self, shown: Line | None, least: int, received: float) -> tuple[int, str]:
         """Return the number of the write that an answer shows, at least `least`, and what is wrong about it."""
@@ -188,7 +192,7 @@ class Judge:
         for tenant in self.leads.values():
             for lead in tenant.values():
                 lead.finish()
-        self.marks.sort(key=lambda one: one.began)
+        self.marks.sort(key=lambda mark: mark.began)
         for mark in self.marks:
             # The source of a subscriber may be behind that of the platform.
             for phone in mark.phones if mark.database == "platform" else ():
@@ -337,7 +341,7 @@ class Judge:
         token = follower, line["since"]
         # From a beginning with nothing on, every lead is told.
         told = sys.maxsize if token in self.of_nothing else self.told.get(token, sys.maxsize)
-        for mark in self.marks[bisect_right(self.marks, told, key=lambda one: one.began) :]:
+        for mark in self.marks[bisect_right(self.marks, told, key=lambda mark: mark.began) :]:
             if mark.concerns(line):
                 self._fault(
                     mark.what,
@@ -394,7 +398,7 @@ def count(leads: list[Line], now: datetime) -> dict[str, Any]:
     statuses = Counter(lead["lead_status"] for lead in leads)
     platforms = Counter(platform for lead in leads for platform in lead["platforms"])
     times = [lead["last_message_at"] for lead in leads if lead["last_message_at"]]
-    ages = [now - datetime.fromisoformat(one) for one in times]
+    ages = [now - datetime.fromisoformat(time) for time in times]
     return {
         "total_leads": len(leads),
         "leads_with_extraction": sum(lead["name"] is not None for lead in leads),
@@ -422,8 +426,9 @@ def report(judged: Judge) -> str:
         "broken": {sentence: broken[promise] for promise, sentence in PROMISES.items()},
     }
     text = [
-        f"\n| {title} | |\n|---|--:|\n" + "\n".join(f"| {name} | {found[name]:,} |" for name in sorted(found))
-        for title, found in counts.items()
+        f"\n| {title} | |\n|---|--:|\n"
+        + "\n".join(f"| {name} | {numbers[name]:,} |" for name in sorted(numbers))
+        for title, numbers in counts.items()
     ]
     return "\n".join([*text, "", *(f"{promise}: {sentence}" for promise, sentence in judged.faults[:100])])
 

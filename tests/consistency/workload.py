@@ -124,7 +124,7 @@ def phones(tenant: str) -> list[str]:
 
 def prepare(conn: psycopg.Connection[TupleRow]) -> None:
     """Make the tenants, whose leads do not exist yet."""
-    owners, numbers = zip(*((tenant, one) for tenant in LEADS for one in phones(tenant)), strict=True)
+    owners, numbers = zip(*((tenant, phone) for tenant in LEADS for phone in phones(tenant)), strict=True)
     values = {"tenants": list(LEADS), "phones": list(numbers), "owners": list(owners)}
     psycopg.ClientCursor(conn).execute(PREPARE, values)
 
@@ -167,23 +167,23 @@ class Caller:
 
     def get(self, path: str, node: str = "", **headers: str) -> tuple[Line, Any, HTTPMessage]:
         """Return the line of an answer, with status 0 for none, its body and its headers."""
-        node = node or self.rng.choice([one for one in self.nodes if may_ask(one, path)])
+        node = node or self.rng.choice([name for name in self.nodes if may_ask(name, path)])
         headers = {"Authorization": f"Bearer {EVERYTHING}", **headers}
         line: Line = {"node": node, "sent": self.history.now(), "status": 0, "as_of": None}
         body: Any = b""
-        found = HTTPMessage()
+        answered = HTTPMessage()
         with closing(HTTPConnection("127.0.0.1", self.nodes[node], timeout=TIMEOUT)) as connection:
             try:
                 connection.request("GET", path, headers=headers)
                 answer = connection.getresponse()
-                body, found = self._hear(answer) if "Accept" in headers else answer.read(), answer.headers
-                line |= {"status": answer.status, "as_of": found["X-Data-As-Of"]}
+                body, answered = self._hear(answer) if "Accept" in headers else answer.read(), answer.headers
+                line |= {"status": answer.status, "as_of": answered["X-Data-As-Of"]}
             except (OSError, HTTPException):
                 time.sleep(0.1)
         line["received"] = self.history.now()
         if line["status"] == 200 and "Accept" not in headers:
-            body = [json.loads(one) for one in body.splitlines()] if "ndjson" in path else json.loads(body)
-        return line, body, found
+            body = [json.loads(text) for text in body.splitlines()] if "ndjson" in path else json.loads(body)
+        return line, body, answered
 
     def _hear(self, stream: HTTPResponse) -> bytes:
         """Return what comes by an event stream in a second or two; after five a comment comes."""
@@ -208,16 +208,16 @@ class Caller:
         }
         path, min_as_of = f"/users/{tenant}/leads{ways[what]}", min_as_of or self._seen.get(tenant)
         path += f"&min_as_of={quote(min_as_of)}" if min_as_of else ""
-        tag, known = self._kept.get(path, ("", {}))
+        tag, kept = self._kept.get(path, ("", {}))
         line, body, headers = self.get(path, **({"If-None-Match": tag} if self.rng.random() < 0.5 else {}))
-        found: Line = known if line["status"] == 304 else {"leads": [], "whole": True}
+        seen: Line = kept if line["status"] == 304 else {"leads": [], "whole": True}
         if line["status"] == 200:
-            found = _found(what, phone, body)
-            self._kept |= {} if min_as_of else {path: (headers["ETag"], found)}
+            seen = _found(what, phone, body)
+            self._kept |= {} if min_as_of else {path: (headers["ETag"], seen)}
         if self.name and line["as_of"] and line["status"] in (200, 404):
             self._seen[tenant] = line["as_of"]
         asked = {"what": what, "tenant": tenant, "phone": phone, "min_as_of": min_as_of}
-        self.history.note("read", **line, **asked, **found, session=self.name and f"{self.name} {tenant}")
+        self.history.note("read", **line, **asked, **seen, session=self.name and f"{self.name} {tenant}")
 
     def walk(self) -> None:
         """Read page after page by the links, on any node."""
@@ -239,14 +239,14 @@ class Caller:
         """Read the list, the statistics, and the list again, on one node."""
         tenant, node = self.rng.choice(list(LEADS)[:-1]), self.rng.choice(list(self.nodes))
         asked = ("?limit=100", "/stats", "?lead_status=Hot&limit=1", "?limit=100")
-        answers = [self.get(f"/users/{tenant}/leads{one}", node) for one in asked]
+        answers = [self.get(f"/users/{tenant}/leads{query}", node) for query in asked]
         # A lead that came and went meanwhile leaves the same list with another tag.
         same = answers[0][2]["ETag"] == answers[-1][2]["ETag"]
         if same and all(line["status"] == 200 for line, *_ in answers):
             (line, before, _), (_, stats, _), (_, hot, _), (_, after, _) = answers
             lists = {"before": _leads(before["data"]), "after": _leads(after["data"])}
-            found = {"stats": stats["data"], "hot": hot["pagination"]["total"], "now": stats["timestamp"]}
-            self.history.note("stats", **line, tenant=tenant, **lists, **found)
+            judged = {"stats": stats["data"], "hot": hot["pagination"]["total"], "now": stats["timestamp"]}
+            self.history.note("stats", **line, tenant=tenant, **lists, **judged)
 
 
 @dataclass
@@ -284,7 +284,7 @@ class Follower(Caller):
 
     def _ask(self, what: str, path: str, since: str = "") -> tuple[Line, Any]:
         line, body, headers = self.get(path, **({"Accept": "text/event-stream"} if what == "stream" else {}))
-        found: Line = {
+        note: Line = {
             "what": what,
             "tenant": self.tenant,
             "follower": self.name,
@@ -299,14 +299,15 @@ class Follower(Caller):
         if line["status"] != 200:
             body = None
         elif what in ("export", "list"):
-            found["leads"] = _leads(body if isinstance(body, list) else body["data"])
-            found["total"] = int(headers["X-Total-Count"] or body["pagination"]["total"])
+            note["leads"] = _leads(body if isinstance(body, list) else body["data"])
+            note["total"] = int(headers["X-Total-Count"] or body["pagination"]["total"])
         else:
-            found |= {"next": body["next"], "hasMore": body["hasMore"]}
-            found["changes"] = [
-                [one["customer_phone"], _leads([one["lead"]] * (not one["deleted"]))] for one in body["data"]
+            note |= {"next": body["next"], "hasMore": body["hasMore"]}
+            note["changes"] = [
+                [change["customer_phone"], _leads([change["lead"]] * (not change["deleted"]))]
+                for change in body["data"]
             ]
-        self.history.note("feed", **line, **found)
+        self.history.note("feed", **line, **note)
         return line, body
 
 
@@ -321,7 +322,7 @@ def _found(what: str, phone: str, body: Line) -> Line:
     """
     data = body["data"]
     if what == "messages":
-        ids = (one["message_id"].partition(":") for one in data["messages"])
+        ids = (message["message_id"].partition(":") for message in data["messages"])
         names = [name if of == phone else None for of, _, name in ids]
         return {"leads": [{"customer_phone": phone, "name": name} for name in names], "whole": True}
     if what == "lead":
@@ -388,7 +389,7 @@ class Writer:
     conn: psycopg.Connection[TupleRow] | None = None
 
     def write(self) -> None:
-        tenant = self.rng.choice([one for one in LEADS if one != PARTED])
+        tenant = self.rng.choice([name for name in LEADS if name != PARTED])
         size = self.rng.choice((1, 1, 2, 3) if tenant != MASS else (1, 20, LEADS[MASS]))
         chosen = self.rng.sample(phones(tenant), size)
         target = self.erased.pop() if self.erased else []
@@ -397,10 +398,12 @@ class Writer:
         moving = tenant in MOVING and len(chosen) == 1 and self.rng.random() < 0.3
         if moving:
             # Messages of the other lead have to be of the same days.
-            others = (one for other in MOVING for one in phones(other) if int(one) % 3 == int(chosen[0]) % 3)
-            chosen.append(self.rng.choice([one for one in others if one not in chosen]))
+            others = (
+                phone for other in MOVING for phone in phones(other) if int(phone) % 3 == int(chosen[0]) % 3
+            )
+            chosen.append(self.rng.choice([phone for phone in others if phone not in chosen]))
         if not target:
-            dying = [one for one in chosen if moving or self.rng.random() < 0.1]
+            dying = [phone for phone in chosen if moving or self.rng.random() < 0.1]
             self.apply(tenant, chosen, dying, moving=moving)
         rest = self.rng.choice((0.1, 1.0, 10.0))
         while target:

@@ -97,8 +97,12 @@ def report(record_property: Callable[[str, object], None]) -> Callable[[str], No
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
-    lines = [line for one in reports for name, line in one.user_properties if name == _REPORTED]
+    reports = [
+        test_report for kind in ("passed", "failed") for test_report in terminalreporter.stats.get(kind, [])
+    ]
+    lines = [
+        line for test_report in reports for name, line in test_report.user_properties if name == _REPORTED
+    ]
     if lines:
         terminalreporter.section("schedules")
         for line in lines:

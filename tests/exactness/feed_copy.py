@@ -88,11 +88,11 @@ class Copy:
                 return phones
 
     def list(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        leads: dict[str, Any] = {}
         while True:
             page = self.client.get(
-                f"/users/{self.tenant}/leads?limit=100&offset={len(found)}&{self.query}"
+                f"/users/{self.tenant}/leads?limit=100&offset={len(leads)}&{self.query}"
             ).get_json()["data"]
-            found |= {lead["customer_phone"]: lead for lead in page}
+            leads |= {lead["customer_phone"]: lead for lead in page}
             if len(page) < 100:
-                return found
+                return leads

@@ -161,8 +161,8 @@ def assert_at_rest(conn: Connection) -> None:
 def assert_exact(conn: Connection) -> None:
     """The read model and the keys, at rest, are what the source rows say, in every table and field."""
     assert_at_rest(conn)
-    found = differences(conn)
-    assert not found, "\n".join(found[:20])
+    sentences = differences(conn)
+    assert not sentences, "\n".join(sentences[:20])
 
 
 def differences(conn: Connection) -> list[str]:

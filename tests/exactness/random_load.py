@@ -191,8 +191,8 @@ class Burst:
             migrate(own, create_source=False)
         with self.database.connect() as own:
             rebuild_now(own, first=self.seed % 2 == 0)
-            found = differences_of_tables(refreshed, read_tables(own))
-            assert not found, "\n".join(found[:20])
+            sentences = differences_of_tables(refreshed, read_tables(own))
+            assert not sentences, "\n".join(sentences[:20])
 
     def _thread(self, work: Callable[[Connection, Random], None], number: int) -> threading.Thread:
         rng = Random(f"{self.seed} {work.__name__} {number}")

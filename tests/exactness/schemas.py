@@ -240,67 +240,71 @@ def talked(
 
 def read_chatwoot(conn: Connection) -> Source:
     contacts, inboxes, users = (rows_of(conn, table) for table in ("contacts", "inboxes", "users"))
-    phones = {key: one.phone_number or one.identifier or one.email for key, one in contacts.items()}
-    phones |= {
-        key: one.identifier for key, one in contacts.items() if not one.phone_number and one.identifier == ""
+    phones = {
+        key: contact.phone_number or contact.identifier or contact.email for key, contact in contacts.items()
     }
-    conversations = [one for one in rows_of(conn, "conversations").values() if one.contact_id in contacts]
+    phones |= {
+        key: contact.identifier
+        for key, contact in contacts.items()
+        if not contact.phone_number and contact.identifier == ""
+    }
+    conversations = [row for row in rows_of(conn, "conversations").values() if row.contact_id in contacts]
     words = {"Whatsapp": "whatsapp", "Instagram": "instagram", "WebWidget": "webchat"}
-    found = [
+    talks = [
         talked(
-            one,
-            str(one.account_id),
-            one.assignee_id,
-            phones[one.contact_id],
-            created_at=in_utc(one.created_at),
-            last_message_at=in_utc(one.last_activity_at),
-            is_active=one.status != 1,
+            row,
+            str(row.account_id),
+            row.assignee_id,
+            phones[row.contact_id],
+            created_at=in_utc(row.created_at),
+            last_message_at=in_utc(row.last_activity_at),
+            is_active=row.status != 1,
         )
-        for one in conversations
+        for row in conversations
     ]
     return Source(
         phone_numbers=tuple(
             Channel(
-                id=str(one.id),
-                platform=words.get((one.channel_type or "").partition("::")[2], one.channel_type),
+                id=str(inbox.id),
+                platform=words.get((inbox.channel_type or "").partition("::")[2], inbox.channel_type),
             )
-            for one in inboxes.values()
+            for inbox in inboxes.values()
         ),
-        agents=tuple(named(agent, users, "name") for agent, _ in found),
-        conversations=tuple(one for _, one in found),
+        agents=tuple(named(agent, users, "name") for agent, _ in talks),
+        conversations=tuple(conversation for _, conversation in talks),
         messages=tuple(
             Message(
-                message_id=str(one.id),
-                conversation_id=str(one.conversation_id),
-                sender="user" if one.message_type == 0 else "agent",
-                text=one.content,
-                timestamp=in_utc(one.created_at),
-                status="failed" if one.status == 3 else "sent",  # As Chatwoot has it.
+                message_id=str(message.id),
+                conversation_id=str(message.conversation_id),
+                sender="user" if message.message_type == 0 else "agent",
+                text=message.content,
+                timestamp=in_utc(message.created_at),
+                status="failed" if message.status == 3 else "sent",  # As Chatwoot has it.
             )
-            for one in rows_of(conn, "messages").values()
-            if one.message_type in {0, 1, 3} and not one.private
+            for message in rows_of(conn, "messages").values()
+            if message.message_type in {0, 1, 3} and not message.private
         ),
         extractions=tuple(
             Extraction(
-                extraction_id=str(one.id),
-                conversation_id=str(one.id),
-                extracted_at=in_utc(one.updated_at),
-                lead_status_tag=one.custom_attributes["lead_status"],
+                extraction_id=str(row.id),
+                conversation_id=str(row.id),
+                extracted_at=in_utc(row.updated_at),
+                lead_status_tag=row.custom_attributes["lead_status"],
             )
-            for one in conversations
-            if "lead_status" in one.custom_attributes
+            for row in conversations
+            if "lead_status" in row.custom_attributes
         ),
         contacts=tuple(
             Contact(
-                contact_id=str(one.id),
-                user_id=str(one.account_id),
-                phone=phones[one.id],
-                name=" ".join(part for part in (one.name, one.last_name or None) if part is not None),
-                email=one.email,
-                company=one.additional_attributes.get("company_name"),
-                updated_at=in_utc(one.updated_at),
+                contact_id=str(contact.id),
+                user_id=str(contact.account_id),
+                phone=phones[contact.id],
+                name=" ".join(part for part in (contact.name, contact.last_name or None) if part is not None),
+                email=contact.email,
+                company=contact.additional_attributes.get("company_name"),
+                updated_at=in_utc(contact.updated_at),
             )
-            for one in contacts.values()
+            for contact in contacts.values()
         ),
     )
 
@@ -317,53 +321,53 @@ def read_libredesk(conn: Connection) -> Source:
         rows_of(conn, table) for table in ("users", "inboxes", "conversation_statuses")
     )
     phones = {
-        key: f"{one.phone_number_country_code or ''}{one.phone_number or ''}" or one.email
-        for key, one in users.items()
+        key: f"{user.phone_number_country_code or ''}{user.phone_number or ''}" or user.email
+        for key, user in users.items()
     }
-    found = [
+    talks = [
         talked(
-            one,
+            row,
             "libredesk",
-            one.assigned_user_id,
-            phones[one.contact_id],
-            created_at=one.created_at,
-            last_message_at=one.last_message_at,
-            is_active=one.status_id in statuses and statuses[one.status_id].category != "resolved",
+            row.assigned_user_id,
+            phones[row.contact_id],
+            created_at=row.created_at,
+            last_message_at=row.last_message_at,
+            is_active=row.status_id in statuses and statuses[row.status_id].category != "resolved",
         )
-        for one in rows_of(conn, "conversations").values()
-        if one.contact_id in users and one.inbox_id in inboxes
+        for row in rows_of(conn, "conversations").values()
+        if row.contact_id in users and row.inbox_id in inboxes
     ]
     return Source(
         phone_numbers=tuple(
-            Channel(id=str(one.id), platform="webchat" if one.channel == "livechat" else "email")
-            for one in inboxes.values()
+            Channel(id=str(inbox.id), platform="webchat" if inbox.channel == "livechat" else "email")
+            for inbox in inboxes.values()
         ),
-        agents=tuple(named(agent, users, "first_name", "last_name") for agent, _ in found),
-        conversations=tuple(one for _, one in found),
+        agents=tuple(named(agent, users, "first_name", "last_name") for agent, _ in talks),
+        conversations=tuple(conversation for _, conversation in talks),
         messages=tuple(
             Message(
-                message_id=str(one.id),
-                conversation_id=str(one.conversation_id),
-                sender="user" if one.sender_type == "contact" else "agent",
-                text=one.content if one.text_content is None else one.text_content,
-                timestamp=one.created_at,
-                status=one.status,
+                message_id=str(message.id),
+                conversation_id=str(message.conversation_id),
+                sender="user" if message.sender_type == "contact" else "agent",
+                text=message.content if message.text_content is None else message.text_content,
+                timestamp=message.created_at,
+                status=message.status,
             )
-            for one in rows_of(conn, "conversation_messages").values()
-            if one.type != "activity" and not one.private
+            for message in rows_of(conn, "conversation_messages").values()
+            if message.type != "activity" and not message.private
         ),
         contacts=tuple(
             Contact(
-                contact_id=str(one.id),
+                contact_id=str(user.id),
                 user_id="libredesk",
-                phone=phones[one.id],
-                name=" ".join(part for part in (one.first_name, one.last_name) if part is not None),
-                email=one.email,
-                company=one.custom_attributes.get("company"),
-                updated_at=one.updated_at,
+                phone=phones[user.id],
+                name=" ".join(part for part in (user.first_name, user.last_name) if part is not None),
+                email=user.email,
+                company=user.custom_attributes.get("company"),
+                updated_at=user.updated_at,
             )
-            for one in users.values()
-            if one.type in {"contact", "visitor"} and one.deleted_at is None
+            for user in users.values()
+            if user.type in {"contact", "visitor"} and user.deleted_at is None
         ),
     )
 
@@ -373,9 +377,9 @@ def differences_as_mapped(read: Callable[[Connection], Source], conn: Connection
     model = oracle.compute_leads(read(conn), oracle.DatabaseLower(conn))
     expected = oracle.expected_tables(model)
     conversations = [*expected["lead_conversations"].values()]
-    conversations += [one for lead in expected["leads"].values() for one in lead["document"]["conversations"]]
-    for one in conversations:
-        one["agent_id"] = text(json.loads(one["agent_id"])[1])
+    conversations += [row for lead in expected["leads"].values() for row in lead["document"]["conversations"]]
+    for conversation in conversations:
+        conversation["agent_id"] = text(json.loads(conversation["agent_id"])[1])
     return oracle.differences_of_tables(expected, oracle.read_tables(conn))
 
 

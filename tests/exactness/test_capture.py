@@ -354,10 +354,10 @@ def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled:
 
 
 def test_no_function_of_the_writers_notifies(filled: Platform) -> None:
-    found = filled.conn.execute(
+    functions = filled.conn.execute(
         "SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'projector'::regnamespace AND p.prosrc ~* 'notify'"
     ).fetchall()
-    assert found == []
+    assert functions == []
 
 
 # C6: first the triggers, then the build.

@@ -305,7 +305,7 @@ def test_what_is_wrong_is_found_healed_explained_and_erased(conn: Connection) ->
     assert value(conn, "SELECT count(*) FROM read_model.tenants WHERE user_id = %s", user_id) == 0
     assert_exact(conn)
     conn.execute("ANALYZE read_model.leads")
-    [size] = [one for one in read_status(conn).sizes if one.table_name == "read_model.leads"]
+    [size] = [table for table in read_status(conn).sizes if table.table_name == "read_model.leads"]
     assert size.about_rows == value(conn, "SELECT count(*) FROM read_model.leads")
     assert size.bytes == value(conn, "SELECT citus_total_relation_size('read_model.leads')")
 
@@ -335,7 +335,7 @@ def test_an_uninstall_leaves_nothing_on_any_server(
     uninstall(own)
     for node in cluster.nodes:
         with node.connect(citus.name) as there:
-            found = there.execute(
+            schemas = there.execute(
                 "SELECT nspname FROM pg_namespace WHERE nspname IN ('read_model', 'projector', 'leads_sql')"
             ).fetchall()
-        assert found == []
+        assert schemas == []

@@ -144,7 +144,7 @@ def test_a_server_whose_clock_jumps_loses_nothing_and_promises_nothing_for_long(
     refresh_now(conn)
     assert texts(conn, "one", "4915") == ["after", "before", "first"]
     assert value(conn, "SELECT max(as_of) <= clock_timestamp() FROM read_model.freshness")
-    assert not [one for one in find_attention(read_status(conn)) if "clock" in one]
+    assert not [sentence for sentence in find_attention(read_status(conn)) if "clock" in sentence]
     assert_exact(conn)
 
 

@@ -74,12 +74,12 @@ def left_of(conn: Connection, target: Target) -> list[str]:
 
 
 def late_without_keys(conn: Connection) -> list[str] | None:
-    found: list[str] | None = value(
+    tenants: list[str] | None = value(
         conn,
         "SELECT array_agg(t.user_id) FROM read_model.tenants AS t WHERE t.late_as_of IS NOT NULL"
         " AND NOT EXISTS (SELECT FROM projector.late_keys AS l WHERE l.user_id = t.user_id)",
     )
-    return found
+    return tenants
 
 
 def prepared(filled: Platform, row: str) -> dict[str, Callable[[], object]]:

@@ -42,10 +42,10 @@ ALL_AHEAD = f"{SET_SHARDS} = array_fill({IN_AN_HOUR}, ARRAY[4])"
 
 
 def as_of(conn: Connection) -> datetime:
-    found: datetime = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
+    oldest: datetime = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
     # For the API of the version before, which knows no tenant that is late.
-    assert value(conn, "SELECT as_of FROM read_model.freshness") <= found
-    return found
+    assert value(conn, "SELECT as_of FROM read_model.freshness") <= oldest
+    return oldest
 
 
 def clock(conn: Connection) -> datetime:
@@ -55,9 +55,9 @@ def clock(conn: Connection) -> datetime:
 
 def test_a_look_moves_freshness_while_nothing_waits(filled: Platform) -> None:
     conn, before = filled.conn, clock(filled.conn)
-    found = look(conn, AT_ONCE)
-    assert not found.has_changes
-    assert not found.has_letters
+    looked = look(conn, AT_ONCE)
+    assert not looked.has_changes
+    assert not looked.has_letters
     moved = as_of(conn)
     assert before <= moved <= clock(conn)
     assert value(conn, "SELECT shards = array_fill(as_of, ARRAY[4]) FROM read_model.freshness")
@@ -157,13 +157,13 @@ def test_a_tenant_that_is_late_is_told_its_own_moment(
         client = app.test_client()
         for path in ENDPOINTS:
             for tenant, moment in moments.items():
-                found = ask(client, f"/users/{tenant}/{path}")
-                assert found.headers["X-Data-As-Of"] == moment, (tenant, path)
+                answer = ask(client, f"/users/{tenant}/{path}")
+                assert answer.headers["X-Data-As-Of"] == moment, (tenant, path)
                 # A name that is written in another way is not waited for: the answer itself is compared.
                 for name in ("min_as_of", "min%5Fas_of"):
                     status = [
-                        ask(client, f"/users/{tenant}/{path}", f"{name}={one}").status_code
-                        for one in (moment, "2025-06-02")
+                        ask(client, f"/users/{tenant}/{path}", f"{name}={at}").status_code
+                        for at in (moment, "2025-06-02")
                     ]
                     assert status == [200, 503 if tenant == "one" else 200], (tenant, path)
         tag = client.get(LEAD).headers["ETag"]
@@ -195,10 +195,10 @@ def test_a_moment_that_the_clock_has_not_reached_is_not_claimed(
     with serving(filled.database) as app:
         client = app.test_client()
         for path in ENDPOINTS:
-            found = ask(client, f"/users/one/{path}")
-            assert found.status_code == 200
-            assert "X-Data-As-Of" not in found.headers
-            assert re.search(r"-\d{8}T", found.headers.get("Content-Disposition", "")) is None
+            answer = ask(client, f"/users/one/{path}")
+            assert answer.status_code == 200
+            assert "X-Data-As-Of" not in answer.headers
+            assert re.search(r"-\d{8}T", answer.headers.get("Content-Disposition", "")) is None
             # Whether it waits first, or the answer itself is compared.
             for name in ("min_as_of", "min%5Fas_of"):
                 refused = ask(client, f"/users/one/{path}", f"{name}=1969-01-01")
@@ -216,18 +216,18 @@ def test_the_clock_of_the_database_decides_what_a_window_has(
         at = value(filled.conn, "SELECT now() - interval '7 days' + %s * interval '1 hour'", hours)
         filled.insert("messages", message_id=f"at-{hours}", conversation_id=conversation, timestamp=at)
     refresh_now(filled.conn)
-    found = []
+    printed = []
     for hours in (0, -24, 24):
         now = SimpleNamespace(now=lambda zone, hours=hours: datetime.now(zone) + timedelta(hours=hours))
         monkeypatch.setattr(body, "datetime", now)
         with serving(filled.database) as app:
             client = app.test_client()
             answers = [client.get(f"/users/one/{path}", buffered=True) for path in WINDOWS]
-            found.append(
-                [one.get_json()["data"] if one.is_json else one.data for one in answers]
-                + [one.headers.get("ETag") for one in answers]
+            printed.append(
+                [answer.get_json()["data"] if answer.is_json else answer.data for answer in answers]
+                + [answer.headers.get("ETag") for answer in answers]
             )
-            known = {"If-None-Match": found[0][len(WINDOWS) + 2]}
+            known = {"If-None-Match": printed[0][len(WINDOWS) + 2]}
             assert client.get("/users/one/leads/stats", headers=known).status_code == 304
-    assert found[0][2]["leads_last_7_days"] == len(found[0][0]) == 2
-    assert found[0] == found[1] == found[2]
+    assert printed[0][2]["leads_last_7_days"] == len(printed[0][0]) == 2
+    assert printed[0] == printed[1] == printed[2]

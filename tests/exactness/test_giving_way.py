@@ -106,9 +106,9 @@ def in_comparison_of_keys(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
     real = leads.find_wrong_keys_in
 
     def find(conn: Connection, *rest: Any) -> Any:  # noqa: ANN401  # Whatever it takes and returns.
-        found = real(conn, *rest)
+        keys = real(conn, *rest)
         slow.take_long(conn)
-        return found
+        return keys
 
     patches.setattr(leads, "find_wrong_keys_in", find)
     return rebuild_now

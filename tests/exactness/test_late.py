@@ -50,13 +50,13 @@ def crowded(platform: Platform) -> Platform:
 
 def moment(conn: Connection, tenant: str) -> datetime:
     """The moment that holds for a tenant, as the API tells it."""
-    found: datetime = value(
+    at: datetime = value(
         conn,
         "SELECT least((SELECT min(m) FROM unnest(f.shards) AS m),"
         " (SELECT t.late_as_of FROM read_model.tenants AS t WHERE t.user_id = %s)) FROM read_model.freshness AS f",
         tenant,
     )
-    return found
+    return at
 
 
 def edit(conn: Connection, *tenants: str, text: str = "edited") -> datetime:
@@ -128,13 +128,13 @@ def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: 
     assert "Mass changes 240 keys of 2 tenants wait, none was taken" in render(read_status(conn))
     late = LateKeys()
     late.take_piece(conn)
-    found = as_dict(read_status(conn))
-    assert (found["late_keys"], found["late_tenants"], found["late_seconds"]) == (0, 0, None)
+    numbers = as_dict(read_status(conn))
+    assert (numbers["late_keys"], numbers["late_tenants"], numbers["late_seconds"]) == (0, 0, None)
     edit(conn, "one", text="again")
     sort_all(conn)
-    said, found = render(read_status(conn)), as_dict(read_status(conn))
+    said, numbers = render(read_status(conn)), as_dict(read_status(conn))
     assert re.search(r"Mass changes 120 keys of 1 tenant wait, [\d,]+ a second: about [\d.]+ \w+ more", said)
-    assert (found["late_keys"], found["late_seconds"] > 0) == (120, True)
+    assert (numbers["late_keys"], numbers["late_seconds"] > 0) == (120, True)
 
 
 def test_projectors_take_different_tenants(crowded: Platform) -> None:

@@ -37,15 +37,15 @@ def test_a_text_is_cut_between_two_characters(filled: Platform) -> None:
         filled.message(filled.conversation(agent, f"49{number}"), text, at="2026-01-01 00:00:00")
     refresh_now(conn)
     for number, text in enumerate(TEXTS):
-        [found] = texts(conn, "one", f"49{number}")
+        [shown] = texts(conn, "one", f"49{number}")
         if len(text.encode()) <= KIB_64:
-            assert found == text
+            assert shown == text
         else:
-            assert found.endswith(MARK)
-            assert text.startswith(found.removesuffix(MARK))
+            assert shown.endswith(MARK)
+            assert text.startswith(shown.removesuffix(MARK))
             # No whole character more would have fitted.
-            assert KIB_64 - len(text[-2].encode()) < len(found.encode()) <= KIB_64
-        assert (document(conn, "one", f"49{number}") or {})["last_message_text"] == found
+            assert KIB_64 - len(text[-2].encode()) < len(shown.encode()) <= KIB_64
+        assert (document(conn, "one", f"49{number}") or {})["last_message_text"] == shown
     assert_exact(conn)
     rebuild_now(conn)
     assert_exact(conn)

@@ -32,8 +32,8 @@ from tests.support.server import Database
 
 def assert_as_mapped(conn: Connection, schema: Schema) -> None:
     assert_at_rest(conn)
-    found = schema.differences(conn)
-    assert not found, "\n".join(found[:20])
+    sentences = schema.differences(conn)
+    assert not sentences, "\n".join(sentences[:20])
 
 
 def run_load(database: Database, name: str, mapping: Texts, rounds: int) -> None:

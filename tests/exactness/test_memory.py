@@ -89,16 +89,16 @@ def test_an_answer_is_of_the_present_version(
     filled: Platform, apps: Apps, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     later = going_on(monkeypatch)
-    one, other, without = apps(), apps(), apps(answers_mb=0)
-    before = {address: [warm(client, address) for client in (one, other)] for address in LISTS}
+    first, other, without = apps(), apps(), apps(answers_mb=0)
+    before = {address: [warm(client, address) for client in (first, other)] for address in LISTS}
     CHANGES[how](filled)
     later()
     for address in LISTS:
         expected = found(without, address)
-        assert [found(client, address) for client in (one, other)] == [expected] * 2
+        assert [found(client, address) for client in (first, other)] == [expected] * 2
         assert expected not in before[address] or how == "a first build"
         if expected[1] == 200:
-            assert warm(one, address) == expected
+            assert warm(first, address) == expected
 
 
 def test_what_is_kept_was_read_at_the_version_that_it_is_kept_under(

@@ -54,8 +54,8 @@ def test_without_a_rule_the_model_finds_a_fault(rule: str, report: Callable[[str
 @pytest.mark.parametrize(
     "world",
     [
-        pytest.param(one, marks=pytest.mark.long if one in LARGE else ())
-        for one in dict.fromkeys((*WORLDS, *LARGE))
+        pytest.param(world, marks=pytest.mark.long if world in LARGE else ())
+        for world in dict.fromkeys((*WORLDS, *LARGE))
     ],
     ids=lambda world: f"{world.name}, {world.most_writes} writes, {world.crashes} crashes",
 )

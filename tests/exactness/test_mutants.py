@@ -78,24 +78,31 @@ class Bench:
 
     def run(self, test: Callable[..., None], values: dict[str, object]) -> None:
         """Run a test with these values of its parameters, and with its fixtures for the others."""
-        given, test = dict(values), unwrap(test)
-        test(**{name: self._give(name, test.__module__, given) for name in signature(test).parameters})
+        arguments, test = dict(values), unwrap(test)
+        test(**{name: self._give(name, test.__module__, arguments) for name in signature(test).parameters})
 
-    def _give(self, name: str, module: str, given: dict[str, object]) -> object:
+    def _give(self, name: str, module: str, arguments: dict[str, object]) -> object:
         """Return a value that is given, or what a fixture of the test's module returns, or else of its folder."""
-        if name not in given:
+        if name not in arguments:
             fixture = vars(sys.modules[module]).get(name)
             if name == "busy":
                 # A copy of the template of that fixture has nothing of what was done to the platform here.
-                given[name] = test_schema_changes.fill(self.filled)
+                arguments[name] = test_schema_changes.fill(self.filled)
             elif fixture is None:
-                given[name] = self.request.getfixturevalue(name)
+                arguments[name] = self.request.getfixturevalue(name)
             else:
                 function = unwrap(fixture)
-                made = function(*(self._give(one, module, given) for one in signature(function).parameters))
+                made = function(
+                    *(
+                        self._give(parameter, module, arguments)
+                        for parameter in signature(function).parameters
+                    )
+                )
                 is_open = isgeneratorfunction(function)
-                given[name] = self.stack.enter_context(contextmanager(lambda: made)()) if is_open else made
-        return given[name]
+                arguments[name] = (
+                    self.stack.enter_context(contextmanager(lambda: made)()) if is_open else made
+                )
+        return arguments[name]
 
 
 class Mutant:
@@ -114,7 +121,7 @@ def _statement(name: str, old: str, new: str, **values: object) -> Mutant:
         assert text.count(old) >= 1, f"sql/{name}.sql does not say {old}"
         changed, read = text.replace(old, new, 1), sql._read  # noqa: SLF001
 
-        bench.patches.setattr(sql, "_read", lambda wanted: changed if wanted == file else read(wanted))
+        bench.patches.setattr(sql, "_read", lambda path: changed if path == file else read(path))
         forget_texts()
         bench.stack.callback(forget_texts)
 
@@ -159,7 +166,7 @@ def _command(command: str, **values: object) -> Mutant:
 
 def _changed_rows(table: str, old: str, new: str, **values: object) -> Mutant:
     """Change what the triggers of a table read."""
-    [source_table] = [one for one in SOURCE_TABLES if one.name == table]
+    [source_table] = [source for source in SOURCE_TABLES if source.name == table]
 
     def drop(bench: Bench) -> None:
         _statement("capture/35_changed_rows", old, new).drop(bench)
@@ -184,8 +191,8 @@ def _asked(old: bytes, new: bytes, **values: object) -> Mutant:
     compiled = asked._compiled  # noqa: SLF001
 
     def changed(statement: Any, row: Any) -> Any:  # noqa: ANN401
-        found = compiled(statement, row)
-        return found._replace(text=found.text.replace(old, new))
+        compiled_statement = compiled(statement, row)
+        return compiled_statement._replace(text=compiled_statement.text.replace(old, new))
 
     return _patch(asked, "_compiled", changed, **values)
 
@@ -194,12 +201,12 @@ def _patch(target: object, attribute: str, new: object, **values: object) -> Mut
     return Mutant(lambda bench: bench.patches.setattr(target, attribute, new), **values)
 
 
-def _stands_without(given: str, **values: object) -> Mutant:
+def _stands_without(value: str, **values: object) -> Mutant:
     """Have an answer from memory stand whatever one of its values is."""
     stands = memory.Memory._stands  # noqa: SLF001
 
     def anyhow(self: memory.Memory, kept: memory.Kept, look: memory.Look) -> bool:
-        present: dict[str, Any] = {given: look.row.version if given == "version" else None}
+        present: dict[str, Any] = {value: look.row.version if value == "version" else None}
         return stands(self, replace(kept, **present), look)
 
     return _patch(memory.Memory, "_stands", anyhow, **values)
@@ -208,10 +215,10 @@ def _stands_without(given: str, **values: object) -> Mutant:
 def _keep_under_the_version_of_now(bench: Bench) -> None:
     keep = memory.Memory.keep
 
-    def late(self: memory.Memory, response: Any, one: Any) -> Any:  # noqa: ANN401
-        if one.row is not None:
-            one.row.version = self._parts.database.fetch(tenant_now("one")).version
-        return keep(self, response, one)
+    def late(self: memory.Memory, response: Any, record: Any) -> Any:  # noqa: ANN401
+        if record.row is not None:
+            record.row.version = self._parts.database.fetch(tenant_now("one")).version
+        return keep(self, response, record)
 
     bench.patches.setattr(memory.Memory, "keep", late)
 
@@ -747,7 +754,7 @@ MUTANTS = {
             erase._delete_from(conn, target, table) for table in erase._RECOMPUTED  # noqa: SLF001
         ], row="a conversation"),
     "an erasure passes over a lead that is left":
-        _patch(erase, "_recompute", lambda conn, _, found: leads.recompute_leads(conn, found, all_keys=True),
+        _patch(erase, "_recompute", lambda conn, _, keys: leads.recompute_leads(conn, keys, all_keys=True),
             row="a conversation"),
     "an erasure reads the keys of conversations alone":
         _statement("sweep/2_recompute/10_stage_leads", "OR %(all_keys)s", "", row="a template send"),

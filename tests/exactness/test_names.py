@@ -62,11 +62,11 @@ def plant(conn: Connection, schema: str) -> None:
     commands = [f"CREATE FUNCTION {schema}.planted() RETURNS boolean {body}"]
     for name in called_functions():
         arguments = [
-            "", *SCALARS, *(f"{one}[]" for one in SCALARS),
+            "", *SCALARS, *(f"{type_}[]" for type_ in SCALARS),
             *(", ".join(pair) for pair in product(SCALARS, SCALARS)),
             *(", ".join(three) for three in product(("text", "varchar"), repeat=3)),
         ]  # fmt: skip
-        commands += [f'CREATE FUNCTION {schema}."{name}"({given}) RETURNS text {body}' for given in arguments]
+        commands += [f'CREATE FUNCTION {schema}."{name}"({types}) RETURNS text {body}' for types in arguments]
     for left, right in product(SCALARS, SCALARS):
         commands.append(f"CREATE FUNCTION {schema}.compare({left}, {right}) RETURNS boolean {body}")
         commands += [

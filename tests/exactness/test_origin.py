@@ -52,9 +52,9 @@ def prove(conn: Connection, moment: datetime) -> None:
 
 def proof(conn: Connection, moments: list[datetime], positions: list[str]) -> datetime | None:
     """The last of these moments whose position has been passed."""
-    wanted = {"moments": moments, "positions": positions}
-    found: datetime | None = rows.value(conn, query("origin", "find_proof"), wanted)
-    return found
+    parameters = {"moments": moments, "positions": positions}
+    proved: datetime | None = rows.value(conn, query("origin", "find_proof"), parameters)
+    return proved
 
 
 def move_by_a_look(platform: Platform) -> None:
@@ -148,14 +148,14 @@ def test_a_moment_of_the_origin_that_comes_twice_is_proved_once(
     lower_moments(conn, None)
     with closing(Origin(filled.database.url)) as first, closing(Origin(filled.database.url)) as second:
         assert follow(first, 0, "0/1", "0/1") == began_at
-        for one in (first, second):
-            assert follow(one, 20, "0/3", "0/1") == began_at
+        for server in (first, second):
+            assert follow(server, 20, "0/3", "0/1") == began_at
         with closing(Origin(filled.database.url)) as restarted:
             assert follow(restarted, 5, "0/5", "0/1") is None
         assert value(conn, AS_OF) == EPOCH
         # What both still had to prove has arrived. What came since has not.
-        for seconds, one in ((6, first), (30, second)):
-            assert follow(one, seconds, "0/7", "0/4") is None
+        for seconds, server in ((6, first), (30, second)):
+            assert follow(server, seconds, "0/7", "0/4") is None
         assert follow(second, 31, "0/8", "0/8") == began_at + timedelta(seconds=31)
         assert value(conn, AS_OF) == began_at + timedelta(seconds=31)
 
@@ -209,8 +209,8 @@ def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
 ) -> None:
     feed_by(filled.conn, *feeds)
     moments = [EPOCH + timedelta(days=day) for day in range(len(POSITIONS))]
-    found = proof(filled.conn, moments, list(POSITIONS))
-    assert found == (None if proved is None else moments[proved])
+    newest = proof(filled.conn, moments, list(POSITIONS))
+    assert newest == (None if proved is None else moments[proved])
 
 
 def test_the_distance_of_a_subscription_is_in_bytes_and_never_negative(filled: Platform) -> None:

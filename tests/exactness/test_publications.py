@@ -102,9 +102,9 @@ def test_each_kind_of_statement_has_to_be_published(filled: Platform) -> None:
     conn = filled.conn
     conn.execute("CREATE PUBLICATION leads FOR ALL TABLES WITH (publish = 'insert')")
     with subscribed(conn):
-        found = look(conn)
-        assert set(found) == {f"public.{name}" for name in source_tables()}
-        assert found["public.users"] == "without UPDATE, DELETE, TRUNCATE"
+        reasons = look(conn)
+        assert set(reasons) == {f"public.{name}" for name in source_tables()}
+        assert reasons["public.users"] == "without UPDATE, DELETE, TRUNCATE"
 
 
 def test_a_column_that_computes_itself_need_not_arrive(filled: Platform) -> None:

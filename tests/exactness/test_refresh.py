@@ -58,7 +58,7 @@ def _versions(conn: Connection, *tables: str) -> list[tuple[object, ...]]:
 
 def _reads_and_writes(database: Database) -> tuple[int, int]:
     """How many rows of the source and of the read model a batch reads and writes, in a session of its own."""
-    found: list[tuple[int, int]] = []
+    counts: list[tuple[int, int]] = []
 
     with database.connect() as conn:
 
@@ -69,11 +69,11 @@ def _reads_and_writes(database: Database) -> tuple[int, int]:
                     " FROM pg_stat_xact_user_tables WHERE schemaname IN ('public', 'read_model')"
                 ).fetchone()
                 assert row is not None
-                found.append((int(row[0]), int(row[1])))
+                counts.append((int(row[0]), int(row[1])))
 
         with at_points(count):
             assert _batch(conn)
-    [counted] = found
+    [counted] = counts
     return counted
 
 
@@ -421,7 +421,7 @@ def test_no_change_is_lost_for_a_dead_letter_that_an_erasure_deletes(filled: Pla
     move = "UPDATE conversations SET customer_phone = %s WHERE conversation_id = %s"
     conn.execute(move, (None, conversation))
     with Stepped(
-        database, lambda one: erase(one, Target("one", "102"), progress=QUIET), "deleted"
+        database, lambda own: erase(own, Target("one", "102"), progress=QUIET), "deleted"
     ) as erasing:
         conn.execute("DELETE FROM messages WHERE text = 'poison'")
         conn.execute(move, ("103", conversation))
@@ -441,7 +441,7 @@ def test_a_dead_letter_whose_key_was_at_an_erased_lead_for_a_moment_stays(filled
     filled.message(conversation, "poison")
     refresh_now(conn)
     move = "UPDATE conversations SET customer_phone = %s, agent_id = %s WHERE conversation_id = %s"
-    with Stepped(database, lambda one: erase(one, Target("one", "102"), progress=QUIET), "leads") as erasing:
+    with Stepped(database, lambda own: erase(own, Target("one", "102"), progress=QUIET), "leads") as erasing:
         conn.execute(move, ("102", here, conversation))
         refresh_now(conn)
         conn.execute(move, ("103", there, conversation))

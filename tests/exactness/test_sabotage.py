@@ -195,7 +195,7 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
         assert conn.execute(moved.encode(), (amount, span)).rowcount == 1
     drifts = verify(other, tenants=None, sample=None, heal=True, progress=QUIET).drifts
     for amount, span in enumerate(spans, 2):
-        [drift] = [one for one in drifts if f'["{span}", ' in one.field]
+        [drift] = [drift for drift in drifts if f'["{span}", ' in drift.field]
         assert (int(drift.found) - int(drift.expected), drift.user_id) == (amount, "one")
         assert f'"{number}"]' in drift.field
     assert len(drifts) == len(spans)

@@ -27,7 +27,9 @@ LONG = range(1, 25)
 @cache
 def schedules() -> tuple[tuple[Label, ...], ...]:
     """The steps of the ways on which a change comes beside two projectors."""
-    worlds = [one for one in RULES.values() if not (one.clock_steps or one.erasure or one == LETTERS)]
+    worlds = [
+        world for world in RULES.values() if not (world.clock_steps or world.erasure or world == LETTERS)
+    ]
     ways = (schedule_of(rule, world) for rule, world in RULES.items() if world in worlds)
     return tuple(dict.fromkeys(tuple(label for label, _ in way) for way in ways))
 

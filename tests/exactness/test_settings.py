@@ -108,7 +108,7 @@ UPDATE public.messages SET text = 'replicated again' WHERE message_id = 'r{n}';
 RESET session_replication_role;
 DELETE FROM public.conversations WHERE conversation_id = 's{before}'
 """
-WRITES = [one.strip() for one in _WRITES.split(";")]
+WRITES = [statement.strip() for statement in _WRITES.split(";")]
 
 
 def option(name: str, value: str) -> str:
@@ -125,21 +125,21 @@ def universe(conn: Connection) -> tuple[list[tuple[str, str]], int]:
     """Each setting that a database or a role may have, with its values; and how many of these PostgreSQL refuses."""
     conn.execute("LOAD 'plpgsql'")
     conn.execute("LOAD 'pg_trgm'")
-    wanted: list[tuple[str, str]] = []
-    found = conn.execute(
+    candidates: list[tuple[str, str]] = []
+    settings = conn.execute(
         "SELECT name, vartype, enumvals, min_val, max_val, reset_val FROM pg_settings"
         " WHERE context IN ('user', 'superuser') ORDER BY name"
     ).fetchall()
-    for name, kind, enumvals, least, most, present in found:
+    for name, kind, enumvals, least, most, present in settings:
         numbers = [least, str(int(float(least)) + 1), most] if kind in ("integer", "real") else []
         values = {"bool": ["on", "off"], "enum": enumvals}.get(kind, numbers) or TEXTS.get(name, ())
-        wanted += [
+        candidates += [
             (name, value)
             for value in dict.fromkeys(values)
             if value != present and f"{name}={value}" not in LEFT_OUT
         ]
     legal = []
-    for name, value in wanted:
+    for name, value in candidates:
         try:
             with conn.transaction(force_rollback=True):
                 conn.execute("SELECT set_config(%s, %s, true)", (name, value))
@@ -147,7 +147,7 @@ def universe(conn: Connection) -> tuple[list[tuple[str, str]], int]:
             continue
         legal.append((name, value))
     assert not conn.closed
-    return legal, len(wanted) - len(legal)
+    return legal, len(candidates) - len(legal)
 
 
 @contextmanager
@@ -170,7 +170,7 @@ class World:
     def differences(self, options: str) -> list[str]:
         """What is not as it is without these options."""
         self.number += 1
-        ours, theirs = (self._write(one, options) for one in (self.database, self.bare))
+        ours, theirs = (self._write(database, options) for database in (self.database, self.bare))
         wrong = [f"a write: {pair}" for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
         try:
             with db.connect(with_options(self.database, options).url, application_name="test") as conn:
@@ -187,7 +187,7 @@ class World:
     def answers_that_differ(self, client: FlaskClient) -> list[str]:
         wrong = []
         for path in self.paths:
-            spared, answered = (self._answer(one, path) for one in (self.client, client))
+            spared, answered = (self._answer(caller, path) for caller in (self.client, client))
             if spared != answered:
                 wrong.append(f"{path}: {answered} and not {spared}"[:500])
         return wrong
@@ -219,8 +219,8 @@ class World:
 
 def paths_of(model: Model) -> list[str]:
     """Requests of every way to a page, every number, every export, and the state."""
-    user_id = max(model.leads, key=lambda one: len(model.leads[one]))
-    lead = next(one for one in model.of_tenant(user_id).values() if queries.has_page(one.customer_phone))
+    user_id = max(model.leads, key=lambda tenant: len(model.leads[tenant]))
+    lead = next(lead for lead in model.of_tenant(user_id).values() if queries.has_page(lead.customer_phone))
     of_tenant = queries.path(user_id)
     lists = (
         "", "search=ann", "search=a", "search=GRÜSS", "search=istanbul&ignore_accents=true", "search=491",
@@ -230,7 +230,7 @@ def paths_of(model: Model) -> list[str]:
         "agent_id=none", "last_message_sender=user", "limit=3&offset=2", "fields=name,email",
     )  # fmt: skip
     return [
-        *(f"{of_tenant}?{one}" for one in lists),
+        *(f"{of_tenant}?{query}" for query in lists),
         queries.path(user_id, "stats"),
         queries.path(user_id, "stats", "series") + "?from_date=2026-01-01&to_date=2026-01-31",
         queries.path(user_id, lead.customer_phone),
@@ -246,20 +246,22 @@ def paths_of(model: Model) -> list[str]:
 def world(database: Database, source_database: Database) -> Iterator[World]:
     rows = edge_cases.generate(random.Random(7), 10)
     with ExitStack() as stack:
-        conn, bare = (stack.enter_context(one.connect()) for one in (database, source_database))
-        for one in (conn, bare):
-            edge_cases.write(one, rows)
+        conn, bare = (stack.enter_context(target.connect()) for target in (database, source_database))
+        for own in (conn, bare):
+            edge_cases.write(own, rows)
         rebuild_now(conn)
         client = stack.enter_context(client_of(database))
         yield World(database, source_database, conn, client, paths_of(read_model(conn)))
 
 
-@pytest.mark.parametrize("part", [None, *(pytest.param(one, marks=pytest.mark.long) for one in range(PARTS))])
+@pytest.mark.parametrize(
+    "part", [None, *(pytest.param(number, marks=pytest.mark.long) for number in range(PARTS))]
+)
 def test_no_setting_of_a_database_or_a_role_makes_a_difference(
     world: World, part: int | None, report: Callable[[str], None]
 ) -> None:
     if part is None:
-        assert world.differences(" ".join(option(*one) for one in world.known().items())) == []
+        assert world.differences(" ".join(option(*setting) for setting in world.known().items())) == []
         return
     tried, refused = universe(world.conn)
     wrong: dict[str, list[str]] = {}
@@ -267,9 +269,9 @@ def test_no_setting_of_a_database_or_a_role_makes_a_difference(
     for name, value in mine:
         # What it prints of each statement is not kept.
         quiet = " -c log_min_messages=panic" if name.startswith("debug_print") else ""
-        found = world.differences(option(name, value) + quiet)
-        if found:
-            wrong[f"{name}={value}"] = found[:3]
+        differences = world.differences(option(name, value) + quiet)
+        if differences:
+            wrong[f"{name}={value}"] = differences[:3]
     report(
         f"settings, part {part}: {len(mine)} of {len(tried)} values of {len({name for name, _ in tried})} settings,"
         f" {refused} that PostgreSQL refuses"
@@ -307,12 +309,12 @@ PLAN_PINS = {
 
 def ways_to_plan(conn: Connection) -> dict[str, tuple[str, ...]]:
     """The settings that decide how a statement is run, with values that lead to other plans."""
-    found = conn.execute(
+    names = conn.execute(
         "SELECT name FROM pg_settings WHERE name LIKE 'enable\\_%' AND vartype = 'bool' ORDER BY name"
     ).fetchall()
     parallel = "debug_parallel_query" if conn.info.server_version >= 160000 else "force_parallel_mode"
     return {
-        **{name: ("on", "off") for (name,) in found},
+        **{name: ("on", "off") for (name,) in names},
         parallel: ("off", "on", "regress"),
         "work_mem": ("64kB", "4MB"),
         "hash_mem_multiplier": ("1", "1000"),
@@ -345,7 +347,9 @@ def without_plan_pins() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.long) for one in range(1, 40))])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(number, marks=pytest.mark.long) for number in range(1, 40))]
+)
 def test_no_plan_makes_a_difference(world: World, seed: int, report: Callable[[str], None]) -> None:
     rng, names = random.Random(seed), ways_to_plan(world.conn)
     with without_plan_pins():
@@ -377,7 +381,7 @@ LOCALES = {
 
 @pytest.mark.parametrize(
     "locale",
-    [pytest.param(one, marks=() if one == "turkish" else pytest.mark.long) for one in LOCALES],
+    [pytest.param(name, marks=() if name == "turkish" else pytest.mark.long) for name in LOCALES],
 )
 def test_no_locale_makes_a_difference(server: Server, locale: str, report: Callable[[str], None]) -> None:
     """But for what is a lower case there, which the oracle asks the database."""

@@ -49,8 +49,8 @@ def test_a_login_that_does_not_see_the_platforms_tables_works_on_them(
     done = run_command(tmp_path, *command.split(), DATABASE_URL=filled.database.url + LOOKING_ELSEWHERE)
     assert (done.returncode, done.stderr.count("Error")) == (0, 0)
     assert gaps.open_gaps(filled.conn) == []
-    found = "SELECT array_agg(relname::text) FROM pg_class WHERE relnamespace = 'elsewhere'::regnamespace"
-    assert value(filled.conn, found) == ["messages"]
+    tables = "SELECT array_agg(relname::text) FROM pg_class WHERE relnamespace = 'elsewhere'::regnamespace"
+    assert value(filled.conn, tables) == ["messages"]
     assert_exact(filled.conn)
 
 

@@ -88,8 +88,8 @@ def test_a_truncation_forgets_no_name_that_came_after_it(filled: Platform) -> No
 def test_what_is_wrong_is_found_healed_and_rebuilt(named: Connection, name: str) -> None:
     for heals in (True, False):
         named.execute(WRONG[name].encode())
-        found = verify(named, tenants=None, sample=None, heal=heals, progress=QUIET)
-        assert [one.field for one in found.drifts] == ["tenant name"]
+        report = verify(named, tenants=None, sample=None, heal=heals, progress=QUIET)
+        assert [drift.field for drift in report.drifts] == ["tenant name"]
         if not heals:
             rebuild(named, tenants=None, progress=QUIET)
         assert_exact(named)

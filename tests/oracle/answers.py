@@ -58,11 +58,11 @@ LEAD_NOT_FOUND = Answer(NOT_FOUND, {"error": "Not Found", "message": "Lead not f
 
 
 def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
-    given = read_parameters(OF_LIST, params)
-    if refusal := _refusal(given, user_id):
+    parameters = read_parameters(OF_LIST, params)
+    if refusal := _refusal(parameters, user_id):
         return refusal
-    page, pagination = _page(places_of_leads(model, user_id, given.values, now), given.values)
-    documents = [_fewer(lead.document(), given.values) for _, lead in page]
+    page, pagination = _page(places_of_leads(model, user_id, parameters.values, now), parameters.values)
+    documents = [_fewer(lead.document(), parameters.values) for _, lead in page]
     return Answer(OK, {"success": True, "data": documents, "pagination": pagination})
 
 
@@ -84,7 +84,7 @@ def places_of_leads(
         for lead in model.of_tenant(user_id).values()
         if _passes(LEAD_FILTERS, values, Candidate(model, lead, now, ignore_accents=ignore_accents))
     ]
-    return sorted(passing, key=lambda one: one[0])
+    return sorted(passing, key=lambda pair: pair[0])
 
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
@@ -127,13 +127,13 @@ def facets(model: Model, user_id: str, params: Pairs, now: datetime) -> dict[str
 
 
 def series(model: Model, user_id: str, params: Pairs) -> Answer:
-    given = read_parameters(OF_SERIES, params)
-    values: Mapping[str, Any] = given.values
+    parameters = read_parameters(OF_SERIES, params)
+    values: Mapping[str, Any] = parameters.values
     start = next((values[name] for name in SAME_BOUND["from"] if name in values), None)
     end = next((values[name] for name in SAME_BOUND["to"] if name in values), None)
     by = values.get("by", "day")
     length, most = (timedelta(days=1), 1100) if by == "day" else (timedelta(hours=1), 336)
-    if refusal := _refusal(given, user_id):
+    if refusal := _refusal(parameters, user_id):
         return refusal
     if start is None or end is None:
         return Answer(BAD_REQUEST, {"error": "Bad Request"})
@@ -160,8 +160,8 @@ def _is_in(moment: datetime | None, start: int, length: int) -> bool:
     return moment is not None and start <= milliseconds(moment) < start + length
 
 
-def _numbers(found: Iterable[Lead]) -> dict[str, object]:
-    leads = list(found)
+def _numbers(selected: Iterable[Lead]) -> dict[str, object]:
+    leads = list(selected)
     return {
         "leads": len(leads),
         **{
@@ -183,14 +183,14 @@ def single(model: Model, user_id: str, customer_phone: str) -> Answer:
 
 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
-    given = read_parameters(OF_MESSAGES, params)
-    if refusal := _refusal(given, user_id, customer_phone):
+    parameters = read_parameters(OF_MESSAGES, params)
+    if refusal := _refusal(parameters, user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
     if lead is None:
         return LEAD_NOT_FOUND
     by_id = {message.message_id: message for message in lead.messages}
-    values = dict(given.values)
+    values = dict(parameters.values)
     for name in ("before", "after"):
         if name in values:
             named = by_id.get(str(values[name]))
@@ -217,36 +217,38 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
 
 
 def _passes(
-    filters: Mapping[str, Callable[[Any, Any], bool]], values: Mapping[str, Any], one: object
+    filters: Mapping[str, Callable[[Any, Any], bool]], values: Mapping[str, Any], candidate: object
 ) -> bool:
-    return all(selects(one, values[name]) for name, selects in filters.items() if name in values)
+    return all(selects(candidate, values[name]) for name, selects in filters.items() if name in values)
 
 
 def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[str]:
     """Return what is not as expected; of the bodies, the lines of JSON in which they differ."""
     if status != expected.status:
         return [f"status is {status} instead of {expected.status}: {body}"]
-    found = []
+    lines = []
     kept = {key: value for key, value in body.items() if key not in {"timestamp", "correlationId"}}
     if len(kept) + 2 != len(body):
-        found.append("timestamp or correlationId is missing")
+        lines.append("timestamp or correlationId is missing")
     if status == BAD_REQUEST:
         message = str(kept.pop("message", ""))
-        found += [
+        lines += [
             f"the message does not name {name!r}: {message}"
             for name in sorted(expected.bad)
             if name not in message
         ]
     # 1 and True are equal in Python, but not in JSON.
-    one, other = (json.dumps(value, indent=1, sort_keys=True).splitlines() for value in (expected.body, kept))
-    return found if one == other else [*found, *unified_diff(one, other, "expected", "found", lineterm="")]
+    left, right = (
+        json.dumps(value, indent=1, sort_keys=True).splitlines() for value in (expected.body, kept)
+    )
+    return lines if left == right else [*lines, *unified_diff(left, right, "expected", "found", lineterm="")]
 
 
-def _refusal(given: Read, *path: str) -> Answer | None:
+def _refusal(parameters: Read, *path: str) -> Answer | None:
     # A path that cannot be read is refused before anybody looks at the query.
     if any(map(has_broken_characters, path)):
         return Answer(BAD_REQUEST, {"error": "Bad Request"})
-    return Answer(BAD_REQUEST, {"error": "Bad Request"}, given.bad) if given.refused else None
+    return Answer(BAD_REQUEST, {"error": "Bad Request"}, parameters.bad) if parameters.refused else None
 
 
 def _find(model: Model, user_id: str, customer_phone: str) -> Lead | None:

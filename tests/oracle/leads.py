@@ -315,8 +315,8 @@ def _keys(rows: _Rows, source: Source) -> dict[tuple[str, str], tuple[str, str]]
     ]
     return {
         (kind, key): (owner.user_id, phone)
-        for kind, key, owner, given in owners
-        if owner is not None and (phone := canonical_phone(given)) is not None
+        for kind, key, owner, spelled in owners
+        if owner is not None and (phone := canonical_phone(spelled)) is not None
     }
 
 
@@ -374,9 +374,9 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
 
 def _in_order(conversations: list[LeadConversation]) -> tuple[LeadConversation, ...]:
     """The newest first, and those without a time last; equal ones by their ids."""
-    by_id = sorted(conversations, key=lambda one: bytewise(one.conversation_id))
+    by_id = sorted(conversations, key=lambda row: bytewise(row.conversation_id))
     # Sorting is stable in reverse too, so that equal times keep the order of their ids.
-    by_id.sort(key=lambda one: (one.last_message_at is not None, one.last_message_at or EPOCH), reverse=True)
+    by_id.sort(key=lambda row: (row.last_message_at is not None, row.last_message_at or EPOCH), reverse=True)
     return tuple(by_id)
 
 

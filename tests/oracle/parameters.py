@@ -243,18 +243,18 @@ def active_within(lead: Lead, days: int, now: datetime) -> bool:
 
 
 def _of_dates(moment_of: Callable[[Any], datetime | None]) -> dict[str, Callable[[Any, Any], bool]]:
-    def since(one: object, bound: Bound) -> bool:
-        moment = moment_of(one)
+    def since(row: object, bound: Bound) -> bool:
+        moment = moment_of(row)
         return moment is not None and milliseconds(moment) >= bound.first
 
-    def until(one: object, bound: Bound) -> bool:
-        moment = moment_of(one)
+    def until(row: object, bound: Bound) -> bool:
+        moment = moment_of(row)
         return moment is not None and milliseconds(moment) <= bound.last
 
     return {
         **dict.fromkeys(("from_date", "start_date"), since),
         **dict.fromkeys(("to_date", "end_date"), until),
-        "date": lambda one, day: since(one, day) and until(one, day),
+        "date": lambda row, day: since(row, day) and until(row, day),
     }
 
 
@@ -269,51 +269,59 @@ class Candidate:
     ignore_accents: bool = False
 
 
-def _matches(one: Candidate, text: str) -> bool:
-    lead = one.lead
+def _matches(candidate: Candidate, text: str) -> bool:
+    lead = candidate.lead
     fields = [
         value for value in (lead.name, lead.email, lead.company, lead.customer_phone) if value is not None
     ]
-    wanted = words(text)
-    if _occur(one.model, wanted, fields):
+    parts = words(text)
+    if _occur(candidate.model, parts, fields):
         return True
-    if one.ignore_accents:
+    if candidate.ignore_accents:
         # A word of nothing but accents is looked for as it is.
-        bare = [without_accents(word) or word for word in wanted]
-        if _occur(one.model, bare, fields) or _occur(one.model, bare, map(without_accents, fields)):
+        bare = [without_accents(word) or word for word in parts]
+        if _occur(candidate.model, bare, fields) or _occur(
+            candidate.model, bare, map(without_accents, fields)
+        ):
             return True
     digits = digits_of_phone(text)
     return digits is not None and digits in lead.customer_phone
 
 
-def _occur(model: Model, wanted: Iterable[str], fields: Iterable[str]) -> bool:
+def _occur(model: Model, parts: Iterable[str], fields: Iterable[str]) -> bool:
     lowered = [model.lower(value) for value in fields]
-    return all(any(model.lower(word) in value for value in lowered) for word in wanted)
+    return all(any(model.lower(word) in value for value in lowered) for word in parts)
 
 
 LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
-    "platform": lambda one, platforms: any(platform in one.lead.platforms for platform in platforms),
-    "lead_status": lambda one, statuses: one.lead.lead_status in statuses,
-    "has_extraction": lambda one, wanted: one.lead.has_extraction is wanted,
-    "has_email": lambda one, wanted: (one.lead.email is not None) is wanted,
-    "min_total_score": lambda one, least: one.lead.total_score is not None and one.lead.total_score >= least,
-    "max_total_score": lambda one, most: one.lead.total_score is not None and one.lead.total_score <= most,
-    "days": lambda one, days: active_within(one.lead, days, one.now),
-    **_of_dates(lambda one: one.lead.last_message_at),
-    "search": _matches,
-    "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
-    "last_message_sender": lambda one, sender: one.lead.last_message_sender == sender,
-    "has_conversation": lambda one, wanted: bool(one.lead.conversations) is wanted,
-    "agent_id": lambda one, agent: any(row.agent_id == agent for row in one.lead.conversations),
-    "phone_number_id": lambda one, channel: any(
-        row.phone_number_id == channel for row in one.lead.conversations
+    "platform": lambda candidate, platforms: any(
+        platform in candidate.lead.platforms for platform in platforms
     ),
-    "is_active": lambda one, wanted: any(row.is_active is wanted for row in one.lead.conversations),
+    "lead_status": lambda candidate, statuses: candidate.lead.lead_status in statuses,
+    "has_extraction": lambda candidate, flag: candidate.lead.has_extraction is flag,
+    "has_email": lambda candidate, flag: (candidate.lead.email is not None) is flag,
+    "min_total_score": lambda candidate, least: (
+        candidate.lead.total_score is not None and candidate.lead.total_score >= least
+    ),
+    "max_total_score": lambda candidate, most: (
+        candidate.lead.total_score is not None and candidate.lead.total_score <= most
+    ),
+    "days": lambda candidate, days: active_within(candidate.lead, days, candidate.now),
+    **_of_dates(lambda candidate: candidate.lead.last_message_at),
+    "search": _matches,
+    "customer_phone": lambda candidate, phone: candidate.lead.customer_phone == canonical_phone(phone),
+    "last_message_sender": lambda candidate, sender: candidate.lead.last_message_sender == sender,
+    "has_conversation": lambda candidate, flag: bool(candidate.lead.conversations) is flag,
+    "agent_id": lambda candidate, agent: any(row.agent_id == agent for row in candidate.lead.conversations),
+    "phone_number_id": lambda candidate, channel: any(
+        row.phone_number_id == channel for row in candidate.lead.conversations
+    ),
+    "is_active": lambda candidate, flag: any(row.is_active is flag for row in candidate.lead.conversations),
 }
 MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "platform": lambda message, platforms: message.platform in platforms,
     "sender": lambda message, sender: message.sender == sender,
-    "conversation_id": lambda message, wanted: message.conversation_id == wanted,
+    "conversation_id": lambda message, conversation_id: message.conversation_id == conversation_id,
     **_of_dates(lambda message: message.timestamp),
     # The value is the message that has the id.
     "before": lambda message, named: place_of_message(message) < place_of_message(named),
@@ -334,27 +342,27 @@ class Read:
         return self.broken or bool(self.bad)
 
 
-def read_parameters(known: dict[str, Reader], pairs: Pairs) -> Read:
+def read_parameters(readers: dict[str, Reader], pairs: Pairs) -> Read:
     bad = set()
     broken = any(has_broken_characters(name) or has_broken_characters(value) for name, value in pairs)
-    given: dict[str, list[str]] = {}
+    written: dict[str, list[str]] = {}
     for name, value in pairs:
-        if name in known:
+        if name in readers:
             if has_broken_characters(value):
                 bad.add(name)
             elif trim(value):
-                given.setdefault(name, []).append(trim(value))
+                written.setdefault(name, []).append(trim(value))
         elif name not in IGNORED and not name.startswith("utm_") and not has_broken_characters(name):
             bad.add(name)
     values: dict[str, object] = {}
-    for name, texts in given.items():
+    for name, texts in written.items():
         try:
             if name in LISTS:
-                values[name] = _values_of_list(known[name], texts)
+                values[name] = _values_of_list(readers[name], texts)
             elif len(set(texts)) > 1:
                 bad.add(name)
             else:
-                values[name] = known[name](texts[0])
+                values[name] = readers[name](texts[0])
         except BadValueError:
             bad.add(name)
     bad |= _contradictions(values)
@@ -374,13 +382,13 @@ def _contradictions(values: dict[str, object]) -> set[str]:
     least, greatest = values.get("min_total_score"), values.get("max_total_score")
     if isinstance(least, int) and isinstance(greatest, int) and least > greatest:
         contradictions |= {"min_total_score", "max_total_score"}
-    given = {bound: [name for name in names if name in values] for bound, names in SAME_BOUND.items()}
-    twice = {name for names in given.values() if len(names) > 1 for name in names}
+    bounds = {bound: [name for name in names if name in values] for bound, names in SAME_BOUND.items()}
+    twice = {name for names in bounds.values() if len(names) > 1 for name in names}
     if twice:
         # The message names one of the two, and what it is another name of.
         return contradictions | (twice & {"date"} or twice - {"from_date", "to_date"})
-    if given["from"] and given["to"]:
-        earliest, latest = values[given["from"][0]], values[given["to"][0]]
+    if bounds["from"] and bounds["to"]:
+        earliest, latest = values[bounds["from"][0]], values[bounds["to"][0]]
         if isinstance(earliest, Bound) and isinstance(latest, Bound) and earliest.first > latest.last:
-            contradictions |= {given["from"][0], given["to"][0]}
+            contradictions |= {bounds["from"][0], bounds["to"][0]}
     return contradictions

@@ -64,23 +64,23 @@ def expected_tables(model: Model) -> dict[str, Table]:
             for (kind, key), (user_id, phone) in model.keys.items()
         ],
     }
-    return {table: _by_key(table, found) for table, found in rows.items()}
+    return {table: _by_key(table, its_rows) for table, its_rows in rows.items()}
 
 
 def read_tables(connection: Connection) -> dict[str, Table]:
     return {table: _by_key(table, _read(connection, table)) for table in KEYS}
 
 
-def differences_of_tables(expected: dict[str, Table], found: dict[str, Table]) -> list[str]:
+def differences_of_tables(expected: dict[str, Table], actual: dict[str, Table]) -> list[str]:
     """Return each column of each row in which they differ; a row that is not there lacks all columns."""
     absent = "no such column"
     return [
-        f"{table} {key} {column}: expected {one.get(column, absent)!r}, found {other.get(column, absent)!r}"
+        f"{table} {key} {column}: expected {row.get(column, absent)!r}, found {other.get(column, absent)!r}"
         for table in KEYS
-        for key in sorted(expected[table].keys() | found[table].keys(), key=repr)
-        for one, other in [(expected[table].get(key, {}), found[table].get(key, {}))]
-        for column in sorted(one.keys() | other.keys())
-        if one.get(column, absent) != other.get(column, absent)
+        for key in sorted(expected[table].keys() | actual[table].keys(), key=repr)
+        for row, other in [(expected[table].get(key, {}), actual[table].get(key, {}))]
+        for column in sorted(row.keys() | other.keys())
+        if row.get(column, absent) != other.get(column, absent)
     ]
 
 
@@ -131,29 +131,29 @@ def _of_spans(leads: list[Lead]) -> Iterator[Row]:
             keys += [("hour", hour), ("day", hour.replace(hour=0))]
         for key in keys:
             spans.setdefault((lead.user_id, *key), []).append(lead)
-    for (user_id, span, begins), found in spans.items():
+    for (user_id, span, begins), members in spans.items():
         yield {
             "user_id": user_id,
             "granularity": span,
             "bucket_start": begins,
-            "leads": len(found),
-            "with_extraction": sum(lead.has_extraction for lead in found),
-            "with_email": sum(lead.email is not None for lead in found),
+            "leads": len(members),
+            "with_extraction": sum(lead.has_extraction for lead in members),
+            "with_email": sum(lead.email is not None for lead in members),
             **{
-                status.lower(): sum(lead.lead_status == status for lead in found)
+                status.lower(): sum(lead.lead_status == status for lead in members)
                 for status in ("Hot", "Warm", "Cold")
             },
             **{
-                f"on_{platform}": sum(platform in lead.platforms for lead in found)
+                f"on_{platform}": sum(platform in lead.platforms for lead in members)
                 for platform in ("whatsapp", "instagram", "webchat")
             },
             **{
                 f"last_from_{sender}": 0
                 if span.startswith("new")
-                else sum(lead.last_message_sender == sender for lead in found)
+                else sum(lead.last_message_sender == sender for lead in members)
                 for sender in ("user", "agent")
             },
-            "without_conversation": sum(not lead.conversations for lead in found),
+            "without_conversation": sum(not lead.conversations for lead in members),
         }
 
 

@@ -22,17 +22,17 @@ def cases(names: str | Sequence[str], values: Collection[Any]) -> Callable[[Test
         def run(**fixtures: object) -> None:
             failed: list[BaseException] = []
             for value in values:
-                given = dict(zip(parameters, (value,) if isinstance(names, str) else value, strict=True))
+                case = dict(zip(parameters, (value,) if isinstance(names, str) else value, strict=True))
                 try:
-                    test(**fixtures, **given)
+                    test(**fixtures, **case)
                 except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  # It is raised below.
-                    error.add_note(f"The case is {given}")
+                    error.add_note(f"The case is {case}")
                     failed.append(error)
             if failed:
                 raise BaseExceptionGroup(f"{len(failed)} of {len(values)} cases fail", failed)
 
         taken = signature(test)
-        left = [one for name, one in taken.parameters.items() if name not in parameters]
+        left = [parameter for name, parameter in taken.parameters.items() if name not in parameters]
         run.__signature__ = taken.replace(parameters=left)  # type: ignore[attr-defined]
         return run
 

@@ -47,7 +47,7 @@ class Cluster:
         wait_for(lambda: _answers(node), "the server answers")
 
     def _by_another(self, node: Node, what: str) -> None:
-        other = next(one for one in self.nodes if one != node)
+        other = next(another for another in self.nodes if another != node)
         command = f"{node.program}/pg_ctl -D {node.folder} {what} >/dev/null 2>&1 </dev/null"
         with other.connect("postgres") as conn:
             conn.execute(sql.SQL("COPY (SELECT 1) TO PROGRAM {}").format(sql.Literal(command)))
@@ -103,10 +103,10 @@ def _answers(node: Node) -> bool:
 
 
 def _address(node: Node) -> tuple[str, int]:
-    found = conninfo_to_dict(node.url)
-    return str(found["host"]), int(str(found["port"]))
+    parts = conninfo_to_dict(node.url)
+    return str(parts["host"]), int(str(parts["port"]))
 
 
 def _with_database(url: str, name: str) -> str:
-    found = conninfo_to_dict(url)
-    return f"postgresql://{found['user']}@{found['host']}:{found['port']}/{name}"
+    parts = conninfo_to_dict(url)
+    return f"postgresql://{parts['user']}@{parts['host']}:{parts['port']}/{name}"

@@ -90,8 +90,8 @@ class LogWatch:
 
     def forbid(self, values: Iterable[str | None], *, lasting: bool = False) -> None:
         """Name values that no line may have: in this test, or in all that come."""
-        wanted = {value for value in values if value and len(value.strip()) >= _SHORTEST}
-        (self.needles if lasting else self._of_test).update(wanted)
+        words = {value for value in values if value and len(value.strip()) >= _SHORTEST}
+        (self.needles if lasting else self._of_test).update(words)
 
     def forbid_rows(self, url: str, *, lasting: bool = False) -> None:
         """Name the values of a database's source rows, if there is anything to search in."""
@@ -121,7 +121,7 @@ class LogWatch:
             self.add(file.read(), settings)
             if program.returncode is not None:
                 file.close()
-        self._files = [one for one in self._files if not one[1].closed]
+        self._files = [pair for pair in self._files if not pair[1].closed]
         sections = getattr(self._item, "_report_sections", ())
         return self._texts + [
             content if key != "stdout" else "\n".join(filter(_LINE.match, content.splitlines()))
@@ -174,9 +174,9 @@ def watch_captures() -> None:
     read, invoke = pytest.CaptureFixture.readouterr, CliRunner.invoke
 
     def captured(fixture: Any) -> Any:  # noqa: ANN401  # As pytest gives it.
-        found = read(fixture)
-        WATCH.add(found.err)
-        return found
+        value = read(fixture)
+        WATCH.add(value.err)
+        return value
 
     def invoked(runner: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # As click gives it.
         result = invoke(runner, *arguments, **options)

@@ -93,8 +93,8 @@ def vocabulary(model: Model, user_id: str) -> Vocabulary:
 
 
 def _of_conversations(leads: Iterable[Lead], name: str) -> tuple[str, ...]:
-    found = {getattr(row, name): None for lead in leads for row in lead.conversations}
-    return tuple(value for value in found if value is not None) or NEVER_EMPTY
+    values = {getattr(row, name): None for lead in leads for row in lead.conversations}
+    return tuple(value for value in values if value is not None) or NEVER_EMPTY
 
 
 def _times(moments: Iterable[datetime | None]) -> tuple[datetime, ...]:
@@ -137,11 +137,11 @@ def spellings(customer_phone: str) -> SearchStrategy[str]:
 
 def paths_to_leads(words: Vocabulary) -> SearchStrategy[str]:
     """Give customer phones for a path: of leads, spelled somehow, and of none."""
-    known = st.sampled_from([phone for phone in words.phones if has_page(phone)]).flatmap(spellings)
+    phones = st.sampled_from([phone for phone in words.phones if has_page(phone)]).flatmap(spellings)
     unknown = st.sampled_from(
         ("nobody", "910000000000", "%", "_", "\\", "'", "+", "91 89795x", " ", "(", *BROKEN)
     )
-    return st.one_of(known, known, known, unknown)
+    return st.one_of(phones, phones, phones, unknown)
 
 
 def list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
@@ -182,7 +182,7 @@ Values = dict[str, SearchStrategy[str]]
 
 
 def _of_list(words: Vocabulary) -> Values:
-    known: Values = {
+    listed: Values = {
         "platform": _lists(PLATFORMS),
         "lead_status": _lists(("Hot", "Warm", "Cold")),
         "min_total_score": st.sampled_from(("5", "6", "7", "8", "007", "15")),
@@ -210,9 +210,9 @@ def _of_list(words: Vocabulary) -> Values:
         else st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
         for name in OF_LIST
         # No test can make up a cursor.
-        if name not in known and name != "cursor"
+        if name not in listed and name != "cursor"
     }
-    return known | new
+    return listed | new
 
 
 def _of_messages(words: Vocabulary) -> Values:

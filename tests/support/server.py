@@ -99,13 +99,15 @@ def older_postgresql() -> Path | None:
     """The programs of an installed PostgreSQL that is older than that of the package; None if there is none."""
     newest = find_programs(None, None, Path()).major
     folders = Path("/usr/lib/postgresql").glob("*/bin/pg_upgrade")
-    return next((found.parent for found in folders if OLDEST_MAJOR <= int(found.parts[-3]) < newest), None)
+    return next(
+        (program.parent for program in folders if OLDEST_MAJOR <= int(program.parts[-3]) < newest), None
+    )
 
 
 def given_programs() -> Path | None:
     """The folder that LEADS_PG_BIN names; None for the programs of the package."""
-    given = os.environ.get("LEADS_PG_BIN")
-    return Path(given) if given else None
+    folder = os.environ.get("LEADS_PG_BIN")
+    return Path(folder) if folder else None
 
 
 @cache
@@ -130,10 +132,10 @@ def running_server(programs: Path | None = None, /, **settings: str) -> Iterator
 def session_server() -> Iterator[Server]:
     """The server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
     prefix = f"leads_test_{os.getpid()}_"
-    given = os.environ.get(GIVEN_SERVER)
+    given_url = os.environ.get(GIVEN_SERVER)
     with ExitStack() as stack:
-        if given:
-            url = normalize(given)
+        if given_url:
+            url = normalize(given_url)
         else:
             _remove_left_over()
             url = stack.enter_context(running_server(**FAST)).url("postgres")
@@ -143,7 +145,7 @@ def session_server() -> Iterator[Server]:
         finally:
             # A server that was given stays.
             query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-            for (name,) in conn.execute(query, [prefix]).fetchall() if given else ():
+            for (name,) in conn.execute(query, [prefix]).fetchall() if given_url else ():
                 conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -163,10 +165,10 @@ def server_folder(*, in_memory: bool) -> Iterator[Path]:
 def _is_roomy(parent: Path) -> bool:
     """Whether a server can live there: containers often give it 64 MB, or forbid to run programs from it."""
     try:
-        found = os.statvfs(parent)
+        room = os.statvfs(parent)
     except OSError:
         return False
-    return found.f_bavail * found.f_frsize > 4 * 2**30 and not found.f_flag & os.ST_NOEXEC
+    return room.f_bavail * room.f_frsize > 4 * 2**30 and not room.f_flag & os.ST_NOEXEC
 
 
 def _remove_left_over() -> None:

@@ -39,8 +39,8 @@ class Standby:
 
     def both(self, **parameters: str) -> str:
         """The address that lists the primary, then this one."""
-        given = conninfo_to_dict(self.primary_url)
-        hosts = {"host": f"{given['host']},{given['host']}", "port": f"{given['port']},{self.port}"}
+        parts = conninfo_to_dict(self.primary_url)
+        hosts = {"host": f"{parts['host']},{parts['host']}", "port": f"{parts['port']},{self.port}"}
         return make_conninfo(self.primary_url, **hosts, **parameters)
 
 

@@ -26,7 +26,7 @@ def unfiltered_tables(text: str, place: int) -> list[str]:
         for source in select.fromClause or ()
         for table, conditions in _tables(source, _parts(select.whereClause))
         if table.relname not in SHARED_TABLES
-        and not any(_is_of_tenant(one, table, place) or _is_false(one) for one in conditions)
+        and not any(_is_of_tenant(part, table, place) or _is_false(part) for part in conditions)
     ]
 
 
@@ -45,7 +45,7 @@ def _tables(source: Any, conditions: list[Any]) -> Iterator[tuple[Any, list[Any]
 def _parts(condition: Any) -> list[Any]:  # noqa: ANN401
     """Return the parts of a condition that all have to hold."""
     if isinstance(condition, ast.BoolExpr) and condition.boolop == BoolExprType.AND_EXPR:
-        return [part for one in condition.args or () for part in _parts(one)]
+        return [part for argument in condition.args or () for part in _parts(argument)]
     return [condition]
 
 

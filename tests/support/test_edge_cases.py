@@ -56,7 +56,7 @@ def test_leads_are_of_every_kind(source_database: Database) -> None:
         "with a name from a contact": any(lead.name and not lead.has_extraction for lead in leads),
         "without a name": any(lead.name is None for lead in leads),
     }
-    assert [kind for kind, found in kinds.items() if not found] == []
+    assert [kind for kind, occurs in kinds.items() if not occurs] == []
     sent = source.messages
     assert any(row.timestamp and row.timestamp.microsecond % 1000 == 999 for row in sent)
     assert any(row.timestamp is None for row in sent)

@@ -55,8 +55,8 @@ def test_a_customer_in_a_line_fails_the_test_and_names_the_line(tmp_path: Path) 
     made = [LOGGING.format(number=number, line=line) for number, line in enumerate(lines)]
     (tmp_path / "test_made.py").write_text(HEAD + "".join(made))
     done = run(tmp_path, "-q")
-    found = re.findall(r"^test_made.py::test_(\d+): A log names a customer", done.stdout, re.MULTILINE)
-    assert [list(LINES)[int(number)] for number in found] == list(LINES), done.stdout
+    numbers = re.findall(r"^test_made.py::test_(\d+): A log names a customer", done.stdout, re.MULTILINE)
+    assert [list(LINES)[int(number)] for number in numbers] == list(LINES), done.stdout
     assert f"{len(lines)} passed, {len(LINES)} errors" in done.stdout
 
 

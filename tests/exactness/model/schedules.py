@@ -30,7 +30,7 @@ def replayed(model: Model, labels: Sequence[Label]) -> Schedule:
     for label in labels:
         possible = dict(model.steps(state))
         working = {
-            one for one in possible if one.session == label.session and not _is_begun(state, model, one)
+            step for step in possible if step.session == label.session and not _is_begun(state, model, step)
         }
         step = label if label in possible else next(iter(working), None)
         if step is not None:
@@ -42,8 +42,8 @@ def replayed(model: Model, labels: Sequence[Label]) -> Schedule:
 def finished(model: Model, state: State, schedule: Schedule) -> Schedule:
     """Have what goes on end, without anything new."""
     while True:
-        going = [(one, after) for one, after in model.steps(state) if not _is_begun(state, model, one)]
-        going = [(one, after) for one, after in going if one.session in "ABE" and one.step != "crash"]
+        going = [(label, after) for label, after in model.steps(state) if not _is_begun(state, model, label)]
+        going = [(label, after) for label, after in going if label.session in "ABE" and label.step != "crash"]
         if not going:
             return schedule
         schedule.append(going[0])
@@ -77,7 +77,7 @@ def covering(search: Search) -> Iterator[Schedule]:
                 schedule.append(chosen)
                 todo.discard(_edge(here, *chosen))
                 here = chosen[1]
-                chosen = next((one for one in following[here] if _edge(here, *one) in todo), None)
+                chosen = next((step for step in following[here] if _edge(here, *step) in todo), None)
             yield finished(model, here, schedule)
 
 

@@ -159,12 +159,12 @@ def _judge_lead(world: World, state: State, lead: int, without: str) -> str | No
     if shown != NOTHING and not is_whole:
         return "messages are missing"
     tenant = world.tenant(lead)
-    known = NOWHERE if without == "a dead letter counts for the tenant of the source alone" else state.key
+    key = NOWHERE if without == "a dead letter counts for the tenant of the source alone" else state.key
     late = state.late_moments[tenant - 1]
     if late is None or without == "a tenant that is late is told the moment of the others":
         late = min(state.moments)
     moment = min(late, *state.moments)
-    if state.letter != NOWHERE and tenant in world.tenants_of((state.letter, known)):
+    if state.letter != NOWHERE and tenant in world.tenants_of((state.letter, key)):
         return None
     if moment > state.clock and without != "a moment that the clock has not reached is claimed":
         return None

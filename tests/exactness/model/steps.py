@@ -183,14 +183,14 @@ class Model:
 
     def _lock(self, state: State, session: int, work: Work) -> State:
         """Lock the tenants one after the other; wait where another session has one."""
-        wanted = work.tenants
+        tenants = work.tenants
         if self.lacks("nothing is locked") or (
             work.kind == "rebuild" and self.lacks("a rebuild in place locks")
         ):
-            wanted = frozenset()
+            tenants = frozenset()
         if work.kind == "piece" and self.lacks("the tenant that was looked up stands for its lock"):
-            wanted &= {work.of}
-        for tenant in sorted(wanted - work.locks):
+            tenants &= {work.of}
+        for tenant in sorted(tenants - work.locks):
             if state.holders(tenant):
                 return self._wait(state, session, work, "lock")
             work = work._replace(locks=work.locks | {tenant})
@@ -280,18 +280,18 @@ class Model:
 
     def _sort(self, state: State, session: int, work: Work) -> State:
         """Find the leads of what was taken, once the batches have ended that may be moving it or bringing it in."""
-        known = self.tenants_of({state.key})
-        rule = "a key that is known may be moved" if known else "a key that is not known may be brought in"
-        holders = [n for tenant in known or (1, 2) for n in state.holders(tenant)]
+        tenants = self.tenants_of({state.key})
+        rule = "a key that is known may be moved" if tenants else "a key that is not known may be brought in"
+        holders = [n for tenant in tenants or (1, 2) for n in state.holders(tenant)]
         if holders and not self.lacks(rule, "leads of keys are looked up beside a batch"):
             return self._wait(state, session, work._replace(waits_for=frozenset(holders)), "batches")
         return self._sorted(state, session, work)
 
     def _sorted(self, state: State, session: int, work: Work) -> State:
-        known = NOWHERE if self.lacks("a key is looked up in the source alone") else state.key
+        key = NOWHERE if self.lacks("a key is looked up in the source alone") else state.key
         place = NOWHERE if self.lacks("a key is looked up among the known ones alone") else state.place
         is_now = self.lacks("a tenant is late from the moment at which it is found out")
-        work = work._replace(late=frozenset({known, place} - {NOWHERE}), at="sorted", waits="")
+        work = work._replace(late=frozenset({key, place} - {NOWHERE}), at="sorted", waits="")
         moment = state.clock if is_now else state.moments[work.of]
         return self._set(state, session, work._replace(moment=moment))
 
@@ -394,7 +394,9 @@ class Model:
         works = (*state.works[:session], work, *state.works[session + 1 :])
         if work is not None and work.waits:
             return state._replace(works=works)
-        return state._replace(works=works, line=tuple(one for one in state.line if one != session))
+        return state._replace(
+            works=works, line=tuple(waiting for waiting in state.line if waiting != session)
+        )
 
     def _wait(self, state: State, session: int, work: Work, what: str) -> State:
         line = state.line if session in state.line else (*state.line, session)
@@ -423,7 +425,7 @@ class Model:
                 after = self._lock(state, session, work)
             elif work.waits == "batches":
                 still = frozenset(
-                    n for n in work.waits_for if (one := state.works[n]) is not None and one.locks
+                    n for n in work.waits_for if (other := state.works[n]) is not None and other.locks
                 )
                 work = work._replace(waits_for=still)
                 after = self._set(state, session, work) if still else self._sorted(state, session, work)
@@ -457,6 +459,6 @@ class Model:
             return state
         is_behind = state.clock < state.newest
         is_all = is_behind and not self.lacks("a batch does not compare the newest clock")
-        first, second = (NOTHING if is_all or one > state.clock else one for one in state.moments)
+        first, second = (NOTHING if is_all or moment > state.clock else moment for moment in state.moments)
         state = state._replace(newest=state.clock, is_set_back=state.is_set_back and not is_behind)
         return state._replace(moments=(first, second), set_backs=state.set_backs + is_behind)

@@ -233,7 +233,7 @@ class Playing:
         leads = self.laid.leads
 
         def piece(session: Session) -> None:
-            lead = next(one for one in LEADS if self.laid.world.tenant(one) == of)
+            lead = next(lead for lead in LEADS if self.laid.world.tenant(lead) == of)
             keys = LateKeys()
             keys._after = leads[lead][0]  # noqa: SLF001
             keys._limits = {keys._after: 100}  # noqa: SLF001
@@ -265,18 +265,18 @@ class Playing:
         """Wait until each session stands, or waits for a lock that another one keeps."""
         deadline, patience = time.monotonic() + PATIENCE, 0.003
         ours = [actor.pid for actor in self.actors.values()]
-        while running := [one for one in self.actors.values() if one.state is At.RUNNING]:
-            if all(one.stands(patience) for one in running):
+        while running := [actor for actor in self.actors.values() if actor.state is At.RUNNING]:
+            if all(actor.stands(patience) for actor in running):
                 continue
-            running = [one for one in running if one.state is At.RUNNING]
+            running = [actor for actor in running if actor.state is At.RUNNING]
             blocked = (
                 "SELECT bool_and(pg_blocking_pids(pid) && %s::integer[]) FROM unnest(%s::integer[]) AS pid"
             )
-            pids = [one.pid for one in running]
+            pids = [actor.pid for actor in running]
             if (
                 pids
                 and value(self.conn, blocked, ours, pids)
-                and all(one.state is At.RUNNING for one in running)
+                and all(actor.state is At.RUNNING for actor in running)
             ):
                 return
             assert time.monotonic() < deadline, f"it does not come to rest: {self.story()}"
@@ -285,11 +285,11 @@ class Playing:
         for name, work in zip(self.laid.world.sessions, state.works, strict=True):
             actor = self.actors[name]
             expected = "ended" if work is None or work.at == "done" else "waits" if work.waits else work.at
-            found = {At.DONE: "ended", At.RUNNING: "waits", At.READY: actor.step}[actor.state]
+            actual = {At.DONE: "ended", At.RUNNING: "waits", At.READY: actor.step}[actor.state]
             # In the end it waits for whoever could make its tenant late.
-            is_passed = name == "E" and (found == "deleted" or (expected, found) == ("ended", "waits"))
-            if expected != found and not is_passed:
-                raise BrokenError(f"{name} {found}, and in the model {expected}")
+            is_passed = name == "E" and (actual == "deleted" or (expected, actual) == ("ended", "waits"))
+            if expected != actual and not is_passed:
+                raise BrokenError(f"{name} {actual}, and in the model {expected}")
         expected_tables, found_tables = self._expected(state), self._seen()
         for what, there in expected_tables.items():
             if there != found_tables[what]:
@@ -333,13 +333,13 @@ class Playing:
         queue, late, keys, letters, rows, counts, moments, late_moments, spoiled = row
         return {
             "queue": {(shard, bool(bulk)) for shard, bulk in queue},
-            "late keys": {tuple(one) for one in late},
-            "key": {tuple(one) for one in keys},
-            "rows": {(one[0], one[1]): (int(one[2]), one[3] == "2") for one in rows},
+            "late keys": {tuple(row) for row in late},
+            "key": {tuple(row) for row in keys},
+            "rows": {(row[0], row[1]): (int(row[2]), row[3] == "2") for row in rows},
             "counts": {user: int(count) for user, count in counts},
             "moments": [self._change_before(moment) for moment in moments],
             "late moments": {user: self._change_before(moment) for user, moment in late_moments},
-            "dead letters": {tuple(one) for one in letters},
+            "dead letters": {tuple(row) for row in letters},
             "tenants with dead letters": set(spoiled),
         }
 
@@ -386,10 +386,10 @@ def _stand(patches: pytest.MonkeyPatch, owner: object, name: str, point: str, *,
     """Have a point before or after what a function does."""
     work = getattr(owner, name)
 
-    def stand(*given: object, **named: object) -> object:
+    def stand(*arguments: object, **named: object) -> object:
         if before:
             reach(point)
-        done = work(*given, **named)
+        done = work(*arguments, **named)
         # A slice that takes nothing has no more steps.
         if not before and getattr(done, "changes", True):
             reach(point)
