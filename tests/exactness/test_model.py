@@ -97,7 +97,7 @@ def test_without_the_rule_it_comes_out_otherwise(
     laid = lay_model(RULES[rule])
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
-        MUTANTS[rule].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
+        MUTANTS[rule].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000), rule))
         stage = stack.enter_context(playing(laid, database))
         with pytest.raises(BrokenError):
             stage.play(schedule_of(rule, RULES[rule]))

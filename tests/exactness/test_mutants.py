@@ -75,6 +75,8 @@ class Bench:
     stack: ExitStack
     patches: pytest.MonkeyPatch
     filled: Platform
+    name: str
+    """The name of the mutant."""
 
     def run(self, test: Callable[..., None], values: dict[str, object]) -> None:
         """Run a test with these values of its parameters, and with its fixtures for the others."""
@@ -124,6 +126,18 @@ def _statement(name: str, old: str, new: str, **values: object) -> Mutant:
         bench.patches.setattr(sql, "_read", lambda path: changed if path == file else read(path))
         forget_texts()
         bench.stack.callback(forget_texts)
+
+    return Mutant(drop, **values)
+
+
+def _text(old: str, new: str, **values: object) -> Mutant:
+    """Do so with the file of the rule that says it, as the page names it."""
+
+    def drop(bench: Bench) -> None:
+        files = re.findall(r"sql/([\w/]+)\.sql", mutants_of_the_page()[bench.name].files)
+        saying = [file for file in files if old in (ROOT / "sql" / f"{file}.sql").read_text("utf-8")]
+        assert len(saying) == 1, f"of the files that the page names for it, {saying} say {old}"
+        _statement(saying[0], old, new).drop(bench)
 
     return Mutant(drop, **values)
 
@@ -385,11 +399,9 @@ MUTANTS = {
     "the trigger joins": Mutant(_join_the_parents, table="users", command="DELETE FROM {}"),
     "a rule of a mapping is left out": Mutant(_leave_out_a_rule, name="libredesk"),
     "a change that is spread concerns no names of tenants":
-        _statement("install/functions/40_change_kinds",
-            "OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))", ""),
+        _text("OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))", ""),
     "a truncate of a table that is spread to tenants concerns no names of them":
-        _statement("install/functions/40_change_kinds",
-            "(t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))",
+        _text("(t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))",
             "t.change_kind = of_kind"),
     "no trigger in replica role":
         _command("ALTER TABLE messages DISABLE TRIGGER leads_capture_replica", name="insert", role="replica"),
@@ -425,16 +437,13 @@ MUTANTS = {
             ' NULL::text COLLATE "C" AS table_name, NULL::text COLLATE "C" AS reason WHERE false',
             name="rewritten in the same type"),
     "a partition that was attached again is the same":
-        _statement("capture/views/17_changed_source", "AND i.xmin::text = p.row_version", "",
-            way="detached, written to and attached again"),
+        _text("AND i.xmin::text = p.row_version", "", way="detached, written to and attached again"),
     "a partition that was moved without rows is a new one":
-        _statement("queries/capture", "WHERE n.partition_id NOT IN (SELECT p.partition_id"
+        _text("WHERE n.partition_id NOT IN (SELECT p.partition_id"
             " FROM projector.capture_partitions AS p)", "", way="emptied and attached elsewhere"),
     "what a transaction has read is what its name means at the next look":
-        _statement("refresh/8_write_leads/99_note_swapped_source", "swapped.reason IS NOT NULL", "false",
-            swapped="tables", point="taken"),
-    "tables of the read model may be others":
-        _statement("capture/views/17_changed_source", "s.name = 'read_model_tables'", "false", schema="read_model"),
+        _text("swapped.reason IS NOT NULL", "false", swapped="tables", point="taken"),
+    "tables of the read model may be others": _text("s.name = 'read_model_tables'", "false", schema="read_model"),
     "a row without a key is queued as any other":
         _changed_rows("messages", "(-1)::smallint", "0::smallint", role="origin"),
     "a column that was missing is read without a rebuild": _patch(gaps, "open_gap", lambda *_: False),
@@ -462,35 +471,25 @@ MUTANTS = {
             drops_options=True, tenant_setting="transaction"),
     "the loops follow the wall clock": Mutant(_follow_the_wall_clock, seconds=-90.0),
     "a dead letter waits for the clock":
-        _statement("queries/core", "OR d.retry_at > clock_timestamp()", "OR d.retry_at > 'infinity'::timestamptz",
-            seconds=-3600.0),
+        _text("OR d.retry_at > clock_timestamp()", "OR d.retry_at > 'infinity'::timestamptz", seconds=-3600.0),
     "the source is read before the changes are taken":
         _patch(batch, "_take_and_recompute", _recompute_before_delete),
     "a batch reads in one snapshot":
         _patch(db, "SETTINGS", {**db.SETTINGS, "default_transaction_isolation": "repeatable read"}),
-    "nothing is locked":
-        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
+    "nothing is locked": _text("pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
     "two batches write names at once": _patch(names, "_lock", lambda _conn: None),
     "counts move by the changes in the queue":
-        _statement("refresh/7_compare_leads/30_compute_conversations",
-            "coalesce(m.difference, 0)", "(SELECT count(*) FROM taken_changes)"),
-    "every message that was read is written":
-        _statement("refresh/5_compare_messages/30_compare_messages", "WHERE (", "WHERE true OR (", table="leads"),
+        _text("coalesce(m.difference, 0)", "(SELECT count(*) FROM taken_changes)"),
+    "every message that was read is written": _text("WHERE (", "WHERE true OR (", table="leads"),
     "numbers are moved only where the count of leads moves":
-        _statement("refresh/8_write_leads/70_add_to_statistics",
-            "<> ROW({zeros.table})", "IS NOT NULL AND d.leads <> 0"),
-    "no number moves by who wrote last":
-        _statement("refresh/7_compare_leads/90_compare_leads", "o.last_message_sender", "n.last_message_sender"),
-    "no number moves by the first contact":
-        _statement("refresh/7_compare_leads/90_compare_leads", "o.first_contact_at", "n.first_contact_at"),
-    "the numbers of all leads are written with every message":
-        _statement("refresh/8_write_leads/70_add_to_statistics", "<> ROW({zeros.table})", "IS NOT NULL"),
-    "a message that goes stays counted":
-        _statement("refresh/6_write_messages/30_count_messages", "-1 AS weight", "0 AS weight"),
+        _text("<> ROW({zeros.table})", "IS NOT NULL AND d.leads <> 0"),
+    "no number moves by who wrote last": _text("o.last_message_sender", "n.last_message_sender"),
+    "no number moves by the first contact": _text("o.first_contact_at", "n.first_contact_at"),
+    "the numbers of all leads are written with every message": _text("<> ROW({zeros.table})", "IS NOT NULL"),
+    "a message that goes stays counted": _text("-1 AS weight", "0 AS weight"),
     "the recompute looks through all messages":
-        _statement("refresh/4_recompute/20_read_messages",
-            "WHERE d.message_id = projector", "WHERE d.message_id || '' = projector"),
-    "a mass change is one piece": _statement("refresh/1_take/50_spread_changes", "/ 500 AS piece", "/ 500000 AS piece"),
+        _text("WHERE d.message_id = projector", "WHERE d.message_id || '' = projector"),
+    "a mass change is one piece": _text("/ 500 AS piece", "/ 500000 AS piece"),
     "a mass change that replication brings is many single changes": _function("queue_keys", ">= 100", ">= 100000"),
     "a lead that fails stops the others": _patch(refresh, "find_row_failure", lambda *_: None),
     "the class of an error alone blames a row":
@@ -504,12 +503,10 @@ MUTANTS = {
             lose="TABLE read_model.lead_messages RENAME sent_at TO gone",
             give_back="TABLE read_model.lead_messages RENAME gone TO sent_at"),
     "a key that is given twice is written":
-        _statement("refresh/3_resolve/50_note_keys", "generate_series(1, r.given_rows)", "generate_series(1, 1)",
-            table="labels", said=test_failing_rows.GIVES),
-    "a change of an unknown kind is dropped":
-        _statement("refresh/1_take/30_take_changes", "WHERE NOT unknown.is_known", "WHERE false"),
-    "a change of an unknown kind holds nothing back":
-        _statement("refresh/1_take/20_open_batch", "owned.shard + 10", "owned.shard + 20"),
+        _text("generate_series(1, r.given_rows)", "generate_series(1, 1)", table="labels",
+            said=test_failing_rows.GIVES),
+    "a change of an unknown kind is dropped": _text("WHERE NOT unknown.is_known", "WHERE false"),
+    "a change of an unknown kind holds nothing back": _text("owned.shard + 10", "owned.shard + 20"),
     "a key of another type is not set aside":
         _patch(batch, "set_misfits_aside", lambda _: None, kind="conversations", key="no number"),
     "a newer letter counts":
@@ -520,95 +517,79 @@ MUTANTS = {
         _patch(erase, "follow_letters", lambda *_: None),
     "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda *_: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
-    "every message makes its conversation be read whole":
-        _statement("refresh/3_resolve/40_read_conversations", "    s.reload_messages\n    OR", "    true\n    OR"),
+    "every message makes its conversation be read whole": _text("    s.reload_messages\n    OR", "    true\n    OR"),
     "what the read model knew of a conversation is not asked":
         Mutant(_forget_old_leads, statement="UPDATE conversations SET customer_phone = '777'"),
     "the queue grows for ever": _patch(recovery, "_shed_queue", lambda *_: 0),
     "the queue is vacuumed as any other table":
         _command("ALTER TABLE projector.changes RESET (autovacuum_vacuum_scale_factor)"),
     "what moved to a tenant that is not locked is left to others":
-        _statement("refresh/3_resolve/30_check_tenants",
-            "SELECT projector.raise_serialization_failure()\nFROM stale_keys AS s", "DELETE FROM stale_keys AS s"),
+        _text("SELECT projector.raise_serialization_failure()\nFROM stale_keys AS s", "DELETE FROM stale_keys AS s"),
     "the tenant that was looked up stands for its lock":
         _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
     "a piece takes the late keys of a tenant on whom another session works":
         _in_seconds("queries/core", "ELSE pg_try_advisory_xact_lock(%(late_class)s,", "ELSE int4ne(%(late_class)s,"),
     "a key of no lead does not wait for a batch that brings it in":
-        _statement("refresh/3_resolve/50_note_keys",
-            "WHERE r.old_user_id IS NULL\nORDER BY", "WHERE r.old_user_id IS NULL AND r.user_id IS NOT NULL\nORDER BY"),
-    "leads of keys are looked up beside a batch that brings them in":
-        _statement("refresh/1_take/55_wait_for_batches", "AND l.granted", "AND NOT l.granted"),
+        _text("WHERE r.old_user_id IS NULL\nORDER BY",
+            "WHERE r.old_user_id IS NULL AND r.user_id IS NOT NULL\nORDER BY"),
+    "leads of keys are looked up beside a batch that brings them in": _text("AND l.granted", "AND NOT l.granted"),
     "a piece takes late keys while a dead letter is retried":
         _in_seconds("queries/core",
             "pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s)", "%(shard_class)s <> %(late_keys)s"),
     "a piece reads the source before it takes its keys": Mutant(_read_before_a_piece),
-    "a rebuild in place locks no tenant":
-        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
+    "a rebuild in place locks no tenant": _text("pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
     "a first build does not check whether the platform rewrote a table":
         _patch(first_build, "source_files", lambda _: [],
             how=test_rebuild.FIRST, statement="ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)"),
     "keys are compared beside a piece that read them before a gap": _patch(locks, "own_queue", lambda _: None),
     "a lead of which rows are stored is not compared after its keys":
-        _statement("sweep/4_keys/40_note_missing_leads", "WHERE m.user_id = l.user_id", "WHERE false",
-            kept="read_model.lead_messages"),
+        _text("WHERE m.user_id = l.user_id", "WHERE false", kept="read_model.lead_messages"),
     "an interrupted rebuild is resumed by another projection version":
-        _statement("queries/sweep", "AND p.version = %(version)s", "AND %(version)s::text IS NOT NULL"),
+        _text("AND p.version = %(version)s", "AND %(version)s::text IS NOT NULL"),
     "a rebuild goes on writing when another projection version has migrated":
         _patch(pipeline, "require_migrated_version", lambda _: None),
     "an interrupted rebuild is resumed although a gap opened":
         _statement("queries/sweep", "DELETE FROM projector.sweep_positions\nWHERE purpose = %(purpose)s;", "SELECT 1;"),
     "a waiting change does not hold freshness back":
-        _statement("refresh/9_finish/20_advance_freshness",
-            "WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
+        _text("WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
     "a change beyond those that a batch took does not hold freshness back":
-        _statement("refresh/1_take/30_take_changes", "HAVING count(*) >= %(size)s", "HAVING count(*) > %(size)s"),
+        _text("HAVING count(*) >= %(size)s", "HAVING count(*) > %(size)s"),
     "a shard is read before it is owned":
         _patch(batch, "own_shards", lambda *some, **how: Mock(fetchone=lambda: own_shards(*some, **how).fetchone())),
     "a mass change whose tenants are not known yet does not hold freshness back":
         _patch(batch, "_take_and_recompute", _pass_over_mass_changes),
     "a tenant that a mass change concerns is not late":
-        _statement("refresh/1_take/65_note_late_tenants",
-            "FROM stale_tenants AS s\n", "FROM stale_tenants AS s WHERE false\n"),
+        _text("FROM stale_tenants AS s\n", "FROM stale_tenants AS s WHERE false\n"),
     "a tenant is late from the moment at which it is found out":
-        _statement("queries/core", "coalesce(min(s.as_of), 'epoch') AS moment", "clock_timestamp() AS moment"),
+        _text("coalesce(min(s.as_of), 'epoch') AS moment", "clock_timestamp() AS moment"),
     "a tenant is no longer late after its first piece":
-        _statement("queries/core",
-            "NOT EXISTS (SELECT FROM projector.late_keys AS l WHERE l.user_id = one.user_id)", "true"),
+        _text("NOT EXISTS (SELECT FROM projector.late_keys AS l WHERE l.user_id = one.user_id)", "true"),
     "lateness ends while another session looks up whom a mass change concerns": _patch(locks, "SHARDS", ()),
     "lateness ends although late keys were traded for a rebuild":
-        _statement("queries/core",
-            "AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);", ";"),
+        _text("AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);", ";"),
     "a dead letter counts for the tenant of the source alone":
-        _statement("queries/core",
-            "WHERE sk.kind = kinds.key_kind AND sk.key = d.key\n",
+        _text("WHERE sk.kind = kinds.key_kind AND sk.key = d.key\n",
             "WHERE sk.kind = kinds.key_kind AND sk.key = d.key AND false\n"),
-    "a key is looked up in the source alone":
-        _statement("refresh/1_take/60_sort_changes", "projector.leads_of_key(f", "projector.current_key(f"),
+    "a key is looked up in the source alone": _text("projector.leads_of_key(f", "projector.current_key(f"),
     "a key is looked up among the known ones alone":
-        _statement("refresh/1_take/60_sort_changes", "projector.leads_of_key(f.key_kind, f.key) AS lead",
+        _text("projector.leads_of_key(f.key_kind, f.key) AS lead",
             "(SELECT k.* FROM projector.source_keys AS k WHERE k.kind = f.key_kind AND k.key = f.key) AS lead"),
-    "a key that is not known may be brought in while its lead is looked up":
-        _statement("refresh/1_take/55_wait_for_batches", "known.user_id IS NULL OR ", ""),
+    "a key that is not known may be brought in while its lead is looked up": _text("known.user_id IS NULL OR ", ""),
     "a key that is known may be moved while its lead is looked up":
-        _statement("refresh/1_take/55_wait_for_batches", " OR hashtext(known.user_id) = held.lock_key", ""),
+        _text(" OR hashtext(known.user_id) = held.lock_key", ""),
     "a mass change of messages that no rule names reads none":
-        _statement("refresh/1_take/60_sort_changes", "IN ('messages', 'reload_messages'))", "= 'messages')"),
+        _text("IN ('messages', 'reload_messages'))", "= 'messages')"),
     "messages that no rule names are looked for by their ids":
-        _statement("refresh/1_take/60_sort_changes",
-            "IN ('reload_conversations', 'reload_messages'))", "= 'reload_conversations')"),
+        _text("IN ('reload_conversations', 'reload_messages'))", "= 'reload_conversations')"),
     "a conversation that moves is read from what is stored of it":
-        _statement("refresh/3_resolve/40_read_conversations",
-            "OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone)",
+        _text("OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone)",
             "OR s.old_user_id IS NULL"),
-    "a look does not ask whether a change waits": _statement("queries/core", "WHEN looked.has_changes OR", "WHEN"),
+    "a look does not ask whether a change waits": _text("WHEN looked.has_changes OR", "WHEN"),
     "a look promises the moment at which it ends":
         _statement("queries/core", "array_fill(looked.fresh_until,", "array_fill(clock_timestamp(),"),
     "a look does not ask whether capture is intact":
-        _statement("queries/core", "AND looked.gap IS NULL", "",
-            spoil=test_freshness.disable_a_trigger, error=CaptureGapError),
-    "a look does not ask whether a gap is open":
-        _statement("queries/core", "OR looked.freshness_frozen OR", "OR"),
+        _text("AND looked.gap IS NULL", "", spoil=test_freshness.disable_a_trigger, error=CaptureGapError),
+    "a look does not ask whether a gap is open": _text("OR looked.freshness_frozen OR", "OR"),
     "an answer may be older than its request asks for": _patch(read_model, "is_fresh", lambda *_: True),
     "a tenant that is late is told the moment of the others":
         _asked(b"f.shards[4], known.late_as_of)", b"f.shards[4])"),
@@ -632,30 +613,24 @@ MUTANTS = {
     "a look from before an answer is remembered": _patch(memory.Answers, "note", lambda *_: None),
     "an answer from memory may be older than its request asks for": _stands_without("min_as_of"),
     "a look does not ask what the origin proves":
-        _statement("queries/core", "ELSE looked.provable_until", "ELSE now()",
-            move=test_origin.move_by_a_look),
+        _text("ELSE looked.provable_until", "ELSE now()", move=test_origin.move_by_a_look),
     "a batch does not ask what the origin proves":
-        _statement("refresh/1_take/20_open_batch", "state.provable_until AS fresh_until", "now() AS fresh_until",
-            move=test_origin.move_by_a_batch),
+        _text("state.provable_until AS fresh_until", "now() AS fresh_until", move=test_origin.move_by_a_batch),
     "a batch promises the moment at which it started":
-        _statement("refresh/9_finish/20_advance_freshness", "greatest(%(fresh_until)s", "greatest(now()",
-            move=test_origin.move_by_an_idle_refresh),
+        _text("greatest(%(fresh_until)s", "greatest(now()", move=test_origin.move_by_an_idle_refresh),
     "what has no proof yet needs none":
         _provable("'epoch'::timestamptz", "'infinity'::timestamptz", move=test_origin.move_by_a_look),
     "what no subscription brings any more needs no proof":
         _provable(" AND NOT EXISTS (SELECT FROM projector.origin)", ""),
-    "a first build promises what has not arrived":
-        _statement("queries/sweep", "WHEN p.until < 'infinity'", "WHEN false"),
+    "a first build promises what has not arrived": _text("WHEN p.until < 'infinity'", "WHEN false"),
     "a moment is proved by the subscription that is furthest":
-        _statement("queries/origin", "SELECT min(coalesce(", "SELECT max(coalesce(",
+        _text("SELECT min(coalesce(", "SELECT max(coalesce(",
             feeds=[test_origin.WELL, test_origin.WELL.replace("0/5", "0/4")], proved=0),
     "what was proved before the clock was set back goes on to hold":
-        _statement("queries/origin", "SET proved_at = NULL, set_backs", "SET set_backs"),
-    "the newest clock of the origin is not compared":
-        _statement("queries/origin", "max(o.newest_clock),\n", ""),
+        _text("SET proved_at = NULL, set_backs", "SET set_backs"),
+    "the newest clock of the origin is not compared": _text("max(o.newest_clock),\n", ""),
     "void moments of the origin are kept": Mutant(_keep_moments),
-    "a void proof is noted":
-        _statement("queries/origin", "WHERE o.set_backs = %(set_backs)s AND", "WHERE"),
+    "a void proof is noted": _text("WHERE o.set_backs = %(set_backs)s AND", "WHERE"),
     "a batch does not compare the newest clock":
         _statement("refresh/1_take/20_open_batch", "f.shards || f.newest_clock ||", "f.shards ||", move=refresh_now),
     "a look does not compare the newest clock":
@@ -664,91 +639,69 @@ MUTANTS = {
         _statement("refresh/9_finish/20_advance_freshness",
             "f.newest_clock <= %(clock)s - interval '1 s'", "false", move=refresh_now),
     "a look does not note the clock":
-        _statement("queries/core",
-            "f.newest_clock <= clock_timestamp() - interval '1 s'", "false", move=test_clock.look_now),
+        _text("f.newest_clock <= clock_timestamp() - interval '1 s'", "false", move=test_clock.look_now),
     "a clock may stand still": _patch(clock.Clock, "least", None, move=test_clock.look_now),
-    "a batch stores a void moment":
-        _statement("refresh/9_finish/20_advance_freshness", "f.set_backs = %(set_backs)s", "true"),
-    "a look stores a void moment":
-        _statement("queries/core", "AND f.set_backs = looked.set_backs", ""),
-    "a void moment makes a tenant late":
-        _statement("queries/core", "SELECT f.set_backs\nFROM", "SELECT 0 AS set_backs\nFROM", step="noted"),
+    "a batch stores a void moment": _text("f.set_backs = %(set_backs)s", "true"),
+    "a look stores a void moment": _text("AND f.set_backs = looked.set_backs", ""),
+    "a void moment makes a tenant late": _text("SELECT f.set_backs\nFROM", "SELECT 0 AS set_backs\nFROM", step="noted"),
     "a moment that becomes void makes a tenant late":
         _in_seconds("queries/core", "FOR SHARE;", ";", step="committed"),
     "a moment is proved before its position is passed":
-        _statement("queries/origin", "WHERE m.position <= (", "WHERE m.position >= (",
-            feeds=[test_origin.WELL], proved=1),
+        _text("WHERE m.position <= (", "WHERE m.position >= (", feeds=[test_origin.WELL], proved=1),
     "a table that is still copied counts as arrived":
-        _statement("queries/origin", "f.unready_tables = 0 AND ", "", feeds=[test_origin.COPYING], proved=None),
+        _text("f.unready_tables = 0 AND ", "", feeds=[test_origin.COPYING], proved=None),
     "a subscription without a worker is left out":
-        _statement("queries/origin", "END, '0/0'::pg_lsn))", "END))",
-            feeds=[test_origin.WELL, test_origin.WITHOUT_WORKER], proved=None),
+        _text("END, '0/0'::pg_lsn))", "END))", feeds=[test_origin.WELL, test_origin.WITHOUT_WORKER], proved=None),
     "a worker that has not told its position is left out":
-        _statement("queries/origin", "END, '0/0'::pg_lsn))", "ELSE '0/0'::pg_lsn END))",
+        _text("END, '0/0'::pg_lsn))", "ELSE '0/0'::pg_lsn END))",
             feeds=[test_origin.WELL, test_origin.WITHOUT_POSITION], proved=None),
     "a table that no subscription brings is not waited for":
-        _statement("queries/origin", "NOT EXISTS (SELECT FROM projector.unfed_tables)", "true"),
-    "what a publication leaves out is not waited for":
-        _statement("queries/origin", "AND NOT EXISTS (SELECT FROM projector.left_out)", ""),
+        _text("NOT EXISTS (SELECT FROM projector.unfed_tables)", "true"),
+    "what a publication leaves out is not waited for": _text("AND NOT EXISTS (SELECT FROM projector.left_out)", ""),
     "a row filter of a publication is not looked for":
-        _statement("queries/origin", "->> 'rowfilter' IS NULL AS", "IS NOT NULL AS",
-            commands=test_publications.FILTERED, publications="leads", said=test_publications.FILTERED_SAID),
-    "a list of columns of a publication is not looked for":
-        _statement("queries/origin", "to_jsonb(t) -> 'attnames'", "NULL::jsonb"),
+        _text("->> 'rowfilter' IS NULL AS", "IS NOT NULL AS", commands=test_publications.FILTERED, publications="leads",
+            said=test_publications.FILTERED_SAID),
+    "a list of columns of a publication is not looked for": _text("to_jsonb(t) -> 'attnames'", "NULL::jsonb"),
     "a publication that leaves out statements is taken for a whole one":
-        _statement("queries/origin", "bool_or(p.is_whole AND p.pubtruncate)", "true"),
+        _text("bool_or(p.is_whole AND p.pubtruncate)", "true"),
     "what was left out counts as arrived once it is published": _patch(publications, "read_left_out", lambda _: []),
     "a copy that runs while something is left out counts as whole":
-        _statement("queries/origin", "WHEN r.srsubstate IN ('s', 'r')", "WHEN true"),
+        _text("WHEN r.srsubstate IN ('s', 'r')", "WHEN true"),
     "the position of the origin is read before its clock": _patch(origin, "read_moment", _read_position_first),
-    "the origin is as far as its disk": _statement("queries/origin", "ELSE w.inserted", "ELSE w.flushed"),
-    "any server proves what has arrived": _statement("queries/origin", "SELECT count(*)\n", "SELECT 1 + count(*)\n"),
+    "the origin is as far as its disk": _text("ELSE w.inserted", "ELSE w.flushed"),
+    "any server proves what has arrived": _text("SELECT count(*)\n", "SELECT 1 + count(*)\n"),
     "what a server has only prepared counts as written": _patch(batch, "is_finished", lambda _: True, move=refresh_now),
     "a message that is not the last moves no version":
-        _statement("refresh/8_write_leads/90_change_tenants",
-            "FROM message_differences AS d", "FROM message_differences AS d WHERE false",
-            change="an older message"),
+        _text("FROM message_differences AS d", "FROM message_differences AS d WHERE false", change="an older message"),
     "a lead that differs moves no version":
-        _statement("refresh/8_write_leads/90_change_tenants",
-            "FROM lead_differences AS d", "FROM lead_differences AS d WHERE d.table_name <> 'leads'",
-            drift="leads"),
+        _text("FROM lead_differences AS d", "FROM lead_differences AS d WHERE d.table_name <> 'leads'", drift="leads"),
     "a conversation that differs moves no version":
-        _statement("refresh/7_compare_leads/90_compare_leads",
-            "FROM differing\n", "FROM differing AS d WHERE d.table_name <> 'lead_conversations'\n",
+        _text("FROM differing\n", "FROM differing AS d WHERE d.table_name <> 'lead_conversations'\n",
             drift="lead_conversations"),
     "a profile that was missing moves no version":
-        _statement("refresh/8_write_leads/90_change_tenants", "FROM lead_differences AS d",
+        _text("FROM lead_differences AS d",
             "FROM lead_differences AS d WHERE d.table_name <> 'lead_profiles' OR NOT d.is_new",
             drift="lead_profiles that are missing"),
     "a correction of the statistics moves no version":
-        _statement("queries/tenants", "version = t.version + 1", "version = t.version", drift="lead_totals"),
-    "a first build moves no version":
-        _statement("sweep/first_build/80_build_tenants", "version = t.version + 1", "version = t.version"),
-    "a version has no id of its own":
-        _statement("refresh/8_write_leads/90_change_tenants", "gen_random_uuid()", "md5(changed.user_id)::uuid"),
+        _text("version = t.version + 1", "version = t.version", drift="lead_totals"),
+    "a first build moves no version": _text("version = t.version + 1", "version = t.version"),
+    "a version has no id of its own": _text("gen_random_uuid()", "md5(changed.user_id)::uuid"),
     "every batch moves the version": Mutant(_every_version_moves, change="a change that was taken back"),
-    "nobody is told of a tenant that changes":
-        _statement("refresh/8_write_leads/95_tell_listeners",
-            "FROM stale_tenants AS t", "FROM stale_tenants AS t WHERE false"),
+    "nobody is told of a tenant that changes": _text("FROM stale_tenants AS t", "FROM stale_tenants AS t WHERE false"),
     "nobody is told of a first build": _statement("sweep/first_build/95_tell_listeners", "'*'", "''"),
     "nobody is told of an erasure": _statement("queries/tenants", "pg_notify('leads', '*')", "pg_notify('leads', '')"),
-    "a lead that differs keeps its version":
-        _statement("refresh/8_write_leads/40_upsert_leads",
-            ", version = excluded.version", ", version = leads.version"),
+    "a lead that differs keeps its version": _text(", version = excluded.version", ", version = leads.version"),
     "a lead is written with the version before":
-        _statement("refresh/8_write_leads/40_upsert_leads",
-            "coalesce(stored.version, 0) + 1", "coalesce(stored.version, 0)"),
-    "a lead that goes leaves no tombstone":
-        _statement("refresh/8_write_leads/30_note_deleted_leads", "AND d.is_gone", "AND false"),
+        _text("coalesce(stored.version, 0) + 1", "coalesce(stored.version, 0)"),
+    "a lead that goes leaves no tombstone": _text("AND d.is_gone", "AND false"),
     "a lead that comes again keeps its tombstone":
         _statement("refresh/7_compare_leads/90_compare_leads", "AND d.is_new", "AND false"),
     "every lead that is recomputed gets a new version":
-        _statement("refresh/7_compare_leads/90_compare_leads",
-            "n.customer_phone = o.customer_phone\n    WHERE (o.*) IS DISTINCT FROM (n.*)",
+        _text("n.customer_phone = o.customer_phone\n    WHERE (o.*) IS DISTINCT FROM (n.*)",
             "n.customer_phone = o.customer_phone\n    WHERE true"),
-    "tombstones go without a word": _statement("queries/tenants", "greatest(pruned_version,", "least(pruned_version,"),
+    "tombstones go without a word": _text("greatest(pruned_version,", "least(pruned_version,"),
     "a tombstone that goes spares the oldest token that missed it":
-        _statement("queries/tenants", "(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
+        _text("(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
     "an erasure deletes the rows of a lead itself":
         _patch(erase, "_recompute", lambda conn, target, _: [
             erase._delete_from(conn, target, table) for table in erase._RECOMPUTED  # noqa: SLF001
@@ -756,22 +709,17 @@ MUTANTS = {
     "an erasure passes over a lead that is left":
         _patch(erase, "_recompute", lambda conn, _, keys: leads.recompute_leads(conn, keys, all_keys=True),
             row="a conversation"),
-    "an erasure reads the keys of conversations alone":
-        _statement("sweep/2_recompute/10_stage_leads", "OR %(all_keys)s", "", row="a template send"),
+    "an erasure reads the keys of conversations alone": _text("OR %(all_keys)s", "", row="a template send"),
     "an erasure looks at the source before it deletes": Mutant(_look_before_it_deletes, row="a contact"),
     "a tenant stays late for what was erased":
         _patch(erase, "LateKeys", lambda: SimpleNamespace(end=lambda *_, **__: None),
             row="a conversation in a mass change"),
-    "an erasure ends no token":
-        _statement("queries/tenants", "SET epoch = %(epoch)s", "SET epoch = coalesce(epoch, %(epoch)s)"),
-    "a build keeps the tombstones of leads that come again":
-        _statement("sweep/first_build/85_drop_tombstones", "DELETE FROM", "TABLE"),
-    "a first build ends no token":
-        _statement("sweep/first_build/80_build_tenants", "epoch = excluded.epoch", "epoch = t.epoch"),
+    "an erasure ends no token": _text("SET epoch = %(epoch)s", "SET epoch = coalesce(epoch, %(epoch)s)"),
+    "a build keeps the tombstones of leads that come again": _text("DELETE FROM", "TABLE"),
+    "a first build ends no token": _text("epoch = excluded.epoch", "epoch = t.epoch"),
     "a token of another installation is taken": _patch(changes, "history_of", lambda _, epoch: history_of(None, epoch)),
     "a failover ends no token":
-        _statement("install/after_tables/85_place_of_versions",
-            "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')", "'1'"),
+        _text("ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')", "'1'"),
     "a token is a version alone": _patch(changes, "position_of_change",
         lambda printed: Position(position_of_change(printed).version + 1)),
     "a full page is taken for the last": _patch(changes, "page_after", _take_a_full_page_for_the_last),
@@ -782,15 +730,15 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize(
-    ("mutant", "noticed"),
+    ("name", "noticed"),
     [
         pytest.param(
-            MUTANTS[what],
+            name,
             row.test,
-            id=f"{row.rule} {what}",
+            id=f"{row.rule} {name}",
             marks=pytest.mark.citus if "test_citus" in row.test else (),
         )
-        for what, row in mutants_of_the_page().items()
+        for name, row in mutants_of_the_page().items()
         # Those of the model are made on its worlds.
         if "test_model" not in row.test
     ],
@@ -799,7 +747,7 @@ def test_without_its_rule_the_test_of_it_is_red(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     filled: Platform,
-    mutant: Mutant,
+    name: str,
     noticed: str,
 ) -> None:
     # A thousand and one are enough to tell a few from all.
@@ -807,7 +755,7 @@ def test_without_its_rule_the_test_of_it_is_red(
     file, _, test = noticed.partition("::")
     module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
     with ExitStack() as stack:
-        bench = Bench(request, stack, monkeypatch, filled)
+        bench, mutant = Bench(request, stack, monkeypatch, filled, name), MUTANTS[name]
         mutant.drop(bench)
         with pytest.raises(RED):
             bench.run(getattr(module, test), mutant.values)

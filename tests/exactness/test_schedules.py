@@ -69,7 +69,7 @@ def test_a_schedule_says_what_is_wrong_without_a_rule(
     laid = lay_random(schema)
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:
-        MUTANTS[without].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
+        MUTANTS[without].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000), without))
         stage = stack.enter_context(changing(laid, database))
         with pytest.raises(BrokenError, match=BROKEN[without]):  # noqa: PT012  # One of them is enough.
             for seed in range(20):
