@@ -180,7 +180,7 @@ def clock_of(file: Path | None) -> Iterator[None]:
 
 @contextmanager
 def whole_world(folder: Path, bug: str = "") -> Iterator[World]:
-    """A platform with a read model, a standby of it, and a subscriber with a read model of its own."""
+    """Run a platform with a read model, a standby of it, and a subscriber with a read model of its own."""
     with ExitStack() as stack:
         clock = None
         if FAKE_CLOCK is not None:

@@ -46,7 +46,7 @@ def kill_at(url: str, work: str, point: str, count: int) -> bool:
 
 
 def start(url: str, work: str, point: str, count: int) -> ForkServerProcess:
-    """A projector that works, and kills itself when it comes to the point for the COUNTth time."""
+    """Start a projector that works, and kills itself when it comes to the point for the COUNTth time."""
     worker = _FORKED.Process(target=main, args=(url, work, point, str(count), None))
     worker.start()
     return worker

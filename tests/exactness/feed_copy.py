@@ -44,7 +44,7 @@ class Copy:
     position: Position = field(default_factory=lambda: Position(0))
 
     def begin(self) -> None:
-        """As the documents say: the token of now, and then the export."""
+        """Begin as the documents say: with the token of now, and then the export."""
         first = self.client.get(f"/users/{self.tenant}/lead-changes")
         assert first.status_code == 200, first.data
         body = first.get_json()

@@ -108,7 +108,7 @@ def waits_for_lock(watcher: Connection, pid: int) -> bool:
 
 
 def refreshing(database: Database, *points: str, shard: int | None = None) -> Stepped:
-    """A refresh in a thread: of everything, or one batch of one shard."""
+    """Return a refresh in a thread: of everything, or one batch of one shard."""
 
     def work(conn: Connection) -> Any:  # noqa: ANN401  # A report or a batch.
         if shard is None:
@@ -124,7 +124,7 @@ def batch_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401
 
 
 def piece(database: Database, *points: str, size: int = 100) -> Stepped:
-    """A piece of late keys in a thread."""
+    """Return a piece of late keys in a thread."""
 
     def work(conn: Connection) -> Batch | None:
         prepare_session(conn)
@@ -136,5 +136,5 @@ def piece(database: Database, *points: str, size: int = 100) -> Stepped:
 
 
 def rebuilding(database: Database, *points: str) -> Stepped:
-    """A rebuild in a thread, in place unless the read model was never built."""
+    """Return a rebuild in a thread, in place unless the read model was never built."""
     return Stepped(database, lambda conn: rebuild(conn, tenants=None, progress=QUIET), *points)

@@ -30,7 +30,7 @@ class Platform:
         return Database(url, info.dbname)
 
     def id(self, prefix: str, shard: int | None = None) -> str:
-        """A new id, of a shard if one is given."""
+        """Return a new id, of a shard if one is given."""
         while True:
             self._number += 1
             made = f"{prefix}-{self._number}"
@@ -42,7 +42,7 @@ class Platform:
         self.conn.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})".encode(), columns)
 
     def _new(self, table: str, prefix: str, shard: int | None = None, /, **columns: object) -> str:
-        """A row with a new id, which is in the first column of its table."""
+        """Insert a row with a new id, which is in the first column of its table."""
         made = self.id(prefix, shard)
         self.insert(table, **{source_tables()[table][0]: made}, **columns)
         return made
@@ -55,7 +55,7 @@ class Platform:
         return self._new("phone_numbers", "channel", user_id=user_id, platform=platform)
 
     def agent(self, user_id: str, *, shard: int | None = None, platform: str = "whatsapp") -> str:
-        """An agent of a tenant, on a channel of its own."""
+        """Insert an agent of a tenant, on a channel of its own."""
         channel = self.channel(user_id, platform)
         return self._new("agents", "agent", shard, user_id=user_id, phone_number_id=channel, name="Ava")
 
@@ -75,7 +75,7 @@ class Platform:
         return self._new("templates", "template", shard, user_id=user_id, phone_number_id=channel)
 
     def send(self, template_id: str, phone: str, *, shard: int | None = None) -> str:
-        """A counted send of a template."""
+        """Insert a counted send of a template."""
         columns = {"template_id": template_id, "customer_phone": phone, "sent_at": "2025-01-02 00:00:00"}
         return self._new("template_sends", "send", shard, status="SENT", **columns)
 
@@ -85,18 +85,18 @@ def shard_of(conn: Connection, key: str) -> int:
 
 
 def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever was asked for.
-    """The first column of the first row."""
+    """Return the first column of the first row."""
     row = conn.execute(query.encode(), list(values) or None).fetchone()
     return None if row is None else row[0]
 
 
 def refresh_now(conn: Connection) -> None:
-    """A refresh as the command line does it."""
+    """Refresh as the command line does it."""
     refresh(conn, retry_failed=True, progress=QUIET)
 
 
 def rebuild_now(conn: Connection, *, first: bool = False, **options: Any) -> None:  # noqa: ANN401  # Those of rebuild.
-    """A rebuild as the command line does it; the first build of a read model, or in place."""
+    """Rebuild as the command line does it: the first build of a read model, or in place."""
     if first:
         forget_build(conn)
     rebuild(conn, **{"tenants": None, "progress": QUIET, **options})
@@ -123,7 +123,7 @@ def put_back(conn: Connection) -> None:
 
 
 def document(conn: Connection, user_id: str, phone: str) -> dict[str, Any] | None:
-    """A lead as it is printed, or None."""
+    """Return a lead as it is printed, or None."""
     text = value(
         conn,
         "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s",
@@ -134,7 +134,7 @@ def document(conn: Connection, user_id: str, phone: str) -> dict[str, Any] | Non
 
 
 def texts(conn: Connection, user_id: str, phone: str) -> list[str]:
-    """The texts of a lead's messages, sorted."""
+    """Return the texts of a lead's messages, sorted."""
     rows = conn.execute(
         "SELECT text FROM read_model.lead_messages WHERE user_id = %s AND customer_phone = %s ORDER BY text",
         (user_id, phone),
@@ -143,7 +143,7 @@ def texts(conn: Connection, user_id: str, phone: str) -> list[str]:
 
 
 def waiting(conn: Connection) -> list[tuple[str, list[str]]]:
-    """The kinds and the sorted keys of the changes that wait, and of the late keys."""
+    """Return the kinds and the sorted keys of the changes that wait, and of the late keys."""
     rows = conn.execute("SELECT kind, keys FROM projector.changes ORDER BY change_id").fetchall()
     # The version before has no late keys.
     if value(conn, "SELECT to_regclass('projector.late_keys') IS NOT NULL"):
@@ -152,14 +152,14 @@ def waiting(conn: Connection) -> list[tuple[str, list[str]]]:
 
 
 def assert_at_rest(conn: Connection) -> None:
-    """No change waits, and none was set aside."""
+    """Assert that no change waits, and that none was set aside."""
     assert waiting(conn) == [], f"changes wait: {waiting(conn)[:5]}"
     letters = conn.execute("SELECT kind, key, error FROM projector.dead_letters").fetchall()
     assert letters == [], f"dead letters: {letters}"
 
 
 def assert_exact(conn: Connection) -> None:
-    """The read model and the keys, at rest, are what the source rows say, in every table and field."""
+    """Assert that read model and keys, at rest, are what the source rows say, in every table and field."""
     assert_at_rest(conn)
     sentences = differences(conn)
     assert not sentences, "\n".join(sentences[:20])
@@ -172,7 +172,7 @@ def differences(conn: Connection) -> list[str]:
 
 
 def assert_verified(conn: Connection) -> None:
-    """The read model is exact, and verify, which reads the source rows its own way, says so too."""
+    """Assert that the read model is exact, and that verify, which reads the rows its own way, says so too."""
     assert_exact(conn)
     report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
     assert report.drifts == [], f"drift: {report.drifts[:5]}"

@@ -179,12 +179,12 @@ class Burst:
         return [self._look]
 
     def story(self) -> str:
-        """What a person needs to follow what happened."""
+        """Return what a person needs to follow what happened."""
         changes = [f"the last of {len(self.log)} changes:", *self.log[-60:]]
         return "\n".join([f"seed {self.seed}", *self.failures, *changes])
 
     def _compare_with_scratch(self, conn: Connection) -> None:
-        """What refreshes kept is what a rebuild into nothing makes, alternately in both ways."""
+        """Compare what refreshes kept with what a rebuild into nothing makes, alternately in both ways."""
         refreshed = read_tables(conn)
         with self.database.connect() as own:
             uninstall(own)
@@ -266,7 +266,7 @@ class Burst:
                 self._verify_slices(conn)
 
     def _verify_slices(self, conn: Connection) -> None:
-        """Some slices of the scheduler's verify, each when it is due."""
+        """Do some slices of the scheduler's verify, each when it is due."""
         for _ in range(8):
             pass_time(conn, rolling.step(conn, 1.0) + 0.001)
         for drift in conn.execute("SELECT * FROM projector.drift").fetchall()[:5]:

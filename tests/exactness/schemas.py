@@ -232,7 +232,7 @@ def talked(
     phone: str | None,
     **columns: Any,  # noqa: ANN401  # Those of a conversation.
 ) -> tuple[Agent, Conversation]:
-    """A conversation, and an agent of its own: in the reference tables it has its tenant and its channel from one."""
+    """Return a conversation, and an agent of its own, from which the reference tables have its tenant and channel."""
     key = json.dumps([tenant, agent_id, row.inbox_id])
     agent = Agent(agent_id=key, user_id=tenant, phone_number_id=str(row.inbox_id))
     return agent, Conversation(conversation_id=str(row.id), agent_id=key, customer_phone=phone, **columns)

@@ -87,7 +87,7 @@ def _drop_roles(cluster: Cluster) -> None:
 
 
 def _connect(citus: Database) -> Connection:
-    """A connection as the projector makes it, which then has the rights of a superuser."""
+    """Return a connection as the projector makes it, which then has the rights of a superuser."""
     conn = citus.connect(options=f"-c role={OWNER}")
     conn.execute("SET ROLE NONE")
     return conn
@@ -281,7 +281,7 @@ def test_the_policies_hold_on_the_shards(
 
 
 def _asked_of_all(conn: Connection) -> int:
-    """How many statements went to more than one shard."""
+    """Return how many statements went to more than one shard."""
     counted = "SELECT query_execution_multi_shard FROM citus_stat_counters WHERE name = current_database()"
     return int(value(conn, counted))
 

@@ -51,7 +51,7 @@ MOVES = (look_now, refresh_now)
 
 @contextmanager
 def turning(jobs: Jobs) -> Iterator[None]:
-    """The loops of the scheduler, as `run` starts them."""
+    """Run the loops of the scheduler, as `run` starts them."""
     main.start_loops(jobs)
     try:
         yield

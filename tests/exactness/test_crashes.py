@@ -58,7 +58,7 @@ def _change(database: Database, rng: Random, count: int = 10) -> None:
 
 
 def recover(database: Database, *, by_cron: bool = True) -> None:
-    """What `refresh` from cron does next; or a scheduler, which goes on with a rebuild in place as well."""
+    """Do what `refresh` from cron does next; or a scheduler, which goes on with a rebuild in place as well."""
     with database.connect() as conn:
         # The server notices the death of a client a moment later.
         ours = "datname = current_database() AND application_name IN ('killed', 'stepped')"

@@ -46,7 +46,7 @@ POINTS = ("leads", "recomputed", "deleted")
 
 
 def schedules(*, is_mass: bool) -> Iterator[tuple[str, ...]]:
-    """What happens at each point: c, g: the row comes, goes; r: a refresh; s: mass changes are sorted."""
+    """Yield what happens at each point: c, g: the row comes, goes; r: a refresh; s: mass changes are sorted."""
     first = ("c", "cs", "crg", "crgs") if is_mass else ("", "c", "cr", "crg")
     for acts in product(first, ("", "c", "g"), ("", "c", "g")):
         # It comes and goes in turns.
@@ -55,7 +55,7 @@ def schedules(*, is_mass: bool) -> Iterator[tuple[str, ...]]:
 
 
 def assert_honest(platform: Platform) -> None:
-    """Statistics agree with the leads at any time, and where nothing waits, all is as in the source."""
+    """Assert that statistics agree with the leads, and that where nothing waits, all is as in the source."""
     conn = platform.conn
     assert list(not_so(conn)) == []
     late = value(conn, "SELECT array_agg(user_id) FROM read_model.tenants WHERE late_as_of IS NOT NULL")
@@ -64,7 +64,7 @@ def assert_honest(platform: Platform) -> None:
 
 
 def left_of(conn: Connection, target: Target) -> list[str]:
-    """The tables that have rows of the target."""
+    """Return the tables that have rows of the target."""
     tables = ("read_model.leads", "read_model.lead_messages", "projector.source_keys", "projector.late_keys")
     condition = (
         "WHERE t.user_id = %(user_id)s AND t.customer_phone = coalesce(%(customer_phone)s, t.customer_phone)"
@@ -83,7 +83,7 @@ def late_without_keys(conn: Connection) -> list[str] | None:
 
 
 def prepared(filled: Platform, row: str) -> dict[str, Callable[[], object]]:
-    """What each letter of a schedule does."""
+    """Return what each letter of a schedule does."""
     conn, (comes, goes) = filled.conn, ROWS[row]
     here, away = filled.agent("one"), filled.agent(filled.tenant("two"))
     conversation = filled.conversation(away if "{away}" in goes else here, "103")
@@ -104,7 +104,7 @@ def prepared(filled: Platform, row: str) -> dict[str, Callable[[], object]]:
 
 
 def erased(filled: Platform, target: Target, schedule: dict[str, str], do: Callable[[str], object]) -> bool:
-    """Whether an erasure with this schedule comes to its end; if not, it is refused."""
+    """Return whether an erasure with this schedule comes to its end; if not, it is refused."""
 
     def act(point: str) -> None:
         if point not in POINTS or ("leads" in schedule and point != "leads"):

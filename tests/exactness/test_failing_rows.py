@@ -92,7 +92,7 @@ def labelled(filled: Platform) -> Platform:
 
 
 def refresh_once(conn: Connection) -> None:
-    """A refresh that retries no dead letter before its time."""
+    """Refresh, and retry no dead letter before its time."""
     refresh(conn, retry_failed=False, progress=QUIET)
 
 

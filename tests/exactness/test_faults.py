@@ -34,7 +34,7 @@ GONE = "the database is gone; trying again until it is back"
 
 
 def troubles(scheduler: Scheduler) -> list[dict[str, Any]]:
-    """What the scheduler said that an operator has to read."""
+    """Return what the scheduler said that an operator has to read."""
     return [line for line in scheduler.logged() if line["level"] in ("warning", "error")]
 
 

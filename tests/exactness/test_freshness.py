@@ -227,7 +227,7 @@ def test_the_clock_of_the_database_decides_what_a_window_has(
                 [answer.get_json()["data"] if answer.is_json else answer.data for answer in answers]
                 + [answer.headers.get("ETag") for answer in answers]
             )
-            known = {"If-None-Match": printed[0][len(WINDOWS) + 2]}
-            assert client.get("/users/one/leads/stats", headers=known).status_code == 304
+            tag = {"If-None-Match": printed[0][len(WINDOWS) + 2]}
+            assert client.get("/users/one/leads/stats", headers=tag).status_code == 304
     assert printed[0][2]["leads_last_7_days"] == len(printed[0][0]) == 2
     assert printed[0] == printed[1] == printed[2]

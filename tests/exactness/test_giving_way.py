@@ -42,7 +42,7 @@ class SlowOnce:
             conn.execute(LONG)
 
     def at(self, point: str, work: Work) -> Work:
-        """The work, slow at one of its points."""
+        """Return the work, slow at one of its points."""
 
         def slow(conn: Connection) -> None:
             with at_points(lambda name: self.take_long(conn) if name == point else None):
@@ -52,7 +52,7 @@ class SlowOnce:
 
     @contextmanager
     def snapshot(self, conn: Connection) -> Iterator[None]:
-        """A snapshot that is slow before its end."""
+        """Open a snapshot that is slow before its end."""
         with source_reads.snapshot(conn):
             yield
             self.take_long(conn)
@@ -115,7 +115,7 @@ def in_comparison_of_keys(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
 
 
 def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
-    """The conversations of an agent, each of which is queued again."""
+    """Return work that is slow at the conversations of an agent, each of which is queued again."""
 
     run_steps = pipeline.run_steps
 

@@ -49,7 +49,7 @@ def crowded(platform: Platform) -> Platform:
 
 
 def moment(conn: Connection, tenant: str) -> datetime:
-    """The moment that holds for a tenant, as the API tells it."""
+    """Return the moment that holds for a tenant, as the API tells it."""
     at: datetime = value(
         conn,
         "SELECT least((SELECT min(m) FROM unnest(f.shards) AS m),"

@@ -76,7 +76,7 @@ def chatwoot(make_database: MakeDatabase) -> Iterator[Connection]:
 
 
 def edited(folder: Path, file: str, old: str, new: str) -> Texts:
-    """The mapping of Chatwoot with another text, as from a folder."""
+    """Return the mapping of Chatwoot with another text, as from a folder."""
     shutil.copytree(FOLDER / "chatwoot", folder, dirs_exist_ok=True)
     written = (folder / file).read_text("utf-8") if (folder / file).exists() else ""
     assert old in written

@@ -33,7 +33,7 @@ def apps(filled: Platform) -> Iterator[Apps]:
 
 
 def going_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Returns what makes a look too old to be remembered."""
+    """Return what makes a look too old to be remembered."""
     shift = [0.0]
     monkeypatch.setattr(memory, "monotonic", lambda: monotonic() + shift[0])
 
@@ -63,7 +63,7 @@ def change(platform: Platform, name: str) -> None:
 
 
 def correct(platform: Platform) -> None:
-    """A rebuild in place that finds drift."""
+    """Rebuild in place where there is drift."""
     platform.conn.execute("UPDATE agents SET name = 'Drifted'")
     platform.conn.execute("DELETE FROM projector.changes")
     rebuild_now(platform.conn)

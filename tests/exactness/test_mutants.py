@@ -1,6 +1,6 @@
 """Each rule of docs/internals/exactness-rules.md dropped in turn: the test that is there for it turns red.
 
-A rule that no test would miss is not shown by the tests. The page names the test and the mutant of each rule, and the
+A rule that no test would miss is not shown by the tests. The page names file, test and mutant of each rule, and the
 table below has what the mutant does. test_model.py makes those of the rules that the model tests.
 """
 
@@ -238,7 +238,7 @@ def _keep_under_the_version_of_now(bench: Bench) -> None:
 
 
 def _join_the_parents(bench: Bench) -> None:
-    """A conversation is queued only where its agent can be found, and nothing else tells of it."""
+    """Queue a conversation only where its agent can be found, and have nothing else tell of it."""
     conn = bench.filled.conn
     conn.execute("DELETE FROM messages")
     conn.execute("DELETE FROM extractions")
@@ -251,7 +251,7 @@ def _join_the_parents(bench: Bench) -> None:
 
 
 def _leave_out_a_rule(bench: Bench) -> None:
-    """Of a contact that changes, the contact alone is read again."""
+    """Read of a contact that changes the contact alone again."""
     rules = mapping.Texts.rules
     bench.patches.setattr(
         mapping.Texts, "rules", lambda self: [rule for rule in rules(self) if "c.contact_id" not in rule]
@@ -261,7 +261,7 @@ def _leave_out_a_rule(bench: Bench) -> None:
 def _recompute_before_delete(
     conn: Connection, opened: Row, *_limits: object, **_options: object
 ) -> batch.Batch:
-    """A batch that reads the source first and takes the changes then."""
+    """Read the source first, and take the changes then."""
     shards = list(opened.owned)
     staging.clear(conn, opened.bloated_tables)
     staged = conn.execute(
@@ -279,7 +279,7 @@ def _recompute_before_delete(
 
 
 def _read_before_a_piece(bench: Bench) -> None:
-    """A piece that reads what its late keys say first, and takes them then, with those that came meanwhile."""
+    """Read what the late keys of a piece say first, and take them then, with those that came meanwhile."""
     stage = LateKeys._stage  # noqa: SLF001
 
     def stage_only(self: LateKeys, conn: Connection) -> object:
@@ -310,7 +310,7 @@ def _keep_moments(bench: Bench) -> None:
 
 
 def _in_seconds(name: str, old: str, new: str, **values: object) -> Mutant:
-    """As _statement, where a session then waits for one that stands still."""
+    """Do as _statement, where a session then waits for one that stands still."""
 
     def drop(bench: Bench) -> None:
         bench.patches.setattr(interleaving, "PATIENCE", 3.0)
@@ -329,7 +329,7 @@ TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001
 
 
 def _forget_old_leads(bench: Bench) -> None:
-    """The messages would tell of the old lead too."""
+    """Forget the old leads, and the messages, which would tell of the old lead too."""
     bench.filled.conn.execute("DELETE FROM messages")
     refresh_now(bench.filled.conn)
     _statement(

@@ -50,7 +50,7 @@ API_FUNCTIONS = "lower strpos sum count coalesce to_json to_char timezone date_t
 
 
 def called_functions() -> list[str]:
-    """The names that look like functions of PostgreSQL in the SQL of the project, and those that the API calls."""
+    """Return what looks like a function of PostgreSQL in the SQL of the project, and what the API calls."""
     words = {word for text in all_texts() for word in re.findall(r"(?<![.\w])([a-z]\w+)\(", text)}
     return sorted(words | {*API_FUNCTIONS.split()})
 

@@ -51,7 +51,7 @@ def prove(conn: Connection, moment: datetime) -> None:
 
 
 def proof(conn: Connection, moments: list[datetime], positions: list[str]) -> datetime | None:
-    """The last of these moments whose position has been passed."""
+    """Return the last of these moments whose position has been passed."""
     parameters = {"moments": moments, "positions": positions}
     proved: datetime | None = rows.value(conn, query("origin", "find_proof"), parameters)
     return proved

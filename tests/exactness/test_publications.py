@@ -33,7 +33,7 @@ MESSAGES = ["message_id", "conversation_id", "sender", "text", "timestamp", "sta
 
 @contextmanager
 def subscribed(conn: Connection, publications: str = "leads", tables: str | None = None) -> Iterator[None]:
-    """A subscription to these publications that has copied these tables, which are all source tables unless given."""
+    """Subscribe to these publications, with these tables copied, which are all source tables unless given."""
     conn.execute(
         f"CREATE SUBSCRIPTION leads CONNECTION 'dbname=nowhere' PUBLICATION {publications}"
         " WITH (connect = false, slot_name = NONE)".encode()

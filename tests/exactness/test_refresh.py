@@ -46,7 +46,7 @@ def _batch(conn: Connection, size: int = 1000) -> bool:
 
 
 def _versions(conn: Connection, *tables: str) -> list[tuple[object, ...]]:
-    """Which version of each row there is: another one after any write, even of the same values."""
+    """Return which version of each row there is: another one after any write, even of the same values."""
     return [
         row
         for table in tables or READ_TABLES
@@ -57,7 +57,7 @@ def _versions(conn: Connection, *tables: str) -> list[tuple[object, ...]]:
 
 
 def _reads_and_writes(database: Database) -> tuple[int, int]:
-    """How many rows of the source and of the read model a batch reads and writes, in a session of its own."""
+    """Return how many rows of the source and of the read model a batch reads and writes, in a session of its own."""
     counts: list[tuple[int, int]] = []
 
     with database.connect() as conn:
@@ -126,7 +126,7 @@ def test_a_lead_that_differs_in_one_table_is_rewritten_there_alone(filled: Platf
 
 
 def _spans(conn: Connection) -> dict[str, tuple[str, int, int, int]]:
-    """Of the last row of each span of time: its version, and how many leads are in it, are Hot and are Warm."""
+    """Return of the last row of each span of time: its version, and how many leads are in it, are Hot and are Warm."""
     rows = conn.execute(
         "SELECT granularity, xmin::text, leads, hot, warm FROM read_model.lead_totals"
         " ORDER BY granularity, bucket_start"
@@ -339,7 +339,7 @@ def test_only_bloated_staging_tables_are_truncated(filled: Platform) -> None:
 
 
 def _staging_files(conn: Connection) -> dict[str, int]:
-    """Which file holds the rows of each staging table: another one after a truncation."""
+    """Return which file holds the rows of each staging table: another one after a truncation."""
     return dict(
         conn.execute(
             "SELECT relname::text, pg_relation_filenode(oid) FROM pg_class"

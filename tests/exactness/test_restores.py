@@ -70,12 +70,12 @@ def upgraded(old: EmbeddedServer, older: Path, newer: Programs) -> Iterator[str]
 
 
 def heal(conn: Connection) -> None:
-    """What `python -m projector refresh` does."""
+    """Do what `python -m projector refresh` does."""
     refresh_and_heal(conn, retry_failed=False, progress=QUIET)
 
 
 def assert_claims_nothing_new(conn: Connection, before: datetime, write: Callable[[], object]) -> None:
-    """Neither a look nor a batch moves as-of over a change that is not brought in, and `status` says why."""
+    """Assert that nothing moves as-of over a change that is not brought in, and that `status` says why."""
     write()
     with suppress(CaptureGapError, NotInstalledError, psycopg.errors.UndefinedTable):
         look(conn, timedelta(0))

@@ -26,7 +26,7 @@ LONG = range(1, 25)
 
 @cache
 def schedules() -> tuple[tuple[Label, ...], ...]:
-    """The steps of the ways on which a change comes beside two projectors."""
+    """Return the steps of the ways on which a change comes beside two projectors."""
     worlds = [
         world for world in RULES.values() if not (world.clock_steps or world.erasure or world == LETTERS)
     ]

@@ -112,7 +112,7 @@ WRITES = [statement.strip() for statement in _WRITES.split(";")]
 
 
 def option(name: str, value: str) -> str:
-    """A setting as libpq takes it for a new session."""
+    """Return a setting as libpq takes it for a new session."""
     escaped = value.replace("\\", "\\\\").replace(" ", "\\ ")
     return f"-c {name}={escaped}"
 
@@ -122,7 +122,7 @@ def with_options(database: Database, options: str) -> Database:
 
 
 def universe(conn: Connection) -> tuple[list[tuple[str, str]], int]:
-    """Each setting that a database or a role may have, with its values; and how many of these PostgreSQL refuses."""
+    """Return each setting of a database or a role, with its values; and how many of these PostgreSQL refuses."""
     conn.execute("LOAD 'plpgsql'")
     conn.execute("LOAD 'pg_trgm'")
     candidates: list[tuple[str, str]] = []
@@ -168,7 +168,7 @@ class World:
     number: int = 0
 
     def differences(self, options: str) -> list[str]:
-        """What is not as it is without these options."""
+        """Return what is not as it is without these options."""
         self.number += 1
         ours, theirs = (self._write(database, options) for database in (self.database, self.bare))
         wrong = [f"a write: {pair}" for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
@@ -193,12 +193,12 @@ class World:
         return wrong
 
     def known(self) -> dict[str, str]:
-        """Those of KNOWN that the server has."""
+        """Return those of KNOWN that the server has."""
         names = {name for (name,) in self.conn.execute("SELECT name FROM pg_settings")}
         return {name: value for name, value in KNOWN.items() if name in names}
 
     def _write(self, database: Database, options: str) -> list[object]:
-        """What became of each write: the number of rows, or the code of its error."""
+        """Return what became of each write: the number of rows, or the code of its error."""
         done: list[object] = []
         with psycopg.connect(with_options(database, options).url, autocommit=True) as conn:
             for text in WRITES:
@@ -218,7 +218,7 @@ class World:
 
 
 def paths_of(model: Model) -> list[str]:
-    """Requests of every way to a page, every number, every export, and the state."""
+    """Return requests of every way to a page, every number, every export, and the state."""
     user_id = max(model.leads, key=lambda tenant: len(model.leads[tenant]))
     lead = next(lead for lead in model.of_tenant(user_id).values() if queries.has_page(lead.customer_phone))
     of_tenant = queries.path(user_id)
@@ -308,7 +308,7 @@ PLAN_PINS = {
 
 
 def ways_to_plan(conn: Connection) -> dict[str, tuple[str, ...]]:
-    """The settings that decide how a statement is run, with values that lead to other plans."""
+    """Return the settings that decide how a statement is run, with values that lead to other plans."""
     names = conn.execute(
         "SELECT name FROM pg_settings WHERE name LIKE 'enable\\_%' AND vartype = 'bool' ORDER BY name"
     ).fetchall()

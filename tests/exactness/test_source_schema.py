@@ -25,7 +25,7 @@ LOOKING_ELSEWHERE = "?options=-csearch_path%3Delsewhere"
 
 
 def move(conn: Connection, schema: str) -> None:
-    """All of the platform's tables, into a schema that is new."""
+    """Move all of the platform's tables into a schema that is new."""
     conn.execute(f"CREATE SCHEMA {schema}".encode())
     for table in SOURCE_TABLES:
         conn.execute(f"ALTER TABLE {table.name} SET SCHEMA {schema}".encode())

@@ -54,7 +54,7 @@ MADE = {
 
 
 def tables_of(ids: str) -> str:
-    """The platform's tables with ids of a type, and with enums and times with a zone where they are no texts."""
+    """Return the platform's tables with ids of a type, and with enums and times with a zone where they are no texts."""
     text = re.sub(r"\bmeta_phone_number_id", "meta_number", sections()["source"])
     text = IDS.sub(rf"\1 {ids}", text)
     # The copies of an extraction, which nobody trusts, stay texts.
@@ -87,7 +87,7 @@ def typed(
 
 
 def run(conn: Connection, commands: str) -> None:
-    """Several commands of the platform, which a connection that prepares each takes no other way."""
+    """Run several commands of the platform, which a connection that prepares each takes no other way."""
     conn.execute(commands.encode(), prepare=False)
 
 

@@ -71,7 +71,7 @@ def migrate_now(database: Database) -> list[str]:
 
 
 def structure(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Every table of ours with its rights, columns in order, indexes, constraints and comments; every function."""
+    """Return each table of ours with its rights, columns in order, indexes, constraints, comments; each function."""
     tables = conn.execute(
         "SELECT c.oid::regclass::text, c.relacl::text, c.reloptions, c.relreplident::text, obj_description(c.oid),"
         " ARRAY(SELECT (attname, atttypid::regtype, attnotnull, attcollation::regcollation,"

@@ -52,7 +52,7 @@ State = tuple[int | None, str | None, str]
 
 
 def state(conn: Connection, user_id: str = "one") -> State:
-    """The version of a tenant with its id, and a digest of all that the API can print of the tenant."""
+    """Return the version of a tenant with its id, and a digest of all that the API can print of the tenant."""
     states = {row[0]: row[1:] for row in conn.execute(VERSIONS.encode()).fetchall()}
     version, version_id, digest = states.get(user_id, (None, None, ""))
     return version, version_id, digest

@@ -69,7 +69,7 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
 def places_of_leads(
     model: Model, user_id: str, values: Mapping[str, Any], now: datetime
 ) -> list[tuple[tuple[Any, ...], Lead]]:
-    """The leads that pass the filters, in order, each behind what that compares: those without a value are last."""
+    """Return the leads that pass the filters, in order, each behind what that compares: those without one are last."""
     sort_by = str(values.get("sort_by", "last_message_at")).replace("created_at", "first_contact_at")
     towards = Backwards if values.get("sort_order", "desc") == "desc" else lambda value: value
 

@@ -373,7 +373,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
 
 
 def _in_order(conversations: list[LeadConversation]) -> tuple[LeadConversation, ...]:
-    """The newest first, and those without a time last; equal ones by their ids."""
+    """Return the newest first, and those without a time last; equal ones by their ids."""
     by_id = sorted(conversations, key=lambda row: bytewise(row.conversation_id))
     # Sorting is stable in reverse too, so that equal times keep the order of their ids.
     by_id.sort(key=lambda row: (row.last_message_at is not None, row.last_message_at or EPOCH), reverse=True)

@@ -64,7 +64,7 @@ def find_cluster() -> Cluster:
 
 @contextmanager
 def citus_database(cluster: Cluster, name: str) -> Iterator[Database]:
-    """A database of this name on every server, with Citus in it; dropped at the end."""
+    """Create a database of this name on every server, with Citus in it, and drop it at the end."""
     identifier = sql.Identifier(name)
     for node in cluster.nodes:
         with node.connect("postgres") as conn:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Ours, and the settings; the packages are found in this checkout from any folder."""
+    """Return our environment with the settings; the packages are found in this checkout from any folder."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **settings}
 
 
@@ -43,7 +43,7 @@ def projector(folder: Path, *arguments: str, **settings: str) -> subprocess.Comp
 def run_command(
     folder: Path, *arguments: str, text: str = "", **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which spares a start of Python that takes longer than most commands."""
+    """Do the same in this process, which spares a start of Python that takes longer than most commands."""
     with chdir(folder), logging_as_before():
         result = CliRunner().invoke(
             cli, arguments, input=text, env={"COLUMNS": "100", **settings}, prog_name="python -m projector"

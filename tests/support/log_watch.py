@@ -52,7 +52,7 @@ _WITH_EXAMPLES = re.compile(r"/api/(request/(lead|(\w+_)?parameters)|response/op
 
 @cache
 def _own_words() -> str:
-    """The text of the programs: a value that is a word of their sentences too, such as `missed`, proves nothing."""
+    """Return the text of the programs: a value that is a word of theirs too, such as `missed`, proves nothing."""
     files = [
         *_PACKAGES.glob("api/**/*.py"),
         *_PACKAGES.glob("projector/**/*.py"),
@@ -189,7 +189,7 @@ def watch_captures() -> None:
 
 @contextmanager
 def _log_of(options: dict[str, Any]) -> Iterator[Path | None]:
-    """The file to which a program will write its log; one is made where the log would go nowhere."""
+    """Return the file to which a program will write its log; one is made where the log would go nowhere."""
     stream = "stdout" if options.get("stderr") == subprocess.STDOUT else "stderr"
     place = options.get(stream)
     if place != subprocess.DEVNULL:

@@ -301,7 +301,7 @@ def _searches(draw: st.DrawFn, words: Vocabulary) -> str:
 
 
 def _with_other_accents(text: str) -> tuple[str, str, str]:
-    """The text in letters and marks, in letters alone, and with an accent on each letter that can have it."""
+    """Return the text in letters and marks, in letters alone, and with an accent on each letter that can have it."""
     apart = unicodedata.normalize("NFD", text)
     bare = "".join(character for character in apart if not unicodedata.combining(character))
     accented = "".join(f"{character}\N{COMBINING ACUTE ACCENT}" for character in bare)

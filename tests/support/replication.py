@@ -65,7 +65,7 @@ class TwoServers:
 
 @contextmanager
 def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
-    """Two servers, a publication of all tables on the first, and a subscription, with these options, on the second.
+    """Run two servers, with a publication of all tables on the first, and a subscription on the second.
 
     Nothing is built yet, and nothing proved.
     """
@@ -111,18 +111,18 @@ def _drop_slot(conn: Connection) -> bool:
 
 
 def address(conn: Connection) -> str:
-    """The address of a connection's database, with its password."""
+    """Return the address of a connection's database, with its password."""
     return make_conninfo(conn.info.dsn, password=conn.info.password)
 
 
 def has_failover_slots(both: TwoServers) -> bool:
-    """Whether the standby has the slot of the subscription, as from PostgreSQL 17 on."""
+    """Return whether the standby has the slot of the subscription, as from PostgreSQL 17 on."""
     return both.conn.info.server_version >= FIRST_WITH_FAILOVER_SLOTS
 
 
 @contextmanager
 def platform_with_standby(both: TwoServers, **settings: str) -> Iterator[Standby]:
-    """A standby of the platform with these settings."""
+    """Run a standby of the platform with these settings."""
     both.platform.execute("SELECT pg_create_physical_replication_slot('standby')")
     settings = {"primary_slot_name": "standby", "hot_standby_feedback": "on", **settings}
     if has_failover_slots(both):
@@ -154,10 +154,10 @@ def let_slots_fail_over(both: TwoServers, standby: Standby) -> None:
 
 
 def publisher(both: TwoServers, standby: Standby) -> str:
-    """The address for the subscription, with both hosts."""
+    """Return the address for the subscription, with both hosts."""
     return make_conninfo(standby.both(), password=both.platform.info.password, target_session_attrs="primary")
 
 
 def origin_url(standby: Standby) -> str:
-    """The address for the projector, with both hosts."""
+    """Return the address for the projector, with both hosts."""
     return standby.both(user="leads_origin", password="x")

@@ -12,7 +12,7 @@ from tests.support.source import SOURCE_TABLES
 
 @contextmanager
 def logins(superuser: Connection, *names: str) -> Iterator[None]:
-    """Roles that may log in; they are dropped with what they own in this database, and with their rights there."""
+    """Create roles that may log in; they are dropped with what they own here, and with their rights here."""
     roles = sql.SQL(", ").join(map(sql.Identifier, names))
     for name in names:
         superuser.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'x'").format(sql.Identifier(name)))
@@ -27,7 +27,7 @@ def logins(superuser: Connection, *names: str) -> Iterator[None]:
 
 @contextmanager
 def without_role(superuser: Connection, name: str) -> Iterator[None]:
-    """A server that has no such role yet; what a test installs for it in this database is dropped.
+    """Have a server that has no such role yet; what a test installs for it in this database is dropped.
 
     Other databases of the server may have the role: it has another name meanwhile.
     """

@@ -60,7 +60,7 @@ class Scheduler:
 
 @contextmanager
 def running_scheduler(url: str, folder: Path, **settings: str) -> Iterator[Scheduler]:
-    """A scheduler on a database; killed at the end, if it still runs."""
+    """Run a scheduler on a database; it is killed at the end, if it still runs."""
     log = folder / f"{time.monotonic_ns()}.log"
     chosen = {"DATABASE_URL": url, "LEADS_REFRESH_SECONDS": "0.05", "LEADS_LOG_FORMAT": "json", **settings}
     with started(["-m", "projector", "run"], folder, log, **chosen) as process:
@@ -72,7 +72,7 @@ def running_scheduler(url: str, folder: Path, **settings: str) -> Iterator[Sched
 
 
 def write_source(conn: Connection, tenant: str = "u") -> None:
-    """A tenant with an agent, a channel and one conversation."""
+    """Write a tenant with an agent, a channel and one conversation."""
     conn.execute("INSERT INTO users (user_id) VALUES (%s)", (tenant,))
     conn.execute(
         "INSERT INTO phone_numbers (id, user_id, platform) VALUES (%s, %s, 'whatsapp')",
@@ -86,7 +86,7 @@ def write_source(conn: Connection, tenant: str = "u") -> None:
 
 
 def write_conversations(conn: Connection, count: int, tenant: str = "u", first: int = 1) -> None:
-    """More conversations of a tenant, `c-TENANT-1` of the lead 49151000001 and so on."""
+    """Write more conversations of a tenant, `c-TENANT-1` of the lead 49151000001 and so on."""
     conn.execute(
         "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
         " SELECT 'c-' || %(tenant)s || '-' || n, 'a-' || %(tenant)s, 49151000000 + n"

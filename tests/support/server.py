@@ -39,7 +39,7 @@ _FAREWELL_SECONDS = 0.1
 
 
 def connect(url: str, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
-    """A new connection as the projector makes it; the caller closes it.
+    """Return a new connection as the projector makes it; the caller closes it.
 
     It may stand still in a transaction for as long as a test wants. It looks into the schemas of its login, unlike one
     of the projector: tests write to the platform's tables too.
@@ -56,11 +56,11 @@ class Database:
     name: str
 
     def connect(self, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
-        """A new connection to it, for the projector and for the platform; the caller closes it."""
+        """Return a new connection to it, for the projector and for the platform; the caller closes it."""
         return connect(self.url, **parameters)
 
     def by(self, role: str) -> "Database":
-        """The same database for another login, whose password is x."""
+        """Return the same database for another login, whose password is x."""
         return Database(re.sub(r"//[^@]*@", f"//{role}:x@", self.url), self.name)
 
 
@@ -96,7 +96,7 @@ class Server:
 
 
 def older_postgresql() -> Path | None:
-    """The programs of an installed PostgreSQL that is older than that of the package; None if there is none."""
+    """Return the programs of an installed PostgreSQL that is older than that of the package; None if there is none."""
     newest = find_programs(None, None, Path()).major
     folders = Path("/usr/lib/postgresql").glob("*/bin/pg_upgrade")
     return next(
@@ -105,20 +105,20 @@ def older_postgresql() -> Path | None:
 
 
 def given_programs() -> Path | None:
-    """The folder that LEADS_PG_BIN names; None for the programs of the package."""
+    """Return the folder that LEADS_PG_BIN names; None for the programs of the package."""
     folder = os.environ.get("LEADS_PG_BIN")
     return Path(folder) if folder else None
 
 
 @cache
 def postgresql(program: str) -> str:
-    """The path of a program of PostgreSQL that is beside those of the tests' server."""
+    """Return the path of a program of PostgreSQL that is beside those of the tests' server."""
     return str(find_programs(given_programs(), None, Path()).folder / program)
 
 
 @contextmanager
 def running_server(programs: Path | None = None, /, **settings: str) -> Iterator[EmbeddedServer]:
-    """An embedded server in a folder of its own, of the tests' programs or of these, stopped and deleted at the end."""
+    """Run an embedded server in a folder of its own, of the tests' programs or of these; delete it at the end."""
     with server_folder(in_memory=settings.get("fsync") == "off") as folder:
         server = EmbeddedServer(folder, programs or given_programs(), {**ALWAYS, **settings})
         try:
@@ -130,7 +130,7 @@ def running_server(programs: Path | None = None, /, **settings: str) -> Iterator
 
 @contextmanager
 def session_server() -> Iterator[Server]:
-    """The server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
+    """Give the server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
     prefix = f"leads_test_{os.getpid()}_"
     given_url = os.environ.get(GIVEN_SERVER)
     with ExitStack() as stack:
@@ -151,7 +151,7 @@ def session_server() -> Iterator[Server]:
 
 @contextmanager
 def server_folder(*, in_memory: bool) -> Iterator[Path]:
-    """A folder whose name tells which process made it."""
+    """Make a folder whose name tells which process made it."""
     parent = _MEMORY if in_memory and _is_roomy(_MEMORY) else None
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=parent))
     # The user who runs PostgreSQL passes through it.
@@ -163,7 +163,7 @@ def server_folder(*, in_memory: bool) -> Iterator[Path]:
 
 
 def _is_roomy(parent: Path) -> bool:
-    """Whether a server can live there: containers often give it 64 MB, or forbid to run programs from it."""
+    """Return whether a server can live there: containers often give it 64 MB, or forbid to run programs from it."""
     try:
         room = os.statvfs(parent)
     except OSError:

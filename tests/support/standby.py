@@ -24,7 +24,7 @@ class Standby:
     primary_url: str
 
     def connect(self) -> Connection:
-        """A connection as that of a program that is not ours."""
+        """Return a connection as that of a program that is not ours."""
         return Connection.connect(self.url, autocommit=True, application_name="test")
 
     def catch_up(self) -> None:
@@ -38,7 +38,7 @@ class Standby:
             assert conn.execute("SELECT pg_promote(wait_seconds => 300)").fetchone() == (True,)
 
     def both(self, **parameters: str) -> str:
-        """The address that lists the primary, then this one."""
+        """Return the address that lists the primary, then this one."""
         parts = conninfo_to_dict(self.primary_url)
         hosts = {"host": f"{parts['host']},{parts['host']}", "port": f"{parts['port']},{self.port}"}
         return make_conninfo(self.primary_url, **hosts, **parameters)
@@ -46,7 +46,7 @@ class Standby:
 
 @contextmanager
 def running_standby(primary: EmbeddedServer, database: str = "leads", **settings: str) -> Iterator[Standby]:
-    """A standby of that server with these settings, stopped and deleted at the end."""
+    """Run a standby of that server with these settings; it is stopped and deleted at the end."""
     owner = primary.data.stat()
 
     def run(name: str, *arguments: str) -> None:

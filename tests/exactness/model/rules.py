@@ -6,7 +6,7 @@ Writes = tuple[tuple[str, int, bool], ...]
 
 
 def _writes(*whats: str, singles: tuple[int, ...] = (), mass: tuple[int, ...] = ()) -> Writes:
-    """Each change as a single one in some shards, and as a mass change in others."""
+    """Return each change as a single one in some shards, and as a mass change in others."""
     hows = [*((shard, False) for shard in singles), *((shard, True) for shard in mass)]
     return tuple((what, *how) for what in whats for how in hows)
 

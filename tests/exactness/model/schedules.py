@@ -13,19 +13,19 @@ Schedule = list[tuple[Label, State]]
 
 @cache
 def find_fault(rule: str) -> Search:
-    """The search that ends at the first fault without a rule."""
+    """Return the search that ends at the first fault without a rule."""
     return Search(Model(RULES[rule], rule)).run(first_fault=True)
 
 
 def schedule_of(rule: str, world: World) -> Schedule:
-    """What the model does in a world, with every rule, on the shortest way to a fault without this one."""
+    """Return what the model does in a world, with every rule, on the shortest way to a fault without this one."""
     search = find_fault(rule)
     [state] = search.faults.values()
     return replayed(Model(world), search.path(state))
 
 
 def replayed(model: Model, labels: Sequence[Label]) -> Schedule:
-    """The schedule of these steps with every rule: a session takes its next step, whatever that is by now."""
+    """Return the schedule of these steps with every rule: a session takes its next step, whatever that is by now."""
     state, schedule = first_state(model.world), Schedule()
     for label in labels:
         possible = dict(model.steps(state))
@@ -51,7 +51,7 @@ def finished(model: Model, state: State, schedule: Schedule) -> Schedule:
 
 
 def _is_begun(state: State, model: Model, label: Label) -> bool:
-    """Whether a step begins something: a write, or the work of a session that is idle."""
+    """Return whether a step begins something: a write, or the work of a session that is idle."""
     if label.session not in model.world.sessions:
         return True
     return state.works[model.world.sessions.index(label.session)] is None

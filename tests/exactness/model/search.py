@@ -33,7 +33,7 @@ class Search:
         return self
 
     def schedule(self, state: State) -> list[tuple[Label, State]]:
-        """The steps from the first state to this one, each with the state after it."""
+        """Return the steps from the first state to this one, each with the state after it."""
         steps: list[tuple[Label, State]] = []
         while (came := self.came[state]) is not None:
             steps.append((came[1], state))

@@ -60,7 +60,7 @@ class Read(NamedTuple):
 
     place: int
     number: int
-    known: int
+    noted: int
 
 
 class Work(NamedTuple):

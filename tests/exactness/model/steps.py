@@ -37,7 +37,7 @@ class Model:
         self.tenants_of = world.tenants_of
 
     def lacks(self, *mutants: str) -> bool:
-        """Whether a rule is left out, by the beginning of the name of its mutant."""
+        """Return whether a rule is left out, by the beginning of the name of its mutant."""
         return self.without.startswith(mutants)
 
     def steps(self, state: State) -> Iterator[tuple[Label, State]]:
@@ -202,12 +202,12 @@ class Model:
         if self._leaves_out(state, work):
             return self._set(state, session, work)
         if early is not None:
-            if self.lacks("a batch reads in one snapshot") and early.known != state.key:
+            if self.lacks("a batch reads in one snapshot") and early.noted != state.key:
                 return self._again(state, session, work)
-            read = early._replace(known=state.key)
+            read = early._replace(noted=state.key)
         if self.lacks("what the read model knew of a conversation is not asked"):
-            read = read._replace(known=NOWHERE)
-        elif work.kind != "rebuild" and not self.tenants_of({read.known}) <= work.tenants:
+            read = read._replace(noted=NOWHERE)
+        elif work.kind != "rebuild" and not self.tenants_of({read.noted}) <= work.tenants:
             is_left = self.lacks("what moved to a tenant that is not locked")
             return self._set(state, session, work) if is_left else self._again(state, session, work)
         notes = state.key == NOWHERE and work.kind != "rebuild"
@@ -244,22 +244,22 @@ class Model:
         """Write the lead that the conversation is at, and take it from the one where it was."""
         new, rows = self._new_lead(work, read), dict(zip(LEADS, state.rows, strict=True))
         if new != NOWHERE:
-            is_whole = new != read.known or rows[new][1]
-            if new != read.known != NOWHERE and self.lacks(
+            is_whole = new != read.noted or rows[new][1]
+            if new != read.noted != NOWHERE and self.lacks(
                 "a conversation that moves is read from what is stored"
             ):
-                since = range(rows[read.known][0] + 1, read.number + 1)
+                since = range(rows[read.noted][0] + 1, read.number + 1)
                 is_whole = all(state.changes[n].place != state.changes[n - 1].place for n in since)
             rows[new] = (read.number, is_whole)
-        if read.known not in {NOWHERE, new}:
-            rows[read.known] = (NOTHING, False)
+        if read.noted not in {NOWHERE, new}:
+            rows[read.noted] = (NOTHING, False)
         state = self._with_rows(state, rows, is_queued=self.lacks("counts move by the changes in the queue"))
         return state._replace(key=new)
 
     def _rebuild_lead(self, state: State, lead: int, read: Read | None) -> State:
         """Compute a lead fully: the conversation is there if its key is."""
         rows = dict(zip(LEADS, state.rows, strict=True)) | {lead: (NOTHING, False)}
-        if read is None or read.known != lead:
+        if read is None or read.noted != lead:
             return self._with_rows(state, rows)
         new = read.place if self.tenants_of({read.place}) == self.tenants_of({lead}) else NOWHERE
         if new != NOWHERE:
@@ -308,7 +308,7 @@ class Model:
     def _meets(
         self, state: State, tenants: frozenset[int] = frozenset(), *, sets_aside: bool = False
     ) -> bool:
-        """Whether a slice that is about to commit has the row of a tenant, or a session that sets aside the letter."""
+        """Return whether a slice about to commit has the row of a tenant, or a session that sets aside the letter."""
         slices = (other for other in state.others if other.at == "sorted")
         if any(not tenants or self.tenants_of(other.late) & tenants for other in slices):
             return True

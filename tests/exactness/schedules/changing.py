@@ -97,7 +97,7 @@ class Changing(Playing):
                 raise BrokenError("the writer waits")
 
     def _check_promises(self) -> None:
-        """What readers see agrees with itself, and freshness promises nothing that waits."""
+        """Check that what readers see agrees with itself, and that freshness promises nothing that waits."""
         as_of, queued_at = self.conn.execute(_PROMISED).fetchall()[0]
         if queued_at is not None:
             committed = next((at for at in self.written if at >= queued_at), None)
@@ -108,7 +108,7 @@ class Changing(Playing):
 
 @contextmanager
 def changing(laid: Laid, database: Database | None = None) -> Iterator[Changing]:
-    """Sessions on the database of random rows, or on a copy of it where a rule is dropped."""
+    """Open sessions on the database of random rows, or on a copy of it where a rule is dropped."""
     with playing(laid, database, Changing) as made:
         assert isinstance(made, Changing)
         yield made

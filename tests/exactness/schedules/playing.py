@@ -228,7 +228,7 @@ class Playing:
     _place: int = NOWHERE
 
     def _works(self, label: Label) -> dict[str, Callable[[Session], object]]:
-        """What a session can begin, by the names of the first steps."""
+        """Return what a session can begin, by the names of the first steps."""
         of: Any = label.of
         leads = self.laid.leads
 
@@ -344,14 +344,14 @@ class Playing:
         }
 
     def _change_before(self, moment: object) -> int:
-        """The number of the last change that was committed before a moment."""
+        """Return the number of the last change that was committed before a moment."""
         at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
         return sum(written <= at for written in self.written)  # type: ignore[operator]
 
 
 @contextmanager
 def playing(laid: Laid, database: Database | None = None, kind: type[Playing] = Playing) -> Iterator[Playing]:
-    """Sessions on the database of a world, or on a copy of it where a rule is dropped.
+    """Open sessions on the database of a world, or on a copy of it where a rule is dropped.
 
     A batch that collides stands at a point, where it would sleep for a moment. And it does not give up to wait for
     another session after less than a second: a slow machine would play other schedules than a fast one.
