@@ -237,17 +237,15 @@ def _keep_under_the_version_of_now(bench: Bench) -> None:
     bench.patches.setattr(memory.Memory, "keep", late)
 
 
-def _join_the_parents(bench: Bench) -> None:
-    """Queue a conversation only where its agent can be found, and have nothing else tell of it."""
-    conn = bench.filled.conn
-    conn.execute("DELETE FROM messages")
-    conn.execute("DELETE FROM extractions")
-    refresh_now(conn)
-    _function(
-        "capture_conversations",
-        'FROM "old_rows" ) AS row_read) AS changed',
-        'FROM "old_rows" ) AS row_read) AS changed INNER JOIN public.agents AS a ON a.agent_id = changed.agent_id',
-    ).drop(bench)
+def _without_messages(mutant: Mutant) -> Mutant:
+    """Delete messages and extractions before, which would tell of a lead too."""
+
+    def drop(bench: Bench) -> None:
+        bench.filled.conn.execute("DELETE FROM messages; DELETE FROM extractions", prepare=False)
+        refresh_now(bench.filled.conn)
+        mutant.drop(bench)
+
+    return Mutant(drop, **mutant.values)
 
 
 def _leave_out_a_rule(bench: Bench) -> None:
@@ -328,17 +326,6 @@ def _pass_over_mass_changes(
 TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001
 
 
-def _forget_old_leads(bench: Bench) -> None:
-    """Forget the old leads, and the messages, which would tell of the old lead too."""
-    bench.filled.conn.execute("DELETE FROM messages")
-    refresh_now(bench.filled.conn)
-    _statement(
-        "refresh/3_resolve/50_note_keys",
-        "WHERE r.old_user_id IS NOT NULL\n    UNION ALL",
-        "WHERE false\n    UNION ALL",
-    ).drop(bench)
-
-
 def _stop_for_ever(bench: Bench) -> None:
     bench.patches.setattr(test_faults, "STOPPED_TIMEOUT", "0")
     bench.patches.setattr(test_faults, "PLATFORM_PATIENCE", "2s")
@@ -396,7 +383,10 @@ def _read_position_first(server: Connection, slots: list[str]) -> tuple[datetime
 MUTANTS = {
     "the queue holds each change once": _command("CREATE UNIQUE INDEX ON projector.changes (kind, keys)"),
     "the queue is unique": _command("CREATE UNIQUE INDEX ON projector.changes (change_id)"),
-    "the trigger joins": Mutant(_join_the_parents, table="users", command="DELETE FROM {}"),
+    "the trigger joins":
+        _without_messages(_function("capture_conversations", 'FROM "old_rows" ) AS row_read) AS changed',
+            'FROM "old_rows" ) AS row_read) AS changed INNER JOIN public.agents AS a ON a.agent_id = changed.agent_id',
+            table="users", command="DELETE FROM {}")),
     "a rule of a mapping is left out": Mutant(_leave_out_a_rule, name="libredesk"),
     "a change that is spread concerns no names of tenants":
         _text("OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))", ""),
@@ -519,7 +509,8 @@ MUTANTS = {
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole": _text("    s.reload_messages\n    OR", "    true\n    OR"),
     "what the read model knew of a conversation is not asked":
-        Mutant(_forget_old_leads, statement="UPDATE conversations SET customer_phone = '777'"),
+        _without_messages(_text("WHERE r.old_user_id IS NOT NULL\n    UNION ALL", "WHERE false\n    UNION ALL",
+            statement="UPDATE conversations SET customer_phone = '777'")),
     "the queue grows for ever": _patch(recovery, "_shed_queue", lambda *_: 0),
     "the queue is vacuumed as any other table":
         _command("ALTER TABLE projector.changes RESET (autovacuum_vacuum_scale_factor)"),
