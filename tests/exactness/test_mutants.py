@@ -568,10 +568,10 @@ MUTANTS = {
     "a key that is not known may be brought in while its lead is looked up": _text("known.user_id IS NULL OR ", ""),
     "a key that is known may be moved while its lead is looked up":
         _text(" OR hashtext(known.user_id) = held.lock_key", ""),
-    "a mass change of messages that no rule names reads none":
-        _text("IN ('messages', 'reload_messages'))", "= 'messages')"),
+    "a mass change of messages that no rule names reads none": _text("WHEN s.all_messages OR (", "WHEN ("),
     "messages that no rule names are looked for by their ids":
-        _text("IN ('reload_conversations', 'reload_messages'))", "= 'reload_conversations')"),
+        _text("= 'named'), false) AS names_messages,\n        coalesce(bool_or(kinds.messages = 'all'), false)",
+            "<> ''), false) AS names_messages,\n        coalesce(bool_or(n.kind = 'reload_conversations'), false)"),
     "a conversation that moves is read from what is stored of it":
         _text("OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone)",
             "OR s.old_user_id IS NULL"),
