@@ -191,7 +191,7 @@ def _exit(sentence: str, code: int) -> NoReturn:
 
 
 def require_tracing() -> None:
-    """Exits if what traces need is not installed."""
+    """Exit if what traces need is not installed."""
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
         _exit(
             "LEADS_TRACING is on, but OpenTelemetry is not installed: install the extra otel, or set"
@@ -201,7 +201,7 @@ def require_tracing() -> None:
 
 
 def checked_address(host: str, port: int, names: tuple[str, str]) -> str:
-    """Returns the address of a host, which the first of these settings names.
+    """Return the address of a host, which the first of these settings names.
 
     Exits if no server can listen there: Granian would end with a traceback.
     """
@@ -242,7 +242,7 @@ def _require_decision(settings: config.Config, address: str) -> None:
 
 
 def application() -> object:
-    """Returns the application of one worker."""
+    """Return the application of one worker."""
     # prometheus_client reads on import what main() has set.
     from api.server.app import create_app  # noqa: PLC0415
     from api.server.front import Front  # noqa: PLC0415

@@ -16,7 +16,7 @@ class Access(NamedTuple):
     name: str
 
     def reads(self, tenant: str | None) -> bool:
-        """Returns whether it is an access to a tenant; None stands for what is of no tenant."""
+        """Return whether it is an access to a tenant; None stands for what is of no tenant."""
         return self.reads_all or (tenant is not None and self.tenant == tenant)
 
 
@@ -45,7 +45,7 @@ class KeptAccess:
         self._lock = Lock()
 
     def find(self, digest: bytes) -> Checked | None:
-        """Returns what is known of a credential now; None if nothing is."""
+        """Return what is known of a credential now; None if nothing is."""
         kept = self._allowed.get(digest) or self._refused.get(digest)
         # An entry from the future is from before the clock was set back.
         if kept is None or not kept[0] <= time() < kept[1].until:
@@ -53,7 +53,7 @@ class KeptAccess:
         return kept[1]
 
     def last_allowed(self, digest: bytes) -> Checked | None:
-        """Returns what this credential was allowed when it was checked last, however long ago; None if nothing."""
+        """Return what this credential was allowed when it was checked last, however long ago; None if nothing."""
         kept = self._allowed.get(digest)
         return kept and kept[1]
 
@@ -70,7 +70,7 @@ class KeptAccess:
 
 
 def digest_of(credential: str) -> bytes:
-    """Returns the SHA-256 of a credential, under which it is kept and stored."""
+    """Return the SHA-256 of a credential, under which it is kept and stored."""
     return sha256(credential.encode()).digest()
 
 

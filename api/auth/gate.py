@@ -48,7 +48,7 @@ class Gate:
         self._wanted = " or ".join(kind for method, kind in kinds.items() if method in config.methods)
 
     def check(self, one: Record) -> None:
-        """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
+        """Raise CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
         if not one.is_of_tenant:
             return
         header = one.request.environ.get("HTTP_AUTHORIZATION", "")
@@ -61,12 +61,12 @@ class Gate:
             raise OtherTenantError
 
     def require_access(self, header: str, tenant: str) -> None:
-        """Raises what check raises if a caller with this header Authorization may not read a tenant."""
+        """Raise what check raises if a caller with this header Authorization may not read a tenant."""
         if not self._checked(header).access.reads(tenant):
             raise OtherTenantError
 
     def has_let_through(self, header: str, tenant: str) -> Access | None:
-        """Returns the access of a caller who was let through to this tenant lately; None if that has to be checked.
+        """Return the access of a caller who was let through to this tenant lately; None if that has to be checked.
 
         `header` is the header Authorization.
         """
@@ -74,12 +74,12 @@ class Gate:
         return kept.access if kept is not None and kept.access.reads(tenant) else None
 
     def was_let_through(self, header: str, tenant: str) -> bool:
-        """Returns whether a caller was let through to this tenant when it was checked last, however long ago."""
+        """Return whether a caller was let through to this tenant when it was checked last, however long ago."""
         kept = self._kept.last_allowed(_digest_of_header(header))
         return kept is not None and kept.access.reads(tenant)
 
     def require_ready(self) -> None:
-        """Raises UnavailableError unless API keys can be looked up, if they are accepted."""
+        """Raise UnavailableError unless API keys can be looked up, if they are accepted."""
         if self._keys is not None:
             self._keys.fetch("")
 
@@ -109,7 +109,7 @@ class Gate:
 
 
 def _digest_of_header(header: str) -> bytes:
-    """Returns the digest under which a credential is kept: one, in however many ways its caller may write the header.
+    """Return the digest under which a credential is kept: one, in however many ways its caller may write the header.
 
     Otherwise a caller with one credential could have those of all others forgotten.
     """

@@ -58,7 +58,7 @@ class KeyCheck:
         self._new, self._again = _Turns(), _Turns()
 
     def check(self, key: str, digest: bytes) -> Checked:
-        """Returns what a key allows, and until when that may be believed; it is kept under this digest.
+        """Return what a key allows, and until when that may be believed; it is kept under this digest.
 
         Raises UnavailableError if the database cannot answer now.
         """
@@ -70,7 +70,7 @@ class KeyCheck:
             return self._kept.find(digest) or self._kept.keep(digest, self._look_up(key))
 
     def _look_up(self, key: str) -> Checked:
-        """Returns what the database says of a key."""
+        """Return what the database says of a key."""
         prefix = prefix_of(key) or ""
         row = self.fetch(prefix)
         now = time()
@@ -82,7 +82,7 @@ class KeyCheck:
         return Checked(Access(tenant, bool(row.all_tenants), prefix), min(ends, now + KEPT_SECONDS))
 
     def fetch(self, prefix: str) -> KeyRow:
-        """Returns the key with a prefix. Raises UnavailableError if keys cannot be looked up."""
+        """Return the key with a prefix. Raises UnavailableError if keys cannot be looked up."""
         try:
             return self._database.fetch(BoundStatement(_KEY, KeyRow, {"prefix": prefix}))
         except TablesMissingError as error:

@@ -14,16 +14,16 @@ _PREFIX = re.compile(r"leads_[0-9a-f]{12}")
 
 
 def new_key() -> str:
-    """Returns a key with 256 random bits behind a prefix of 48, which is no secret."""
+    """Return a key with 256 random bits behind a prefix of 48, which is no secret."""
     return f"leads_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
 def is_key(credential: str) -> bool:
-    """Returns whether a credential looks like an API key."""
+    """Return whether a credential looks like an API key."""
     return _KEY.fullmatch(credential) is not None
 
 
 def prefix_of(text: str) -> str | None:
-    """Returns the prefix of a key, which may be given itself; None if the text is neither."""
+    """Return the prefix of a key, which may be given itself; None if the text is neither."""
     found = _PREFIX.match(text)
     return found[0] if found is not None and (is_key(text) or found[0] == text) else None

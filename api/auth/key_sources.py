@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 
 KeySource = Callable[[str | None], VerificationKeys]
-"""Returns all keys that may have signed a token with this key id. Raises UnavailableError while none is known."""
+"""Return all keys that may have signed a token with this key id. Raises UnavailableError while none is known."""
 
 
 class FetchedKeys:
@@ -64,7 +64,7 @@ class FetchedKeys:
         self._waiting = BoundedSemaphore(MAX_WAITING)
 
     def keys(self, key_id: str | None) -> VerificationKeys:
-        """Returns all keys. Raises UnavailableError while none is known, or another request looks for a new one."""
+        """Return all keys. Raises UnavailableError while none is known, or another request looks for a new one."""
         now, is_first = monotonic(), not self._keys
         is_unknown = is_first or (key_id is not None and key_id not in {key.kid for key in self._keys})
         # After a time without requests the set may be of any age, and hold keys that were taken back.
@@ -105,7 +105,7 @@ class FetchedKeys:
         self._may_try_at = monotonic() + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
 
     def _fetch(self) -> VerificationKeys:
-        """Returns the keys of a bounded answer. Raises whatever there is without a usable one."""
+        """Return the keys of a bounded answer. Raises whatever there is without a usable one."""
         asked = {"Accept": "application/json", "User-Agent": "leads-api"}
         request = Request(self._url, headers=asked)  # noqa: S310  # Config admits https only.
         with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
@@ -136,7 +136,7 @@ class _BoundedHandler(HTTPSHandler):
     """Has urllib open such connections."""
 
     def https_open(self, request: Request) -> HTTPResponse:
-        """Returns the answer to a request."""
+        """Return the answer to a request."""
         return self.do_open(_BoundedConnection, request, context=ssl.create_default_context())
 
 

@@ -49,7 +49,7 @@ class TokenCheck:
         self._claims = JWTClaimsRegistry(now=lambda: int(time()), leeway=LEEWAY_SECONDS, **wanted)
 
     def check(self, token: str) -> Checked:
-        """Returns what a token allows, and when it ends.
+        """Return what a token allows, and when it ends.
 
         Raises CredentialsRefusedError if it is not accepted, and UnavailableError while no keys are known.
         """
@@ -77,7 +77,7 @@ class TokenCheck:
         return Checked(access, float(min(claims["exp"], 2**53)))
 
     def _verified(self, token: str) -> dict[str, Any]:
-        """Returns the claims of a token that one of the keys has signed."""
+        """Return the claims of a token that one of the keys has signed."""
         # What the token says of itself, which nobody has signed yet.
         try:
             header: Any = jws.extract_compact(token.encode()).headers()

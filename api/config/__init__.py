@@ -76,7 +76,7 @@ class Config:
 
 
 def load(env_file: Path = ENV_FILE) -> Config:
-    """Returns the settings of the environment, and of the file for variables that the environment does not have.
+    """Return the settings of the environment, and of the file for variables that the environment does not have.
 
     Raises ConfigurationError, which names every setting that is not valid.
     """
@@ -137,13 +137,13 @@ def _that_exclude_each_other(config: Config) -> Iterator[str]:
 
 
 def log_format(env_file: Path = ENV_FILE) -> str:
-    """Returns the form of log lines that an operator asks for, also if other settings are not valid."""
+    """Return the form of log lines that an operator asks for, also if other settings are not valid."""
     chosen = _as_far_as_can_be_read(env_file).get("LEADS_LOG_FORMAT", "").lower()
     return chosen if chosen in LOG_FORMATS else "auto"
 
 
 def owner_database_url(env_file: Path = ENV_FILE) -> str:
-    """Returns the address of the read model for a login that may write.
+    """Return the address of the read model for a login that may write.
 
     Raises ConfigurationError if it is not set or not valid, and for a setting that would have named another.
     """
@@ -158,7 +158,7 @@ def owner_database_url(env_file: Path = ENV_FILE) -> str:
 
 
 def _gone(settings: Mapping[str, str]) -> list[str]:
-    """Returns a sentence for each setting of an earlier version that is set and refused."""
+    """Return a sentence for each setting of an earlier version that is set and refused."""
     return [
         f"{name}: it is no setting any more. {what_to_do}"
         for name, what_to_do in settings_that_are_gone().items()
@@ -167,12 +167,12 @@ def _gone(settings: Mapping[str, str]) -> list[str]:
 
 
 def agent_token(env_file: Path = ENV_FILE) -> str:
-    """Returns the credential that the tools of an agent show over stdio; empty for none. Raises ConfigurationError."""
+    """Return the credential that the tools of an agent show over stdio; empty for none. Raises ConfigurationError."""
     return _settings(env_file).get("LEADS_MCP_TOKEN", "")
 
 
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:
-    """Returns a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
+    """Return a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
     return unknown_settings(_as_far_as_can_be_read(env_file))
 
 
@@ -182,7 +182,7 @@ def share_metrics(directory: str) -> None:
 
 
 def _settings(env_file: Path) -> dict[str, str]:
-    """Returns the texts of the variables by their names. Raises ConfigurationError if the file cannot be read."""
+    """Return the texts of the variables by their names. Raises ConfigurationError if the file cannot be read."""
     try:
         text = env_file.read_text("utf-8") if env_file.exists() else ""
     except (OSError, ValueError) as error:
@@ -192,7 +192,7 @@ def _settings(env_file: Path) -> dict[str, str]:
 
 
 def _as_far_as_can_be_read(env_file: Path) -> dict[str, str]:
-    """Returns the same, without the file if it cannot be read."""
+    """Return the same, without the file if it cannot be read."""
     try:
         return _settings(env_file)
     except ConfigurationError:

@@ -20,7 +20,7 @@ CHOICES = (
 
 
 def auth_methods(text: str) -> tuple[str, ...]:
-    """Returns the ways in which callers may show who they are."""
+    """Return the ways in which callers may show who they are."""
     words = tuple(word.strip() for word in text.lower().split(","))
     if words == (OPEN,) or (set(words) <= {JWT, KEY} and len(set(words)) == len(words)):
         return words
@@ -28,7 +28,7 @@ def auth_methods(text: str) -> tuple[str, ...]:
 
 
 def jwks_url(text: str) -> str:
-    """Returns the address of a set of keys."""
+    """Return the address of a set of keys."""
     allowed = "an address such as https://issuer.example/.well-known/jwks.json"
     try:
         parts = urlsplit(text)
@@ -43,14 +43,14 @@ def jwks_url(text: str) -> str:
 
 
 def claim_name(text: str) -> str:
-    """Returns the name of a claim."""
+    """Return the name of a claim."""
     if text in ("exp", "nbf", "iat", "aud", "iss", "scope"):
         raise ValueError("the claim that holds the tenant's user_id, such as sub or tenant_id")
     return text
 
 
 def scope_name(text: str) -> str:
-    """Returns a scope."""
+    """Return a scope."""
     # The characters of RFC 6749.
     if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", text):
         raise ValueError("one scope without blanks, such as leads:read:all")
@@ -77,7 +77,7 @@ class AuthConfig:
 
 
 def auth_problems(methods: tuple[str, ...], settings: Mapping[str, str]) -> Iterator[str]:
-    """Yields a sentence for each setting that does not fit the others."""
+    """Yield a sentence for each setting that does not fit the others."""
     sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if settings.get(name)]
     if JWT in methods and not sources:
         yield (

@@ -30,7 +30,7 @@ VerificationKeys = tuple[Key, ...]
 
 
 def read_keys(text: str, algorithm: str) -> VerificationKeys:
-    """Returns the keys of LEADS_JWT_KEY, for the algorithm of LEADS_JWT_ALGORITHM, empty if that is not set.
+    """Return the keys of LEADS_JWT_KEY, for the algorithm of LEADS_JWT_ALGORITHM, empty if that is not set.
 
     Raises ValueError, which says what is allowed and never repeats the value.
     """
@@ -62,7 +62,7 @@ def read_keys(text: str, algorithm: str) -> VerificationKeys:
 
 
 def read_set(document: object, algorithm: str, *, with_secrets: bool) -> VerificationKeys:
-    """Returns the keys of a set that verify signatures; a single key is a set too. Others are left out (RFC 7517).
+    """Return the keys of a set that verify signatures; a single key is a set too. Others are left out (RFC 7517).
 
     Raises ValueError if there is none.
     """
@@ -107,7 +107,7 @@ def _from_pem(text: str, algorithm: str) -> Key:
 
 
 def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
-    """Returns the key of a set; None if it is of another type or another algorithm, or too weak."""
+    """Return the key of a set; None if it is of another type or another algorithm, or too weak."""
     try:
         key = _with_algorithm(_imported(JWKRegistry, one), one.get("alg") or algorithm)
     except ValueError:
@@ -118,7 +118,7 @@ def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
 
 
 def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | dict[str, Any]) -> Key:
-    """Returns the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
+    """Return the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
@@ -128,7 +128,7 @@ def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | di
 
 
 def _with_algorithm(key: Key, algorithm: str) -> Key:
-    """Returns a key with the only algorithm that it is used with. Raises ValueError if there is none for it."""
+    """Return a key with the only algorithm that it is used with. Raises ValueError if there is none for it."""
     if key.is_private and not isinstance(key, OctKey):
         raise ValueError(_ALLOWED)
     fitting = [one.name for one in JWSRegistry.filter_algorithms(key, [*ALGORITHMS])]

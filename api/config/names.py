@@ -33,19 +33,19 @@ def _plain(cell: str) -> str:
 
 
 def all_settings() -> list[tuple[str, str, str, str]]:
-    """Returns name, default as an operator would write it, readers and description of each setting of both programs."""
+    """Return name, default as an operator would write it, readers and description of each setting of both programs."""
     return [
         (name, _plain(default), of, _plain(text)) for name, default, of, text in _SETTING.findall(_page())
     ]
 
 
 def settings_that_are_gone() -> dict[str, str]:
-    """Returns the names of former settings that are refused, each with what to do instead."""
+    """Return the names of former settings that are refused, each with what to do instead."""
     return {name: _plain(text) for name, text in _GONE.findall(_page())}
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
-    """Returns a sentence for each variable that begins like a setting and is none."""
+    """Return a sentence for each variable that begins like a setting and is none."""
     # Both programs may have one environment.
     known = [name for name, *_ in all_settings()]
     passed = {*known, *settings_that_are_gone(), *_OF_TESTS}

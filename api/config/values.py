@@ -24,13 +24,13 @@ MAX_SECONDS = 86_400
 
 
 def setting(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: bool = False) -> Any:  # noqa: ANN401
-    """Returns a field of a class of settings: which one it is, and how its text is read."""
+    """Return a field of a class of settings: which one it is, and how its text is read."""
     metadata = {"name": name, "parse": parse, "is_secret": is_secret}
     return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 def whole_number(least: int, greatest: int) -> Callable[[str], int]:
-    """Returns a reader of whole numbers between these two, both included."""
+    """Return a reader of whole numbers between these two, both included."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= greatest:
@@ -44,7 +44,7 @@ port = whole_number(1, MAX_PORT)
 
 
 def seconds(text: str) -> float:
-    """Returns a number of seconds above zero and up to a day."""
+    """Return a number of seconds above zero and up to a day."""
     allowed = f"a number of seconds up to {MAX_SECONDS}, such as 60 or 2.5"
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MAX_SECONDS:
         raise ValueError(allowed)
@@ -52,7 +52,7 @@ def seconds(text: str) -> float:
 
 
 def off_or(read: Callable[[str], Value], off: Value) -> Callable[[str], Value]:
-    """Returns a reader that takes `off` too."""
+    """Return a reader that takes `off` too."""
 
     def read_switchable(text: str) -> Value:
         if text.lower() == "off":
@@ -66,7 +66,7 @@ def off_or(read: Callable[[str], Value], off: Value) -> Callable[[str], Value]:
 
 
 def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
-    """Returns a reader of one of these words, in any case."""
+    """Return a reader of one of these words, in any case."""
     by_lower = {choice.lower(): choice for choice in choices}
 
     def read(text: str) -> str:
@@ -78,7 +78,7 @@ def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def switch(text: str) -> bool:
-    """Returns whether the text is `on`."""
+    """Return whether the text is `on`."""
     return one_of(("on", "off"))(text) == "on"
 
 
@@ -86,7 +86,7 @@ ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DAT
 
 
 def database_url(url: str) -> str:
-    """Returns the address of a PostgreSQL server, as libpq takes it."""
+    """Return the address of a PostgreSQL server, as libpq takes it."""
     # psycopg's own message can repeat the password.
     try:
         given = conninfo_to_dict(url)
@@ -113,14 +113,14 @@ NOT_READ_WRITE = (
 
 
 def readers_url(url: str) -> str:
-    """Returns the address of a server for sessions that are read-only by their settings."""
+    """Return the address of a server for sessions that are read-only by their settings."""
     if conninfo_to_dict(database_url(url)).get("target_session_attrs") == READ_WRITE:
         raise ValueError(f"an address whose target_session_attrs is {NOT_READ_WRITE}")
     return url
 
 
 def rate_limit(text: str) -> str:
-    """Returns one limit as the library `limits` writes it."""
+    """Return one limit as the library `limits` writes it."""
     try:
         count = len(parse_many(text))
     except ValueError:
@@ -135,7 +135,7 @@ _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 
 def host_names(text: str) -> tuple[str, ...]:
-    """Returns the names of a list with commas as a browser sends them."""
+    """Return the names of a list with commas as a browser sends them."""
     names = tuple(one.strip().lower() for one in text.split(",") if one.strip())
     if not all(map(_HOST_NAME.fullmatch, names)):
         raise ValueError("names such as leads.internal, with commas, and without a port or a wildcard")
@@ -143,7 +143,7 @@ def host_names(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> Proxies:
-    """Returns the addresses and networks of a list with commas."""
+    """Return the addresses and networks of a list with commas."""
     try:
         return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
     except ValueError:
@@ -156,12 +156,12 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Returns the origins of a list with commas as a browser sends them."""
+    """Return the origins of a list with commas as a browser sends them."""
     return tuple(dict.fromkeys(_origin(one.strip()) for one in text.split(",") if one.strip()))
 
 
 def _origin(text: str) -> str:
-    """Returns an origin in lower case and without the port that its scheme has anyway."""
+    """Return an origin in lower case and without the port that its scheme has anyway."""
     if text == ANY_ORIGIN:
         return text
     found = _ORIGIN.fullmatch(text.lower())
@@ -175,7 +175,7 @@ def _origin(text: str) -> str:
 
 
 def storage(uri: str) -> str:
-    """Returns the address of a store of the library `limits`."""
+    """Return the address of a store of the library `limits`."""
     try:
         urlsplit(uri).port  # noqa: B018  # It raises ValueError if it is not a port.
     except ValueError:

@@ -45,7 +45,7 @@ class OwnConnection(psycopg.Connection[Any]):
 
 
 def connect(config: Config) -> OwnConnection:
-    """Returns a new session with the configured role, or with the login's own where none is.
+    """Return a new session with the configured role, or with the login's own where none is.
 
     Raises OperationalError, or RoleError: see _take_role.
     """
@@ -127,7 +127,7 @@ def _why_there_is_no_role(connection: psycopg.Connection[Any], role: str) -> str
 
 
 def settings(config: Config) -> dict[str, str]:
-    """Returns the settings that an answer depends on, whatever is set for the role or the database, and why."""
+    """Return the settings that an answer depends on, whatever is set for the role or the database, and why."""
     return {
         "search_path": SEARCH_PATH,
         # How long a statement may take, and wait.
@@ -169,7 +169,7 @@ _OF_SESSION = {
 
 
 def conninfo(config: Config) -> str:
-    """Returns the configured address with the settings that every session of the API has."""
+    """Return the configured address with the settings that every session of the API has."""
     given = conninfo_to_dict(config.database_url)
     pairs = {**settings(config), **_OF_SESSION}.items()
     # A blank stands behind a backslash there.

@@ -72,7 +72,7 @@ class KeyTable(psycopg.Connection[Any]):
         self.execute(_INSERT, (prefix, key_hash, user_id, user_id, label, expires_at))
 
     def entries(self, user_id: str | None = None) -> list[KeyEntry]:
-        """Returns the keys of a tenant, or all keys, the oldest first."""
+        """Return the keys of a tenant, or all keys, the oldest first."""
         with self.cursor(row_factory=class_row(KeyEntry)) as cursor:
             return cursor.execute(_LIST, {"user_id": user_id}).fetchall()
 

@@ -18,12 +18,12 @@ SELECT NOT pg_catalog.pg_is_in_recovery() AND pg_catalog.to_regclass('pg_catalog
 
 
 def name_of(user_id: str) -> str:
-    """Returns what PostgreSQL calls a tenant that has changed: see sql/refresh/8_write_leads/95_tell_listeners.sql."""
+    """Return what PostgreSQL calls a tenant that has changed: see sql/refresh/8_write_leads/95_tell_listeners.sql."""
     return sha256(user_id.encode()).hexdigest()[:_NAME_LENGTH]
 
 
 def read_told(connection: OwnConnection) -> Collection[str] | None:
-    """Returns the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
+    """Return the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
     pgconn, names = connection.pgconn, set[str]()
     with errors_for_caller():
         pgconn.consume_input()
@@ -33,7 +33,7 @@ def read_told(connection: OwnConnection) -> Collection[str] | None:
 
 
 def listen(config: Config) -> OwnConnection | None:
-    """Returns a session that listens; None where PostgreSQL cannot tell: behind a pooler, on a standby, on Citus.
+    """Return a session that listens; None where PostgreSQL cannot tell: behind a pooler, on a standby, on Citus.
 
     Whoever has it waits until its file can be read, and then reads what was told.
 

@@ -37,7 +37,7 @@ WHERE login.rolname = session_user
 
 
 def look(config: Config) -> list[str]:
-    """Returns a sentence for each thing that an operator should know of the login.
+    """Return a sentence for each thing that an operator should know of the login.
 
     Returns none where the database cannot tell now: requests and `/health/ready` say why.
     """

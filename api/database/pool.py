@@ -42,7 +42,7 @@ class Database:
         self._failure: psycopg.Error | None = None
 
     def fetch(self, bound: BoundStatement[Row]) -> Row:
-        """Returns the first row of a statement: see Session.fetch.
+        """Return the first row of a statement: see Session.fetch.
 
         Raises UnavailableError if the database cannot answer now.
         """
@@ -74,7 +74,7 @@ class Database:
             self.give_back(session)
 
     def lend(self) -> Session:
-        """Returns an idle session, or a new one; `give_back` has to follow.
+        """Return an idle session, or a new one; `give_back` has to follow.
 
         Raises UnavailableError if all are lent, and what `connect` raises.
         """
@@ -103,7 +103,7 @@ class Database:
                 self._idle.pop().connection.close()
 
     def _open(self) -> Session:
-        """Returns a new session; leaves the place of it to others if there is none."""
+        """Return a new session; leave its place to others if there is none."""
         try:
             with CONNECTIONS_WAITING.track_inprogress():
                 connection = self._connect()

@@ -66,7 +66,7 @@ class Session:
         self._tenant: str | None = None
 
     def fetch(self, statement: CompiledStatement[Row]) -> Row:
-        """Returns the first row, its texts as UTF-8 bytes.
+        """Return the first row, its texts as UTF-8 bytes.
 
         The last value of a statement with a page is the list of what the later rows print. Raises
         ConnectionLostError if the connection broke, ReplayConflictError if a standby cancelled the statement,
@@ -90,7 +90,7 @@ class Session:
         return self._transformer.load_row(0, statement.make_row)
 
     def _run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
-        """Returns the result of a prepared statement under a tenant."""
+        """Return the result of a prepared statement under a tenant."""
         is_told = tenant == self._tenant
         # Forgotten unless all goes well: an error may have undone it.
         self._tenant = None
@@ -102,7 +102,7 @@ class Session:
         return result
 
     def _tell_and_run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
-        """Returns the result of a prepared statement, or the first error, after PostgreSQL was told the tenant.
+        """Return the result of a prepared statement, or the first error, after PostgreSQL was told the tenant.
 
         Where the session has the tenant of a transaction only, it is a transaction of this statement alone.
         """
@@ -162,7 +162,7 @@ class Session:
 
 
 def _results(pgconn: PGconn) -> list[PGresult]:
-    """Returns the result of each command up to the synchronization, or up to the end of the connection."""
+    """Return the result of each command up to the synchronization, or up to the end of the connection."""
     results: list[PGresult] = []
     while True:
         # get_result() would wait for the next one while no other thread runs.
@@ -182,7 +182,7 @@ def _results(pgconn: PGconn) -> list[PGresult]:
 
 
 def page_of(result: PGresult, first: int = 1) -> list[bytes]:
-    """Returns what the rows from one on print. A key without its row, which is drift, prints nothing."""
+    """Return what the rows from one on print. A key without its row, which is drift, prints nothing."""
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(first, result.ntuples))
     return [text for text in printed if text is not None]
@@ -192,7 +192,7 @@ class MomentLoader(Loader):
     """Reads a moment as a transaction has printed it, in UTC. psycopg would ask for the DateStyle of the session."""
 
     def load(self, data: Buffer) -> datetime:
-        """Returns the moment."""
+        """Return the moment."""
         return datetime.fromisoformat(bytes(data).decode())
 
 
@@ -200,5 +200,5 @@ class BytesLoader(Loader):
     """Leaves a text as the bytes that PostgreSQL sent: the API prints them unchanged, and a page has many."""
 
     def load(self, data: Buffer) -> bytes:
-        """Returns a copy, since the buffer is PostgreSQL's."""
+        """Return a copy, since the buffer is PostgreSQL's."""
         return bytes(data)

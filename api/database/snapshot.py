@@ -67,7 +67,7 @@ class Snapshot:
         return statement.make_row(first)
 
     def read(self, count: int) -> list[bytes]:
-        """Returns what the next rows print, up to `count`; nothing at the end."""
+        """Return what the next rows print, up to `count`; nothing at the end."""
         ahead, self._ahead = self._ahead, []
         if ahead:
             return ahead

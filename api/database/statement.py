@@ -73,7 +73,7 @@ class CompiledStatement(NamedTuple, Generic[Row]):
 
 
 def compile_statement(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
-    """Returns the statement compiled, which happens once for each statement, with all its values.
+    """Return the statement compiled, which happens once for each statement, with all its values.
 
     Raises TypeError if the columns of the statement are not the fields of its row.
     """

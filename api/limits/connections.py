@@ -115,7 +115,7 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
 
 @contextmanager
 def _socket_of(number: int) -> Iterator[socket.socket]:
-    """Yields the socket that a file of the process is, by a copy that is closed then. Raises OSError if it is none."""
+    """Yield the socket that a file of the process is, by a copy that is closed then. Raises OSError if it is none."""
     copy = os.dup(number)
     try:
         found = socket.socket(fileno=copy)
@@ -128,7 +128,7 @@ def _socket_of(number: int) -> Iterator[socket.socket]:
 
 
 def _count_sockets() -> int | None:
-    """Returns how many sockets are open; None if no file can be opened, which looking takes. 0 if nobody can tell."""
+    """Return how many sockets are open; None if no file can be opened, which looking takes. 0 if nobody can tell."""
     try:
         return sum(one.is_socket() for one in Path("/proc/self/fd").iterdir())
     except FileNotFoundError:
@@ -145,7 +145,7 @@ def _bound_listener() -> None:
 
 
 def _bound(number: int) -> bool:
-    """Returns whether this file of the process is a socket that listens, whose connections are bounded now."""
+    """Return whether this file of the process is a socket that listens, whose connections are bounded now."""
     # A file may be closed at any moment, most are no sockets, and each connection inherits what its listener has.
     with suppress(OSError), _socket_of(number) as found:
         if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

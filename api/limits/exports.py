@@ -75,7 +75,7 @@ class BrokenExportError(Exception):
 
 
 class ExportStream(Iterator[bytes]):
-    """Yields the lines of a snapshot in pieces.
+    """Yield the lines of a snapshot in pieces.
 
     `release` ends the snapshot, and gives the place back. It is called at the end, whatever that is.
     """
@@ -86,7 +86,7 @@ class ExportStream(Iterator[bytes]):
         self._is_closed = False
 
     def __next__(self) -> bytes:
-        """Returns the next piece. Raises BrokenExportError where there is none although there should be."""
+        """Return the next piece. Raises BrokenExportError where there is none although there should be."""
         try:
             return next(self._pieces)
         finally:

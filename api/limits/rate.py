@@ -93,7 +93,7 @@ class TenantLimit:
         return Counted(left, ends_at, max(1, ends_at - now), not is_within)
 
     def headers_for(self, counted: Counted) -> dict[str, str]:
-        """Returns the headers that say how much is left."""
+        """Return the headers that say how much is left."""
         left = counted.left
         return {
             LIMIT: self._amount,
@@ -104,7 +104,7 @@ class TenantLimit:
         }
 
     def _count(self, tenant: str) -> tuple[bool, int, float]:
-        """Returns whether a request is within the limit, what is left, and when the window ends in seconds since 1970.
+        """Return whether a request is within the limit, what is left, and when the window ends in seconds since 1970.
 
         While the store does not answer, this process counts alone.
         """
@@ -134,7 +134,7 @@ class TenantLimit:
 
 
 def _limiter(address: str) -> Limiter:
-    """Returns the limiter of a store, which may be the memory of this process."""
+    """Return the limiter of a store, which may be the memory of this process."""
     timeouts = dict.fromkeys(("socket_connect_timeout", "socket_timeout"), STORE_TIMEOUT_SECONDS)
     return Limiter(
         lambda: str(record().user_id),
@@ -146,7 +146,7 @@ def _limiter(address: str) -> Limiter:
 
 
 def counting_alone() -> FixedWindowRateLimiter:
-    """Returns what counts in this process alone, by any key."""
+    """Return what counts in this process alone, by any key."""
     return FixedWindowRateLimiter(WindowCounts())
 
 
@@ -164,7 +164,7 @@ class WindowCounts(MemoryStorage):
         self._lock = Lock()
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Returns the requests of this window with this one."""
+        """Return the requests of this window with this one."""
         now = int(time())
         with self._lock:
             # A window that ends later than a new one would is from before the clock was set back.
@@ -178,7 +178,7 @@ class WindowCounts(MemoryStorage):
             return self.storage[key]
 
     def get(self, key: str) -> int:
-        """Returns the requests of a window that was counted; what it inherits would forget one that ends now."""
+        """Return the requests of a window that was counted; what it inherits would forget one that ends now."""
         return self.storage.get(key, 0)
 
     def _forget(self, now: int) -> None:

@@ -43,7 +43,7 @@ class Room:
         self._moved_at = monotonic()
 
     def line(self, *names: str) -> "Line | None":
-        """Returns where a caller waits, who has a turn by the first of its names; None if it may not.
+        """Return where a caller waits, who has a turn by the first of its names; None if it may not.
 
         The last name has four fifths of the places at most, and each before it four fifths of those: so no caller fills
         the room, and no tenant keeps another one from the address of both.
@@ -57,7 +57,7 @@ class Room:
         return None if is_full else Line(self, names)
 
     def stands_still(self, seconds: float) -> bool:
-        """Returns whether a call waits, and no thread has taken one for so long."""
+        """Return whether a call waits, and no thread has taken one for so long."""
         with self._lock:
             return bool(self._lines) and monotonic() - self._moved_at > seconds
 
@@ -96,7 +96,7 @@ class Room:
                 sleep(min(self._rest * (monotonic() - began), LONGEST_REST_SECONDS))
 
     def _take(self, woken: Lock) -> tuple[Callable[[], object], bool] | None:
-        """Returns the call whose turn it is, and whether more of its caller wait; None if there is none.
+        """Return the call whose turn it is, and whether more of its caller wait; None if there is none.
 
         The thread is then woken by that lock.
         """

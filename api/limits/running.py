@@ -47,12 +47,12 @@ def enter(running: "RunningRequests", one: Record) -> None:
 
 
 def most_of_tenant(threads: int) -> int:
-    """Returns how many requests of one tenant use the database at once: some connections are left to the others."""
+    """Return how many requests of one tenant use the database at once: some connections are left to the others."""
     return max(1, threads * 4 // 5)
 
 
 def server_threads(threads: int) -> int:
-    """Returns the threads that the server needs so that a request that waits keeps no other from being refused."""
+    """Return the threads that the server needs so that a request that waits keeps no other from being refused."""
     return threads + MAX_ALL_WAITING + SPARE_THREADS
 
 
@@ -142,7 +142,7 @@ class RunningRequests:
         return True
 
     def _patience(self, tenant: str) -> float:
-        """Returns how long a request of this tenant may wait. Raises UnavailableError if it may not."""
+        """Return how long a request of this tenant may wait. Raises UnavailableError if it may not."""
         of_tenant = sum(waiter.tenant == tenant for waiter in self._waiting)
         if of_tenant < MAX_WAITING and len(self._waiting) < MAX_ALL_WAITING:
             return WAIT_SECONDS

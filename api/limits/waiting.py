@@ -44,7 +44,7 @@ class StaleError(UnavailableError):
 
 
 def is_fresh(as_of: datetime, min_as_of: datetime) -> bool:
-    """Returns whether data as of one moment hold every change that was committed before another; both uncut."""
+    """Return whether data as of one moment hold every change that was committed before another; both uncut."""
     return as_of >= min_as_of and as_of != NOTHING_CLAIMED
 
 
@@ -132,7 +132,7 @@ class Waiting:
                     self._places.remove(place)
 
     def _look(self, tenant: str, fetch: Callable[[str], TenantNowRow], not_before: float) -> TenantNowRow:
-        """Returns what a look has found that began at or after a moment; all that wait for the same tenant share it."""
+        """Return what a look has found that began at or after a moment; all that wait for the same tenant share it."""
         known = self._seen.get(tenant)
         if known is None or known[1] < not_before:
             at = monotonic()
@@ -143,7 +143,7 @@ class Waiting:
         return known[0]
 
     def ask(self, ask: Callable[[], Found], ends: float) -> Found:
-        """Returns what a question to the database gives, which no other one is asked beside.
+        """Return what a question to the database gives, which no other one is asked beside.
 
         Raises UnavailableError if another one takes until `ends`, in monotonic seconds.
         """

@@ -36,7 +36,7 @@ STANDARD_ERROR = _StandardError()
 
 
 def is_text(log_format: str) -> bool:
-    """Returns whether lines are for people."""
+    """Return whether lines are for people."""
     return log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
 
 
@@ -78,7 +78,7 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
 
 
 def _handler(level: str, log_format: str, *, personal_data: bool) -> logging.Handler:
-    """Returns what turns a record of the standard library's logging into a line of this package."""
+    """Return what turns a record of the standard library's logging into a line of this package."""
     configure(level, log_format, personal_data=personal_data)
     return _ToLines()
 
@@ -93,14 +93,14 @@ class _ToLines(logging.Handler):
 
 
 def cause_of(error: BaseException) -> str:
-    """Returns what an error says in its own words, without its context: PostgreSQL quotes values there."""
+    """Return what an error says in its own words, without its context: PostgreSQL quotes values there."""
     first, *more = str(error).splitlines() or [""]
     # psycopg lists the hosts that it tried so.
     return "\n".join([first, *(line for line in more if line.startswith("- "))])
 
 
 def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
-    """Returns the last processors of a line."""
+    """Return the last processors of a line."""
     transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
     # The address of the database is the value of a variable, so tracebacks do not show any.
@@ -127,7 +127,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
 
 
 def _kinds(error: BaseException | None) -> set[type[BaseException]]:
-    """Returns the classes of an error, and of those that it was raised from or while."""
+    """Return the classes of an error, and of those that it was raised from or while."""
     # An error may be its own cause.
     seen: list[BaseException] = []
     while error is not None and not any(error is one for one in seen):
@@ -146,7 +146,7 @@ def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
 
 
 def escaped(text: str, kept: str = "") -> str:
-    """Returns a text whose control characters, but for one, are written as Python would."""
+    """Return a text whose control characters, but for one, are written as Python would."""
     return "".join(
         letter
         if letter.isprintable() or letter == kept

@@ -45,7 +45,7 @@ Teller = Callable[[WSGIEnvironment, Answered], None]
 
 
 def teller(config: Config, tracing: Any) -> Teller:  # noqa: ANN401  # A Tracing, or None.
-    """Returns what tells of the answer to a request with this environment, whoever has given it."""
+    """Return what tells of the answer to a request with this environment, whoever has given it."""
     # A line by structlog takes twice as long.
     line = _text_line if is_text(config.log_format) else _json_line
     is_logged = config.log_level in ("DEBUG", "INFO")
@@ -80,7 +80,7 @@ def tell_of(tell: Teller, response: Response, one: Record) -> Response:
 
 @lru_cache(maxsize=4096)
 def tenant_name(user_id: str) -> str:
-    """Returns the id of a tenant if it is a UUID, and otherwise the first 12 hexadecimal digits of its SHA-256.
+    """Return the id of a tenant if it is a UUID, and otherwise the first 12 hexadecimal digits of its SHA-256.
 
     A path can be written by anyone: a phone or a name in the place of the tenant must not get into the log.
     """
@@ -102,7 +102,7 @@ def _text_line(parts: dict[str, object]) -> str:
 
 
 def _parts(method: str, one: Answered, path: str | None) -> dict[str, object]:
-    """Returns what a line says of a request."""
+    """Return what a line says of a request."""
     milliseconds = round((perf_counter() - one.started) * 1000, 2)
     parts: dict[str, object] = {
         "method": method,

@@ -13,7 +13,7 @@ _PREFIX = "leads-api-shared-"
 
 @contextmanager
 def shared_folder() -> Iterator[str]:
-    """Yields a new folder, which is deleted at the end. Deletes those of APIs that were killed."""
+    """Yield a new folder, which is deleted at the end. Delete those of APIs that were killed."""
     for left in Path(gettempdir()).glob(f"{_PREFIX}*"):
         # Another API holds it, or it is another user's. An empty one may be so new that nobody holds it yet.
         with suppress(OSError):

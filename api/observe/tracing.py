@@ -35,7 +35,7 @@ class TracedDatabase(Database):
         self._tracer = tracer
 
     def fetch(self, bound: BoundStatement[Row]) -> Row:
-        """Returns the first row of a statement, as Database.fetch."""
+        """Return the first row of a statement, as Database.fetch."""
         with self._tracer.start_as_current_span(
             f"SELECT {statement_name(bound)}",
             kind=trace.SpanKind.CLIENT,
@@ -53,7 +53,7 @@ class TracedDatabase(Database):
 
 
 def statement_name(bound: BoundStatement[Row]) -> str:
-    """Returns what a statement reads, such as `lead_list`: the class of its row, in small letters."""
+    """Return what a statement reads, such as `lead_list`: the class of its row, in small letters."""
     return _CAPITAL.sub("_", bound.row.__name__.removesuffix("Row")).lower()
 
 
@@ -71,7 +71,7 @@ class Tracing:
         self.database = TracedDatabase(config, self._tracer)
 
     def around(self, wsgi_app: WSGIApplication) -> WSGIApplication:
-        """Returns the application with a span around each request, which ends before its body is sent."""
+        """Return the application with a span around each request, which ends before its body is sent."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             sent = {

@@ -49,7 +49,7 @@ def lead_changes(user_id: str) -> Response:
 
 
 def _wants_events(request: Request) -> bool:
-    """Returns whether the caller would rather have a stream than a page."""
+    """Return whether the caller would rather have a stream than a page."""
     accepted = request.environ.get("HTTP_ACCEPT", "")
     if request.method != "GET" or EVENTS not in accepted:
         return False
@@ -89,7 +89,7 @@ class ChangesPage(NamedTuple):
 
 
 def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
-    """Returns the page after a token. Raises TokenGoneError unless every change since the token is known."""
+    """Return the page after a token. Raises TokenGoneError unless every change since the token is known."""
     if not _is_known(token, row):
         raise TokenGoneError
     changes = row.page[: parameters.page.limit]
@@ -98,7 +98,7 @@ def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> Changes
 
 
 def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
-    """Returns what has requests to the feed wait before they count among those that run."""
+    """Return what has requests to the feed wait before they count among those that run."""
 
     def wait(one: Record) -> None:
         user_id = one.user_id
@@ -129,7 +129,7 @@ def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
 
 
 def _is_known(token: Token, row: NowRow) -> bool:
-    """Returns whether this read model knows every change since the token."""
+    """Return whether this read model knows every change since the token."""
     is_pruned = row.pruned and token.position.version <= row.pruned
     # The second one was given while the tenant was unknown: every lead came since.
     histories = {history_of(row.place, row.epoch), history_of(row.place, None)}
@@ -137,7 +137,7 @@ def _is_known(token: Token, row: NowRow) -> bool:
 
 
 def after_all(row: NowRow) -> Position:
-    """Returns the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
+    """Return the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
     return Position(0 if row.newest is None else row.newest + 1)
 
 

@@ -122,7 +122,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
 
 
 def _phone(customer_phone: str) -> str:
-    """Returns the canonical phone of a path. Raises LeadNotFoundError for a word that names another endpoint."""
+    """Return the canonical phone of a path. Raises LeadNotFoundError for a word that names another endpoint."""
     phone = canonical_phone(customer_phone)
     if phone in NO_PHONES:
         raise LeadNotFoundError
@@ -130,7 +130,7 @@ def _phone(customer_phone: str) -> str:
 
 
 def _fewer_keys(printed: bytes, keys: Sequence[str] | None) -> bytes:
-    """Returns a printed lead, or a list of them, with these keys only, in their documented order; all for None."""
+    """Return a printed lead, or a list of them, with these keys only, in their documented order; all for None."""
     if keys is None:
         return printed
     found = orjson.loads(printed)

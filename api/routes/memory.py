@@ -68,7 +68,7 @@ Again = tuple[int, Headers, bytes]
 
 
 def key_of(environ: WSGIEnvironment) -> Key | None:
-    """Returns a request as it came; None for one that only Flask answers."""
+    """Return a request as it came; None for one that only Flask answers."""
     method, get = environ["REQUEST_METHOD"], environ.get
     # Whether a request may come without a Host depends on its version of HTTP, which is not in the key.
     if method not in _METHODS or any(map(get, _FLASKS)) or not get(_PLAIN_KEY[0]):
@@ -98,7 +98,7 @@ class Tenant:
     looking: Lock = field(default_factory=Lock)
 
     def remembered(self) -> Look | None:
-        """Returns the last look if it may be used."""
+        """Return the last look if it may be used."""
         look = self.look
         return look if look and look.at > max(self.told_at, monotonic() - LOOK_SECONDS) else None
 
@@ -135,7 +135,7 @@ class Answers:
         self._sweep: Timer | None = None
 
     def find(self, key: Key) -> tuple[Kept, Tenant] | None:
-        """Returns the answer to a request, and its tenant."""
+        """Return the answer to a request, and its tenant."""
         with self._lock:
             kept = self._kept.get(key)
             if kept is None:
@@ -190,7 +190,7 @@ class Answers:
 
 
 def _told(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
-    """Returns what a caller is told of a tenant as a whole."""
+    """Return what a caller is told of a tenant as a whole."""
     return row.version, row.as_of, row.tenant_name
 
 
@@ -205,7 +205,7 @@ class Memory:
         self._clock = parts.clock or system_clock
 
     def in_front_of(self, wsgi_app: WSGIApplication) -> WSGIApplication:
-        """Returns the application with the memory in front of it."""
+        """Return the application with the memory in front of it."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             again = self._answer(environ, self._look)
@@ -219,7 +219,7 @@ class Memory:
         return answer
 
     def answer_at_once(self, environ: WSGIEnvironment) -> Again | None:
-        """Returns an answer from memory that has not to wait for PostgreSQL; None where there is none."""
+        """Return an answer from memory that has not to wait for PostgreSQL; None where there is none."""
         return self._answer(environ, self._look_ahead)
 
     def keep(self, response: Response, one: Record) -> Response:
@@ -248,7 +248,7 @@ class Memory:
         return response
 
     def _answer(self, environ: WSGIEnvironment, look: Callable[[Tenant], Look | None]) -> Again | None:
-        """Returns an answer that is given again, by a look at its tenant; None where Flask has to answer."""
+        """Return an answer that is given again, by a look at its tenant; None where Flask has to answer."""
         key = key_of(environ)
         found = None if key is None else self._answers.find(key)
         return None if found is None else self._again(environ, *found, look)
@@ -256,7 +256,7 @@ class Memory:
     def _again(
         self, environ: WSGIEnvironment, kept: Kept, tenant: Tenant, look_at: Callable[[Tenant], Look | None]
     ) -> Again | None:
-        """Returns an answer that is given again; None where Flask has to answer."""
+        """Return an answer that is given again; None where Flask has to answer."""
         started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit
         shown = environ.get(_CREDENTIAL, "")
         caller = gate.has_let_through(shown, kept.user_id) if gate else NOTHING
@@ -292,7 +292,7 @@ class Memory:
         return status, [*headers, *encoded(own.items())], body
 
     def _look(self, tenant: Tenant) -> Look | None:
-        """Returns a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
+        """Return a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
         if (look := tenant.remembered()) is not None:
             return look
         # Meanwhile the request counts as one that is being answered.
@@ -302,14 +302,14 @@ class Memory:
             return self._look_again(tenant, tenant.remembered())
 
     def _look_ahead(self, tenant: Tenant) -> Look | None:
-        """Returns the last look if it may be used, and begins the next one before it may not."""
+        """Return the last look if it may be used, and begin the next one before it may not."""
         look = tenant.remembered()
         if look and look.at < monotonic() - AHEAD_SECONDS and tenant.looking.acquire(blocking=False):
             self._parts.looks.submit(self._look_again, tenant, None)
         return look
 
     def _look_again(self, tenant: Tenant, known: Look | None) -> Look | None:
-        """Returns a look at the tenant, which is new unless it is known, and gives back the lock for it."""
+        """Return a look at the tenant, which is new unless it is known, and give back the lock for it."""
         try:
             tenant.look = known or self._ask(tenant.user_id)
             return tenant.look
@@ -317,7 +317,7 @@ class Memory:
             tenant.looking.release()
 
     def _ask(self, user_id: str) -> Look | None:
-        """Returns what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
+        """Return what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
         if not self._parts.running.enter_at_once(user_id):
             return None
         at = monotonic()
@@ -330,7 +330,7 @@ class Memory:
             self._parts.running.leave(user_id)
 
     def _stands(self, kept: Kept, look: Look) -> bool:
-        """Returns whether an answer is what PostgreSQL would have found at the moment of a look."""
+        """Return whether an answer is what PostgreSQL would have found at the moment of a look."""
         row = look.row
         if row.version != kept.version:
             return False

@@ -87,7 +87,7 @@ class AllMetrics(Collector):
         self._folder = shared_folder
 
     def collect(self) -> Iterator[Metric]:
-        """Yields each metric."""
+        """Yield each metric."""
         if self._folder:
             # The numbers of the moment go that workers left which do not run any more; what they counted stays.
             for pid in {
@@ -109,7 +109,7 @@ class AllMetrics(Collector):
 
 
 def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow | None) -> Iterator[Metric]:
-    """Yields the version, the age of the read model in seconds, who is late, and how it was verified, if known."""
+    """Yield the version, the age of the read model in seconds, who is late, and how it was verified, if known."""
     program = {"program": "api", "version": __version__}
     yield InfoMetricFamily("leads_build", "The program and its version; always 1.", program)
     gauges: list[tuple[str, str, float | None]] = [

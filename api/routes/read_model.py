@@ -42,7 +42,7 @@ class ReadModel:
         self._is_built = False
 
     def fetch(self, statement: BoundStatement[Answer], min_as_of: datetime | None = None) -> Answer:
-        """Returns the first row of a statement, and has the headers of the answer say how fresh it is.
+        """Return the first row of a statement, and have the headers of the answer say how fresh it is.
 
         Raises UnavailableError if the read model was never built, or cannot be read now, and StaleError if the row is
         older than min_as_of.
@@ -50,7 +50,7 @@ class ReadModel:
         return self.checked(self.look(statement), min_as_of)
 
     def require_built(self) -> None:
-        """Raises UnavailableError if the read model was never built, as far as this process has seen."""
+        """Raise UnavailableError if the read model was never built, as far as this process has seen."""
         if self._is_built:
             return
         reason = why_not_built(self.database.fetch(PROJECTION_STATE))
@@ -59,7 +59,7 @@ class ReadModel:
         self._is_built = True
 
     def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
-        """Returns the first row of an answer, and has its headers say how fresh it is. Raises as fetch does."""
+        """Return the first row of an answer, and have its headers say how fresh it is. Raises as fetch does."""
         self._require_as_of(row)
         one = record()
         note_freshness(one, row)
@@ -69,7 +69,7 @@ class ReadModel:
         return row
 
     def look(self, statement: BoundStatement[Answer]) -> Answer:
-        """Returns the first row of a statement, whose headers its caller makes. Raises UnavailableError as fetch."""
+        """Return the first row of a statement, whose headers its caller makes. Raises UnavailableError as fetch."""
         self.require_built()
         row = self._fetch(statement)
         self._require_as_of(row)
@@ -81,7 +81,7 @@ class ReadModel:
             raise UnavailableError(NEVER_BUILT)
 
     def require_tables(self) -> None:
-        """Raises UnavailableError unless this API may read every table, with every column that it knows.
+        """Raise UnavailableError unless this API may read every table, with every column that it knows.
 
         And unless PostgreSQL itself keeps the rows of other tenants from each session.
         """
@@ -108,7 +108,7 @@ class ReadModel:
 
 
 def why_not_built(state: ProjectionRow) -> str | None:
-    """Returns why the read model has no data to answer from; None if it has."""
+    """Return why the read model has no data to answer from; None if it has."""
     if not state.installed:
         return NOT_INSTALLED
     return NEVER_BUILT if state.built_at is None else None
@@ -141,15 +141,15 @@ class State:
     answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 
     def now(self) -> datetime | None:
-        """Returns what time it is for the windows of an answer; None leaves that to the clock of the database."""
+        """Return what time it is for the windows of an answer; None leaves that to the clock of the database."""
         return self.clock and self.clock()
 
 
 def state() -> State:
-    """Returns the parts of the current application."""
+    """Return the parts of the current application."""
     return cast("State", current_app.extensions["leads"])
 
 
 def read_model() -> ReadModel:
-    """Returns the read model of the current application."""
+    """Return the read model of the current application."""
     return state().read_model

@@ -18,7 +18,7 @@ _METHODS = ("GET", "HEAD")
 
 
 def answer_unchanged(one: Record) -> Response | None:
-    """Returns 304 if a tag of the request is that of the tenant's present version; else the request goes on."""
+    """Return 304 if a tag of the request is that of the tenant's present version; else the request goes on."""
     request, user_id = one.request, one.user_id
     known = known_tags(request.environ)
     if (

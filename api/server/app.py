@@ -39,7 +39,7 @@ from api.routes.read_model import ReadModel, State
 
 
 def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
-    """Returns an application with its own pool of connections and its own rate limit.
+    """Return an application with its own pool of connections and its own rate limit.
 
     Only a test says by `clock` what time it is. Else the clock of the database decides what a window has.
     """
@@ -131,7 +131,7 @@ def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[Aft
 
 
 def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
-    """Yields what each request passes before its endpoint, in this order; the first that answers or raises ends it.
+    """Yield what each request passes before its endpoint, in this order; the first that answers or raises ends it.
 
     Each gets the record of the request.
 
@@ -172,7 +172,7 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
 
 
 def _answer_options(one: Record) -> Response | None:
-    """Returns the methods that an address takes to a request that asks for them; None for any other request."""
+    """Return the methods that an address takes to a request that asks for them; None for any other request."""
     request = one.request
     if request.method != "OPTIONS" or request.routing_exception is not None:
         return None
@@ -189,7 +189,7 @@ def _pause(at: str, one: Record) -> Response | None:
 
 
 def _after(config: Config, memory: Memory | None, tell: request_log.Teller) -> Iterator[After | None]:
-    """Yields what each answer passes, in this order, an error too."""
+    """Yield what each answer passes, in this order, an error too."""
     # It gets smaller for a caller who takes it so.
     yield compression.compress if config.compression else None
     # The page of an allowed origin may read it.
@@ -201,7 +201,7 @@ def _after(config: Config, memory: Memory | None, tell: request_log.Teller) -> I
 
 
 def _varies_by(config: Config) -> Iterator[str]:
-    """Yields the headers of a request that decide on its answer."""
+    """Yield the headers of a request that decide on its answer."""
     if config.compression:
         yield "Accept-Encoding"
     if config.auth.is_on:

@@ -43,7 +43,7 @@ class Callers:
         self._second, self._answered = 0, Counter[tuple[str, str]]()
 
     def line(self, environ: WSGIEnvironment, let_through: str | None = None) -> Line | None:
-        """Returns where a request waits; None if too much waits there. Says where it pauses.
+        """Return where a request waits; None if too much waits there. Says where it pauses.
 
         `let_through` is the tenant to whom its caller was let through just now, which is not asked again.
         """
@@ -61,7 +61,7 @@ class Callers:
         return gate is None or gate.was_let_through(environ.get(_CREDENTIAL, ""), tenant)
 
     def is_hasty(self, environ: WSGIEnvironment) -> bool:
-        """Returns whether an address has this path answered at once too often; counts it.
+        """Return whether an address has this path answered at once too often; count it.
 
         Anybody can invent paths, so all but those of LIVE and REPEATED count together.
         """
@@ -74,13 +74,13 @@ class Callers:
         return self._answered[whose] > AT_ONCE_PER_SECOND
 
     def problem(self) -> str:
-        """Returns what shows that requests are not answered any more; an empty text if nothing does."""
+        """Return what shows that requests are not answered any more; an empty text if nothing does."""
         stands = any(room.stands_still(STILL_SECONDS) for room in (self._tenants, self._others))
         return f"No thread has taken a request for {STILL_SECONDS:g} seconds" if stands else ""
 
 
 def _tenant(path: str) -> str:
-    """Returns the tenant of a path, whose bytes are given as Latin-1; an empty text where it has none."""
+    """Return the tenant of a path, whose bytes are given as Latin-1; an empty text where it has none."""
     # Werkzeug takes several slashes before it for one.
     first, tenant, *_ = f"{path.lstrip('/')}//".split("/", 2)
     return tenant.encode("latin-1").decode(errors="replace") if first == "users" else ""

@@ -114,7 +114,7 @@ class Front:
             await self._export(body, receive, send)
 
     async def _without_flask(self, environ: "WSGIEnvironment") -> Answer | None:
-        """Returns the answer of /health/live, or one that is given again; None where Flask has to answer."""
+        """Return the answer of /health/live, or one that is given again; None where Flask has to answer."""
         path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
         if path == LIVE and environ["REQUEST_METHOD"] in _READS:
             # Flask refuses several, or none.
@@ -136,7 +136,7 @@ class Front:
             self._repeats[environ["PATH_INFO"]] = key, begun + REPEAT_SECONDS, (status, headers, body)
 
     async def _paced(self, environ: "WSGIEnvironment", answer: Answer) -> Answer:
-        """Returns an answer, which is held back from an address that asks again and again without a pause."""
+        """Return an answer, which is held back from an address that asks again and again without a pause."""
         if self._callers.is_hasty(environ):
             await GoOn()
             await asyncio.sleep(HELD_SECONDS)
@@ -145,7 +145,7 @@ class Front:
     async def _in_turn(
         self, environ: "WSGIEnvironment", tenant: str | None = None
     ) -> tuple[int, Headers, Body]:
-        """Returns what Flask answers in a thread, as soon as it is the caller's turn.
+        """Return what Flask answers in a thread, as soon as it is the caller's turn.
 
         `tenant` is the one to whom the caller was let through, once the request has paused for that.
         """
@@ -164,7 +164,7 @@ class Front:
     async def _with_body(
         self, environ: "WSGIEnvironment", receive: Receive, paused: Record
     ) -> tuple[int, Headers, Body]:
-        """Returns the answer to a request that has passed everything but its body, which is read on the event loop."""
+        """Return the answer to a request that has passed everything but its body, which is read on the event loop."""
         reading = asyncio.create_task(_body(receive))
         await asyncio.wait([reading], timeout=BODY_SECONDS)
         if not reading.done():
@@ -183,7 +183,7 @@ class Front:
         return await asyncio.get_running_loop().run_in_executor(line, self._answer, environ)
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
-        """Returns what Flask answers."""
+        """Return what Flask answers."""
         status, headers = 0, list[tuple[bytes, bytes]]()
 
         def start_response(line: str, given: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
@@ -231,7 +231,7 @@ class Front:
 
 
 def environ_of(scope: Scope) -> "WSGIEnvironment":
-    """Returns a request as PEP 3333 has it."""
+    """Return a request as PEP 3333 has it."""
     environ: WSGIEnvironment = {
         **_CONSTANT,
         "REQUEST_METHOD": scope["method"],
@@ -262,7 +262,7 @@ def _variable(name: bytes) -> str:
 
 
 async def _body(receive: Receive) -> bytes:
-    """Returns the body of a request, or so much of it that it is seen to be too long."""
+    """Return the body of a request, or so much of it that it is seen to be too long."""
     read = b""
     while len(read) <= MAX_BODY_BYTES:
         message = await receive()

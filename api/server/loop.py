@@ -65,7 +65,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def build_loop() -> asyncio.AbstractEventLoop:
-    """Returns the event loop of a worker."""
+    """Return the event loop of a worker."""
     loop = Loop()
     asyncio.set_event_loop(loop)
     return loop

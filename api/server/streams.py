@@ -167,7 +167,7 @@ class LiveStreams:
         await send(gone_event() if is_gone else last_event(randint(*COME_BACK_MS)))  # noqa: S311  # It protects nothing.
 
     async def _may_go_on(self, stream: EventStream) -> bool:
-        """Returns whether a caller may still read the tenant. What was found out about it is believed as ever."""
+        """Return whether a caller may still read the tenant. What was found out about it is believed as ever."""
         gate, shown = self._gate, stream.authorization
         if gate is None or gate.has_let_through(shown, stream.user_id) is not None:
             return True
@@ -181,7 +181,7 @@ class LiveStreams:
         return True
 
     async def _page(self, viewer: _Viewer, at: Token) -> _Page:
-        """Returns what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
+        """Return what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
         # What began before the last change may not have it.
         key = (viewer.asks_for, at, self._changes[viewer.name])
         reading = self._reading.get(key)
@@ -202,7 +202,7 @@ class LiveStreams:
         return _Page(b"".join(events), Token(page.following, history), page.has_more)
 
     async def _in_turn(self, tenant: str, ask: Callable[[], Found]) -> Found:
-        """Returns what is read for a tenant, whose next reading then waits as long as this one took."""
+        """Return what is read for a tenant, whose next reading then waits as long as this one took."""
         loop, turn = asyncio.get_running_loop(), self._turns.setdefault(tenant, asyncio.Lock())
         await turn.acquire()
         began = loop.time()
