@@ -21,6 +21,7 @@ def find_endpoint(record: Record) -> None:
         if adapter is not None:
             rule, arguments = adapter.match(method="GET", return_rule=True)
             request.url_rule, request.view_args = rule, dict(arguments)
+            record.read_endpoint()
 
 
 def require_one_host(record: Record) -> None:

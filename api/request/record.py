@@ -1,11 +1,15 @@
 """What a request knows of itself, in one record, from its first hook to its last."""
 
+import random
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, cast
+from wsgiref.types import WSGIEnvironment
 
-from flask import Request, g
+from flask import Request, g, request
 
 # In the environment of a request: where the server has it pause (GATE, BODY), its record once it has paused there, and
 # what was counted for it before, so that it counts once.
@@ -13,6 +17,10 @@ PAUSE_AT, PAUSED, COUNTED = "leads.pause_at", "leads.paused", "leads.counted"
 GATE, BODY = "gate", "body"
 
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
+
+Clock = Callable[[], datetime]
+
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 @dataclass(slots=True)
@@ -26,6 +34,13 @@ class Record:
     # Its one moment, and the name by which its answer is found in the logs.
     now: datetime
     correlation_id: str
+    # The tenant of the path; None where it has none.
+    user_id: str | None = field(init=False)
+    # Whether it asks for what a tenant has: whatever there is, and is still to come, but for OPEN_BLUEPRINTS. What a
+    # browser sends before a request shows no one, and its answer has no data.
+    is_of_tenant: bool = field(init=False)
+    # What stands behind the path, as it came.
+    query: str = field(init=False)
     # By perf_counter.
     started: float = field(default_factory=perf_counter)
     # What logs call the caller.
@@ -49,26 +64,43 @@ class Record:
     # Its body as it is sent, without its end.
     body: Any = None
 
-    @property
-    def user_id(self) -> str | None:
-        """The tenant of the path; None where it has none."""
-        return (self.request.view_args or {}).get("user_id")
+    def __post_init__(self) -> None:
+        """Read what does not change any more, and the endpoint."""
+        self.query = self.request.environ.get("QUERY_STRING", "")
+        self.read_endpoint()
 
-    @property
-    def is_of_tenant(self) -> bool:
-        """Whether it asks for what a tenant has: whatever there is, and is still to come, but for OPEN_BLUEPRINTS.
-
-        What a browser sends before a request shows no one, and its answer has no data.
-        """
+    def read_endpoint(self) -> None:
+        """Read of which tenant the request is, whose endpoint was found."""
         rule = self.request.url_rule
+        self.user_id = (self.request.view_args or {}).get("user_id")
         # An open blueprint may have others within it.
         is_open = rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS
-        return not is_open and self.request.method != "OPTIONS"
+        self.is_of_tenant = not is_open and self.request.method != "OPTIONS"
 
-    @property
-    def query(self) -> str:
-        """What stands behind the path, as it came."""
-        return str(self.request.environ.get("QUERY_STRING", ""))
+
+def system_clock() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+def begin(clock: Clock) -> Record:
+    """Return the record of a new request, with its moment and the correlation id that finds it in the logs."""
+    now, asked = clock(), request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # As Flask says.
+    begun = g.record = Record(asked, now, correlation_id(asked.environ, now))
+    begun.headers["X-Correlation-Id"] = begun.correlation_id
+    return begun
+
+
+def correlation_id(environ: WSGIEnvironment, now: datetime) -> str:
+    """Return the correlation id that a request gives if it is a good one, or else a new one.
+
+    That is the milliseconds since 1970, and nine random hexadecimal digits.
+    """
+    sent = environ.get("HTTP_X_CORRELATION_ID")
+    if sent is not None and _CORRELATION_ID.fullmatch(sent):
+        return str(sent)
+    # It names an answer and protects nothing.
+    return f"{int(now.timestamp() * 1000)}-{random.getrandbits(36):09x}"
 
 
 # PEP 3333 gives these no prefix.

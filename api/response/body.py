@@ -1,14 +1,12 @@
 """The body and the headers that every answer has."""
 
-import random
-import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from urllib.parse import quote_from_bytes
 from wsgiref.types import WSGIEnvironment
 
-from flask import Response, g, request
+from flask import Response
 
 from api.database.statement import NOTHING_CLAIMED, Freshness
 from api.request.record import Record, record
@@ -22,10 +20,7 @@ _ALWAYS = {
     "Referrer-Policy": "no-referrer",
 }
 
-Clock = Callable[[], datetime]
 After = Callable[[Response, Record], Response]
-
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 Headers = list[tuple[bytes, bytes]]
 """The headers of an answer as ASGI has them."""
@@ -52,26 +47,6 @@ class JsonResponse(Response):
         body, status, headers = super().get_wsgi_response(environ)
         own = record().headers
         return body, status, [*(pair for pair in headers if pair[0] not in own), *own.items()]
-
-
-def begin(clock: Clock) -> Record:
-    """Return the record of a new request, with its moment and the correlation id that finds it in the logs."""
-    now, asked = clock(), request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # As Flask says.
-    record_ = g.record = Record(asked, now, correlation_id(asked.environ, now))
-    record_.headers["X-Correlation-Id"] = record_.correlation_id
-    return record_
-
-
-def correlation_id(environ: WSGIEnvironment, now: datetime) -> str:
-    """Return the correlation id that a request gives if it is a good one, or else a new one.
-
-    That is the milliseconds since 1970, and nine random hexadecimal digits.
-    """
-    sent = environ.get("HTTP_X_CORRELATION_ID")
-    if sent is not None and _CORRELATION_ID.fullmatch(sent):
-        return str(sent)
-    # It names an answer and protects nothing.
-    return f"{int(now.timestamp() * 1000)}-{random.getrandbits(36):09x}"
 
 
 def closing(now: datetime, name: str) -> bytes:
@@ -115,8 +90,3 @@ def constant_headers(varies_by: Iterable[str]) -> dict[str, str]:
     """
     names = ", ".join(varies_by)
     return {**_ALWAYS, "Vary": names} if names else _ALWAYS
-
-
-def system_clock() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)

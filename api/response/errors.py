@@ -10,8 +10,8 @@ from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 from api.database.errors import UnavailableError
 from api.limits.exports import ExportsBusyError
 from api.observe.log import cause_of
-from api.request.record import record
-from api.response.body import JsonResponse, begin, closed, system_clock
+from api.request.record import begin, record, system_clock
+from api.response.body import JsonResponse, closed
 
 RETRY_AFTER_SECONDS = 1
 

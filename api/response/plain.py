@@ -9,8 +9,8 @@ import orjson
 
 from api import __version__
 from api.observe.request_log import Answered, Teller
-from api.request.record import Record
-from api.response.body import Clock, Headers, closing, correlation_id, encoded
+from api.request.record import Clock, Record, correlation_id
+from api.response.body import Headers, closing, encoded
 from api.response.cors import Cors
 from api.response.errors import RETRY_AFTER_SECONDS, error_opening
 

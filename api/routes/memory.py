@@ -25,8 +25,8 @@ from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
 from api.observe.request_log import Answered, Teller
 from api.plan.projection import tenant_now
-from api.request.record import Record, environ_key
-from api.response.body import Headers, closing, correlation_id, encoded, freshness_headers, system_clock
+from api.request.record import Record, correlation_id, environ_key, system_clock
+from api.response.body import Headers, closing, encoded, freshness_headers
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
 from api.routes.read_model import State

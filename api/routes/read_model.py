@@ -20,8 +20,8 @@ from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
-from api.request.record import record
-from api.response.body import Clock, Headers, note_freshness
+from api.request.record import Clock, record
+from api.response.body import Headers, note_freshness
 from api.response.plain import PlainAnswers
 
 NEVER_BUILT = "The read model was never built"

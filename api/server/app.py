@@ -22,10 +22,10 @@ from api.observe.meters import IN_FLIGHT
 from api.plan.projection import tenant_now
 from api.request.address import find_endpoint, require_local_host, require_one_host
 from api.request.body import MAX_BODY_BYTES
-from api.request.record import BODY, GATE, PAUSE_AT, PAUSED, Record, record
+from api.request.record import BODY, GATE, PAUSE_AT, PAUSED, Clock, Record, begin, record, system_clock
 from api.request.text import is_broken
 from api.response import body, compression, errors
-from api.response.body import After, Clock, JsonResponse, begin, system_clock
+from api.response.body import After, JsonResponse
 from api.response.cors import Cors
 from api.response.plain import PlainAnswers
 from api.routes import changes, exports, unchanged

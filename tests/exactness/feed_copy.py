@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from api.config import Config
 from api.request import change_token
 from api.request.change_token import Position
-from api.response.body import Clock
+from api.request.record import Clock
 from api.server.app import create_app
 from tests.support.server import Database
 

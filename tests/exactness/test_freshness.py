@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.limits import waiting
-from api.response import body
+from api.request import record
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
@@ -219,7 +219,7 @@ def test_the_clock_of_the_database_decides_what_a_window_has(
     printed = []
     for hours in (0, -24, 24):
         now = SimpleNamespace(now=lambda zone, hours=hours: datetime.now(zone) + timedelta(hours=hours))
-        monkeypatch.setattr(body, "datetime", now)
+        monkeypatch.setattr(record, "datetime", now)
         with serving(filled.database) as app:
             client = app.test_client()
             answers = [client.get(f"/users/one/{path}", buffered=True) for path in WINDOWS]
