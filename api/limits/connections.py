@@ -16,7 +16,7 @@ from time import sleep
 
 import structlog
 
-from api.limits.running import most_of_tenant
+from api.limits.places import most_of_tenant
 from api.request.caller import Proxies, read_address
 
 # Connections of one process at once; a further one waits until one of them is closed.

@@ -30,7 +30,7 @@ _FIRST_LINES, _MOST_LINES = 50, 5000
 TAKE_SECONDS = 0.25
 RETRY_SECONDS = 10
 # How long a place is kept for a tenant that was refused.
-TURN_SECONDS = 2 * RETRY_SECONDS
+RESERVED_SECONDS = 2 * RETRY_SECONDS
 
 log = structlog.get_logger()
 
@@ -53,21 +53,24 @@ class Exports(Places):
         self._refused: dict[str, float] = {}
 
     def take(self, tenant: str) -> bool:
-        """Take a place. Returns whether there was one soon."""
-        with self._changed:
-            is_free = self._changed.wait_for(lambda: self._has_place(tenant), TAKE_SECONDS)
-            if is_free:
-                self._refused.pop(tenant, None)
-                self._taken[tenant] += 1
-            elif not self._taken[tenant]:
-                self._refused[tenant] = monotonic() + TURN_SECONDS
-            return is_free
+        """Take a place. Return whether there was one soon."""
+        is_free = super().take(tenant)
+        with self._lock:
+            if not is_free and tenant not in self._tenants:
+                self._refused[tenant] = monotonic() + RESERVED_SECONDS
+        return is_free
 
-    def _has_place(self, tenant: str) -> bool:
+    def _patience(self, tenant: str) -> float:  # noqa: ARG002  # As inherited.
+        return TAKE_SECONDS
+
+    def _take(self, tenant: str) -> bool:
         now = monotonic()
-        self._refused = {one: until for one, until in self._refused.items() if until > now}
-        before = list(takewhile(lambda one: one != tenant, self._refused))
-        return super()._has_place(tenant) and self._taken.total() + len(before) < self._most
+        self._refused = {user_id: until for user_id, until in self._refused.items() if until > now}
+        before = list(takewhile(lambda user_id: user_id != tenant, self._refused))
+        is_free = self._all.count + len(before) < self._most and super()._take(tenant)
+        if is_free:
+            self._refused.pop(tenant, None)
+        return is_free
 
 
 class BrokenExportError(Exception):
@@ -75,7 +78,7 @@ class BrokenExportError(Exception):
 
 
 class ExportStream(Iterator[bytes]):
-    """Yield the lines of a snapshot in pieces.
+    """Yields the lines of a snapshot in pieces.
 
     `release` ends the snapshot, and gives the place back. It is called at the end, whatever that is.
     """

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from api.limits.running import most_of_tenant
+from api.limits.places import most_of_tenant
 
 LONGEST_REST_SECONDS = 0.05
 """How long one rests at most that leaves the interpreter and the database to others."""

@@ -68,7 +68,7 @@ def _begin_stream(user_id: str, parameters: Parameters) -> Response:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
     streams = state().streams
-    if not streams.take(user_id):
+    if not streams.take_at_once(user_id):
         raise UnavailableError(BUSY)
     return open_stream(stream, partial(streams.give_back, user_id))
 

@@ -318,7 +318,7 @@ class Memory:
 
     def _ask(self, user_id: str) -> Look | None:
         """Return what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
-        if not self._parts.running.enter_at_once(user_id):
+        if not self._parts.running.take_at_once(user_id):
             return None
         at = monotonic()
         try:
@@ -327,7 +327,7 @@ class Memory:
         except Exception:  # noqa: BLE001  # Flask has an answer to each.
             return None
         finally:
-            self._parts.running.leave(user_id)
+            self._parts.running.give_back(user_id)
 
     def _stands(self, kept: Kept, look: Look) -> bool:
         """Return whether an answer is what PostgreSQL would have found at the moment of a look."""

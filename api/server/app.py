@@ -127,7 +127,7 @@ def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[Aft
         if one is not None:
             IN_FLIGHT.dec()
             if one.place is not None:
-                parts.running.leave(one.place)
+                parts.running.give_back(one.place)
 
 
 def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from api.database.errors import UnavailableError
-from api.limits.running import MAX_WAITING, RunningRequests, most_of_tenant
+from api.limits.places import most_of_tenant
+from api.limits.running import MAX_WAITING, RunningRequests
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Asking, locked, served
@@ -51,7 +52,7 @@ def running() -> RunningRequests:
 
 def empty(running: RunningRequests) -> bool:
     """Memory is given back."""
-    return (running._all.taken, running._tenants, list(running._waiting)) == (0, {}, [])  # noqa: SLF001
+    return (running._all.count, running._tenants, list(running._waiting)) == (0, {}, [])  # noqa: SLF001
 
 
 def waiting(running: RunningRequests, count: int) -> None:
@@ -73,15 +74,15 @@ def test_further_requests_wait_for_their_turn_in_order(running: RunningRequests)
     def run(number: int) -> None:
         running.enter("a")
         order.append(number)
-        running.leave("a")
+        running.give_back("a")
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
     for number, thread in enumerate(threads, start=1):
         thread.start()
         waiting(running, number)
     running.enter("b")
-    running.leave("b")
-    running.leave("a")
+    running.give_back("b")
+    running.give_back("a")
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2]
@@ -95,19 +96,19 @@ def test_one_that_has_waited_long_goes_before_those_that_come(monkeypatch: pytes
         running.enter("a")
     # It finds a place that was left without a word.
     thread = one_that_waits(running)
-    running.leave("a")
+    running.give_back("a")
     thread.join()
-    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
+    monkeypatch.setattr("api.limits.places.TURN_SECONDS", 3600)
     thread = one_that_waits(running)
     # It has not waited for long: its place is for whoever comes.
-    running.leave("a")
+    running.give_back("a")
     running.enter("a")
     assert thread.is_alive()
-    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 0)
-    running.leave("a")
+    monkeypatch.setattr("api.limits.places.TURN_SECONDS", 0)
+    running.give_back("a")
     thread.join()
     for _ in range(8):
-        running.leave("a")
+        running.give_back("a")
     assert empty(running)
 
 
@@ -118,9 +119,9 @@ def test_one_that_waits_too_long_is_refused(
     running.enter("a")
     with pytest.raises(UnavailableError, match="This tenant"):
         running.enter("a")
-    running.leave("a")
+    running.give_back("a")
     running.enter("a")
-    running.leave("a")
+    running.give_back("a")
     assert empty(running)
 
 
@@ -132,7 +133,7 @@ def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
     running.enter("a")
     # It waits as long as requests might end soon.
     thread = one_that_waits(running)
-    running.leave("a")
+    running.give_back("a")
     thread.join()
     monkeypatch.setattr("api.limits.running.STILL_SECONDS", 0)
     with pytest.raises(UnavailableError, match="This tenant"):
@@ -144,5 +145,5 @@ def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
     with pytest.raises(UnavailableError, match="The API"):
         running.enter("c")
     for tenant in "ab":
-        running.leave(tenant)
+        running.give_back(tenant)
     assert empty(running)

@@ -23,7 +23,7 @@ from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
 from api.database.statement import BoundStatement, CompiledStatement, compile_statement
 from api.limits import exports
-from api.limits.exports import TURN_SECONDS, BrokenExportError, Exports
+from api.limits.exports import RESERVED_SECONDS, BrokenExportError, Exports
 from api.plan.exports import CSV_COLUMNS
 from projector.database.rows import Connection
 from tests.exactness.platform import refresh_now
@@ -333,12 +333,12 @@ def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: Si
     # That "a" asks for more while it has a place gives it no turn.
     assert not places.take("a")
     for turn in range(5):
-        clock.now += TURN_SECONDS - 1
+        clock.now += RESERVED_SECONDS - 1
         assert not places.take("b"), turn
         places.give_back("a")
         assert not places.take("a")
         assert places.take("b")
-        clock.now += TURN_SECONDS - 1
+        clock.now += RESERVED_SECONDS - 1
         assert not places.take("a")
         places.give_back("b")
         assert not places.take("b")
@@ -347,7 +347,7 @@ def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: Si
     places.give_back("a")
     # It does not come back, and the place is free for everybody.
     assert not places.take("a")
-    clock.now += TURN_SECONDS
+    clock.now += RESERVED_SECONDS
     assert places.take("a")
     places.give_back("a")
-    assert (places._taken, places._refused) == ({}, {})  # noqa: SLF001
+    assert (places._tenants, places._refused) == ({}, {})  # noqa: SLF001

@@ -259,7 +259,7 @@ def test_a_failure_is_told_as_ever(
     running = app.extensions["leads"].running
     running.enter(library.tenant)
     assert client.get(library.base).status_code == 503
-    running.leave(library.tenant)
+    running.give_back(library.tenant)
     with monkeypatch.context() as patched:
         patched.setattr(Session, "fetch", lambda *_: 1 // 0)
         assert client.get(library.base).status_code == 500
