@@ -67,19 +67,19 @@ def watch(most: int, port: int, proxies: Proxies) -> None:
 
 def look(most: int, *, is_full: bool) -> bool:
     """Log what has changed since the last look. Returns whether the process has nearly `most` connections."""
-    found = _count_sockets()
-    full_now = found is None or found >= most * _NEARLY_FULL
+    count = _count_sockets()
+    full_now = count is None or count >= most * _NEARLY_FULL
     if full_now and not is_full:
         log.warning(
             "this process has nearly as many open connections as it takes; further ones wait until some are closed."
             " Silent ones are closed after 30 seconds, and those of an address beyond four fifths of them."
             " See who connects; LimitNOFILE of the unit (ulimit -n) and"
             " LEADS_API_WORKERS raise the number",
-            connections=found,
+            connections=count,
             most=most,
         )
     elif is_full and not full_now:
-        log.info("there is room for connections again", connections=found, most=most)
+        log.info("there is room for connections again", connections=count, most=most)
     return full_now
 
 
@@ -87,16 +87,17 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
     """End what an address has beyond so many connections to a port, first those on which nothing moved for longest."""
     if (_count_sockets() or 0) <= most:
         return
-    silent = defaultdict[str, list[tuple[int, int]]](list)
+    silent = defaultdict[str, list[tuple[int, int, object]]](list)
     for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208  # Names are enough.
         with suppress(OSError, IndexError, struct.error), _socket_of(number) as connection:
-            address, is_proxy = read_address(connection.getpeername()[0], proxies)
+            peer = connection.getpeername()
+            address, is_proxy = read_address(peer[0], proxies)
             # Those of the database come from a port of their own.
             if connection.getsockname()[1] == port and not is_proxy:
                 moved = _MOVED.unpack_from(
                     connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _MOVED.size)
                 )
-                silent[address].append((min(moved), number))
+                silent[address].append((min(moved), number, peer))
     for connections in silent.values():
         beyond = sorted(connections, reverse=True)[: max(0, len(connections) - most)]
         if beyond:
@@ -106,10 +107,10 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
                 ended=len(beyond),
                 most=most,
             )
-        for _, number in beyond:
+        for _, number, peer in beyond:
             with suppress(OSError), _socket_of(number) as connection:
-                # The number may be that of another file by now.
-                if connection.getsockname()[1] == port:
+                # The number may be that of another connection by now.
+                if connection.getpeername() == peer:
                     connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -118,19 +119,19 @@ def _socket_of(number: int) -> Iterator[socket.socket]:
     """Yield the socket that a file of the process is, by a copy that is closed then. Raises OSError if it is none."""
     copy = os.dup(number)
     try:
-        found = socket.socket(fileno=copy)
+        connection = socket.socket(fileno=copy)
     except OSError:
         # Nobody else has it, and the next look would copy the copy too.
         os.close(copy)
         raise
-    with found:
-        yield found
+    with connection:
+        yield connection
 
 
 def _count_sockets() -> int | None:
     """Return how many sockets are open; None if no file can be opened, which looking takes. 0 if nobody can tell."""
     try:
-        return sum(one.is_socket() for one in Path("/proc/self/fd").iterdir())
+        return sum(file.is_socket() for file in Path("/proc/self/fd").iterdir())
     except FileNotFoundError:
         return 0
     except OSError:
@@ -147,8 +148,8 @@ def _bound_listener() -> None:
 def _bound(number: int) -> bool:
     """Return whether this file of the process is a socket that listens, whose connections are bounded now."""
     # A file may be closed at any moment, most are no sockets, and each connection inherits what its listener has.
-    with suppress(OSError), _socket_of(number) as found:
-        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+    with suppress(OSError), _socket_of(number) as listener:
+        if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
             return True
     return False

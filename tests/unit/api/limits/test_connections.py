@@ -1,12 +1,15 @@
 """Connections that say nothing, or whose callers never read, hold no thread and are closed; very many are told of."""
 
+import os
 import resource
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from api.limits import connections as connections_of_process
 from api.limits.connections import end_beyond, look, most
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
@@ -79,6 +82,24 @@ def test_a_look_at_the_connections_leaves_no_file_open() -> None:
         assert caller.recv(1) == b""
         # Most of a process are no sockets.
         assert len([*files.iterdir()]) == before
+
+
+def test_a_connection_that_got_the_number_of_another_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        port = server.getsockname()[1]
+
+        def connect() -> tuple[socket.socket, socket.socket]:
+            caller = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+            return caller, stack.enter_context(server.accept()[0])
+
+        (_, old), (caller, new) = connect(), connect()
+        # Between the look and the end the old one is closed, and its number is that of the new one.
+        log = Mock(warning=lambda *_, **__: os.dup2(new.fileno(), old.fileno()))
+        monkeypatch.setattr(connections_of_process, "log", log)
+        monkeypatch.setattr(os, "listdir", lambda _: [str(old.fileno())])
+        end_beyond(0, port, ())
+        new.sendall(b"x")
+        assert caller.recv(1) == b"x"
 
 
 # What connects before the listener is bound is not ended.
