@@ -1,12 +1,13 @@
 """How a session of the API begins: the address, the settings that it has, and the role, which may only read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import namedtuple_row
+from psycopg.rows import class_row
 
 from api.config import TRANSACTION, Config
 from api.database.errors import NOT_INSTALLED, RoleError
@@ -38,6 +39,16 @@ WHERE c.relname = 'projection' AND c.relnamespace = pg_catalog.to_regnamespace('
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """The row of _LOOK."""
+
+    is_pinned: bool
+    has_citus: bool
+    has_transaction_timeout: bool
+    restricts_kinds: bool
+
+
 class OwnConnection(psycopg.Connection[Any]):
     """A connection that knows the commands by which each transaction begins; none where settings stay with it."""
 
@@ -65,27 +76,27 @@ def _pin(connection: OwnConnection, config: Config) -> None:
 
     Behind a pooler no transaction has the session of the one before, and others would get what is set for a session.
     """
-    with connection.cursor(row_factory=namedtuple_row) as cursor:
-        found: Any = cursor.execute(_LOOK).fetchone()
+    with connection.cursor(row_factory=class_row(_Server)) as cursor:
+        [server] = cursor.execute(_LOOK)
     further: dict[str, str] = {}
-    if found.has_transaction_timeout:
+    if server.has_transaction_timeout:
         further["transaction_timeout"] = "0"
-    if found.restricts_kinds:
+    if server.restricts_kinds:
         # The API reads views.
         further["restrict_nonsystem_relation_kind"] = ""
-    if found.has_citus:
+    if server.has_citus:
         # Citus plans a statement for its values, to find the server of the tenant; and the policies there read the
         # tenant that a transaction sets.
         further |= {"plan_cache_mode": "auto", "citus.propagate_set_commands": "local"}
     if config.tenant_setting == TRANSACTION:
         connection.begin = [b"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"]
-        if not found.is_pinned:
+        if not server.is_pinned:
             lacking = {**settings(config), **further}
-            connection.begin += [_set(connection, "SET LOCAL", *one) for one in lacking.items()]
+            connection.begin += [_set(connection, "SET LOCAL", *pair) for pair in lacking.items()]
             return
-    lacking = further if found.is_pinned else {**settings(config), **_OF_SESSION, **further}
+    lacking = further if server.is_pinned else {**settings(config), **_OF_SESSION, **further}
     if lacking:
-        connection.execute(b"; ".join(_set(connection, "SET", *one) for one in lacking.items()))
+        connection.execute(b"; ".join(_set(connection, "SET", *pair) for pair in lacking.items()))
 
 
 def _set(connection: OwnConnection, command: LiteralString, name: str, value: str) -> bytes:
@@ -170,7 +181,7 @@ _OF_SESSION = {
 
 def conninfo(config: Config) -> str:
     """Return the configured address with the settings that every session of the API has."""
-    given = conninfo_to_dict(config.database_url)
+    address = conninfo_to_dict(config.database_url)
     pairs = {**settings(config), **_OF_SESSION}.items()
     # A blank stands behind a backslash there.
     options = " ".join("-c {}={}".format(name, value.replace(" ", "\\ ")) for name, value in pairs)
@@ -182,8 +193,8 @@ def conninfo(config: Config) -> str:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": config.statement_timeout_ms + 2000,
-        **given,
+        **address,
         "client_encoding": "utf8",
-        "options": f"{given.get('options') or ''} {options}".strip(),
+        "options": f"{address.get('options') or ''} {options}".strip(),
     }
     return make_conninfo("", **parameters)

@@ -1,10 +1,10 @@
 """What the login of the API may do beyond reading the rows of one tenant at a time: said once, at the start."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import namedtuple_row
+from psycopg.rows import class_row
 
 from api.config import Config
 from api.database.connect import connect
@@ -36,46 +36,60 @@ WHERE login.rolname = session_user
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """A row of _LOOK: the login, what it may do, and the first table that stands against it."""
+
+    login: str
+    role: str
+    is_superuser: bool
+    bypasses: bool
+    writable: str | None
+    unfiltered: str | None
+    missing: str | None
+    is_outside: bool
+
+
 def look(config: Config) -> list[str]:
     """Return a sentence for each thing that an operator should know of the login.
 
     Returns none where the database cannot tell now: requests and `/health/ready` say why.
     """
     try:
-        with connect(config) as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
+        with connect(config) as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:
             if connection.begin:
                 cursor.execute(b"; ".join(connection.begin))
-            found = cursor.execute(_LOOK).fetchone()
+            login = cursor.execute(_LOOK).fetchone()
     except psycopg.Error:
         return []
-    return [] if found is None else [*_sentences(found)]
+    return [] if login is None else [*_sentences(login)]
 
 
-def _sentences(found: Any) -> Iterator[str]:  # noqa: ANN401  # A row of _LOOK.
-    if found.missing is not None:
+def _sentences(login: _Login) -> Iterator[str]:
+    if login.missing is not None:
         yield (
-            f"A table is not protected from being read for another tenant: {found.missing}."
+            f"A table is not protected from being read for another tenant: {login.missing}."
             " Run `python -m projector migrate`"
         )
-    elif found.unfiltered is not None:
+    elif login.unfiltered is not None:
         yield (
-            f"Row security does not hold for the API: the role {found.role} is a superuser, has BYPASSRLS or owns"
-            f" {found.unfiltered}. Leave LEADS_API_ROLE unset, or give the API a login of its own"
+            f"Row security does not hold for the API: the role {login.role} is a superuser, has BYPASSRLS or owns"
+            f" {login.unfiltered}. Leave LEADS_API_ROLE unset, or give the API a login of its own"
         )
-    elif found.is_outside:
+    elif login.is_outside:
         yield (
-            f"Row security does not hold for the API: the role {found.role} is not a member of leads_api."
-            f" Run GRANT leads_api TO {found.role}"
+            f"Row security does not hold for the API: the role {login.role} is not a member of leads_api."
+            f" Run GRANT leads_api TO {login.role}"
         )
-    if found.is_superuser:
+    if login.is_superuser:
         why = "is a superuser"
-    elif found.writable is not None:
-        why = f"may write {found.writable}"
-    elif found.bypasses:
+    elif login.writable is not None:
+        why = f"may write {login.writable}"
+    elif login.bypasses:
         why = "has BYPASSRLS"
     else:
         return
     yield (
-        f"The login {found.login} of the API {why}: its role and row security are no wall against injected SQL."
+        f"The login {login.login} of the API {why}: its role and row security are no wall against injected SQL."
         " Give the API a login of its own in LEADS_API_DATABASE_URL; docs/start.md shows how"
     )

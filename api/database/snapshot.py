@@ -40,7 +40,7 @@ class Snapshot:
         self._ahead: list[bytes] = []
         with errors_for_caller():
             self._connection = connect(config)
-            local = [one.decode() + ";" for one in self._connection.begin[1:]]
+            local = [command.decode() + ";" for command in self._connection.begin[1:]]
             text = sql.SQL(_BEGIN).format(
                 settings=sql.SQL("".join(local)),
                 tenant=sql.Literal(user_id),

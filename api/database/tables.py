@@ -26,7 +26,7 @@ _TIME = DateTime(timezone=True)
 def _table(name: str, columns: Mapping[Any, str]) -> Table:
     """Return a table with the columns of each type."""
     return Table(
-        name, metadata, *(Column(one, kind) for kind, names in columns.items() for one in names.split())
+        name, metadata, *(Column(column, kind) for kind, names in columns.items() for column in names.split())
     )
 
 
