@@ -96,7 +96,11 @@ def load(env_file: Path = ENV_FILE) -> Config:
             return default
 
     def all_of(kind: type[Config | AuthConfig]) -> dict[str, Any]:
-        return {one.name: read(**one.metadata, default=one.default) for one in fields(kind) if one.metadata}
+        return {
+            entry.name: read(**entry.metadata, default=entry.default)
+            for entry in fields(kind)
+            if entry.metadata
+        }
 
     of_auth = all_of(AuthConfig)
     algorithm = of_auth["algorithm"]
@@ -187,8 +191,8 @@ def _settings(env_file: Path) -> dict[str, str]:
         text = env_file.read_text("utf-8") if env_file.exists() else ""
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The file {env_file.absolute()} cannot be read: {error}") from None
-    given = {**dotenv_values(stream=StringIO(text)), **os.environ}
-    return {name: (text or "").strip() for name, text in given.items()}
+    variables = {**dotenv_values(stream=StringIO(text)), **os.environ}
+    return {name: (text or "").strip() for name, text in variables.items()}
 
 
 def _as_far_as_can_be_read(env_file: Path) -> dict[str, str]:

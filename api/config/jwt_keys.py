@@ -67,19 +67,19 @@ def read_set(document: object, algorithm: str, *, with_secrets: bool) -> Verific
     Raises ValueError if there is none.
     """
     keys = document.get("keys", [document]) if isinstance(document, Mapping) else None
-    found = [
+    usable = [
         key
-        for one in (keys if isinstance(keys, list) else [])
+        for jwk in (keys if isinstance(keys, list) else [])
         # A key that only encrypts checks no signature; one of the address may not be a secret, which all can read.
-        if isinstance(one, dict)
-        and one.get("use", "sig") == "sig"
-        and (with_secrets or one.get("kty") != "oct")
-        and (key := _from_jwk(one, algorithm)) is not None
+        if isinstance(jwk, dict)
+        and jwk.get("use", "sig") == "sig"
+        and (with_secrets or jwk.get("kty") != "oct")
+        and (key := _from_jwk(jwk, algorithm)) is not None
     ]
-    if not found:
-        wanted = f" for {algorithm}" if algorithm else ""
-        raise ValueError(f"{_ALLOWED}; this set has no key that could check tokens{wanted}")
-    return tuple(found)
+    if not usable:
+        purpose = f" for {algorithm}" if algorithm else ""
+        raise ValueError(f"{_ALLOWED}; this set has no key that could check tokens{purpose}")
+    return tuple(usable)
 
 
 def _from_secret(secret: str, algorithm: str) -> Key:
@@ -106,10 +106,10 @@ def _from_pem(text: str, algorithm: str) -> Key:
     raise ValueError(f"{_ALLOWED}; this PEM text is no public key of the types RSA or EC")
 
 
-def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
+def _from_jwk(jwk: dict[str, Any], algorithm: str) -> Key | None:
     """Return the key of a set; None if it is of another type or another algorithm, or too weak."""
     try:
-        key = _with_algorithm(_imported(JWKRegistry, one), one.get("alg") or algorithm)
+        key = _with_algorithm(_imported(JWKRegistry, jwk), jwk.get("alg") or algorithm)
     except ValueError:
         return None
     if isinstance(key, OctKey) and len(key.raw_value) < _MIN_SECRET_BYTES[key.alg or ""]:
@@ -117,12 +117,12 @@ def _from_jwk(one: dict[str, Any], algorithm: str) -> Key | None:
     return key if algorithm in ("", key.alg) else None
 
 
-def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | dict[str, Any]) -> Key:
+def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], value: str | dict[str, Any]) -> Key:
     """Return the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
-            return kind.import_key(given)
+            return kind.import_key(value)
     except (JoseError, ValueError, TypeError, KeyError, SecurityWarning):
         raise ValueError(_ALLOWED) from None
 
@@ -131,7 +131,7 @@ def _with_algorithm(key: Key, algorithm: str) -> Key:
     """Return a key with the only algorithm that it is used with. Raises ValueError if there is none for it."""
     if key.is_private and not isinstance(key, OctKey):
         raise ValueError(_ALLOWED)
-    fitting = [one.name for one in JWSRegistry.filter_algorithms(key, [*ALGORITHMS])]
+    fitting = [model.name for model in JWSRegistry.filter_algorithms(key, [*ALGORITHMS])]
     if not fitting:
         raise ValueError(f"{_ALLOWED}; keys of the types RSA and EC (P-256, P-384, P-521) are supported")
     chosen = algorithm or fitting[0]

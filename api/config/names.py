@@ -47,16 +47,16 @@ def settings_that_are_gone() -> dict[str, str]:
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that begins like a setting and is none."""
     # Both programs may have one environment.
-    known = [name for name, *_ in all_settings()]
-    passed = {*known, *settings_that_are_gone(), *_OF_TESTS}
+    names = [name for name, *_ in all_settings()]
+    passed = {*names, *settings_that_are_gone(), *_OF_TESTS}
     # The prefix that nearly all have says nothing about what was meant.
-    by_rest = {name.removeprefix(_PREFIX): name for name in known}
+    by_rest = {name.removeprefix(_PREFIX): name for name in names}
     sentences = []
     for name, value in sorted(environment.items()):
         rest = name.removeprefix(_PREFIX)
-        if not known or rest == name or name in passed or _OF_KUBERNETES.fullmatch(f"{name}={value}"):
+        if not names or rest == name or name in passed or _OF_KUBERNETES.fullmatch(f"{name}={value}"):
             continue
-        near = [by_rest[one] for one in nearest(rest, by_rest)]
+        near = [by_rest[other] for other in nearest(rest, by_rest)]
         hint = (
             f"Did you mean {' or '.join(near)}?"
             if near

@@ -89,19 +89,19 @@ def database_url(url: str) -> str:
     """Return the address of a PostgreSQL server, as libpq takes it."""
     # psycopg's own message can repeat the password.
     try:
-        given = conninfo_to_dict(url)
+        parts = conninfo_to_dict(url)
     except psycopg.Error:
         raise ValueError(ADDRESS) from None
     # libpq looks at these only when it connects.
-    ports = str(given.get("port") or "").split(",")
+    ports = str(parts.get("port") or "").split(",")
     for port in ports:
         if port and not (port.isdecimal() and 1 <= int(port) <= MAX_PORT):
             raise ValueError(f"{ADDRESS}, its port a number from 1 to {MAX_PORT}")
-    hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
+    hosts = str(parts.get("host") or parts.get("hostaddr") or "").split(",")
     if len(ports) not in (1, len(hosts)):
         raise ValueError(f"{ADDRESS}, with one port or as many as it has hosts")
     for name, choices in (("sslmode", SSL_MODES), ("target_session_attrs", SESSION_ATTRIBUTES)):
-        if given.get(name, choices[0]) not in choices:
+        if parts.get(name, choices[0]) not in choices:
             raise ValueError(f"{ADDRESS}, its {name} one of {', '.join(choices)}")
     return url
 
@@ -136,7 +136,7 @@ _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 def host_names(text: str) -> tuple[str, ...]:
     """Return the names of a list with commas as a browser sends them."""
-    names = tuple(one.strip().lower() for one in text.split(",") if one.strip())
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
     if not all(map(_HOST_NAME.fullmatch, names)):
         raise ValueError("names such as leads.internal, with commas, and without a port or a wildcard")
     return names
@@ -145,7 +145,7 @@ def host_names(text: str) -> tuple[str, ...]:
 def networks(text: str) -> Proxies:
     """Return the addresses and networks of a list with commas."""
     try:
-        return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
+        return tuple(ip_network(network.strip()) for network in text.split(",") if network.strip())
     except ValueError:
         raise ValueError("addresses or networks such as 10.0.0.5 or 10.1.0.0/16, with commas") from None
 
@@ -157,20 +157,20 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 def origins(text: str) -> tuple[str, ...]:
     """Return the origins of a list with commas as a browser sends them."""
-    return tuple(dict.fromkeys(_origin(one.strip()) for one in text.split(",") if one.strip()))
+    return tuple(dict.fromkeys(_origin(origin.strip()) for origin in text.split(",") if origin.strip()))
 
 
 def _origin(text: str) -> str:
     """Return an origin in lower case and without the port that its scheme has anyway."""
     if text == ANY_ORIGIN:
         return text
-    found = _ORIGIN.fullmatch(text.lower())
-    if found is None or int(found[3] or 1) > MAX_PORT:
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None or int(match[3] or 1) > MAX_PORT:
         raise ValueError(
             "origins such as https://app.example.com or http://localhost:3000, with commas and without a path,"
             " * for any"
         )
-    scheme, host, port = found.groups()
+    scheme, host, port = match.groups()
     return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
 
