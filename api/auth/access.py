@@ -31,7 +31,7 @@ class Checked(NamedTuple):
     until: float
 
 
-class KeptAccess:
+class AccessCache:
     """What was found out about credentials, by a SHA-256, so that memory holds no token and no key.
 
     It holds a bounded number of those that are allowed and of those that are refused, which do not push out the others,
@@ -46,32 +46,41 @@ class KeptAccess:
 
     def find(self, digest: bytes) -> Checked | None:
         """Return what is known of a credential now; None if nothing is."""
-        kept = self._allowed.get(digest) or self._refused.get(digest)
+        entry = self._allowed.get(digest) or self._refused.get(digest)
         # An entry from the future is from before the clock was set back.
-        if kept is None or not kept[0] <= time() < kept[1].until:
+        if entry is None or not entry[0] <= time() < entry[1].until:
             return None
-        return kept[1]
+        return entry[1]
 
     def last_allowed(self, digest: bytes) -> Checked | None:
         """Return what this credential was allowed when it was checked last, however long ago; None if nothing."""
-        kept = self._allowed.get(digest)
-        return kept and kept[1]
+        entry = self._allowed.get(digest)
+        return entry and entry[1]
 
     def keep(self, digest: bytes, checked: Checked) -> Checked:
         """Remember what was found out, in place of what was before. Returns it."""
-        kept = self._refused if checked.access is NOTHING else self._allowed
+        entries = self._refused if checked.access is NOTHING else self._allowed
         with self._lock:
             self._allowed.pop(digest, None)
             self._refused.pop(digest, None)
-            if len(kept) >= self._max_entries:
-                del kept[next(iter(kept))]
-            kept[digest] = time(), checked
+            if len(entries) >= self._max_entries:
+                del entries[next(iter(entries))]
+            entries[digest] = time(), checked
         return checked
 
 
 def digest_of(credential: str) -> bytes:
     """Return the SHA-256 of a credential, under which it is kept and stored."""
     return sha256(credential.encode()).digest()
+
+
+def digest_of_header(header: str) -> bytes:
+    """Return the digest under which a credential is kept: one, in however many ways its caller may write the header.
+
+    Otherwise a caller with one credential could have those of all others forgotten.
+    """
+    scheme, _, credential = header.partition(" ")
+    return digest_of(f"{scheme.lower()} {credential.strip(' ')}")
 
 
 class _ChallengedError(HTTPException):
@@ -86,9 +95,9 @@ class _ChallengedError(HTTPException):
 class CredentialsMissingError(_ChallengedError, Unauthorized):
     """The request shows nothing. It is told no error, only what to show."""
 
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, credentials: str) -> None:
         super().__init__(
-            f"This API asks for {wanted}: send it in the header Authorization, after the word Bearer"
+            f"This API asks for {credentials}: send it in the header Authorization, after the word Bearer"
         )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from limits import RateLimitItemPerSecond
 from sqlalchemy import Boolean, DateTime, LargeBinary, Text, bindparam, column, func, select, true
 
-from api.auth.access import NOTHING, Access, Checked, KeptAccess, digest_of
+from api.auth.access import NOTHING, Access, AccessCache, Checked, digest_of
 from api.auth.key_format import KEPT_SECONDS, prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
@@ -50,9 +50,9 @@ class KeyRow(NamedTuple):
 class KeyCheck:
     """Looks API keys up, and keeps for KEPT_SECONDS what it found, also that a key is refused."""
 
-    def __init__(self, database: Database, kept: KeptAccess) -> None:
+    def __init__(self, database: Database, cache: AccessCache) -> None:
         self._database = database
-        self._kept = kept
+        self._cache = cache
         self._unknown = counting_alone()
         # A key that was accepted before waits for no stranger's.
         self._new, self._again = _Turns(), _Turns()
@@ -62,12 +62,12 @@ class KeyCheck:
 
         Raises UnavailableError if the database cannot answer now.
         """
-        is_new = self._kept.last_allowed(digest) is None
+        is_new = self._cache.last_allowed(digest) is None
         if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
             raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
         with (self._new if is_new else self._again).turn():
             # Another request with the same key may have had its turn before.
-            return self._kept.find(digest) or self._kept.keep(digest, self._look_up(key))
+            return self._cache.find(digest) or self._cache.keep(digest, self._look_up(key))
 
     def _look_up(self, key: str) -> Checked:
         """Return what the database says of a key."""

@@ -136,14 +136,14 @@ def _list(tenant: str | None) -> None:
     # Whoever may write the table could otherwise rule the terminal: so its texts are escaped.
     rows += [
         (
-            one.prefix,
-            "(all)" if one.user_id is None else escaped(one.user_id),
-            escaped(one.label),
-            _printed(one.created_at),
-            "never" if one.expires_at is None else _printed(one.expires_at),
-            _state(one, now),
+            entry.prefix,
+            "(all)" if entry.user_id is None else escaped(entry.user_id),
+            escaped(entry.label),
+            _printed(entry.created_at),
+            "never" if entry.expires_at is None else _printed(entry.expires_at),
+            _state(entry, now),
         )
-        for one in entries
+        for entry in entries
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -162,10 +162,10 @@ def _revoke(key: str) -> None:
     click.echo(f"Revoked {key}. A running API refuses it within {KEPT_SECONDS} seconds.", err=True)
 
 
-def _state(one: KeyEntry, now: datetime) -> str:
-    if one.revoked_at is not None:
-        return f"revoked {_printed(one.revoked_at)}"
-    return "expired" if one.expires_at is not None and one.expires_at <= now else "valid"
+def _state(entry: KeyEntry, now: datetime) -> str:
+    if entry.revoked_at is not None:
+        return f"revoked {_printed(entry.revoked_at)}"
+    return "expired" if entry.expires_at is not None and entry.expires_at <= now else "valid"
 
 
 def _printed(moment: datetime) -> str:

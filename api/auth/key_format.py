@@ -25,5 +25,5 @@ def is_key(credential: str) -> bool:
 
 def prefix_of(text: str) -> str | None:
     """Return the prefix of a key, which may be given itself; None if the text is neither."""
-    found = _PREFIX.match(text)
-    return found[0] if found is not None and (is_key(text) or found[0] == text) else None
+    match = _PREFIX.match(text)
+    return match[0] if match is not None and (is_key(text) or match[0] == text) else None

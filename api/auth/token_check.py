@@ -41,12 +41,12 @@ class TokenCheck:
     def __init__(self, config: AuthConfig, source: KeySource) -> None:
         self._config = config
         self._source = source
-        wanted: dict[str, Any] = {"exp": {"essential": True}}
+        required: dict[str, Any] = {"exp": {"essential": True}}
         if config.audience:
-            wanted["aud"] = {"essential": True, "value": config.audience}
+            required["aud"] = {"essential": True, "value": config.audience}
         if config.issuer:
-            wanted["iss"] = {"essential": True, "value": config.issuer}
-        self._claims = JWTClaimsRegistry(now=lambda: int(time()), leeway=LEEWAY_SECONDS, **wanted)
+            required["iss"] = {"essential": True, "value": config.issuer}
+        self._claims = JWTClaimsRegistry(now=lambda: int(time()), leeway=LEEWAY_SECONDS, **required)
 
     def check(self, token: str) -> Checked:
         """Return what a token allows, and when it ends.

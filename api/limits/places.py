@@ -83,8 +83,7 @@ class Places:
                 del self._tenants[tenant]
             # To wake a thread at every end would cost more than all the rest here.
             if self._waiting and (
-                own.count * 2 < self._most_of_tenant
-                or own.moved_at - self._waiting[0].since >= TURN_SECONDS
+                own.count * 2 < self._most_of_tenant or own.moved_at - self._waiting[0].since >= TURN_SECONDS
             ):
                 for waiter in self._waiting:
                     if self._take(waiter.tenant):

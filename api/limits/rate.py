@@ -72,14 +72,14 @@ class TenantLimit:
         self._pause_ends = 0.0
         self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
 
-    def check(self, one: Record) -> None:
+    def check(self, record: Record) -> None:
         """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
-        if not one.is_of_tenant:
+        if not record.is_of_tenant:
             return
-        environ = one.request.environ
-        counted = environ[COUNTED] = environ.get(COUNTED) or self.count(str(one.user_id))
-        one.headers.update(self.headers_for(counted))
-        one.limit_seconds_left = counted.seconds_left
+        environ = record.request.environ
+        counted = environ[COUNTED] = environ.get(COUNTED) or self.count(str(record.user_id))
+        record.headers.update(self.headers_for(counted))
+        record.limit_seconds_left = counted.seconds_left
         if counted.is_beyond:
             RATE_LIMITED.inc()
             raise TooManyRequests

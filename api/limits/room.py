@@ -1,7 +1,7 @@
 """Threads that callers share: what waits for one of them is bounded, and the callers have their turn one by one."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from functools import partial
 from sys import maxsize
@@ -31,6 +31,9 @@ class Room:
         self._name = name
         self._most_threads = threads
         self._places = places
+        # The last name of a caller has four fifths of the places at most, and each before it four fifths of those: so
+        # no caller fills the room, and no tenant keeps another one from the address of both.
+        self._shares = (most_of_tenant(places), most_of_tenant(most_of_tenant(places)))
         self._rest = rest
         self._lock = Lock()
         self._threads = 0
@@ -43,18 +46,14 @@ class Room:
         self._moved_at = monotonic()
 
     def line(self, *names: str) -> "Line | None":
-        """Return where a caller waits, who has a turn by the first of its names; None if it may not.
-
-        The last name has four fifths of the places at most, and each before it four fifths of those: so no caller fills
-        the room, and no tenant keeps another one from the address of both.
-        """
-        most = self._places
+        """Return where a caller waits, who has a turn by the first of its one or two names; None if it may not."""
         with self._lock:
-            is_full = self._all_waiting >= most
-            for name in reversed(names):
-                most = most_of_tenant(most)
-                is_full = is_full or self._waiting[name] >= most
-        return None if is_full else Line(self, names)
+            if self._all_waiting >= self._places:
+                return None
+            for name, most in zip(reversed(names), self._shares, strict=False):
+                if self._waiting[name] >= most:
+                    return None
+        return Line(self, names)
 
     def stands_still(self, seconds: float) -> bool:
         """Return whether a call waits, and no thread has taken one for so long."""
@@ -120,11 +119,15 @@ class Room:
 
 
 class Line(Executor):
-    """The place of a caller in a room."""
+    """The place of a caller in a room. A coroutine that awaits it goes on in a thread, when it is the caller's turn."""
 
     def __init__(self, room: Room, names: tuple[str, ...]) -> None:
         self._room = room
         self._names = names
+
+    def __await__(self) -> "Generator[Line, None, None]":
+        """Yield to Loop, which runs the rest there."""
+        yield self
 
     def run(self, call: Callable[[], object]) -> None:
         """Have a call wait for its turn. Nobody waits for what it returns."""

@@ -27,18 +27,18 @@ WAIT_SECONDS = 1.0
 DATA_EVERY_SECONDS = 0.01
 CHANGE_EVERY_SECONDS = 0.2
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 
 class StaleError(UnavailableError):
     """The data are not as fresh as the request asks for."""
 
     def __init__(self, as_of: datetime, min_as_of: datetime) -> None:
-        found = f"as of {_exactly(as_of)}"
+        age = f"as of {_exactly(as_of)}"
         if as_of == NOTHING_CLAIMED:
-            found = "as of no moment now, because the clock of the database was set back, or nothing is proved yet"
+            age = "as of no moment now, because the clock of the database was set back, or nothing is proved yet"
         super().__init__(
-            f"The data are {found}, and min_as_of asks for {_exactly(min_as_of)}:"
+            f"The data are {age}, and min_as_of asks for {_exactly(min_as_of)}:"
             " try again in a second, with a moment that the clock of the database has reached"
         )
 
@@ -52,12 +52,12 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def wait_for_data(waiting: "Waiting", fetch: Callable[[str], TenantNowRow], one: Record) -> None:
+def wait_for_data(waiting: "Waiting", fetch: Callable[[str], TenantNowRow], record: Record) -> None:
     """Have a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
-    tenant = one.user_id
-    if "min_as_of" in one.query and tenant is not None:
+    tenant = record.user_id
+    if tenant is not None:
         # What cannot be read is refused with the other parameters.
-        min_as_of = read_min_as_of(one.query)
+        min_as_of = read_min_as_of(record.query)
         if min_as_of is not None:
             waiting.for_data(tenant, min_as_of, fetch)
 
@@ -92,9 +92,9 @@ class Waiting:
 
         def is_over() -> bool:
             not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
-            found = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
-            is_too_far = found.clock + timedelta(seconds=ends - monotonic()) < min_as_of
-            return found.as_of is None or is_fresh(found.as_of, min_as_of) or is_too_far
+            row = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
+            is_too_far = row.clock + timedelta(seconds=ends - monotonic()) < min_as_of
+            return row.as_of is None or is_fresh(row.as_of, min_as_of) or is_too_far
 
         with suppress(UnavailableError):
             if not is_over():
@@ -133,16 +133,16 @@ class Waiting:
 
     def _look(self, tenant: str, fetch: Callable[[str], TenantNowRow], not_before: float) -> TenantNowRow:
         """Return what a look has found that began at or after a moment; all that wait for the same tenant share it."""
-        known = self._seen.get(tenant)
-        if known is None or known[1] < not_before:
+        seen = self._seen.get(tenant)
+        if seen is None or seen[1] < not_before:
             at = monotonic()
-            known = fetch(tenant), at
+            seen = fetch(tenant), at
             # Older ones are looked at again, if somebody still asks for them.
-            recent = {one: seen for one, seen in self._seen.items() if seen[1] > at - DATA_EVERY_SECONDS}
-            self._seen = {**recent, tenant: known}
-        return known[0]
+            recent = {user_id: row for user_id, row in self._seen.items() if row[1] > at - DATA_EVERY_SECONDS}
+            self._seen = {**recent, tenant: seen}
+        return seen[0]
 
-    def ask(self, ask: Callable[[], Found], ends: float) -> Found:
+    def ask(self, ask: Callable[[], Answer], ends: float) -> Answer:
         """Return what a question to the database gives, which no other one is asked beside.
 
         Raises UnavailableError if another one takes until `ends`, in monotonic seconds.
@@ -160,7 +160,8 @@ class Waiting:
             is_full = len(of_tenant) >= MAX_WAITING_OF_TENANT
             rivals = of_tenant if is_full else self._places
             if is_full or len(rivals) >= MAX_WAITING:
-                longest = None if place.gives_way else next((one for one in rivals if one.gives_way), None)
+                yielding = () if place.gives_way else rivals
+                longest = next((rival for rival in yielding if rival.gives_way), None)
                 if longest is None:
                     return False
                 longest.is_lost.set()

@@ -72,8 +72,8 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
     logging.config.dictConfig(configuration)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
-    threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
-    sys.unraisablehook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    threading.excepthook = lambda error: _log_uncaught(error.exc_type, error.exc_value, error.exc_traceback)
+    sys.unraisablehook = lambda error: _log_uncaught(error.exc_type, error.exc_value, error.exc_traceback)
     return configuration
 
 
@@ -105,14 +105,14 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
 
     # The address of the database is the value of a variable, so tracebacks do not show any.
     def describe(exc_info: ExcInfo) -> list[dict[str, Any]] | str:
-        found = transform(exc_info)
+        errors = transform(exc_info)
         if not personal_data:
             harmless = {kind.__name__ for kind in _kinds(exc_info[1]) if issubclass(kind, _QUOTES_NO_VALUE)}
-            for one in found:
-                one["exc_notes"] = []
-                if one["exc_type"] not in harmless:
-                    one["exc_value"] = LEFT_OUT
-        return "\nwhich was raised from or while:\n".join(map(_traceback, found)) if is_text else found
+            for error in errors:
+                error["exc_notes"] = []
+                if error["exc_type"] not in harmless:
+                    error["exc_value"] = LEFT_OUT
+        return "\nwhich was raised from or while:\n".join(map(_traceback, errors)) if is_text else errors
 
     def leave_out(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
         if not personal_data:
@@ -130,10 +130,10 @@ def _kinds(error: BaseException | None) -> set[type[BaseException]]:
     """Return the classes of an error, and of those that it was raised from or while."""
     # An error may be its own cause.
     seen: list[BaseException] = []
-    while error is not None and not any(error is one for one in seen):
+    while error is not None and not any(error is other for other in seen):
         seen.append(error)
         error = error.__cause__ or error.__context__
-    return {type(one) for one in seen}
+    return {type(error) for error in seen}
 
 
 def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
@@ -155,12 +155,12 @@ def escaped(text: str, kept: str = "") -> str:
     )
 
 
-def _traceback(found: dict[str, Any]) -> str:
+def _traceback(error: dict[str, Any]) -> str:
     frames = [
         f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
-        for frame in found["frames"]
+        for frame in error["frames"]
     ]
-    return "\n".join([*frames, f"{found['exc_type']}: {found['exc_value']}"])
+    return "\n".join([*frames, f"{error['exc_type']}: {error['exc_value']}"])
 
 
 def _log_uncaught(

@@ -1,11 +1,10 @@
-"""What is told of each answer: it is counted, its span says what became of it, and it is a line in the log.
+"""What is noted of each answer: it is counted, its span says what became of it, and it is a line in the log.
 
 The line says what was asked and how it went, and nothing about a person.
 """
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -30,7 +29,7 @@ _HASH_LENGTH = 12
 
 
 class Answered(NamedTuple):
-    """What is told of an answer; `started` is by perf_counter, and what is None is left out."""
+    """What is noted of an answer; `started` is by perf_counter, and what is None is left out."""
 
     route: str | None
     user_id: str | None
@@ -41,41 +40,40 @@ class Answered(NamedTuple):
     caller: str | None
 
 
-Teller = Callable[[WSGIEnvironment, Answered], None]
+class RequestLog:
+    """Counts each answer, writes its line, and says in its span what became of it, whoever has given the answer."""
 
+    def __init__(self, config: Config, tracing: Any) -> None:  # noqa: ANN401  # A Tracing, or None.
+        # A line by structlog takes twice as long.
+        self._line = _text_line if is_text(config.log_format) else _json_line
+        self._is_written = config.log_level in ("DEBUG", "INFO")
+        self._has_path = config.log_personal_data
+        self._tracing = tracing
 
-def teller(config: Config, tracing: Any) -> Teller:  # noqa: ANN401  # A Tracing, or None.
-    """Return what tells of the answer to a request with this environment, whoever has given it."""
-    # A line by structlog takes twice as long.
-    line = _text_line if is_text(config.log_format) else _json_line
-    is_logged = config.log_level in ("DEBUG", "INFO")
-
-    def tell(environ: WSGIEnvironment, one: Answered) -> None:
+    def write(self, environ: WSGIEnvironment, answered: Answered) -> None:
+        """Note the answer to a request with this environment."""
         method = environ["REQUEST_METHOD"].upper()
-        count_response(one.route or NO_ROUTE, one.status, perf_counter() - one.started)
-        if is_logged:
-            path = None
-            if config.log_personal_data:
-                # As Werkzeug reads it.
-                path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip(
-                    "/"
-                )
-                query = environ.get("QUERY_STRING", "")
-                path = f"{path}?{query}" if query else path
-            STANDARD_ERROR.write(line(_parts(method, one, path)))
-        if tracing is not None:
-            tracing.describe(method, one.route, one.status, one.correlation_id)
+        count_response(answered.route or NO_ROUTE, answered.status, perf_counter() - answered.started)
+        if self._is_written:
+            path = _path(environ) if self._has_path else None
+            STANDARD_ERROR.write(self._line(_parts(method, answered, path)))
+        if self._tracing is not None:
+            self._tracing.describe(method, answered.route, answered.status, answered.correlation_id)
 
-    return tell
-
-
-def tell_of(tell: Teller, response: Response, one: Record) -> Response:
-    """Tell of an answer of Flask."""
-    rule, status = one.request.url_rule, response.status_code
-    route = rule.rule if rule else None
-    answered = Answered(route, one.user_id, status, one.started, one.rows, one.correlation_id, one.caller)
-    tell(one.request.environ, answered)
-    return response
+    def write_response(self, response: Response, record: Record) -> Response:
+        """Note an answer of Flask. Return it."""
+        rule = record.request.url_rule
+        answered = Answered(
+            rule.rule if rule else None,
+            record.user_id,
+            response.status_code,
+            record.started,
+            record.rows,
+            record.correlation_id,
+            record.caller,
+        )
+        self.write(record.request.environ, answered)
+        return response
 
 
 @lru_cache(maxsize=4096)
@@ -101,23 +99,30 @@ def _text_line(parts: dict[str, object]) -> str:
     return f"{_now()} [info     ] {EVENT:30} {' '.join(values)}\n"
 
 
-def _parts(method: str, one: Answered, path: str | None) -> dict[str, object]:
+def _path(environ: WSGIEnvironment) -> str:
+    """Return the path and the query of a request, as Werkzeug reads them."""
+    path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path
+
+
+def _parts(method: str, answered: Answered, path: str | None) -> dict[str, object]:
     """Return what a line says of a request."""
-    milliseconds = round((perf_counter() - one.started) * 1000, 2)
+    milliseconds = round((perf_counter() - answered.started) * 1000, 2)
     parts: dict[str, object] = {
         "method": method,
-        "route": one.route,
-        "status": one.status,
+        "route": answered.route,
+        "status": answered.status,
         "ms": milliseconds,
     }
-    if one.user_id is not None:
+    if answered.user_id is not None:
         # An id that is refused for its length can have 48 kB: thousands of them are not kept.
-        parts |= {"tenant": tenant_name(one.user_id[: MAX_ID_LENGTH + 1]), "rows": one.rows}
-    if one.caller is not None:
-        parts["caller"] = one.caller
+        parts |= {"tenant": tenant_name(answered.user_id[: MAX_ID_LENGTH + 1]), "rows": answered.rows}
+    if answered.caller is not None:
+        parts["caller"] = answered.caller
     if path is not None:
         parts["path"] = path
-    parts["correlation_id"] = one.correlation_id
+    parts["correlation_id"] = answered.correlation_id
     return parts
 
 

@@ -11,10 +11,10 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, g, request
 
-# In the environment of a request: where the server has it pause (GATE, BODY), its record once it has paused there, and
-# what was counted for it before, so that it counts once.
-PAUSE_AT, PAUSED, COUNTED = "leads.pause_at", "leads.paused", "leads.counted"
-GATE, BODY = "gate", "body"
+# In the environment of a request: where the server has it pause (AUTHORIZED, BODY), its record once it has paused,
+# what was counted for it before, so that it counts once, and what its answer is kept under.
+PAUSE_AT, PAUSED, COUNTED, KEY = "leads.pause_at", "leads.paused", "leads.counted", "leads.key"
+AUTHORIZED, BODY = "authorized", "body"
 
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
 

@@ -8,7 +8,7 @@ from wsgiref.types import WSGIEnvironment
 import orjson
 
 from api import __version__
-from api.observe.request_log import Answered, Teller
+from api.observe.request_log import Answered, RequestLog
 from api.request.record import Clock, Record, correlation_id
 from api.response.body import Headers, closing, encoded
 from api.response.cors import Cors
@@ -27,11 +27,11 @@ LIVE = "/health/live"
 class PlainAnswers:
     """Gives each answer what every answer has: its headers, its line in the log, and that it counts."""
 
-    def __init__(self, clock: Clock, constant: dict[str, str], cors: Cors, tell: Teller) -> None:
+    def __init__(self, clock: Clock, constant: dict[str, str], cors: Cors, log: RequestLog) -> None:
         self._clock = clock
         self._constant = {**constant, "Content-Type": "application/json"}
         self._cors = cors
-        self._tell = tell
+        self._log = log
 
     def live(self, environ: WSGIEnvironment, problem: str) -> Answer:
         """Return the answer of /health/live: that the process is alive, or what shows that it is not."""
@@ -74,5 +74,5 @@ class PlainAnswers:
         own = {**self._constant, **dict(headers), **self._cors.headers_for(environ)}
         own |= {"X-Correlation-Id": name, "Content-Length": str(len(body))}
         route, tenant, caller = whose
-        self._tell(environ, Answered(route, tenant, status, started, 0, name, caller))
+        self._log.write(environ, Answered(route, tenant, status, started, 0, name, caller))
         return status, encoded(own.items()), b"" if environ["REQUEST_METHOD"] == "HEAD" else body

@@ -62,9 +62,9 @@ def _begin_stream(user_id: str, parameters: Parameters) -> Response:
     name, text = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
     if not text:
         name, text = "since", parameters.since
-    given = _token(user_id, name, text) if text else None
+    token = _token(user_id, name, text) if text else None
     row = read_model().fetch(now_of(user_id), parameters.min_as_of)
-    since = given or Token(after_all(row), history_of(row.place, row.epoch))
+    since = token or Token(after_all(row), history_of(row.place, row.epoch))
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
     streams = state().streams
@@ -100,17 +100,12 @@ def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> Changes
 def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
     """Return what has requests to the feed wait before they count among those that run."""
 
-    def wait(one: Record) -> None:
-        user_id = one.user_id
-        if (
-            user_id is None
-            or one.request.endpoint != _ENDPOINT
-            or "wait" not in one.query
-            or _wants_events(one.request)
-        ):
+    def wait(record: Record) -> None:
+        user_id = record.user_id
+        if user_id is None or record.request.endpoint != _ENDPOINT or _wants_events(record.request):
             return
         try:
-            parameters = CHANGES_QUERY.read(one.query)
+            parameters = CHANGES_QUERY.read(record.query)
             if not parameters.wait or parameters.since is None:
                 return
             token = change_token.read(user_id, parameters.since)

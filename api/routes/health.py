@@ -22,8 +22,8 @@ def live() -> Response:
 @health.get("/ready")
 def ready() -> Response:
     """Answer 200 if the API can serve the read model, and 503 with the reason if it cannot."""
-    found = read_model()
-    projection = found.database.fetch(PROJECTION_STATE)
+    model = read_model()
+    projection = model.database.fetch(PROJECTION_STATE)
     reason = why_not_built(projection)
     if reason is None and projection.capture_gap is not None:
         reason = f"Changes may have been missed: {projection.capture_gap.decode()}"
@@ -31,11 +31,11 @@ def ready() -> Response:
         reason = f"Changes of the platform may not arrive: {projection.feed_problem.decode()}"
     if reason is not None:
         raise UnavailableError(reason)
-    found.require_tables()
-    gate, max_age = state().gate, state().config.ready_max_age
-    if gate is not None:
-        gate.require_ready()
-    as_of, age = found.database.fetch(FRESHNESS)
+    model.require_tables()
+    authorizer, max_age = state().authorizer, state().config.ready_max_age
+    if authorizer is not None:
+        authorizer.require_ready()
+    as_of, age = model.database.fetch(FRESHNESS)
     if as_of is None or age is None:
         raise UnavailableError(NEVER_BUILT)
     if as_of == NOTHING_CLAIMED:

@@ -133,10 +133,10 @@ def _fewer_keys(printed: bytes, keys: Sequence[str] | None) -> bytes:
     """Return a printed lead, or a list of them, with these keys only, in their documented order; all for None."""
     if keys is None:
         return printed
-    found = orjson.loads(printed)
-    if isinstance(found, dict):
-        return orjson.dumps({key: found[key] for key in keys})
-    return orjson.dumps([lead and {key: lead[key] for key in keys} for lead in found])
+    data = orjson.loads(printed)
+    if isinstance(data, dict):
+        return orjson.dumps({key: data[key] for key in keys})
+    return orjson.dumps([lead and {key: lead[key] for key in keys} for lead in data])
 
 
 def _found(document: bytes | None) -> bytes:

@@ -23,12 +23,13 @@ from api.auth.access import NOTHING, digest_of
 from api.database.statement import Freshness, TenantNowRow
 from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
-from api.observe.request_log import Answered, Teller
+from api.observe.request_log import Answered
 from api.plan.projection import tenant_now
-from api.request.record import Record, correlation_id, environ_key, system_clock
+from api.request.record import KEY, Record, correlation_id, environ_key, system_clock
 from api.response.body import Headers, closing, encoded, freshness_headers
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
+from api.response.plain import Answer
 from api.routes.read_model import State
 
 LOOK_SECONDS = 0.01
@@ -63,8 +64,6 @@ _CREDENTIAL = environ_key(KEY_HEADERS[-1])
 _FLASKS = frozenset(map(environ_key, FLASKS_HEADERS))
 
 Key = tuple[str | bytes | None, ...]
-# Status, headers and body.
-Again = tuple[int, Headers, bytes]
 
 
 def key_of(environ: WSGIEnvironment) -> Key | None:
@@ -78,7 +77,15 @@ def key_of(environ: WSGIEnvironment) -> Key | None:
     return (method, get("PATH_INFO"), get("QUERY_STRING"), *map(get, _PLAIN_KEY), digest)
 
 
-class Look(NamedTuple):
+def _noted_key(environ: WSGIEnvironment) -> Key | None:
+    """Return the key of a request, which its environment keeps: it is looked for in front of Flask, and kept behind."""
+    if KEY not in environ:
+        environ[KEY] = key_of(environ)
+    key: Key | None = environ[KEY]
+    return key
+
+
+class VersionProbe(NamedTuple):
     """What a tenant was found to be, by a look that began at a moment by the monotonic clock, and its headers."""
 
     row: TenantNowRow
@@ -91,20 +98,20 @@ class Tenant:
     """A tenant with answers in memory, and the last look at it."""
 
     user_id: str
-    look: Look | None = None
+    probe: VersionProbe | None = None
     # When somebody was told of something newer than that, by the monotonic clock.
     told_at: float = 0.0
     # Whoever looks has it.
-    looking: Lock = field(default_factory=Lock)
+    probing: Lock = field(default_factory=Lock)
 
-    def remembered(self) -> Look | None:
+    def remembered(self) -> VersionProbe | None:
         """Return the last look if it may be used."""
-        look = self.look
-        return look if look and look.at > max(self.told_at, monotonic() - LOOK_SECONDS) else None
+        probe = self.probe
+        return probe if probe and probe.at > max(self.told_at, monotonic() - LOOK_SECONDS) else None
 
 
 @dataclass(slots=True, eq=False)
-class Kept:
+class CachedAnswer:
     """An answer, and when it may be given again."""
 
     user_id: str
@@ -130,49 +137,49 @@ class Answers:
         self._bytes = 0
         self._lock = Lock()
         # The one that was used least recently is the first.
-        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._cached: OrderedDict[Key, CachedAnswer] = OrderedDict()
         self._tenants: dict[str, Tenant] = {}
         self._sweep: Timer | None = None
 
-    def find(self, key: Key) -> tuple[Kept, Tenant] | None:
+    def find(self, key: Key) -> tuple[CachedAnswer, Tenant] | None:
         """Return the answer to a request, and its tenant."""
         with self._lock:
-            kept = self._kept.get(key)
-            if kept is None:
+            cached = self._cached.get(key)
+            if cached is None:
                 return None
-            self._kept.move_to_end(key)
-            return kept, self._tenants[kept.user_id]
+            self._cached.move_to_end(key)
+            return cached, self._tenants[cached.user_id]
 
-    def keep(self, key: Key, kept: Kept) -> None:
+    def keep(self, key: Key, answer: CachedAnswer) -> None:
         """Keep an answer, unless it alone would take all of the memory."""
-        kept.size = _ENTRY_BYTES + len(kept.body.start) + sum(map(len, filter(None, key)))
-        if kept.size > self._most:
+        answer.size = _ENTRY_BYTES + len(answer.body.start) + sum(map(len, filter(None, key)))
+        if answer.size > self._most:
             return
         with self._lock:
             self._drop(key)
-            self._kept[key] = kept
-            if kept.user_id not in self._tenants:
-                self._tenants[kept.user_id] = Tenant(kept.user_id)
-            self._bytes += kept.size
+            self._cached[key] = answer
+            if answer.user_id not in self._tenants:
+                self._tenants[answer.user_id] = Tenant(answer.user_id)
+            self._bytes += answer.size
             while self._bytes > self._most:
-                self._drop(next(iter(self._kept)))
+                self._drop(next(iter(self._cached)))
             ANSWERS_BYTES.set(self._bytes)
             self._sweep_later()
 
     def note(self, user_id: str, row: Freshness) -> None:
         """Use no look at a tenant that began before somebody was told of something newer: no caller sees it go back."""
         tenant = self._tenants.get(user_id)
-        look = tenant and tenant.look
-        if tenant and (not look or _told(row) != _told(look.row)):
+        probe = tenant and tenant.probe
+        if tenant and (not probe or _told(row) != _told(probe.row)):
             tenant.told_at = monotonic()
 
     def _drop(self, key: Key) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._bytes -= kept.size
+        dropped = self._cached.pop(key, None)
+        if dropped is not None:
+            self._bytes -= dropped.size
 
     def _sweep_later(self) -> None:
-        if self._sweep is None and self._kept:
+        if self._sweep is None and self._cached:
             self._sweep = Timer(SWEEP_SECONDS, self.drop_old)
             self._sweep.name, self._sweep.daemon = "answers", True
             self._sweep.start()
@@ -180,10 +187,10 @@ class Answers:
     def drop_old(self) -> None:
         """Drop what is too old to be given again, and look again in SWEEP_SECONDS while there is anything."""
         with self._lock:
-            for key in [key for key, kept in self._kept.items() if kept.ends <= monotonic()]:
+            for key in [key for key, answer in self._cached.items() if answer.ends <= monotonic()]:
                 self._drop(key)
-            asked = {kept.user_id for kept in self._kept.values()}
-            self._tenants = {user_id: one for user_id, one in self._tenants.items() if user_id in asked}
+            asked = {answer.user_id for answer in self._cached.values()}
+            self._tenants = {user_id: self._tenants[user_id] for user_id in asked}
             ANSWERS_BYTES.set(self._bytes)
             self._sweep = None
             self._sweep_later()
@@ -194,12 +201,11 @@ def _told(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
     return row.version, row.as_of, row.tenant_name
 
 
-class Memory:
+class AnswerCache:
     """The function in front of Flask, and the hook by which it keeps what Flask has answered."""
 
-    def __init__(self, parts: State, tell: Teller, constant: dict[str, str]) -> None:
+    def __init__(self, parts: State, constant: dict[str, str]) -> None:
         self._parts = parts
-        self._tell = tell
         self._constant = encoded(constant.items())
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
@@ -208,137 +214,144 @@ class Memory:
         """Return the application with the memory in front of it."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            again = self._answer(environ, self._look)
-            if again is None:
+            cached = self._answer(environ, self._probe)
+            if cached is None:
                 return wsgi_app(environ, start_response)
-            status, headers, body = again
+            status, headers, body = cached
             texts = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
             start_response(f"{status} {HTTPStatus(status).phrase.upper()}", texts)
             return [body]
 
         return answer
 
-    def answer_at_once(self, environ: WSGIEnvironment) -> Again | None:
+    def answer_at_once(self, environ: WSGIEnvironment) -> Answer | None:
         """Return an answer from memory that has not to wait for PostgreSQL; None where there is none."""
-        return self._answer(environ, self._look_ahead)
+        return self._answer(environ, self._probe_ahead)
 
-    def keep(self, response: Response, one: Record) -> Response:
+    def keep(self, response: Response, record: Record) -> Response:
         """Keep the answer of Flask to a request, if it may be given again. Returns it."""
-        request, user_id = one.request, one.user_id
-        if one.row is None or user_id is None:
+        request, user_id = record.request, record.user_id
+        if record.row is None or user_id is None:
             return response
-        self._answers.note(user_id, one.row)
-        key = key_of(request.environ)
-        if key is None or not one.opening or response.status_code != HTTPStatus.OK or not request.url_rule:
+        self._answers.note(user_id, record.row)
+        key = _noted_key(request.environ)
+        if key is None or not record.opening or response.status_code != HTTPStatus.OK or not request.url_rule:
             return response
         ANSWERS_MISSES.inc()
-        kept = Kept(
+        answer = CachedAnswer(
             user_id=user_id,
             route=request.url_rule.rule,
-            rows=one.rows,
-            version=one.row.version,
-            tag=one.tag,
-            stands_until=one.stands_until,
-            min_as_of=one.min_as_of,
+            rows=record.rows,
+            version=record.row.version,
+            tag=record.tag,
+            stands_until=record.stands_until,
+            min_as_of=record.min_as_of,
             headers=self._constant
             + encoded(pair for pair in response.headers if pair[0] != "Content-Length"),
-            body=one.body or opened(None, response.get_data()[: one.opening]),
+            body=record.body or opened(None, response.get_data()[: record.opening]),
         )
-        self._answers.keep(key, kept)
+        self._answers.keep(key, answer)
         return response
 
-    def _answer(self, environ: WSGIEnvironment, look: Callable[[Tenant], Look | None]) -> Again | None:
+    def _answer(
+        self, environ: WSGIEnvironment, probe_of: Callable[[Tenant], VersionProbe | None]
+    ) -> Answer | None:
         """Return an answer that is given again, by a look at its tenant; None where Flask has to answer."""
-        key = key_of(environ)
-        found = None if key is None else self._answers.find(key)
-        return None if found is None else self._again(environ, *found, look)
+        key = _noted_key(environ)
+        entry = None if key is None else self._answers.find(key)
+        return None if entry is None else self._again(environ, *entry, probe_of)
 
     def _again(
-        self, environ: WSGIEnvironment, kept: Kept, tenant: Tenant, look_at: Callable[[Tenant], Look | None]
-    ) -> Again | None:
+        self,
+        environ: WSGIEnvironment,
+        cached: CachedAnswer,
+        tenant: Tenant,
+        probe_of: Callable[[Tenant], VersionProbe | None],
+    ) -> Answer | None:
         """Return an answer that is given again; None where Flask has to answer."""
-        started, gate, limit = perf_counter(), self._parts.gate, self._parts.limit
-        shown = environ.get(_CREDENTIAL, "")
-        caller = gate.has_let_through(shown, kept.user_id) if gate else NOTHING
+        started, authorizer, limit = perf_counter(), self._parts.authorizer, self._parts.limit
+        credential = environ.get(_CREDENTIAL, "")
+        caller = authorizer.cached_access(credential, cached.user_id) if authorizer else NOTHING
         if caller is None:
             return None
-        look = look_at(tenant)
-        if look is None or not self._stands(kept, look):
+        probe = probe_of(tenant)
+        if probe is None or not self._stands(cached, probe):
             return None
-        known = known_tags(environ) or ()
-        is_by_version = kept.tag in known and kept.min_as_of is None and is_of_version(kept.tag)
-        own = dict(look.headers)
+        tags = known_tags(environ) or ()
+        is_by_version = cached.tag in tags and cached.min_as_of is None and is_of_version(cached.tag)
+        own = dict(probe.headers)
         # Last of all, because Flask counts what is left to it.
         if limit is not None and not is_by_version:
-            counted = limit.count(kept.user_id)
+            counted = limit.count(cached.user_id)
             if counted.is_beyond:
                 return None
             own |= limit.headers_for(counted)
         now = self._clock()
         name = own["X-Correlation-Id"] = correlation_id(environ, now)
-        if kept.tag in known or "*" in known:
+        if cached.tag in tags or "*" in tags:
             status, rows, body = 304, 0, b""
-            headers = [pair for pair in kept.headers if pair[0] not in _OF_BODY]
+            headers = [pair for pair in cached.headers if pair[0] not in _OF_BODY]
         else:
-            status, rows, body, headers = 200, kept.rows, kept.body.ended(closing(now, name)), kept.headers
+            status, rows, headers = 200, cached.rows, cached.headers
+            body = cached.body.ended(closing(now, name))
             own["Content-Length"] = str(len(body))
             if environ["REQUEST_METHOD"] == "HEAD":
                 body = b""
         ANSWERS_HITS.inc()
-        self._tell(
+        self._parts.log.write(
             environ,
-            Answered(kept.route, kept.user_id, status, started, rows, name, caller.name or None),
+            Answered(cached.route, cached.user_id, status, started, rows, name, caller.name or None),
         )
         return status, [*headers, *encoded(own.items())], body
 
-    def _look(self, tenant: Tenant) -> Look | None:
+    def _probe(self, tenant: Tenant) -> VersionProbe | None:
         """Return a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
-        if (look := tenant.remembered()) is not None:
-            return look
+        if (probe := tenant.remembered()) is not None:
+            return probe
         # Meanwhile the request counts as one that is being answered.
         with IN_FLIGHT.track_inprogress():
-            if not tenant.looking.acquire(timeout=PATIENCE_SECONDS):
+            if not tenant.probing.acquire(timeout=PATIENCE_SECONDS):
                 return None
-            return self._look_again(tenant, tenant.remembered())
+            return self._probe_again(tenant, tenant.remembered())
 
-    def _look_ahead(self, tenant: Tenant) -> Look | None:
+    def _probe_ahead(self, tenant: Tenant) -> VersionProbe | None:
         """Return the last look if it may be used, and begin the next one before it may not."""
-        look = tenant.remembered()
-        if look and look.at < monotonic() - AHEAD_SECONDS and tenant.looking.acquire(blocking=False):
-            self._parts.looks.submit(self._look_again, tenant, None)
-        return look
+        probe = tenant.remembered()
+        if probe and probe.at < monotonic() - AHEAD_SECONDS and tenant.probing.acquire(blocking=False):
+            self._parts.looks.submit(self._probe_again, tenant, None)
+        return probe
 
-    def _look_again(self, tenant: Tenant, known: Look | None) -> Look | None:
-        """Return a look at the tenant, which is new unless it is known, and give back the lock for it."""
+    def _probe_again(self, tenant: Tenant, probe: VersionProbe | None) -> VersionProbe | None:
+        """Return a look at the tenant, which is new unless it is given, and give back the lock for it."""
         try:
-            tenant.look = known or self._ask(tenant.user_id)
-            return tenant.look
+            tenant.probe = probe or self._ask(tenant.user_id)
+            return tenant.probe
         finally:
-            tenant.looking.release()
+            tenant.probing.release()
 
-    def _ask(self, user_id: str) -> Look | None:
+    def _ask(self, user_id: str) -> VersionProbe | None:
         """Return what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
         if not self._parts.running.take_at_once(user_id):
             return None
         at = monotonic()
         try:
             row = self._parts.read_model.look(tenant_now(user_id))
-            return Look(row, at, freshness_headers(row))
+            return VersionProbe(row, at, freshness_headers(row))
         except Exception:  # noqa: BLE001  # Flask has an answer to each.
             return None
         finally:
             self._parts.running.give_back(user_id)
 
-    def _stands(self, kept: Kept, look: Look) -> bool:
+    def _stands(self, cached: CachedAnswer, probe: VersionProbe) -> bool:
         """Return whether an answer is what PostgreSQL would have found at the moment of a look."""
-        row = look.row
-        if row.version != kept.version:
+        row = probe.row
+        if row.version != cached.version:
             return False
-        if kept.stands_until is not None:
+        if cached.stands_until is not None:
             # Only a test gives another moment than the clock of the database.
-            clock = self._parts.now() or row.clock + timedelta(seconds=monotonic() - look.at)
-            if clock > kept.stands_until:
+            clock = self._parts.now() or row.clock + timedelta(seconds=monotonic() - probe.at)
+            if clock > cached.stands_until:
                 return False
-        if kept.min_as_of is not None and (row.as_of is None or not is_fresh(row.as_of, kept.min_as_of)):
+        if cached.min_as_of is not None and (row.as_of is None or not is_fresh(row.as_of, cached.min_as_of)):
             return False
-        return monotonic() < kept.ends
+        return monotonic() < cached.ends

@@ -102,10 +102,10 @@ class AllMetrics(Collector):
         else:
             yield from REGISTRY.collect()
         with self._database() as database:
-            known = _read(database, FRESHNESS)
+            fresh = _read(database, FRESHNESS)
             # A first build holds the table of the tenants.
-            late = _read(database, LATE_TENANTS) if known and known.as_of else None
-            yield from metrics_of(known and known.age, late, _read(database, PROJECTION_STATE))
+            late = _read(database, LATE_TENANTS) if fresh and fresh.as_of else None
+            yield from metrics_of(fresh and fresh.age, late, _read(database, PROJECTION_STATE))
 
 
 def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow | None) -> Iterator[Metric]:

@@ -138,7 +138,7 @@ def _text(name: str) -> str:
 
 def asks_who_calls() -> bool:
     """Return whether the API asks for a token or a key."""
-    return state().gate is not None
+    return state().authorizer is not None
 
 
 def _read_tenants() -> list[str]:

@@ -9,7 +9,7 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import current_app
 
-from api.auth.gate import Gate
+from api.auth.authorizer import Authorizer
 from api.config import Config
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
@@ -19,6 +19,7 @@ from api.limits.places import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
+from api.observe.request_log import RequestLog
 from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
 from api.request.record import Clock, record
 from api.response.body import Headers, note_freshness
@@ -61,9 +62,9 @@ class ReadModel:
     def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
         """Return the first row of an answer, and have its headers say how fresh it is. Raises as fetch does."""
         self._require_as_of(row)
-        one = record()
-        note_freshness(one, row)
-        one.min_as_of = min_as_of
+        current = record()
+        note_freshness(current, row)
+        current.min_as_of = min_as_of
         if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
             raise StaleError(row.as_of, min_as_of)
         return row
@@ -124,7 +125,7 @@ class State:
     database: Database
     running: RunningRequests
     # None where the API asks nobody who calls.
-    gate: Gate | None
+    authorizer: Authorizer | None
     # None where there is none.
     limit: TenantLimit | None
     read_model: ReadModel
@@ -133,6 +134,7 @@ class State:
     streams: Places
     # None where there are no traces.
     tracing: Any
+    log: RequestLog
     # Looks at tenants for whom no request waits.
     looks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "looks"))
     # create_app sets it.

@@ -17,21 +17,20 @@ _ENDPOINTS = "leads."
 _METHODS = ("GET", "HEAD")
 
 
-def answer_unchanged(one: Record) -> Response | None:
+def answer_unchanged(record: Record) -> Response | None:
     """Return 304 if a tag of the request is that of the tenant's present version; else the request goes on."""
-    request, user_id = one.request, one.user_id
-    known = known_tags(request.environ)
+    request, user_id = record.request, record.user_id
+    tags = known_tags(request.environ) or ()
     if (
-        known is None
-        or user_id is None
+        user_id is None
         or not (request.endpoint or "").startswith(_ENDPOINTS)
         or request.method not in _METHODS
-        or not any(map(is_of_version, known))
+        or not any(map(is_of_version, tags))
         or "\0" in request.path
         # Whether an answer is as fresh as such a request asks is compared where its rows are read.
-        or "min_as_of" in unquote_plus(one.query)
+        or "min_as_of" in unquote_plus(record.query)
     ):
         return None
     row = read_model().fetch(tenant_now(user_id))
     tag = tag_of(request.environ, row.version)
-    return not_modified(tag) if tag in known else None
+    return not_modified(tag) if tag in tags else None

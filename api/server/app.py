@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api.auth.gate import Gate
+from api.auth.authorizer import Authorizer
 from api.config import MEMORY, Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
@@ -17,12 +17,24 @@ from api.limits.places import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import Waiting
-from api.observe import log, request_log
+from api.observe import log
 from api.observe.meters import IN_FLIGHT
+from api.observe.request_log import RequestLog
 from api.plan.projection import tenant_now
 from api.request.address import find_endpoint, require_local_host, require_one_host
 from api.request.body import MAX_BODY_BYTES
-from api.request.record import BODY, GATE, PAUSE_AT, PAUSED, Clock, Record, begin, record, system_clock
+from api.request.record import (
+    AUTHORIZED,
+    BODY,
+    PAUSE_AT,
+    PAUSED,
+    Clock,
+    Record,
+    begin,
+    environ_key,
+    record,
+    system_clock,
+)
 from api.request.text import is_broken
 from api.response import body, compression, errors
 from api.response.body import After, JsonResponse
@@ -32,10 +44,12 @@ from api.routes import changes, exports, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
-from api.routes.memory import Memory
+from api.routes.memory import AnswerCache
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
 from api.routes.read_model import ReadModel, State
+
+Hook = Callable[[Record], Any]
 
 
 def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
@@ -51,11 +65,10 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     app.url_map.merge_slashes = False
     parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
-    tell = request_log.teller(config, parts.tracing)
     constant = body.constant_headers(_varies_by(config))
-    parts.plain = PlainAnswers(clock or system_clock, constant, Cors(config.cors_origins), tell)
-    memory = Memory(parts, tell, constant) if config.answers_mb else None
-    _hook_in(app, parts, constant, [*filter(None, _after(config, memory, tell))])
+    parts.plain = PlainAnswers(clock or system_clock, constant, Cors(config.cors_origins), parts.log)
+    memory = AnswerCache(parts, constant) if config.answers_mb else None
+    _hook_in(app, parts, constant, [*filter(None, _after(parts, memory))])
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
@@ -84,12 +97,13 @@ def _parts(config: Config, clock: Clock | None) -> State:
         clock,
         database,
         RunningRequests(config.threads),
-        Gate(config.auth, database) if config.auth.is_on else None,
+        Authorizer(config.auth, database) if config.auth.is_on else None,
         TenantLimit(config) if config.rate_limit else None,
         ReadModel(database),
         Exports(config.exports),
         Places(config.streams),
         tracing,
+        RequestLog(config, tracing),
     )
 
 
@@ -102,35 +116,35 @@ def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[Aft
 
     @app.before_request
     def answer_before() -> Any:  # noqa: ANN401  # Whatever Flask takes for an answer.
-        one = begin(parts.clock or system_clock)
+        begun = begin(parts.clock or system_clock)
         # It counts as one that is being answered.
         IN_FLIGHT.inc()
         for hook in before:
-            if (answer := hook(one)) is not None:
+            if (answer := hook(begun)) is not None:
                 return answer
         return None
 
     @app.after_request
     def pass_on(response: Response) -> Response:
-        one = record()
-        if PAUSED in one.request.environ:
+        current = record()
+        if PAUSED in current.request.environ:
             # It is no answer yet.
             return response
-        one.headers.update(constant)
+        current.headers.update(constant)
         for hook in after:
-            response = hook(response, one)
+            response = hook(response, current)
         return response
 
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
-        one: Record | None = g.get("record")
-        if one is not None:
+        ended: Record | None = g.get("record")
+        if ended is not None:
             IN_FLIGHT.dec()
-            if one.place is not None:
-                parts.running.give_back(one.place)
+            if ended.place is not None:
+                parts.running.give_back(ended.place)
 
 
-def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
+def _before(parts: State) -> Iterator[Hook | None]:
     """Yield what each request passes before its endpoint, in this order; the first that answers or raises ends it.
 
     Each gets the record of the request.
@@ -152,17 +166,21 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     # Nobody has to show who asks what an address takes, so that waits for nothing and takes no place.
     yield _answer_options
     # Its caller shows who it is, and that it may read this tenant.
-    yield parts.gate.check if parts.gate else None
+    yield parts.authorizer.check if parts.authorizer else None
     # Whoever is known now goes on among the requests of the tenant.
-    yield partial(_pause, GATE) if parts.gate else None
+    yield partial(_pause, AUTHORIZED) if parts.authorizer else None
     # With min_as_of it waits for data as fresh as that.
-    yield partial(waiting.wait_for_data, room, lambda user_id: parts.read_model.look(tenant_now(user_id)))
+    yield partial(
+        _where_asked_for,
+        "min_as_of",
+        partial(waiting.wait_for_data, room, lambda user_id: parts.read_model.look(tenant_now(user_id))),
+    )
     # At the change feed, with `wait`, it waits for a change.
-    yield changes.wait_for_change(room)
+    yield partial(_where_asked_for, "wait", changes.wait_for_change(room))
     # Its ids have a length that there can be, and it has its turn among those that run.
     yield partial(running.enter, parts.running)
     # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
-    yield unchanged.answer_unchanged
+    yield partial(_where_sent, environ_key("If-None-Match"), unchanged.answer_unchanged)
     # It counts against the rate limit of its tenant.
     yield parts.limit.check if parts.limit else None
     # Its path and its body can be read. The parameters are read by the endpoint.
@@ -171,25 +189,36 @@ def _before(parts: State) -> Iterator[Callable[[Record], Any] | None]:
     yield partial(_pause, BODY)
 
 
-def _answer_options(one: Record) -> Response | None:
+def _where_asked_for(parameter: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
+    """Have a request whose query names this parameter pass a hook, which reads whether it is that parameter."""
+    return hook(record) if parameter in record.query else None
+
+
+def _where_sent(header: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
+    """Have a request with this header, a key of its environment, pass a hook."""
+    return hook(record) if header in record.request.environ else None
+
+
+def _answer_options(record: Record) -> Response | None:
     """Return the methods that an address takes to a request that asks for them; None for any other request."""
-    request = one.request
+    request = record.request
     if request.method != "OPTIONS" or request.routing_exception is not None:
         return None
     return current_app.make_default_options_response()
 
 
-def _pause(at: str, one: Record) -> Response | None:
+def _pause(at: str, record: Record) -> Response | None:
     """Answer with nothing where the server has a request pause, which then begins anew."""
-    environ = one.request.environ
-    if environ.get(PAUSE_AT) != at or not one.is_of_tenant or one.request.routing_exception is not None:
+    environ = record.request.environ
+    if environ.get(PAUSE_AT) != at or not record.is_of_tenant or record.request.routing_exception is not None:
         return None
-    environ[PAUSED] = one
+    environ[PAUSED] = record
     return Response()
 
 
-def _after(config: Config, memory: Memory | None, tell: request_log.Teller) -> Iterator[After | None]:
+def _after(parts: State, memory: AnswerCache | None) -> Iterator[After | None]:
     """Yield what each answer passes, in this order, an error too."""
+    config = parts.config
     # It gets smaller for a caller who takes it so.
     yield compression.compress if config.compression else None
     # The page of an allowed origin may read it.
@@ -197,7 +226,7 @@ def _after(config: Config, memory: Memory | None, tell: request_log.Teller) -> I
     # It is kept in memory, if it may be given again.
     yield memory.keep if memory else None
     # It counts, with its time, it is a line in the log, and its span says what became of it.
-    yield partial(request_log.tell_of, tell)
+    yield parts.log.write_response
 
 
 def _varies_by(config: Config) -> Iterator[str]:
@@ -211,10 +240,10 @@ def _varies_by(config: Config) -> Iterator[str]:
         yield "Origin"
 
 
-def _refuse_unreadable_request(one: Record) -> None:
+def _refuse_unreadable_request(record: Record) -> None:
     """Raise BadRequest for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
     # A WSGI server passes the bytes of the path on as Latin-1.
-    request = one.request
+    request = record.request
     path = request.environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
         raise BadRequest("the path contains a NUL character (%00) or bytes that are not UTF-8")

@@ -7,13 +7,13 @@ from collections import Counter
 from time import monotonic
 from wsgiref.types import WSGIEnvironment
 
-from api.auth.gate import Gate
+from api.auth.authorizer import Authorizer
 from api.config import Config
 from api.limits.room import Line, Room
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.request.caller import caller_address
-from api.request.record import BODY, GATE, PAUSE_AT, environ_key
+from api.request.record import AUTHORIZED, BODY, PAUSE_AT, environ_key
 from api.response.plain import LIVE
 
 # A process answers some thousand requests a second, so that the last one waits for about a second.
@@ -33,32 +33,30 @@ _CREDENTIAL = environ_key("Authorization")
 class Callers:
     """The threads of a process, of tenants and of all others."""
 
-    def __init__(self, config: Config, gate: Gate | None) -> None:
+    def __init__(self, config: Config, authorizer: Authorizer | None) -> None:
         threads = server_threads(config.threads) + MAX_WAITING
-        self._gate = gate
+        self._authorizer = authorizer
         self._proxies = config.proxies
         self._tenants = Room("answers", threads, threads * PLACES_OF_THREAD)
         self._others = Room("others", OPEN_THREADS, OPEN_PLACES, rest=1.0)
         # What was answered at once in this second, of each of these paths and of all others, to each address.
         self._second, self._answered = 0, Counter[tuple[str, str]]()
 
-    def line(self, environ: WSGIEnvironment, let_through: str | None = None) -> Line | None:
-        """Return where a request waits; None if too much waits there. Says where it pauses.
+    def line(self, environ: WSGIEnvironment, authorized: str | None = None) -> Line | None:
+        """Return where a request waits; None if too much waits there. Say where it pauses.
 
-        `let_through` is the tenant to whom its caller was let through just now, which is not asked again.
+        `authorized` is the tenant that its caller may read, as was found out just now.
         """
+        tenant, authorizer = authorized or _tenant(environ["PATH_INFO"]), self._authorizer
         address = f"from {caller_address(environ, self._proxies)}"
-        tenant = let_through or _tenant(environ["PATH_INFO"])
-        if let_through or (tenant and self._was_let_through(environ, tenant)):
+        if authorizer is not None and not authorized:
+            tenant = tenant if authorizer.was_allowed(environ.get(_CREDENTIAL, ""), tenant) else ""
+        if tenant:
             # Nothing else takes a body.
             environ[PAUSE_AT] = BODY if environ["REQUEST_METHOD"] == "POST" else ""
             return self._tenants.line(f"tenant {tenant}", address)
-        environ[PAUSE_AT] = GATE
+        environ[PAUSE_AT] = AUTHORIZED
         return self._others.line(address)
-
-    def _was_let_through(self, environ: WSGIEnvironment, tenant: str) -> bool:
-        gate = self._gate
-        return gate is None or gate.was_let_through(environ.get(_CREDENTIAL, ""), tenant)
 
     def is_hasty(self, environ: WSGIEnvironment) -> bool:
         """Return whether an address has this path answered at once too often; count it.

@@ -21,14 +21,14 @@ from api.limits.exports import ExportStream
 from api.observe.meters import STREAMS
 from api.request.address import is_local
 from api.request.body import MAX_BODY_BYTES
-from api.request.record import GATE, PAUSE_AT, PAUSED, Record, environ_key
+from api.request.record import AUTHORIZED, PAUSE_AT, PAUSED, Record, environ_key
 from api.response.body import Headers, encoded
 from api.response.events import EventStream
 from api.response.plain import LIVE, TIMESTAMP, Answer
 from api.routes.memory import Key, key_of
 from api.routes.read_model import State
 from api.server.callers import REPEATED, Callers
-from api.server.loop import GoOn, Loop
+from api.server.loop import Loop, continue_on_event_loop
 from api.server.streams import LiveStreams
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ class Front:
         self._plain = parts.plain
         # Any Host is answered once it was decided who may read.
         self._hosts = None if config.auth.methods else config.host_names
-        self._callers = Callers(config, parts.gate)
-        self._streams = LiveStreams(config, parts.gate)
+        self._callers = Callers(config, parts.authorizer)
+        self._streams = LiveStreams(config, parts.authorizer)
         # Of exports between two pieces.
         self._exports = ThreadPoolExecutor(config.exports, thread_name_prefix="exports")
         # The last answer of each, until when it is given again, and to which request.
@@ -96,7 +96,7 @@ class Front:
         status, headers, body = answer or await self._in_turn(environ)
         paused: Record | None = environ.pop(PAUSED, None)
         if paused is not None:
-            await GoOn()
+            await continue_on_event_loop()
             status, headers, body = await self._with_body(environ, receive, paused)
         start = {"type": "http.response.start", "status": status, "headers": headers}
         if isinstance(body, bytes):
@@ -104,7 +104,7 @@ class Front:
             await send({"type": "http.response.body", "body": body})
             return
         # Flask takes `get` for GET, so the method does not say whether this runs in a thread.
-        await GoOn()
+        await continue_on_event_loop()
         await send(start)
         # Only this has the server send the head: what breaks now ends the connection, and is no other answer.
         await send({"type": "http.response.body", "body": b"", "more_body": True})
@@ -122,9 +122,9 @@ class Front:
             if is_one and (self._hosts is None or is_local(host, self._hosts)):
                 return await self._paced(environ, self._plain.live(environ, self._callers.problem()))
         elif path in REPEATED:
-            key, ends, given = self._repeats.get(path, _NOTHING)
+            key, ends, answer = self._repeats.get(path, _NOTHING)
             if monotonic() < ends and key == key_of(environ):
-                return await self._paced(environ, self._plain.again(environ, given))
+                return await self._paced(environ, self._plain.again(environ, answer))
         return None
 
     def _keep(self, environ: "WSGIEnvironment", begun: float, answer: tuple[int, Headers, Body]) -> None:
@@ -138,7 +138,7 @@ class Front:
     async def _paced(self, environ: "WSGIEnvironment", answer: Answer) -> Answer:
         """Return an answer, which is held back from an address that asks again and again without a pause."""
         if self._callers.is_hasty(environ):
-            await GoOn()
+            await continue_on_event_loop()
             await asyncio.sleep(HELD_SECONDS)
         return answer
 
@@ -147,15 +147,15 @@ class Front:
     ) -> tuple[int, Headers, Body]:
         """Return what Flask answers in a thread, as soon as it is the caller's turn.
 
-        `tenant` is the one to whom the caller was let through, once the request has paused for that.
+        `tenant` is the one that the caller may read, once the request has paused for that.
         """
         line = self._callers.line(environ, tenant)
         if line is None:
             return await self._paced(environ, self._plain.unavailable(environ, _BUSY))
-        await GoOn(line)
+        await line
         begun = monotonic()
         answer = self._answer(environ)
-        if PAUSED in environ and environ[PAUSE_AT] == GATE:
+        if PAUSED in environ and environ[PAUSE_AT] == AUTHORIZED:
             return await self._in_turn(environ, environ.pop(PAUSED).user_id)
         if environ["PATH_INFO"] in REPEATED:
             self._keep(environ, begun, answer)
@@ -186,9 +186,9 @@ class Front:
         """Return what Flask answers."""
         status, headers = 0, list[tuple[bytes, bytes]]()
 
-        def start_response(line: str, given: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
+        def start_response(line: str, pairs: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
             nonlocal status, headers
-            status, headers = int(line[:3]), encoded(given)
+            status, headers = int(line[:3]), encoded(pairs)
 
         result: Iterable[bytes] = self._app(environ, start_response)
         if isinstance(result, _GOES_ON):

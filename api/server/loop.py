@@ -7,32 +7,23 @@ thread and back would cost some 50 µs more, and a loop that is busy would keep 
 """
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextvars import Context
 from functools import partial
 from inspect import iscoroutine
-from typing import Any, TypeVarTuple
+from typing import TypeVarTuple
 
-from api.limits.room import Line
+Arguments = TypeVarTuple("Arguments")
 
-Given = TypeVarTuple("Given")
-
-
-class GoOn:
-    """What a coroutine awaits to go on in a thread, when it is the turn of its caller, or on the event loop."""
-
-    __slots__ = ("_line",)
-
-    def __init__(self, line: Line | None = None) -> None:
-        self._line = line
-
-    def __await__(self) -> Generator[Line | None, None, None]:
-        """Yield to Loop, which runs the rest there."""
-        yield self._line
+# A coroutine that awaits this yields to Loop, as one does that awaits a Line.
+continue_on_event_loop = partial(asyncio.sleep, 0)
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop that begins a coroutine in the thread that schedules it, and sets `is_ending` at a signal."""
+    """An event loop that begins a coroutine in the thread that schedules it, and sets `is_ending` at a signal.
+
+    What the coroutine awaits first says where it goes on: a Line, in a thread; `continue_on_event_loop()`, here.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,13 +31,13 @@ class Loop(asyncio.SelectorEventLoop):
         self._nothing = asyncio.Handle(lambda: None, (), self)
 
     def call_soon_threadsafe(
-        self, callback: Callable[[*Given], object], *args: *Given, context: Context | None = None
+        self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a call, or the rest of a coroutine. Returns a handle, which means nothing if there is no rest."""
-        given: Any = args
-        if given and iscoroutine(given[0]):
+        coroutine = args[0] if args else None
+        if iscoroutine(coroutine):
             try:
-                line = given[0].send(None)
+                line = coroutine.send(None)
             except StopIteration:
                 return self._nothing
             if line is not None:
@@ -54,7 +45,9 @@ class Loop(asyncio.SelectorEventLoop):
                 return self._nothing
         return super().call_soon_threadsafe(callback, *args, context=context)
 
-    def add_signal_handler(self, sig: int, callback: Callable[[*Given], object], *args: *Given) -> None:
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[*Arguments], object], *args: *Arguments
+    ) -> None:
         """Have a signal call this, and end the streams: the server waits for their connections."""
 
         def end() -> None:

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 import structlog
 from werkzeug.exceptions import HTTPException
 
-from api.auth.gate import Gate
+from api.auth.authorizer import Authorizer
 from api.config import Config
 from api.database.connect import OwnConnection
 from api.database.errors import UnavailableError
@@ -49,7 +49,7 @@ UNREAD_SECONDS = 30.0
 # Within which time the callers of a process that ends come back.
 COME_BACK_MS = (500, 5000)
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 Send = Callable[[bytes], Awaitable[object]]
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
@@ -88,9 +88,9 @@ class _Page(NamedTuple):
 class LiveStreams:
     """All streams of a process. But for `__init__` everything runs on the event loop."""
 
-    def __init__(self, config: Config, gate: Gate | None) -> None:
+    def __init__(self, config: Config, authorizer: Authorizer | None) -> None:
         self._config = config
-        self._gate = gate
+        self._authorizer = authorizer
         # As many sessions as READERS.
         self._model = ReadModel(Database(replace(config, threads=READERS - 2)))
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="streams")
@@ -115,7 +115,7 @@ class LiveStreams:
         self._viewers.add(viewer)
         if not self._tasks:
             begun = (self._follow(), self._beat_for_ever(), self._end_with(is_ending))
-            self._tasks = [asyncio.create_task(one) for one in begun]
+            self._tasks = [asyncio.create_task(work) for work in begun]
         loop = asyncio.get_running_loop()
 
         async def send_noted(data: bytes) -> None:
@@ -168,11 +168,11 @@ class LiveStreams:
 
     async def _may_go_on(self, stream: EventStream) -> bool:
         """Return whether a caller may still read the tenant. What was found out about it is believed as ever."""
-        gate, shown = self._gate, stream.authorization
-        if gate is None or gate.has_let_through(shown, stream.user_id) is not None:
+        authorizer, header = self._authorizer, stream.authorization
+        if authorizer is None or authorizer.cached_access(header, stream.user_id) is not None:
             return True
         try:
-            await self._in_thread(partial(gate.require_access, shown, stream.user_id))
+            await self._in_thread(partial(authorizer.require_access, header, stream.user_id))
         except HTTPException:
             return False
         except UnavailableError:
@@ -196,12 +196,12 @@ class LiveStreams:
         row = await self._in_turn(stream.user_id, partial(self._model.look, asked))
         page, history = page_after(at, row, stream.parameters), history_of(row.place, row.epoch)
         events = (
-            change_event(stream.user_id, Token(position_of_change(one), history), json_of_change(one))
-            for one in page.changes
+            change_event(stream.user_id, Token(position_of_change(change), history), json_of_change(change))
+            for change in page.changes
         )
         return _Page(b"".join(events), Token(page.following, history), page.has_more)
 
-    async def _in_turn(self, tenant: str, ask: Callable[[], Found]) -> Found:
+    async def _in_turn(self, tenant: str, ask: Callable[[], Answer]) -> Answer:
         """Return what is read for a tenant, whose next reading then waits as long as this one took."""
         loop, turn = asyncio.get_running_loop(), self._turns.setdefault(tenant, asyncio.Lock())
         await turn.acquire()
@@ -211,7 +211,7 @@ class LiveStreams:
         finally:
             loop.call_later(min(loop.time() - began, LONGEST_REST_SECONDS), turn.release)
 
-    async def _in_thread(self, ask: Callable[[], Found]) -> Found:
+    async def _in_thread(self, ask: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
     def _changed(self, names: Collection[str] | None) -> None:
@@ -257,15 +257,15 @@ class LiveStreams:
 
     async def _poll(self) -> None:
         """Ask for the version of each tenant with a stream, again and again."""
-        known: dict[str, bytes | None] = {}
+        versions: dict[str, bytes | None] = {}
         while True:
             await asyncio.sleep(POLL_SECONDS)
             for tenant in {viewer.stream.user_id for viewer in self._viewers}:
                 with suppress(UnavailableError):
                     row = await self._in_thread(partial(self._model.look, tenant_now(tenant)))
-                    if known.get(tenant) != row.version:
+                    if versions.get(tenant) != row.version:
                         self._changed({name_of(tenant)})
-                    known[tenant] = row.version
+                    versions[tenant] = row.version
 
     async def _beat_for_ever(self) -> None:
         while True:

@@ -98,7 +98,7 @@ ROUGHLY: Changes = {
     "api.routes.read_model.is_fresh": _compare_roughly,
     "api.routes.memory.is_fresh": _compare_roughly,
 }
-FOR_EVER: Changes = {"api.routes.memory.Memory._stands": _stand_for_ever}
+FOR_EVER: Changes = {"api.routes.memory.AnswerCache._stands": _stand_for_ever}
 TIMELINE = "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')"
 BUGS: dict[str, tuple[str, Changes]] = {
     "as-of is the clock of the answer": ("as-of", {"api.response.body.freshness_headers": _print_the_clock}),

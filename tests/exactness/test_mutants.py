@@ -28,6 +28,7 @@ from api.plan.changes import ChangesRow, position_of_change
 from api.plan.projection import tenant_now
 from api.request.change_token import Position, Token, history_of
 from api.request.parameters import Parameters
+from api.request.record import system_clock
 from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
@@ -215,26 +216,26 @@ def _patch(target: object, attribute: str, new: object, **values: object) -> Mut
     return Mutant(lambda bench: bench.patches.setattr(target, attribute, new), **values)
 
 
-def _stands_without(value: str, **values: object) -> Mutant:
+def _stands_without(name: str, **values: object) -> Mutant:
     """Have an answer from memory stand whatever one of its values is."""
-    stands = memory.Memory._stands  # noqa: SLF001
+    stands = memory.AnswerCache._stands  # noqa: SLF001
 
-    def anyhow(self: memory.Memory, kept: memory.Kept, look: memory.Look) -> bool:
-        present: dict[str, Any] = {value: look.row.version if value == "version" else None}
-        return stands(self, replace(kept, **present), look)
+    def anyhow(self: memory.AnswerCache, cached: memory.CachedAnswer, probe: memory.VersionProbe) -> bool:
+        present: dict[str, Any] = {name: probe.row.version if name == "version" else None}
+        return stands(self, replace(cached, **present), probe)
 
-    return _patch(memory.Memory, "_stands", anyhow, **values)
+    return _patch(memory.AnswerCache, "_stands", anyhow, **values)
 
 
 def _keep_under_the_version_of_now(bench: Bench) -> None:
-    keep = memory.Memory.keep
+    keep = memory.AnswerCache.keep
 
-    def late(self: memory.Memory, response: Any, record: Any) -> Any:  # noqa: ANN401
+    def late(self: memory.AnswerCache, response: Any, record: Any) -> Any:  # noqa: ANN401
         if record.row is not None:
             record.row.version = self._parts.database.fetch(tenant_now("one")).version
         return keep(self, response, record)
 
-    bench.patches.setattr(memory.Memory, "keep", late)
+    bench.patches.setattr(memory.AnswerCache, "keep", late)
 
 
 def _without_messages(mutant: Mutant) -> Mutant:
@@ -595,7 +596,7 @@ MUTANTS = {
     "what was committed before 1970 is claimed always":
         _patch(waiting, "NOTHING_CLAIMED", None, spoil=test_freshness.ALL_AHEAD, ready=503),
     "the clock of the API's machine decides what a window has":
-        _patch(read_model.State, "now", lambda _: body.system_clock()),
+        _patch(read_model.State, "now", lambda _: system_clock()),
     "an answer from memory is of any version": _stands_without("version", how="a change"),
     "the version of a tenant is remembered for an hour":
         _patch(memory, "LOOK_SECONDS", 3600.0, how="a rebuild in place"),

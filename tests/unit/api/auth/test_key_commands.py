@@ -13,8 +13,8 @@ import time_machine
 
 from api.__main__ import cli
 from api.auth import key_check
-from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
-from api.auth.gate import Gate
+from api.auth.access import NOTHING, Access, AccessCache, Checked, CredentialsRefusedError, digest_of
+from api.auth.authorizer import Authorizer
 from api.auth.key_check import KeyRow
 from api.auth.key_format import KEPT_SECONDS, PATTERN, is_key, new_key, prefix_of
 from api.config.auth import AuthConfig
@@ -178,13 +178,13 @@ def row(**changes: Any) -> KeyRow:  # noqa: ANN401
     return KeyRow(digest_of(KEY), b"t1", False, None, None)._replace(**changes)  # noqa: FBT003  # A row.
 
 
-def gate_of(rows: Rows) -> Gate:
-    return Gate(AuthConfig(("key",)), rows)  # type: ignore[arg-type]
+def authorizer_of(rows: Rows) -> Authorizer:
+    return Authorizer(AuthConfig(("key",)), rows)  # type: ignore[arg-type]
 
 
-def refused(gate: Gate, key: str) -> bool:
+def refused(authorizer: Authorizer, key: str) -> bool:
     try:
-        gate.require_access(f"Bearer {key}", "t1")
+        authorizer.require_access(f"Bearer {key}", "t1")
     except CredentialsRefusedError:
         return True
     return False
@@ -203,64 +203,64 @@ def refused(gate: Gate, key: str) -> bool:
     ],
 )
 def test_a_key_that_is_not_accepted(changes: dict[str, object]) -> None:
-    assert refused(gate_of(Rows(**{KEY[:18]: row(**changes)})), KEY)
+    assert refused(authorizer_of(Rows(**{KEY[:18]: row(**changes)})), KEY)
 
 
 def test_a_key_is_looked_up_twice_a_minute_whether_it_is_there_or_not() -> None:
     rows = Rows()
-    gate = gate_of(rows)
+    authorizer = authorizer_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller:
-        assert all(refused(gate, KEY) for _ in range(3))
+        assert all(refused(authorizer, KEY) for _ in range(3))
         assert rows.asked == [KEY[:18]]
         # A key that is created meanwhile is found when what was noted is old.
         rows.rows = {KEY[:18]: row()}
         traveller.shift(KEPT_SECONDS)
-        assert not any(refused(gate, KEY) for _ in range(3))
+        assert not any(refused(authorizer, KEY) for _ in range(3))
         assert len(rows.asked) == 2
         # Back to before it was looked up. Now it is kept no longer than until it expires.
         traveller.shift(-3600)
         rows.rows = {KEY[:18]: row(expires_at=datetime.fromtimestamp(time() + 5, UTC))}
-        assert not refused(gate, KEY)
+        assert not refused(authorizer, KEY)
         assert len(rows.asked) == 3
         traveller.shift(5)
-        assert refused(gate, KEY)
+        assert refused(authorizer, KEY)
 
 
 def test_strangers_cannot_have_the_database_asked_often() -> None:
     rows = Rows(**{KEY[:18]: row()})
-    gate = gate_of(rows)
+    authorizer = authorizer_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller:
-        assert not refused(gate, KEY)
+        assert not refused(authorizer, KEY)
         for _ in range(key_check.MAX_UNKNOWN_PER_SECOND - 1):
-            assert refused(gate, new_key())
+            assert refused(authorizer, new_key())
         for _ in range(100):
             with pytest.raises(UnavailableError, match="Too many unknown"):
-                refused(gate, new_key())
+                refused(authorizer, new_key())
         assert len(rows.asked) == key_check.MAX_UNKNOWN_PER_SECOND
         # A key that was accepted before is none of these, also when it has to be looked up again.
         traveller.shift(KEPT_SECONDS)
         for _ in range(key_check.MAX_UNKNOWN_PER_SECOND):
-            assert refused(gate, new_key())
-        assert not refused(gate, KEY)
+            assert refused(authorizer, new_key())
+        assert not refused(authorizer, KEY)
         with pytest.raises(UnavailableError, match="Too many unknown"):
-            refused(gate, new_key())
+            refused(authorizer, new_key())
         traveller.shift(1)
-        assert refused(gate, new_key())
+        assert refused(authorizer, new_key())
 
 
 def test_one_key_is_looked_up_at_a_time_and_one_that_was_accepted_waits_for_no_other() -> None:
     rows = Rows(**{KEY[:18]: row()})
-    gate = gate_of(rows)
+    authorizer = authorizer_of(rows)
     with time_machine.travel(NOW, tick=False) as traveller, ThreadPoolExecutor(2) as pool:
-        assert not refused(gate, KEY)
+        assert not refused(authorizer, KEY)
         rows.may_go_on.clear()
         traveller.shift(KEPT_SECONDS)
-        stranger = pool.submit(refused, gate, new_key())
+        stranger = pool.submit(refused, authorizer, new_key())
         wait_for(lambda: len(rows.asked) == 2, "a stranger's key is looked up")
         for _ in range(3):
             with pytest.raises(UnavailableError, match="cannot be looked up soon enough"):
-                refused(gate, new_key())
-        accepted = pool.submit(refused, gate, KEY)
+                refused(authorizer, new_key())
+        accepted = pool.submit(refused, authorizer, KEY)
         wait_for(lambda: len(rows.asked) == 3, "the other is looked up too")
         assert rows.asked[2] == KEY[:18]
         rows.may_go_on.set()
@@ -271,9 +271,9 @@ def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(key_check, "WAIT_SECONDS", PATIENCE)
     rows = Rows(**{KEY[:18]: row()})
     rows.may_go_on.clear()
-    gate = gate_of(rows)
+    authorizer = authorizer_of(rows)
     with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(refused, gate, KEY) for _ in range(20)]
+        asked = [pool.submit(refused, authorizer, KEY) for _ in range(20)]
         wait_for(lambda: len(rows.asked) == 1, "one of them looks the key up")
         rows.may_go_on.set()
         assert not any(one.result(PATIENCE) for one in asked)
@@ -281,7 +281,7 @@ def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.Monk
 
 
 def test_the_oldest_is_forgotten_first_and_none_that_is_allowed_for_one_that_is_refused() -> None:
-    kept = KeptAccess(2)
+    kept = AccessCache(2)
     end = time() + 60
     allowed = Checked(Access("t1", reads_all=False, name="token"), end)
     for name in (b"a", b"b", b"a", b"c"):

@@ -21,7 +21,7 @@ from api.database.statement import CompiledStatement
 from api.request.record import environ_key
 from api.response.compression import OpenBody
 from api.routes import memory
-from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, Kept
+from api.routes.memory import FLASKS_HEADERS, KEY_HEADERS, OWN_HEADERS, Answers, CachedAnswer
 from tests.exactness.feed_copy import serving
 from tests.rules.files import ROOT
 from tests.support.server import Database as OwnDatabase
@@ -266,8 +266,8 @@ def test_a_failure_is_told_as_ever(
     assert client.get(library.base).status_code == 200
 
 
-def kept(user_id: str, size: int, version: bytes = b"1") -> Kept:
-    return Kept(user_id, "/", 1, version, "", None, None, [], OpenBody(None, b"x" * size, 0, 0))
+def kept(user_id: str, size: int, version: bytes = b"1") -> CachedAnswer:
+    return CachedAnswer(user_id, "/", 1, version, "", None, None, [], OpenBody(None, b"x" * size, 0, 0))
 
 
 def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
@@ -296,4 +296,4 @@ def test_what_is_old_goes_whether_it_is_asked_for_or_not(monkeypatch: pytest.Mon
     assert memory.AGE_SECONDS + memory.SWEEP_SECONDS <= 60
     assert answers._sweep is not None  # noqa: SLF001
     answers.drop_old()
-    assert not any((answers._bytes, answers._kept, answers._tenants, answers._sweep))  # noqa: SLF001
+    assert not any((answers._bytes, answers._cached, answers._tenants, answers._sweep))  # noqa: SLF001

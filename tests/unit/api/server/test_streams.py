@@ -37,6 +37,9 @@ from tests.unit.api.response.test_errors import check
 from tests.unit.api.serving import served
 
 FEED = "/users/u/lead-changes"
+SHORT_KEYS = (
+    "import api.auth.key_check as k, api.auth.authorizer as a; k.KEPT_SECONDS = a.KEPT_SECONDS = 0.05"
+)
 QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RETRY_SECONDS = 0.05"
 
 # That a stream has looked for changes since a moment.
@@ -186,9 +189,7 @@ def test_a_stream_ends_with_its_tenant(
 
 
 def test_a_stream_ends_with_its_key(filled: Database, tmp_path: Path) -> None:
-    patches = (
-        f"{QUICK}\nimport api.auth.key_check as k, api.auth.gate as g; k.KEPT_SECONDS = g.KEPT_SECONDS = 0.05"
-    )
+    patches = f"{QUICK}\n{SHORT_KEYS}"
     with served(filled, tmp_path, patches, LEADS_AUTH="key") as server:
         keys = [add_key(filled, "u") for _ in "12"]
         assert Stream(server.port).status == 401
@@ -202,10 +203,7 @@ def test_a_stream_ends_with_its_key(filled: Database, tmp_path: Path) -> None:
 
 def test_a_stream_whose_key_was_revoked_has_no_further_change(filled: Database, tmp_path: Path) -> None:
     """It is looked at before each change, and not with the next beat alone."""
-    patches = (
-        "import api.server.streams as s; s.BEAT_SECONDS = 3600\n"
-        "import api.auth.key_check as k, api.auth.gate as g; k.KEPT_SECONDS = g.KEPT_SECONDS = 0.05"
-    )
+    patches = f"import api.server.streams as s; s.BEAT_SECONDS = 3600\n{SHORT_KEYS}"
     with served(filled, tmp_path, patches, LEADS_AUTH="key") as server, filled.connect() as conn:
         key = add_key(filled, "u")
         began = value(conn, "SELECT clock_timestamp()")

@@ -6,12 +6,12 @@ from time import time
 from api.auth.access import (
     NOTHING,
     Access,
+    AccessCache,
     Checked,
     CredentialsMissingError,
     CredentialsRefusedError,
-    KeptAccess,
     OtherTenantError,
-    digest_of,
+    digest_of_header,
 )
 from api.auth.key_check import KeyCheck
 from api.auth.key_format import is_key
@@ -32,32 +32,32 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)
 
 
-class Gate:
+class Authorizer:
     """Asks every caller of what is not open who it is, and compares the tenant of the path with what it may read."""
 
     def __init__(self, config: AuthConfig, database: Database) -> None:
         self._tokens: TokenCheck | None = None
         self._keys: KeyCheck | None = None
-        self._kept = KeptAccess(MAX_KEPT)
+        self._cache = AccessCache(MAX_KEPT)
         if JWT in config.methods:
             fetched = FetchedKeys(config.jwks_url, config.algorithm) if config.jwks_url else None
             self._tokens = TokenCheck(config, fetched.keys if fetched else lambda _key_id: config.jwt_keys)
         if KEY in config.methods:
-            self._keys = KeyCheck(database, self._kept)
+            self._keys = KeyCheck(database, self._cache)
         kinds = {JWT: "a bearer token", KEY: "an API key"}
-        self._wanted = " or ".join(kind for method, kind in kinds.items() if method in config.methods)
+        self._credentials = " or ".join(kind for method, kind in kinds.items() if method in config.methods)
 
-    def check(self, one: Record) -> None:
+    def check(self, record: Record) -> None:
         """Raise CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
-        if not one.is_of_tenant:
+        if not record.is_of_tenant:
             return
-        header = one.request.environ.get("HTTP_AUTHORIZATION", "")
+        header = record.request.environ.get("HTTP_AUTHORIZATION", "")
         if len(header) > MAX_CREDENTIAL_BYTES:
             raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
         access = self._checked(header).access
-        one.caller = access.name
+        record.caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
-        if not access.reads(one.user_id):
+        if not access.reads(record.user_id):
             raise OtherTenantError
 
     def require_access(self, header: str, tenant: str) -> None:
@@ -65,18 +65,18 @@ class Gate:
         if not self._checked(header).access.reads(tenant):
             raise OtherTenantError
 
-    def has_let_through(self, header: str, tenant: str) -> Access | None:
-        """Return the access of a caller who was let through to this tenant lately; None if that has to be checked.
+    def cached_access(self, header: str, tenant: str) -> Access | None:
+        """Return the access of a caller who was allowed to read this tenant lately; None if that has to be checked.
 
         `header` is the header Authorization.
         """
-        kept = self._kept.find(_digest_of_header(header))
-        return kept.access if kept is not None and kept.access.reads(tenant) else None
+        checked = self._cache.find(digest_of_header(header))
+        return checked.access if checked is not None and checked.access.reads(tenant) else None
 
-    def was_let_through(self, header: str, tenant: str) -> bool:
-        """Return whether a caller was let through to this tenant when it was checked last, however long ago."""
-        kept = self._kept.last_allowed(_digest_of_header(header))
-        return kept is not None and kept.access.reads(tenant)
+    def was_allowed(self, header: str, tenant: str) -> bool:
+        """Return whether a caller might read this tenant when it was checked last, however long ago."""
+        checked = self._cache.last_allowed(digest_of_header(header))
+        return checked is not None and checked.access.reads(tenant)
 
     def require_ready(self) -> None:
         """Raise UnavailableError unless API keys can be looked up, if they are accepted."""
@@ -84,8 +84,8 @@ class Gate:
             self._keys.fetch("")
 
     def _checked(self, header: str) -> Checked:
-        digest = _digest_of_header(header)
-        checked = self._kept.find(digest) or self._check(header, digest)
+        digest = digest_of_header(header)
+        checked = self._cache.find(digest) or self._check(header, digest)
         if checked.access is NOTHING:
             raise CredentialsRefusedError("The API key is not known, has expired or was revoked")
         return checked
@@ -95,7 +95,7 @@ class Gate:
         if shown is None:
             if _IS_BEARER.match(header):
                 raise CredentialsRefusedError("The header Authorization has no credential that could be read")
-            raise CredentialsMissingError(self._wanted)
+            raise CredentialsMissingError(self._credentials)
         credential = shown[1]
         if is_key(credential):
             if self._keys is None:
@@ -103,15 +103,6 @@ class Gate:
             return self._keys.check(credential, digest)
         if self._tokens is None:
             raise CredentialsRefusedError("This is not an API key, and this API accepts nothing else")
-        found = self._tokens.check(credential)
-        until = min(found.until, time() + KEPT_SECONDS)
-        return self._kept.keep(digest, found._replace(until=until))
-
-
-def _digest_of_header(header: str) -> bytes:
-    """Return the digest under which a credential is kept: one, in however many ways its caller may write the header.
-
-    Otherwise a caller with one credential could have those of all others forgotten.
-    """
-    scheme, _, shown = header.partition(" ")
-    return digest_of(f"{scheme.lower()} {shown.strip(' ')}")
+        checked = self._tokens.check(credential)
+        until = min(checked.until, time() + KEPT_SECONDS)
+        return self._cache.keep(digest, checked._replace(until=until))

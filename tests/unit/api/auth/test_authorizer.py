@@ -11,7 +11,7 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from werkzeug.test import create_environ, run_wsgi_app
 
-from api.auth.gate import KEPT_SECONDS
+from api.auth.authorizer import KEPT_SECONDS
 from api.auth.key_format import new_key
 from api.auth.token_check import TokenCheck
 from api.config.auth import AuthConfig
