@@ -36,8 +36,8 @@ def ask(library: Library, make_app: MakeApp) -> Asker:
 
 
 def challenge(answer: Any) -> str:  # noqa: ANN401
-    [found] = answer.headers.getlist("WWW-Authenticate")
-    return str(found)
+    [challenge] = answer.headers.getlist("WWW-Authenticate")
+    return str(challenge)
 
 
 def test_another_tenant_is_refused_the_same_whether_it_exists_or_not(ask: Asker, library: Library) -> None:
@@ -238,14 +238,14 @@ def answered(app: Flask, host: str, path: str, method: str = "GET", **more: str)
 
 def test_a_strangers_name_that_points_to_loopback_reads_nothing(library: Library, make_app: MakeApp) -> None:
     app = make_app(library.database, host_names=("leads.internal",))
-    known = {"HTTP_IF_NONE_MATCH": app.test_client().get(library.base).headers["ETag"]}
-    assert answered(app, "localhost", library.base, **known)[0] == 304
+    tag = {"HTTP_IF_NONE_MATCH": app.test_client().get(library.base).headers["ETag"]}
+    assert answered(app, "localhost", library.base, **tag)[0] == 304
     for path in ("/", "/page/main.js", "/metrics", "/health/live", "/nothing", f"{library.base}.csv"):
         status, body = answered(app, "evil.example:4000", path)
         assert status == 400, path
         assert "The Host 'evil.example:4000' is not answered: while LEADS_AUTH is not set" in body
     for host in STRANGE:
-        for more in ({}, known):
+        for more in ({}, tag):
             assert answered(app, host, library.base, **more)[0] == 400, host
         for method in ("HEAD", "OPTIONS", "POST"):
             assert answered(app, host, library.base, method)[0] == 400, host

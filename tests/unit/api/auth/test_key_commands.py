@@ -69,8 +69,8 @@ def test_a_key_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("in_database")
 def test_a_key_is_revoked_by_its_beginning_or_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    one, other = create(capsys, "--tenant", "t1"), create(capsys, "--all")
-    assert run("revoke", one[:18]) == 0
+    own, other = create(capsys, "--tenant", "t1"), create(capsys, "--all")
+    assert run("revoke", own[:18]) == 0
     assert "refuses it within 30 seconds" in capsys.readouterr().err
     # Somebody found the whole key in a place where it should not be.
     assert run("revoke", other) == 0
@@ -276,7 +276,7 @@ def test_many_requests_with_one_new_key_look_it_up_once(monkeypatch: pytest.Monk
         asked = [pool.submit(refused, authorizer, KEY) for _ in range(20)]
         wait_for(lambda: len(rows.asked) == 1, "one of them looks the key up")
         rows.may_go_on.set()
-        assert not any(one.result(PATIENCE) for one in asked)
+        assert not any(future.result(PATIENCE) for future in asked)
     assert rows.asked == [KEY[:18]]
 
 

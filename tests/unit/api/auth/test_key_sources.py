@@ -61,22 +61,22 @@ def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found.asked.append(self.path)
-            if found.drip:
-                self.wfile.write(found.drip)
+            endpoint.asked.append(self.path)
+            if endpoint.drip:
+                self.wfile.write(endpoint.drip)
                 try:
                     for _ in range(int(PATIENCE * 50)):
                         self.wfile.write(b"a")
                         sleep(0.02)
                 except OSError:
-                    found.was_left.set()
+                    endpoint.was_left.set()
                 return
-            self.send_response(found.status)
-            for name, value in found.headers.items():
+            self.send_response(endpoint.status)
+            for name, value in endpoint.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(found.body)))
+            self.send_header("Content-Length", str(len(endpoint.body)))
             self.end_headers()
-            self.wfile.write(found.body)
+            self.wfile.write(endpoint.body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -85,12 +85,12 @@ def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
     context.load_cert_chain(*certificate)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        found = Issuer(server.server_address[1])
-        found.publish(a=RSA)
+        endpoint = Issuer(server.server_address[1])
+        endpoint.publish(a=RSA)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield found
+            yield endpoint
         finally:
             server.shutdown()
             thread.join()
@@ -98,9 +98,9 @@ def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    found = SimpleNamespace(now=1_000.0)
-    monkeypatch.setattr(key_sources, "monotonic", lambda: found.now)
-    return found
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr(key_sources, "monotonic", lambda: clock.now)
+    return clock
 
 
 def ids(source: FetchedKeys, key_id: str | None = None) -> set[str | None]:
@@ -122,8 +122,8 @@ def test_when_the_set_is_fetched_again(issuer: Issuer, clock: SimpleNamespace) -
     issuer.publish(a=RSA, b=OTHER_RSA)
     clock.now += PAUSE_SECONDS
     # At once for a new key, and strangers cannot have it asked often.
-    for wanted in ("a", *(f"invented {number}" for number in range(100))):
-        assert ids(source, wanted) == {"a", "b"}
+    for key_id in ("a", *(f"invented {number}" for number in range(100))):
+        assert ids(source, key_id) == {"a", "b"}
     assert len(issuer.asked) == 3
     issuer.publish(c=EC)
     clock.now += MAX_AGE_SECONDS + PAUSE_SECONDS
@@ -214,10 +214,10 @@ def test_few_wait_for_the_first_set_and_all_others_are_answered(monkeypatch: pyt
     with ThreadPoolExecutor(40) as pool:
         asked = [pool.submit(ids, source, f"invented {number}") for number in range(40)]
         answered = 40 - key_sources.MAX_WAITING
-        wait_for(lambda: sum(one.done() for one in asked) == answered, "the others are answered")
-        assert {type(one.exception()) for one in asked if one.done()} == {UnavailableError}
+        wait_for(lambda: sum(future.done() for future in asked) == answered, "the others are answered")
+        assert {type(future.exception()) for future in asked if future.done()} == {UnavailableError}
         hanging.may_go_on.set()
-        assert sum(one.exception(PATIENCE) is None for one in asked) == key_sources.MAX_WAITING
+        assert sum(future.exception(PATIENCE) is None for future in asked) == key_sources.MAX_WAITING
     assert hanging.begun == 1
     # No place is lost.
     assert all(source._waiting.acquire(blocking=False) for _ in range(key_sources.MAX_WAITING))  # noqa: SLF001

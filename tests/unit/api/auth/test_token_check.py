@@ -225,7 +225,7 @@ def test_a_token_is_tried_with_few_keys_only(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def described(text: str, algorithm: str = "") -> list[tuple[str, str, str | None]]:
-    return [(one.key_type, one.alg or "", one.kid) for one in read_keys(text, algorithm)]
+    return [(key.key_type, key.alg or "", key.kid) for key in read_keys(text, algorithm)]
 
 
 def key_refused(text: str, algorithm: str = "") -> str:

@@ -208,7 +208,7 @@ def problems(**values: str) -> str:
 
 
 def test_all_about_tokens() -> None:
-    found = settings(
+    secret = settings(
         LEADS_AUTH=" JWT ,key",
         LEADS_JWKS_URL="https://issuer.example:8443/jwks.json?v=1",
         LEADS_JWT_ALGORITHM="ps256",
@@ -217,7 +217,7 @@ def test_all_about_tokens() -> None:
         LEADS_JWT_TENANT_CLAIM="https://issuer.example/tenant",
         LEADS_JWT_ALL_SCOPE="OFF",
     )
-    assert found == AuthConfig(
+    assert secret == AuthConfig(
         ("jwt", "key"), (), "https://issuer.example:8443/jwks.json?v=1", "PS256", "leads", "https://issuer.example/",
         "https://issuer.example/tenant", "",
     )  # fmt: skip

@@ -160,7 +160,7 @@ def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
             for path in ("/health/ready", *endpoints(library)):
                 assert client.get(quote(path)).status_code == 200
             assert look(Config(url)) == look(Config(url, role="")) == []
-            found = set(superuser.execute(RIGHTS.encode(), {"login": DOCUMENTED}).fetchall())
+            held = set(superuser.execute(RIGHTS.encode(), {"login": DOCUMENTED}).fetchall())
             with psycopg.connect(url, autocommit=True) as conn:
                 for statement in (
                     "DELETE FROM read_model.leads",
@@ -171,6 +171,6 @@ def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
                         conn.execute(statement.encode())
         finally:
             superuser.execute(f"DROP ROLE {DOCUMENTED}".encode())
-    assert ("read_model.leads", "SELECT") in found
-    assert {one for one in found if one[1] != "SELECT"} == {("leads_api", "MEMBER")}
-    assert {name for name, _ in found if name.startswith(("public.", "projector.", "leads_access."))} == set()
+    assert ("read_model.leads", "SELECT") in held
+    assert {right for right in held if right[1] != "SELECT"} == {("leads_api", "MEMBER")}
+    assert {name for name, _ in held if name.startswith(("public.", "projector.", "leads_access."))} == set()

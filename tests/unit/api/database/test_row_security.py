@@ -52,7 +52,7 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
             conn.execute("SELECT user_id, name FROM read_model.tenant_names").fetchall()
         )
     assert len({*names.values()}) == 6
-    apps = [make_app(database, threads=2, tenant_setting=one) for one in TENANT_SETTINGS]
+    apps = [make_app(database, threads=2, tenant_setting=setting) for setting in TENANT_SETTINGS]
     tenants = [*sorted({tenant for tenant, _ in leads}), "nobody", 'no\'body\\ or "else"', "Ümit"]
     expected = {tenant: {phone for of, phone in leads if of == tenant} for tenant in tenants}
 
@@ -70,7 +70,7 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
         return f"request {number} of {tenant}: {len(phones)} leads of {name}"
 
     with ThreadPoolExecutor(12) as threads:
-        wrong = [found for found in threads.map(ask, range(REQUESTS)) if found is not None]
+        wrong = [answer for answer in threads.map(ask, range(REQUESTS)) if answer is not None]
     assert not wrong
     assert sum(bool(phones) for phones in expected.values()) == 6
 

@@ -36,10 +36,12 @@ def test_settings(library: Library, make_app: MakeApp) -> None:
 
 
 def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:
-    given = conninfo_to_dict(conninfo(Config("postgresql://a@b/c?options=-c%20jit%3Don&connect_timeout=9")))
-    options = str(given["options"])
+    parameters = conninfo_to_dict(
+        conninfo(Config("postgresql://a@b/c?options=-c%20jit%3Don&connect_timeout=9"))
+    )
+    options = str(parameters["options"])
     assert options.index("-c jit=on") < options.index("-c jit=off")
-    assert (given["connect_timeout"], given["application_name"]) == ("9", "leads-api")
+    assert (parameters["connect_timeout"], parameters["application_name"]) == ("9", "leads-api")
 
 
 def test_a_session_keeps_so_many_statements_and_answers_any(
@@ -88,8 +90,8 @@ class AnyRow(NamedTuple):
 @pytest.fixture(params=["session", "transaction"])
 def session(library: Library, make_app: MakeApp, request: pytest.FixtureRequest) -> Iterator[Session]:
     """A session out of the API's pool, for each of the settings."""
-    with lent_session(make_app(library.database, tenant_setting=request.param)) as found:
-        yield found
+    with lent_session(make_app(library.database, tenant_setting=request.param)) as session:
+        yield session
 
 
 NAMES = ("a", "b", "b", "a", "a", "o'neil", 'back\\slash "quoted"', "Ümit 🙂", "$1", "", "a")

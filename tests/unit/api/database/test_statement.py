@@ -62,9 +62,9 @@ def described(table: Table) -> dict[str, str]:
 def test_every_column_is_there_with_its_type(library: Library) -> None:
     url = library.database.url.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_engine(url)
-    found = MetaData(schema="read_model")
-    found.reflect(engine, views=True)
+    reflected = MetaData(schema="read_model")
+    reflected.reflect(engine, views=True)
     for name, table in tables.metadata.tables.items():
-        assert described(table).items() <= described(found.tables[name]).items(), name
+        assert described(table).items() <= described(reflected.tables[name]).items(), name
     engine.dispose()
     assert len(locks.SHARDS) == tables.SHARDS

@@ -47,8 +47,8 @@ def paths(library: Library) -> Iterator[str]:
     """Requests for each kind of statement."""
     # Each way to a page with a third of the filters, and each filter with a third of the ways.
     for n, (sort, order, begin) in enumerate(product(SORTS, ("asc", "desc"), (0, 5000, None, VALUES))):
-        for given in FILTERS[n % 3 :: 3]:
-            query = f"sort_by={sort}&sort_order={order}{given}"
+        for filters in FILTERS[n % 3 :: 3]:
+            query = f"sort_by={sort}&sort_order={order}{filters}"
             if isinstance(begin, int):
                 yield f"{library.base}?{query}&offset={begin}"
             elif begin or sort in NULLABLE:
@@ -73,11 +73,11 @@ def paths(library: Library) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def statements(library: Library) -> list[CompiledStatement[Any]]:
     """The statements of requests for everything, as they are sent to PostgreSQL: one for each text."""
-    found: dict[bytes, CompiledStatement[Any]] = {}
+    statements_by_text: dict[bytes, CompiledStatement[Any]] = {}
 
     def noted(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
         compiled = compile_statement(bound)
-        found.setdefault(compiled.text, compiled)
+        statements_by_text.setdefault(compiled.text, compiled)
         return compiled
 
     with pytest.MonkeyPatch.context() as patch, making_apps() as make:
@@ -92,17 +92,17 @@ def statements(library: Library) -> list[CompiledStatement[Any]]:
                 assert answer.status_code == 200, path
                 # An export gives its place back once it was read.
                 assert answer.data
-    return list(found.values())
+    return list(statements_by_text.values())
 
 
 def test_each_predicate_that_is_taken_out_is_missed(statements: list[CompiledStatement[Any]]) -> None:
     assert len(statements) > 100
     # The place of the tenant among the values, or 0.
     texts = {
-        one.text.decode(): one.names.index("user_id") + 1 if "user_id" in one.names else 0
-        for one in statements
+        statement.text.decode(): statement.names.index("user_id") + 1 if "user_id" in statement.names else 0
+        for statement in statements
     }
-    assert {text: found for text, place in texts.items() if (found := unfiltered_tables(text, place))} == {}
+    assert {text: tables for text, place in texts.items() if (tables := unfiltered_tables(text, place))} == {}
     mutants = 0
     # To read one statement again for each of its predicates takes a second: these few are of every kind.
     for text, place in [*texts.items()][::27]:

@@ -92,17 +92,17 @@ def test_applications_with_one_store_count_together(
     store: ValkeyServer, library: Library, make_app: MakeApp, scheme: str
 ) -> None:
     settings = {"rate_limit": PER_MINUTE, "rate_limit_storage": f"{scheme}://127.0.0.1:{store.port}"}
-    one, other = (make_app(library.database, **settings).test_client() for _ in range(2))
+    first, other = (make_app(library.database, **settings).test_client() for _ in range(2))
     left = []
     for _ in range(3):
-        left += [int(client.get(library.base).headers["X-RateLimit-Remaining"]) for client in (one, other)]
+        left += [int(client.get(library.base).headers["X-RateLimit-Remaining"]) for client in (first, other)]
     assert left == [4, 3, 2, 1, 0, 0]
-    assert [client.get(library.base).status_code for client in (one, other)] == [429, 429]
+    assert [client.get(library.base).status_code for client in (first, other)] == [429, 429]
     # The store adds what is left of the window, in whole seconds, to our time, whose fraction differs each time.
     for milliseconds in range(0, 1000, 50):
         now = NOW.replace(microsecond=1000 * milliseconds)
         with time_machine.travel(now, tick=False):
-            refused = one.get(library.base)
+            refused = first.get(library.base)
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert now.timestamp() < int(refused.headers["X-RateLimit-Reset"]) <= now.timestamp() + 60

@@ -102,8 +102,8 @@ def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Datab
             asking = Asking(server, path, MAX_WAITING_OF_TENANT + 3)
             wait_for(lambda: len(asking.answers) == 3, "those beyond the bound are answered", PATIENCE)
             long_ago = with_moment(base, datetime(2020, 1, 1, tzinfo=UTC))
-            for one in (base, f"{base}/stats", f"{base}/49151000001", "/health/live", long_ago):
-                assert server.get(one)[0] == 200
+            for other in (base, f"{base}/stats", f"{base}/49151000001", "/health/live", long_ago):
+                assert server.get(other)[0] == 200
             assert len(asking.answers) == 3
             return asking
 

@@ -43,8 +43,8 @@ def samples(text: str) -> dict[str, float]:
 
 
 def counted(client: FlaskClient, route: str, status: str) -> float:
-    found = samples(client.get("/metrics").get_data(as_text=True))
-    return found.get(f'leads_api_request_seconds_count{{route="{route}",status="{status}"}}', 0)
+    values = samples(client.get("/metrics").get_data(as_text=True))
+    return values.get(f'leads_api_request_seconds_count{{route="{route}",status="{status}"}}', 0)
 
 
 def test_requests_are_counted_by_the_pattern_of_their_path_and_the_class_of_their_status(
@@ -89,8 +89,10 @@ def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(
             assert worker.stdout.readline() == b"ready\n"
 
         def told() -> tuple[float, float]:
-            found = samples(generate_latest(AllMetrics(lambda: nullcontext(nowhere), str(tmp_path))).decode())
-            return found["leads_api_requests_in_flight"], found["leads_api_rate_limited_total"]
+            values = samples(
+                generate_latest(AllMetrics(lambda: nullcontext(nowhere), str(tmp_path))).decode()
+            )
+            return values["leads_api_requests_in_flight"], values["leads_api_rate_limited_total"]
 
         assert told() == (2, 2)
         workers[0].kill()
@@ -136,7 +138,7 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
             # One thread has three connections: two keys may have to be looked up while a statement waits.
             asked = [threads.submit(reader.fetch, FRESHNESS) for _ in range(4)]
             wait_for(lambda: (value(IN_USE), value(WAITING)) == (before[0] + 3, before[1] + 1), "all wait")
-        assert [one.result(60).as_of is None for one in asked] == [False] * 4
+        assert [future.result(60).as_of is None for future in asked] == [False] * 4
     assert (value(IN_USE), value(WAITING)) == before
 
 
@@ -144,8 +146,8 @@ def test_how_far_the_verify_is_and_what_it_found(database: Database, make_app: M
     client = make_app(database).test_client()
 
     def told() -> dict[str, float]:
-        found = samples(client.get("/metrics").get_data(as_text=True))
-        return {name: number for name, number in found.items() if name.startswith("leads_verify_")}
+        values = samples(client.get("/metrics").get_data(as_text=True))
+        return {name: number for name, number in values.items() if name.startswith("leads_verify_")}
 
     differences = {"leads_verify_open_differences": 0, "leads_verify_found_differences_total": 0}
     assert differences.items() <= told().items()
@@ -180,12 +182,12 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
             status, headers, page = get(port, "/metrics")
     assert status == 200
     assert headers["content-type"].startswith("text/plain; version=")
-    found = samples(page.decode())
-    assert found[f'leads_api_request_seconds_count{{route="{BASE}",status="2xx"}}'] == 12
-    assert found['leads_api_responses_total{code="200"}'] >= 12
-    assert found["leads_api_requests_in_flight"] == found["leads_api_pool_connections_in_use"] == 0
-    assert found["leads_api_data_age_seconds"] > 0
-    assert found["leads_verify_open_differences"] == 0
+    values = samples(page.decode())
+    assert values[f'leads_api_request_seconds_count{{route="{BASE}",status="2xx"}}'] == 12
+    assert values['leads_api_responses_total{code="200"}'] >= 12
+    assert values["leads_api_requests_in_flight"] == values["leads_api_pool_connections_in_use"] == 0
+    assert values["leads_api_data_age_seconds"] > 0
+    assert values["leads_verify_open_differences"] == 0
 
 
 def test_a_caller_who_says_nothing_is_let_go(

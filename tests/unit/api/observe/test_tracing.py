@@ -129,7 +129,9 @@ def test_what_was_not_sent_yet_is_sent_when_the_server_ends(
     exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
     with served(library.database, tmp_path, LEADS_TRACING="on", **exporting) as server:
         assert server.get(f"{library.base}/stats")[0] == 200
-    scopes = [scope for one in received for resource in one.resource_spans for scope in resource.scope_spans]
+    scopes = [
+        scope for message in received for resource in message.resource_spans for scope in resource.scope_spans
+    ]
     assert {f"GET {BASE}/stats", "SELECT statistics"} <= {
         span.name for scope in scopes for span in scope.spans
     }

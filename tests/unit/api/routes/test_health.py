@@ -70,18 +70,18 @@ def test_no_table_with_data_is_read_before_the_first_build(
     make_database: MakeDatabase, template: Database, database: Database, make_app: MakeApp
 ) -> None:
     """A build holds every table that it fills. A read model that was installed anew is noticed."""
-    known = make_app(database).test_client()
-    assert known.get("/users/a/leads").status_code == 200
+    process = make_app(database).test_client()
+    assert process.get("/users/a/leads").status_code == 200
     with database.connect() as conn:
         conn.execute("DELETE FROM read_model.freshness")
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
-    assert check(known.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
+    assert check(process.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
     data = (
         "leads, lead_profiles, lead_conversations, lead_messages, lead_counts, lead_daily_counts, lead_totals"
     )
     for installed, client, held in (
         (make_database(template), None, f"freshness, tenants, {data}"),
-        (database, known, data),
+        (database, process, data),
     ):
         with installed.connect() as build, build.transaction():
             build.execute("SET LOCAL search_path = read_model")

@@ -59,14 +59,14 @@ def seen(answer: TestResponse, line: str) -> tuple[object, ...]:
     body = answer.data and DECODERS[answer.headers.get("Content-Encoding")](answer.data)
     said = json.loads(line)
     assert said.pop("ms") >= 0
-    for one in ("timestamp", "correlation_id"):
-        said.pop(one)
+    for moving in ("timestamp", "correlation_id"):
+        said.pop(moving)
     if body:
-        found = json.loads(body)
-        assert list(found)[-2:] == ["timestamp", "correlationId"]
-        assert found.pop("correlationId") == answer.headers["X-Correlation-Id"]
-        found.pop("timestamp")
-        body = json.dumps(found).encode()
+        document = json.loads(body)
+        assert list(document)[-2:] == ["timestamp", "correlationId"]
+        assert document.pop("correlationId") == answer.headers["X-Correlation-Id"]
+        document.pop("timestamp")
+        body = json.dumps(document).encode()
     own = {"X-Correlation-Id", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "Content-Length"}
     headers = sorted((name, text) for name, text in answer.headers if name not in own)
     return answer.status, body, headers, {name for name, _ in answer.headers}, said
@@ -97,8 +97,8 @@ def test_an_answer_from_memory_is_that_of_flask(
                 before = hits()
                 assert [ask(kept, address, method, headers) for _ in range(3)] == [expected] * 3
                 assert hits() == before + 2
-            for known in (tag, "*"):
-                asked = {**headers, "If-None-Match": known}
+            for tags in (tag, "*"):
+                asked = {**headers, "If-None-Match": tags}
                 expected, before = ask(plain, address, "GET", asked), hits()
                 assert ask(kept, address, "GET", asked) == expected
                 assert (expected[0], hits()) == ("304 NOT MODIFIED", before + 1)
@@ -142,12 +142,12 @@ def test_each_answer_ends_anew(library: Library) -> None:
         for seconds in range(4):
             now[0] = NOW + timedelta(seconds=seconds)
             answers.append(app.test_client().get(library.base, headers={"Accept-Encoding": "zstd"}))
-        given = app.test_client().get(library.base, headers={"X-Correlation-Id": "x" * 128})
-    bodies = [json.loads(zstd.decompress(one.data)) for one in answers]
-    assert len({one["correlationId"] for one in bodies}) == 4
-    assert [one["timestamp"][17:19] for one in bodies] == ["11", "12", "13", "14"]
+        named = app.test_client().get(library.base, headers={"X-Correlation-Id": "x" * 128})
+    bodies = [json.loads(zstd.decompress(answer.data)) for answer in answers]
+    assert len({body["correlationId"] for body in bodies}) == 4
+    assert [body["timestamp"][17:19] for body in bodies] == ["11", "12", "13", "14"]
     assert hits() == before + 3
-    assert given.get_json()["correlationId"] == given.headers["X-Correlation-Id"] == "x" * 128
+    assert named.get_json()["correlationId"] == named.headers["X-Correlation-Id"] == "x" * 128
 
 
 def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(
@@ -156,10 +156,10 @@ def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(
     # The tools of an agent are a program of their own.
     files = [path for path in Path(ROOT / "api").rglob("*.py") if path.parent.name != "mcp"]
     read = {
-        found.replace("_", "-").title()
+        header.replace("_", "-").title()
         for path in files
         if path.name != "tracing.py"
-        for found in re.findall(r'"HTTP_([A-Z_]+)"', path.read_text("utf-8"))
+        for header in re.findall(r'"HTTP_([A-Z_]+)"', path.read_text("utf-8"))
     }
     text = "".join(path.read_text("utf-8") for path in files)
     # Nothing reads headers by another way.
@@ -276,8 +276,8 @@ def test_memory_is_bounded_and_the_least_used_goes_first() -> None:
         answers.keep((str(number),), kept("a", 8000))
         answers.find(("0",))
         assert answers._bytes <= 100_000  # noqa: SLF001  # Memory is what it is about.
-    found = [number for number in range(40) if answers.find((str(number),))]
-    assert found == [0, *range(32, 40)] or found == [0, *range(31, 40)]
+    numbers = [number for number in range(40) if answers.find((str(number),))]
+    assert numbers == [0, *range(32, 40)] or numbers == [0, *range(31, 40)]
     # One that is larger than all of it leaves the others.
     answers.keep(("large",), kept("a", 200_000))
     assert answers.find(("large",)) is None

@@ -70,7 +70,7 @@ def test_what_is_refused_is_refused_with_any_tag(
 
 
 @cases(
-    ("given", "status"),
+    ("header", "status"),
     [
         ("{tag}", 304),
         # As a strong one: the comparison is a weak one.
@@ -87,12 +87,12 @@ def test_what_is_refused_is_refused_with_any_tag(
         ("\N{SNOWMAN}", 200),
     ],
 )
-def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, given: str, status: int) -> None:
+def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, header: str, status: int) -> None:
     # Of the four endpoints, and of a list that moves with the clock.
     for address in [*endpoints(library), f"{library.base}?days=7"]:
         tag = client.get(address).headers["ETag"]
         strong = tag.removeprefix("W/")
-        tags = given.replace("{tag}", tag).replace("{strong}", strong).replace("{bare}", strong.strip('"'))
+        tags = header.replace("{tag}", tag).replace("{strong}", strong).replace("{bare}", strong.strip('"'))
         answer = client.get(address, environ_overrides={"HTTP_IF_NONE_MATCH": tags})
         assert answer.status_code == status, address
         assert answer.headers["ETag"] == tag

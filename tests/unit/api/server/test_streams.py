@@ -61,8 +61,8 @@ class Stream:
 
     def __init__(self, port: int, path: str = FEED, method: str = "GET", **headers: str) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        given = {name.replace("_", "-"): text for name, text in headers.items()}
-        self.connection.request(method, path, headers={"Accept": "text/event-stream", **given})
+        sent = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.connection.request(method, path, headers={"Accept": "text/event-stream", **sent})
         self.answer = self.connection.getresponse()
         OPEN.callback(self.close)
         self.status = self.answer.status
@@ -73,26 +73,26 @@ class Stream:
 
     def event(self) -> dict[str, str]:
         """The next event that is none of a comment alone; empty at the end of the stream."""
-        found: dict[str, str] = {}
+        fields: dict[str, str] = {}
         until = time.monotonic() + PATIENCE
         while line := self.answer.readline().decode():
             assert time.monotonic() < until, "nothing but comments"
             name, _, text = line.rstrip("\n").partition(": ")
             if name.strip(":"):
-                found[name] = text
-            elif found and not line.strip():
-                return found
-        return found
+                fields[name] = text
+            elif fields and not line.strip():
+                return fields
+        return fields
 
     def change(self) -> tuple[str, Any]:
         """The token and the object of the next change."""
-        while "data" not in (found := self.event()):
-            assert found, "the stream has ended"
-        return found["id"], json.loads(found["data"])
+        while "data" not in (event := self.event()):
+            assert event, "the stream has ended"
+        return event["id"], json.loads(event["data"])
 
     def is_ended(self) -> bool:
-        while found := self.event():
-            assert "data" not in found
+        while event := self.event():
+            assert "data" not in event
         return True
 
 
@@ -114,7 +114,7 @@ def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_to
         assert (opening["id"], opening["retry"]) == (since, "1000")
         change(filled, first=2, count=3)
         seen = [stream.change() for _ in range(3)]
-        assert [found for _, found in seen] == json.loads(server.get(f"{FEED}?since={since}")[2])["data"]
+        assert [change for _, change in seen] == json.loads(server.get(f"{FEED}?since={since}")[2])["data"]
         # Each token goes on behind its own change, though one version has all of them.
         again = Stream(server.port, Last_Event_ID=seen[0][0])
         assert [again.change(), again.change()] == seen[1:]
@@ -125,10 +125,10 @@ def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_to
             refresh_now(conn)
         assert again.change()[1]["deleted"] is True
         filtered = [Stream(server.port, f"{FEED}?platform={name}") for name in ("whatsapp", "instagram")]
-        for one in filtered:
-            one.event()
+        for opened in filtered:
+            opened.event()
         change(filled, first=5)
-        assert {one.change()[1]["deleted"] for one in filtered} == {True, False}
+        assert {stream.change()[1]["deleted"] for stream in filtered} == {True, False}
         check = Stream(server.port, f"{FEED}?days=3")
         assert (check.status, json.loads(check.answer.read())["error"]) == (400, "Bad Request")
         assert Stream(server.port, Last_Event_ID="x").status == 400
@@ -181,9 +181,9 @@ def test_a_stream_ends_with_its_tenant(
         with at_points(begin_another):
             erasure.erase(conn, Target("u"), progress=QUIET)
         for stream in (*streams, Stream(server.port, Last_Event_ID=token)):
-            while (found := stream.event()).get("event") != "gone":
-                assert found
-            assert json.loads(found["data"])["error"] == "Gone"
+            while (event := stream.event()).get("event") != "gone":
+                assert event
+            assert json.loads(event["data"])["error"] == "Gone"
             assert stream.is_ended()
         assert len(streams) > 1
 
@@ -295,7 +295,7 @@ def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_las
         if count > 2:
             feed.newest += 1
             live._changed({name_of("u")})  # noqa: SLF001
-        others = [asyncio.create_task(live._page(one, at)) for one in viewers[1:]]  # noqa: SLF001
+        others = [asyncio.create_task(live._page(viewer, at)) for viewer in viewers[1:]]  # noqa: SLF001
         await asyncio.sleep(0)
         feed.may_end.set()
         return [page.following.position.version for page in await asyncio.gather(first, *others)]
