@@ -40,6 +40,14 @@ HOLES = {
     "redis": "8.0.0",  # Outside what limits works with.
 }
 
+# What uses a library in another way than it is made for.
+INNER = {
+    "granian": "api/server/loop.py",
+    "limits": "api/limits/rate.py",
+    "psycopg": "api/database/session.py",
+    "werkzeug": "api/response/body.py",
+}
+
 
 def locked(name: str, python: str = platform.python_version()) -> dict[str, str]:
     """Return the versions in a lock file, of the packages that a Python of this version installs."""
@@ -143,6 +151,16 @@ def test_no_version_with_a_known_hole_is_admitted() -> None:
             specifier for name, specifier in specifiers if name == package and version not in specifier
         ]
         assert refused, f"pyproject.toml admits {package} {version}"
+
+
+def test_what_a_library_does_not_promise_is_bounded() -> None:
+    """A new version of it may do otherwise there; docs/internals/performance.md says what each buys."""
+    for package, place in INNER.items():
+        [line] = re.findall(rf'^ *"{package}[^"]*>=.*$', read("pyproject.toml"), re.MULTILINE)
+        assert re.search(rf",<[^#]*# .*{place}", line), (
+            f"pyproject.toml: bound {package}, and say that {place} is to be looked at for a later version"
+        )
+        assert place in read("docs/internals/performance.md"), f"docs/internals/performance.md: {place}"
 
 
 def test_what_is_imported_is_declared() -> None:

@@ -1,7 +1,9 @@
 """An answer from memory ends in the thread that hands the request over; what may take time goes on in another one."""
 
 import json
+import re
 from concurrent.futures import Executor
+from pathlib import Path
 from time import sleep
 from typing import Any
 from unittest.mock import Mock
@@ -15,6 +17,7 @@ from api.routes import memory
 from api.server.front import Front
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.serving import served
 
 
 def begun(front: Front, path: str) -> tuple[Executor | None, list[dict[str, Any]]]:
@@ -47,6 +50,26 @@ def begun(front: Front, path: str) -> tuple[Executor | None, list[dict[str, Any]
     with pytest.raises(StopIteration):
         request.send(None)
     return threads, sent
+
+
+# Python calls a thread by this name that it has not started: that of Granian which hands requests over.
+BEGUN = """
+import sys, threading, api.server.front as front
+read = front.environ_of
+def noted(scope):
+    print("begun in", threading.current_thread().name, file=sys.stderr, flush=True)
+    return read(scope)
+front.environ_of = noted
+"""
+
+
+def test_the_server_hands_a_request_over_as_the_loop_expects(library: Library, tmp_path: Path) -> None:
+    with served(library.database, tmp_path, BEGUN) as server:
+        server.wait_for_line("begun in")
+        threads = set(re.findall("begun in (.*)", server.log.read_text()))
+    assert all(name.startswith("Dummy-") for name in threads), (
+        f"Granian begins requests in {threads}: look at Loop.call_soon_threadsafe in api/server/loop.py"
+    )
 
 
 def front_of(app: Flask) -> Front:
