@@ -259,16 +259,9 @@ class AnswerCache:
         """Return an answer that is given again, by a look at its tenant; None where Flask has to answer."""
         key = _noted_key(environ)
         entry = None if key is None else self._answers.find(key)
-        return None if entry is None else self._again(environ, *entry, probe_of)
-
-    def _again(
-        self,
-        environ: WSGIEnvironment,
-        cached: CachedAnswer,
-        tenant: Tenant,
-        probe_of: Callable[[Tenant], VersionProbe | None],
-    ) -> Answer | None:
-        """Return an answer that is given again; None where Flask has to answer."""
+        if entry is None:
+            return None
+        cached, tenant = entry
         started, authorizer, limit = perf_counter(), self._parts.authorizer, self._parts.limit
         credential = environ.get(_CREDENTIAL, "")
         caller = authorizer.cached_access(credential, cached.user_id) if authorizer else NOTHING

@@ -20,9 +20,10 @@ _METHODS = ("GET", "HEAD")
 def answer_unchanged(record: Record) -> Response | None:
     """Return 304 if a tag of the request is that of the tenant's present version; else the request goes on."""
     request, user_id = record.request, record.user_id
-    tags = known_tags(request.environ) or ()
+    tags = known_tags(request.environ)
     if (
-        user_id is None
+        tags is None
+        or user_id is None
         or not (request.endpoint or "").startswith(_ENDPOINTS)
         or request.method not in _METHODS
         or not any(map(is_of_version, tags))

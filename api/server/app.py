@@ -31,7 +31,6 @@ from api.request.record import (
     Clock,
     Record,
     begin,
-    environ_key,
     record,
     system_clock,
 )
@@ -180,7 +179,7 @@ def _before(parts: State) -> Iterator[Hook | None]:
     # Its ids have a length that there can be, and it has its turn among those that run.
     yield partial(running.enter, parts.running)
     # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
-    yield partial(_where_sent, environ_key("If-None-Match"), unchanged.answer_unchanged)
+    yield unchanged.answer_unchanged
     # It counts against the rate limit of its tenant.
     yield parts.limit.check if parts.limit else None
     # Its path and its body can be read. The parameters are read by the endpoint.
@@ -192,11 +191,6 @@ def _before(parts: State) -> Iterator[Hook | None]:
 def _where_asked_for(parameter: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
     """Have a request whose query names this parameter pass a hook, which reads whether it is that parameter."""
     return hook(record) if parameter in record.query else None
-
-
-def _where_sent(header: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
-    """Have a request with this header, a key of its environment, pass a hook."""
-    return hook(record) if header in record.request.environ else None
 
 
 def _answer_options(record: Record) -> Response | None:

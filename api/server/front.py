@@ -11,7 +11,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask
@@ -57,7 +57,6 @@ HELD_SECONDS = 1.0
 _BUSY = "The API has more requests waiting than it takes: try again in a second"
 _LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
 _READS = ("GET", "HEAD")
-_NOTHING: "tuple[Key | None, float, Answer]" = (None, 0.0, (0, [], b""))
 _CONSTANT = {
     "SCRIPT_NAME": "",
     # Werkzeug would take the address of this machine for what the caller has named.
@@ -69,6 +68,14 @@ _CONSTANT = {
     "wsgi.multiprocess": False,
     "wsgi.run_once": False,
 }
+
+
+class _Repeat(NamedTuple):
+    """The last answer of one of REPEATED, until when it is given again, and to which request."""
+
+    key: Key
+    ends: float
+    answer: Answer
 
 
 class Front:
@@ -85,8 +92,7 @@ class Front:
         self._streams = LiveStreams(config, parts.authorizer)
         # Of exports between two pieces.
         self._exports = ThreadPoolExecutor(config.exports, thread_name_prefix="exports")
-        # The last answer of each, until when it is given again, and to which request.
-        self._repeats: dict[str, tuple[Key | None, float, Answer]] = {}
+        self._repeats: dict[str, _Repeat] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -122,9 +128,9 @@ class Front:
             if is_one and (self._hosts is None or is_local(host, self._hosts)):
                 return await self._paced(environ, self._plain.live(environ, self._callers.problem()))
         elif path in REPEATED:
-            key, ends, answer = self._repeats.get(path, _NOTHING)
-            if monotonic() < ends and key == key_of(environ):
-                return await self._paced(environ, self._plain.again(environ, answer))
+            repeat = self._repeats.get(path)
+            if repeat is not None and monotonic() < repeat.ends and repeat.key == key_of(environ):
+                return await self._paced(environ, self._plain.again(environ, repeat.answer))
         return None
 
     def _keep(self, environ: "WSGIEnvironment", begun: float, answer: tuple[int, Headers, Body]) -> None:
@@ -133,7 +139,9 @@ class Front:
         if key is None or environ["REQUEST_METHOD"] == "HEAD" or not isinstance(body, bytes):
             return
         if status == HTTPStatus.OK or (status == HTTPStatus.SERVICE_UNAVAILABLE and TIMESTAMP in body):
-            self._repeats[environ["PATH_INFO"]] = key, begun + REPEAT_SECONDS, (status, headers, body)
+            self._repeats[environ["PATH_INFO"]] = _Repeat(
+                key, begun + REPEAT_SECONDS, (status, headers, body)
+            )
 
     async def _paced(self, environ: "WSGIEnvironment", answer: Answer) -> Answer:
         """Return an answer, which is held back from an address that asks again and again without a pause."""
