@@ -75,7 +75,13 @@ class Room:
             if self._threads == self._most_threads:
                 return
             self._threads += 1
-        Thread(target=self._work, name=f"{self._name}_{self._threads}", daemon=True).start()
+        try:
+            Thread(target=self._work, name=f"{self._name}_{self._threads}", daemon=True).start()
+        except RuntimeError:
+            # The system has no thread left. The next call tries again.
+            with self._lock:
+                self._threads -= 1
+            raise
 
     def _work(self) -> None:
         woken = Lock()

@@ -6,6 +6,7 @@ from pathlib import Path
 from socket import socket
 from threading import Event
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -143,9 +144,10 @@ def test_readiness_and_metrics_are_given_again_for_a_moment(library: Library, tm
 
 def test_callers_have_their_turn_one_by_one() -> None:
     room, order, may_end = Room("room", 1, 5), list[str](), Event()
+    blocked = Line(room, ("first",)).submit(may_end.wait, PATIENCE)
+    wait_for(lambda: not room._all_waiting, "a thread takes the first")  # noqa: SLF001
     # Nothing has waited for hours.
     room._moved_at -= 7200  # noqa: SLF001
-    blocked = Line(room, ("first",)).submit(may_end.wait, PATIENCE)
     for caller in ("a", "a", "a", "b"):
         line = room.line(caller)
         assert line is not None
@@ -165,6 +167,16 @@ def test_callers_have_their_turn_one_by_one() -> None:
     assert blocked.result() is True
     wait_for(lambda: len(order) == 5, "all have had their turn")
     assert not room.stands_still(0)
+
+
+def test_a_thread_that_cannot_start_is_none_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    line, done = Line(Room("room", 1), ("a",)), Event()
+    with monkeypatch.context() as patched:
+        patched.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(RuntimeError):
+            line.run(done.set)
+    line.run(lambda: None)
+    assert done.wait(PATIENCE)
 
 
 def environ(path: str, address: str, **more: str) -> dict[str, Any]:
