@@ -49,7 +49,7 @@ class Callers:
         """
         tenant, authorizer = authorized or _tenant(environ["PATH_INFO"]), self._authorizer
         address = f"from {caller_address(environ, self._proxies)}"
-        if authorizer is not None and not authorized:
+        if tenant and authorizer and not authorized:
             tenant = tenant if authorizer.was_allowed(environ.get(_CREDENTIAL, ""), tenant) else ""
         if tenant:
             # Nothing else takes a body.

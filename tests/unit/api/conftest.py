@@ -150,15 +150,15 @@ def failing(tenant: str) -> BoundStatement[NumberRow]:
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[CompiledStatement[Any]]:
     """The statements that sessions are asked for."""
-    found: list[CompiledStatement[Any]] = []
+    fetched: list[CompiledStatement[Any]] = []
     fetch = Session.fetch
 
     def noted(self: Session, statement: CompiledStatement[Row]) -> Row:
-        found.append(statement)
+        fetched.append(statement)
         return fetch(self, statement)
 
     monkeypatch.setattr(Session, "fetch", noted)
-    return found
+    return fetched
 
 
 @pytest.fixture(scope="module")

@@ -226,18 +226,18 @@ def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None
         assert server.get("/health/ready")[0] == 500
         assert server.get(library.base, "POST")[0] == 429
     assert statuses == [200, 400, 404, 400, 200, 429]
-    found = parsed(server.log.read_text())
-    assert all({"event", "level", "timestamp"} <= set(line) for line in found)
-    events = [line["event"] for line in found]
+    lines = parsed(server.log.read_text())
+    assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+    events = [line["event"] for line in lines]
     for expected in (
         "LEADS_LOG_LEVL", "Starting granian", "Spawning worker", "Stopped worker", "of Python", "of a library",
     ):  # fmt: skip
         assert [event for event in events if expected in event], expected
     assert "is not shown" not in events
-    assert {"_granian", "library", "py.warnings"} <= {line.get("logger") for line in found}
-    requests = [line for line in found if line["event"] == "answered" and line["route"] != "/health/live"]
+    assert {"_granian", "library", "py.warnings"} <= {line.get("logger") for line in lines}
+    requests = [line for line in lines if line["event"] == "answered" and line["route"] != "/health/live"]
     assert [line["status"] for line in requests] == [*statuses, 500, 429]
-    failed = [line["exception"][0]["exc_type"] for line in found if "exception" in line]
+    failed = [line["exception"][0]["exc_type"] for line in lines if "exception" in line]
     assert sorted(failed) == ["OverflowError", "ZeroDivisionError"]
 
 
@@ -304,7 +304,7 @@ def test_the_help_names_endpoints_documents_and_settings(
     assert max(map(len, text.splitlines())) <= 100
     named = dict(re.findall(r"^  (?:GET |POST) (\S+) +(\S.*)$", text, re.MULTILINE))
     for path, operations in orjson.loads(document())["paths"].items():
-        assert [named.pop(path)] == [one["summary"] for one in operations.values()]
+        assert [named.pop(path)] == [operation["summary"] for operation in operations.values()]
     assert set(named) == {"/docs/", "/"}
     assert [client.get(path).status_code for path in named] == [200, 200]
     pages = re.findall(r"^  (docs/\S+\.md) ", text, re.MULTILINE)
@@ -313,4 +313,5 @@ def test_the_help_names_endpoints_documents_and_settings(
     expected = [(name, default) for name, default, of, _ in all_settings() if of in ("API", "both")]
     assert re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
     assert "DATABASE_URL" in dict(expected)
-    assert next(one for name, *_, one in all_settings() if name == "LEADS_AUTH") in " ".join(text.split())
+    about = {name: description for name, *_, description in all_settings()}
+    assert about["LEADS_AUTH"] in " ".join(text.split())
