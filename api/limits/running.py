@@ -30,18 +30,6 @@ ALL_ARE_BUSY = "The API has as many requests under way as it takes: try again in
 _NO_TENANT = ""
 
 
-def enter(running: "RunningRequests", record: Record) -> None:
-    """Refuse ids that are too long, and have the request begin when it has its turn."""
-    request = record.request
-    for name, value in (request.view_args or {}).items():
-        # Longer than the platform can store. A method that is not taken is refused as such.
-        if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
-            raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
-    tenant = record.user_id or _NO_TENANT
-    running.enter(tenant)
-    record.place = tenant
-
-
 def server_threads(threads: int) -> int:
     """Return the threads that the server needs so that a request that waits keeps no other from being refused."""
     return threads + MAX_ALL_WAITING + SPARE_THREADS
@@ -49,6 +37,17 @@ def server_threads(threads: int) -> int:
 
 class RunningRequests(Places):
     """The requests that run, and the few further ones that wait for their turn."""
+
+    def begin(self, record: Record) -> None:
+        """Refuse ids that are too long, and have the request begin when it has its turn."""
+        request = record.request
+        for name, value in (request.view_args or {}).items():
+            # Longer than the platform can store. A method that is not taken is refused as such.
+            if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
+                raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
+        tenant = record.user_id or _NO_TENANT
+        self.enter(tenant)
+        record.place = tenant
 
     def enter(self, tenant: str) -> None:
         """Begin a request. Wait up to a second for its turn. Raise UnavailableError if it does not come."""

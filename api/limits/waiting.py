@@ -52,16 +52,6 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def wait_for_data(waiting: "Waiting", fetch: Callable[[str], TenantNowRow], record: Record) -> None:
-    """Have a request with min_as_of wait. `fetch` reads how fresh the data of a tenant are."""
-    tenant = record.user_id
-    if tenant is not None:
-        # What cannot be read is refused with the other parameters.
-        min_as_of = read_min_as_of(record.query)
-        if min_as_of is not None:
-            waiting.for_data(tenant, min_as_of, fetch)
-
-
 class Place(NamedTuple):
     """The place of a request that waits, which ends its wait when the place is lost."""
 
@@ -71,9 +61,13 @@ class Place(NamedTuple):
 
 
 class Waiting:
-    """The requests of a process that wait. The number of both kinds together is bounded."""
+    """The requests of a process that wait. The number of both kinds together is bounded.
 
-    def __init__(self) -> None:
+    `fetch` reads how fresh the data of a tenant are.
+    """
+
+    def __init__(self, fetch: Callable[[str], TenantNowRow]) -> None:
+        self._fetch = fetch
         self._lock = Lock()
         # The one that has waited longest is the first.
         self._places: list[Place] = []
@@ -81,7 +75,14 @@ class Waiting:
         # What was found of each tenant, and when the look began.
         self._seen: dict[str, tuple[TenantNowRow, float]] = {}
 
-    def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[str], TenantNowRow]) -> None:
+    def wait_for_data(self, record: Record) -> None:
+        """Have a request with min_as_of wait."""
+        # What cannot be read is refused with the other parameters.
+        min_as_of = read_min_as_of(record.query)
+        if record.user_id is not None and min_as_of is not None:
+            self.for_data(record.user_id, min_as_of)
+
+    def for_data(self, tenant: str, min_as_of: datetime) -> None:
         """Return as soon as the data are as fresh as that.
 
         Returns after WAIT_SECONDS in any case, and at once where they cannot be by then, too many requests wait, or
@@ -92,7 +93,7 @@ class Waiting:
 
         def is_over() -> bool:
             not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
-            row = self.ask(lambda: self._look(tenant, fetch, not_before), ends)
+            row = self.ask(lambda: self._look(tenant, not_before), ends)
             is_too_far = row.clock + timedelta(seconds=ends - monotonic()) < min_as_of
             return row.as_of is None or is_fresh(row.as_of, min_as_of) or is_too_far
 
@@ -131,12 +132,12 @@ class Waiting:
                 if place in self._places:
                     self._places.remove(place)
 
-    def _look(self, tenant: str, fetch: Callable[[str], TenantNowRow], not_before: float) -> TenantNowRow:
+    def _look(self, tenant: str, not_before: float) -> TenantNowRow:
         """Return what a look has found that began at or after a moment; all that wait for the same tenant share it."""
         seen = self._seen.get(tenant)
         if seen is None or seen[1] < not_before:
             at = monotonic()
-            seen = fetch(tenant), at
+            seen = self._fetch(tenant), at
             # Older ones are looked at again, if somebody still asks for them.
             recent = {user_id: row for user_id, row in self._seen.items() if row[1] > at - DATA_EVERY_SECONDS}
             self._seen = {**recent, tenant: seen}

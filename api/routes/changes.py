@@ -3,7 +3,6 @@
 As a page, or as a stream that goes on.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -97,30 +96,26 @@ def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> Changes
     return ChangesPage(changes, position_of_change(changes[-1]) if has_more else after_all(row), has_more)
 
 
-def wait_for_change(waiting: Waiting) -> Callable[[Record], None]:
-    """Return what has requests to the feed wait before they count among those that run."""
-
-    def wait(record: Record) -> None:
-        user_id = record.user_id
-        if user_id is None or record.request.endpoint != _ENDPOINT or _wants_events(record.request):
+def wait_for_change(waiting: Waiting, record: Record) -> None:
+    """Have a request to the feed wait before it counts among those that run."""
+    user_id = record.user_id
+    if user_id is None or record.request.endpoint != _ENDPOINT or _wants_events(record.request):
+        return
+    try:
+        parameters = CHANGES_QUERY.read(record.query)
+        if not parameters.wait or parameters.since is None:
             return
-        try:
-            parameters = CHANGES_QUERY.read(record.query)
-            if not parameters.wait or parameters.since is None:
-                return
-            token = change_token.read(user_id, parameters.since)
-        except (BadRequest, TokenError):
-            # The view refuses it.
-            return
+        token = change_token.read(user_id, parameters.since)
+    except (BadRequest, TokenError):
+        # The view refuses it.
+        return
 
-        def has_answer() -> bool:
-            # A change, or that the token means nothing here.
-            row = read_model().database.fetch(changes_since(user_id, token.position, parameters))
-            return bool(row.page) or not _is_known(token, row)
+    def has_answer() -> bool:
+        # A change, or that the token means nothing here.
+        row = read_model().database.fetch(changes_since(user_id, token.position, parameters))
+        return bool(row.page) or not _is_known(token, row)
 
-        waiting.for_change(user_id, parameters.wait, has_answer)
-
-    return wait
+    waiting.for_change(user_id, parameters.wait, has_answer)
 
 
 def _is_known(token: Token, row: NowRow) -> bool:

@@ -11,7 +11,6 @@ from api.auth.authorizer import Authorizer
 from api.config import MEMORY, Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
-from api.limits import running, waiting
 from api.limits.exports import Exports
 from api.limits.places import Places
 from api.limits.rate import TenantLimit
@@ -153,7 +152,7 @@ def _before(parts: State) -> Iterator[Hook | None]:
     """
     config = parts.config
     # What waits holds no place among those that run.
-    room = Waiting()
+    waiting = Waiting(lambda user_id: parts.read_model.look(tenant_now(user_id)))
     # It says to which host it was sent.
     yield require_one_host
     # While nobody has decided who may read, only a Host of this machine is answered.
@@ -169,15 +168,11 @@ def _before(parts: State) -> Iterator[Hook | None]:
     # Whoever is known now goes on among the requests of the tenant.
     yield partial(_pause, AUTHORIZED) if parts.authorizer else None
     # With min_as_of it waits for data as fresh as that.
-    yield partial(
-        _where_asked_for,
-        "min_as_of",
-        partial(waiting.wait_for_data, room, lambda user_id: parts.read_model.look(tenant_now(user_id))),
-    )
+    yield partial(_where_asked_for, "min_as_of", waiting.wait_for_data)
     # At the change feed, with `wait`, it waits for a change.
-    yield partial(_where_asked_for, "wait", changes.wait_for_change(room))
+    yield partial(_where_asked_for, "wait", partial(changes.wait_for_change, waiting))
     # Its ids have a length that there can be, and it has its turn among those that run.
-    yield partial(running.enter, parts.running)
+    yield parts.running.begin
     # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
     yield unchanged.answer_unchanged
     # It counts against the rate limit of its tenant.

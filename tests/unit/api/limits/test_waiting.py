@@ -144,18 +144,18 @@ class Model:
 def test_data_as_of_no_moment_are_waited_for() -> None:
     model = Model()
     model.as_of = NOTHING_CLAIMED
-    Waiting().for_data("u", NOTHING_CLAIMED, model)
+    Waiting(model).for_data("u", NOTHING_CLAIMED)
     assert model.asked > 1
 
 
 def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "WAIT_SECONDS", PATIENCE)
     model = Model()
-    room = Waiting()
+    room = Waiting(model)
     left: list[str] = []
 
     def ask(tenant: str) -> None:
-        room.for_data(tenant, NOW + MICROSECOND, model)
+        room.for_data(tenant, NOW + MICROSECOND)
         if model.as_of == NOW:
             left.append(tenant)
 
@@ -183,14 +183,15 @@ def test_a_change_ends_the_wait_for_one_and_a_database_that_is_away_too(
 ) -> None:
     monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
     answers = iter((False, False, True))
-    Waiting().for_change("u", PATIENCE, lambda: next(answers))
+    room = Waiting(Mock())
+    room.for_change("u", PATIENCE, lambda: next(answers))
     assert next(answers, None) is None
-    Waiting().for_change("u", PATIENCE, Mock(side_effect=UnavailableError))
+    room.for_change("u", PATIENCE, Mock(side_effect=UnavailableError))
 
 
 @cases("tenant", ["u0", "another"])
 def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(tenant: str) -> None:
-    room, asked = Waiting(), []
+    room, asked = Waiting(Mock()), []
 
     def take(tenant: str, *, gives_way: bool) -> bool:
         return room._take(Place(tenant, gives_way, Event()))  # noqa: SLF001
@@ -211,7 +212,7 @@ def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(tenant: s
 
 
 def test_who_cannot_ask_in_time_is_told() -> None:
-    room = Waiting()
+    room = Waiting(Mock())
     with room._asking, pytest.raises(UnavailableError):  # noqa: SLF001  # As another question has it.
         room.ask(lambda: pytest.fail("two at once"), monotonic() + 0.01)
     assert room.ask(lambda: 8, monotonic() + PATIENCE) == 8
