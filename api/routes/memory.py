@@ -204,9 +204,9 @@ def _told(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
 class AnswerCache:
     """The function in front of Flask, and the hook by which it keeps what Flask has answered."""
 
-    def __init__(self, parts: State, constant: dict[str, str]) -> None:
+    def __init__(self, parts: State) -> None:
         self._parts = parts
-        self._constant = encoded(constant.items())
+        self._constant = encoded(parts.constant.items())
         self._answers = Answers(parts.config.answers_mb * 2**20)
         self._clock = parts.clock or system_clock
 

@@ -135,10 +135,11 @@ class State:
     # None where there are no traces.
     tracing: Any
     log: RequestLog
+    # Headers that are the same on every answer.
+    constant: dict[str, str]
+    plain: PlainAnswers
     # Looks at tenants for whom no request waits.
     looks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "looks"))
-    # create_app sets it.
-    plain: PlainAnswers = field(init=False)
     # Returns status, headers and body of an answer, or None where that may take time.
     answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 

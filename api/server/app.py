@@ -63,10 +63,8 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     app.url_map.merge_slashes = False
     parts = app.extensions["leads"] = _parts(config, clock)
     errors.install(app)
-    constant = body.constant_headers(_varies_by(config))
-    parts.plain = PlainAnswers(clock or system_clock, constant, Cors(config.cors_origins), parts.log)
-    memory = AnswerCache(parts, constant) if config.answers_mb else None
-    _hook_in(app, parts, constant, [*filter(None, _after(parts, memory))])
+    memory = AnswerCache(parts) if config.answers_mb else None
+    _hook_in(app, parts, [*filter(None, _after(parts, memory))])
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
@@ -90,6 +88,8 @@ def _parts(config: Config, clock: Clock | None) -> State:
 
         tracing = Tracing(config)
     database = tracing.database if tracing else Database(config)
+    request_log = RequestLog(config, tracing)
+    constant = body.constant_headers(_varies_by(config))
     return State(
         config,
         clock,
@@ -101,11 +101,13 @@ def _parts(config: Config, clock: Clock | None) -> State:
         Exports(config.exports),
         Places(config.streams),
         tracing,
-        RequestLog(config, tracing),
+        request_log,
+        constant,
+        PlainAnswers(clock or system_clock, constant, Cors(config.cors_origins), request_log),
     )
 
 
-def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[After]) -> None:
+def _hook_in(app: Flask, parts: State, after: list[After]) -> None:
     """Have each request pass what _before() yields, and each answer what _after() does, with the constant headers.
 
     Flask gets one function of each kind: it would ask of every function, at every request, whether it is a coroutine.
@@ -128,7 +130,7 @@ def _hook_in(app: Flask, parts: State, constant: dict[str, str], after: list[Aft
         if PAUSED in current.request.environ:
             # It is no answer yet.
             return response
-        current.headers.update(constant)
+        current.headers.update(parts.constant)
         for hook in after:
             response = hook(response, current)
         return response
