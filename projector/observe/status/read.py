@@ -133,7 +133,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
     require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        projection = _read_first(conn, results.Projection, "read_projection")
+        projection = rows.row(conn, results.Projection, query("status", "read_projection"))
         if projection is None:
             return Status()
         access = read_access(conn)
@@ -146,13 +146,13 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             unknown_kinds=dict(conn.execute(query("status", "read_unknown_kinds"), bound).fetchall()),
             runs=_read(conn, results.Run, "read_runs"),
             dead_letters=_named(conn, _read(conn, results.DeadLetter, "read_dead_letters", shown)),
-            proved_round=_read_first(conn, results.ProvedRound, "read_proved_round"),
-            present_round=_read_first(conn, results.PresentRound, "read_present_round"),
+            proved_round=rows.row(conn, results.ProvedRound, query("status", "read_proved_round")),
+            present_round=rows.row(conn, results.PresentRound, query("status", "read_present_round")),
             drift=_named(conn, _read(conn, results.Drift, "read_open_drift", shown)),
             ended_drift=_read(conn, results.EndedDrift, "read_ended_drift"),
             sizes=_read_sizes(conn) if with_sizes else [],
             tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,
-            api_role=_read_first(conn, results.ApiRole, "read_api_role", {"role": api_role}),
+            api_role=rows.row(conn, results.ApiRole, query("status", "read_api_role"), {"role": api_role}),
             row_security=_read_row_security(conn),
             schedulers=_read(conn, results.Schedulers, "count_schedulers", schedulers)[0],
             missing_source=find_missing_source(conn),
@@ -174,12 +174,6 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
 
 def _read(conn: Connection, kind: type[_Row], name: str, parameters: rows.Parameters = None) -> list[_Row]:
     return rows.rows(conn, kind, query("status", name), parameters)
-
-
-def _read_first(
-    conn: Connection, kind: type[_Row], name: str, parameters: rows.Parameters = None
-) -> _Row | None:
-    return rows.row(conn, kind, query("status", name), parameters)
 
 
 def _named(conn: Connection, listed: list[_OfTenant]) -> list[_OfTenant]:
