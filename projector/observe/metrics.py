@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -31,7 +31,8 @@ from projector.config import Config
 from projector.core.batch import Batch
 from projector.database import connect as db
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
+from projector.observe.status.facts import FACTS
+from projector.observe.status.read import Status, read_status
 from projector.report.errors import ConfigurationError, ProjectorError
 from projector.report.log import quoting
 
@@ -132,93 +133,23 @@ class StateCollector:
 
 def metrics_of(status: Status) -> Iterator[Metric]:
     """Return the metrics of a status. One that is not known has no sample."""
-    projection, proved, present = status.projection, status.proved_round, status.present_round
-    built_at = projection and projection.built_at
-    numbers: dict[str, tuple[str, Any]] = {
-        "leads_projector_data_age_seconds": (
-            "Age of the read model, by the clock of the database.",
-            projection and projection.as_of_age,
-        ),
-        "leads_projector_lag_seconds": (
-            "Age of the oldest change that waits; 0 while none does.",
-            status.queue.lag or 0.0,
-        ),
-        "leads_projector_queue_changes": (
-            f"Changes that wait, counted up to {COUNTED_CHANGES}.",
-            status.queue.changes,
-        ),
-        "leads_projector_unknown_changes": (
-            "Changes that wait because this version does not know their kind.",
-            sum(status.unknown_kinds.values()),
-        ),
-        "leads_projector_dead_letters": (
-            "Keys that are set aside with an error.",
-            status.dead_letters[0].total if status.dead_letters else 0,
-        ),
-        "leads_projector_rebuild_done_ratio": (
-            "Part of the present rebuild that is done; absent while there is none.",
-            status.rebuild_done,
-        ),
-        "leads_projector_built_timestamp_seconds": (
-            "When the last complete build ended.",
-            built_at and built_at.timestamp(),
-        ),
-        # Those of the verify have the names that the API gives them too.
-        "leads_verify_proved_timestamp_seconds": (
-            "When everything was compared with the source last.",
-            proved and proved.finished_at.timestamp(),
-        ),
-        "leads_verify_round_done_ratio": (
-            "Part of the present round of the verify.",
-            present and present.done,
-        ),
-        "leads_verify_left_out": (
-            "Leads and keys that the present round, or else the last, left out because a change waits.",
-            getattr(present or proved, "left_out", None),
-        ),
-        "leads_verify_open_differences": (
-            "Leads, keys and statistics that differ from the source.",
-            status.drift[0].total if status.drift else 0,
-        ),
-    }
-    for name, (text, value) in numbers.items():
-        yield GaugeMetricFamily(name, text, value)
-    text = "Leads, keys and statistics that a verify found to differ."
-    yield CounterMetricFamily(
-        "leads_verify_found_differences", text, projection.found_differences if projection else 0
-    )
-    yield from _metrics_of_each(status)
+    for fact in FACTS:
+        if fact.metric is None:
+            continue
+        kind = CounterMetricFamily if fact.is_counter else GaugeMetricFamily
+        number = (fact.number or fact.value)(status)
+        if fact.label is None:
+            yield kind(fact.metric, fact.help, None if number is None else _in_seconds(number))
+            continue
+        family = kind(fact.metric, fact.help, labels=(fact.label,))
+        for label_value, number_of_value in number.items():
+            family.add_metric((label_value,), _in_seconds(number_of_value))
+        yield family
 
 
-def _metrics_of_each(status: Status) -> Iterator[Metric]:
-    captured, rebuilt = ("intact", "gap", "off", "not installed"), ("none", "running", "interrupted")
-    numbers: dict[tuple[str, str], tuple[str, dict[str, float]]] = {
-        ("leads_projector_capture_state", "state"): (
-            "Whether the triggers capture changes: 1 for the state that it is in.",
-            {state: state == status.capture_state for state in captured},
-        ),
-        ("leads_projector_rebuild_state", "state"): (
-            "Whether a rebuild runs: 1 for the state that it is in.",
-            {state: state == status.rebuild_state for state in rebuilt},
-        ),
-        ("leads_projector_last_run_timestamp_seconds", "kind"): (
-            "When the last run of a kind began.",
-            {run.kind: run.started_at.timestamp() for run in status.runs},
-        ),
-        ("leads_projector_last_run_duration_seconds", "kind"): (
-            "How long the last run of a kind took, or has taken so far.",
-            {run.kind: run.seconds for run in status.runs},
-        ),
-        ("leads_projector_last_run_failed", "kind"): (
-            "1 where the last run of a kind has failed.",
-            {run.kind: run.outcome == "failed" for run in status.runs},
-        ),
-    }
-    for (name, label), (text, values) in numbers.items():
-        metric = GaugeMetricFamily(name, text, labels=(label,))
-        for label_value, number in values.items():
-            metric.add_metric((label_value,), float(number))
-        yield metric
+def _in_seconds(number: float | datetime) -> float:
+    """Return a time in seconds since 1970, and any other number as it is."""
+    return number.timestamp() if isinstance(number, datetime) else number
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from projector.observe.status.read import COUNTED_CHANGES
-from projector.observe.status.results import DeadLetter, Drift, Queue
+from projector.observe.status.results import DeadLetter, Drift, Queue, Schedulers
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100
@@ -39,6 +39,13 @@ def late(queue: Queue) -> str:
     return f"{queue.late_keys:,}{more} keys of {counted(queue.late_tenants, 'tenant')} wait, {pace}{end}"
 
 
+def schedulers(connected: Schedulers) -> str:
+    """Return whether a scheduler is connected."""
+    if connected.sessions:
+        return f"running, {counted(connected.sessions, 'session')}"
+    return "none connected" if connected.is_all_seen else "cannot be seen by this database user"
+
+
 def moment(time: datetime) -> str:
     """Return a time in UTC, to the second."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
@@ -50,6 +57,11 @@ def age(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.1f} s"
+
+
+def percent(part: float) -> float:
+    """Return a part of 1 in percent, with one decimal."""
+    return round(100 * part, 1)
 
 
 def short(text: str) -> str:

@@ -13,9 +13,11 @@ import structlog
 from projector import config
 from projector.database.rows import Connection
 from projector.observe.metrics import DATABASE_UP, REGISTRY, StateCollector, metrics_of, serving
+from projector.observe.status.facts import FACTS
 from projector.observe.status.read import Status
 from projector.observe.status.results import LockHolder, ProvedRound, Run
 from projector.report.errors import ConfigurationError, ProjectorError
+from tests.monitoring.test_exposed import told
 from tests.support.patience import PATIENCE
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
@@ -94,6 +96,12 @@ def test_what_is_not_known_is_absent() -> None:
     assert samples("leads_verify_left_out", Status()) == {}
     names = [metric.name for metric in metrics_of(Status())]
     assert len(set(names)) == len(names) == 17
+
+
+def test_each_metric_of_the_state_that_the_page_names_is_a_fact() -> None:
+    counted = {metric.name for metric in REGISTRY.collect()}
+    page = {name.removesuffix("_total").removesuffix("_info") for name in told("projector")}
+    assert page - counted == {DATABASE_UP, *(fact.metric for fact in FACTS if fact.metric is not None)}
 
 
 def test_where_nothing_is_installed_it_says_so(source_database: Database) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.attention import find_attention
+from projector.observe.status.facts import FACTS
 from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
 from projector.observe.status.render import as_dict, render, summarize
 from projector.observe.status.results import (
@@ -146,6 +147,24 @@ def test_the_summary_says_what_a_person_asks_and_what_is_not_as_always(status: S
     # What needs a person is the same as in full.
     assert summarize(drifting).split("\n\n")[1] == render(drifting).split("\n\n")[1]
     assert summarize(replace(status, projection=None)).startswith("Read model   not installed")
+
+
+def test_each_member_of_the_status_is_a_fact_or_only_needs_attention(status: Status) -> None:
+    members: set[str] = set()
+
+    class Recorded(Status):
+        def __getattribute__(self, name: str) -> object:
+            members.add(name)
+            return super().__getattribute__(name)
+
+    recorded = Recorded(**{member.name: getattr(status, member.name) for member in fields(Status)})
+    assert status.projection is not None
+    for fact in FACTS:
+        fact.value(recorded)
+        [*fact.lines(recorded, status.projection)]
+    only_attention = {"access", "further_rights", "lacks_lines", "replaced_definitions"}
+    # How many tenants there are is in the short text alone, beside the number of leads.
+    assert {member.name for member in fields(Status)} - members == {*only_attention, "tenants"}
 
 
 def test_ages_counts_moments_and_texts_are_short(status: Status) -> None:
