@@ -5,7 +5,7 @@ A batch is one transaction in READ COMMITTED. A crash at any moment gives its ch
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -120,8 +120,9 @@ class Batch:
     """What one batch did.
 
     `owned` is empty if other refreshes own all wanted shards. `drained`: no single change waited there any more, and no
-    mass change but those whose leads are known. `has_mass_changes`: others wait; `has_late_keys`: those do. `pieces`:
-    rows of a mass change that was spread. `keys`: late keys that were taken. `stale_keys`: keys that were read again.
+    mass change but those whose leads are known, nor was the clock set back. `has_mass_changes`: others wait;
+    `has_late_keys`: those do. `pieces`: rows of a mass change that was spread. `keys`: late keys that were taken.
+    `stale_keys`: keys that were read again.
     """
 
     owned: Sequence[int]
@@ -162,6 +163,9 @@ def refresh_batch(
             done = Batch((), 0)
             if opened.owned:
                 done = _take_and_recompute(conn, opened, max(size // len(opened.owned), 1), newest=newest)
+            if opened.is_set_back:
+                # This transaction may have begun before, so that only a later one can say what holds since.
+                done = replace(done, drained=False)
             # Who waits for a refresh may ask for data of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             written = BatchResult(done.leads, done.messages)
