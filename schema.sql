@@ -527,7 +527,7 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     shard smallint NOT NULL,
     -- Whether the row is a piece of a mass change, which gives way to single changes.
     bulk boolean NOT NULL DEFAULT false,
-    -- What the keys are: a kind of sql/definition/kinds.sql, a table whose rows a rule of the mapping spreads, or
+    -- What the keys are: a kind of sql/definition/kinds.sql, a table whose rows a rule of the mapping expands, or
     -- truncate.
     kind text COLLATE "C" NOT NULL,
     -- Keys of the changed rows, old and new. For messages, extractions and reload_conversations, the ids of the

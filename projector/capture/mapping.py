@@ -217,7 +217,7 @@ class Fit:
     def queued_kind(self, table: str) -> str:
         """Return the kind of change as which a row of a table with rules is queued.
 
-        That of a relation whose keys are queued, or else the name of the table: its keys are spread. The ids of
+        That of a relation whose keys are queued, or else the name of the table: its keys are expanded. The ids of
         messages are queued where they are a column of the row, as the relation gives it; else the whole conversation is
         read.
         """
@@ -587,7 +587,7 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
         )
 
 
-def spread(fit: Fit) -> tuple[str, str]:
+def expansions(fit: Fit) -> tuple[str, str]:
     """Return the SELECT of the keys that changes touch beside rows of their own, and that of the kinds of them."""
     selects, values = [], []
     for rule in fit.rules:

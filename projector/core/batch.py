@@ -15,10 +15,10 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow
 
 from projector.core import names, pipeline, staging
+from projector.core.blocking import cancel_if_blocking
 from projector.core.clock import clock_of
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_version
-from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.distribution import is_finished
 from projector.database.retry import BATCH, retry
@@ -46,7 +46,7 @@ _SERVER_FAILURES = ("08", "25", "53", "55", "57P", "58")
 STATEMENT_TIMEOUT = "10s"
 """How long a statement of a refresh may run. A rebuild has no such limit."""
 
-SPREAD_TIMEOUT = "60s"
+EXPANSION_TIMEOUT = "60s"
 """The same, where the rules of the mapping look for what a change touches. A truncated table may take any time."""
 
 _log = structlog.get_logger(__name__)
@@ -80,11 +80,11 @@ class Taken:
     oldest: datetime | None
     held_shards: list[int]
     drained: bool
-    spreads: bool
+    needs_expansion: bool
     names: bool
-    has_misfits: bool
+    has_malformed_keys: bool
     has_late_keys: bool
-    has_letters: bool
+    has_dead_letters: bool
 
 
 class Clocked(Protocol):
@@ -107,11 +107,11 @@ class TakenKeys(Protocol):
     """What was taken, as far as dead letters are concerned."""
 
     @property
-    def has_misfits(self) -> bool:
+    def has_malformed_keys(self) -> bool:
         """Whether a key is none that the platform can have."""
 
     @property
-    def has_letters(self) -> bool:
+    def has_dead_letters(self) -> bool:
         """Whether there are dead letters."""
 
 
@@ -121,7 +121,7 @@ class Batch:
 
     `owned` is empty if other refreshes own all wanted shards. `drained`: no single change waited there any more, and no
     mass change but those whose leads are known, nor was the clock set back. `has_mass_changes`: others wait;
-    `has_late_keys`: those do. `pieces`: rows of a mass change that was spread. `keys`: late keys that were taken.
+    `has_late_keys`: those do. `pieces`: rows of a mass change that was expanded. `keys`: late keys that were taken.
     `stale_keys`: keys that were read again.
     """
 
@@ -253,76 +253,76 @@ def take_changes(  # noqa: PLR0913  # The parameters of the step.
     opened: Opened,
     size: int,
     *,
-    bulk: bool = False,
+    mass: bool = False,
     newest: bool = False,
     most_bytes: int | None = None,
 ) -> Taken:
     """Move the next changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
 
-    They are single ones, or with `bulk` those of mass changes, and the first ones, or with `newest` the last. They have
+    They are single ones, or with `mass` those of mass changes, and the first ones, or with `newest` the last. They have
     no more than so many bytes of keys.
     """
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
         parameters = {
             "shards": opened.owned,
-            "bulk": bulk,
+            "mass": mass,
             "newest": newest,
             "size": size,
             "bytes": most_bytes,
         }
         taken = rows.only_row(conn, Taken, statement("refresh/1_take/30_take_changes"), parameters)
     opened.held_shards += taken.held_shards
-    if taken.has_misfits:
-        set_misfits_aside(conn)
-        taken.has_letters = True
+    if taken.has_malformed_keys:
+        set_malformed_keys_aside(conn)
+        taken.has_dead_letters = True
     return taken
 
 
-def set_misfits_aside(conn: Connection) -> None:
+def set_malformed_keys_aside(conn: Connection) -> None:
     """Set the taken keys aside that are none that the platform can have: this batch leaves them out."""
-    letters = rows.value(conn, query("core", "set_misfits_aside"))
-    if letters:
-        _log.error("set aside as dead letters, because no id of the platform is written so", keys=letters)
+    keys = rows.value(conn, query("core", "set_malformed_keys_aside"))
+    if keys:
+        _log.error("set aside as dead letters: not valid ids of the platform's column type", keys=keys)
 
 
-def count_letters(conn: Connection) -> None:
+def count_dead_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
     # What another session has set aside and not committed would be counted by neither.
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.LETTERS,))
-    user_ids, numbers = conn.execute(query("core", "count_letters")).fetchone() or ([], [])
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.DEAD_LETTERS,))
+    user_ids, numbers = conn.execute(query("core", "count_dead_letters")).fetchone() or ([], [])
     counts = {"user_ids": user_ids, "numbers": numbers}
     conn.execute(query("core", "write_counts"), counts)
     conn.execute(query("core", "clear_counts"), counts)
 
 
-def follow_letters(conn: Connection, taken: TakenKeys) -> None:
+def follow_dead_letters(conn: Connection, taken: TakenKeys) -> None:
     """Note which leads the dead letters of the taken keys belong to now, whose changes were left out."""
     moved = 0
-    if taken.has_letters:
+    if taken.has_dead_letters:
         try:
             moved = _follow(conn, None)
         except psycopg.Error as error:
             if is_server_failure(error):
                 raise
             # A row that cannot be read. Of the others it is noted, one by one.
-            for key in rows.values(conn, query("core", "read_taken_letters")):
+            for key in rows.values(conn, query("core", "read_taken_dead_letters")):
                 with suppress(psycopg.Error):
                     moved += _follow(conn, key)
-    if moved or taken.has_misfits:
-        count_letters(conn)
+    if moved or taken.has_malformed_keys:
+        count_dead_letters(conn)
 
 
 def _follow(conn: Connection, key: str | None) -> int:
     with conn.transaction():
-        return len(rows.values(conn, query("core", "follow_letters"), {"key": key}))
+        return len(rows.values(conn, query("core", "follow_dead_letters"), {"key": key}))
 
 
-def spread_changes(conn: Connection) -> int:
+def expand_changes(conn: Connection) -> int:
     """Stage what the taken changes refer to, or queue it where it is much; return in how many rows."""
-    with yielding(conn):
-        conn.execute(query("core", "limit_spread"), {"statement_timeout": SPREAD_TIMEOUT})
-        (pieces,) = pipeline.run_steps(conn, "refresh/1_take/50_spread_changes").fetchone() or (0,)
+    with cancel_if_blocking(conn):
+        conn.execute(query("core", "limit_expansion"), {"statement_timeout": EXPANSION_TIMEOUT})
+        (pieces,) = pipeline.run_steps(conn, "refresh/1_take/50_expand_changes").fetchone() or (0,)
         return int(pieces)
 
 
@@ -333,7 +333,7 @@ def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
     """
     parameters = {"strict": strict, "statement_timeout": STATEMENT_TIMEOUT}
     run = pipeline.Run(conn, conditions={"write"}, parameters=parameters)
-    with yielding(conn):
+    with cancel_if_blocking(conn):
         run.run("refresh/1_take/80_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *WRITE)
     return run.result
 
@@ -407,11 +407,11 @@ def _take_and_recompute(conn: Connection, opened: Opened, size: int, *, newest: 
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
         return Batch(opened.owned, changes=0, drained=not mass, has_mass_changes=mass, has_late_keys=late)
     taken = take_changes(conn, opened, size, newest=newest)
-    pipeline.reach("taken")
-    pieces = spread_changes(conn) if taken.spreads else 0
+    pipeline.test_point("taken")
+    pieces = expand_changes(conn) if taken.needs_expansion else 0
     # What another session sets aside from here on would be left out without a word.
-    written = recompute(conn, strict=not taken.has_letters) if taken.changes else BatchResult()
-    follow_letters(conn, taken)
+    written = recompute(conn, strict=not taken.has_dead_letters) if taken.changes else BatchResult()
+    follow_dead_letters(conn, taken)
     if taken.names:
         names.write_taken(conn)
     mass = mass or pieces > 0

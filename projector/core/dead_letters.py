@@ -7,7 +7,7 @@ import psycopg
 import structlog
 
 from projector.core import names, staging
-from projector.core.batch import count_letters, first_line, recompute, spread_changes
+from projector.core.batch import count_dead_letters, expand_changes, first_line, recompute
 from projector.core.faults import Fault, examine, find_fault_of_lead, find_row_failure, read_lead
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
@@ -22,30 +22,30 @@ TRIES_OF_A_TURN = 10
 
 _log = structlog.get_logger(__name__)
 
-Letter = tuple[str, str]
+DeadLetter = tuple[str, str]
 """The kind and the key of a dead letter."""
 
 
-def find_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[Letter]:
+def find_dead_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[DeadLetter]:
     """Return the dead letters that are to be tried next, at most `limit` of them."""
-    return conn.execute(query("core", "find_letters"), {"due_only": due_only, "limit": limit}).fetchall()
+    return conn.execute(query("core", "find_dead_letters"), {"due_only": due_only, "limit": limit}).fetchall()
 
 
-def retry_letters(conn: Connection, letters: Sequence[Letter]) -> int:
+def retry_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> int:
     """Try these dead letters again, each in a transaction of its own; return how many failed again."""
     return sum(not _succeeds(conn, kind, key) for kind, key in letters)
 
 
-def retry_dead_letters(conn: Connection) -> tuple[int, int]:
+def retry_all_dead_letters(conn: Connection) -> tuple[int, int]:
     """Try all dead letters again, however long that takes; return how many were tried, and how many failed again."""
-    letters = find_letters(conn, due_only=False)
-    return len(letters), retry_letters(conn, letters)
+    letters = find_dead_letters(conn, due_only=False)
+    return len(letters), retry_dead_letters(conn, letters)
 
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
     """Set a key aside that failed alone; return whether it was. A key of which nothing is left is not."""
     is_set_aside = _set_aside(conn, kind, key, error, anyhow=True)
-    count_letters(conn)
+    count_dead_letters(conn)
     return is_set_aside
 
 
@@ -96,8 +96,8 @@ def _succeeds(conn: Connection, kind: str, key: str) -> bool:
             locks.own_queue(conn)
             if not set_aside(conn, kind, key, failed):
                 # It was erased since.
-                conn.execute(query("core", "delete_letter"), {"kind": kind, "key": key})
-                count_letters(conn)
+                conn.execute(query("core", "delete_dead_letter"), {"kind": kind, "key": key})
+                count_dead_letters(conn)
         return False
     return True
 
@@ -108,12 +108,12 @@ def _retry(conn: Connection, kind: str, key: str) -> None:
         # A take drops the changes of a key that has a dead letter: none may happen before this transaction ends.
         locks.own_queue(conn)
         require_migrated_version(conn)
-        if conn.execute(query("core", "lock_letter"), letter).fetchone() is None:
+        if conn.execute(query("core", "lock_dead_letter"), letter).fetchone() is None:
             return
         staging.clear(conn)
-        conn.execute(query("core", "stage_letter"), letter)
-        conn.execute(query("core", "delete_letter"), letter)
-        spread_changes(conn)
+        conn.execute(query("core", "stage_dead_letter"), letter)
+        conn.execute(query("core", "delete_dead_letter"), letter)
+        expand_changes(conn)
         recompute(conn, strict=True)
-        count_letters(conn)
+        count_dead_letters(conn)
         names.write_taken(conn)

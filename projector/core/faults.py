@@ -13,7 +13,7 @@ from psycopg import errors
 
 from projector.capture.mapping import RELATIONS
 from projector.core import staging
-from projector.core.batch import first_line, is_lead_failure, is_server_failure, recompute, spread_changes
+from projector.core.batch import expand_changes, first_line, is_lead_failure, is_server_failure, recompute
 from projector.database import rows
 from projector.database.kinds import kinds
 from projector.database.rows import Connection
@@ -29,7 +29,7 @@ ALONE_TIMEOUT = "2s"
 _EXAMINED = 1000
 """Keys that are read at once, to find the one that cannot be read."""
 
-_IDS = {kind.letter_kind or kind.kind: kind.id for kind in kinds().values()}
+_IDS = {kind.dead_letter_kind or kind.kind: kind.id for kind in kinds().values()}
 """Which column of the relations has the keys of a kind of dead letter. Others are keys of rules of changes.sql."""
 
 
@@ -79,8 +79,8 @@ def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error | None
 def find_fault_of_lead(conn: Connection, user_id: str, customer_phone: str) -> Fault | None:
     """Return what is wrong with a row that is read for a lead; None where each can be read. It needs a transaction."""
     lead = {"user_id": user_id, "customer_phone": customer_phone}
-    letters = conn.execute(query("core", "read_keys_of_lead"), lead).fetchall()
-    faults = (examine(conn, kind, [key])[1] for kind, key in letters)
+    keys = conn.execute(query("core", "read_keys_of_lead"), lead).fetchall()
+    faults = (examine(conn, kind, [key])[1] for kind, key in keys)
     return next((fault for fault in faults if fault is not None), None)
 
 
@@ -162,7 +162,7 @@ def _runs_without_keys(conn: Connection) -> bool:
     try:
         with conn.transaction(force_rollback=True):
             staging.clear(conn)
-            spread_changes(conn)
+            expand_changes(conn)
             recompute(conn)
     except psycopg.Error:
         return False

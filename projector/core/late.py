@@ -24,22 +24,22 @@ from projector.core.batch import (
     Batch,
     Taken,
     analyze_if_outgrown,
-    count_letters,
+    count_dead_letters,
+    expand_changes,
     failure,
-    follow_letters,
+    follow_dead_letters,
     log_run,
     open_batch,
     own_shards,
     recompute,
-    set_misfits_aside,
-    spread_changes,
+    set_malformed_keys_aside,
     take_changes,
 )
+from projector.core.blocking import cancel_if_blocking
 from projector.core.dead_letters import set_aside, set_unreadable_aside
 from projector.core.faults import find_row_failure
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_migrated_version
-from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
@@ -69,12 +69,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = structlog.get_logger(__name__)
 
 
-def sort_changes(
-    conn: Connection, shards: Sequence[int], *, bulk: bool, size: int = SLICE_ROWS, wait: bool = False
+def defer_changes(
+    conn: Connection, shards: Sequence[int], *, mass: bool, size: int = SLICE_ROWS, wait: bool = False
 ) -> Batch | None:
     """Find the leads of the next changes of these shards, and leave their keys to `LateKeys`.
 
-    `bulk` says which changes: those of mass changes, or the single ones; `size` how many of each shard at most. Shards
+    `mass` says which changes: those of mass changes, or the single ones; `size` how many of each shard at most. Shards
     that another session owns are left to it, unless `wait`; returns None if these are all. Raises as open_batch does.
     """
     limits = {"statement_timeout": STATEMENT_TIMEOUT}
@@ -87,17 +87,17 @@ def sort_changes(
             if not opened.owned:
                 return None
             conn.execute(statement("refresh/2_lock/10_limit_lock_waits"), limits)
-            taken = take_changes(conn, opened, most, bulk=bulk, most_bytes=most_bytes // len(opened.owned))
-            pieces = _spread(conn, taken, careful)
-            with yielding(conn):
+            taken = take_changes(conn, opened, most, mass=mass, most_bytes=most_bytes // len(opened.owned))
+            pieces = _expand(conn, taken, careful)
+            with cancel_if_blocking(conn):
                 conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
                 conn.execute(statement("refresh/1_take/55_wait_for_batches"), {"lock_class": locks.TENANT})
                 conn.execute(statement("refresh/2_lock/10_limit_lock_waits"), limits)
-                pipeline.run_steps(conn, "refresh/1_take/60_sort_changes", {"careful": careful is not None})
+                pipeline.run_steps(conn, "refresh/1_take/60_defer_changes", {"careful": careful is not None})
             if careful is not None:
-                follow_letters(conn, taken)
-            elif taken.has_misfits:
-                count_letters(conn)
+                follow_dead_letters(conn, taken)
+            elif taken.has_malformed_keys:
+                count_dead_letters(conn)
             if taken.names:
                 names.write_taken(conn)
             conn.execute(statement("refresh/2_lock/30_allow_lock_waits"))
@@ -107,7 +107,7 @@ def sort_changes(
             if rows.value(conn, query("core", "hold_set_backs")) != opened.set_backs:
                 conn.execute(note_late, {"moment": _EPOCH})
             conn.execute(statement("refresh/8_write_leads/99_note_swapped_source"))
-            pipeline.reach("sorted")
+            pipeline.test_point("deferred")
             if taken.changes:
                 log_run(conn, opened.started_at, BatchResult(), changes=taken.changes)
             return Batch(opened.owned, taken.changes, pieces=pieces)
@@ -122,20 +122,20 @@ def sort_changes(
         return retry(lambda: once(min(size, CAREFUL_CHANGES), CAREFUL_BYTES, failed), *BATCH)
 
 
-def _spread(conn: Connection, taken: Taken, careful: psycopg.Error | None) -> int:
-    """Spread the taken changes; return in how many rows. What cannot be read is set aside after this error."""
+def _expand(conn: Connection, taken: Taken, careful: psycopg.Error | None) -> int:
+    """Expand the taken changes; return in how many rows. What cannot be read is set aside after this error."""
     if careful is not None:
         set_unreadable_aside(conn, careful)
-        taken.has_letters = taken.has_misfits = True
-    pieces = spread_changes(conn) if taken.spreads else 0
-    if careful is not None and taken.spreads:
+        taken.has_dead_letters = taken.has_malformed_keys = True
+    pieces = expand_changes(conn) if taken.needs_expansion else 0
+    if careful is not None and taken.needs_expansion:
         set_unreadable_aside(conn, careful)
     return pieces
 
 
-def sort_mass_changes(conn: Connection) -> None:
+def defer_mass_changes(conn: Connection) -> None:
     """Find the leads of all mass changes that wait."""
-    while (done := sort_changes(conn, locks.SHARDS, bulk=True, wait=True)) and done.changes:
+    while (done := defer_changes(conn, locks.SHARDS, mass=True, wait=True)) and done.changes:
         pass
 
 
@@ -147,8 +147,8 @@ class TakenLateKeys:
     user_id: str | None
     customer_phone: str | None
     oldest: datetime | None
-    has_misfits: bool
-    has_letters: bool
+    has_malformed_keys: bool
+    has_dead_letters: bool
 
 
 class LateKeys:
@@ -230,10 +230,10 @@ class LateKeys:
             self.may_be_late = True
             self._tenant = tenant
             taken = self._stage(conn)
-            pipeline.reach("late_taken")
+            pipeline.test_point("late_taken")
             # As in a batch.
-            written = recompute(conn, strict=not taken.has_letters) if taken.changes else BatchResult()
-            follow_letters(conn, taken)
+            written = recompute(conn, strict=not taken.has_dead_letters) if taken.changes else BatchResult()
+            follow_dead_letters(conn, taken)
             if taken.changes:
                 log_run(conn, started_at, written, late_keys=taken.changes)
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.
@@ -272,9 +272,9 @@ class LateKeys:
         }
         taken = rows.only_row(conn, TakenLateKeys, statement("refresh/1_take/70_take_late_keys"), parameters)
         self._taken = taken.changes
-        if taken.has_misfits and not self._strict:
-            set_misfits_aside(conn)
-            taken.has_letters = True
+        if taken.has_malformed_keys and not self._strict:
+            set_malformed_keys_aside(conn)
+            taken.has_dead_letters = True
         self._staged = conn.execute(query("core", "read_taken_keys")).fetchall() if taken.changes == 1 else []
         return taken
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from projector.core.pipeline import reach
+from projector.core.pipeline import test_point
 from projector.core.source_reads import read_source
 from projector.database import locks
 from projector.database.rows import Connection, values
@@ -65,7 +65,7 @@ def _write(conn: Connection, user_ids: Sequence[str]) -> None:
     _lock(conn)
     differing = find_differing(conn, user_ids)
     conn.execute(statement("refresh/8_write_leads/99_note_swapped_source"))
-    reach("names")
+    test_point("names")
     new = {name.user_id: name.expected for name in differing if name.expected is not None}
     if new:
         parameters = {"user_ids": list(new), "names": list(new.values())}

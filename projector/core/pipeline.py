@@ -33,7 +33,7 @@ LOCK_AND_RESOLVE = ("refresh/2_lock", *RESOLVE)
 """From stale keys to locked tenants, and to the stale leads."""
 
 
-def reach(point: str) -> None:
+def test_point(point: str) -> None:
     """Come to a point, where a test may do something; outside tests a run stops nowhere."""
     at_point = AT_POINT.get()
     if at_point is not None:
@@ -77,7 +77,7 @@ class Run:
                     sent.append((step, cursor))
                     cursor.execute(step.text, self._parameters(step))
                 if step.point is not None:
-                    reach(step.point)
+                    test_point(step.point)
         if group[-1].returns_conditions:
             returned = sent[-1][1].fetchone() or {}
             self.conditions.update(returned.pop("conditions", None) or ())

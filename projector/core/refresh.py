@@ -8,9 +8,9 @@ import structlog
 
 from projector.core import pipeline
 from projector.core.batch import DEFAULT_BATCH, Batch, failure, refresh_batch
-from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
+from projector.core.dead_letters import TRIES_OF_A_TURN, find_dead_letters, retry_dead_letters
 from projector.core.faults import find_row_failure
-from projector.core.late import LateKeys, sort_changes
+from projector.core.late import LateKeys, defer_changes
 from projector.core.pipeline import BatchResult
 from projector.core.preconditions import require_installed
 from projector.database import locks, rows
@@ -77,7 +77,7 @@ class Drain:
         self._full_batches = 0
 
     def take_singles(self, conn: Connection, shards: Sequence[int], *, wait: bool = False) -> Batch:
-        """Take single changes, as refresh_batch does. Those among which one fails are left to the late keys."""
+        """Take single changes, as refresh_batch does. If one fails, the whole batch is deferred."""
         try:
             size = min(NEWEST, self._size) if self._is_flooded else self._size
             done = refresh_batch(conn, shards, size=size, newest=self._is_flooded, wait=wait)
@@ -87,14 +87,14 @@ class Drain:
                 raise
             _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(failed))
             size = max(self._size // len(shards), 1)
-            sorted_ = sort_changes(conn, shards, bulk=False, size=size, wait=wait)
-            if sorted_ is not None and not sorted_.changes:
+            deferred = defer_changes(conn, shards, mass=False, size=size, wait=wait)
+            if deferred is not None and not deferred.changes:
                 # Nothing waits, so no row is the reason.
                 raise
-            return sorted_ or Batch((), 0)
+            return deferred or Batch((), 0)
         is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
         self._full_batches = self._full_batches + 1 if is_full else 0
-        _note_spread(done)
+        _note_expansion(done)
         return done
 
     def take_mass(
@@ -105,8 +105,8 @@ class Drain:
         `after` is what take_singles has just done.
         """
         if after.has_mass_changes or self._is_flooded:
-            done = sort_changes(conn, shards, bulk=after.has_mass_changes, wait=wait)
-            _note_spread(done)
+            done = defer_changes(conn, shards, mass=after.has_mass_changes, wait=wait)
+            _note_expansion(done)
             return done
         if not after.has_late_keys:
             return None
@@ -156,15 +156,15 @@ def _retry(conn: Connection, waiting: _Refresh, *, due_only: bool) -> tuple[int,
     What changes meanwhile is taken before the next ones.
     """
     failed = 0
-    letters = find_letters(conn, due_only=due_only)
+    letters = find_dead_letters(conn, due_only=due_only)
     for first in range(0, len(letters), TRIES_OF_A_TURN):
         if first:
             waiting.run()
-        failed += retry_letters(conn, letters[first : first + TRIES_OF_A_TURN])
+        failed += retry_dead_letters(conn, letters[first : first + TRIES_OF_A_TURN])
     return len(letters), failed
 
 
-def _note_spread(done: Batch | None) -> None:
+def _note_expansion(done: Batch | None) -> None:
     # A change of a few leads is one piece.
     if done is not None and done.pieces > 1:
-        _log.info("a mass change is spread", pieces=done.pieces)
+        _log.info("a mass change is expanded", pieces=done.pieces)

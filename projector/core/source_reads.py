@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import psycopg
 
-from projector.core.yielding import yielding
+from projector.core.blocking import cancel_if_blocking
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import COLLIDED, Again, lock_timeouts, retry
@@ -64,7 +64,9 @@ def retry_reading(
         LONGEST_PAUSE_SECONDS,
         patience=0 if patience == 0 else float("inf"),
     )
-    return retry(yielding(conn)(work), *also, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep)
+    return retry(
+        cancel_if_blocking(conn)(work), *also, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep
+    )
 
 
 def read_steadily(

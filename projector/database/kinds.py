@@ -26,7 +26,7 @@ class Kind:
     profile: bool
     messages: str | None
     queued_kind: str
-    letter_kind: str | None
+    dead_letter_kind: str | None
 
 
 @cache

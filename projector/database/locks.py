@@ -43,7 +43,7 @@ is 0."""
 NAMES = 0x1EAD08
 """Held while names of tenants are written, after every other lock of the transaction. The second key is 0."""
 
-LETTERS = 0x1EAD09
+DEAD_LETTERS = 0x1EAD09
 """Held while the dead letters of tenants are counted, to the end of the transaction. The second key is 0."""
 
 SHARDS = (0, 1, 2, 3)

@@ -155,7 +155,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
         {name: change[name] for name in ("kind", "key", "queued_at")} for change in waiting[:candidates]
     ]
     made.more_waiting = total - len(made.waiting)
-    made.dead_letters = _read(conn, "find_letters", every)
+    made.dead_letters = _read(conn, "find_dead_letters", every)
     own = {**lead, **_arrays(key for key in keys if key["is_own"])}
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}

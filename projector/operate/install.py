@@ -16,9 +16,9 @@ from projector.capture.mapping import (
     Texts,
     default_mapping,
     examine_source,
+    expansions,
     note_mapping,
     relation_rows,
-    spread,
     stored_mapping,
 )
 from projector.capture.source import find_source
@@ -243,7 +243,7 @@ def _define(conn: Connection, fit: Fit) -> None:
         _run(conn, {"sql/queries/operate.sql": query("operate", "widen_extraction_ids")})
         stored = "text"
     is_text = fit.types["extraction_id"] == "text"
-    keys, kinds = spread(fit)
+    keys, kinds = expansions(fit)
     texts = {
         "touched_keys": keys,
         "touching_kinds": kinds,

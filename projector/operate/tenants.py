@@ -35,7 +35,7 @@ def read_tenants(conn: Connection) -> tuple[list[Tenant], int]:
     require_built(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        without_tenant: int = value(conn, query("tenants", "count_letters_without_tenant"))
+        without_tenant: int = value(conn, query("tenants", "count_dead_letters_without_tenant"))
         return rows(conn, Tenant, query("tenants", "read_tenants")), without_tenant
 
 

@@ -13,7 +13,7 @@ from projector.config import Config
 from projector.core import pipeline
 from projector.core.batch import Batch, advance_after_commit, advance_freshness, lower_moments
 from projector.core.clock import clock_of
-from projector.core.dead_letters import TRIES_OF_A_TURN, find_letters, retry_letters
+from projector.core.dead_letters import TRIES_OF_A_TURN, find_dead_letters, retry_dead_letters
 from projector.core.preconditions import require_version
 from projector.core.refresh import Drain, warn_of_unresolved
 from projector.database import locks, rows
@@ -62,7 +62,7 @@ class Look:
     set_backs: int | None
     has_changes: bool
     has_unknown: bool
-    has_letters: bool
+    has_dead_letters: bool
     owns_all: bool
     clock: datetime
     fresh_until: datetime | None
@@ -104,12 +104,12 @@ class Refresh(Job):
         self._log_tally(conn)
         if self._has_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
             # A turn at a time: new changes are taken before the next ones, whatever is due.
-            letters = find_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
+            letters = find_dead_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
             ends_at = time.monotonic() + TURN_SECONDS
             for letter in letters:
                 # Each of them may take as long as a statement may run.
                 if time.monotonic() < ends_at:
-                    retry_letters(conn, [letter])
+                    retry_dead_letters(conn, [letter])
             if len(letters) < TRIES_OF_A_TURN:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
         return self.pace.pause
@@ -133,7 +133,7 @@ class Refresh(Job):
             return has_changes(conn)
         seen = look(conn, self.pace.freshness_interval)
         self.pace.note_look()
-        self._has_letters, self.is_troubled = seen.has_letters, seen.freshness_frozen
+        self._has_letters, self.is_troubled = seen.has_dead_letters, seen.freshness_frozen
         self.is_fed = seen.is_fed
         return seen.has_changes or seen.has_late_keys
 

@@ -65,7 +65,7 @@ def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]
 def compare_leads(
     conn: Connection, leads: Sequence[LeadKey], *, patience: float = SOURCE_PATIENCE_SECONDS
 ) -> Iterator[Comparison]:
-    """Compare these leads field by field, but for those of which something waits.
+    """Compare these leads field by field, except leads with waiting changes.
 
     A lead that cannot be computed from its source rows is found to differ: it stops no other.
     """

@@ -14,7 +14,7 @@ import structlog
 from psycopg import sql as composing
 
 from projector.core import names, pipeline
-from projector.core.pipeline import BatchResult, reach
+from projector.core.pipeline import BatchResult, test_point
 from projector.core.preconditions import is_built
 from projector.core.source_reads import (
     SOURCE_PATIENCE_SECONDS,
@@ -128,12 +128,12 @@ def _fill(conn: Connection, progress: Progress) -> None:
     for step in fills:
         pipeline.run_step(conn, step)
         progress.advance(1)
-    reach("built")
+    test_point("built")
     for create in indexes:
         conn.execute(create.encode(), prepare=False)
         progress.advance(1)
     conn.execute(composing.SQL("ANALYZE {}").format(_LISTED), prepare=False)
-    reach("indexed")
+    test_point("indexed")
 
 
 def _empty_tables(conn: Connection) -> list[str]:

@@ -9,7 +9,7 @@ import psycopg
 
 from projector.core import pipeline
 from projector.core.batch import Batch, is_lead_failure
-from projector.core.late import LateKeys, sort_mass_changes
+from projector.core.late import LateKeys, defer_mass_changes
 from projector.core.pipeline import BatchResult
 from projector.core.source_reads import read_source, retry_reading
 from projector.database import locks, rows
@@ -92,7 +92,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     read_source(conn, lambda: _queue_wrong_keys(conn, tenants))
     # Where capture is not intact, what waits in the queue is left to a refresh.
     with suppress(CaptureGapError):
-        sort_mass_changes(conn)
+        defer_mass_changes(conn)
     messages = 0
 
     def note(done: Batch) -> None:

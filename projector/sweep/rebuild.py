@@ -27,9 +27,9 @@ import psycopg
 from projector.capture.source import find_missing_source, misfit
 from projector.core import names, pipeline
 from projector.core.batch import first_line
-from projector.core.dead_letters import retry_dead_letters
+from projector.core.dead_letters import retry_all_dead_letters
 from projector.core.faults import Fault, find_fault, find_fault_of_lead, find_row_failure
-from projector.core.pipeline import BatchResult, reach
+from projector.core.pipeline import BatchResult, test_point
 from projector.core.preconditions import require_installed, require_tenants
 from projector.database import locks, rows
 from projector.database.rows import Connection
@@ -111,7 +111,7 @@ def _rebuild_in_place(
     total = pieces.count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
         names.write_all(conn, tenants)
-        # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
+        # Of a tenant. A customer with only a queued template is not a lead yet.
         if position.phase != pieces.PHASES[0]:
             progress.start("rebuild", total, "customers")
         messages, unvacuumed, most_differ = 0, 0, False
@@ -134,8 +134,8 @@ def _rebuild_in_place(
             if tenants is None:
                 pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
         if tenants is None:
-            # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
-            retry_dead_letters(conn)
+            # Every lead could be projected. A dead letter is retried, not deleted: batches dropped changes of its key.
+            retry_all_dead_letters(conn)
             note_built(conn, position.started_at)
             conn.execute(query("sweep", "drop_unknown_changes"), {"change_ids": unknown})
         drift.end_all(conn, tenants, position.started_at, outcome="rebuilt")
@@ -155,7 +155,7 @@ def _find_candidates(conn: Connection, leads: Sequence[LeadKey], *, compares: bo
     if compares and candidates:
         halves = by_halves(candidates, lambda some: find_candidates(conn, some), partial(_stop, conn))
         candidates = [*chain.from_iterable(halves)]
-    reach("compared")
+    test_point("compared")
     return candidates
 
 

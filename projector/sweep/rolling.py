@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from projector.core.pipeline import reach
+from projector.core.pipeline import test_point
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
@@ -153,7 +153,7 @@ def _compare_slice(
     create_tables(conn)
     piece = _find_piece(conn, present)
     comparison = compare_piece(conn, piece, patience=0)
-    reach("compared")
+    test_point("compared")
     # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but
     # a round that compares again what waited ends all the same.
     waits = comparison.everything_waits and present.phase != pieces.AGAIN
@@ -190,7 +190,7 @@ def _compare_slice(
             moved = _finish(
                 conn, replace(moved, finished_at=at, due_at=_next_start(present.started_at, days))
             )
-    reach("moved")
+    test_point("moved")
     if moved.finished_at is not None:
         numbers = {"leads": moved.leads, "left_out": moved.left_out, "differences": moved.differences}
         _log.info("everything is verified", **numbers)

@@ -19,7 +19,7 @@
 --
 -- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new rows, and a
 -- row that is updated alone, has its own row of the queue. A key that the update does not change is in it once: a
--- refresh spreads an agent's key to all of the agent's conversations, as often as the key is in the row.
+-- refresh expands an agent's key to all of the agent's conversations, as often as the key is in the row.
 --
 -- A row trigger has records instead of transition tables. A missing field of a record is an error, and so is one whose
 -- type has changed since the session first read it. So these are read in a block that catches errors; it writes

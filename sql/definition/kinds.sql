@@ -9,7 +9,7 @@
 -- profile: whether the profile of the lead is read again.
 -- messages: which messages of the conversation are read again: those that the change names, or all; null for none.
 -- queued_kind: as what a key is queued where a rule of the mapping, or a truncated table, makes it stale.
--- letter_kind: as what a key is set aside, and then read again as a whole; null where it is not the key of a lead.
+-- dead_letter_kind: as what a key is set aside, and then read again as a whole; null where it is not the key of a lead.
 --
 -- For each key_kind there is one kind with each sum of profile and messages that its changes can add up to: late keys
 -- have it. projector.tenant_names alone depends on tenants.
@@ -30,4 +30,4 @@ FROM (
     ('template_sends', 'template_send', 'send_id', 'customer_phone', true, true, NULL,
         'template_sends', 'template_sends'),
     ('tenants', 'tenant', 'user_id', NULL, false, false, NULL, 'tenants', NULL)
-) AS k (kind, key_kind, id, phone, makes_lead, profile, messages, queued_kind, letter_kind)
+) AS k (kind, key_kind, id, phone, makes_lead, profile, messages, queued_kind, dead_letter_kind)

@@ -75,7 +75,7 @@ WHERE c.relkind = 'r'
 
 -- The dead letters: keys whose refresh failed.
 
--- name: find_letters
+-- name: find_dead_letters
 -- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all of them where that is null.
 --
 -- The first of each tenant come before the second of any, so that no tenant waits for all those of another. One that
@@ -90,22 +90,22 @@ WHERE NOT %(due_only)s
 ORDER BY row_number() OVER (PARTITION BY d.user_id ORDER BY d.retry_at), d.retry_at
 LIMIT %(limit)s;
 
--- name: lock_letter
+-- name: lock_dead_letter
 -- Returns a row if this transaction has the dead letter to itself now: two refreshes never retry one at the same time.
 SELECT d.key
 FROM projector.dead_letters AS d
 WHERE d.kind = %(kind)s AND d.key = %(key)s
 FOR UPDATE SKIP LOCKED;
 
--- name: stage_letter
+-- name: stage_dead_letter
 INSERT INTO taken_changes (change_id, shard, kind, keys)
 VALUES (0, 0, %(kind)s, ARRAY[%(key)s]);
 
--- name: delete_letter
+-- name: delete_dead_letter
 DELETE FROM projector.dead_letters
 WHERE kind = %(kind)s AND key = %(key)s;
 
--- name: limit_spread
+-- name: limit_expansion
 -- Limits how long a look for what the taken changes touch may run. Parameter: statement_timeout.
 SELECT set_config(
     'statement_timeout',
@@ -113,7 +113,7 @@ SELECT set_config(
     true
 );
 
--- name: read_taken_letters
+-- name: read_taken_dead_letters
 SELECT DISTINCT k.key
 FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
@@ -125,13 +125,13 @@ INNER JOIN projector.dead_letters AS d ON d.key = k.key COLLATE "C";
 SELECT set_config('statement_timeout', %(statement_timeout)s, true);
 
 -- name: read_lead
--- Returns the lead of a key in the source; no row where it is of no lead there. Parameters: kind, of a letter; key.
+-- Returns the lead of a key in the source; no row where it is of no lead there. Parameters: kind, of a dead letter; key.
 SELECT
     s.user_id,
     s.customer_phone
 FROM projector.change_kinds AS k
 CROSS JOIN LATERAL projector.current_key(k.key_kind, %(key)s) AS s
-WHERE k.change_kind = %(kind)s AND k.letter_kind IS NOT NULL
+WHERE k.change_kind = %(kind)s AND k.dead_letter_kind IS NOT NULL
 LIMIT 1;
 
 -- name: examine_rows
@@ -164,10 +164,10 @@ CROSS JOIN LATERAL projector.touched_keys(%(kind)s, wanted.key) AS t;
 -- name: read_keys_of_lead
 -- Returns kind and key, as a dead letter has them, of some keys that a lead is known to have.
 SELECT
-    kinds.letter_kind AS kind,
+    kinds.dead_letter_kind AS kind,
     sk.key
 FROM projector.source_keys AS sk
-INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = sk.kind AND kinds.change_kind = kinds.letter_kind
+INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = sk.kind AND kinds.change_kind = kinds.dead_letter_kind
 WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
 LIMIT 20;
 
@@ -190,7 +190,7 @@ SELECT
     statement_timestamp(),
     clock_timestamp() + interval '10 seconds'
 FROM (VALUES (%(key)s::text)) AS failed (key)
-LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = %(kind)s AND kinds.letter_kind IS NOT NULL
+LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = %(kind)s AND kinds.dead_letter_kind IS NOT NULL
 LEFT JOIN projector.source_keys AS known ON known.kind = kinds.key_kind AND known.key = failed.key
 WHERE %(is_there)s OR known.user_id IS NOT NULL
 ON CONFLICT (kind, key) DO UPDATE SET
@@ -201,35 +201,35 @@ ON CONFLICT (kind, key) DO UPDATE SET
     retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour')
 RETURNING user_id;
 
--- name: set_misfits_aside
+-- name: set_malformed_keys_aside
 -- Sets the taken keys aside that are none that the platform can have, as when its ids got another type since: a batch
 -- leaves out what is set aside, and a retry finds no row of the source. Returns how many.
-WITH letters AS (
+WITH set_aside AS (
     INSERT INTO projector.dead_letters (
         kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
     )
     SELECT DISTINCT
-        kinds.letter_kind,
+        kinds.dead_letter_kind,
         k.key,
         sk.user_id,
         sk.customer_phone,
-        'no id of the platform is written so',
+        'not a valid id of the platform''s column type',
         1,
         statement_timestamp(),
         statement_timestamp() + interval '10 seconds'
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.dead_letter_kind IS NOT NULL
     LEFT JOIN projector.source_keys AS sk ON sk.kind = kinds.key_kind AND sk.key = k.key
     WHERE k.key IS NOT NULL AND NOT projector.is_key(t.kind, k.key)
     ON CONFLICT (kind, key) DO NOTHING
     RETURNING 1
 )
 
-SELECT count(*) AS letters
-FROM letters;
+SELECT count(*) AS keys
+FROM set_aside;
 
--- name: follow_letters
+-- name: follow_dead_letters
 -- Notes which lead the dead letters of the taken keys belong to now: the one of the source, or else the one that the key
 -- is known under. What changed of them is left out until they are tried again. Returns a row for each that moved.
 -- Parameter: key, the only one of them; null for all.
@@ -237,13 +237,13 @@ UPDATE projector.dead_letters AS d
 SET user_id = lead.user_id, customer_phone = lead.customer_phone
 FROM (
     SELECT DISTINCT
-        kinds.letter_kind,
+        kinds.dead_letter_kind,
         kinds.key_kind,
         k.key
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
-    INNER JOIN projector.dead_letters AS d ON d.kind = kinds.letter_kind AND d.key = k.key COLLATE "C"
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.dead_letter_kind IS NOT NULL
+    INNER JOIN projector.dead_letters AS d ON d.kind = kinds.dead_letter_kind AND d.key = k.key COLLATE "C"
     WHERE %(key)s::text IS NULL OR k.key = %(key)s::text
 ) AS taken
 CROSS JOIN LATERAL (
@@ -267,12 +267,12 @@ CROSS JOIN LATERAL (
     ORDER BY leads.place
     LIMIT 1
 ) AS lead
-WHERE d.kind = taken.letter_kind
+WHERE d.kind = taken.dead_letter_kind
     AND d.key = taken.key COLLATE "C"
     AND (d.user_id, d.customer_phone) IS DISTINCT FROM (lead.user_id, lead.customer_phone)
 RETURNING 1;
 
--- name: count_letters
+-- name: count_dead_letters
 -- Returns of each tenant with dead letters how many it has: of its leads in the source, and of those in the read model.
 SELECT
     coalesce(array_agg(counted.user_id), '{}') AS user_ids,
@@ -282,7 +282,7 @@ FROM (
         concerned.user_id,
         count(*) AS number
     FROM projector.dead_letters AS d
-    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = d.kind AND kinds.letter_kind IS NOT NULL
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = d.kind AND kinds.dead_letter_kind IS NOT NULL
     CROSS JOIN LATERAL (
         SELECT d.user_id
         WHERE d.user_id IS NOT NULL
@@ -310,7 +310,7 @@ UPDATE read_model.tenants AS t
 SET dead_letters = 0
 WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);
 
--- Who waits for a read of the projector: projector/core/yielding.py cancels the read then.
+-- Who waits for a read of the projector: projector/core/blocking.py cancels the read then.
 
 -- name: find_waiter
 -- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Neither
@@ -388,12 +388,12 @@ SELECT (
 -- name: read_taken_keys
 -- Returns: kind and key, as a dead letter has them, of each taken key that has none.
 SELECT DISTINCT
-    coalesce(kinds.letter_kind, t.kind) AS kind,
+    coalesce(kinds.dead_letter_kind, t.kind) AS kind,
     k.key
 FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
 LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind
-LEFT JOIN projector.dead_letters AS d ON d.kind = coalesce(kinds.letter_kind, t.kind) AND d.key = k.key COLLATE "C"
+LEFT JOIN projector.dead_letters AS d ON d.kind = coalesce(kinds.dead_letter_kind, t.kind) AND d.key = k.key COLLATE "C"
 WHERE k.key IS NOT NULL AND d.key IS NULL;
 
 -- name: read_moment
@@ -447,7 +447,7 @@ SELECT EXISTS (
 --
 -- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql; least_clock, as for 1_take/20_open_batch.sql.
 -- Returns: what projector.queue_state has; has_changes, whether changes wait; has_unknown, whether some were put aside,
--- because this version does not know their kind; has_letters, whether there are dead letters; is_set_back, with the
+-- because this version does not know their kind; has_dead_letters, whether there are dead letters; is_set_back, with the
 -- clock, and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not noted the clock for a second;
 -- fresh_until, to which moment freshness may move if capture is intact, null where it may not; is_fed, whether logical
 -- replication brings the rows of source tables, or did. What it has not brought is proved by nothing here, so freshness
@@ -485,7 +485,7 @@ FROM (
             WHERE c.shard = any(%(shards)s::smallint[])
         ) AS has_changes,
         EXISTS (SELECT FROM projector.changes AS c WHERE c.shard >= 10) AS has_unknown,
-        EXISTS (SELECT FROM projector.dead_letters) AS has_letters,
+        EXISTS (SELECT FROM projector.dead_letters) AS has_dead_letters,
         (
             SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard))
             FROM unnest(%(shards)s::smallint[]) AS wanted (shard)

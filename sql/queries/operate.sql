@@ -471,7 +471,7 @@ SELECT count(*) AS api_keys
 FROM leads_access.tenants_of_keys() AS k
 WHERE k.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL;
 
--- name: stage_letters
+-- name: stage_dead_letters
 -- Stages the keys of the dead letters of the target, as those of taken changes.
 INSERT INTO taken_changes (change_id, shard, kind, keys)
 SELECT
@@ -806,7 +806,7 @@ FROM (
             LIMIT %(bound)s
         )
     ) AS q
-    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = q.kind AND kinds.letter_kind IS NOT NULL
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = q.kind AND kinds.dead_letter_kind IS NOT NULL
 ) AS c
 LEFT JOIN LATERAL (
     SELECT k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AS is_own
@@ -835,7 +835,7 @@ WHERE w.kind <> 'truncate'
 ORDER BY w.queued_at, w.kind, w.key
 LIMIT %(size)s;
 
--- name: find_letters
+-- name: find_dead_letters
 -- The dead letters of the lead: those of its keys, and those that name it.
 SELECT
     d.kind,
@@ -853,7 +853,7 @@ FROM (
 WHERE (d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s)
     OR (d.kind, d.key) IN (
         SELECT
-            kinds.letter_kind,
+            kinds.dead_letter_kind,
             k.key
         FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
         INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = k.kind

@@ -27,7 +27,7 @@ FULL JOIN (
 LEFT JOIN read_model.tenant_names AS n ON n.user_id = coalesce(t.user_id, counted.user_id)
 ORDER BY user_id;
 
--- name: count_letters_without_tenant
+-- name: count_dead_letters_without_tenant
 -- Returns: dead_letters, how many keys are set aside whose tenant the source does not tell.
 SELECT count(*) AS dead_letters
 FROM projector.dead_letters AS d

@@ -10,8 +10,8 @@ from random import Random
 
 import psycopg
 
-from projector.core.dead_letters import retry_dead_letters
-from projector.core.late import sort_changes
+from projector.core.dead_letters import retry_all_dead_letters
+from projector.core.late import defer_changes
 from projector.core.pipeline import prepare_session
 from projector.core.refresh import Drain, refresh
 from projector.database.locks import SHARDS
@@ -235,11 +235,11 @@ class Burst:
                 drain.take_mass(conn, shards, drain.take_singles(conn, shards))
                 if rng.random() < 0.3:
                     # As many single changes are, which are too many.
-                    sort_changes(conn, shards, bulk=False, size=3)
+                    defer_changes(conn, shards, mass=False, size=3)
                 drain.late.take_piece(conn)
                 drain.late.end(conn)
             with suppress(*COLLISIONS):
-                retry_dead_letters(conn)
+                retry_all_dead_letters(conn)
 
     def _refresh(self, conn: Connection, rng: Random) -> None:
         while self._writing.is_set():

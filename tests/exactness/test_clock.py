@@ -13,7 +13,7 @@ from psycopg import sql
 
 from projector.core import pipeline
 from projector.core.batch import lower_moments
-from projector.core.dead_letters import find_letters, retry_letters
+from projector.core.dead_letters import find_dead_letters, retry_dead_letters
 from projector.database.rows import Connection
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
@@ -157,10 +157,10 @@ def test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(filled: Platform
         " ('reload_conversations', 'c', 'it failed', 1, clock_timestamp(), clock_timestamp() + interval '10 s')"
     )
     pipeline.prepare_session(conn)
-    assert find_letters(conn, due_only=True) == []
+    assert find_dead_letters(conn, due_only=True) == []
     jump(conn, seconds)
-    letters = find_letters(conn, due_only=True)
-    assert (len(letters), retry_letters(conn, letters)) == (1, 0)
+    letters = find_dead_letters(conn, due_only=True)
+    assert (len(letters), retry_dead_letters(conn, letters)) == (1, 0)
     assert_exact(conn)
 
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from projector.core.late import sort_mass_changes
+from projector.core.late import defer_mass_changes
 from projector.database.rows import Connection
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
@@ -99,7 +99,7 @@ def prepared(filled: Platform, row: str) -> dict[str, Callable[[], object]]:
         "c": lambda: conn.execute(comes.format(**ids).encode(), prepare=False),
         "g": lambda: conn.execute(goes.format(**ids).encode()),
         "r": lambda: refresh_now(conn),
-        "s": lambda: sort_mass_changes(conn),
+        "s": lambda: defer_mass_changes(conn),
     }
 
 

@@ -57,7 +57,7 @@ def test_a_look_moves_freshness_while_nothing_waits(filled: Platform) -> None:
     conn, before = filled.conn, clock(filled.conn)
     looked = look(conn, AT_ONCE)
     assert not looked.has_changes
-    assert not looked.has_letters
+    assert not looked.has_dead_letters
     moved = as_of(conn)
     assert before <= moved <= clock(conn)
     assert value(conn, "SELECT shards = array_fill(as_of, ARRAY[4]) FROM read_model.freshness")

@@ -120,7 +120,7 @@ def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
     run_steps = pipeline.run_steps
 
     def run(conn: Connection, name: str, *rest: Any) -> Any:  # noqa: ANN401
-        if name != "refresh/1_take/50_spread_changes" or slow.began.is_set():
+        if name != "refresh/1_take/50_expand_changes" or slow.began.is_set():
             return run_steps(conn, name, *rest)
         slow.began.set()
         return conn.execute("SELECT count(*), pg_sleep(60) FROM conversations")

@@ -8,8 +8,8 @@ import pytest
 
 from projector.core import late
 from projector.core.batch import Batch, lower_moments, recompute, refresh_batch
-from projector.core.dead_letters import retry_dead_letters
-from projector.core.late import LateKeys, sort_changes
+from projector.core.dead_letters import retry_all_dead_letters
+from projector.core.late import LateKeys, defer_changes
 from projector.core.pipeline import BatchResult, prepare_session
 from projector.core.refresh import Drain
 from projector.database import locks
@@ -68,10 +68,10 @@ def edit(conn: Connection, *tenants: str, text: str = "edited") -> datetime:
     return clock(conn)
 
 
-def sort_all(conn: Connection) -> None:
+def defer_all(conn: Connection) -> None:
     """Look up everything that waits in the queue, and note the moment of what is drained then."""
     while value(conn, "SELECT EXISTS (SELECT FROM projector.changes WHERE bulk)"):
-        sort_changes(conn, SHARDS, bulk=True)
+        defer_changes(conn, SHARDS, mass=True)
     assert refresh_batch(conn, SHARDS, wait=True).drained
 
 
@@ -108,10 +108,10 @@ def test_a_tenant_becomes_late_by_no_moment_from_before_the_clock_was_set_back(
 
     def work(conn: Connection) -> object:
         prepare_session(conn)
-        return sort_changes(conn, SHARDS, bulk=True)
+        return defer_changes(conn, SHARDS, mass=True)
 
     monkeypatch.setattr(late, "statement", lower_first)
-    with Stepped(crowded.database, work, "sorted") as sorting:
+    with Stepped(crowded.database, work, "deferred") as sorting:
         if step == "committed":
             with Stepped(crowded.database, lambda conn: lower_moments(conn, None)) as lowering:
                 lowering.waits(crowded.conn)
@@ -124,14 +124,14 @@ def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: 
     conn = crowded.conn
     conn.execute("DELETE FROM projector.runs")
     edit(conn, "one", "two")
-    sort_all(conn)
+    defer_all(conn)
     assert "Mass changes 240 keys of 2 tenants wait, none was taken" in render(read_status(conn))
     late = LateKeys()
     late.take_piece(conn)
     numbers = as_dict(read_status(conn))
     assert (numbers["late_keys"], numbers["late_tenants"], numbers["late_seconds"]) == (0, 0, None)
     edit(conn, "one", text="again")
-    sort_all(conn)
+    defer_all(conn)
     said, numbers = render(read_status(conn)), as_dict(read_status(conn))
     assert re.search(r"Mass changes 120 keys of 1 tenant wait, [\d,]+ a second: about [\d.]+ \w+ more", said)
     assert (numbers["late_keys"], numbers["late_seconds"] > 0) == (120, True)
@@ -140,7 +140,7 @@ def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: 
 def test_projectors_take_different_tenants(crowded: Platform) -> None:
     conn, database = crowded.conn, crowded.database
     edit(conn, "one", "two")
-    sort_all(conn)
+    defer_all(conn)
     with piece(database, "locked", size=MANY // 2) as first:
         with piece(database, "locked", size=MANY // 2) as second:
             second.finish()
@@ -163,14 +163,14 @@ def test_a_piece_takes_no_key_whose_dead_letter_is_being_retried(
 
     def retry(other: Connection) -> None:
         prepare_session(other)
-        retry_dead_letters(other)
+        retry_all_dead_letters(other)
 
     with Stepped(database, retry, "recomputed") as retrying:
         edit(conn, "one")
         # The retry owns the shards, and the tenant: the keys are looked up beside it.
         monkeypatch.setattr(locks, "SHARD", locks.SHARD + 0x100)
         monkeypatch.setattr(locks, "TENANT", locks.TENANT + 0x100)
-        sort_changes(conn, SHARDS, bulk=True)
+        defer_changes(conn, SHARDS, mass=True)
         monkeypatch.undo()
         finish(conn)
         retrying.finish()
@@ -223,7 +223,7 @@ def test_what_a_batch_did_not_take_holds_freshness_back(crowded: Platform) -> No
     assert_exact(conn)
 
 
-def test_single_changes_that_are_too_many_are_sorted(
+def test_single_changes_that_are_too_many_are_deferred(
     crowded: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As an import that inserts row by row leaves them."""
@@ -233,20 +233,20 @@ def test_single_changes_that_are_too_many_are_sorted(
         crowded.message(f"one-{1 + number % 20}", "mass")
     drain = Drain(size=4)
     drain.late._size = 7  # noqa: SLF001
-    steps, sorted_at, mass = 0, 0, None
+    steps, deferred_at, mass = 0, 0, None
     singles = Batch((), 0)
     while mass is not None or not singles.drained:
         singles = drain.take_singles(conn, SHARDS)
         mass = drain.take_mass(conn, SHARDS, singles)
         steps += 1
-        if steps == sorted_at + 1 and sorted_at:
+        if steps == deferred_at + 1 and deferred_at:
             # What is committed now waits for one step, and not for all the others.
             assert done(conn, "two", "now") == 1
             assert value(conn, "SELECT count(*) FROM projector.changes") > 0
-        if not sorted_at and value(conn, "SELECT count(*) FROM projector.late_keys"):
-            sorted_at = steps
+        if not deferred_at and value(conn, "SELECT count(*) FROM projector.late_keys"):
+            deferred_at = steps
             crowded.message("two-1", "now")
-    assert sorted_at == 3
+    assert deferred_at == 3
     assert done(conn, "one", "mass") == 60
     drain.late.end(conn)
     assert_exact(conn)
@@ -270,7 +270,7 @@ def test_a_long_conversation_is_not_read_whole(crowded: Platform, monkeypatch: p
         return written
 
     monkeypatch.setattr("projector.core.late.recompute", counted)
-    sort_all(conn)
+    defer_all(conn)
     finish(conn)
     changed = value(conn, "SELECT count(*) FROM messages WHERE message_id LIKE 'long-1%'")
     assert sum(read) == changed + 1

@@ -33,7 +33,7 @@ from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
 from projector.capture import control, gaps, mapping, triggers
-from projector.core import batch, clock, faults, late, names, pipeline, refresh, staging, yielding
+from projector.core import batch, blocking, clock, faults, late, names, pipeline, refresh, staging
 from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.database import connect as db
@@ -270,10 +270,10 @@ def _recompute_before_delete(
     )
     if not staged.rowcount:
         return batch.Batch(shards, 0, drained=True)
-    pipeline.reach("taken")
+    pipeline.test_point("taken")
     written = batch.recompute(conn)
     changes = conn.execute("DELETE FROM projector.changes WHERE shard = ANY(%s)", (shards,)).rowcount
-    pieces = batch.spread_changes(conn)
+    pieces = batch.expand_changes(conn)
     return batch.Batch(shards, changes, written.leads, written.messages, drained=pieces == 0)
 
 
@@ -333,7 +333,7 @@ def _stop_for_ever(bench: Bench) -> None:
 
 
 def _look_at_no_waiter(bench: Bench) -> None:
-    bench.patches.setattr(yielding._Read, "look", lambda *_: None)  # noqa: SLF001
+    bench.patches.setattr(blocking._Read, "look", lambda *_: None)  # noqa: SLF001
     bench.patches.setattr(test_giving_way, "ALTER", test_giving_way.ALTER.replace("25s", "3s"))
     bench.patches.setattr(test_giving_way, "LONG", "SELECT pg_sleep(5)")
 
@@ -389,9 +389,9 @@ MUTANTS = {
             'FROM "old_rows" ) AS row_read) AS changed INNER JOIN public.agents AS a ON a.agent_id = changed.agent_id',
             table="users", command="DELETE FROM {}")),
     "a rule of a mapping is left out": Mutant(_leave_out_a_rule, name="libredesk"),
-    "a change that is spread concerns no names of tenants":
-        _text("OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))", ""),
-    "a truncate of a table that is spread to tenants concerns no names of them":
+    "a change that is expanded concerns no names of tenants":
+        _text("OR (projector.needs_expansion(of_kind) AND projector.expands_to_tenants(of_kind, of_keys))", ""),
+    "a truncate of a table that is expanded to tenants concerns no names of them":
         _text("(t.change_kind = of_kind OR (of_kind = 'truncate' AND t.change_kind = any(of_keys)))",
             "t.change_kind = of_kind"),
     "no trigger in replica role":
@@ -499,14 +499,14 @@ MUTANTS = {
     "a change of an unknown kind is dropped": _text("WHERE NOT unknown.is_known", "WHERE false"),
     "a change of an unknown kind holds nothing back": _text("owned.shard + 10", "owned.shard + 20"),
     "a key of another type is not set aside":
-        _patch(batch, "set_misfits_aside", lambda _: None, kind="conversations", key="no number"),
+        _patch(batch, "set_malformed_keys_aside", lambda _: None, kind="conversations", key="no number"),
     "a newer letter counts":
         _patch(batch, "recompute", lambda conn, **_: recompute(conn)),
     "a dead letter goes beside a batch": _patch(locks, "own_queue", lambda _: None),
     "an erasure deletes a letter beside a batch": _patch(locks, "own_queue", lambda _: None),
     "an erasure deletes the letter of a key that has moved on":
-        _patch(erase, "follow_letters", lambda *_: None),
-    "a dead letter stays with the lead that its key has left": _patch(batch, "follow_letters", lambda *_: None),
+        _patch(erase, "follow_dead_letters", lambda *_: None),
+    "a dead letter stays with the lead that its key has left": _patch(batch, "follow_dead_letters", lambda *_: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole": _text("    s.reload_messages\n    OR", "    true\n    OR"),
     "what the read model knew of a conversation is not asked":

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from projector.capture import gaps
-from projector.core.dead_letters import retry_dead_letters
+from projector.core.dead_letters import retry_all_dead_letters
 from projector.database import retry
 from projector.database.rows import Connection
 from projector.model.leads import TABLES
@@ -215,7 +215,7 @@ def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> Non
     )
     conn.execute("UPDATE read_model.tenants SET dead_letters = 1")
     rebuild_now(conn, first=True)
-    assert retry_dead_letters(conn) == (0, 0)
+    assert retry_all_dead_letters(conn) == (0, 0)
     assert value(conn, "SELECT sum(dead_letters) FROM read_model.tenants") == 0
     assert_exact(conn)
 

@@ -7,10 +7,10 @@ import pytest
 
 from projector.core import dead_letters, pipeline, staging
 from projector.core.batch import refresh_batch
-from projector.core.dead_letters import retry_dead_letters
-from projector.core.late import LateKeys, sort_changes
+from projector.core.dead_letters import retry_all_dead_letters
+from projector.core.late import LateKeys, defer_changes
 from projector.core.refresh import Drain
-from projector.database.locks import LETTERS, SHARDS
+from projector.database.locks import DEAD_LETTERS, SHARDS
 from projector.database.rows import Connection
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
@@ -373,7 +373,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     filled.message(conversations[2], "later")
     refresh_now(conn)
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    assert retry_dead_letters(conn) == (1, 0)
+    assert retry_all_dead_letters(conn) == (1, 0)
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 0
     assert texts(conn, "one", "102") == ["later", "poison"]
     assert_exact(conn)
@@ -394,7 +394,7 @@ def test_a_change_committed_while_nothing_is_left_of_a_dead_letter_is_not_lost(
     monkeypatch.setattr(dead_letters, "recompute", Mock(side_effect=psycopg.errors.CheckViolation("refused")))
     with database.connect() as other:
         other.execute("BEGIN")
-        other.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LETTERS,))
+        other.execute("SELECT pg_advisory_xact_lock(%s, 0)", (DEAD_LETTERS,))
         with Stepped(database, _retry) as retry:
             retry.waits(conn)
             platform.insert("conversations", conversation_id=gone, agent_id=agent, customer_phone="4915")
@@ -409,7 +409,7 @@ def test_a_change_committed_while_nothing_is_left_of_a_dead_letter_is_not_lost(
 
 def _retry(conn: Connection) -> tuple[int, int]:
     pipeline.prepare_session(conn)
-    return retry_dead_letters(conn)
+    return retry_all_dead_letters(conn)
 
 
 def test_no_change_is_lost_for_a_dead_letter_that_an_erasure_deletes(filled: Platform) -> None:
@@ -475,7 +475,7 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(filled: Platform) -> N
         assert texts(conn, "one", str(100 + number)) == (["fine"] if number % 20 == 19 else [])
     assert value(conn, "SELECT count(*) FROM projector.dead_letters") == 57
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    assert retry_dead_letters(conn) == (57, 0)
+    assert retry_all_dead_letters(conn) == (57, 0)
     assert_exact(conn)
 
 
@@ -509,7 +509,7 @@ def test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(filled: Platform) -> N
     conn = filled.conn
     _queue_mass_changes(filled)
     filled.message("c", "single")
-    sort_changes(conn, [shard_of(conn, "c")], bulk=True, size=10)
+    defer_changes(conn, [shard_of(conn, "c")], mass=True, size=10)
     recovery.heal(conn, progress=QUIET, queue_limit=20)
     # What came by itself is taken as ever.
     assert len(waiting(conn)) == 1
@@ -534,7 +534,7 @@ def test_a_tenant_whose_late_keys_were_traded_is_late_until_the_rebuild_has_ende
     conn = filled.conn
     _queue_mass_changes(filled)
     committed = value(conn, "SELECT clock_timestamp()")
-    sort_changes(conn, SHARDS, bulk=True)
+    defer_changes(conn, SHARDS, mass=True)
     assert refresh_batch(conn, SHARDS, wait=True).drained
 
     def trade(own: Connection) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from projector.capture import gaps, source_changes
-from projector.core.late import sort_changes
+from projector.core.late import defer_changes
 from projector.core.pipeline import prepare_session
 from projector.database.rows import Connection
 from projector.database.source_names import SourceTable
@@ -412,7 +412,7 @@ def test_a_piece_from_before_a_gap_ends_before_keys_are_compared(busy: Platform,
         prepare=False,
     )
     prepare_session(other)
-    sort_changes(other, [shard_of(conn, contact)], bulk=False)
+    defer_changes(other, [shard_of(conn, contact)], mass=False)
     with piece(busy.database, "recomputed") as taken:
         conn.execute("ALTER TABLE contacts ATTACH PARTITION second FOR VALUES IN ('4915')")
         assert recovery.restore_capture(other)

@@ -163,7 +163,7 @@ def test_a_key_that_is_no_id_any_more_is_a_dead_letter(numbered: Connection, kin
     conn.execute("UPDATE messages SET text = text || '!'")
     assert refresh(conn, retry_failed=False, progress=QUIET).changes == 2
     assert conn.execute("SELECT key, error FROM projector.dead_letters").fetchall() == [
-        (key, "no id of the platform is written so")
+        (key, "not a valid id of the platform's column type")
     ]
     refresh_now(conn)
     assert_verified(conn)

@@ -36,7 +36,7 @@ def test_each_relation_of_a_mapping_is_a_kind() -> None:
     others = {
         name
         for kind in kinds().values()
-        for name in (kind.queued_kind, kind.letter_kind)
+        for name in (kind.queued_kind, kind.dead_letter_kind)
         if name != kind.kind
     }
     check(
@@ -110,7 +110,7 @@ def test_operators_find_each_relation() -> None:
 
 
 def test_what_late_keys_add_up_to_is_one_kind() -> None:
-    """sql/refresh/1_take/60_sort_changes.sql gives a key one kind, whatever changed of it."""
+    """sql/refresh/1_take/60_defer_changes.sql gives a key one kind, whatever changed of it."""
     check(
         [
             f"{KINDS} has {len(same)} kinds of keys of a {key_kind} with profile {profile} and messages"

@@ -30,9 +30,9 @@ from psycopg import sql
 from psycopg.errors import SerializationFailure
 
 from projector.core import pipeline
-from projector.core.batch import count_letters, follow_letters
+from projector.core.batch import count_dead_letters, follow_dead_letters
 from projector.core.late import LateKeys
-from projector.core.pipeline import reach
+from projector.core.pipeline import test_point
 from projector.core.preconditions import is_built
 from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
@@ -285,9 +285,9 @@ def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progres
     for keys in _leads(conn, target):
         for done in rebuild_leads(conn, keys, all_keys=True):
             progress.advance(done.leads)
-    reach("leads")
+    test_point("leads")
     while retry_reading(conn, conn.transaction()(partial(_delete_some, conn, target))):
-        reach("rows")
+        test_point("rows")
         time.sleep(OTHERS_SECONDS)
     # A projector may not know that the tenant was late.
     LateKeys().end(conn, wait=True)
@@ -318,7 +318,7 @@ def _delete_some(conn: Connection, target: Target) -> bool:
     if len(leads) == LEADS_PER_TRANSACTION or tombstones == ROWS_PER_TRANSACTION:
         return True
     _forget(conn, target)
-    reach("deleted")
+    test_point("deleted")
     _require_no_standing_rows(conn, target)
     return False
 
@@ -343,9 +343,9 @@ def _recompute(conn: Connection, target: Target, leads: Sequence[LeadKey]) -> No
 
 def _forget(conn: Connection, target: Target) -> None:
     """Delete what the projector remembers of it. Nothing of its leads is left."""
-    # A key that has moved on keeps its letter: what was left out for it is not shown at its other lead either.
-    conn.execute(query("operate", "stage_letters"), target.parameters)
-    follow_letters(conn, Row(has_letters=True, has_misfits=False))
+    # A key that has moved on keeps its dead letter: what was left out for it is not shown at its other lead either.
+    conn.execute(query("operate", "stage_dead_letters"), target.parameters)
+    follow_dead_letters(conn, Row(has_dead_letters=True, has_malformed_keys=False))
     for table in _TABLES:
         if table not in _RECOMPUTED:
             _delete_from(conn, target, table)
@@ -361,7 +361,7 @@ def _forget(conn: Connection, target: Target) -> None:
     for table, column in _NOTES:
         conn.execute(query("operate", "forget_note", table=table, column=column), replacement)
     conn.execute(query("operate", "forget_reason"), replacement)
-    count_letters(conn)
+    count_dead_letters(conn)
     drift.publish(conn)
 
 

@@ -1,13 +1,13 @@
 -- The kinds of sql/definition/kinds.sql, and what the rules of the mapping add to them.
 --
--- Where letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that a
+-- Where dead_letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that a
 -- rule makes stale.
 CREATE OR REPLACE VIEW projector.change_kinds AS
 SELECT
     k.kind COLLATE "C" AS change_kind,
     k.key_kind COLLATE "C" AS key_kind,
     k.queued_kind COLLATE "C" AS queued_kind,
-    k.letter_kind COLLATE "C" AS letter_kind,
+    k.dead_letter_kind COLLATE "C" AS dead_letter_kind,
     k.profile,
     k.messages
 FROM ({definition.kinds}) AS k
@@ -41,8 +41,8 @@ AS $$
 SELECT of_kind IN ({kinds.of_rows})
 $$;
 
--- Whether a change of this kind has to be spread over other keys first: it names none of its own, or is a truncate.
-CREATE OR REPLACE FUNCTION projector.is_spread(of_kind text)
+-- Whether a change of this kind has to be expanded to other keys first: it names none of its own, or is a truncate.
+CREATE OR REPLACE FUNCTION projector.needs_expansion(of_kind text)
 RETURNS boolean
 LANGUAGE sql
 STABLE
@@ -50,8 +50,8 @@ AS $$
 SELECT NOT projector.names_keys(of_kind) AND projector.is_known_kind(of_kind)
 $$;
 
--- Whether a rule spreads a change of this kind to tenants, or may have spread one of a table that was truncated.
-CREATE OR REPLACE FUNCTION projector.is_spread_to_tenants(of_kind text, of_keys text[])
+-- Whether a rule expands a change of this kind to tenants, or may have expanded one of a table that was truncated.
+CREATE OR REPLACE FUNCTION projector.expands_to_tenants(of_kind text, of_keys text[])
 RETURNS boolean
 LANGUAGE sql
 STABLE
@@ -63,8 +63,8 @@ SELECT EXISTS (
 )
 $$;
 
--- Whether a change of this kind concerns names of tenants: of these, of rows that a rule spreads to these, or of all
--- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind is spread.
+-- Whether a change of this kind concerns names of tenants: of these, of rows that a rule expands to these, or of all
+-- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind needs expansion.
 CREATE OR REPLACE FUNCTION projector.concerns_names(of_kind text, of_keys text[])
 RETURNS boolean
 LANGUAGE sql
@@ -72,5 +72,5 @@ STABLE
 AS $$
 SELECT of_kind = 'tenants'
     OR (of_kind = 'truncate' AND 'tenants' = any(of_keys))
-    OR (projector.is_spread(of_kind) AND projector.is_spread_to_tenants(of_kind, of_keys))
+    OR (projector.needs_expansion(of_kind) AND projector.expands_to_tenants(of_kind, of_keys))
 $$;

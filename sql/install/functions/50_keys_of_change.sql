@@ -14,7 +14,7 @@ SELECT
     of_key,
     k.queued_kind
 FROM projector.change_kinds AS k
-WHERE k.change_kind = of_kind AND k.letter_kind IS NOT NULL
+WHERE k.change_kind = of_kind AND k.dead_letter_kind IS NOT NULL
 UNION ALL
 SELECT
     t.kind,

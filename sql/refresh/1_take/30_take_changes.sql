@@ -1,6 +1,6 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
--- Parameters: shards; bulk, whether to take those of mass changes or the single ones; newest, whether to take the last
+-- Parameters: shards; mass, whether to take those of mass changes or the single ones; newest, whether to take the last
 -- ones in place of the first; size, how many to take from each shard; bytes, how many bytes of keys, null for any: the
 -- first row is always taken.
 --
@@ -8,9 +8,9 @@
 -- its shard, and no other change.
 --
 -- Returns: changes, the number staged; held_shards, of which some were put aside; oldest, when the first of them was
--- queued; drained, of single changes, whether every one of the shards that this statement could see was taken; spreads,
--- whether a change has to be spread over other keys first; names, whether one concerns names of tenants; has_misfits,
--- whether a key is none that the platform can have; has_late_keys and has_letters, whether late keys wait, and dead
+-- queued; drained, of single changes, whether every one of the shards that this statement could see was taken; needs_expansion,
+-- whether a change has to be expanded to other keys first; names, whether one concerns names of tenants; has_malformed_keys,
+-- whether a key is none that the platform can have; has_late_keys and has_dead_letters, whether late keys wait, and dead
 -- letters are there.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
@@ -32,7 +32,7 @@ WITH taken AS (
                             c.change_id,
                             pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) AS bytes
                         FROM projector.changes AS c
-                        WHERE c.shard = owned.shard AND c.bulk = %(bulk)s AND NOT %(newest)s
+                        WHERE c.shard = owned.shard AND c.bulk = %(mass)s AND NOT %(newest)s
                         ORDER BY c.change_id
                         LIMIT %(size)s
                     )
@@ -43,7 +43,7 @@ WITH taken AS (
                             c.change_id,
                             0
                         FROM projector.changes AS c
-                        WHERE c.shard = owned.shard AND c.bulk = %(bulk)s AND %(newest)s
+                        WHERE c.shard = owned.shard AND c.bulk = %(mass)s AND %(newest)s
                         ORDER BY c.change_id DESC
                         LIMIT %(size)s
                     )
@@ -66,7 +66,7 @@ put_aside AS (
     INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
     SELECT
         unknown.shard + 10,
-        %(bulk)s,
+        %(mass)s,
         unknown.kind,
         unknown.keys,
         unknown.message_ids,
@@ -93,14 +93,14 @@ SELECT
     min(taken.queued_at) AS oldest,
     coalesce(array_agg(taken.shard) FILTER (WHERE NOT taken.is_known), '{}') AS held_shards,
     NOT EXISTS (SELECT 1 FROM taken AS t GROUP BY t.shard HAVING count(*) >= %(size)s) AS drained,
-    coalesce(bool_or(projector.is_spread(taken.kind)), false) AS spreads,
+    coalesce(bool_or(projector.needs_expansion(taken.kind)), false) AS needs_expansion,
     coalesce(bool_or(projector.concerns_names(taken.kind, taken.keys)), false) AS names,
     EXISTS (
         SELECT 1
         FROM taken AS t
         CROSS JOIN LATERAL unnest(t.keys) AS k (key)
         WHERE k.key IS NOT NULL AND NOT projector.is_key(t.kind, k.key)
-    ) AS has_misfits,
+    ) AS has_malformed_keys,
     EXISTS (SELECT 1 FROM projector.late_keys) AS has_late_keys,
-    EXISTS (SELECT 1 FROM projector.dead_letters) AS has_letters
+    EXISTS (SELECT 1 FROM projector.dead_letters) AS has_dead_letters
 FROM taken;

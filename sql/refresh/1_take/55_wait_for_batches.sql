@@ -25,7 +25,7 @@ WHERE EXISTS (
     SELECT
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.dead_letter_kind IS NOT NULL
     CROSS JOIN LATERAL (
         SELECT (
             SELECT sk.user_id

@@ -3,8 +3,8 @@
 -- Parameters: user_id and customer_phone, of the lead; before, the tenant before which it ends, null for none; size,
 -- how many keys to take.
 -- Returns: changes, the number taken; user_id and customer_phone of the last one, null where there is none;
--- oldest, when the first of them was queued; has_misfits, whether a key is none that the platform can have;
--- has_letters, whether there are dead letters.
+-- oldest, when the first of them was queued; has_malformed_keys, whether a key is none that the platform can have;
+-- has_dead_letters, whether there are dead letters.
 --
 -- What another session takes at the same time is passed over. A ctid is safe: the rows are locked, and never updated.
 WITH upcoming AS MATERIALIZED (
@@ -40,6 +40,6 @@ SELECT
     (array_agg(taken.user_id ORDER BY taken.user_id DESC, taken.customer_phone DESC))[1] AS user_id,
     (array_agg(taken.customer_phone ORDER BY taken.user_id DESC, taken.customer_phone DESC))[1] AS customer_phone,
     min(taken.queued_at) AS oldest,
-    coalesce(bool_or(NOT projector.is_key(taken.kind, taken.key)), false) AS has_misfits,
-    EXISTS (SELECT FROM projector.dead_letters) AS has_letters
+    coalesce(bool_or(NOT projector.is_key(taken.kind, taken.key)), false) AS has_malformed_keys,
+    EXISTS (SELECT FROM projector.dead_letters) AS has_dead_letters
 FROM taken;

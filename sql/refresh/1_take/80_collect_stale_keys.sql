@@ -16,10 +16,10 @@ FROM (
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     WHERE k.key IS NOT NULL
 ) AS changed
-INNER JOIN projector.change_kinds AS stale ON stale.change_kind = changed.kind AND stale.letter_kind IS NOT NULL
+INNER JOIN projector.change_kinds AS stale ON stale.change_kind = changed.kind AND stale.dead_letter_kind IS NOT NULL
 LEFT JOIN projector.dead_letters AS d
     ON d.key = changed.key COLLATE "C"
-    AND d.kind = stale.letter_kind
+    AND d.kind = stale.dead_letter_kind
     AND NOT %(strict)s
 WHERE d.key IS NULL
 GROUP BY stale.key_kind, changed.key;

@@ -2,7 +2,7 @@
 -- rows.
 --
 -- No refresh takes them meanwhile, since the build owns all shards.
-WITH letters_dropped AS (
+WITH dead_letters_dropped AS (
     DELETE FROM projector.dead_letters
 ),
 

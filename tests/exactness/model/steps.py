@@ -74,7 +74,7 @@ class Model:
     def _begin(self, state: State, session: int) -> Begun:
         works = self.world.works
         # A slice that is about to commit keeps the moments of freshness from being moved.
-        moves = not any(work.at == "sorted" for work in state.others)
+        moves = not any(work.at == "deferred" for work in state.others)
         for shard in (shard for shard in SHARDS if not state.is_owned(shard)):
             if moves or (shard, False) in state.queue:
                 yield "take", shard, self._take(state, session, shard)
@@ -133,7 +133,7 @@ class Model:
         done = frozenset(n for n in (1, 2) if state.late_moments[n - 1] is not None and n not in late)
         for session, work in enumerate(state.works):
             # Beside a slice, it waits for the row of the tenant and does not look again.
-            if is_beside and work is not None and work.at == "sorted":
+            if is_beside and work is not None and work.at == "deferred":
                 state = self._set(state, session, work._replace(waits_for=done))
         first, second = (moment if n in late else None for n, moment in enumerate(state.late_moments, 1))
         return state._replace(late_moments=(first, second))
@@ -151,7 +151,7 @@ class Model:
         match work.at:
             case "taken" if work.kind == "slice":
                 yield "sort", self._sort(state, session, work)
-            case "sorted":
+            case "deferred":
                 yield "commit", self._commit_slice(state, session, work)
             case "taken" | "late_taken":
                 yield "find", self._find(state, session, work)
@@ -285,13 +285,13 @@ class Model:
         holders = [n for tenant in tenants or (1, 2) for n in state.holders(tenant)]
         if holders and not self.lacks(rule, "leads of keys are looked up beside a batch"):
             return self._wait(state, session, work._replace(waits_for=frozenset(holders)), "batches")
-        return self._sorted(state, session, work)
+        return self._deferred(state, session, work)
 
-    def _sorted(self, state: State, session: int, work: Work) -> State:
+    def _deferred(self, state: State, session: int, work: Work) -> State:
         key = NOWHERE if self.lacks("a key is looked up in the source alone") else state.key
         place = NOWHERE if self.lacks("a key is looked up among the known ones alone") else state.place
         is_now = self.lacks("a tenant is late from the moment at which it is found out")
-        work = work._replace(late=frozenset({key, place} - {NOWHERE}), at="sorted", waits="")
+        work = work._replace(late=frozenset({key, place} - {NOWHERE}), at="deferred", waits="")
         moment = state.clock if is_now else state.moments[work.of]
         return self._set(state, session, work._replace(moment=moment))
 
@@ -309,7 +309,7 @@ class Model:
         self, state: State, tenants: frozenset[int] = frozenset(), *, sets_aside: bool = False
     ) -> bool:
         """Return whether a slice about to commit has the row of a tenant, or a session that sets aside the letter."""
-        slices = (other for other in state.others if other.at == "sorted")
+        slices = (other for other in state.others if other.at == "deferred")
         if any(not tenants or self.tenants_of(other.late) & tenants for other in slices):
             return True
         return sets_aside and any(other.at == "set aside" for other in state.others)
@@ -428,7 +428,7 @@ class Model:
                     n for n in work.waits_for if (other := state.works[n]) is not None and other.locks
                 )
                 work = work._replace(waits_for=still)
-                after = self._set(state, session, work) if still else self._sorted(state, session, work)
+                after = self._set(state, session, work) if still else self._deferred(state, session, work)
             elif work.waits == "key" and not state.is_key_noted:
                 # What another session has brought in is in the way.
                 is_free, noted = state.key == NOWHERE, work._replace(waits="")

@@ -13,9 +13,9 @@ from psycopg.errors import CheckViolation
 
 from projector.core import batch, dead_letters, late, pipeline
 from projector.core.batch import refresh_batch
-from projector.core.dead_letters import retry_dead_letters
-from projector.core.late import LateKeys, sort_changes
-from projector.core.pipeline import reach
+from projector.core.dead_letters import retry_all_dead_letters
+from projector.core.late import LateKeys, defer_changes
+from projector.core.pipeline import test_point
 from projector.database import retry, sql
 from projector.database.rows import Connection
 from projector.operate import erase as erasure
@@ -243,8 +243,8 @@ class Playing:
             try:
                 refresh_batch(session.conn, [of])
             except CheckViolation:
-                reach("failed")
-                sort_changes(session.conn, [of], bulk=False)
+                test_point("failed")
+                defer_changes(session.conn, [of], mass=False)
 
         def erase_first(session: Session) -> None:
             with suppress(ErasureRefusedError):
@@ -252,12 +252,12 @@ class Playing:
 
         return {
             "take": take,
-            "take mass": lambda session: sort_changes(session.conn, [of], bulk=True),
+            "take mass": lambda session: defer_changes(session.conn, [of], mass=True),
             "take late keys": piece,
             "end lateness": lambda session: LateKeys().end(session.conn),
             "look": lambda session: look(session.conn, timedelta(0)),
             "rebuild": lambda session: list(rebuild_leads(session.conn, [leads[of]])),
-            "retry": lambda session: retry_dead_letters(session.conn),
+            "retry": lambda session: retry_all_dead_letters(session.conn),
             "erase": erase_first,
         }
 
@@ -388,11 +388,11 @@ def _stand(patches: pytest.MonkeyPatch, owner: object, name: str, point: str, *,
 
     def stand(*arguments: object, **named: object) -> object:
         if before:
-            reach(point)
+            test_point(point)
         done = work(*arguments, **named)
         # A slice that takes nothing has no more steps.
         if not before and getattr(done, "changes", True):
-            reach(point)
+            test_point(point)
         return done
 
     patches.setattr(owner, name, stand)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from projector.core import pipeline
-from projector.core.batch import count_letters
-from projector.core.dead_letters import Letter, retry_dead_letters, retry_letters
+from projector.core.batch import count_dead_letters
+from projector.core.dead_letters import DeadLetter, retry_all_dead_letters, retry_dead_letters
 from projector.core.late import LateKeys
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
@@ -44,9 +44,9 @@ def test_a_letter_that_another_refresh_has_in_hand_is_left_to_it(
     other.execute(ALLOW.encode())
     with database.connect() as busy, busy.transaction():
         busy.execute("SELECT FROM projector.dead_letters FOR UPDATE")
-        retry_dead_letters(refusing)
+        retry_all_dead_letters(refusing)
         assert value(other, "SELECT attempts FROM projector.dead_letters") == 1
-    retry_dead_letters(refusing)
+    retry_all_dead_letters(refusing)
     assert letters(refusing) == []
 
 
@@ -66,12 +66,12 @@ def test_a_refresh_takes_new_changes_between_dead_letters(
     set_aside(other, "many", 25)
     seen = []
 
-    def retry(conn: Connection, some: Sequence[Letter]) -> int:
+    def retry(conn: Connection, some: Sequence[DeadLetter]) -> int:
         seen.append((len(some), value(other, "SELECT count(*) FROM read_model.leads")))
         write_conversations(other, 1, first=len(seen) + 1)
-        return retry_letters(conn, some)
+        return retry_dead_letters(conn, some)
 
-    monkeypatch.setattr("projector.core.refresh.retry_letters", retry)
+    monkeypatch.setattr("projector.core.refresh.retry_dead_letters", retry)
     report = refresh(built, retry_failed=False, progress=QUIET)
     assert seen == [(10, 1), (10, 2), (5, 3)]
     assert report.notes == ("dead letters tried again: 25; none failed again",)
@@ -102,14 +102,14 @@ def test_two_sessions_that_set_aside_at_once_count_both(
     def work(conn: Connection) -> None:
         with conn.transaction():
             set_aside(conn, "b", 1)
-            count_letters(conn)
+            count_dead_letters(conn)
 
     other.execute("BEGIN")
     other.execute("SELECT FROM read_model.tenants WHERE user_id = 'b' FOR UPDATE")
     with database.connect() as first:
         first.execute("BEGIN")
         set_aside(first, "a", 1)
-        count_letters(first)
+        count_dead_letters(first)
         with Stepped(database, work) as second:
             second.waits(built)
             first.execute("COMMIT")

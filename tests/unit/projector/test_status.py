@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from projector.core.dead_letters import retry_dead_letters
+from projector.core.dead_letters import retry_all_dead_letters
 from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.rows import Connection
@@ -226,7 +226,7 @@ def test_a_dead_letter_is_listed_until_its_retry_succeeds(database: Database, bu
         # Ten seconds, and twice as long after each failure, up to an hour.
         assert value(built, "SELECT retry_at > %s + interval '2560 s' FROM projector.dead_letters", again)
         built.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
-        assert retry_dead_letters(conn) == (1, 0)
+        assert retry_all_dead_letters(conn) == (1, 0)
     assert find_attention(read_status(built)) == []
 
 

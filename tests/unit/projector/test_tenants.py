@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from projector.core.batch import count_letters
+from projector.core.batch import count_dead_letters
 from projector.database.rows import Connection
 from projector.operate.tenants import Tenant, read_tenants, render
 
@@ -14,7 +14,7 @@ def test_a_tenant_is_listed_once_a_key_of_it_is_set_aside(built: Connection) -> 
         "INSERT INTO projector.dead_letters VALUES ('contacts', 'a', NULL, NULL, '', 1, now(), now()),"
         " ('contacts', 'b', 'v', NULL, '', 1, now(), now())"
     )
-    count_letters(built)
+    count_dead_letters(built)
     tenants, without_tenant = read_tenants(built)
     assert [(tenant.user_id, tenant.leads, tenant.dead_letters) for tenant in tenants] == [
         ("u", 1, 0),

@@ -34,9 +34,9 @@ changed AS MATERIALIZED (
         coalesce(bool_or(kinds.messages = 'all'), false) AS all_messages,
         min(n.queued_at) AS queued_at
     FROM named AS n
-    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = n.kind AND kinds.letter_kind IS NOT NULL
+    INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = n.kind AND kinds.dead_letter_kind IS NOT NULL
     WHERE NOT %(careful)s OR NOT EXISTS (
-        SELECT FROM projector.dead_letters AS d WHERE d.kind = kinds.letter_kind AND d.key = n.key COLLATE "C"
+        SELECT FROM projector.dead_letters AS d WHERE d.kind = kinds.dead_letter_kind AND d.key = n.key COLLATE "C"
     )
     GROUP BY kinds.key_kind, n.key
 ),

@@ -77,7 +77,7 @@ _reads: dict[Connection, _Read] = {}
 @cache
 def _watch() -> None:
     """Start the thread that looks after all reads, once."""
-    threading.Thread(target=_look_after_reads, name="yielding", daemon=True).start()
+    threading.Thread(target=_look_after_reads, name="blocking", daemon=True).start()
 
 
 def _look_after_reads() -> None:
@@ -101,7 +101,7 @@ def _look_after_reads() -> None:
 
 
 @contextmanager
-def yielding(conn: Connection) -> Iterator[None]:
+def cancel_if_blocking(conn: Connection) -> Iterator[None]:
     """Cancel what this connection does in the block, if a session waits for a table of the platform that it holds.
 
     Nothing after the block is cancelled. A block within another one is a part of that. Raises YieldedError, which says

@@ -1,7 +1,7 @@
 -- Find what a taken change touches by the rules of the mapping, and everything below a truncated table. Up to 200 keys
 -- are staged with it; more are queued again, in rows of 500.
 --
--- when: spreads
+-- when: needs_expansion
 -- Returns: pieces, how many rows were queued. They stay in the shard of their change and keep its time: until it is
 -- known whom the last one concerns, the shard is not drained.
 WITH changed AS MATERIALIZED (
@@ -12,12 +12,12 @@ WITH changed AS MATERIALIZED (
         k.key
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    WHERE projector.is_spread(t.kind)
+    WHERE projector.needs_expansion(t.kind)
         -- What is set aside is tried again by itself.
         AND NOT EXISTS (SELECT FROM projector.dead_letters AS d WHERE d.kind = t.kind AND d.key = k.key COLLATE "C")
 ),
 
-spread AS MATERIALIZED (
+expanded AS MATERIALIZED (
     SELECT
         changed.shard,
         changed.queued_at,
@@ -29,13 +29,13 @@ spread AS MATERIALIZED (
 
 numbered AS (
     SELECT
-        spread.shard,
-        spread.queued_at,
-        spread.kind,
-        spread.key,
-        (row_number() OVER (PARTITION BY spread.shard, spread.kind) - 1) / 500 AS piece,
+        expanded.shard,
+        expanded.queued_at,
+        expanded.kind,
+        expanded.key,
+        (row_number() OVER (PARTITION BY expanded.shard, expanded.kind) - 1) / 500 AS piece,
         count(*) OVER () AS keys
-    FROM spread
+    FROM expanded
 ),
 
 staged AS (
