@@ -1,8 +1,9 @@
 -- The kinds of sql/definition/kinds.sql, and what the rules of the mapping add to them.
 --
--- Where dead_letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that a
--- rule makes stale.
-CREATE OR REPLACE VIEW projector.change_kinds AS
+-- Where dead_letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that
+-- a rule makes stale. No view can change the name of a column.
+DROP VIEW IF EXISTS projector.change_kinds;
+CREATE VIEW projector.change_kinds AS
 SELECT
     k.kind COLLATE "C" AS change_kind,
     k.key_kind COLLATE "C" AS key_kind,
@@ -64,7 +65,8 @@ SELECT EXISTS (
 $$;
 
 -- Whether a change of this kind concerns names of tenants: of these, of rows that a rule expands to these, or of all
--- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind needs expansion.
+-- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind needs
+-- expansion.
 CREATE OR REPLACE FUNCTION projector.concerns_names(of_kind text, of_keys text[])
 RETURNS boolean
 LANGUAGE sql

@@ -8,10 +8,10 @@
 -- its shard, and no other change.
 --
 -- Returns: changes, the number staged; held_shards, of which some were put aside; oldest, when the first of them was
--- queued; drained, of single changes, whether every one of the shards that this statement could see was taken; needs_expansion,
--- whether a change has to be expanded to other keys first; names, whether one concerns names of tenants; has_malformed_keys,
--- whether a key is none that the platform can have; has_late_keys and has_dead_letters, whether late keys wait, and dead
--- letters are there.
+-- queued; drained, of single changes, whether every one of the shards that this statement could see was taken;
+-- needs_expansion, whether a change has to be expanded to other keys first; names, whether one concerns names of
+-- tenants; has_malformed_keys, whether a key is none that the platform can have; has_late_keys and has_dead_letters,
+-- whether late keys wait, and dead letters are there.
 --
 -- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
 -- array is stored is looked at, and not its length, for which it would have to be read.
