@@ -23,6 +23,10 @@ SELECT
 FROM projector.touching_kinds AS t;
 COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';
 
+-- The version before had these.
+DROP FUNCTION IF EXISTS projector.is_spread(text);
+DROP FUNCTION IF EXISTS projector.is_spread_to_tenants(text, text[]);
+
 -- Whether this version knows what a change of this kind makes stale.
 CREATE OR REPLACE FUNCTION projector.is_known_kind(of_kind text)
 RETURNS boolean
