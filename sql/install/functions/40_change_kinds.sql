@@ -1,9 +1,20 @@
 -- The kinds of sql/definition/kinds.sql, and what the rules of the mapping add to them.
 --
 -- Where dead_letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that
--- a rule makes stale. No view can change the name of a column.
-DROP VIEW IF EXISTS projector.change_kinds;
-CREATE VIEW projector.change_kinds AS
+-- a rule makes stale. The version before had it under another name.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = to_regclass('projector.change_kinds') AND a.attname = 'letter_kind'
+    ) THEN
+        ALTER VIEW projector.change_kinds RENAME COLUMN letter_kind TO dead_letter_kind;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE VIEW projector.change_kinds AS
 SELECT
     k.kind COLLATE "C" AS change_kind,
     k.key_kind COLLATE "C" AS key_kind,
