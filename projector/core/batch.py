@@ -103,18 +103,6 @@ class Clocked(Protocol):
         """How often the clock had been set back, as far as was noted."""
 
 
-class TakenKeys(Protocol):
-    """What was taken, as far as dead letters are concerned."""
-
-    @property
-    def has_malformed_keys(self) -> bool:
-        """Whether a key is none that the platform can have."""
-
-    @property
-    def has_dead_letters(self) -> bool:
-        """Whether there are dead letters."""
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one batch did.
@@ -296,20 +284,22 @@ def count_dead_letters(conn: Connection) -> None:
     conn.execute(query("core", "clear_counts"), counts)
 
 
-def follow_dead_letters(conn: Connection, taken: TakenKeys) -> None:
-    """Note which leads the dead letters of the taken keys belong to now, whose changes were left out."""
+def follow_dead_letters(conn: Connection, *, are_new: bool = False) -> None:
+    """Note which leads the dead letters of the taken keys belong to now, whose changes were left out.
+
+    Counts the dead letters where one has moved, or where some `are_new`.
+    """
     moved = 0
-    if taken.has_dead_letters:
-        try:
-            moved = _follow(conn, None)
-        except psycopg.Error as error:
-            if is_server_failure(error):
-                raise
-            # A row that cannot be read. Of the others it is noted, one by one.
-            for key in rows.values(conn, query("core", "read_taken_dead_letters")):
-                with suppress(psycopg.Error):
-                    moved += _follow(conn, key)
-    if moved or taken.has_malformed_keys:
+    try:
+        moved = _follow(conn, None)
+    except psycopg.Error as error:
+        if is_server_failure(error):
+            raise
+        # A row that cannot be read. Of the others it is noted, one by one.
+        for key in rows.values(conn, query("core", "read_taken_dead_letters")):
+            with suppress(psycopg.Error):
+                moved += _follow(conn, key)
+    if moved or are_new:
         count_dead_letters(conn)
 
 
@@ -411,7 +401,8 @@ def _take_and_recompute(conn: Connection, opened: Opened, size: int, *, newest: 
     pieces = expand_changes(conn) if taken.needs_expansion else 0
     # What another session sets aside from here on would be left out without a word.
     written = recompute(conn, strict=not taken.has_dead_letters) if taken.changes else BatchResult()
-    follow_dead_letters(conn, taken)
+    if taken.has_dead_letters:
+        follow_dead_letters(conn, are_new=taken.has_malformed_keys)
     if taken.names:
         names.write_taken(conn)
     mass = mass or pieces > 0

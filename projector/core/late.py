@@ -95,7 +95,7 @@ def defer_changes(
                 conn.execute(statement("refresh/2_lock/10_limit_lock_waits"), limits)
                 pipeline.run_steps(conn, "refresh/1_take/60_defer_changes", {"careful": careful is not None})
             if careful is not None:
-                follow_dead_letters(conn, taken)
+                follow_dead_letters(conn, are_new=True)
             elif taken.has_malformed_keys:
                 count_dead_letters(conn)
             if taken.names:
@@ -233,7 +233,8 @@ class LateKeys:
             pipeline.test_point("late_taken")
             # As in a batch.
             written = recompute(conn, strict=not taken.has_dead_letters) if taken.changes else BatchResult()
-            follow_dead_letters(conn, taken)
+            if taken.has_dead_letters:
+                follow_dead_letters(conn, are_new=taken.has_malformed_keys)
             if taken.changes:
                 log_run(conn, started_at, written, late_keys=taken.changes)
         # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.

@@ -156,12 +156,12 @@ def _retry(conn: Connection, waiting: _Refresh, *, due_only: bool) -> tuple[int,
     What changes meanwhile is taken before the next ones.
     """
     failed = 0
-    letters = find_dead_letters(conn, due_only=due_only)
-    for first in range(0, len(letters), TRIES_OF_A_TURN):
+    dead_letters = find_dead_letters(conn, due_only=due_only)
+    for first in range(0, len(dead_letters), TRIES_OF_A_TURN):
         if first:
             waiting.run()
-        failed += retry_dead_letters(conn, letters[first : first + TRIES_OF_A_TURN])
-    return len(letters), failed
+        failed += retry_dead_letters(conn, dead_letters[first : first + TRIES_OF_A_TURN])
+    return len(dead_letters), failed
 
 
 def _note_expansion(done: Batch | None) -> None:

@@ -1,8 +1,7 @@
 """What a statement returns, as values of Python."""
 
 from collections.abc import Mapping
-from types import SimpleNamespace
-from typing import Any, LiteralString, TypeAlias, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
@@ -11,9 +10,6 @@ from projector.database.dialect import ONE_SERVER
 
 Parameters = Mapping[str, Any] | None
 Text = LiteralString | bytes
-
-Row: TypeAlias = SimpleNamespace
-"""A row with an attribute for each column, of a query that says which these are."""
 
 _Row = TypeVar("_Row")
 

@@ -81,7 +81,7 @@ class Refresh(Job):
         self._config = config
         self._mass = Drain(config.refresh_batch)
         self._ended_at = float("-inf")
-        self._has_letters = False
+        self._has_dead_letters = False
         self._dead_letters_at = 0.0
         self._tally = Tally()
         self._tracing = _load_tracing() if config.tracing else None
@@ -102,15 +102,15 @@ class Refresh(Job):
                 )
             return self._config.refresh_seconds
         self._log_tally(conn)
-        if self._has_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
+        if self._has_dead_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
             # A turn at a time: new changes are taken before the next ones, whatever is due.
-            letters = find_dead_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
+            dead_letters = find_dead_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
             ends_at = time.monotonic() + TURN_SECONDS
-            for letter in letters:
+            for dead_letter in dead_letters:
                 # Each of them may take as long as a statement may run.
                 if time.monotonic() < ends_at:
-                    retry_dead_letters(conn, [letter])
-            if len(letters) < TRIES_OF_A_TURN:
+                    retry_dead_letters(conn, [dead_letter])
+            if len(dead_letters) < TRIES_OF_A_TURN:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
         return self.pace.pause
 
@@ -133,7 +133,7 @@ class Refresh(Job):
             return has_changes(conn)
         seen = look(conn, self.pace.freshness_interval)
         self.pace.note_look()
-        self._has_letters, self.is_troubled = seen.has_dead_letters, seen.freshness_frozen
+        self._has_dead_letters, self.is_troubled = seen.has_dead_letters, seen.freshness_frozen
         self.is_fed = seen.is_fed
         return seen.has_changes or seen.has_late_keys
 

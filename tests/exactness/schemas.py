@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from projector.capture.mapping import Texts, read_mapping
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.schema import sections
 from tests import oracle
 from tests.exactness.platform import differences
@@ -212,8 +213,8 @@ LIBREDESK_MAKERS: dict[str, dict[str, Maker]] = {
 }
 
 
-def rows_of(conn: Connection, table: str) -> dict[int, Row]:
-    with conn.cursor(row_factory=class_row(Row)) as cursor:
+def rows_of(conn: Connection, table: str) -> dict[int, SimpleNamespace]:
+    with conn.cursor(row_factory=class_row(SimpleNamespace)) as cursor:
         return {row.id: row for row in cursor.execute(f"SELECT * FROM {table}".encode(), prepare=False)}
 
 
@@ -226,7 +227,7 @@ def in_utc(value: datetime | None) -> datetime | None:
 
 
 def talked(
-    row: Row,
+    row: SimpleNamespace,
     tenant: str,
     agent_id: int | None,
     phone: str | None,
@@ -309,7 +310,7 @@ def read_chatwoot(conn: Connection) -> Source:
     )
 
 
-def named(agent: Agent, users: Mapping[int, Row], *columns: str) -> Agent:
+def named(agent: Agent, users: Mapping[int, SimpleNamespace], *columns: str) -> Agent:
     user = users.get(json.loads(agent.agent_id)[1])
     parts = [getattr(user, column) for column in columns] if user is not None else []
     name = " ".join(part for part in parts if part is not None)

@@ -38,7 +38,7 @@ from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.database import connect as db
 from projector.database import locks, retry, source_names, sql
-from projector.database.rows import Connection, Row
+from projector.database.rows import Connection
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
 from projector.operate import erase, rights, roles
@@ -258,7 +258,7 @@ def _leave_out_a_rule(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, opened: Row, *_limits: object, **_options: object
+    conn: Connection, opened: batch.Opened, *_limits: object, **_options: object
 ) -> batch.Batch:
     """Read the source first, and take the changes then."""
     shards = list(opened.owned)
@@ -505,8 +505,9 @@ MUTANTS = {
     "a dead letter goes beside a batch": _patch(locks, "own_queue", lambda _: None),
     "an erasure deletes a letter beside a batch": _patch(locks, "own_queue", lambda _: None),
     "an erasure deletes the letter of a key that has moved on":
-        _patch(erase, "follow_dead_letters", lambda *_: None),
-    "a dead letter stays with the lead that its key has left": _patch(batch, "follow_dead_letters", lambda *_: None),
+        _patch(erase, "follow_dead_letters", lambda *_, **__: None),
+    "a dead letter stays with the lead that its key has left":
+        _patch(batch, "follow_dead_letters", lambda *_, **__: None),
     "each failing key of a tenant is tried before the others go on": _patch(late, "_next", lambda text: text),
     "every message makes its conversation be read whole": _text("    s.reload_messages\n    OR", "    true\n    OR"),
     "what the read model knew of a conversation is not asked":

@@ -38,7 +38,7 @@ from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection, Row, only_row, rows, value
+from projector.database.rows import Connection, only_row, rows, value
 from projector.database.schema import tables
 from projector.database.sql import query
 from projector.model.leads import LEAD_TABLES, SOURCE_KEYS
@@ -345,7 +345,7 @@ def _forget(conn: Connection, target: Target) -> None:
     """Delete what the projector remembers of it. Nothing of its leads is left."""
     # A key that has moved on keeps its dead letter: what was left out for it is not shown at its other lead either.
     conn.execute(query("operate", "stage_dead_letters"), target.parameters)
-    follow_dead_letters(conn, Row(has_dead_letters=True, has_malformed_keys=False))
+    follow_dead_letters(conn)
     for table in _TABLES:
         if table not in _RECOMPUTED:
             _delete_from(conn, target, table)
