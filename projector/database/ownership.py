@@ -15,7 +15,7 @@ import psycopg
 
 from projector.database.rows import Connection, rows, value, values
 from projector.database.schema import tables
-from projector.database.sql import all_texts, query
+from projector.database.sql import all_texts, definitions, query
 from projector.report.errors import NotInstalledError, ProjectorError
 
 SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
@@ -36,7 +36,7 @@ def own_names() -> list[str]:
 
     Those of an older version are among them, since the steps of `migrate` name what they rename or drop.
     """
-    return sorted({name for text in all_texts() for name in _NAME.findall(text)})
+    return sorted({name for text in (*all_texts(), *definitions().values()) for name in _NAME.findall(text)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ The order of work is the request's parameters, the plan's filters, the oracle. W
 document has a curl line with it, is for tests/acceptance.
 """
 
+from contextlib import suppress
 from dataclasses import fields
+from unittest.mock import MagicMock
 
+from api.database.tables import lead_profiles, leads
 from api.plan.list.filters import FILTERS, TIME_RANGE
 from api.request.parameters import OF_ALL, OF_ONE_PAGE, OTHER_NAMES, Parameters
 from api.request.parameters import OF_LIST as TAKEN
@@ -68,6 +71,33 @@ def test_a_filter_of_the_plan_has_a_condition() -> None:
         [name for name, entry in FILTERS.items() if entry.is_facet and not entry.on_leads],
         "A facet: give it on_leads in api/plan/list/filters.py, which holds on lead_counts too:",
     )
+
+
+class Asked:
+    """Columns of a table, which notes those that are asked for."""
+
+    def __init__(self) -> None:
+        self.columns: list[str] = []
+
+    def __getattr__(self, name: str) -> MagicMock:
+        return self[name]
+
+    def __getitem__(self, name: str) -> MagicMock:
+        self.columns.append(name)
+        return MagicMock()
+
+
+def test_the_api_reads_the_columns_of_a_filter() -> None:
+    lacking = []
+    for name, entry in FILTERS.items():
+        for table, on_table in ((leads, entry.on_leads), (lead_profiles, entry.on_profiles)):
+            asked = Asked()
+            if on_table is not None:
+                # What it makes of the columns needs values of the right shape.
+                with suppress(Exception):
+                    on_table(asked, MagicMock())
+            lacking += [f"{name}: {column}" for column in asked.columns if column not in table.c]
+    check(lacking, "The filter reads a column that the API does not know: add it in api/database/tables.py:")
 
 
 def test_the_oracle_takes_the_same_parameters() -> None:

@@ -109,6 +109,19 @@ def test_operators_find_each_relation() -> None:
     )
 
 
+def test_the_oracle_knows_each_kind_of_key() -> None:
+    keys = re.search(r"^def _keys\(.*?^    return ", read("tests/oracle/leads.py"), re.DOTALL | re.MULTILINE)
+    assert keys is not None
+    check(
+        [
+            f'("{name}", row.{kind.id}, …)'
+            for name, kind in key_kinds().items()
+            if f'("{name}", ' not in keys[0]
+        ],
+        "Let _keys of tests/oracle/leads.py say whose lead such a row belongs to:",
+    )
+
+
 def test_what_late_keys_add_up_to_is_one_kind() -> None:
     """sql/refresh/1_take/60_defer_changes.sql gives a key one kind, whatever changed of it."""
     check(

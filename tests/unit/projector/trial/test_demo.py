@@ -86,7 +86,8 @@ def test_same_seed_and_day_make_the_same_rows_and_others_do_not(
     report = loaded(1, TODAY)
     assert loaded(1, TODAY) == report
     other = loaded(2, TODAY)
-    assert [table for table in report if report[table] == other[table]] == []
+    # A table that the demo leaves empty is so in each.
+    assert [table for table in report if report[table] == other[table] != []] == []
     # The reference's tenant is the same.
     assert len(set(report["messages"]) & set(other["messages"])) == 37 + 6 + 3
     # Everything but the printed lead moves with the day.
