@@ -6,6 +6,7 @@ document has a curl line with it, is for tests/acceptance.
 
 from contextlib import suppress
 from dataclasses import fields
+from typing import Any
 from unittest.mock import MagicMock
 
 from api.database.tables import lead_profiles, leads
@@ -91,7 +92,7 @@ def test_the_api_reads_the_columns_of_a_filter() -> None:
     lacking = []
     for name, entry in FILTERS.items():
         for table, on_table in ((leads, entry.on_leads), (lead_profiles, entry.on_profiles)):
-            asked = Asked()
+            asked: Any = Asked()
             if on_table is not None:
                 # What it makes of the columns needs values of the right shape.
                 with suppress(Exception):
