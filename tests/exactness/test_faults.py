@@ -26,7 +26,7 @@ from tests.unit.projector.scheduler.running import jobs_of
 
 StartServer = Callable[..., EmbeddedServer]
 
-STOPPED_TIMEOUT = "200ms"
+STOPPED_TIMEOUT = "2s"
 PLATFORM_PATIENCE = "25s"
 
 ENDED_SESSION = "the server ended a session, which a new one replaces"
