@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import psycopg
 import structlog
@@ -53,21 +52,27 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Opened:
-    """What sql/refresh/1_take/20_open_batch.sql returns, and `owned`: the shards that the transaction owns."""
+class QueueState:
+    """What the opening of a batch and a look both return: sql/refresh/1_take/20_open_batch.sql says what it means."""
 
-    started_at: datetime
-    fresh_until: datetime
+    fresh_until: datetime | None
     clock: datetime
     gap: str | None
     has_changes: bool
-    has_mass_changes: bool
     has_late_keys: bool
     is_set_back: bool
     set_backs: int | None
-    held_shards: list[int]
     migrated_version: str | None
     freshness_frozen: bool
+
+
+@dataclass(slots=True)
+class Opened(QueueState):
+    """What that step returns, and `owned`: the shards that the transaction owns."""
+
+    started_at: datetime
+    has_mass_changes: bool
+    held_shards: list[int]
     bloated_tables: list[str]
     owned: list[int] = field(default_factory=list)
 
@@ -85,22 +90,6 @@ class Taken:
     has_malformed_keys: bool
     has_late_keys: bool
     has_dead_letters: bool
-
-
-class Clocked(Protocol):
-    """What freshness is moved by: what a batch read first, or a look."""
-
-    @property
-    def fresh_until(self) -> datetime | None:
-        """Before when everything that was committed is known to be captured."""
-
-    @property
-    def clock(self) -> datetime:
-        """What the clock of the server said."""
-
-    @property
-    def set_backs(self) -> int | None:
-        """How often the clock had been set back, as far as was noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +344,7 @@ def analyze_if_outgrown(conn: Connection, written: BatchResult) -> None:
 
 
 def advance_freshness(
-    conn: Connection, shards: Sequence[int], opened: Clocked, at_least: timedelta, *, is_late: bool
+    conn: Connection, shards: Sequence[int], opened: QueueState, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note that these shards were drained of everything before `opened.fresh_until`, if that is `at_least` newer.
 
@@ -367,7 +356,7 @@ def advance_freshness(
 
 
 def advance_after_commit(
-    conn: Connection, shards: Sequence[int], opened: Clocked, at_least: timedelta, *, is_late: bool
+    conn: Connection, shards: Sequence[int], opened: QueueState, at_least: timedelta, *, is_late: bool
 ) -> None:
     """Note the same of a distributed read model, whose servers may finish later than the commit.
 
@@ -381,7 +370,7 @@ def advance_after_commit(
             advance_freshness(conn, shards, opened, at_least, is_late=is_late)
 
 
-def _moments(shards: Sequence[int], opened: Clocked, at_least: timedelta) -> dict[str, object]:
+def _moments(shards: Sequence[int], opened: QueueState, at_least: timedelta) -> dict[str, object]:
     return {
         "shards": list(shards),
         "fresh_until": opened.fresh_until,

@@ -11,7 +11,7 @@ import structlog
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.batch import Batch, advance_after_commit, advance_freshness, lower_moments
+from projector.core.batch import Batch, QueueState, advance_after_commit, advance_freshness, lower_moments
 from projector.core.clock import clock_of
 from projector.core.dead_letters import TRIES_OF_A_TURN, find_dead_letters, retry_dead_letters
 from projector.core.preconditions import require_version
@@ -47,25 +47,16 @@ _Done = TypeVar("_Done", Batch, Batch | None)
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+@dataclass(slots=True)
+class Look(QueueState):
     """What the query `look` of sql/queries/core.sql returns."""
 
     provable_until: datetime
-    gap: str | None
-    migrated_version: str | None
-    freshness_frozen: bool
-    has_late_keys: bool
     is_fed: bool
-    is_set_back: bool
-    has_old_clock: bool | None
-    set_backs: int | None
-    has_changes: bool
+    has_old_clock: bool
     has_unknown: bool
     has_dead_letters: bool
     owns_all: bool
-    clock: datetime
-    fresh_until: datetime | None
 
 
 class Refresh(Job):
