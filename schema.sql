@@ -82,7 +82,12 @@ CREATE TABLE IF NOT EXISTS extractions (
     fit_score integer,
     engagement_score integer,
     total_score integer,
-    lead_status_tag varchar(20)
+    lead_status_tag varchar(20),
+    requirements text,
+    custom_cta text,
+    in_detail_summary text,
+    smart_notification text,
+    demo_book_datetime timestamptz
 );
 CREATE INDEX IF NOT EXISTS extractions_conversation_id_idx ON extractions (conversation_id);
 
@@ -94,6 +99,9 @@ CREATE TABLE IF NOT EXISTS contacts (
     email varchar(255),
     company varchar(255),
     updated_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
+    tags text [],
+    opted_out boolean,
+    source text,
     UNIQUE (user_id, phone)
 );
 
@@ -285,6 +293,11 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     search_text text COLLATE "C" NOT NULL,
     -- The same without accents; null where it has none.
     search_plain text COLLATE "C",
+    -- What else the platform knows of the customer, by names: an object of texts, numbers, booleans and lists of these;
+    -- null for nothing. At most 64 names and 8 KiB.
+    attributes jsonb,
+    -- How many further ones there are: beyond these bounds, or of another type than the mapping declares.
+    attributes_left_out integer NOT NULL DEFAULT 0,
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
@@ -294,6 +307,8 @@ CREATE INDEX IF NOT EXISTS lead_profiles_by_name
 -- Usage: sort_by=total_score.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
     ON read_model.lead_profiles (user_id, total_score, customer_phone);
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes jsonb;
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
 
 -- One row per conversation of a lead, with the totals of its messages.
 CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
@@ -322,9 +337,15 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     -- Time of its newest message; null without messages. The API prints coalesce(newest_message_at,
     -- source_last_message_at) as last_message_at.
     newest_message_at timestamptz,
+    -- What else the platform knows of the conversation, as in lead_profiles.
+    attributes jsonb,
+    -- As in lead_profiles.
+    attributes_left_out integer NOT NULL DEFAULT 0,
     -- Usage: the conversations of one lead.
     CONSTRAINT lead_conversations_pkey PRIMARY KEY (user_id, customer_phone, conversation_id)
 ) WITH (fillfactor = 85, vacuum_truncate = off, toast.vacuum_truncate = off);
+ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS attributes jsonb;
+ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
 
 -- One row per message of a lead. Agent and platform are columns of lead_conversations, so that renaming an agent
 -- rewrites no message.
@@ -450,6 +471,21 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
     CONSTRAINT message_counts_pkey PRIMARY KEY (user_id, hour)
 ) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
 
+-- One row per tenant and name of an attribute: the number of its leads that have it.
+CREATE TABLE IF NOT EXISTS read_model.attribute_counts (
+    user_id text COLLATE "C" NOT NULL,
+    -- What has the attribute: lead, or conversation, where a lead counts once however many of its conversations have it.
+    level text COLLATE "C" NOT NULL,
+    -- The name of the attribute.
+    name text COLLATE "C" NOT NULL,
+    -- string, number, boolean or array; of conversations with several, the first of these in this order of letters.
+    value_type text COLLATE "C" NOT NULL,
+    -- Number of leads. A row that reached 0 is deleted.
+    leads integer NOT NULL,
+    -- Usage: the attributes of a tenant; a batch finds the row of one.
+    CONSTRAINT attribute_counts_pkey PRIMARY KEY (user_id, level, name, value_type)
+) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
+
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
 CREATE TABLE IF NOT EXISTS read_model.freshness (
@@ -489,8 +525,11 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
     installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
     -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
-    feed_problem text COLLATE "C"
+    feed_problem text COLLATE "C",
+    -- The attributes that the mapping declares: see attribute_catalog() in projector/capture/attributes.py.
+    attributes jsonb NOT NULL DEFAULT '{}'
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS attributes jsonb NOT NULL DEFAULT '{}';
 
 -- section: projector
 
@@ -961,11 +1000,17 @@ CREATE INDEX IF NOT EXISTS lead_conversations_by_phone_number
 CREATE INDEX IF NOT EXISTS lead_conversations_by_activity
     ON read_model.lead_conversations (user_id, is_active, customer_phone);
 
+-- Usage: `status`, of how many leads and conversations an attribute is left out.
+CREATE INDEX IF NOT EXISTS lead_profiles_left_out
+    ON read_model.lead_profiles (user_id) WHERE attributes_left_out > 0;
+CREATE INDEX IF NOT EXISTS lead_conversations_left_out
+    ON read_model.lead_conversations (user_id) WHERE attributes_left_out > 0;
+
 -- section: search
 
 -- Usage: a tenant's leads by any three letters of their name, email, company or phone, and the same without accents
--- for ignore_accents=true. A section of its own because
--- the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
+-- for ignore_accents=true; and by the value of an attribute, of their own or of a conversation. A section of its own
+-- because the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
 -- A restore of the platform's schema would take them along if they were there.
 -- An extension that is there already may be in any schema, and is not asked for: Citus asks its servers for it, which a
 -- login that is no superuser may not.
@@ -992,6 +1037,10 @@ BEGIN
         ' WHERE search_plain IS NOT NULL',
         place
     );
+    CREATE INDEX IF NOT EXISTS lead_profiles_by_attributes
+        ON read_model.lead_profiles USING gin (user_id, attributes jsonb_path_ops);
+    CREATE INDEX IF NOT EXISTS lead_conversations_by_attributes
+        ON read_model.lead_conversations USING gin (user_id, attributes jsonb_path_ops);
 END
 $$;
 

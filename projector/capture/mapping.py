@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
+from projector.capture.attributes import attribute_columns, attribute_misfits, is_attribute
 from projector.capture.source import SourceRelation, describe_missing, find_source
 from projector.database.kinds import key_kinds, kinds
 from projector.database.ownership import require_trusted
@@ -42,6 +43,7 @@ _WANTED = {
     "timestamptz": "timestamp or timestamptz",
     "boolean": "boolean",
     "integer": "integer, smallint or bigint",
+    "jsonb": "json or jsonb",
 }
 _WANTED_ID = "text, varchar, uuid, bigint or integer"
 _NUMBERS = {"integer", "smallint", "bigint"}
@@ -234,12 +236,13 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a text: its type as declared; and its category and base, as the query `read_view` has them."""
+    """A column of a text: its type as declared; its category, base and item, as the query `read_view` has them."""
 
     name: str
     declared: str
     category: str
     base: str
+    item: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,7 @@ def examine_source(conn: Connection, searched: Sequence[str] = (), mapping: Text
         fit.unreadable = str(error.diag.message_primary)
         return fit
     fit.misfits += [problem for name in fit.relations for problem in _misfits(name, fit)]
+    fit.misfits += attribute_misfits(fit.relations)
     if not fit.misfits:
         fit.misfits += dict.fromkeys(problem for rule in fit.rules for problem in _wrong_rule(rule, fit))
     for kind in {kind for columns in source_columns().values() for kind in columns.values()}:
@@ -361,7 +365,7 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
     types = {
         (table, column): kind
         for table, columns, _ in optional
-        for column, kind in re.findall(r"(\w+) (\w+)", columns)
+        for column, kind in re.findall(r"(\w+) (\w+(?:\[\])?)", columns)
     }
     unknown = {table: said for table, _, said in optional if said and table not in known}
     for table, columns in mapping.tables().items():
@@ -496,7 +500,9 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
     """
     types, reading = source_columns()[name], fit.relations[name]
     lacking = [column for column in RELATIONS[name] if column not in reading.origins]
-    surplus = [column for column in reading.origins if column not in types]
+    surplus = [
+        column for column in reading.origins if column not in types and not is_attribute(name, column)
+    ]
     if lacking:
         yield f"{name}.sql gives no column {', '.join(lacking)}"
     if surplus:
@@ -506,7 +512,7 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
         origin = reading.origins[column.name] or (name, column.name)
         shown = "" if origin == (name, column.name) else f", the {column.name} of {name}.sql,"
         said = f"{'.'.join(origin)}{shown} is {column.declared}"
-        if kind is None:
+        if kind is None or is_attribute(name, column.name):
             continue
         if not kind.endswith("_id"):
             if not _is_readable(kind, column):
@@ -522,6 +528,8 @@ def _is_readable(kind: str, column: Column) -> bool:
         is_id = column.name.endswith("_id") and column.base in {*_NUMBERS, "uuid"}
         is_phone = column.name in _PHONES and column.base in _NUMBERS
         return column.base == "text" or column.category == "E" or is_id or is_phone
+    if kind == "jsonb":
+        return column.base in {"json", "jsonb"}
     if kind == "timestamptz":
         return column.base in {"timestamp without time zone", "timestamp with time zone", "date"}
     return column.base in (_NUMBERS if kind == "integer" else {kind})
@@ -611,8 +619,14 @@ def relation_rows(fit: Fit, name: str) -> str:
     """Return the rows of a relation with nulls for the columns that it lacks; none where it is missing."""
     reading = fit.relations.get(name)
     origins = reading.origins if reading is not None else {}
+    made = attribute_columns(reading, name) if reading is not None else {}
     columns = [
-        f'r."{column}"' if column in origins else f'NULL AS "{column}"' for column in source_columns()[name]
+        f'{made[column]} AS "{column}"'
+        if column in made
+        else f'r."{column}"'
+        if column in origins
+        else f'NULL AS "{column}"'
+        for column in source_columns()[name]
     ]
     rows = f" FROM ({reading.text}) AS r" if reading is not None else " LIMIT 0"
     return f"(SELECT {', '.join(columns)}{rows})"

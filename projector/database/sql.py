@@ -135,7 +135,9 @@ def definitions() -> dict[str, LiteralString]:
 
     In braces stand the relations of the mapping, and the types of the platform's ids: projector/capture/mapping.py.
     """
-    normalize, rows = "definition/normalize", "definition/source_rows"
+    normalize, attributes, rows = (
+        f"definition/{name}" for name in ("normalize", "attributes", "source_rows")
+    )
     of_tables = _SOURCE_ROWS.sub(_source_function, _COMMENT.sub("", file_text(rows)))
     of_ids = "\n".join(
         query("database", "id_function", id=name, type=f"{{of_{name}}}", cast=f"{{as_{name}}}")
@@ -143,6 +145,7 @@ def definitions() -> dict[str, LiteralString]:
     )
     return {
         f"sql/{normalize}.sql": file_text(normalize),
+        f"sql/{attributes}.sql": file_text(attributes),
         f"sql/{rows}.sql": f"{of_ids}\n{of_tables}",
         **functions("definition/source"),
     }
@@ -152,7 +155,7 @@ def definitions() -> dict[str, LiteralString]:
 def source_columns() -> dict[str, dict[str, str]]:
     """Return the columns of each relation of the mapping, and what each is read as.
 
-    That is `text`, `timestamptz`, `boolean`, `integer`, or a kind of id such as `agent_id`.
+    That is `text`, `timestamptz`, `boolean`, `integer`, `jsonb`, or a kind of id such as `agent_id`.
     """
     selects = _SOURCE_ROWS.finditer(_COMMENT.sub("", file_text("definition/source_rows")))
     return {

@@ -15,6 +15,7 @@ STATISTICS = (
     "read_model.lead_daily_counts",
     "read_model.lead_totals",
     "read_model.message_counts",
+    "read_model.attribute_counts",
 )
 """What the leads and messages of a tenant add up to."""
 

@@ -11,6 +11,7 @@ from psycopg import sql as composing
 from psycopg.types.json import Jsonb
 
 from projector.capture import control, gaps, triggers
+from projector.capture.attributes import attribute_catalog, types_of_level
 from projector.capture.mapping import (
     Fit,
     Texts,
@@ -173,6 +174,9 @@ def _install(
         distribution.distribute(conn)
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
+    attributes = Jsonb(attribute_catalog(fit.relations))
+    if conn.execute(query("operate", "note_attributes"), {"attributes": attributes}).fetchone():
+        conn.execute(query("operate", "change_versions"))
     return fit.notices()
 
 
@@ -199,6 +203,7 @@ def _complete(conn: Connection) -> None:
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     _run(conn, {"schema.sql": sections()["later"]})
+    _run(conn, {"sql/queries/operate.sql": value(conn, query("operate", "attribute_indexes"))})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
@@ -251,6 +256,8 @@ def _define(conn: Connection, fit: Fit) -> None:
     }
     names = {
         **texts,
+        "types_of_leads": types_of_level(fit.relations, "lead"),
+        "types_of_conversations": types_of_level(fit.relations, "conversation"),
         "stored_extraction_id": stored,
         "extraction_order": "bytea" if is_text else fit.types["extraction_id"],
         "as_extraction_order": "convert_to(of_id, 'UTF8')" if is_text else "of_id",

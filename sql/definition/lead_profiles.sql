@@ -1,7 +1,7 @@
 -- The row of read_model.lead_profiles of each lead, from its extractions, contacts and template sends.
 --
 -- Name, email and company are chosen each by itself: the winning extraction's if not blank, else the winning
--- contact's.
+-- contact's. An attribute is chosen so too: the extraction's column, its JSON, the contact's column, its JSON.
 --
 -- Reads profile_leads, the user_id and customer_phone of the leads to compute, and profile_keys, rows as in
 -- projector.source_keys, of these leads at least. {fence} is empty where PostgreSQL is free to join the tables as a
@@ -46,7 +46,9 @@ SELECT
     coalesce(s.on_webchat, false) AS sent_on_webchat,
     lower(chosen.name COLLATE "default") COLLATE "C" AS name_key,
     lower(searched.value COLLATE "default") COLLATE "C" AS search_text,
-    projector.without_accents(searched.value) COLLATE "C" AS search_plain
+    projector.without_accents(searched.value) COLLATE "C" AS search_plain,
+    merged.attributes,
+    merged.left_out AS attributes_left_out
 FROM profile_leads AS l
 LEFT JOIN ({definition.winning_extractions}) AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
 LEFT JOIN ({definition.winning_contacts}) AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone
@@ -60,3 +62,6 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT concat_ws(E'\n', chosen.name, chosen.email, chosen.company, l.customer_phone) AS value
 ) AS searched
+CROSS JOIN LATERAL projector.merge_attributes(
+    ARRAY[e.declared_attributes, e.attributes, c.declared_attributes, c.attributes], projector.attribute_types('lead')
+) AS merged

@@ -1,8 +1,8 @@
 -- The functions that bring values of the source into the form in which the read model stores and prints them.
 --
 -- `migrate` installs them. White space is blank, tab, line feed, vertical tab, form feed, carriage return and
--- no-break space. Each body is one expression that calls no other function of ours, so that PostgreSQL inlines it: a
--- call would cost a rebuild some microseconds a row.
+-- no-break space. Each body is one expression, so that PostgreSQL inlines it: a call would cost a rebuild some
+-- microseconds a row.
 
 -- The canonical form of a customer_phone: the digits of a phone, anything else trimmed, null for a blank.
 -- A phone is an optional leading +, ASCII digits (at least one), blanks and ( ) . - and nothing else.
@@ -88,28 +88,36 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
--- A text of at most 64 KiB (65,536 bytes of UTF-8). A longer one is cut between two characters, and ends in the mark
--- `… [cut]`, which takes 9 bytes.
+-- A text of at most so many bytes of UTF-8. A longer one is cut between two characters, and ends in the mark `… [cut]`,
+-- which takes 9 bytes.
 --
 -- octet_length() does not fetch the text, and left() only the beginning of one that is stored out of line, so that
 -- 400 MB cost as much as 64 KiB. A byte whose first two bits are 10 continues a character. A character has at most
--- four bytes, so one of four bytes begins a character. 65,527 and the mark are 65,536.
-CREATE OR REPLACE FUNCTION projector.cut_text(value text)
+-- four bytes, so one of four bytes begins a character.
+CREATE OR REPLACE FUNCTION projector.cut_text(value text, bytes integer)
 RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 RETURN CASE
-    WHEN octet_length(value) <= 65536 THEN value
+    WHEN octet_length(value) <= bytes THEN value
     ELSE convert_from(
         substring(
-            convert_to(left(value, 65536), 'UTF8') FROM 1 FOR CASE
-                WHEN get_byte(convert_to(left(value, 65536), 'UTF8'), 65527) & 192 <> 128 THEN 65527
-                WHEN get_byte(convert_to(left(value, 65536), 'UTF8'), 65526) & 192 <> 128 THEN 65526
-                WHEN get_byte(convert_to(left(value, 65536), 'UTF8'), 65525) & 192 <> 128 THEN 65525
-                ELSE 65524
+            convert_to(left(value, bytes), 'UTF8') FROM 1 FOR CASE
+                WHEN get_byte(convert_to(left(value, bytes), 'UTF8'), bytes - 9) & 192 <> 128 THEN bytes - 9
+                WHEN get_byte(convert_to(left(value, bytes), 'UTF8'), bytes - 10) & 192 <> 128 THEN bytes - 10
+                WHEN get_byte(convert_to(left(value, bytes), 'UTF8'), bytes - 11) & 192 <> 128 THEN bytes - 11
+                ELSE bytes - 12
             END
         ),
         'UTF8'
     ) || '… [cut]'
 END;
+
+-- A text of the platform: at most 64 KiB (65,536 bytes) of it are stored.
+CREATE OR REPLACE FUNCTION projector.cut_text(value text)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN projector.cut_text(value, 65536);

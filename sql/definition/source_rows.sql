@@ -10,12 +10,14 @@
 --
 -- Beside them stands a function for each kind of key, such as projector.contact_id(), which gives a key that was queued
 -- or noted the type of the platform: null for a text that no such id is written as.
+-- declared_attributes is made of the columns of a mapping that have no other meaning, an object of attributes by their
+-- names: projector/capture/attributes.py. attributes is JSON that the mapping gives as it is.
 -- `-- required:` names the columns that a mapping has to give, the key of the relation first.
 -- Nobody reads by these what the caller's own rights do not let him read.
 -- required: conversation_id user_id customer_phone
 SELECT t.conversation_id::{conversation_id}, t.user_id::text, t.customer_phone::text, t.agent_id::text,
     t.agent_name::text, t.platform::text, t.phone_number_id::text, t.is_active::boolean, t.created_at::timestamptz,
-    t.last_message_at::timestamptz
+    t.last_message_at::timestamptz, t.declared_attributes::jsonb, t.attributes::jsonb
 FROM {conversations} AS t;
 
 -- required: message_id conversation_id sender text timestamp
@@ -27,12 +29,12 @@ FROM {messages} AS t;
 SELECT t.extraction_id::{extraction_id}, t.conversation_id::{conversation_id}, t.extracted_at::timestamptz, t.is_latest::boolean,
     t.name::text, t.email::text, t.company::text, t.intent_score::integer, t.urgency_score::integer,
     t.budget_score::integer, t.fit_score::integer, t.engagement_score::integer, t.total_score::integer,
-    t.lead_status_tag::text
+    t.lead_status_tag::text, t.declared_attributes::jsonb, t.attributes::jsonb
 FROM {extractions} AS t;
 
 -- required: contact_id user_id phone
 SELECT t.contact_id::{contact_id}, t.user_id::text, t.phone::text, t.name::text, t.email::text,
-    t.company::text, t.updated_at::timestamptz
+    t.company::text, t.updated_at::timestamptz, t.declared_attributes::jsonb, t.attributes::jsonb
 FROM {contacts} AS t;
 
 -- required: send_id user_id customer_phone

@@ -1,4 +1,4 @@
--- The contacts.
+-- The contacts. The last columns are attributes of the lead.
 SELECT
     c.contact_id,
     c.user_id,
@@ -6,5 +6,8 @@ SELECT
     c.name,
     c.email,
     c.company,
-    c.updated_at
+    c.updated_at,
+    c.tags,
+    c.opted_out,
+    c.source
 FROM contacts AS c;

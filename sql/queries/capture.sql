@@ -254,7 +254,8 @@ FROM (
 
 -- name: read_view
 -- Returns of the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the type,
--- category and base of it without length and domain, a base of text for every type of text; reads, one with table_id, number, schema, table and column for
+-- category and base of it without length and domain, a base of text for every type of text, and the base of the items of
+-- an array; reads, one with table_id, number, schema, table and column for
 -- each column that it reads; others, what else it depends on in words: relations that are no tables, and functions of
 -- others that may read tables; unsteady, the functions whose value changes though no row does.
 --
@@ -281,7 +282,16 @@ SELECT
                     'name', a.attname, 'declared', format_type(a.atttypid, a.atttypmod), 'category', y.typcategory,
                     'base', CASE y.typcategory
                         WHEN 'S' THEN 'text' ELSE format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)
-                    END
+                    END,
+                    'item', (
+                        SELECT
+                            CASE
+                                WHEN i.typcategory IN ('S', 'E') THEN 'text'
+                                ELSE format_type(coalesce(nullif(i.typbasetype, 0), i.oid), NULL)
+                            END
+                        FROM pg_catalog.pg_type AS i
+                        WHERE i.oid = y.typelem AND y.typcategory = 'A'
+                    )
                 ) ORDER BY a.attnum
             )
         FROM pg_catalog.pg_attribute AS a

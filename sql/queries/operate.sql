@@ -65,6 +65,65 @@ INSERT INTO read_model.projection (version)
 VALUES (%(version)s)
 ON CONFLICT DO NOTHING;
 
+-- name: note_attributes
+-- Stores what the API is told of the attributes. Returns a row if that was something else before.
+UPDATE read_model.projection
+SET attributes = %(attributes)s
+WHERE attributes <> %(attributes)s
+RETURNING true AS is_changed;
+
+-- name: change_versions
+-- Raises the version of every tenant: an answer from before names other attributes than there are now.
+UPDATE read_model.tenants SET version = version + 1, version_id = gen_random_uuid();
+
+-- name: attribute_indexes
+-- Returns: commands, which create the indexes by which ranges of declared numbers, dates and times are found, and drop
+-- those of attributes that are not declared any more.
+--
+-- A name has at most 63 bytes, that of an attribute 40. The API writes the same expressions: api/plan/attributes.py.
+WITH declared AS (
+    SELECT
+        CASE attribute.value ->> 'of' WHEN 'lead' THEN 'lead_profiles' ELSE 'lead_conversations' END AS table_name,
+        concat_ws(
+            '_',
+            attribute.value ->> 'of',
+            CASE attribute.value ->> 'type' WHEN 'number' THEN 'number' ELSE 'text' END,
+            attribute.value ->> 'name'
+        ) AS index_name,
+        format(
+            CASE attribute.value ->> 'type'
+                WHEN 'number'
+                    THEN '(CASE WHEN jsonb_typeof(attributes -> %1$L) = ''number'' THEN (attributes -> %1$L)::numeric END)'
+                ELSE '((attributes ->> %1$L) COLLATE "C")'
+            END,
+            attribute.value ->> 'name'
+        ) AS expression
+    FROM read_model.projection AS p
+    CROSS JOIN LATERAL jsonb_array_elements(p.attributes -> 'declared') AS attribute
+    WHERE attribute.value ->> 'type' IN ('number', 'date', 'time')
+)
+
+SELECT
+    coalesce(
+        string_agg(
+            CASE
+                WHEN d.index_name IS NULL THEN format('DROP INDEX IF EXISTS read_model.%I;', i.relname)
+                ELSE format(
+                    'CREATE INDEX IF NOT EXISTS %I ON read_model.%I (user_id, %s, customer_phone) WHERE %s IS NOT NULL;',
+                    d.index_name, d.table_name, d.expression, d.expression
+                )
+            END, E'\n'
+        ), ''
+    ) AS commands
+FROM declared AS d
+FULL JOIN (
+    SELECT c.relname
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'read_model'::regnamespace
+        AND c.relkind = 'i'
+        AND c.relname ~ '^(lead|conversation)_(number|text)_'
+) AS i ON i.relname = d.index_name;
+
 -- name: find_source
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the

@@ -14,7 +14,9 @@ RETURNS TABLE (
     phone_number_id text,
     is_active boolean,
     created_at timestamptz,
-    source_last_message_at timestamptz
+    source_last_message_at timestamptz,
+    attributes jsonb,
+    attributes_left_out integer
 )
 LANGUAGE sql
 STABLE
@@ -29,7 +31,12 @@ SELECT
     c.phone_number_id,
     coalesce(c.is_active, false) AS is_active,
     projector.clamp_time(coalesce(c.created_at, 'epoch')) AS created_at,
-    projector.clamp_time(c.last_message_at) AS source_last_message_at
+    projector.clamp_time(c.last_message_at) AS source_last_message_at,
+    merged.attributes,
+    merged.left_out AS attributes_left_out
 FROM projector.source_conversations() AS c
+CROSS JOIN LATERAL projector.merge_attributes(
+    ARRAY[c.declared_attributes, c.attributes], projector.attribute_types('conversation')
+) AS merged
 WHERE projector.canonical_phone(c.customer_phone) IS NOT NULL AND c.user_id IS NOT NULL
 $definition$;

@@ -10,6 +10,12 @@ SELECT p.*
 FROM read_model.lead_profiles AS p
 WHERE p.user_id = current_setting('leads.user_id', true);
 
+-- The same of conversations: `@>`, by which attributes are found, could tell something of a hidden row too.
+CREATE OR REPLACE VIEW read_model.lead_conversations_of_tenant AS
+SELECT c.*
+FROM read_model.lead_conversations AS c
+WHERE c.user_id = current_setting('leads.user_id', true);
+
 -- Each table with rows of tenants, and what its row security lacks; null where it is as `migrate` makes it.
 -- to_regrole() and not pg_roles: Citus copies what a view depends on to its servers.
 -- An expression is printed for the columns of the view above: for those of its own table, PostgreSQL 18 would wait for

@@ -59,6 +59,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS source_conversations (
     is_active boolean,
     created_at timestamptz,
     source_last_message_at timestamptz,
+    attributes jsonb,
+    attributes_left_out integer,
     reload_messages boolean
 );
 
@@ -101,7 +103,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
 -- One row per row of conversations, leads and profiles that has to be written; is_gone: that has to be deleted. moves:
--- a lead that the statistics count otherwise.
+-- what the statistics count otherwise, of a conversation and a profile its attributes.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     table_name text COLLATE "C",
     user_id text COLLATE "C",
@@ -112,7 +114,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     moves boolean
 );
 
--- By how much the leads move the statistics: as they are now less as they were.
+-- By how much the leads, and their attributes, move the statistics: as they are now less as they were. The profile of a
+-- lead that is gone was computed too.
 CREATE OR REPLACE TEMPORARY VIEW lead_moves AS
 SELECT
     n.*,
@@ -123,3 +126,32 @@ SELECT
     o.*,
     -1 AS weight
 FROM old_leads AS o;
+
+CREATE OR REPLACE TEMPORARY VIEW profile_moves AS
+SELECT
+    n.user_id,
+    n.attributes,
+    1 AS weight
+FROM new_lead_profiles AS n
+INNER JOIN new_leads AS l ON l.user_id = n.user_id AND l.customer_phone = n.customer_phone
+UNION ALL
+SELECT
+    o.user_id,
+    o.attributes,
+    -1 AS weight
+FROM old_lead_profiles AS o;
+
+CREATE OR REPLACE TEMPORARY VIEW conversation_moves AS
+SELECT
+    n.user_id,
+    n.customer_phone,
+    n.attributes,
+    1 AS weight
+FROM new_lead_conversations AS n
+UNION ALL
+SELECT
+    o.user_id,
+    o.customer_phone,
+    o.attributes,
+    -1 AS weight
+FROM old_lead_conversations AS o;

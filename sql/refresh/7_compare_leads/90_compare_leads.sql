@@ -17,7 +17,7 @@ WITH differing AS (
         coalesce(n.conversation_id, o.conversation_id),
         o.user_id IS NULL,
         n.user_id IS NULL,
-        false
+        o.attributes IS DISTINCT FROM n.attributes
     FROM old_lead_conversations AS o
     FULL JOIN new_lead_conversations AS n
         ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.conversation_id = o.conversation_id
@@ -50,7 +50,7 @@ WITH differing AS (
         NULL,
         o.user_id IS NULL,
         n.user_id IS NULL,
-        false
+        o.attributes IS DISTINCT FROM n.attributes
     FROM old_lead_profiles AS o
     FULL JOIN (
         SELECT p.*
@@ -74,13 +74,13 @@ FROM (
     FROM differing AS d
     WHERE d.table_name = 'leads' AND d.is_new
     UNION ALL
-    SELECT 'statistics_move'
+    SELECT CASE d.table_name WHEN 'leads' THEN 'statistics_move' ELSE 'attributes_move' END
     FROM differing AS d
     WHERE d.moves
     UNION ALL
     SELECT 'statistics_shrink'
     FROM differing AS d
-    WHERE d.moves AND NOT d.is_new
+    WHERE d.table_name = 'leads' AND d.moves AND NOT d.is_new
     UNION ALL
     SELECT 'tenants_change'
     FROM differing

@@ -1,6 +1,6 @@
 -- Find the rows of the statistics that are not what the leads and messages add up to.
 --
--- for: lead_counts lead_daily_counts lead_totals message_counts
+-- for: lead_counts lead_daily_counts lead_totals message_counts attribute_counts
 -- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
 -- snapshot. A heal counts on that: it adds the difference later.
 -- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
@@ -20,6 +20,22 @@ message_moves AS NOT MATERIALIZED (
         1 AS weight
     FROM read_model.lead_messages AS m
     WHERE (%(tenants)s::text[] IS NULL OR m.user_id = any(%(tenants)s::text[]))
+),
+
+profile_moves AS NOT MATERIALIZED (
+    SELECT
+        p.*,
+        1 AS weight
+    FROM read_model.lead_profiles AS p
+    WHERE (%(tenants)s::text[] IS NULL OR p.user_id = any(%(tenants)s::text[]))
+),
+
+conversation_moves AS NOT MATERIALIZED (
+    SELECT
+        c.*,
+        1 AS weight
+    FROM read_model.lead_conversations AS c
+    WHERE (%(tenants)s::text[] IS NULL OR c.user_id = any(%(tenants)s::text[]))
 )
 
 SELECT

@@ -1,6 +1,6 @@
 -- Add to rows of the statistics of a tenant by how much they differ.
 --
--- for: lead_counts lead_daily_counts lead_totals message_counts
+-- for: lead_counts lead_daily_counts lead_totals message_counts attribute_counts
 -- Parameter: differences, by table a list of rows with numbers to add. The tenant is locked.
 INSERT INTO read_model.{table} AS s ({columns.table})
 SELECT {columns.table of d}

@@ -1,0 +1,160 @@
+-- The functions that make the attributes of a lead, or of a conversation, from what the mapping gives.
+--
+-- `migrate` puts in {types_of_leads} and {types_of_conversations}: the names that the mapping declares, each with its
+-- type. An attribute is a text, a number, a boolean, or a list of these. A date and a time are texts.
+
+-- The type of each declared attribute of a level, lead or conversation.
+CREATE OR REPLACE FUNCTION projector.attribute_types(level text)
+RETURNS jsonb
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE level
+    WHEN 'lead' THEN {types_of_leads}::jsonb
+    WHEN 'conversation' THEN {types_of_conversations}::jsonb
+END;
+
+-- A text without the white space around it, cut to 2 KiB; null for a blank.
+CREATE OR REPLACE FUNCTION projector.attribute_text(value text)
+RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN to_jsonb(projector.cut_text(nullif(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), ''), 2048));
+
+-- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not have.
+CREATE OR REPLACE FUNCTION projector.attribute_number(value numeric)
+RETURNS jsonb
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE WHEN value NOT IN ('NaN', 'Infinity', '-Infinity') THEN to_jsonb(trim_scale(value)) END;
+
+-- A date of the years 1 to 9999; one beyond becomes the nearest of these.
+CREATE OR REPLACE FUNCTION projector.attribute_date(value date)
+RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN to_jsonb(
+    to_char(CASE WHEN value IS NOT NULL THEN greatest(least(value, '9999-12-31'), '0001-01-01') END, 'YYYY-MM-DD')
+);
+
+-- A time as all times are printed.
+CREATE OR REPLACE FUNCTION projector.attribute_time(value timestamptz)
+RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN to_jsonb(projector.format_time(projector.clamp_time(value)));
+
+-- A text of JSON as jsonb. jsonb cannot hold every JSON: U+0000, half a surrogate pair, a number of too many digits.
+-- What such a thing is in becomes a text with the noncharacter U+FFFF, which no attribute has; where even that fails, the
+-- whole is null.
+CREATE OR REPLACE FUNCTION projector.read_json(value text)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $definition$
+BEGIN
+    RETURN value::jsonb;
+EXCEPTION
+    WHEN data_exception OR program_limit_exceeded THEN
+        BEGIN
+            RETURN regexp_replace(
+                regexp_replace(value, '(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F][0-9a-fA-F])', '\1\\uFFFF', 'g'),
+                '([\[:,]\s*)-?[0-9.]+[eE]\+?[0-9][0-9][0-9]+(?=\s*[^0-9])', '\1"\\uFFFF"', 'g'
+            )::jsonb;
+        EXCEPTION
+            WHEN data_exception OR program_limit_exceeded THEN
+                RETURN NULL;
+        END;
+END
+$definition$;
+
+-- A value of JSON as an attribute: a text trimmed and cut, a number without zeros at its end, a list without the items
+-- that are null or blank. Null for null, a blank, an empty list, an object, and a list of anything but scalars.
+CREATE OR REPLACE FUNCTION projector.attribute_of_json(value jsonb)
+RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+AS $definition$
+SELECT CASE jsonb_typeof(value)
+    WHEN 'string' THEN projector.attribute_text(value #>> ARRAY[]::text [])
+    WHEN 'number' THEN projector.attribute_number(value::numeric)
+    WHEN 'boolean' THEN value
+    WHEN 'array' THEN (
+        SELECT
+            CASE
+                WHEN NOT bool_or(jsonb_typeof(item.value) IN ('object', 'array')) THEN
+                    jsonb_agg(
+                        CASE jsonb_typeof(item.value)
+                            WHEN 'string' THEN projector.attribute_text(item.value #>> ARRAY[]::text [])
+                            WHEN 'number' THEN projector.attribute_number(item.value::numeric)
+                            ELSE item.value
+                        END ORDER BY item.place
+                    ) FILTER (WHERE projector.attribute_text(item.value #>> ARRAY[]::text []) IS NOT NULL)
+            END
+        FROM jsonb_array_elements(value) WITH ORDINALITY AS item (value, place)
+    )
+END
+$definition$;
+
+-- The attributes of a lead or a conversation, and how many of them were left out: null where there is none.
+--
+-- sources has objects of attributes. Of a name the first one counts that has a value. Those at odd places are of declared
+-- columns; those at even places are JSON as it comes, of which a value counts only if its name is written as
+-- in [a-z][a-z0-9_]*, with at most 40 characters, and is not declared with another type. types are the declared ones.
+--
+-- At most 64 attributes and 8 KiB as JSON text are kept: declared ones first, then bytewise by their names.
+CREATE OR REPLACE FUNCTION projector.merge_attributes(sources jsonb [], types jsonb)
+RETURNS TABLE (attributes jsonb, left_out integer)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+AS $definition$
+SELECT
+    jsonb_object_agg(named.name, named.value) FILTER (WHERE named.is_kept) AS attributes,
+    (count(*) FILTER (WHERE NOT named.is_kept))::integer AS left_out
+FROM (
+    SELECT
+        chosen.name,
+        chosen.value,
+        chosen.is_valid
+        AND count(*) FILTER (WHERE chosen.is_valid) OVER in_order <= 64
+        -- A name with its quotes, a colon, a comma and two blanks.
+        AND sum(octet_length(chosen.name) + octet_length(chosen.value::text) + 6)
+            FILTER (WHERE chosen.is_valid) OVER in_order <= 8192 AS is_kept
+    FROM (
+        SELECT DISTINCT ON (entry.key)
+            entry.key COLLATE "C" AS name,
+            made.value,
+            validity.is_valid
+        FROM unnest(sources) WITH ORDINALITY AS source (object, place)
+        CROSS JOIN LATERAL jsonb_each(
+            CASE jsonb_typeof(source.object) WHEN 'object' THEN source.object END
+        ) AS entry
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN source.place % 2 = 1 THEN entry.value ELSE projector.attribute_of_json(entry.value) END AS value
+        ) AS made
+        CROSS JOIN LATERAL (
+            SELECT
+                source.place % 2 = 1
+                OR made.value::text NOT LIKE '%' || chr(65535) || '%'
+                AND CASE coalesce(types ->> entry.key, jsonb_typeof(made.value))
+                    WHEN 'text' THEN jsonb_typeof(made.value) = 'string'
+                    WHEN 'list' THEN jsonb_typeof(made.value) = 'array'
+                    WHEN 'date' THEN made.value #>> ARRAY[]::text [] ~ '^\d\d\d\d-\d\d-\d\d$'
+                    WHEN 'time' THEN made.value #>> ARRAY[]::text []
+                        ~ '^\d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ$'
+                    ELSE jsonb_typeof(made.value) = coalesce(types ->> entry.key, jsonb_typeof(made.value))
+                END AS is_valid
+        ) AS validity
+        WHERE made.value IS NOT NULL AND entry.key ~ '^[a-z][a-z0-9_]*$' AND length(entry.key) <= 40
+        ORDER BY entry.key, validity.is_valid DESC, source.place
+    ) AS chosen
+    WINDOW in_order AS (ORDER BY types ? chosen.name DESC, chosen.name)
+) AS named
+$definition$;

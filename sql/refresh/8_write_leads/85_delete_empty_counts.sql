@@ -1,0 +1,7 @@
+-- Delete the attributes that no lead of a tenant has any more.
+--
+-- when: attributes_move
+DELETE FROM read_model.attribute_counts AS stored
+USING stale_tenants AS t
+WHERE stored.user_id = t.user_id AND stored.leads = 0
+    {tenants};
