@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData(schema="read_model")
 
@@ -72,15 +73,18 @@ lead_profiles = _table(
         Text: "user_id customer_phone name email company lead_status name_key search_text search_plain",
         Integer: "total_score",
         Boolean: "has_extraction",
+        JSONB: "attributes",
     },
 )
 
+# A view as that of the profiles, for the sake of attributes: `@>` could tell something of hidden rows as well.
 lead_conversations = _table(
-    "lead_conversations",
+    "lead_conversations_of_tenant",
     {
         Text: "user_id customer_phone conversation_id agent_id agent_name platform phone_number_id",
         Boolean: "is_active",
         Integer: "message_count",
+        JSONB: "attributes",
     },
 )
 
@@ -121,6 +125,8 @@ lead_totals = _table(
     },
 )
 
+attribute_counts = _table("attribute_counts", {Text: "user_id level name value_type", Integer: "leads"})
+
 # Each has its moment there.
 SHARDS = 4
 freshness = _table("freshness", {ARRAY(_TIME): "shards", _TIME: "newest_clock"})
@@ -132,6 +138,7 @@ projection = _table(
         Text: "capture_gap feed_problem",
         REAL: "round_done",
         BigInteger: "open_differences found_differences",
+        JSONB: "attributes",
     },
 )
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from api.database import tables
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import GivenFilter, conditions, given_filters
+from api.plan.printed import printed_lead
 from api.plan.sql import (
     LIMIT,
     USER,
@@ -79,7 +80,7 @@ def changes_since(user_id: str, since: Position, parameters: Parameters) -> Boun
     filters, values = given_filters(parameters)
     bound = {"user_id": user_id, "limit": parameters.page.limit + 1, **values}
     bound |= {"since_version": since.version, "since_phone": since.customer_phone}
-    return BoundStatement(_changes_statement(filters), ChangesRow, bound)
+    return BoundStatement(_changes_statement(filters, parameters.printed_with), ChangesRow, bound)
 
 
 def position_of_change(printed: bytes) -> Position:
@@ -94,7 +95,7 @@ def json_of_change(printed: bytes) -> bytes:
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
+def _changes_statement(filters: tuple[GivenFilter, ...], included: tuple[str, ...]) -> SelectBase:
     ways = (
         select(table.c.version, table.c.customer_phone)
         .where(table.c.user_id == USER, tuple_(table.c.version, table.c.customer_phone) > _SINCE)
@@ -110,15 +111,20 @@ def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
         .limit(LIMIT)
         .subquery("page_keys")
     )
-    printed = cast(page.c.version, Text) + constant_text(" ") + _printed(page, filters)
+    printed = cast(page.c.version, Text) + constant_text(" ") + _printed(page, filters, included)
     return with_page([*_NOW.selected_columns], [select(printed).select_from(page)])
 
 
-def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElement[str]:
+def _printed(
+    keys: FromClause, filters: tuple[GivenFilter, ...], included: tuple[str, ...]
+) -> ColumnElement[str]:
     """Return a change as JSON text."""
     same: list[Condition] = [leads.c.user_id == USER, leads.c.customer_phone == keys.c.customer_phone]
     document = (
-        select(leads.c.document).where(*same, *conditions(filters, leads)).correlate(keys).scalar_subquery()
+        select(printed_lead(leads, included))
+        .where(*same, *conditions(filters, leads))
+        .correlate(keys)
+        .scalar_subquery()
     )
     there = constant_text(',"deleted":false,"lead":') + document + constant_text("}")
     gone = constant_text(',"deleted":true,"lead":null}')

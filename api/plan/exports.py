@@ -7,7 +7,8 @@ that has to be made is made once: PostgreSQL keeps all of them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from typing import Any
 
 from sqlalchemy import (
@@ -24,10 +25,13 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import JSONPATH
 
+from api.database import tables
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import conditions
 from api.plan.list.plan import ListPlan, plan_list
+from api.plan.printed import printed_lead
 from api.plan.sql import (
     USER,
     Condition,
@@ -48,9 +52,8 @@ from api.request.text import next_millisecond
 CSV_COLUMNS = tuple(LEAD_FIELDS)
 """The printed lead without its conversations, as `csv_functions` of sql/queries/operate.sql has PostgreSQL write it."""
 
-_CSV_HEADER = ",".join(CSV_COLUMNS) + "\r\n"
-# By a byte order mark Excel sees that a file is in UTF-8.
-_EXCEL_HEADER = f"\ufeff{_CSV_HEADER}"
+# By it Excel sees that a file is in UTF-8.
+_BYTE_ORDER_MARK = "\ufeff"
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -78,7 +81,8 @@ def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None =
 def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
     """Return the statement of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
-    statement = _csv(plan, of_excel=parameters.reader == "excel")
+    columns = parameters.lead_attributes if plan.included else ()
+    statement = _csv(plan, columns, of_excel=parameters.reader == "excel")
     return BoundStatement(statement, ExportRow, {"user_id": user_id, **values})
 
 
@@ -94,6 +98,9 @@ def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | No
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _documents(plan: ListPlan) -> SelectBase:
+    if plan.included:
+        printed = _lines_of(plan, printed_lead(leads, plan.included) + _LINE_FEED, leads).cte("made")
+        return _export(_sizes_of(printed), printed)
     document = leads.c.document
     lines = _lines_of(plan, document + _LINE_FEED, leads)
     # PostgreSQL need not read a stored text for its length.
@@ -102,16 +109,50 @@ def _documents(plan: ListPlan) -> SelectBase:
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _csv(plan: ListPlan, *, of_excel: bool) -> SelectBase:
+def _csv(plan: ListPlan, columns: tuple[tuple[str, str], ...], *, of_excel: bool) -> SelectBase:
     csv = (
         func.read_model.csv_line(leads.c.document, true() if of_excel else false())
         .table_valued(column("line", Text))
         .render_derived(name="csv")
     )
+    source: FromClause = leads.join(csv, true())
+    line: ColumnElement[Any] = csv.c.line
+    header = ",".join((*CSV_COLUMNS, *(f"attributes.{name}" for name, _ in columns))) + "\r\n"
+    if columns:
+        profile = tables.lead_profiles.alias("q")
+        same = and_(profile.c.user_id == USER, profile.c.customer_phone == leads.c.customer_phone)
+        source = source.outerjoin(profile, same)
+        cells = (_cell(profile.c.attributes, name, kind, of_excel=of_excel) for name, kind in columns)
+        # A line ends in a carriage return and a line feed.
+        line = func.left(line, constant(-2)) + reduce(add, (constant_text(",") + cell for cell in cells))
+        line += literal_column("E'\\r\\n'", Text)
     # It is read twice, so PostgreSQL keeps its rows.
-    made = _lines_of(plan, csv.c.line, leads.join(csv, true())).cte("made")
-    sizes = select(func.octet_length(made.c.line).label("size")).subquery("sizes")
-    return _export(sizes, made, _EXCEL_HEADER if of_excel else _CSV_HEADER)
+    made = _lines_of(plan, line, source).cte("made")
+    return _export(_sizes_of(made), made, _BYTE_ORDER_MARK + header if of_excel else header)
+
+
+def _cell(attributes: ColumnElement[Any], name: str, kind: str, *, of_excel: bool) -> ColumnElement[str]:
+    """Return the cell of an attribute."""
+    key, reader = constant_text(name), true() if of_excel else false()
+    text: ColumnElement[Any] = attributes.op("->>", return_type=Text)(key)
+    if kind in ("number", "boolean", "date"):
+        return func.coalesce(text, constant_text(""))
+    if kind == "time":
+        return func.read_model.csv_time(text, reader)
+    if kind == "list":
+        # A value that is no list has no items: a row of an older version may still have it.
+        items = func.jsonb_path_query_array(attributes.op("->")(key), literal_column("'$[*]'", JSONPATH))
+        item = (
+            func.jsonb_array_elements_text(items).table_valued(column("value", Text)).render_derived(name="i")
+        )
+        text = (
+            select(func.string_agg(item.c.value, constant_text(";"))).correlate_except(item).scalar_subquery()
+        )
+    return func.read_model.csv_cell(text, reader)
+
+
+def _sizes_of(made: FromClause) -> FromClause:
+    return select(func.octet_length(made.c.line).label("size")).subquery("sizes")
 
 
 def _lines_of(plan: ListPlan, line: ColumnElement[str], source: FromClause) -> Select[Any]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from api.database.statement import BoundStatement, Freshness
+from api.plan.printed import printed_lead
 from api.plan.sql import (
     LIMIT,
     OFFSET,
@@ -70,36 +71,38 @@ class LeadRow(Freshness):
     document: bytes | None
 
 
-_LEAD = select(
-    *freshness_columns(),
-    select(leads.c.document)
-    .where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
-    .scalar_subquery()
-    .label("document"),
-)
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _lead(included: tuple[str, ...]) -> SelectBase:
+    printed = select(printed_lead(leads, included)).where(
+        leads.c.user_id == USER, leads.c.customer_phone == PHONE
+    )
+    return select(*freshness_columns(), printed.scalar_subquery().label("document"))
 
 
-def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
-    """Return the statement of one lead."""
-    return BoundStatement(_LEAD, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
+def single_lead(user_id: str, customer_phone: str, included: tuple[str, ...]) -> BoundStatement[LeadRow]:
+    """Return the statement of one lead, with what is included."""
+    values = {"user_id": user_id, "customer_phone": customer_phone}
+    return BoundStatement(_lead(included), LeadRow, values)
 
 
 _asked = func.unnest(bindparam("phones", type_=ARRAY(Text))).table_valued("customer_phone").render_derived()
 # A function scan keeps the order of the array.
 _phones = select(collate(_asked.c.customer_phone, "C").label("customer_phone")).subquery("asked")
-_LOOKUP = with_page(
-    freshness_columns(),
-    [
-        select(
-            func.coalesce(lookup_by_key(leads.c.document, _phones, leads), constant_text("null"))
-        ).select_from(_phones)
-    ],
-)
 
 
-def leads_of_phones(user_id: str, phones: Sequence[str]) -> BoundStatement[PageRow]:
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _lookup(included: tuple[str, ...]) -> SelectBase:
+    printed = lookup_by_key(printed_lead(leads, included), _phones, leads)
+    return with_page(
+        freshness_columns(), [select(func.coalesce(printed, constant_text("null"))).select_from(_phones)]
+    )
+
+
+def leads_of_phones(
+    user_id: str, phones: Sequence[str], included: tuple[str, ...]
+) -> BoundStatement[PageRow]:
     """Return the statement of the leads of these phones, in their order; `null` where the tenant has none."""
-    return BoundStatement(_LOOKUP, PageRow, {"user_id": user_id, "phones": list(phones)})
+    return BoundStatement(_lookup(included), PageRow, {"user_id": user_id, "phones": list(phones)})
 
 
 @dataclass(slots=True)

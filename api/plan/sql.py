@@ -47,6 +47,7 @@ message_lines = tables.message_lines.alias("m")
 lead_counts = tables.lead_counts.alias("s")
 lead_daily_counts = tables.lead_daily_counts.alias("d")
 lead_totals = tables.lead_totals.alias("n")
+attribute_counts = tables.attribute_counts.alias("e")
 message_counts = tables.message_counts.alias("h")
 tenant_totals = tables.lead_totals.alias("a")
 freshness = tables.freshness.alias("f")
@@ -213,12 +214,6 @@ def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[Select[Any]]) -
     first = select(*head, cast(null(), Text).label(PAGE))
     nulls = [null() for _ in head]
     return union_all(first, *(part.with_only_columns(*nulls, *part.selected_columns) for part in page))
-
-
-def documents_of(keys: FromClause) -> Select[Any]:
-    """Return the documents of the leads with these keys: a lookup for each row of the page, no join."""
-    printed = tables.leads.alias("o")
-    return select(lookup_by_key(printed.c.document, keys, printed)).select_from(keys)
 
 
 def lookup_by_key(expression: ColumnElement[Any], keys: FromClause, table: FromClause) -> ScalarSelect[Any]:

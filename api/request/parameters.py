@@ -1,9 +1,22 @@
 """The query parameters of each endpoint, which check what a request asks for and describe themselves in OpenAPI."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from api.request.attributes import (
+    ATTRIBUTE_NAMES,
+    ATTRIBUTE_VALUES,
+    MAX_ATTRIBUTES,
+    AttributeCondition,
+    ByAttributes,
+    Catalog,
+    Given,
+    Names,
+    read_conditions,
+    read_facets,
+    read_names,
+)
 from api.request.change_token import EXAMPLE as TOKEN
 from api.request.cursor import CURSOR, EXAMPLE, Cursor, Position
 from api.request.kinds import (
@@ -14,6 +27,7 @@ from api.request.kinds import (
     MOMENT,
     PHONE,
     SEARCH,
+    Kind,
     Parameter,
     Search,
     one_of,
@@ -22,6 +36,10 @@ from api.request.kinds import (
 )
 from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
 
+# What may be printed beside the documented keys.
+INCLUDES = ("attributes",)
+# Begins the name of a facet of an attribute.
+ATTRIBUTE_FACET = "attributes."
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
 ORDERS = ("desc", "asc")
 DEFAULT_LIMIT = 50
@@ -76,7 +94,18 @@ class Parameters:
     phone_number_id: str | None = None
     is_active: bool | None = None
     ignore_accents: bool | None = None
+    attributes: Given | None = None
+    with_attributes: tuple[str, ...] | None = None
+    without_attributes: tuple[str, ...] | None = None
     fields: tuple[str, ...] | None = None
+    include: tuple[str, ...] | None = None
+    # What the three filters by attributes mean by those that there are, and facets of attributes.
+    by_attributes: tuple[AttributeCondition, ...] = ()
+    attribute_facets: tuple[AttributeCondition, ...] = ()
+    # Whether conversations can have attributes.
+    of_conversations: bool = False
+    # The declared attributes of leads, each with its type.
+    lead_attributes: tuple[tuple[str, str], ...] = ()
     # Of messages.
     sender: str | None = None
     conversation_id: str | None = None
@@ -97,6 +126,44 @@ class Parameters:
     def moves_with_the_clock(self) -> bool:
         """Whether the list may change although no lead does."""
         return self.days is not None
+
+    @property
+    def names_attributes(self) -> bool:
+        """Whether a request cannot be answered without the attributes that there are."""
+        facets = any(facet.startswith(ATTRIBUTE_FACET) for facet in self.facets or ())
+        return bool(
+            self.attributes or self.with_attributes or self.without_attributes or facets or self.included
+        )
+
+    def resolved(self, catalog: Catalog) -> "Parameters":
+        """Return the parameters with what they mean by the attributes that there are; raises BadRequest."""
+        names = [
+            facet.removeprefix(ATTRIBUTE_FACET)
+            for facet in self.facets or ()
+            if facet.startswith(ATTRIBUTE_FACET)
+        ]
+        return replace(
+            self,
+            by_attributes=read_conditions(
+                self.attributes, self.with_attributes, self.without_attributes, catalog
+            ),
+            attribute_facets=read_facets(names, catalog),
+            of_conversations=catalog.has_conversations,
+            lead_attributes=catalog.of_leads,
+        )
+
+    @property
+    def included(self) -> tuple[str, ...]:
+        """What each lead is printed with beside its documented keys."""
+        asked = {*(self.include or ()), *(self.fields or ())}
+        return tuple(word for word in INCLUDES if word in asked)
+
+    @property
+    def printed_with(self) -> tuple[str, ...]:
+        """What is included, and whether conversations can have attributes."""
+        return (
+            (*self.included, "of_conversations") if self.included and self.of_conversations else self.included
+        )
 
 
 def _limit(greatest: int, what: str = "Results that a page") -> Parameter:
@@ -136,8 +203,13 @@ _PAGES = {
 # Which keys of a lead are printed.
 _FEWER_KEYS = {
     "fields": Parameter(
-        "The keys of each lead to print, and no others.", some_of(*LEAD_KEYS), ["customer_phone", "name"]
-    )
+        "The keys of each lead to print, and no others. What `include` adds may be named too.",
+        some_of(*LEAD_KEYS, *INCLUDES),
+        ["customer_phone", "name"],
+    ),
+    "include": Parameter(
+        "What to print of each lead beside its other keys.", some_of(*INCLUDES), ["attributes"]
+    ),
 }
 # Dashboards for other versions of this API use them, each for the parameters that it means.
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -189,10 +261,21 @@ OF_LIST = {
     "ignore_accents": Parameter(
         "Whether `search` takes letters with and without an accent for the same.", FLAG
     ),
+    "attributes": ByAttributes(
+        "Leads with any of these values of an attribute, as in `attributes[city]=Mumbai,Pune`; of a number, a date or"
+        " a time a range too, as in `attributes[budget]=10..20`. `\\,` is a comma within a value. An attribute of"
+        " conversations passes if any conversation of the lead has the value.",
+        ATTRIBUTE_VALUES,
+        {"source": "web,import"},
+    ),
+    "with_attributes": Names("Leads that have all of these attributes.", ATTRIBUTE_NAMES, ["tags"]),
+    "without_attributes": Names("Leads that have none of these attributes.", ATTRIBUTE_NAMES, ["opted_out"]),
 }
 # What chooses a page of the leads.
-OF_ONE_PAGE = ("limit", "offset", "cursor", "fields")
-OF_EXPORT = {name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE}
+OF_ONE_PAGE = ("limit", "offset", "cursor", "fields", "include")
+OF_EXPORT = {
+    name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE or name == "include"
+}
 # The filters, but for the one that moves with the clock.
 _NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", "days")
 OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
@@ -210,6 +293,29 @@ OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not
 }
 # The filters whose values are counted.
 FACETS = ("lead_status", "platform", "agent_id", "has_email", "last_message_sender")
+
+
+def _facet(text: str) -> str:
+    """Return the name of a facet. Raises LookupError or ValueError for what is none."""
+    if text.startswith(ATTRIBUTE_FACET):
+        return ATTRIBUTE_FACET + read_names(text.removeprefix(ATTRIBUTE_FACET))
+    return FACETS[FACETS.index(text.lower())]
+
+
+_FACET_NAMES = Kind(
+    f"one or more of {', '.join(FACETS)}, or attributes.city for an attribute, separated by commas, at most"
+    f" {MAX_ATTRIBUTES} of attributes",
+    {
+        "type": "array",
+        "items": {
+            "anyOf": [
+                {"type": "string", "enum": [*FACETS]},
+                {"type": "string", "pattern": "^attributes\\.[a-z][a-z0-9_]{0,39}$"},
+            ]
+        },
+    },
+    _facet,
+)
 OF_CSV = OF_EXPORT | {
     "for": Parameter(
         "Who reads the table. For `excel` it begins with a byte order mark, times are `2025-12-12 09:07:38` in UTC,"
@@ -219,10 +325,14 @@ OF_CSV = OF_EXPORT | {
     )
 }
 OF_FACETS = {
-    name: parameter for name, parameter in OF_EXPORT.items() if name not in ("sort_by", "sort_order")
+    name: parameter
+    for name, parameter in OF_EXPORT.items()
+    if name not in ("sort_by", "sort_order", "include")
 } | {
-    "facets": Parameter(
-        "The filters whose values to count, and no others.", some_of(*FACETS), ["lead_status"]
+    "facets": Names(
+        "The filters whose values to count, and no others; of an attribute the 100 most frequent ones.",
+        _FACET_NAMES,
+        ["lead_status"],
     )
 }
 OF_MESSAGES = {

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 from marshmallow.fields import Field
 from werkzeug.exceptions import BadRequest
 
+from api.request.attributes import ATTRIBUTE_VALUES, given_name, read_given
 from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
 from api.request.kinds import MOMENT, Parameter
 from api.request.parameters import (
@@ -99,11 +100,16 @@ class Query:
         errors: dict[str, str] = {}
         texts = self._collect(query_string, errors)
         try:
-            loaded: dict[str, Any] = self._schema.load(texts)
+            by_names = {name: values for name, values in texts.items() if name in self.parameters}
+            loaded: dict[str, Any] = self._schema.load(by_names)
         except ValidationError as error:
             loaded = cast("dict[str, Any]", error.valid_data)
             reasons = cast("dict[str, list[str]]", error.messages)
             errors.update({name: messages[0] for name, messages in reasons.items()})
+        if "attributes" in self.parameters:
+            if loaded.get("attributes") is not None:
+                errors["attributes"] = f"takes {ATTRIBUTE_VALUES.takes}"
+            loaded["attributes"] = read_given(texts, errors)
         given_as = _unite_names(loaded, errors)
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)
@@ -151,7 +157,9 @@ class Query:
                 errors["the name of a parameter"] = _UNREADABLE
             elif is_broken(value):
                 errors[_quoted(name)] = _UNREADABLE
-            elif name in self.parameters:
+            elif name in self.parameters or (
+                "attributes" in self.parameters and given_name(name) is not None
+            ):
                 if trimmed := trim(value):
                     texts.setdefault(name, []).append(trimmed)
             elif not _IGNORED.fullmatch(name) and _quoted(name) not in errors:
@@ -202,6 +210,7 @@ def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are re
 
 
 COMMON_QUERY = Query(OF_ALL, "getLeadStatistics")
+ATTRIBUTES_QUERY = Query(OF_ALL, "listLeadAttributes")
 LEAD_QUERY = Query(OF_LEAD, "getLead", "lookupLeads")
 LIST_QUERY = Query(OF_LIST, "listLeads", fields=lambda parameters: LEAD_POSITIONS[parameters.sort_by])
 MESSAGES_QUERY = Query(OF_MESSAGES, "getLeadMessages", fields=lambda _parameters: MESSAGE_POSITION)

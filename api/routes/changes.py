@@ -36,7 +36,7 @@ BUSY = (
 @changes.get("")
 def lead_changes(user_id: str) -> Response:
     """List what changed since a token."""
-    parameters = CHANGES_QUERY.read(record().query)
+    parameters = read_model().resolved(CHANGES_QUERY.read(record().query))
     if _wants_events(record().request):
         return _begin_stream(user_id, parameters)
     if parameters.since is None:

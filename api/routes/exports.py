@@ -43,7 +43,7 @@ def export_messages(user_id: str) -> Response:
 
 def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str) -> Response:
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
-    parameters = query.read(record().query)
+    parameters = read_model().resolved(query.read(record().query))
     statement = planned(user_id, parameters, state().now())
     read_model().require_built()
     with ExitStack() as taken:

@@ -6,6 +6,8 @@ import orjson
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest
 
+from api.plan.attributes import attributes_of_tenant as plan_attributes
+from api.plan.attributes import printed_attributes
 from api.plan.lead import leads_of_phones
 from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
@@ -15,7 +17,15 @@ from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
 from api.request.cursor import position_of_lead, position_of_message
-from api.request.query import COMMON_QUERY, FACETS_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
+from api.request.query import (
+    ATTRIBUTES_QUERY,
+    COMMON_QUERY,
+    FACETS_QUERY,
+    LEAD_QUERY,
+    LIST_QUERY,
+    MESSAGES_QUERY,
+    SERIES_QUERY,
+)
 from api.request.record import record
 from api.request.text import canonical_phone
 from api.response.body import JsonResponse, closed
@@ -25,7 +35,7 @@ from api.response.pagination import page_of_results
 from api.routes.read_model import read_model, state
 
 # A lead that is called so has no address.
-NO_PHONES = ("stats", "facets", "lookup")
+NO_PHONES = ("stats", "facets", "lookup", "attributes")
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 
@@ -33,7 +43,7 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parameters = LIST_QUERY.read(record().query, user_id)
+    parameters = read_model().resolved(LIST_QUERY.read(record().query, user_id))
     row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters.min_as_of)
     if row.collect_matches:
         collected = plan_list(user_id, parameters, state().now(), collect_matches=True)
@@ -71,7 +81,7 @@ def lead_series(user_id: str) -> Response:
 @leads.get("/facets")
 def lead_facets(user_id: str) -> Response:
     """Count the leads by each value of a filter, beside the other filters."""
-    parameters = FACETS_QUERY.read(record().query)
+    parameters = read_model().resolved(FACETS_QUERY.read(record().query))
     row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters.min_as_of)
     record().rows = 1
     moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
@@ -80,12 +90,23 @@ def lead_facets(user_id: str) -> Response:
     )
 
 
+@leads.get("/attributes")
+def lead_attributes(user_id: str) -> Response:
+    """List the attributes that there are, and how many leads have each."""
+    parameters = ATTRIBUTES_QUERY.read(record().query)
+    catalog = read_model().attributes()
+    row = read_model().fetch(plan_attributes(user_id), parameters.min_as_of)
+    printed = printed_attributes(catalog.declared, catalog.spreads, [orjson.loads(line) for line in row.page])
+    record().rows = len(printed)
+    return answer(orjson.dumps(printed))
+
+
 @leads.post("/lookup")
 def lookup_leads(user_id: str) -> Response:
     """Print the leads of several phones, in the order of the phones."""
-    parameters = LEAD_QUERY.read(record().query)
+    parameters = read_model().resolved(LEAD_QUERY.read(record().query))
     phones = read_phones(request.get_data())
-    row = read_model().fetch(leads_of_phones(user_id, phones), parameters.min_as_of)
+    row = read_model().fetch(leads_of_phones(user_id, phones, parameters.printed_with), parameters.min_as_of)
     record().rows = len(row.page)
     data = _fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields)
     return JsonResponse(closed(b'{"success":true,"data":%b,' % data))
@@ -94,8 +115,9 @@ def lookup_leads(user_id: str) -> Response:
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = LEAD_QUERY.read(record().query)
-    row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
+    parameters = read_model().resolved(LEAD_QUERY.read(record().query))
+    asked = plan_lead(user_id, _phone(customer_phone), parameters.printed_with)
+    row = read_model().fetch(asked, parameters.min_as_of)
     document = _found(row.document)
     record().rows = 1
     return answer(_fewer_keys(document, parameters.fields))

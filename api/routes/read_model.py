@@ -4,9 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Any, TypeVar, cast
 from wsgiref.types import WSGIEnvironment
 
+import orjson
 from flask import current_app
 
 from api.auth.authorizer import Authorizer
@@ -20,12 +22,17 @@ from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
 from api.observe.request_log import RequestLog
+from api.plan.attributes import CATALOG
 from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
+from api.request.attributes import Catalog
+from api.request.parameters import Parameters
 from api.request.record import Clock, record
 from api.response.body import Headers, note_freshness
 from api.response.plain import PlainAnswers
 
 NEVER_BUILT = "The read model was never built"
+# How long the attributes that there are, are remembered.
+CATALOG_SECONDS = 1.0
 
 Answer = TypeVar("Answer", bound=Freshness)
 
@@ -41,6 +48,7 @@ class ReadModel:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._is_built = False
+        self._attributes: tuple[float, Catalog] | None = None
 
     def fetch(self, statement: BoundStatement[Answer], min_as_of: datetime | None = None) -> Answer:
         """Return the first row of a statement, and have the headers of the answer say how fresh it is.
@@ -49,6 +57,24 @@ class ReadModel:
         older than min_as_of.
         """
         return self.checked(self.look(statement), min_as_of)
+
+    def attributes(self) -> Catalog:
+        """Return the attributes that there are, read within the last second. Raises UnavailableError as fetch does."""
+        if self._attributes is None or self._attributes[0] < monotonic() - CATALOG_SECONDS:
+            self.require_built()
+            read = monotonic()
+            text = self._fetch(CATALOG).text
+            self._attributes = read, Catalog(**orjson.loads(text or b"{}"))
+        return self._attributes[1]
+
+    def resolved(self, parameters: Parameters) -> Parameters:
+        """Return the parameters with what they mean by the attributes that there are.
+
+        Raises BadRequest for the name of an attribute that there is not, and for a value that it cannot have.
+        """
+        if not parameters.names_attributes:
+            return parameters
+        return parameters.resolved(self.attributes())
 
     def require_built(self) -> None:
         """Raise UnavailableError if the read model was never built, as far as this process has seen."""

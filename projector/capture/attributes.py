@@ -17,7 +17,7 @@ LEVELS = {"extractions": "lead", "contacts": "lead", "conversations": "conversat
 """The relations that may give attributes, in the order in which they count, and what has these attributes."""
 
 JSON_COLUMN, DECLARED_COLUMN = "attributes", "declared_attributes"
-"""The columns of these relations in sql/definition/source_rows.sql: JSON as it comes, and what is declared as columns."""
+"""Columns of these relations in sql/definition/source_rows.sql: JSON as it comes, and what is declared as columns."""
 
 MOST_DECLARED = 32
 """So many columns of a relation may be attributes."""

@@ -500,9 +500,7 @@ def _misfits(name: str, fit: Fit) -> Iterator[str]:
     """
     types, reading = source_columns()[name], fit.relations[name]
     lacking = [column for column in RELATIONS[name] if column not in reading.origins]
-    surplus = [
-        column for column in reading.origins if column not in types and not is_attribute(name, column)
-    ]
+    surplus = [column for column in reading.origins if column not in types and not is_attribute(name, column)]
     if lacking:
         yield f"{name}.sql gives no column {', '.join(lacking)}"
     if surplus:

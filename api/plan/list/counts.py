@@ -23,11 +23,21 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    union,
     union_all,
     values,
 )
 
-from api.plan.list.filters import OF_CONVERSATIONS, conditions, conditions_on_facets, of_conversations
+from api.plan.attributes import ConditionShape, has
+from api.plan.list.filters import (
+    OF_CONVERSATIONS,
+    OF_PROFILES,
+    OF_THEIR_CONVERSATIONS,
+    GivenFilter,
+    conditions,
+    conditions_on_facets,
+    of_conversations,
+)
 from api.plan.list.plan import ListPlan
 from api.plan.sql import (
     USER,
@@ -41,6 +51,7 @@ from api.plan.sql import (
     lead_conversations,
     lead_counts,
     lead_daily_counts,
+    lead_profiles,
     lead_totals,
     leads,
     lookup_by_key,
@@ -48,6 +59,7 @@ from api.plan.sql import (
     tenant_totals,
 )
 from api.plan.time_buckets import edge
+from api.request.attributes import CONVERSATION, LEAD
 
 _MAX_CACHED_PLANS = 512
 
@@ -74,22 +86,57 @@ def counts(plan: ListPlan) -> CTE:
 
 
 def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
-    """Return the phones of all matches, which an index of `leads` or lead_conversations finds."""
-    # An index by conversations finds fewer leads than those of the tenant.
-    narrowest = next((filter_ for filter_ in plan.filters if filter_.name in OF_CONVERSATIONS), None)
+    """Return the phones of all matches, which an index finds: of `leads`, of attributes, or of conversations."""
+    # An index by attributes or conversations finds fewer leads than those of the tenant.
+    narrowest = _narrowest(plan)
     if narrowest is None:
         return select(leads.c.customer_phone).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
-    conversations = (
-        select(lead_conversations.c.customer_phone)
-        .where(lead_conversations.c.user_id == USER, of_conversations(narrowest.name))
-        .distinct()
-        .subquery("having")
-    )
-    others = [filter_ for filter_ in plan.filters if filter_ is not narrowest]
+    phones, others = narrowest
     if not others:
-        return select(conversations.c.customer_phone)
-    rest = lookup_by_key(and_(*conditions(others, leads)), conversations, leads)
-    return select(conversations.c.customer_phone).where(rest)
+        return select(phones.c.customer_phone)
+    rest = and_(*conditions(others, leads))
+    return select(phones.c.customer_phone).where(lookup_by_key(rest, phones, leads))
+
+
+def _narrowest(plan: ListPlan) -> tuple[FromClause, list[GivenFilter]] | None:
+    """Return the phones that one of the filters lets pass, and the filters that are not applied to them yet."""
+    of_profiles, of_conversations_, *ids = (
+        next((filter_ for filter_ in plan.filters if filter_.name == name), None)
+        for name in (OF_PROFILES, OF_THEIR_CONVERSATIONS, *OF_CONVERSATIONS)
+    )
+    if of_profiles is not None and any(part.levels == (LEAD,) for part in of_profiles.shape):
+        profiles = select(lead_profiles.c.customer_phone).where(
+            lead_profiles.c.user_id == USER, *conditions([of_profiles], lead_profiles)
+        )
+        return profiles.subquery("having"), _without(plan, of_profiles)
+    for given in (of_profiles, of_conversations_):
+        for part in given.shape if given is not None else ():
+            if given is not None and part.is_indexed:
+                is_all = len(given.shape) == 1
+                phones = _having(part, f"{given.name}_{part.at}")
+                return phones, _without(plan, given) if is_all else [*plan.filters]
+    narrow = next(filter(None, ids), None)
+    if narrow is None:
+        return None
+    conversations = _of_tenant(lead_conversations).where(of_conversations(narrow.name)).distinct()
+    return conversations.subquery("having"), _without(plan, narrow)
+
+
+def _having(part: ConditionShape, name: str) -> FromClause:
+    """Return the phones of the leads that have an attribute themselves, or by a conversation, each once."""
+    tables = {LEAD: lead_profiles, CONVERSATION: lead_conversations}
+    ways = [
+        _of_tenant(tables[level]).where(has(tables[level].c.attributes, part, name)) for level in part.levels
+    ]
+    return union(*ways).subquery("having") if ways[1:] else ways[0].distinct().subquery("having")
+
+
+def _of_tenant(table: FromClause) -> Select[tuple[str]]:
+    return select(table.c.customer_phone).where(table.c.user_id == USER)
+
+
+def _without(plan: ListPlan, applied: GivenFilter) -> list[GivenFilter]:
+    return [filter_ for filter_ in plan.filters if filter_ is not applied]
 
 
 @lru_cache(maxsize=_MAX_CACHED_PLANS)

@@ -8,14 +8,27 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
-from operator import add
 
-from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, Text, and_, cast, func, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    SelectBase,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    select,
+)
 
 from api.database.statement import BoundStatement, Freshness
+from api.plan.attributes import FacetShape, counted_values
 from api.plan.list.counts import matches_on_leads
 from api.plan.list.filters import (
     FILTERS,
+    OF_PROFILES,
+    OF_THEIR_CONVERSATIONS,
     TIME_RANGE,
     GivenFilter,
     conditions,
@@ -38,7 +51,7 @@ from api.plan.sql import (
 )
 from api.plan.time_buckets import DAYS, stands_until
 from api.request.lead import LEAD_STATUSES, PLATFORMS, SENDERS
-from api.request.parameters import FACETS, Parameters
+from api.request.parameters import ATTRIBUTE_FACET, FACETS, Parameters
 
 _MAX_CACHED_STATEMENTS = 256
 # Its values are those that the conversations have.
@@ -70,12 +83,30 @@ def lead_facets(
 ) -> BoundStatement[FacetsRow]:
     """Return the statement of the facets. `now` is as in plan_list."""
     plan, values = plan_list(parameters, now)
-    statement = _statement(plan.filters, parameters.facets or FACETS)
+    names = tuple(name for name in FACETS if name in (parameters.facets or FACETS))
+    facets: list[FacetShape] = []
+    for at, facet in enumerate(parameters.attribute_facets):
+        values[f"facet_{at}"] = facet.name
+        own = _own_conditions(parameters, facet.name)
+        facets.append(FacetShape(facet.levels, facet.is_list, facet.is_declared, own))
+    statement = _statement(plan.filters, names, tuple(facets))
     return BoundStatement(statement, FacetsRow, {"user_id": user_id, **values})
 
 
+def _own_conditions(parameters: Parameters, name: str) -> frozenset[tuple[str, int]]:
+    """Return the filters by values of an attribute: the names of their filters, and their places there."""
+    return frozenset(
+        (filter_name, at)
+        for filter_name in (OF_PROFILES, OF_THEIR_CONVERSATIONS)
+        for at, condition in enumerate(FILTERS[filter_name].value(parameters) or ())
+        if condition.name == name and condition.alternatives
+    )
+
+
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _statement(filters: tuple[GivenFilter, ...], names: tuple[str, ...]) -> SelectBase:
+def _statement(
+    filters: tuple[GivenFilter, ...], names: tuple[str, ...], attribute_facets: tuple[FacetShape, ...]
+) -> SelectBase:
     asked = {"total": filters} | {
         f"{facet}_{word}": (*_without(filters, (facet,)), GivenFilter(facet, shape))
         for facet in names
@@ -100,10 +131,16 @@ def _statement(filters: tuple[GivenFilter, ...], names: tuple[str, ...]) -> Sele
     counts = {name: column for row in rows for name, column in row.c.items()}
     objects: list[ColumnElement[str]] = []
     for facet in names:
-        opening = constant_text(f'{"," if objects else "{"}"{facet}":{{')
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
-        objects.append(opening + (json_members(**words) if words else _agents(filters)) + constant_text("}"))
-    printed = reduce(add, objects) + constant_text("}")
+        members = json_members(**words) if words else _agents(filters)
+        objects.append(constant_text(f'"{facet}":{{') + members + constant_text("}"))
+    for at, shape in enumerate(attribute_facets):
+        name = bindparam(f"facet_{at}", type_=Text)
+        opening = cast(func.to_json(constant_text(ATTRIBUTE_FACET) + name), Text) + constant_text(":{")
+        members = counted_values(shape, name, _phones_beside(filters, shape, at))
+        objects.append(opening + members + constant_text("}"))
+    joined = reduce(lambda before, after: before + constant_text(",") + after, objects)
+    printed = constant_text("{") + joined + constant_text("}")
     until = stands_until(*(DAYS for filter_ in filters if filter_.name == TIME_RANGE))
     head = (*freshness_columns(), counts["total"].label("total"), printed.label("facets"), until)
     return select(*head).select_from(*rows)
@@ -141,6 +178,18 @@ def _phones(filters: Sequence[GivenFilter], name: str) -> Select[tuple[str]]:
     if plan.search is None:
         return matches_on_leads(plan)
     return select(all_matches(plan, name).c.customer_phone)
+
+
+def _phones_beside(filters: tuple[GivenFilter, ...], shape: FacetShape, at: int) -> Select[tuple[str]] | None:
+    """Return the phones of the leads that pass all filters but those by the attribute itself; None for every lead."""
+    others: list[GivenFilter] = []
+    for filter_ in filters:
+        if filter_.name in (OF_PROFILES, OF_THEIR_CONVERSATIONS):
+            kept = tuple(part for part in filter_.shape if (filter_.name, part.at) not in shape.own)
+            others += [filter_._replace(shape=kept)] if kept else []
+        else:
+            others.append(filter_)
+    return _phones(others, f"of_facet_{at}") if others else None
 
 
 def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
+from api.plan import attributes
 from api.plan.list import search
 from api.plan.sql import (
     PHONE,
@@ -38,6 +39,7 @@ from api.plan.sql import (
     lookup_by_key,
 )
 from api.plan.time_buckets import edge
+from api.request.attributes import LEAD, AttributeCondition
 from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
@@ -48,6 +50,8 @@ OnTable = Callable[[Columns, Any], Condition]
 OnTotals = Callable[[Columns, Any], ColumnElement[int] | None]
 
 TIME_RANGE = "time_range"
+# The filters by attributes: those that a profile has, and those that conversations alone have.
+OF_PROFILES, OF_THEIR_CONVERSATIONS = "attributes", "attributes_of_conversations"
 # Columns of lead_conversations: a lead passes if any conversation of it has the value.
 OF_CONVERSATIONS = ("agent_id", "phone_number_id", "is_active")
 
@@ -56,7 +60,7 @@ class GivenFilter(NamedTuple):
     """A filter that a request gives: its name, and the part of its value that changes the statement's text."""
 
     name: str
-    shape: Hashable
+    shape: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +149,26 @@ def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
     return {"start": parameters.from_date or FIRST_MOMENT, "days": parameters.days, "end": end}
 
 
+def _attributes(name: str, *, of_profiles: bool) -> Filter:
+    """Return the filter by attributes of one place: of profiles, which has those too that may be in both."""
+
+    def value(parameters: Parameters) -> tuple[AttributeCondition, ...] | None:
+        given = parameters.by_attributes
+        return tuple(part for part in given if (LEAD in part.levels) is of_profiles) or None
+
+    def on_table(columns: Columns, shape: attributes.Shape) -> Condition:
+        return attributes.condition(columns, shape, name)
+
+    return _filter(
+        name,
+        value=value,
+        on_leads=None if of_profiles else on_table,
+        on_profiles=on_table,
+        shape=attributes.shape_of,
+        bind=lambda conditions: attributes.bind(conditions, name),
+    )
+
+
 FILTERS: Mapping[str, Filter] = {
     entry.name: entry
     for entry in (
@@ -210,6 +234,8 @@ FILTERS: Mapping[str, Filter] = {
             shape=search.shape_of,
             bind=search.bind,
         ),
+        _attributes(OF_PROFILES, of_profiles=True),
+        _attributes(OF_THEIR_CONVERSATIONS, of_profiles=False),
         _filter("customer_phone", on_both=lambda columns, _: columns.customer_phone == PHONE),
     )
 }

@@ -32,8 +32,9 @@ from sqlalchemy import (
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list import search
 from api.plan.list.counts import buckets, counts, matches_in_bucket, matches_on_leads, running_total
-from api.plan.list.filters import FILTERS, conditions
+from api.plan.list.filters import OF_PROFILES, OF_THEIR_CONVERSATIONS, conditions
 from api.plan.list.plan import SORTS, ListPlan, plan_list
+from api.plan.printed import printed_lead, printed_leads_of
 from api.plan.sql import (
     LIMIT,
     OFFSET,
@@ -43,7 +44,6 @@ from api.plan.sql import (
     constant,
     constant_text,
     count_of,
-    documents_of,
     freshness_columns,
     lead_profiles,
     leads,
@@ -60,6 +60,8 @@ _MAX_CACHED_PLANS = 512
 # Matches are collected if reading in order would pass more leads than this, and this many leads for each match.
 MIN_LEADS_PASSED = 10_000
 MIN_LEADS_PASSED_A_MATCH = 8
+# The same where the profile of each lead is looked up on the way: to pass a lead takes as long as to collect a match.
+MIN_LEADS_LOOKED_UP = 1000
 # The search reads the profiles of a tenant of up to this many leads one by one.
 SMALL_TENANT_LEADS = 500
 
@@ -102,12 +104,12 @@ def _parts(plan: ListPlan) -> _Parts:
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
     # The list of one phone has no second page; a cursor that somebody made is answered as any other.
     if plan.has("customer_phone") and plan.cursor is None:
-        matching = select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
+        printed = printed_lead(leads, plan.included).label("document")
+        matching = select(printed).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
         lead = matching.cte("found")
         return count_of(lead), [documents(page.of(select(lead.c.document)))], false()
-    # With a condition on `leads` for each filter, an index finds and counts the matches.
-    is_on_leads = all(FILTERS[filter_.name].on_leads is not None for filter_ in plan.filters)
-    if not (plan.is_counted or is_on_leads):
+    # A search goes through the profiles. What else is not counted is found and counted in an index.
+    if plan.search is not None:
         matches = all_matches(plan)
         return count_of(matches), [sorted_page(plan, matches, page)], false()
     if not (plan.has_offset or plan.filters):
@@ -149,7 +151,10 @@ def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
     total = counted.c.total
     page_end = OFFSET + LIMIT if plan.has_offset else LIMIT
     passed_times_total = func.least(page_end, total) * counted.c.tenant_total
-    too_many = func.greatest(total * constant(MIN_LEADS_PASSED_A_MATCH), constant(MIN_LEADS_PASSED))
+    least, a_match = (MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH)
+    if plan.has(OF_PROFILES) or plan.has(OF_THEIR_CONVERSATIONS):
+        least, a_match = MIN_LEADS_LOOKED_UP, 1
+    too_many = func.greatest(total * constant(a_match), constant(least))
     return passed_times_total > total * too_many
 
 
@@ -167,12 +172,12 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
         if _reads_documents(plan):
             return [documents(page.of(rows.with_only_columns(leads.c.document).order_by(*order)))]
         keys = page.of(rows.order_by(*order)).subquery("keys")
-        return [documents_of(keys)]
+        return [printed_leads_of(keys, plan.included)]
     # In this direction the index has the leads without a value first, and the list has them last.
     with_value = rows.where(sort.table.c[sort.key].is_not(None))
     taken = page.of(with_value.order_by(*order)).cte("with_value")
     return [
-        documents_of(taken),
+        printed_leads_of(taken, plan.included),
         _without_value(plan, page, taken, count_of(with_value.subquery())),
     ]
 
@@ -183,7 +188,7 @@ def _reads_documents(plan: ListPlan) -> bool:
     That is quicker if many rows on the way are printed, as with at most one filter; and if the index does not contain
     the filters, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
     """
-    if plan.sort.table is not leads or plan.has_offset:
+    if plan.sort.table is not leads or plan.has_offset or plan.included:
         return False
     return not plan.is_by_time or len(plan.beside_time) <= 1
 
@@ -217,7 +222,7 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
         rows = rows.where(plan.after_cursor(in_bucket.c.last_message_at, in_bucket.c.customer_phone))
     ordered = rows.order_by(*SORTS["last_message_at"].order(in_bucket.c, plan.sort_order))
     taken = LimitOffset(page.limit, None if plan.cursor else skipped).of(ordered).cte("in_buckets")
-    parts = [documents_of(taken)]
+    parts = [printed_leads_of(taken, plan.included)]
     if plan.has_nulls:
         with_value = select(sum_of(buckets(plan).c.matches)).scalar_subquery()
         parts.append(_without_value(plan, page, taken, with_value))
@@ -244,7 +249,7 @@ def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> Select[Any]:
     if plan.cursor == "null":
         rows = rows.where(plan.phone_after_cursor(table.c.customer_phone))
     keys = page.of(rows.order_by(*plan.sort.order(table.c, plan.sort_order))).subquery("keys_without_value")
-    return documents_of(keys)
+    return printed_leads_of(keys, plan.included)
 
 
 def matching_keys(plan: ListPlan, table: FromClause) -> Select[Any]:
@@ -319,4 +324,4 @@ def sorted_page(plan: ListPlan, matches: CTE, page: LimitOffset) -> Select[Any]:
     if plan.cursor is not None:
         rows = rows.where(plan.anywhere_after_cursor(key, phone))
     keys = page.of(rows).subquery("keys")
-    return documents_of(keys)
+    return printed_leads_of(keys, plan.included)

@@ -78,6 +78,8 @@ class ListPlan:
     cursor: Literal["value", "null"] | None = None
     # Whether all matches are collected and sorted; see pages.reads_fewer_collecting.
     collect_matches: bool = False
+    # What each lead is printed with: see printed_lead.
+    included: tuple[str, ...] = ()
 
     @property
     def sort(self) -> Sort:
@@ -171,6 +173,7 @@ def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[List
         has_offset=page.offset > 0,
         is_far=page.offset > FAR_OFFSET,
         filters=filters,
+        included=parameters.printed_with,
     )
     values |= {"limit": page.rows_to_read, "now": now}
     if page.position is not None:

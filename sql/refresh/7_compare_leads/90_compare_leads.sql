@@ -5,23 +5,45 @@
 -- Returns also leads, messages and keys: how many leads were recomputed, how many message rows differed, and for how
 -- many keys.
 --
--- A contact or an extraction alone makes no lead, and so no profile that is stored. The statistics count by the hour.
-WITH differing AS (
-    INSERT INTO lead_differences (
-        table_name, user_id, customer_phone, conversation_id, is_new, is_gone, moves
-    )
+-- A contact or an extraction alone makes no lead, and so no profile that is stored. The statistics count by the hour. A
+-- lead with other attributes is written with a new version, for the change feed, although its row stays.
+WITH rows_differing AS MATERIALIZED (
     SELECT
-        'lead_conversations',
-        coalesce(n.user_id, o.user_id),
-        coalesce(n.customer_phone, o.customer_phone),
-        coalesce(n.conversation_id, o.conversation_id),
-        o.user_id IS NULL,
-        n.user_id IS NULL,
-        o.attributes IS DISTINCT FROM n.attributes
+        'lead_conversations' AS table_name,
+        coalesce(n.user_id, o.user_id) AS user_id,
+        coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
+        coalesce(n.conversation_id, o.conversation_id) AS conversation_id,
+        o.user_id IS NULL AS is_new,
+        n.user_id IS NULL AS is_gone,
+        o.attributes IS DISTINCT FROM n.attributes AS moves
     FROM old_lead_conversations AS o
     FULL JOIN new_lead_conversations AS n
         ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.conversation_id = o.conversation_id
     WHERE (o.*) IS DISTINCT FROM (n.*)
+    UNION ALL
+    SELECT
+        'lead_profiles' AS table_name,
+        coalesce(n.user_id, o.user_id) AS user_id,
+        coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
+        NULL AS conversation_id,
+        o.user_id IS NULL AS is_new,
+        n.user_id IS NULL AS is_gone,
+        o.attributes IS DISTINCT FROM n.attributes AS moves
+    FROM old_lead_profiles AS o
+    FULL JOIN (
+        SELECT p.*
+        FROM new_lead_profiles AS p
+        INNER JOIN new_leads AS l ON l.user_id = p.user_id AND l.customer_phone = p.customer_phone
+    ) AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
+    WHERE (o.*) IS DISTINCT FROM (n.*)
+),
+
+differing AS (
+    INSERT INTO lead_differences (
+        table_name, user_id, customer_phone, conversation_id, is_new, is_gone, moves
+    )
+    SELECT r.*
+    FROM rows_differing AS r
     UNION ALL
     SELECT
         'leads',
@@ -41,23 +63,14 @@ WITH differing AS (
         )
     FROM old_leads AS o
     FULL JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
-    WHERE (o.*) IS DISTINCT FROM (n.*)
-    UNION ALL
-    SELECT
-        'lead_profiles',
-        coalesce(n.user_id, o.user_id),
-        coalesce(n.customer_phone, o.customer_phone),
-        NULL,
-        o.user_id IS NULL,
-        n.user_id IS NULL,
-        o.attributes IS DISTINCT FROM n.attributes
-    FROM old_lead_profiles AS o
-    FULL JOIN (
-        SELECT p.*
-        FROM new_lead_profiles AS p
-        INNER JOIN new_leads AS l ON l.user_id = p.user_id AND l.customer_phone = p.customer_phone
-    ) AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
-    WHERE (o.*) IS DISTINCT FROM (n.*)
+    LEFT JOIN (
+        SELECT DISTINCT
+            r.user_id,
+            r.customer_phone
+        FROM rows_differing AS r
+        WHERE r.moves
+    ) AS m ON m.user_id = n.user_id AND m.customer_phone = n.customer_phone
+    WHERE (o.*) IS DISTINCT FROM (n.*) OR m.user_id IS NOT NULL
     RETURNING table_name, is_new, is_gone, moves
 )
 

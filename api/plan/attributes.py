@@ -1,0 +1,306 @@
+"""What the statements say of attributes: the conditions of filters, and the attributes that there are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Numeric,
+    Select,
+    SelectBase,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    collate,
+    column,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
+from api.database.statement import BoundStatement
+from api.database.tables import projection
+from api.plan.projection import TextRow
+from api.plan.sql import (
+    USER,
+    Condition,
+    PageRow,
+    attribute_counts,
+    constant,
+    constant_text,
+    freshness_columns,
+    lead_conversations,
+    lead_profiles,
+    with_page,
+)
+from api.request.attributes import CONVERSATION, LEAD, AttributeCondition, Contains, Range
+
+MOST_VALUES = 100
+"""So many values of an attribute a facet has."""
+
+_NUMBER = "number"
+
+
+class _RangeShape(NamedTuple):
+    """What of a range changes the statement's text. Of a declared attribute the name does: an index is by its name."""
+
+    is_number: bool
+    has_low: bool
+    has_high: bool
+    name: str | None
+
+
+class ConditionShape(NamedTuple):
+    """What of a condition changes the statement's text. An alternative that is no range is a value in JSON.
+
+    `at` is its place among the conditions of its filter: its values are bound by that.
+    """
+
+    at: int
+    levels: tuple[str, ...]
+    is_absent: bool
+    alternatives: tuple[_RangeShape | None, ...]
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index finds what passes: a value, or a range of a declared attribute."""
+        return bool(self.alternatives) and all(range_ is None or range_.name for range_ in self.alternatives)
+
+
+Shape = tuple[ConditionShape, ...]
+
+
+def shape_of(conditions: Sequence[AttributeCondition]) -> Shape:
+    """Return what of these conditions changes the statement's text."""
+    return tuple(
+        ConditionShape(
+            at,
+            condition.levels,
+            condition.is_absent,
+            tuple(
+                _RangeShape(
+                    part.is_number,
+                    part.low is not None,
+                    part.high is not None,
+                    condition.name if condition.is_declared else None,
+                )
+                if isinstance(part, Range)
+                else None
+                for part in condition.alternatives
+            ),
+        )
+        for at, condition in enumerate(conditions)
+    )
+
+
+def bind(conditions: Sequence[AttributeCondition], prefix: str) -> dict[str, object]:
+    """Return the values of these conditions, by names that begin with a prefix."""
+    values: dict[str, object] = {}
+    for at, condition in enumerate(conditions):
+        name = f"{prefix}_{at}"
+        if not condition.alternatives or any(
+            isinstance(part, Range) and not condition.is_declared for part in condition.alternatives
+        ):
+            values[name] = condition.name
+        for number, part in enumerate(condition.alternatives):
+            if isinstance(part, Contains):
+                values[f"{name}_{number}"] = part.json
+                continue
+            bounds = {f"{name}_{number}_low": part.low, f"{name}_{number}_high": part.high}
+            values |= {bound: value for bound, value in bounds.items() if value is not None}
+    return values
+
+
+def condition(columns: Any, shape: Shape, prefix: str) -> Condition:  # noqa: ANN401  # A table's columns by name.
+    """Return the conditions on the columns of lead_profiles, or on the key of a lead if no level is that of the lead.
+
+    A conversation passes by any conversation of the lead, each condition by itself.
+    """
+    return and_(*(_of_levels(columns, part, f"{prefix}_{part.at}") for part in shape))
+
+
+def _of_levels(columns: Any, shape: ConditionShape, name: str) -> Condition:  # noqa: ANN401
+    ways: list[Condition] = []
+    if LEAD in shape.levels:
+        own = has(columns.attributes, shape, name)
+        # An index does not serve what is in coalesce().
+        ways.append(func.coalesce(own, literal_column("false")) if shape.is_absent else own)
+    if CONVERSATION in shape.levels:
+        conversations = lead_conversations.c
+        # PostgreSQL would join EXISTS, and lose the order of the leads.
+        having: Select[Any] = (
+            select(literal_column("true"))
+            .where(
+                conversations.user_id == USER,
+                conversations.customer_phone == columns.customer_phone,
+                has(conversations.attributes, shape, name),
+            )
+            .limit(constant(1))
+            .correlate_except(lead_conversations)
+        )
+        ways.append(func.coalesce(having.scalar_subquery(), literal_column("false")))
+    return not_(or_(*ways)) if shape.is_absent else or_(*ways)
+
+
+def has(attributes: ColumnElement[Any], shape: ConditionShape, name: str) -> Condition:
+    """Return whether attributes, a column, are as a condition says whose values are bound by a name."""
+    if not shape.alternatives:
+        return func.jsonb_exists(attributes, bindparam(name, type_=Text))
+    return or_(
+        *(
+            attributes.op("@>")(cast(bindparam(f"{name}_{at}", type_=Text), JSONB))
+            if range_ is None
+            else _in_range(attributes, range_, name, at)
+            for at, range_ in enumerate(shape.alternatives)
+        )
+    )
+
+
+def _in_range(attributes: ColumnElement[Any], range_: _RangeShape, name: str, at: int) -> Condition:
+    key = bindparam(name, type_=Text) if range_.name is None else constant_text(range_.name)
+    value = number_of(attributes, key) if range_.is_number else collate(attributes.op("->>", return_type=Text)(key), "C")
+    kind = Numeric if range_.is_number else Text
+    bounds: list[Condition] = []
+    if range_.has_low:
+        bounds.append(value >= bindparam(f"{name}_{at}_low", type_=kind))
+    if range_.has_high:
+        bounds.append(value <= bindparam(f"{name}_{at}_high", type_=kind))
+    return and_(*bounds)
+
+
+def number_of(attributes: ColumnElement[Any], key: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return an attribute as a number, null for any other value; as `attribute_indexes` of the projector has it."""
+    value = attributes.op("->", return_type=JSONB)(key)
+    return case((func.jsonb_typeof(value) == constant_text(_NUMBER), cast(value, Numeric)))
+
+
+class FacetShape(NamedTuple):
+    """What of a facet of an attribute changes the statement's text, and the conditions on the attribute itself.
+
+    These have the name of their filter and their place in it.
+    """
+
+    levels: tuple[str, ...]
+    is_list: bool
+    is_declared: bool
+    own: frozenset[tuple[str, int]]
+
+
+def counted_values(
+    shape: FacetShape, name: BindParameter[Any], phones: Select[tuple[str]] | None
+) -> ColumnElement[str]:
+    """Return the most frequent values of an attribute with their leads, and how many values there are, as JSON text.
+
+    Of the leads with these phones, or of all. A value is counted as the filter of it counts: a text that the filter
+    would read as another number, range or flag too is left out.
+    """
+    tables = {LEAD: lead_profiles, CONVERSATION: lead_conversations}
+    ways = [_values_of(tables[level], shape, name, phones) for level in shape.levels]
+    pairs: FromClause = (union_all(*ways) if ways[1:] else ways[0]).subquery("pairs")
+    if shape.is_list or shape.levels != (LEAD,):
+        pairs = select(pairs.c.customer_phone, pairs.c.value).distinct().subquery("pair")
+    value = pairs.c.value
+    chosen = [] if shape.is_declared and not shape.is_list else [_is_askable(value, shape)]
+    counted = select(value, func.count().label("leads")).where(*chosen).group_by(value).subquery("counted")
+    order = (counted.c.leads.desc(), collate(counted.c.value, "C"))
+    placed = select(counted, func.row_number().over(order_by=order).label("place")).subquery("placed")
+    member = cast(func.to_json(placed.c.value), Text) + constant_text(":") + cast(placed.c.leads, Text)
+    members = func.string_agg(member, aggregate_order_by(constant_text(","), placed.c.place), type_=Text)
+    most = members.filter(placed.c.place <= constant(MOST_VALUES))
+    printed = (
+        constant_text('"values":{')
+        + func.coalesce(most, constant_text(""))
+        + constant_text('},"distinct":')
+        + cast(func.count(), Text)
+    )
+    return select(printed).select_from(placed).scalar_subquery()
+
+
+def _values_of(
+    table: FromClause, shape: FacetShape, name: BindParameter[Any], phones: Select[tuple[str]] | None
+) -> Select[Any]:
+    attributes = table.c.attributes
+    rows: FromClause = table
+    text: ColumnElement[str]
+    if shape.is_list:
+        value = attributes.op("->", return_type=JSONB)(name)
+        is_array = func.jsonb_typeof(value) == constant_text("array")
+        items = func.jsonb_array_elements_text(case((is_array, value), else_=func.jsonb_build_array(value)))
+        item = items.table_valued(column("value", Text)).render_derived(name="item")
+        rows, text = table.join(item, true()), item.c.value
+    else:
+        text = attributes.op("->>", return_type=Text)(name)
+    of_leads = [] if phones is None else [table.c.customer_phone.in_(phones)]
+    return (
+        select(table.c.customer_phone, text.label("value"))
+        .select_from(rows)
+        .where(table.c.user_id == USER, text.is_not(None), *of_leads)
+    )
+
+
+def _is_askable(value: ColumnElement[str], shape: FacetShape) -> Condition:
+    number = literal_column(r"'^-?[0-9]{1,40}(\.[0-9]{1,40})?$'", Text)
+    flags = [constant_text("true"), constant_text("false")]
+    return case(
+        (value.op("~")(number), cast(func.trim_scale(cast(value, Numeric)), Text) == value),
+        (func.lower(value).in_(flags), func.lower(value) == value),
+        else_=true() if shape.is_declared else value.not_like(constant_text("%..%")),
+    )
+
+
+# The attributes that the mapping declares, as JSON.
+CATALOG = BoundStatement(select(cast(projection.c.attributes, Text).label("text")), TextRow)
+
+
+@dataclass(slots=True)
+class AttributesRow(PageRow):
+    """The attributes that leads of a tenant have: of each a JSON array of level, name, type of value and leads."""
+
+
+def attributes_of_tenant(user_id: str) -> BoundStatement[AttributesRow]:
+    """Return the statement of the attributes of a tenant."""
+    return BoundStatement(_OF_TENANT, AttributesRow, {"user_id": user_id})
+
+
+def _of_tenant() -> SelectBase:
+    counts = attribute_counts.c
+    row = func.json_build_array(counts.level, counts.name, counts.value_type, counts.leads)
+    rows = select(cast(row, Text).label("line")).where(counts.user_id == USER)
+    return with_page(freshness_columns(), [rows])
+
+
+_OF_TENANT = _of_tenant()
+
+_TYPES = {"string": "text", "array": "list"}
+
+
+def printed_attributes(
+    declared: Sequence[Mapping[str, Any]], spreads: Mapping[str, Sequence[str]], rows: Sequence[Sequence[Any]]
+) -> list[dict[str, object]]:
+    """Return the attributes of a tenant, by name: those that are declared, and those that its leads have in JSON.
+
+    An attribute of JSON that has values of several types is printed with that of most leads.
+    """
+    counted: dict[tuple[str, str], dict[str, int]] = {}
+    for level, name, value_type, leads in rows:
+        counted.setdefault((level, name), {})[_TYPES.get(value_type, value_type)] = leads
+    printed: dict[tuple[str, str], dict[str, object]] = {}
+    for made in declared:
+        printed[made["name"], made["of"]] = {key: made[key] for key in ("name", "type", "of", "from")}
+    for (level, name), leads_of in counted.items():
+        most = max(leads_of.items(), key=lambda item: item[1])[0]
+        made_ = printed.setdefault(
+            (name, level), {"name": name, "type": most, "of": level, "from": [*spreads.get(level, ())]}
+        )
+        made_["leads"] = sum(leads_of.values())
+    return [{**printed[key], "leads": printed[key].get("leads", 0)} for key in sorted(printed)]

@@ -1,0 +1,276 @@
+"""The filters by attributes: what a request gives, and what it means by the attributes that there are."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from marshmallow import ValidationError
+from werkzeug.exceptions import BadRequest
+
+from api.request.kinds import Kind, Parameter
+from api.request.text import format_time, nearest, read_moment, trim
+
+LEAD, CONVERSATION = "lead", "conversation"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MAX_ATTRIBUTES = 8
+"""So many filters by attributes a request may give, and so many facets of attributes."""
+
+MAX_VALUES = 20
+"""So many values a filter may have."""
+
+_GIVEN = re.compile(r"attributes\[([^\[\]]*)\]")
+_COMMA = re.compile(r"(?<!\\),")
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_FLAGS = {"true": True, "false": False}
+_MOST_NAMED = 40
+_TAKES = {
+    "number": "a number such as 10, or a range such as 10..20, 10.. or ..20",
+    "date": "a date such as 2025-01-31, or a range such as 2025-01-01..2025-01-31",
+    "time": "a date such as 2025-01-31 or 2025-01-31T09:30:00Z, or a range of them with .. between",
+    "boolean": "true or false",
+}
+
+Given = tuple[tuple[str, tuple[str, ...]], ...]
+"""The names of attributes that a request filters by, each with its values."""
+
+
+class Contains(NamedTuple):
+    """An attribute has a value: what it is in is a JSON object."""
+
+    json: str
+
+
+class Range(NamedTuple):
+    """An attribute is at least and at most something; None for any. A number, or a text that is compared bytewise."""
+
+    is_number: bool
+    low: Decimal | str | None
+    high: Decimal | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeCondition:
+    """What a lead, or one of its conversations, has to have.
+
+    `levels` are those at which the attribute may be. `alternatives` are values of which it has to have one. Without
+    any, it has to be there, or if `is_absent` not to be there. `is_declared`: an index serves a range of it. `is_list`:
+    its value may be a list.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    alternatives: tuple[Contains | Range, ...] = ()
+    is_absent: bool = False
+    is_declared: bool = True
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The attributes that there are: of those that the mapping declares level and type, and where any may be.
+
+    `declared` is as `attribute_catalog` of the projector stores it.
+    """
+
+    declared: Sequence[Mapping[str, Any]] = ()
+    spreads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def open_levels(self) -> tuple[str, ...]:
+        """The levels at which JSON gives attributes of any names."""
+        return tuple(level for level in (LEAD, CONVERSATION) if self.spreads.get(level))
+
+    @property
+    def has_conversations(self) -> bool:
+        """Whether conversations can have attributes."""
+        return CONVERSATION in self.open_levels or any(made["of"] == CONVERSATION for made in self.declared)
+
+    @property
+    def of_leads(self) -> tuple[tuple[str, str], ...]:
+        """The declared attributes of leads, each with its type."""
+        return tuple((made["name"], made["type"]) for made in self.declared if made["of"] == LEAD)
+
+    def find(self, name: str, named: str) -> tuple[tuple[str, ...], str | None]:
+        """Return the levels of an attribute, and its type; None for one that is not declared.
+
+        Raises ValueError with what is wrong, for `named`, a name that there is not.
+        """
+        for made in self.declared:
+            if made["name"] == name:
+                return (made["of"],), made["type"]
+        if self.open_levels:
+            return self.open_levels, None
+        names = [made["name"] for made in self.declared]
+        near = nearest(name, names)
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+        there = ", ".join(names[:_MOST_NAMED]) or "none"
+        raise ValueError(f"{named} names no attribute{meant}; there are: {there}")
+
+
+def given_name(parameter: str) -> str | None:
+    """Return the name in the brackets of a parameter such as attributes[city]; None for any other."""
+    match = _GIVEN.fullmatch(parameter)
+    return None if match is None else match[1]
+
+
+def split_values(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of a filter: between commas, of which one behind a backslash is part of a value."""
+    parts = (trim(part.replace("\\,", ",")) for text in texts for part in _COMMA.split(text))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def read_names(text: str) -> str:
+    """Return the name of an attribute. Raises ValueError for what is none."""
+    if NAME.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
+
+
+class Names(Parameter):
+    """A parameter that takes several names, with commas between them."""
+
+    def _deserialize(self, value: Sequence[str], *_: object, **__: object) -> object:
+        parts = [trimmed for text in value for part in text.split(",") if (trimmed := trim(part))]
+        try:
+            names = dict.fromkeys(map(self.kind.meaning, parts))
+        except (LookupError, ValueError):
+            raise ValidationError(f"takes {self.kind.takes}") from None
+        return tuple(names) or None
+
+    def as_openapi(self, name: str) -> dict[str, Any]:
+        """Return the parameter as OpenAPI describes one."""
+        return {**super().as_openapi(name), "style": "form", "explode": False}
+
+
+class ByAttributes(Parameter):
+    """The filters by the values of attributes: attributes[city]=Mumbai."""
+
+    def as_openapi(self, name: str) -> dict[str, Any]:
+        """Return the parameter as OpenAPI describes one: a key for each attribute."""
+        return {**super().as_openapi(name), "style": "deepObject", "explode": True}
+
+
+ATTRIBUTE_NAMES = Kind(
+    "the names of attributes, separated by commas",
+    {"type": "array", "items": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"}},
+    read_names,
+)
+ATTRIBUTE_VALUES = Kind(
+    "a name in brackets, as in attributes[city]=Mumbai",
+    {"type": "object", "additionalProperties": {"type": "string"}},
+    str,
+)
+
+
+def read_given(texts: Mapping[str, Sequence[str]], errors: dict[str, str]) -> Given | None:
+    """Return the filters by attributes among the parameters, and add to `errors` what is wrong with their names."""
+    given: list[tuple[str, tuple[str, ...]]] = []
+    for parameter, values in texts.items():
+        name = given_name(parameter)
+        if name is None:
+            continue
+        if NAME.fullmatch(name) is None:
+            errors[parameter] = "is not the name of an attribute: it has lower-case letters, digits and _"
+        elif len(split := split_values(values)) > MAX_VALUES:
+            errors[parameter] = f"takes at most {MAX_VALUES} values"
+        elif split:
+            given.append((name, split))
+    return tuple(sorted(given)) or None
+
+
+def read_conditions(
+    given: Given | None, present: Sequence[str] | None, absent: Sequence[str] | None, catalog: Catalog
+) -> tuple[AttributeCondition, ...]:
+    """Return what filters by attributes mean. Raises BadRequest, whose description names each that is wrong."""
+    errors: list[str] = []
+    made: list[AttributeCondition] = []
+    for name, values in given or ():
+        named = f"attributes[{name}]"
+        try:
+            levels, of_type = catalog.find(name, named)
+            alternatives = [part for value in values for part in _alternatives(name, of_type, value, named)]
+            made.append(
+                AttributeCondition(name, levels, tuple(alternatives), is_declared=of_type is not None)
+            )
+        except ValueError as error:
+            errors.append(str(error))
+    for names, parameter in ((present, "with_attributes"), (absent, "without_attributes")):
+        for name in names or ():
+            try:
+                levels, _ = catalog.find(name, parameter)
+                made.append(AttributeCondition(name, levels, is_absent=names is absent))
+            except ValueError as error:
+                errors.append(str(error))
+    if len(made) > MAX_ATTRIBUTES:
+        errors.append(f"at most {MAX_ATTRIBUTES} filters by attributes may be given")
+    if errors:
+        raise BadRequest("; ".join(dict.fromkeys(errors)))
+    return tuple(made)
+
+
+def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondition, ...]:
+    """Return the attributes whose values are counted. Raises BadRequest for a name that there is not."""
+    if len(names) > MAX_ATTRIBUTES:
+        raise BadRequest(f"facets takes at most {MAX_ATTRIBUTES} attributes")
+    try:
+        return tuple(
+            AttributeCondition(
+                name, levels, is_declared=of_type is not None, is_list=of_type in (None, "list")
+            )
+            for name in names
+            for levels, of_type in [catalog.find(name, f"facets=attributes.{name}")]
+        )
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Range]:
+    """Return what a value may be found as. Raises ValueError, with what the attribute takes."""
+    key = json.dumps(name)
+    is_number = _NUMBER.fullmatch(value) is not None
+    scalars = [json.dumps(value)] if of_type in (None, "text", "list") else []
+    if of_type in (None, "number", "list") and is_number:
+        scalars.append(f"{Decimal(value):f}")
+    if of_type in (None, "boolean", "list") and value.lower() in _FLAGS:
+        scalars.append(value.lower())
+    made: list[Contains | Range] = []
+    if of_type != "list":
+        made += [Contains(f"{{{key}:{scalar}}}") for scalar in scalars]
+    if of_type in (None, "list"):
+        made += [Contains(f"{{{key}:[{scalar}]}}") for scalar in scalars]
+    bounds = value.split("..") if ".." in value else []
+    try:
+        if of_type in (None, "number") and bounds:
+            made += _number_range(bounds)
+        elif of_type in ("date", "time"):
+            made.append(_moment_range(of_type, bounds or [value, value]))
+    except ValueError:
+        made = []
+    if not made:
+        raise ValueError(f"{named} takes {_TAKES[of_type or 'number']}")
+    return made
+
+
+def _number_range(bounds: Sequence[str]) -> list[Contains | Range]:
+    """Return the range of two numbers, of which one may be missing; nothing for what is none."""
+    texts = [trim(bound) for bound in bounds]
+    if len(texts) != 2 or not any(texts):  # noqa: PLR2004  # From and to.
+        return []
+    if not all(not text or _NUMBER.fullmatch(text) for text in texts):
+        return []
+    low, high = (Decimal(text) if text else None for text in texts)
+    return [Range(True, low, high)]  # noqa: FBT003  # Of numbers.
+
+
+def _moment_range(of_type: str, bounds: Sequence[str]) -> Range:
+    """Return the range of two dates or times, as they are printed. Raises ValueError for what is none."""
+    first, last = bounds
+    if not (first.strip() or last.strip()):
+        raise ValueError(bounds)
+    write = (lambda moment: moment.isoformat()[:10]) if of_type == "date" else format_time
+    low = write(read_moment(trim(first))[0]) if first.strip() else None
+    high = write(read_moment(trim(last))[1]) if last.strip() else None
+    return Range(False, low, high)  # noqa: FBT003  # Of texts.
