@@ -168,7 +168,11 @@ def has(attributes: ColumnElement[Any], shape: ConditionShape, name: str) -> Con
 
 def _in_range(attributes: ColumnElement[Any], range_: _RangeShape, name: str, at: int) -> Condition:
     key = bindparam(name, type_=Text) if range_.name is None else constant_text(range_.name)
-    value = number_of(attributes, key) if range_.is_number else collate(attributes.op("->>", return_type=Text)(key), "C")
+    value = (
+        number_of(attributes, key)
+        if range_.is_number
+        else collate(attributes.op("->>", return_type=Text)(key), "C")
+    )
     kind = Numeric if range_.is_number else Text
     bounds: list[Condition] = []
     if range_.has_low:

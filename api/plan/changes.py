@@ -33,8 +33,8 @@ from api.plan.sql import (
     tenants,
     with_page,
 )
-from api.request.change_token import Position
 from api.request.parameters import Parameters
+from api.request.position.change_token import Position
 
 _MAX_CACHED_STATEMENTS = 256
 

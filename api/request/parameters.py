@@ -17,8 +17,6 @@ from api.request.attributes import (
     read_facets,
     read_names,
 )
-from api.request.change_token import EXAMPLE as TOKEN
-from api.request.cursor import CURSOR, EXAMPLE, Cursor, Position
 from api.request.kinds import (
     DAY,
     END_MOMENT,
@@ -35,6 +33,8 @@ from api.request.kinds import (
     whole_number,
 )
 from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
+from api.request.position.change_token import EXAMPLE as TOKEN
+from api.request.position.cursor import CURSOR, EXAMPLE, Cursor, Position
 
 # What may be printed beside the documented keys.
 INCLUDES = ("attributes",)

@@ -13,7 +13,6 @@ from marshmallow.fields import Field
 from werkzeug.exceptions import BadRequest
 
 from api.request.attributes import ATTRIBUTE_VALUES, given_name, read_given
-from api.request.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
 from api.request.kinds import MOMENT, Parameter
 from api.request.parameters import (
     BUCKETS,
@@ -32,6 +31,7 @@ from api.request.parameters import (
     Page,
     Parameters,
 )
+from api.request.position.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
 from api.request.text import (
     FIRST_MOMENT,
     MAX_NAME_LENGTH,

@@ -7,8 +7,8 @@ from weakref import finalize
 import orjson
 from flask import Response
 
-from api.request.change_token import Token, write
 from api.request.parameters import Parameters
+from api.request.position.change_token import Token, write
 from api.response.errors import TokenGoneError
 from api.response.openapi import EVENTS
 

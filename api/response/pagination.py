@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from api.request.cursor import encode, scope_of
 from api.request.parameters import Page
+from api.request.position.cursor import encode, scope_of
 
 # Proxies and clients take headers of some kilobytes. A request whose own query is about as long gets no link.
 MAX_LINK_LENGTH = 8000

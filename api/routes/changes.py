@@ -14,9 +14,9 @@ from werkzeug.http import parse_accept_header
 from api.database.errors import UnavailableError
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, NowRow, changes_since, json_of_change, now_of, position_of_change
-from api.request import change_token
-from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import Parameters
+from api.request.position import change_token
+from api.request.position.change_token import Position, Token, TokenError, history_of
 from api.request.query import CHANGES_QUERY
 from api.request.record import Record, record
 from api.response.body import JsonResponse, closed

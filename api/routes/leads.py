@@ -16,7 +16,7 @@ from api.plan.list.pages import list_leads as plan_list
 from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
-from api.request.cursor import position_of_lead, position_of_message
+from api.request.position.cursor import position_of_lead, position_of_message
 from api.request.query import (
     ATTRIBUTES_QUERY,
     COMMON_QUERY,

@@ -31,7 +31,7 @@ from api.limits.room import LONGEST_REST_SECONDS
 from api.plan.changes import changes_since, json_of_change, position_of_change
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
-from api.request.change_token import Token, history_of
+from api.request.position.change_token import Token, history_of
 from api.response.errors import TokenGoneError
 from api.response.events import BEAT, EventStream, change_event, gone_event, last_event, opening_event
 from api.routes.changes import page_after

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from werkzeug.test import TestResponse
 
-from api.request import change_token
-from api.request.change_token import Position
+from api.request.position import change_token
+from api.request.position.change_token import Position
 from api.request.query import LIST_QUERY
 from api.response.openapi import document
 from projector.observe.status.read import read_status

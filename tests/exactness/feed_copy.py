@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.config import Config
-from api.request import change_token
-from api.request.change_token import Position
+from api.request.position import change_token
+from api.request.position.change_token import Position
 from api.request.record import Clock
 from api.server.app import create_app
 from tests.support.server import Database

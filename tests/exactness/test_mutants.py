@@ -26,8 +26,8 @@ from api.database import statement as asked
 from api.limits import waiting
 from api.plan.changes import ChangesRow, position_of_change
 from api.plan.projection import tenant_now
-from api.request.change_token import Position, Token, history_of
 from api.request.parameters import Parameters
+from api.request.position.change_token import Position, Token, history_of
 from api.request.record import system_clock
 from api.response import body
 from api.routes import changes, memory, read_model

@@ -11,9 +11,9 @@ from api.plan.list.facets import lead_facets
 from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
 from api.plan.sql import PageRow
 from api.plan.statistics import lead_series, lead_statistics
-from api.request.change_token import Position
-from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import Page
+from api.request.position.change_token import Position
+from api.request.position.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.query import CHANGES_QUERY, FACETS_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 

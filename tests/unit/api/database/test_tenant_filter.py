@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
-from api.request.cursor import encode, scope_of
 from api.request.parameters import SORTS
+from api.request.position.cursor import encode, scope_of
 from api.request.query import LIST_QUERY
 from tests.support.tenant_filter import unfiltered_tables
 from tests.unit.api.conftest import Library, making_apps

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from api.request import change_token
-from api.request.change_token import Position, Token, TokenError, history_of
-from api.request.cursor import (
+from api.request.position import change_token
+from api.request.position.change_token import Position, Token, TokenError, history_of
+from api.request.position.cursor import (
     LEAD_POSITIONS,
     MAX_CURSOR_LENGTH,
     decode,

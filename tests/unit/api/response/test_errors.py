@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.limits.waiting import StaleError
-from api.request import change_token
 from api.request.body import MAX_BODY_BYTES
-from api.request.change_token import Position, Token, history_of
+from api.request.position import change_token
+from api.request.position.change_token import Position, Token, history_of
 from api.response.openapi import document
 from tests.support.cases import cases
 from tests.unit.api.conftest import PRINTED_NOW, Library, MakeApp

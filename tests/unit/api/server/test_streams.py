@@ -16,7 +16,7 @@ import pytest
 from api.config import Config
 from api.database.listen import name_of
 from api.plan.changes import ChangesRow
-from api.request.change_token import Position, Token, history_of
+from api.request.position.change_token import Position, Token, history_of
 from api.request.query import CHANGES_QUERY
 from api.response.events import BEAT, EventStream
 from api.server import streams

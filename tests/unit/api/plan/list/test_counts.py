@@ -12,7 +12,7 @@ from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
 from api.plan.statistics import STATISTICS_DAYS, lead_statistics
-from api.request.cursor import encode, scope_of
+from api.request.position.cursor import encode, scope_of
 from api.request.query import LIST_QUERY
 from api.request.text import format_time
 from projector.database.rows import Connection
