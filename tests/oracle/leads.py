@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from tests.oracle.attributes import REFERENCE, Declaration, merge
 from tests.oracle.values import (
     EPOCH,
     bytewise,
@@ -86,6 +87,11 @@ class Extraction(NamedTuple):
     engagement_score: int | None = None
     total_score: int | None = None
     lead_status_tag: str | None = None
+    requirements: str | None = None
+    custom_cta: str | None = None
+    in_detail_summary: str | None = None
+    smart_notification: str | None = None
+    demo_book_datetime: datetime | None = None
 
 
 class Contact(NamedTuple):
@@ -96,6 +102,9 @@ class Contact(NamedTuple):
     email: str | None = None
     company: str | None = None
     updated_at: datetime | None = None
+    tags: tuple[str | None, ...] | None = None
+    opted_out: bool | None = None
+    source: str | None = None
 
 
 class Template(NamedTuple):
@@ -171,11 +180,13 @@ class LeadConversation(NamedTuple):
     is_active: bool
     created_at: datetime
     last_message_at: datetime | None
-    # Not printed: the platform's own note.
+    # Not printed: the platform's own note; and attributes, which are printed where they are asked for.
     source_last_message_at: datetime | None
+    attributes: Mapping[str, Any] | None
+    attributes_left_out: int
 
     def document(self) -> dict[str, object]:
-        return _printed(self, [name for name in self._fields if name != "source_last_message_at"])
+        return _printed(self, self._fields[: self._fields.index("source_last_message_at")])
 
 
 class LeadSend(NamedTuple):
@@ -204,6 +215,8 @@ class Profile:
     has_extraction: bool
     extraction_id: str | None
     template_sends_count: int
+    attributes: Mapping[str, Any] | None
+    attributes_left_out: int
 
     def columns(self) -> dict[str, object]:
         return {column.name: getattr(self, column.name) for column in fields(Profile)}
@@ -263,7 +276,8 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[R
 
 
 class _Rows:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, declaration: Declaration) -> None:
+        self.declaration = declaration
         self.channels = {row.id: row for row in source.phone_numbers}
         self.agents = {row.agent_id: row for row in source.agents}
         self.templates = {row.template_id: row for row in source.templates}
@@ -277,8 +291,10 @@ class _Rows:
         return self.channels[phone_number_id].platform
 
 
-def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Model:
-    rows = _Rows(source)
+def compute_leads(
+    source: Source, lower: Callable[[str], str] = str.lower, declaration: Declaration = REFERENCE
+) -> Model:
+    rows = _Rows(source, declaration)
     # By tenant and phone, with all that says that there is such a lead.
     talks: dict[tuple[str, str], list[Conversation]] = defaultdict(list)
     sends: dict[tuple[str, str], list[LeadSend]] = defaultdict(list)
@@ -327,6 +343,8 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
     extraction = _winning_extraction(rows, talks)
     contact = _winning_contact(rows.contacts.get((user_id, phone), ()))
     names: Any = {name: _first_not_blank(name, extraction, contact) for name in ("name", "email", "company")}
+    winners = [rows.declaration.given(row) for row in (extraction, contact) if row is not None]
+    attributes, left_out = merge(winners, rows.declaration.lead)
     seen = {row.platform for row in conversations} | {row.platform for row in sends}
     last_of_each = [row.last_message_at for row in conversations if row.last_message_at is not None]
     return Lead(
@@ -340,6 +358,8 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
         conversation_count=len(conversations),
         total_messages=len(messages),
         template_sends_count=len(sent),
+        attributes=attributes,
+        attributes_left_out=left_out,
         last_message_at=max(last_of_each if conversations else sent, default=None),
         last_message_text=messages[-1].text if messages else None,
         last_message_sender=messages[-1].sender if messages else None,
@@ -358,6 +378,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
     agent = rows.agents[row.agent_id]
     times = [cut_or_epoch(message.timestamp) for message in rows.messages.get(row.conversation_id, ())]
     noted = None if row.last_message_at is None else cut(row.last_message_at)
+    attributes, left_out = merge([rows.declaration.given(row)], rows.declaration.conversation)
     return LeadConversation(
         conversation_id=row.conversation_id,
         agent_id=row.agent_id,
@@ -369,6 +390,8 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
         created_at=cut_or_epoch(row.created_at),
         last_message_at=max(times, default=noted),
         source_last_message_at=noted,
+        attributes=attributes,
+        attributes_left_out=left_out,
     )
 
 

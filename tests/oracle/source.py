@@ -54,7 +54,11 @@ def _rows(connection: Connection, table: str, kind: type) -> tuple[Any, ...]:
         return tuple(
             kind(
                 **{
-                    name: moment_of(value) if name in timed and value is not None else value
+                    name: moment_of(value)
+                    if name in timed and value is not None
+                    else tuple(value)
+                    if isinstance(value, list)
+                    else value
                     for name, value in row.items()
                 }
             )

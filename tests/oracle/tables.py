@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ KEYS = {
     ),
     "lead_totals": ("user_id", "granularity", "bucket_start"),
     "message_counts": ("user_id", "hour"),
+    "attribute_counts": ("user_id", "level", "name", "value_type"),
     "tenant_names": ("user_id",),
     # Under which lead the projector knows a row.
     "source_keys": ("kind", "key"),
@@ -58,6 +59,7 @@ def expected_tables(model: Model) -> dict[str, Table]:
         ),
         "lead_totals": list(_of_spans(leads)),
         "message_counts": list(_of_hours(leads)),
+        "attribute_counts": list(_of_attributes(leads)),
         "tenant_names": [{"user_id": user_id, "name": name} for user_id, name in model.names.items()],
         "source_keys": [
             {"kind": kind, "key": key, "user_id": user_id, "customer_phone": phone}
@@ -167,6 +169,23 @@ def _of_hours(leads: list[Lead]) -> Iterator[Row]:
         yield {"user_id": user_id, "hour": hour, "messages": messages}
 
 
+def _of_attributes(leads: list[Lead]) -> Iterator[Row]:
+    kinds = {str: "string", bool: "boolean", list: "array"}
+
+    def named(attributes: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+        return ((name, kinds.get(type(value), "number")) for name, value in (attributes or {}).items())
+
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for lead in leads:
+        counts.update((lead.user_id, "lead", *pair) for pair in named(lead.attributes))
+        # Of a name with several kinds of values, the first kind.
+        pairs = {pair for row in lead.conversations for pair in named(row.attributes)}
+        first = dict(sorted(pairs, reverse=True))
+        counts.update((lead.user_id, "conversation", *pair) for pair in first.items())
+    for (user_id, level, name, kind), count in counts.items():
+        yield {"user_id": user_id, "level": level, "name": name, "value_type": kind, "leads": count}
+
+
 def _facets(lead: Lead) -> Row:
     return {
         "user_id": lead.user_id,
@@ -216,7 +235,7 @@ def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
     ]
     names = (
         "conversation_id", "agent_id", "agent_name", "platform", "phone_number_id", "is_active", "created_at",
-        "source_last_message_at",
+        "source_last_message_at", "attributes", "attributes_left_out",
     )  # fmt: skip
     return {
         "user_id": lead.user_id,

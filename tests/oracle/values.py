@@ -53,12 +53,14 @@ def bytewise(text: str) -> bytes:
     return text.encode()
 
 
-def cut_text(text: str | None) -> str | None:
-    """Cut a text of more than 64 KiB, at the end of a character; the mark at its end counts."""
-    if text is None or len(text.encode()) <= 65_536:
+def cut_text(text: str | None, size: int = 65_536) -> str | None:
+    """Cut a text of more bytes, 64 KiB by default, at the end of a character; the mark at its end counts."""
+    # JSON may have half a surrogate pair, which has no bytes of its own.
+    if text is None or len(text.encode(errors="surrogatepass")) <= size:
         return text
     mark = "… [cut]"
-    return text.encode()[: 65_536 - len(mark.encode())].decode(errors="ignore") + mark
+    whole = text.encode(errors="surrogatepass")
+    return whole[: size - len(mark.encode())].decode(errors="ignore") + mark
 
 
 def shorten(text: str) -> str:

@@ -176,6 +176,35 @@ ODD_PHONES = (
 BLANK_PHONES = ("", " ", "\t", NO_BREAK_SPACE, None)
 AGENT_NAMES = ("Test AI Agent", "", " ", None, 'Agent "O\'Neil"', "エージェント", "agent_%", " padded ", "😀")
 
+# Texts of attributes are cut at 2 KiB, between two characters, and all of a lead are kept within 8 KiB of JSON.
+LONG_TEXTS = (
+    *("x" * place + "😀" * 600 for place in range(4)),
+    *("x" * place + "ก" * 800 for place in range(3)),
+    *("é" * length for length in (1020, 1024, 1025)),
+    *("y" * length for length in (2047, 2048, 2049, 8000)),
+    " " * 3000 + "far",
+    " " * 65536 + "beyond",
+    "\x01" * 1500,
+    'quo"te\\' * 250,
+)
+TAGS = (
+    "vip",
+    "VIP",
+    " vip ",
+    "opt in",
+    "a,b",
+    "a;b",
+    "=1+1",
+    "é",
+    "",
+    " ",
+    NO_BREAK_SPACE,
+    None,
+    "\\N",
+    "{}",
+    "null",
+)
+
 EXTREMES = tuple(
     datetime.fromisoformat(text)
     for text in (
@@ -334,6 +363,24 @@ def _score(cases: EdgeCases) -> int | None:
     return None if cases.chance(0.07) else cases.rng.randint(1, 3)
 
 
+def _attribute(cases: EdgeCases) -> str | None:
+    return cases.one_of(LONG_TEXTS) if cases.chance(0.05) else cases.text_or_blank((*NAMES, *TEXTS))
+
+
+def _tags(cases: EdgeCases) -> list[str | None] | None:
+    """Choose few tags, none, or more than are kept."""
+    if cases.chance(0.02):
+        return [cases.one_of(LONG_TEXTS) for _ in range(cases.rng.randint(1, 5))]
+    if cases.chance(0.02):
+        return [f"tag {place}" for place in range(cases.one_of((700, 900)))]
+    return None if cases.chance(0.3) else [cases.one_of(TAGS) for _ in range(cases.rng.randint(0, 4))]
+
+
+def _calls_to_action(cases: EdgeCases) -> str | None:
+    tags = _tags(cases)
+    return None if tags is None else ",".join(tag or "" for tag in tags)
+
+
 def _seldom_noted(cases: EdgeCases) -> datetime | None:
     return cases.moment_or_none(0.4)
 
@@ -364,6 +411,10 @@ VALUES: dict[str, Make] = {
     **dict.fromkeys(SCORES, _score),
     "total_score": lambda cases: None if cases.chance(0.4) else cases.rng.randint(5, 15),
     "lead_status_tag": _one_of(STATUS_TAGS),
+    **dict.fromkeys(("requirements", "in_detail_summary", "smart_notification"), _attribute),
+    "custom_cta": _calls_to_action,
+    "contacts.tags": _tags,
+    "contacts.source": _one_of((None, "", "web", "Web", " web ", "referral")),
     "customer_phone": EdgeCases.phone,
     "phone": EdgeCases.phone,
     "email": _blank_or(EMAILS),

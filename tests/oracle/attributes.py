@@ -1,0 +1,132 @@
+"""What a mapping declares as attributes, and the attributes of a lead or a conversation, of what its rows give."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.oracle.values import bytewise, cut, cut_text, printed_time, trim
+
+Types = Mapping[str, str]
+"""Names of declared attributes: each is a text, number, boolean, date, time or list."""
+
+Given = tuple[Mapping[str, object], object]
+"""What a row gives: the values of its declared columns, and JSON, None for no JSON."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_PRINTED = {
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "time": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"),
+}
+_UNPRINTABLE = re.compile("[\0\ud800-\udfff\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """The attributes that a mapping declares of leads and of conversations, and what gives them of a row."""
+
+    lead: Types
+    conversation: Types
+    given: Callable[[Any], Given]
+
+
+def _of_reference(row: Any) -> Given:  # noqa: ANN401  # An extraction, a contact or a conversation.
+    values = {name: getattr(row, name) for name in REFERENCE.lead if name in row._fields}
+    if values.get("custom_cta") is not None:
+        values["custom_cta"] = values["custom_cta"].split(",")
+    return values, None
+
+
+REFERENCE = Declaration(
+    lead={
+        "requirements": "text",
+        "custom_cta": "list",
+        "in_detail_summary": "text",
+        "smart_notification": "text",
+        "demo_book_datetime": "time",
+        "tags": "list",
+        "opted_out": "boolean",
+        "source": "text",
+    },
+    conversation={},
+    given=_of_reference,
+)
+
+
+def merge(rows: Iterable[Given], types: Types) -> tuple[dict[str, Any] | None, int]:
+    """Return the attributes of rows, of which the first counts most, and how many were left out."""
+    chosen: dict[str, object] = {}
+    left_out = set()
+    for declared, spread in rows:
+        for name, value in declared.items():
+            chosen.setdefault(name, made) if (made := _attribute(value)) is not None else None
+        for name, value in spread.items() if isinstance(spread, Mapping) else ():
+            made = _attribute(value)
+            if made is not None and _NAME.fullmatch(name):
+                if _is_of_type(made, types.get(name)):
+                    chosen.setdefault(name, made)
+                else:
+                    left_out.add(name)
+    ordered = sorted(chosen, key=lambda name: (name not in types, bytewise(name)))
+    kept: dict[str, Any] = {}
+    size = 0
+    for name in ordered[:64]:
+        # A name with its quotes, a colon, a comma and two blanks.
+        size += len(name) + len(_as_text(chosen[name]).encode()) + 6
+        if size > 8192:
+            break
+        kept[name] = _as_read(chosen[name])
+    return kept or None, len(left_out - chosen.keys()) + len(chosen) - len(kept)
+
+
+def _attribute(value: object) -> object:
+    """Return a value as an attribute has it; None for one that is no attribute."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if any(isinstance(item, Mapping | list) for item in value):
+            return None
+        return [made for item in value if (made := _attribute(item)) is not None] or None
+    if isinstance(value, str):
+        return cut_text(trim(value[:65536]), 2048) or None
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float | Decimal):
+        number = Decimal(str(value))
+        return number if number.is_finite() else None
+    if isinstance(value, datetime):
+        return printed_time(cut(value))
+    return value.isoformat() if isinstance(value, date) else None
+
+
+def _is_of_type(value: object, type_: str | None) -> bool:
+    """Return whether a value of JSON is printable, and of the type that its name is declared with, if it is."""
+    if any(isinstance(item, str) and _UNPRINTABLE.search(item) for item in _items(value)):
+        return False
+    if type_ in _PRINTED:
+        return isinstance(value, str) and _PRINTED[type_].fullmatch(value) is not None
+    kinds = {"text": str, "number": Decimal, "boolean": bool, "list": list}
+    return type_ is None or isinstance(value, kinds[type_])
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_text(value: object) -> str:
+    """Return a value as PostgreSQL writes JSON."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_text, value))}]"
+    return _digits(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def _digits(number: Decimal) -> str:
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _as_read(value: object) -> object:
+    """Return a value as a reader of the JSON has it."""
+    return json.loads(_as_text(value))
