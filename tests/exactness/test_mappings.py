@@ -180,7 +180,8 @@ BAD = {
         "messages.sql", "m.id AS message_id", "m.id AS number", "messages.sql gives no column message_id"
     ),
     "a column that no relation has": (
-        "contacts.sql", "p.email,", "p.email, p.blocked,", "contacts.sql gives blocked, and may only give contact_id"
+        "messages.sql", "m.content AS text", "m.content AS text, m.private",
+        "messages.sql gives private, and may only give message_id",
     ),
     "a wrong type": (
         "messages.sql", "m.content AS text", "m.private AS text",

@@ -84,20 +84,21 @@ def merge(rows: Iterable[Given], types: Types) -> tuple[dict[str, Any] | None, i
 
 def _attribute(value: object) -> object:
     """Return a value as an attribute has it; None for one that is no attribute."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, list | tuple):
         if any(isinstance(item, Mapping | list) for item in value):
             return None
         return [made for item in value if (made := _attribute(item)) is not None] or None
+    made: object = value if isinstance(value, bool) else None
     if isinstance(value, str):
-        return cut_text(trim(value[:65536]), 2048) or None
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int | float | Decimal):
+        made = cut_text(trim(value[:65536]), 2048) or None
+    elif isinstance(value, int | float | Decimal) and made is None:
         number = Decimal(str(value))
-        return number if number.is_finite() else None
-    if isinstance(value, datetime):
-        return printed_time(cut(value))
-    return value.isoformat() if isinstance(value, date) else None
+        made = number if number.is_finite() else None
+    elif isinstance(value, datetime):
+        made = printed_time(cut(value))
+    elif isinstance(value, date):
+        made = value.isoformat()
+    return made
 
 
 def _is_of_type(value: object, type_: str | None) -> bool:

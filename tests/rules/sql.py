@@ -1,7 +1,8 @@
 """What a text of SQL reads and gives, as PostgreSQL's own parser has it.
 
 A function that returns the rows of a table of the platform counts as that table. A function of the definition counts
-as its body, in which `{contacts}` is the table contacts. Another placeholder of the loader counts as a name: {leads}.
+as its body in SQL, in which `{contacts}` is the table contacts. Another placeholder of the loader counts as a name:
+{leads}.
 """
 
 import re
@@ -26,7 +27,8 @@ _SOURCE = re.compile(r"source_(\w+)")
 
 @cache
 def parse(text: str) -> tuple[Any, ...]:
-    bodies = _BODY.findall(text)
+    # A body of PL/pgSQL, which begins with BEGIN, reads no table.
+    bodies = [body for body in _BODY.findall(text) if not body.startswith("\nBEGIN")]
     if bodies:
         text = re.sub(r"\{(\w+)\}", r"\1", ";".join(bodies))
     text = _IN_BRACKETS.sub(r"\1", _FENCE.sub("", text))
