@@ -34,7 +34,8 @@ def filled_template(server: Server, built_template: Database) -> Database:
             " VALUES ('m', 'c', 'user', 'first', '2025-01-01')"
         )
         conn.execute(
-            "INSERT INTO extractions (extraction_id, conversation_id, name) VALUES (gen_random_uuid(), 'c', 'Ann')"
+            "INSERT INTO extractions (extraction_id, conversation_id, name, requirements)"
+            " VALUES (gen_random_uuid(), 'c', 'Ann', 'two rooms')"
         )
         platform.contact("one", "+4915", "Ann")
         platform.send(platform.template("one"), "4915")

@@ -75,7 +75,7 @@ def not_so(conn: Connection) -> Iterator[str]:
 
 READ_TABLES = (
     "leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_counts", "lead_daily_counts", "lead_totals",
-    "message_counts",
+    "message_counts", "attribute_counts",
 )  # fmt: skip
 # Whatever the API prints of a tenant, as a digest, with the version of the tenant.
 _PRINTED = " UNION ALL ".join(

@@ -26,6 +26,8 @@ CHANGES = {
     "an agent": "UPDATE agents SET name = 'Zoe'",
     "a contact": "UPDATE contacts SET company = 'Acme'",
     "an extraction": "UPDATE extractions SET email = 'ann@example.com'",
+    "an attribute": "UPDATE extractions SET requirements = 'three rooms'",
+    "an attribute that goes": "UPDATE extractions SET requirements = ' '",
     "a send": "UPDATE template_sends SET sent_at = '2025-07-01'",
     "a lead that goes": "DELETE FROM template_sends; DELETE FROM conversations",
 }
@@ -39,6 +41,8 @@ NOTHING = {
 DRIFT = {
     "leads": "UPDATE read_model.leads SET document = '{}'",
     "lead_profiles": "UPDATE read_model.lead_profiles SET company = 'wrong'",
+    "attributes": "UPDATE read_model.lead_profiles SET attributes = '{}'",
+    "attributes of a conversation": "UPDATE read_model.lead_conversations SET attributes = '{}'",
     "lead_profiles that are missing": "DELETE FROM read_model.lead_profiles",
     "lead_conversations": "UPDATE read_model.lead_conversations SET agent_name = 'wrong'",
     "lead_messages": "UPDATE read_model.lead_messages SET text = 'wrong'",
@@ -46,6 +50,7 @@ DRIFT = {
     "lead_daily_counts": "UPDATE read_model.lead_daily_counts SET leads = 7",
     "lead_totals": "UPDATE read_model.lead_totals SET leads = 7",
     "message_counts": "UPDATE read_model.message_counts SET messages = 7",
+    "attribute_counts": "UPDATE read_model.attribute_counts SET leads = 7",
 }
 
 State = tuple[int | None, str | None, str]

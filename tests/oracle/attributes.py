@@ -61,8 +61,8 @@ def merge(rows: Iterable[Given], types: Types) -> tuple[dict[str, Any] | None, i
     chosen: dict[str, object] = {}
     left_out = set()
     for declared, spread in rows:
-        for name, value in declared.items():
-            chosen.setdefault(name, made) if (made := _attribute(value)) is not None else None
+        values = {name: made for name, value in declared.items() if (made := _attribute(value)) is not None}
+        chosen = {**values, **chosen}
         for name, value in spread.items() if isinstance(spread, Mapping) else ():
             made = _attribute(value)
             if made is not None and _NAME.fullmatch(name):
@@ -88,17 +88,17 @@ def _attribute(value: object) -> object:
         if any(isinstance(item, Mapping | list) for item in value):
             return None
         return [made for item in value if (made := _attribute(item)) is not None] or None
-    made: object = value if isinstance(value, bool) else None
+    attribute: object = value if isinstance(value, bool) else None
     if isinstance(value, str):
-        made = cut_text(trim(value[:65536]), 2048) or None
-    elif isinstance(value, int | float | Decimal) and made is None:
+        attribute = cut_text(trim(value[:65536]), 2048) or None
+    elif isinstance(value, int | float | Decimal) and attribute is None:
         number = Decimal(str(value))
-        made = number if number.is_finite() else None
+        attribute = number if number.is_finite() else None
     elif isinstance(value, datetime):
-        made = printed_time(cut(value))
+        attribute = printed_time(cut(value))
     elif isinstance(value, date):
-        made = value.isoformat()
-    return made
+        attribute = value.isoformat()
+    return attribute
 
 
 def _is_of_type(value: object, type_: str | None) -> bool:

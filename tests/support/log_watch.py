@@ -38,8 +38,11 @@ FROM (
     UNION ALL (SELECT customer_phone FROM template_sends LIMIT 200)
     UNION ALL (SELECT translate(customer_phone, '+ ().-', '') FROM conversations LIMIT 200)
     UNION ALL (SELECT translate(phone, '+ ().-', '') FROM contacts LIMIT 200)
-    UNION ALL (SELECT unnest(ARRAY[name, email, company]) FROM contacts LIMIT 600)
-    UNION ALL (SELECT unnest(ARRAY[name, email, company]) FROM extractions LIMIT 600)
+    UNION ALL (SELECT unnest(ARRAY[name, email, company, source] || tags) FROM contacts LIMIT 600)
+    UNION ALL (
+        SELECT unnest(ARRAY[name, email, company, requirements, custom_cta, in_detail_summary, smart_notification])
+        FROM extractions LIMIT 600
+    )
     UNION ALL (SELECT text FROM messages LIMIT 200)
 ) AS v
 """

@@ -14,6 +14,7 @@ SELECT
         to_regclass('read_model.lead_totals')::oid,
         to_regclass('read_model.lead_counts')::oid,
         to_regclass('read_model.lead_daily_counts')::oid,
+        to_regclass('read_model.attribute_counts')::oid,
         to_regclass('read_model.freshness')::oid
     ) COLLATE "C" AS ids;
 COMMENT ON VIEW projector.read_model_tables IS 'The object ids of the tables of the read model as the catalog has them now.';

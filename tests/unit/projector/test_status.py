@@ -77,8 +77,8 @@ def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
         "The role nobody_at_all does not exist, so the API cannot read: run `migrate`"
     )
     assert one_sentence(read_status(built, api_role="pg_monitor")) == (
-        "The role pg_monitor may not read read_model.freshness, so the API cannot either: run `migrate`, which lets"
-        " leads_api read all tables, and GRANT leads_api TO pg_monitor."
+        "The role pg_monitor may not read read_model.attribute_counts, so the API cannot either: run `migrate`, which"
+        " lets leads_api read all tables, and GRANT leads_api TO pg_monitor."
     )
     built.execute("REVOKE SELECT ON read_model.tenants FROM leads_api")
     assert "leads_api may not read read_model.tenants" in one_sentence(read_status(built))

@@ -6,7 +6,7 @@ from projector.database.rows import Connection
 from projector.database.schema import table as table_of
 
 LEAD_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages")
-STATISTICS = ("lead_counts", "lead_daily_counts", "lead_totals", "message_counts")
+STATISTICS = ("lead_counts", "lead_daily_counts", "lead_totals", "message_counts", "attribute_counts")
 TABLES = (*(f"read_model.{name}" for name in (*LEAD_TABLES, *STATISTICS)), "projector.source_keys")
 
 

@@ -62,6 +62,11 @@ EXTRA = {
     " FROM unnest('{-infinity,infinity,0044-03-15 BC,10000-01-01}'::text[]) AS day",
     "counts of no lead": "INSERT INTO read_model.lead_counts"
     " VALUES ('nobody', 'Hot', 1, true, true, true, true, true, 1)",
+    "attributes": "UPDATE read_model.lead_profiles SET attributes = '{\"tags\": [\"x\"]}' WHERE user_id = 'u'",
+    "attributes of conversations": "UPDATE read_model.lead_conversations SET attributes = '{\"x\": 1}'",
+    "numbers of attributes that are left out": "UPDATE read_model.lead_profiles SET attributes_left_out = 5",
+    "counts of an attribute of no lead": "INSERT INTO read_model.attribute_counts"
+    " VALUES ('nobody', 'lead', 'x', 'string', 1), ('u', 'conversation', 'x', 'array', 1), ('u', 'lead', 'x', 'y', -1)",
     "daily counts of no lead": "INSERT INTO read_model.lead_daily_counts"
     " VALUES ('u', '2001-01-01', 'Hot', 1, true, true, true, true, true, 1)",
     "keys without a source": "INSERT INTO projector.source_keys VALUES ('conversation', 'x', 'u', '1'),"

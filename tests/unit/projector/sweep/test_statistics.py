@@ -50,7 +50,10 @@ def test_only_what_differs_is_written_some_rows_at_a_time(
     statistics.heal(counted, None)
     assert statistics.find_differences(counted, None) == []
     changed = {table: len(set(after) - set(before[table])) for table, after in versions(counted).items()}
-    assert changed == {"lead_counts": 0, "lead_daily_counts": 1, "lead_totals": 2, "message_counts": 0}
+    assert {table: rows for table, rows in changed.items() if rows} == {
+        "lead_daily_counts": 1,
+        "lead_totals": 2,
+    }
 
 
 def test_a_sample_has_the_statistics_of_its_tenants(counted: Connection) -> None:

@@ -22,7 +22,7 @@ TODAY = date(2026, 11, 25)
 SOMETIMES_EMPTY = {
     "conversations": {"last_message_at", "is_active"},
     "extractions": {*demo.TABLES["extractions"][6:]},
-    "contacts": {"name", "email", "company", "updated_at"},
+    "contacts": {"name", "email", "company", "updated_at", "tags", "opted_out", "source"},
     "template_sends": {"conversation_id", "sent_at"},
 }
 """Columns that the demo has nothing for in some rows."""
