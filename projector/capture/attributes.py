@@ -97,9 +97,8 @@ def attribute_misfits(readings: Mapping[str, "Reading"]) -> Iterator[str]:
                     " digits and _, begins with a letter, and has at most 40 characters"
                 )
             elif (types := _types_of(column)) is None:
-                advice = (
-                    f": give it as {JSON_COLUMN}, whose keys are attributes" if "json" in column.base else ""
-                )
+                is_json = column.base in {"json", "jsonb"}
+                advice = f": give it as {JSON_COLUMN}, whose keys are attributes" if is_json else ""
                 yield f"{relation}.sql gives {column.name} as {column.declared}, and an attribute is {_TAKEN}{advice}"
             else:
                 before = first.setdefault(column.name, (relation, level, types))

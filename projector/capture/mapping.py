@@ -613,11 +613,14 @@ def expansions(fit: Fit) -> tuple[str, str]:
     return "\nUNION ALL\n".join(selects) or nothing, f"VALUES {', '.join(values)}" if values else nothing
 
 
-def relation_rows(fit: Fit, name: str) -> str:
-    """Return the rows of a relation with nulls for the columns that it lacks; none where it is missing."""
+def relation_rows(fit: Fit, name: str, *, is_installed: bool = True) -> str:
+    """Return the rows of a relation with nulls for the columns that it lacks; none where it is missing.
+
+    They lack attributes too where the functions that make these are not installed.
+    """
     reading = fit.relations.get(name)
     origins = reading.origins if reading is not None else {}
-    made = attribute_columns(reading, name) if reading is not None else {}
+    made = attribute_columns(reading, name) if reading is not None and is_installed else {}
     columns = [
         f'{made[column]} AS "{column}"'
         if column in made

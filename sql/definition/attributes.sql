@@ -22,13 +22,15 @@ STABLE
 PARALLEL SAFE
 RETURN to_jsonb(projector.cut_text(nullif(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), ''), 2048));
 
--- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not have.
+-- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not have,
+-- and for one with more than 309 digits before the point or 400 after it: no double is so large or has so many, and an
+-- index takes no number of thousands of digits.
 CREATE OR REPLACE FUNCTION projector.attribute_number(value numeric)
 RETURNS jsonb
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN CASE WHEN value NOT IN ('NaN', 'Infinity', '-Infinity') THEN to_jsonb(trim_scale(value)) END;
+RETURN CASE WHEN abs(value) < 1e309 AND min_scale(value) <= 400 THEN to_jsonb(trim_scale(value)) END;
 
 -- A date of the years 1 to 9999; one beyond becomes the nearest of these.
 CREATE OR REPLACE FUNCTION projector.attribute_date(value date)
@@ -48,24 +50,39 @@ STABLE
 PARALLEL SAFE
 RETURN to_jsonb(projector.format_time(projector.clamp_time(value)));
 
--- A text of JSON as jsonb. jsonb cannot hold every JSON: U+0000, half a surrogate pair, a number of too many digits.
--- What such a thing is in becomes a text with the noncharacter U+FFFF, which no attribute has; where even that fails, the
--- whole is null.
+-- A text of JSON as jsonb. jsonb cannot hold every JSON. In place of U+0000 and half a surrogate pair stands the
+-- noncharacter U+FFFF, which no attribute has, and in place of a value at the first level with a number of too many digits.
+-- Where even that fails, the whole is null.
 CREATE OR REPLACE FUNCTION projector.read_json(value text)
 RETURNS jsonb
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
 AS $definition$
+DECLARE
+    entry record;
+    readable jsonb := jsonb_build_object();
 BEGIN
     RETURN value::jsonb;
 EXCEPTION
     WHEN data_exception OR program_limit_exceeded THEN
         BEGIN
-            RETURN regexp_replace(
-                regexp_replace(value, '(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F][0-9a-fA-F])', '\1\\uFFFF', 'g'),
-                '([\[:,]\s*)-?[0-9.]+[eE]\+?[0-9][0-9][0-9]+(?=\s*[^0-9])', '\1"\\uFFFF"', 'g'
-            )::jsonb;
+            FOR entry IN SELECT e.key, e.value FROM json_each(
+                regexp_replace(
+                    value,
+                    '(?<!\\)((?:\\\\)*)(?:\\u0000|\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])'
+                    '|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..)',
+                    '\1\\uFFFF', 'g'
+                )::json
+            ) AS e LOOP
+                BEGIN
+                    readable := readable || jsonb_build_object(entry.key, entry.value::jsonb);
+                EXCEPTION
+                    WHEN data_exception OR program_limit_exceeded THEN
+                        readable := readable || jsonb_build_object(entry.key, chr(65535));
+                END;
+            END LOOP;
+            RETURN readable;
         EXCEPTION
             WHEN data_exception OR program_limit_exceeded THEN
                 RETURN NULL;
@@ -88,16 +105,18 @@ SELECT CASE jsonb_typeof(value)
     WHEN 'array' THEN (
         SELECT
             CASE
-                WHEN NOT bool_or(jsonb_typeof(item.value) IN ('object', 'array')) THEN
-                    jsonb_agg(
-                        CASE jsonb_typeof(item.value)
-                            WHEN 'string' THEN projector.attribute_text(item.value #>> ARRAY[]::text [])
-                            WHEN 'number' THEN projector.attribute_number(item.value::numeric)
-                            ELSE item.value
-                        END ORDER BY item.place
-                    ) FILTER (WHERE projector.attribute_text(item.value #>> ARRAY[]::text []) IS NOT NULL)
+                WHEN NOT bool_or(jsonb_typeof(item.value) IN ('object', 'array'))
+                    THEN jsonb_agg(made.value ORDER BY item.place) FILTER (WHERE made.value IS NOT NULL)
             END
         FROM jsonb_array_elements(value) WITH ORDINALITY AS item (value, place)
+        CROSS JOIN LATERAL (
+            SELECT
+                CASE jsonb_typeof(item.value)
+                    WHEN 'string' THEN projector.attribute_text(item.value #>> ARRAY[]::text [])
+                    WHEN 'number' THEN projector.attribute_number(item.value::numeric)
+                    WHEN 'boolean' THEN item.value
+                END AS value
+        ) AS made
     )
 END
 $definition$;

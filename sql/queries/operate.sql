@@ -80,7 +80,9 @@ UPDATE read_model.tenants SET version = version + 1, version_id = gen_random_uui
 -- Returns: commands, which create the indexes by which ranges of declared numbers, dates and times are found, and drop
 -- those of attributes that are not declared any more.
 --
--- A name has at most 63 bytes, that of an attribute 40. The API writes the same expressions: api/plan/attributes.py.
+-- A name has at most 63 bytes, that of an attribute 40. A date and a time have at most 24 characters; a row that is not
+-- rebuilt yet may have a long text instead, which no index takes. The API writes the same expressions, in
+-- api/plan/attributes.py.
 WITH declared AS (
     SELECT
         CASE attribute.value ->> 'of' WHEN 'lead' THEN 'lead_profiles' ELSE 'lead_conversations' END AS table_name,
@@ -92,9 +94,9 @@ WITH declared AS (
         ) AS index_name,
         format(
             CASE attribute.value ->> 'type'
-                WHEN 'number'
-                    THEN '(CASE WHEN jsonb_typeof(attributes -> %1$L) = ''number'' THEN (attributes -> %1$L)::numeric END)'
-                ELSE '((attributes ->> %1$L) COLLATE "C")'
+                WHEN 'number' THEN
+                    '(CASE WHEN jsonb_typeof(attributes -> %1$L) = ''number'' THEN (attributes -> %1$L)::numeric END)'
+                ELSE '(left(attributes ->> %1$L, 24) COLLATE "C")'
             END,
             attribute.value ->> 'name'
         ) AS expression
@@ -109,8 +111,9 @@ SELECT
             CASE
                 WHEN d.index_name IS NULL THEN format('DROP INDEX IF EXISTS read_model.%I;', i.relname)
                 ELSE format(
-                    'CREATE INDEX IF NOT EXISTS %I ON read_model.%I (user_id, %s, customer_phone) WHERE %s IS NOT NULL;',
-                    d.index_name, d.table_name, d.expression, d.expression
+                    'CREATE INDEX IF NOT EXISTS %I ON read_model.%I (user_id, %s, customer_phone)'
+                    ' WHERE %3$s IS NOT NULL;',
+                    d.index_name, d.table_name, d.expression
                 )
             END, E'\n'
         ), ''

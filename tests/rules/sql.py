@@ -27,8 +27,8 @@ _SOURCE = re.compile(r"source_(\w+)")
 
 @cache
 def parse(text: str) -> tuple[Any, ...]:
-    # A body of PL/pgSQL, which begins with BEGIN, reads no table.
-    bodies = [body for body in _BODY.findall(text) if not body.startswith("\nBEGIN")]
+    # A body of PL/pgSQL, which ends with END, reads no table.
+    bodies = [body for body in _BODY.findall(text) if not body.endswith(";\nEND\n")]
     if bodies:
         text = re.sub(r"\{(\w+)\}", r"\1", ";".join(bodies))
     text = _IN_BRACKETS.sub(r"\1", _FENCE.sub("", text))

@@ -174,7 +174,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
     for relation, required in RELATIONS.items():
         if relation not in fit.relations:
             continue
-        names = {"relation": relation_rows(fit, relation), "key": required[0]}
+        names = {"relation": relation_rows(fit, relation, is_installed=False), "key": required[0]}
         plan = conn.execute(query("assess", "explain_relation", **names).encode()).fetchall()
         if "ProjectSet" in str(plan):
             yield _problem(
@@ -380,7 +380,8 @@ def _find_unusual(conn: Connection, fit: Fit, sizes: Mapping[str, Size]) -> Iter
             f"{late.strange} of {counted(late.rows, 'message')} that were looked at have a time more than a day"
             " ahead: such leads are the first of the list until then.",
         )
-    names = {"conversations": relation_rows(fit, "conversations"), "canonical": _canonical()}
+    conversations = relation_rows(fit, "conversations", is_installed=False)
+    names = {"conversations": conversations, "canonical": _canonical()}
     collapsing = _ask(conn, _Collapsing, "count_collapsing", names)
     if collapsing is None:
         yield _note("values", "How many phones are one lead was not counted: it took too long.")
