@@ -187,6 +187,26 @@ WHERE d.ended_at IS NOT NULL
 GROUP BY d.outcome
 ORDER BY d.outcome;
 
+-- name: lock_attributes
+-- Fails at once while another session has these tables for itself, as a first build has.
+LOCK TABLE read_model.lead_profiles, read_model.lead_conversations IN ACCESS SHARE MODE NOWAIT;
+
+-- name: count_left_out
+-- Returns of how many leads, and of how many conversations, an attribute is left out. Parameter: bound, of each.
+SELECT
+    (
+        SELECT count(*)
+        FROM (
+            SELECT p.user_id FROM read_model.lead_profiles AS p WHERE p.attributes_left_out > 0 LIMIT %(bound)s
+        ) AS bounded
+    ) AS leads,
+    (
+        SELECT count(*)
+        FROM (
+            SELECT c.user_id FROM read_model.lead_conversations AS c WHERE c.attributes_left_out > 0 LIMIT %(bound)s
+        ) AS bounded
+    ) AS conversations;
+
 -- name: count_tenants
 -- Returns how many tenants have leads, or had any.
 SELECT count(*) FROM read_model.tenants;

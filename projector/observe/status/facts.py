@@ -7,7 +7,15 @@ from typing import Any
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.read import COUNTED_CHANGES, Status
-from projector.observe.status.results import DeadLetter, Drift, PresentRound, Projection, RowSecurity, Run
+from projector.observe.status.results import (
+    DeadLetter,
+    Drift,
+    LeftOut,
+    PresentRound,
+    Projection,
+    RowSecurity,
+    Run,
+)
 from projector.operate.origin.proof import Feed
 from projector.report.counted import bytes_in_words, counted, counted_of
 
@@ -184,6 +192,13 @@ def _dead_letters(status: Status, _: Projection) -> Iterator[Line]:
         yield "", f"{words.item(letter)}: {words.short(letter.error)} ({tries})"
 
 
+def _left_out(status: Status, _: Projection) -> Iterator[Line]:
+    if (left_out := status.left_out) is not None and left_out != LeftOut():
+        numbers = {"lead": left_out.leads, "conversation": left_out.conversations}
+        of = " and ".join(counted(number, noun) for noun, number in numbers.items() if number)
+        yield "Attributes", f"some are left out of {of}: beyond 64 or 8 KiB, or of another type than declared"
+
+
 def _sizes(status: Status, _: Projection) -> Iterator[Line]:
     total = sum(size.bytes for size in status.sizes)
     yield "Size", f"{bytes_in_words(total)}, of it:"
@@ -301,6 +316,12 @@ FACTS: tuple[Fact, ...] = (
          metric="leads_projector_dead_letters", help="Keys that are set aside with an error.",
          lines=_dead_letters, in_short=lambda status: bool(status.dead_letters)),
     Fact("dead_letters.first", lambda status: [_without(letter, "total") for letter in status.dead_letters]),
+    Fact("attributes_left_out", lambda status: status.left_out and asdict(status.left_out),
+         metric="leads_projector_attributes_left_out",
+         help=f"Leads and conversations of which an attribute is left out, counted up to {COUNTED_CHANGES} each.",
+         number=lambda status: asdict(status.left_out) if status.left_out else {},
+         label="of",
+         lines=_left_out, in_short=lambda _: True),
     Fact("erasures", lambda status: asdict(status.erasures)),
     Fact("tables", lambda status: [asdict(size) for size in status.sizes], lines=_sizes),
     Fact("warnings", lambda status: status.warnings,

@@ -1,7 +1,10 @@
 """What `status` reads from the database, all of it as of one moment."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+import psycopg
 
 from projector.capture.source import find_missing_source, find_source
 from projector.core.preconditions import require_installed
@@ -17,7 +20,7 @@ from projector.operate.rights import find_further_rights
 from projector.operate.roles import Access, lacks_lines, read_access
 
 COUNTED_CHANGES = 100_000
-"""The queue is counted up to here, so that a status of a deep queue does not take long."""
+"""The queue is counted up to here, so that a status of a deep queue does not take long; so is what is left out."""
 
 _SHOWN = 5
 
@@ -54,6 +57,7 @@ class Status:
     present_round: results.PresentRound | None = None
     drift: list[results.Drift] = field(default_factory=list)
     ended_drift: list[results.EndedDrift] = field(default_factory=list)
+    left_out: results.LeftOut | None = None
     sizes: list[results.Size] = field(default_factory=list)
     tenants: int = 0
     schedulers: results.Schedulers = field(default_factory=results.Schedulers)
@@ -150,6 +154,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             present_round=rows.row(conn, results.PresentRound, query("status", "read_present_round")),
             drift=_named(conn, _read(conn, results.Drift, "read_open_drift", shown)),
             ended_drift=_read(conn, results.EndedDrift, "read_ended_drift"),
+            left_out=_read_left_out(conn),
             sizes=_read_sizes(conn) if with_sizes else [],
             tenants=rows.value(conn, query("status", "count_tenants")) if with_sizes else 0,
             api_role=rows.row(conn, results.ApiRole, query("status", "read_api_role"), {"role": api_role}),
@@ -192,6 +197,14 @@ def _read_sizes(conn: Connection) -> list[results.Size]:
         for size in _read(conn, results.Size, "read_sizes")
     ]
     return sorted(sizes, key=lambda size: size.bytes, reverse=True)
+
+
+def _read_left_out(conn: Connection) -> results.LeftOut | None:
+    """Return of how much an attribute is left out; None while another session has the tables for itself."""
+    with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
+        conn.execute(query("status", "lock_attributes"))
+        return _read(conn, results.LeftOut, "count_left_out", {"bound": COUNTED_CHANGES})[0]
+    return None
 
 
 def _read_row_security(conn: Connection) -> results.RowSecurity:

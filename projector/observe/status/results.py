@@ -71,6 +71,14 @@ class Erasures:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Of how many leads, and of how many conversations, an attribute is left out, both up to a bound."""
+
+    leads: int = 0
+    conversations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A key that is set aside, how many there are, and what its tenant is called, if that is known."""
 

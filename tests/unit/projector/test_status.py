@@ -21,6 +21,7 @@ from projector.observe.status.render import as_dict, render, summarize
 from projector.observe.status.results import (
     DeadLetter,
     Drift,
+    LeftOut,
     LockHolder,
     PresentRound,
     Queue,
@@ -230,6 +231,26 @@ def test_a_dead_letter_is_listed_until_its_retry_succeeds(database: Database, bu
     assert find_attention(read_status(built)) == []
 
 
+def test_it_is_counted_of_how_much_an_attribute_is_left_out(built: Connection) -> None:
+    status = read_status(built)
+    assert "Attributes" not in render(status) + summarize(status)
+    write_conversations(built, 1, first=2)
+    built.execute(
+        "INSERT INTO contacts (contact_id, user_id, phone, tags) VALUES ('k', 'u', '49151000002', %s)",
+        [["x" * 2000] * 5],
+    )
+    refresh(built, retry_failed=False, progress=QUIET)
+    status = read_status(built)
+    assert status.left_out == LeftOut(leads=1, conversations=0)
+    line = "Attributes   some are left out of 1 lead: beyond 64 or 8 KiB, or of another type than declared"
+    assert line in render(status)
+    assert line in summarize(status)
+    assert find_attention(status) == []
+    assert as_dict(status)["attributes_left_out"] == {"leads": 1, "conversations": 0}
+    both = replace(status, left_out=LeftOut(leads=2, conversations=1000))
+    assert "left out of 2 leads and 1,000 conversations: " in render(both)
+
+
 def test_a_table_or_an_index_that_another_session_locks_does_not_block(
     database: Database, built: Connection
 ) -> None:
@@ -239,7 +260,9 @@ def test_a_table_or_an_index_that_another_session_locks_does_not_block(
         other.execute("LOCK TABLE read_model.leads, read_model.lead_messages IN ACCESS EXCLUSIVE MODE")
         other.execute("TRUNCATE read_model.lead_profiles")
         built.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
-        sizes = {size.table_name: size.bytes for size in read_status(built).sizes}
+        locked = read_status(built)
+        sizes = {size.table_name: size.bytes for size in locked.sizes}
+    assert (locked.left_out, read_status(built).left_out) == (None, LeftOut())
     assert set(sizes) == set(free)
     assert 0 < sizes["read_model.leads"] <= free["read_model.leads"]
     assert sizes["read_model.tenants"] == free["read_model.tenants"]
