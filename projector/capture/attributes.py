@@ -149,6 +149,57 @@ def attribute_columns(reading: "Reading", relation: str) -> dict[str, str]:
     return made
 
 
+@dataclass(slots=True)
+class LeftOutKey:
+    """A key of JSON that is no attribute.
+
+    `kind` is `object`, `list` for a list of anything but scalars, or `name` for a name that no attribute has. `rows` is
+    how many rows have it, `members` are names of scalars in it, `names` the keys of all these rows, this one or not.
+    """
+
+    key: str
+    kind: str
+    rows: int
+    members: list[str]
+    names: list[str]
+
+    def renamed(self, json_column: str) -> dict[str, str]:
+        """Return what of it can be attributes, by names that fit: of each an expression over the column of JSON."""
+        literal = sql.Literal(self.key).as_string(None)
+        if self.kind == "name":
+            return {_fitting(self.key): f"{json_column} -> {literal}"}
+        renamed = {}
+        for member in self.members:
+            if self.kind == "list":
+                path = sql.Literal(f"$.{json.dumps(self.key)}[*].{json.dumps(member)}").as_string(None)
+                expression = f"jsonb_path_query_array({json_column}, {path})"
+            else:
+                expression = f"{json_column} -> {literal} -> {sql.Literal(member).as_string(None)}"
+            renamed[_fitting(f"{self.key}_{member}")] = expression
+        return renamed
+
+    def is_renamed(self) -> bool:
+        """Return whether the JSON has it under names that fit, too."""
+        renamed = self.renamed("")
+        return bool(renamed) and renamed.keys() <= {*self.names}
+
+
+def json_with(json_column: str, keys: Sequence[LeftOutKey]) -> str:
+    """Return the expression of a column of JSON with these keys under names that fit; those that it has itself count.
+
+    Empty where nothing of the keys can be an attribute.
+    """
+    pairs = {name: value for key in keys for name, value in key.renamed(json_column).items()}
+    built = ", ".join(f"'{name}', {value}" for name, value in pairs.items())
+    return f"jsonb_build_object({built}) || {json_column} AS {JSON_COLUMN}" if pairs else ""
+
+
+def _fitting(key: str) -> str:
+    """Return a name that an attribute may have for a key, by its ASCII letters and digits."""
+    name = re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
+    return (name if name[:1].isalpha() else f"a_{name}")[:40]
+
+
 def _columns(reading: "Reading | None", relation: str) -> "Sequence[Column]":
     columns = reading.columns if reading is not None else ()
     return [column for column in columns if is_attribute(relation, column.name)]

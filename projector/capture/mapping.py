@@ -99,6 +99,11 @@ class Texts:
         others = [text for name, text in self.relations().items() if name != "tenants"]
         return {*_named(self.files.get("tenants", ""))} - {table for text in others for table in _named(text)}
 
+    def alias_of(self, relation: str, table: str) -> str:
+        """Return the alias under which a relation reads a table; the first one where there are several."""
+        read = _FROM.findall(_COMMENT.sub("", self.files[relation]))
+        return next((alias for _, _, name, _, alias in read if _plain(name) == table), table)
+
     def tables(self) -> dict[str, dict[str, None]]:
         """Return the tables that are named, each with the columns that are named of it."""
         columns_of: dict[str, dict[str, None]] = {}

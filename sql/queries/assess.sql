@@ -62,6 +62,54 @@ FROM (
     LIMIT 1
 ) AS repeated;
 
+-- name: find_left_out
+-- Returns the most frequent keys of the column attributes that are no attributes: key; kind, `object`, `list` for one of
+-- anything but scalars, or `name`; rows, how many have it; members, names of scalars in it; names, the keys of all kinds.
+-- Placeholder: relation.
+WITH looked AS MATERIALIZED (
+    SELECT
+        row_number() OVER () AS place,
+        r.attributes::jsonb AS object
+    FROM {relation} AS r
+    WHERE r.attributes IS NOT NULL
+    LIMIT 10000
+)
+
+SELECT
+    entry.key,
+    entry.kind,
+    count(DISTINCT entry.place) AS rows,
+    coalesce((array_agg(DISTINCT member.name) FILTER (WHERE member.name IS NOT NULL))[:3], '{}') AS members,
+    ARRAY(
+        SELECT DISTINCT e.key
+        FROM looked
+        CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(looked.object) WHEN 'object' THEN looked.object END) AS e
+        LIMIT 1000
+    ) AS names
+FROM (
+    SELECT
+        looked.place,
+        e.key,
+        CASE
+            WHEN jsonb_typeof(e.value) = 'object' THEN 'object'
+            WHEN e.value @? 'strict $[*] ? (@.type() == "object" || @.type() == "array")' THEN 'list'
+            WHEN e.key !~ '^[a-z][a-z0-9_]*$' OR length(e.key) > 40 THEN 'name'
+        END AS kind,
+        CASE WHEN jsonb_typeof(e.value) = 'array' THEN e.value -> 0 ELSE e.value END AS whole
+    FROM looked
+    CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(looked.object) WHEN 'object' THEN looked.object END) AS e
+    WHERE jsonb_typeof(e.value) <> 'null'
+) AS entry
+LEFT JOIN LATERAL (
+    SELECT m.key AS name
+    FROM jsonb_each(CASE jsonb_typeof(entry.whole) WHEN 'object' THEN entry.whole END) AS m
+    WHERE jsonb_typeof(m.value) IN ('string', 'number', 'boolean')
+) AS member ON true
+WHERE entry.kind IS NOT NULL
+GROUP BY entry.key, entry.kind
+ORDER BY count(DISTINCT entry.place) DESC, entry.key
+LIMIT 8;
+
 -- name: count_collapsing
 -- Placeholders: conversations, the relation of the mapping; canonical, the canonical form of c.customer_phone.
 SELECT

@@ -1,7 +1,8 @@
 """Attributes of leads and conversations: each type of a column, each kind of JSON, what is cut, what is refused."""
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
 
 import psycopg
@@ -61,7 +62,7 @@ def mapping(**columns: str) -> Texts:
 def _expressions(columns: str, alias: str) -> Iterator[str]:
     """Return what each of these columns is in SELECT: a bare name is a column of the relation's table."""
     for column in filter(None, columns.split("; ")):
-        yield f"{alias}.{column}" if column.isidentifier() else column.replace("$", alias)
+        yield f"{alias}.{column}" if column.isidentifier() else re.sub(r"\$(?=\.[a-z])", alias, column)
 
 
 @pytest.fixture
@@ -647,3 +648,58 @@ def test_what_a_platform_of_the_reference_lacks_is_no_attribute(
         refresh_now(conn)
         assert attributes(conn)["1"] == ({"source": "web", "opted_out": False, "tags": ["vip"]}, 0)
         assert_at_rest(conn)
+
+
+def test_assess_says_which_keys_are_no_attributes_and_what_to_write(platform: Connection) -> None:
+    create(platform, extra="jsonb", other="json", tags="text[]")
+    extra = {
+        "City Name": "Pune", "address": {"city": "Pune", "Post code": 7, "geo": {"x": 1}}, "it's": 1, "2nd": True,
+        "orders": [{"id": 3}, {"id": 4}], "ok": "x", "none": None, "NONE": None, "empty": {}, "grid": [[1]],
+    }  # fmt: skip
+    insert(platform, "talks", id=1, phone="1", other={"Größe": 1})
+    insert(platform, "people", id=1, phone="1", extra=extra)
+    insert(platform, "people", id=2, phone="2", extra={"City Name": None, "ok": 1, "address": "a text"})
+
+    def said(texts: Mapping[str, str]) -> list[str]:
+        facts = assess(platform, mapping=mapping(**texts))
+        return [fact.text for fact in facts if fact.text.startswith(("Keys of", "The keys of"))]
+
+    given = {
+        "contacts": "$.extra AS attributes",
+        "conversations": "$.other AS attributes",
+        "extractions": "tags",
+    }
+    expression = (
+        "jsonb_build_object('a_2nd', p.extra -> '2nd', 'city_name', p.extra -> 'City Name', 'address_post_code',"
+        " p.extra -> 'address' -> 'Post code', 'address_city', p.extra -> 'address' -> 'city', 'it_s',"
+        " p.extra -> 'it''s', 'orders_id', jsonb_path_query_array(p.extra, '$.\"orders\"[*].\"id\"')) || p.extra"
+        " AS attributes"
+    )
+    rest = "'empty' (an object, 1 row), 'grid' (a list of anything but scalars, 1 row)"
+    of_contacts = (
+        "Keys of attributes in contacts.sql are no attributes: '2nd' (not written as a name, 1 row), 'City Name' (not"
+        f" written as a name, 1 row), 'address' (an object, 1 row), {rest}, \"it's\" (not written as a name, 1 row),"
+        f" 'orders' (a list of anything but scalars, 1 row). To have them, write {expression}."
+    )
+    of_conversations = (
+        "Keys of attributes in conversations.sql are no attributes: 'Größe' (not written as a name, 1 row). To have"
+        " them, write jsonb_build_object('gr_e', t.other::jsonb -> 'Größe') || t.other::jsonb AS attributes."
+    )
+    assert said(given) == [of_contacts, of_conversations]
+    # What it says to write is taken, and does it.
+    written = {"contacts": expression.replace("p.extra", "$.extra")}
+    assert said(written) == [f"Keys of attributes in contacts.sql are no attributes: {rest}."]
+    install(platform, mapping(**written))
+    platform.execute("INSERT INTO talks (id, phone) VALUES (2, '2')")
+    refresh_now(platform)
+    kept = {
+        "a_2nd": True, "city_name": "Pune", "address_post_code": "number 7", "address_city": "Pune", "it_s": "number 1",
+        "orders_id": ["number 3", "number 4"], "ok": "x",
+    }  # fmt: skip
+    assert attributes(platform) == {"1": (kept, 0), "2": ({"ok": "number 1", "address": "a text"}, 0)}
+    # Of a computed column the expression is not known; JSON that jsonb cannot hold is not looked at.
+    platform.execute("""INSERT INTO talks (id, phone, other) VALUES (3, '3', '{"A": "\\u0000"}')""")
+    computed, unread = said({**given, "contacts": "$.extra || $.extra AS attributes"})
+    assert "… -> 'City Name'" in computed
+    assert computed.endswith("… AS attributes, where … is what is attributes now.")
+    assert unread == "The keys of attributes in conversations.sql were not looked at: it took too long."

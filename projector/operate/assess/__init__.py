@@ -12,11 +12,12 @@ from typing import TypeVar
 
 import psycopg
 
+from projector.capture.attributes import JSON_COLUMN, LEVELS, LeftOutKey, json_with
 from projector.capture.mapping import RELATIONS, Fit, Texts, default_mapping, examine_source, relation_rows
 from projector.capture.source import SourceRelation
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
-from projector.database.rows import Connection, only_row, value, values
+from projector.database.rows import Connection, only_row, rows, value, values
 from projector.database.source_names import SourceTable
 from projector.database.sql import file_text, query
 from projector.operate.rights import find_missing_rights, read_server
@@ -55,6 +56,8 @@ _KNOWN = {
     ),
 }
 """The values that the projection knows, and what it makes of any other."""
+
+_LEFT_OUT = {"object": "an object", "list": "a list of anything but scalars", "name": "not written as a name"}
 
 # As docs/internals/performance.md has measured it.
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
@@ -270,7 +273,7 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
             facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(there)}."))
         if fits:
             sizes = {name: measure(conn, relation) for name, relation in there.items()}
-            facts += [*_find_unusual(conn, fit, sizes), *_estimate(fit, sizes)]
+            facts += [*_find_unusual(conn, fit, sizes), *_find_left_out(conn, fit), *_estimate(fit, sizes)]
         return facts
 
 
@@ -391,6 +394,35 @@ def _find_unusual(conn: Connection, fit: Fit, sizes: Mapping[str, Size]) -> Iter
             f"Conversations write the phone of one lead differently: {collapsing.phones} spellings are"
             f" {counted(collapsing.leads, 'lead')}.",
         )
+
+
+def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
+    """Return which keys of the JSON of attributes are no attributes, and the expression that makes them so."""
+    for relation in LEVELS:
+        reading = fit.relations.get(relation)
+        if reading is None or JSON_COLUMN not in reading.origins:
+            continue
+        names = {"relation": relation_rows(fit, relation, is_installed=False)}
+        try:
+            with conn.transaction():
+                keys = rows(conn, LeftOutKey, query("assess", "find_left_out", **names))
+        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable, psycopg.DataError):
+            yield _note(
+                "values", f"The keys of {JSON_COLUMN} in {relation}.sql were not looked at: it took too long."
+            )
+            continue
+        keys = [key for key in keys if not key.is_renamed()]
+        if not keys:
+            continue
+        listed = ", ".join(f"{key.key!r} ({_LEFT_OUT[key.kind]}, {counted(key.rows, 'row')})" for key in keys)
+        origin = reading.origins[JSON_COLUMN]
+        is_json = any(column.name == JSON_COLUMN and column.base == "json" for column in reading.columns)
+        written = "…" if origin is None else f"{fit.mapping.alias_of(relation, origin[0])}.{origin[1]}"
+        expression = json_with(f"{written}::jsonb" if is_json else written, keys)
+        advice = f". To have them, write {expression}" if expression else ""
+        if expression and origin is None:
+            advice += f", where … is what is {JSON_COLUMN} now"
+        yield _note("values", f"Keys of {JSON_COLUMN} in {relation}.sql are no attributes: {listed}{advice}.")
 
 
 def _canonical() -> str:
