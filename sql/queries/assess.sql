@@ -63,9 +63,9 @@ FROM (
 ) AS repeated;
 
 -- name: find_left_out
--- Returns the most frequent keys of the column attributes that are no attributes: key; kind, `object`, `list` for one of
--- anything but scalars, or `name`; rows, how many have it; members, names of scalars in it; names, the keys of all kinds.
--- Placeholder: relation.
+-- Returns the most frequent keys of the column attributes that are no attributes: key; kind, `object`, `list` for one
+-- of anything but scalars, or `name`; rows, how many have it; members, names of scalars in it; names, the keys of all
+-- kinds. Placeholder: relation.
 WITH looked AS MATERIALIZED (
     SELECT
         row_number() OVER () AS place,

@@ -702,4 +702,6 @@ def test_assess_says_which_keys_are_no_attributes_and_what_to_write(platform: Co
     computed, unread = said({**given, "contacts": "$.extra || $.extra AS attributes"})
     assert "… -> 'City Name'" in computed
     assert computed.endswith("… AS attributes, where … is what is attributes now.")
-    assert unread == "The keys of attributes in conversations.sql were not looked at: it took too long."
+    assert unread.startswith(
+        "The keys of attributes in conversations.sql were not looked at: it took too long, or"
+    )

@@ -407,8 +407,9 @@ def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
             with conn.transaction():
                 keys = rows(conn, LeftOutKey, query("assess", "find_left_out", **names))
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable, psycopg.DataError):
+            unread = "it took too long, or jsonb cannot hold some of them"
             yield _note(
-                "values", f"The keys of {JSON_COLUMN} in {relation}.sql were not looked at: it took too long."
+                "values", f"The keys of {JSON_COLUMN} in {relation}.sql were not looked at: {unread}."
             )
             continue
         keys = [key for key in keys if not key.is_renamed()]

@@ -5,5 +5,7 @@ SELECT
     concat_ws(' ', p.name, nullif(p.last_name, '')) AS name,
     p.email,
     p.additional_attributes ->> 'company_name' AS company,
-    p.updated_at
+    p.updated_at,
+    p.blocked,
+    p.custom_attributes AS attributes
 FROM contacts AS p;

@@ -13,7 +13,9 @@ SELECT
     c.inbox_id AS phone_number_id,
     c.status <> 1 AS is_active,
     c.created_at,
-    c.last_activity_at AS last_message_at
+    c.last_activity_at AS last_message_at,
+    string_to_array(c.cached_label_list, ',') AS labels,
+    c.custom_attributes AS attributes
 FROM conversations AS c
 INNER JOIN contacts AS p ON p.id = c.contact_id
 LEFT JOIN inboxes AS i ON i.id = c.inbox_id

@@ -9,7 +9,9 @@ SELECT
     c.inbox_id AS phone_number_id,
     s.category <> 'resolved' AS is_active,
     c.created_at,
-    c.last_message_at
+    c.last_message_at,
+    c.subject,
+    c.meta AS attributes
 FROM conversations AS c
 INNER JOIN users AS p ON p.id = c.contact_id
 INNER JOIN inboxes AS i ON i.id = c.inbox_id
