@@ -498,6 +498,10 @@ def test_of_a_name_the_first_that_has_a_value_counts(platform: Connection) -> No
     refresh_now(platform)
     assert attributes(platform)["0"] == ({"city": "new"}, 0)
     assert counts(platform)["lead", "city", "string"] == 7
+    platform.execute("UPDATE people SET city = ' ' WHERE id = -1")
+    refresh_now(platform)
+    assert attributes(platform)["0"] == (None, 0)
+    assert counts(platform)["lead", "city", "string"] == 6
 
 
 def insert(conn: Connection, table: str, **columns: object) -> None:
@@ -705,3 +709,22 @@ def test_assess_says_which_keys_are_no_attributes_and_what_to_write(platform: Co
     assert unread.startswith(
         "The keys of attributes in conversations.sql were not looked at: it took too long, or"
     )
+
+
+def test_a_lead_of_which_attributes_alone_differ_is_written_with_a_new_version(platform: Connection) -> None:
+    create(platform, extra="jsonb")
+    install(platform, mapping(contacts="$.extra AS attributes", conversations="$.extra AS attributes"))
+    insert(platform, "talks", id=1, phone="1", extra={"a": "x"})
+    insert(platform, "people", id=1, phone="1", extra={"a": "x"})
+    refresh_now(platform)
+    version = "SELECT version FROM read_model.leads"
+    for table in ("people", "talks"):
+        before = value(platform, version)
+        # Attributes are the same, whatever the row says.
+        platform.execute(f"""UPDATE {table} SET extra = '{{"a": " x ", "B": 1}}'""".encode())
+        refresh_now(platform)
+        assert value(platform, version) == before
+        platform.execute(f"""UPDATE {table} SET extra = '{{"a": "X"}}'""".encode())
+        refresh_now(platform)
+        assert value(platform, version) > before
+    assert_at_rest(platform)

@@ -478,6 +478,35 @@ MUTANTS = {
     "no number moves by the first contact": _text("o.first_contact_at", "n.first_contact_at"),
     "the numbers of all leads are written with every message": _text("<> ROW({zeros.table})", "IS NOT NULL"),
     "a message that goes stays counted": _text("-1 AS weight", "0 AS weight"),
+    "the last value of a name counts": _text("is_valid DESC, source.place", "is_valid DESC, source.place DESC"),
+    "a value that does not fit hides one that does": _text("validity.is_valid DESC, source.place", "source.place"),
+    "any value fits": _text("THEN jsonb_typeof(made.value) = 'string'", "THEN true"),
+    "65 attributes are kept": _text("in_order <= 64", "in_order <= 65", of_type="jsonb"),
+    "a byte more is kept": _text("in_order <= 8192", "in_order <= 8193", of_type="jsonb"),
+    "JSON is kept before what is declared":
+        _text("(ORDER BY types ? chosen.name DESC, chosen.name)", "(ORDER BY chosen.name)", of_type="jsonb"),
+    "a lead fails with its JSON": _text("WHEN data_exception OR", "WHEN division_by_zero OR", of_type="json"),
+    "a whole emoji goes with half of one": _text("(?!\\\\u[dD][c-fC-F])", "", of_type="json"),
+    "a text is longer": _text("2048", "2049"),
+    "a number has any length": _text("abs(value) < 1e309 AND min_scale(value) <= 400", "abs(value) < 'Infinity'"),
+    "attributes of leads move no count":
+        _text("o.attributes IS DISTINCT FROM n.attributes AS moves\n    FROM old_lead_profiles",
+            "false AS moves\n    FROM old_lead_profiles"),
+    "what a lead had stays counted": _text("FROM old_lead_profiles AS o;", "FROM old_lead_profiles AS o WHERE false;"),
+    "attributes of conversations move no count":
+        _text("o.attributes IS DISTINCT FROM n.attributes AS moves\n    FROM old_lead_conversations",
+            "false AS moves\n    FROM old_lead_conversations"),
+    "what a conversation had stays counted":
+        _text("FROM old_lead_conversations AS o;", "FROM old_lead_conversations AS o WHERE false;"),
+    "a count of 0 stays": _text("stored.leads = 0", "stored.leads < 0"),
+    "each conversation counts":
+        _text("GROUP BY c.user_id, c.customer_phone, c.weight, entry.key",
+            "GROUP BY c.user_id, c.customer_phone, c.conversation_id, c.weight, entry.key"),
+    "each kind of a value counts":
+        _text("GROUP BY c.user_id, c.customer_phone, c.weight, entry.key",
+            "GROUP BY c.user_id, c.customer_phone, c.weight, entry.key, jsonb_typeof(entry.value)"),
+    "other attributes leave a lead its version": _text(" OR m.user_id IS NOT NULL", ""),
+    "other declared attributes move no version": _text("SET version = version + 1", "SET version = version"),
     "the recompute looks through all messages":
         _text("WHERE d.message_id = projector", "WHERE d.message_id || '' = projector"),
     "a mass change is one piece": _text("/ 500 AS piece", "/ 500000 AS piece"),
