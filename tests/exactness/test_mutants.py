@@ -479,7 +479,7 @@ MUTANTS = {
     "the numbers of all leads are written with every message": _text("<> ROW({zeros.table})", "IS NOT NULL"),
     "a message that goes stays counted": _text("-1 AS weight", "0 AS weight"),
     "the last value of a name counts": _text("is_valid DESC, source.place", "is_valid DESC, source.place DESC"),
-    "a value that does not fit hides one that does": _text("validity.is_valid DESC, source.place", "source.place"),
+    "a misfit hides a value": _text("validity.is_valid DESC, source.place", "source.place"),
     "any value fits": _text("THEN jsonb_typeof(made.value) = 'string'", "THEN true"),
     "65 attributes are kept": _text("in_order <= 64", "in_order <= 65", of_type="jsonb"),
     "a byte more is kept": _text("in_order <= 8192", "in_order <= 8193", of_type="jsonb"),
@@ -505,8 +505,8 @@ MUTANTS = {
     "each kind of a value counts":
         _text("GROUP BY c.user_id, c.customer_phone, c.weight, entry.key",
             "GROUP BY c.user_id, c.customer_phone, c.weight, entry.key, jsonb_typeof(entry.value)"),
-    "other attributes leave a lead its version": _text(" OR m.user_id IS NOT NULL", ""),
-    "other declared attributes move no version": _text("SET version = version + 1", "SET version = version"),
+    "attributes leave a lead its version": _text(" OR m.user_id IS NOT NULL", ""),
+    "declared attributes move no version": _text("SET version = version + 1", "SET version = version"),
     "the recompute looks through all messages":
         _text("WHERE d.message_id = projector", "WHERE d.message_id || '' = projector"),
     "a mass change is one piece": _text("/ 500 AS piece", "/ 500000 AS piece"),
