@@ -18,6 +18,8 @@ NEEDLES = (
     "needle.mail@example.com",
     "Needle Company",
     "needle text of a customer",
+    "needle requirements",
+    "needle tag",
     PHONE,
 )
 """What is in the rows of the lead, and in no other row."""
@@ -39,10 +41,12 @@ VALUES ('needle-conversation', 'needle-agent', '+49 777 000123', now());
 INSERT INTO messages (message_id, conversation_id, sender, text)
 SELECT 'needle-message-' || n, 'needle-conversation', 'user', 'needle text of a customer ' || n
 FROM generate_series(0, 2) AS n;
-INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag, total_score, name, email, company) VALUES
-(gen_random_uuid(), 'needle-conversation', 'Hot', 77, 'Needle Name', 'needle.mail@example.com', 'Needle Company');
-INSERT INTO contacts (contact_id, user_id, phone, name)
-VALUES ('needle-contact', 'needle-tenant', '+49 777 000123', 'Needle Name');
+INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag, total_score, name, email, company,
+    requirements) VALUES
+(gen_random_uuid(), 'needle-conversation', 'Hot', 77, 'Needle Name', 'needle.mail@example.com', 'Needle Company',
+    'needle requirements');
+INSERT INTO contacts (contact_id, user_id, phone, name, tags)
+VALUES ('needle-contact', 'needle-tenant', '+49 777 000123', 'Needle Name', '{needle tag}');
 INSERT INTO template_sends (send_id, template_id, customer_phone, status, sent_at)
 VALUES ('needle-send', 'needle-template', '+49 777 000123', 'SENT', now());
 """
