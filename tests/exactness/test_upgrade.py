@@ -35,6 +35,7 @@ from tests.exactness.platform import Platform, assert_exact, rebuild_now, refres
 from tests.support.patience import PATIENCE
 from tests.support.roles import give_platform, logins
 from tests.support.server import Database
+from tests.support.source import COLUMNS
 
 DUMP = Path(__file__).parent / "data" / "version_before.sql.gz"
 
@@ -47,9 +48,13 @@ def older(make_database: MakeDatabase) -> Database:
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone() is None:
             conn.execute("CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN")
         conn.execute(gzip.decompress(DUMP.read_bytes()))
-        # The platform has the tables that came later, too.
+        # The platform has the tables and columns that came later, too.
         conn.execute("SET search_path = public")
         conn.execute(sections()["source"].encode())
+        for table, columns in COLUMNS.items():
+            for column in columns:
+                added = f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.name} {column.type}"
+                conn.execute(added.encode())
         conn.execute("SET search_path = ''")
         # Loaded from a dump, triggers and tables have other ids: here they count as installed in this database.
         conn.execute(
