@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from secrets import token_hex
 from typing import TypeVar
 
 import psycopg
@@ -176,7 +177,7 @@ def _install(
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
     attributes = Jsonb(attribute_catalog(fit.relations))
     if conn.execute(query("operate", "note_attributes"), {"attributes": attributes}).fetchone():
-        conn.execute(query("operate", "change_versions"))
+        conn.execute(query("operate", "change_versions"), {"random": token_hex(16)})
     return fit.notices()
 
 
