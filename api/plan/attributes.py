@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnElement,
     FromClause,
     Numeric,
@@ -49,6 +50,10 @@ MOST_VALUES = 100
 """So many values of an attribute a facet has."""
 
 _NUMBER = "number"
+# A text that the filter reads as a range of numbers.
+_SPACE, _DIGITS = r"[ \t\n\v\f\r\u00A0]*", r"-?[0-9]+(\.[0-9]+)?"
+_BOUND = f"{_SPACE}{_DIGITS}{_SPACE}"
+_RANGE = literal_column(rf"'^({_BOUND}\.\.({_BOUND}|{_SPACE})|{_SPACE}\.\.{_BOUND})$'", Text)
 
 
 class _RangeShape(NamedTuple):
@@ -207,7 +212,7 @@ def counted_values(
     """Return the most frequent values of an attribute with their leads, and how many values there are, as JSON text.
 
     Of the leads with these phones, or of all. A value is counted as the filter of it counts: a text that the filter
-    would read as another number, range or flag too is left out.
+    would read as a range of numbers too is left out.
     """
     tables = {LEAD: lead_profiles, CONVERSATION: lead_conversations}
     ways = [_values_of(tables[level], shape, name, phones) for level in shape.levels]
@@ -215,10 +220,11 @@ def counted_values(
     if shape.is_list or shape.levels != (LEAD,):
         pairs = select(pairs.c.customer_phone, pairs.c.value).distinct().subquery("pair")
     value = pairs.c.value
-    chosen = [] if shape.is_declared and not shape.is_list else [_is_askable(value, shape)]
-    counted = select(value, func.count().label("leads")).where(*chosen).group_by(value).subquery("counted")
+    counted = select(value, func.count().label("leads")).group_by(value).subquery("counted")
+    chosen = [] if shape.is_declared else [counted.c.value.op("!~", return_type=Boolean)(_RANGE)]
     order = (counted.c.leads.desc(), collate(counted.c.value, "C"))
-    placed = select(counted, func.row_number().over(order_by=order).label("place")).subquery("placed")
+    placed_ = select(counted, func.row_number().over(order_by=order).label("place"))
+    placed = placed_.where(*chosen).subquery("placed")
     member = cast(func.to_json(placed.c.value), Text) + constant_text(":") + cast(placed.c.leads, Text)
     members = func.string_agg(member, aggregate_order_by(constant_text(","), placed.c.place), type_=Text)
     most = members.filter(placed.c.place <= constant(MOST_VALUES))
@@ -250,16 +256,6 @@ def _values_of(
         select(table.c.customer_phone, text.label("value"))
         .select_from(rows)
         .where(table.c.user_id == USER, text.is_not(None), *of_leads)
-    )
-
-
-def _is_askable(value: ColumnElement[str], shape: FacetShape) -> Condition:
-    number = literal_column(r"'^-?[0-9]{1,40}(\.[0-9]{1,40})?$'", Text)
-    flags = [constant_text("true"), constant_text("false")]
-    return case(
-        (value.op("~")(number), cast(func.trim_scale(cast(value, Numeric)), Text) == value),
-        (func.lower(value).in_(flags), func.lower(value) == value),
-        else_=true() if shape.is_declared else value.not_like(constant_text("%..%")),
     )
 
 
@@ -303,7 +299,7 @@ def printed_attributes(
     for made in declared:
         printed[made["name"], made["of"]] = {key: made[key] for key in ("name", "type", "of", "from")}
     for (level, name), leads_of in counted.items():
-        most = max(leads_of.items(), key=lambda item: item[1])[0]
+        most = min(leads_of, key=lambda of_type: (-leads_of[of_type], of_type))
         made_ = printed.setdefault(
             (name, level), {"name": name, "type": most, "of": level, "from": [*spreads.get(level, ())]}
         )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 
 from api.request.kinds import Kind, Parameter
-from api.request.text import format_time, nearest, read_moment, trim
+from api.request.text import format_time, nearest, quoted, read_moment, trim
 
 LEAD, CONVERSATION = "lead", "conversation"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -19,12 +19,14 @@ MAX_ATTRIBUTES = 8
 """So many filters by attributes a request may give, and so many facets of attributes."""
 
 MAX_VALUES = 20
-"""So many values a filter may have."""
+"""So many values a filter may have, and so many names a parameter."""
 
 _GIVEN = re.compile(r"attributes\[([^\[\]]*)\]")
 _COMMA = re.compile(r"(?<!\\),")
-_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
-_FLAGS = {"true": True, "false": False}
+_NUMBER = re.compile(r"-?[0-9]{1,9999}(?:\.[0-9]{1,9999})?")
+# As an answer prints a number.
+_PRINTED_NUMBER = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,9998})(?:\.[0-9]{0,9998}[1-9])?")
+_FLAGS = ("true", "false")
 _MOST_NAMED = 40
 _TAKES = {
     "number": "a number such as 10, or a range such as 10..20, 10.. or ..20",
@@ -137,8 +139,12 @@ class Names(Parameter):
         try:
             names = dict.fromkeys(map(self.kind.meaning, parts))
         except (LookupError, ValueError):
-            raise ValidationError(f"takes {self.kind.takes}") from None
-        return tuple(names) or None
+            names = {}
+        if not names:
+            raise ValidationError(f"takes {self.kind.takes}")
+        if len(names) > MAX_VALUES:
+            raise ValidationError(f"takes at most {MAX_VALUES} names")
+        return tuple(names)
 
     def as_openapi(self, name: str) -> dict[str, Any]:
         """Return the parameter as OpenAPI describes one."""
@@ -166,18 +172,20 @@ ATTRIBUTE_VALUES = Kind(
 
 
 def read_given(texts: Mapping[str, Sequence[str]], errors: dict[str, str]) -> Given | None:
-    """Return the filters by attributes among the parameters, and add to `errors` what is wrong with their names."""
+    """Return the filters by attributes among the parameters, and add to `errors` what is wrong with them."""
+    named = {parameter: name for parameter in texts if (name := given_name(parameter)) is not None}
+    if len(named) > MAX_ATTRIBUTES:
+        errors["attributes"] = f"takes at most {MAX_ATTRIBUTES} names"
+        return None
     given: list[tuple[str, tuple[str, ...]]] = []
-    for parameter, values in texts.items():
-        name = given_name(parameter)
-        if name is None:
-            continue
+    for parameter, name in named.items():
+        values = split_values(texts[parameter])
         if NAME.fullmatch(name) is None:
-            errors[parameter] = "is not the name of an attribute: it has lower-case letters, digits and _"
-        elif len(split := split_values(values)) > MAX_VALUES:
-            errors[parameter] = f"takes at most {MAX_VALUES} values"
-        elif split:
-            given.append((name, split))
+            errors[quoted(parameter)] = "names no attribute: a name has lower-case letters, digits and _"
+        elif not 0 < len(values) <= MAX_VALUES:
+            errors[parameter] = f"takes 1 to {MAX_VALUES} values"
+        else:
+            given.append((name, values))
     return tuple(sorted(given)) or None
 
 
@@ -230,12 +238,7 @@ def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondit
 def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Range]:
     """Return what a value may be found as. Raises ValueError, with what the attribute takes."""
     key = json.dumps(name)
-    is_number = _NUMBER.fullmatch(value) is not None
-    scalars = [json.dumps(value)] if of_type in (None, "text", "list") else []
-    if of_type in (None, "number", "list") and is_number:
-        scalars.append(f"{Decimal(value):f}")
-    if of_type in (None, "boolean", "list") and value.lower() in _FLAGS:
-        scalars.append(value.lower())
+    scalars = list(_scalars(of_type, value))
     made: list[Contains | Range] = []
     if of_type != "list":
         made += [Contains(f"{{{key}:{scalar}}}") for scalar in scalars]
@@ -252,6 +255,21 @@ def _alternatives(name: str, of_type: str | None, value: str, named: str) -> lis
     if not made:
         raise ValueError(f"{named} takes {_TAKES[of_type or 'number']}")
     return made
+
+
+def _scalars(of_type: str | None, value: str) -> Iterator[str]:
+    """Return as JSON what a value stands for.
+
+    Where the type is not known, that is whatever an answer prints so: 10 is a text and a number, 010 is a text.
+    """
+    if of_type in (None, "text", "list"):
+        yield json.dumps(value)
+    if of_type in (None, "list") and (_PRINTED_NUMBER.fullmatch(value) or value in _FLAGS):
+        yield value
+    if of_type == "number" and _NUMBER.fullmatch(value):
+        yield f"{Decimal(value):f}"
+    if of_type == "boolean" and value.lower() in _FLAGS:
+        yield value.lower()
 
 
 def _number_range(bounds: Sequence[str]) -> list[Contains | Range]:

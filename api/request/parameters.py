@@ -159,6 +159,11 @@ class Parameters:
         return tuple(word for word in INCLUDES if word in asked)
 
     @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The keys of each lead to print; None for all."""
+        return None if self.fields is None else tuple(dict.fromkeys((*self.fields, *self.included)))
+
+    @property
     def printed_with(self) -> tuple[str, ...]:
         """What is included, and whether conversations can have attributes."""
         return (
@@ -203,7 +208,7 @@ _PAGES = {
 # Which keys of a lead are printed.
 _FEWER_KEYS = {
     "fields": Parameter(
-        "The keys of each lead to print, and no others. What `include` adds may be named too.",
+        "The keys of each lead to print, and no others but what `include` adds, which may be named here too.",
         some_of(*LEAD_KEYS, *INCLUDES),
         ["customer_phone", "name"],
     ),

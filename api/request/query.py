@@ -34,10 +34,10 @@ from api.request.parameters import (
 from api.request.position.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
 from api.request.text import (
     FIRST_MOMENT,
-    MAX_NAME_LENGTH,
     is_broken,
     nearest,
     query_pairs,
+    quoted,
     trim,
 )
 
@@ -156,16 +156,16 @@ class Query:
             if is_broken(name):
                 errors["the name of a parameter"] = _UNREADABLE
             elif is_broken(value):
-                errors[_quoted(name)] = _UNREADABLE
+                errors[quoted(name)] = _UNREADABLE
             elif name in self.parameters or (
                 "attributes" in self.parameters and given_name(name) is not None
             ):
                 if trimmed := trim(value):
                     texts.setdefault(name, []).append(trimmed)
-            elif not _IGNORED.fullmatch(name) and _quoted(name) not in errors:
+            elif not _IGNORED.fullmatch(name) and quoted(name) not in errors:
                 near = nearest(name, self.parameters)
                 meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-                errors[_quoted(name)] = f"{_UNKNOWN}{meant}"
+                errors[quoted(name)] = f"{_UNKNOWN}{meant}"
         return texts
 
 
@@ -186,11 +186,6 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
                 loaded[name] = moment
                 given_as[name] = other
     return given_as
-
-
-def _quoted(name: str) -> str:
-    """Return a name in quotes, shortened so that a message can repeat it."""
-    return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…")
 
 
 def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are read.

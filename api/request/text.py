@@ -64,6 +64,11 @@ def canonical_phone(text: str) -> str:
     return phone_digits(trimmed) or trimmed
 
 
+def quoted(name: str) -> str:
+    """Return a name in quotes, shortened so that a message can repeat it."""
+    return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…")
+
+
 def is_broken(text: str) -> bool:
     """Return whether the text contains a NUL, or bytes that are not UTF-8 (decoded as lone surrogates)."""
     return "\0" in text or (

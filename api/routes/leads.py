@@ -1,9 +1,11 @@
 """The endpoints of the Leads API."""
 
+import json
 from collections.abc import Sequence
 
 import orjson
 from flask import Blueprint, Response, request
+from orjson import Fragment
 from werkzeug.exceptions import BadRequest
 
 from api.plan.attributes import attributes_of_tenant as plan_attributes
@@ -55,7 +57,7 @@ def list_leads(user_id: str) -> Response:
     # as many of them are the same.
     moving = pages if parameters.moves_with_the_clock else b""
     link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
-    data = _fewer_keys(b"[%b]" % page.json, parameters.fields)
+    data = _fewer_keys(b"[%b]" % page.json, parameters.keys)
     return answer(data, pages, moving=moving, stands_until=row.stands_until, more={"Link": link})
 
 
@@ -108,7 +110,7 @@ def lookup_leads(user_id: str) -> Response:
     phones = read_phones(request.get_data())
     row = read_model().fetch(leads_of_phones(user_id, phones, parameters.printed_with), parameters.min_as_of)
     record().rows = len(row.page)
-    data = _fewer_keys(b"[%b]" % b",".join(row.page), parameters.fields)
+    data = _fewer_keys(b"[%b]" % b",".join(row.page), parameters.keys)
     return JsonResponse(closed(b'{"success":true,"data":%b,' % data))
 
 
@@ -120,7 +122,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     row = read_model().fetch(asked, parameters.min_as_of)
     document = _found(row.document)
     record().rows = 1
-    return answer(_fewer_keys(document, parameters.fields))
+    return answer(_fewer_keys(document, parameters.keys))
 
 
 @leads.get("/<customer_phone>/messages")
@@ -155,7 +157,12 @@ def _fewer_keys(printed: bytes, keys: Sequence[str] | None) -> bytes:
     """Return a printed lead, or a list of them, with these keys only, in their documented order; all for None."""
     if keys is None:
         return printed
-    data = orjson.loads(printed)
+    # An attribute may be a number of more digits than a float has, so numbers stay as they are written.
+    data = (
+        json.loads(printed, parse_int=Fragment, parse_float=Fragment)
+        if "attributes" in keys
+        else orjson.loads(printed)
+    )
     if isinstance(data, dict):
         return orjson.dumps({key: data[key] for key in keys})
     return orjson.dumps([lead and {key: lead[key] for key in keys} for lead in data])

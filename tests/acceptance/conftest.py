@@ -13,6 +13,7 @@ from tests.exactness.feed_copy import serving
 from tests.exactness.platform import rebuild_now, refresh_now
 from tests.oracle import Model, answers, read_model
 from tests.oracle.answers import Answer
+from tests.oracle.attributes import REFERENCE, Declaration
 from tests.support import queries
 from tests.support.server import Database
 
@@ -27,6 +28,7 @@ class Platform:
     connection: Connection
     now: datetime
     client: FlaskClient = field(init=False)
+    declaration: Declaration = REFERENCE
 
     def refresh(self) -> None:
         refresh_now(self.connection)
@@ -36,7 +38,7 @@ class Platform:
 
     def model(self) -> Model:
         """The independent reading of the source rows, with the database's own idea of lower case."""
-        return read_model(self.connection)
+        return read_model(self.connection, self.declaration)
 
 
 MakePlatform = Callable[[Database, datetime], Platform]
@@ -84,10 +86,13 @@ def expected_answers(
             params = list(asked.items())
             yield queries.path(user_id), params, answers.list_leads(model, user_id, params, now)
         yield queries.path(user_id, "stats"), [], answers.stats(model, user_id, [], now)
+        yield queries.path(user_id, "attributes"), [], answers.attributes(model, user_id)
     for lead in model.all_leads():
         if queries.has_page(lead.customer_phone):
             path = queries.path(lead.user_id, lead.customer_phone)
             yield path, [], answers.single(model, lead.user_id, lead.customer_phone)
+            included = answers.single(model, lead.user_id, lead.customer_phone, include=True)
+            yield path, [("include", "attributes")], included
             params = [("limit", "200")]
             expected = answers.messages(model, lead.user_id, lead.customer_phone, params)
             yield f"{path}/messages", params, expected

@@ -1,7 +1,8 @@
 """Every endpoint over random edge cases, against an independent reading of the same rows.
 
 Once over a platform with `timestamp` columns, once over one with `timestamptz` columns on a database that, like the
-operating system, has another time zone and another DateStyle than ours.
+operating system, has another time zone and another DateStyle than ours, and whose mapping declares attributes of every
+type, of conversations too, beside JSON.
 """
 
 import random
@@ -24,9 +25,10 @@ from projector.operate.install import migrate
 from tests.acceptance.conftest import NOW, MakePlatform, Platform, expected_answers
 from tests.oracle import answers
 from tests.oracle.answers import Answer
+from tests.oracle.attributes import REFERENCE
 from tests.oracle.leads import Model
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Pairs, Reader, read_parameters
-from tests.support import edge_cases, mutations, queries
+from tests.support import attributes, edge_cases, mutations, queries
 from tests.support.cases import cases
 from tests.support.server import Database, Server
 
@@ -59,7 +61,7 @@ def create_source(database: Database, times: str) -> None:
                 conn.execute(f'ALTER DATABASE "{database.name}" SET {setting}'.encode())
         conn.execute(declared.encode())
     with database.connect() as conn:
-        migrate(conn, create_source=False)
+        migrate(conn, create_source=False, mapping=attributes.MAPPING if times == "timestamptz" else None)
 
 
 @pytest.fixture(scope="module", params=["timestamp", "timestamptz"])
@@ -81,6 +83,7 @@ def platform(edge_cases_database: tuple[Database, int], make_platform_once: Make
     database, seed = edge_cases_database
     rng = random.Random(seed)
     made = make_platform_once(database, NOW)
+    made.declaration = attributes.DECLARATION if database.name.count("timestamptz") else REFERENCE
     edge_cases.write(made.connection, edge_cases.generate(rng, SIZE, now=NOW))
     made.rebuild()
     with database.connect() as writer:
@@ -160,13 +163,41 @@ def test_facets(platform: Platform, model: Model, data: st.DataObject) -> None:
 
 
 @given(data=st.data())
+def test_facets_of_attributes(platform: Platform, model: Model, data: st.DataObject) -> None:
+    user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
+    words = queries.vocabulary(model, user_id)
+    params = data.draw(queries.list_filters(words))
+    names = data.draw(st.lists(st.sampled_from([*words.attributes]), min_size=1, max_size=3, unique=True))
+    asked = [*params, ("facets", ",".join(f"attributes.{name}" for name in names))]
+    answer = platform.client.get(f"{queries.path(user_id, 'facets')}?{queries.query_string(asked)}")
+    listed = answers.list_leads(model, user_id, params, NOW)
+    if listed.status != answers.OK or not all(map(model.declaration.levels, names)):
+        assert answer.status_code == answers.BAD_REQUEST, (params, answer.get_json())
+        return
+    assert answer.headers["X-Total-Count"] == str(listed.body["pagination"]["total"])
+    for name in names:
+        printed = answer.get_json()["data"][f"attributes.{name}"]
+        expected = answers.facet_of_attribute(model, user_id, name, params, NOW)
+        assert printed == expected, (name, asked)
+        assert [*printed["values"]] == [*expected["values"]]
+        # Each count is the total of the list with that value.
+        others = [pair for pair in params if pair[0] != f"attributes[{name}]"]
+        for value in [*printed["values"]][:2]:
+            of_value = [*others, (f"attributes[{name}]", value.replace(",", "\\,"))]
+            total = answers.list_leads(model, user_id, of_value, NOW).body["pagination"]["total"]
+            assert printed["values"][value] == total
+
+
+@given(data=st.data())
 def test_lookup(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
     words = queries.vocabulary(model, user_id)
     of_lead = st.sampled_from(words.phones).flatmap(queries.spellings)
     phones = data.draw(st.lists(st.one_of(of_lead, of_lead, st.sampled_from(("nobody", "", "é")))))
-    answer = platform.client.post(queries.path(user_id, "lookup"), json={"customer_phones": phones})
-    expected = [answers.single(model, user_id, phone).body.get("data") for phone in phones]
+    include = data.draw(st.booleans())
+    path = queries.path(user_id, "lookup") + "?include=attributes" * include
+    answer = platform.client.post(path, json={"customer_phones": phones})
+    expected = [answers.single(model, user_id, phone, include=include).body.get("data") for phone in phones]
     assert answer.get_json()["data"] == expected
 
 

@@ -32,6 +32,8 @@ FILTERS = (
     "min_total_score=6",
     "days=400",
     "search=a",
+    "without_attributes=opted_out",
+    "attributes[source]=web,Web&include=attributes",
 )
 
 

@@ -4,6 +4,7 @@ It shares no code and no SQL with the projector or the API, so that a mistake in
 """
 
 from tests.oracle.answers import list_leads
+from tests.oracle.attributes import REFERENCE, Declaration
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import Connection, DatabaseLower, read_source
 from tests.oracle.tables import differences_of_tables, expected_tables, read_tables
@@ -21,10 +22,10 @@ __all__ = [
 ]
 
 
-def read_model(connection: Connection) -> Model:
+def read_model(connection: Connection, declaration: Declaration = REFERENCE) -> Model:
     """Compute every lead of a database, with the database's own lower(); the connection must stay open."""
     lower = DatabaseLower(connection)
-    model = compute_leads(read_source(connection), lower)
+    model = compute_leads(read_source(connection), lower, declaration)
     lower.learn(
         {
             text

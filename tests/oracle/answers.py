@@ -1,6 +1,7 @@
 """What the four endpoints must answer, computed from the leads."""
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from difflib import unified_diff
 from functools import total_ordering
 from typing import Any, TypeVar
 
+from tests.oracle.attributes import kind_of_value, printed_items
 from tests.oracle.leads import PLATFORMS, Lead, Model
 from tests.oracle.parameters import (
     LEAD_FILTERS,
@@ -22,14 +24,19 @@ from tests.oracle.parameters import (
     Pairs,
     Read,
     active_within,
+    attribute_of_lead,
     has_broken_characters,
+    is_number_range,
     milliseconds,
+    names_of_no_attribute,
     read_parameters,
 )
 from tests.oracle.values import EPOCH, bytewise, canonical_phone, printed_time, trim
 
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 DEFAULT_LIMIT = 50
+# What a kind of value in JSON is called in the list of attributes.
+KINDS = {"string": "text", "array": "list"}
 
 Item = TypeVar("Item")
 
@@ -58,12 +65,21 @@ LEAD_NOT_FOUND = Answer(NOT_FOUND, {"error": "Not Found", "message": "Lead not f
 
 
 def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
-    parameters = read_parameters(OF_LIST, params)
+    parameters = read_of_list(model, params)
     if refusal := _refusal(parameters, user_id):
         return refusal
     page, pagination = _page(places_of_leads(model, user_id, parameters.values, now), parameters.values)
-    documents = [_fewer(lead.document(), parameters.values) for _, lead in page]
+    documents = [printed_lead(lead, parameters.values) for _, lead in page]
     return Answer(OK, {"success": True, "data": documents, "pagination": pagination})
+
+
+def read_of_list(model: Model, params: Pairs) -> Read:
+    """Read the parameters of the list: first by themselves, then by the attributes that there are."""
+    parameters = read_parameters(OF_LIST, params)
+    if parameters.refused:
+        return parameters
+    bad = names_of_no_attribute(parameters.values, model.declaration)
+    return Read(parameters.values, frozenset(bad))
 
 
 def places_of_leads(
@@ -126,6 +142,62 @@ def facets(model: Model, user_id: str, params: Pairs, now: datetime) -> dict[str
     return {name: {word: n for word in words if (n := total(name, word))} for name, words in values.items()}
 
 
+def facet_of_attribute(
+    model: Model, user_id: str, name: str, params: Pairs, now: datetime
+) -> dict[str, object]:
+    """Count the leads by each value of an attribute, beside the filters but that by its own values."""
+    others = [pair for pair in params if pair[0] != f"attributes[{name}]"]
+    values: Mapping[str, Any] = read_of_list(model, others).values
+    counts: Counter[str] = Counter()
+    for _, lead in places_of_leads(model, user_id, values, now):
+        counts.update(
+            {text for value in attribute_of_lead(model, lead, name) for text in printed_items(value)}
+        )
+    if model.declaration.type_of(name) is None:
+        counts = Counter({text: leads for text, leads in counts.items() if not is_number_range(text)})
+    most = sorted(counts.items(), key=lambda item: (-item[1], bytewise(item[0])))[:100]
+    return {"values": dict(most), "distinct": len(counts)}
+
+
+def attributes(model: Model, user_id: str) -> Answer:
+    """List the attributes that are declared, and those that leads have from JSON, with the leads that have each."""
+    declaration = model.declaration
+    types = {"lead": declaration.lead, "conversation": declaration.conversation}
+    rows = {
+        (name, level): {
+            "name": name,
+            "type": type_,
+            "of": level,
+            "from": [*declaration.relations[name]],
+            "leads": 0,
+        }
+        for level, own in types.items()
+        for name, type_ in own.items()
+    }
+    kinds: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for lead in model.of_tenant(user_id).values():
+        of_lead = {("lead", name): kind_of_value(value) for name, value in (lead.attributes or {}).items()}
+        # Of a name with several kinds of values, the first kind.
+        of_lead |= dict(
+            sorted(
+                (
+                    (("conversation", name), kind_of_value(value))
+                    for row in lead.conversations
+                    for name, value in (row.attributes or {}).items()
+                ),
+                reverse=True,
+            )
+        )
+        for (level, name), kind in of_lead.items():
+            kinds[name, level][kind] += 1
+    for (name, level), counts in kinds.items():
+        printed = {KINDS.get(kind, kind): leads for kind, leads in counts.items()}
+        most = min(printed, key=lambda kind: (-printed[kind], kind))
+        made = {"name": name, "type": most, "of": level, "from": [*declaration.spreads.get(level, ())]}
+        rows[name, level] = rows.get((name, level), made) | {"leads": sum(counts.values())}
+    return Answer(OK, {"success": True, "data": [rows[key] for key in sorted(rows)]})
+
+
 def series(model: Model, user_id: str, params: Pairs) -> Answer:
     parameters = read_parameters(OF_SERIES, params)
     values: Mapping[str, Any] = parameters.values
@@ -174,12 +246,15 @@ def _numbers(selected: Iterable[Lead]) -> dict[str, object]:
     }
 
 
-def single(model: Model, user_id: str, customer_phone: str) -> Answer:
+def single(model: Model, user_id: str, customer_phone: str, *, include: bool = False) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
     if refusal := _refusal(Read(), user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
-    return LEAD_NOT_FOUND if lead is None else Answer(OK, {"success": True, "data": lead.document()})
+    if lead is None:
+        return LEAD_NOT_FOUND
+    document = lead.with_attributes() if include else lead.document()
+    return Answer(OK, {"success": True, "data": document})
 
 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
@@ -267,5 +342,10 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
     }
 
 
-def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, object]:
-    return {key: value for key, value in document.items() if key in values.get("fields", document)}
+def printed_lead(lead: Lead, values: Mapping[str, Any]) -> dict[str, object]:
+    """Print a lead with the keys that are asked for, and what is to be included."""
+    included: frozenset[str] = values.get("include", frozenset())
+    is_included = "attributes" in {*values.get("fields", ()), *included}
+    document = lead.with_attributes() if is_included else lead.document()
+    asked = {*values.get("fields", document), *included}
+    return {key: value for key, value in document.items() if key in asked}

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -26,11 +26,27 @@ _UNPRINTABLE = re.compile("[\0\ud800-\udfff\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The attributes that a mapping declares of leads and of conversations, and what gives them of a row."""
+    """The attributes that a mapping declares of leads and of conversations, and what gives them of a row.
+
+    `spreads` are the relations of each level that give JSON, and `relations` those of each declared attribute.
+    """
 
     lead: Types
     conversation: Types
     given: Callable[[Any], Given]
+    spreads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    relations: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def levels(self, name: str) -> Sequence[str]:
+        """Return where an attribute may be: of the lead, of conversations, of both; nothing for none that there is."""
+        if name in self.lead:
+            return ("lead",)
+        if name in self.conversation:
+            return ("conversation",)
+        return [level for level, relations in self.spreads.items() if relations]
+
+    def type_of(self, name: str) -> str | None:
+        return {**self.lead, **self.conversation}.get(name)
 
 
 def _of_reference(row: Any) -> Given:  # noqa: ANN401  # An extraction, a contact or a conversation.
@@ -53,6 +69,13 @@ REFERENCE = Declaration(
     },
     conversation={},
     given=_of_reference,
+    relations={
+        **dict.fromkeys(
+            ("requirements", "custom_cta", "in_detail_summary", "smart_notification", "demo_book_datetime"),
+            ("extractions",),
+        ),
+        **dict.fromkeys(("tags", "opted_out", "source"), ("contacts",)),
+    },
 )
 
 
@@ -133,3 +156,26 @@ def _digits(number: Decimal) -> str:
 def _as_read(value: object) -> object:
     """Return a value as a reader of the JSON has it."""
     return json.loads(_as_text(value))
+
+
+def printed(value: object) -> str:
+    """Return a text, a number or a flag as an answer prints it, a text without its quotes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _digits(Decimal(repr(value)))
+
+
+def printed_items(value: object) -> list[str]:
+    """Return the items of a list as they are printed, or the value itself."""
+    return [printed(item) for item in _items(value)]
+
+
+def kind_of_value(value: object) -> str:
+    """Return what a value is in JSON."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, list):
+        return "array"
+    return "string" if isinstance(value, str) else "number"

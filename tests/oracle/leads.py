@@ -188,6 +188,9 @@ class LeadConversation(NamedTuple):
     def document(self) -> dict[str, object]:
         return _printed(self, self._fields[: self._fields.index("source_last_message_at")])
 
+    def with_attributes(self) -> dict[str, object]:
+        return self.document() | ({"attributes": self.attributes} if self.attributes else {})
+
 
 class LeadSend(NamedTuple):
     """One counted template send, which no endpoint shows."""
@@ -245,6 +248,10 @@ class Lead(Profile):
         ]  # fmt: skip
         return {**_printed(self, keys), "conversations": [row.document() for row in self.conversations]}
 
+    def with_attributes(self) -> dict[str, object]:
+        conversations = [row.with_attributes() for row in self.conversations]
+        return self.document() | {"conversations": conversations, "attributes": self.attributes or {}}
+
 
 @dataclass(frozen=True)
 class Model:
@@ -256,6 +263,7 @@ class Model:
     """The lead that each conversation, contact and template send is of."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What each tenant is called that has a name."""
+    declaration: Declaration = REFERENCE
 
     def of_tenant(self, user_id: str) -> Mapping[str, Lead]:
         return self.leads.get(user_id, {})
@@ -314,7 +322,7 @@ def compute_leads(
     for user_id, phone in {**talks, **sends}:
         leads[user_id][phone] = _lead(rows, user_id, phone, talks[user_id, phone], sends[user_id, phone])
     names = {row.user_id: shorten(name) for row in source.users if (name := trim(row.company_name or ""))}
-    return Model(dict(leads), lower, _keys(rows, source), names)
+    return Model(dict(leads), lower, _keys(rows, source), names, declaration)
 
 
 def _keys(rows: _Rows, source: Source) -> dict[tuple[str, str], tuple[str, str]]:

@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
+from tests.oracle.attributes import Declaration, printed, printed_items
 from tests.oracle.leads import (
     PLATFORMS,
     STATUSES,
@@ -41,7 +43,8 @@ LARGEST_OFFSET = 2**31 - 1
 LONGEST_SEARCH = 200
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
 IGNORED = frozenset({"_", "gclid", "fbclid"})
-LISTS = frozenset({"platform", "lead_status", "fields"})
+LISTS = frozenset({"platform", "lead_status", "fields", "include", "with_attributes", "without_attributes"})
+MOST_ATTRIBUTES, MOST_VALUES = 8, 20
 KEYS = tuple(
     compute_leads(
         Source(
@@ -178,9 +181,15 @@ def exact_moment(value: str) -> datetime:
         return LAST_MOMENT if first > 0 else FIRST_MOMENT
 
 
-def cursor(_value: str) -> object:
-    """Read a cursor: nobody but the API knows one, so that none that a test makes up is one."""
+def nothing(_value: str) -> object:
+    """Refuse any value: of a cursor, which nobody but the API knows, and of `attributes` without a name."""
     raise BadValueError
+
+
+def attribute_name(value: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", value):
+        raise BadValueError
+    return value
 
 
 Reader = Callable[[str], object]
@@ -202,9 +211,10 @@ OF_LIST: dict[str, Reader] = {
     "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(100),
     "offset": integer_between(0, LARGEST_OFFSET),
-    "cursor": cursor,
+    "cursor": nothing,
     "min_as_of": exact_moment,
-    "fields": one_of(*KEYS),
+    "fields": one_of(*KEYS, "attributes"),
+    "include": one_of("attributes"),
     **OTHER_DATES,
     "last_message_sender": one_of("user", "agent"),
     "has_conversation": boolean,
@@ -212,6 +222,9 @@ OF_LIST: dict[str, Reader] = {
     "phone_number_id": str,
     "is_active": boolean,
     "ignore_accents": boolean,
+    "attributes": nothing,
+    "with_attributes": attribute_name,
+    "without_attributes": attribute_name,
 }
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
@@ -224,7 +237,7 @@ OF_MESSAGES: dict[str, Reader] = {
     "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(200),
     "offset": integer_between(0, LARGEST_OFFSET),
-    "cursor": cursor,
+    "cursor": nothing,
     "min_as_of": exact_moment,
     **OTHER_DATES,
 }
@@ -293,6 +306,98 @@ def _occur(model: Model, parts: Iterable[str], fields: Iterable[str]) -> bool:
     return all(any(model.lower(word) in value for value in lowered) for word in parts)
 
 
+def attribute_of_lead(model: Model, lead: Lead, name: str) -> list[object]:
+    """Return the values of an attribute of a lead, and of its conversations, wherever it may be."""
+    levels = model.declaration.levels(name)
+    rows: list[Any] = [
+        *[lead] * ("lead" in levels),
+        *(lead.conversations if "conversation" in levels else ()),
+    ]
+    return [row.attributes[name] for row in rows if row.attributes and name in row.attributes]
+
+
+def _has_values(candidate: Candidate, asked: Mapping[str, Sequence[str]]) -> bool:
+    return all(
+        any(
+            means(value)
+            for value in attribute_of_lead(candidate.model, candidate.lead, name)
+            for text in texts
+            for means in [value_of_attribute(text, candidate.model.declaration.type_of(name))]
+        )
+        for name, texts in asked.items()
+    )
+
+
+def value_of_attribute(text: str, type_: str | None) -> Callable[[Any], bool]:
+    """Return what a value of an attribute has to be; None is the type of one that is not declared."""
+    readers = {"number": _number, "boolean": boolean_word, "date": _date, "time": _moment}
+    if type_ in readers:
+        return readers[type_](text)
+    is_in_range = number_range(text) if type_ is None and is_number_range(text) else None
+    return lambda value: (
+        text in (printed_items(value) if type_ in (None, "list") else [value])
+        or (is_in_range is not None and not isinstance(value, str | bool | list) and is_in_range(value))
+    )
+
+
+def boolean_word(text: str) -> Callable[[Any], bool]:
+    flag = word({"true": True, "false": False})(text)
+    return lambda value: value is flag
+
+
+def _number(text: str) -> Callable[[Any], bool]:
+    if ".." in text:
+        return number_range(text)
+    number = _decimal(text)
+    return lambda value: Decimal(printed(value)) == number
+
+
+def number_range(text: str) -> Callable[[Any], bool]:
+    least, most = (_decimal(bound) if bound else None for bound in _bounds(text))
+    return lambda value: (
+        (least is None or Decimal(printed(value)) >= least)
+        and (most is None or Decimal(printed(value)) <= most)
+    )
+
+
+def is_number_range(text: str) -> bool:
+    try:
+        number_range(text)
+    except BadValueError:
+        return False
+    return True
+
+
+def _decimal(text: str) -> Decimal:
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+        raise BadValueError
+    return Decimal(text)
+
+
+def _bounds(text: str) -> tuple[str, str]:
+    first, dots, last = text.partition("..")
+    first, last = trim(first), trim(last)
+    if not dots or ".." in last or not (first or last):
+        raise BadValueError
+    return first, last
+
+
+def _span(text: str) -> tuple[int, int]:
+    first, last = _bounds(text) if ".." in text else (text, text)
+    ends = milliseconds(FIRST_MOMENT), milliseconds(LAST_MOMENT)
+    return date_bound(first).first if first else ends[0], date_bound(last).last if last else ends[1]
+
+
+def _moment(text: str) -> Callable[[Any], bool]:
+    first, last = _span(text)
+    return lambda value: first <= date_bound(value).first <= last
+
+
+def _date(text: str) -> Callable[[Any], bool]:
+    first, last = _span(text)
+    return lambda value: first // DAY <= date_bound(value).first // DAY <= last // DAY
+
+
 LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "platform": lambda candidate, platforms: any(
         platform in candidate.lead.platforms for platform in platforms
@@ -317,6 +422,13 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
         row.phone_number_id == channel for row in candidate.lead.conversations
     ),
     "is_active": lambda candidate, flag: any(row.is_active is flag for row in candidate.lead.conversations),
+    "attributes": _has_values,
+    "with_attributes": lambda candidate, names: all(
+        attribute_of_lead(candidate.model, candidate.lead, name) for name in names
+    ),
+    "without_attributes": lambda candidate, names: (
+        not any(attribute_of_lead(candidate.model, candidate.lead, name) for name in names)
+    ),
 }
 MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "platform": lambda message, platforms: message.platform in platforms,
@@ -343,17 +455,10 @@ class Read:
 
 
 def read_parameters(readers: dict[str, Reader], pairs: Pairs) -> Read:
-    bad = set()
+    bad: set[str] = set()
     broken = any(has_broken_characters(name) or has_broken_characters(value) for name, value in pairs)
-    written: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if name in readers:
-            if has_broken_characters(value):
-                bad.add(name)
-            elif trim(value):
-                written.setdefault(name, []).append(trim(value))
-        elif name not in IGNORED and not name.startswith("utm_") and not has_broken_characters(name):
-            bad.add(name)
+    written = _collect(readers, pairs, bad)
+    of_attributes = {name: written.pop(name) for name in [*written] if name.startswith("attributes[")}
     values: dict[str, object] = {}
     for name, texts in written.items():
         try:
@@ -366,7 +471,69 @@ def read_parameters(readers: dict[str, Reader], pairs: Pairs) -> Read:
         except BadValueError:
             bad.add(name)
     bad |= _contradictions(values)
+    if of_attributes:
+        values["attributes"] = _values_of_attributes(of_attributes, bad)
     return Read(values, frozenset(bad), broken)
+
+
+def _collect(readers: dict[str, Reader], pairs: Pairs, bad: set[str]) -> dict[str, list[str]]:
+    written: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name in readers or ("attributes" in readers and re.fullmatch(r"attributes\[[^\[\]]*\]", name)):
+            if has_broken_characters(value):
+                bad.add(name)
+            elif trim(value):
+                written.setdefault(name, []).append(trim(value))
+        elif name not in IGNORED and not name.startswith("utm_") and not has_broken_characters(name):
+            bad.add(name)
+    return written
+
+
+def _values_of_attributes(written: Mapping[str, list[str]], bad: set[str]) -> dict[str, list[str]]:
+    if len(written) > MOST_ATTRIBUTES:
+        bad.add("attributes")
+        return {}
+    split = {name: list(_split(texts)) for name, texts in written.items()}
+    bad |= {name for name, parts in split.items() if not 0 < len(set(parts)) <= MOST_VALUES}
+    bad |= {name for name in split if not re.fullmatch(r"attributes\[[a-z][a-z0-9_]{0,39}\]", name)}
+    return {name[len("attributes[") : -1]: parts for name, parts in split.items()}
+
+
+def _split(texts: Iterable[str]) -> Iterable[str]:
+    """Split at the commas that have no backslash before them."""
+    for text in texts:
+        part = ""
+        for piece in text.split(","):
+            part += piece
+            if part.endswith("\\"):
+                part = part[:-1] + ","
+            else:
+                yield from [trim(part)] * bool(trim(part))
+                part = ""
+        if trim(part):
+            # A backslash at the very end.
+            yield trim(part[:-1] + "\\")
+
+
+def names_of_no_attribute(values: Mapping[str, Any], declaration: Declaration) -> set[str]:
+    """Return which filters by attributes are wrong for the attributes that there are."""
+    bad = set()
+    asked: Mapping[str, Sequence[str]] = values.get("attributes", {})
+    for name, texts in asked.items():
+        try:
+            for text in texts:
+                value_of_attribute(text, declaration.type_of(name))
+        except BadValueError:
+            bad.add(f"attributes[{name}]")
+        if not declaration.levels(name):
+            bad.add(f"attributes[{name}]")
+    for parameter in ("with_attributes", "without_attributes"):
+        if not all(declaration.levels(name) for name in values.get(parameter, ())):
+            bad.add(parameter)
+    names = [len(values.get(parameter, ())) for parameter in ("with_attributes", "without_attributes")]
+    if len(asked) + sum(names) > MOST_ATTRIBUTES and not bad:
+        bad.add("filters by attributes")
+    return bad
 
 
 def _values_of_list(read: Reader, texts: list[str]) -> frozenset[object]:

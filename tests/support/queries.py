@@ -11,8 +11,9 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from tests.oracle.attributes import printed_items
 from tests.oracle.leads import PLATFORMS, Lead, Model
-from tests.oracle.parameters import KEYS, OF_LIST, boolean
+from tests.oracle.parameters import KEYS, LISTS, OF_LIST, attribute_of_lead, boolean
 from tests.oracle.values import WHITE_SPACE
 
 Pairs = list[tuple[str, str]]
@@ -43,8 +44,7 @@ DAMAGES = (*"0+-:.,% 'TtZz", "", "--", "e3", "\N{ARABIC-INDIC DIGIT SEVEN}", "\N
 UNKNOWN = ("lead_stauts", "Platform", "limit[]", "utm", "days", "lead_status", "search", "sender")
 IGNORED = ("_", "utm_source", "utm_", "gclid", "fbclid")
 BROKEN = ("\0", "a\0b", "\udcff", "caf\udce9")
-LISTS = frozenset({"platform", "lead_status", "fields"})
-WITHOUT_PAGE = frozenset({"stats", "facets", "lookup", ".", ".."})
+WITHOUT_PAGE = frozenset({"stats", "facets", "lookup", "attributes", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Vocabulary:
     phone_number_ids: tuple[str, ...]
     # Values of the leads' fields that a parameter is named after.
     fields: Mapping[str, tuple[str, ...]]
+    # Values of attributes as they are printed, by names; of one that there is not, too.
+    attributes: Mapping[str, tuple[str, ...]]
 
 
 def vocabulary(model: Model, user_id: str) -> Vocabulary:
@@ -87,9 +89,28 @@ def vocabulary(model: Model, user_id: str) -> Vocabulary:
         fields={
             name: tuple(str(value) for lead in own if (value := getattr(lead, name)) is not None)
             for name in OF_LIST
-            if hasattr(Lead, name)
+            if hasattr(Lead, name) and name != "attributes"
         },
+        attributes=_attributes(model, own),
     )
+
+
+def _attributes(model: Model, leads: list[Lead]) -> dict[str, tuple[str, ...]]:
+    """Collect the values of the declared attributes, and of those that leads have from JSON."""
+    names = {*model.declaration.lead, *model.declaration.conversation, "nothing"}
+    for lead in leads:
+        names.update(lead.attributes or (), *(row.attributes or () for row in lead.conversations))
+    values = {
+        name: {
+            text: None
+            for lead in leads
+            for value in attribute_of_lead(model, lead, name)
+            for text in printed_items(value)[:3]
+            if len(text) < 200  # A long one makes the address too long to read.
+        }
+        for name in sorted(names)
+    }
+    return {name: tuple(texts) or NEVER_EMPTY for name, texts in values.items()}
 
 
 def _of_conversations(leads: Iterable[Lead], name: str) -> tuple[str, ...]:
@@ -170,7 +191,7 @@ def valid_list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
 
 def list_filters(words: Vocabulary) -> SearchStrategy[Pairs]:
     """Give up to three filters of the list, without an order and a page."""
-    of_page = {"fields", "sort_by", "sort_order", "limit", "offset", "min_as_of"}
+    of_page = {"fields", "include", "sort_by", "sort_order", "limit", "offset", "min_as_of"}
     return _combination({name: values for name, values in _of_list(words).items() if name not in of_page}, 3)
 
 
@@ -189,7 +210,10 @@ def _of_list(words: Vocabulary) -> Values:
         "max_total_score": st.sampled_from(("15", "12", "10", "8", "5", "0010")),
         "days": st.sampled_from(("1", "7", "30", "31", "100", "365", "036500")),
         **_of_dates(words.times),
-        "fields": _lists(KEYS),
+        "fields": _lists((*KEYS, "attributes")),
+        "include": st.just("attributes"),
+        **dict.fromkeys(("with_attributes", "without_attributes"), _names_of_attributes(words)),
+        **{f"attributes[{name}]": _attribute_values(texts) for name, texts in words.attributes.items()},
         "last_message_sender": _in_any_case(("user", "agent")),
         "agent_id": st.sampled_from((*words.agent_ids, "none of these")),
         "phone_number_id": st.sampled_from((*words.phone_number_ids, "none of these")),
@@ -209,8 +233,8 @@ def _of_list(words: Vocabulary) -> Values:
         if OF_LIST[name] is boolean
         else st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
         for name in OF_LIST
-        # No test can make up a cursor.
-        if name not in listed and name != "cursor"
+        # No test can make up a cursor, and `attributes` alone is none.
+        if name not in listed and name not in {"cursor", "attributes"}
     }
     return listed | new
 
@@ -243,6 +267,21 @@ def _lists(options: Iterable[str]) -> SearchStrategy[str]:
     )
     lists = st.lists(padded, min_size=1, max_size=4)
     return lists.filter(lambda chosen: any(element.strip() for element in chosen)).map(",".join)
+
+
+def _names_of_attributes(words: Vocabulary) -> SearchStrategy[str]:
+    names = [name for name in words.attributes if name != "nothing"]
+    return st.lists(st.sampled_from(names), min_size=1, max_size=2).map(",".join)
+
+
+def _attribute_values(texts: tuple[str, ...]) -> SearchStrategy[str]:
+    """Give values, ranges from one to another, and what may be taken for either."""
+    value = st.sampled_from(texts).map(lambda text: text.replace(",", "\\,"))
+    ranges = st.builds("{}..{}".format, st.one_of(value, st.just("")), st.one_of(value, st.just("")))
+    odd = st.sampled_from(
+        ("1", "01", "1.0", "-0", "true", "TRUE", "1..3", "2.5..", "..", "2025-01-02", "a\\,b", ",")
+    )
+    return st.one_of(value, value, st.lists(value, min_size=2, max_size=3).map(",".join), ranges, odd)
 
 
 def _of_dates(moments: tuple[datetime, ...]) -> Values:
@@ -308,13 +347,17 @@ def _with_other_accents(text: str) -> tuple[str, str, str]:
     return apart, bare or text, unicodedata.normalize("NFC", accented)
 
 
+def _is_list(name: str) -> bool:
+    return name in LISTS or name.startswith("attributes[")
+
+
 @st.composite
 def _combination(draw: st.DrawFn, values: Values, most: int = 4) -> Pairs:
     names = draw(st.lists(st.sampled_from(sorted(values)), max_size=most, unique=True))
     # Alone it changes nothing.
     if "search" in names and "ignore_accents" not in names and draw(st.booleans()):
         names.append("ignore_accents")
-    again = [name for name in names if name in LISTS and draw(st.integers(0, 3)) == 0]
+    again = [name for name in names if _is_list(name) and draw(st.integers(0, 3)) == 0]
     return draw(st.permutations([(name, draw(values[name])) for name in names + again]))
 
 
@@ -338,7 +381,9 @@ def _noise(values: Values, pairs: Pairs) -> SearchStrategy[tuple[str, str]]:
         wrong = st.sampled_from(free).flatmap(lambda name: st.tuples(st.just(name), _wrong(values[name])))
         kinds += [st.tuples(st.sampled_from(free), st.sampled_from(BROKEN)), wrong, wrong]
     # Limits beyond the maximum are all cut to it, so that it is hard to say whether two of them differ.
-    scalars = [(name, value) for name, value in pairs if name not in {*LISTS, "limit"} and value.strip()]
+    scalars = [
+        (name, value) for name, value in pairs if not _is_list(name) and name != "limit" and value.strip()
+    ]
     if scalars:
         kinds += [
             st.sampled_from(scalars),
