@@ -99,7 +99,7 @@ def _lookup(included: tuple[str, ...]) -> SelectBase:
 
 
 def leads_of_phones(
-    user_id: str, phones: Sequence[str], included: tuple[str, ...]
+    user_id: str, phones: Sequence[str], included: tuple[str, ...] = ()
 ) -> BoundStatement[PageRow]:
     """Return the statement of the leads of these phones, in their order; `null` where the tenant has none."""
     return BoundStatement(_lookup(included), PageRow, {"user_id": user_id, "phones": list(phones)})
