@@ -1,6 +1,6 @@
 """What the statements say of attributes: the conditions of filters, and the attributes that there are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -260,12 +260,13 @@ def _values_of(
 
 
 # The attributes that the mapping declares, as JSON.
-CATALOG = BoundStatement(select(cast(projection.c.attributes, Text).label("text")), TextRow)
+_CATALOG = select(cast(projection.c.attributes, Text).label("text"))
+CATALOG = BoundStatement(_CATALOG, TextRow)
 
 
 @dataclass(slots=True)
 class AttributesRow(PageRow):
-    """The attributes that leads of a tenant have: of each a JSON array of level, name, type of value and leads."""
+    """The catalog, and then a JSON array of each attribute of a tenant: level, name, type of value and leads."""
 
 
 def attributes_of_tenant(user_id: str) -> BoundStatement[AttributesRow]:
@@ -277,7 +278,8 @@ def _of_tenant() -> SelectBase:
     counts = attribute_counts.c
     row = func.json_build_array(counts.level, counts.name, counts.value_type, counts.leads)
     rows = select(cast(row, Text).label("line")).where(counts.user_id == USER)
-    return with_page(freshness_columns(), [rows])
+    # In one snapshot: an answer of this version of the tenant has the catalog of it.
+    return with_page(freshness_columns(), [_CATALOG, rows])
 
 
 _OF_TENANT = _of_tenant()
@@ -286,22 +288,24 @@ _TYPES = {"string": "text", "array": "list"}
 
 
 def printed_attributes(
-    declared: Sequence[Mapping[str, Any]], spreads: Mapping[str, Sequence[str]], rows: Sequence[Sequence[Any]]
+    catalog: Mapping[str, Any], rows: Iterable[tuple[str, str, str, int]]
 ) -> list[dict[str, object]]:
-    """Return the attributes of a tenant, by name: those that are declared, and those that its leads have in JSON.
+    """Return the attributes of a tenant, by name: those that are declared, and those that its leads have from JSON.
 
-    An attribute of JSON that has values of several types is printed with that of most leads.
+    An attribute from JSON that has values of several types is printed with that of most leads. One of a mapping that
+    was replaced is none.
     """
+    declared, spreads = catalog.get("declared", ()), catalog.get("spreads", {})
+    printed: dict[tuple[str, str], dict[str, Any]] = {
+        (made["name"], made["of"]): {**{key: made[key] for key in ("name", "type", "of", "from")}, "leads": 0}
+        for made in declared
+    }
     counted: dict[tuple[str, str], dict[str, int]] = {}
     for level, name, value_type, leads in rows:
-        counted.setdefault((level, name), {})[_TYPES.get(value_type, value_type)] = leads
-    printed: dict[tuple[str, str], dict[str, object]] = {}
-    for made in declared:
-        printed[made["name"], made["of"]] = {key: made[key] for key in ("name", "type", "of", "from")}
-    for (level, name), leads_of in counted.items():
+        if (name, level) in printed or spreads.get(level):
+            counted.setdefault((name, level), {})[_TYPES.get(value_type, value_type)] = leads
+    for (name, level), leads_of in counted.items():
         most = min(leads_of, key=lambda of_type: (-leads_of[of_type], of_type))
-        made_ = printed.setdefault(
-            (name, level), {"name": name, "type": most, "of": level, "from": [*spreads.get(level, ())]}
-        )
-        made_["leads"] = sum(leads_of.values())
-    return [{**printed[key], "leads": printed[key].get("leads", 0)} for key in sorted(printed)]
+        made = {"name": name, "type": most, "of": level, "from": spreads.get(level)}
+        printed.setdefault((name, level), made)["leads"] = sum(leads_of.values())
+    return [printed[key] for key in sorted(printed)]

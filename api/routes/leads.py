@@ -96,9 +96,9 @@ def lead_facets(user_id: str) -> Response:
 def lead_attributes(user_id: str) -> Response:
     """List the attributes that there are, and how many leads have each."""
     parameters = ATTRIBUTES_QUERY.read(record().query)
-    catalog = read_model().attributes()
     row = read_model().fetch(plan_attributes(user_id), parameters.min_as_of)
-    printed = printed_attributes(catalog.declared, catalog.spreads, [orjson.loads(line) for line in row.page])
+    catalog, *counts = map(orjson.loads, row.page)
+    printed = printed_attributes(catalog, counts)
     record().rows = len(printed)
     return answer(orjson.dumps(printed))
 

@@ -79,7 +79,7 @@ A_DATE = "takes a date such as 2025-01-31"
         (
             LIST_QUERY,
             "fields=name,phone",
-            f"fields takes one or more of {', '.join(LEAD_KEYS)}, separated by commas",
+            f"fields takes one or more of {', '.join(LEAD_KEYS)}, attributes, separated by commas",
         ),
         (SERIES_QUERY, "from_date=2026-03-01", f"to_date is missing: it {A_DATE} or 2025-01-31T09:30:00Z"),
         (SERIES_QUERY, "by=week&date=2026-03-01", "by takes one of day, hour"),
