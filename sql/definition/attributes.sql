@@ -128,7 +128,7 @@ $definition$;
 -- in [a-z][a-z0-9_]*, with at most 40 characters, and is not declared with another type. types are the declared ones.
 --
 -- At most 64 attributes and 8 KiB as JSON text are kept: declared ones first, then bytewise by their names.
-CREATE OR REPLACE FUNCTION projector.merge_attributes(sources jsonb [], types jsonb)
+CREATE OR REPLACE FUNCTION projector.merge_any_attributes(sources jsonb [], types jsonb)
 RETURNS TABLE (attributes jsonb, left_out integer)
 LANGUAGE sql
 STABLE
@@ -157,6 +157,8 @@ FROM (
         ) AS entry
         CROSS JOIN LATERAL (
             SELECT CASE WHEN source.place % 2 = 1 THEN entry.value ELSE projector.attribute_of_json(entry.value) END AS value
+            -- Else PostgreSQL would make the value again wherever it stands.
+            OFFSET 0
         ) AS made
         CROSS JOIN LATERAL (
             SELECT
@@ -170,10 +172,86 @@ FROM (
                         ~ '^\d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ$'
                     ELSE jsonb_typeof(made.value) = coalesce(types ->> entry.key, jsonb_typeof(made.value))
                 END AS is_valid
+            OFFSET 0
         ) AS validity
         WHERE made.value IS NOT NULL AND entry.key ~ '^[a-z][a-z0-9_]*$' AND length(entry.key) <= 40
         ORDER BY entry.key, validity.is_valid DESC, source.place
     ) AS chosen
     WINDOW in_order AS (ORDER BY types ? chosen.name DESC, chosen.name)
 ) AS named
+$definition$;
+
+-- Whether each value of some JSON is an attribute as it is, of a name that is not declared, but for the length of names. It
+-- tells most JSON from what has to be looked at name by name; a pattern that counts would take four times as long.
+CREATE OR REPLACE FUNCTION projector.has_plain_attributes(value jsonb, declared text [])
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN value::text ~ (
+        '^\u007B(?:"[a-z][a-z0-9_]*": (?:'
+        || '\[(?:(?:true|false|-?[0-9]+(?:\.[0-9]*[1-9])?|"[^"\\ \u00A0\uFFFF](?:[^"\\\uFFFF]*[^"\\ \u00A0\uFFFF])?")(?:, )?)+\]'
+        || '|true|false|-?[0-9]+(?:\.[0-9]*[1-9])?|"[^"\\ \u00A0\uFFFF](?:[^"\\\uFFFF]*[^"\\ \u00A0\uFFFF])?"'
+        || ')(?:, )?)*\u007D$'
+    )
+    AND octet_length(value::text) <= 2048
+    AND (octet_length(value::text) <= 300 OR value::text !~ repeat('[0-9.]', 200))
+    AND NOT value ?| declared;
+
+-- The same as merge_any_attributes, which is asked only where a value has to be made another one or to be left out.
+CREATE OR REPLACE FUNCTION projector.merge_attributes(sources jsonb [], types jsonb)
+RETURNS TABLE (attributes jsonb, left_out integer)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+AS $definition$
+SELECT
+    CASE WHEN m.is_plain THEN nullif(m.plain, jsonb_build_object()) ELSE nullif(m.other -> 'attributes', 'null') END AS attributes,
+    CASE WHEN m.is_plain THEN 0 ELSE (m.other -> 'left_out')::integer END AS left_out
+FROM (
+    SELECT
+        p.plain,
+        p.is_plain,
+        CASE
+            WHEN NOT p.is_plain
+                THEN (SELECT to_jsonb(other) FROM projector.merge_any_attributes(sources, types) AS other)
+        END AS other
+    FROM (
+        SELECT
+            u.plain,
+            u.is_clean
+            AND CASE
+                -- A name and its value take eight bytes at least.
+                WHEN octet_length(u.plain::text) <= 512 THEN true
+                WHEN octet_length(u.plain::text) <= 8192 THEN (SELECT count(*) <= 64 FROM jsonb_object_keys(u.plain))
+                ELSE false
+            END AS is_plain
+        FROM (
+            SELECT
+                coalesce(s.last_json, jsonb_build_object()) || coalesce(s.last_declared, jsonb_build_object())
+                || coalesce(s.first_json, jsonb_build_object()) || coalesce(s.first_declared, jsonb_build_object()) AS plain,
+                CASE WHEN s.first_json IS NULL THEN true ELSE projector.has_plain_attributes(s.first_json, s.declared) END
+                AND CASE WHEN s.last_json IS NULL THEN true ELSE projector.has_plain_attributes(s.last_json, s.declared) END
+                AND CASE
+                    WHEN s.first_json IS NULL AND s.last_json IS NULL THEN true
+                    ELSE NOT EXISTS (
+                        SELECT FROM jsonb_object_keys(coalesce(s.first_json, jsonb_build_object()) || coalesce(s.last_json, jsonb_build_object())) AS name
+                        WHERE length(name) > 40
+                    )
+                END AS is_clean
+            FROM (
+                SELECT
+                    sources[1] AS first_declared,
+                    jsonb_strip_nulls(sources[2]) AS first_json,
+                    sources[3] AS last_declared,
+                    jsonb_strip_nulls(sources[4]) AS last_json,
+                    ARRAY(SELECT jsonb_object_keys(types)) AS declared
+                OFFSET 0
+            ) AS s
+            OFFSET 0
+        ) AS u
+        OFFSET 0
+    ) AS p
+    OFFSET 0
+) AS m
 $definition$;
