@@ -15,6 +15,7 @@ import orjson
 
 from api import __version__
 from api.request.lead import LEAD_FIELDS
+from api.request.parameters import FACETS
 from api.request.query import QUERIES
 
 _TEXT = Path(__file__).with_suffix(".json").read_bytes()
@@ -46,6 +47,13 @@ _SUCCESS = {
     "enum": [True],
     "examples": [True],
 }
+_SCALAR = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
+# Of a lead and of a conversation.
+_ATTRIBUTES = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [*_SCALAR, {"type": "array", "items": {"anyOf": _SCALAR}}]},
+}
+_COUNTS = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
 # When the failures of the samples were answered, and what identifies these answers.
 _SAMPLE_CLOSING = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "1795568633984-q5aaacm9z"}
 
@@ -81,20 +89,27 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
 
 
 def _complete_schemas(schemas: dict[str, Any]) -> None:
-    """Put in the fields of a lead, and what every answer has; each object has its keys and no others."""
+    """Put in the fields of a lead, and what every answer has; each object has its keys and no others.
+
+    A key is optional if only `include` adds it.
+    """
     closing = {key: schemas["Error"]["properties"][key] for key in ("timestamp", "correlationId")}
     schemas["Lead"]["properties"] = LEAD_FIELDS | schemas["Lead"]["properties"]
     schemas["LeadInfo"]["properties"] = {key: LEAD_FIELDS[key] for key in _LEAD_INFO}
     conversation = schemas["ConversationSummary"]["properties"]
     schemas["Message"]["properties"] |= {key: conversation[key] for key in _OF_CONVERSATION}
+    for name in ("Lead", "ConversationSummary"):
+        schemas[name]["properties"]["attributes"] |= _ATTRIBUTES
+    schemas["LeadFacets"]["properties"]["data"]["properties"] = dict.fromkeys(FACETS, _COUNTS)
     for schema in schemas.values():
-        own = schema["properties"]
+        own, optional = schema["properties"], schema.pop("optional", ())
         for key, field in own.items():
             if field.get("type") == "integer":
                 own[key] = {"type": "integer", "minimum": 0} | field
         if "data" in own:
             own = schema["properties"] = {"success": _SUCCESS, **own, **closing}
-        schema |= {"type": "object", "required": sorted(own), "additionalProperties": False}
+        required = sorted(own.keys() - optional)
+        schema |= {"type": "object", "required": required, "additionalProperties": False}
 
 
 def _show_messages(error: str, messages: Mapping[str, str]) -> dict[str, Any]:
@@ -209,7 +224,12 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noq
     if schema.get("type") == "array":
         return [sample(schema["items"], schemas)]
     if "properties" in schema:
-        return {name: sample(property_, schemas) for name, property_ in schema["properties"].items()}
+        required = schema.get("required", schema["properties"])
+        return {
+            name: sample(property_, schemas)
+            for name, property_ in schema["properties"].items()
+            if name in required
+        }
     raise LookupError(f"There is no example of {dict(schema)}")
 
 

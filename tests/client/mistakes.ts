@@ -1,11 +1,12 @@
 // What a caller may get wrong: the compiler has to find a mistake in each line below such a comment, and says so where
 // it finds none.
 import createClient from "openapi-fetch";
-import type { Lead, Message, paths, Statistics } from "./leads-api";
+import type { Lead, LeadFacets, Message, paths, Statistics } from "./leads-api";
 
 declare const lead: Lead;
 declare const message: Message;
 declare const statistics: Statistics;
+declare const facets: LeadFacets["data"];
 const api = createClient<paths>({ baseUrl: "" });
 const path = { user_id: "u" };
 
@@ -24,6 +25,16 @@ export const isSystem = message.sender === "system";
 export const isRead = message.status === "read";
 // @ts-expect-error
 export const isHot = lead.lead_status === "hot";
+
+// Attributes: there are none without include, and a facet of them has its values in a key.
+// @ts-expect-error
+export const city = lead.attributes.city;
+// @ts-expect-error
+await api.GET("/users/{user_id}/leads", { params: { path, query: { attributes: "city" } } });
+// @ts-expect-error
+await api.GET("/users/{user_id}/leads", { params: { path, query: { include: ["everything"] } } });
+// @ts-expect-error
+export const mumbai = facets["attributes.city"].Mumbai;
 
 // Parameters and addresses that do not exist, and ids that are missing.
 // @ts-expect-error

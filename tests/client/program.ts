@@ -55,6 +55,13 @@ const stats = await api.GET("/users/{user_id}/leads/stats", { params: { path: { 
 const unknown = await api.GET("/users/{user_id}/leads/{customer_phone}", {
   params: { path: { user_id, customer_phone: "no such lead" } },
 });
+const attributes = await api.GET("/users/{user_id}/leads/attributes", { params: { path: { user_id } } });
+const facets = await api.GET("/users/{user_id}/leads/facets", {
+  params: { path: { user_id }, query: { facets: ["has_email", "attributes.source"] } },
+});
+const fromNowhere = await api.GET("/users/{user_id}/leads", {
+  params: { path: { user_id }, query: { attributes: { source: "nowhere" }, include: ["attributes"] } },
+});
 const first = list.data.data.find((lead) => lead.total_messages > 0 && !lead.customer_phone.includes("/"));
 
 process.stdout.write(
@@ -64,6 +71,10 @@ process.stdout.write(
     platforms: list.data.data.map((lead) => lead.platforms.map((platform) => PLATFORMS[platform])),
     on_instagram: stats.data?.data.by_platform.instagram,
     unknown: unknown.error?.message,
+    attributes: attributes.data?.data.filter((made) => made.of === "lead").map((made) => made.name),
+    sources: facets.data?.data["attributes.source"]?.distinct,
+    with_email: facets.data?.data.has_email?.["true"],
+    from_nowhere: fromNowhere.data?.data.map((lead) => lead.attributes?.source),
     phone: first?.customer_phone,
     messages: first && (await messagesOf(first)),
   }),

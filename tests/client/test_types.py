@@ -75,6 +75,10 @@ def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: P
     assert sorted(printed["names"]) == sorted(lead.name or phone for phone, lead in chosen.items())
     assert printed["on_instagram"] == sum("instagram" in lead.platforms for lead in leads.values())
     assert printed["unknown"] == "Lead not found"
+    assert {"source", "tags"} <= set(printed["attributes"])
+    assert printed["sources"] >= 0
+    assert printed["with_email"] == sum(lead.email is not None for lead in leads.values())
+    assert printed["from_nowhere"] == []
     from_agent = [message for message in chosen[printed["phone"]].messages if message.sender == "agent"]
     expected = [
         f"{message.agent_name if message.agent_name is not None else message.agent_id}: {message.status}"

@@ -48,7 +48,8 @@ def _plain(name: str, described: Mapping[str, Any]) -> str:
         return f"{described['minimum']} to {described['maximum']}"
     if name == "string" and "format" in described:
         return {"date-time": "time", "uuid": "UUID"}[described["format"]]
-    return {"string": "text", "integer": "number", "boolean": "true or false", "array": "list"}[name]
+    words = {"string": "text", "integer": "number", "boolean": "true or false", "array": "list"}
+    return words.get(name, name)
 
 
 def _either(words: list[str]) -> str:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.plan.exports import CSV_COLUMNS
+from api.request.parameters import FACETS
 from api.response.openapi import sample
 from tests.rules.files import check
 from tests.rules.openapi import openapi
@@ -28,6 +29,8 @@ PARAMETERS = [
 ]
 HEADERS = ON["components"]["headers"]
 JSON = "application/json"
+# The keys that an answer has only for `include`.
+OPTIONAL = {"Lead": {"attributes"}, "ConversationSummary": {"attributes"}}
 # One or more sentences: a capital letter or a code at the beginning, and a full stop at the end.
 SENTENCES = re.compile(r"[A-Z`].*\w.*\.", re.DOTALL)
 CHECKER = FormatChecker()
@@ -84,7 +87,7 @@ def test_each_part_is_described_in_sentences() -> None:
 def test_a_schema_lists_its_properties_and_says_which_are_null_and_bounded() -> None:
     for name, schema in SCHEMAS.items():
         assert schema["additionalProperties"] is False, name
-        assert schema["required"] == sorted(schema["properties"]), name
+        assert schema["required"] == sorted(schema["properties"].keys() - OPTIONAL.get(name, set())), name
     for name, key, described in PROPERTIES:
         kinds = described.get("type", [])
         place = f"{name}.{key}"
@@ -144,6 +147,23 @@ def test_an_answer_has_headers_and_samples() -> None:
                     status,
                 )
                 validator(content["schema"]).validate(example)
+
+
+def test_the_facets_that_are_described_are_those_that_there_are() -> None:
+    described = SCHEMAS["LeadFacets"]["properties"]["data"]
+    assert list(described["properties"]) == list(FACETS)
+    facet = validator(described)
+    assert facet.is_valid({"attributes.city": {"values": {"Pune": 9}, "distinct": 1}})
+    assert not facet.is_valid({"attributes.city": {"Pune": 9}})
+    assert not facet.is_valid({"lead_status": {"values": {"Hot": 9}, "distinct": 1}})
+
+
+def test_an_attribute_is_a_scalar_or_a_list_of_scalars() -> None:
+    for name in OPTIONAL:
+        attributes = validator(SCHEMAS[name]["properties"]["attributes"])
+        assert attributes.is_valid({"city": "Pune", "budget": 12.5, "opted_out": False, "tags": ["vip", 1]})
+        for value in (None, {"of": "keys"}, [["list"]]):
+            assert not attributes.is_valid({"city": value})
 
 
 def test_the_sample_of_an_export_is_a_line_of_it() -> None:
