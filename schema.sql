@@ -99,7 +99,7 @@ CREATE TABLE IF NOT EXISTS contacts (
     email varchar(255),
     company varchar(255),
     updated_at timestamp DEFAULT (now() AT TIME ZONE 'UTC'),
-    tags text [],
+    tags text[],
     opted_out boolean,
     source text,
     UNIQUE (user_id, phone)
@@ -337,7 +337,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     -- Time of its newest message; null without messages. The API prints coalesce(newest_message_at,
     -- source_last_message_at) as last_message_at.
     newest_message_at timestamptz,
-    -- What else the platform knows of the conversation, as in lead_profiles.
+    -- What else the platform knows of the conversation, by names, as an object; null for nothing.
     attributes jsonb,
     -- As in lead_profiles.
     attributes_left_out integer NOT NULL DEFAULT 0,
@@ -474,7 +474,7 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
 -- One row per tenant and name of an attribute: the number of its leads that have it.
 CREATE TABLE IF NOT EXISTS read_model.attribute_counts (
     user_id text COLLATE "C" NOT NULL,
-    -- What has the attribute: lead, or conversation, where a lead counts once however many of its conversations have it.
+    -- What has the attribute: lead, or conversation, where a lead counts once whichever of its conversations have it.
     level text COLLATE "C" NOT NULL,
     -- The name of the attribute.
     name text COLLATE "C" NOT NULL,

@@ -104,8 +104,9 @@ def printed_conversation() -> list[str]:
 
 
 def response_schema(name: str) -> list[str]:
-    described: dict[str, Any] = openapi()["components"]["schemas"][name]["properties"]
-    return sorted(described)
+    """Return the keys that an answer always has."""
+    described: list[str] = openapi()["components"]["schemas"][name]["required"]
+    return described
 
 
 def model() -> Model:

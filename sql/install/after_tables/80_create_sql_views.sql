@@ -40,7 +40,8 @@ SELECT
             CASE WHEN l.on_webchat THEN 'webchat' END
         ],
         NULL
-    ) AS platforms
+    ) AS platforms,
+    p.attributes
 FROM read_model.leads AS l
 LEFT JOIN read_model.lead_profiles AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone;
 COMMENT ON VIEW leads_sql.leads IS 'One row per lead. Key: user_id, customer_phone.';
@@ -58,7 +59,8 @@ SELECT
     c.message_count,
     c.created_at,
     c.first_message_at,
-    coalesce(c.newest_message_at, c.source_last_message_at) AS last_message_at
+    coalesce(c.newest_message_at, c.source_last_message_at) AS last_message_at,
+    c.attributes
 FROM read_model.lead_conversations AS c;
 COMMENT ON VIEW leads_sql.conversations IS 'One row per conversation of a lead. Key: user_id, conversation_id.';
 
