@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from projector.capture.attributes import DECLARED_COLUMN, JSON_COLUMN
 from projector.capture.gaps import open_gaps
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.preconditions import require_built, require_tenants
@@ -38,9 +39,25 @@ NEAREST = 5
 """So many near leads are named."""
 
 _SHOWN_CHARACTERS = 200
+_SHOWN_JSON = 2000
 _WIDTH = 80
 _WAITING = query("operate", "waiting_keys").rstrip(";")
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
+
+_STORED = query(
+    "operate",
+    "print_lead",
+    leads="read_model.leads",
+    profiles="read_model.lead_profiles",
+    conversations="read_model.lead_conversations",
+)
+_COMPUTED = query(
+    "operate",
+    "print_lead",
+    leads=f"({definition('leads')})",
+    profiles="new_lead_profiles",
+    conversations="new_lead_conversations",
+)
 
 Record = dict[str, Any]
 
@@ -81,7 +98,8 @@ class _State:
 class Explanation:
     """What is to be said of a lead; docs/troubleshooting.md describes the members.
 
-    Values of fields are as the API prints them, those of source rows as stored.
+    Values of fields are as the API prints them with attributes, each attribute as a field of its own; those of source
+    rows as stored. `left_out` is how many attributes are not kept.
     `asked_for` is the phone as it was given. `exists` says whether the source rows make a lead now, `in_read_model`
     whether the read model has it. `failure` is PostgreSQL's error where the definition cannot compute the lead.
     """
@@ -95,6 +113,7 @@ class Explanation:
     sentences: list[str] = field(default_factory=list)
     failure: str | None = None
     fields: list[Record] = field(default_factory=list)
+    left_out: int = 0
     candidates: dict[str, Record] = field(default_factory=dict)
     waiting: list[Record] = field(default_factory=list)
     more_waiting: int = 0
@@ -220,20 +239,32 @@ def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Reco
 
 def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
-    stored = [json.loads(row["document"]) for row in _read(conn, "read_document", own)]
+    stored = [_printed(lead) for lead in _read_rows(conn, _STORED, own, 1)]
     made.in_read_model = bool(stored)
     try:
         with conn.transaction():
-            leads = _read_rows(conn, definition("leads"), own, 1)
-        computed = [json.loads(lead["document"]) for lead in leads]
+            leads = _read_rows(conn, _COMPUTED, own, 1)
+        computed = [_printed(lead) for lead in leads]
         made.exists = bool(computed)
+        made.left_out = sum(lead["left_out"] for lead in leads)
     except psycopg.Error as error:
         if not is_lead_failure(error):
             raise
         made.failure, made.exists, computed = first_line(error), True, stored
-    for name, rule in (computed[0] if computed else {}).items():
+    for name in {**computed[0], **(stored[0] if stored else {})} if computed else ():
+        rule = computed[0].get(name)
         printed = {"field": name, "value": rule, "differs": bool(stored) and rule != stored[0].get(name)}
         made.fields.append({**printed, "read_model": stored[0].get(name)} if printed["differs"] else printed)
+
+
+def _printed(lead: Record) -> Record:
+    """Return the printed fields of a lead, and its attributes each as a further one."""
+    document: Record = json.loads(lead["document"])
+    for conversation in document["conversations"]:
+        attributes = (lead["of_conversations"] or {}).get(conversation["conversation_id"])
+        if attributes is not None:
+            conversation["attributes"] = attributes
+    return document | {f"attributes.{name}": value for name, value in (lead["attributes"] or {}).items()}
 
 
 def _arrays(keys: Iterable[Record]) -> Record:
@@ -242,14 +273,21 @@ def _arrays(keys: Iterable[Record]) -> Record:
 
 
 def _shortened(row: Record) -> Record:
-    """Return a row without the lead that it is of, and with long texts cut."""
+    """Return a row without the lead that it is of, with each attribute as a column, and with long values cut."""
+    columns = row | (row.get(DECLARED_COLUMN) or {})
+    if columns.get(JSON_COLUMN) is None:
+        columns.pop(JSON_COLUMN, None)
     return {
-        name: f"{value[:_SHOWN_CHARACTERS]}…"
-        if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS
-        else value
-        for name, value in row.items()
-        if name not in ("user_id", "customer_phone")
+        name: _cut(value, _SHOWN_JSON if name == JSON_COLUMN else _SHOWN_CHARACTERS)
+        for name, value in columns.items()
+        if name not in ("user_id", "customer_phone", DECLARED_COLUMN)
     }
+
+
+def _cut(value: object, length: int) -> object:
+    """Return a value, or the beginning of its text if it is longer."""
+    text = value if isinstance(value, str) else _value(value)
+    return value if len(text) <= length else f"{text[:length]}…"
 
 
 def _variants(phone: str) -> Iterator[str]:
@@ -303,6 +341,11 @@ def _sentences(made: Explanation, state: _State, total: int, waiting: list[Recor
         yield (
             f"The lead cannot be computed from its source rows: {made.failure}. The values below are those of the read"
             " model. Correct the source row that the error speaks of; the change brings the lead up to date."
+        )
+    if made.left_out:
+        yield (
+            f"{counted(made.left_out, 'attribute')} {'is' if made.left_out == 1 else 'are'} left out: beyond 64 or"
+            " 8 KiB, or of another type than the mapping declares."
         )
     for letter in made.dead_letters:
         said = f"The key {letter['kind']} {letter['key']} is set aside: {letter['error'].rstrip('.')}."

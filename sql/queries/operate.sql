@@ -923,9 +923,23 @@ WHERE (d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s)
     )
 ORDER BY d.first_failed_at, d.kind, d.key;
 
--- name: read_document
-SELECT l.document
-FROM read_model.leads AS l
+-- name: print_lead
+-- Returns document; attributes; of_conversations, the attributes of those that have any, by their ids; left_out, how many
+-- attributes were left out. `leads`, `profiles` and `conversations` are the tables, or what the definition makes.
+SELECT
+    l.document,
+    p.attributes,
+    c.of_conversations,
+    p.attributes_left_out + c.left_out AS left_out
+FROM {leads} AS l
+INNER JOIN {profiles} AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone
+CROSS JOIN (
+    SELECT
+        jsonb_object_agg(c.conversation_id, c.attributes) FILTER (WHERE c.attributes IS NOT NULL) AS of_conversations,
+        coalesce(sum(c.attributes_left_out), 0) AS left_out
+    FROM {conversations} AS c
+    WHERE c.user_id = %(user_id)s AND c.customer_phone = %(customer_phone)s
+) AS c
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 
 -- name: read_rows
@@ -987,7 +1001,9 @@ new_lead_conversations AS MATERIALIZED (
         c.source_last_message_at,
         coalesce(t.message_count, 0)::integer AS message_count,
         t.first_message_at,
-        t.newest_message_at
+        t.newest_message_at,
+        c.attributes,
+        c.attributes_left_out
     FROM profile_keys AS k
     CROSS JOIN LATERAL (
         SELECT d.*

@@ -104,6 +104,75 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
     assert members <= described
 
 
+def test_each_attribute_is_a_field_and_stands_in_the_row_that_gives_it(world: World) -> None:
+    world.extraction(1, is_latest=True, requirements="Two rooms")
+    world.extraction(2, requirements="x" * 300)
+    contact = {"contact_id": "k", "user_id": "u", "phone": PHONE}
+    world.insert("contacts", **contact, tags=["vip", " demo "], source="web", opted_out=False)
+    world.refresh()
+    explanation = world.explain()
+    fields = {
+        field["field"]: field for field in explanation.fields if field["field"].startswith("attributes.")
+    }
+    assert {name: field["value"] for name, field in fields.items()} == {
+        "attributes.tags": ["vip", "demo"],
+        "attributes.source": "web",
+        "attributes.opted_out": False,
+        "attributes.requirements": "Two rooms",
+    }
+    assert keys(explanation, "extractions", "requirements") == ["Two rooms", "x" * 200 + "…"]
+    assert keys(explanation, "contacts", "tags") == [["vip", "demo"]]
+    assert not {"declared_attributes", "attributes"} & explanation.candidates["contacts"]["rows"][0].keys()
+    text = render(explanation)
+    assert '\nattributes.tags: ["vip", "demo"]\n' in text
+    assert 'source "web"' in text.partition("\nContacts, the one that counts first:")[2]
+    assert (explanation.state, explanation.left_out) == ("current", 0)
+    world.conn.execute("UPDATE contacts SET source = 'import'")
+    waiting = world.explain()
+    assert waiting.state == "waiting"
+    assert [field for field in waiting.fields if field["differs"]] == [
+        {"field": "attributes.source", "value": "import", "differs": True, "read_model": "web"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "attributes", "field", "read_model"),
+    [
+        ("lead_profiles", '{"source": "fair"}', "attributes.source", "fair"),
+        ("lead_profiles", '{"source": "web", "more": 1}', "attributes.more", 1),
+        ("lead_profiles", None, "attributes.source", None),
+        ("lead_conversations", '{"label": "x"}', "conversations", {"label": "x"}),
+    ],
+)
+def test_drift_of_an_attribute_is_told(
+    world: World, table: str, attributes: str | None, field: str, read_model: object
+) -> None:
+    world.insert("contacts", contact_id="k", user_id="u", phone=PHONE, source="web")
+    world.refresh()
+    world.conn.execute(f"UPDATE read_model.{table} SET attributes = %s".encode(), (attributes,))
+    explanation = world.explain()
+    [drifted] = [printed for printed in explanation.fields if printed["differs"]]
+    assert (explanation.state, drifted["field"]) == ("drift", field)
+    if field == "conversations":
+        assert [conversation["attributes"] for conversation in drifted["read_model"]] == [read_model]
+    else:
+        assert drifted["read_model"] == read_model
+
+
+def test_attributes_that_are_left_out_are_counted_and_long_values_are_cut(world: World) -> None:
+    world.insert("contacts", contact_id="k", user_id="u", phone=PHONE, tags=["x" * 2000] * 6)
+    world.refresh()
+    explanation = world.explain()
+    assert explanation.left_out == 1
+    assert "1 attribute is left out: beyond 64 or 8 KiB" in said(explanation)
+    [tags] = keys(explanation, "contacts", "tags")
+    assert tags == f'["{"x" * 198}…'
+    row = {"user_id": "u", "contact_id": "k", "attributes": {"city": "Pune", "note": "x" * 300}}
+    assert explaining._shortened(row) == {"contact_id": "k", "attributes": row["attributes"]}  # noqa: SLF001
+    long = {"contact_id": "k", "attributes": {"note": "x" * 3000}}
+    assert len(str(explaining._shortened(long)["attributes"])) == 2001  # noqa: SLF001
+
+
 def test_what_cannot_be_explained_is_an_error(world: World) -> None:
     with pytest.raises(TenantNotFoundError, match="There is no tenant 'nobody'"):
         world.explain(user_id="nobody")
