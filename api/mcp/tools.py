@@ -1,6 +1,6 @@
 """The tools: what each is comes from the OpenAPI document of the API, and each call is a request to the API."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ OPERATIONS = {
     "messages": "getLeadMessages",
     "statistics": "getLeadStatistics",
     "facets": "getLeadFacets",
+    "attributes": "listLeadAttributes",
     "changes": "listLeadChanges",
     "explain": "getLead",
     # Without a token the feed reads no lead.
@@ -52,7 +53,7 @@ class Tools:
             await self.describe()
         template, operation = self._operation(name)
         path = template
-        values = {key: _as_query(value) for key, value in arguments.items() if value is not None}
+        values = dict(_query_pairs(arguments))
         for parameter in _parameters(operation, "path"):
             if not values.get(parameter):
                 raise NoAnswerError(f"{parameter} must be given.")
@@ -130,6 +131,15 @@ def _parameters(operation: Mapping[str, Any], *places: str) -> dict[str, dict[st
     return {
         parameter["name"]: parameter for parameter in operation["parameters"] if parameter["in"] in places
     }
+
+
+def _query_pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return arguments as a query string has them: of an object each key, in brackets behind its name."""
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            yield from _query_pairs({f"{name}[{key}]": member for key, member in value.items()})
+        elif value is not None:
+            yield name, _as_query(value)
 
 
 def _as_query(value: object) -> str:

@@ -43,6 +43,10 @@ def key(filled: Database) -> str:
 def api(filled: Database, tmp_path: Path) -> Iterator[Served]:
     with filled.connect() as conn:
         write_message(conn, "m")
+        conn.execute(
+            "INSERT INTO contacts (contact_id, user_id, phone, tags, source)"
+            " VALUES ('k', 'u', '49151000001', '{vip,demo}', 'web, old')"
+        )
         refresh_now(conn)
     with served(filled, tmp_path, LEADS_AUTH="key") as server:
         yield server
@@ -63,6 +67,27 @@ async def call(client: Client, tool: str, **arguments: object) -> tuple[bool, An
         return answer.is_error, text.text
     assert json.loads(text.text) == answer.structured_content
     return answer.is_error, answer.structured_content
+
+
+async def find_by_attributes(client: Client) -> None:
+    for chosen, total in (
+        ({"attributes": {"tags": "vip", "source": "web\\, old"}}, 1),
+        ({"attributes": {"tags": "none,vip"}, "with_attributes": ["tags", "source"]}, 1),
+        ({"attributes": {"source": "web"}}, 0),
+        ({"without_attributes": ["tags"]}, 0),
+    ):
+        _, answer = await call(client, "find", user_id="u", include=["attributes"], **chosen)
+        assert answer["body"]["pagination"]["total"] == total, chosen
+        assert [lead["attributes"]["tags"] for lead in answer["body"]["data"]] == [["vip", "demo"]] * total
+    _, answer = await call(
+        client, "facets", user_id="u", facets=["attributes.tags"], attributes={"tags": "vip"}
+    )
+    counted = {"values": {"demo": 1, "vip": 1}, "distinct": 2}
+    assert answer["body"]["data"] == {"attributes.tags": counted}
+    _, answer = await call(client, "attributes", user_id="u")
+    assert {"tags": 1, "source": 1, "opted_out": 0}.items() <= {
+        made["name"]: made["leads"] for made in answer["body"]["data"]
+    }.items()
 
 
 def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key: str, tmp_path: Path) -> None:
@@ -112,7 +137,14 @@ def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key:
             client, "find", user_id="u", platform=["whatsapp", "webchat"], has_email=False, days=None, limit=1
         )
         assert (answer["body"]["pagination"]["total"], answer["body"]["pagination"]["limit"]) == (1, 1)
+        await find_by_attributes(client)
         refused: list[tuple[str, dict[str, object], int, str]] = [
+            (
+                "find",
+                {"user_id": "u", "attributes": {"cty": "Pune"}},
+                400,
+                "attributes[cty] names no attribute",
+            ),
             ("find", {"user_id": "u", "lead_stauts": "Hot"}, 400, "did you mean lead_status?"),
             ("statistics", {"user_id": "v"}, 403, "may not read the leads of this tenant"),
             ("explain", {"user_id": "u", "customer_phone": "1"}, 404, "Lead not found"),
