@@ -61,6 +61,24 @@ def test_the_samples_of_the_document_are_answers(platform: Platform) -> None:
     assert as_text(messages) == as_text(sample("/{customer_phone}/messages"))
 
 
+def test_attributes_are_printed_for_include_alone(platform: Platform) -> None:
+    """The reference's lead has some, and is printed as the reference has it all the same."""
+    attributes = {
+        "tags": ["vip"],
+        "source": "web",
+        "opted_out": False,
+        "custom_cta": ["book_demo", "send_pricing"],
+        "requirements": "AI agents for sales",
+        "demo_book_datetime": "2025-12-15T10:30:00.000Z",
+    }
+    documented = sample("/{customer_phone}")["data"]
+    for path in (f"/{PHONE}", f"?customer_phone={PHONE}"):
+        included = get(platform, f"{path}{'&' if '?' in path else '?'}include=attributes")["data"]
+        [lead] = included if isinstance(included, list) else [included]
+        assert list(lead.items())[:-1] == list(documented.items())
+        assert lead["attributes"] == attributes
+
+
 def as_text(value: object) -> bytes:
     """The value with the order of its keys."""
     return orjson.dumps(value)

@@ -80,12 +80,32 @@ def _pool(name: str) -> tuple[Any, ...]:
     return tuple(element for element, times in load_data("habits")["pools"][name] for _ in range(times))
 
 
+def _drawn(chance: Chance, *pools: str) -> list[Any]:
+    """Return an element of each of some pools."""
+    return [chance.pick(_pool(name)) for name in pools]
+
+
+def _extracted(extraction_id: str, at: datetime) -> Row:
+    """Return the attributes that an extraction gives: a demo is booked for a half hour of the days after it."""
+    # By the id alone, so that what else is drawn stays as it is.
+    chance = Chance(extraction_id)
+    *texts, days = _drawn(
+        chance, "requirements", "calls to action", "summaries", "notifications", "days until a demo"
+    )
+    words = {word: chance.pick(pool) for word, pool in load_data("chats")["words"].items()}
+    booked = at.replace(minute=at.minute // 30 * 30, second=0, microsecond=0)
+    return (
+        *(text and text.format(**words) for text in texts),
+        None if days is None else booked + timedelta(days=days),
+    )
+
+
 _ANY = _pool("statuses of sends that count") * 2 + _pool("statuses of sends that do not count")
 
 
 @dataclass
 class Tenant:
-    """Makes the rows of a tenant: always the same for the same fields. None is later than `now`."""
+    """Makes the rows of a tenant: always the same for the same fields. None but a booked demo is later than `now`."""
 
     user_id: str
     company_name: str
@@ -171,7 +191,17 @@ class Tenant:
             spellings.append(f"+{lead.customer_phone}")
         for phone in spellings if rng.happens(0.05) else [rng.pick(spellings)]:
             updated_at = self._lately() if rng.happens(0.95) else None
-            yield "contacts", rng.uuid(), self.user_id, phone, *self._told(lead, "a contact"), updated_at
+            contact_id = rng.uuid()
+            noted = _drawn(Chance(contact_id), "tags", "opt-outs", "sources")
+            yield (
+                "contacts",
+                contact_id,
+                self.user_id,
+                phone,
+                *self._told(lead, "a contact"),
+                updated_at,
+                *noted,
+            )
 
     def _told(self, lead: _Lead, where: str) -> Iterator[str | None]:
         """Make name, address and company of a lead as some place tells them: often blank, or not at all."""
@@ -275,9 +305,10 @@ class Tenant:
             # An earlier run knows less, and finds the lead lukewarm at most.
             told = self._told(lead, "the last run" if last else "an earlier run")
             judged = self._judged(lead.status if last else rng.pick(("Cold", "Cold", "Warm")))
+            extraction_id = rng.uuid()
             yield (
-                "extractions", rng.uuid(), conversation_id, self.user_id, lead.customer_phone, at,
-                last and flagged, *told, *judged,
+                "extractions", extraction_id, conversation_id, self.user_id, lead.customer_phone, at,
+                last and flagged, *told, *judged, *_extracted(extraction_id, at),
             )  # fmt: skip
 
     def _judged(self, status: str) -> Row:
