@@ -246,9 +246,10 @@ SELECT
         SELECT coalesce(min(n.nspname || '.' || c.relname), keys.unusable)
         FROM pg_catalog.pg_class AS c
         INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
-        -- The API reads the view of the profiles instead of the table.
+        -- The API reads the views of profiles and conversations instead of the tables.
         WHERE (
-            c.relkind = 'r' AND c.relname <> 'lead_profiles' OR c.relname IN ('lead_profiles_of_tenant', 'row_security')
+            c.relkind = 'r' AND c.relname <> 'lead_profiles'
+            OR c.relname IN ('lead_profiles_of_tenant', 'lead_conversations_of_tenant', 'row_security')
         )
             AND NOT (has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_table_privilege(r.oid, c.oid, 'SELECT'))
     ) AS unreadable,
