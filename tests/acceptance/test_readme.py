@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -21,10 +22,12 @@ from api.request.position import change_token
 from api.request.position.change_token import Position
 from api.request.query import LIST_QUERY
 from api.response.openapi import document
+from projector.capture.mapping import read_mapping
 from projector.observe.status.read import read_status
 from projector.observe.status.render import render
 from projector.operate.explain import explain_lead
 from projector.operate.explain import render as render_explanation
+from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from projector.trial import demo
@@ -34,6 +37,7 @@ from tests.support.server import Database, Server
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+DATABASE = (ROOT / "docs" / "your-database.md").read_text(encoding="utf-8")
 STATUS = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 CURL = re.compile(r"^curl .*$", re.MULTILINE)
@@ -111,6 +115,8 @@ def test_each_line_runs_and_has_something_to_show(platform: Platform) -> None:
     for line in LINES:
         answer = call(platform, line)
         assert answer.status_code == HTTPStatus.OK, line
+        # Else curl takes brackets for a list of addresses.
+        assert ("[" in url_of(line)) == ("-g" in shlex.split(line)), line
         if operation_of(line).startswith("export"):
             is_table = answer.mimetype == "text/csv"
             lines = list(csv.reader(io.StringIO(answer.text)))[1:] if is_table else answer.text.splitlines()
@@ -165,7 +171,7 @@ def sql_blocks(page: str) -> list[str]:
 
 def test_the_sql_of_the_documents_shows_each_login_what_it_says(platform: Platform) -> None:
     run, tenant = platform.connection.execute, urlsplit(url_of(CURL.findall(README)[0])).path.split("/")[2]
-    _, *readers = (text.replace("'u1'", f"'{tenant}'") for text in sql_blocks("export.md"))
+    queries, *readers = (text.replace("'u1'", f"'{tenant}'") for text in sql_blocks("export.md"))
     [connecting] = sql_blocks("internals/locks.md")
     explain = sql_blocks("internals/row-security.md")[0].replace("u1", "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3")
     may_connect = "SELECT has_database_privilege(current_user, current_database(), 'CONNECT')"
@@ -177,7 +183,13 @@ def test_the_sql_of_the_documents_shows_each_login_what_it_says(platform: Platfo
             return [value for (value,) in run(query.encode()).fetchall()]
 
     with platform.connection.transaction(force_rollback=True):
-        for text in (*readers, "CREATE ROLE leads_web", "CREATE ROLE platform", "ANALYZE read_model.leads"):
+        for text in (
+            queries,
+            *readers,
+            "CREATE ROLE leads_web",
+            "CREATE ROLE platform",
+            "ANALYZE read_model.leads",
+        ):
             run(text.encode(), prepare=False)
         assert len(read_as("analyst", "SELECT DISTINCT user_id FROM leads_sql.leads")) > 1
         assert read_as("analyst", "SELECT as_of FROM read_model.freshness")
@@ -197,6 +209,46 @@ def test_the_sql_of_the_documents_shows_each_login_what_it_says(platform: Platfo
         assert (before, may) == ([True], [[False], [True]])
 
 
+def test_the_documented_attributes_answer_the_question(
+    make_platform: MakePlatform, database: Database, tmp_path: Path
+) -> None:
+    """From a column of the platform to the leads of Pune with a budget of 10 or more who are tagged vip."""
+    platform = make_platform(database, NOW)
+    run = platform.connection.execute
+    run("ALTER TABLE contacts ADD COLUMN city text, ADD COLUMN budget numeric, ADD COLUMN extra jsonb")
+    run(
+        "INSERT INTO users (user_id) VALUES ('u1'); INSERT INTO phone_numbers (id, user_id) VALUES ('p', 'u1')"
+    )
+    run("INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('a', 'u1', 'p')")
+    for phone, city, budget, tags in (
+        ("1", "Pune", "12.50", ["vip"]),
+        ("2", "Pune", "9.5", ["vip"]),
+        ("3", "Pune", "30", ["demo"]),
+        ("4", "Mumbai", "30", ["demo", "vip"]),
+    ):
+        run(
+            "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
+            " VALUES (%(phone)s, 'a', %(phone)s, now())",
+            {"phone": phone},
+        )
+        run(
+            "INSERT INTO contacts (contact_id, user_id, phone, city, budget, tags, extra)"
+            """ VALUES (%(phone)s, 'u1', %(phone)s, %(city)s, %(budget)s, %(tags)s, '{"plan": "gold"}')""",
+            {"phone": phone, "city": city, "budget": budget, "tags": tags},
+        )
+    folder = Path(shutil.copytree(ROOT / "sql" / "mapping", tmp_path / "our-tables"))
+    [contacts] = [block for block in sql_blocks("your-database.md") if "AS attributes" in block]
+    (folder / "contacts.sql").write_text(contacts, "utf-8")
+    migrate(platform.connection, create_source=False, mapping=read_mapping(str(folder)))
+    platform.rebuild()
+    [line] = [line for line in CURL.findall(DATABASE) if "attributes[city]=Pune" in line]
+    answer = call(platform, line)
+    assert answer.json is not None
+    assert [(lead["customer_phone"], lead["attributes"]) for lead in answer.json["data"]] == [
+        ("1", {"tags": ["vip"], "city": "Pune", "budget": 12.5, "plan": "gold"})
+    ]
+
+
 def test_a_documented_cursor_is_that_of_the_page_before(platform: Platform) -> None:
     shown = [line for line in API_LINES if "cursor=" in line]
     assert shown
@@ -208,7 +260,9 @@ def test_a_documented_cursor_is_that_of_the_page_before(platform: Platform) -> N
 
 def test_each_endpoint_and_each_parameter_has_a_line() -> None:
     shown = {
-        (operation_of(line), name) for line in API_LINES for name in parse_qs(urlsplit(url_of(line)).query)
+        (operation_of(line), name.partition("[")[0])
+        for line in API_LINES
+        for name in parse_qs(urlsplit(url_of(line)).query)
     }
     assert {str(operation["operationId"]) for operation in TEMPLATES.values()} <= set(
         map(operation_of, API_LINES)
