@@ -58,8 +58,7 @@ def demo(invocation: Invocation, /, *, yes: bool, **options: Any) -> None:  # no
     with invocation.connect("demo") as conn:
         if invocation.config.database_url and not yes:
             click.confirm(f"Write made-up rows into the platform's tables in {place_of(conn)}?", abort=True)
-        today = datetime.now(UTC).date()
-        report = demo_data.load(conn, today=today, progress=for_this_terminal(), **options)
+        report = demo_data.load(conn, now=datetime.now(UTC), progress=for_this_terminal(), **options)
     click.echo(
         f"{counted(len(report.user_ids), 'tenant')}, {counted(report.leads, 'lead')}, "
         f"{counted(report.messages, 'message')} "

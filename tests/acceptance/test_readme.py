@@ -73,7 +73,7 @@ def demo_database(server: Server, template: Database, answers_mb: int) -> Iterat
 def platform(make_platform_once: MakePlatform, demo_database: Database) -> Platform:
     """The demo as `make run` loads it, and a change after that."""
     made = make_platform_once(demo_database, NOW)
-    demo.load(made.connection, today=NOW.date(), progress=QUIET)
+    demo.load(made.connection, now=NOW, progress=QUIET)
     made.rebuild()
     made.connection.execute("UPDATE contacts SET name = 'Somebody new' WHERE contact_id LIKE '%0'")
     made.refresh()

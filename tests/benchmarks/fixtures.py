@@ -182,7 +182,6 @@ def fill(
     Returns a tenant of each size.
     """
     migrate(conn, create_source=True, distribute=distribute)
-    today = datetime.now(UTC).date()
     ids = {
         size: demo.load(
             conn,
@@ -190,7 +189,7 @@ def fill(
             leads=number,
             messages_per_lead=messages_per_lead,
             seed=SEED,
-            today=today,
+            now=datetime.now(UTC),
             progress=QUIET,
         ).user_ids
         for size, (tenants, number) in leads.items()

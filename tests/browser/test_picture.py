@@ -16,8 +16,9 @@ pytestmark = pytest.mark.chromium
 
 @pytest.fixture(scope="module")
 def world(shared: World) -> World:
-    today = datetime.now(UTC).date()
-    demo.load(shared.conn, tenants=1, leads=400, messages_per_lead=9, seed=3, today=today, progress=QUIET)
+    demo.load(
+        shared.conn, tenants=1, leads=400, messages_per_lead=9, seed=3, now=datetime.now(UTC), progress=QUIET
+    )
     shared.conn.execute("UPDATE users SET company_name = 'Aurora Studios'")
     rebuild_now(shared.conn)
     return shared

@@ -7,7 +7,7 @@ projector has them.
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
@@ -115,7 +115,7 @@ def test_nothing_that_others_planted_runs_in_the_projector(hostile: Platform) ->
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert find_attention(read_status(conn)) == []
         assert read_tenants(conn)[0]
-        load(conn, tenants=0, leads=2, messages_per_lead=2, seed=1, today=date(2026, 3, 1), progress=QUIET)
+        load(conn, leads=2, messages_per_lead=2, now=datetime(2026, 3, 1, tzinfo=UTC), progress=QUIET)
         refresh(conn, retry_failed=True, progress=QUIET)
         assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
         uninstall(conn)

@@ -21,7 +21,6 @@ from tests.support.server import Database, Server
 
 LEADS = 26_000
 TALK = 5_000
-TODAY = date(2026, 3, 29)
 NOW = datetime(2026, 3, 29, 13, 30, tzinfo=UTC)
 
 _TYPES = {
@@ -76,7 +75,7 @@ def crowd(server: Server, template: Database) -> Iterator[Crowd]:
 
 
 def _load(conn: Connection, leads: int) -> str:
-    made = demo.load(conn, tenants=1, leads=leads, messages_per_lead=1.5, seed=1, today=TODAY, progress=QUIET)
+    made = demo.load(conn, tenants=1, leads=leads, messages_per_lead=1.5, seed=1, now=NOW, progress=QUIET)
     return made.user_ids[0]
 
 

@@ -5,14 +5,14 @@ lead that it prints, and the showcase tenant, in which every filter, sort and pa
 tenants of any size, for a benchmark. Only source rows are written; a refresh or a rebuild makes leads of them.
 
 The rows of the reference are in `data/reference.json`. Its printed lead keeps the printed times. A time that is an
-object, such as `{"seconds": -104401}`, counts from the midnight at which the day of loading began. So of its statistics
-`leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/start.md` says for how many.
+object, such as `{"seconds": -104401}`, counts from the moment of loading, at which the showcase tenant ends too. So of
+the statistics `leads_last_7_days` and `leads_last_30_days` hold for some days only.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, product
 from time import monotonic
 from uuid import NAMESPACE_URL, uuid5
@@ -53,14 +53,14 @@ class DemoReport:
 def load(  # noqa: PLR0913  # An argument for each option of the command.
     conn: Connection,
     *,
-    today: date,
+    now: datetime,
     progress: Progress,
     tenants: int = 0,
     leads: int = DEFAULT_LEADS,
     messages_per_lead: float = 12.0,
     seed: int = 1,
 ) -> DemoReport:
-    """Load the demo, or tenants for a benchmark, as if `today` had just begun in UTC.
+    """Load the demo, or tenants for a benchmark, whose last messages are moments old at `now`, in UTC.
 
     With 0 `tenants` this loads the demo, in one transaction: the reference's tenant, which is always the same, and
     the showcase tenant with `leads` leads. Otherwise it loads `tenants` tenants of `leads` leads each, in
@@ -71,7 +71,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     SourceMissingError where a table is not there, or demands what the demo does not have.
     """
     began = monotonic()
-    now = datetime.combine(today, time.min, UTC)
+    now = now.replace(microsecond=0)
     made = [
         Tenant(*names, messages_per_lead, seed, now)
         for names in _benchmark_tenants(tenants, f"seed={seed}:leads={leads}:messages={messages_per_lead:g}")
@@ -100,7 +100,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
 
 
 def _reference(now: datetime) -> list[Row]:
-    """Return the rows of the tenant of the API reference, as if a day had just begun."""
+    """Return the rows of the tenant of the API reference."""
     return [
         (table, *(now + timedelta(**field) if isinstance(field, dict) else field for field in row))
         for table, rows in load_data("reference").items()
@@ -144,7 +144,7 @@ def _explained() -> Iterator[None]:
 
 
 def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:
-    """Return ids, names and addresses. An id depends on everything that its rows depend on, except the day."""
+    """Return ids, names and addresses. An id depends on everything that its rows depend on, except the moment."""
     names = [f"leads-demo:{size}:tenant={tenant}" for tenant in range(1, number + 1)]
     ids = [str(uuid5(NAMESPACE_URL, name)) for name in names]
     return [

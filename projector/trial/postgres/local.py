@@ -103,7 +103,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
         for notice in migrate(conn, create_source=is_demo):
             click.echo(notice)
         if is_demo and conn.execute(query("trial", "has_users")).fetchone() == (False,):
-            report = demo.load(conn, today=datetime.now(UTC).date(), progress=progress)
+            report = demo.load(conn, now=datetime.now(UTC), progress=progress)
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )

@@ -45,7 +45,7 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
 ) -> None:
     """Over fewer connections than threads, with errors in between."""
     with database.connect() as conn:
-        demo.load(conn, tenants=6, leads=90, messages_per_lead=1.5, seed=3, today=NOW.date(), progress=QUIET)
+        demo.load(conn, tenants=6, leads=90, messages_per_lead=1.5, seed=3, now=NOW, progress=QUIET)
         rebuild_now(conn)
         leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads").fetchall()
         names: dict[str, str] = dict(

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from projector.trial import demo
 from tests.oracle import read_model
 from tests.support.server import Database, Server
 
-TODAY = date(2026, 11, 25)
+NOW = datetime(2026, 11, 25, 21, 25, 54, 387_000, tzinfo=UTC)
 SOMETIMES_EMPTY = {
     "conversations": {"last_message_at", "is_active"},
     "extractions": {*demo.TABLES["extractions"][6:]},
@@ -38,7 +38,7 @@ class Interrupted(Lines):
 
 
 def load(conn: Connection, **options: Any) -> demo.DemoReport:  # noqa: ANN401  # As the function itself.
-    small = {"today": TODAY, "progress": QUIET, "leads": 100, "messages_per_lead": 5}
+    small = {"now": NOW, "progress": QUIET, "leads": 100, "messages_per_lead": 5}
     return demo.load(conn, **{**small, **options})
 
 
@@ -62,7 +62,7 @@ def full(server: Server, source_template: Database) -> Iterator[Connection]:
     """A database with the demo in its usual size; only to be read."""
     database = server.create("demo", template=source_template.name)
     with database.connect() as conn:
-        demo.load(conn, today=TODAY, progress=QUIET)
+        demo.load(conn, now=NOW, progress=QUIET)
         yield conn
     server.drop(database)
 
@@ -74,24 +74,24 @@ def source(source_database: Database) -> Iterator[Connection]:
         yield conn
 
 
-def test_same_seed_and_day_make_the_same_rows_and_others_do_not(
+def test_same_seed_and_moment_make_the_same_rows_and_others_do_not(
     make_database: Callable[[Database | None], Database], source_template: Database
 ) -> None:
-    def loaded(seed: int, today: date) -> dict[str, list[TupleRow]]:
+    def loaded(seed: int, now: datetime) -> dict[str, list[TupleRow]]:
         with make_database(source_template).connect() as conn:
-            load(conn, seed=seed, today=today)
-            load(conn, tenants=2, leads=30, seed=seed, today=today)
+            load(conn, seed=seed, now=now)
+            load(conn, tenants=2, leads=30, seed=seed, now=now)
             return contents(conn)
 
-    report = loaded(1, TODAY)
-    assert loaded(1, TODAY) == report
-    other = loaded(2, TODAY)
+    report = loaded(1, NOW)
+    assert loaded(1, NOW) == report
+    other = loaded(2, NOW)
     # A table that the demo leaves empty is so in each.
     assert [table for table in report if report[table] == other[table] != []] == []
     # The reference's tenant is the same.
     assert len(set(report["messages"]) & set(other["messages"])) == 37 + 6 + 3
-    # Everything but the printed lead moves with the day.
-    later = loaded(1, TODAY + timedelta(days=10))["messages"]
+    # Everything but the printed lead moves with the moment.
+    later = loaded(1, NOW + timedelta(days=10, seconds=7))["messages"]
     times = {message_id: at for message_id, *_, at, _, _ in report["messages"]}
     same = [at for message_id, *_, at, _, _ in later if times.get(message_id) == at]
     assert len(same) == 37
@@ -155,6 +155,16 @@ def test_what_a_platform_demands_and_the_demo_lacks_is_named(source: Connection)
         with pytest.raises(SourceMissingError, match=r'"region" of relation "agents".*--create-source'):
             load(source, tenants=tenants)
         assert count(source, "users") == 0
+
+
+def test_the_demo_ends_at_now(full: Connection) -> None:
+    [(newest, latest)] = rows(
+        full,
+        "SELECT max(m.timestamp), greatest(max(m.timestamp), (SELECT max(extracted_at) FROM extractions),"
+        " (SELECT max(updated_at) FROM contacts), (SELECT max(sent_at) FROM template_sends)) FROM messages AS m",
+    )
+    now = NOW.replace(tzinfo=None)
+    assert now - timedelta(seconds=10) < newest <= latest <= now
 
 
 def test_the_demo_leaves_nothing_else_empty(full: Connection) -> None:
