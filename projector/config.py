@@ -85,6 +85,7 @@ class Config:
     # Of the platform's server, where logical replication brings the source tables here.
     origin_url: str = _setting("LEADS_ORIGIN_DATABASE_URL", "", is_shown=False)
     state_dir: Path = _setting("LEADS_STATE_DIR", ".leads", lambda text: Path(text).absolute())  # noqa: RUF009
+    trial_still: bool = _setting("LEADS_TRIAL_STILL", "0", lambda text: _one_of("0", "1")(text) == "1")
     pg_bin: Path | None = _setting("LEADS_PG_BIN", "", lambda text: Path(text) if text else None)  # noqa: RUF009
     refresh_seconds: float = _setting("LEADS_REFRESH_SECONDS", "0.25", _number(Float, 0.01, 3600))
     refresh_batch: int = _setting("LEADS_REFRESH_BATCH", "1000", _number(Integer, 1, 100_000))

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import psycopg
 from psycopg import sql
@@ -57,6 +58,7 @@ class EmbeddedServer:
     state: Path
     bin_folder: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    _runs: TextIO | None = field(default=None, init=False, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -138,6 +140,28 @@ class EmbeddedServer:
                 f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)}. Its log is {self.log}."
             )
         return done.returncode == 0
+
+    def join(self) -> bool:
+        """Start it, and keep it for this process until `leave`. Return whether another process has joined before."""
+        self._make_folder()
+        self._runs = runs = (self.folder / "runs").open("w")
+        is_shared = not _try_to_lock(runs)
+        # A process that leaves at this moment stops the server first.
+        fcntl.flock(runs, fcntl.LOCK_SH)
+        self.start()
+        return is_shared
+
+    def leave(self) -> bool:
+        """Stop it, unless another process has joined. Return whether one has."""
+        if self._runs is None:
+            return False
+        with self._runs as runs:
+            # Of two processes that leave at once, both let go before they look: so one of them is the last.
+            fcntl.flock(runs, fcntl.LOCK_UN)
+            is_shared = not _try_to_lock(runs)
+            if not is_shared:
+                self.stop()
+        return is_shared
 
     def remove(self) -> None:
         """Stop it and delete all its files."""
@@ -278,6 +302,15 @@ class EmbeddedServer:
             suppress(psycopg.errors.DuplicateDatabase),
         ):
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _try_to_lock(file: TextIO) -> bool:
+    """Return whether nobody else held a lock of this file, and lock it for this process alone."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _last_line(text: str) -> str:

@@ -30,6 +30,7 @@ from projector.report.errors import ProjectorError
 from projector.report.progress import for_this_terminal
 from projector.sweep.rebuild import rebuild
 from projector.trial import demo
+from projector.trial.demo.talk import Talk
 from projector.trial.postgres.embedded import EmbeddedServer, listen_error
 
 _STOP_SECONDS = 20
@@ -53,21 +54,21 @@ def run(config: Config) -> None:
             signal.signal(number, signal.default_int_handler)
     embedded = None if config.database_url else EmbeddedServer(config.state_dir, config.pg_bin)
     children: dict[str, Child] = {}
+    talk = Talk(demo.SHOWCASE_USER_ID)
     try:
-        url = config.database_url
-        if embedded is not None:
-            click.echo("Starting PostgreSQL ...")
-            url = embedded.start()
+        url = config.database_url if embedded is None else _start(embedded)
         _prepare(url, is_demo=embedded is not None)
         environment = environment_for_children(url)
         for name, module in (("projector", ["projector", "run"]), ("API", ["api"])):
             children[name] = subprocess.Popen(  # noqa: S603  # The command is ours.
                 [sys.executable, "-m", *module],
                 env=environment,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509  # We have no threads.
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # There is no thread yet.
             )
         _wait_until_ready(config, children)
         _say_where(config, url, embedded)
+        if is_talking(config):
+            talk.begin(url)
         while not _ended(children):
             time.sleep(0.2)
         raise ProjectorError(f"{_ended(children)} Everything is stopped; its last lines above say why.")
@@ -77,10 +78,16 @@ def run(config: Config) -> None:
         # A second Ctrl-C would leave the database running.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        talk.stop()
         _stop(children)
-        if embedded is not None:
-            embedded.stop()
-    click.echo("Stopped; the data are kept.")
+        is_shared = embedded is not None and embedded.leave()
+    goes_on = " PostgreSQL goes on for the other run in this folder; the last one stops it."
+    click.echo(f"Stopped; the data are kept.{goes_on * is_shared}")
+
+
+def is_talking(config: Config) -> bool:
+    """Return whether somebody writes into the demo. A database of the operator's own is never written to."""
+    return not config.database_url and not config.trial_still
 
 
 def _check_port(host: str, port: int) -> None:
@@ -94,6 +101,14 @@ def _check_port(host: str, port: int) -> None:
         raise ProjectorError(
             f"The API cannot listen on port {port} of {host} ({error.strerror}): set HOST and PORT to others."
         )
+
+
+def _start(embedded: EmbeddedServer) -> str:
+    """Start PostgreSQL, or share that of another run. Return the URL of the database."""
+    click.echo("Starting PostgreSQL ...")
+    if embedded.join():
+        click.echo("It runs already: another run in this folder shares it.")
+    return embedded.url()
 
 
 def _prepare(url: str, *, is_demo: bool) -> None:
@@ -159,6 +174,9 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
         to_try = "\n".join(["Try:", *(f"  {line}" for line in requests(api, *example))])
     else:
         to_try = f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
+    talk = ""
+    if is_talking(config):
+        talk = "Demo       somebody writes every few seconds; LEADS_TRIAL_STILL=1 stops that\n"
     page = ""
     # Whether it has one is a setting of the API.
     with suppress(OSError), urllib.request.urlopen(f"http://{_address(config)}/", timeout=5):
@@ -167,7 +185,7 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
         f"""
 {page}API        {api}, to be tried in a browser at {api}/docs/
 Database   {database}
-Projector  refreshes within {config.refresh_seconds:g} s of a change; this shows its state{with_url}:
+{talk}Projector  refreshes within {config.refresh_seconds:g} s of a change; this shows its state{with_url}:
   {status}
 
 {to_try}

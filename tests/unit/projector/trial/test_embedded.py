@@ -69,6 +69,15 @@ def test_a_server_from_start_to_removal(start_server: StartServer, monkeypatch: 
         assert listen_error("127.0.0.1", port) is not None
         assert server.start() != url
         assert one(server, "SELECT count(*) FROM kept") == 1
+    # The last of those who share it stops it, whoever was the first.
+    first, second = EmbeddedServer(server.state, server.bin_folder), server
+    assert not second.leave()
+    assert [first.join(), second.join()] == [False, True]
+    assert first.leave()
+    assert server.is_running()
+    assert [first.join(), first.leave()] == [True, True]
+    assert not second.leave()
+    assert not server.is_running()
     port = int((server.folder / "port").read_text())
     folder = server.folder
     server.remove()

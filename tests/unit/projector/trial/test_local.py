@@ -2,9 +2,11 @@
 
 import dataclasses
 import shlex
+import signal
 import socket
 import sys
 import sysconfig
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,26 @@ import pytest
 import projector as projector_package
 from projector import config
 from projector.database.rows import Connection
+from projector.operate.install import migrate
+from projector.trial.demo import SHOWCASE_USER_ID
 from projector.trial.postgres import local
-from projector.trial.postgres.embedded import free_port
-from tests.support.commands import ROOT, run_command
-from tests.support.running import write_message, write_source
+from projector.trial.postgres.embedded import EmbeddedServer, free_port
+from tests.support.commands import ROOT, run_command, started
+from tests.support.patience import PATIENCE
+from tests.support.running import value, wait_until, write_message, write_source
+from tests.support.server import connect
 from tests.unit.projector.recovering import healed
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A run ignores signals while it ends; the programs that a test starts would ignore them too."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_what_cannot_start_is_told_in_one_sentence(tmp_path: Path) -> None:
@@ -76,3 +91,38 @@ def test_the_example_is_the_lead_of_the_documents_else_the_last_active_one(
     assert local.requests("http://host", "it's a/b", "web 1/2")[2] == (
         "curl 'http://host/users/it%27s%20a%2Fb/leads/web%201%2F2'"
     )
+
+
+def test_somebody_writes_into_the_demo_of_the_embedded_server_alone(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    for settings, is_talking in (
+        ("", True),
+        ("LEADS_TRIAL_STILL=1", False),
+        ("DATABASE_URL=postgresql://u@host/db", False),
+    ):
+        file.write_text(settings)
+        assert local.is_talking(config.load(file)) is is_talking
+
+
+def test_a_run_shares_the_server_and_goes_on_with_the_demo(
+    start_server: Callable[..., EmbeddedServer], tmp_path: Path
+) -> None:
+    server = start_server(fast=True)
+    # As another run in this folder would.
+    server.join()
+    with connect(server.url()) as conn:
+        migrate(conn, create_source=True)
+        write_source(conn, SHOWCASE_USER_ID)
+        write_message(conn, "m", text="thanks a lot, that was quick!", tenant=SHOWCASE_USER_ID)
+        log = tmp_path / "log"
+        settings = {"LEADS_STATE_DIR": str(server.state), "PORT": str(free_port())}
+        with started(["-m", "projector", "local"], tmp_path, log, **settings) as run:
+            wait_until(conn, "sum(total_messages) = 2 FROM read_model.leads")
+            run.send_signal(signal.SIGINT)
+            assert run.wait(PATIENCE) == 0
+        said = log.read_text()
+        assert "It runs already: another run in this folder shares it." in said
+        assert "LEADS_TRIAL_STILL=1 stops that" in said
+        assert said.endswith("PostgreSQL goes on for the other run in this folder; the last one stops it.\n")
+        assert value(conn, "SELECT count(*) FROM messages WHERE sender = 'agent'") == 1
+    assert not server.leave()
