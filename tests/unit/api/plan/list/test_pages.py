@@ -1,6 +1,7 @@
 """Every page of the list is what the oracle says, in every order, on every way to a page; and so are its exports."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 from urllib.parse import urljoin
 
@@ -107,3 +108,21 @@ def test_every_page(
         if not has_more:
             break
         following = urljoin(PROXY + following, answer.headers["Link"][1:-13]).removeprefix(PROXY)
+
+
+def test_pages_go_on_among_the_leads_without_a_value(
+    client: FlaskClient, library: Library, smallest_page: int
+) -> None:
+    for sort_by, order in product(("total_score", "name"), ORDERS):
+        asked = [("search", "1"), ("sort_by", sort_by), ("sort_order", order)]
+        expected = answers.list_leads(library.model, library.tenant, [*asked, ("limit", "100")], NOW)
+        leads = expected.body["data"]
+        assert sum(lead[sort_by] is None for lead in leads) > 2 * smallest_page
+        following = f"{library.base}?{queries.query_string(asked)}&limit={smallest_page}"
+        read: list[dict[str, Any]] = []
+        while following:
+            answer = client.get(following)
+            read += answer.get_json()["data"]
+            link = answer.headers.get("Link")
+            following = urljoin(following, link[1:-13]) if link else ""
+        assert read == leads
