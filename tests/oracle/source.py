@@ -19,6 +19,8 @@ Connection = psycopg.Connection[Any]
 ROW_CLASSES: dict[str, type] = {table: get_args(rows)[0] for table, rows in get_type_hints(Source).items()}
 """The class of the rows of each table of the platform."""
 
+_FIRST, _LAST = (Decimal((end - EPOCH) // timedelta(microseconds=1)) for end in (FIRST_MOMENT, LAST_MOMENT))
+
 
 def read_source(connection: Connection) -> Source:
     """Read every source row in one snapshot: the caller's transaction, or else one of its own."""
@@ -69,8 +71,7 @@ def _rows(connection: Connection, table: str, kind: type) -> tuple[Any, ...]:
 
 def moment_of(microseconds: Decimal) -> datetime:
     """Give the time so long after 1970, or the first or last one of the years 1 to 9999, which alone can be printed."""
-    first, last = ((end - EPOCH) // timedelta(microseconds=1) for end in (FIRST_MOMENT, LAST_MOMENT))
-    return EPOCH + timedelta(microseconds=int(min(max(microseconds, Decimal(first)), Decimal(last))))
+    return EPOCH + timedelta(microseconds=int(min(max(microseconds, _FIRST), _LAST)))
 
 
 class DatabaseLower:
