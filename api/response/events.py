@@ -13,6 +13,8 @@ from api.response.errors import TokenGoneError
 from api.response.openapi import EVENTS
 
 BEAT = b":\n\n"
+NO_DATABASE = "the database cannot be reached now"
+AWAY = f": {NO_DATABASE}\n\n".encode()
 # For a client that comes back by itself, in milliseconds.
 RETRY_MS = 1000
 

@@ -33,7 +33,16 @@ from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
 from api.request.position.change_token import Token, history_of
 from api.response.errors import TokenGoneError
-from api.response.events import BEAT, EventStream, change_event, gone_event, last_event, opening_event
+from api.response.events import (
+    AWAY,
+    BEAT,
+    NO_DATABASE,
+    EventStream,
+    change_event,
+    gone_event,
+    last_event,
+    opening_event,
+)
 from api.routes.changes import page_after
 from api.routes.read_model import ReadModel
 
@@ -126,7 +135,7 @@ class LiveStreams:
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_followed.wait(), RETRY_SECONDS)
-            await send_noted(opening_event(stream, self._delay or "the database cannot be reached now"))
+            await send_noted(opening_event(stream, self._delay or NO_DATABASE))
             await self._send_changes(viewer, send_noted, is_ending)
         except asyncio.CancelledError:
             # The caller has left, or does not read.
@@ -154,9 +163,9 @@ class LiveStreams:
             except TokenGoneError:
                 is_gone = True
             except UnavailableError:
+                await send(AWAY)
                 await asyncio.sleep(RETRY_SECONDS)
                 _call(viewer)
-                await send(BEAT)
             else:
                 at = page.following
                 if page.has_more:
@@ -235,6 +244,8 @@ class LiveStreams:
                 self._changed(None)
                 await (self._poll() if listener is None else self._hear(listener))
             except UnavailableError:
+                # Each stream finds it out by itself, and says so.
+                self._changed(None)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:  # noqa: BLE001  # Whatever it is, the streams have to learn of changes again.
                 log().exception("event streams do not learn of changes")
@@ -261,11 +272,14 @@ class LiveStreams:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             for tenant in {viewer.stream.user_id for viewer in self._viewers}:
-                with suppress(UnavailableError):
+                try:
                     row = await self._in_thread(partial(self._model.look, tenant_now(tenant)))
-                    if versions.get(tenant) != row.version:
-                        self._changed({name_of(tenant)})
-                    versions[tenant] = row.version
+                except UnavailableError:
+                    self._changed({name_of(tenant)})
+                    continue
+                if versions.get(tenant) != row.version:
+                    self._changed({name_of(tenant)})
+                versions[tenant] = row.version
 
     async def _beat_for_ever(self) -> None:
         while True:

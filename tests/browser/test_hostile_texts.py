@@ -48,7 +48,7 @@ def test_no_text_becomes_markup_and_what_is_not_seen_is_shown(page: Page) -> Non
     assert f"abc{left}202E{right}def" in texts
     assert "␁␛[31mred␡" in texts
     page.get_by_role("link", name="Of a phone").click()
-    expect(page.locator("#lead .sub")).to_have_text("<b>1</b>&amp; · Company 1")
+    expect(page.locator("#lead .sub")).to_have_text("<b>1</b>&amp; · Company 1 · lead1@example.com")
     page.get_by_role("link", name=MARKUP).click()
     expect(page.locator("#lead-title")).to_have_text(MARKUP)
     expect(page.locator(".message .text").last).to_have_text(MARKUP)

@@ -52,7 +52,8 @@ def test_it_begins_with_the_first_tenant_and_the_newest_leads(page: Page) -> Non
     assert page.locator("#tenant").input_value() == TENANT
     assert names(page)[:2] == ["Lead 001", "Lead 002"]
     shown(page, "1-50 of 130")
-    assert page.title() == "Leads"
+    # Of the tab of the browser: who waits, the view, and the tenant.
+    expect(page).to_have_title(f"(117) All · {TENANT}")
     first = rows(page).first
     expect(first.locator(".status")).to_have_text("Warm")
     expect(first.locator(".score")).to_have_text("10")
@@ -290,9 +291,7 @@ def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site, wo
     page.get_by_label("Tenant", exact=True).select_option("Another …")
     page.get_by_label("Its user_id").fill("empty")
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.locator("#list-empty")).to_contain_text(
-        "This tenant has no leads yet, or there is no such tenant."
-    )
+    expect(page.locator("#list-empty")).to_contain_text("Nothing is known of a tenant with this user_id.")
     expect(view_of(page, "All")).to_have_text("All0")
     page.get_by_role("button", name="Statistics").click()
     expect(page.locator(".activity .hint")).to_have_text(["None in these 30 days."] * 2)
@@ -310,5 +309,8 @@ def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site, wo
         world.refresh()
         expect(tenants.locator(":checked")).to_have_text(f"{name} \N{MIDDLE DOT} empty")
         expect(page.get_by_label("Its user_id")).to_be_hidden()
+        expect(page).to_have_title(f"All · {name}")
+    page.reload()
+    expect(page.locator("#list-empty")).to_contain_text("This tenant has no leads yet.")
     tenants.select_option(TENANT)
     shown(page, "1-50 of 130")

@@ -48,6 +48,11 @@ class Asked {
     return tenant !== "" && this.client.token !== "";
   }
 
+  /** Whether the tenant exists: its token was accepted. */
+  knows() {
+    return true;
+  }
+
   /** Show which tenant it is. */
   show(tenant) {
     this.tenant = tenant;
@@ -106,6 +111,10 @@ class Open {
     return tenant !== "";
   }
 
+  knows(tenant) {
+    return Boolean(this.#optionOf(tenant));
+  }
+
   show(tenant) {
     const hint = byId("no-tenants");
     if (hint) {
@@ -137,7 +146,7 @@ class Open {
   }
 
   #optionOf(tenant) {
-    return [...this.select.options].find((option) => option.value === tenant);
+    return [...(this.select?.options ?? [])].find((option) => option.value === tenant);
   }
 
   #other(tenant) {

@@ -1,6 +1,6 @@
 // A chart of numbers by day: columns for the eye, the number of one day, and a table for a screen reader.
 
-import { byId, h, partsOf, reconcile, set, svg, write } from "./dom.js";
+import { copyOf, h, partsOf, reconcile, set, svg, write } from "./dom.js";
 import { counted, number, utcDay } from "./format.js";
 
 /** How many days the chart shows, today among them. */
@@ -27,7 +27,7 @@ export class Activity {
   constructor(title, one, read) {
     this.#one = one;
     this.#read = read;
-    this.element = byId("activity").content.firstElementChild.cloneNode(true);
+    this.element = copyOf("activity");
     Object.assign(this, partsOf(this.element));
     this.lines = [this.whole, this.half];
     set(this.element, { "aria-label": `${title} by day` });

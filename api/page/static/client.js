@@ -16,6 +16,7 @@ export class ApiError extends Error {
 /** Asks the API, and keeps the last answer of each source, so that it may say that nothing has changed. */
 export class Client {
   #kept = new Map();
+  #notedAt = 0;
 
   constructor() {
     /** The rest of the rate limit as the last answer had it; null where there is no limit. */
@@ -45,6 +46,16 @@ export class Client {
     return Date.now() + this.ahead;
   }
 
+  /** How old the data were when they came, in milliseconds; without end if they are as of no moment. */
+  get age() {
+    return this.asOf === null ? Number.POSITIVE_INFINITY : this.#notedAt + this.ahead - this.asOf;
+  }
+
+  /** The headers that every request has. */
+  get headers() {
+    return this.token ? { Authorization: `Bearer ${this.token}` } : {};
+  }
+
   /** Forget the answers that were kept. */
   forget(...sources) {
     for (const source of sources) {
@@ -60,14 +71,15 @@ export class Client {
   async get(source, path, signal) {
     const kept = this.#kept.get(source);
     const known = kept?.path === path ? kept : undefined;
-    const headers = { Accept: "application/json" };
-    if (this.token) {
-      headers.Authorization = `Bearer ${this.token}`;
-    }
+    const headers = { ...this.headers, Accept: "application/json" };
     if (known?.etag) {
       headers["If-None-Match"] = known.etag;
     }
-    const response = await this.#fetch(path, headers, signal);
+    const either = AbortSignal.any([signal, AbortSignal.timeout(MOST_MILLISECONDS)]);
+    const response = await this.#fetch(path, headers, either).catch((error) => {
+      signal.throwIfAborted();
+      throw error;
+    });
     this.#note(response.headers);
     const tenantName = decodeURIComponent(response.headers.get("X-Tenant-Name") ?? "");
     if (response.status === 304 && known) {
@@ -84,18 +96,31 @@ export class Client {
     return { body, changed: text !== known?.text, tenantName };
   }
 
-  async #fetch(path, headers, signal) {
-    const either = AbortSignal.any([signal, AbortSignal.timeout(MOST_MILLISECONDS)]);
+  /** Returns a file and the name that the API gives it. Throws ApiError, also if the file ends too soon. */
+  async file(path) {
+    const response = await this.#fetch(path, this.headers);
+    if (!response.ok) {
+      throw failure(response, await response.json().catch(() => null));
+    }
+    const name = /filename="([^"]*)"/.exec(response.headers.get("Content-Disposition"))?.[1];
     try {
-      return await fetch(path, { headers, signal: either, cache: "no-store", credentials: "omit" });
+      return { name, content: await response.blob() };
+    } catch {
+      throw new ApiError(0, "The file was not sent to its end.");
+    }
+  }
+
+  async #fetch(path, headers, signal) {
+    try {
+      return await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
     } catch (error) {
-      signal.throwIfAborted();
       throw new ApiError(0, "The API does not answer.", { cause: error });
     }
   }
 
   #note(headers) {
     const read = (name) => Number(headers.get(name));
+    this.#notedAt = Date.now();
     if (headers.has("X-RateLimit-Limit")) {
       this.limit = {
         amount: read("X-RateLimit-Limit"),

@@ -50,6 +50,11 @@ export function partsOf(place) {
   );
 }
 
+/** Returns a copy of the element in a template. */
+export function copyOf(template) {
+  return byId(template).content.firstElementChild.cloneNode(true);
+}
+
 /**
  * Brings the children of an element into the order of the items, and makes, updates and removes as needed.
  *

@@ -139,7 +139,8 @@ export class Filters {
 
   #group(name, { label, buttons, hasSeveral }) {
     const group = Object.entries(buttons).map(([value, text]) => {
-      const count = h("span", { class: "count" });
+      // The API counts no days.
+      const count = h("span", { class: "count", hidden: name === "days" });
       const press = () => this.#press(name, value, hasSeveral);
       const button = h("button", {
         type: "button",

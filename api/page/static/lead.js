@@ -7,27 +7,41 @@ import { showChannels } from "./icons.js";
 import { showStatus, showTime } from "./list.js";
 
 const STEPS = [1, 2, 3];
+const COPIED_MILLISECONDS = 2000;
 
-/** The view of a lead; `close()` is called when a viewer leaves it. */
+/** Returns whether a lead has the place of the list. */
+export function isInPlaceOfList() {
+  return matchMedia("(max-width: 62rem)").matches;
+}
+
+/** The view of a lead; `close()` is called when a viewer leaves it, and `step(by)` for the next or previous one. */
 export class LeadView {
-  constructor(thread, close) {
+  #copied = "";
+
+  constructor(thread, { close, step, announce }) {
     this.thread = thread;
     this.section = byId("lead");
     this.title = byId("lead-title");
     Object.assign(this, partsOf(this.section));
     this.scoreParts = new Map(SCORES.map(([key, label]) => [key, score(label)]));
-    this.total = h("span", { class: "value" });
-    const of15 = h("span", { class: "of" }, " of 15");
-    this.scores.append(
-      h("div", { class: "total" }, h("dt", {}, "Score"), h("dd", {}, this.total, of15)),
-      ...[...this.scoreParts.values()].map(({ element }) => element),
-    );
-    this.section.querySelector(".close").addEventListener("click", close);
-    this.section.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        close();
-      }
+    this.scores.append(...[...this.scoreParts.values()].map(({ element }) => element));
+    this.leave.addEventListener("click", close);
+    this.previous.addEventListener("click", () => step(-1));
+    this.next.addEventListener("click", () => step(1));
+    // A page that did not come by https has no clipboard.
+    this.copy.hidden = !navigator.clipboard;
+    this.copy.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(this.#copied);
+      announce(`${this.#copied} is copied.`);
+      write(this.copy, "Copied");
+      setTimeout(() => write(this.copy, "Copy"), COPIED_MILLISECONDS);
     });
+    // On a phone the head gives its room to the messages as soon as somebody reads them.
+    this.about.open = !isInPlaceOfList();
+    for (const move of ["wheel", "touchmove"]) {
+      const collapse = () => isInPlaceOfList() && set(this.about, { open: false });
+      this.scroller.addEventListener(move, collapse, { passive: true });
+    }
   }
 
   /** Open a lead, of which the list may know everything already. */
@@ -47,6 +61,12 @@ export class LeadView {
     this.section.hidden = true;
   }
 
+  /** Show whether there is a lead before and after this one. */
+  showSteps(hasPrevious, hasNext) {
+    set(this.previous, { "aria-disabled": String(!hasPrevious) });
+    set(this.next, { "aria-disabled": String(!hasNext) });
+  }
+
   /** Say why there is no lead. */
   explain(text) {
     this.content.hidden = true;
@@ -60,13 +80,13 @@ export class LeadView {
     this.content.hidden = false;
     const known = inGroups(lead.customer_phone, lead.platforms);
     write(this.title, lead.name === null ? known : visible(lead.name));
-    const others = [lead.name === null ? "" : known, visible(lead.company ?? "")];
+    const others = [lead.name === null ? "" : known, visible(lead.company ?? ""), visible(lead.email ?? "")];
     write(this.sub, others.filter(Boolean).join(" · "));
     showStatus(this.status, lead.lead_status);
     showChannels(this.platforms, lead.platforms);
     showTime(this.time, lead.last_message_at, now);
-    this.#showContact(lead);
-    write(this.total, lead.total_score === null ? NONE : number(lead.total_score));
+    this.#showActions(lead);
+    write(this.score, lead.total_score === null ? "No score" : `Score ${number(lead.total_score)} of 15`);
     for (const [key] of SCORES) {
       showScore(this.scoreParts.get(key), lead[key]);
     }
@@ -86,19 +106,27 @@ export class LeadView {
     );
   }
 
-  #showContact({ email, customer_phone: phone, platforms }) {
-    const links = [];
-    if (email) {
-      links.push(h("a", { href: `mailto:${encodeURIComponent(email)}`, dir: "auto" }, visible(email)));
+  #showActions({ email, customer_phone: phone, platforms }) {
+    const isPhone = platforms.includes("whatsapp") && /^\d{5,15}$/.test(phone);
+    const hrefs = {
+      whatsapp: isPhone && `https://wa.me/${phone}`,
+      instagram: platforms.includes("instagram") && instagram(phone),
+      call: isPhone && `tel:+${phone}`,
+      mail: email && `mailto:${encodeURIComponent(email)}`,
+    };
+    for (const [part, href] of Object.entries(hrefs)) {
+      set(this[part], { href: href || null, hidden: !href });
     }
-    if (platforms.includes("whatsapp") && /^\d{5,15}$/.test(phone)) {
-      links.push(h("a", { href: `tel:+${phone}` }, "Call"));
-    }
-    const hrefs = (nodes) => nodes.map((node) => node.href).join();
-    if (hrefs([...this.contact.children]) !== hrefs(links)) {
-      this.contact.replaceChildren(...links);
-    }
+    set(this.mail, { title: email && visible(email) });
+    this.#copied = isPhone ? `+${phone}` : phone;
+    set(this.copy, { title: `Copy ${visible(this.#copied)}` });
   }
+}
+
+/** Returns the chat with a name on Instagram. No link leads to the number that it mostly gives: its inbox does. */
+function instagram(identifier) {
+  const isName = /^(?=.*[a-z])[\w.]{1,30}$/i.test(identifier);
+  return isName ? `https://ig.me/m/${identifier}` : "https://www.instagram.com/direct/inbox/";
 }
 
 function score(label) {

@@ -1,46 +1,51 @@
 // The table of leads.
 
-import { byId, h, reconcile, set, write } from "./dom.js";
+import { byId, copyOf, h, partsOf, reconcile, set, write } from "./dom.js";
 import { sender } from "./fields.js";
 import { ago, exact, initials, NONE, number, oneLine, phone, visible } from "./format.js";
 import { channelIcon, showChannels } from "./icons.js";
 import { keepPlace, mark } from "./place.js";
 
 const TINTS = ["#0f766e", "#1f5fae", "#7c3aed", "#b0307a", "#b45309", "#4d7c0f"];
-// Of a column: its class, its title, and what it sorts by, if it does, with the direction that it begins with.
-const COLUMNS = [
-  ["who", "Lead", "name", "asc"],
-  ["last", "Last message"],
-  ["status", "Status"],
-  ["score", "Score", "total_score", "desc"],
-  ["agent", "Agent"],
-  ["messages", "Messages", "total_messages", "desc"],
-  ["first", "First contact", "first_contact_at", "desc"],
-  ["time", "Last activity", "last_message_at", "desc"],
-];
+const EMPTY = {
+  match: ["No lead passes these filters."],
+  tenant: [
+    "This tenant has no leads yet.",
+    "A lead appears here within a second of its first conversation or template.",
+  ],
+  unknown: [
+    "Nothing is known of a tenant with this user_id.",
+    "Check it, or choose another tenant. A new one is known by its first conversation or template, or by its name.",
+  ],
+};
 
 /**
  * The list; `hrefOf(phone)` is the address of a lead, `sort(by, order)` is called for another order, and
  * `resetFilters()` to show all leads.
  */
 export class List {
-  #headers = new Map();
   #parts = new WeakMap();
   #texts = new Map();
 
   constructor({ hrefOf, sort, resetFilters }) {
     this.hrefOf = hrefOf;
     this.resetFilters = resetFilters;
-    const heads = COLUMNS.map(([name, title, by, order]) => this.#head(name, title, by, order, sort));
     this.table = byId("leads");
-    this.body = h("tbody", { role: "rowgroup" });
-    set(this.table, { role: "table" });
-    this.table.append(
-      h("caption", { class: "unseen" }, "Leads"),
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)),
-      this.body,
-    );
-    this.body.addEventListener("keydown", moveByArrows);
+    this.body = partsOf(this.table).body;
+    this.heads = [...this.table.querySelectorAll("th[data-by]")];
+    for (const head of this.heads) {
+      const { by, order } = head.dataset;
+      head.firstElementChild.addEventListener("click", () => {
+        const turned = head.ariaSort === "ascending" ? "desc" : "asc";
+        sort(by, head.ariaSort ? turned : order);
+      });
+    }
+    this.body.addEventListener("keydown", (event) => {
+      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (by && this.step(by)) {
+        event.preventDefault();
+      }
+    });
   }
 
   clear() {
@@ -51,31 +56,17 @@ export class List {
     byId("skeleton").hidden = false;
   }
 
-  /** Say why there is no lead, if there is none. */
-  noteEmpty(isEmpty, isFiltered) {
-    const box = byId("list-empty");
+  /** Say why there is no lead: `match`, `tenant` or `unknown`; null where there are leads. */
+  noteEmpty(why) {
     byId("skeleton").hidden = true;
-    this.table.hidden = isEmpty;
-    box.hidden = !isEmpty;
-    if (!isEmpty) {
-      return;
+    this.table.hidden = why !== null;
+    byId("list-empty").hidden = why === null;
+    if (why !== null) {
+      const [said, hint] = EMPTY[why];
+      const reset = h("button", { type: "button", onclick: this.resetFilters }, "Remove all filters");
+      const help = why === "match" ? reset : h("p", { class: "hint" }, hint);
+      byId("list-empty").replaceChildren(h("p", {}, said), help);
     }
-    box.replaceChildren(
-      h(
-        "p",
-        {},
-        isFiltered
-          ? "No lead passes these filters."
-          : "This tenant has no leads yet, or there is no such tenant.",
-      ),
-      isFiltered
-        ? h("button", { type: "button", onclick: this.resetFilters }, "Remove all filters")
-        : h(
-            "p",
-            { class: "hint" },
-            "A lead appears here within a second of its first conversation or template.",
-          ),
-    );
   }
 
   /** Show these leads in place of those that are there. Returns how many of them are not as they were. */
@@ -104,9 +95,9 @@ export class List {
 
   /** Show by what the list is sorted, and which lead is open. */
   mark(state) {
-    for (const [by, head] of this.#headers) {
-      const order = state.sort_order === "asc" ? "ascending" : "descending";
-      set(head, { "aria-sort": state.sort_by === by ? order : null });
+    const order = state.sort_order === "asc" ? "ascending" : "descending";
+    for (const head of this.heads) {
+      set(head, { "aria-sort": state.sort_by === head.dataset.by ? order : null });
     }
     for (const row of this.body.rows) {
       set(this.#parts.get(row).link, {
@@ -121,59 +112,24 @@ export class List {
     keepPlace(document.scrollingElement, [...this.body.rows], () => true, change);
   }
 
+  /** Move the focus to the next or previous lead; to the first one if none has it. Returns whether there is one. */
+  step(by) {
+    const rows = [...this.body.rows];
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const row = rows[at < 0 ? 0 : at + by];
+    row?.querySelector("a").focus();
+    return row !== undefined;
+  }
+
   /** Move the focus to a lead, if it is in the list. */
   focus(phone) {
     const row = [...this.body.rows].find((one) => one.dataset.key === phone);
     (row ? this.#parts.get(row).link : byId("list")).focus({ preventScroll: true });
   }
 
-  #head(name, title, by, order, sort) {
-    const attributes = { scope: "col", class: name, role: "columnheader" };
-    if (!by) {
-      return h("th", attributes, title);
-    }
-    const head = h("th", attributes);
-    const turn = () => {
-      const current = head.getAttribute("aria-sort");
-      const other = current === "ascending" ? "desc" : "asc";
-      sort(by, current ? other : order);
-    };
-    head.append(h("button", { type: "button", onclick: turn }, title));
-    this.#headers.set(by, head);
-    return head;
-  }
-
   #row() {
-    const parts = {
-      link: h("a", { dir: "auto" }),
-      avatar: h("span", { class: "avatar", "aria-hidden": "true" }),
-      phone: h("bdi", { class: "phone" }),
-      company: h("bdi", { class: "company" }),
-      status: h("span", { class: "pill" }),
-      score: h("span", { class: "number" }),
-      channels: h("span", { class: "channels" }),
-      from: h("span", { class: "from" }),
-      agent: h("bdi"),
-      text: h("span", { class: "text", dir: "auto" }),
-      messages: h("span", { class: "number" }),
-      first: h("time"),
-      time: h("time"),
-    };
-    const sub = h("span", { class: "sub" }, parts.phone, parts.company);
-    const who = h("span", { class: "person" }, parts.avatar, h("span", {}, parts.link, sub));
-    const row = h(
-      "tr",
-      { role: "row" },
-      h("th", { scope: "row", class: "who", role: "rowheader" }, who),
-      cell("last", h("span", { class: "line" }, parts.channels, parts.from, parts.text)),
-      cell("status", parts.status),
-      cell("score", parts.score),
-      cell("agent", parts.agent),
-      cell("messages", parts.messages),
-      cell("first", parts.first),
-      cell("time", parts.time),
-    );
-    this.#parts.set(row, parts);
+    const row = copyOf("row");
+    this.#parts.set(row, partsOf(row));
     return row;
   }
 
@@ -226,20 +182,7 @@ export function showTime(element, iso, now) {
 
 /** Shows how long ago it is by now, of all moments on the page. */
 export function renewTimes(now) {
-  for (const element of document.querySelectorAll(":is(#leads, .when) time[datetime]")) {
+  for (const element of document.querySelectorAll("#leads time[datetime], .when[datetime]")) {
     write(element, ago(element.dateTime, now));
-  }
-}
-
-function cell(name, ...children) {
-  return h("td", { class: name, role: "cell" }, ...children);
-}
-
-function moveByArrows(event) {
-  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-  const link = step && event.target.closest("tr")?.[step]?.querySelector("a");
-  if (link) {
-    event.preventDefault();
-    link.focus();
   }
 }

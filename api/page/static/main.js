@@ -1,21 +1,21 @@
 // The page: what is shown follows from the address, and what the API gives.
 
 import { access, waitForTheDatabase } from "./access.js";
+import { Alerts } from "./alerts.js";
 import { ApiError, Client } from "./client.js";
+import { Connection } from "./connection.js";
 import { byId, set, write } from "./dom.js";
 import { Filters } from "./filters.js";
-import { counted } from "./format.js";
-import { LeadView } from "./lead.js";
+import { counted, number, visible } from "./format.js";
+import { listenToKeys } from "./keyboard.js";
+import { isInPlaceOfList, LeadView } from "./lead.js";
 import { List, renewTimes } from "./list.js";
-import { Live } from "./live.js";
 import { Notice } from "./notice.js";
-import { pause, SOON, TICK, TOLD } from "./pace.js";
 import { Paging } from "./paging.js";
 import { Sources } from "./sources.js";
 import { activeFilters, DEFAULTS, fragment, read, sameFilters, sameList } from "./state.js";
 import { Statistics } from "./statistics.js";
 import { Thread } from "./thread.js";
-import { Ticker } from "./ticker.js";
 import { Views } from "./views.js";
 
 const client = new Client();
@@ -39,42 +39,75 @@ const list = new List({
   sort: (sort_by, sort_order) => go({ sort_by, sort_order, offset: "0" }),
   resetFilters: () => filters.reset(),
 });
-const paging = new Paging((values) => go(values));
+const paging = new Paging(
+  (values) => go(values),
+  (kind) => sources.file(kind),
+);
 const thread = new Thread((query) => sources.messages(query), announce);
-const leadView = new LeadView(thread, () => go({ lead: "" }));
+const leadView = new LeadView(thread, { close: () => go({ lead: "" }), step, announce });
 const sources = new Sources(client, thread);
-const ticker = new Ticker(tick);
-const live = new Live(client, (phone) => {
-  sources.hurry("list");
-  if (state.lead && (phone === state.lead || phone === "")) {
-    sources.hurry("messages");
-  }
-  if (ticker.dueAt > Date.now() + SOON && failures === 0) {
-    ticker.start(Math.max(SOON, nextPause() - TICK));
-  }
+const alerts = new Alerts((lead) => go({ lead }));
+const connection = new Connection(client, {
+  ask: () => ask(sources.next(), { isLive: true }),
+  isHurried: () => sources.isHurried,
+  show: (is) => notice.fresh(is, client),
+  changed(phone, lead) {
+    if (lead) {
+      alerts.note(lead, client.now, { isNew: true });
+    }
+    sources.hurry("list");
+    if (state.lead && (phone === state.lead || phone === "")) {
+      sources.hurry("messages");
+    }
+    connection.hurry();
+  },
 });
 
 let state = read(location.hash);
 let shownState = null;
 let leads = [];
-let failures = 0;
+// Null before the first answer, and an empty text for none.
+let tenantName = null;
+// Where in the list the lead is that is open, or was before it went out of it.
+let openAt = 0;
 // How far the list was scrolled when a lead took its place.
 let readerWasAt = 0;
-const isInPlaceOfList = () => matchMedia("(max-width: 62rem)").matches;
 
 /** Shows another state, under an address of its own. */
-function go(values, { isAnew = false } = {}) {
+function go(values, { isAnew = false, isNext = false } = {}) {
   const next = { ...state, ...values };
   if (fragment(next) !== fragment(state)) {
-    // What is typed is one step back, not one for each letter.
+    // What is typed is one step back, not one for each letter; so are leads that are read one after the other.
     const isTyping = "search" in values && state.search !== "" && values.search !== "";
-    history[isTyping ? "replaceState" : "pushState"](null, "", fragment(next));
+    history[isTyping || isNext ? "replaceState" : "pushState"](null, "", fragment(next));
     state = next;
     apply();
   } else if (isAnew) {
     shownState = null;
     apply();
   }
+}
+
+/** Opens the next or previous lead of the list. */
+function step(by) {
+  const lead = neighbour(by);
+  if (lead) {
+    go({ lead: lead.customer_phone }, { isNext: true });
+  }
+}
+
+/** Returns the lead after or before the one that is open, which may have left the list meanwhile. */
+function neighbour(by) {
+  const at = leads.findIndex((lead) => lead.customer_phone === state.lead);
+  openAt = at < 0 ? openAt : at;
+  return leads[at < 0 && by > 0 ? openAt : openAt + by];
+}
+
+/** Says in the title of the tab who waits, and what is shown. */
+function showTitle() {
+  const waiting = views.waiting ? `(${number(views.waiting)})` : "";
+  const shown = state.lead === "" ? views.title : byId("lead-title").textContent;
+  document.title = `${waiting} ${[shown, visible(tenantName || state.tenant)].join(" · ")}`.trim();
 }
 
 /** Brings the page into the state of the address, and asks for what that needs. */
@@ -95,7 +128,9 @@ function apply() {
   statistics.mark(state);
   const isOther = before?.tenant !== state.tenant;
   if (isOther) {
-    live.follow(state.tenant);
+    connection.follow(state.tenant);
+    alerts.clear();
+    tenantName = null;
   }
   const wanted = [];
   if (isOther) {
@@ -124,13 +159,14 @@ function apply() {
     wanted.unshift(...openLead(before));
   }
   list.mark(state);
+  showSteps();
+  showTitle();
   sources.plan(state);
   load(wanted);
 }
 
 function stopAndAsk() {
-  live.follow("");
-  ticker.stop();
+  connection.follow("");
   byId("main").hidden = true;
   shownState = null;
   viewer.ask();
@@ -163,46 +199,37 @@ function openLead(before) {
 
 /** Asks for several sources that a viewer waits for, one after the other, and then every now and then. */
 async function load(wanted) {
-  ticker.stop();
+  connection.rest();
   const asked = state;
-  let rest = 0;
   for (const source of wanted) {
-    rest = await ask(source, { isLive: false });
+    await ask(source, { isLive: false });
     if (state !== asked || shownState === null) {
       return;
     }
   }
-  ticker.start(rest || nextPause());
+  connection.askIn(connection.pause);
 }
 
-/** One request that nobody has asked for. Returns the pause after it. */
-async function tick() {
-  await ask(sources.next(), { isLive: true });
-  return nextPause();
-}
-
-let retryAfter = 0;
-
-function nextPause() {
-  const usual = pause(client.limit, client.now, failures, retryAfter);
-  return live.isOn && failures === 0 && !sources.isHurried ? TOLD : usual;
-}
-
-/** Asks for a source and shows it. Returns 0, or the pause that a failure asks for. */
+/** Asks for a source and shows it, or says why it failed. */
 async function ask(source, { isLive }) {
   const asked = state;
   try {
     const found = await sources.ask(source, state, client.now);
     sources.noteFailure(source, false);
     if (asked !== state || found === null) {
-      return 0;
+      return;
     }
-    failures = retryAfter = 0;
-    viewer.learn(state.tenant, found.tenantName);
+    if (tenantName !== found.tenantName) {
+      tenantName = found.tenantName;
+      viewer.learn(state.tenant, tenantName);
+      if (!byId("list-empty").hidden) {
+        list.noteEmpty(whyEmpty());
+      }
+    }
     if (!sources.hasFailed) {
       notice.clear();
     }
-    notice.fresh(client);
+    connection.succeeded(sources.hasFailed);
     if (source === "facets") {
       set(byId("filters"), { "aria-busy": null });
     }
@@ -210,15 +237,15 @@ async function ask(source, { isLive }) {
       show[source](found.body, isLive);
       sources.note(source, isLive && found.changed);
     }
-    return 0;
+    showTitle();
   } catch (error) {
-    if (!(error instanceof ApiError)) {
-      if (error.name === "AbortError") {
-        return 0;
+    if (error instanceof ApiError) {
+      if (asked === state) {
+        fail(source, error);
       }
+    } else if (error.name !== "AbortError") {
       throw error;
     }
-    return asked === state ? fail(source, error) : 0;
   }
 }
 
@@ -245,13 +272,17 @@ const show = {
       return;
     }
     leads = data;
+    for (const lead of data) {
+      alerts.note(lead, client.now, { isNew: isLive });
+    }
     filters.learn(data);
     const changed = list.show(data, client.now, { isLive });
     set(list.table, { "aria-busy": null });
     byId("list-problem").hidden = true;
     list.mark(state);
     paging.show(pagination, data.length);
-    list.noteEmpty(pagination.total === 0, activeFilters(state).length > 0);
+    showSteps();
+    list.noteEmpty(pagination.total > 0 ? null : whyEmpty());
     if (!isLive) {
       announce(`${counted(pagination.total, "lead")} found.`);
     } else if (changed) {
@@ -276,37 +307,51 @@ const show = {
   },
 };
 
+function showSteps() {
+  leadView.showSteps(Boolean(neighbour(-1)), Boolean(neighbour(1)));
+}
+
+function whyEmpty() {
+  if (activeFilters(state).length > 0) {
+    return "match";
+  }
+  return tenantName || viewer.knows(state.tenant) ? "tenant" : "unknown";
+}
+
 function fail(source, error) {
   set(list.table, { "aria-busy": null });
   sources.noteFailure(source, false);
   if (error.status === 404 && (source === "lead" || source === "messages")) {
     show.lead({ data: null });
-    return 0;
+    return;
   }
   if (error.status === 400 && source === "list") {
     write(byId("list-problem"), error.message);
     byId("list-problem").hidden = false;
-    return 0;
+    return;
   }
   if ([401, 403].includes(error.status)) {
-    live.follow("");
+    connection.follow("");
     shownState = null;
-    ticker.stop();
     byId("main").hidden = true;
     const why = error.status === 401 ? error.message : "This token may not read this tenant.";
     viewer.ask(`${why.replace(/\.$/, "")}.`);
-    return 0;
+    return;
   }
-  failures += 1;
-  retryAfter = error.retryAfter;
-  const wait = nextPause();
   sources.noteFailure(source, true);
-  notice.show(error, Date.now() + wait, () => {
+  connection.failed(error);
+  notice.show(error, Date.now() + connection.pause, () => {
     sources.hurry(source);
-    ticker.start(0);
+    connection.askIn(0);
   });
-  return wait;
 }
+
+listenToKeys({
+  "/": () => byId("search").focus(),
+  j: () => (state.lead ? step(1) : list.step(1)),
+  k: () => (state.lead ? step(-1) : list.step(-1)),
+  Escape: () => state.lead !== "" && go({ lead: "" }),
+});
 
 // The fragment is the state of the page, and no place in it.
 document.querySelector(".skip").addEventListener("click", (event) => {
@@ -317,10 +362,7 @@ addEventListener("popstate", () => {
   state = read(location.hash);
   apply();
 });
-setInterval(() => {
-  notice.fresh(client);
-  renewTimes(client.now);
-}, 10_000);
+setInterval(() => renewTimes(client.now), 10_000);
 
 if (document.body.dataset.problem) {
   waitForTheDatabase(notice);

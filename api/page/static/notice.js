@@ -1,14 +1,20 @@
 // What a viewer has to know: a problem with the time of the next try, how fresh the data are, and what has changed.
 
 import { reason } from "./access.js";
-import { byId, h, set, write } from "./dom.js";
+import { byId, h, partsOf, set, write } from "./dom.js";
 import { ago, counted, number, seconds } from "./format.js";
 
-const OLD_MILLISECONDS = 60_000;
+// Of a state of the connection.
+const WORDS = { live: "Live", paused: "Paused", reconnecting: "Reconnecting …", offline: "Offline" };
 
 /** The bar of problems and the line of freshness. */
 export class Notice {
   #timer = 0;
+  #state = "";
+
+  constructor() {
+    this.line = partsOf(byId("freshness"));
+  }
 
   /** Say why the last request failed, and count down to the next one. */
   show(error, nextAt, retry) {
@@ -35,26 +41,20 @@ export class Notice {
     byId("notice").replaceChildren();
   }
 
-  /** Say how fresh the data are. */
-  fresh(client) {
-    const line = byId("freshness");
-    if (client.asOf === null) {
-      write(line, "");
-      return;
+  /** Say whether what is shown is so, and of which moment it is. */
+  fresh(state, client) {
+    const { word, clock, aside } = this.line;
+    const isKnown = client.asOf !== null;
+    const old = isKnown ? `Data are from ${ago(new Date(client.asOf).toISOString(), client.now)}` : "";
+    set(byId("freshness"), { class: `freshness ${state}` });
+    write(word, state === "stale" ? old : (WORDS[state] ?? ""));
+    const as = ["live", "stale"].includes(state) ? "" : "as of ";
+    write(clock, state && isKnown ? ` · ${as}${seconds(client.asOf - client.ahead)}` : "");
+    write(aside, client.setAside ? `, ${counted(client.setAside, "row")} set aside with an error` : "");
+    if (state === "stale" && this.#state === "live") {
+      this.announce(old);
     }
-    const age = client.now - client.asOf;
-    const isOld = age > OLD_MILLISECONDS;
-    set(line, {
-      class: `freshness ${isOld ? "old" : "now"}`,
-      title: "Contains every change that was committed before this moment",
-    });
-    const time = isOld ? `Data are from ${ago(new Date(client.asOf).toISOString(), client.now)}` : "Live";
-    const failing = client.setAside ? `, ${counted(client.setAside, "row")} set aside with an error` : "";
-    line.replaceChildren(
-      time,
-      h("span", { class: "clock" }, ` · ${seconds(client.asOf - client.ahead)}`),
-      failing,
-    );
+    this.#state = state;
   }
 
   /** Tell it to who cannot see it. */

@@ -1,13 +1,19 @@
 // Which part of the list is shown, and the way to the others.
 
-import { byId, partsOf, set, write } from "./dom.js";
+import { reason } from "./access.js";
+import { byId, h, partsOf, set, write } from "./dom.js";
 import { number } from "./format.js";
 
-/** The bar below the list; `go(values)` is called with the part of the state that changes. */
+const KEPT_MILLISECONDS = 60_000;
+
+/** The bar below the list: `go(values)` is called with the part of the state that changes; `file(excel)` gets a file. */
 export class Paging {
-  constructor(go) {
+  constructor(go, file) {
     this.page = { total: 0, limit: 50, offset: 0 };
-    const { first, previous, next, last } = partsOf(byId("paging"));
+    const { first, previous, next, last, csv, excel, note } = partsOf(byId("paging"));
+    this.note = note;
+    csv.addEventListener("click", () => this.#export(() => file("")));
+    excel.addEventListener("click", () => this.#export(() => file("excel")));
     this.back = [first, previous];
     this.on = [next, last];
     this.#goes(first, () => 0, go);
@@ -25,6 +31,20 @@ export class Paging {
         go({ offset: String(target(this.page)) });
       }
     });
+  }
+
+  /** Save all leads of the list in a file, and say so. */
+  async #export(get) {
+    write(this.note, "Getting the file …");
+    try {
+      const { name, content } = await get();
+      const link = h("a", { href: URL.createObjectURL(content), download: name });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MILLISECONDS);
+      write(this.note, `${name} is saved.`);
+    } catch (error) {
+      this.note.replaceChildren(...reason(error));
+    }
   }
 
   /** Show which part of the list an answer is. */

@@ -1,7 +1,7 @@
 // What the page asks for: the public endpoints, one request at a time.
 
 import { DAYS } from "./activity.js";
-import { activeFilters, facetsQuery, listQuery } from "./state.js";
+import { activeFilters, facetsQuery, fileQuery, listQuery } from "./state.js";
 
 // In which order the page asks by itself.
 const OF_LIST = ["list", "list", "facets", "list", "views", "list", "stats", "list", "series"];
@@ -124,6 +124,11 @@ export class Sources {
     } catch {
       return undefined;
     }
+  }
+
+  /** Returns a file with all leads of the list, and its name. Throws ApiError. */
+  file(kind) {
+    return this.client.file(`${base(this.state)}.csv?${fileQuery(this.state, kind)}`);
   }
 
   #get(source, path) {

@@ -46,6 +46,15 @@ export function listQuery(state) {
   return query;
 }
 
+/** Returns the query of a file with all leads of the list. */
+export function fileQuery(state, kind) {
+  const query = listQuery({ ...state, limit: DEFAULTS.limit, offset: DEFAULTS.offset });
+  if (kind) {
+    query.set("for", kind);
+  }
+  return query;
+}
+
 /** Returns the query of the counts beside the filters, of these facets. */
 export function facetsQuery(state, facets) {
   const query = listQuery({ ...DEFAULTS, ...Object.fromEntries(NAMES.map((name) => [name, state[name]])) });

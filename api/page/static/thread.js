@@ -25,6 +25,10 @@ export class Thread {
     earlier.addEventListener("click", () => this.#showEarlier());
     newer.addEventListener("click", () => this.#toEnd());
     scroller.addEventListener("scroll", () => this.#noteEnd());
+    // Whatever takes or gives room above: what was last in sight stays so.
+    new ResizeObserver(() => {
+      scroller.scrollTop = scroller.scrollHeight - scroller.clientHeight - this.belowSight;
+    }).observe(scroller);
     this.open(0);
   }
 
@@ -35,6 +39,8 @@ export class Thread {
     this.older = [];
     this.tail = [];
     this.unread = 0;
+    /** Pixels of the thread below what is in sight. */
+    this.belowSight = 0;
     /** Whether messages before the end have moved, and are to be asked for again. */
     this.isOutdated = false;
     this.list.replaceChildren();
@@ -109,7 +115,7 @@ export class Thread {
   }
 
   #render(fresh) {
-    const follows = this.#isAtEnd() || this.list.childElementCount === 0;
+    const follows = this.belowSight < AT_END || this.list.childElementCount === 0;
     const items = itemsOf(this.older, this.tail);
     const rows = [...this.list.children];
     const update = () => {
@@ -124,6 +130,7 @@ export class Thread {
       this.#toEnd();
     } else {
       this.#count(this.unread + fresh.length);
+      this.#noteEnd();
     }
     if (fresh.length) {
       const keys = new Set(fresh.map((one) => one.message_id));
@@ -134,19 +141,17 @@ export class Thread {
     }
   }
 
-  #isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < AT_END;
-  }
-
   #noteEnd() {
-    if (this.unread && this.#isAtEnd()) {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.belowSight = scrollHeight - scrollTop - clientHeight;
+    if (this.unread && this.belowSight < AT_END) {
       this.#count(0);
     }
   }
 
   #toEnd() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.belowSight = 0;
     this.#count(0);
   }
 

@@ -9,10 +9,11 @@ const SAVED = "leads-views";
 const MOST_SAVED = 20;
 const KEPT = [...NAMES, "sort_by", "sort_order"];
 
+const WAITING = "Waiting for us";
 // Of a view: its name, its filters, and its count of the facets without a filter.
 const GIVEN = [
   ["All", {}, (facets) => facets.has_email.true + facets.has_email.false],
-  ["Waiting for us", { last_message_sender: "user" }, (facets) => facets.last_message_sender.user],
+  [WAITING, { last_message_sender: "user" }, (facets) => facets.last_message_sender.user],
   ["Hot", { lead_status: "Hot" }, (facets) => facets.lead_status.Hot],
 ];
 
@@ -20,6 +21,8 @@ const GIVEN = [
 export class Views {
   #state = DEFAULTS;
   #counts = new Map();
+  /** The name of the view that is shown. */
+  title = "";
 
   constructor(announce) {
     this.announce = announce;
@@ -48,6 +51,11 @@ export class Views {
     }
   }
 
+  /** How many leads wait; null while that is not known. */
+  get waiting() {
+    return this.#counts.get(WAITING) ?? null;
+  }
+
   /** Show the tabs, and which of them the list is. */
   show(state) {
     const focused = this.tabs.contains(document.activeElement) ? document.activeElement.dataset.view : null;
@@ -58,6 +66,7 @@ export class Views {
       ...saved.map((one) => ({ ...one, isSaved: true })),
     ];
     const current = this.#current(views);
+    this.title = visible(current.name);
     const tabs = views.flatMap((view) => this.#tab(view, view === current));
     this.tabs.replaceChildren(...tabs);
     const shown = tabs.find((tab) => tab.hasAttribute("aria-current"));

@@ -18,7 +18,7 @@ from api.database.listen import name_of
 from api.plan.changes import ChangesRow
 from api.request.position.change_token import Position, Token, history_of
 from api.request.query import CHANGES_QUERY
-from api.response.events import BEAT, EventStream
+from api.response.events import AWAY, EventStream
 from api.server import streams
 from api.server.streams import LiveStreams, _Viewer
 from projector.operate import erase as erasure
@@ -335,13 +335,13 @@ def test_a_tenant_with_many_filters_keeps_no_other_waiting() -> None:
     assert not live._turns  # noqa: SLF001
 
 
-def test_a_stream_says_that_it_is_there_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_says_that_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "RETRY_SECONDS", 0.01)
     live, at = LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None), Token(Position(1), b"")
     stream, sent = EventStream("u", CHANGES_QUERY.read(""), at, "", is_gone=False), asyncio.Event()
 
     async def send(data: bytes) -> None:
-        assert data == BEAT or sent.is_set()
+        assert data == AWAY or sent.is_set()
         sent.set()
 
     async def follow() -> None:

@@ -1,21 +1,28 @@
 // What has changed, told by an event stream: one for all tabs of a browser that show the same tenant.
 
-const QUIET_MILLISECONDS = 15_000;
+// The API sends something every five seconds, and this comment while it cannot reach its database.
+const QUIET_MILLISECONDS = 8000;
+const AWAY = "the database cannot be reached now";
 const FIRST_PAUSE = 2000;
 const LONGEST_PAUSE = 60_000;
 // What no other try would change.
 const FINAL = [400, 401, 403, 404];
 
-/** Tells `changed` which lead has changed, or "" for any. Where there is no stream, `isOn` says so. */
-export class Live {
+/**
+ * Tells `changed(phone, lead)` which lead has changed, with "" for any; the lead itself is there in one tab alone.
+ *
+ * `lost()` is called when the stream has ended, or says that it cannot tell.
+ */
+export class Stream {
   #channel = null;
   #ending = null;
   #heardAt = 0;
   #last = "";
 
-  constructor(client, changed) {
+  constructor(client, { changed, lost }) {
     this.client = client;
     this.changed = changed;
+    this.lost = lost;
   }
 
   /** Whether a change is told soon, by this tab or by another one. */
@@ -44,22 +51,28 @@ export class Live {
       .catch(() => {});
   }
 
-  #hear({ phone, last }) {
-    this.#heardAt = Date.now();
+  #hear({ phone, last, isLost }, lead) {
+    const wasOn = this.isOn;
+    this.#heardAt = isLost ? 0 : Date.now();
     this.#last = last || this.#last;
+    if (isLost && wasOn) {
+      this.lost();
+    }
     if (phone !== undefined) {
-      this.changed(phone);
+      this.changed(phone, lead);
     }
   }
 
   async #keepOpen(tenant, channel, signal) {
+    const tell = (message, lead) => {
+      if (!signal.aborted) {
+        this.#hear(message, lead);
+        channel.postMessage(message);
+      }
+    };
     let pause = FIRST_PAUSE;
     while (!signal.aborted) {
       let retry = 0;
-      const tell = (message) => {
-        this.#hear(message);
-        channel.postMessage(message);
-      };
       try {
         const response = await this.#open(tenant, signal);
         if (FINAL.includes(response.status)) {
@@ -69,24 +82,22 @@ export class Live {
           for await (const event of events(response.body)) {
             retry = event.retry ?? retry;
             pause = FIRST_PAUSE;
-            const isChange = "data" in event;
-            const phone = isChange && event.event !== "gone" ? JSON.parse(event.data).customer_phone : "";
-            tell({ last: event.id, ...(isChange ? { phone } : {}) });
+            const change = "data" in event ? JSON.parse(event.data) : null;
+            const phone = change && (event.event === "gone" ? "" : change.customer_phone);
+            tell({ last: event.id, phone: phone ?? undefined, isLost: event[""] === AWAY }, change?.lead);
           }
         }
       } catch {
         // It is tried again, and the page asks meanwhile.
       }
+      tell({ isLost: true });
       pause = retry ? FIRST_PAUSE : Math.min(2 * pause, LONGEST_PAUSE);
       await new Promise((resolve) => setTimeout(resolve, retry || pause));
     }
   }
 
   #open(tenant, signal) {
-    const headers = { Accept: "text/event-stream" };
-    if (this.client.token) {
-      headers.Authorization = `Bearer ${this.client.token}`;
-    }
+    const headers = { ...this.client.headers, Accept: "text/event-stream" };
     if (this.#last) {
       headers["Last-Event-ID"] = this.#last;
     }
@@ -95,7 +106,7 @@ export class Live {
   }
 }
 
-/** Yields the events of a stream, with their fields; one that only says that it is there has none. */
+/** Yields the events of a stream, with their fields; a comment is the field without a name. */
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
