@@ -85,6 +85,62 @@ def test_everything_can_be_reached_with_the_keyboard(site: Site, view: View) -> 
     expect(link.first).to_be_focused()
 
 
+def test_the_keys_of_every_day(site: Site, view: View) -> None:
+    page = view(f"{site.url}/#sort_by=name&sort_order=asc")
+    ready(page)
+    link, title = page.locator("#leads tbody a"), page.locator("#lead-title")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    # A letter in a text is a letter.
+    page.keyboard.type("j?")
+    expect(page.get_by_role("searchbox")).to_have_value("j?")
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    ready(page)
+    page.get_by_role("button", name="Statistics").focus()
+    for key, place in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        expect(link.nth(place)).to_be_focused()
+    names = link.all_inner_texts()
+    phones = page.locator("#leads tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.key)")
+    page.keyboard.press("Enter")
+    for key, place in (("", 1), ("j", 2), ("j", 3), ("k", 2)):
+        if key:
+            page.keyboard.press(key)
+        expect(page).to_have_url(re.compile(f"lead={phones[place]}"))
+        expect(title).to_be_focused()
+        expect(page).to_have_title(re.compile(rf"^{re.escape(names[place])} · "))
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Next and previous lead")
+    examine(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(title).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(link.nth(2)).to_be_focused()
+
+
+# The sum of what moved without anybody having done anything.
+SHIFT = """() => new Promise((resolve) => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+        sum += list.getEntries().filter((one) => !one.hadRecentInput).reduce((all, one) => all + one.value, 0);
+    }).observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => resolve(sum), 100);
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 600, 768, 1024, 1440])
+def test_nothing_moves_while_it_loads(site: Site, view: View, width: int) -> None:
+    for fragment in ("", "#lead_status=Hot", f"#lead={491510000007}"):
+        view("about:blank")
+        page = view(f"{site.url}/{fragment}", width=width, height=800)
+        expect(page.locator("#views a .count").first).to_have_text("59")
+        if "lead=" in fragment:
+            expect(page.locator(".message")).to_have_count(9)
+        assert page.evaluate(SHIFT) <= 0.05, fragment
+
+
 @pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
 def test_nothing_keeps_anybody_out(world: World, site: Site, view: View, size: str, scheme: str) -> None:
     width, height = SIZES[size]

@@ -1,14 +1,19 @@
 """A lead: what the API says of it, its messages, and the way there and back."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from api.request.lead import LEAD_FIELDS
 from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
+from tests.support.cases import cases
 
 pytestmark = pytest.mark.chromium
 MESSAGES = 260
+# From this width on, a lead is beside the list.
+SIDE_BY_SIDE = 992
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,7 @@ def world(shared: World) -> World:
     shared.lead(5, "Dots", phone="..")
     shared.lead(6, "Named stats", phone="facets")
     for number in range(7, 60):
-        shared.lead(number, f"Lead {number}")
+        shared.lead(number, f"Lead {number}", phone="ann.lee" if number == 40 else None)
     shared.write(1, "Long " * 1000)
     shared.refresh()
     return shared
@@ -111,6 +116,68 @@ def test_a_lead_without_an_address_is_shown_without_its_messages(page: Page, sit
     expect(page.locator("#lead")).to_contain_text("This lead does not exist.")
     page.get_by_role("button", name="Close").click()
     expect(page.locator("#lead")).to_be_hidden()
+
+
+@cases("size", [(360, 640), (390, 844), (768, 1024), (1024, 768), (1440, 900)])
+def test_the_newest_message_is_in_sight(site: Site, view: View, size: tuple[int, int]) -> None:
+    width, height = size
+    page = view(f"{site.url}/#lead=491510000002", width=width, height=height)
+    newest = page.locator(".message").last
+    expect(newest).to_have_text(re.compile(f"Message {MESSAGES} of 2$"))
+    expect(newest).to_be_in_viewport(ratio=1)
+    # Nothing scrolls but the messages, and what opens above them leaves them in sight.
+    if width < SIDE_BY_SIDE:
+        assert page.evaluate("document.documentElement.scrollHeight") == height
+    about = page.locator(".about > summary")
+    if page.locator(".about").get_attribute("open") is None:
+        about.click()
+    expect(page.locator(".scores")).to_be_visible()
+    expect(newest).to_be_in_viewport(ratio=1)
+    # On a phone the head gives its room back to who reads on.
+    page.locator(".scroller").hover()
+    page.mouse.wheel(0, -300)
+    expect(page.locator(".scores")).to_be_visible(visible=width > SIDE_BY_SIDE)
+
+
+def test_a_lead_is_followed_by_the_next_one_of_the_list(page: Page) -> None:
+    opened(page, "Ann Lee")
+    names = page.locator("#leads tbody a").all_inner_texts()
+    at = names.index("Ann Lee")
+    before = page.evaluate("history.length")
+    page.get_by_role("button", name="Next lead").click()
+    expect(page.locator("#lead-title")).to_have_text(names[at + 1])
+    expect(page.locator("#leads [aria-current]")).to_have_text(names[at + 1])
+    page.get_by_role("button", name="Previous lead").click()
+    expect(page.locator("#lead-title")).to_have_text("Ann Lee")
+    # Leads that are read one after the other are one step back.
+    assert page.evaluate("history.length") == before
+    page.keyboard.press("Escape")
+    page.locator("#leads tbody a").first.click()
+    expect(page.get_by_role("button", name="Previous lead")).to_have_attribute("aria-disabled", "true")
+
+
+def test_the_actions_of_a_lead_are_those_of_its_channels(page: Page) -> None:
+    hrefs = "links => links.filter((one) => one.checkVisibility()).map((one) => one.getAttribute('href'))"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for name, links, copied in (
+        (
+            "Ann Lee",
+            ["https://www.instagram.com/direct/inbox/", "mailto:lead1%40example.com"],
+            "491510000001",
+        ),
+        ("Long Talk", ["mailto:lead2%40example.com"], "491510000002"),
+        (
+            "Lead 9",
+            ["https://wa.me/491510000009", "tel:+491510000009", "mailto:lead9%40example.com"],
+            "+491510000009",
+        ),
+        ("Lead 40", ["https://ig.me/m/ann.lee", "mailto:lead40%40example.com"], "ann.lee"),
+    ):
+        opened(page, name)
+        assert page.locator(".actions a").evaluate_all(hrefs) == links
+        page.get_by_role("button", name="Copy").click()
+        expect(page.locator(".actions button")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == copied
 
 
 def test_on_a_phone_the_list_is_where_it_was(site: Site, view: View) -> None:

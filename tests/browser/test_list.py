@@ -1,8 +1,10 @@
 """The list: search, filters, order and pages are those of the API."""
 
+import csv
 import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -232,6 +234,27 @@ def test_a_working_list_by_who_has_to_answer_agent_and_channel(page: Page) -> No
     agent.fill("none")
     agent.press("Enter")
     expect(chips).to_have_text([re.compile("^Agent: none ")])
+
+
+def test_a_file_has_what_the_list_has(page: Page) -> None:
+    toggle(page, "Hot").click()
+    shown(page, "1-32 of 32")
+    page.get_by_role("columnheader", name="Lead", exact=True).get_by_role("button").click()
+    expect(page.locator("#leads[aria-busy]")).to_have_count(0)
+    listed = names(page)
+    for kind, mark in (("CSV", ""), ("Excel", "\N{BYTE ORDER MARK}")):
+        with page.expect_download() as started:
+            page.get_by_role("button", name=kind).click()
+        text = Path(started.value.path()).read_text("utf-8")
+        assert text.startswith(f"{mark}customer_phone,")
+        rows_of_file = list(csv.DictReader(text.removeprefix(mark).splitlines()))
+        assert [row["name"] for row in rows_of_file] == listed
+        expect(page.get_by_role("status").filter(has_text="is saved.")).to_contain_text(
+            started.value.suggested_filename
+        )
+    page.route("**/leads.csv?*", lambda route: route.fulfill(status=429, json={"message": "Busy"}))
+    page.get_by_role("button", name="CSV").click()
+    expect(page.get_by_role("status").filter(has_text="has used up its requests")).to_be_visible()
 
 
 def test_days_are_those_of_the_viewer(page: Page, site: Site) -> None:

@@ -186,6 +186,49 @@ def wait_for_ticks(page: Page, fact: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
+# In place of what asks the operating system.
+NOTIFICATIONS = """() => {
+    window.told = [];
+    window.Notification = class {
+        static permission = "default";
+        static async requestPermission() { this.permission = "granted"; }
+        constructor(title, { body }) { told.push([title, body]); window.last = this; }
+        close() {}
+    };
+    document.hasFocus = () => false;
+}"""
+
+
+def test_who_asked_for_it_is_told_that_somebody_begins_to_wait(many: World, site: Site, view: View) -> None:
+    many.write(9, "Gladly", sender="agent")
+    many.refresh()
+    page = view(f"{site.url}/")
+    first = page.locator("#leads tbody tr").first
+    expect(first).to_contain_text("Lead 09")
+    page.evaluate(NOTIFICATIONS)
+    button = page.get_by_role("button", name="Notify me")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    for sender, text, told in (
+        ("user", "And now?", 1),
+        ("user", "Are you there?", 1),
+        ("agent", "Yes", 1),
+        ("user", "Good", 2),
+    ):
+        many.write(9, text, sender=sender)
+        many.refresh()
+        expect(first).to_contain_text(text)
+        assert page.evaluate("told.length") == told
+    assert page.evaluate("told") == [
+        ["Lead 09 waits for an answer", "And now?"],
+        ["Lead 09 waits for an answer", "Good"],
+    ]
+    page.evaluate("last.onclick()")
+    expect(page.locator("#lead-title")).to_have_text("Lead 09")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+
 def test_two_tabs_share_a_stream_and_show_what_changes(many: World, view: View, tmp_path: Path) -> None:
     with served_for_real(many.database, tmp_path) as server:
         first = view(f"http://127.0.0.1:{server.port}/")

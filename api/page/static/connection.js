@@ -43,7 +43,7 @@ export class Connection {
 
   constructor(client, { ask, changed, isHurried, show }) {
     Object.assign(this, { client, ask, isHurried, show });
-    this.stream = new Stream(client, { changed, lost: () => this.#doubt() });
+    this.stream = new Stream(client, { changed, turned: () => this.#turn() });
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         clearTimeout(this.#timer);
@@ -52,7 +52,7 @@ export class Connection {
       }
     });
     addEventListener("offline", () => this.#doubt());
-    addEventListener("online", () => this.#runs && this.askIn(0));
+    addEventListener("online", () => this.#doubt());
     setInterval(() => this.#look(), 1000);
   }
 
@@ -137,20 +137,24 @@ export class Connection {
 
   /** Say that nobody knows, and find out. */
   #doubt() {
-    this.#wasTold = false;
-    if (this.#runs && this.#failures === 0) {
+    if (this.#runs) {
       this.#isDoubted = true;
       this.askIn(0);
       this.#say();
     }
   }
 
-  #look() {
+  /** The stream has begun, or failed, or says nothing any more. */
+  #turn() {
     const isTold = this.stream.isOn;
-    if (this.#wasTold && !isTold) {
+    if (this.#wasTold !== isTold && (!isTold || this.#failures > 0)) {
       this.#doubt();
     }
     this.#wasTold = isTold;
+  }
+
+  #look() {
+    this.#turn();
     this.#say();
   }
 

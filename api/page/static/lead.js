@@ -51,6 +51,7 @@ export class LeadView {
     this.content.hidden = !lead;
     this.thread.open(lead?.total_messages ?? 0);
     write(this.title, visible(lead?.name ?? phone));
+    write(this.copy, "Copy");
     if (lead) {
       this.show(lead, now);
     }

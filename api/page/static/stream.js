@@ -11,7 +11,7 @@ const FINAL = [400, 401, 403, 404];
 /**
  * Tells `changed(phone, lead)` which lead has changed, with "" for any; the lead itself is there in one tab alone.
  *
- * `lost()` is called when the stream has ended, or says that it cannot tell.
+ * `turned()` is called when the stream has ended, or says that it cannot tell, and when it is there again.
  */
 export class Stream {
   #channel = null;
@@ -19,10 +19,8 @@ export class Stream {
   #heardAt = 0;
   #last = "";
 
-  constructor(client, { changed, lost }) {
-    this.client = client;
-    this.changed = changed;
-    this.lost = lost;
+  constructor(client, { changed, turned }) {
+    Object.assign(this, { client, changed, turned });
   }
 
   /** Whether a change is told soon, by this tab or by another one. */
@@ -55,8 +53,8 @@ export class Stream {
     const wasOn = this.isOn;
     this.#heardAt = isLost ? 0 : Date.now();
     this.#last = last || this.#last;
-    if (isLost && wasOn) {
-      this.lost();
+    if (this.isOn !== wasOn) {
+      this.turned();
     }
     if (phone !== undefined) {
       this.changed(phone, lead);

@@ -24,10 +24,12 @@ export class Thread {
     Object.assign(this, { earlier, nothing, list: talk, scroller, newer });
     earlier.addEventListener("click", () => this.#showEarlier());
     newer.addEventListener("click", () => this.#toEnd());
-    scroller.addEventListener("scroll", () => this.#noteEnd());
-    // Whatever takes or gives room above: what was last in sight stays so.
+    // Whatever takes or gives room above: what was last in sight stays so, which nobody has scrolled to then.
+    let height = 0;
+    scroller.addEventListener("scroll", () => scroller.clientHeight === height && this.#noteEnd());
     new ResizeObserver(() => {
-      scroller.scrollTop = scroller.scrollHeight - scroller.clientHeight - this.belowSight;
+      height = scroller.clientHeight;
+      scroller.scrollTop = scroller.scrollHeight - height - this.belowSight;
     }).observe(scroller);
     this.open(0);
   }

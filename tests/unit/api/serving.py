@@ -78,7 +78,7 @@ class Served:
 @contextmanager
 def served(database: Database, folder: Path, patches: str = "", **settings: str) -> Iterator[Served]:
     """A server whose constants `patches` changes; ended at the end, if it still runs."""
-    port, log = free_port(), folder / "log"
+    port, log = int(settings.get("PORT") or free_port()), folder / "log"
     chosen = {
         "DATABASE_URL": database.url,
         "PORT": str(port),
