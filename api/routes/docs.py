@@ -3,8 +3,9 @@
 import re
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, send_from_directory
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api.response.body import JsonResponse
@@ -24,6 +25,11 @@ page: Blueprint = get_swaggerui_blueprint("/docs", "/docs/openapi.json", _CONFIG
 _document = cache(document)
 _PAGES = ("/docs", "/docs/index.html")
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+# Swagger UI knows neither who works in the dark nor all that a screen reader asks for.
+_OWN = Path(__file__).parents[1] / "page" / "docs"
+_OWN_FILES = (
+    b'<link rel="stylesheet" href="/docs/docs.css"><script src="/docs/docs.js" defer></script></head>'
+)
 # Swagger UI has its icons in its style sheet.
 _ICONS = ("img-src 'self' data:",)
 
@@ -37,12 +43,19 @@ def _set_html(response: Response) -> Response:
     scripts: list[bytes] = []
     if request.path.rstrip("/") in _PAGES and response.status_code == HTTPStatus.OK:
         response.mimetype = "text/html"
+        response.set_data(response.get_data().replace(b"</head>", _OWN_FILES))
         scripts = _INLINE_SCRIPT.findall(response.get_data())
     response.headers["Content-Security-Policy"] = content_policy(*scripts, more=_ICONS)
     return response
 
 
 docs.register_blueprint(page)
+
+
+@docs.get("/docs/docs.<any(css, js):kind>")
+def own_file(kind: str) -> Response:
+    """Print a file that stands beside those of Swagger UI."""
+    return send_from_directory(_OWN, f"docs.{kind}")
 
 
 @docs.get("/openapi.json")

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Draw, View
+from tests.browser.test_for_everybody import examine
 from tests.browser.world import TENANT, Site
 
 pytestmark = pytest.mark.chromium
@@ -27,6 +28,12 @@ def test_execute_gives_an_answer(page: Page, draw: Draw) -> None:
     for operation in ("listLeads", "getLeadMessages"):
         execute(page, operation)
         draw(page, f"docs-{operation}")
+        if operation == "listLeads":
+            for scheme, colour in (("light", "rgb(59, 65, 81)"), ("dark", "rgb(228, 230, 230)")):
+                page.emulate_media(color_scheme=scheme)
+                expect(page.locator(".swagger-ui")).to_have_css("color", colour)
+                examine(page)
+                draw(page, f"docs-{scheme}")
         # What stays open is drawn again with each of the others.
         page.locator(f"#operations-Leads-{operation} .opblock-summary-control").click()
 
