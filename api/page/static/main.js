@@ -189,9 +189,6 @@ function openLead(before) {
     }
     return [];
   }
-  if (isInPlaceOfList()) {
-    scrollTo(0, 0);
-  }
   const known = leads.find((lead) => lead.customer_phone === state.lead);
   leadView.open(state.lead, known, client.now);
   return known ? ["messages", "lead"] : ["lead", "messages"];
