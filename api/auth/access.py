@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
+from api.request.error_codes import ErrorCode
+
 
 class Access(NamedTuple):
     """The tenant that a caller may read, or that it may read all; `name` is what logs call it, no personal data."""
@@ -95,6 +97,8 @@ class _ChallengedError(HTTPException):
 class CredentialsMissingError(_ChallengedError, Unauthorized):
     """The request shows nothing. It is told no error, only what to show."""
 
+    error_code = ErrorCode.CREDENTIALS_MISSING
+
     def __init__(self, credentials: str) -> None:
         super().__init__(
             f"This API asks for {credentials}: send it in the header Authorization, after the word Bearer"
@@ -104,13 +108,15 @@ class CredentialsMissingError(_ChallengedError, Unauthorized):
 class CredentialsRefusedError(_ChallengedError, Unauthorized):
     """What the caller shows is not accepted. The reason repeats nothing of it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, error_code: ErrorCode = ErrorCode.CREDENTIALS_REFUSED) -> None:
         super().__init__(reason)
+        self.error_code = error_code
         self.challenge = f'{self.challenge}, error="invalid_token", error_description="{reason}"'
 
 
 class OtherTenantError(_ChallengedError, Forbidden):
     """The caller may not read the tenant of the path, whether there is such a tenant or not."""
 
+    error_code = ErrorCode.OTHER_TENANT
     description = "These credentials may not read the leads of this tenant"
     challenge = f'{_ChallengedError.challenge}, error="insufficient_scope"'

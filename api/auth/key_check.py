@@ -18,6 +18,7 @@ from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
 from api.limits.rate import counting_alone
+from api.request.error_codes import ErrorCode
 
 MAX_UNKNOWN_PER_SECOND = 50
 """How many keys that were never accepted a process looks up in a second: strangers can invent any number of them."""
@@ -64,7 +65,9 @@ class KeyCheck:
         """
         is_new = self._cache.last_allowed(digest) is None
         if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
-            raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
+            raise UnavailableError(
+                "Too many unknown API keys are sent now: try again in a second", ErrorCode.BUSY
+            )
         with (self._new if is_new else self._again).turn():
             # Another request with the same key may have had its turn before.
             return self._cache.find(digest) or self._cache.keep(digest, self._look_up(key))
@@ -87,7 +90,8 @@ class KeyCheck:
             return self._database.fetch(BoundStatement(_KEY, KeyRow, {"prefix": prefix}))
         except TablesMissingError as error:
             raise UnavailableError(
-                "API keys cannot be looked up: run `python -m projector migrate` of the API's version"
+                "API keys cannot be looked up: run `python -m projector migrate` of the API's version",
+                ErrorCode.KEYS_UNAVAILABLE,
             ) from error
 
 
@@ -103,7 +107,9 @@ class _Turns:
         """Wait for a turn. Raises UnavailableError if the look-up that is under way takes long."""
         left = min(WAIT_SECONDS, self._begun + WAIT_SECONDS - monotonic())
         if not self._lock.acquire(timeout=max(0.0, left)):
-            raise UnavailableError("The API keys cannot be looked up soon enough: try again in a second")
+            raise UnavailableError(
+                "The API keys cannot be looked up soon enough: try again in a second", ErrorCode.BUSY
+            )
         self._begun = monotonic()
         try:
             yield

@@ -16,6 +16,7 @@ import structlog
 
 from api.config.jwt_keys import VerificationKeys, read_set
 from api.database.errors import UnavailableError
+from api.request.error_codes import ErrorCode
 
 MAX_AGE_SECONDS = 300
 """How old the set may be before it is fetched again."""
@@ -74,9 +75,13 @@ class FetchedKeys:
             wait([self._fetching], TIMEOUT_SECONDS)
             self._waiting.release()
         if is_unknown and not self._fetching.done():
-            raise UnavailableError("The keys that tokens are checked with are being fetched")
+            raise UnavailableError(
+                "The keys that tokens are checked with are being fetched", ErrorCode.KEYS_UNAVAILABLE
+            )
         if not self._keys:
-            raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
+            raise UnavailableError(
+                "The keys that tokens are checked with cannot be fetched now", ErrorCode.KEYS_UNAVAILABLE
+            )
         return self._keys
 
     def _begin(self) -> bool:

@@ -16,6 +16,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from api.auth.access import Access, Checked, CredentialsRefusedError
 from api.auth.key_sources import KeySource
 from api.config.auth import AuthConfig
+from api.request.error_codes import ErrorCode
 
 # The clocks of the issuer and of this machine may differ by this.
 LEEWAY_SECONDS = 30
@@ -57,7 +58,7 @@ class TokenCheck:
         try:
             self._claims.validate(claims)
         except ExpiredTokenError:
-            raise CredentialsRefusedError("The token has expired") from None
+            raise CredentialsRefusedError("The token has expired", ErrorCode.TOKEN_EXPIRED) from None
         except MissingClaimError as error:
             raise CredentialsRefusedError(f"The token lacks the claim {error.claim}") from None
         except InvalidClaimError as error:

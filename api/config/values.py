@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import field
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,9 +11,8 @@ import psycopg
 from limits import parse_many
 from psycopg.conninfo import conninfo_to_dict
 
-from api.request.caller import Proxies
-
 Value = TypeVar("Value")
+Proxies = tuple[IPv4Network | IPv6Network, ...]
 
 MAX_PORT = 65535
 STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 import psycopg
 
+from api.request.error_codes import ErrorCode
+
 NOT_INSTALLED = (
     "The read model is not installed: run `python -m projector migrate`, then `python -m projector rebuild`"
 )
@@ -20,7 +22,11 @@ OTHER_VERSION = (
 
 
 class UnavailableError(Exception):
-    """The read model cannot be read now; the message is fit for a caller."""
+    """The read model cannot be read now; the message is fit for a caller, and the code for its program."""
+
+    def __init__(self, message: str, error_code: ErrorCode) -> None:
+        super().__init__(message)
+        self.error_code = error_code
 
 
 class TablesMissingError(UnavailableError):
@@ -49,6 +55,8 @@ class RoleError(psycopg.DatabaseError):
 
 GAVE_WAY = "The replica gave way to replication, which had changes to apply: try again"
 _HELD = "Another session holds a table of the read model"
+_TOO_LONG = "The database took too long to answer"
+_BETWEEN = "A transaction of another session came between"
 _UNREACHABLE = "The database cannot be reached"
 NO_TEMPORARY_FILE = (
     "The database may not write a temporary file as large as this answer: raise temp_file_limit for the login of the"
@@ -57,20 +65,25 @@ NO_TEMPORARY_FILE = (
 NO_SPACE = "The database has no space left on its disk"
 
 # In this order: the first class that an error is of says what it means.
-_MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
-    (ReplayConflictError, UnavailableError, GAVE_WAY),
-    (psycopg.errors.QueryCanceled, UnavailableError, "The database took too long to answer"),
-    (psycopg.errors.LockNotAvailable, UnavailableError, _HELD),
-    (psycopg.errors.DeadlockDetected, UnavailableError, _HELD),
-    (psycopg.errors.SerializationFailure, UnavailableError, "A transaction of another session came between"),
-    (psycopg.errors.UndefinedTable, TablesMissingError, NOT_INSTALLED),
-    (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED),
-    (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION),
-    (psycopg.errors.InsufficientPrivilege, UnavailableError, NO_RIGHTS),
-    (psycopg.errors.ConfigurationLimitExceeded, UnavailableError, NO_TEMPORARY_FILE),
-    (psycopg.errors.DiskFull, UnavailableError, NO_SPACE),
-    (psycopg.OperationalError, UnavailableError, _UNREACHABLE),
-    (psycopg.InterfaceError, UnavailableError, _UNREACHABLE),
+_MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str, ErrorCode], ...] = (
+    (ReplayConflictError, UnavailableError, GAVE_WAY, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.QueryCanceled, UnavailableError, _TOO_LONG, ErrorCode.DATABASE_TIMEOUT),
+    (psycopg.errors.LockNotAvailable, UnavailableError, _HELD, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.DeadlockDetected, UnavailableError, _HELD, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.SerializationFailure, UnavailableError, _BETWEEN, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.UndefinedTable, TablesMissingError, NOT_INSTALLED, ErrorCode.NOT_INSTALLED),
+    (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED, ErrorCode.NOT_INSTALLED),
+    (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION, ErrorCode.OTHER_VERSION),
+    (psycopg.errors.InsufficientPrivilege, UnavailableError, NO_RIGHTS, ErrorCode.NO_RIGHTS),
+    (
+        psycopg.errors.ConfigurationLimitExceeded,
+        UnavailableError,
+        NO_TEMPORARY_FILE,
+        ErrorCode.DATABASE_FULL,
+    ),
+    (psycopg.errors.DiskFull, UnavailableError, NO_SPACE, ErrorCode.DATABASE_FULL),
+    (psycopg.OperationalError, UnavailableError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
+    (psycopg.InterfaceError, UnavailableError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
 )
 
 
@@ -86,14 +99,15 @@ def errors_for_caller() -> Iterator[None]:
 def raise_for_caller(error: psycopg.Error) -> NoReturn:
     """Raise the error that a caller should see; an error that means a bug of the API is raised unchanged."""
     if isinstance(error, RoleError):
-        raise UnavailableError(error.reason) from error
+        code = ErrorCode.NOT_INSTALLED if error.reason == NOT_INSTALLED else ErrorCode.NO_RIGHTS
+        raise UnavailableError(error.reason, code) from error
     # One that is not ours, or an operator, is a bug.
     if isinstance(error, psycopg.errors.UndefinedFunction) and "function leads_access." in str(error):
-        raise TablesMissingError(OTHER_VERSION) from error
-    for kind, made, message in _MEANINGS:
+        raise TablesMissingError(OTHER_VERSION, ErrorCode.OTHER_VERSION) from error
+    for kind, made, message, code in _MEANINGS:
         if isinstance(error, kind):
-            raise made(message) from error
+            raise made(message, code) from error
     # What libpq itself reports, such as the end of a connection, has no SQLSTATE and therefore no class of its own.
     if type(error) is psycopg.DatabaseError and error.diag.sqlstate is None:
-        raise UnavailableError(_UNREACHABLE) from error
+        raise UnavailableError(_UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE) from error
     raise error

@@ -16,8 +16,9 @@ from time import sleep
 
 import structlog
 
+from api.config.values import Proxies
+from api.limits.caller import read_address
 from api.limits.places import most_of_tenant
-from api.request.caller import Proxies, read_address
 
 # Connections of one process at once; a further one waits until one of them is closed.
 MAX_CONNECTIONS = 4096

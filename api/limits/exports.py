@@ -16,6 +16,7 @@ from werkzeug.exceptions import TooManyRequests
 from api.database.snapshot import IDLE_SECONDS, Snapshot
 from api.limits.places import Places
 from api.observe.log import cause_of
+from api.request.error_codes import ErrorCode
 
 UNREAD_SECONDS = IDLE_SECONDS
 """How long a caller may take for a piece."""
@@ -38,6 +39,7 @@ log = structlog.get_logger()
 class ExportsBusyError(TooManyRequests):
     """This process has as many exports under way as it takes, of all tenants or of this one."""
 
+    error_code = ErrorCode.EXPORTS_BUSY
     description = "As many exports are under way as there may be (LEADS_EXPORTS): try again later"
 
     def __init__(self) -> None:

@@ -7,10 +7,9 @@ while requests do not end does a further one have to be refused, so that a threa
 
 from time import monotonic
 
-from werkzeug.exceptions import BadRequest
-
 from api.database.errors import UnavailableError
 from api.limits.places import Places
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.record import Record
 from api.request.text import MAX_ID_LENGTH
 
@@ -44,7 +43,9 @@ class RunningRequests(Places):
         for name, value in (request.view_args or {}).items():
             # Longer than the platform can store. A method that is not taken is refused as such.
             if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
-                raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
+                raise RequestError(
+                    f"{name} is longer than {MAX_ID_LENGTH} characters", ErrorCode.BAD_ID, name
+                )
         tenant = record.user_id or _NO_TENANT
         self.enter(tenant)
         record.place = tenant
@@ -65,7 +66,7 @@ class RunningRequests(Places):
         return STILL_SECONDS
 
     def _busy(self, tenant: str) -> UnavailableError:
-        return UnavailableError(TENANT_IS_BUSY if self._is_full(tenant) else ALL_ARE_BUSY)
+        return UnavailableError(TENANT_IS_BUSY if self._is_full(tenant) else ALL_ARE_BUSY, ErrorCode.BUSY)
 
     def _is_full(self, tenant: str) -> bool:
         own = self._tenants.get(tenant)

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED, TenantNowRow
+from api.request.error_codes import ErrorCode
 from api.request.record import Record
 from api.request.text import read_min_as_of
 
@@ -39,7 +40,8 @@ class StaleError(UnavailableError):
             age = "as of no moment now, because the clock of the database was set back, or nothing is proved yet"
         super().__init__(
             f"The data are {age}, and min_as_of asks for {_exactly(min_as_of)}:"
-            " try again in a second, with a moment that the clock of the database has reached"
+            " try again in a second, with a moment that the clock of the database has reached",
+            ErrorCode.STALE,
         )
 
 
@@ -149,7 +151,9 @@ class Waiting:
         Raises UnavailableError if another one takes until `ends`, in monotonic seconds.
         """
         if not self._asking.acquire(timeout=max(ends - monotonic(), 0.0)):
-            raise UnavailableError
+            raise UnavailableError(
+                "The database takes too long to say how fresh the data are", ErrorCode.BUSY
+            )
         try:
             return ask()
         finally:

@@ -5,9 +5,10 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import current_app
-from werkzeug.exceptions import BadRequest, MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.sansio.utils import host_is_trusted
 
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.record import Record
 
 _LONGEST_HOST_SHOWN = 100
@@ -25,16 +26,16 @@ def find_endpoint(record: Record) -> None:
 
 
 def require_one_host(record: Record) -> None:
-    """Raise BadRequest for a request of HTTP/1.1 without a Host, and for one with several, as RFC 9112 asks for."""
+    """Raise RequestError for a request of HTTP/1.1 without a Host, and for one with several, as RFC 9112 asks for."""
     environ = record.request.environ
     host = environ.get("HTTP_HOST", "")
     # Several headers of a name are joined by commas, which no host has.
     if "," in host or (not host and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"):
-        raise BadRequest("The request needs one Host header, and has none or several")
+        raise RequestError("The request needs one Host header, and has none or several", ErrorCode.BAD_HOST)
 
 
 def require_local_host(names: tuple[str, ...], record: Record) -> None:
-    """Raise BadRequest for a Host that is not localhost, a loopback address or one of these names.
+    """Raise RequestError for a Host that is not localhost, a loopback address or one of these names.
 
     A stranger's page may have a name that its owner lets point to 127.0.0.1. A browser then takes this API for the
     server of that page, and lets the page read all that it answers. The Host still is that name.
@@ -42,9 +43,10 @@ def require_local_host(names: tuple[str, ...], record: Record) -> None:
     host = record.request.environ.get("HTTP_HOST")
     # A browser always names one.
     if host and not is_local(host, names):
-        raise BadRequest(
+        raise RequestError(
             f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
-            " localhost, loopback addresses and the names of LEADS_HOSTS"
+            " localhost, loopback addresses and the names of LEADS_HOSTS",
+            ErrorCode.BAD_HOST,
         )
 
 

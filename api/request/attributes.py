@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
-from werkzeug.exceptions import BadRequest
-
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.kinds import Kind, Parameter
 from api.request.text import format_time, nearest, quoted, read_moment, trim
 
@@ -192,7 +191,7 @@ def read_given(texts: Mapping[str, Sequence[str]], errors: dict[str, str]) -> Gi
 def read_conditions(
     given: Given | None, present: Sequence[str] | None, absent: Sequence[str] | None, catalog: Catalog
 ) -> tuple[AttributeCondition, ...]:
-    """Return what filters by attributes mean. Raises BadRequest, whose description names each that is wrong."""
+    """Return what filters by attributes mean. Raise RequestError, whose description names each that is wrong."""
     errors: list[str] = []
     made: list[AttributeCondition] = []
     for name, values in given or ():
@@ -215,14 +214,15 @@ def read_conditions(
     if len(made) > MAX_ATTRIBUTES:
         errors.append(f"at most {MAX_ATTRIBUTES} filters by attributes may be given")
     if errors:
-        raise BadRequest("; ".join(dict.fromkeys(errors)))
+        parameter = errors[0].partition(" ")[0]
+        raise RequestError("; ".join(dict.fromkeys(errors)), ErrorCode.BAD_VALUE, parameter)
     return tuple(made)
 
 
 def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondition, ...]:
-    """Return the attributes whose values are counted. Raises BadRequest for a name that there is not."""
+    """Return the attributes whose values are counted. Raise RequestError for a name that there is not."""
     if len(names) > MAX_ATTRIBUTES:
-        raise BadRequest(f"facets takes at most {MAX_ATTRIBUTES} attributes")
+        raise RequestError(f"facets takes at most {MAX_ATTRIBUTES} attributes", ErrorCode.BAD_VALUE, "facets")
     try:
         return tuple(
             AttributeCondition(
@@ -232,7 +232,7 @@ def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondit
             for levels, of_type in [catalog.find(name, f"facets=attributes.{name}")]
         )
     except ValueError as error:
-        raise BadRequest(str(error)) from None
+        raise RequestError(str(error), ErrorCode.BAD_VALUE, "facets") from None
 
 
 def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Range]:

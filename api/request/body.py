@@ -1,8 +1,8 @@
 """Reads the body of a request: that of a look-up, which is the only one."""
 
 import orjson
-from werkzeug.exceptions import BadRequest
 
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.text import MAX_ID_LENGTH, canonical_phone, is_broken
 
 MAX_BODY_BYTES = 64 * 1024
@@ -12,19 +12,24 @@ _TAKES = f'the body takes a JSON object such as {{"{PHONES}": ["918979556941"]}}
 
 
 def read_phones(body: bytes) -> list[str]:
-    """Return the canonical phones that a body asks for, in its order. Raises BadRequest, which names what is wrong."""
+    """Return the canonical phones that a body asks for, in its order. Raise RequestError, which names what is wrong."""
+
+    def refusal(message: str, parameter: str = "") -> RequestError:
+        return RequestError(message, ErrorCode.BAD_BODY, parameter)
+
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise BadRequest(f"the body is not JSON in UTF-8: {_TAKES}") from None
+        raise refusal(f"the body is not JSON in UTF-8: {_TAKES}") from None
     if not isinstance(content, dict) or content.keys() != {PHONES} or not isinstance(content[PHONES], list):
-        raise BadRequest(_TAKES)
+        raise refusal(_TAKES)
     phones = content[PHONES]
     if len(phones) > MAX_PHONES:
-        raise BadRequest(f"{PHONES} has {len(phones)} phones: it takes up to {MAX_PHONES}")
+        raise refusal(f"{PHONES} has {len(phones)} phones: it takes up to {MAX_PHONES}", PHONES)
     for place, phone in enumerate(phones):
         if not isinstance(phone, str) or len(phone) > MAX_ID_LENGTH or is_broken(phone):
-            raise BadRequest(
-                f"{PHONES}[{place}] takes a text of at most {MAX_ID_LENGTH} characters without a NUL character"
+            raise refusal(
+                f"{PHONES}[{place}] takes a text of at most {MAX_ID_LENGTH} characters without a NUL character",
+                PHONES,
             )
     return [canonical_phone(phone) for phone in phones]

@@ -136,7 +136,7 @@ class Parameters:
         )
 
     def resolved(self, catalog: Catalog) -> "Parameters":
-        """Return the parameters with what they mean by the attributes that there are; raises BadRequest."""
+        """Return the parameters with what they mean by the attributes that there are; raise RequestError."""
         names = [
             facet.removeprefix(ATTRIBUTE_FACET)
             for facet in self.facets or ()

@@ -1,6 +1,7 @@
 """Reads the query string of an endpoint with its schema."""
 
 import re
+from ast import literal_eval
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -10,9 +11,9 @@ from urllib.parse import quote, urlencode
 import orjson
 from marshmallow import Schema, ValidationError
 from marshmallow.fields import Field
-from werkzeug.exceptions import BadRequest
 
 from api.request.attributes import ATTRIBUTE_VALUES, given_name, read_given
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.kinds import MOMENT, Parameter
 from api.request.parameters import (
     BUCKETS,
@@ -46,6 +47,7 @@ _MAX_CACHED_LENGTH = 256
 _MAX_CACHED_QUERIES = 2048
 _MAX_NAMED_ERRORS = 20
 _UNKNOWN = "is not a parameter"
+_NAMELESS = "the name of a parameter"
 _UNREADABLE = "contains a NUL character (%00) or bytes that are not UTF-8"
 
 
@@ -73,7 +75,7 @@ class Query:
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
 
     def read(self, query_string: str, *path: str) -> Parameters:
-        """Return the checked parameters. Raises BadRequest, whose description names every wrong one.
+        """Return the checked parameters. Raises RequestError, whose description names every wrong one.
 
         `path` has the ids of the path, which a cursor is bound to.
         """
@@ -87,13 +89,15 @@ class Query:
         if page.cursor is None:
             return parameters
         if page.cursor.scope != scope_of(page.asked, path):
-            raise BadRequest(
-                "cursor belongs to another query: send the path, the filters and the order that it was given with"
+            raise RequestError(
+                "cursor belongs to another query: send the path, the filters and the order that it was given with",
+                ErrorCode.BAD_CURSOR,
+                "cursor",
             )
         try:
             position = read_position(self.fields(parameters), page.cursor.values)
         except ValidationError:
-            raise BadRequest(f"cursor takes {CURSOR.takes}") from None
+            raise RequestError(f"cursor takes {CURSOR.takes}", ErrorCode.BAD_CURSOR, "cursor") from None
         return replace(parameters, page=replace(page, position=position))
 
     def _read(self, query_string: str) -> Parameters:
@@ -123,7 +127,7 @@ class Query:
             # No one name is near to an unknown one.
             if _UNKNOWN in errors.values():
                 parts.append(f"this endpoint takes {', '.join(self.parameters)}")
-            raise BadRequest("; ".join(parts))
+            raise RequestError("; ".join(parts), *_first(errors))
         if "limit" in loaded:
             # A request may change the others from page to page. An absent filter is not named, so that new ones may be.
             others = (*OF_ONE_PAGE, *OF_ALL)
@@ -154,7 +158,7 @@ class Query:
                 errors["the rest"] = "was not checked"
                 break
             if is_broken(name):
-                errors["the name of a parameter"] = _UNREADABLE
+                errors[_NAMELESS] = _UNREADABLE
             elif is_broken(value):
                 errors[quoted(name)] = _UNREADABLE
             elif name in self.parameters or (
@@ -167,6 +171,17 @@ class Query:
                 meant = f" (did you mean {' or '.join(near)}?)" if near else ""
                 errors[quoted(name)] = f"{_UNKNOWN}{meant}"
         return texts
+
+
+def _first(errors: Mapping[str, str]) -> tuple[ErrorCode, str]:
+    """Return the code of the first of several errors, and the name of its parameter."""
+    name, what = next(iter(errors.items()))
+    if name == _NAMELESS:
+        return ErrorCode.BAD_VALUE, ""
+    if what.startswith(_UNKNOWN):
+        return ErrorCode.UNKNOWN_PARAMETER, literal_eval(name)
+    code = ErrorCode.BAD_CURSOR if name == "cursor" else ErrorCode.BAD_VALUE
+    return code, name if name.isidentifier() else literal_eval(name)
 
 
 def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> dict[str, str]:
@@ -189,17 +204,23 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
 
 
 def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are read.
-    """Return the parameters of a series. Raises BadRequest for a range without a start or an end, and for too many."""
+    """Return the parameters of a series. Raise RequestError for a range without a start or an end, or too long."""
     missing = [name for name in ("from_date", "to_date") if read[name] is None]
     if missing:
-        raise BadRequest("; ".join(f"{name} is missing: it takes {MOMENT.takes}" for name in missing))
+        raise RequestError(
+            "; ".join(f"{name} is missing: it takes {MOMENT.takes}" for name in missing),
+            ErrorCode.MISSING_PARAMETER,
+            missing[0],
+        )
     length, most = BUCKETS[read["by"]]
     first, last = (
         moment - (moment - FIRST_MOMENT) % length for moment in (read["from_date"], read["to_date"])
     )
     if (last - first) // length >= most:
-        raise BadRequest(
-            f"from_date and to_date are too far apart: by={read['by']} takes up to {most:,} {read['by']}s"
+        raise RequestError(
+            f"from_date and to_date are too far apart: by={read['by']} takes up to {most:,} {read['by']}s",
+            ErrorCode.BAD_VALUE,
+            "to_date",
         )
     return Parameters(**{**read, "from_date": first, "to_date": last})
 

@@ -1,6 +1,7 @@
 """Every failure as the one documented error object."""
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 import orjson
 import structlog
@@ -8,10 +9,11 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
-from api.limits.exports import ExportsBusyError
 from api.observe.log import cause_of
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.record import begin, record, system_clock
 from api.response.body import JsonResponse, closed
+from api.response.openapi import CODE_HEADER
 
 RETRY_AFTER_SECONDS = 1
 
@@ -23,6 +25,15 @@ MESSAGES: dict[int, str] = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "The API failed: its log has the error under this correlationId",
 }
 
+# Of what Flask and Werkzeug refuse themselves.
+_CODES: dict[int, ErrorCode] = {
+    HTTPStatus.NOT_FOUND: ErrorCode.NO_ENDPOINT,
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorCode.BODY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS: ErrorCode.RATE_LIMITED,
+    HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
+}
+
 # Python's phrase of this status depends on its version.
 PHRASES: dict[int, str] = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
 
@@ -32,12 +43,14 @@ log = structlog.get_logger()
 class LeadNotFoundError(NotFound):
     """The tenant has no such lead."""
 
+    error_code = ErrorCode.LEAD_NOT_FOUND
     description = "Lead not found"
 
 
 class TokenGoneError(Gone):
     """The changes since this token are not known any more, or are those of another history."""
 
+    error_code = ErrorCode.TOKEN_GONE
     description = (
         "The changes since this token are not known any more: it is too old, or from before an erasure, a restore or"
         " another installation. Begin anew: ask without since for the token of now, then for the export"
@@ -54,11 +67,11 @@ def install(app: Flask) -> None:
 
 def _answer_http_error(error: HTTPException) -> Response:
     code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    message = MESSAGES.get(code, error.description)
+    error_code: ErrorCode | None = getattr(error, "error_code", None)
+    # Ours have words of their own.
+    message = error.description if error_code else MESSAGES.get(code, error.description)
     headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Allow")]
-    if isinstance(error, LeadNotFoundError | ExportsBusyError):
-        message = error.description
-    elif isinstance(error, NotFound) and "//" in request.environ.get("PATH_INFO", ""):
+    if error_code is None and isinstance(error, NotFound) and "//" in request.environ.get("PATH_INFO", ""):
         message = "The path has an empty part (//): a user_id or a customer_phone may be missing"
     elif isinstance(error, MethodNotAllowed):
         methods = sorted(error.valid_methods or ())
@@ -66,14 +79,18 @@ def _answer_http_error(error: HTTPException) -> Response:
         headers.append(("Allow", ", ".join(methods)))
     if code == HTTPStatus.TOO_MANY_REQUESTS and record().limit_seconds_left is not None:
         headers.append(("Retry-After", str(record().limit_seconds_left)))
-    return _error(code, message or HTTPStatus(code).phrase, headers)
+    if isinstance(error, RequestError) and error.parameter:
+        # A header has no other letters than those of ASCII.
+        headers.append(("X-Error-Param", quote(error.parameter, safe="[]")))
+    error_code = error_code or _CODES.get(code, ErrorCode.BAD_REQUEST)
+    return _error(code, message or HTTPStatus(code).phrase, error_code, headers)
 
 
 def _answer_unavailable(error: UnavailableError) -> Response:
     cause = {} if error.__cause__ is None else {"cause": cause_of(error.__cause__)}
     log.warning("unavailable", reason=str(error), **cause, correlation_id=record().correlation_id)
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
-    return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
+    return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), error.error_code, headers)
 
 
 def _answer_bug(error: Exception) -> Response:
@@ -85,14 +102,16 @@ def _answer_bug(error: Exception) -> Response:
         exc_info=error,
     )
     code = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _error(code, MESSAGES[code], [])
+    return _error(code, MESSAGES[code], ErrorCode.INTERNAL_ERROR, [])
 
 
-def _error(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
+def _error(code: int, message: str, error_code: ErrorCode, headers: list[tuple[str, str]]) -> Response:
     # What fails before the first hook has none.
     if "record" not in g:
         begin(system_clock)
-    return JsonResponse(closed(error_opening(code, message)), status=code, headers=headers)
+    return JsonResponse(
+        closed(error_opening(code, message)), status=code, headers=[*headers, (CODE_HEADER, error_code)]
+    )
 
 
 def error_opening(code: int, message: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from api import __version__
+from api.request.error_codes import ErrorCode
 from api.request.lead import LEAD_FIELDS
 from api.request.parameters import FACETS
 from api.request.query import QUERIES
@@ -21,6 +22,7 @@ from api.request.query import QUERIES
 _TEXT = Path(__file__).with_suffix(".json").read_bytes()
 EVENTS = "text/event-stream"
 HEADERS: dict[str, Any] = orjson.loads(_TEXT)["components"]["headers"]
+CODE_HEADER = "X-Error-Code"
 LIMITED = (
     "X-Correlation-Id",
     "X-RateLimit-Limit",
@@ -31,12 +33,12 @@ LIMITED = (
 )
 KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters", "X-Tenant-Name")
 # They come before a request is counted against the limit.
-_UNCOUNTED = ("Error401", "Error403", "Error413", "NotModified")
+_UNCOUNTED = ("Error401", "Error403", "Error413", "Error431", "NotModified")
 _OF_CALLERS = ("Error401", "Error403")
 # Only the endpoints that name them answer so.
 _OF_SOME = ("Error404", "Error408", "Error410", "NotModified")
 # What there is beside the endpoints about leads answers so.
-_OF_PAGES = ("413", "500", "503")
+_OF_PAGES = ("413", "431", "500", "503")
 # A message says them of its conversation: its schema has null for them, and gets what the conversation's has.
 _OF_CONVERSATION = ("agent_name", "platform", "phone_number_id")
 # What the messages endpoint prints of a lead.
@@ -74,10 +76,12 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
         del components["securitySchemes"], components["headers"]["WWW-Authenticate"]
         for name in _OF_CALLERS:
             del components["responses"][name]
+    components["headers"][CODE_HEADER]["schema"]["examples"] = [*ErrorCode]
     _complete_schemas(components["schemas"])
     for name, response in components["responses"].items():
         shared = LIMITED[:1] if name in _UNCOUNTED else LIMITED
         if "error" in response:
+            shared = (*shared, CODE_HEADER)
             response["content"] = _show_messages(response.pop("error"), response.pop("examples"))
         response["headers"] = _headers(*shared, *response.get("headers", ()))
     for path, operations in spec["paths"].items():
@@ -170,7 +174,7 @@ def _complete(
         answer["headers"] = _headers(*LIMITED[:1])
         shared = {
             code: failures[f"Error{code}"]
-            | {"headers": _headers(*LIMITED[:1], *(["Retry-After"] if code == "503" else []))}
+            | {"headers": _headers(LIMITED[0], CODE_HEADER, *(["Retry-After"] if code == "503" else []))}
             for code in _OF_PAGES
         }
     operation["responses"] = dict(sorted((responses | shared).items()))

@@ -9,10 +9,12 @@ import orjson
 
 from api import __version__
 from api.observe.request_log import Answered, RequestLog
+from api.request.error_codes import ErrorCode
 from api.request.record import Clock, Record, correlation_id
 from api.response.body import Headers, closing, encoded
 from api.response.cors import Cors
 from api.response.errors import RETRY_AFTER_SECONDS, error_opening
+from api.response.openapi import CODE_HEADER
 
 Answer = tuple[int, Headers, bytes]
 """Status, headers and body as ASGI has them."""
@@ -36,17 +38,31 @@ class PlainAnswers:
     def live(self, environ: WSGIEnvironment, problem: str) -> Answer:
         """Return the answer of /health/live: that the process is alive, or what shows that it is not."""
         if problem:
-            return self.unavailable(environ, problem, LIVE)
+            return self.unavailable(environ, problem, ErrorCode.NOT_LIVE, LIVE)
         return self._answer(environ, HTTPStatus.OK, LIVE_BODY, (), (LIVE, None, None))
 
-    def unavailable(self, environ: WSGIEnvironment, message: str, route: str | None = None) -> Answer:
+    def unavailable(
+        self,
+        environ: WSGIEnvironment,
+        message: str,
+        code: ErrorCode = ErrorCode.BUSY,
+        route: str | None = None,
+    ) -> Answer:
         """Return 503 with this message."""
-        status, headers = HTTPStatus.SERVICE_UNAVAILABLE, [("Retry-After", str(RETRY_AFTER_SECONDS))]
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        headers = [("Retry-After", str(RETRY_AFTER_SECONDS)), (CODE_HEADER, code)]
         return self._answer(environ, status, error_opening(status, message), headers, (route, None, None))
+
+    def large_head(self, environ: WSGIEnvironment, message: str) -> Answer:
+        """Return 431 with this message, and end the connection."""
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        headers = [("Connection", "close"), (CODE_HEADER, ErrorCode.HEAD_TOO_LARGE)]
+        return self._answer(environ, status, error_opening(status, message), headers, (None, None, None))
 
     def late_body(self, environ: WSGIEnvironment, record: Record, message: str) -> Answer:
         """Return 408 to a request that has passed everything but its body, and ends its connection."""
-        status, headers = HTTPStatus.REQUEST_TIMEOUT, [*record.headers.items(), ("Connection", "close")]
+        status, headers = HTTPStatus.REQUEST_TIMEOUT, list(record.headers.items())
+        headers += [("Connection", "close"), (CODE_HEADER, ErrorCode.BODY_TIMEOUT)]
         rule = record.request.url_rule
         whose = (rule.rule if rule else None, record.user_id, record.caller)
         return self._answer(environ, status, error_opening(status, message), headers, whose)

@@ -14,6 +14,7 @@ from werkzeug.http import parse_accept_header
 from api.database.errors import UnavailableError
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, NowRow, changes_since, json_of_change, now_of, position_of_change
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.parameters import Parameters
 from api.request.position import change_token
 from api.request.position.change_token import Position, Token, TokenError, history_of
@@ -68,7 +69,7 @@ def _begin_stream(user_id: str, parameters: Parameters) -> Response:
     stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
     streams = state().streams
     if not streams.take_at_once(user_id):
-        raise UnavailableError(BUSY)
+        raise UnavailableError(BUSY, ErrorCode.BUSY)
     return open_stream(stream, partial(streams.give_back, user_id))
 
 
@@ -76,7 +77,9 @@ def _token(user_id: str, name: str, text: str) -> Token:
     try:
         return change_token.read(user_id, text)
     except TokenError:
-        raise BadRequest(f"{name} takes what an answer for this tenant gave as next") from None
+        raise RequestError(
+            f"{name} takes what an answer for this tenant gave as next", ErrorCode.BAD_TOKEN, name
+        ) from None
 
 
 class ChangesPage(NamedTuple):

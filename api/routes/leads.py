@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import orjson
 from flask import Blueprint, Response, request
 from orjson import Fragment
-from werkzeug.exceptions import BadRequest
 
 from api.plan.attributes import attributes_of_tenant as plan_attributes
 from api.plan.attributes import printed_attributes
@@ -18,6 +17,7 @@ from api.plan.list.pages import list_leads as plan_list
 from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.position.cursor import position_of_lead, position_of_message
 from api.request.query import (
     ATTRIBUTES_QUERY,
@@ -133,7 +133,10 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
-        raise BadRequest(f"{row.unknown.decode()} takes the message_id of a message of this lead")
+        name = row.unknown.decode()
+        raise RequestError(
+            f"{name} takes the message_id of a message of this lead", ErrorCode.BAD_VALUE, name
+        )
     page = page_of_results(parameters.page, row.page, row.total)
     data = b'{"customer_phone":%b,"lead_info":%b,"messages":[%b],"pagination":%b}' % (
         orjson.dumps(phone),

@@ -25,6 +25,7 @@ from api.observe.request_log import RequestLog
 from api.plan.attributes import CATALOG
 from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
 from api.request.attributes import Catalog
+from api.request.error_codes import ErrorCode
 from api.request.parameters import Parameters
 from api.request.record import Clock, record
 from api.response.body import Headers, note_freshness
@@ -70,7 +71,7 @@ class ReadModel:
     def resolved(self, parameters: Parameters) -> Parameters:
         """Return the parameters with what they mean by the attributes that there are.
 
-        Raises BadRequest for the name of an attribute that there is not, and for a value that it cannot have.
+        Raise RequestError for the name of an attribute that there is not, and for a value that it cannot have.
         """
         if not parameters.names_attributes:
             return parameters
@@ -80,9 +81,7 @@ class ReadModel:
         """Raise UnavailableError if the read model was never built, as far as this process has seen."""
         if self._is_built:
             return
-        reason = why_not_built(self.database.fetch(PROJECTION_STATE))
-        if reason is not None:
-            raise UnavailableError(reason)
+        require_built(self.database.fetch(PROJECTION_STATE))
         self._is_built = True
 
     def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
@@ -105,7 +104,7 @@ class ReadModel:
     def _require_as_of(self, row: Freshness) -> None:
         if row.as_of is None:
             self._is_built = False
-            raise UnavailableError(NEVER_BUILT)
+            raise UnavailableError(NEVER_BUILT, ErrorCode.NOT_BUILT)
 
     def require_tables(self) -> None:
         """Raise UnavailableError unless this API may read every table, with every column that it knows.
@@ -117,7 +116,8 @@ class ReadModel:
             raise UnavailableError(
                 "A table is not protected from being read for another tenant:"
                 f" {missing.decode().removeprefix('read_model.')}."
-                " Run `python -m projector migrate`"
+                " Run `python -m projector migrate`",
+                ErrorCode.NO_RIGHTS,
             )
 
     def _fetch(self, statement: BoundStatement[Row]) -> Row:
@@ -128,17 +128,18 @@ class ReadModel:
             # A read model that is installed has tables of another version.
             self.require_built()
             self._is_built = False
-            raise UnavailableError(OTHER_VERSION) from error
+            raise UnavailableError(OTHER_VERSION, ErrorCode.OTHER_VERSION) from error
         except UnavailableError:
             self._is_built = False
             raise
 
 
-def why_not_built(state: ProjectionRow) -> str | None:
-    """Return why the read model has no data to answer from; None if it has."""
+def require_built(state: ProjectionRow) -> None:
+    """Raise UnavailableError unless the read model has data to answer from."""
     if not state.installed:
-        return NOT_INSTALLED
-    return NEVER_BUILT if state.built_at is None else None
+        raise UnavailableError(NOT_INSTALLED, ErrorCode.NOT_INSTALLED)
+    if state.built_at is None:
+        raise UnavailableError(NEVER_BUILT, ErrorCode.NOT_BUILT)
 
 
 @dataclass(slots=True)

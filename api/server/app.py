@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, Response, current_app, g
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.auth.authorizer import Authorizer
 from api.config import MEMORY, Config
@@ -22,6 +22,7 @@ from api.observe.request_log import RequestLog
 from api.plan.projection import tenant_now
 from api.request.address import find_endpoint, require_local_host, require_one_host
 from api.request.body import MAX_BODY_BYTES
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.record import (
     AUTHORIZED,
     BODY,
@@ -232,11 +233,13 @@ def _varies_by(config: Config) -> Iterator[str]:
 
 
 def _refuse_unreadable_request(record: Record) -> None:
-    """Raise BadRequest for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
+    """Raise RequestError for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
     # A WSGI server passes the bytes of the path on as Latin-1.
     request = record.request
     path = request.environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
-        raise BadRequest("the path contains a NUL character (%00) or bytes that are not UTF-8")
+        raise RequestError(
+            "the path contains a NUL character (%00) or bytes that are not UTF-8", ErrorCode.BAD_PATH
+        )
     if "CONTENT_LENGTH" in request.environ and (request.content_length or 0) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge

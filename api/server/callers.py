@@ -9,10 +9,10 @@ from wsgiref.types import WSGIEnvironment
 
 from api.auth.authorizer import Authorizer
 from api.config import Config
+from api.limits.caller import caller_address
 from api.limits.room import Line, Room
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
-from api.request.caller import caller_address
 from api.request.record import AUTHORIZED, BODY, PAUSE_AT, environ_key
 from api.response.plain import LIVE
 

@@ -56,6 +56,12 @@ REPEAT_SECONDS = 0.5
 HELD_SECONDS = 1.0
 _BUSY = "The API has more requests waiting than it takes: try again in a second"
 _LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
+MAX_HEAD_BYTES = 32 * 1024
+"""Of the address and the headers together. Of a head that is much longer, or has more than 100 headers, the server
+reads no more, and answers 431 without a body itself.
+"""
+
+_LARGE = "The address and the headers of the request have more than 32 KiB together"
 _READS = ("GET", "HEAD")
 _CONSTANT = {
     "SCRIPT_NAME": "",
@@ -97,7 +103,11 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         environ = environ_of(scope)
-        answer = self._answer_from_memory(environ) if environ["REQUEST_METHOD"] in _BODYLESS else None
+        answer: Answer | None = None
+        if _head_bytes(scope) > MAX_HEAD_BYTES:
+            answer = await self._paced(environ, self._plain.large_head(environ, _LARGE))
+        elif environ["REQUEST_METHOD"] in _BODYLESS:
+            answer = self._answer_from_memory(environ)
         answer = answer or await self._without_flask(environ)
         status, headers, body = answer or await self._in_turn(environ)
         paused: Record | None = environ.pop(PAUSED, None)
@@ -262,6 +272,12 @@ def environ_of(scope: Scope) -> "WSGIEnvironment":
         before = environ.get(key)
         environ[key] = f"{before},{text}" if before else text
     return environ
+
+
+def _head_bytes(scope: Scope) -> int:
+    """Return about how long the head of a request is."""
+    head = len(scope["raw_path"]) + len(scope["query_string"])
+    return head + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 @lru_cache(maxsize=256)

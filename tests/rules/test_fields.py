@@ -7,7 +7,7 @@ sql/definition/source_rows.sql, sql/mapping/, sql/definition/leads.sql, the resp
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import pytest
 

@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.plan.exports import CSV_COLUMNS
+from api.request.error_codes import ErrorCode
 from api.request.parameters import FACETS
 from api.response.openapi import sample
-from tests.rules.files import check
+from tests.rules.files import check, read
 from tests.rules.openapi import openapi
 
 ON, OFF = openapi(asks_who_calls=True), openapi(asks_who_calls=False)
@@ -164,6 +165,26 @@ def test_an_attribute_is_a_scalar_or_a_list_of_scalars() -> None:
         assert attributes.is_valid({"city": "Pune", "budget": 12.5, "opted_out": False, "tags": ["vip", 1]})
         for value in (None, {"of": "keys"}, [["list"]]):
             assert not attributes.is_valid({"city": value})
+
+
+def test_each_code_of_an_error_is_documented() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| ((?:`\w+`(?:, )?)+) \|", read("docs/api.md"), re.MULTILINE)
+    on_the_page = {status: set(re.findall(r"\w+", codes)) for status, codes in rows}
+    assert (
+        set().union(*on_the_page.values())
+        == set(HEADERS["X-Error-Code"]["schema"]["examples"])
+        == set(ErrorCode)
+    )
+    described = {
+        name.removeprefix("Error"): set(answer["content"][JSON]["examples"])
+        for name, answer in ON["components"]["responses"].items()
+        if name != "NotModified"
+    }
+    # What no operation has, and what libraries refuse, is on the page alone.
+    assert on_the_page == described | {
+        "405": {"method_not_allowed"},
+        "400": described["400"] | {"bad_request"},
+    }
 
 
 def test_the_sample_of_an_export_is_a_line_of_it() -> None:

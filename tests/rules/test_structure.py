@@ -52,7 +52,7 @@ def replaced(kind: type) -> list[str]:
     own = [
         name
         for name, value in vars(kind).items()
-        if inspect.isfunction(value) and name.startswith("_") and not name.startswith("__")
+        if inspect.isfunction(value) and name.startswith("_") and not name.endswith("_")
     ]
     return sorted(
         f"{base.__module__}.{base.__qualname__}.{name}"

@@ -208,7 +208,7 @@ def mistake(*_):
     logging.getLogger("library").info("is not shown")
     raise OverflowError
 
-api.routes.health.why_not_built = mistake
+api.routes.health.require_built = mistake
 api.__main__.main()
 """
 

@@ -64,7 +64,7 @@ def test_another_tenant_is_refused_the_same_whether_it_exists_or_not(ask: Asker,
         assert challenge(answers[0]) == 'Bearer realm="leads", error="insufficient_scope"'
         assert "X-RateLimit-Limit" not in answers[0].headers
         assert library.tenant not in answers[0].text
-    check(client.get(library.base, headers=bearer(credential)), 403, "otherTenant")
+    check(client.get(library.base, headers=bearer(credential)), 403, "other_tenant")
 
 
 @cases("path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/", "/page/main.js"])
@@ -140,7 +140,7 @@ def test_what_cannot_be_a_credential(ask: Asker, library: Library, header: str, 
 def test_each_kind_is_accepted_only_where_it_is_set(ask: Asker, library: Library) -> None:
     token, key = signed(claims(sub=library.tenant)), add_key(library.database, library.tenant)
     assert "accepts no API keys" in check(ask(token_config()).get(library.base, headers=bearer(key)), 401)
-    check(ask(token_config()).get(library.base), 401, "missing")
+    check(ask(token_config()).get(library.base), 401, "credentials_missing")
     assert "not an API key" in check(ask(KEYS).get(library.base, headers=bearer(token)), 401)
 
 

@@ -16,6 +16,7 @@ from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED, TenantNowRow
 from api.limits import waiting
 from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiting
+from api.request.error_codes import ErrorCode
 from tests.exactness.platform import refresh_now
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
@@ -186,7 +187,7 @@ def test_a_change_ends_the_wait_for_one_and_a_database_that_is_away_too(
     room = Waiting(Mock())
     room.for_change("u", PATIENCE, lambda: next(answers))
     assert next(answers, None) is None
-    room.for_change("u", PATIENCE, Mock(side_effect=UnavailableError))
+    room.for_change("u", PATIENCE, Mock(side_effect=UnavailableError("", ErrorCode.BUSY)))
 
 
 @cases("tenant", ["u0", "another"])

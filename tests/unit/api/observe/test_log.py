@@ -130,7 +130,7 @@ def test_a_bug_leaves_no_path_and_no_value_in_the_log(
         [line] = lines(capsys)
         assert line["event"] == "failed"
         assert line["route"] == "/users/<user_id>/leads/<customer_phone>"
-        assert "correlationId" in check(answer, 500, "failure")
+        assert "correlationId" in check(answer, 500, "internal_error")
         assert line["correlation_id"] == answer.get_json()["correlationId"]
         assert line["exception"][0]["exc_type"] == "LookupError"
         assert ("918979556941" in json.dumps(line)) is personal_data

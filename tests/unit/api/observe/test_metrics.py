@@ -24,6 +24,7 @@ from api.database.pool import Database as Reader
 from api.observe import shared_folder as folders
 from api.observe.shared_folder import shared_folder
 from api.plan.projection import FRESHNESS
+from api.request.error_codes import ErrorCode
 from api.routes import metrics
 from api.routes.metrics import AllMetrics
 from projector.trial.postgres.embedded import free_port
@@ -71,7 +72,7 @@ def test_requests_are_counted_by_the_pattern_of_their_path_and_the_class_of_thei
 
 def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(tmp_path: Path) -> None:
     """Two workers, of which one was killed in the middle of a request."""
-    nowhere = Mock(fetch=Mock(side_effect=UnavailableError))
+    nowhere = Mock(fetch=Mock(side_effect=UnavailableError("", ErrorCode.BUSY)))
     work = (
         "import os, sys; from api.observe import meters; meters.IN_FLIGHT.inc(); meters.RATE_LIMITED.inc();"
         " print('ready', flush=True); sys.stdin.read()"

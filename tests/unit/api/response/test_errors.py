@@ -57,7 +57,7 @@ def check(answer: TestResponse, status: int, name: str = "") -> str:
 
 @cases("path", ["/none", "/1/messages", "/%20", "/%20/messages", "/stats%20", "/%20stats", "/stats/messages"])
 def test_unknown_lead(client: FlaskClient, library: Library, path: str) -> None:
-    assert check(client.get(f"{library.base}{path}"), 404, "lead") == "Lead not found"
+    assert check(client.get(f"{library.base}{path}"), 404, "lead_not_found") == "Lead not found"
 
 
 @cases("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
@@ -70,7 +70,7 @@ def test_a_method_that_is_not_taken(client: FlaskClient, library: Library, metho
 
 @cases(
     ("query", "name"),
-    [("lead_stauts=Hot&days=0", "parameters"), ("min_total_score=12&max_total_score=7", "range")],
+    [("lead_stauts=Hot&days=0", "unknown_parameter"), ("min_total_score=12&max_total_score=7", "bad_value")],
 )
 def test_a_bad_request(client: FlaskClient, library: Library, query: str, name: str) -> None:
     check(client.get(f"{library.base}?{query}"), 400, name)
@@ -79,12 +79,12 @@ def test_a_bad_request(client: FlaskClient, library: Library, query: str, name: 
 def test_a_tenant_that_asks_too_often(library: Library, make_app: MakeApp) -> None:
     client = make_app(library.database, rate_limit="1 per minute").test_client()
     client.get(library.base)
-    check(client.get(library.base), 429, "limit")
+    check(client.get(library.base), 429, "rate_limited")
 
 
 def test_a_token_from_another_history(library: Library, client: FlaskClient) -> None:
     token = change_token.write(library.tenant, Token(Position(1), history_of(b"elsewhere", None)))
-    check(client.get(f"/users/{library.tenant}/lead-changes?since={token}"), 410, "token")
+    check(client.get(f"/users/{library.tenant}/lead-changes?since={token}"), 410, "token_gone")
 
 
 def test_data_that_are_not_fresh_enough() -> None:
@@ -120,6 +120,6 @@ def test_unknown_route(client: FlaskClient, path: str) -> None:
 
 
 def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None:
-    message = check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413, "body")
+    message = check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413, "body_too_large")
     assert "64 KiB" in message
     assert client.get(library.base, data=b"x" * MAX_BODY_BYTES).status_code == 200

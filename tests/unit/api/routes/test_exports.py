@@ -217,7 +217,7 @@ def test_beyond_the_places_it_is_refused(library: Library, make_app: MakeApp) ->
     client, path = make_app(library.database).test_client(), f"/users/{library.tenant}/leads.ndjson"
     first = client.get(path)
     refused = client.get(path)
-    check(refused, 429, "exports")
+    check(refused, 429, "exports_busy")
     assert int(refused.headers["Retry-After"]) > 0
     # Whoever reads is not kept from reading, and another tenant has its export.
     assert client.get(library.base).status_code == 200

@@ -75,7 +75,7 @@ def test_no_table_with_data_is_read_before_the_first_build(
     with database.connect() as conn:
         conn.execute("DELETE FROM read_model.freshness")
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
-    assert check(process.get("/users/a/leads"), 503, "notBuilt") == NEVER_BUILT
+    assert check(process.get("/users/a/leads"), 503, "not_built") == NEVER_BUILT
     data = (
         "leads, lead_profiles, lead_conversations, lead_messages, lead_counts, lead_daily_counts, lead_totals"
     )
@@ -89,6 +89,6 @@ def test_no_table_with_data_is_read_before_the_first_build(
             asking = client or make_app(installed).test_client()
             for path in ("", "/stats", "/1", "/1/messages"):
                 answer = asking.get(f"/users/a/leads{path}")
-                assert check(answer, 503, "notBuilt") == NEVER_BUILT
+                assert check(answer, 503, "not_built") == NEVER_BUILT
                 assert answer.headers["Retry-After"] == "1"
                 assert "X-Data-As-Of" not in answer.headers

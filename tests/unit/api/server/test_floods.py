@@ -12,8 +12,8 @@ import pytest
 
 from api.config import Config
 from api.config.values import networks
+from api.limits.caller import caller_address
 from api.limits.room import Line, Room
-from api.request.caller import caller_address
 from api.server import callers
 from api.server.callers import Callers
 from api.server.front import environ_of
@@ -111,6 +111,7 @@ def test_beyond_the_places_of_a_caller_others_are_answered(library: Library, tmp
         assert json.loads(body).keys() == {"error", "message", "timestamp", "correlationId"}
         assert json.loads(body)["correlationId"] == headers["x-correlation-id"]
         assert headers["vary"] == "Accept-Encoding, Origin"
+        assert headers["x-error-code"] == "busy"
         other = Asking(server, "/users/another/leads/stats", 1)
         # No thread is free, and these need none, or have their own.
         assert server.get("/health/live")[0] == 200

@@ -2,10 +2,10 @@
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from wsgiref.types import WSGIEnvironment
 
-Proxies = tuple[IPv4Network | IPv6Network, ...]
+from api.config.values import Proxies
 
 # Whoever has an address of IPv6 has all that begin with as many bits.
 _IPV6_BITS = 64
