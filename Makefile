@@ -15,6 +15,7 @@ SETUP := $(VENV)/setup.stamp
 # The tools that need Node.js, beside those of Python.
 NPM := $(VENV)/npm
 NODE_TOOLS := $(NPM)/setup.stamp
+PYTHON_CLIENT := $(VENV)/python-client
 NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --silent
 CLIENT_TYPES ?= dist/leads-api.d.ts
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
@@ -29,7 +30,7 @@ SQL := $(wildcard schema.sql) $(shell find sql -name '*.sql' 2>/dev/null)
 LINTED := $(VENV)/sqlfluff.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-install check format lock client-types demo sql picture bench exactness consistency clean
+.PHONY: help setup run test test-fast test-install check format lock client-types client-tools demo sql picture bench exactness consistency clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -72,6 +73,7 @@ lock: $(SETUP) ## Write the lock files anew, with the newest versions that pypro
 		$(VENV)/bin/uv pip compile pyproject.toml --extra $$extra -c requirements-dev.lock $(LOCK_OPTIONS) -o requirements-$$extra.lock || exit 1; \
 	done
 	@$(VENV)/bin/uv pip compile --group build -c requirements-dev.lock $(LOCK_OPTIONS) -o requirements-build.lock
+	@$(VENV)/bin/uv pip compile --group clients $(LOCK_OPTIONS) -o tests/client/requirements.lock
 	@if command -v npm >/dev/null; then \
 		npm update --prefix tests/client --package-lock-only --omit-lockfile-registry-resolved $(NPM_OPTIONS); \
 	else echo "npm is not installed: tests/client/package-lock.json stays as it is."; fi
@@ -85,6 +87,8 @@ client-types: $(TRIAL) $(NODE_TOOLS) ## Write TypeScript types of the API to dis
 	@mkdir -p $(dir $(CLIENT_TYPES))
 	@$(RUN) -c 'import sys; from api.response.openapi import document; sys.stdout.buffer.write(document(asks_who_calls=True))' > $(NPM)/openapi.json
 	@$(NPM)/node_modules/.bin/openapi-typescript $(NPM)/openapi.json --root-types --root-types-no-schema-prefix --output $(CLIENT_TYPES)
+
+client-tools: $(SETUP) $(NODE_TOOLS) $(PYTHON_CLIENT)/setup.stamp ## Install generators of clients, for the tests that call every endpoint with these.
 
 demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
 	@$(RUN) -m projector server start
@@ -128,6 +132,11 @@ $(TRIAL): requirements-trial.lock
 $(SETUP): requirements-dev.lock $(TRIAL)
 	@echo "Installing the tools for development ..."
 	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+$(PYTHON_CLIENT)/setup.stamp: tests/client/requirements.lock | $(TRIAL)
+	@$(PYTHON) -m venv --clear --without-pip $(PYTHON_CLIENT)
+	@$(INSTALL:$(RUN)=$(PYTHON_CLIENT)/bin/python) -r tests/client/requirements.lock
 	@touch $@
 
 $(NODE_TOOLS): tests/client/package.json tests/client/package-lock.json | $(TRIAL)

@@ -29,7 +29,7 @@ from tests.support.chromium import chromium_path
 from tests.support.citus import CITUS
 from tests.support.commands import logging_as_before
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
-from tests.support.node import has_node_tools
+from tests.support.node import has_generators, has_node_tools
 from tests.support.server import (
     FAST,
     GIVEN_SERVER,
@@ -166,6 +166,10 @@ _NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "node": (
         has_node_tools,
         "The tools for Node.js are not installed: run make client-types. The tests of typed clients were left out.",
+    ),
+    "clients": (
+        has_generators,
+        "The generators of clients are not installed: run make client-tools. Their tests were left out.",
     ),
     "citus": (lambda: CITUS in os.environ, f"{CITUS} is not set: the tests on a real Citus were left out."),
     "older_postgresql": (

@@ -212,7 +212,9 @@ def read_conditions(
             except ValueError as error:
                 errors.append(str(error))
     if len(made) > MAX_ATTRIBUTES:
-        errors.append(f"at most {MAX_ATTRIBUTES} filters by attributes may be given")
+        errors.append(
+            f"attributes takes at most {MAX_ATTRIBUTES} filters, with_attributes and without_attributes among them"
+        )
     if errors:
         parameter = errors[0].partition(" ")[0]
         raise RequestError("; ".join(dict.fromkeys(errors)), ErrorCode.BAD_VALUE, parameter)

@@ -46,7 +46,7 @@ _LEAD_INFO = ("name", "email", "company", "lead_status", "total_score")
 _SUCCESS = {
     "default": True,
     "description": "Always true; an error has no such key.",
-    "enum": [True],
+    "const": True,
     "examples": [True],
 }
 _SCALAR = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
@@ -114,6 +114,12 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
             own = schema["properties"] = {"success": _SUCCESS, **own, **closing}
         required = sorted(own.keys() - optional)
         schema |= {"type": "object", "required": required, "additionalProperties": False}
+    # What `fields` leaves of a lead.
+    schemas["PartialLead"] = {
+        **schemas["Lead"],
+        "description": "A lead with the keys that `fields` names, and no others.",
+        "required": [],
+    }
 
 
 def _show_messages(error: str, messages: Mapping[str, str]) -> dict[str, Any]:

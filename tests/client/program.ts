@@ -62,13 +62,15 @@ const facets = await api.GET("/users/{user_id}/leads/facets", {
 const fromNowhere = await api.GET("/users/{user_id}/leads", {
   params: { path: { user_id }, query: { attributes: { source: "nowhere" }, include: ["attributes"] } },
 });
-const first = list.data.data.find((lead) => lead.total_messages > 0 && !lead.customer_phone.includes("/"));
+// Without `fields` each lead has all its keys.
+const leads = list.data.data as Lead[];
+const first = leads.find((lead) => lead.total_messages > 0 && !lead.customer_phone.includes("/"));
 
 process.stdout.write(
   JSON.stringify({
     total: list.data.pagination.total,
-    names: list.data.data.map(nameOf),
-    platforms: list.data.data.map((lead) => lead.platforms.map((platform) => PLATFORMS[platform])),
+    names: leads.map(nameOf),
+    platforms: leads.map((lead) => lead.platforms.map((platform) => PLATFORMS[platform])),
     on_instagram: stats.data?.data.by_platform.instagram,
     unknown: unknown.error?.message,
     attributes: attributes.data?.data.filter((made) => made.of === "lead").map((made) => made.name),

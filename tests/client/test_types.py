@@ -89,6 +89,19 @@ def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: P
     ]
 
 
+@pytest.mark.usefixtures("compiled")
+def test_a_typed_client_calls_every_path(folder: Path, library: Library, tmp_path: Path) -> None:
+    with served(library.database, tmp_path) as server:
+        done = node(
+            folder, "out/every_path.js", f"http://127.0.0.1:{server.port}", library.tenant, library.phone
+        )
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    # The compiler has seen to it that they are all paths.
+    assert set(printed["statuses"].values()) == {200}
+    assert printed["phone"] == library.phone
+
+
 def test_the_linter_of_redocly_finds_nothing(tmp_path: Path) -> None:
     options = ("--config", str(HERE / "redocly.yaml"), "--format", "json")
     for asks_who_calls in (True, False):

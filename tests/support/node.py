@@ -1,4 +1,4 @@
-"""The tools that run on Node.js, which `make client-types` installs."""
+"""The tools that run on Node.js, which `make client-types` installs, and other generators of clients."""
 
 import os
 import shutil
@@ -10,12 +10,18 @@ from tests.support.patience import PATIENCE
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv" / "npm" / "node_modules"
 TOOLS = MODULES / ".bin"
+# An environment with openapi-python-client, which `make client-tools` installs beside orval.
+PYTHON_CLIENT = ROOT / ".venv" / "python-client"
 # No tool of a test calls home.
 _QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
 def has_node_tools() -> bool:
     return shutil.which("node") is not None and MODULES.is_dir()
+
+
+def has_generators() -> bool:
+    return (PYTHON_CLIENT / "bin" / "openapi-python-client").exists() and (TOOLS / "orval").exists()
 
 
 def node(folder: Path, program: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
