@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -49,6 +50,7 @@ from api.plan.sql import (
     sum_of,
     with_page,
 )
+from api.plan.time_buckets import DAYS, NEVER, ago, first_leave, once
 from api.request.parameters import Parameters
 from api.request.text import next_millisecond
 
@@ -113,18 +115,21 @@ class MessagesRow(Freshness):
     total: int
     # The parameter that names a message which the lead does not have.
     unknown: bytes | None
+    # The last moment at which the messages of the last `days` are the same, unless one changes; None for ever.
+    stands_until: datetime | None
     page: list[bytes]
 
 
 def messages_of_lead(
-    user_id: str, customer_phone: str, parameters: Parameters
+    user_id: str, customer_phone: str, parameters: Parameters, now: datetime | None = None
 ) -> BoundStatement[MessagesRow]:
-    """Return the statement of a page of messages."""
+    """Return the statement of a page of messages. `now` is as in plan_list."""
     page = parameters.page
     values: dict[str, object] = {
         "platform": None if parameters.platform is None else list(parameters.platform),
         "sender": parameters.sender,
         "conversation_id": parameters.conversation_id,
+        "days": parameters.days,
         "start": parameters.from_date,
         "end": None if parameters.to_date is None else next_millisecond(parameters.to_date),
         "before": parameters.before,
@@ -141,7 +146,7 @@ def messages_of_lead(
         }
     values = {name: value for name, value in values.items() if value is not None}
     statement = _statement(frozenset(values), parameters.sort_order)
-    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read}
+    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read, "now": now}
     return BoundStatement(statement, MessagesRow, {**keys, **values})
 
 
@@ -155,7 +160,7 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
         columns = [select(column).scalar_subquery() for column in place.c]
         chosen += _is_beyond(columns, forwards=parameter == "after")
     limit: ColumnElement[Any] = LIMIT
-    if bound & {"sender", "start", "end", "before", "after"}:
+    if bound & {"sender", "days", "start", "end", "before", "after"}:
         total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
     else:
         total = select(sum_of(conversations.c.message_count)).scalar_subquery()
@@ -186,12 +191,16 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
         for parameter, place in named.items()
     ]
     unknown = case(*missing, else_=cast(null(), Text)) if missing else cast(null(), Text)
+    until: ColumnElement[Any] = NEVER
+    if "days" in bound:
+        until = first_leave(message.sent_at, DAYS, message.user_id == USER, message.customer_phone == PHONE)
     return with_page(
         [
             *freshness_columns(),
             lead_info.label("lead_info"),
             total.label("total"),
             unknown.label("unknown"),
+            until.label("stands_until"),
         ],
         [select(_printed_message(rows, conversations)).select_from(rows)],
     )
@@ -206,6 +215,8 @@ def _conditions(bound: AbstractSet[str], conversations: CTE) -> list[Condition]:
         conditions.append(message.conversation_id == any_(of_these))
     if "sender" in bound:
         conditions.append(message.sender == bindparam("sender", type_=Text))
+    if "days" in bound:
+        conditions.append(message.sent_at >= once(ago(DAYS)))
     if "start" in bound:
         conditions.append(message.sent_at >= moment("start"))
     if "end" in bound:

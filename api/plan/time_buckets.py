@@ -27,7 +27,7 @@ _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
 _DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
 # A later one is none of Python.
 _LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
-_NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
+NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
 DAYS = bindparam("days", type_=Float)
 
 
@@ -73,12 +73,16 @@ def stands_until(*days: ColumnElement[Any]) -> Label[Any]:
 
     The last message of the oldest lead of a time range is the first entry of a range of an index.
     """
-    ends = []
-    for number in days:
-        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= once(ago(number)))
-        oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
-        ends.append(oldest.scalar_subquery() + number * _DAY)
-    return (func.least(*ends, _LAST) if ends else _NEVER).label("stands_until")
+    ends = [first_leave(leads.c.last_message_at, number, leads.c.user_id == USER) for number in days]
+    return (func.least(*ends) if ends else NEVER).label("stands_until")
+
+
+def first_leave(
+    moment: ColumnElement[Any], days: ColumnElement[Any], *where: ColumnElement[bool]
+) -> ColumnElement[Any]:
+    """Return when the oldest of these moments within so many last days is older than these."""
+    oldest = select(func.min(moment)).where(*where, moment >= once(ago(days))).scalar_subquery()
+    return func.least(oldest + days * _DAY, _LAST)
 
 
 _TIME_RANGE = _time_range()

@@ -124,7 +124,7 @@ class Parameters:
 
     @property
     def moves_with_the_clock(self) -> bool:
-        """Whether the list may change although no lead does."""
+        """Whether the list may change although no lead and no message does."""
         return self.days is not None
 
     @property
@@ -177,6 +177,10 @@ def _limit(greatest: int, what: str = "Results that a page") -> Parameter:
         whole_number(1, cut_to=greatest),
         default=DEFAULT_LIMIT,
     )
+
+
+def _days(what: str) -> Parameter:
+    return Parameter(f"{what} in the last N times 24 hours.", whole_number(1, 36500), 7)
 
 
 def _dates(what: str) -> dict[str, Parameter]:
@@ -238,7 +242,7 @@ OF_LIST = {
     "has_email": Parameter("Leads with an email address, or (false) without.", FLAG),
     "min_total_score": Parameter("Leads of at least this total score.", whole_number(5, 15), 10),
     "max_total_score": Parameter("Leads of at most this total score.", whole_number(5, 15), 12),
-    "days": Parameter("Leads active in the last N times 24 hours.", whole_number(1, 36500), 7),
+    "days": _days("Leads active"),
     **_dates("Leads last active"),
     "search": Parameter(
         "Leads with each of these words in name, email, company or phone.", SEARCH, "siddhant"
@@ -343,6 +347,7 @@ OF_FACETS = {
 OF_MESSAGES = {
     "platform": Parameter("Messages on any of these platforms.", some_of(*PLATFORMS), ["whatsapp"]),
     "sender": Parameter("Messages of the customer (user) or the agent (agent).", one_of(*SENDERS)),
+    "days": _days("Messages sent"),
     **_dates("Messages sent"),
     "conversation_id": Parameter(
         "Messages of this conversation of the lead.", example="b1a93252-f8c6-448f-a765-195eea996d9a"

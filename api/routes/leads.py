@@ -130,7 +130,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     phone = _phone(customer_phone)
     parameters = MESSAGES_QUERY.read(record().query, user_id, phone)
-    row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
+    row = read_model().fetch(plan_messages(user_id, phone, parameters, state().now()), parameters.min_as_of)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
         name = row.unknown.decode()
@@ -145,7 +145,10 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         page.pagination,
     )
     record().rows = len(page.results)
-    return answer(data, more={"Link": page.link((user_id, phone), position_of_message)})
+    # As of the leads of a list.
+    moving = page.pagination if parameters.moves_with_the_clock else b""
+    link = page.link((user_id, phone), position_of_message)
+    return answer(data, moving=moving, stands_until=row.stands_until, more={"Link": link})
 
 
 def _phone(customer_phone: str) -> str:

@@ -94,5 +94,5 @@ def expected_answers(
             included = answers.single(model, lead.user_id, lead.customer_phone, include=True)
             yield path, [("include", "attributes")], included
             params = [("limit", "200")]
-            expected = answers.messages(model, lead.user_id, lead.customer_phone, params)
+            expected = answers.messages(model, lead.user_id, lead.customer_phone, params, now)
             yield f"{path}/messages", params, expected

@@ -212,7 +212,7 @@ def test_messages(platform: Platform, model: Model, data: st.DataObject) -> None
     words = queries.vocabulary(model, user_id)
     phone = data.draw(queries.paths_to_leads(words))
     params = data.draw(st.one_of(queries.valid_message_params(words), queries.message_params(words)))
-    expected = answers.messages(model, user_id, phone, params)
+    expected = answers.messages(model, user_id, phone, params, NOW)
     compare(platform, queries.path(user_id, phone, "messages"), params, expected)
 
 

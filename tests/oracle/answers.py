@@ -257,7 +257,7 @@ def single(model: Model, user_id: str, customer_phone: str, *, include: bool = F
     return Answer(OK, {"success": True, "data": document})
 
 
-def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
+def messages(model: Model, user_id: str, customer_phone: str, params: Pairs, now: datetime) -> Answer:
     parameters = read_parameters(OF_MESSAGES, params)
     if refusal := _refusal(parameters, user_id, customer_phone):
         return refusal
@@ -272,6 +272,8 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
             if named is None:
                 return Answer(BAD_REQUEST, {"error": "Bad Request"}, frozenset({name}))
             values[name] = named
+    if isinstance(days := values.get("days"), int):
+        values["days"] = now - timedelta(hours=24 * days)
     chosen = [message for message in lead.messages if _passes(MESSAGE_FILTERS, values, message)]
     if values.get("sort_order") == "desc":
         chosen.reverse()

@@ -229,6 +229,7 @@ OF_LIST: dict[str, Reader] = {
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
     "sender": one_of("user", "agent"),
+    "days": integer_between(1, 36500),
     "from_date": date_bound,
     "to_date": date_bound,
     "conversation_id": str,
@@ -434,6 +435,8 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "platform": lambda message, platforms: message.platform in platforms,
     "sender": lambda message, sender: message.sender == sender,
     "conversation_id": lambda message, conversation_id: message.conversation_id == conversation_id,
+    # The value is the moment at which these days begin.
+    "days": lambda message, start: message.timestamp >= start,
     **_of_dates(lambda message: message.timestamp),
     # The value is the message that has the id.
     "before": lambda message, named: place_of_message(message) < place_of_message(named),

@@ -1,6 +1,7 @@
 """Each read of the API uses an index of the read model, and reads no more rows than it has to."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from itertools import product
 
 from api.database.pool import Database as ApiDatabase
@@ -348,6 +349,8 @@ def test_messages(crowd: Crowd, explain: Explain) -> None:
         ("limit=200", 3 * 200),
         ("offset=1000", 1000 + 3 * PAGE),
         ("from_date=2026-01-01T01:00&to_date=2026-01-01T02:00", 3 * 600),
+        # The messages of the last two hours of the talk.
+        ("days=87", 1200 + 3 * PAGE),
         ("sender=user", TALK + 5 * PAGE + 100),
         ("platform=whatsapp,instagram,webchat", 4 * PAGE),
         ("conversation_id=nothing", 10),
@@ -356,7 +359,9 @@ def test_messages(crowd: Crowd, explain: Explain) -> None:
         (f"after=talk-{TALK - 20}", 150),
         ("before=talk-20&sort_order=desc", 500),
     ):
-        plan = explain(messages_of_lead(crowd.large, crowd.talker, MESSAGES_QUERY.read(query)))
+        plan = explain(
+            messages_of_lead(crowd.large, crowd.talker, MESSAGES_QUERY.read(query), NOW - timedelta(hours=6))
+        )
         assert plan.sequential <= {"freshness"}, query
         assert plan.indexes & {"lead_messages_in_order", "lead_conversations_pkey"}, query
         assert plan.rows <= most, query

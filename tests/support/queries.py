@@ -20,6 +20,7 @@ Pairs = list[tuple[str, str]]
 
 NEVER_EMPTY = ("nobody", "0")
 # Every read model is newer.
+_DAYS = st.sampled_from(("1", "7", "30", "31", "100", "365", "036500"))
 LONG_AGO = (datetime(2020, 1, 1, tzinfo=UTC),)
 # Beyond what one parameter or another takes, or out of the world.
 WRONG = (
@@ -208,7 +209,7 @@ def _of_list(words: Vocabulary) -> Values:
         "lead_status": _lists(("Hot", "Warm", "Cold")),
         "min_total_score": st.sampled_from(("5", "6", "7", "8", "007", "15")),
         "max_total_score": st.sampled_from(("15", "12", "10", "8", "5", "0010")),
-        "days": st.sampled_from(("1", "7", "30", "31", "100", "365", "036500")),
+        "days": _DAYS,
         **_of_dates(words.times),
         "fields": _lists((*KEYS, "attributes")),
         "include": st.just("attributes"),
@@ -243,6 +244,7 @@ def _of_messages(words: Vocabulary) -> Values:
     return {
         "platform": _lists(PLATFORMS),
         "sender": _in_any_case(("user", "agent")),
+        "days": _DAYS,
         **_of_dates(words.message_times),
         "conversation_id": st.sampled_from((*words.conversation_ids, "none of these")),
         "before": st.sampled_from((*words.message_ids, "none of these")),

@@ -150,6 +150,28 @@ def test_each_answer_ends_anew(library: Library) -> None:
     assert named.get_json()["correlationId"] == named.headers["X-Correlation-Id"] == "x" * 128
 
 
+def test_messages_of_the_last_days_stand_until_the_oldest_is_none_of_them(library: Library) -> None:
+    times = [message.timestamp for message in library.model.of_tenant(library.tenant)[library.phone].messages]
+    oldest = min(time for time in times if time.year > 2000)
+    days = (NOW - oldest).days + 1
+    leaves = oldest + timedelta(hours=24 * days)
+    left = sum(time > oldest for time in times)
+    path, now = f"{library.base}/{library.phone}/messages?days={days}&limit=1", [NOW]
+    with serving(library.database, clock=lambda: now[0]) as app:
+        client, tags = app.test_client(), list[str]()
+        for moment, total, count in (
+            (NOW, left + times.count(oldest), 0),
+            (leaves, left + times.count(oldest), 1),
+            (leaves + timedelta(milliseconds=1), left, 0),
+        ):
+            now[0], before = moment, hits()
+            answer = client.get(path, headers={"If-None-Match": tags[0]} if total == left else {})
+            assert answer.get_json()["data"]["pagination"]["total"] == total
+            assert hits() == before + count
+            tags.append(answer.headers["ETag"])
+    assert tags[0] == tags[1] != tags[2]
+
+
 def test_what_a_request_has_that_decides_on_its_answer_is_in_the_key(
     library: Library, make_app: MakeApp
 ) -> None:
