@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
+
 from api.request.error_codes import ErrorCode, RequestError
 from api.request.kinds import Kind, Parameter
 from api.request.text import format_time, nearest, quoted, read_moment, trim
