@@ -98,7 +98,7 @@ class Parameters:
     with_attributes: tuple[str, ...] | None = None
     without_attributes: tuple[str, ...] | None = None
     fields: tuple[str, ...] | None = None
-    include: tuple[str, ...] | None = None
+    include: tuple[str, ...] = ()
     # What the three filters by attributes mean by those that there are, and facets of attributes.
     by_attributes: tuple[AttributeCondition, ...] = ()
     attribute_facets: tuple[AttributeCondition, ...] = ()
@@ -155,7 +155,7 @@ class Parameters:
     @property
     def included(self) -> tuple[str, ...]:
         """What each lead is printed with beside its documented keys."""
-        asked = {*(self.include or ()), *(self.fields or ())}
+        asked = {*self.include, *(self.fields or ())}
         return tuple(word for word in INCLUDES if word in asked)
 
     @property
@@ -177,6 +177,11 @@ def _limit(greatest: int, what: str = "Results that a page") -> Parameter:
         whole_number(1, cut_to=greatest),
         default=DEFAULT_LIMIT,
     )
+
+
+def _include(*words: str) -> dict[str, Parameter]:
+    """Return the parameter by which an endpoint prints keys besides, after all others."""
+    return {"include": Parameter("What to print besides.", some_of(*words), [words[0]], default=())}
 
 
 def _days(what: str) -> Parameter:
@@ -216,9 +221,7 @@ _FEWER_KEYS = {
         some_of(*LEAD_KEYS, *INCLUDES),
         ["customer_phone", "name"],
     ),
-    "include": Parameter(
-        "What to print of each lead beside its other keys.", some_of(*INCLUDES), ["attributes"]
-    ),
+    **_include(*INCLUDES),
 }
 # Dashboards for other versions of this API use them, each for the parameters that it means.
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -342,7 +345,8 @@ OF_FACETS = {
         "The filters whose values to count, and no others; of an attribute the 100 most frequent ones.",
         _FACET_NAMES,
         ["lead_status"],
-    )
+    ),
+    **_include("agent_names"),
 }
 OF_MESSAGES = {
     "platform": Parameter("Messages on any of these platforms.", some_of(*PLATFORMS), ["whatsapp"]),

@@ -165,6 +165,16 @@ def test_facets(platform: Platform, model: Model, data: st.DataObject) -> None:
         printed = answer.get_json()["data"]
         counted = {name: {word: n for word, n in words.items() if n} for name, words in printed.items()}
         assert counted == answers.facets(model, user_id, params, NOW), params
+        more = [("facets", "agent_id"), ("include", "agent_names")]
+        named = platform.client.get(
+            f"{queries.path(user_id, 'facets')}?{queries.query_string([*params, *more])}"
+        )
+        shown = named.get_json()["data"]
+        assert list(shown) == ["agent_id", "agent_names"]
+        assert shown["agent_id"] == printed["agent_id"]
+        conversations = (row for lead in model.of_tenant(user_id).values() for row in lead.conversations)
+        names = {row.agent_id: row.agent_name for row in conversations}
+        assert shown["agent_names"] == {agent: names[agent] for agent in shown["agent_id"]}
 
 
 @given(data=st.data())

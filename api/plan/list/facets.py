@@ -8,8 +8,10 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
+from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     FromClause,
     Select,
@@ -39,6 +41,7 @@ from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
     USER,
     Condition,
+    constant,
     constant_text,
     freshness_columns,
     is_tenant_total,
@@ -89,7 +92,7 @@ def lead_facets(
         values[f"facet_{at}"] = facet.name
         own = _own_conditions(parameters, facet.name)
         facets.append(FacetShape(facet.levels, facet.is_list, facet.is_declared, own))
-    statement = _statement(plan.filters, names, tuple(facets))
+    statement = _statement(plan.filters, names, tuple(facets), parameters.include)
     return BoundStatement(statement, FacetsRow, {"user_id": user_id, **values})
 
 
@@ -105,7 +108,10 @@ def _own_conditions(parameters: Parameters, name: str) -> frozenset[tuple[str, i
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _statement(
-    filters: tuple[GivenFilter, ...], names: tuple[str, ...], attribute_facets: tuple[FacetShape, ...]
+    filters: tuple[GivenFilter, ...],
+    names: tuple[str, ...],
+    attribute_facets: tuple[FacetShape, ...],
+    include: tuple[str, ...],
 ) -> SelectBase:
     asked = {"total": filters} | {
         f"{facet}_{word}": (*_without(filters, (facet,)), GivenFilter(facet, shape))
@@ -129,16 +135,20 @@ def _statement(
         if any(source is table for source, _ in counted.values())
     ]
     counts = {name: column for row in rows for name, column in row.c.items()}
+    agents = _agents(filters)
     objects: list[ColumnElement[str]] = []
     for facet in names:
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
-        members = json_members(**words) if words else _agents(filters)
+        members = json_members(**words) if words else _by_agent(agents, agents.c.leads)
         objects.append(constant_text(f'"{facet}":{{') + members + constant_text("}"))
     for at, shape in enumerate(attribute_facets):
         name = bindparam(f"facet_{at}", type_=Text)
         opening = cast(func.to_json(constant_text(ATTRIBUTE_FACET) + name), Text) + constant_text(":{")
         members = counted_values(shape, name, _phones_beside(filters, shape, at))
         objects.append(opening + members + constant_text("}"))
+    if "agent_names" in include:
+        named = _by_agent(agents, _name_of(agents))
+        objects.append(constant_text('"agent_names":{') + named + constant_text("}"))
     joined = reduce(lambda before, after: before + constant_text(",") + after, objects)
     printed = constant_text("{") + joined + constant_text("}")
     until = stands_until(*(DAYS for filter_ in filters if filter_.name == TIME_RANGE))
@@ -192,8 +202,8 @@ def _phones_beside(filters: tuple[GivenFilter, ...], shape: FacetShape, at: int)
     return _phones(others, f"of_facet_{at}") if others else None
 
 
-def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
-    """Return the members of the object that has each agent with its leads."""
+def _agents(filters: Sequence[GivenFilter]) -> CTE:
+    """Return each agent with the number of its leads."""
     others = _without(filters, (_AGENT,))
     pairs = select(lead_conversations.c.agent_id, lead_conversations.c.customer_phone).where(
         lead_conversations.c.user_id == USER
@@ -201,13 +211,28 @@ def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
     if others:
         pairs = pairs.where(lead_conversations.c.customer_phone.in_(_phones(others, "of_agents")))
     pair = pairs.distinct().subquery("pair")
-    agents = select(pair.c.agent_id, func.count().label("leads")).group_by(pair.c.agent_id).subquery("agents")
-    member = cast(func.to_json(agents.c.agent_id), Text) + constant_text(":") + cast(agents.c.leads, Text)
-    can_be_asked = (agents.c.agent_id != constant_text("")) & (
-        agents.c.agent_id == func.btrim(agents.c.agent_id, _WHITE_SPACE)
+    can_be_asked = (pair.c.agent_id != constant_text("")) & (
+        pair.c.agent_id == func.btrim(pair.c.agent_id, _WHITE_SPACE)
     )
-    members = select(func.string_agg(member, constant_text(","))).where(can_be_asked)
+    agents = select(pair.c.agent_id, func.count().label("leads")).where(can_be_asked)
+    return agents.group_by(pair.c.agent_id).cte("agents")
+
+
+def _by_agent(agents: CTE, value: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return the members of the object that has a value for each agent."""
+    printed = func.coalesce(cast(func.to_json(value), Text), constant_text("null"))
+    member = cast(func.to_json(agents.c.agent_id), Text) + constant_text(":") + printed
+    members = select(func.string_agg(member, constant_text(","))).select_from(agents)
     return func.coalesce(members.scalar_subquery(), constant_text(""))
+
+
+def _name_of(agents: CTE) -> ColumnElement[str]:
+    """Return what the first conversation of the current agent calls it, by the index that its leads are counted in."""
+    conversation = lead_conversations.c
+    named = select(conversation.agent_name).where(
+        conversation.user_id == USER, conversation.agent_id == agents.c.agent_id
+    )
+    return named.order_by(conversation.customer_phone).limit(constant(1)).correlate(agents).scalar_subquery()
 
 
 def _without(filters: Sequence[GivenFilter], names: Collection[str]) -> list[GivenFilter]:
