@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from api.database.errors import UnavailableError
 from api.database.statement import NOTHING_CLAIMED, TenantNowRow
-from api.request.error_codes import ErrorCode
+from api.request.error_codes import ErrorCode, RequestError
 from api.request.record import Record
 from api.request.text import read_min_as_of
 
@@ -23,6 +23,8 @@ each request somewhat dearer: Python hands its lock over more often.
 """
 
 MAX_WAITING_OF_TENANT = 4
+# A moment further ahead of the clock of the database is a mistake, such as a clock that is wrong.
+MOST_AHEAD = timedelta(minutes=1)
 # For data; who waits for a change says how long.
 WAIT_SECONDS = 1.0
 DATA_EVERY_SECONDS = 0.01
@@ -43,6 +45,18 @@ class StaleError(UnavailableError):
             " try again in a second, with a moment that the clock of the database has reached",
             ErrorCode.STALE,
         )
+
+
+def refusal_of(as_of: datetime, min_as_of: datetime, clock: datetime | None) -> StaleError | RequestError:
+    """Return why data are not as fresh as a request asks; `clock` is that of the database, if it was read for that."""
+    if clock is None or min_as_of <= clock + MOST_AHEAD:
+        return StaleError(as_of, min_as_of)
+    return RequestError(
+        "min_as_of takes a moment that the clock of the database has reached, and is more than a minute ahead of it:"
+        f" that says {_exactly(clock)}",
+        ErrorCode.BAD_VALUE,
+        "min_as_of",
+    )
 
 
 def is_fresh(as_of: datetime, min_as_of: datetime) -> bool:
@@ -82,26 +96,30 @@ class Waiting:
         # What cannot be read is refused with the other parameters.
         min_as_of = read_min_as_of(record.query)
         if record.user_id is not None and min_as_of is not None:
-            self.for_data(record.user_id, min_as_of)
+            record.clock = self.for_data(record.user_id, min_as_of)
 
-    def for_data(self, tenant: str, min_as_of: datetime) -> None:
-        """Return as soon as the data are as fresh as that.
+    def for_data(self, tenant: str, min_as_of: datetime) -> datetime | None:
+        """Return the clock of the database as soon as the data are as fresh as that; None if it was not read.
 
         Returns after WAIT_SECONDS in any case, and at once where they cannot be by then, too many requests wait, or
         nothing can be known: the answer will say so.
         """
         arrived = monotonic()
         ends = arrived + WAIT_SECONDS
+        clock: datetime | None = None
 
         def is_over() -> bool:
+            nonlocal clock
             not_before = max(arrived, monotonic() - DATA_EVERY_SECONDS)
             row = self.ask(lambda: self._look(tenant, not_before), ends)
-            is_too_far = row.clock + timedelta(seconds=ends - monotonic()) < min_as_of
+            clock = row.clock
+            is_too_far = clock + timedelta(seconds=ends - monotonic()) < min_as_of
             return row.as_of is None or is_fresh(row.as_of, min_as_of) or is_too_far
 
         with suppress(UnavailableError):
             if not is_over():
                 self._wait(tenant, is_over, ends, DATA_EVERY_SECONDS, gives_way=False)
+        return clock
 
     def for_change(self, tenant: str, seconds: float, is_over: Callable[[], bool]) -> None:
         """Return as soon as `is_over`, which reads whether there is a change.

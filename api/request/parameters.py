@@ -200,7 +200,7 @@ def _dates(what: str) -> dict[str, Parameter]:
 OF_ALL = {
     "min_as_of": Parameter(
         "The answer contains every change that was committed before this moment of the database's clock."
-        " The API waits for it up to a second, then it answers 503.",
+        " The API waits for it up to a second, then it answers 503; 400 if the clock is more than a minute behind it.",
         EXACT_MOMENT,
         "2025-01-31T09:30:00.123456Z",
     )

@@ -52,6 +52,8 @@ class Record:
     # The row about its tenant that was read last, a Freshness, and how fresh it has to be.
     row: Any = None
     min_as_of: datetime | None = None
+    # The clock of the database, if it was read because of that.
+    clock: datetime | None = None
     # How many results the answer has.
     rows: int = 0
     # Headers of this answer alone, whatever becomes of it.

@@ -20,7 +20,7 @@ from api.limits.exports import Exports
 from api.limits.places import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
-from api.limits.waiting import StaleError, is_fresh
+from api.limits.waiting import is_fresh, refusal_of
 from api.observe.request_log import RequestLog
 from api.plan.attributes import CATALOG
 from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
@@ -54,8 +54,8 @@ class ReadModel:
     def fetch(self, statement: BoundStatement[Answer], min_as_of: datetime | None = None) -> Answer:
         """Return the first row of a statement, and have the headers of the answer say how fresh it is.
 
-        Raises UnavailableError if the read model was never built, or cannot be read now, and StaleError if the row is
-        older than min_as_of.
+        Raises UnavailableError if the read model was never built, or cannot be read now, and what `refusal_of` returns
+        if the row is older than min_as_of.
         """
         return self.checked(self.look(statement), min_as_of)
 
@@ -91,7 +91,7 @@ class ReadModel:
         note_freshness(current, row)
         current.min_as_of = min_as_of
         if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
-            raise StaleError(row.as_of, min_as_of)
+            raise refusal_of(row.as_of, min_as_of, current.clock)
         return row
 
     def look(self, statement: BoundStatement[Answer]) -> Answer:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -188,7 +189,10 @@ def _before(parts: State) -> Iterator[Hook | None]:
 
 def _where_asked_for(parameter: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
     """Have a request whose query names this parameter pass a hook, which reads whether it is that parameter."""
-    return hook(record) if parameter in record.query else None
+    query = (
+        record.query if parameter in record.query or "%" not in record.query else unquote_plus(record.query)
+    )
+    return hook(record) if parameter in query else None
 
 
 def _answer_options(record: Record) -> Response | None:

@@ -36,6 +36,7 @@ REQUESTS = [
     ("?date=2025-01-01&from_date=2025-01-01", 400, "bad_value", "date"),
     ("/stats/series?from_date=2000-01-01&to_date=2025-01-01", 400, "bad_value", "to_date"),
     ("/PHONE/messages?after=none", 400, "bad_value", "after"),
+    ("?min_as_of=2999-01-01", 400, "bad_value", "min_as_of"),
     ("/stats/series?to_date=2025-01-01", 400, "missing_parameter", "from_date"),
     ("?cursor=a", 400, "bad_cursor", "cursor"),
     (f"?cursor={EXAMPLE}", 400, "bad_cursor", "cursor"),

@@ -196,7 +196,7 @@ def test_a_place_is_given_back_whatever_happens(library: Library, make_app: Make
     for _ in range(2):
         assert len(client.get(path).data) > 0
         assert client.head(path, buffered=True).status_code == 200
-        check(client.get(f"{path}?min_as_of={future}"), 503)
+        check(client.get(f"{path}?min_as_of={future}"), 400)
         with patch.object(Snapshot, "open", side_effect=RuntimeError("broken")):
             check(client.get(path), 500)
         with patch.object(Snapshot, "__init__", side_effect=RuntimeError("broken")):
