@@ -104,7 +104,8 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
     schemas["Message"]["properties"] |= {key: conversation[key] for key in _OF_CONVERSATION}
     for name in ("Lead", "ConversationSummary"):
         schemas[name]["properties"]["attributes"] |= _ATTRIBUTES
-    schemas["LeadFacets"]["properties"]["data"]["properties"] = dict.fromkeys(FACETS, _COUNTS)
+    facets = schemas["LeadFacets"]["properties"]["data"]
+    facets["properties"] = dict.fromkeys(FACETS, _COUNTS) | facets["properties"]
     for schema in schemas.values():
         own, optional = schema["properties"], schema.pop("optional", ())
         for key, field in own.items():

@@ -71,7 +71,7 @@ A_NAME = "names no attribute: a name has lower-case letters, digits and _"
         (MANY, "attributes takes at most 8 names"),
         (
             "with_attributes=city,tags,budget,state,visit_on&without_attributes=city,tags,budget,state",
-            "at most 8 filters by attributes may be given",
+            "attributes takes at most 8 filters, with_attributes and without_attributes among them",
         ),
         (f"with_attributes={','.join(f'n{n}' for n in range(21))}", "with_attributes takes at most 20 names"),
         ("with_attributes=City", "with_attributes takes the names of attributes, separated by commas"),
