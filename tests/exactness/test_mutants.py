@@ -702,7 +702,7 @@ MUTANTS = {
             drift="lead_conversations"),
     "a profile that was missing moves no version":
         _text("FROM lead_differences AS d",
-            "FROM lead_differences AS d WHERE d.table_name <> 'lead_profiles' OR NOT d.is_new",
+            "FROM lead_differences AS d WHERE d.table_name = 'lead_conversations'",
             drift="lead_profiles that are missing"),
     "a correction of the statistics moves no version":
         _text("version = t.version + 1", "version = t.version", drift="lead_totals"),
@@ -719,8 +719,7 @@ MUTANTS = {
     "a lead that comes again keeps its tombstone":
         _statement("refresh/7_compare_leads/90_compare_leads", "AND d.is_new", "AND false"),
     "every lead that is recomputed gets a new version":
-        _text("n.customer_phone = o.customer_phone\n    WHERE (o.*) IS DISTINCT FROM (n.*)",
-            "n.customer_phone = o.customer_phone\n    WHERE true"),
+        _text("WHERE (o.*) IS DISTINCT FROM (n.*) OR m.user_id IS NOT NULL", "WHERE true"),
     "tombstones go without a word": _text("greatest(pruned_version,", "least(pruned_version,"),
     "a tombstone that goes spares the oldest token that missed it":
         _text("(SELECT max(p.version)", "(SELECT max(p.version) - 1"),

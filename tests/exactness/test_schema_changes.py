@@ -45,6 +45,8 @@ CHANGED = {
     "boolean": "NOT coalesce({0}, false)",
     "integer": "7",
     "timestamp without time zone": "timestamp '2025-02-03 04:05:06'",
+    "timestamp with time zone": "timestamptz '2025-02-03 04:05:06+00'",
+    "text[]": "ARRAY['changed']",
     "uuid": "{0}",
     "character varying": "'changed'",
     "text": "'changed'",
