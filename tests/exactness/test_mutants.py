@@ -498,6 +498,7 @@ MUTANTS = {
             "false AS moves\n    FROM old_lead_conversations"),
     "what a conversation had stays counted":
         _text("FROM old_lead_conversations AS o;", "FROM old_lead_conversations AS o WHERE false;"),
+    "counts are replaced": _text("SET {additions.attribute_counts of s}", "SET leads = excluded.leads"),
     "a count of 0 stays": _text("stored.leads = 0", "stored.leads < 0"),
     "each conversation counts":
         _text("GROUP BY c.user_id, c.customer_phone, c.weight, entry.key",
