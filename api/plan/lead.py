@@ -81,7 +81,7 @@ def _lead(included: tuple[str, ...]) -> SelectBase:
     return select(*freshness_columns(), printed.scalar_subquery().label("document"))
 
 
-def single_lead(user_id: str, customer_phone: str, included: tuple[str, ...]) -> BoundStatement[LeadRow]:
+def single_lead(user_id: str, customer_phone: str, included: tuple[str, ...] = ()) -> BoundStatement[LeadRow]:
     """Return the statement of one lead, with what is included."""
     values = {"user_id": user_id, "customer_phone": customer_phone}
     return BoundStatement(_lead(included), LeadRow, values)

@@ -12,6 +12,7 @@ from time import monotonic
 import click
 
 from tests.benchmarks import (
+    attributes,
     capture,
     citus,
     export,
@@ -40,6 +41,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "scale": ("The largest tenant against a small one", reads.measure_scale),
     "totals": ("Totals and far pages", totals.measure),
     "facets": ("Facets and lookup", totals.measure_facets),
+    "attributes": ("Attributes", attributes.measure),
     "export": ("Exports", export.measure),
     "refresh": ("Refresh", refresh.measure),
     "feed": ("Change feed", refresh.measure_feed),

@@ -45,6 +45,21 @@ _GOALS = (
     Goal("total_time", "exact total in a time range ≤ 40 ms in the database", "ms"),
     Goal("total_search", "exact total of a search with up to 10,000 matches ≤ 50 ms in the database", "ms"),
     Goal("facets", "facets whose counts are kept ≤ 5 ms in the database", "ms"),
+    Goal("attribute_equality", "attribute with 1,000 matches, page and total ≤ 10 ms in the database", "ms"),
+    Goal(
+        "attribute_third",
+        "attribute that a third of the leads has, page and total ≤ 60 ms in the database",
+        "ms",
+    ),
+    Goal("attribute_range", "range of a declared attribute, page and total ≤ 20 ms in the database", "ms"),
+    Goal(
+        "attribute_json_range", "range of an attribute of JSON, page and total ≤ 120 ms in the database", "ms"
+    ),
+    Goal("attribute_facet", "facet of an attribute with 10,000 values ≤ 150 ms in the database", "ms"),
+    Goal("attribute_names", "list of the attributes ≤ 150 ms in the database", "ms"),
+    Goal("attribute_message", "refresh of 1 message with 8 attributes ≤ 1.03 × without"),
+    Goal("attribute_extraction", "refresh of 1 extraction with 8 attributes ≤ 1.1 × without"),
+    Goal("attribute_build", "first build with 8 attributes ≤ 1.15 × without"),
     Goal("lookup", "lookup of 500 phones ≤ 10 ms in the database", "ms"),
     Goal("deep_page", "page at offset 500,000 ≤ 150 ms in the database", "ms"),
     Goal("refresh_one", "refresh of 1 stale lead ≤ 5 ms", "ms"),

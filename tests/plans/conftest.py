@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -14,9 +15,11 @@ from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement, compile_statement
 from api.server.app import create_app
 from projector.database.rows import Connection
+from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.trial import demo
 from tests.exactness.platform import rebuild_now
+from tests.support import attributes
 from tests.support.server import Database, Server
 
 LEADS = 26_000
@@ -24,8 +27,8 @@ TALK = 5_000
 NOW = datetime(2026, 3, 29, 13, 30, tzinfo=UTC)
 
 _TYPES = {
-    str: "text", bool: "boolean", int: "bigint", datetime: "timestamptz", date: "date", list: "text[]",
-    type(None): "unknown",
+    str: "text", bool: "boolean", Decimal: "numeric", int: "bigint", datetime: "timestamptz", date: "date",
+    list: "text[]", type(None): "unknown",
 }  # fmt: skip
 
 
@@ -54,6 +57,7 @@ class Plan:
 def crowd(server: Server, template: Database) -> Iterator[Crowd]:
     database = server.create("plans", template=template.name)
     with database.connect() as conn:
+        migrate(conn, create_source=False, mapping=attributes.MAPPING)
         large, small = (_load(conn, leads) for leads in (LEADS, 200))
         talk = conn.execute(
             "SELECT c.conversation_id, c.customer_phone FROM conversations AS c JOIN agents AS a USING (agent_id)"

@@ -6,17 +6,20 @@ from itertools import product
 
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement
+from api.plan.attributes import attributes_of_tenant
 from api.plan.changes import changes_since
 from api.plan.lead import leads_of_phones, messages_of_lead, single_lead
-from api.plan.list.facets import lead_facets
+from api.plan.list.facets import FacetsRow, lead_facets
 from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
 from api.plan.sql import PageRow
 from api.plan.statistics import lead_series, lead_statistics
+from api.request.attributes import Catalog
 from api.request.parameters import Page
 from api.request.position.change_token import Position
 from api.request.position.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.query import CHANGES_QUERY, FACETS_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
+from tests.support.attributes import DECLARATION
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
 COUNTED = 350
@@ -64,8 +67,18 @@ def check_all(cases: Iterable[tuple[str, Plan, str, int]]) -> None:
     assert not all_offences, "\n".join(["", *all_offences])
 
 
+CATALOG = Catalog(
+    [
+        {"name": name, "type": type_, "of": level, "from": []}
+        for level, types in (("lead", DECLARATION.lead), ("conversation", DECLARATION.conversation))
+        for name, type_ in types.items()
+    ],
+    DECLARATION.spreads,
+)
+
+
 def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:
-    parameters = LIST_QUERY.read(query, crowd.large)
+    parameters = LIST_QUERY.read(query, crowd.large).resolved(CATALOG)
     return list_leads(crowd.large, parameters, NOW, collect_matches=collect_matches)
 
 
@@ -383,3 +396,69 @@ def test_messages_after_a_cursor_cost_the_same_at_any_depth(
         (f"{order}, {offset}", following(order, offset), "lead_messages_in_order", 3 * PAGE)
         for order, offset in product(("asc", "desc"), (0, TALK // 2, TALK - PAGE))
     )
+
+
+BY_ATTRIBUTES = "lead_profiles_by_attributes"
+OF_CONVERSATIONS = "lead_conversations_by_attributes"
+
+
+def test_leads_with_an_attribute_are_counted_in_an_index(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    """A match is read once to be counted, and leads are looked up on the way to a page, or all matches to be sorted."""
+    offending: list[str] = []
+    for query, index in (
+        ("attributes[requirements]=nothing", BY_ATTRIBUTES),
+        ("attributes[opted_out]=false&attributes[source]=web", BY_ATTRIBUTES),
+        ("attributes[marks]=10", BY_ATTRIBUTES),
+        ("attributes[price]=7.5", BY_ATTRIBUTES),
+        ("attributes[price]=7.5&lead_status=Hot&sort_by=name", BY_ATTRIBUTES),
+        ("attributes[price]=11", OF_CONVERSATIONS),
+        ("attributes[budget]=3..", "lead_number_budget"),
+        ("attributes[visit_on]=2025-01-03", "lead_text_visit_on"),
+        ("attributes[is_open]=true", OF_CONVERSATIONS),
+        ("attributes[phone_length]=12..", "conversation_number_phone_length"),
+        ("attributes[noted_at]=2026-03-01..", "conversation_text_noted_at"),
+    ):
+        row = api.fetch(asked(crowd, query))
+        plan = explain(asked(crowd, query))
+        offending += offences(query, plan, index, 4 * row.total + (1000 if row.total else FEW))
+        if row.collect_matches:
+            plan = explain(asked(crowd, query, collect_matches=True))
+            offending += offences(f"{query}, collected", plan, index, 8 * row.total + 500)
+    assert offending == []
+
+
+def test_what_no_index_of_attributes_has_is_read_once(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    def facet(query: str) -> BoundStatement[FacetsRow]:
+        return lead_facets(crowd.large, FACETS_QUERY.read(query).resolved(CATALOG), NOW)
+
+    for what, statement, most in (
+        # Each profile and each conversation, and what is read on the way to a page.
+        ("range of JSON", asked(crowd, "attributes[price]=1..2"), 5 * LEADS),
+        ("absent", asked(crowd, "without_attributes=tags"), 3 * LEADS),
+        ("facet", facet("facets=attributes.tags"), LEADS + 1000),
+        ("facet of both", facet("facets=attributes.city"), 3 * LEADS),
+        ("facet beside a filter", facet("facets=attributes.city&attributes[budget]=3.."), 5 * LEADS),
+        ("names", attributes_of_tenant(crowd.large), 60),
+    ):
+        plan = explain(statement)
+        assert (plan.rows <= most, plan.row_security) == (True, set()), (what, plan)
+
+
+def test_names_and_values_of_attributes_are_no_part_of_a_statement(crowd: Crowd) -> None:
+    """But for the name of a range that an index serves."""
+    for first, second in (
+        ("attributes[source]=a", "attributes[requirements]=b"),
+        (
+            "attributes[source]=a,b&with_attributes=tags",
+            "attributes[requirements]=c,d&with_attributes=source",
+        ),
+        ("attributes[x]=a&attributes[y]=..2", "attributes[z]=b&attributes[zz]=..3"),
+        ("attributes[budget]=1..", "attributes[budget]=2.."),
+    ):
+        assert asked(crowd, first).statement is asked(crowd, second).statement
+    ranges = (asked(crowd, f"attributes[{name}]=1..").statement for name in ("budget", "phone_length"))
+    assert len({*ranges}) == 2

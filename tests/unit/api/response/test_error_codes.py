@@ -7,17 +7,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from api.request.position.change_token import Position, Token, history_of
-from api.request.position.cursor import EXAMPLE
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.config.auth import AuthConfig
 from api.database.session import Session
 from api.limits.exports import Exports
-from api.request.position import change_token
 from api.request.body import MAX_BODY_BYTES
 from api.request.error_codes import ErrorCode
+from api.request.position import change_token
+from api.request.position.change_token import Position, Token, history_of
+from api.request.position.cursor import EXAMPLE
 from api.routes import leads
 from tests.support.cases import cases
 from tests.support.server import Database
