@@ -260,7 +260,10 @@ def document_to_try(document: bytes, user_id: str | None, customer_phone: str | 
             if value is not None:
                 parameter["example"] = value
         elif "example" in parameter:
-            example = _as_written(parameter.pop("example"))
+            example = _as_written(parameter["name"], parameter.pop("example"))
+            if parameter["schema"].get("type") == "object":
+                # The form would invent keys.
+                parameter["example"] = {}
             # What has a default shows that already.
             if "default" not in parameter["schema"]:
                 text = parameter["description"].removesuffix(".")
@@ -268,8 +271,10 @@ def document_to_try(document: bytes, user_id: str | None, customer_phone: str | 
     return orjson.dumps(spec)
 
 
-def _as_written(example: object) -> str:
-    """Return an example as a query string has it."""
+def _as_written(name: str, example: object) -> str:
+    """Return an example as a query string has it; of an object its keys, with the name of the parameter."""
     if isinstance(example, list):
         return ",".join(example)
+    if isinstance(example, dict):
+        return "&".join(f"{name}[{key}]={value}" for key, value in example.items())
     return str(example).lower() if isinstance(example, bool) else str(example)
