@@ -75,7 +75,7 @@ process.stdout.write(
     unknown: unknown.error?.message,
     attributes: attributes.data?.data.filter((made) => made.of === "lead").map((made) => made.name),
     sources: facets.data?.data["attributes.source"]?.distinct,
-    with_email: facets.data?.data.has_email?.["true"],
+    with_email: facets.data?.data.has_email?.true,
     from_nowhere: fromNowhere.data?.data.map((lead) => lead.attributes?.source),
     phone: first?.customer_phone,
     messages: first && (await messagesOf(first)),

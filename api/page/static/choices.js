@@ -1,5 +1,6 @@
 // What the filters of the list are called, and what there is to choose from.
 
+import { inWords } from "./attributes.js";
 import { number, PLATFORMS, visible } from "./format.js";
 
 const WITH = { true: "With", false: "Without" };
@@ -43,6 +44,7 @@ export const FILTERS = {
   },
   from_date: { label: "Last message since", group: "Time", isDate: true },
   to_date: { label: "Last message until", group: "Time", isDate: true },
+  attributes: { label: "Attributes" },
 };
 
 /** The filters, in the order of the address. */
@@ -51,6 +53,9 @@ export const NAMES = Object.keys(FILTERS);
 /** Returns the value of a filter in words. */
 export function said(name, value) {
   const { choices = {} } = FILTERS[name];
+  if (name === "attributes") {
+    return inWords(value);
+  }
   if (Object.hasOwn(choices, value)) {
     return name === "days" ? choices[value] : choices[value].toLowerCase();
   }

@@ -1,9 +1,13 @@
 // Each field of a lead: how a person calls it, what it means, and which rows of the platform decide it.
 
+import { isAttribute, labelOf } from "./attributes.js";
 import { exact, NONE, number, PLATFORMS, visible } from "./format.js";
 
 const EXTRACTION = "The winning extraction: the latest one, over all conversations of the lead.";
 const PROFILE = "The winning extraction; if it is blank there, the contact that was updated last.";
+const ATTRIBUTE = "An attribute of the winning extraction; if it has none, of the winning contact.";
+// A time as the API prints it.
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const SCORE = `${EXTRACTION} From 1 to 3.`;
 
 // Each key in the order of the API, with its label and its origin.
@@ -48,14 +52,14 @@ const KNOWN = new Set(["conversations", ...FIELDS.map(([key]) => key)]);
 /** Returns the fields of a lead: what has no label above is called by its key, and comes last. */
 export function fieldsOf(lead) {
   const others = Object.keys(lead).filter((key) => !KNOWN.has(key));
-  return [...FIELDS, ...others.map((key) => [key, key.replaceAll("_", " "), ""])];
+  return [...FIELDS, ...others.map((key) => [key, labelOf(key), isAttribute(key) ? ATTRIBUTE : ""])];
 }
 
 /** The five scores that make the total, with their labels. */
 export const SCORES = FIELDS.filter(([, , origin]) => origin === SCORE);
 
 /** Returns the value of a field as a text. */
-export function shown(key, value) {
+export function shown(value) {
   if (value === null || value === undefined || value.length === 0) {
     return NONE;
   }
@@ -65,10 +69,10 @@ export function shown(key, value) {
   if (typeof value === "number") {
     return number(value);
   }
-  if (key.endsWith("_at")) {
-    return exact(value);
+  if (Array.isArray(value)) {
+    return value.map(platform).join(", ");
   }
-  return Array.isArray(value) ? value.map(platform).join(", ") : visible(value);
+  return TIME.test(value) ? exact(value) : visible(value);
 }
 
 /** Returns the name of a platform as people write it. */

@@ -1,5 +1,6 @@
 // Search, filters and order of the list: the filters that matter with their counts, the others behind “More”.
 
+import { AttributeFilters } from "./attributes.js";
 import { FILTERS, NAMES, said } from "./choices.js";
 import { byId, h, partsOf, set, write } from "./dom.js";
 import { number } from "./format.js";
@@ -12,19 +13,22 @@ const IN_PANEL = NAMES.filter((name) => FILTERS[name].group);
 // A range and a number of days each say when: one of them at a time.
 const DATES = { from_date: "", to_date: "" };
 
-/** The form; `change(values)` is called with the parts of the state that a viewer changes. */
+/** The form; `change(values)` is called with what a viewer changes, `askForAttributes` as AttributeFilters says. */
 export class Filters {
   #typing = 0;
   #known = new Known();
   #state = DEFAULTS;
   #counted = [];
 
-  constructor(change) {
+  constructor(change, askForAttributes) {
     this.change = (values) => change({ offset: DEFAULTS.offset, ...values });
     this.form = byId("filters");
     Object.assign(this, partsOf(this.form));
     this.quick.prepend(...this.#groups());
     this.panel.append(...this.#panel());
+    this.attributes = new AttributeFilters(this.panel, askForAttributes, (attributes) =>
+      this.change({ attributes }),
+    );
     this.search.addEventListener("input", () => this.#searchSoon());
     this.more.addEventListener("click", () => this.#turn());
     this.statistics.addEventListener("click", () => this.#turnStatistics());
@@ -42,9 +46,11 @@ export class Filters {
   show(state) {
     if (state.tenant !== this.#state.tenant) {
       this.#known.forget();
+      this.attributes.forget();
       this.clear();
     }
     this.#state = state;
+    this.#loadAttributes();
     // Nobody's typing is overwritten.
     if (document.activeElement !== this.search || !this.#typing) {
       this.search.value = state.search;
@@ -52,6 +58,7 @@ export class Filters {
     for (const control of this.panel.querySelectorAll("select, input[type=date]")) {
       control.value = state[control.id];
     }
+    this.attributes.show(state.attributes);
     for (const control of this.#named) {
       control.value = this.#known.textOf(control.id, state[control.id]);
     }
@@ -220,6 +227,14 @@ export class Filters {
   #turn() {
     this.panel.hidden = !this.panel.hidden;
     set(this.more, { "aria-expanded": String(!this.panel.hidden) });
+    this.#loadAttributes();
+  }
+
+  /** Load what the panel offers, while a viewer sees it. */
+  #loadAttributes() {
+    if (!this.panel.hidden) {
+      this.attributes.load(this.#state.tenant);
+    }
   }
 
   #turnStatistics() {

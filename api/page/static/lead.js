@@ -1,5 +1,6 @@
 // One lead: who it is, its scores, its conversations, where each field comes from, and its messages.
 
+import { attributesOf, withAttributes } from "./attributes.js";
 import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
 import { fieldsOf, platform, SCORES, shown } from "./fields.js";
 import { counted, phone as inGroups, NONE, number, short, visible } from "./format.js";
@@ -93,13 +94,14 @@ export class LeadView {
     }
     write(this.conversation_count, counted(lead.conversation_count, "conversation"));
     reconcile(this.conversations, lead.conversations, (one) => one.conversation_id, row(5), showConversation);
+    const fields = withAttributes(lead);
     reconcile(
       this.fields,
-      fieldsOf(lead),
+      fieldsOf(fields),
       ([key]) => key,
       row(3),
       (element, [key, label, origin]) => {
-        const texts = [label, shown(key, lead[key]), origin];
+        const texts = [label, shown(fields[key]), origin];
         texts.forEach((text, place) => {
           write(element.cells[place], text);
         });
@@ -154,7 +156,7 @@ function row(cells) {
 function showConversation(element, one) {
   const texts = [
     visible(one.agent_name ?? one.agent_id ?? NONE),
-    `${platform(one.platform)}${one.is_active ? "" : ", ended"}`,
+    `${platform(one.platform)}${one.is_active ? "" : ", ended"}${attributesOf(one)}`,
     number(one.message_count),
     short(one.created_at),
     one.last_message_at ? short(one.last_message_at) : NONE,

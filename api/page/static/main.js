@@ -33,7 +33,10 @@ const statistics = new Statistics((name, value) =>
   }),
 );
 const views = new Views(announce);
-const filters = new Filters((values) => go(values));
+const filters = new Filters(
+  (values) => go(values),
+  (names) => sources.attributes(names),
+);
 const list = new List({
   hrefOf: (phone) => fragment({ ...state, lead: phone }),
   sort: (sort_by, sort_order) => go({ sort_by, sort_order, offset: "0" }),

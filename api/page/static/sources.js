@@ -115,6 +115,17 @@ export class Sources {
     return found;
   }
 
+  /** Returns which attributes there are, or the values of some; undefined if that fails. */
+  async attributes(names) {
+    const facets = names?.map((name) => `attributes.${name}`);
+    const path = `${base(this.state)}/${facets ? `facets?facets=${facets}` : "attributes"}`;
+    try {
+      return (await this.#get("attributes", path)).body.data;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Returns a page of the messages of the lead that is open; undefined if that fails. */
   async messages(query) {
     try {
@@ -151,8 +162,8 @@ export class Sources {
         return `${base(state)}/stats/series?${lastDays(now)}`;
       case "lead":
         return hasAddress(state.lead)
-          ? lead
-          : `${base(state)}?${new URLSearchParams({ customer_phone: state.lead, limit: "1" })}`;
+          ? `${lead}?include=attributes`
+          : `${base(state)}?${new URLSearchParams({ customer_phone: state.lead, limit: "1", include: "attributes" })}`;
       case "messages":
         return `${lead}/messages?${this.thread.query}`;
       default:
@@ -173,5 +184,5 @@ function base(state) {
 
 /** Returns whether a lead has an address of its own: none with a slash has, nor what means something in a path. */
 function hasAddress(phone) {
-  return !phone.includes("/") && ![".", "..", "stats", "facets", "lookup"].includes(phone);
+  return !phone.includes("/") && ![".", "..", "stats", "facets", "lookup", "attributes"].includes(phone);
 }

@@ -1,5 +1,6 @@
 // What the page shows, as the fragment of its address: a server never gets to see that part.
 
+import { chosen } from "./attributes.js";
 import { NAMES } from "./choices.js";
 
 export const DEFAULTS = Object.freeze({
@@ -36,6 +37,10 @@ export function listQuery(state) {
     if (state[name] !== "" && state[name] !== DEFAULTS[name]) {
       query.set(name, state[name]);
     }
+  }
+  query.delete("attributes");
+  for (const [name, value] of chosen(state.attributes)) {
+    query.set(`attributes[${name}]`, value);
   }
   if (state.from_date) {
     query.set("from_date", moment(state.from_date, 0));
