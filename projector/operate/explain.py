@@ -44,13 +44,11 @@ _WIDTH = 80
 _WAITING = query("operate", "waiting_keys").rstrip(";")
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
 
-_STORED = query(
-    "operate",
-    "print_lead",
-    leads="read_model.leads",
-    profiles="read_model.lead_profiles",
-    conversations="read_model.lead_conversations",
-)
+_STORED = {
+    "leads": "read_model.leads",
+    "profiles": "read_model.lead_profiles",
+    "conversations": "read_model.lead_conversations",
+}
 _COMPUTED = query(
     "operate",
     "print_lead",
@@ -228,9 +226,9 @@ def _texts(explanation: Explanation) -> Iterator[str]:
             yield "  and more"
 
 
-def _read(conn: Connection, name: str, parameters: Record) -> list[Record]:
+def _read(conn: Connection, name: str, parameters: Record, **names: str) -> list[Record]:
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("operate", name, waiting=_WAITING), parameters).fetchall()
+        return cursor.execute(query("operate", name, waiting=_WAITING, **names), parameters).fetchall()
 
 
 def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Record]:
@@ -239,7 +237,7 @@ def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Reco
 
 def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
-    stored = [_printed(lead) for lead in _read_rows(conn, _STORED, own, 1)]
+    stored = [_printed(lead) for lead in _read(conn, "print_lead", own, **_STORED)]
     made.in_read_model = bool(stored)
     try:
         with conn.transaction():
