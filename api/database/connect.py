@@ -33,6 +33,13 @@ SELECT
     pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) IS NOT NULL AS restricts_kinds
 """
 
+# Whether Citus has distributed the read model. The table is there where _LOOK has found Citus.
+_IS_DISTRIBUTED = """
+SELECT FROM pg_catalog.pg_dist_partition AS p
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = p.logicalrelid
+WHERE c.relname = 'leads' AND c.relnamespace = pg_catalog.to_regnamespace('read_model')
+"""
+
 _IS_INSTALLED = """
 SELECT FROM pg_catalog.pg_class AS c
 WHERE c.relname = 'projection' AND c.relnamespace = pg_catalog.to_regnamespace('read_model')
@@ -56,14 +63,16 @@ class OwnConnection(psycopg.Connection[Any]):
 
 
 def connect(config: Config) -> OwnConnection:
-    """Return a new session with the configured role, or with the login's own where none is.
+    """Return a new session with the configured role, or with the login's own where none is, or on Citus.
+
+    Citus reaches its other servers as the role that a session has, and leads_api cannot log in.
 
     Raises OperationalError, or RoleError: see _take_role.
     """
     connection = OwnConnection.connect(conninfo(config), autocommit=True)
     try:
-        _pin(connection, config)
-        if config.role:
+        is_distributed = _pin(connection, config)
+        if config.role and not is_distributed:
             _take_role(connection, config.role)
     except BaseException:
         connection.close()
@@ -71,13 +80,16 @@ def connect(config: Config) -> OwnConnection:
     return connection
 
 
-def _pin(connection: OwnConnection, config: Config) -> None:
+def _pin(connection: OwnConnection, config: Config) -> bool:
     """Give a session the settings that did not come with the connection, or have each transaction begin with them.
 
     Behind a pooler no transaction has the session of the one before, and others would get what is set for a session.
+    The other servers of Citus know what a transaction sets, and nothing else. Return whether Citus has distributed the
+    read model.
     """
     with connection.cursor(row_factory=class_row(_Server)) as cursor:
         [server] = cursor.execute(_LOOK)
+    is_distributed = server.has_citus and connection.execute(_IS_DISTRIBUTED).fetchone() is not None
     further: dict[str, str] = {}
     if server.has_transaction_timeout:
         further["transaction_timeout"] = "0"
@@ -88,15 +100,16 @@ def _pin(connection: OwnConnection, config: Config) -> None:
         # Citus plans a statement for its values, to find the server of the tenant; and the policies there read the
         # tenant that a transaction sets.
         further |= {"plan_cache_mode": "auto", "citus.propagate_set_commands": "local"}
-    if config.tenant_setting == TRANSACTION:
+    if is_distributed or config.tenant_setting == TRANSACTION:
         connection.begin = [b"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"]
         if not server.is_pinned:
             lacking = {**settings(config), **further}
             connection.begin += [_set(connection, "SET LOCAL", *pair) for pair in lacking.items()]
-            return
+            return is_distributed
     lacking = further if server.is_pinned else {**settings(config), **_OF_SESSION, **further}
     if lacking:
         connection.execute(b"; ".join(_set(connection, "SET", *pair) for pair in lacking.items()))
+    return is_distributed
 
 
 def _set(connection: OwnConnection, command: LiteralString, name: str, value: str) -> bytes:

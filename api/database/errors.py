@@ -13,7 +13,7 @@ NOT_INSTALLED = (
 )
 NO_RIGHTS = (
     "The API may not read the read model: run `python -m projector migrate`, which lets the role leads_api read it;"
-    " with LEADS_API_ROLE=off, also run GRANT leads_api TO the login of the API"
+    " with LEADS_API_ROLE=off, or on Citus, also run GRANT leads_api TO the login of the API"
 )
 OTHER_VERSION = (
     "The read model is of another version than the API: run `python -m projector migrate` of the API's version,"
@@ -57,6 +57,10 @@ GAVE_WAY = "The replica gave way to replication, which had changes to apply: try
 _HELD = "Another session holds a table of the read model"
 _TOO_LONG = "The database took too long to answer"
 _BETWEEN = "A transaction of another session came between"
+_SERVER_UNREACHABLE = (
+    "A server of Citus cannot be reached: the log of the API names it. One that asks for passwords needs a line in"
+    " pg_dist_authinfo for the login of the API"
+)
 _UNREACHABLE = "The database cannot be reached"
 NO_TEMPORARY_FILE = (
     "The database may not write a temporary file as large as this answer: raise temp_file_limit for the login of the"
@@ -82,6 +86,13 @@ _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str, ErrorCode],
         ErrorCode.DATABASE_FULL,
     ),
     (psycopg.errors.DiskFull, UnavailableError, NO_SPACE, ErrorCode.DATABASE_FULL),
+    # What libpq itself reports of the coordinator has no class of its own.
+    (
+        psycopg.errors.ConnectionFailure,
+        UnavailableError,
+        _SERVER_UNREACHABLE,
+        ErrorCode.DATABASE_UNREACHABLE,
+    ),
     (psycopg.OperationalError, UnavailableError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
     (psycopg.InterfaceError, UnavailableError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
 )

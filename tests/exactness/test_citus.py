@@ -251,8 +251,8 @@ def test_the_policies_hold_on_the_shards(
                         f"SELECT DISTINCT user_id FROM read_model.{table}".encode()
                     ).fetchall()
                 assert seen == [] if named == "nobody" else {row[0] for row in seen} <= {named}
-    config = Config(database_url=citus.by(READER).url, role="", tenant_setting="transaction")
-    app = create_app(config)
+    # As a login of its own asks, without a setting.
+    app = create_app(Config(database_url=citus.by(READER).url))
     request.addfinalizer(app.extensions["leads"].database.close)
     client = app.test_client()
     assert client.get("/health/ready").status_code == 200
@@ -292,6 +292,14 @@ def test_the_policies_hold_on_the_shards(
         worker.execute(f"ALTER POLICY all_rows ON {shard} TO PUBLIC".encode())
         assert "is not protected" in " ".join(find_attention(read_status(conn)))
         worker.execute(f"ALTER POLICY all_rows ON {shard} TO leads_reader".encode())
+    # A tenant whose server is away is told so, and the others go on.
+    cluster.kill(cluster.workers[0])
+    try:
+        answers = [client.get(f"/users/{quote(tenant, '')}/leads").get_json() for tenant in tenants]
+    finally:
+        cluster.start(cluster.workers[0])
+    said = {answer.get("message", "").partition(":")[0] for answer in answers}
+    assert said == {"", "A server of Citus cannot be reached"}
 
 
 def _asked_of_all(conn: Connection) -> int:
