@@ -167,6 +167,10 @@ _NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
         has_node_tools,
         "The tools for Node.js are not installed: run make client-types. The tests of typed clients were left out.",
     ),
+    "nginx": (
+        lambda: shutil.which("nginx") is not None,
+        "nginx is not on PATH: the test of the lines for it was left out.",
+    ),
     "clients": (
         has_generators,
         "The generators of clients are not installed: run make client-tools. Their tests were left out.",

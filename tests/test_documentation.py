@@ -166,6 +166,12 @@ def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:
     check([quoted for quoted in re.findall(r"“([^”]+)”", section) if quoted not in code], "No program says:")
 
 
+def test_the_pages_name_the_same_pythons() -> None:
+    named = [re.findall(r"Python (3\.\d+ \w+ \S+)", read(page)) for page in ("README.md", "docs/start.md")]
+    assert all(named)
+    assert len({versions.rstrip(",") for page in named for versions in page}) == 1
+
+
 def test_each_kind_of_sql_is_explained() -> None:
     section = read("CONTRIBUTING.md").split("\nThe kinds of SQL,", 1)[1].split("\n\n**", 1)[0]
     named = set(re.findall(r"^\| `sql/(\w+)` \|", section, re.MULTILINE))

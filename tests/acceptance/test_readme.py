@@ -43,7 +43,10 @@ TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf
 CURL = re.compile(r"^curl .*$", re.MULTILINE)
 COPIES = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 API_LINES = CURL.findall(API) + CURL.findall(COPIES)
-LINES = list(dict.fromkeys(CURL.findall(README) + API_LINES))
+START = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+LINES = list(
+    dict.fromkeys(CURL.findall(README) + re.findall(r"^ +(curl .*)$", START, re.MULTILINE) + API_LINES)
+)
 TEMPLATES = {
     re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operation
     for path, operations in orjson.loads(document())["paths"].items()
