@@ -121,6 +121,7 @@ def test_a_lead_without_an_address_is_shown_without_its_messages(page: Page, sit
 @cases("size", [(360, 640), (390, 844), (768, 1024), (1024, 768), (1440, 900)])
 def test_the_newest_message_is_in_sight(site: Site, view: View, size: tuple[int, int]) -> None:
     width, height = size
+    view("about:blank")
     page = view(f"{site.url}/#lead=491510000002", width=width, height=height)
     newest = page.locator(".message").last
     expect(newest).to_have_text(re.compile(f"Message {MESSAGES} of 2$"))
