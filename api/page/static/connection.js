@@ -10,7 +10,8 @@ const SOON = 150;
 const TOLD = 20_000;
 // While the API does not answer at all.
 const UNANSWERED = 4000;
-// How long an answer takes at most before somebody is told.
+// How often the state is looked at, and how long an answer takes at most before somebody is told.
+const LOOK = 500;
 const SLOW = 5000;
 // After the last answer, nobody waits for the next one any more.
 const GIVEN_UP = 10_000;
@@ -27,7 +28,7 @@ const RESERVE = 0.1;
  * The connection to the API: it runs `ask()` again and again while the page is visible.
  *
  * `changed(phone, lead)` is called for what the stream tells, `isHurried()` says whether something is to be asked for
- * soon, and `show(state)` is called with every state, at least once a second.
+ * soon, and `show(state)` is called with the state, again and again.
  */
 export class Connection {
   #timer = 0;
@@ -43,7 +44,7 @@ export class Connection {
 
   constructor(client, { ask, changed, isHurried, show }) {
     Object.assign(this, { client, ask, isHurried, show });
-    this.stream = new Stream(client, { changed, turned: () => this.#turn() });
+    this.stream = new Stream(client, changed);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         clearTimeout(this.#timer);
@@ -53,7 +54,7 @@ export class Connection {
     });
     addEventListener("offline", () => this.#doubt());
     addEventListener("online", () => this.#doubt());
-    setInterval(() => this.#look(), 1000);
+    setInterval(() => this.#look(), LOOK);
   }
 
   /**
@@ -144,17 +145,13 @@ export class Connection {
     }
   }
 
-  /** The stream has begun, or failed, or says nothing any more. */
-  #turn() {
+  #look() {
     const isTold = this.stream.isOn;
+    // The stream has failed, or is there again.
     if (this.#wasTold !== isTold && (!isTold || this.#failures > 0)) {
       this.#doubt();
     }
     this.#wasTold = isTold;
-  }
-
-  #look() {
-    this.#turn();
     this.#say();
   }
 

@@ -8,22 +8,18 @@ const LONGEST_PAUSE = 60_000;
 // What no other try would change.
 const FINAL = [400, 401, 403, 404];
 
-/**
- * Tells `changed(phone, lead)` which lead has changed, with "" for any; the lead itself is there in one tab alone.
- *
- * `turned()` is called when the stream has ended, or says that it cannot tell, and when it is there again.
- */
+/** Tells `changed(phone, lead)` which lead has changed, with "" for any; the lead itself is there in one tab alone. */
 export class Stream {
   #channel = null;
   #ending = null;
   #heardAt = 0;
   #last = "";
 
-  constructor(client, { changed, turned }) {
-    Object.assign(this, { client, changed, turned });
+  constructor(client, changed) {
+    Object.assign(this, { client, changed });
   }
 
-  /** Whether a change is told soon, by this tab or by another one. */
+  /** Whether a change is told soon, by this tab or by another one: not while the stream says that it cannot tell. */
   get isOn() {
     return Date.now() - this.#heardAt < QUIET_MILLISECONDS;
   }
@@ -50,12 +46,8 @@ export class Stream {
   }
 
   #hear({ phone, last, isLost }, lead) {
-    const wasOn = this.isOn;
     this.#heardAt = isLost ? 0 : Date.now();
     this.#last = last || this.#last;
-    if (this.isOn !== wasOn) {
-      this.turned();
-    }
     if (phone !== undefined) {
       this.changed(phone, lead);
     }
