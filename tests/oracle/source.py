@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row, tuple_row
+from psycopg.rows import tuple_row
 
 from tests.oracle.leads import Source
 from tests.oracle.values import EPOCH, FIRST_MOMENT, LAST_MOMENT
@@ -39,6 +40,27 @@ def _one_snapshot(connection: Connection) -> Iterator[None]:
 
 
 def _rows(connection: Connection, table: str, kind: type) -> tuple[Any, ...]:
+    query, timed = _query(table, kind)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return tuple(
+            kind(
+                *[
+                    moment_of(value)
+                    if is_timed and value is not None
+                    else tuple(value)
+                    if isinstance(value, list)
+                    else value
+                    for value, is_timed in zip(row, timed, strict=True)
+                ]
+            )
+            # A statement that is prepared fails once a column has another type.
+            for row in cursor.execute(query, prepare=False)
+        )
+
+
+@cache
+def _query(table: str, kind: type) -> tuple[bytes, tuple[bool, ...]]:
+    """Give the statement that reads a table, and which of its columns are moments."""
     types = get_type_hints(kind)
     timed = {name for name, kind_of in types.items() if datetime in (get_args(kind_of) or (kind_of,))}
     # The seconds since 1970 are the same number for a timestamp that holds UTC and for a timestamptz,
@@ -52,21 +74,7 @@ def _rows(connection: Connection, table: str, kind: type) -> tuple[Any, ...]:
         for name, kind_of in types.items()
     ]
     query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier("public", table))
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return tuple(
-            kind(
-                **{
-                    name: moment_of(value)
-                    if name in timed and value is not None
-                    else tuple(value)
-                    if isinstance(value, list)
-                    else value
-                    for name, value in row.items()
-                }
-            )
-            # A statement that is prepared fails once a column has another type.
-            for row in cursor.execute(query, prepare=False)
-        )
+    return query.as_bytes(None), tuple(name in timed for name in types)
 
 
 def moment_of(microseconds: Decimal) -> datetime:

@@ -79,11 +79,15 @@ def differences_of_tables(expected: dict[str, Table], actual: dict[str, Table]) 
     return [
         f"{table} {key} {column}: expected {row.get(column, absent)!r}, found {other.get(column, absent)!r}"
         for table in KEYS
-        for key in sorted(expected[table].keys() | actual[table].keys(), key=repr)
+        for key in sorted(_keys_that_differ(expected[table], actual[table]), key=repr)
         for row, other in [(expected[table].get(key, {}), actual[table].get(key, {}))]
         for column in sorted(row.keys() | other.keys())
         if row.get(column, absent) != other.get(column, absent)
     ]
+
+
+def _keys_that_differ(expected: Table, actual: Table) -> Iterator[tuple[object, ...]]:
+    return (key for key in expected.keys() | actual.keys() if expected.get(key) != actual.get(key))
 
 
 def _by_key(table: str, rows: list[Row]) -> Table:
@@ -100,12 +104,14 @@ def _read(connection: Connection, table: str) -> list[Row]:
     )
     with connection.cursor(row_factory=scalar_row) as cursor:
         rows: list[Row] = cursor.execute(query).fetchall()
+    moments = [name for row in rows[:1] for name in row if _MOMENT.fullmatch(name)]
     for row in rows:
-        for name, text in row.items():
-            if isinstance(text, str) and _MOMENT.fullmatch(name):
+        for name in moments:
+            text = row[name]
+            if text is not None:
                 row[name] = None if text == "-infinity" else datetime.fromisoformat(text)
-            elif name == "day":
-                row[name] = date.fromisoformat(text)
+        if "day" in row:
+            row["day"] = date.fromisoformat(row["day"])
         if table == "leads":
             # With which version of its tenant a lead was written is no part of what it is.
             del row["version"]
