@@ -29,7 +29,8 @@ LISTS: tuple[dict[str, str], ...] = (
     {"search": "an"},
     {"lead_status": "Hot,Warm", "has_email": "true"},
 )
-MASS = 3000
+# More than logical_decoding_work_mem holds, and than a refresh takes in its first batches.
+MASS, BATCH = 1000, "300"
 
 
 @dataclass
@@ -135,7 +136,9 @@ def followed(
     url = address(both.conn)
     with (
         serving(Database(url, ""), clock=lambda: NOW) as app,
-        running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler,
+        running_scheduler(
+            url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url, LEADS_REFRESH_BATCH=BATCH
+        ) as scheduler,
     ):
         yield Load(both, app.test_client(), rng), scheduler
 
@@ -197,6 +200,7 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
         for _ in range(5):
             load.write()
         load.settle()
+        assert value(both.platform, "SELECT stream_txns FROM pg_stat_replication_slots") > 0
         assert "subscription leads: its worker is at" in render(read_status(load.both.conn))
         last = load.committed[-1]
         wait_for(lambda: load.printed_as_of() >= last, "callers are told")
