@@ -45,6 +45,7 @@ _REACHABLE = Path("/var/lib/leads-read-model")
 _STILL_HELD = ("pre-existing shared memory block", "lock file", "Address already in use")
 _START_SECONDS = 60
 _STOP_SECONDS = 60
+_ANSWER_SECONDS = 5
 _LOG_BYTES = 10_000_000
 
 
@@ -104,7 +105,10 @@ class EmbeddedServer:
         """Return whether its postmaster is alive and answers, as one that starts or stops does too."""
         if not self._has_postmaster():
             return False
-        return PGconn.ping(f"{self.url('postgres')}?connect_timeout=5".encode()) != Ping.NO_RESPONSE
+        return (
+            PGconn.ping(f"{self.url('postgres')}?connect_timeout={_ANSWER_SECONDS}".encode())
+            != Ping.NO_RESPONSE
+        )
 
     def start(self) -> str:
         """Start it, and create its data first where there are none.

@@ -88,7 +88,8 @@ def test_a_server_from_start_to_removal(start_server: StartServer, monkeypatch: 
 def test_a_server_that_hangs_is_not_started_a_second_time_on_its_data(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_START_SECONDS", 2)
+    for name in ("_START_SECONDS", "_ANSWER_SECONDS"):
+        monkeypatch.setattr(embedded, name, 2)
     server = start_server(fast=True)
     hung = postmaster(server)
     os.kill(hung, signal.SIGSTOP)
