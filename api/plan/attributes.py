@@ -1,6 +1,6 @@
 """What the statements say of attributes: the conditions of filters, and the attributes that there are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     collate,
     column,
+    exists,
     func,
     literal_column,
     not_,
@@ -27,13 +28,14 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, aggregate_order_by
 
 from api.database.statement import BoundStatement
 from api.database.tables import projection
 from api.plan.projection import TextRow
 from api.plan.sql import (
     USER,
+    ZERO,
     Condition,
     PageRow,
     attribute_counts,
@@ -44,7 +46,7 @@ from api.plan.sql import (
     lead_profiles,
     with_page,
 )
-from api.request.attributes import CONVERSATION, LEAD, AttributeCondition, Contains, Range
+from api.request.attributes import CONVERSATION, LEAD, AttributeCondition, Contains, Path, Range
 
 MOST_VALUES = 100
 """So many values of an attribute a facet has."""
@@ -57,16 +59,19 @@ _RANGE = literal_column(rf"'^({_BOUND}\.\.({_BOUND}|{_SPACE})|{_SPACE}\.\.{_BOUN
 
 
 class _RangeShape(NamedTuple):
-    """What of a range changes the statement's text. Of a declared attribute the name does: an index is by its name."""
+    """What of a range changes the statement's text. The name does: an index is by its name."""
 
     is_number: bool
     has_low: bool
     has_high: bool
-    name: str | None
+    name: str
+
+
+_PartShape = _RangeShape | type[Contains | Path]
 
 
 class ConditionShape(NamedTuple):
-    """What of a condition changes the statement's text. An alternative that is no range is a value in JSON.
+    """What of a condition changes the statement's text. Of an alternative that is no range only the kind does.
 
     `at` is its place among the conditions of its filter: its values are bound by that.
     """
@@ -74,12 +79,12 @@ class ConditionShape(NamedTuple):
     at: int
     levels: tuple[str, ...]
     is_absent: bool
-    alternatives: tuple[_RangeShape | None, ...]
+    alternatives: tuple[_PartShape, ...]
 
     @property
     def is_indexed(self) -> bool:
         """Whether an index finds what passes: a value, or a range of a declared attribute."""
-        return bool(self.alternatives) and all(range_ is None or range_.name for range_ in self.alternatives)
+        return bool(self.alternatives) and Path not in self.alternatives
 
 
 Shape = tuple[ConditionShape, ...]
@@ -93,14 +98,9 @@ def shape_of(conditions: Sequence[AttributeCondition]) -> Shape:
             condition.levels,
             condition.is_absent,
             tuple(
-                _RangeShape(
-                    part.is_number,
-                    part.low is not None,
-                    part.high is not None,
-                    condition.name if condition.is_declared else None,
-                )
+                _RangeShape(part.is_number, part.low is not None, part.high is not None, condition.name)
                 if isinstance(part, Range)
-                else None
+                else type(part)
                 for part in condition.alternatives
             ),
         )
@@ -113,16 +113,14 @@ def bind(conditions: Sequence[AttributeCondition], prefix: str) -> dict[str, obj
     values: dict[str, object] = {}
     for at, condition in enumerate(conditions):
         name = f"{prefix}_{at}"
-        if not condition.alternatives or any(
-            isinstance(part, Range) and not condition.is_declared for part in condition.alternatives
-        ):
+        if not condition.alternatives:
             values[name] = condition.name
         for number, part in enumerate(condition.alternatives):
-            if isinstance(part, Contains):
-                values[f"{name}_{number}"] = part.json
-                continue
-            bounds = {f"{name}_{number}_low": part.low, f"{name}_{number}_high": part.high}
-            values |= {bound: value for bound, value in bounds.items() if value is not None}
+            if isinstance(part, Range):
+                bounds = {f"{name}_{number}_low": part.low, f"{name}_{number}_high": part.high}
+                values |= {bound: value for bound, value in bounds.items() if value is not None}
+            else:
+                [values[f"{name}_{number}"]] = part
     return values
 
 
@@ -161,30 +159,36 @@ def has(attributes: ColumnElement[Any], shape: ConditionShape, name: str) -> Con
     """Return whether attributes, a column, are as a condition says whose values are bound by a name."""
     if not shape.alternatives:
         return func.jsonb_exists(attributes, bindparam(name, type_=Text))
-    return or_(
-        *(
-            attributes.op("@>")(cast(bindparam(f"{name}_{at}", type_=Text), JSONB))
-            if range_ is None
-            else _in_range(attributes, range_, name, at)
-            for at, range_ in enumerate(shape.alternatives)
-        )
-    )
+    return or_(*(_is(attributes, part, f"{name}_{at}") for at, part in enumerate(shape.alternatives)))
 
 
-def _in_range(attributes: ColumnElement[Any], range_: _RangeShape, name: str, at: int) -> Condition:
-    key = bindparam(name, type_=Text) if range_.name is None else constant_text(range_.name)
+def _is(attributes: ColumnElement[Any], part: _PartShape, name: str) -> Condition:
+    if isinstance(part, _RangeShape):
+        return _in_range(attributes, part, name)
+    if part is Path:
+        empty = literal_column("'{}'", JSONB)
+        return func.jsonb_path_exists(attributes, _once(name, JSONPATH), empty, true())
+    return attributes.op("@>")(_once(name, JSONB))
+
+
+def _once(name: str, type_: Any) -> ColumnElement[Any]:  # noqa: ANN401  # Of SQLAlchemy.
+    """Return a value as a subquery, which PostgreSQL reads once: a cast of it alone would be made for each row."""
+    return select(cast(bindparam(name, type_=Text), type_)).scalar_subquery()
+
+
+def _in_range(attributes: ColumnElement[Any], range_: _RangeShape, name: str) -> Condition:
+    key = constant_text(range_.name)
     value = (
         number_of(attributes, key)
         if range_.is_number
-        # A time has 24 characters: `attribute_indexes` of the projector has the same expression.
-        else collate(func.left(attributes.op("->>", return_type=Text)(key), constant(24)), "C")
+        else collate(attributes.op("->>", return_type=Text)(key), "C")
     )
     kind = Numeric if range_.is_number else Text
     bounds: list[Condition] = []
     if range_.has_low:
-        bounds.append(value >= bindparam(f"{name}_{at}_low", type_=kind))
+        bounds.append(value >= bindparam(f"{name}_low", type_=kind))
     if range_.has_high:
-        bounds.append(value <= bindparam(f"{name}_{at}_high", type_=kind))
+        bounds.append(value <= bindparam(f"{name}_high", type_=kind))
     return and_(*bounds)
 
 
@@ -214,14 +218,16 @@ def counted_values(
     Of the leads with these phones, or of all. A value is counted as the filter of it counts: a text that the filter
     would read as a range of numbers too is left out.
     """
-    tables = {LEAD: lead_profiles, CONVERSATION: lead_conversations}
-    ways = [_values_of(tables[level], shape, name, phones) for level in shape.levels]
+    ways = [way for level in shape.levels for way in _values_of(level, shape, name, phones)]
     pairs: FromClause = (union_all(*ways) if ways[1:] else ways[0]).subquery("pairs")
-    if shape.is_list or shape.levels != (LEAD,):
+    if shape.levels != (LEAD,):
         pairs = select(pairs.c.customer_phone, pairs.c.value).distinct().subquery("pair")
     value = pairs.c.value
-    counted = select(value, func.count().label("leads")).group_by(value).subquery("counted")
-    chosen = [] if shape.is_declared else [counted.c.value.op("!~", return_type=Boolean)(_RANGE)]
+    # The offset keeps PostgreSQL from asking of each row what is asked of each value.
+    counted = select(value, func.count().label("leads")).group_by(value).offset(ZERO).subquery("counted")
+    chosen: list[Condition] = [counted.c.value.is_not(None)]
+    if not shape.is_declared:
+        chosen.append(counted.c.value.op("!~", return_type=Boolean)(_RANGE))
     order = (counted.c.leads.desc(), collate(counted.c.value, "C"))
     placed_ = select(counted, func.row_number().over(order_by=order).label("place"))
     placed = placed_.where(*chosen).subquery("placed")
@@ -238,25 +244,30 @@ def counted_values(
 
 
 def _values_of(
-    table: FromClause, shape: FacetShape, name: BindParameter[Any], phones: Select[tuple[str]] | None
-) -> Select[Any]:
+    level: str, shape: FacetShape, name: BindParameter[Any], phones: Select[tuple[str]] | None
+) -> Iterator[Select[Any]]:
+    """Return the values of a level that are no lists, null for none, and each item of a list once."""
+    table = lead_profiles if level == LEAD else lead_conversations
     attributes = table.c.attributes
-    rows: FromClause = table
-    text: ColumnElement[str]
-    if shape.is_list:
-        value = attributes.op("->", return_type=JSONB)(name)
-        is_array = func.jsonb_typeof(value) == constant_text("array")
-        items = func.jsonb_array_elements_text(case((is_array, value), else_=func.jsonb_build_array(value)))
-        item = items.table_valued(column("value", Text)).render_derived(name="item")
-        rows, text = table.join(item, true()), item.c.value
-    else:
-        text = attributes.op("->>", return_type=Text)(name)
     of_leads = [] if phones is None else [table.c.customer_phone.in_(phones)]
-    return (
-        select(table.c.customer_phone, text.label("value"))
-        .select_from(rows)
-        .where(table.c.user_id == USER, text.is_not(None), *of_leads)
+    counts = attribute_counts.c
+    has_lists = exists().where(
+        counts.user_id == USER,
+        counts.level == constant_text(level),
+        counts.name == name,
+        counts.value_type == constant_text("array"),
     )
+    value = attributes.op("->", return_type=JSONB)(name)
+    is_list = func.jsonb_typeof(value) == constant_text("array")
+    if not (shape.is_list and shape.is_declared):
+        scalars = select(table.c.customer_phone, attributes.op("->>", return_type=Text)(name).label("value"))
+        others = [or_(not_(has_lists), not_(is_list))] if shape.is_list else []
+        yield scalars.where(table.c.user_id == USER, *others, *of_leads)
+    if shape.is_list:
+        items = func.jsonb_array_elements_text(case((is_list, value)))
+        item = items.table_valued(column("value", Text)).render_derived(name="item")
+        pairs = select(table.c.customer_phone, item.c.value).select_from(table.join(item, true()))
+        yield pairs.where(table.c.user_id == USER, is_list, has_lists, *of_leads).distinct()
 
 
 # The attributes that the mapping declares, as JSON.

@@ -45,6 +45,12 @@ class Contains(NamedTuple):
     json: str
 
 
+class Path(NamedTuple):
+    """An attribute passes what a jsonpath asks of it."""
+
+    jsonpath: str
+
+
 class Range(NamedTuple):
     """An attribute is at least and at most something; None for any. A number, or a text that is compared bytewise."""
 
@@ -64,7 +70,7 @@ class AttributeCondition:
 
     name: str
     levels: tuple[str, ...]
-    alternatives: tuple[Contains | Range, ...] = ()
+    alternatives: tuple[Contains | Path | Range, ...] = ()
     is_absent: bool = False
     is_declared: bool = True
     is_list: bool = False
@@ -238,26 +244,39 @@ def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondit
         raise RequestError(str(error), ErrorCode.BAD_VALUE, "facets") from None
 
 
-def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Range]:
+def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Path | Range]:
     """Return what a value may be found as. Raises ValueError, with what the attribute takes."""
+    made: list[Contains | Path | Range] = []
+    try:
+        if of_type in ("date", "time"):
+            made.append(_moment_range(of_type, value.split("..") if ".." in value else [value, value]))
+        elif of_type == "number" and ".." in value:
+            made.append(_number_range(value))
+    except ValueError:
+        raise ValueError(f"{named} takes {_TAKES[of_type or 'number']}") from None
+    if of_type is None and (path := _path_of_range(name, value)):
+        return [path]
     key = json.dumps(name)
     scalars = list(_scalars(of_type, value))
-    made: list[Contains | Range] = []
     if of_type != "list":
         made += [Contains(f"{{{key}:{scalar}}}") for scalar in scalars]
     if of_type in (None, "list"):
         made += [Contains(f"{{{key}:[{scalar}]}}") for scalar in scalars]
-    bounds = value.split("..") if ".." in value else []
-    try:
-        if of_type in (None, "number") and bounds:
-            made += _number_range(bounds)
-        elif of_type in ("date", "time"):
-            made.append(_moment_range(of_type, bounds or [value, value]))
-    except ValueError:
-        made = []
     if not made:
         raise ValueError(f"{named} takes {_TAKES[of_type or 'number']}")
     return made
+
+
+def _path_of_range(name: str, value: str) -> Path | None:
+    """Return a number in a range, or the text that is written so, alone or in a list; None for what is no range."""
+    try:
+        _, low, high = _number_range(value)
+    except ValueError:
+        return None
+    bounds = [f"@ {sign} {end:f}" for sign, end in ((">=", low), ("<=", high)) if end is not None]
+    text = f"@ == {json.dumps(value)}"
+    # Only in its strict mode does a comparison with a list not compare its items.
+    return Path(f'strict $."{name}" ? (({" && ".join(bounds)}) || {text} || exists(@[*] ? ({text})))')
 
 
 def _scalars(of_type: str | None, value: str) -> Iterator[str]:
@@ -275,15 +294,13 @@ def _scalars(of_type: str | None, value: str) -> Iterator[str]:
         yield value.lower()
 
 
-def _number_range(bounds: Sequence[str]) -> list[Contains | Range]:
-    """Return the range of two numbers, of which one may be missing; nothing for what is none."""
-    texts = [trim(bound) for bound in bounds]
-    if len(texts) != 2 or not any(texts):  # noqa: PLR2004  # From and to.
-        return []
-    if not all(not text or _NUMBER.fullmatch(text) for text in texts):
-        return []
-    low, high = (Decimal(text) if text else None for text in texts)
-    return [Range(True, low, high)]  # noqa: FBT003  # Of numbers.
+def _number_range(value: str) -> Range:
+    """Return the range of two numbers, of which one may be missing. Raises ValueError for what is none."""
+    first, last = map(trim, value.split(".."))
+    if not (first or last) or not all(not end or _NUMBER.fullmatch(end) for end in (first, last)):
+        raise ValueError(value)
+    low, high = (Decimal(end) if end else None for end in (first, last))
+    return Range(True, low, high)  # noqa: FBT003  # Of numbers.
 
 
 def _moment_range(of_type: str, bounds: Sequence[str]) -> Range:

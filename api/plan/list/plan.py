@@ -7,7 +7,14 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, asc, bindparam, desc, func, or_, tuple_
 
-from api.plan.list.filters import FILTERS, TIME_RANGE, GivenFilter, given_filters
+from api.plan.list.filters import (
+    FILTERS,
+    OF_PROFILES,
+    OF_THEIR_CONVERSATIONS,
+    TIME_RANGE,
+    GivenFilter,
+    given_filters,
+)
 from api.plan.list.search import SearchShape
 from api.plan.sql import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
 from api.request.parameters import Parameters
@@ -123,6 +130,19 @@ class ListPlan:
         return next(
             (filter_.shape for filter_ in self.filters if isinstance(filter_.shape, SearchShape)), None
         )
+
+    @property
+    def looks_up_attributes(self) -> bool:
+        """Whether a filter by attributes looks at each lead."""
+        return self.has(OF_PROFILES) or self.has(OF_THEIR_CONVERSATIONS)
+
+    @property
+    def finds_attributes(self) -> bool:
+        """Whether an index finds the leads that a filter by attributes lets pass."""
+        shapes = [
+            filter_.shape for filter_ in self.filters if filter_.name in (OF_PROFILES, OF_THEIR_CONVERSATIONS)
+        ]
+        return any(part.is_indexed for shape in shapes for part in shape)
 
     def matches(self, totals: FromClause) -> ColumnElement[int] | None:
         """Return how many leads of a row of lead_totals pass the filters; None if it does not count them."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from api.request.attributes import Catalog, Contains, Range
+from api.request.attributes import Catalog, Contains, Path, Range
 from api.request.parameters import Parameters
 from api.request.query import FACETS_QUERY, LIST_QUERY, MESSAGES_QUERY, Query
 from tests.support.cases import cases
@@ -96,7 +96,7 @@ def test_a_parameter_of_attributes_is_known_where_leads_are_filtered() -> None:
     assert "attributes.city for an attribute" in refused("facets=attributes.City", query=FACETS_QUERY)
 
 
-def contains(name: str, *values: str) -> list[Contains | Range]:
+def contains(name: str, *values: str) -> list[Contains | Path | Range]:
     return [Contains(f'{{"{name}":{value}}}') for value in values]
 
 
@@ -135,11 +135,14 @@ def between(low: str | None, high: str | None, *, is_number: bool = True) -> Ran
         ("attributes[x]=-0", contains("x", '"-0"', '["-0"]')),
         ("attributes[x]=true", contains("x", '"true"', "true", '["true"]', "[true]")),
         ("attributes[x]=True", contains("x", '"True"', '["True"]')),
-        ("attributes[x]=1..2", [*contains("x", '"1..2"', '["1..2"]'), between("1", "2")]),
+        (
+            "attributes[x]=..-2.50",
+            [Path('strict $."x" ? ((@ <= -2.50) || @ == "..-2.50" || exists(@[*] ? (@ == "..-2.50")))')],
+        ),
         ("attributes[x]=a..b", contains("x", '"a..b"', '["a..b"]')),
     ],
 )
-def test_what_a_value_means(text: str, alternatives: list[Contains | Range]) -> None:
+def test_what_a_value_means(text: str, alternatives: list[Contains | Path | Range]) -> None:
     [condition] = asked(text, OPEN).by_attributes
     assert list(condition.alternatives) == alternatives
 
