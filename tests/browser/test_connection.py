@@ -20,6 +20,8 @@ pytestmark = pytest.mark.chromium
 
 # How soon the page says that something is wrong, and not how soon the machine comes to it.
 SIGN_SECONDS = 2.0
+# How often a page asks that no stream tells anything.
+TICK_SECONDS = 2.0
 # Times that a viewer waits for in minutes, and a test need not.
 SHORTER = {
     "OLD = 60_000": "OLD = 3000",
@@ -54,8 +56,11 @@ def shorten(page: Page) -> None:
     page.route("**/page/all.js", answer)
 
 
-def first_sign(page: Page, since: float, *, of: Callable[[], object]) -> float:
-    """Do something, and return after how many seconds the page was not live any more."""
+def first_sign(page: Page, asked: list[float], of: Callable[[], object]) -> float:
+    """Do something while the page relies on its stream; return after how many seconds it was not live any more."""
+    while time.time() - asked[-1] < 1.5 * TICK_SECONDS:
+        page.wait_for_timeout(100)
+    since = time.time()
     of()
     expect(page.locator("#freshness.live")).to_have_count(0)
     return (
@@ -77,16 +82,16 @@ def test_each_state_with_what_brings_it_about(
     database, line = Database(server.url(), ""), "#freshness"
     page = view("about:blank", width=1024)
     shorten(page)
+    asked: list[float] = []
+    page.on("request", lambda request: asked.append(time.time()) if "/leads" in request.url else None)
     with running_scheduler(database.url, tmp_path) as projector, served(database, tmp_path) as api:
         page.goto(f"http://127.0.0.1:{api.port}/")
         expect(page.locator(f"{line}.live")).to_contain_text("Live")
         page.evaluate(WATCH)
         api.wait_for_line("changes are told")
-        page.wait_for_timeout(500)
 
         # The database, of which the stream tells the page at once.
-        now = time.time()
-        assert first_sign(page, now, of=lambda: server.stop(mode="immediate")) < SIGN_SECONDS
+        assert first_sign(page, asked, lambda: server.stop(mode="immediate")) < SIGN_SECONDS
         expect(page.locator(f"{line}.offline")).to_contain_text("as of")
         expect(page.locator("#notice")).to_contain_text("The database cannot be reached")
         draw(page, "connection-offline")
@@ -95,9 +100,7 @@ def test_each_state_with_what_brings_it_about(
         expect(page.locator("#notice")).to_be_hidden()
 
         # The process of the API, and the next one on its port.
-        page.wait_for_timeout(1000)
-        now = time.time()
-        assert first_sign(page, now, of=api.process.kill) < SIGN_SECONDS
+        assert first_sign(page, asked, api.process.kill) < SIGN_SECONDS
         expect(page.locator("#notice")).to_contain_text("The API does not answer.")
         expect(page.locator(f"{line}.offline")).to_contain_text("Offline · as of")
         with served(database, tmp_path, PORT=str(api.port)):

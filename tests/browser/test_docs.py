@@ -28,7 +28,7 @@ def test_execute_gives_an_answer(page: Page, draw: Draw) -> None:
     for operation in ("listLeads", "getLeadMessages"):
         execute(page, operation)
         draw(page, f"docs-{operation}")
-        if operation == "listLeads":
+        if operation == "getLeadMessages":
             for scheme, colour in (("light", "rgb(59, 65, 81)"), ("dark", "rgb(228, 230, 230)")):
                 page.emulate_media(color_scheme=scheme)
                 expect(page.locator(".swagger-ui")).to_have_css("color", colour)
