@@ -1,5 +1,7 @@
 """The page to try the API: “Try it out” and “Execute” give an answer at once."""
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -8,6 +10,12 @@ from tests.browser.test_for_everybody import examine
 from tests.browser.world import TENANT, Site
 
 pytestmark = pytest.mark.chromium
+
+# Of the text, by day and by night.
+COLOURS: tuple[tuple[Literal["light", "dark"], str], ...] = (
+    ("light", "rgb(59, 65, 81)"),
+    ("dark", "rgb(228, 230, 230)"),
+)
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def test_execute_gives_an_answer(page: Page, draw: Draw) -> None:
         execute(page, operation)
         draw(page, f"docs-{operation}")
         if operation == "getLeadMessages":
-            for scheme, colour in (("light", "rgb(59, 65, 81)"), ("dark", "rgb(228, 230, 230)")):
+            for scheme, colour in COLOURS:
                 page.emulate_media(color_scheme=scheme)
                 expect(page.locator(".swagger-ui")).to_have_css("color", colour)
                 examine(page)
