@@ -65,9 +65,7 @@ class KeyCheck:
         """
         is_new = self._cache.last_allowed(digest) is None
         if is_new and not self._unknown.hit(RateLimitItemPerSecond(MAX_UNKNOWN_PER_SECOND)):
-            raise UnavailableError(
-                "Too many unknown API keys are sent now: try again in a second", ErrorCode.BUSY
-            )
+            raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
         with (self._new if is_new else self._again).turn():
             # Another request with the same key may have had its turn before.
             return self._cache.find(digest) or self._cache.keep(digest, self._look_up(key))
@@ -107,9 +105,7 @@ class _Turns:
         """Wait for a turn. Raises UnavailableError if the look-up that is under way takes long."""
         left = min(WAIT_SECONDS, self._begun + WAIT_SECONDS - monotonic())
         if not self._lock.acquire(timeout=max(0.0, left)):
-            raise UnavailableError(
-                "The API keys cannot be looked up soon enough: try again in a second", ErrorCode.BUSY
-            )
+            raise UnavailableError("The API keys cannot be looked up soon enough: try again in a second")
         self._begun = monotonic()
         try:
             yield

@@ -33,7 +33,7 @@ SELECT
     pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) IS NOT NULL AS restricts_kinds
 """
 
-# Whether Citus has distributed the read model. The table is there where _LOOK has found Citus.
+# Whether Citus has distributed the read model.
 _IS_DISTRIBUTED = """
 SELECT FROM pg_catalog.pg_dist_partition AS p
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = p.logicalrelid
@@ -63,11 +63,10 @@ class OwnConnection(psycopg.Connection[Any]):
 
 
 def connect(config: Config) -> OwnConnection:
-    """Return a new session with the configured role, or with the login's own where none is, or on Citus.
+    """Return a new session with the configured role; with the login's own where none is, and on Citus.
 
-    Citus reaches its other servers as the role that a session has, and leads_api cannot log in.
-
-    Raises OperationalError, or RoleError: see _take_role.
+    Citus reaches its servers by that role, and leads_api cannot log in. Raises OperationalError, or RoleError: see
+    _take_role.
     """
     connection = OwnConnection.connect(conninfo(config), autocommit=True)
     try:
@@ -84,8 +83,7 @@ def _pin(connection: OwnConnection, config: Config) -> bool:
     """Give a session the settings that did not come with the connection, or have each transaction begin with them.
 
     Behind a pooler no transaction has the session of the one before, and others would get what is set for a session.
-    The other servers of Citus know what a transaction sets, and nothing else. Return whether Citus has distributed the
-    read model.
+    The servers of Citus know what a transaction sets alone. Return whether Citus has distributed the read model.
     """
     with connection.cursor(row_factory=class_row(_Server)) as cursor:
         [server] = cursor.execute(_LOOK)

@@ -24,7 +24,7 @@ OTHER_VERSION = (
 class UnavailableError(Exception):
     """The read model cannot be read now; the message is fit for a caller, and the code for its program."""
 
-    def __init__(self, message: str, error_code: ErrorCode) -> None:
+    def __init__(self, message: str, error_code: ErrorCode = ErrorCode.BUSY) -> None:
         super().__init__(message)
         self.error_code = error_code
 
@@ -55,7 +55,6 @@ class RoleError(psycopg.DatabaseError):
 
 GAVE_WAY = "The replica gave way to replication, which had changes to apply: try again"
 _HELD = "Another session holds a table of the read model"
-_TOO_LONG = "The database took too long to answer"
 _BETWEEN = "A transaction of another session came between"
 _SERVER_UNREACHABLE = (
     "A server of Citus cannot be reached: the log of the API names it. One that asks for passwords needs a line in"
@@ -69,33 +68,24 @@ NO_TEMPORARY_FILE = (
 NO_SPACE = "The database has no space left on its disk"
 
 # In this order: the first class that an error is of says what it means.
-_MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str, ErrorCode], ...] = (
-    (ReplayConflictError, UnavailableError, GAVE_WAY, ErrorCode.DATABASE_CONFLICT),
-    (psycopg.errors.QueryCanceled, UnavailableError, _TOO_LONG, ErrorCode.DATABASE_TIMEOUT),
-    (psycopg.errors.LockNotAvailable, UnavailableError, _HELD, ErrorCode.DATABASE_CONFLICT),
-    (psycopg.errors.DeadlockDetected, UnavailableError, _HELD, ErrorCode.DATABASE_CONFLICT),
-    (psycopg.errors.SerializationFailure, UnavailableError, _BETWEEN, ErrorCode.DATABASE_CONFLICT),
-    (psycopg.errors.UndefinedTable, TablesMissingError, NOT_INSTALLED, ErrorCode.NOT_INSTALLED),
-    (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED, ErrorCode.NOT_INSTALLED),
-    (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION, ErrorCode.OTHER_VERSION),
-    (psycopg.errors.InsufficientPrivilege, UnavailableError, NO_RIGHTS, ErrorCode.NO_RIGHTS),
-    (
-        psycopg.errors.ConfigurationLimitExceeded,
-        UnavailableError,
-        NO_TEMPORARY_FILE,
-        ErrorCode.DATABASE_FULL,
-    ),
-    (psycopg.errors.DiskFull, UnavailableError, NO_SPACE, ErrorCode.DATABASE_FULL),
+_MEANINGS: tuple[tuple[type[Exception], str, ErrorCode], ...] = (
+    (ReplayConflictError, GAVE_WAY, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.QueryCanceled, "The database took too long to answer", ErrorCode.DATABASE_TIMEOUT),
+    (psycopg.errors.LockNotAvailable, _HELD, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.DeadlockDetected, _HELD, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.SerializationFailure, _BETWEEN, ErrorCode.DATABASE_CONFLICT),
+    (psycopg.errors.UndefinedTable, NOT_INSTALLED, ErrorCode.NOT_INSTALLED),
+    (psycopg.errors.InvalidSchemaName, NOT_INSTALLED, ErrorCode.NOT_INSTALLED),
+    (psycopg.errors.UndefinedColumn, OTHER_VERSION, ErrorCode.OTHER_VERSION),
+    (psycopg.errors.InsufficientPrivilege, NO_RIGHTS, ErrorCode.NO_RIGHTS),
+    (psycopg.errors.ConfigurationLimitExceeded, NO_TEMPORARY_FILE, ErrorCode.DATABASE_FULL),
+    (psycopg.errors.DiskFull, NO_SPACE, ErrorCode.DATABASE_FULL),
     # What libpq itself reports of the coordinator has no class of its own.
-    (
-        psycopg.errors.ConnectionFailure,
-        UnavailableError,
-        _SERVER_UNREACHABLE,
-        ErrorCode.DATABASE_UNREACHABLE,
-    ),
-    (psycopg.OperationalError, UnavailableError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
-    (psycopg.InterfaceError, UnavailableError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
+    (psycopg.errors.ConnectionFailure, _SERVER_UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
+    (psycopg.OperationalError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
+    (psycopg.InterfaceError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
 )
+_MISSING = {ErrorCode.NOT_INSTALLED, ErrorCode.OTHER_VERSION}
 
 
 @contextmanager
@@ -115,9 +105,9 @@ def raise_for_caller(error: psycopg.Error) -> NoReturn:
     # One that is not ours, or an operator, is a bug.
     if isinstance(error, psycopg.errors.UndefinedFunction) and "function leads_access." in str(error):
         raise TablesMissingError(OTHER_VERSION, ErrorCode.OTHER_VERSION) from error
-    for kind, made, message, code in _MEANINGS:
+    for kind, message, code in _MEANINGS:
         if isinstance(error, kind):
-            raise made(message, code) from error
+            raise (TablesMissingError if code in _MISSING else UnavailableError)(message, code) from error
     # What libpq itself reports, such as the end of a connection, has no SQLSTATE and therefore no class of its own.
     if type(error) is psycopg.DatabaseError and error.diag.sqlstate is None:
         raise UnavailableError(_UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE) from error

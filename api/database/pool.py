@@ -20,7 +20,6 @@ from api.database.errors import (
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.observe.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
-from api.request.error_codes import ErrorCode
 
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
@@ -82,7 +81,7 @@ class Database:
         if not self._places.acquire(blocking=False):
             with CONNECTIONS_WAITING.track_inprogress():
                 if not self._places.acquire(timeout=POOL_TIMEOUT_SECONDS):
-                    raise UnavailableError("All connections to the database are busy", ErrorCode.BUSY)
+                    raise UnavailableError("All connections to the database are busy")
         try:
             session = self._idle.pop()
         except IndexError:

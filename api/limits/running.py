@@ -44,7 +44,7 @@ class RunningRequests(Places):
             # Longer than the platform can store. A method that is not taken is refused as such.
             if len(value) > MAX_ID_LENGTH and request.routing_exception is None:
                 raise RequestError(
-                    f"{name} is longer than {MAX_ID_LENGTH} characters", ErrorCode.BAD_ID, name
+                    f"{name} is longer than {MAX_ID_LENGTH} characters", name, ErrorCode.BAD_ID
                 )
         tenant = record.user_id or _NO_TENANT
         self.enter(tenant)
@@ -66,7 +66,7 @@ class RunningRequests(Places):
         return STILL_SECONDS
 
     def _busy(self, tenant: str) -> UnavailableError:
-        return UnavailableError(TENANT_IS_BUSY if self._is_full(tenant) else ALL_ARE_BUSY, ErrorCode.BUSY)
+        return UnavailableError(TENANT_IS_BUSY if self._is_full(tenant) else ALL_ARE_BUSY)
 
     def _is_full(self, tenant: str) -> bool:
         own = self._tenants.get(tenant)

@@ -51,11 +51,9 @@ def refusal_of(as_of: datetime, min_as_of: datetime, clock: datetime | None) -> 
     """Return why data are not as fresh as a request asks; `clock` is that of the database, if it was read for that."""
     if clock is None or min_as_of <= clock + MOST_AHEAD:
         return StaleError(as_of, min_as_of)
+    said = f"more than a minute ahead of it: that says {_exactly(clock)}"
     return RequestError(
-        "min_as_of takes a moment that the clock of the database has reached, and is more than a minute ahead of it:"
-        f" that says {_exactly(clock)}",
-        ErrorCode.BAD_VALUE,
-        "min_as_of",
+        f"min_as_of takes a moment that the clock of the database has reached, and is {said}", "min_as_of"
     )
 
 
@@ -169,9 +167,7 @@ class Waiting:
         Raises UnavailableError if another one takes until `ends`, in monotonic seconds.
         """
         if not self._asking.acquire(timeout=max(ends - monotonic(), 0.0)):
-            raise UnavailableError(
-                "The database takes too long to say how fresh the data are", ErrorCode.BUSY
-            )
+            raise UnavailableError("The database takes too long to say how fresh the data are")
         try:
             return ask()
         finally:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from api.plan.sql import USER, UTC_NAME, constant_text, leads, moment
+from api.plan.sql import USER, UTC_NAME, Condition, constant_text, leads, moment
 
 # The same throughout a statement. Only a test gives another moment.
 _NOW = func.coalesce(moment("now"), func.now())
@@ -78,10 +78,10 @@ def stands_until(*days: ColumnElement[Any]) -> Label[Any]:
 
 
 def first_leave(
-    moment: ColumnElement[Any], days: ColumnElement[Any], *where: ColumnElement[bool]
+    column: ColumnElement[Any], days: ColumnElement[Any], *where: Condition
 ) -> ColumnElement[Any]:
     """Return when the oldest of these moments within so many last days is older than these."""
-    oldest = select(func.min(moment)).where(*where, moment >= once(ago(days))).scalar_subquery()
+    oldest = select(func.min(column)).where(*where, column >= once(ago(days))).scalar_subquery()
     return func.least(oldest + days * _DAY, _LAST)
 
 

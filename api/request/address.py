@@ -31,7 +31,9 @@ def require_one_host(record: Record) -> None:
     host = environ.get("HTTP_HOST", "")
     # Several headers of a name are joined by commas, which no host has.
     if "," in host or (not host and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"):
-        raise RequestError("The request needs one Host header, and has none or several", ErrorCode.BAD_HOST)
+        raise RequestError(
+            "The request needs one Host header, and has none or several", code=ErrorCode.BAD_HOST
+        )
 
 
 def require_local_host(names: tuple[str, ...], record: Record) -> None:
@@ -46,7 +48,7 @@ def require_local_host(names: tuple[str, ...], record: Record) -> None:
         raise RequestError(
             f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
             " localhost, loopback addresses and the names of LEADS_HOSTS",
-            ErrorCode.BAD_HOST,
+            code=ErrorCode.BAD_HOST,
         )
 
 

@@ -13,23 +13,21 @@ _TAKES = f'the body takes a JSON object such as {{"{PHONES}": ["918979556941"]}}
 
 def read_phones(body: bytes) -> list[str]:
     """Return the canonical phones that a body asks for, in its order. Raise RequestError, which names what is wrong."""
-
-    def refusal(message: str, parameter: str = "") -> RequestError:
-        return RequestError(message, ErrorCode.BAD_BODY, parameter)
-
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise refusal(f"the body is not JSON in UTF-8: {_TAKES}") from None
+        raise RequestError(f"the body is not JSON in UTF-8: {_TAKES}", code=ErrorCode.BAD_BODY) from None
     if not isinstance(content, dict) or content.keys() != {PHONES} or not isinstance(content[PHONES], list):
-        raise refusal(_TAKES)
+        raise RequestError(_TAKES, code=ErrorCode.BAD_BODY)
     phones = content[PHONES]
     if len(phones) > MAX_PHONES:
-        raise refusal(f"{PHONES} has {len(phones)} phones: it takes up to {MAX_PHONES}", PHONES)
+        raise RequestError(
+            f"{PHONES} has {len(phones)} phones: it takes up to {MAX_PHONES}", code=ErrorCode.BAD_BODY
+        )
     for place, phone in enumerate(phones):
         if not isinstance(phone, str) or len(phone) > MAX_ID_LENGTH or is_broken(phone):
-            raise refusal(
+            raise RequestError(
                 f"{PHONES}[{place}] takes a text of at most {MAX_ID_LENGTH} characters without a NUL character",
-                PHONES,
+                code=ErrorCode.BAD_BODY,
             )
     return [canonical_phone(phone) for phone in phones]

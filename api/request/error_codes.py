@@ -17,7 +17,6 @@ class ErrorCode(StrEnum):
     BAD_ID = "bad_id"
     BAD_PATH = "bad_path"
     BAD_HOST = "bad_host"
-    # Whatever else the libraries refuse.
     BAD_REQUEST = "bad_request"
     CREDENTIALS_MISSING = "credentials_missing"
     CREDENTIALS_REFUSED = "credentials_refused"
@@ -51,7 +50,7 @@ class ErrorCode(StrEnum):
 class RequestError(BadRequest):
     """A request that is not taken, with its code and the name of the parameter, if it is about one."""
 
-    def __init__(self, message: str, error_code: ErrorCode, parameter: str = "") -> None:
+    def __init__(self, message: str, parameter: str = "", code: ErrorCode = ErrorCode.BAD_VALUE) -> None:
         super().__init__(message)
-        self.error_code = error_code
+        self.error_code = code
         self.parameter = parameter

@@ -46,6 +46,7 @@ DEFAULT_LIMIT = 50
 MAX_OFFSET = 2**31 - 1
 MAX_CHANGES = 500
 MAX_WAIT_SECONDS = 25
+_DAYS = whole_number(1, 36500)
 # For each kind of bucket its length, and how many of them an answer may have: 14 days by hour.
 BUCKETS = {"day": (timedelta(days=1), 1100), "hour": (timedelta(hours=1), 14 * 24)}
 
@@ -179,15 +180,6 @@ def _limit(greatest: int, what: str = "Results that a page") -> Parameter:
     )
 
 
-def _include(*words: str) -> dict[str, Parameter]:
-    """Return the parameter by which an endpoint prints keys besides, after all others."""
-    return {"include": Parameter("What to print besides.", some_of(*words), [words[0]], default=())}
-
-
-def _days(what: str) -> Parameter:
-    return Parameter(f"{what} in the last N times 24 hours.", whole_number(1, 36500), 7)
-
-
 def _dates(what: str) -> dict[str, Parameter]:
     return {
         "from_date": Parameter(f"{what} at or after this moment.", MOMENT, "2025-01-01"),
@@ -245,7 +237,7 @@ OF_LIST = {
     "has_email": Parameter("Leads with an email address, or (false) without.", FLAG),
     "min_total_score": Parameter("Leads of at least this total score.", whole_number(5, 15), 10),
     "max_total_score": Parameter("Leads of at most this total score.", whole_number(5, 15), 12),
-    "days": _days("Leads active"),
+    "days": Parameter("Leads active in the last N times 24 hours.", _DAYS, 7),
     **_dates("Leads last active"),
     "search": Parameter(
         "Leads with each of these words in name, email, company or phone.", SEARCH, "siddhant"
@@ -346,12 +338,14 @@ OF_FACETS = {
         _FACET_NAMES,
         ["lead_status"],
     ),
-    **_include("agent_names"),
+    "include": Parameter(
+        "What to print besides, after all else.", some_of("agent_names"), ["agent_names"], default=()
+    ),
 }
 OF_MESSAGES = {
     "platform": Parameter("Messages on any of these platforms.", some_of(*PLATFORMS), ["whatsapp"]),
     "sender": Parameter("Messages of the customer (user) or the agent (agent).", one_of(*SENDERS)),
-    "days": _days("Messages sent"),
+    "days": Parameter("Messages sent in the last N times 24 hours.", _DAYS, 7),
     **_dates("Messages sent"),
     "conversation_id": Parameter(
         "Messages of this conversation of the lead.", example="b1a93252-f8c6-448f-a765-195eea996d9a"

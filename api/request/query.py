@@ -89,15 +89,12 @@ class Query:
         if page.cursor is None:
             return parameters
         if page.cursor.scope != scope_of(page.asked, path):
-            raise RequestError(
-                "cursor belongs to another query: send the path, the filters and the order that it was given with",
-                ErrorCode.BAD_CURSOR,
-                "cursor",
-            )
+            said = "belongs to another query: send the path, the filters and the order that it was given with"
+            raise RequestError(f"cursor {said}", "cursor", ErrorCode.BAD_CURSOR)
         try:
             position = read_position(self.fields(parameters), page.cursor.values)
         except ValidationError:
-            raise RequestError(f"cursor takes {CURSOR.takes}", ErrorCode.BAD_CURSOR, "cursor") from None
+            raise RequestError(f"cursor takes {CURSOR.takes}", "cursor", ErrorCode.BAD_CURSOR) from None
         return replace(parameters, page=replace(page, position=position))
 
     def _read(self, query_string: str) -> Parameters:
@@ -173,15 +170,13 @@ class Query:
         return texts
 
 
-def _first(errors: Mapping[str, str]) -> tuple[ErrorCode, str]:
-    """Return the code of the first of several errors, and the name of its parameter."""
+def _first(errors: Mapping[str, str]) -> tuple[str, ErrorCode]:
+    """Return the parameter of the first of several errors, and its code."""
     name, what = next(iter(errors.items()))
-    if name == _NAMELESS:
-        return ErrorCode.BAD_VALUE, ""
-    if what.startswith(_UNKNOWN):
-        return ErrorCode.UNKNOWN_PARAMETER, literal_eval(name)
-    code = ErrorCode.BAD_CURSOR if name == "cursor" else ErrorCode.BAD_VALUE
-    return code, name if name.isidentifier() else literal_eval(name)
+    if name == "cursor":
+        return name, ErrorCode.BAD_CURSOR
+    parameter = "" if name == _NAMELESS else name if name.isidentifier() else literal_eval(name)
+    return parameter, ErrorCode.UNKNOWN_PARAMETER if what.startswith(_UNKNOWN) else ErrorCode.BAD_VALUE
 
 
 def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> dict[str, str]:
@@ -207,11 +202,8 @@ def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are re
     """Return the parameters of a series. Raise RequestError for a range without a start or an end, or too long."""
     missing = [name for name in ("from_date", "to_date") if read[name] is None]
     if missing:
-        raise RequestError(
-            "; ".join(f"{name} is missing: it takes {MOMENT.takes}" for name in missing),
-            ErrorCode.MISSING_PARAMETER,
-            missing[0],
-        )
+        message = "; ".join(f"{name} is missing: it takes {MOMENT.takes}" for name in missing)
+        raise RequestError(message, missing[0], ErrorCode.MISSING_PARAMETER)
     length, most = BUCKETS[read["by"]]
     first, last = (
         moment - (moment - FIRST_MOMENT) % length for moment in (read["from_date"], read["to_date"])
@@ -219,7 +211,6 @@ def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are re
     if (last - first) // length >= most:
         raise RequestError(
             f"from_date and to_date are too far apart: by={read['by']} takes up to {most:,} {read['by']}s",
-            ErrorCode.BAD_VALUE,
             "to_date",
         )
     return Parameters(**{**read, "from_date": first, "to_date": last})

@@ -49,10 +49,9 @@ class Record:
     place: str | None = None
     # Of the rate limit, once that was counted.
     limit_seconds_left: int | None = None
-    # The row about its tenant that was read last, a Freshness, and how fresh it has to be.
+    # The row about its tenant that was read last, a Freshness, how fresh it has to be, and the clock read for that.
     row: Any = None
     min_as_of: datetime | None = None
-    # The clock of the database, if it was read because of that.
     clock: datetime | None = None
     # How many results the answer has.
     rows: int = 0

@@ -115,12 +115,8 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
             own = schema["properties"] = {"success": _SUCCESS, **own, **closing}
         required = sorted(own.keys() - optional)
         schema |= {"type": "object", "required": required, "additionalProperties": False}
-    # What `fields` leaves of a lead.
-    schemas["PartialLead"] = {
-        **schemas["Lead"],
-        "description": "A lead with the keys that `fields` names, and no others.",
-        "required": [],
-    }
+    few = {"description": "A lead with the keys that `fields` names, and no others.", "required": []}
+    schemas["PartialLead"] = schemas["Lead"] | few
 
 
 def _show_messages(error: str, messages: Mapping[str, str]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _begin_stream(user_id: str, parameters: Parameters) -> Response:
     stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
     streams = state().streams
     if not streams.take_at_once(user_id):
-        raise UnavailableError(BUSY, ErrorCode.BUSY)
+        raise UnavailableError(BUSY)
     return open_stream(stream, partial(streams.give_back, user_id))
 
 
@@ -78,7 +78,7 @@ def _token(user_id: str, name: str, text: str) -> Token:
         return change_token.read(user_id, text)
     except TokenError:
         raise RequestError(
-            f"{name} takes what an answer for this tenant gave as next", ErrorCode.BAD_TOKEN, name
+            f"{name} takes what an answer for this tenant gave as next", name, ErrorCode.BAD_TOKEN
         ) from None
 
 

@@ -17,7 +17,7 @@ from api.plan.list.pages import list_leads as plan_list
 from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
-from api.request.error_codes import ErrorCode, RequestError
+from api.request.error_codes import RequestError
 from api.request.position.cursor import position_of_lead, position_of_message
 from api.request.query import (
     ATTRIBUTES_QUERY,
@@ -134,9 +134,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
         name = row.unknown.decode()
-        raise RequestError(
-            f"{name} takes the message_id of a message of this lead", ErrorCode.BAD_VALUE, name
-        )
+        raise RequestError(f"{name} takes the message_id of a message of this lead", name)
     page = page_of_results(parameters.page, row.page, row.total)
     data = b'{"customer_phone":%b,"lead_info":%b,"messages":[%b],"pagination":%b}' % (
         orjson.dumps(phone),
@@ -145,7 +143,6 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         page.pagination,
     )
     record().rows = len(page.results)
-    # As of the leads of a list.
     moving = page.pagination if parameters.moves_with_the_clock else b""
     link = page.link((user_id, phone), position_of_message)
     return answer(data, moving=moving, stands_until=row.stands_until, more={"Link": link})

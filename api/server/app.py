@@ -189,10 +189,7 @@ def _before(parts: State) -> Iterator[Hook | None]:
 
 def _where_asked_for(parameter: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
     """Have a request whose query names this parameter pass a hook, which reads whether it is that parameter."""
-    query = (
-        record.query if parameter in record.query or "%" not in record.query else unquote_plus(record.query)
-    )
-    return hook(record) if parameter in query else None
+    return hook(record) if parameter in unquote_plus(record.query) else None
 
 
 def _answer_options(record: Record) -> Response | None:
@@ -243,7 +240,8 @@ def _refuse_unreadable_request(record: Record) -> None:
     path = request.environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
         raise RequestError(
-            "the path contains a NUL character (%00) or bytes that are not UTF-8", ErrorCode.BAD_PATH
+            "the path contains a NUL character (%00) or bytes that are not UTF-8",
+            code=ErrorCode.BAD_PATH,
         )
     if "CONTENT_LENGTH" in request.environ and (request.content_length or 0) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge

@@ -56,11 +56,8 @@ REPEAT_SECONDS = 0.5
 HELD_SECONDS = 1.0
 _BUSY = "The API has more requests waiting than it takes: try again in a second"
 _LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
+# Of address and headers. At some longer head the server itself says 431, without a body.
 MAX_HEAD_BYTES = 32 * 1024
-"""Of the address and the headers together. Of a head that is much longer, or has more than 100 headers, the server
-reads no more, and answers 431 without a body itself.
-"""
-
 _LARGE = "The address and the headers of the request have more than 32 KiB together"
 _READS = ("GET", "HEAD")
 _CONSTANT = {
