@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 
-from api.request.error_codes import ErrorCode, RequestError
+from api.request.error_codes import RequestError
 from api.request.kinds import Kind, Parameter
 from api.request.text import format_time, nearest, quoted, read_moment, trim
 
@@ -224,14 +224,14 @@ def read_conditions(
         )
     if errors:
         parameter = errors[0].partition(" ")[0]
-        raise RequestError("; ".join(dict.fromkeys(errors)), ErrorCode.BAD_VALUE, parameter)
+        raise RequestError("; ".join(dict.fromkeys(errors)), parameter)
     return tuple(made)
 
 
 def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondition, ...]:
     """Return the attributes whose values are counted. Raise RequestError for a name that there is not."""
     if len(names) > MAX_ATTRIBUTES:
-        raise RequestError(f"facets takes at most {MAX_ATTRIBUTES} attributes", ErrorCode.BAD_VALUE, "facets")
+        raise RequestError(f"facets takes at most {MAX_ATTRIBUTES} attributes", "facets")
     try:
         return tuple(
             AttributeCondition(
@@ -241,7 +241,7 @@ def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondit
             for levels, of_type in [catalog.find(name, f"facets=attributes.{name}")]
         )
     except ValueError as error:
-        raise RequestError(str(error), ErrorCode.BAD_VALUE, "facets") from None
+        raise RequestError(str(error), "facets") from None
 
 
 def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Path | Range]:

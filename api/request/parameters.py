@@ -213,7 +213,9 @@ _FEWER_KEYS = {
         some_of(*LEAD_KEYS, *INCLUDES),
         ["customer_phone", "name"],
     ),
-    **_include(*INCLUDES),
+    "include": Parameter(
+        "What to print of each lead beside its other keys.", some_of(*INCLUDES), ["attributes"], default=()
+    ),
 }
 # Dashboards for other versions of this API use them, each for the parameters that it means.
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
