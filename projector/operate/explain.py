@@ -258,7 +258,8 @@ def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
 def _printed(lead: Record) -> Record:
     """Return the printed fields of a lead, and its attributes each as a further one."""
     document: Record = json.loads(lead["document"])
-    for conversation in document["conversations"]:
+    # A document that somebody has spoiled may have none.
+    for conversation in document.get("conversations", ()):
         attributes = (lead["of_conversations"] or {}).get(conversation["conversation_id"])
         if attributes is not None:
             conversation["attributes"] = attributes

@@ -10,7 +10,7 @@ MOST_ENTRIES = 12
 MOST_LINES = 60
 # Folders with more entries, each with the most that it has and its reason.
 LARGE_FOLDERS = {
-    "api/page/static": 30,  # The modules that a browser loads as they are.
+    "api/page/static": 31,  # The modules that a browser loads as they are.
 }
 # What the documentation of a package tells a subclass to define, in spite of the name.
 DOCUMENTED = {"marshmallow.fields.Field._deserialize"}
