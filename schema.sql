@@ -201,6 +201,14 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     -- The version of its tenant with which this row was last written; 0 for a row of a first build. It is no part of
     -- what a lead is, so it is neither computed nor compared.
     version bigint NOT NULL DEFAULT 0,
+    -- Since when the customer waits for an answer: the first message of the customer after the newest one of the agent.
+    -- Null unless last_message_sender is user.
+    waiting_since timestamptz,
+    -- Until when one may answer freely: the latest that the window of a conversation reaches to from the customer's newest
+    -- message in it. Null without a window.
+    reply_window_ends_at timestamptz,
+    -- Time of the newest message of the customer; null without any.
+    last_customer_message_at timestamptz,
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -213,6 +221,9 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     vacuum_truncate = off,
     toast.vacuum_truncate = off
 );
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS waiting_since timestamptz;
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS reply_window_ends_at timestamptz;
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS last_customer_message_at timestamptz;
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
@@ -341,11 +352,20 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     attributes jsonb,
     -- As in lead_profiles.
     attributes_left_out integer NOT NULL DEFAULT 0,
+    -- How long one may answer a message of the customer freely; null where the platform has no such window.
+    reply_window interval,
+    -- Time of the newest message of the customer; null without any.
+    newest_customer_message_at timestamptz,
+    -- Time of the newest message of the agent; null without any.
+    newest_agent_message_at timestamptz,
     -- Usage: the conversations of one lead.
     CONSTRAINT lead_conversations_pkey PRIMARY KEY (user_id, customer_phone, conversation_id)
 ) WITH (fillfactor = 85, vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS attributes jsonb;
 ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
+ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS reply_window interval;
+ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS newest_customer_message_at timestamptz;
+ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS newest_agent_message_at timestamptz;
 
 -- One row per message of a lead. Agent and platform are columns of lead_conversations, so that renaming an agent
 -- rewrites no message.
@@ -455,10 +475,13 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     last_from_agent integer NOT NULL DEFAULT 0,
     -- How many of them do not have has_conversation.
     without_conversation integer NOT NULL DEFAULT 0,
+    -- How many of them have a reply_window_ends_at, past or to come; 0 in new_day and new_hour.
+    with_reply_window integer NOT NULL DEFAULT 0,
     -- Usage: one bucket, or a range of them. No index holds the numbers, so that a change of them updates one row
     -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
+ALTER TABLE read_model.lead_totals ADD COLUMN IF NOT EXISTS with_reply_window integer NOT NULL DEFAULT 0;
 
 -- One row per tenant and UTC hour in which messages were sent.
 CREATE TABLE IF NOT EXISTS read_model.message_counts (
@@ -988,6 +1011,14 @@ RESET ROLE;
 CREATE INDEX IF NOT EXISTS leads_without_conversation
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
     WHERE NOT has_conversation;
+
+-- Most leads have neither, or are of another time: a message of such a lead touches neither index.
+-- Usage: sort_by=waiting_since, waiting_minutes.
+CREATE INDEX IF NOT EXISTS leads_by_waiting_since
+    ON read_model.leads (user_id, waiting_since, customer_phone) WHERE waiting_since IS NOT NULL;
+-- Usage: sort_by=reply_window_ends_at, reply_window, reply_window_hours.
+CREATE INDEX IF NOT EXISTS leads_by_reply_window
+    ON read_model.leads (user_id, reply_window_ends_at, customer_phone) WHERE reply_window_ends_at IS NOT NULL;
 
 -- No message changes these columns of a conversation, so that it touches no index of this table.
 -- Usage: agent_id, and how many leads have it.

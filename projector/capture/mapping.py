@@ -44,6 +44,7 @@ _WANTED = {
     "boolean": "boolean",
     "integer": "integer, smallint or bigint",
     "jsonb": "json or jsonb",
+    "interval": "interval",
 }
 _WANTED_ID = "text, varchar, uuid, bigint or integer"
 _NUMBERS = {"integer", "smallint", "bigint"}

@@ -155,7 +155,7 @@ def definitions() -> dict[str, LiteralString]:
 def source_columns() -> dict[str, dict[str, str]]:
     """Return the columns of each relation of the mapping, and what each is read as.
 
-    That is `text`, `timestamptz`, `boolean`, `integer`, `jsonb`, or a kind of id such as `agent_id`.
+    That is `text`, `timestamptz`, `boolean`, `integer`, `interval`, `jsonb`, or a kind of id such as `agent_id`.
     """
     selects = _SOURCE_ROWS.finditer(_COMMENT.sub("", file_text("definition/source_rows")))
     return {

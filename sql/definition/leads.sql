@@ -3,7 +3,11 @@
 -- A lead exists when it has a conversation or a counted template send. `document` is the lead as the API prints it:
 -- the keys and their order are those of the API reference. row_to_json prints compactly, in the order of the columns.
 --
--- Reads new_lead_profiles and new_lead_conversations, rows of these tables, and last_messages, rows of that definition.
+-- A lead waits if its last message is the customer's. One may answer freely until the latest moment to which the window
+-- of a conversation reaches from the customer's newest message in it.
+--
+-- Reads new_lead_profiles and new_lead_conversations, rows of these tables, and last_messages and waiting, rows of these
+-- definitions.
 SELECT
     p.user_id,
     p.customer_phone,
@@ -19,7 +23,10 @@ SELECT
     p.email IS NOT NULL AS has_email,
     left(row_to_json(printed.*)::text, -1) || ',"conversations":[' || coalesce(c.summaries, '') || ']}' AS document,
     CASE WHEN m.sender IN ('user', 'agent') THEN m.sender END AS last_message_sender,
-    c.user_id IS NOT NULL AS has_conversation
+    c.user_id IS NOT NULL AS has_conversation,
+    CASE WHEN m.sender = 'user' THEN w.waiting_since END AS waiting_since,
+    c.reply_window_ends_at,
+    c.last_customer_message_at
 FROM new_lead_profiles AS p
 LEFT JOIN (
     SELECT
@@ -32,6 +39,8 @@ LEFT JOIN (
         coalesce(bool_or(lc.platform = 'whatsapp'), false) AS on_whatsapp,
         coalesce(bool_or(lc.platform = 'instagram'), false) AS on_instagram,
         coalesce(bool_or(lc.platform = 'webchat'), false) AS on_webchat,
+        projector.clamp_time(max(lc.newest_customer_message_at + lc.reply_window)) AS reply_window_ends_at,
+        max(lc.newest_customer_message_at) AS last_customer_message_at,
         string_agg(
             row_to_json(summary.*)::text,
             ','
@@ -53,6 +62,7 @@ LEFT JOIN (
     GROUP BY lc.user_id, lc.customer_phone
 ) AS c ON c.user_id = p.user_id AND c.customer_phone = p.customer_phone
 LEFT JOIN last_messages AS m ON m.user_id = p.user_id AND m.customer_phone = p.customer_phone
+LEFT JOIN waiting AS w ON w.user_id = p.user_id AND w.customer_phone = p.customer_phone
 CROSS JOIN LATERAL (
     SELECT
         CASE WHEN c.user_id IS NULL THEN p.last_send_at ELSE c.last_message_at END AS last_message_at,

@@ -88,6 +88,14 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
+-- How long one may answer a message of a customer freely; null where it says nothing: negative, or above 366 days.
+CREATE OR REPLACE FUNCTION projector.reply_window(value interval)
+RETURNS interval
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE WHEN value BETWEEN interval '0' AND interval '366 days' THEN value END;
+
 -- A text of at most so many bytes of UTF-8. A longer one is cut between two characters, and ends in the mark `… [cut]`,
 -- which takes 9 bytes.
 --

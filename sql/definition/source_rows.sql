@@ -17,7 +17,7 @@
 -- required: conversation_id user_id customer_phone
 SELECT t.conversation_id::{conversation_id}, t.user_id::text, t.customer_phone::text, t.agent_id::text,
     t.agent_name::text, t.platform::text, t.phone_number_id::text, t.is_active::boolean, t.created_at::timestamptz,
-    t.last_message_at::timestamptz, t.declared_attributes::jsonb, t.attributes::jsonb
+    t.last_message_at::timestamptz, t.reply_window::interval, t.declared_attributes::jsonb, t.attributes::jsonb
 FROM {conversations} AS t;
 
 -- required: message_id conversation_id sender text timestamp

@@ -1003,7 +1003,9 @@ new_lead_conversations AS MATERIALIZED (
         t.first_message_at,
         t.newest_message_at,
         c.attributes,
-        c.attributes_left_out
+        c.attributes_left_out,
+        t.newest_customer_message_at,
+        c.reply_window
     FROM profile_keys AS k
     CROSS JOIN LATERAL (
         SELECT d.*
@@ -1017,7 +1019,14 @@ new_lead_conversations AS MATERIALIZED (
 
 new_lead_profiles AS MATERIALIZED ({definition.lead_profiles}),
 
-last_messages AS ({definition.last_messages})
+last_messages AS ({definition.last_messages}),
+
+waiting_messages AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM counted_messages AS m
+),
+
+waiting AS ({definition.waiting})
 
 SELECT row_to_json(r.*)
 FROM ({rows}) AS r
@@ -1084,6 +1093,11 @@ new_lead_conversations AS (
 last_messages AS (
     SELECT m.*
     FROM jsonb_to_recordset('[]') AS m (user_id text, customer_phone text, text text, sender text)
+),
+
+waiting AS (
+    SELECT w.*
+    FROM jsonb_to_recordset('[]') AS w (user_id text, customer_phone text, waiting_since timestamptz)
 ),
 
 fields AS (

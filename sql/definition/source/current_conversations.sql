@@ -15,6 +15,7 @@ RETURNS TABLE (
     is_active boolean,
     created_at timestamptz,
     source_last_message_at timestamptz,
+    reply_window interval,
     attributes jsonb,
     attributes_left_out integer
 )
@@ -32,6 +33,7 @@ SELECT
     coalesce(c.is_active, false) AS is_active,
     projector.clamp_time(coalesce(c.created_at, 'epoch')) AS created_at,
     projector.clamp_time(c.last_message_at) AS source_last_message_at,
+    projector.reply_window(c.reply_window) AS reply_window,
     merged.attributes,
     merged.left_out AS attributes_left_out
 FROM projector.source_conversations() AS c

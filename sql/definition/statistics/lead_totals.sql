@@ -24,7 +24,10 @@ SELECT
     coalesce(
         sum(l.weight) FILTER (WHERE l.last_message_sender = 'agent' AND bucket.counts_senders), 0
     )::integer AS last_from_agent,
-    sum(l.weight * (NOT l.has_conversation)::integer)::integer AS without_conversation
+    sum(l.weight * (NOT l.has_conversation)::integer)::integer AS without_conversation,
+    coalesce(
+        sum(l.weight) FILTER (WHERE l.reply_window_ends_at IS NOT NULL AND bucket.counts_senders), 0
+    )::integer AS with_reply_window
 FROM lead_moves AS l
 CROSS JOIN LATERAL (
     VALUES

@@ -1,4 +1,4 @@
--- What the read model holds of the messages of a conversation: for the few conversations of a batch that need it.
+-- What the read model holds of the messages of a conversation, or of a lead: for the few conversations of a batch that need it.
 --
 -- The bodies are strings and no BEGIN ATOMIC, so that the table does not depend on them. They are not inlined, and a
 -- step may call them where Citus takes no sub-select. The times use ORDER BY and LIMIT: for min() and max() the
@@ -34,5 +34,40 @@ AS $$
     FROM read_model.lead_messages AS m
     WHERE m.user_id = of_user_id AND m.customer_phone = of_customer_phone AND m.conversation_id = of_conversation_id
     ORDER BY m.sent_at DESC
+    LIMIT 1
+$$;
+
+CREATE OR REPLACE FUNCTION projector.newest_message_of(
+    of_user_id text, of_customer_phone text, of_conversation_id text, of_sender text
+)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT m.sent_at
+    FROM read_model.lead_messages AS m
+    WHERE m.user_id = of_user_id
+        AND m.customer_phone = of_customer_phone
+        AND m.conversation_id = of_conversation_id
+        AND m.sender = of_sender
+    ORDER BY m.sent_at DESC
+    LIMIT 1
+$$;
+
+-- After no moment, the first one of all.
+CREATE OR REPLACE FUNCTION projector.first_message_after(
+    of_user_id text, of_customer_phone text, of_sender text, after_moment timestamptz
+)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT m.sent_at
+    FROM read_model.lead_messages AS m
+    WHERE m.user_id = of_user_id
+        AND m.customer_phone = of_customer_phone
+        AND m.sender = of_sender
+        AND m.sent_at > coalesce(after_moment, '-infinity')
+    ORDER BY m.sent_at
     LIMIT 1
 $$;

@@ -59,6 +59,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS source_conversations (
     is_active boolean,
     created_at timestamptz,
     source_last_message_at timestamptz,
+    reply_window interval,
     attributes jsonb,
     attributes_left_out integer,
     reload_messages boolean
@@ -78,9 +79,11 @@ CREATE TEMPORARY TABLE IF NOT EXISTS message_differences (
     old_customer_phone text COLLATE "C",
     old_conversation_id text COLLATE "C",
     old_sent_at timestamptz,
+    old_sender text COLLATE "C",
     customer_phone text COLLATE "C",
     conversation_id text COLLATE "C",
-    sent_at timestamptz
+    sent_at timestamptz,
+    sender text COLLATE "C"
 );
 
 CREATE TEMPORARY TABLE IF NOT EXISTS new_lead_conversations ({types.lead_conversations});
@@ -92,6 +95,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
     customer_phone text COLLATE "C",
     sender text COLLATE "C",
     text text COLLATE "C"
+);
+
+CREATE TEMPORARY TABLE IF NOT EXISTS waiting (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    waiting_since timestamptz
 );
 
 CREATE TEMPORARY TABLE IF NOT EXISTS new_lead_profiles ({types.lead_profiles});

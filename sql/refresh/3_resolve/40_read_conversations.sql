@@ -3,7 +3,7 @@
 -- A conversation that is new to the read model, or moved, brings all its messages.
 INSERT INTO source_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
-    source_last_message_at, attributes, attributes_left_out, reload_messages
+    source_last_message_at, reply_window, attributes, attributes_left_out, reload_messages
 )
 SELECT
     c.user_id,
@@ -16,6 +16,7 @@ SELECT
     c.is_active,
     c.created_at,
     c.source_last_message_at,
+    c.reply_window,
     c.attributes,
     c.attributes_left_out,
     s.reload_messages

@@ -5,8 +5,8 @@
 -- returns: conditions
 WITH differing AS (
     INSERT INTO message_differences (
-        user_id, message_id, old_customer_phone, old_conversation_id, old_sent_at, customer_phone, conversation_id,
-        sent_at
+        user_id, message_id, old_customer_phone, old_conversation_id, old_sent_at, old_sender, customer_phone,
+        conversation_id, sent_at, sender
     )
     SELECT
         coalesce(n.user_id, o.user_id),
@@ -14,9 +14,11 @@ WITH differing AS (
         o.customer_phone,
         o.conversation_id,
         o.sent_at,
+        o.sender,
         n.customer_phone,
         n.conversation_id,
-        n.sent_at
+        n.sent_at,
+        n.sender
     FROM old_messages AS o
     FULL JOIN new_messages AS n ON n.user_id = o.user_id AND n.message_id = o.message_id
     WHERE ({values.lead_messages of o}) IS DISTINCT FROM ({values.lead_messages of n})

@@ -18,25 +18,30 @@ moves AS MATERIALIZED (
         min(m.sent_at) FILTER (WHERE m.added = 1) AS first_added,
         max(m.sent_at) FILTER (WHERE m.added = 1) AS newest_added,
         min(m.sent_at) FILTER (WHERE m.removed = 1) AS first_removed,
-        max(m.sent_at) FILTER (WHERE m.removed = 1) AS newest_removed
+        max(m.sent_at) FILTER (WHERE m.removed = 1) AS newest_removed,
+        max(m.sent_at) FILTER (WHERE m.added = 1 AND m.sender = 'user') AS customer_added,
+        max(m.sent_at) FILTER (WHERE m.removed = 1 AND m.sender = 'user') AS customer_removed,
+        max(m.sent_at) FILTER (WHERE m.added = 1 AND m.sender = 'agent') AS agent_added,
+        max(m.sent_at) FILTER (WHERE m.removed = 1 AND m.sender = 'agent') AS agent_removed
     FROM (
         SELECT
             d.user_id,
             side.customer_phone,
             side.conversation_id,
             side.sent_at,
+            side.sender,
             side.added,
             side.removed
         FROM message_differences AS d
         CROSS JOIN LATERAL (
             VALUES
-            (d.customer_phone, d.conversation_id, d.sent_at, 1, 0),
-            (d.old_customer_phone, d.old_conversation_id, d.old_sent_at, 0, 1)
-        ) AS side (customer_phone, conversation_id, sent_at, added, removed)
+            (d.customer_phone, d.conversation_id, d.sent_at, d.sender, 1, 0),
+            (d.old_customer_phone, d.old_conversation_id, d.old_sent_at, d.old_sender, 0, 1)
+        ) AS side (customer_phone, conversation_id, sent_at, sender, added, removed)
         WHERE side.conversation_id IS NOT NULL
-            AND (d.customer_phone, d.conversation_id, d.sent_at)
+            AND (d.customer_phone, d.conversation_id, d.sent_at, d.sender)
             IS DISTINCT FROM
-            (d.old_customer_phone, d.old_conversation_id, d.old_sent_at)
+            (d.old_customer_phone, d.old_conversation_id, d.old_sent_at, d.old_sender)
     ) AS m
     GROUP BY m.user_id, m.customer_phone, m.conversation_id
 ),
@@ -55,12 +60,15 @@ target AS (
         n.is_active,
         n.created_at,
         n.source_last_message_at,
+        n.reply_window,
         n.attributes,
         n.attributes_left_out,
         n.reload_messages,
         o.message_count AS old_count,
         o.first_message_at AS old_first,
-        o.newest_message_at AS old_newest
+        o.newest_message_at AS old_newest,
+        o.newest_customer_message_at AS old_customer,
+        o.newest_agent_message_at AS old_agent
     FROM source_conversations AS n
     LEFT JOIN old_lead_conversations AS o
         ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
@@ -76,12 +84,15 @@ target AS (
         o.is_active,
         o.created_at,
         o.source_last_message_at,
+        o.reply_window,
         o.attributes,
         o.attributes_left_out,
         false AS reload_messages,
         o.message_count AS old_count,
         o.first_message_at AS old_first,
-        o.newest_message_at AS old_newest
+        o.newest_message_at AS old_newest,
+        o.newest_customer_message_at AS old_customer,
+        o.newest_agent_message_at AS old_agent
     FROM old_lead_conversations AS o
     INNER JOIN stale_leads AS l ON l.user_id = o.user_id AND l.customer_phone = o.customer_phone
     LEFT JOIN stale_keys AS s ON s.kind = 'conversation' AND s.key = o.conversation_id
@@ -110,7 +121,19 @@ FROM (
             WHEN t.old_count IS NULL OR m.newest_removed >= t.old_newest
                 THEN projector.newest_message_at(t.user_id, t.customer_phone, t.conversation_id)
             ELSE greatest(t.old_newest, m.newest_added)
-        END AS newest_message_at
+        END AS newest_message_at,
+        CASE
+            WHEN t.reload_messages THEN c.newest_customer_message_at
+            WHEN t.old_count IS NULL OR m.customer_removed >= t.old_customer
+                THEN projector.newest_message_of(t.user_id, t.customer_phone, t.conversation_id, 'user')
+            ELSE greatest(t.old_customer, m.customer_added)
+        END AS newest_customer_message_at,
+        CASE
+            WHEN t.reload_messages THEN c.newest_agent_message_at
+            WHEN t.old_count IS NULL OR m.agent_removed >= t.old_agent
+                THEN projector.newest_message_of(t.user_id, t.customer_phone, t.conversation_id, 'agent')
+            ELSE greatest(t.old_agent, m.agent_added)
+        END AS newest_agent_message_at
     FROM target AS t
     LEFT JOIN moves AS m
         ON m.user_id = t.user_id AND m.customer_phone = t.customer_phone AND m.conversation_id = t.conversation_id

@@ -13,7 +13,9 @@ FROM (
         d.*,
         coalesce(t.message_count, 0) AS message_count,
         t.first_message_at,
-        t.newest_message_at
+        t.newest_message_at,
+        t.newest_customer_message_at,
+        t.newest_agent_message_at
     FROM projector.current_conversations() AS d
     LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = d.conversation_id::text COLLATE "C"
 ) AS c;

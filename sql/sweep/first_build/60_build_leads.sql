@@ -27,7 +27,28 @@ newest_messages AS NOT MATERIALIZED (
         ON newest.user_id = m.user_id AND newest.customer_phone = m.customer_phone AND newest.sent_at = m.sent_at
 ),
 
-last_messages AS NOT MATERIALIZED ({definition.last_messages})
+last_messages AS NOT MATERIALIZED ({definition.last_messages}),
+
+waiting_messages AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM read_model.lead_messages AS m
+    INNER JOIN (
+        SELECT
+            c.user_id,
+            c.customer_phone,
+            max(c.newest_agent_message_at) AS sent_at,
+            max(c.newest_customer_message_at) AS customer_at
+        FROM read_model.lead_conversations AS c
+        GROUP BY c.user_id, c.customer_phone
+    ) AS answered
+        ON answered.user_id = m.user_id
+        AND answered.customer_phone = m.customer_phone
+        AND m.sent_at >= coalesce(answered.sent_at, '-infinity')
+        AND m.sent_at <= answered.customer_at
+    WHERE m.sender IN ('user', 'agent')
+),
+
+waiting AS NOT MATERIALIZED ({definition.waiting})
 
 INSERT INTO read_model.leads ({columns.leads})
 SELECT {columns.leads of d}
