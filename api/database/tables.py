@@ -56,7 +56,7 @@ leads = _table(
     "leads",
     {
         Text: "user_id customer_phone lead_status document last_message_sender",
-        _TIME: "last_message_at first_contact_at",
+        _TIME: "last_message_at first_contact_at waiting_since reply_window_ends_at last_customer_message_at",
         Integer: "total_messages total_score",
         Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email has_conversation",
         BigInteger: "version",
@@ -121,7 +121,7 @@ lead_totals = _table(
         Text: "user_id granularity",
         _TIME: "bucket_start",
         Integer: "leads with_extraction with_email hot warm cold on_whatsapp on_instagram on_webchat"
-        " last_from_user last_from_agent without_conversation",
+        " last_from_user last_from_agent without_conversation with_reply_window",
     },
 )
 

@@ -31,7 +31,7 @@ from api.database import tables
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import conditions
 from api.plan.list.plan import ListPlan, plan_list
-from api.plan.printed import printed_lead
+from api.plan.printed import printed_lead, printed_time
 from api.plan.sql import (
     USER,
     Condition,
@@ -46,7 +46,7 @@ from api.plan.sql import (
     with_page,
 )
 from api.request.lead import LEAD_FIELDS
-from api.request.parameters import Parameters
+from api.request.parameters import INCLUDES, Parameters
 from api.request.text import next_millisecond
 
 CSV_COLUMNS = tuple(LEAD_FIELDS)
@@ -81,7 +81,7 @@ def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None =
 def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
     """Return the statement of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
-    columns = parameters.lead_attributes if plan.included else ()
+    columns = parameters.lead_attributes if "attributes" in plan.included else ()
     statement = _csv(plan, columns, of_excel=parameters.reader == "excel")
     return BoundStatement(statement, ExportRow, {"user_id": user_id, **values})
 
@@ -117,12 +117,19 @@ def _csv(plan: ListPlan, columns: tuple[tuple[str, str], ...], *, of_excel: bool
     )
     source: FromClause = leads.join(csv, true())
     line: ColumnElement[Any] = csv.c.line
-    header = ",".join((*CSV_COLUMNS, *(f"attributes.{name}" for name, _ in columns))) + "\r\n"
+    moments = INCLUDES["waiting"] if "waiting" in plan.included else ()
+    names = (*CSV_COLUMNS, *(f"attributes.{name}" for name, _ in columns), *moments)
+    header = ",".join(names) + "\r\n"
+    cells: list[ColumnElement[str]] = []
     if columns:
         profile = tables.lead_profiles.alias("q")
         same = and_(profile.c.user_id == USER, profile.c.customer_phone == leads.c.customer_phone)
         source = source.outerjoin(profile, same)
-        cells = (_cell(profile.c.attributes, name, kind, of_excel=of_excel) for name, kind in columns)
+        cells += [_cell(profile.c.attributes, name, kind, of_excel=of_excel) for name, kind in columns]
+    if moments:
+        reader = true() if of_excel else false()
+        cells += [func.read_model.csv_time(printed_time(leads.c[name]), reader) for name in moments]
+    if cells:
         # A line ends in a carriage return and a line feed.
         line = func.left(line, constant(-2)) + reduce(add, (constant_text(",") + cell for cell in cells))
         line += literal_column("E'\\r\\n'", Text)

@@ -1,13 +1,16 @@
 """How a lead is printed: its document, and what a request includes beside the documented keys."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, FromClause, Select, Text, and_, case, cast, column, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.database import tables
-from api.plan.sql import USER, constant, constant_text, lookup_by_key
+from api.plan.sql import TIME_FORMAT, USER, constant, constant_text, json_members, lookup_by_key
+from api.request.parameters import INCLUDES
 
 _CONVERSATIONS = constant_text("conversations")
 _ATTRIBUTES = constant_text(',"attributes":')
@@ -18,13 +21,24 @@ _END = constant_text("}")
 def printed_lead(table: FromClause, included: Sequence[str]) -> ColumnElement[str]:
     """Return a lead of `table`, an alias of `leads`, as JSON text."""
     document: ColumnElement[str] = table.c.document
-    if "attributes" not in included:
-        return document
+    further: list[ColumnElement[str]] = []
     if "of_conversations" in included:
         document = _with_attributes_of_conversations(document, table)
-    profile = tables.lead_profiles.alias("q")
-    attributes = lookup_by_key(cast(profile.c.attributes, Text), table, profile)
-    return _without_end(document) + _ATTRIBUTES + func.coalesce(attributes, _NONE) + _END
+    if "attributes" in included:
+        profile = tables.lead_profiles.alias("q")
+        attributes = lookup_by_key(cast(profile.c.attributes, Text), table, profile)
+        further.append(_ATTRIBUTES + func.coalesce(attributes, _NONE))
+    if "waiting" in included:
+        moments = {key: printed_time(table.c[key]) for key in INCLUDES["waiting"]}
+        further.append(constant_text(",") + json_members(**moments))
+    if not further:
+        return document
+    return reduce(add, [_without_end(document), *further, _END])
+
+
+def printed_time(moment: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return a moment as it is printed, without quotation marks."""
+    return func.to_char(moment, TIME_FORMAT, type_=Text)
 
 
 def printed_leads_of(keys: FromClause, included: Sequence[str]) -> Select[Any]:

@@ -42,7 +42,7 @@ from api.plan.sql import (
     tenant_totals,
     with_page,
 )
-from api.plan.time_buckets import ago, next_start, once, stands_until
+from api.plan.time_buckets import ago, end_of_days, next_start, once, stands_until
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
 
@@ -51,6 +51,8 @@ STATISTICS_DAYS = (7, 30)
 # Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.
 _STATUSES = {"hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}
 NUMBERS = {"leads": "leads", **_STATUSES}
+# What `include=waiting` adds to those that were active.
+WAITING = {"waiting": "last_from_user", "with_reply_window": "with_reply_window"}
 # And of all leads.
 STATISTICS = {"total_leads": "leads", "leads_with_extraction": "with_extraction", **_STATUSES}
 
@@ -91,7 +93,7 @@ def _statement() -> Select[Any]:
         )
         ranges[f"leads_last_{days}_days"] = reduce(add, (count.scalar_subquery() for count in counts))
     printed = _object({key: of_all[name] for key, name in STATISTICS.items()}, of_all, ranges)
-    until = stands_until(*map(constant, STATISTICS_DAYS))
+    until = stands_until(*(end_of_days(constant(days)) for days in STATISTICS_DAYS))
     return (
         select(*freshness_columns(), printed.label("statistics"), until)
         .select_from(select(constant(1).label("one")).subquery("one"))
@@ -102,11 +104,11 @@ def _statement() -> Select[Any]:
 def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[PageRow]:
     """Return the statement of the numbers by day or hour, in order."""
     values = {"user_id": user_id, "first": parameters.from_date, "last": parameters.to_date}
-    return BoundStatement(_series(parameters.by), PageRow, values)
+    return BoundStatement(_series(parameters.by, parameters.include or ()), PageRow, values)
 
 
-@lru_cache(maxsize=2)
-def _series(by: str) -> SelectBase:
+@lru_cache(maxsize=4)
+def _series(by: str, included: tuple[str, ...]) -> SelectBase:
     """Return each bucket from the first to the last one, with its rows of the statistics, or zeros."""
     step = literal_column(f"interval '1 {by}'", Interval)
     series = func.generate_series(moment("first"), moment("last"), step)
@@ -115,7 +117,7 @@ def _series(by: str) -> SelectBase:
         constant_text('{"start":"')
         + func.to_char(buckets.c.bucket_start, TIME_FORMAT, type_=Text)
         + constant_text('","active":')
-        + _numbers(by, buckets)
+        + _numbers(by, buckets, included)
         + constant_text(',"new":')
         + _numbers(f"new_{by}", buckets)
         + constant_text(',"messages":')
@@ -125,16 +127,16 @@ def _series(by: str) -> SelectBase:
     return with_page(freshness_columns(), [select(printed).select_from(buckets)])
 
 
-def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
+def _numbers(granularity: str, buckets: FromClause, included: tuple[str, ...] = ()) -> ColumnElement[str]:
     """Return the numbers of the current bucket as a JSON object: a look-up for each, no join, so that order stays."""
     totals = lead_totals.c
     numbers = (
-        select(_numbers_of(dict(totals)))
+        select(_numbers_of(dict(totals), included))
         .where(has_granularity(lead_totals, granularity), totals.bucket_start == buckets.c.bucket_start)
         .correlate(buckets)
         .scalar_subquery()
     )
-    return func.coalesce(numbers, _numbers_of({}))
+    return func.coalesce(numbers, _numbers_of({}, included))
 
 
 def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[int]:
@@ -152,10 +154,12 @@ def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[in
     return select(messages).select_from(hours).correlate(buckets).scalar_subquery()
 
 
-def _numbers_of(columns: Mapping[str, ColumnElement[int]]) -> ColumnElement[str]:
+def _numbers_of(columns: Mapping[str, ColumnElement[int]], included: tuple[str, ...]) -> ColumnElement[str]:
     """Return the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
-    amounts = {name: columns.get(name, ZERO) for name in (*NUMBERS.values(), *map("on_{}".format, PLATFORMS))}
-    return _object({key: amounts[name] for key, name in NUMBERS.items()}, amounts)
+    names = (*NUMBERS.values(), *map("on_{}".format, PLATFORMS), *WAITING.values())
+    amounts = {name: columns.get(name, ZERO) for name in names}
+    further = {key: amounts[name] for key, name in WAITING.items()} if "waiting" in included else {}
+    return _object({key: amounts[name] for key, name in NUMBERS.items()}, amounts, further)
 
 
 def _object(

@@ -21,10 +21,11 @@ from sqlalchemy import (
 from api.plan.sql import USER, UTC_NAME, Condition, constant_text, leads, moment
 
 # The same throughout a statement. Only a test gives another moment.
-_NOW = func.coalesce(moment("now"), func.now())
+NOW: ColumnElement[Any] = func.coalesce(moment("now"), func.now())
 # Not '1 day', which is shorter or longer where a time zone changes its clocks.
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
 _DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
+_MICROSECOND: ColumnElement[Any] = literal_column("interval '1 microsecond'")
 # A later one is none of Python.
 _LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
 NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
@@ -38,7 +39,7 @@ def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
 
 def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the moment so many times 24 hours ago; null for null."""
-    return _NOW - days * _DAY
+    return NOW - days * _DAY
 
 
 def next_start(granularity: str, start: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -68,13 +69,17 @@ def _time_range() -> CTE:
     return select(asked.start, asked.end, *(bound.label(name) for bound, name in whole)).cte("time_range")
 
 
-def stands_until(*days: ColumnElement[Any]) -> Label[Any]:
-    """Return the moment at which the first lead leaves one of these numbers of last days; null without any.
+def stands_until(*moments: ColumnElement[Any]) -> Label[Any]:
+    """Return the first of these moments, until which an answer stands while no lead changes; null without any."""
+    return (func.least(*moments, _LAST) if moments else NEVER).label("stands_until")
+
+
+def end_of_days(number: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the last moment at which each lead of so many last days is still one of them.
 
     The last message of the oldest lead of a time range is the first entry of a range of an index.
     """
-    ends = [first_leave(leads.c.last_message_at, number, leads.c.user_id == USER) for number in days]
-    return (func.least(*ends) if ends else NEVER).label("stands_until")
+    return first_leave(leads.c.last_message_at, number, leads.c.user_id == USER)
 
 
 def first_leave(
@@ -83,6 +88,16 @@ def first_leave(
     """Return when the oldest of these moments within so many last days is older than these."""
     oldest = select(func.min(column)).where(*where, column >= once(ago(days))).scalar_subquery()
     return func.least(oldest + days * _DAY, _LAST)
+
+
+def before_next(column: ColumnElement[Any], distance: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the last moment before the next lead has a moment that is now, or so far from now; null without any.
+
+    `distance` is negative for a moment that was. The first lead after it is the first entry of a range of an index.
+    """
+    later = (leads.c.user_id == USER, column > once(NOW + distance))
+    first = select(func.min(column)).select_from(leads).where(*later)
+    return first.scalar_subquery() - distance - _MICROSECOND
 
 
 _TIME_RANGE = _time_range()

@@ -37,10 +37,18 @@ from api.request.position.change_token import EXAMPLE as TOKEN
 from api.request.position.cursor import CURSOR, EXAMPLE, Cursor, Position
 
 # What may be printed beside the documented keys.
-INCLUDES = ("attributes",)
+INCLUDES: Mapping[str, tuple[str, ...]] = {
+    "attributes": ("attributes",),
+    "waiting": ("waiting_since", "reply_window_ends_at", "last_customer_message_at"),
+}
+_INCLUDED_KEYS = tuple(key for keys in INCLUDES.values() for key in keys)
+REPLY_WINDOWS = ("open", "closed", "none")
 # Begins the name of a facet of an attribute.
 ATTRIBUTE_FACET = "attributes."
-SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+SORTS = (
+    "last_message_at", "first_contact_at", "total_messages", "total_score", "name", "waiting_since",
+    "reply_window_ends_at",
+)  # fmt: skip
 ORDERS = ("desc", "asc")
 DEFAULT_LIMIT = 50
 MAX_OFFSET = 2**31 - 1
@@ -95,6 +103,9 @@ class Parameters:
     phone_number_id: str | None = None
     is_active: bool | None = None
     ignore_accents: bool | None = None
+    waiting_minutes: int | None = None
+    reply_window: str | None = None
+    reply_window_hours: int | None = None
     attributes: Given | None = None
     with_attributes: tuple[str, ...] | None = None
     without_attributes: tuple[str, ...] | None = None
@@ -126,14 +137,19 @@ class Parameters:
     @property
     def moves_with_the_clock(self) -> bool:
         """Whether the list may change although no lead and no message does."""
-        return self.days is not None
+        by_clock = (self.days, self.waiting_minutes, self.reply_window, self.reply_window_hours)
+        return any(given is not None for given in by_clock) or "reply_window" in (self.facets or ())
 
     @property
     def names_attributes(self) -> bool:
         """Whether a request cannot be answered without the attributes that there are."""
         facets = any(facet.startswith(ATTRIBUTE_FACET) for facet in self.facets or ())
         return bool(
-            self.attributes or self.with_attributes or self.without_attributes or facets or self.included
+            self.attributes
+            or self.with_attributes
+            or self.without_attributes
+            or facets
+            or "attributes" in self.included
         )
 
     def resolved(self, catalog: Catalog) -> "Parameters":
@@ -156,20 +172,30 @@ class Parameters:
     @property
     def included(self) -> tuple[str, ...]:
         """What each lead is printed with beside its documented keys."""
-        asked = {*self.include, *(self.fields or ())}
-        return tuple(word for word in INCLUDES if word in asked)
+        words, fields = self.include, {*(self.fields or ())}
+        return tuple(word for word, keys in INCLUDES.items() if word in words or not fields.isdisjoint(keys))
 
     @property
     def keys(self) -> tuple[str, ...] | None:
-        """The keys of each lead to print; None for all."""
-        return None if self.fields is None else tuple(dict.fromkeys((*self.fields, *self.included)))
+        """The keys of each lead to print; None for all that its statement gives."""
+        if self.fields is None and self.printed_on_page == self.printed_with:
+            return None
+        keys = {*(self.fields or LEAD_KEYS), *(key for word in self.include or () for key in INCLUDES[word])}
+        return tuple(key for key in (*LEAD_KEYS, *_INCLUDED_KEYS) if key in keys)
+
+    @property
+    def printed_on_page(self) -> tuple[str, ...]:
+        """What is included, with what the leads are sorted by, which the cursor of the next page has."""
+        for word, keys in INCLUDES.items():
+            if self.sort_by in keys and word not in self.included:
+                return (*self.printed_with, word)
+        return self.printed_with
 
     @property
     def printed_with(self) -> tuple[str, ...]:
         """What is included, and whether conversations can have attributes."""
-        return (
-            (*self.included, "of_conversations") if self.included and self.of_conversations else self.included
-        )
+        of_conversations = "attributes" in self.included and self.of_conversations
+        return (*self.included, "of_conversations") if of_conversations else self.included
 
 
 def _limit(greatest: int, what: str = "Results that a page") -> Parameter:
@@ -210,7 +236,7 @@ _PAGES = {
 _FEWER_KEYS = {
     "fields": Parameter(
         "The keys of each lead to print, and no others but what `include` adds, which may be named here too.",
-        some_of(*LEAD_KEYS, *INCLUDES),
+        some_of(*LEAD_KEYS, *_INCLUDED_KEYS),
         ["customer_phone", "name"],
     ),
     "include": Parameter(
@@ -267,6 +293,19 @@ OF_LIST = {
     "ignore_accents": Parameter(
         "Whether `search` takes letters with and without an accent for the same.", FLAG
     ),
+    "waiting_minutes": Parameter(
+        "Leads whose customer waits for an answer since at least so many minutes.",
+        whole_number(0, 52_560_000),
+        30,
+    ),
+    "reply_window": Parameter(
+        "Leads that one may answer freely until a moment to come (open), or that has passed (closed); or (none) leads"
+        " without such a moment.",
+        one_of(*REPLY_WINDOWS),
+    ),
+    "reply_window_hours": Parameter(
+        "Leads whose reply window is open, and closes within so many hours.", whole_number(1, 720), 2
+    ),
     "attributes": ByAttributes(
         "Leads with any of these values of an attribute, as in `attributes[city]=Mumbai,Pune`; of a number, a date or"
         " a time a range too, as in `attributes[budget]=10..20`. `\\,` is a comma within a value. An attribute of"
@@ -282,8 +321,9 @@ OF_ONE_PAGE = ("limit", "offset", "cursor", "fields", "include")
 OF_EXPORT = {
     name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE or name == "include"
 }
-# The filters, but for the one that moves with the clock.
-_NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", "days")
+# The filters, but for those that move with the clock.
+_BY_CLOCK = ("days", "waiting_minutes", "reply_window", "reply_window_hours")
+_NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", *_BY_CLOCK)
 OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
     "since": Parameter(
         "What an answer gave as `next`. Without it the answer has no change, but the token of now.",
@@ -300,22 +340,25 @@ OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not
 # The filters whose values are counted.
 FACETS = ("lead_status", "platform", "agent_id", "has_email", "last_message_sender")
 
+# And those that are counted only where a request names them.
+FURTHER_FACETS = (*FACETS, "reply_window")
+
 
 def _facet(text: str) -> str:
     """Return the name of a facet. Raises LookupError or ValueError for what is none."""
     if text.startswith(ATTRIBUTE_FACET):
         return ATTRIBUTE_FACET + read_names(text.removeprefix(ATTRIBUTE_FACET))
-    return FACETS[FACETS.index(text.lower())]
+    return FURTHER_FACETS[FURTHER_FACETS.index(text.lower())]
 
 
 _FACET_NAMES = Kind(
-    f"one or more of {', '.join(FACETS)}, or attributes.city for an attribute, separated by commas, at most"
+    f"one or more of {', '.join(FURTHER_FACETS)}, or attributes.city for an attribute, separated by commas, at most"
     f" {MAX_ATTRIBUTES} of attributes",
     {
         "type": "array",
         "items": {
             "anyOf": [
-                {"type": "string", "enum": [*FACETS]},
+                {"type": "string", "enum": [*FURTHER_FACETS]},
                 {"type": "string", "pattern": "^attributes\\.[a-z][a-z0-9_]{0,39}$"},
             ]
         },
@@ -373,6 +416,9 @@ OF_SERIES = {
         "The last day or hour is the one that has this moment. A date covers its whole day.",
         END_MOMENT,
         "2025-12-12",
+    ),
+    "include": Parameter(
+        "What to print of the active leads beside the other numbers.", some_of("waiting"), ["waiting"]
     ),
     "by": Parameter("Days in UTC, up to 1,100; or hours in UTC, up to 336.", one_of(*BUCKETS), default="day"),
     **OF_ALL,

@@ -62,13 +62,19 @@ from api.plan.time_buckets import edge
 from api.request.attributes import CONVERSATION, LEAD
 
 _MAX_CACHED_PLANS = 512
+_OPEN, _CLOSED = (GivenFilter("reply_window", word) for word in ("open", "closed"))
 
 
 def counts(plan: ListPlan) -> CTE:
     """Return one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
     total: ColumnElement[int]
     matches = plan.matches(tenant_totals)
-    if not plan.is_counted:
+    if plan.filters == (_CLOSED,):
+        # Most windows have closed, and few are open.
+        is_open = conditions([_OPEN], leads)
+        of_open = count_of(select(leads.c.customer_phone).where(leads.c.user_id == USER, *is_open).subquery())
+        total = sum_of(tenant_totals.c.with_reply_window) - of_open
+    elif not plan.is_counted:
         total = count_of(matches_on_leads(plan).subquery("found"))
     elif plan.has_time_range:
         total = select(sum_of(buckets(plan).c.matches)).scalar_subquery()

@@ -31,10 +31,10 @@ from api.plan.list.filters import (
     FILTERS,
     OF_PROFILES,
     OF_THEIR_CONVERSATIONS,
-    TIME_RANGE,
     GivenFilter,
     conditions,
     conditions_on_facets,
+    moments_of,
 )
 from api.plan.list.pages import all_matches
 from api.plan.list.plan import ListPlan, plan_list
@@ -52,9 +52,9 @@ from api.plan.sql import (
     sum_of,
     tenant_totals,
 )
-from api.plan.time_buckets import DAYS, stands_until
+from api.plan.time_buckets import stands_until
 from api.request.lead import LEAD_STATUSES, PLATFORMS, SENDERS
-from api.request.parameters import ATTRIBUTE_FACET, FACETS, Parameters
+from api.request.parameters import ATTRIBUTE_FACET, FACETS, FURTHER_FACETS, REPLY_WINDOWS, Parameters
 
 _MAX_CACHED_STATEMENTS = 256
 # Its values are those that the conversations have.
@@ -69,6 +69,7 @@ _VALUES: Mapping[str, Mapping[str, Hashable]] = {
     "platform": {word: (word,) for word in PLATFORMS},
     "has_email": {"true": True, "false": False},
     "last_message_sender": {word: word for word in SENDERS},
+    "reply_window": {word: word for word in REPLY_WINDOWS},
 }
 
 
@@ -86,7 +87,7 @@ def lead_facets(
 ) -> BoundStatement[FacetsRow]:
     """Return the statement of the facets. `now` is as in plan_list."""
     plan, values = plan_list(parameters, now)
-    names = tuple(name for name in FACETS if name in (parameters.facets or FACETS))
+    names = tuple(name for name in FURTHER_FACETS if name in (parameters.facets or FACETS))
     facets: list[FacetShape] = []
     for at, facet in enumerate(parameters.attribute_facets):
         values[f"facet_{at}"] = facet.name
@@ -151,7 +152,8 @@ def _statement(
         objects.append(constant_text('"agent_names":{') + named + constant_text("}"))
     joined = reduce(lambda before, after: before + constant_text(",") + after, objects)
     printed = constant_text("{") + joined + constant_text("}")
-    until = stands_until(*(DAYS for filter_ in filters if filter_.name == TIME_RANGE))
+    windows = [GivenFilter("reply_window", "open")] if "reply_window" in names else []
+    until = stands_until(*moments_of([*filters, *windows]))
     head = (*freshness_columns(), counts["total"].label("total"), printed.label("facets"), until)
     return select(*head).select_from(*rows)
 

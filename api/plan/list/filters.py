@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Float,
     FromClause,
     Integer,
     and_,
@@ -38,7 +39,7 @@ from api.plan.sql import (
     leads,
     lookup_by_key,
 )
-from api.plan.time_buckets import edge
+from api.plan.time_buckets import DAYS, NOW, before_next, edge, end_of_days, once
 from api.request.attributes import LEAD, AttributeCondition
 from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
@@ -83,6 +84,8 @@ class Filter:
     totals: OnTotals = lambda _columns, _shape: None
     shape: Callable[[Any], Hashable] = lambda _value: None
     bind: Callable[[Any], Mapping[str, object]]
+    # Until when the same leads pass, by the shape; none where no clock decides.
+    stands_until: Callable[[Any], Sequence[ColumnElement[Any]]] = lambda _shape: ()
 
 
 def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
@@ -147,6 +150,19 @@ def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
         return None
     end = LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
     return {"start": parameters.from_date or FIRST_MOMENT, "days": parameters.days, "end": end}
+
+
+_MINUTES = bindparam("waiting_minutes", type_=Float) * literal_column("interval '1 minute'")
+_HOURS = bindparam("reply_window_hours", type_=Float) * literal_column("interval '1 hour'")
+_NOTHING: ColumnElement[Any] = literal_column("interval '0'")
+
+
+def _in_reply_window(columns: Columns, word: str) -> Condition:
+    """Return whether the reply window of a lead is open, closed or there is none. One that ends now is closed."""
+    ends = columns.reply_window_ends_at
+    if word == "none":
+        return ends.is_(None)
+    return ends > once(NOW) if word == "open" else ends <= once(NOW)
 
 
 def _attributes(name: str, *, of_profiles: bool) -> Filter:
@@ -223,6 +239,7 @@ FILTERS: Mapping[str, Filter] = {
             value=_time_range_of,
             on_leads=lambda columns, _shape: between(columns.last_message_at, edge("start"), edge("end")),
             bind=lambda values: values,
+            stands_until=lambda _shape: [end_of_days(DAYS)],
         ),
         Filter(
             name="search",
@@ -233,6 +250,32 @@ FILTERS: Mapping[str, Filter] = {
             on_profiles=search.condition,
             shape=search.shape_of,
             bind=search.bind,
+        ),
+        _filter(
+            "waiting_minutes",
+            on_leads=lambda columns, _: columns.waiting_since <= once(NOW - _MINUTES),
+            stands_until=lambda _shape: [before_next(leads.c.waiting_since, -_MINUTES)],
+        ),
+        _filter(
+            "reply_window",
+            on_leads=_in_reply_window,
+            # The leads without a window; those whose window has closed are counted in pages.py.
+            totals=lambda columns, word: (
+                columns.leads - columns.with_reply_window if word == "none" else None
+            ),
+            shape=str,
+            stands_until=lambda word: (
+                [before_next(leads.c.reply_window_ends_at, _NOTHING)] if word != "none" else []
+            ),
+        ),
+        _filter(
+            "reply_window_hours",
+            on_leads=lambda columns, _: and_(
+                columns.reply_window_ends_at > once(NOW), columns.reply_window_ends_at <= once(NOW + _HOURS)
+            ),
+            stands_until=lambda _shape: [
+                before_next(leads.c.reply_window_ends_at, distance) for distance in (_NOTHING, _HOURS)
+            ],
         ),
         _attributes(OF_PROFILES, of_profiles=True),
         _attributes(OF_THEIR_CONVERSATIONS, of_profiles=False),
@@ -251,6 +294,11 @@ def given_filters(parameters: Parameters) -> tuple[tuple[GivenFilter, ...], dict
             filters.append(GivenFilter(entry.name, entry.shape(value)))
             values |= entry.bind(value)
     return tuple(filters), values
+
+
+def moments_of(filters: Sequence[GivenFilter]) -> list[ColumnElement[Any]]:
+    """Return the moments until which each of these filters lets the same leads pass."""
+    return [moment for name, shape in filters for moment in FILTERS[name].stands_until(shape)]
 
 
 def conditions(filters: Sequence[GivenFilter], table: FromClause) -> list[Condition]:

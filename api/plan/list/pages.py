@@ -32,7 +32,7 @@ from sqlalchemy import (
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list import search
 from api.plan.list.counts import buckets, counts, matches_in_bucket, matches_on_leads, running_total
-from api.plan.list.filters import conditions
+from api.plan.list.filters import conditions, moments_of
 from api.plan.list.plan import SORTS, ListPlan, plan_list
 from api.plan.printed import printed_lead, printed_leads_of
 from api.plan.sql import (
@@ -52,7 +52,7 @@ from api.plan.sql import (
     tenant_total,
     with_page,
 )
-from api.plan.time_buckets import DAYS, stands_until
+from api.plan.time_buckets import stands_until
 from api.request.parameters import Parameters
 
 _MAX_CACHED_PLANS = 512
@@ -82,8 +82,8 @@ def list_leads(
 ) -> BoundStatement[ListRow]:
     """Return the statement of a page of leads."""
     plan, values = plan_list(parameters, now)
-    if collect_matches:
-        plan = replace(plan, collect_matches=True)
+    # A cursor has the value that orders the leads, which is read from the printed lead.
+    plan = replace(plan, collect_matches=collect_matches, included=parameters.printed_on_page)
     return BoundStatement(list_statement(plan), ListRow, {"user_id": user_id, **values})
 
 
@@ -91,7 +91,7 @@ def list_leads(
 def list_statement(plan: ListPlan) -> SelectBase:
     """Return the statement of a plan, whose columns are the fields of ListRow."""
     total, page, collect_matches = _parts(plan)
-    until = stands_until(*([DAYS] if plan.has_time_range else []))
+    until = stands_until(*moments_of(plan.filters))
     head = (total.label("total"), collect_matches.label("collect_matches"), until)
     return with_page([*freshness_columns(), *head], page)
 
@@ -171,7 +171,8 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
         rows = rows.where(plan.after_cursor(sort.table.c[sort.key], sort.table.c.customer_phone))
     order = sort.order(sort.table.c, direction)
     # The leads without a value are beyond the range of the index that a cursor leaves.
-    if not plan.has_nulls or (plan.cursor is None and direction == sort.nulls_last):
+    has_nulls_last = direction == sort.nulls_last and not sort.is_partial
+    if not plan.has_nulls or (plan.cursor is None and has_nulls_last):
         if _reads_documents(plan):
             return [documents(page.of(rows.with_only_columns(leads.c.document).order_by(*order)))]
         keys = page.of(rows.order_by(*order)).subquery("keys")
@@ -251,7 +252,10 @@ def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> Select[Any]:
     rows = matching_keys(plan, table).where(table.c[plan.sort.key].is_(None))
     if plan.cursor == "null":
         rows = rows.where(plan.phone_after_cursor(table.c.customer_phone))
-    keys = page.of(rows.order_by(*plan.sort.order(table.c, plan.sort_order))).subquery("keys_without_value")
+    order = plan.sort.order(table.c, plan.sort_order)
+    # The primary key has those that no index of the sort has.
+    in_order = rows.order_by(*(order[1:] if plan.sort.is_partial else order))
+    keys = page.of(in_order).subquery("keys_without_value")
     return printed_leads_of(keys, plan.included)
 
 

@@ -36,6 +36,8 @@ class Sort:
     nullable: bool = False
     # The direction in which the index has the leads without a value last.
     nulls_last: str = "asc"
+    # Whether the index has none of the leads without a value.
+    is_partial: bool = False
     # Filters on the column itself: they exclude the leads without a value, and the index reads only a range of it.
     own_filters: frozenset[str] = frozenset()
     # The key of the lead after which a page begins: a value of the statement, as the column has it.
@@ -54,6 +56,16 @@ SORTS = {
         leads, "last_message_at", nullable=True, nulls_last="desc", own_filters=frozenset({TIME_RANGE})
     ),
     "first_contact_at": Sort(leads, "first_contact_at"),
+    "waiting_since": Sort(
+        leads, "waiting_since", nullable=True, is_partial=True, own_filters=frozenset({"waiting_minutes"})
+    ),
+    "reply_window_ends_at": Sort(
+        leads,
+        "reply_window_ends_at",
+        nullable=True,
+        is_partial=True,
+        own_filters=frozenset({"reply_window_hours"}),
+    ),
     "total_messages": Sort(leads, "total_messages", cursor_key=_CURSOR_NUMBER),
     "total_score": Sort(
         lead_profiles,

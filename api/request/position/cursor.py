@@ -111,6 +111,8 @@ LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
     "first_contact_at": (_TIME, _TEXT),
     "total_messages": (_NUMBER, _TEXT),
     "total_score": (_NUMBER_OR_NULL, _TEXT),
+    "waiting_since": (Function(deserialize=_time, allow_none=True), _TEXT),
+    "reply_window_ends_at": (Function(deserialize=_time, allow_none=True), _TEXT),
     "name": (String(validate=Regexp(NO_NUL), allow_none=True), _TEXT),
 }
 # timestamp, conversation_id, sequence_no and message_id.
