@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from tests.oracle.attributes import kind_of_value, printed_items
 from tests.oracle.leads import PLATFORMS, Lead, Model
 from tests.oracle.parameters import (
+    INCLUDED,
+    KEYS,
     LEAD_FILTERS,
     MESSAGE_FILTERS,
     MILLISECOND,
@@ -118,7 +120,9 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
     return Answer(OK, {"success": True, "data": numbers})
 
 
-def facets(model: Model, user_id: str, params: Pairs, now: datetime) -> dict[str, dict[str, int]]:
+def facets(
+    model: Model, user_id: str, names: Iterable[str], params: Pairs, now: datetime
+) -> dict[str, dict[str, int]]:
     """Count by each value of a filter: the total of the list with that value in place of the filter's own."""
     agents = {
         row.agent_id
@@ -133,13 +137,14 @@ def facets(model: Model, user_id: str, params: Pairs, now: datetime) -> dict[str
         "agent_id": [agent for agent in agents if agent == trim(agent)],
         "has_email": ("true", "false"),
         "last_message_sender": ("user", "agent"),
+        "reply_window": ("open", "closed", "none"),
     }
 
     def total(name: str, value: str) -> int:
         others = [pair for pair in params if pair[0] != name]
         return int(list_leads(model, user_id, [*others, (name, value)], now).body["pagination"]["total"])
 
-    return {name: {word: n for word in words if (n := total(name, word))} for name, words in values.items()}
+    return {name: {word: n for word in values[name] if (n := total(name, word))} for name in names}
 
 
 def facet_of_attribute(
@@ -217,7 +222,10 @@ def series(model: Model, user_id: str, params: Pairs) -> Answer:
     buckets = [
         {
             "start": printed_time(EPOCH + number * length),
-            "active": _numbers(lead for lead in leads if _is_in(lead.last_message_at, number * step, step)),
+            "active": _numbers(
+                (lead for lead in leads if _is_in(lead.last_message_at, number * step, step)),
+                with_waiting="include" in values,
+            ),
             "new": _numbers(lead for lead in leads if _is_in(lead.first_contact_at, number * step, step)),
             "messages": sum(
                 _is_in(message.timestamp, number * step, step) for lead in leads for message in lead.messages
@@ -232,8 +240,12 @@ def _is_in(moment: datetime | None, start: int, length: int) -> bool:
     return moment is not None and start <= milliseconds(moment) < start + length
 
 
-def _numbers(selected: Iterable[Lead]) -> dict[str, object]:
+def _numbers(selected: Iterable[Lead], *, with_waiting: bool = False) -> dict[str, object]:
     leads = list(selected)
+    waiting = {
+        "waiting": sum(lead.waiting_since is not None for lead in leads),
+        "with_reply_window": sum(lead.reply_window_ends_at is not None for lead in leads),
+    }
     return {
         "leads": len(leads),
         **{
@@ -243,6 +255,7 @@ def _numbers(selected: Iterable[Lead]) -> dict[str, object]:
         "by_platform": {
             platform: sum(platform in lead.platforms for lead in leads) for platform in PLATFORMS
         },
+        **(waiting if with_waiting else {}),
     }
 
 
@@ -350,8 +363,9 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
 
 def printed_lead(lead: Lead, values: Mapping[str, Any]) -> dict[str, object]:
     """Print a lead with the keys that are asked for, and what is to be included."""
-    included: frozenset[str] = values.get("include", frozenset())
-    is_included = "attributes" in {*values.get("fields", ()), *included}
-    document = lead.with_attributes() if is_included else lead.document()
-    asked = {*values.get("fields", document), *included}
-    return {key: value for key, value in document.items() if key in asked}
+    keys = {
+        *values.get("fields", KEYS),
+        *(key for word in values.get("include", ()) for key in INCLUDED[word]),
+    }
+    document = lead.with_attributes() if "attributes" in keys else lead.document()
+    return {key: value for key, value in (document | lead.moments()).items() if key in keys}

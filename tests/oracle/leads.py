@@ -7,12 +7,13 @@ in `_lead`, and a key of `Lead.document`.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.attributes import REFERENCE, Declaration, merge
 from tests.oracle.values import (
     EPOCH,
+    LAST_MOMENT,
     bytewise,
     canonical_phone,
     cut,
@@ -28,6 +29,8 @@ Key = TypeVar("Key")
 
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 STATUSES = {"hot": "Hot", "warm": "Warm", "cold": "Cold"}
+# How long one may answer a message of a customer freely, by the platform.
+REPLY_WINDOWS = {"whatsapp": timedelta(hours=24), "instagram": timedelta(hours=24)}
 SCORES = ("intent_score", "urgency_score", "budget_score", "fit_score", "engagement_score")
 
 
@@ -180,10 +183,11 @@ class LeadConversation(NamedTuple):
     is_active: bool
     created_at: datetime
     last_message_at: datetime | None
-    # Not printed: the platform's own note; and attributes, which are printed where they are asked for.
+    # Not printed: the platform's own note; attributes, which are printed where they are asked for; the reply window.
     source_last_message_at: datetime | None
     attributes: Mapping[str, Any] | None
     attributes_left_out: int
+    reply_window: timedelta | None
 
     def document(self) -> dict[str, object]:
         return _printed(self, self._fields[: self._fields.index("source_last_message_at")])
@@ -239,6 +243,9 @@ class Lead(Profile):
     conversations: tuple[LeadConversation, ...]
     messages: tuple[LeadMessage, ...]
     sends: tuple[LeadSend, ...]
+    waiting_since: datetime | None
+    reply_window_ends_at: datetime | None
+    last_customer_message_at: datetime | None
 
     def document(self) -> dict[str, object]:
         keys = [
@@ -251,6 +258,10 @@ class Lead(Profile):
     def with_attributes(self) -> dict[str, object]:
         conversations = [row.with_attributes() for row in self.conversations]
         return self.document() | {"conversations": conversations, "attributes": self.attributes or {}}
+
+    def moments(self) -> dict[str, object]:
+        """Return what `include=waiting` prints."""
+        return _printed(self, ("waiting_since", "reply_window_ends_at", "last_customer_message_at"))
 
 
 @dataclass(frozen=True)
@@ -379,19 +390,48 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
         conversations=conversations,
         messages=messages,
         sends=tuple(sends),
+        waiting_since=_waiting_since(messages),
+        reply_window_ends_at=_reply_window_ends_at(conversations, messages),
+        last_customer_message_at=max(_times_of(messages, "user"), default=None),
     )
+
+
+def _times_of(messages: Iterable[LeadMessage], sender: str) -> list[datetime]:
+    return [message.timestamp for message in messages if message.sender == sender]
+
+
+def _waiting_since(messages: Sequence[LeadMessage]) -> datetime | None:
+    """Return the time of the first of the customer's messages that nobody answered, if the last message is one."""
+    if not messages or messages[-1].sender != "user":
+        return None
+    answers = [place for place, message in enumerate(messages) if message.sender == "agent"]
+    return _times_of(messages[answers[-1] + 1 if answers else 0 :], "user")[0]
+
+
+def _reply_window_ends_at(
+    conversations: Iterable[LeadConversation], messages: Iterable[LeadMessage]
+) -> datetime | None:
+    windows = {row.conversation_id: row.reply_window for row in conversations}
+    ends = [
+        # The last moment that can be printed bounds it.
+        message.timestamp + min(window, cut(LAST_MOMENT) - message.timestamp)
+        for message in messages
+        if message.sender == "user" and (window := windows[message.conversation_id]) is not None
+    ]
+    return max(ends, default=None)
 
 
 def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
     agent = rows.agents[row.agent_id]
     times = [cut_or_epoch(message.timestamp) for message in rows.messages.get(row.conversation_id, ())]
     noted = None if row.last_message_at is None else cut(row.last_message_at)
+    platform = rows.platform_of_channel(agent.phone_number_id)
     attributes, left_out = merge([rows.declaration.given(row)], rows.declaration.conversation)
     return LeadConversation(
         conversation_id=row.conversation_id,
         agent_id=row.agent_id,
         agent_name=cut_text(agent.name),
-        platform=cut_text(rows.platform_of_channel(agent.phone_number_id)),
+        platform=cut_text(platform),
         phone_number_id=agent.phone_number_id,
         message_count=len(times),
         is_active=row.is_active is True,
@@ -400,6 +440,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
         source_last_message_at=noted,
         attributes=attributes,
         attributes_left_out=left_out,
+        reply_window=None if platform is None else REPLY_WINDOWS.get(platform),
     )
 
 

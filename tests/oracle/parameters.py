@@ -41,20 +41,22 @@ MILLISECOND = timedelta(milliseconds=1)
 DAY = 24 * 60 * 60 * 1000
 LARGEST_OFFSET = 2**31 - 1
 LONGEST_SEARCH = 200
-SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
+SORTS = (
+    "last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at", "waiting_since",
+    "reply_window_ends_at",
+)  # fmt: skip
 IGNORED = frozenset({"_", "gclid", "fbclid"})
 LISTS = frozenset({"platform", "lead_status", "fields", "include", "with_attributes", "without_attributes"})
 MOST_ATTRIBUTES, MOST_VALUES = 8, 20
-KEYS = tuple(
-    compute_leads(
-        Source(
-            agents=(Agent(agent_id="a", user_id="u"),),
-            conversations=(Conversation(conversation_id="c", agent_id="a", customer_phone="1"),),
-        )
+_LEAD = compute_leads(
+    Source(
+        agents=(Agent(agent_id="a", user_id="u"),),
+        conversations=(Conversation(conversation_id="c", agent_id="a", customer_phone="1"),),
     )
-    .of_tenant("u")["1"]
-    .document()
-)
+).of_tenant("u")["1"]
+KEYS = tuple(_LEAD.document())
+# The keys that each word of `include` adds to these.
+INCLUDED = {"attributes": ("attributes",), "waiting": tuple(_LEAD.moments())}
 # Parameters that say the same, by the bound that they give: of each, a call may give one.
 SAME_BOUND = {"from": ("from_date", "start_date", "date"), "to": ("to_date", "end_date", "date")}
 
@@ -213,8 +215,8 @@ OF_LIST: dict[str, Reader] = {
     "offset": integer_between(0, LARGEST_OFFSET),
     "cursor": nothing,
     "min_as_of": exact_moment,
-    "fields": one_of(*KEYS, "attributes"),
-    "include": one_of("attributes"),
+    "fields": one_of(*KEYS, *(key for keys in INCLUDED.values() for key in keys)),
+    "include": one_of(*INCLUDED),
     **OTHER_DATES,
     "last_message_sender": one_of("user", "agent"),
     "has_conversation": boolean,
@@ -222,6 +224,9 @@ OF_LIST: dict[str, Reader] = {
     "phone_number_id": str,
     "is_active": boolean,
     "ignore_accents": boolean,
+    "waiting_minutes": integer_between(0, 52_560_000),
+    "reply_window": one_of("open", "closed", "none"),
+    "reply_window_hours": integer_between(1, 720),
     "attributes": nothing,
     "with_attributes": attribute_name,
     "without_attributes": attribute_name,
@@ -247,6 +252,7 @@ OF_SERIES: dict[str, Reader] = {
     "from_date": date_bound,
     "to_date": date_bound,
     "by": one_of("day", "hour"),
+    "include": one_of("waiting"),
     "min_as_of": exact_moment,
     **OTHER_DATES,
 }
@@ -254,6 +260,12 @@ OF_SERIES: dict[str, Reader] = {
 
 def active_within(lead: Lead, days: int, now: datetime) -> bool:
     return lead.last_message_at is not None and lead.last_message_at >= now - timedelta(hours=24 * days)
+
+
+def reply_window(lead: Lead, now: datetime) -> str:
+    if lead.reply_window_ends_at is None:
+        return "none"
+    return "open" if lead.reply_window_ends_at > now else "closed"
 
 
 def _of_dates(moment_of: Callable[[Any], datetime | None]) -> dict[str, Callable[[Any, Any], bool]]:
@@ -281,6 +293,16 @@ class Candidate:
     now: datetime
     # How a search compares: it finds more with it, and nothing less.
     ignore_accents: bool = False
+
+
+def _waits(candidate: Candidate, minutes: int) -> bool:
+    since = candidate.lead.waiting_since
+    return since is not None and candidate.now - since >= timedelta(minutes=minutes)
+
+
+def _closes_within(candidate: Candidate, hours: int) -> bool:
+    ends = candidate.lead.reply_window_ends_at
+    return ends is not None and timedelta(0) < ends - candidate.now <= timedelta(hours=hours)
 
 
 def _matches(candidate: Candidate, text: str) -> bool:
@@ -423,6 +445,9 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
         row.phone_number_id == channel for row in candidate.lead.conversations
     ),
     "is_active": lambda candidate, flag: any(row.is_active is flag for row in candidate.lead.conversations),
+    "waiting_minutes": _waits,
+    "reply_window": lambda candidate, word: reply_window(candidate.lead, candidate.now) == word,
+    "reply_window_hours": _closes_within,
     "attributes": _has_values,
     "with_attributes": lambda candidate, names: all(
         attribute_of_lead(candidate.model, candidate.lead, name) for name in names

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from psycopg import sql
@@ -39,7 +39,8 @@ KEYS = {
 }  # fmt: skip
 
 # The columns that are read back from JSON as moments. A row of all leads begins before every time that Python has.
-_MOMENT = re.compile(r".*_at|hour|bucket_start")
+_MOMENT = re.compile(r".*_at|.*_since|hour|bucket_start")
+_HOURS = re.compile(r"(\d+):(\d\d):(\d\d)")
 
 
 def expected_tables(model: Model) -> dict[str, Table]:
@@ -112,6 +113,9 @@ def _read(connection: Connection, table: str) -> list[Row]:
                 row[name] = None if text == "-infinity" else datetime.fromisoformat(text)
         if "day" in row:
             row["day"] = date.fromisoformat(row["day"])
+        if parts := _HOURS.fullmatch(row.get("reply_window") or ""):
+            hours, minutes, seconds = map(int, parts.groups())
+            row["reply_window"] = timedelta(hours=hours, minutes=minutes, seconds=seconds)
         if table == "leads":
             # With which version of its tenant a lead was written is no part of what it is.
             del row["version"]
@@ -162,6 +166,9 @@ def _of_spans(leads: list[Lead]) -> Iterator[Row]:
                 for sender in ("user", "agent")
             },
             "without_conversation": sum(not lead.conversations for lead in members),
+            "with_reply_window": 0
+            if span.startswith("new")
+            else sum(lead.reply_window_ends_at is not None for lead in members),
         }
 
 
@@ -214,6 +221,9 @@ def _of_lead(lead: Lead) -> Row:
         if lead.last_message_sender in {"user", "agent"}
         else None,
         "has_conversation": lead.conversations != (),
+        "waiting_since": lead.waiting_since,
+        "reply_window_ends_at": lead.reply_window_ends_at,
+        "last_customer_message_at": lead.last_customer_message_at,
     }
 
 
@@ -236,12 +246,14 @@ def _of_profile(model: Model, lead: Lead) -> Row:
 
 
 def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
-    times: list[datetime] = [
-        message.timestamp for message in lead.messages if message.conversation_id == row.conversation_id
-    ]
+    messages = [message for message in lead.messages if message.conversation_id == row.conversation_id]
+    times, of_customer, of_agent = (
+        [message.timestamp for message in messages if message.sender in senders]
+        for senders in ({message.sender for message in messages}, {"user"}, {"agent"})
+    )
     names = (
         "conversation_id", "agent_id", "agent_name", "platform", "phone_number_id", "is_active", "created_at",
-        "source_last_message_at", "attributes", "attributes_left_out",
+        "source_last_message_at", "attributes", "attributes_left_out", "reply_window",
     )  # fmt: skip
     return {
         "user_id": lead.user_id,
@@ -250,6 +262,8 @@ def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
         "message_count": len(times),
         "first_message_at": min(times, default=None),
         "newest_message_at": max(times, default=None),
+        "newest_customer_message_at": max(of_customer, default=None),
+        "newest_agent_message_at": max(of_agent, default=None),
     }
 
 

@@ -1,6 +1,5 @@
 """Query parameters for the endpoints, valid and not, made of values that occur in the data."""
 
-import operator
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from tests.oracle.attributes import printed_items
 from tests.oracle.leads import PLATFORMS, Lead, Model
-from tests.oracle.parameters import KEYS, LISTS, OF_LIST, attribute_of_lead, boolean
+from tests.oracle.parameters import INCLUDED, KEYS, LISTS, OF_LIST, SORTS, attribute_of_lead, boolean
 from tests.oracle.values import WHITE_SPACE
 
 Pairs = list[tuple[str, str]]
@@ -179,7 +178,11 @@ def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     days = _days(words.times).map(lambda day: [("date", day)])
     noisy = _with_noise(_of_dates(words.times))
     by = st.sampled_from(([], [("by", "day")], [("by", "HOUR")], [("by", "hour")], [("by", "week")]))
-    return st.builds(operator.add, st.one_of(ranges, ranges, days, noisy), by)
+    include = st.sampled_from(
+        ([], [("include", "waiting")], [("include", ",Waiting")], [("include", "attributes")])
+    )
+    dated = st.one_of(ranges, ranges, days, noisy)
+    return st.builds(lambda *parts: [pair for part in parts for pair in part], dated, by, include)
 
 
 def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
@@ -211,8 +214,8 @@ def _of_list(words: Vocabulary) -> Values:
         "max_total_score": st.sampled_from(("15", "12", "10", "8", "5", "0010")),
         "days": _DAYS,
         **_of_dates(words.times),
-        "fields": _lists((*KEYS, "attributes")),
-        "include": st.just("attributes"),
+        "fields": _lists((*KEYS, *(key for keys in INCLUDED.values() for key in keys))),
+        "include": _lists(INCLUDED),
         **dict.fromkeys(("with_attributes", "without_attributes"), _names_of_attributes(words)),
         **{f"attributes[{name}]": _attribute_values(texts) for name, texts in words.attributes.items()},
         "last_message_sender": _in_any_case(("user", "agent")),
@@ -220,9 +223,12 @@ def _of_list(words: Vocabulary) -> Values:
         "phone_number_id": st.sampled_from((*words.phone_number_ids, "none of these")),
         "search": _searches(words),
         "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
-        "sort_by": _in_any_case(
-            ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
+        "waiting_minutes": st.sampled_from(
+            ("0", "1", "90", "1440", "43200", "0525600", "26280000", "52560000")
         ),
+        "reply_window": _in_any_case(("open", "closed", "none")),
+        "reply_window_hours": st.sampled_from(("1", "2", "024", "25", "720")),
+        "sort_by": _in_any_case(SORTS),
         "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),
         "offset": st.sampled_from(("0", "1", "2", "5", "30", "-0", "1000", "2147483647")),
