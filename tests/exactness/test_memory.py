@@ -137,6 +137,32 @@ def test_a_window_ends_with_the_first_lead_that_leaves_it(filled: Platform, apps
     assert counts[0] == counts[1] == counts[2] + 1 == counts[3] + 1
 
 
+def test_who_waits_and_may_be_answered_moves_at_the_microsecond(filled: Platform, apps: Apps) -> None:
+    at = datetime(2026, 3, 29, 12, tzinfo=UTC)
+    conversation = filled.conversation(filled.agent("one"), "49200")
+    filled.insert("messages", message_id="at", conversation_id=conversation, sender="user", timestamp=at)
+    refresh_now(filled.conn)
+    now = [at]
+    client, without = (apps(answers_mb=size, clock=lambda: now[0]) for size in (64, 0))
+    day, instant = timedelta(hours=24), timedelta(microseconds=1)
+    for query, moves in (
+        ("?waiting_minutes=90", (timedelta(minutes=90),)),
+        ("?reply_window=open", (day,)),
+        ("?reply_window=closed", (day,)),
+        ("?reply_window_hours=2", (day - timedelta(hours=2), day)),
+        ("/facets?facets=reply_window", (day,)),
+    ):
+        address = f"{LISTS[0]}{query}"
+        for move in moves:
+            seen = []
+            for now[0] in (at + move - instant, at + move):
+                seen.append(found(client, address))
+                assert warm(client, address) == found(without, address) == seen[-1]
+            # Nor does a tag of before hold.
+            assert seen[0][0] != seen[1][0]
+            assert seen[0][2] != seen[1][2]
+
+
 def test_no_caller_sees_a_tenant_go_back(
     filled: Platform, apps: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,9 @@ FILTERS = (
     "&min_total_score=6&max_total_score=14",
     "&agent_id=test-agent-001&is_active=true&last_message_sender=user",
     "&has_conversation=false",
+    "&waiting_minutes=30&include=waiting",
+    "&reply_window=closed",
+    "&reply_window_hours=2&reply_window=open",
 )
 
 # A value of each sort that a cursor may have; leads without one come last where there are any.
@@ -39,8 +42,10 @@ VALUES = {
     "total_messages": 3,
     "total_score": 8,
     "name": "m",
+    "waiting_since": "2026-03-01T00:00:00.000Z",
+    "reply_window_ends_at": "2026-03-01T00:00:00.000Z",
 }
-NULLABLE = {"last_message_at", "total_score", "name"}
+NULLABLE = {"last_message_at", "total_score", "name", "waiting_since", "reply_window_ends_at"}
 
 
 def paths(library: Library) -> Iterator[str]:
@@ -64,7 +69,8 @@ def paths(library: Library) -> Iterator[str]:
     named = f"?before={quote(message_id)}&after={quote(message_id)}&sort_order=desc"
     for query in ("", "?sender=user", "?limit=1&offset=1", named):
         yield f"{library.base}/{library.phone}/messages{query}"
-    yield f"{library.base}/stats/series?from_date=2026-03-01&to_date=2026-03-02"
+    yield f"{library.base}/stats/series?from_date=2026-03-01&to_date=2026-03-02&include=waiting"
+    yield f"{library.base}/facets?facets=reply_window"
     yield from ("/health/ready", "/metrics", "/", "/docs/openapi.json")
     for export in ("leads.csv", "leads.ndjson", "messages.ndjson"):
         yield f"/users/{library.tenant}/{export}?from_date=2020-01-01&to_date=2030-01-01"

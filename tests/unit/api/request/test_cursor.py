@@ -63,6 +63,8 @@ def test_a_cursor_is_bounded() -> None:
         ("last_message_at", ["0000-01-01T00:00:00.000Z", "1"]),
         ("last_message_at", [7, "1"]),
         ("first_contact_at", [None, "1"]),
+        ("waiting_since", ["2026-03-29", "1"]),
+        ("reply_window_ends_at", [7, "1"]),
         ("total_messages", [2**31, "1"]),
         ("total_messages", [True, "1"]),
         ("total_score", ["7", "1"]),

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 import pytest
 from werkzeug.exceptions import BadRequest
 
 from api.request.lead import LEAD_KEYS
-from api.request.parameters import Page
+from api.request.parameters import INCLUDES, Page
 from api.request.position.cursor import encode, scope_of
 from api.request.query import (
     CHANGES_QUERY,
@@ -79,7 +80,7 @@ A_DATE = "takes a date such as 2025-01-31"
         (
             LIST_QUERY,
             "fields=name,phone",
-            f"fields takes one or more of {', '.join(LEAD_KEYS)}, attributes, separated by commas",
+            f"fields takes one or more of {', '.join((*LEAD_KEYS, *chain(*INCLUDES.values())))}, separated by commas",
         ),
         (SERIES_QUERY, "from_date=2026-03-01", f"to_date is missing: it {A_DATE} or 2025-01-31T09:30:00Z"),
         (SERIES_QUERY, "by=week&date=2026-03-01", "by takes one of day, hour"),
@@ -128,7 +129,8 @@ def test_keys_are_asked_for_in_any_order_and_printed_in_theirs(query: Query) -> 
 
 
 def test_the_feed_takes_the_filters_of_the_list_but_no_order_nor_what_the_clock_moves() -> None:
-    for text in ("days=7", "sort_by=name", "sort_order=asc", "offset=5"):
+    moved = ("days=7", "waiting_minutes=0", "reply_window=none", "reply_window_hours=1")
+    for text in (*moved, "sort_by=name", "sort_order=asc", "offset=5"):
         assert "is not a parameter" in refused(CHANGES_QUERY, text)
     text = "platform=webchat&has_email=true&search=ann&from_date=2025-01-01&customer_phone=49"
     of_changes, of_list = CHANGES_QUERY.read(f"{text}&since=T&wait=9999&limit=9999"), LIST_QUERY.read(text)
