@@ -224,14 +224,6 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS waiting_since timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS reply_window_ends_at timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS last_customer_message_at timestamptz;
--- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
--- do not match; the leads of a partial hour or day.
-CREATE INDEX IF NOT EXISTS leads_by_last_message_at
-    ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
-    INCLUDE (
-        lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
-        last_message_sender, has_conversation
-    );
 -- Usage: sort_by=first_contact_at.
 CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
     ON read_model.leads (user_id, first_contact_at, customer_phone);
@@ -1007,10 +999,24 @@ RESET ROLE;
 -- What takes a while on an existing installation, in a transaction of its own: with the changes of the tables in the
 -- same one, readers would wait for it.
 
+-- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
+-- do not match; the leads of a partial hour or day.
+CREATE INDEX IF NOT EXISTS leads_by_last_message
+    ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
+    INCLUDE (
+        lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
+        last_message_sender, has_conversation, waiting_since, reply_window_ends_at
+    );
+DROP INDEX IF EXISTS read_model.leads_by_last_message_at;
+
 -- Usage: has_conversation=false.
 CREATE INDEX IF NOT EXISTS leads_without_conversation
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
     WHERE NOT has_conversation;
+
+-- Usage: since when a lead waits, whatever was written in between.
+CREATE INDEX IF NOT EXISTS lead_messages_of_customers
+    ON read_model.lead_messages (user_id, customer_phone, sent_at) WHERE sender = 'user';
 
 -- Most leads have neither, or are of another time: a message of such a lead touches neither index.
 -- Usage: sort_by=waiting_since, waiting_minutes.

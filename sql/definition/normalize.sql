@@ -89,12 +89,15 @@ PARALLEL SAFE
 RETURN to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
 -- How long one may answer a message of a customer freely; null where it says nothing: negative, or above 366 days.
+-- It is a number of seconds: as long in each month and time zone, so that equal ones are the same.
 CREATE OR REPLACE FUNCTION projector.reply_window(value interval)
 RETURNS interval
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN CASE WHEN value BETWEEN interval '0' AND interval '366 days' THEN value END;
+RETURN CASE
+    WHEN value BETWEEN interval '0' AND interval '366 days' THEN interval '1 second' * extract(EPOCH FROM value)
+END;
 
 -- A text of at most so many bytes of UTF-8. A longer one is cut between two characters, and ends in the mark `… [cut]`,
 -- which takes 9 bytes.

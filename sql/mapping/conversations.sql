@@ -10,7 +10,10 @@ SELECT
     c.is_active,
     c.created_at,
     c.last_message_at,
-    CASE p.platform WHEN 'whatsapp' THEN interval '24 hours' WHEN 'instagram' THEN interval '24 hours' END AS reply_window
+    CASE p.platform
+        WHEN 'whatsapp' THEN interval '24 hours'
+        WHEN 'instagram' THEN interval '24 hours'
+    END AS reply_window
 FROM conversations AS c
 INNER JOIN agents AS a ON a.agent_id = c.agent_id
 LEFT JOIN phone_numbers AS p ON p.id = a.phone_number_id;

@@ -77,7 +77,7 @@ def _reads_and_writes(database: Database) -> tuple[int, int]:
     return counted
 
 
-def _hot(filled: Platform) -> None:
+def _hot(filled: Platform, sender: str = "user") -> None:
     """Give the lead a long history, and a hundred neighbours."""
     conn = filled.conn
     conn.execute(
@@ -88,9 +88,9 @@ def _hot(filled: Platform) -> None:
     for first, last in ((1, 1000), (1001, HISTORY)):
         conn.execute(
             "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)"
-            " SELECT 'h-' || n, 'c', 'user', 'old', timestamp '2025-01-02' + n * interval '1 second', 'sent'"
+            " SELECT 'h-' || n, 'c', %s, 'old', timestamp '2025-01-02' + n * interval '1 second', 'sent'"
             " FROM generate_series(%s::integer, %s::integer) AS n",
-            (first, last),
+            (sender, first, last),
         )
         refresh_now(conn)
         # As autovacuum does it within a minute.
@@ -244,6 +244,23 @@ def test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(fil
     reads, writes = _reads_and_writes(filled.database)
     assert reads < 100
     assert writes < 15
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("sender", ["user", "agent", "bot"])
+def test_since_when_a_lead_waits_is_found_in_a_few_rows(filled: Platform, sender: str) -> None:
+    """Whoever wrote the long history that is between an answer and what the customer writes next."""
+    conn = filled.conn
+    filled.insert(
+        "messages", message_id="answer", conversation_id="c", sender="agent", timestamp="2025-01-01 12:00"
+    )
+    _hot(filled, sender)
+    for hour, writes in enumerate(("user", "bot", "user", "agent", "user")):
+        at = f"2025-03-01 0{hour}:00"
+        filled.insert(
+            "messages", message_id=f"new-{hour}", conversation_id="c", sender=writes, timestamp=at
+        )
+        assert _reads_and_writes(filled.database)[0] < 100
     assert_exact(conn)
 
 

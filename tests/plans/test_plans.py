@@ -28,7 +28,9 @@ PAGE = 50
 FEW = 5
 FIRST_PAGE = 2 * PAGE + FEW
 
-BY_TIME = "leads_by_last_message_at"
+BY_TIME = "leads_by_last_message"
+BY_WAITING = "leads_by_waiting_since"
+BY_WINDOW = "leads_by_reply_window"
 BY_CONTACT = "leads_by_first_contact_at"
 BY_MESSAGES = "leads_by_total_messages"
 BY_SCORE = "lead_profiles_by_total_score"
@@ -94,8 +96,30 @@ ORDERS = (
     ("sort_by=name", BY_NAME, FIRST_PAGE),
     ("sort_by=name&sort_order=asc", BY_NAME, FIRST_PAGE),
 )
+# Where most leads have no value, which the index has not.
+PARTLY = (
+    ("sort_by=waiting_since", BY_WAITING, FIRST_PAGE),
+    ("sort_by=waiting_since&sort_order=asc", BY_WAITING, FIRST_PAGE),
+    ("sort_by=reply_window_ends_at", BY_WINDOW, FIRST_PAGE),
+    ("sort_by=reply_window_ends_at&sort_order=asc", BY_WINDOW, FIRST_PAGE),
+)
 LISTS = (
     *ORDERS,
+    *PARTLY,
+    # Who waits is counted but for the last minutes, and closed windows but for those that are open.
+    ("waiting_minutes=30", BY_WAITING, 2 * FIRST_PAGE),
+    ("waiting_minutes=30&sort_by=waiting_since&sort_order=asc", BY_WAITING, FIRST_PAGE + 50),
+    ("reply_window=open", BY_WINDOW, 1000),
+    ("reply_window=open&sort_by=reply_window_ends_at&sort_order=asc", BY_WINDOW, 1000),
+    ("reply_window=closed", BY_WINDOW, 3500),
+    ("reply_window=closed&sort_by=reply_window_ends_at", BY_WINDOW, 1000),
+    ("reply_window=none", BY_TIME, 2 * FIRST_PAGE),
+    ("reply_window_hours=2", BY_WINDOW, 1000),
+    ("reply_window_hours=2&sort_by=reply_window_ends_at&sort_order=asc", BY_WINDOW, 300),
+    # With another filter the entries of an index are counted.
+    ("reply_window=closed&lead_status=Hot", BY_TIME, LEADS + 4000),
+    ("reply_window=none&has_email=true", BY_TIME, LEADS + 2000),
+    ("waiting_minutes=30&days=7", BY_TIME, 5500),
     # One lead in so many has the facet; the entries before the page are read, and nothing else.
     ("lead_status=Hot", BY_TIME, 1000),
     ("lead_status=Hot&sort_by=name", BY_NAME, 1000),
@@ -238,6 +262,12 @@ def test_a_page_after_a_cursor_costs_the_same_at_any_depth(
         for query, index, most in (*ORDERS, *filtered)
         for depth in (0.01, 0.5, 0.98)
     ]
+    cursors += [
+        (following(query, depth), index, most) for query, index, most in PARTLY for depth in (0.01, 0.2)
+    ]
+    cursors += [
+        (after(query, [None, "9150"], (crowd.large,)), BY_PHONE, 2 * most) for query, _, most in PARTLY
+    ]
     # The leads without a value are a range too.
     cursors += [
         (after(query, [None, "9150"], (crowd.large,)), index, most)
@@ -256,6 +286,17 @@ def test_a_page_after_a_cursor_among_rare_leads_is_read_from_the_days_that_have_
     following = after(query, position_of_lead(last, "last_message_at"), (crowd.large,))
     assert api.fetch(asked(crowd, following)).collect_matches
     check(explain(asked(crowd, following, collect_matches=True)), BY_TIME, 20_000)
+
+
+def test_who_waits_within_an_open_window_is_read_from_the_windows(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    for query in ("reply_window=open&waiting_minutes=30", "reply_window=open&last_message_sender=user"):
+        in_order = f"{query}&sort_by=waiting_since&sort_order=asc"
+        row = api.fetch(asked(crowd, in_order))
+        assert (row.collect_matches, row.total > PAGE) == (True, True)
+        check(explain(asked(crowd, in_order)), BY_WINDOW, 1000)
+        check(explain(asked(crowd, in_order, collect_matches=True)), BY_WINDOW, 2500)
 
 
 def test_a_page_past_the_end_is_one_statement(crowd: Crowd, api: ApiDatabase) -> None:
@@ -319,6 +360,9 @@ def test_facets(crowd: Crowd, explain: Explain) -> None:
             # Who wrote last beside another filter: the entries of one index, without their leads.
             (f"{kept}&lead_status=Hot", BY_TIME, LEADS + COUNTED + FEW),
             (f"{kept}&days=7", BY_TIME, 5500),
+            # Of windows those that are open are counted.
+            (f"{kept},reply_window", BY_WINDOW, 1500),
+            (f"{kept},reply_window&lead_status=Hot", BY_TIME, LEADS + 1000),
             (f"{kept}&search=sharma", BY_TEXT, 4000),
             (f"{kept}&agent_id=nobody", BY_AGENT, FEW),
             # Each agent has its conversations counted in the index.

@@ -4,6 +4,7 @@ lead_totals counts the leads of a tenant, of a day and of an hour that pass one 
 lead_daily_counts count by every combination of facets, of a tenant and of a day.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    not_,
     select,
     union,
     union_all,
@@ -63,17 +65,15 @@ from api.request.attributes import CONVERSATION, LEAD
 
 _MAX_CACHED_PLANS = 512
 _OPEN, _CLOSED = (GivenFilter("reply_window", word) for word in ("open", "closed"))
+_WAITING = GivenFilter("waiting_minutes", None)
 
 
 def counts(plan: ListPlan) -> CTE:
     """Return one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
     total: ColumnElement[int]
     matches = plan.matches(tenant_totals)
-    if plan.filters == (_CLOSED,):
-        # Most windows have closed, and few are open.
-        is_open = conditions([_OPEN], leads)
-        of_open = count_of(select(leads.c.customer_phone).where(leads.c.user_id == USER, *is_open).subquery())
-        total = sum_of(tenant_totals.c.with_reply_window) - of_open
+    if (by_clock := count_by_clock(plan.filters)) is not None:
+        total = by_clock
     elif not plan.is_counted:
         total = count_of(matches_on_leads(plan).subquery("found"))
     elif plan.has_time_range:
@@ -89,6 +89,23 @@ def counts(plan: ListPlan) -> CTE:
     tenant_total = sum_of(tenant_totals.c.leads)
     row = select(total.label("total"), tenant_total.label("tenant_total"))
     return row.where(is_tenant_total()).cte("counts")
+
+
+def count_by_clock(filters: Sequence[GivenFilter]) -> ColumnElement[int] | None:
+    """Return how many leads pass one filter that the clock moves, by the row of tenant_totals; None for others.
+
+    Most windows have closed and few are open, and of those who wait few do so since a moment ago: few are counted.
+    """
+    few = {
+        _OPEN: (None, conditions([_OPEN], leads)),
+        _CLOSED: (tenant_totals.c.with_reply_window, conditions([_OPEN], leads)),
+        _WAITING: (tenant_totals.c.last_from_user, [not_(*conditions([_WAITING], leads))]),
+    }
+    if len(filters) != 1 or filters[0] not in few:
+        return None
+    of_all, others = few[filters[0]]
+    counted = count_of(select(leads.c.customer_phone).where(leads.c.user_id == USER, *others).subquery())
+    return counted if of_all is None else sum_of(of_all) - counted
 
 
 def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.attributes import FacetShape, counted_values
-from api.plan.list.counts import matches_on_leads
+from api.plan.list.counts import count_by_clock, matches_on_leads
 from api.plan.list.filters import (
     FILTERS,
     OF_PROFILES,
@@ -162,6 +162,8 @@ def _count(
     filters: tuple[GivenFilter, ...], shared: Sequence[GivenFilter]
 ) -> tuple[FromClause, ColumnElement[int]]:
     """Return how many leads pass these filters, by the rows of a table: of `leads` those that pass what is shared."""
+    if (by_clock := count_by_clock(filters)) is not None:
+        return tenant_totals, by_clock
     plan = _plan(filters)
     matches = None if plan.has_time_range else plan.matches(tenant_totals)
     if matches is not None:

@@ -124,7 +124,8 @@ def _by_counts(plan: ListPlan) -> _Parts:
     picks_buckets = plan.is_counted and plan.is_by_time and (plan.is_far or plan.collect_matches)
     has_page = counted.c.total > (OFFSET if plan.has_offset else ZERO)
     # A filter on the sort's own column has its index read only a range, in which the matches lie close together.
-    is_decided = picks_buckets or plan.collect_matches or plan.has_own_filter or not plan.filters
+    is_narrow = plan.has_own_filter and not plan.waits_within_window
+    is_decided = picks_buckets or plan.collect_matches or is_narrow or not plan.filters
     collect = false() if is_decided else and_(has_page, reads_fewer_collecting(plan, counted))
     # A limit and an offset of 0 if the page is empty: PostgreSQL then reads no row to skip it.
     choice = select(
@@ -149,7 +150,10 @@ def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
     about eight times as long as passing a lead.
     """
     total = counted.c.total
-    page_end = OFFSET + LIMIT if plan.has_offset else LIMIT
+    page_end: ColumnElement[int] = OFFSET + LIMIT if plan.has_offset else LIMIT
+    if plan.waits_within_window:
+        # Those whose window is open are the last who began to wait.
+        page_end = total
     passed_times_total = func.least(page_end, total) * counted.c.tenant_total
     least, a_match = (MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH)
     if plan.looks_up_attributes:
@@ -194,7 +198,8 @@ def _reads_documents(plan: ListPlan) -> bool:
     """
     if plan.sort.table is not leads or plan.has_offset or plan.included:
         return False
-    return not plan.is_by_time or len(plan.beside_time) <= 1
+    # The newest leads are those whose window is open.
+    return not plan.is_by_time or (len(plan.beside_time) <= 1 and not plan.has("reply_window"))
 
 
 def documents(rows: Select[Any]) -> Select[Any]:
@@ -301,6 +306,11 @@ def collected(plan: ListPlan, page: LimitOffset) -> Select[Any]:
 
 def found_and_sorted(plan: ListPlan, page: LimitOffset) -> Select[Any]:
     """Find all matches in an index of `leads`, and sort them."""
+    if plan.waits_within_window:
+        rows = matching_keys(plan, leads).add_columns(leads.c[plan.sort.key].label("key"))
+        # Not in the order of the index of the sort, in which they come last.
+        matches = rows.where(page.limit > ZERO).cte("matches").prefix_with("MATERIALIZED")
+        return sorted_page(plan, matches, page)
     phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
     return _sorted(plan, phones, page)
 

@@ -132,6 +132,12 @@ class ListPlan:
         return any(filter_.name in self.sort.own_filters for filter_ in self.filters)
 
     @property
+    def waits_within_window(self) -> bool:
+        """Whether leads whose reply window is open are sorted by how long they wait."""
+        has_window = self.has("reply_window_hours") or GivenFilter("reply_window", "open") in self.filters
+        return self.sort_by == "waiting_since" and has_window
+
+    @property
     def has_nulls(self) -> bool:
         """Whether leads without a value of the sort can match."""
         return self.sort.nullable and not self.has_own_filter

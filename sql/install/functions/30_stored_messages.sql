@@ -1,4 +1,4 @@
--- What the read model holds of the messages of a conversation, or of a lead: for the few conversations of a batch that need it.
+-- What the read model holds of the messages of a conversation, or of a lead: for the few of a batch that need it.
 --
 -- The bodies are strings and no BEGIN ATOMIC, so that the table does not depend on them. They are not inlined, and a
 -- step may call them where Citus takes no sub-select. The times use ORDER BY and LIMIT: for min() and max() the
@@ -54,9 +54,9 @@ AS $$
     LIMIT 1
 $$;
 
--- After no moment, the first one of all.
-CREATE OR REPLACE FUNCTION projector.first_message_after(
-    of_user_id text, of_customer_phone text, of_sender text, after_moment timestamptz
+-- When the customer wrote first after a moment; after none, first of all.
+CREATE OR REPLACE FUNCTION projector.customer_message_after(
+    of_user_id text, of_customer_phone text, after_moment timestamptz
 )
 RETURNS timestamptz
 LANGUAGE sql
@@ -66,7 +66,7 @@ AS $$
     FROM read_model.lead_messages AS m
     WHERE m.user_id = of_user_id
         AND m.customer_phone = of_customer_phone
-        AND m.sender = of_sender
+        AND m.sender = 'user'
         AND m.sent_at > coalesce(after_moment, '-infinity')
     ORDER BY m.sent_at
     LIMIT 1

@@ -71,8 +71,8 @@ waiting_messages AS NOT MATERIALIZED (
             answered.user_id,
             answered.customer_phone,
             answered.sent_at,
-            projector.first_message_after(
-                answered.user_id, answered.customer_phone, 'user', answered.sent_at
+            projector.customer_message_after(
+                answered.user_id, answered.customer_phone, answered.sent_at
             ) AS next_at
         FROM (
             SELECT

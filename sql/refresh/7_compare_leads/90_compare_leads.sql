@@ -54,12 +54,12 @@ differing AS (
         n.user_id IS NULL,
         (
             o.lead_status, o.total_score, o.on_whatsapp, o.on_instagram, o.on_webchat, o.has_extraction, o.has_email,
-            o.last_message_sender, o.has_conversation, o.reply_window_ends_at IS NULL, date_trunc('hour', o.last_message_at, 'UTC'),
-            date_trunc('hour', o.first_contact_at, 'UTC')
+            o.last_message_sender, o.has_conversation, o.reply_window_ends_at IS NULL,
+            date_trunc('hour', o.last_message_at, 'UTC'), date_trunc('hour', o.first_contact_at, 'UTC')
         ) IS DISTINCT FROM (
             n.lead_status, n.total_score, n.on_whatsapp, n.on_instagram, n.on_webchat, n.has_extraction, n.has_email,
-            n.last_message_sender, n.has_conversation, n.reply_window_ends_at IS NULL, date_trunc('hour', n.last_message_at, 'UTC'),
-            date_trunc('hour', n.first_contact_at, 'UTC')
+            n.last_message_sender, n.has_conversation, n.reply_window_ends_at IS NULL,
+            date_trunc('hour', n.last_message_at, 'UTC'), date_trunc('hour', n.first_contact_at, 'UTC')
         )
     FROM old_leads AS o
     FULL JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
