@@ -16,7 +16,7 @@ import orjson
 from api import __version__
 from api.request.error_codes import ErrorCode
 from api.request.lead import LEAD_FIELDS
-from api.request.parameters import FACETS
+from api.request.parameters import FURTHER_FACETS
 from api.request.query import QUERIES
 
 _TEXT = Path(__file__).with_suffix(".json").read_bytes()
@@ -105,7 +105,7 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
     for name in ("Lead", "ConversationSummary"):
         schemas[name]["properties"]["attributes"] |= _ATTRIBUTES
     facets = schemas["LeadFacets"]["properties"]["data"]
-    facets["properties"] = dict.fromkeys(FACETS, _COUNTS) | facets["properties"]
+    facets["properties"] = dict.fromkeys(FURTHER_FACETS, _COUNTS) | facets["properties"]
     for schema in schemas.values():
         own, optional = schema["properties"], schema.pop("optional", ())
         for key, field in own.items():

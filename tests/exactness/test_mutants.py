@@ -471,34 +471,34 @@ MUTANTS = {
     "two batches write names at once": _patch(names, "_lock", lambda _conn: None),
     "counts move by the changes in the queue":
         _text("coalesce(m.difference, 0)", "(SELECT count(*) FROM taken_changes)"),
-    "an answer that goes stays the newest":
+    "an answer that goes counts":
         _text("m.agent_removed >= t.old_agent", "false", story="the newest answer goes"),
-    "a message of the customer that goes stays the newest":
+    "a question that goes counts":
         _text("m.customer_removed >= t.old_customer", "false", story="the newest message of the customer goes"),
-    "a message that is another's now moves no time":
+    "a sender is kept":
         _text("(d.customer_phone, d.conversation_id, d.sent_at, d.sender)",
             "(d.customer_phone, d.conversation_id, d.sent_at, d.old_sender)", story="another sender is written"),
-    "what was written at the time of the newest answer is not read":
+    "equal times are not read":
         _text("any(ARRAY[w.sent_at, w.next_at])", "any(ARRAY[w.next_at])",
             story="equal times are ordered by the number"),
-    "a first build reads only what was written after the newest answer":
+    "a first build leaves out equal times":
         _text("m.sent_at >= coalesce(", "m.sent_at > coalesce(", story="equal times are ordered by the number"),
-    "a sweep does not compute who waits":
+    "a sweep leaves out who waits":
         _text("WHERE l.compare_fully AND r.sender", "WHERE false AND r.sender", story="the newest answer goes"),
-    "whoever is no agent counts as the customer":
+    "a bot counts as the customer":
         _text("WHERE m.sender = 'user' AND", "WHERE m.sender <> 'agent' AND", story="neither of them writes"),
-    "the last conversation to close does not count":
+    "the first window counts":
         _text("max(lc.newest_customer_message_at + ", "min(lc.newest_customer_message_at + ",
             story="a conversation comes and goes"),
-    "a window of years is one":
+    "a window of years counts":
         _text("AND interval '366 days'", "AND interval '3660 days'"),
-    "a month of a window is that of the calendar":
+    "a month is that of the calendar":
         _text("interval '1 second' * extract(EPOCH FROM value)", "value"),
     "every message that was read is written": _text("WHERE (", "WHERE true OR (", table="leads"),
     "numbers are moved only where the count of leads moves":
         _text("<> ROW({zeros.table})", "IS NOT NULL AND d.leads <> 0"),
     "no number moves by who wrote last": _text("o.last_message_sender", "n.last_message_sender"),
-    "no number moves by a reply window":
+    "no number moves by a window":
         _text("n.reply_window_ends_at", "o.reply_window_ends_at", story="the newest message of the customer goes"),
     "no number moves by the first contact": _text("o.first_contact_at", "n.first_contact_at"),
     "the numbers of all leads are written with every message": _text("<> ROW({zeros.table})", "IS NOT NULL"),
@@ -658,7 +658,7 @@ MUTANTS = {
         _patch(memory, "LOOK_SECONDS", 3600.0, how="a rebuild in place"),
     "an answer is kept under the version that the tenant has by then": Mutant(_keep_under_the_version_of_now),
     "an answer stands although a lead has left its window": _stands_without("stands_until"),
-    "an answer stands at the moment at which another lead waits or may be answered":
+    "an answer ignores who waits next":
         _asked(b"interval '1 microsecond'", b"interval '0'"),
     "a look from before an answer is remembered": _patch(memory.Answers, "note", lambda *_: None),
     "an answer from memory may be older than its request asks for": _stands_without("min_as_of"),

@@ -41,7 +41,10 @@ SELECT
         ],
         NULL
     ) AS platforms,
-    p.attributes
+    p.attributes,
+    l.waiting_since,
+    l.reply_window_ends_at,
+    l.last_customer_message_at
 FROM read_model.leads AS l
 LEFT JOIN read_model.lead_profiles AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone;
 COMMENT ON VIEW leads_sql.leads IS 'One row per lead. Key: user_id, customer_phone.';
@@ -60,7 +63,8 @@ SELECT
     c.created_at,
     c.first_message_at,
     coalesce(c.newest_message_at, c.source_last_message_at) AS last_message_at,
-    c.attributes
+    c.attributes,
+    c.reply_window
 FROM read_model.lead_conversations AS c;
 COMMENT ON VIEW leads_sql.conversations IS 'One row per conversation of a lead. Key: user_id, conversation_id.';
 
