@@ -204,8 +204,8 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     -- Since when the customer waits for an answer: the first message of the customer after the newest one of the agent.
     -- Null unless last_message_sender is user.
     waiting_since timestamptz,
-    -- Until when one may answer freely: the latest that the window of a conversation reaches to from the customer's newest
-    -- message in it. Null without a window.
+    -- Until when one may answer freely: the latest that the window of a conversation reaches to from the newest message
+    -- of the customer in it. Null without a window.
     reply_window_ends_at timestamptz,
     -- Time of the newest message of the customer; null without any.
     last_customer_message_at timestamptz,

@@ -66,6 +66,9 @@ def test_leads_and_conversations_are_those_of_the_oracle(platform: Platform) -> 
         expected = {
             **lead.columns(),
             "total_messages": lead.total_messages,
+            "waiting_since": lead.waiting_since,
+            "reply_window_ends_at": lead.reply_window_ends_at,
+            "last_customer_message_at": lead.last_customer_message_at,
             "first_contact_at": lead.first_contact_at,
             "last_message_at": lead.last_message_at,
             **{

@@ -479,7 +479,7 @@ MUTANTS = {
         _text("(d.customer_phone, d.conversation_id, d.sent_at, d.sender)",
             "(d.customer_phone, d.conversation_id, d.sent_at, d.old_sender)", story="another sender is written"),
     "equal times are not read":
-        _text("any(ARRAY[w.sent_at, w.next_at])", "any(ARRAY[w.next_at])",
+        _text("any(ARRAY[a.sent_at, a.next_at])", "any(ARRAY[a.next_at])",
             story="equal times are ordered by the number"),
     "a first build leaves out equal times":
         _text("m.sent_at >= coalesce(", "m.sent_at > coalesce(", story="equal times are ordered by the number"),

@@ -257,9 +257,7 @@ def test_since_when_a_lead_waits_is_found_in_a_few_rows(filled: Platform, sender
     _hot(filled, sender)
     for hour, writes in enumerate(("user", "bot", "user", "agent", "user")):
         at = f"2025-03-01 0{hour}:00"
-        filled.insert(
-            "messages", message_id=f"new-{hour}", conversation_id="c", sender=writes, timestamp=at
-        )
+        filled.insert("messages", message_id=f"new-{hour}", conversation_id="c", sender=writes, timestamp=at)
         assert _reads_and_writes(filled.database)[0] < 100
     assert_exact(conn)
 

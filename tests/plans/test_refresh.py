@@ -37,7 +37,9 @@ def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
         for name, text in statements():
             [plan] = value(conn, f"EXPLAIN (FORMAT JSON) {text}")
             scans = [node for node in nodes(plan["Plan"]) if "Scan" in node["Node Type"]]
-            assert [node for node in scans if _CALL.match(f"projector.{node.get('Function Name')}()")] == [], name
+            assert [
+                node for node in scans if _CALL.match(f"projector.{node.get('Function Name')}()")
+            ] == [], name
             read = [node for node in scans if node.get("Relation Name") in SOURCE]
             assert [node for node in read if node["Node Type"] == "Seq Scan"] == [], name
             seen += read

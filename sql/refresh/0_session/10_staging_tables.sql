@@ -97,6 +97,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
     text text COLLATE "C"
 );
 
+CREATE TEMPORARY TABLE IF NOT EXISTS answers (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    sent_at timestamptz,
+    next_at timestamptz
+);
+
 CREATE TEMPORARY TABLE IF NOT EXISTS waiting (
     user_id text COLLATE "C",
     customer_phone text COLLATE "C",

@@ -1,8 +1,7 @@
--- Read the last message of each stale lead, and since when it waits for an answer.
+-- Read the last message of each stale lead.
 --
 -- The newest time is known from the conversations. The messages at that time come from the read model, which the
--- steps before have brought up to date; for a lead that is compared fully, from what was read. So it is with the
--- messages that decide since when it waits: see sql/definition/waiting.sql.
+-- steps before have brought up to date; for a lead that is compared fully, from what was read.
 WITH newest_messages AS NOT MATERIALIZED (
     SELECT
         m.user_id,
@@ -44,74 +43,12 @@ WITH newest_messages AS NOT MATERIALIZED (
     FROM new_messages AS n
     INNER JOIN stale_leads AS l ON l.user_id = n.user_id AND l.customer_phone = n.customer_phone
     WHERE l.compare_fully
-),
-
-read_last AS (
-    INSERT INTO last_messages (user_id, customer_phone, sender, text)
-    SELECT
-        d.user_id,
-        d.customer_phone,
-        d.sender,
-        d.text
-    FROM ({definition.last_messages}) AS d
-    RETURNING user_id, customer_phone, sender
-),
-
-waiting_messages AS NOT MATERIALIZED (
-    SELECT
-        m.user_id,
-        m.customer_phone,
-        m.sent_at,
-        m.conversation_id,
-        m.sequence_no,
-        m.message_id,
-        m.sender
-    FROM (
-        SELECT
-            answered.user_id,
-            answered.customer_phone,
-            answered.sent_at,
-            projector.customer_message_after(
-                answered.user_id, answered.customer_phone, answered.sent_at
-            ) AS next_at
-        FROM (
-            SELECT
-                c.user_id,
-                c.customer_phone,
-                max(c.newest_agent_message_at) AS sent_at
-            FROM new_lead_conversations AS c
-            INNER JOIN stale_leads AS l ON l.user_id = c.user_id AND l.customer_phone = c.customer_phone
-            INNER JOIN read_last AS r ON r.user_id = c.user_id AND r.customer_phone = c.customer_phone
-            WHERE NOT l.compare_fully AND r.sender = 'user'
-            GROUP BY c.user_id, c.customer_phone
-        ) AS answered
-    ) AS w
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_messages AS stored
-        WHERE stored.user_id = w.user_id
-            AND stored.customer_phone = w.customer_phone
-            AND stored.sent_at = any(ARRAY[w.sent_at, w.next_at])
-        {tenants} {fence}
-    ) AS m
-    UNION ALL
-    SELECT
-        n.user_id,
-        n.customer_phone,
-        n.sent_at,
-        n.conversation_id,
-        n.sequence_no,
-        n.message_id,
-        n.sender
-    FROM new_messages AS n
-    INNER JOIN stale_leads AS l ON l.user_id = n.user_id AND l.customer_phone = n.customer_phone
-    INNER JOIN read_last AS r ON r.user_id = n.user_id AND r.customer_phone = n.customer_phone
-    WHERE l.compare_fully AND r.sender = 'user'
 )
 
-INSERT INTO waiting (user_id, customer_phone, waiting_since)
+INSERT INTO last_messages (user_id, customer_phone, sender, text)
 SELECT
     d.user_id,
     d.customer_phone,
-    d.waiting_since
-FROM ({definition.waiting}) AS d;
+    d.sender,
+    d.text
+FROM ({definition.last_messages}) AS d;
