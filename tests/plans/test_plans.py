@@ -473,9 +473,7 @@ def test_leads_with_an_attribute_are_counted_in_an_index(
     assert offending == []
 
 
-def test_what_no_index_of_attributes_has_is_read_once(
-    crowd: Crowd, explain: Explain
-) -> None:
+def test_what_no_index_of_attributes_has_is_read_once(crowd: Crowd, explain: Explain) -> None:
     def facet(query: str) -> BoundStatement[FacetsRow]:
         return lead_facets(crowd.large, FACETS_QUERY.read(query).resolved(CATALOG), NOW)
 
