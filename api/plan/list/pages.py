@@ -119,6 +119,16 @@ def _parts(plan: ListPlan) -> _Parts:
 
 def _by_counts(plan: ListPlan) -> _Parts:
     """Take the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
+    if plan.collect_matches and not plan.is_counted:
+        # They are found once, to be counted and to be sorted.
+        whole = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
+        if plan.waits_within_window:
+            rows = matching_keys(plan, leads).add_columns(leads.c[plan.sort.key].label("key"))
+            # Not in the order of the index of the sort, in which they come last.
+            matches = rows.cte("matches").prefix_with("MATERIALIZED")
+            return count_of(matches), [sorted_page(plan, matches, whole)], false()
+        phones = matches_on_leads(plan).cte("phones")
+        return count_of(phones), [_sorted(plan, phones, whole)], false()
     counted = counts(plan)
     total = select(counted.c.total).scalar_subquery()
     picks_buckets = plan.is_counted and plan.is_by_time and (plan.is_far or plan.collect_matches)
@@ -138,7 +148,7 @@ def _by_counts(plan: ListPlan) -> _Parts:
     if picks_buckets:
         return total, by_buckets(plan, page), false()
     if plan.collect_matches:
-        return total, [(collected if plan.is_counted else found_and_sorted)(plan, page)], false()
+        return total, [collected(plan, page)], false()
     return total, in_order(plan, page), chosen["collect_matches"]
 
 
@@ -301,17 +311,6 @@ def collected(plan: ListPlan, page: LimitOffset) -> Select[Any]:
         without_time = matching_keys(plan, leads).where(leads.c.last_message_at.is_(None), is_wanted)
         rows = union_all(rows, without_time)
     phones = rows.cte("phones")
-    return _sorted(plan, phones, page)
-
-
-def found_and_sorted(plan: ListPlan, page: LimitOffset) -> Select[Any]:
-    """Find all matches in an index of `leads`, and sort them."""
-    if plan.waits_within_window:
-        rows = matching_keys(plan, leads).add_columns(leads.c[plan.sort.key].label("key"))
-        # Not in the order of the index of the sort, in which they come last.
-        matches = rows.where(page.limit > ZERO).cte("matches").prefix_with("MATERIALIZED")
-        return sorted_page(plan, matches, page)
-    phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
     return _sorted(plan, phones, page)
 
 
