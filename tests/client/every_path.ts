@@ -18,12 +18,15 @@ const calls: Record<keyof paths, () => Promise<{ response: Response }>> = {
   "/users/{user_id}/leads/facets": () => api.GET("/users/{user_id}/leads/facets", of_tenant),
   "/users/{user_id}/leads/lookup": () =>
     api.POST("/users/{user_id}/leads/lookup", { ...of_tenant, body: { customer_phones: [customer_phone] } }),
-  "/users/{user_id}/leads/{customer_phone}": () => api.GET("/users/{user_id}/leads/{customer_phone}", of_lead),
+  "/users/{user_id}/leads/{customer_phone}": () =>
+    api.GET("/users/{user_id}/leads/{customer_phone}", of_lead),
   "/users/{user_id}/leads/{customer_phone}/messages": () =>
     api.GET("/users/{user_id}/leads/{customer_phone}/messages", of_lead),
   "/users/{user_id}/lead-changes": () => api.GET("/users/{user_id}/lead-changes", of_tenant),
-  "/users/{user_id}/leads.csv": () => api.GET("/users/{user_id}/leads.csv", { ...of_tenant, parseAs: "text" }),
-  "/users/{user_id}/leads.ndjson": () => api.GET("/users/{user_id}/leads.ndjson", { ...of_tenant, parseAs: "text" }),
+  "/users/{user_id}/leads.csv": () =>
+    api.GET("/users/{user_id}/leads.csv", { ...of_tenant, parseAs: "text" }),
+  "/users/{user_id}/leads.ndjson": () =>
+    api.GET("/users/{user_id}/leads.ndjson", { ...of_tenant, parseAs: "text" }),
   "/users/{user_id}/messages.ndjson": () =>
     api.GET("/users/{user_id}/messages.ndjson", { ...of_tenant, parseAs: "text" }),
   "/health/live": () => api.GET("/health/live"),
