@@ -250,6 +250,8 @@ class View:
     columns: list[dict[str, str]]
     reads: list[dict[str, Any]]
     others: list[str]
+    functions: list[int]
+    types: list[int]
     unsteady: list[str]
 
 
@@ -258,13 +260,16 @@ class Reading:
     """A text of the mapping as PostgreSQL reads it.
 
     `text` names each table with its schema. `origins` has for each column the table and the column that it shows as it
-    is, and `reads` the tables that are read, each with its schema and columns.
+    is, and `reads` the tables that are read, each with its schema and columns. `functions` and `types` are the ids of
+    those that it uses.
     """
 
     text: str
     columns: list[Column]
     origins: dict[str, tuple[str, str] | None]
     reads: dict[str, tuple[str, list[str]]]
+    functions: list[int]
+    types: list[int]
 
     @property
     def changed(self) -> tuple[str, str]:
@@ -478,7 +483,7 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         reads.setdefault(column["table"], (column["schema"], []))[1].append(column["column"])
     columns_given = [Column(**column) for column in view.columns]
     origins = {column.name: columns.get(described[at]) for at, column in enumerate(columns_given)}
-    return Reading(view.text, columns_given, origins, reads)
+    return Reading(view.text, columns_given, origins, reads, view.functions, view.types)
 
 
 def _describe(conn: Connection, text: str) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ import pytest
 from projector.capture import gaps
 from projector.capture.mapping import Texts, read_mapping
 from projector.database.rows import Connection
-from projector.operate.assess import PROBLEM, Fact, check
+from projector.operate.assess import PROBLEM, Fact, assess, check
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.errors import CaptureGapError, ProjectorError
@@ -254,6 +254,46 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
         assert said in str(refused.value)
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
         assert value(conn, "SELECT count(*) FROM messages") == 2  # Nothing was deleted.
+
+
+READING = {
+    "a lie for the sake of an index": "FUNCTION public.label(bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT email FROM public.users WHERE id = $1'",
+    "a body that PostgreSQL reads": "FUNCTION public.label(of bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " BEGIN ATOMIC SELECT u.email FROM public.users AS u WHERE u.id = of; END",
+    "another language": "FUNCTION public.label(of bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE"
+    " AS 'BEGIN RETURN (SELECT max(u.email) FROM generate_series(1, 1), \"users\" AS u WHERE u.id = of); END'",
+    "a text that is made": "FUNCTION public.label(of bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE"
+    " AS 'DECLARE said text; BEGIN EXECUTE concat(''SELECT email FR'', ''OM users'') INTO said; RETURN said; END'",
+    "another function that does": "FUNCTION public.inner_label(bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT email FROM public.users WHERE id = $1'; CREATE FUNCTION public.label(bigint) RETURNS text"
+    " LANGUAGE sql IMMUTABLE AS 'SELECT upper(public.inner_label($1))'",
+    "an operator": "FUNCTION public.inner_label(bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT email FROM public.users WHERE id = $1';"
+    " CREATE OPERATOR public.## (FUNCTION = public.inner_label, RIGHTARG = bigint);"
+    " CREATE FUNCTION public.label(of bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN OPERATOR(public.##) of",
+}
+HARMLESS = {
+    "a body without a table": "FUNCTION public.label(users bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT substring(concat(1, users) FROM 1) -- FROM users'",
+    "a library": "EXTENSION unaccent SCHEMA public; CREATE FUNCTION public.label(bigint) RETURNS text LANGUAGE sql"
+    " IMMUTABLE AS 'SELECT public.unaccent(''public.unaccent'', $1::text)'",
+}
+
+
+@cases(
+    ("made", "refusals"),
+    [*((text, 1) for text in READING.values()), *((text, 0) for text in HARMLESS.values())],
+)
+def test_a_function_that_reads_a_table_is_refused_whatever_it_declares(
+    chatwoot: Connection, tmp_path: Path, made: str, refusals: int
+) -> None:
+    mapping = edited(tmp_path, "conversations.sql", "u.name AS", "public.label(c.assignee_id::bigint) AS")
+    with chatwoot.transaction(force_rollback=True):
+        chatwoot.execute(f"CREATE {made}".encode(), prepare=False)
+        said = [fact.text for fact in assess(chatwoot, mapping=mapping) if fact.state == PROBLEM]
+    refused = "conversations.sql uses function public.label(bigint), so that nobody can tell"
+    assert [refused in text for text in said] == [True] * refusals, said
 
 
 @cases(
