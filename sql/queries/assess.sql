@@ -25,22 +25,6 @@ FROM (
 ) AS part
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = part.table_id AND c.relkind = 'r';
 
--- name: count_strange
--- Returns a sample of a column. Placeholders: relation, column; condition, what of it is strange. Parameters: table and
--- column, the names of both; percent of pages.
-SELECT
-    %(table)s AS table_name,
-    %(column)s AS column_name,
-    count(*) AS rows,
-    count(*) FILTER (WHERE s.is_strange) AS strange,
-    coalesce((array_agg(DISTINCT left(s.value::text, 30)) FILTER (WHERE s.is_strange))[:3], '{}') AS values
-FROM (
-    SELECT
-        t.{column} AS value,
-        t.{column}{condition} AS is_strange
-    FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
-) AS s;
-
 -- name: explain_relation
 EXPLAIN (FORMAT JSON)
 SELECT r.*
@@ -62,18 +46,165 @@ FROM (
     LIMIT 1
 ) AS repeated;
 
--- name: count_collapsing
--- Placeholders: conversations, the relation of the mapping; canonical, the canonical form of c.customer_phone.
+-- Figures of a relation of the mapping, each as a JSON object. Placeholder: rows, those that are looked at.
+
+-- name: count_table
+-- Placeholder: sample, which part of the table is looked at.
+SELECT count(*)
+FROM {relation} AS t{sample};
+
+-- name: count_conversations
 SELECT
-    count(*) AS leads,
-    coalesce(sum(g.phones), 0)::bigint AS phones
-FROM (
-    SELECT count(DISTINCT c.customer_phone) AS phones
-    FROM {conversations} AS c
-    WHERE c.user_id IS NOT NULL
-    GROUP BY c.user_id, {canonical}
-    HAVING count(DISTINCT c.customer_phone) > 1
-) AS g;
+    jsonb_build_object(
+        'rows', count(*),
+        'leads', count(DISTINCT ROW(r.user_id::text, p.phone)) FILTER (WHERE p.is_of_lead),
+        'spellings', count(DISTINCT ROW(r.user_id::text, r.customer_phone::text)) FILTER (WHERE p.is_of_lead),
+        'long_numbers', count(*) FILTER (WHERE p.phone ~ '^[0-9]+$' AND length(p.phone) >= 8),
+        'short_numbers', count(*) FILTER (WHERE p.phone ~ '^[0-9]+$' AND length(p.phone) < 8),
+        'other_texts', count(*) FILTER (WHERE p.phone !~ '^[0-9]+$'),
+        'without_tenant', count(*) FILTER (WHERE r.user_id IS NULL),
+        'without_phone', count(*) FILTER (WHERE p.phone IS NULL),
+        'of_unknown_tenant', count(*) FILTER (WHERE r.user_id IS NOT NULL AND t.user_id IS NULL)
+    ) AS figures
+FROM {rows} AS r
+CROSS JOIN LATERAL (
+    SELECT
+        projector.canonical_phone(r.customer_phone::text) AS phone,
+        r.user_id IS NOT NULL AND projector.canonical_phone(r.customer_phone::text) IS NOT NULL AS is_of_lead
+) AS p
+LEFT JOIN (
+    SELECT DISTINCT s.user_id::text AS user_id
+    FROM projector.source_tenants() AS s
+) AS t ON t.user_id = r.user_id::text;
+
+-- name: count_parts
+-- Of messages or extractions. Placeholder: moment, a column.
+SELECT
+    jsonb_build_object(
+        'rows', count(*),
+        'parents', count(DISTINCT c.conversation_id),
+        'without_conversation', count(*) FILTER (WHERE c.conversation_id IS NULL),
+        'ahead', count(*) FILTER (WHERE r."{moment}"::timestamptz > now() + interval '1 day')
+    ) AS figures
+FROM {rows} AS r
+LEFT JOIN projector.current_conversations() AS c ON c.conversation_id = r.conversation_id;
+
+-- name: count_of_customers
+-- Of contacts or template sends. Placeholder: phone, a column.
+SELECT
+    jsonb_build_object(
+        'rows', count(*),
+        'without_tenant', count(*) FILTER (WHERE r.user_id IS NULL),
+        'without_phone', count(*) FILTER (WHERE p.phone IS NULL),
+        'without_conversation', count(*) FILTER (WHERE c.user_id IS NULL)
+    ) AS figures
+FROM {rows} AS r
+CROSS JOIN LATERAL (SELECT projector.canonical_phone(r.{phone}::text) AS phone) AS p
+LEFT JOIN (
+    SELECT DISTINCT
+        d.user_id,
+        d.customer_phone
+    FROM projector.current_conversations() AS d
+) AS c ON c.user_id = r.user_id::text AND c.customer_phone = p.phone;
+
+-- name: count_tenants
+SELECT
+    jsonb_build_object(
+        'rows', count(*),
+        'without_name', count(*) FILTER (WHERE r.name IS NULL),
+        'without_conversation', count(*) FILTER (WHERE c.user_id IS NULL)
+    ) AS figures
+FROM {rows} AS r
+LEFT JOIN (
+    SELECT DISTINCT d.user_id
+    FROM projector.current_conversations() AS d
+) AS c ON c.user_id = r.user_id::text;
+
+-- name: count_values
+-- Returns the most frequent values of a relation. Placeholder: value, an expression. Parameter: known, those that the
+-- projection knows.
+SELECT
+    left(v.value, 30) AS value,
+    count(*) AS rows,
+    v.value = ANY(%(known)s) AS is_known
+FROM (SELECT {value} AS value FROM {rows} AS r) AS v
+GROUP BY v.value
+ORDER BY count(*) DESC, v.value ASC
+LIMIT 12;
+
+-- name: print_lead
+-- Returns a lead as the API prints it, of the first conversations one that has an extraction or at least a message.
+WITH profile_leads AS MATERIALIZED (
+    SELECT
+        c.user_id,
+        c.customer_phone
+    FROM (SELECT d.* FROM projector.current_conversations() AS d LIMIT 20) AS c
+    ORDER BY
+        EXISTS (
+            SELECT FROM projector.source_extractions() AS e WHERE e.conversation_id = c.conversation_id
+        ) DESC,
+        EXISTS (
+            SELECT FROM projector.source_messages() AS m WHERE m.conversation_id = c.conversation_id
+        ) DESC
+    LIMIT 1
+),
+
+profile_keys AS MATERIALIZED (
+    SELECT k.*
+    FROM projector.current_keys() AS k
+    INNER JOIN profile_leads AS l ON l.user_id = k.user_id AND l.customer_phone = k.customer_phone
+),
+
+counted_messages AS MATERIALIZED (
+    SELECT
+        k.user_id,
+        k.customer_phone,
+        m.*
+    FROM profile_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT s.*
+        FROM projector.current_messages() AS s
+        WHERE s.conversation_id = projector.conversation_id(k.key COLLATE "default")
+        {fence}
+    ) AS m
+    WHERE k.kind = 'conversation'
+),
+
+new_lead_profiles AS ({definition.lead_profiles}),
+
+new_lead_conversations AS (
+    SELECT
+        x.user_id,
+        x.customer_phone,
+        x.conversation_id::text AS conversation_id,
+        {values.lead_conversations of x}
+    FROM (
+        SELECT
+            c.*,
+            coalesce(t.message_count, 0) AS message_count,
+            t.first_message_at,
+            t.newest_message_at
+        FROM profile_keys AS k
+        CROSS JOIN LATERAL (
+            SELECT s.*
+            FROM projector.current_conversations() AS s
+            WHERE s.conversation_id = projector.conversation_id(k.key COLLATE "default")
+            {fence}
+        ) AS c
+        LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = c.conversation_id
+        WHERE k.kind = 'conversation'
+    ) AS x
+),
+
+newest_messages AS (
+    SELECT m.*
+    FROM counted_messages AS m
+),
+
+last_messages AS ({definition.last_messages})
+
+SELECT d.document
+FROM ({definition.leads}) AS d;
 
 -- What `migrate --check` asks the platform's database, and does in the scratch database.
 

@@ -13,8 +13,8 @@ import pytest
 
 from projector.capture import gaps
 from projector.capture.mapping import Texts, read_mapping
-from projector.database.rows import Connection
-from projector.operate.assess import PROBLEM, Fact, assess, check
+from projector.database.rows import Connection, values
+from projector.operate.assess import PROBLEM, Fact, assess, check, figures
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.errors import CaptureGapError, ProjectorError
@@ -42,9 +42,12 @@ def run_load(database: Database, name: str, mapping: Texts, rounds: int) -> None
     with database.connect() as conn:
         conn.execute(schema.tables.encode(), prepare=False)
         fill(conn, schema, rng, 15)
+        printed = [fact.data["lead"] for fact in assess(conn, mapping=mapping) if fact.area == "lead"]
         assert migrate(conn, create_source=False, mapping=mapping) == []
         rebuild_now(conn, first=True)
         assert_as_mapped(conn, schema)
+        documents = values(conn, "SELECT document::json FROM read_model.leads")
+        assert all(lead in documents for lead in printed)
         for _ in range(rounds):
             for _ in range(rng.randrange(1, 12)):
                 change(conn, schema, rng)
@@ -294,6 +297,94 @@ def test_a_function_that_reads_a_table_is_refused_whatever_it_declares(
         said = [fact.text for fact in assess(chatwoot, mapping=mapping) if fact.state == PROBLEM]
     refused = "conversations.sql uses function public.label(bigint), so that nobody can tell"
     assert [refused in text for text in said] == [True] * refusals, said
+
+
+# Of each mistake that PostgreSQL takes: the file, what it says in place of what, and the figure that shows it.
+SILENT = {
+    "nothing": ("messages.sql", "m.content", "m.content", "note messages: 400 rows, of 400 of messages; in 200"),
+    "a phone that some customers do not have": (
+        "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)", "p.identifier",
+        "of 80 leads; 80 with a customer_phone of 8 digits or more; 120 without a phone;",
+    ),
+    "a misspelt key of JSON": (
+        "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)",
+        "coalesce(p.additional_attributes ->> 'phnoe', p.id::text)", "of 200 leads; 200 with a shorter number;",
+    ),
+    "a flag that is null": (
+        "messages.sql", "AND NOT m.private", "AND m.private = false", "messages: 20 rows, of 400 of messages;"
+    ),
+    "an id of another table": (
+        "messages.sql", "m.conversation_id,", "m.inbox_id AS conversation_id,",
+        "warning messages: 400 rows, of 400 of messages; 400 without a conversation;",
+    ),
+    "a word that nothing has": (
+        "messages.sql", "WHEN 0 THEN 'user'", "WHEN 7 THEN 'user'", "in 200 conversations; sender: agent 400;"
+    ),
+    "another phone for contacts": (
+        "contacts.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)", "p.id::text",
+        "warning contacts: 200 rows, of 200 of contacts; 200 without a conversation.",
+    ),
+    "a limit": (
+        "tenants.sql", "accounts AS a", "accounts AS a LIMIT 1", "100 of a tenant that is none of tenants.sql;"
+    ),
+    "a join by another column": (
+        "conversations.sql", "ON p.id = c.contact_id", "ON p.id = c.assignee_id", "conversations: 0 rows, of 200 of"
+    ),
+    "another tenant": (
+        "conversations.sql", "c.account_id AS", "c.assignee_id AS",
+        "of 0 leads; 200 with a customer_phone of 8 digits or more; 200 without a user_id;",
+    ),
+    "a sender of another name": (
+        "messages.sql", "ELSE 'agent'", "ELSE 'bot'", "note 200 of 400 rows of messages have another sender than user,"
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def company(make_database: MakeDatabase) -> Iterator[Connection]:
+    """Chatwoot's tables with 200 customers, each with a conversation of two messages."""
+    with make_database(None).connect() as conn:
+        conn.execute(CHATWOOT.tables.encode(), prepare=False)
+        conn.execute(
+            """
+            ALTER TABLE messages ALTER COLUMN private DROP NOT NULL;
+            INSERT INTO accounts (id, name) VALUES (1, 'one'), (2, 'two');
+            INSERT INTO contacts (id, account_id, phone_number, identifier)
+            SELECT n, 1 + n % 2, 491500000 + n, CASE WHEN n <= 80 THEN 491500000 + n END
+            FROM generate_series(1, 200) AS n;
+            INSERT INTO conversations (id, account_id, inbox_id, contact_id)
+            SELECT 1000 + p.id, p.account_id, 1, p.id FROM contacts AS p;
+            INSERT INTO messages (conversation_id, inbox_id, message_type, content)
+            SELECT c.id, 1, kind, 'hello' FROM conversations AS c, generate_series(0, 1) AS kind
+            """
+        )
+        yield conn
+
+
+@cases("mistake", [*SILENT])
+def test_what_postgresql_takes_shows_in_a_figure(company: Connection, tmp_path: Path, mistake: str) -> None:
+    file, old, new, said = SILENT[mistake]
+    with company.transaction(force_rollback=True):
+        if mistake == "a flag that is null":
+            company.execute("UPDATE messages SET private = NULL WHERE conversation_id > 1010")
+        facts = assess(company, mapping=edited(tmp_path, file, old, new))
+    figures = [f"{fact.state} {fact.text}" for fact in facts if fact.area in {"rows", "values"}]
+    assert any(said in figure for figure in figures), figures
+
+
+def test_of_a_large_table_and_of_its_relation_the_same_pages_are_counted(
+    company: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "_LOOKED_AT", 10_000)
+    company.execute(
+        "INSERT INTO messages (conversation_id, message_type, content)"
+        " SELECT 1001, 1, repeat('x', 99) FROM generate_series(1, 20000)"
+    )
+    company.execute("ANALYZE messages")
+    found = [fact.data for fact in assess(company, mapping=CHATWOOT.mapping) if fact.area == "rows"]
+    [messages] = [data for data in found if data["relation"] == "messages"]
+    assert 5_000 < messages["rows"] == messages["table_rows"] < 15_000
+    assert messages["without_conversation"] == 0
 
 
 @cases(

@@ -22,12 +22,12 @@ from tests.support.server import Database
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
 
 UNUSUAL = {
-    "UPDATE phone_numbers SET platform = 'telegram'": "2 of 2 rows of phone_numbers that were looked at have another"
-    " platform than whatsapp, instagram, webchat: 'telegram'",
+    "UPDATE phone_numbers SET platform = 'telegram' WHERE id IN (SELECT phone_number_id FROM agents)": "1 of 1 row of"
+    " conversations have another platform than whatsapp, instagram, webchat: 'telegram'",
     "UPDATE messages SET sender = 'bot'": "have another sender than user, agent: 'bot'",
     "UPDATE messages SET status = 'seen'": "have another status than sent, delivered, read, pending, failed: 'seen'",
     "UPDATE template_sends SET status = 'QUEUED'": "have another status than PENDING, SENT, DELIVERED, READ, FAILED",
-    "UPDATE messages SET timestamp = now() + interval '1 year'": "1 of 1 message that were looked at have a time more"
+    "UPDATE messages SET timestamp = now() + interval '1 year'": "1 of 1 row of messages have a time more"
     " than a day ahead",
     "INSERT INTO conversations (conversation_id, agent_id, customer_phone) SELECT 'other', agent_id, '+49 15'"
     " FROM agents": "2 spellings are 1 lead",
@@ -92,7 +92,7 @@ def test_a_collation_that_knows_ascii_letters_alone_is_a_warning(source_database
 def test_a_platform_that_fits_is_told_what_it_takes(conn: Connection) -> None:
     conn.execute("ANALYZE")
     facts = assess(conn)
-    assert {fact.area for fact in facts} == {"server", "tables", "size", "writers"}
+    assert {fact.area for fact in facts} == {"server", "tables", "rows", "lead", "size", "writers"}
     assert [fact.statements for fact in facts if fact.statements] == []
     said = assessing.render(facts)
     assert "1 in messages" in said

@@ -1,0 +1,240 @@
+"""Figures of what a mapping reads, before anything is installed: a mistake that PostgreSQL takes shows in one of them.
+
+The functions of the definition are created in the temporary schema of the session, and rolled back. So a lead is read
+here by the same texts as by a first build.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+
+from projector.capture.definition import definition_texts
+from projector.capture.mapping import RELATIONS, Fit, relation_rows
+from projector.database.rows import Connection, rows, value
+from projector.database.sql import query
+from projector.report.counted import counted
+
+_Result = TypeVar("_Result")
+
+# Of a large table, pages with about so many rows are looked at.
+_LOOKED_AT = 200_000
+# Of fewer rows, no share is odd.
+_TELLING = 100
+_PRINTED = 1500
+
+_QUERIES: dict[str, tuple[str, dict[str, str]]] = {
+    "conversations": ("count_conversations", {}),
+    "messages": ("count_parts", {"moment": "timestamp"}),
+    "extractions": ("count_parts", {"moment": "extracted_at"}),
+    "contacts": ("count_of_customers", {"phone": "phone"}),
+    "template_sends": ("count_of_customers", {"phone": "customer_phone"}),
+    "tenants": ("count_tenants", {}),
+}
+"""The query that counts the rows of each relation, with the column that it names."""
+
+_WORDS = {
+    "leads": "of {lead}",
+    "parents": "in {conversation}",
+    "long_numbers": "{number} with a customer_phone of 8 digits or more",
+    "short_numbers": "{number} with a shorter number",
+    "other_texts": "{number} with another text",
+    "without_tenant": "{number} without a user_id",
+    "without_phone": "{number} without a phone",
+    "of_unknown_tenant": "{number} of a tenant that is none of tenants.sql",
+    "without_conversation": "{number} without a conversation",
+    "without_name": "{number} without a name",
+}
+"""What each figure says."""
+
+_ODD = {"conversations": 0.5, "messages": 0.5, "extractions": 0.5, "contacts": 1.0}
+"""From which share on rows without a tenant, a phone or a conversation are odd."""
+
+_PLATFORMS = (
+    ("whatsapp", "instagram", "webchat"),
+    "such a channel is on no platform for filters and statistics",
+)
+_VALUES: dict[tuple[str, str], tuple[Sequence[str], str]] = {
+    ("conversations", "platform"): _PLATFORMS,
+    ("template_sends", "platform"): _PLATFORMS,
+    ("messages", "sender"): (
+        ("user", "agent"),
+        "such a sender is printed as stored, and is neither user nor agent for filters",
+    ),
+    ("messages", "status"): (
+        ("sent", "delivered", "read", "pending", "failed"),
+        "such a status is printed as sent",
+    ),
+    ("template_sends", "status"): (
+        ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
+        "such a send counts as one that went out",
+    ),
+    ("extractions", "lead_status_tag"): (("Hot", "Warm", "Cold"), "such a lead has no status"),
+}
+"""The values that the projection knows, and what it makes of any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What was counted: of which area, in words, and as data for machines. It is odd where it suggests a mistake."""
+
+    area: str
+    text: str
+    data: Mapping[str, Any]
+    is_odd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """How many rows have a value of a column, and whether the projection knows it; None of a null."""
+
+    value: str | None
+    rows: int
+    is_known: bool | None
+
+    @property
+    def shown(self) -> str:
+        """The value as a person reads it."""
+        return "null" if self.value is None else self.value
+
+
+def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Iterator[Figure]:
+    """Return the figures of each relation, and a lead. `sizes` are about how many rows the tables have.
+
+    It runs in a transaction of the caller, which says how long a statement may take, and leaves nothing there.
+    """
+    with conn.transaction(force_rollback=True):
+        conn.execute("SET LOCAL check_function_bodies = off")
+        for text in definition_texts(fit, "text").values():
+            conn.execute(_temporary(text), prepare=False)
+        conn.execute("SET TRANSACTION READ ONLY")
+        for relation in fit.relations:
+            yield from _count_relation(conn, fit, relation, sizes)
+        lead = ask(conn, value, _temporary(query("assess", "print_lead")))
+    if lead is not None:
+        text = lead if len(lead) <= _PRINTED else f"{lead[:_PRINTED]}…"
+        yield Figure("lead", f"A lead as it will be printed: {text}", {"lead": json.loads(lead)})
+
+
+def ask(conn: Connection, read: Callable[..., _Result], *of: object) -> _Result | None:
+    """Return what is read of the connection; None where that takes too long, or may not be asked."""
+    with suppress(psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable), conn.transaction():
+        return read(conn, *of)
+    return None
+
+
+def _temporary(text: str) -> bytes:
+    """Return a statement with the functions of the definition in the temporary schema."""
+    return text.replace("projector.", "pg_temp.").encode()
+
+
+def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[str, int]) -> Iterator[Figure]:
+    """Return what is counted of a relation, beside the table that its keys come from, and what of it is unusual."""
+    table, read, sample = _looked_at(fit, relation, sizes)
+    name, columns = _QUERIES[relation]
+    text = _temporary(query("assess", name, rows=read, **columns))
+    numbers: dict[str, int] | None = ask(conn, value, text)
+    if numbers is None:
+        said = f"{relation}: its rows were not counted, because that took too long."
+        yield Figure("rows", said, {"relation": relation})
+        return
+    if "tenants" not in fit.relations:
+        numbers.pop("of_unknown_tenant", None)
+    data: dict[str, object] = {"relation": relation, **numbers}
+    said = f"{relation}: {counted(numbers['rows'], 'row')}"
+    if table:
+        whole = query("assess", "count_table", relation=fit.found[table].full_name, sample=sample)
+        data |= {"table": table, "table_rows": (total := ask(conn, value, whole))}
+        said += f", of {total or 0:,} of {table}{' that were looked at' if sample else ''}"
+    counts = {
+        column: _count_values(conn, relation, column, read)
+        for of, column in _VALUES
+        if of == relation and column in fit.relations[relation].origins
+    }
+    data["values"] = {column: {of.shown: of.rows for of in of_column} for column, of_column in counts.items()}
+    is_odd = _is_odd(relation, numbers, [of.value for of in counts.get("sender", ())])
+    advice = " Is that what the mapping means?" if is_odd else ""
+    yield Figure("rows", f"{'; '.join([said, *_in_words(numbers, counts)])}.{advice}", data, is_odd)
+    yield from _find_unusual(relation, numbers, counts)
+
+
+def _in_words(numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]) -> Iterator[str]:
+    """Return what each number says that is not zero, and how often each value occurs."""
+    for key, words in _WORDS.items():
+        number = numbers.get(key)
+        if number or (number == 0 and key == "leads"):
+            nouns = {noun: counted(number, noun) for noun in ("lead", "conversation")}
+            yield words.format(number=f"{number:,}", **nouns)
+    for column, of_column in counts.items():
+        if of_column:
+            yield f"{column}: {', '.join(f'{of.shown} {of.rows:,}' for of in of_column)}"
+
+
+def _looked_at(fit: Fit, relation: str, sizes: Mapping[str, int]) -> tuple[str, str, str]:
+    """Return the table that the keys of a relation come from, the rows to read as SQL, and how the table is sampled."""
+    origin = fit.relations[relation].origins[RELATIONS[relation][0]]
+    table, read = origin[0] if origin else "", relation_rows(fit, relation)
+    if sizes.get(table, 0) <= _LOOKED_AT:
+        return table, read, ""
+    # The same pages of the relation and of its table.
+    sample = f" TABLESAMPLE SYSTEM ({100 * _LOOKED_AT / sizes[table]:f}) REPEATABLE (0)"
+    # As PostgreSQL prints the text of a view: the table, and its alias unless that is the same.
+    named = rf'({re.escape(fit.found[table].full_name)}(?: (?!ON\b)(?:\w+|"[^"]+"))?)(?=[\s)]|$)'
+    return table, re.sub(named, rf"\1{sample}", read), sample
+
+
+def _count_values(conn: Connection, relation: str, column: str, read: str) -> list[_Value]:
+    """Return the most frequent values of a column, whose case does not matter where the projection ignores it."""
+    shown = f'r."{column}"::text'
+    if column == "lead_status_tag":
+        shown = f"coalesce(projector.lead_status({shown}), {shown})"
+    text = _temporary(query("assess", "count_values", rows=read, value=shown))
+    known = {"known": list(_VALUES[relation, column][0])}
+    return ask(conn, rows, _Value, text, known) or []
+
+
+def _is_odd(relation: str, numbers: Mapping[str, int], senders: Sequence[str | None]) -> bool:
+    """Return whether a share of the rows suggests a mistake, or all messages are from one side."""
+    if numbers["rows"] < _TELLING or relation not in _ODD:
+        return False
+    lost = max(numbers.get(key, 0) for key in ("without_tenant", "without_phone", "without_conversation"))
+    return lost >= _ODD[relation] * numbers["rows"] or (
+        relation == "messages" and not {"user", "agent"} <= {*senders}
+    )
+
+
+def _find_unusual(
+    relation: str, numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]
+) -> Iterator[Figure]:
+    for column, of_column in counts.items():
+        # What is null is no value, but a message has a sender.
+        strange = [
+            of for of in of_column if of.is_known is False or (of.value is None and column == "sender")
+        ]
+        expected, otherwise = _VALUES[relation, column]
+        if strange:
+            listed = ", ".join(repr(of.value) for of in strange[:3])
+            yield Figure(
+                "values",
+                f"{sum(of.rows for of in strange)} of {counted(numbers['rows'], 'row')} of {relation} have another"
+                f" {column} than {', '.join(expected)}: {listed}; {otherwise}.",
+                {"relation": relation, "column": column},
+            )
+    if numbers.get("ahead"):
+        yield Figure(
+            "values",
+            f"{numbers['ahead']} of {counted(numbers['rows'], 'row')} of {relation} have a time more than a day ahead:"
+            " such leads are the first of the list until then.",
+            {"relation": relation},
+        )
+    if numbers.get("spellings", 0) > numbers.get("leads", 0):
+        yield Figure(
+            "values",
+            f"Conversations write the phone of a lead differently: {numbers['spellings']:,} spellings are"
+            f" {counted(numbers['leads'], 'lead')}.",
+            {"relation": relation},
+        )
