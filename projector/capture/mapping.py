@@ -406,19 +406,52 @@ def _plain(name: str) -> str:
     return name.strip('"') if name.startswith('"') else name.lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A side of an equation: a column of the table of an alias, perhaps with a path into its JSON, and with a cast."""
+
+    alias: str
+    table: str
+    column: str
+    cast: str
+
+    def __str__(self) -> str:
+        """Return the side as SQL."""
+        return f"({self.alias}.{self.column}){self.cast}"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The table and the column."""
+        return self.table, _plain(re.split(r"::|\s*[-#]>", self.column)[0])
+
+
+def tables_of(text: str) -> dict[str, str]:
+    """Return the table of each alias of a text."""
+    return {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(_COMMENT.sub("", text))}
+
+
+def equal_sides(text: str) -> Iterator[tuple[Side, Side]]:
+    """Return the two sides of each equation in a text by which it joins tables."""
+    bare, tables = _COMMENT.sub("", text), tables_of(text)
+    for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
+        if alias != other and {alias, other} <= tables.keys():
+            yield (
+                Side(alias, tables[alias], column, cast),
+                Side(other, tables[other], other_column, other_cast),
+            )
+
+
 def joined_columns(mapping: Texts) -> Iterator[Join]:
     """Return which tables the texts join."""
     for text in (*mapping.relations().values(), *mapping.rules()):
-        bare = _COMMENT.sub("", text)
-        tables = {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare)}
-        joins: dict[tuple[str, str], list[str]] = {}
-        for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
-            if alias != other and {alias, other} <= tables.keys():
-                pair = min(alias, other), max(alias, other)
-                equal = f"({alias}.{column}){cast} = ({other}.{other_column}){other_cast}"
-                joins.setdefault(pair, []).append(equal)
-        for pair, equals in joins.items():
-            yield {alias: tables[alias] for alias in pair}, " AND ".join(equals)
+        joins: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for sides in equal_sides(text):
+            ends = sorted(sides, key=lambda side: side.alias)
+            joins.setdefault(tuple((end.alias, end.table) for end in ends), []).append(
+                f"{sides[0]} = {sides[1]}"
+            )
+        for aliases, equals in joins.items():
+            yield dict(aliases), " AND ".join(equals)
 
 
 def _locate(text: str, fit: Fit) -> str:

@@ -228,9 +228,10 @@ WHERE a.attrelid = to_regclass(%(relation)s)
 ORDER BY a.attnum;
 
 -- name: copy_schema
--- Returns the statements that create these tables with these columns, and the types of them, in an empty database.
--- Defaults, checks and foreign keys are left out: each row changes by itself. A primary key is checked at the end of
--- the transaction, which never comes. Parameters: relations and columns, of each column its table and its name.
+-- Returns the statements that create these tables with these columns, the types of them, and what the texts of the
+-- mapping use besides, in an empty database. Defaults, checks and foreign keys are left out: each row changes by
+-- itself. A primary key is checked at the end of the transaction, which never comes. Parameters: relations and columns,
+-- of each column its table and its name; functions and types, the ids of those that are used.
 WITH RECURSIVE wanted AS (
     SELECT a.*, c.relname, c.relnamespace::regnamespace AS home
     FROM unnest(%(relations)s::text[], %(columns)s::text[]) AS w (relation, name)
@@ -238,8 +239,25 @@ WITH RECURSIVE wanted AS (
     INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.name
 ),
 
+functions AS (
+    SELECT
+        p.*,
+        x.extname,
+        coalesce(x.extnamespace, p.pronamespace)::regnamespace AS home
+    FROM pg_catalog.pg_proc AS p
+    LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    LEFT JOIN pg_catalog.pg_extension AS x ON x.oid = d.refobjid
+    WHERE p.oid = ANY(%(functions)s::oid[]) AND p.pronamespace <> 'pg_catalog'::regnamespace
+),
+
 used (type_id, depth) AS (
     SELECT w.atttypid, 0 FROM wanted AS w
+    UNION
+    SELECT t.type_id, 0 FROM unnest(%(types)s::oid[]) AS t (type_id)
+    UNION
+    SELECT t.type_id, 0
+    FROM functions AS f
+    CROSS JOIN LATERAL unnest(f.prorettype || f.proargtypes::oid[]) AS t (type_id)
     UNION
     SELECT below.type_id, u.depth + 1
     FROM used AS u
@@ -263,7 +281,20 @@ statements (place, statement) AS (
         SELECT w.home FROM wanted AS w
         UNION
         SELECT t.home FROM types AS t
+        UNION
+        SELECT f.home FROM functions AS f
     ) AS h
+    UNION
+    -- One that calls another was created after it.
+    SELECT
+        CASE WHEN f.extname IS NOT NULL THEN 1 ELSE 1002 + row_number() OVER (ORDER BY f.oid) END,
+        CASE
+            WHEN f.extname IS NOT NULL
+                THEN format('CREATE EXTENSION IF NOT EXISTS %%I SCHEMA %%s', f.extname, f.home)
+            ELSE pg_get_functiondef(f.oid)
+        END
+    FROM functions AS f
+    WHERE f.extname IS NOT NULL OR f.prokind = 'f'
     UNION
     SELECT
         CASE WHEN t.extname IS NOT NULL THEN 1 WHEN t.typtype = 'e' THEN 2 ELSE 1000 - t.depth END,
@@ -302,6 +333,46 @@ statements (place, statement) AS (
 SELECT s.statement
 FROM statements AS s
 ORDER BY s.place;
+
+-- name: find_references
+-- Returns both ends of each foreign key between these tables. Parameter: relations.
+SELECT
+    own.relation,
+    a.attname::text AS column_name,
+    other.relation AS other_relation,
+    b.attname::text AS other_column
+FROM unnest(%(relations)s::text[]) AS own (relation)
+INNER JOIN pg_catalog.pg_constraint AS k ON k.conrelid = to_regclass(own.relation) AND k.contype = 'f'
+INNER JOIN unnest(%(relations)s::text[]) AS other (relation) ON to_regclass(other.relation) = k.confrelid
+CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS ends (attnum, other_attnum)
+INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ends.attnum
+INNER JOIN pg_catalog.pg_attribute AS b ON b.attrelid = k.confrelid AND b.attnum = ends.other_attnum;
+
+-- name: move_ids
+UPDATE {relation} AS t
+SET {moves};
+
+-- name: count_present
+-- Placeholders: rows, of a relation; columns, what is counted of them.
+SELECT ARRAY[count(*), {columns}] AS counts
+FROM {rows} AS r;
+
+-- name: find_where
+-- Returns some rows of a table for which a condition is true, and some for which it is not. Placeholders: tables, what
+-- the condition is about; alias, of the table.
+(
+    SELECT {alias}.ctid::text AS row_id
+    FROM {tables}
+    WHERE ({condition}) AND {alias}.ctid IS NOT NULL
+    LIMIT 3
+)
+UNION
+(
+    SELECT {alias}.ctid::text
+    FROM {tables}
+    WHERE ({condition}) IS NOT TRUE AND {alias}.ctid IS NOT NULL
+    LIMIT 3
+);
 
 -- name: sample_table
 -- Parameters: percent, of the pages; most, how many rows, null for all.

@@ -438,6 +438,75 @@ def test_a_check_of_large_tables_knows_the_conversations_of_messages(
     assert not any(".id: each change of it is queued" in fact.text for fact in facts)
 
 
+FUNCTIONS = """
+    CREATE TYPE public.state AS ENUM ('0', '1', '2');
+    CREATE SCHEMA crm;
+    CREATE EXTENSION unaccent SCHEMA crm;
+    CREATE DOMAIN crm.phone AS text;
+    CREATE FUNCTION crm.inner_normal(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN upper($1);
+    CREATE FUNCTION crm.normal(of crm.phone) RETURNS text LANGUAGE sql IMMUTABLE
+        AS 'SELECT crm.inner_normal(crm.unaccent(''crm.unaccent'', of))'
+"""
+OPERATOR = "CREATE OPERATOR public.## (FUNCTION = upper, RIGHTARG = text)"
+USED = {
+    FUNCTIONS: ("u.name AS", "crm.normal(u.name::crm.phone) AS", "every row that moved was touched"),
+    "SELECT": (
+        "c.status <> 1 AS",
+        "c.status::text::public.state <> '1' AS",
+        "every row that moved was touched",
+    ),
+    OPERATOR: (
+        "u.name AS",
+        "OPERATOR(public.##) u.name::text AS",
+        "fits the platform's tables, and cannot be checked.",
+    ),
+}
+
+
+@cases("used", [*USED])
+def test_a_check_copies_what_a_mapping_uses_or_says_that_it_cannot(
+    company: Connection, tmp_path: Path, used: str
+) -> None:
+    old, new, said = USED[used]
+    company.execute(used.encode(), prepare=False)
+    mapping = edited(tmp_path, "conversations.sql", old, new)
+    try:
+        told = " ".join(fact.text for fact in check.check_mapping(company, [], mapping, nowhere))
+    except ProjectorError as error:
+        told = str(error)
+    assert said in told, told
+
+
+# Rules that find the right rows where the ids of two tables are the same, or of most rows.
+NEARLY = {
+    "an id of another table": (
+        "c.assignee_id AS",
+        "c.id AS",
+        "users: a change of id, name or a delete or an insert moves",
+    ),
+    "most rows": (
+        "c.id AS conversations FROM conversations AS c;\nSELECT c.inbox_id",
+        "c.id AS conversations FROM conversations AS c WHERE c.status <> 2 AND c.id > 0;\nSELECT c.inbox_id",
+        "contacts: a change of id, phone_number or a delete or an insert moves rows of conversations",
+    ),
+}
+
+
+@cases("rule", [*NEARLY])
+def test_a_check_names_a_rule_that_is_nearly_right(
+    company: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    monkeypatch.setattr(check, "_SAMPLED", 2)
+    company.execute(
+        "INSERT INTO users (id, name) SELECT c.id, 'Ann' FROM conversations AS c ON CONFLICT DO NOTHING"
+    )
+    company.execute("UPDATE conversations SET assignee_id = id, status = CASE id WHEN 1111 THEN 2 ELSE 0 END")
+    old, new, said = NEARLY[rule]
+    facts = check.check_mapping(company, [], edited(tmp_path, "changes.sql", old, new), nowhere)
+    assert [said in fact.text for fact in facts if fact.state == PROBLEM] == [True], facts
+    assert not any("The ids stayed" in fact.text for fact in facts)
+
+
 @pytest.mark.long
 @cases(
     ("name", "left_out"),
