@@ -193,6 +193,8 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     -- The version of its tenant with which this row was last written; 0 for a row of a first build. It is no part of
     -- what a lead is, so it is neither computed nor compared.
     version bigint NOT NULL DEFAULT 0,
+    -- The platforms of its conversations and counted template sends beside these three, bytewise; null for none.
+    other_platforms text[] COLLATE "C",
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -205,6 +207,7 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     vacuum_truncate = off,
     toast.vacuum_truncate = off
 );
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS other_platforms text[] COLLATE "C";
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
@@ -213,6 +216,14 @@ CREATE INDEX IF NOT EXISTS leads_by_last_message_at
         lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
         last_message_sender, has_conversation
     );
+-- Usage: platform= with another word than the three. It has no row for a lead on these alone.
+CREATE INDEX IF NOT EXISTS leads_on_other_platforms
+    ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
+    INCLUDE (
+        other_platforms, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
+        last_message_sender, has_conversation
+    )
+    WHERE other_platforms IS NOT NULL;
 -- Usage: sort_by=first_contact_at.
 CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
     ON read_model.leads (user_id, first_contact_at, customer_phone);
@@ -285,9 +296,12 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     search_text text COLLATE "C" NOT NULL,
     -- The same without accents; null where it has none.
     search_plain text COLLATE "C",
+    -- The platforms of its counted template sends beside these three, bytewise; null for none.
+    sent_on_others text[] COLLATE "C",
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS sent_on_others text[] COLLATE "C";
 -- Usage: sort_by=name.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_name
     ON read_model.lead_profiles (user_id, name_key, customer_phone);

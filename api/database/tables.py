@@ -58,6 +58,7 @@ leads = _table(
         _TIME: "last_message_at first_contact_at",
         Integer: "total_messages total_score",
         Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email has_conversation",
+        ARRAY(Text): "other_platforms",
         BigInteger: "version",
     },
 )

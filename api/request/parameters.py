@@ -17,6 +17,7 @@ from api.request.kinds import (
     Parameter,
     Search,
     one_of,
+    platforms_of,
     some_of,
     whole_number,
 )
@@ -155,7 +156,9 @@ _OTHER_DATES = {
 OF_LEAD = _FEWER_KEYS | OF_ALL
 # Each filter has its condition in `api/plan/list/filters.py`.
 OF_LIST = {
-    "platform": Parameter("Leads on any of these platforms.", some_of(*PLATFORMS), ["instagram", "webchat"]),
+    "platform": Parameter(
+        "Leads on any of these platforms.", platforms_of(*PLATFORMS), ["instagram", "webchat"]
+    ),
     "lead_status": Parameter("Leads of any of these statuses.", some_of(*LEAD_STATUSES), ["Hot", "Warm"]),
     "has_extraction": Parameter("Leads with an extraction, or (false) without.", FLAG),
     "has_email": Parameter("Leads with an email address, or (false) without.", FLAG),
@@ -226,7 +229,7 @@ OF_FACETS = {
     )
 }
 OF_MESSAGES = {
-    "platform": Parameter("Messages on any of these platforms.", some_of(*PLATFORMS), ["whatsapp"]),
+    "platform": Parameter("Messages on any of these platforms.", platforms_of(*PLATFORMS), ["whatsapp"]),
     "sender": Parameter("Messages of the customer (user) or the agent (agent).", one_of(*SENDERS)),
     **_dates("Messages sent"),
     "conversation_id": Parameter(

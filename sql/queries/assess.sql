@@ -121,13 +121,13 @@ LEFT JOIN (
 ) AS c ON c.user_id = r.user_id::text;
 
 -- name: count_values
--- Returns the most frequent values of a relation. Placeholder: value, an expression. Parameter: known, those that the
--- projection knows.
+-- Returns the most frequent values of a relation, and whether the projection knows them. Placeholders: column; known, a
+-- condition on v.value, which may have a parameter known.
 SELECT
     left(v.value, 30) AS value,
     count(*) AS rows,
-    v.value = ANY(%(known)s) AS is_known
-FROM (SELECT {value} AS value FROM {rows} AS r) AS v
+    v.value IS NULL OR {known} AS is_known
+FROM (SELECT r."{column}"::text AS value FROM {rows} AS r) AS v
 GROUP BY v.value
 ORDER BY count(*) DESC, v.value ASC
 LIMIT 12;

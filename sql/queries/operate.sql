@@ -983,6 +983,7 @@ WITH sample AS (
                 WHEN 'N' THEN '1'
                 WHEN 'B' THEN 'true'
                 WHEN 'D' THEN '"2025-01-31"'
+                WHEN 'A' THEN '[]'
                 ELSE '"00000000-0000-0000-0000-000000000000"'
             END::jsonb
         ) AS profile

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from tests.oracle.leads import (
-    PLATFORMS,
     STATUSES,
     Agent,
     Conversation,
@@ -20,6 +19,7 @@ from tests.oracle.leads import (
     Source,
     compute_leads,
     place_of_message,
+    platform_word,
 )
 from tests.oracle.values import (
     EPOCH,
@@ -120,6 +120,12 @@ def one_of(*options: str) -> Callable[[str], str]:
     return word({option.lower(): option for option in options})
 
 
+def platform(value: str) -> str:
+    if platform_word(value) is None or trim(value) != value:
+        raise BadValueError
+    return value.lower()
+
+
 boolean = word({"true": True, "1": True, "false": False, "0": False})
 
 
@@ -187,7 +193,7 @@ Reader = Callable[[str], object]
 
 OTHER_DATES: dict[str, Reader] = {"start_date": date_bound, "end_date": date_bound, "date": whole_day}
 OF_LIST: dict[str, Reader] = {
-    "platform": one_of(*PLATFORMS),
+    "platform": platform,
     "lead_status": one_of(*STATUSES.values()),
     "has_extraction": boolean,
     "has_email": boolean,
@@ -214,7 +220,7 @@ OF_LIST: dict[str, Reader] = {
     "ignore_accents": boolean,
 }
 OF_MESSAGES: dict[str, Reader] = {
-    "platform": one_of(*PLATFORMS),
+    "platform": platform,
     "sender": one_of("user", "agent"),
     "from_date": date_bound,
     "to_date": date_bound,
@@ -319,7 +325,7 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "is_active": lambda candidate, flag: any(row.is_active is flag for row in candidate.lead.conversations),
 }
 MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
-    "platform": lambda message, platforms: message.platform in platforms,
+    "platform": lambda message, platforms: platform_word(message.platform) in platforms,
     "sender": lambda message, sender: message.sender == sender,
     "conversation_id": lambda message, conversation_id: message.conversation_id == conversation_id,
     **_of_dates(lambda message: message.timestamp),

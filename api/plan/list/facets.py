@@ -11,6 +11,7 @@ from functools import lru_cache, reduce
 from operator import add
 
 from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, Text, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.counts import matches_on_leads
@@ -20,11 +21,13 @@ from api.plan.list.filters import (
     GivenFilter,
     conditions,
     conditions_on_facets,
+    is_counted_as_facet,
 )
 from api.plan.list.pages import all_matches
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
     USER,
+    WHITE_SPACE,
     Condition,
     constant_text,
     freshness_columns,
@@ -43,8 +46,6 @@ from api.request.parameters import FACETS, Parameters
 _MAX_CACHED_STATEMENTS = 256
 # Its values are those that the conversations have.
 _AGENT = "agent_id"
-# What the API takes off the ends of a value: a value that has it can be asked for by no request.
-_WHITE_SPACE = func.concat(constant_text(" "), *(func.chr(code) for code in (9, 10, 11, 12, 13, 160)))
 
 
 # For each filter its values, and what a request that gives one changes of the statement's text.
@@ -102,7 +103,9 @@ def _statement(filters: tuple[GivenFilter, ...], names: tuple[str, ...]) -> Sele
     for facet in names:
         opening = constant_text(f'{"," if objects else "{"}"{facet}":{{')
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
-        objects.append(opening + (json_members(**words) if words else _agents(filters)) + constant_text("}"))
+        members = json_members(**words) if words else _agents(filters)
+        others = _other_platforms(filters) if facet == "platform" else constant_text("")
+        objects.append(opening + members + others + constant_text("}"))
     printed = reduce(add, objects) + constant_text("}")
     until = stands_until(*(DAYS for filter_ in filters if filter_.name == TIME_RANGE))
     head = (*freshness_columns(), counts["total"].label("total"), printed.label("facets"), until)
@@ -117,7 +120,7 @@ def _count(
     matches = None if plan.has_time_range else plan.matches(tenant_totals)
     if matches is not None:
         return tenant_totals, sum_of(matches)
-    if all(FILTERS[filter_.name].is_facet for filter_ in filters):
+    if all(map(is_counted_as_facet, filters)):
         return lead_counts, sum_of(lead_counts.c.leads, and_(*conditions_on_facets(filters, lead_counts.c)))
     own = conditions([filter_ for filter_ in filters if filter_ not in shared], leads)
     total = func.count()
@@ -154,10 +157,26 @@ def _agents(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
     pair = pairs.distinct().subquery("pair")
     agents = select(pair.c.agent_id, func.count().label("leads")).group_by(pair.c.agent_id).subquery("agents")
     member = cast(func.to_json(agents.c.agent_id), Text) + constant_text(":") + cast(agents.c.leads, Text)
+    # A value that has white space at its ends can be asked for by no request.
     can_be_asked = (agents.c.agent_id != constant_text("")) & (
-        agents.c.agent_id == func.btrim(agents.c.agent_id, _WHITE_SPACE)
+        agents.c.agent_id == func.btrim(agents.c.agent_id, WHITE_SPACE)
     )
     members = select(func.string_agg(member, constant_text(","))).where(can_be_asked)
+    return func.coalesce(members.scalar_subquery(), constant_text(""))
+
+
+def _other_platforms(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
+    """Return further members: each platform that has no column with its leads, bytewise."""
+    others = _without(filters, ("platform",))
+    word = func.unnest(leads.c.other_platforms).label("word")
+    found = select(word).where(leads.c.user_id == USER, leads.c.other_platforms.is_not(None))
+    if others:
+        found = found.where(leads.c.customer_phone.in_(_phones(others, "of_platforms")))
+    of_lead = found.subquery("of_lead")
+    counted = select(of_lead.c.word, func.count().label("leads")).group_by(of_lead.c.word).subquery("words")
+    member = constant_text(',"') + counted.c.word + constant_text('":') + cast(counted.c.leads, Text)
+    in_order = aggregate_order_by(constant_text(""), counted.c.word)
+    members = select(func.string_agg(member, in_order))
     return func.coalesce(members.scalar_subquery(), constant_text(""))
 
 

@@ -10,10 +10,12 @@ from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     ColumnElement,
     FromClause,
     Integer,
+    Text,
     and_,
     bindparam,
     literal_column,
@@ -38,6 +40,7 @@ from api.plan.sql import (
     lookup_by_key,
 )
 from api.plan.time_buckets import edge
+from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
@@ -48,6 +51,8 @@ OnTable = Callable[[Columns, Any], Condition]
 OnTotals = Callable[[Columns, Any], ColumnElement[int] | None]
 
 TIME_RANGE = "time_range"
+# In the shape of a filter by platform all words that have no column.
+OTHERS = None
 # Columns of lead_conversations: a lead passes if any conversation of it has the value.
 OF_CONVERSATIONS = ("agent_id", "phone_number_id", "is_active")
 
@@ -137,6 +142,14 @@ def _of_any_conversation(name: str) -> OnTable:
     return condition
 
 
+def _on_platform(columns: Columns, platform: str | None) -> Condition:
+    """Return whether a lead is on a platform, or on any of the others that a request gives."""
+    if platform is not OTHERS:
+        return columns[f"on_{platform}"]
+    given: Condition = columns.other_platforms.bool_op("&&")(bindparam("other_platforms", type_=ARRAY(Text)))
+    return given
+
+
 def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
     """Return the moment from which and the moment before which a lead has to be active, and in how many last days."""
     if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
@@ -174,11 +187,16 @@ FILTERS: Mapping[str, Filter] = {
         ),
         _filter(
             "platform",
-            on_leads=lambda columns, platforms: or_(*(columns[f"on_{platform}"] for platform in platforms)),
+            on_leads=lambda columns, platforms: or_(*(_on_platform(columns, word) for word in platforms)),
             is_facet=True,
             # A lead on two platforms is counted under both, so the sum of two would count it twice.
-            totals=lambda columns, platforms: columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None,
-            shape=tuple,
+            totals=lambda columns, platforms: (
+                columns[f"on_{platforms[0]}"] if platforms[0] and not platforms[1:] else None
+            ),
+            shape=lambda platforms: tuple(
+                dict.fromkeys(word if word in PLATFORMS else OTHERS for word in platforms)
+            ),
+            bind=lambda platforms: {"other_platforms": [word for word in platforms if word not in PLATFORMS]},
         ),
         _filter(
             "last_message_sender",
@@ -242,6 +260,12 @@ def conditions(filters: Sequence[GivenFilter], table: FromClause) -> list[Condit
         elif in_other is not None:
             elsewhere.append(in_other(other.c, shape))
     return [*here, lookup_by_key(and_(*elsewhere), table, other)] if elsewhere else here
+
+
+def is_counted_as_facet(filter_: GivenFilter) -> bool:
+    """Return whether the tables that count facets have the column of a filter: for other platforms they have none."""
+    has_others = filter_.name == "platform" and isinstance(filter_.shape, tuple) and OTHERS in filter_.shape
+    return FILTERS[filter_.name].is_facet and not has_others
 
 
 def conditions_on_facets(filters: Sequence[GivenFilter], columns: Columns) -> list[Condition]:

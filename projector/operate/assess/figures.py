@@ -54,10 +54,7 @@ _WORDS = {
 _ODD = {"conversations": 0.5, "messages": 0.5, "extractions": 0.5, "contacts": 1.0}
 """From which share on rows without a tenant, a phone or a conversation are odd."""
 
-_PLATFORMS = (
-    ("whatsapp", "instagram", "webchat"),
-    "such a channel is on no platform for filters and statistics",
-)
+_PLATFORMS = ("a word of at most 20 of a-z, 0-9 and _",), "such a channel is on no platform"
 _VALUES: dict[tuple[str, str], tuple[Sequence[str], str]] = {
     ("conversations", "platform"): _PLATFORMS,
     ("template_sends", "platform"): _PLATFORMS,
@@ -77,6 +74,13 @@ _VALUES: dict[tuple[str, str], tuple[Sequence[str], str]] = {
 }
 """The values that the projection knows, and what it makes of any other."""
 
+_IS_ONE = "v.value = ANY(%(known)s)"
+_KNOWN = {
+    "platform": "projector.platform_word(v.value) IS NOT NULL",
+    "lead_status_tag": "projector.lead_status(v.value) IS NOT NULL",
+}
+"""What says whether a value is known, where another spelling is the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -90,11 +94,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """How many rows have a value of a column, and whether the projection knows it; None of a null."""
+    """How many rows have a value of a column, and whether the projection knows it, as it does a null."""
 
     value: str | None
     rows: int
-    is_known: bool | None
+    is_known: bool
 
     @property
     def shown(self) -> str:
@@ -188,13 +192,11 @@ def _looked_at(fit: Fit, relation: str, sizes: Mapping[str, int]) -> tuple[str, 
 
 
 def _count_values(conn: Connection, relation: str, column: str, read: str) -> list[_Value]:
-    """Return the most frequent values of a column, whose case does not matter where the projection ignores it."""
-    shown = f'r."{column}"::text'
-    if column == "lead_status_tag":
-        shown = f"coalesce(projector.lead_status({shown}), {shown})"
-    text = _temporary(query("assess", "count_values", rows=read, value=shown))
-    known = {"known": list(_VALUES[relation, column][0])}
-    return ask(conn, rows, _Value, text, known) or []
+    """Return the most frequent values of a column, or none where that takes too long."""
+    text = _temporary(
+        query("assess", "count_values", rows=read, column=column, known=_KNOWN.get(column, _IS_ONE))
+    )
+    return ask(conn, rows, _Value, text, {"known": list(_VALUES[relation, column][0])}) or []
 
 
 def _is_odd(relation: str, numbers: Mapping[str, int], senders: Sequence[str | None]) -> bool:
@@ -212,9 +214,7 @@ def _find_unusual(
 ) -> Iterator[Figure]:
     for column, of_column in counts.items():
         # What is null is no value, but a message has a sender.
-        strange = [
-            of for of in of_column if of.is_known is False or (of.value is None and column == "sender")
-        ]
+        strange = [of for of in of_column if not of.is_known or (of.value is None and column == "sender")]
         expected, otherwise = _VALUES[relation, column]
         if strange:
             listed = ", ".join(repr(of.value) for of in strange[:3])

@@ -22,8 +22,8 @@ from tests.support.server import Database
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
 
 UNUSUAL = {
-    "UPDATE phone_numbers SET platform = 'telegram' WHERE id IN (SELECT phone_number_id FROM agents)": "1 of 1 row of"
-    " conversations have another platform than whatsapp, instagram, webchat: 'telegram'",
+    "UPDATE phone_numbers SET platform = 'Channel::Api' WHERE id IN (SELECT phone_number_id FROM agents)": "1 of 1 row"
+    " of conversations have another platform than a word of at most 20 of a-z, 0-9 and _: 'Channel::Api'",
     "UPDATE messages SET sender = 'bot'": "have another sender than user, agent: 'bot'",
     "UPDATE messages SET status = 'seen'": "have another status than sent, delivered, read, pending, failed: 'seen'",
     "UPDATE template_sends SET status = 'QUEUED'": "have another status than PENDING, SENT, DELIVERED, READ, FAILED",
