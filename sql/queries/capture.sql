@@ -391,6 +391,18 @@ SELECT
             )
     ) AS unsteady;
 
+-- name: find_schema_of
+-- Returns the schema of a type or a function that is not PostgreSQL's own. Parameter: name.
+SELECT n.nspname::text AS schema_name
+FROM (
+    SELECT p.pronamespace AS namespace FROM pg_catalog.pg_proc AS p WHERE p.proname = %(name)s
+    UNION
+    SELECT t.typnamespace FROM pg_catalog.pg_type AS t WHERE t.typname = %(name)s
+) AS named
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = named.namespace
+ORDER BY n.nspname
+LIMIT 1;
+
 -- name: find_virtual_columns
 -- Returns those of the columns of a table that are virtual generated columns.
 SELECT a.attname::text AS column_name

@@ -14,6 +14,8 @@ import pytest
 from projector.capture import gaps
 from projector.capture.mapping import Texts, read_mapping
 from projector.database.rows import Connection, values
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
 from projector.operate.assess import PROBLEM, Fact, assess, check, figures
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
@@ -217,6 +219,18 @@ BAD = {
         "changes.sql", 'm.conversation_id AS "messages.conversation_id"', 'm.id AS "messages.id"',
         "finds messages in the changed row of messages by messages.id, and the row may be gone by then: queue",
     ),
+    "a function without its schema": (
+        "messages.sql", "m.content AS text", "normal(m.content) AS text",
+        "function normal(text) does not exist (in normal(m.content) AS text,): a mapping writes its schema, crm.normal",
+    ),
+    "a type without its schema": (
+        "conversations.sql", "c.status <> 1 AS", "c.status::text::state <> '1' AS",
+        'type "state" does not exist (in c.status::text::state <>',
+    ),
+    "two schemas of a table": (
+        "conversations.sql", "JOIN contacts AS", "JOIN public.contacts AS",
+        "the table contacts is not written with one schema everywhere, and of a name one table is read",
+    ),
     "a window of time": (
         "conversations.sql", "ON u.id = c.assignee_id",
         "ON u.id = c.assignee_id WHERE c.created_at > now() - interval '90 days' AND c.created_at <= CURRENT_DATE",
@@ -251,6 +265,8 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
         conn.execute(
             "INSERT INTO messages (conversation_id, message_type, content) VALUES (1, 0, 'axb'), (1, 1, 'b')"
         )
+        conn.execute("CREATE SCHEMA crm; CREATE TYPE crm.state AS ENUM ('1')", prepare=False)
+        conn.execute("CREATE FUNCTION crm.normal(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN upper($1)")
         with pytest.raises(ProjectorError) as refused:  # noqa: PT012  # Whichever refuses.
             mapping = edited(folder, file, old, new) if file else read_mapping(str(folder))
             migrate(conn, create_source=False, mapping=mapping)
@@ -436,6 +452,35 @@ def test_a_check_of_large_tables_knows_the_conversations_of_messages(
     assert "a delete or an insert moves rows of messages that changes.sql does not touch" in problem
     # What is always queued can be left out by nobody.
     assert not any(".id: each change of it is queued" in fact.text for fact in facts)
+
+
+def test_a_table_of_another_schema_is_read_and_captured_there(company: Connection, tmp_path: Path) -> None:
+    company.execute("CREATE TABLE users_of_crm (LIKE users INCLUDING ALL)")
+    company.execute("CREATE SCHEMA crm")
+    company.execute("ALTER TABLE users_of_crm SET SCHEMA crm")
+    company.execute('ALTER TABLE crm.users_of_crm RENAME TO "Owners"')
+    company.execute("INSERT INTO crm.\"Owners\" (id, name) VALUES (7, 'Ann')")
+    company.execute("UPDATE conversations SET assignee_id = 7, created_at = now()")
+    edited(tmp_path, "conversations.sql", "LEFT JOIN users AS u", 'LEFT JOIN crm."Owners" AS u')
+    rules = (tmp_path / "changes.sql").read_text("utf-8").replace('"users.id"', '"crm.Owners.id"')
+    (tmp_path / "changes.sql").write_text(rules)
+    mapping = read_mapping(str(tmp_path))
+    assert [
+        fact for fact in check.check_mapping(company, [], mapping, nowhere) if fact.state == PROBLEM
+    ] == []
+    migrate(company, create_source=False, mapping=mapping)
+    rebuild_now(company, first=True)
+    company.execute("UPDATE crm.\"Owners\" SET name = 'Bob'")
+    refresh_now(company)
+    assert value(company, "SELECT array_agg(DISTINCT agent_name) FROM read_model.lead_conversations") == [
+        "Bob"
+    ]
+    # What differs without a change that waits may be the mapping's fault.
+    company.execute("UPDATE read_model.leads SET document = replace(document, 'Bob', 'Eve')")
+    verify(company, tenants=None, sample=None, heal=False, progress=QUIET)
+    assert any(
+        "`migrate --check`: a rule may be missing" in said for said in find_attention(read_status(company))
+    )
 
 
 FUNCTIONS = """

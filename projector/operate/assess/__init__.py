@@ -184,12 +184,13 @@ def find_warnings(
         )
     for table in tables:
         for column in table.looked_up:
-            if source[table.name].kind is not None and column not in source[table.name].indexed:
+            present = source[table.name]
+            if present.kind is not None and not present.is_indexed(column, table.fixed_columns):
                 written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
                 yield _warning(
                     "indexes",
                     f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
-                    f" Create one: CREATE INDEX CONCURRENTLY ON {source[table.name].full_name} ({written});",
+                    f" Create one: CREATE INDEX CONCURRENTLY ON {present.full_name} ({written});",
                 )
 
 
