@@ -61,7 +61,9 @@ _FROM = re.compile(rf"\b(FROM|JOIN)(\s+)((?:{_NAME}\.)?{_NAME})(\s+AS\s+)(\w+)",
 _COLUMN = r'\b(\w+)\.("?\w+"?(?:\s*(?:->>?|#>>?)\s*\'[^\']*\'|::\w+)*)\)?((?:::\w+)*)'
 _JOINED = re.compile(rf"{_COLUMN}\s*=\s*\(?{_COLUMN}")
 _CHANGED = re.compile(r'"(?:([^".]+)\.)?([^".]+)\.([^".]+)"')
-_FIXED = re.compile(rf"\b(\w+)\.({_NAME})(?:::\w+)?\s*=\s*(?:'|-?\d|true\b|false\b)", re.IGNORECASE)
+_FIXED = re.compile(
+    rf"\b(\w+)\.({_NAME})(?:::\w+)?\s*(?:[=<>]+|IN\s*\()\s*(?:'|-?\d|true\b|false\b)", re.IGNORECASE
+)
 _UNFOUND = re.compile(r'^(?:type "(\w+)"|function (\w+)\()')
 _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
@@ -450,14 +452,14 @@ class Side:
         return self.table, _plain(re.split(r"::|\s*[-#]>", self.column)[0])
 
 
-def tables_of(text: str) -> dict[str, str]:
+def _aliases(text: str) -> dict[str, str]:
     """Return the table of each alias of a text."""
     return {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(_COMMENT.sub("", text))}
 
 
 def equal_sides(text: str) -> Iterator[tuple[Side, Side]]:
     """Return the two sides of each equation in a text by which it joins tables."""
-    bare, tables = _COMMENT.sub("", text), tables_of(text)
+    bare, tables = _COMMENT.sub("", text), _aliases(text)
     for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
         if alias != other and {alias, other} <= tables.keys():
             yield (
@@ -653,20 +655,20 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
             queue_key=queue_key,
             has_ids=queued == "messages",
             looked_up=sorted(found_by | {queue_key} - {""}),
-            fixed_columns=sorted(_fixed_columns(fit.mapping, table)),
+            fixed_columns=sorted(fixed_columns(fit.mapping, table)),
             absent_columns=[*fit.absent.get(table, ())],
             relations=[*own],
         )
 
 
-def _fixed_columns(mapping: Texts, table: str) -> set[str]:
+def fixed_columns(mapping: Texts, table: str) -> set[str]:
     """Return the columns of a table that the texts compare with a constant."""
     texts = (*mapping.relations().values(), *mapping.rules())
     return {
         _plain(column)
         for text in texts
         for alias, column in _FIXED.findall(_COMMENT.sub("", text))
-        if tables_of(text).get(alias) == table
+        if _aliases(text).get(alias) == table
     }
 
 

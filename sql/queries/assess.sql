@@ -334,20 +334,6 @@ SELECT s.statement
 FROM statements AS s
 ORDER BY s.place;
 
--- name: find_references
--- Returns both ends of each foreign key between these tables. Parameter: relations.
-SELECT
-    own.relation,
-    a.attname::text AS column_name,
-    other.relation AS other_relation,
-    b.attname::text AS other_column
-FROM unnest(%(relations)s::text[]) AS own (relation)
-INNER JOIN pg_catalog.pg_constraint AS k ON k.conrelid = to_regclass(own.relation) AND k.contype = 'f'
-INNER JOIN unnest(%(relations)s::text[]) AS other (relation) ON to_regclass(other.relation) = k.confrelid
-CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS ends (attnum, other_attnum)
-INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ends.attnum
-INNER JOIN pg_catalog.pg_attribute AS b ON b.attrelid = k.confrelid AND b.attnum = ends.other_attnum;
-
 -- name: move_ids
 UPDATE {relation} AS t
 SET {moves};

@@ -34,7 +34,7 @@ from projector.operate.assess import (
     require_fit,
     short_transaction,
 )
-from projector.operate.assess.ids import Place, Reference, move_ids
+from projector.operate.assess.ids import move_ids
 from projector.operate.install import install_capture
 from projector.operate.rights import read_server
 from projector.report.counted import counted
@@ -118,14 +118,6 @@ class Outcome:
     missed: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """The statements that make a copy of tables, and their foreign keys, which the copy has not."""
-
-    statements: list[str]
-    references: list[tuple[Place, Place]]
-
-
 def check_mapping(
     conn: Connection,
     source_schemas: Sequence[str],
@@ -144,10 +136,10 @@ def check_mapping(
         require_fit(fact for fact in find_problems(conn, fit) if fact.area != "rights")
         conn.execute("SET TRANSACTION READ ONLY")
         tables = _read_tables(conn, fit)
-        schema = _read_schema(conn, fit, tables)
+        statements = _read_schema(conn, fit, tables)
         _sample(conn, fit, tables)
     with _scratch_database(conn, embedded) as scratch:
-        is_moved = _fill(scratch, fit, tables, schema)
+        is_moved = _fill(scratch, fit, tables, statements)
         trials = _Trials(scratch)
         with scratch.transaction(force_rollback=True):
             scratch.execute(query("assess", "watch_relations", rows=_watched_rows()), prepare=False)
@@ -158,21 +150,16 @@ def check_mapping(
     return [*trials.facts(), *([] if is_moved else [Fact(NOTE, "capture", _NOT_MOVED)])]
 
 
-def _read_schema(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> Schema:
-    """Return what a copy of these tables and of what the mapping uses takes."""
+def _read_schema(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> list[str]:
+    """Return the statements that make a copy of these tables, and of what the mapping uses."""
     readings = (*fit.relations.values(), *fit.rules)
-    relations = {table.relation: table.source.name for table in tables}
     copied = {
         "relations": [table.relation for table in tables for _ in table.columns],
         "columns": [column.name for table in tables for column in table.columns],
         "functions": [oid for reading in readings for oid in reading.functions],
         "types": [oid for reading in readings for oid in reading.types],
     }
-    references = rows(conn, Reference, query("assess", "find_references"), {"relations": [*relations]})
-    return Schema(
-        values(conn, query("assess", "copy_schema"), copied),
-        [of.between(relations) for of in references],
-    )
+    return values(conn, query("assess", "copy_schema"), copied)
 
 
 def _read_tables(conn: Connection, fit: Fit) -> list[CheckedTable]:
@@ -334,13 +321,13 @@ def _scratch_database(
         yield scratch
 
 
-def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], schema: Schema) -> bool:
+def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], statements: Sequence[str]) -> bool:
     """Create the tables with their rows, and install there what `migrate` installs; return whether ids were moved."""
     try:
         with scratch.transaction():
             # PostgreSQL says nothing of what a body in a string calls, which may be created later.
             scratch.execute("SET LOCAL check_function_bodies = off")
-            for statement in schema.statements:
+            for statement in statements:
                 scratch.execute(statement.encode(), prepare=False)
             for table in tables:
                 names = {"relation": table.relation, "columns": table.names}
@@ -355,8 +342,11 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], schema:
             f"The platform's tables cannot be copied into a scratch database: {error.diag.message_primary}."
         ) from error
     schemas = list(dict.fromkeys(fit.schemas[table.source.name] for table in tables))
+    columns = {(table.source.name, column.name): column for table in tables for column in table.columns}
+    numbers = {place for place, column in columns.items() if column.base in {"integer", "bigint"}}
+    keys = {place for place, column in columns.items() if column.is_key}
     try:
-        is_moved = _move_ids(scratch, fit, tables, schema)
+        is_moved = move_ids(scratch, fit, numbers, keys)
         install_capture(scratch, schemas, fit.mapping)
     except (psycopg.ProgrammingError, SourceMissingError) as error:
         said = f"{error.diag.message_primary}." if isinstance(error, psycopg.Error) else str(error)
@@ -367,13 +357,6 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], schema:
         ) from error
     scratch.execute("ANALYZE")
     return is_moved
-
-
-def _move_ids(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], schema: Schema) -> bool:
-    columns = {(table.source.name, column.name): column for table in tables for column in table.columns}
-    numbers = {place for place, column in columns.items() if column.base in {"integer", "bigint"}}
-    keys = {place for place, column in columns.items() if column.is_key}
-    return move_ids(scratch, fit, numbers, keys, schema.references)
 
 
 def _row_ids(conn: Connection, table: CheckedTable, percent: float, most: int | None = None) -> list[str]:
