@@ -78,13 +78,13 @@ LEFT JOIN (
 ) AS t ON t.user_id = r.user_id::text;
 
 -- name: count_parts
--- Of messages or extractions. Placeholder: moment, a column.
+-- Of messages or extractions. Placeholder: moment, when a row is of.
 SELECT
     jsonb_build_object(
         'rows', count(*),
         'parents', count(DISTINCT c.conversation_id),
         'without_conversation', count(*) FILTER (WHERE c.conversation_id IS NULL),
-        'ahead', count(*) FILTER (WHERE r."{moment}"::timestamptz > now() + interval '1 day')
+        'ahead', count(*) FILTER (WHERE ({moment})::timestamptz > now() + interval '1 day')
     ) AS figures
 FROM {rows} AS r
 LEFT JOIN projector.current_conversations() AS c ON c.conversation_id = r.conversation_id;

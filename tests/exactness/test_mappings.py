@@ -407,6 +407,8 @@ def test_of_a_large_table_and_of_its_relation_the_same_pages_are_counted(
     ("name", "left_out", "said"),
     [
         ("libredesk", None, []),
+        ("chaskiq", None, []),
+        ("rapidpro", None, []),
         ("libredesk", 4, ["users: a change of", "first_name", "moves rows of conversations", "users.id"]),
         ("libredesk", 6, ["the table conversation_statuses, of which changes.sql has no rule"]),
     ],

@@ -15,6 +15,7 @@ import psycopg
 
 from projector.capture.definition import definition_texts
 from projector.capture.mapping import RELATIONS, Fit, relation_rows
+from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value
 from projector.database.sql import query
 from projector.report.counted import counted
@@ -27,15 +28,8 @@ _LOOKED_AT = 200_000
 _TELLING = 100
 _PRINTED = 1500
 
-_QUERIES: dict[str, tuple[str, dict[str, str]]] = {
-    "conversations": ("count_conversations", {}),
-    "messages": ("count_parts", {"moment": "timestamp"}),
-    "extractions": ("count_parts", {"moment": "extracted_at"}),
-    "contacts": ("count_of_customers", {"phone": "phone"}),
-    "template_sends": ("count_of_customers", {"phone": "customer_phone"}),
-    "tenants": ("count_tenants", {}),
-}
-"""The query that counts the rows of each relation, with the column that it names."""
+_MOMENTS = {"messages": 'r."timestamp"', "extractions": "r.extracted_at"}
+"""When a row of a relation is of."""
 
 _WORDS = {
     "leads": "of {lead}",
@@ -139,9 +133,7 @@ def _temporary(text: str) -> bytes:
 def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[str, int]) -> Iterator[Figure]:
     """Return what is counted of a relation, beside the table that its keys come from, and what of it is unusual."""
     table, read, sample = _looked_at(fit, relation, sizes)
-    name, columns = _QUERIES[relation]
-    text = _temporary(query("assess", name, rows=read, **columns))
-    numbers: dict[str, int] | None = ask(conn, value, text)
+    numbers: dict[str, int] | None = ask(conn, value, _temporary(_counting(relation, read)))
     if numbers is None:
         said = f"{relation}: its rows were not counted, because that took too long."
         yield Figure("rows", said, {"relation": relation})
@@ -164,6 +156,16 @@ def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[st
     advice = " Is that what the mapping means?" if is_odd else ""
     yield Figure("rows", f"{'; '.join([said, *_in_words(numbers, counts)])}.{advice}", data, is_odd)
     yield from _find_unusual(relation, numbers, counts)
+
+
+def _counting(relation: str, read: str) -> str:
+    """Return the query that counts the rows of a relation."""
+    if relation in {"conversations", "tenants"}:
+        return query("assess", f"count_{relation}", rows=read)
+    phone = kinds()[relation].phone
+    if phone is not None:
+        return query("assess", "count_of_customers", rows=read, phone=phone)
+    return query("assess", "count_parts", rows=read, moment=_MOMENTS.get(relation, "NULL"))
 
 
 def _in_words(numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]) -> Iterator[str]:
