@@ -157,7 +157,9 @@ OF_LEAD = _FEWER_KEYS | OF_ALL
 # Each filter has its condition in `api/plan/list/filters.py`.
 OF_LIST = {
     "platform": Parameter(
-        "Leads on any of these platforms.", platforms_of(*PLATFORMS), ["instagram", "webchat"]
+        "Leads on any of these platforms: `whatsapp`, `instagram`, `webchat` or another word.",
+        platforms_of(*PLATFORMS),
+        ["instagram", "webchat"],
     ),
     "lead_status": Parameter("Leads of any of these statuses.", some_of(*LEAD_STATUSES), ["Hot", "Warm"]),
     "has_extraction": Parameter("Leads with an extraction, or (false) without.", FLAG),

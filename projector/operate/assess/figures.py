@@ -33,6 +33,7 @@ _MOMENTS = {"messages": 'r."timestamp"', "extractions": "r.extracted_at"}
 
 _WORDS = {
     "leads": "of {lead}",
+    "spellings": "with {number} spellings of their phones",
     "parents": "in {conversation}",
     "long_numbers": "{number} with a customer_phone of 8 digits or more",
     "short_numbers": "{number} with a shorter number",
@@ -42,31 +43,26 @@ _WORDS = {
     "of_unknown_tenant": "{number} of a tenant that is none of tenants.sql",
     "without_conversation": "{number} without a conversation",
     "without_name": "{number} without a name",
+    "ahead": "{number} with a time more than a day ahead, so that their leads come first until then",
 }
 """What each figure says."""
 
 _ODD = {"conversations": 0.5, "messages": 0.5, "extractions": 0.5, "contacts": 1.0}
 """From which share on rows without a tenant, a phone or a conversation are odd."""
 
-_PLATFORMS = ("a word of at most 20 of a-z, 0-9 and _",), "such a channel is on no platform"
+_ANY_WORD = ("a word of at most 20 of a-z, 0-9 and _",)
 _VALUES: dict[tuple[str, str], tuple[Sequence[str], str]] = {
-    ("conversations", "platform"): _PLATFORMS,
-    ("template_sends", "platform"): _PLATFORMS,
-    ("messages", "sender"): (
-        ("user", "agent"),
-        "such a sender is printed as stored, and is neither user nor agent for filters",
-    ),
-    ("messages", "status"): (
-        ("sent", "delivered", "read", "pending", "failed"),
-        "such a status is printed as sent",
-    ),
+    ("conversations", "platform"): (_ANY_WORD, "is on no platform"),
+    ("template_sends", "platform"): (_ANY_WORD, "is on no platform"),
+    ("messages", "sender"): (("user", "agent"), "is printed as stored, and neither for filters"),
+    ("messages", "status"): (("sent", "delivered", "read", "pending", "failed"), "is printed as sent"),
     ("template_sends", "status"): (
         ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
-        "such a send counts as one that went out",
+        "counts as a send that went out",
     ),
-    ("extractions", "lead_status_tag"): (("Hot", "Warm", "Cold"), "such a lead has no status"),
+    ("extractions", "lead_status_tag"): (("Hot", "Warm", "Cold"), "is no status"),
 }
-"""The values that the projection knows, and what it makes of any other."""
+"""The values that the projection knows, and what any other is."""
 
 _IS_ONE = "v.value = ANY(%(known)s)"
 _KNOWN = {
@@ -140,6 +136,8 @@ def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[st
         return
     if "tenants" not in fit.relations:
         numbers.pop("of_unknown_tenant", None)
+    if numbers.get("spellings") == numbers.get("leads"):
+        numbers.pop("spellings", None)
     data: dict[str, object] = {"relation": relation, **numbers}
     said = f"{relation}: {counted(numbers['rows'], 'row')}"
     if table:
@@ -152,10 +150,13 @@ def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[st
         if of == relation and column in fit.relations[relation].origins
     }
     data["values"] = {column: {of.shown: of.rows for of in of_column} for column, of_column in counts.items()}
+    unknown = {
+        column: [of.shown for of in of_column if not of.is_known] for column, of_column in counts.items()
+    }
+    data["unknown"] = {column: strange for column, strange in unknown.items() if strange}
     is_odd = _is_odd(relation, numbers, [of.value for of in counts.get("sender", ())])
     advice = " Is that what the mapping means?" if is_odd else ""
-    yield Figure("rows", f"{'; '.join([said, *_in_words(numbers, counts)])}.{advice}", data, is_odd)
-    yield from _find_unusual(relation, numbers, counts)
+    yield Figure("rows", f"{'; '.join([said, *_in_words(relation, numbers, counts)])}.{advice}", data, is_odd)
 
 
 def _counting(relation: str, read: str) -> str:
@@ -168,7 +169,9 @@ def _counting(relation: str, read: str) -> str:
     return query("assess", "count_parts", rows=read, moment=_MOMENTS.get(relation, "NULL"))
 
 
-def _in_words(numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]) -> Iterator[str]:
+def _in_words(
+    relation: str, numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]
+) -> Iterator[str]:
     """Return what each number says that is not zero, and how often each value occurs."""
     for key, words in _WORDS.items():
         number = numbers.get(key)
@@ -176,8 +179,10 @@ def _in_words(numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]
             nouns = {noun: counted(number, noun) for noun in ("lead", "conversation")}
             yield words.format(number=f"{number:,}", **nouns)
     for column, of_column in counts.items():
+        expected, otherwise = _VALUES[relation, column]
+        note = "" if all(of.is_known for of in of_column) else f" (any but {', '.join(expected)} {otherwise})"
         if of_column:
-            yield f"{column}: {', '.join(f'{of.shown} {of.rows:,}' for of in of_column)}"
+            yield f"{column}: {', '.join(f'{of.shown} {of.rows:,}' for of in of_column)}{note}"
 
 
 def _looked_at(fit: Fit, relation: str, sizes: Mapping[str, int]) -> tuple[str, str, str]:
@@ -209,34 +214,3 @@ def _is_odd(relation: str, numbers: Mapping[str, int], senders: Sequence[str | N
     return lost >= _ODD[relation] * numbers["rows"] or (
         relation == "messages" and not {"user", "agent"} <= {*senders}
     )
-
-
-def _find_unusual(
-    relation: str, numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]
-) -> Iterator[Figure]:
-    for column, of_column in counts.items():
-        # What is null is no value, but a message has a sender.
-        strange = [of for of in of_column if not of.is_known or (of.value is None and column == "sender")]
-        expected, otherwise = _VALUES[relation, column]
-        if strange:
-            listed = ", ".join(repr(of.value) for of in strange[:3])
-            yield Figure(
-                "values",
-                f"{sum(of.rows for of in strange)} of {counted(numbers['rows'], 'row')} of {relation} have another"
-                f" {column} than {', '.join(expected)}: {listed}; {otherwise}.",
-                {"relation": relation, "column": column},
-            )
-    if numbers.get("ahead"):
-        yield Figure(
-            "values",
-            f"{numbers['ahead']} of {counted(numbers['rows'], 'row')} of {relation} have a time more than a day ahead:"
-            " such leads are the first of the list until then.",
-            {"relation": relation},
-        )
-    if numbers.get("spellings", 0) > numbers.get("leads", 0):
-        yield Figure(
-            "values",
-            f"Conversations write the phone of a lead differently: {numbers['spellings']:,} spellings are"
-            f" {counted(numbers['leads'], 'lead')}.",
-            {"relation": relation},
-        )
