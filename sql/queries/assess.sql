@@ -124,7 +124,7 @@ LEFT JOIN (
 -- Returns the most frequent values of a relation, and whether the projection knows them. Placeholders: column; known, a
 -- condition on v.value, which may have a parameter known.
 SELECT
-    left(v.value, 30) AS value,
+    coalesce(left(v.value, 30), 'null') AS value,
     count(*) AS rows,
     v.value IS NULL OR {known} AS is_known
 FROM (SELECT r."{column}"::text AS value FROM {rows} AS r) AS v

@@ -350,6 +350,13 @@ SILENT = {
         "conversations.sql", "c.account_id AS", "c.assignee_id AS",
         "of 0 leads; 200 with a customer_phone of 8 digits or more; 200 without a user_id;",
     ),
+    "a percent sign": (
+        "messages.sql", "NOT m.private", "m.content LIKE '%ell%'", "messages: 400 rows, of 400 of messages; in 200"
+    ),
+    "a cast that a row does not take": (
+        "messages.sql", "CASE m.message_type WHEN", "CASE m.content::integer WHEN",
+        "warning messages: a row cannot be read: invalid input syntax for type integer",
+    ),
     "a sender of another name": (
         "messages.sql", "ELSE 'agent'", "ELSE 'bot'", "sender: bot 200, user 200 (any but user, agent is printed as"
     ),

@@ -15,6 +15,7 @@ import psycopg
 
 from projector.capture.definition import definition_texts
 from projector.capture.mapping import RELATIONS, Fit, relation_rows
+from projector.database.distribution import kept_here
 from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value
 from projector.database.sql import query
@@ -86,14 +87,9 @@ class Figure:
 class _Value:
     """How many rows have a value of a column, and whether the projection knows it, as it does a null."""
 
-    value: str | None
+    value: str
     rows: int
     is_known: bool
-
-    @property
-    def shown(self) -> str:
-        """The value as a person reads it."""
-        return "null" if self.value is None else self.value
 
 
 def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Iterator[Figure]:
@@ -103,12 +99,18 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
     """
     with conn.transaction(force_rollback=True):
         conn.execute("SET LOCAL check_function_bodies = off")
-        for text in definition_texts(fit, "text").values():
+        for text in kept_here(conn, [*definition_texts(fit, "text").values()]):
             conn.execute(_temporary(text), prepare=False)
         conn.execute("SET TRANSACTION READ ONLY")
         for relation in fit.relations:
-            yield from _count_relation(conn, fit, relation, sizes)
-        lead = ask(conn, value, _temporary(query("assess", "print_lead")))
+            try:
+                yield _count_relation(conn, fit, relation, sizes)
+            except psycopg.DataError as error:
+                said = f"{relation}: a row cannot be read: {error.diag.message_primary}."
+                yield Figure("rows", said, {"relation": relation}, is_odd=True)
+        lead = None
+        with suppress(psycopg.DataError):
+            lead = ask(conn, value, _temporary(query("assess", "print_lead")))
     if lead is not None:
         text = lead if len(lead) <= _PRINTED else f"{lead[:_PRINTED]}…"
         yield Figure("lead", f"A lead as it will be printed: {text}", {"lead": json.loads(lead)})
@@ -126,14 +128,13 @@ def _temporary(text: str) -> bytes:
     return text.replace("projector.", "pg_temp.").encode()
 
 
-def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[str, int]) -> Iterator[Figure]:
-    """Return what is counted of a relation, beside the table that its keys come from, and what of it is unusual."""
+def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[str, int]) -> Figure:
+    """Return what is counted of a relation, beside the table that its keys come from."""
     table, read, sample = _looked_at(fit, relation, sizes)
     numbers: dict[str, int] | None = ask(conn, value, _temporary(_counting(relation, read)))
     if numbers is None:
         said = f"{relation}: its rows were not counted, because that took too long."
-        yield Figure("rows", said, {"relation": relation})
-        return
+        return Figure("rows", said, {"relation": relation})
     if "tenants" not in fit.relations:
         numbers.pop("of_unknown_tenant", None)
     if numbers.get("spellings") == numbers.get("leads"):
@@ -149,14 +150,16 @@ def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[st
         for of, column in _VALUES
         if of == relation and column in fit.relations[relation].origins
     }
-    data["values"] = {column: {of.shown: of.rows for of in of_column} for column, of_column in counts.items()}
+    data["values"] = {column: {of.value: of.rows for of in of_column} for column, of_column in counts.items()}
     unknown = {
-        column: [of.shown for of in of_column if not of.is_known] for column, of_column in counts.items()
+        column: [of.value for of in of_column if not of.is_known] for column, of_column in counts.items()
     }
     data["unknown"] = {column: strange for column, strange in unknown.items() if strange}
     is_odd = _is_odd(relation, numbers, [of.value for of in counts.get("sender", ())])
     advice = " Is that what the mapping means?" if is_odd else ""
-    yield Figure("rows", f"{'; '.join([said, *_in_words(relation, numbers, counts)])}.{advice}", data, is_odd)
+    return Figure(
+        "rows", f"{'; '.join([said, *_in_words(relation, numbers, counts)])}.{advice}", data, is_odd
+    )
 
 
 def _counting(relation: str, read: str) -> str:
@@ -182,7 +185,7 @@ def _in_words(
         expected, otherwise = _VALUES[relation, column]
         note = "" if all(of.is_known for of in of_column) else f" (any but {', '.join(expected)} {otherwise})"
         if of_column:
-            yield f"{column}: {', '.join(f'{of.shown} {of.rows:,}' for of in of_column)}{note}"
+            yield f"{column}: {', '.join(f'{of.value} {of.rows:,}' for of in of_column)}{note}"
 
 
 def _looked_at(fit: Fit, relation: str, sizes: Mapping[str, int]) -> tuple[str, str, str]:
@@ -200,13 +203,13 @@ def _looked_at(fit: Fit, relation: str, sizes: Mapping[str, int]) -> tuple[str, 
 
 def _count_values(conn: Connection, relation: str, column: str, read: str) -> list[_Value]:
     """Return the most frequent values of a column, or none where that takes too long."""
-    text = _temporary(
-        query("assess", "count_values", rows=read, column=column, known=_KNOWN.get(column, _IS_ONE))
-    )
+    # A parameter stands in the text, too.
+    names = {"rows": read.replace("%", "%%"), "column": column, "known": _KNOWN.get(column, _IS_ONE)}
+    text = _temporary(query("assess", "count_values", **names))
     return ask(conn, rows, _Value, text, {"known": list(_VALUES[relation, column][0])}) or []
 
 
-def _is_odd(relation: str, numbers: Mapping[str, int], senders: Sequence[str | None]) -> bool:
+def _is_odd(relation: str, numbers: Mapping[str, int], senders: Sequence[str]) -> bool:
     """Return whether a share of the rows suggests a mistake, or all messages are from one side."""
     if numbers["rows"] < _TELLING or relation not in _ODD:
         return False
