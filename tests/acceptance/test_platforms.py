@@ -36,7 +36,13 @@ LISTED = {
     "platform=sms&search=4904": ["4904"],
     "platform=sms&agent_id=nobody": [],
 }
-REFUSED = ["platform=e-mail", "platform=a_word_of_21_letters_", "platform=a%20word", "platform=,", "platform=été"]
+REFUSED = [
+    "platform=e-mail",
+    "platform=a_word_of_21_letters_",
+    "platform=a%20word",
+    "platform=,",
+    "platform=été",
+]
 
 
 def listed(made: Platform, query: str) -> list[str]:
@@ -72,7 +78,13 @@ def test_a_lead_has_each_platform_and_is_found_by_it(database: Database, make_pl
         ("whatsapp", 2), ("instagram", 1), ("webchat", 1), ("a_word_of_20_letters", 1), ("sms", 3), ("telegram", 1),
     ]  # fmt: skip
     beside = made.client.get("/users/one/leads/facets?facets=platform&search=4901&platform=sms").get_json()
-    assert beside["data"]["platform"] == {"whatsapp": 1, "instagram": 0, "webchat": 0, "sms": 1, "telegram": 1}
+    assert beside["data"]["platform"] == {
+        "whatsapp": 1,
+        "instagram": 0,
+        "webchat": 0,
+        "sms": 1,
+        "telegram": 1,
+    }
     statistics = made.client.get("/users/one/leads/stats").get_json()["data"]
     assert statistics["by_platform"] == {"whatsapp": 2, "instagram": 1, "webchat": 1}
     for query, total in {"sms": 2, "telegram,whatsapp": 2, "webchat": 0, "Telegram": 1}.items():
