@@ -209,6 +209,8 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     reply_window_ends_at timestamptz,
     -- Time of the newest message of the customer; null without any.
     last_customer_message_at timestamptz,
+    -- The platforms of its conversations and counted template sends beside these three, bytewise; null for none.
+    other_platforms text[] COLLATE "C",
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -224,6 +226,7 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS waiting_since timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS reply_window_ends_at timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS last_customer_message_at timestamptz;
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS other_platforms text[] COLLATE "C";
 -- Usage: sort_by=first_contact_at.
 CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
     ON read_model.leads (user_id, first_contact_at, customer_phone);
@@ -301,6 +304,8 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     attributes jsonb,
     -- How many further ones there are: beyond these bounds, or of another type than the mapping declares.
     attributes_left_out integer NOT NULL DEFAULT 0,
+    -- The platforms of its counted template sends beside these three, bytewise; null for none.
+    sent_on_others text[] COLLATE "C",
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
@@ -312,6 +317,7 @@ CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
     ON read_model.lead_profiles (user_id, total_score, customer_phone);
 ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes jsonb;
 ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS sent_on_others text[] COLLATE "C";
 
 -- One row per conversation of a lead, with the totals of its messages.
 CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
@@ -1013,6 +1019,15 @@ DROP INDEX IF EXISTS read_model.leads_by_last_message_at;
 CREATE INDEX IF NOT EXISTS leads_without_conversation
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
     WHERE NOT has_conversation;
+
+-- Usage: platform= with another word than the three. It has no row for a lead on these alone.
+CREATE INDEX IF NOT EXISTS leads_on_other_platforms
+    ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
+    INCLUDE (
+        other_platforms, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
+        last_message_sender, has_conversation, waiting_since, reply_window_ends_at
+    )
+    WHERE other_platforms IS NOT NULL;
 
 -- Usage: since when a lead waits, whatever was written in between.
 CREATE INDEX IF NOT EXISTS lead_messages_of_customers

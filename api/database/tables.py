@@ -59,6 +59,7 @@ leads = _table(
         _TIME: "last_message_at first_contact_at waiting_since reply_window_ends_at last_customer_message_at",
         Integer: "total_messages total_score",
         Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email has_conversation",
+        ARRAY(Text): "other_platforms",
         BigInteger: "version",
     },
 )

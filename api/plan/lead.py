@@ -35,6 +35,7 @@ from api.plan.sql import (
     PHONE,
     TIME_FORMAT,
     USER,
+    WHITE_SPACE,
     ZERO,
     Condition,
     PageRow,
@@ -229,7 +230,8 @@ def _conversations(bound: AbstractSet[str]) -> CTE:
     conversation = lead_conversations.c
     chosen = [conversation.user_id == USER, conversation.customer_phone == PHONE]
     if "platform" in bound:
-        chosen.append(conversation.platform == any_(bindparam("platform", type_=ARRAY(Text))))
+        word = func.lower(func.btrim(conversation.platform, WHITE_SPACE))
+        chosen.append(word == any_(bindparam("platform", type_=ARRAY(Text))))
     if "conversation_id" in bound:
         chosen.append(conversation.conversation_id == bindparam("conversation_id", type_=Text))
     printed = json_members(

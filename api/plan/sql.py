@@ -72,6 +72,10 @@ CURSOR_PHONE = bindparam("cursor_phone", type_=_AsSent())
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 ZERO = literal_column("0", Integer)
+# What the API takes off the ends of a value.
+WHITE_SPACE = func.concat(
+    *(func.chr(literal_column(str(code), Integer)) for code in (32, 9, 10, 11, 12, 13, 160))
+)
 UTC_NAME = literal_column("'UTC'", Text)
 TIME_FORMAT = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
 

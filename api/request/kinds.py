@@ -22,6 +22,7 @@ from api.request.text import (
 MAX_SEARCH_LENGTH = 200
 
 _INTEGER = re.compile(r"-?[0-9]{1,4000}")
+_PLATFORM = re.compile(r"[A-Za-z0-9_]{1,20}")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 # A path or a query with a NUL character is refused.
 NO_NUL = r"^[^\u0000]*$"
@@ -36,7 +37,7 @@ class Kind(NamedTuple):
     meaning: Callable[[str], object]
     # One that fits every parameter of this kind.
     example: object = None
-    # All words of a kind that takes several, separated by commas or in a repeated parameter.
+    # All words of a kind that takes several, separated by commas or in a repeated parameter. Others come after them.
     words: tuple[str, ...] = ()
 
 
@@ -75,7 +76,10 @@ class Parameter(Field[Any]):
             meanings = []
         if not meanings:
             raise ValidationError(f"takes {kind.takes}")
-        return tuple(word for word in kind.words if word in meanings) if kind.words else meanings[0]
+        if not kind.words:
+            return meanings[0]
+        others = sorted({str(meaning) for meaning in meanings} - {*kind.words})
+        return (*(word for word in kind.words if word in meanings), *others)
 
     def as_openapi(self, name: str) -> dict[str, Any]:
         """Return the parameter of this name as OpenAPI describes one."""
@@ -119,6 +123,19 @@ def some_of(*words: str) -> Kind:
     word = one_of(*words)
     takes = f"one or more of {', '.join(words)}, separated by commas"
     return Kind(takes, {"type": "array", "items": word.schema}, word.meaning, words=words)
+
+
+def platforms_of(*words: str) -> Kind:
+    """Return several platforms: a few words, and any other that a platform may have as its name."""
+
+    def read(text: str) -> str:
+        if not _PLATFORM.fullmatch(text):
+            raise ValueError(text)
+        return text.lower()
+
+    takes = f"one or more of {', '.join(words)} and other words of at most 20 of a-z, 0-9 and _, separated by commas"
+    items = {"type": "string", "pattern": f"^{_PLATFORM.pattern}$"}
+    return Kind(takes, {"type": "array", "items": items}, read, words=words)
 
 
 def _day(text: str) -> tuple[datetime, datetime]:

@@ -19,6 +19,8 @@ def _words(schema: dict[str, Any]) -> tuple[str, ...]:
     return tuple(word for word in schema["enum"] if word is not None)
 
 
-PLATFORMS = _words(LEAD_FIELDS["platforms"]["items"])
+PLATFORMS = ("whatsapp", "instagram", "webchat")
+"""The platforms that have statistics of their own."""
+
 LEAD_STATUSES = _words(LEAD_FIELDS["lead_status"])
 SENDERS = _words(LEAD_FIELDS["last_message_sender"])

@@ -29,6 +29,7 @@ from api.request.kinds import (
     Parameter,
     Search,
     one_of,
+    platforms_of,
     some_of,
     whole_number,
 )
@@ -259,7 +260,11 @@ _OTHER_DATES = {
 OF_LEAD = _FEWER_KEYS | OF_ALL
 # Each filter has its condition in `api/plan/list/filters.py`.
 OF_LIST = {
-    "platform": Parameter("Leads on any of these platforms.", some_of(*PLATFORMS), ["instagram", "webchat"]),
+    "platform": Parameter(
+        "Leads on any of these platforms: `whatsapp`, `instagram`, `webchat` or another word.",
+        platforms_of(*PLATFORMS),
+        ["instagram", "webchat"],
+    ),
     "lead_status": Parameter("Leads of any of these statuses.", some_of(*LEAD_STATUSES), ["Hot", "Warm"]),
     "has_extraction": Parameter("Leads with an extraction, or (false) without.", FLAG),
     "has_email": Parameter("Leads with an email address, or (false) without.", FLAG),
@@ -388,7 +393,7 @@ OF_FACETS = {
     ),
 }
 OF_MESSAGES = {
-    "platform": Parameter("Messages on any of these platforms.", some_of(*PLATFORMS), ["whatsapp"]),
+    "platform": Parameter("Messages on any of these platforms.", platforms_of(*PLATFORMS), ["whatsapp"]),
     "sender": Parameter("Messages of the customer (user) or the agent (agent).", one_of(*SENDERS)),
     "days": Parameter("Messages sent in the last N times 24 hours.", _DAYS, 7),
     **_dates("Messages sent"),

@@ -59,10 +59,15 @@ _CASTS = {
 """How a text becomes an id of a type: null where no id is written so, since such a key is none of the platform's."""
 
 _COMMENT = re.compile(r"--.*")
-_FROM = re.compile(r'\b(FROM|JOIN)(\s+)("\w+"|\w+)(\s+AS\s+)(\w+)', re.IGNORECASE)
+_NAME = r'(?:"\w+"|\w+)'
+_FROM = re.compile(rf"\b(FROM|JOIN)(\s+)((?:{_NAME}\.)?{_NAME})(\s+AS\s+)(\w+)", re.IGNORECASE)
 _COLUMN = r'\b(\w+)\.("?\w+"?(?:\s*(?:->>?|#>>?)\s*\'[^\']*\'|::\w+)*)\)?((?:::\w+)*)'
 _JOINED = re.compile(rf"{_COLUMN}\s*=\s*\(?{_COLUMN}")
-_CHANGED = re.compile(r'"([^".]+)\.([^".]+)"')
+_CHANGED = re.compile(r'"(?:([^".]+)\.)?([^".]+)\.([^".]+)"')
+_FIXED = re.compile(
+    rf"\b(\w+)\.({_NAME})(?:::\w+)?\s*(?:[=<>]+|IN\s*\()\s*(?:'|-?\d|true\b|false\b)", re.IGNORECASE
+)
+_UNFOUND = re.compile(r'^(?:type "(\w+)"|function (\w+)\()')
 _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
 
@@ -93,7 +98,21 @@ class Texts:
 
     def captured(self) -> list[str]:
         """Return the tables of which changed rows are queued."""
-        return [table for text in self.rules() for table, _ in _CHANGED.findall(_COMMENT.sub("", text))[:1]]
+        return [
+            table for text in self.rules() for _, table, _ in _CHANGED.findall(_COMMENT.sub("", text))[:1]
+        ]
+
+    def schemas(self) -> dict[str, set[str]]:
+        """Return the schemas with which each table is written; an empty text where it is written without one."""
+        schemas: dict[str, set[str]] = {}
+        for text in (*self.relations().values(), *self.rules()):
+            bare = _COMMENT.sub("", text)
+            for written in [of[2] for of in _FROM.findall(bare)]:
+                schema, _, table = written.rpartition(".")
+                schemas.setdefault(_plain(table), set()).add(_plain(schema))
+            for schema, table, _ in _CHANGED.findall(bare)[:1]:
+                schemas.setdefault(table, set()).add(schema)
+        return schemas
 
     def left_alone(self) -> set[str]:
         """Return the tables that only the names of tenants come from: a login that owns none has no names."""
@@ -109,7 +128,7 @@ class Texts:
         """Return the tables that are named, each with the columns that are named of it."""
         columns_of: dict[str, dict[str, None]] = {}
         for text in self.rules():
-            for table, column in _CHANGED.findall(_COMMENT.sub("", text))[:1]:
+            for _, table, column in _CHANGED.findall(_COMMENT.sub("", text))[:1]:
                 columns_of.setdefault(table, {}).setdefault(column)
         for text in (*self.relations().values(), *self.rules()):
             for table, columns in _named(text).items():
@@ -259,6 +278,8 @@ class View:
     columns: list[dict[str, str]]
     reads: list[dict[str, Any]]
     others: list[str]
+    functions: list[int]
+    types: list[int]
     unsteady: list[str]
 
 
@@ -267,19 +288,22 @@ class Reading:
     """A text of the mapping as PostgreSQL reads it.
 
     `text` names each table with its schema. `origins` has for each column the table and the column that it shows as it
-    is, and `reads` the tables that are read, each with its schema and columns.
+    is, and `reads` the tables that are read, each with its schema and columns. `functions` and `types` are the ids of
+    those that it uses.
     """
 
     text: str
     columns: list[Column]
     origins: dict[str, tuple[str, str] | None]
     reads: dict[str, tuple[str, list[str]]]
+    functions: list[int]
+    types: list[int]
 
     @property
     def changed(self) -> tuple[str, str]:
         """Of a rule, the table whose changed rows it is about, and the column that is queued."""
-        table, _, column = self.columns[0].name.partition(".")
-        return table, column
+        table, _, column = self.columns[0].name.rpartition(".")
+        return table.rpartition(".")[2], column
 
     @property
     def touched(self) -> str:
@@ -302,10 +326,16 @@ def examine_source(conn: Connection, searched: Sequence[str] = (), mapping: Text
     mapping = mapping or stored
     known = {} if searched or mapping.digest != stored.digest else known_columns(conn)
     schemas = find_schemas(conn, searched, [*mapping.tables()])
+    schemas |= {table: schema for table, written in mapping.schemas().items() for schema in written if schema}
     searched = list(searched or dict.fromkeys(schemas.values()))
     fit = Fit(mapping, schemas, searched, find_source(conn, quoted(schemas)), bool(known))
     _find_missing(conn, fit, known)
-    if fit.missing:
+    several = [table for table, written in mapping.schemas().items() if len(written) > 1]
+    fit.misfits += [
+        f"the table {table} is not written with one schema everywhere, and of a name one table is read"
+        for table in several
+    ]
+    if fit.missing or several:
         return fit
     try:
         _read_all(conn, fit)
@@ -401,29 +431,64 @@ def _named(text: str) -> dict[str, dict[str, None]]:
     text = _COMMENT.sub("", text)
     columns_of: dict[str, dict[str, None]] = {}
     for _, _, table, _, alias in _FROM.findall(text):
-        columns = re.findall(rf'(?<!["\w.]){alias}\.("\w+"|\w+)', text)
-        columns_of[_plain(table)] = columns_of.get(_plain(table), {}) | dict.fromkeys(map(_plain, columns))
+        columns = re.findall(rf'(?<!["\w.]){alias}\.({_NAME})', text)
+        name = _plain(table)
+        columns_of[name] = columns_of.get(name, {}) | dict.fromkeys(map(_plain, columns))
     return columns_of
 
 
 def _plain(name: str) -> str:
-    """Return a name as the catalog has it."""
+    """Return a name as the catalog has it, without its schema."""
+    name = name.rpartition(".")[2]
     return name.strip('"') if name.startswith('"') else name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A side of an equation: a column of the table of an alias, perhaps with a path into its JSON, and with a cast."""
+
+    alias: str
+    table: str
+    column: str
+    cast: str
+
+    def __str__(self) -> str:
+        """Return the side as SQL."""
+        return f"({self.alias}.{self.column}){self.cast}"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The table and the column."""
+        return self.table, _plain(re.split(r"::|\s*[-#]>", self.column)[0])
+
+
+def _aliases(text: str) -> dict[str, str]:
+    """Return the table of each alias of a text."""
+    return {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(_COMMENT.sub("", text))}
+
+
+def equal_sides(text: str) -> Iterator[tuple[Side, Side]]:
+    """Return the two sides of each equation in a text by which it joins tables."""
+    bare, tables = _COMMENT.sub("", text), _aliases(text)
+    for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
+        if alias != other and {alias, other} <= tables.keys():
+            yield (
+                Side(alias, tables[alias], column, cast),
+                Side(other, tables[other], other_column, other_cast),
+            )
 
 
 def joined_columns(mapping: Texts) -> Iterator[Join]:
     """Return which tables the texts join."""
     for text in (*mapping.relations().values(), *mapping.rules()):
-        bare = _COMMENT.sub("", text)
-        tables = {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare)}
-        joins: dict[tuple[str, str], list[str]] = {}
-        for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
-            if alias != other and {alias, other} <= tables.keys():
-                pair = min(alias, other), max(alias, other)
-                equal = f"({alias}.{column}){cast} = ({other}.{other_column}){other_cast}"
-                joins.setdefault(pair, []).append(equal)
-        for pair, equals in joins.items():
-            yield {alias: tables[alias] for alias in pair}, " AND ".join(equals)
+        joins: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for sides in equal_sides(text):
+            ends = sorted(sides, key=lambda side: side.alias)
+            joins.setdefault(tuple((end.alias, end.table) for end in ends), []).append(
+                f"{sides[0]} = {sides[1]}"
+            )
+        for aliases, equals in joins.items():
+            yield dict(aliases), " AND ".join(equals)
 
 
 def _locate(text: str, fit: Fit) -> str:
@@ -467,7 +532,7 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
         # What has an alias was looked for before.
         is_unnamed = isinstance(error, psycopg.errors.UndefinedTable)
-        advice = ": write FROM table AS alias" if is_unnamed else ""
+        advice = ": write FROM table AS alias" if is_unnamed else _where_it_is(conn, error)
         misfits.append(f"{place}: {error.diag.message_primary} (in {line}){advice}")
         return None
     if _WHOLE_ROW.search(view.text) or view.others:
@@ -488,7 +553,15 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         reads.setdefault(column["table"], (column["schema"], []))[1].append(column["column"])
     columns_given = [Column(**column) for column in view.columns]
     origins = {column.name: columns.get(described[at]) for at, column in enumerate(columns_given)}
-    return Reading(view.text, columns_given, origins, reads)
+    return Reading(view.text, columns_given, origins, reads, view.functions, view.types)
+
+
+def _where_it_is(conn: Connection, error: psycopg.Error) -> str:
+    """Return the advice to write the schema of a type or a function, where one has it."""
+    unfound = _UNFOUND.match(error.diag.message_primary or "")
+    name = unfound and (unfound[1] or unfound[2])
+    schema = value(conn, query("capture", "find_schema_of"), {"name": name})
+    return "" if schema is None else f": a mapping writes its schema, {schema}.{name}"
 
 
 def _describe(conn: Connection, text: str) -> list[tuple[int, int]]:
@@ -594,9 +667,21 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
             queue_key=queue_key,
             has_ids=queued == "messages",
             looked_up=sorted(found_by | {queue_key} - {""}),
+            fixed_columns=sorted(fixed_columns(fit.mapping, table)),
             absent_columns=[*fit.absent.get(table, ())],
             relations=[*own],
         )
+
+
+def fixed_columns(mapping: Texts, table: str) -> set[str]:
+    """Return the columns of a table that the texts compare with a constant."""
+    texts = (*mapping.relations().values(), *mapping.rules())
+    return {
+        _plain(column)
+        for text in texts
+        for alias, column in _FIXED.findall(_COMMENT.sub("", text))
+        if _aliases(text).get(alias) == table
+    }
 
 
 def expansions(fit: Fit) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 The mapping says both: projector/capture/mapping.py reads it, and `migrate` notes here what it found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,8 +29,12 @@ class SourceRelation:
     is_hidden: bool
     is_subscribed: bool
     columns: list[str]
-    indexed: list[str]
+    indexes: list[list[str | None]]
     primary_key: str | None
+
+    def is_indexed(self, column: str, fixed: Collection[str]) -> bool:
+        """Return whether an index finds rows by a column, where those before it in the index have a fixed value."""
+        return any({*index[: index.index(column)]} <= {*fixed} for index in self.indexes if column in index)
 
 
 def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:

@@ -62,8 +62,8 @@ def assess(
 ) -> None:
     """Say whether the projector fits a database, before anything is installed.
 
-    It only reads: version and rights, the platform's tables, their types and indexes, unusual values, and what the
-    first build would take.
+    It leaves nothing there: version and rights, the platform's tables, their types and indexes, what the first build
+    would take, and figures of what the mapping reads, with one lead.
 
     \b
     Examples:

@@ -25,8 +25,8 @@ class SourceTable:
 
     `columns` are those that the projection reads: an update of any other queues nothing. `queue_key` is the column
     whose value a change queues, as a change of this `kind`, with the `primary_key` where `has_ids`; a table without a
-    kind is not captured. `looked_up` are the columns by which rows are found, `absent_columns` those that it may lack
-    and does. `relations` are those whose keys it has.
+    kind is not captured. `looked_up` are the columns by which rows are found, `fixed_columns` those that are compared
+    with a constant then, `absent_columns` those that it may lack and does. `relations` are those whose keys it has.
     """
 
     name: str
@@ -37,6 +37,7 @@ class SourceTable:
     queue_key: str = ""
     has_ids: bool = False
     looked_up: Sequence[str] = ()
+    fixed_columns: Sequence[str] = ()
     absent_columns: Sequence[str] = ()
     relations: Sequence[str] = ()
 

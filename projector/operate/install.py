@@ -12,15 +12,14 @@ from psycopg import sql as composing
 from psycopg.types.json import Jsonb
 
 from projector.capture import control, gaps, triggers
-from projector.capture.attributes import attribute_catalog, types_of_level
+from projector.capture.attributes import attribute_catalog
+from projector.capture.definition import definition_texts
 from projector.capture.mapping import (
     Fit,
     Texts,
     default_mapping,
     examine_source,
-    expansions,
     note_mapping,
-    relation_rows,
     stored_mapping,
 )
 from projector.capture.source import find_source
@@ -30,14 +29,7 @@ from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, value, values
 from projector.database.schema import comments, sections, source_commands, source_tables
 from projector.database.source_names import find_schemas, read_tables, source_names
-from projector.database.sql import (
-    PROJECTION_VERSION,
-    definitions,
-    functions,
-    query,
-    source_columns,
-    texts_of_keys,
-)
+from projector.database.sql import PROJECTION_VERSION, functions, query
 from projector.operate.assess import find_problems, find_warnings, require_fit
 from projector.operate.rights import find_further_rights
 from projector.operate.roles import for_superuser, is_allowed, set_up_access, set_up_readers
@@ -45,7 +37,6 @@ from projector.report.errors import (
     NOT_INSTALLED,
     NotInstalledError,
     ProjectorError,
-    SourceMissingError,
     detail,
 )
 
@@ -70,8 +61,6 @@ _UNAVAILABLE = (
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.InvalidSchemaName,
 )
-# What the bodies of the functions in sql/definition/ are quoted with.
-_BODY_QUOTE = "$definition$"
 # A column that an older version did not have.
 _ADDED = re.compile(r"^ALTER TABLE (\S+) ADD COLUMN IF NOT EXISTS (\w+)[^;]*;$", re.MULTILINE)
 
@@ -248,34 +237,9 @@ def _define(conn: Connection, fit: Fit) -> None:
     if stored == "uuid" and fit.types["extraction_id"] != stored:
         _run(conn, {"sql/queries/operate.sql": query("operate", "widen_extraction_ids")})
         stored = "text"
-    is_text = fit.types["extraction_id"] == "text"
-    keys, kinds = expansions(fit)
-    texts = {
-        "touched_keys": keys,
-        "touching_kinds": kinds,
-        **{name: relation_rows(fit, name) for name in source_columns()},
-    }
-    names = {
-        **texts,
-        "types_of_leads": types_of_level(fit.relations, "lead"),
-        "types_of_conversations": types_of_level(fit.relations, "conversation"),
-        "stored_extraction_id": stored,
-        "extraction_order": "bytea" if is_text else fit.types["extraction_id"],
-        "as_extraction_order": "convert_to(of_id, 'UTF8')" if is_text else "of_id",
-        **fit.types,
-        **texts_of_keys(),
-        **{f"of_{kind}": of for kind, (of, _) in fit.casts().items()},
-        **{f"as_{kind}": cast for kind, (_, cast) in fit.casts().items()},
-    }
-    if any(_BODY_QUOTE in text for text in texts.values()):
-        raise SourceMissingError(
-            f"No name of the platform, and no text of a mapping, may contain {_BODY_QUOTE}."
-        )
     # A function may name another one that is created later.
     conn.execute("SET LOCAL check_function_bodies = off")
-    put_in = {name: composing.SQL(text) for name, text in names.items()}
-    filled = {file: composing.SQL(text).format(**put_in) for file, text in definitions().items()}
-    _run(conn, {file: text.as_string(conn) for file, text in filled.items()})
+    _run(conn, definition_texts(fit, stored))
     conn.execute("SET LOCAL check_function_bodies = on")
 
 

@@ -13,10 +13,13 @@ WITH counted_sends AS (
         count(*) AS sends,
         min(s.sent_at) AS first_send_at,
         max(s.sent_at) AS last_send_at,
-        bool_or(s.platform = 'whatsapp') AS on_whatsapp,
-        bool_or(s.platform = 'instagram') AS on_instagram,
-        bool_or(s.platform = 'webchat') AS on_webchat
+        bool_or(word.platform = 'whatsapp') AS on_whatsapp,
+        bool_or(word.platform = 'instagram') AS on_instagram,
+        bool_or(word.platform = 'webchat') AS on_webchat,
+        array_agg(DISTINCT word.platform COLLATE "C")
+            FILTER (WHERE word.platform NOT IN ('whatsapp', 'instagram', 'webchat')) AS other_platforms
     FROM ({definition.template_sends}) AS s
+    CROSS JOIN LATERAL (SELECT projector.platform_word(s.platform) AS platform) AS word
     WHERE s.is_counted
     GROUP BY s.user_id, s.customer_phone
 )
@@ -48,7 +51,8 @@ SELECT
     lower(searched.value COLLATE "default") COLLATE "C" AS search_text,
     projector.without_accents(searched.value) COLLATE "C" AS search_plain,
     merged.attributes,
-    merged.left_out AS attributes_left_out
+    merged.left_out AS attributes_left_out,
+    s.other_platforms AS sent_on_others
 FROM profile_leads AS l
 LEFT JOIN ({definition.winning_extractions}) AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
 LEFT JOIN ({definition.winning_contacts}) AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone

@@ -26,7 +26,8 @@ SELECT
     c.user_id IS NOT NULL AS has_conversation,
     CASE WHEN m.sender = 'user' THEN w.waiting_since END AS waiting_since,
     c.reply_window_ends_at,
-    c.last_customer_message_at
+    c.last_customer_message_at,
+    d.other_platforms
 FROM new_lead_profiles AS p
 LEFT JOIN (
     SELECT
@@ -36,9 +37,11 @@ LEFT JOIN (
         sum(lc.message_count) AS total_messages,
         max(coalesce(lc.newest_message_at, lc.source_last_message_at)) AS last_message_at,
         min(least(lc.created_at, lc.first_message_at)) AS first_contact_at,
-        coalesce(bool_or(lc.platform = 'whatsapp'), false) AS on_whatsapp,
-        coalesce(bool_or(lc.platform = 'instagram'), false) AS on_instagram,
-        coalesce(bool_or(lc.platform = 'webchat'), false) AS on_webchat,
+        coalesce(bool_or(word.platform = 'whatsapp'), false) AS on_whatsapp,
+        coalesce(bool_or(word.platform = 'instagram'), false) AS on_instagram,
+        coalesce(bool_or(word.platform = 'webchat'), false) AS on_webchat,
+        array_agg(DISTINCT word.platform COLLATE "C")
+            FILTER (WHERE word.platform NOT IN ('whatsapp', 'instagram', 'webchat')) AS other_platforms,
         projector.clamp_time(max(lc.newest_customer_message_at + lc.reply_window)) AS reply_window_ends_at,
         max(lc.newest_customer_message_at) AS last_customer_message_at,
         string_agg(
@@ -59,6 +62,7 @@ LEFT JOIN (
             projector.format_time(lc.created_at) AS created_at,
             projector.format_time(coalesce(lc.newest_message_at, lc.source_last_message_at)) AS last_message_at
     ) AS summary
+    CROSS JOIN LATERAL (SELECT projector.platform_word(lc.platform) AS platform) AS word
     GROUP BY lc.user_id, lc.customer_phone
 ) AS c ON c.user_id = p.user_id AND c.customer_phone = p.customer_phone
 LEFT JOIN last_messages AS m ON m.user_id = p.user_id AND m.customer_phone = p.customer_phone
@@ -71,7 +75,12 @@ CROSS JOIN LATERAL (
         coalesce(c.conversation_count, 0) AS conversation_count,
         coalesce(c.on_whatsapp, false) OR p.sent_on_whatsapp AS on_whatsapp,
         coalesce(c.on_instagram, false) OR p.sent_on_instagram AS on_instagram,
-        coalesce(c.on_webchat, false) OR p.sent_on_webchat AS on_webchat
+        coalesce(c.on_webchat, false) OR p.sent_on_webchat AS on_webchat,
+        CASE
+            WHEN c.other_platforms IS NOT NULL AND p.sent_on_others IS NOT NULL
+                THEN projector.merge_platforms(c.other_platforms, p.sent_on_others)
+            ELSE coalesce(c.other_platforms, p.sent_on_others)
+        END AS other_platforms
 ) AS d
 CROSS JOIN LATERAL (
     SELECT
@@ -93,7 +102,7 @@ CROSS JOIN LATERAL (
                 CASE WHEN d.on_webchat THEN 'webchat' END
             ],
             NULL
-        ) AS platforms,
+        ) || d.other_platforms AS platforms,
         d.conversation_count,
         d.total_messages,
         p.template_sends_count,

@@ -65,6 +65,31 @@ RETURN CASE lower(btrim(left(tag, 65536), E' \t\n\x0B\f\r\u00A0'))
     WHEN 'cold' THEN 'Cold'
 END;
 
+-- A platform as `platforms` and filters have it: a word of at most 20 of a-z, 0-9 and _, in lower case and without the
+-- white space around it; null for anything else.
+CREATE OR REPLACE FUNCTION projector.platform_word(value text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN char_length(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0')) <= 20
+        THEN substring(
+            lower(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0') COLLATE "C") FROM '^[a-z0-9_]+$'
+        )
+END;
+
+-- The platforms of two lists, once each and bytewise; null for none.
+CREATE OR REPLACE FUNCTION projector.merge_platforms(these text[], others text[])
+RETURNS text[]
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN (
+    SELECT array_agg(DISTINCT p.platform COLLATE "C" ORDER BY p.platform COLLATE "C")
+    FROM unnest(these || others) AS p (platform)
+);
+
 -- A time cut (not rounded) to the millisecond and clamped to the years 1 to 9999: no other can be printed, or be
 -- given as a bound. An older or newer one, infinity included, becomes the nearest that can.
 CREATE OR REPLACE FUNCTION projector.clamp_time(value timestamptz)

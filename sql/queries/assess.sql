@@ -25,22 +25,6 @@ FROM (
 ) AS part
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = part.table_id AND c.relkind = 'r';
 
--- name: count_strange
--- Returns a sample of a column. Placeholders: relation, column; condition, what of it is strange. Parameters: table and
--- column, the names of both; percent of pages.
-SELECT
-    %(table)s AS table_name,
-    %(column)s AS column_name,
-    count(*) AS rows,
-    count(*) FILTER (WHERE s.is_strange) AS strange,
-    coalesce((array_agg(DISTINCT left(s.value::text, 30)) FILTER (WHERE s.is_strange))[:3], '{}') AS values
-FROM (
-    SELECT
-        t.{column} AS value,
-        t.{column}{condition} AS is_strange
-    FROM {relation} AS t TABLESAMPLE SYSTEM (%(percent)s)
-) AS s;
-
 -- name: explain_relation
 EXPLAIN (FORMAT JSON)
 SELECT r.*
@@ -110,18 +94,174 @@ GROUP BY entry.key, entry.kind
 ORDER BY count(DISTINCT entry.place) DESC, entry.key
 LIMIT 8;
 
--- name: count_collapsing
--- Placeholders: conversations, the relation of the mapping; canonical, the canonical form of c.customer_phone.
+-- Figures of a relation of the mapping, each as a JSON object. Placeholder: rows, those that are looked at.
+
+-- name: count_table
+-- Placeholder: sample, which part of the table is looked at.
+SELECT count(*)
+FROM {relation} AS t{sample};
+
+-- name: count_conversations
 SELECT
-    count(*) AS leads,
-    coalesce(sum(g.phones), 0)::bigint AS phones
-FROM (
-    SELECT count(DISTINCT c.customer_phone) AS phones
-    FROM {conversations} AS c
-    WHERE c.user_id IS NOT NULL
-    GROUP BY c.user_id, {canonical}
-    HAVING count(DISTINCT c.customer_phone) > 1
-) AS g;
+    jsonb_build_object(
+        'rows', count(*),
+        'leads', count(DISTINCT ROW(r.user_id::text, p.phone)) FILTER (WHERE p.is_of_lead),
+        'spellings', count(DISTINCT ROW(r.user_id::text, r.customer_phone::text)) FILTER (WHERE p.is_of_lead),
+        'long_numbers', count(*) FILTER (WHERE p.phone ~ '^[0-9]+$' AND length(p.phone) >= 8),
+        'short_numbers', count(*) FILTER (WHERE p.phone ~ '^[0-9]+$' AND length(p.phone) < 8),
+        'other_texts', count(*) FILTER (WHERE p.phone !~ '^[0-9]+$'),
+        'without_tenant', count(*) FILTER (WHERE r.user_id IS NULL),
+        'without_phone', count(*) FILTER (WHERE p.phone IS NULL),
+        'of_unknown_tenant', count(*) FILTER (WHERE r.user_id IS NOT NULL AND t.user_id IS NULL)
+    ) AS figures
+FROM {rows} AS r
+CROSS JOIN LATERAL (
+    SELECT
+        projector.canonical_phone(r.customer_phone::text) AS phone,
+        r.user_id IS NOT NULL AND projector.canonical_phone(r.customer_phone::text) IS NOT NULL AS is_of_lead
+) AS p
+LEFT JOIN (
+    SELECT DISTINCT s.user_id::text AS user_id
+    FROM projector.source_tenants() AS s
+) AS t ON t.user_id = r.user_id::text;
+
+-- name: count_parts
+-- Of messages or extractions. Placeholder: moment, when a row is of.
+SELECT
+    jsonb_build_object(
+        'rows', count(*),
+        'parents', count(DISTINCT c.conversation_id),
+        'without_conversation', count(*) FILTER (WHERE c.conversation_id IS NULL),
+        'ahead', count(*) FILTER (WHERE ({moment})::timestamptz > now() + interval '1 day')
+    ) AS figures
+FROM {rows} AS r
+LEFT JOIN projector.current_conversations() AS c ON c.conversation_id = r.conversation_id;
+
+-- name: count_of_customers
+-- Of contacts or template sends. Placeholder: phone, a column.
+SELECT
+    jsonb_build_object(
+        'rows', count(*),
+        'without_tenant', count(*) FILTER (WHERE r.user_id IS NULL),
+        'without_phone', count(*) FILTER (WHERE p.phone IS NULL),
+        'without_conversation', count(*) FILTER (WHERE c.user_id IS NULL)
+    ) AS figures
+FROM {rows} AS r
+CROSS JOIN LATERAL (SELECT projector.canonical_phone(r.{phone}::text) AS phone) AS p
+LEFT JOIN (
+    SELECT DISTINCT
+        d.user_id,
+        d.customer_phone
+    FROM projector.current_conversations() AS d
+) AS c ON c.user_id = r.user_id::text AND c.customer_phone = p.phone;
+
+-- name: count_tenants
+SELECT
+    jsonb_build_object(
+        'rows', count(*),
+        'without_name', count(*) FILTER (WHERE r.name IS NULL),
+        'without_conversation', count(*) FILTER (WHERE c.user_id IS NULL)
+    ) AS figures
+FROM {rows} AS r
+LEFT JOIN (
+    SELECT DISTINCT d.user_id
+    FROM projector.current_conversations() AS d
+) AS c ON c.user_id = r.user_id::text;
+
+-- name: count_values
+-- Returns the most frequent values of a relation, and whether the projection knows them. Placeholders: column; known, a
+-- condition on v.value, which may have a parameter known.
+SELECT
+    coalesce(left(v.value, 30), 'null') AS value,
+    count(*) AS rows,
+    v.value IS NULL OR {known} AS is_known
+FROM (SELECT r."{column}"::text AS value FROM {rows} AS r) AS v
+GROUP BY v.value
+ORDER BY count(*) DESC, v.value ASC
+LIMIT 12;
+
+-- name: print_lead
+-- Returns a lead as the API prints it, of the first conversations one that has an extraction or at least a message.
+WITH profile_leads AS MATERIALIZED (
+    SELECT
+        c.user_id,
+        c.customer_phone
+    FROM (SELECT d.* FROM projector.current_conversations() AS d LIMIT 20) AS c
+    ORDER BY
+        EXISTS (
+            SELECT FROM projector.source_extractions() AS e WHERE e.conversation_id = c.conversation_id
+        ) DESC,
+        EXISTS (
+            SELECT FROM projector.source_messages() AS m WHERE m.conversation_id = c.conversation_id
+        ) DESC
+    LIMIT 1
+),
+
+profile_keys AS MATERIALIZED (
+    SELECT k.*
+    FROM projector.current_keys() AS k
+    INNER JOIN profile_leads AS l ON l.user_id = k.user_id AND l.customer_phone = k.customer_phone
+),
+
+counted_messages AS MATERIALIZED (
+    SELECT
+        k.user_id,
+        k.customer_phone,
+        m.*
+    FROM profile_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT s.*
+        FROM projector.current_messages() AS s
+        WHERE s.conversation_id = projector.conversation_id(k.key COLLATE "default")
+        {fence}
+    ) AS m
+    WHERE k.kind = 'conversation'
+),
+
+new_lead_profiles AS ({definition.lead_profiles}),
+
+new_lead_conversations AS (
+    SELECT
+        x.user_id,
+        x.customer_phone,
+        x.conversation_id::text AS conversation_id,
+        {values.lead_conversations of x}
+    FROM (
+        SELECT
+            c.*,
+            coalesce(t.message_count, 0) AS message_count,
+            t.first_message_at,
+            t.newest_message_at,
+            t.newest_customer_message_at,
+            t.newest_agent_message_at
+        FROM profile_keys AS k
+        CROSS JOIN LATERAL (
+            SELECT s.*
+            FROM projector.current_conversations() AS s
+            WHERE s.conversation_id = projector.conversation_id(k.key COLLATE "default")
+            {fence}
+        ) AS c
+        LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = c.conversation_id
+        WHERE k.kind = 'conversation'
+    ) AS x
+),
+
+newest_messages AS (
+    SELECT m.*
+    FROM counted_messages AS m
+),
+
+last_messages AS ({definition.last_messages}),
+
+waiting_messages AS (
+    SELECT m.*
+    FROM counted_messages AS m
+),
+
+waiting AS ({definition.waiting})
+
+SELECT d.document
+FROM ({definition.leads}) AS d;
 
 -- What `migrate --check` asks the platform's database, and does in the scratch database.
 
@@ -145,9 +285,10 @@ WHERE a.attrelid = to_regclass(%(relation)s)
 ORDER BY a.attnum;
 
 -- name: copy_schema
--- Returns the statements that create these tables with these columns, and the types of them, in an empty database.
--- Defaults, checks and foreign keys are left out: each row changes by itself. A primary key is checked at the end of
--- the transaction, which never comes. Parameters: relations and columns, of each column its table and its name.
+-- Returns the statements that create these tables with these columns, the types of them, and what the texts of the
+-- mapping use besides, in an empty database. Defaults, checks and foreign keys are left out: each row changes by
+-- itself. A primary key is checked at the end of the transaction, which never comes. Parameters: relations and columns,
+-- of each column its table and its name; functions and types, the ids of those that are used.
 WITH RECURSIVE wanted AS (
     SELECT a.*, c.relname, c.relnamespace::regnamespace AS home
     FROM unnest(%(relations)s::text[], %(columns)s::text[]) AS w (relation, name)
@@ -155,8 +296,25 @@ WITH RECURSIVE wanted AS (
     INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.name
 ),
 
+functions AS (
+    SELECT
+        p.*,
+        x.extname,
+        coalesce(x.extnamespace, p.pronamespace)::regnamespace AS home
+    FROM pg_catalog.pg_proc AS p
+    LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    LEFT JOIN pg_catalog.pg_extension AS x ON x.oid = d.refobjid
+    WHERE p.oid = ANY(%(functions)s::oid[]) AND p.pronamespace <> 'pg_catalog'::regnamespace
+),
+
 used (type_id, depth) AS (
     SELECT w.atttypid, 0 FROM wanted AS w
+    UNION
+    SELECT t.type_id, 0 FROM unnest(%(types)s::oid[]) AS t (type_id)
+    UNION
+    SELECT t.type_id, 0
+    FROM functions AS f
+    CROSS JOIN LATERAL unnest(f.prorettype || f.proargtypes::oid[]) AS t (type_id)
     UNION
     SELECT below.type_id, u.depth + 1
     FROM used AS u
@@ -180,7 +338,20 @@ statements (place, statement) AS (
         SELECT w.home FROM wanted AS w
         UNION
         SELECT t.home FROM types AS t
+        UNION
+        SELECT f.home FROM functions AS f
     ) AS h
+    UNION
+    -- One that calls another was created after it.
+    SELECT
+        CASE WHEN f.extname IS NOT NULL THEN 1 ELSE 1002 + row_number() OVER (ORDER BY f.oid) END,
+        CASE
+            WHEN f.extname IS NOT NULL
+                THEN format('CREATE EXTENSION IF NOT EXISTS %%I SCHEMA %%s', f.extname, f.home)
+            ELSE pg_get_functiondef(f.oid)
+        END
+    FROM functions AS f
+    WHERE f.extname IS NOT NULL OR f.prokind = 'f'
     UNION
     SELECT
         CASE WHEN t.extname IS NOT NULL THEN 1 WHEN t.typtype = 'e' THEN 2 ELSE 1000 - t.depth END,
@@ -219,6 +390,32 @@ statements (place, statement) AS (
 SELECT s.statement
 FROM statements AS s
 ORDER BY s.place;
+
+-- name: move_ids
+UPDATE {relation} AS t
+SET {moves};
+
+-- name: count_present
+-- Placeholders: rows, of a relation; columns, what is counted of them.
+SELECT ARRAY[count(*), {columns}] AS counts
+FROM {rows} AS r;
+
+-- name: find_where
+-- Returns some rows of a table for which a condition is true, and some for which it is not. Placeholders: tables, what
+-- the condition is about; alias, of the table.
+(
+    SELECT {alias}.ctid::text AS row_id
+    FROM {tables}
+    WHERE ({condition}) AND {alias}.ctid IS NOT NULL
+    LIMIT 3
+)
+UNION
+(
+    SELECT {alias}.ctid::text
+    FROM {tables}
+    WHERE ({condition}) IS NOT TRUE AND {alias}.ctid IS NOT NULL
+    LIMIT 3
+);
 
 -- name: sample_table
 -- Parameters: percent, of the pages; most, how many rows, null for all.

@@ -257,12 +257,17 @@ FROM (
 -- category and base of it without length and domain, a base of text for every type of text, and the base of the items of
 -- an array; reads, one with table_id, number, schema, table and column for
 -- each column that it reads; others, what else it depends on in words: relations that are no tables, and functions of
--- others that may read tables; unsteady, the functions whose value changes though no row does.
+-- others that may read tables; unsteady, the functions whose value changes though no row does; functions and types,
+-- the ids of those that are used and are not PostgreSQL's own.
 --
 -- PostgreSQL notes no dependency on a function of its own, but the stored tree of a view has each by its oid, and
 -- CURRENT_DATE and the like as nodes of their own. Most stable functions depend on settings, which our sessions have
 -- the same; those that take nothing, such as now(), and age() of one time do not.
-WITH read AS (
+--
+-- A function may be declared IMMUTABLE for the sake of an index and read a table. `used` follows each function and
+-- operator into what it calls: by noted dependencies, and by the names in a body that is a string, of which PostgreSQL
+-- notes nothing. What stands there after FROM, JOIN or a comma may be a table, and EXECUTE may read any.
+WITH RECURSIVE read AS (
     SELECT
         d.refclassid,
         d.refobjid,
@@ -271,6 +276,45 @@ WITH read AS (
     INNER JOIN pg_catalog.pg_depend AS d
         ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid <> w.ev_class
     WHERE w.ev_class = 'pg_temp.leads_reading'::regclass
+),
+
+used (root_class, root, class_id, object_id) AS (
+    SELECT r.refclassid, r.refobjid, r.refclassid, r.refobjid
+    FROM read AS r
+    WHERE r.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    UNION
+    SELECT u.root_class, u.root, below.class_id, below.object_id
+    FROM used AS u
+    CROSS JOIN LATERAL (
+        SELECT d.refclassid, d.refobjid
+        FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = u.class_id
+            AND d.objid = u.object_id
+            AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_class'::regclass)
+        UNION ALL
+        SELECT
+            named.class_id,
+            named.object_id
+        FROM pg_catalog.pg_proc AS p
+        CROSS JOIN LATERAL regexp_replace(lower(p.prosrc), '--[^\n]*|/\*.*?\*/', ' ', 'g') AS body
+        CROSS JOIN LATERAL (
+            SELECT 'pg_proc'::regclass, f.oid
+            FROM regexp_matches(body, '(\w+)"?\s*\(', 'g') AS word (parts)
+            INNER JOIN pg_catalog.pg_proc AS f ON f.proname = word.parts[1]
+            WHERE f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+            UNION ALL
+            SELECT 'pg_class'::regclass, c.oid
+            FROM regexp_matches(
+                body, '(?:\m(?:from|join|only|update|into|table|using)\M|,)\s*(?:"?\w+"?\s*\.\s*)?"?(\w+)"?', 'g'
+            ) AS word (parts)
+            INNER JOIN pg_catalog.pg_class AS c ON lower(c.relname) = word.parts[1]
+            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+                AND word.parts[1] <> ALL(coalesce(p.proargnames, '{}'))
+        ) AS named (class_id, object_id)
+        WHERE u.class_id = 'pg_proc'::regclass AND p.oid = u.object_id
+    ) AS below (class_id, object_id)
+    WHERE u.class_id <> 'pg_class'::regclass
 )
 
 SELECT
@@ -316,13 +360,31 @@ SELECT
         WHERE read.refclassid = 'pg_class'::regclass AND c.relkind IN ('r', 'p')
     ) AS reads,
     ARRAY(
-        SELECT i.type || ' ' || i.identity
-        FROM read
-        CROSS JOIN LATERAL pg_identify_object(read.refclassid, read.refobjid, 0) AS i
-        LEFT JOIN pg_catalog.pg_class AS c ON read.refclassid = 'pg_class'::regclass AND c.oid = read.refobjid
-        LEFT JOIN pg_catalog.pg_proc AS p ON read.refclassid = 'pg_proc'::regclass AND p.oid = read.refobjid
-        WHERE c.relkind NOT IN ('r', 'p') OR p.provolatile <> 'i'
+        SELECT DISTINCT i.type || ' ' || i.identity
+        FROM (
+            SELECT r.refclassid, r.refobjid
+            FROM read AS r
+            LEFT JOIN pg_catalog.pg_class AS c ON r.refclassid = 'pg_class'::regclass AND c.oid = r.refobjid
+            LEFT JOIN pg_catalog.pg_proc AS p ON r.refclassid = 'pg_proc'::regclass AND p.oid = r.refobjid
+            WHERE c.relkind NOT IN ('r', 'p') OR p.provolatile <> 'i'
+            UNION
+            SELECT u.root_class, u.root
+            FROM used AS u
+            LEFT JOIN pg_catalog.pg_proc AS p ON u.class_id = 'pg_proc'::regclass AND p.oid = u.object_id
+            WHERE u.class_id = 'pg_class'::regclass OR lower(p.prosrc) ~ '\mexecute\M'
+        ) AS other (class_id, object_id)
+        CROSS JOIN LATERAL pg_identify_object(other.class_id, other.object_id, 0) AS i
     ) AS others,
+    ARRAY(
+        SELECT DISTINCT u.object_id::bigint
+        FROM used AS u
+        WHERE u.class_id = 'pg_proc'::regclass
+    ) AS functions,
+    ARRAY(
+        SELECT r.refobjid::bigint
+        FROM read AS r
+        WHERE r.refclassid = 'pg_type'::regclass
+    ) AS types,
     ARRAY(
         SELECT DISTINCT coalesce(p.proname || '()', 'CURRENT_DATE or the like')
         FROM pg_catalog.pg_rewrite AS w
@@ -338,6 +400,18 @@ SELECT
                 OR (p.proname = 'age' AND p.pronargs = 1)
             )
     ) AS unsteady;
+
+-- name: find_schema_of
+-- Returns the schema of a type or a function that is not PostgreSQL's own. Parameter: name.
+SELECT n.nspname::text AS schema_name
+FROM (
+    SELECT p.pronamespace AS namespace FROM pg_catalog.pg_proc AS p WHERE p.proname = %(name)s
+    UNION
+    SELECT t.typnamespace FROM pg_catalog.pg_type AS t WHERE t.typname = %(name)s
+) AS named
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = named.namespace
+ORDER BY n.nspname
+LIMIT 1;
 
 -- name: find_virtual_columns
 -- Returns those of the columns of a table that are virtual generated columns.

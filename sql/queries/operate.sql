@@ -132,8 +132,8 @@ FULL JOIN (
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
 -- owner; is_readable; is_hidden, whether row security may hide rows from this login; is_subscribed, whether a
--- subscription brings the rows; columns, their names; indexed, the columns that an index without a condition begins
--- with; primary_key, its first column.
+-- subscription brings the rows; columns, their names; indexes, the columns of each index without a condition, null for
+-- an expression; primary_key, its first column.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
@@ -157,12 +157,16 @@ SELECT
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         ORDER BY a.attnum
     ) AS columns,
-    ARRAY(
-        SELECT a.attname::text
+    coalesce((
+        SELECT jsonb_agg((
+            SELECT jsonb_agg(a.attname ORDER BY k.place)
+            FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+            WHERE k.place <= i.indnkeyatts
+        ))
         FROM pg_catalog.pg_index AS i
-        INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
         WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
-    ) AS indexed,
+    ), '[]') AS indexes,
     (
         SELECT a.attname::text
         FROM pg_catalog.pg_index AS i
@@ -1071,6 +1075,7 @@ WITH sample AS (
                 WHEN 'N' THEN '1'
                 WHEN 'B' THEN 'true'
                 WHEN 'D' THEN '"2025-01-31"'
+                WHEN 'A' THEN '[]'
                 ELSE '"00000000-0000-0000-0000-000000000000"'
             END::jsonb
         ) AS profile

@@ -10,15 +10,11 @@ declare const facets: LeadFacets["data"];
 const api = createClient<paths>({ baseUrl: "" });
 const path = { user_id: "u" };
 
-// Platforms, statuses and senders that do not exist.
-// @ts-expect-error
-await api.GET("/users/{user_id}/leads", { params: { path, query: { platform: ["whatapp"] } } });
+// Statuses and senders that do not exist.
 // @ts-expect-error
 await api.GET("/users/{user_id}/leads", { params: { path, query: { lead_status: ["hot"] } } });
 // @ts-expect-error
 await api.GET("/users/{user_id}/leads", { params: { path, query: { sort_by: "created" } } });
-// @ts-expect-error
-export const onTelegram = lead.platforms.includes("telegram");
 // @ts-expect-error
 export const isSystem = message.sender === "system";
 // @ts-expect-error

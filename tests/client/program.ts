@@ -4,9 +4,7 @@ import type { Lead, Message, paths } from "./leads-api";
 
 declare const process: { argv: string[]; stdout: { write(text: string): void } };
 
-type Platform = Lead["platforms"][number];
-
-const PLATFORMS: Record<Platform, string> = {
+const PLATFORMS: Record<string, string> = {
   whatsapp: "WhatsApp",
   instagram: "Instagram",
   webchat: "Web chat",

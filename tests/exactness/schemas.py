@@ -1,6 +1,6 @@
-"""Three schemas of platforms: the reference tables, and two that a mapping reads, with what their rows say.
+"""Five schemas of platforms: the reference tables, and four that a mapping reads, with what their rows say.
 
-Tables of Chatwoot and libredesk are written anew, with the same names and types.
+Tables of Chatwoot, libredesk, chaskiq and RapidPro are written anew, with the same names and types.
 """
 
 import json
@@ -24,7 +24,7 @@ from projector.database.schema import sections
 from tests import oracle
 from tests.exactness.platform import differences
 from tests.oracle.attributes import Declaration, Given
-from tests.oracle.leads import Agent, Channel, Contact, Conversation, Extraction, Message, Source
+from tests.oracle.leads import Agent, Channel, Contact, Conversation, Extraction, Message, Source, User
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 
@@ -76,6 +76,7 @@ def attributes(key: str, *values: object) -> Maker:
 
 NAMES = one_of("Ann", "Bob", "Zoë", "")
 SELDOM: Maker = lambda rng: rng.random() < 0.3  # noqa: E731  # As the others are.
+NOTES, MOSTLY = (True, False, None, None), (True, True, True, False)
 TEXTS = one_of("hello", "How much?", "", None, "see you")
 
 
@@ -245,6 +246,152 @@ LIBREDESK_MAKERS: dict[str, dict[str, Maker]] = {
 }
 
 
+CHASKIQ_TABLES = """
+CREATE TABLE apps (id bigserial PRIMARY KEY, key varchar, name varchar, state varchar, created_at timestamp);
+CREATE TABLE agents (
+    id bigserial PRIMARY KEY, email varchar NOT NULL DEFAULT '', properties jsonb NOT NULL DEFAULT '{}', bot boolean
+);
+CREATE TABLE app_users (
+    id bigserial PRIMARY KEY, key varchar, app_id bigint, properties jsonb DEFAULT '{}', email varchar, type varchar,
+    state varchar, created_at timestamp, updated_at timestamp
+);
+CREATE TABLE conversations (
+    id bigserial PRIMARY KEY, key varchar, app_id bigint, assignee_id bigint, main_participant_id bigint, state varchar,
+    priority boolean, latest_user_visible_comment_at timestamp, created_at timestamp, updated_at timestamp
+);
+CREATE INDEX ON conversations (assignee_id);
+CREATE INDEX ON conversations (main_participant_id);
+CREATE TABLE conversation_channels (
+    id bigserial PRIMARY KEY, provider varchar, provider_channel_id varchar, conversation_id bigint NOT NULL
+);
+CREATE INDEX ON conversation_channels (conversation_id);
+CREATE TABLE conversation_part_contents (
+    id bigserial PRIMARY KEY, conversation_part_id bigint, html_content text, serialized_content text, text_content text
+);
+CREATE TABLE conversation_parts (
+    id bigserial PRIMARY KEY, key varchar, conversation_id bigint, private_note boolean, authorable_type varchar,
+    authorable_id bigint, messageable_type varchar, messageable_id bigint, created_at timestamp, updated_at timestamp
+);
+CREATE INDEX ON conversation_parts (conversation_id);
+CREATE INDEX ON conversation_parts (messageable_type, messageable_id);
+"""
+
+CHASKIQ_MAKERS: dict[str, dict[str, Maker]] = {
+    "apps": {"id": ids(3), "name": NAMES},
+    "agents": {
+        "id": ids(3),
+        "email": one_of("a@x.org", ""),
+        "properties": attributes("name", "Ann", "", None),
+    },
+    "app_users": {
+        "id": ids(7),
+        "app_id": ids(2),
+        "properties": attributes("phone", "+4915", "49 15", "4916", "", None),
+        "email": one_of("c@x.org", "d@x.org", None),
+        "updated_at": moment,
+    },
+    "conversations": {
+        "id": ids(8),
+        "app_id": ids(3, nulls=True),
+        "assignee_id": ids(4, nulls=True),
+        "main_participant_id": ids(8, nulls=True),
+        "state": one_of("opened", "closed", "snoozed", None),
+        "latest_user_visible_comment_at": moment,
+        "created_at": moment,
+    },
+    "conversation_channels": {
+        "id": ids(6),
+        "provider": one_of("Telegram", "Instagram", "twilio", "Whatsapp"),
+        "conversation_id": ids(9),
+    },
+    "conversation_part_contents": {"id": ids(20), "text_content": TEXTS, "html_content": TEXTS},
+    "conversation_parts": {
+        "id": ids(30),
+        "conversation_id": ids(9),
+        "private_note": one_of(*NOTES),
+        "authorable_type": one_of("AppUser", "Agent"),
+        "messageable_type": one_of(
+            "ConversationPartContent", "ConversationPartContent", "ConversationPartBlock", None
+        ),
+        "messageable_id": ids(21, nulls=True),
+        "created_at": moment,
+    },
+}
+
+RAPIDPRO_TABLES = """
+CREATE TABLE orgs_org (id serial PRIMARY KEY, name varchar(128) NOT NULL, is_active boolean NOT NULL DEFAULT true);
+CREATE TABLE users_user (id serial PRIMARY KEY, email varchar(254) NOT NULL, first_name varchar(150));
+CREATE TABLE channels_channel (
+    id serial PRIMARY KEY, org_id integer, name varchar(64), channel_type varchar(3) NOT NULL, address varchar(255)
+);
+CREATE TABLE contacts_contact (
+    id serial PRIMARY KEY, org_id integer NOT NULL, name varchar(128), status varchar(1) NOT NULL DEFAULT 'A',
+    fields jsonb, language varchar(3), is_active boolean NOT NULL DEFAULT true, created_on timestamptz,
+    modified_on timestamptz, last_seen_on timestamptz
+);
+CREATE TABLE contacts_contacturn (
+    id serial PRIMARY KEY, org_id integer, contact_id integer, scheme varchar(128), path varchar(255) NOT NULL,
+    priority integer NOT NULL DEFAULT 50, channel_id integer
+);
+CREATE INDEX ON contacts_contacturn (contact_id);
+CREATE INDEX ON contacts_contacturn (channel_id);
+CREATE TABLE tickets_ticket (
+    id serial PRIMARY KEY, org_id integer, contact_id integer NOT NULL, assignee_id integer,
+    status varchar(1) NOT NULL, opened_on timestamptz
+);
+CREATE INDEX ON tickets_ticket (contact_id);
+CREATE INDEX ON tickets_ticket (assignee_id);
+CREATE TABLE msgs_msg (
+    id bigserial PRIMARY KEY, org_id integer, contact_id integer NOT NULL, channel_id integer, text text NOT NULL,
+    created_on timestamptz, direction varchar(1) NOT NULL, status varchar(1) NOT NULL,
+    visibility varchar(1) NOT NULL DEFAULT 'V', msg_type varchar(1) NOT NULL DEFAULT 'T'
+);
+CREATE INDEX ON msgs_msg (contact_id, created_on DESC, id DESC);
+"""
+
+STATUS_FIELD = "6a1c8f0e-3d2b-4a51-9c7e-0f5b2d8e4a10"
+RAPIDPRO_MAKERS: dict[str, dict[str, Maker]] = {
+    "orgs_org": {"id": ids(3), "name": NAMES},
+    "users_user": {"id": ids(3), "email": one_of("a@x.org", "b@x.org")},
+    "channels_channel": {"id": ids(4), "channel_type": one_of("WAC", "TG", "A", "KN")},
+    "contacts_contact": {
+        "id": ids(8),
+        "org_id": ids(2),
+        "name": one_of("Ann", "Bob", "", None),
+        "fields": one_of(
+            None, Jsonb({}), *(Jsonb({STATUS_FIELD: {"text": word}}) for word in ("hot", "Cold", None))
+        ),
+        "is_active": one_of(*MOSTLY),
+        "created_on": moment,
+        "modified_on": moment,
+        "last_seen_on": moment,
+    },
+    "contacts_contacturn": {
+        "id": ids(12),
+        "contact_id": ids(9, nulls=True),
+        "path": one_of("+4915", "4915", "+4916", "ann", "12345678"),
+        "priority": one_of(1000, 999, 50),
+        "channel_id": ids(5, nulls=True),
+    },
+    "tickets_ticket": {
+        "id": ids(8),
+        "contact_id": ids(9),
+        "assignee_id": ids(4, nulls=True),
+        "status": one_of("O", "O", "C"),
+    },
+    "msgs_msg": {
+        "id": ids(30),
+        "contact_id": ids(9),
+        "text": one_of("hello", "How much?", ""),
+        "direction": one_of("I", "O"),
+        "status": one_of("H", "Q", "W", "S", "E", "F"),
+        "visibility": one_of("V", "V", "A", "D"),
+        "msg_type": one_of("T", "T", "O", "V"),
+        "created_on": moment,
+    },
+}
+
+
 def rows_of(conn: Connection, table: str) -> dict[int, SimpleNamespace]:
     with conn.cursor(row_factory=class_row(SimpleNamespace)) as cursor:
         return {row.id: row for row in cursor.execute(f"SELECT * FROM {table}".encode(), prepare=False)}
@@ -262,12 +409,13 @@ def talked(
     row: SimpleNamespace,
     tenant: str,
     agent_id: int | None,
+    channel_id: int | None,
     phone: str | None,
     **columns: Any,  # noqa: ANN401  # Those of a conversation.
 ) -> tuple[Agent, Conversation]:
     """Return a conversation, and an agent of its own, from which the reference tables have its tenant and channel."""
-    key = json.dumps([tenant, agent_id, row.inbox_id])
-    agent = Agent(agent_id=key, user_id=tenant, phone_number_id=str(row.inbox_id))
+    key = json.dumps([tenant, agent_id, channel_id])
+    agent = Agent(agent_id=key, user_id=tenant, phone_number_id=text(channel_id))
     return agent, Conversation(conversation_id=str(row.id), agent_id=key, customer_phone=phone, **columns)
 
 
@@ -282,6 +430,7 @@ CHATWOOT_ATTRIBUTES = Declaration(
 LIBREDESK_ATTRIBUTES = Declaration(
     lead={"last_active": "time"}, conversation={"subject": "text"}, given=lambda _: ({}, None)
 )
+NO_ATTRIBUTES = Declaration(lead={}, conversation={}, given=lambda _: ({}, None))
 
 
 def read_chatwoot(conn: Connection) -> tuple[Source, Attributes]:
@@ -301,6 +450,7 @@ def read_chatwoot(conn: Connection) -> tuple[Source, Attributes]:
             row,
             str(row.account_id),
             row.assignee_id,
+            row.inbox_id,
             phones[row.contact_id],
             created_at=in_utc(row.created_at),
             last_message_at=in_utc(row.last_activity_at),
@@ -383,6 +533,7 @@ def read_libredesk(conn: Connection) -> tuple[Source, Attributes]:
             row,
             "libredesk",
             row.assigned_user_id,
+            row.inbox_id,
             phones[row.contact_id],
             created_at=row.created_at,
             last_message_at=row.last_message_at,
@@ -435,6 +586,158 @@ def read_libredesk(conn: Connection) -> tuple[Source, Attributes]:
     return source, given
 
 
+def read_chaskiq(conn: Connection) -> tuple[Source, Attributes]:
+    users, agents, contents = (
+        rows_of(conn, table) for table in ("app_users", "agents", "conversation_part_contents")
+    )
+    channels = {
+        channel.conversation_id: channel
+        for _, channel in sorted(rows_of(conn, "conversation_channels").items(), reverse=True)
+    }
+    phones = {key: user.properties.get("phone") or user.email or str(key) for key, user in users.items()}
+    phones |= {
+        key: "" for key, user in users.items() if not user.properties.get("phone") and user.email == ""
+    }
+    names = {key: agent.properties.get("name") for key, agent in agents.items()}
+    talks = [
+        talked(
+            row,
+            str(row.app_id),
+            row.assignee_id,
+            channels[row.id].id if row.id in channels else None,
+            phones[row.main_participant_id],
+            created_at=in_utc(row.created_at),
+            last_message_at=in_utc(row.latest_user_visible_comment_at),
+            is_active=row.state is not None and row.state != "closed",
+        )
+        for row in rows_of(conn, "conversations").values()
+        if row.main_participant_id in users and row.app_id is not None
+    ]
+    source = Source(
+        users=tuple(User(str(app.id), app.name) for app in rows_of(conn, "apps").values()),
+        phone_numbers=tuple(
+            Channel(id=str(channel.id), platform=channel.provider and channel.provider.lower())
+            for channel in channels.values()
+        ),
+        agents=tuple(
+            agent._replace(name=agents[key].email if names[key] is None else names[key])
+            if (key := json.loads(agent.agent_id)[1]) in agents
+            else agent
+            for agent, _ in talks
+        ),
+        conversations=tuple(conversation for _, conversation in talks),
+        messages=tuple(
+            Message(
+                message_id=str(part.id),
+                conversation_id=str(part.conversation_id),
+                sender="user" if part.authorable_type == "AppUser" else "agent",
+                text=body.html_content if body.text_content is None else body.text_content,
+                timestamp=in_utc(part.created_at),
+                status="sent",
+            )
+            for part in rows_of(conn, "conversation_parts").values()
+            if part.messageable_type == "ConversationPartContent" and part.private_note is not True
+            if (body := contents.get(part.messageable_id)) is not None
+        ),
+        contacts=tuple(
+            Contact(
+                contact_id=str(user.id),
+                user_id=str(user.app_id),
+                phone=phones[user.id],
+                name=user.properties.get("name"),
+                email=user.email,
+                company=user.properties.get("company_name"),
+                updated_at=in_utc(user.updated_at),
+            )
+            for user in users.values()
+        ),
+    )
+    return source, {}
+
+
+def read_rapidpro(conn: Connection) -> tuple[Source, Attributes]:
+    contacts, channels, users = (
+        rows_of(conn, table) for table in ("contacts_contact", "channels_channel", "users_user")
+    )
+    urns = {
+        urn.contact_id: urn
+        for urn in sorted(
+            rows_of(conn, "contacts_contacturn").values(), key=lambda urn: (urn.priority, -urn.id)
+        )
+    }
+    tickets = {
+        ticket.contact_id: ticket
+        for _, ticket in sorted(rows_of(conn, "tickets_ticket").items())
+        if ticket.status == "O"
+    }
+    active = {key: contact for key, contact in contacts.items() if contact.is_active}
+    phones = {key: urns[key].path if key in urns else str(key) for key in active}
+    words = {"WAC": "whatsapp", "TG": "telegram"}
+    talks = [
+        talked(
+            contact,
+            str(contact.org_id),
+            tickets[key].assignee_id if key in tickets else None,
+            urns[key].channel_id if key in urns else None,
+            phones[key],
+            created_at=contact.created_on,
+            last_message_at=contact.last_seen_on,
+            is_active=key in tickets,
+        )
+        for key, contact in active.items()
+    ]
+    source = Source(
+        users=tuple(User(str(org.id), org.name) for org in rows_of(conn, "orgs_org").values()),
+        phone_numbers=tuple(
+            Channel(id=str(channel.id), platform=words.get(channel.channel_type, "sms"))
+            for channel in channels.values()
+        ),
+        agents=tuple(
+            agent._replace(name=users[key].email if key in users else None)
+            for agent, _ in talks
+            for key in [json.loads(agent.agent_id)[1]]
+        ),
+        conversations=tuple(conversation for _, conversation in talks),
+        messages=tuple(
+            Message(
+                message_id=str(message.id),
+                conversation_id=str(message.contact_id),
+                sender="user" if message.direction == "I" else "agent",
+                text=message.text,
+                timestamp=message.created_on,
+                status="failed"
+                if message.status in {"E", "F"}
+                else "pending"
+                if message.direction == "O" and message.status in {"I", "Q"}
+                else "sent",
+            )
+            for message in rows_of(conn, "msgs_msg").values()
+            if message.visibility in {"V", "A"} and message.msg_type != "V"
+        ),
+        extractions=tuple(
+            Extraction(
+                extraction_id=str(key),
+                conversation_id=str(key),
+                extracted_at=contact.modified_on,
+                lead_status_tag=contact.fields[STATUS_FIELD]["text"],
+            )
+            for key, contact in contacts.items()
+            if STATUS_FIELD in (contact.fields or {})
+        ),
+        contacts=tuple(
+            Contact(
+                contact_id=str(key),
+                user_id=str(contact.org_id),
+                phone=phones[key],
+                name=contact.name,
+                updated_at=contact.modified_on,
+            )
+            for key, contact in active.items()
+        ),
+    )
+    return source, {}
+
+
 def differences_as_mapped(
     read: Callable[[Connection], tuple[Source, Attributes]], declared: Declaration, conn: Connection
 ) -> list[str]:
@@ -463,7 +766,13 @@ LIBREDESK = Schema(
     partial(differences_as_mapped, read_libredesk, LIBREDESK_ATTRIBUTES),
     LIBREDESK_MAKERS,
 )
-MAPPED = {schema.name: schema for schema in (CHATWOOT, LIBREDESK)}
+CHASKIQ = Schema(
+    "chaskiq", CHASKIQ_TABLES, partial(differences_as_mapped, read_chaskiq, NO_ATTRIBUTES), CHASKIQ_MAKERS
+)
+RAPIDPRO = Schema(
+    "rapidpro", RAPIDPRO_TABLES, partial(differences_as_mapped, read_rapidpro, NO_ATTRIBUTES), RAPIDPRO_MAKERS
+)
+MAPPED = {schema.name: schema for schema in (CHATWOOT, LIBREDESK, CHASKIQ, RAPIDPRO)}
 """Those that have a mapping of their own."""
 
 SCHEMAS = {REFERENCE.name: REFERENCE, **MAPPED}

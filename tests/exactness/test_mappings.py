@@ -13,8 +13,10 @@ import pytest
 
 from projector.capture import gaps
 from projector.capture.mapping import Texts, read_mapping
-from projector.database.rows import Connection
-from projector.operate.assess import PROBLEM, Fact, check
+from projector.database.rows import Connection, values
+from projector.observe.status.attention import find_attention
+from projector.observe.status.read import read_status
+from projector.operate.assess import PROBLEM, Fact, assess, check, figures
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.errors import CaptureGapError, ProjectorError
@@ -42,9 +44,12 @@ def run_load(database: Database, name: str, mapping: Texts, rounds: int) -> None
     with database.connect() as conn:
         conn.execute(schema.tables.encode(), prepare=False)
         fill(conn, schema, rng, 15)
+        printed = [fact.data["lead"] for fact in assess(conn, mapping=mapping) if fact.area == "lead"]
         assert migrate(conn, create_source=False, mapping=mapping) == []
         rebuild_now(conn, first=True)
         assert_as_mapped(conn, schema)
+        documents = values(conn, "SELECT document::json FROM read_model.leads")
+        assert all(lead in documents for lead in printed)
         for _ in range(rounds):
             for _ in range(rng.randrange(1, 12)):
                 change(conn, schema, rng)
@@ -215,6 +220,18 @@ BAD = {
         "changes.sql", 'm.conversation_id AS "messages.conversation_id"', 'm.id AS "messages.id"',
         "finds messages in the changed row of messages by messages.id, and the row may be gone by then: queue",
     ),
+    "a function without its schema": (
+        "messages.sql", "m.content AS text", "normal(m.content) AS text",
+        "function normal(text) does not exist (in normal(m.content) AS text,): a mapping writes its schema, crm.normal",
+    ),
+    "a type without its schema": (
+        "conversations.sql", "c.status <> 1 AS", "c.status::text::state <> '1' AS",
+        'type "state" does not exist (in c.status::text::state <>',
+    ),
+    "two schemas of a table": (
+        "conversations.sql", "JOIN contacts AS", "JOIN public.contacts AS",
+        "the table contacts is not written with one schema everywhere, and of a name one table is read",
+    ),
     "a window of time": (
         "conversations.sql", "ON u.id = c.assignee_id",
         "ON u.id = c.assignee_id WHERE c.created_at > now() - interval '90 days' AND c.created_at <= CURRENT_DATE",
@@ -249,6 +266,8 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
         conn.execute(
             "INSERT INTO messages (conversation_id, message_type, content) VALUES (1, 0, 'axb'), (1, 1, 'b')"
         )
+        conn.execute("CREATE SCHEMA crm; CREATE TYPE crm.state AS ENUM ('1')", prepare=False)
+        conn.execute("CREATE FUNCTION crm.normal(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN upper($1)")
         with pytest.raises(ProjectorError) as refused:  # noqa: PT012  # Whichever refuses.
             mapping = edited(folder, file, old, new) if file else read_mapping(str(folder))
             migrate(conn, create_source=False, mapping=mapping)
@@ -257,10 +276,147 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
         assert value(conn, "SELECT count(*) FROM messages") == 2  # Nothing was deleted.
 
 
+READING = {
+    "a lie for the sake of an index": "FUNCTION public.label(bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT email FROM public.users WHERE id = $1'",
+    "a body that PostgreSQL reads": "FUNCTION public.label(of bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " BEGIN ATOMIC SELECT u.email FROM public.users AS u WHERE u.id = of; END",
+    "another language": "FUNCTION public.label(of bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE"
+    " AS 'BEGIN RETURN (SELECT max(u.email) FROM generate_series(1, 1), \"users\" AS u WHERE u.id = of); END'",
+    "a text that is made": "FUNCTION public.label(of bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE"
+    " AS 'DECLARE said text; BEGIN EXECUTE concat(''SELECT email FR'', ''OM users'') INTO said; RETURN said; END'",
+    "another function that does": "FUNCTION public.inner_label(bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT email FROM public.users WHERE id = $1'; CREATE FUNCTION public.label(bigint) RETURNS text"
+    " LANGUAGE sql IMMUTABLE AS 'SELECT upper(public.inner_label($1))'",
+    "an operator": "FUNCTION public.inner_label(bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT email FROM public.users WHERE id = $1';"
+    " CREATE OPERATOR public.## (FUNCTION = public.inner_label, RIGHTARG = bigint);"
+    " CREATE FUNCTION public.label(of bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN OPERATOR(public.##) of",
+}
+HARMLESS = {
+    "a body without a table": "FUNCTION public.label(users bigint) RETURNS text LANGUAGE sql IMMUTABLE"
+    " AS 'SELECT substring(concat(1, users) FROM 1) -- FROM users'",
+    "a library": "EXTENSION unaccent SCHEMA public; CREATE FUNCTION public.label(bigint) RETURNS text LANGUAGE sql"
+    " IMMUTABLE AS 'SELECT public.unaccent(''public.unaccent'', $1::text)'",
+}
+
+
+@cases(
+    ("made", "refusals"),
+    [*((text, 1) for text in READING.values()), *((text, 0) for text in HARMLESS.values())],
+)
+def test_a_function_that_reads_a_table_is_refused_whatever_it_declares(
+    chatwoot: Connection, tmp_path: Path, made: str, refusals: int
+) -> None:
+    mapping = edited(tmp_path, "conversations.sql", "u.name AS", "public.label(c.assignee_id::bigint) AS")
+    with chatwoot.transaction(force_rollback=True):
+        chatwoot.execute(f"CREATE {made}".encode(), prepare=False)
+        said = [fact.text for fact in assess(chatwoot, mapping=mapping) if fact.state == PROBLEM]
+    refused = "conversations.sql uses function public.label(bigint), so that nobody can tell"
+    assert [refused in text for text in said] == [True] * refusals, said
+
+
+# Of each mistake that PostgreSQL takes: the file, what it says in place of what, and the figure that shows it.
+SILENT = {
+    "nothing": ("messages.sql", "m.content", "m.content", "note messages: 400 rows, of 400 of messages; in 200"),
+    "a phone that some customers do not have": (
+        "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)", "p.identifier",
+        "of 80 leads; 80 with a customer_phone of 8 digits or more; 120 without a phone;",
+    ),
+    "a misspelt key of JSON": (
+        "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)",
+        "coalesce(p.additional_attributes ->> 'phnoe', p.id::text)", "of 200 leads; 200 with a shorter number;",
+    ),
+    "a flag that is null": (
+        "messages.sql", "AND NOT m.private", "AND m.private = false", "messages: 20 rows, of 400 of messages;"
+    ),
+    "an id of another table": (
+        "messages.sql", "m.conversation_id,", "m.inbox_id AS conversation_id,",
+        "warning messages: 400 rows, of 400 of messages; 400 without a conversation;",
+    ),
+    "a word that nothing has": (
+        "messages.sql", "WHEN 0 THEN 'user'", "WHEN 7 THEN 'user'", "in 200 conversations; sender: agent 400;"
+    ),
+    "another phone for contacts": (
+        "contacts.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)", "p.id::text",
+        "warning contacts: 200 rows, of 200 of contacts; 200 without a conversation.",
+    ),
+    "a limit": (
+        "tenants.sql", "accounts AS a", "accounts AS a LIMIT 1", "100 of a tenant that is none of tenants.sql;"
+    ),
+    "a join by another column": (
+        "conversations.sql", "ON p.id = c.contact_id", "ON p.id = c.assignee_id", "conversations: 0 rows, of 200 of"
+    ),
+    "another tenant": (
+        "conversations.sql", "c.account_id AS", "c.assignee_id AS",
+        "of 0 leads; 200 with a customer_phone of 8 digits or more; 200 without a user_id;",
+    ),
+    "a percent sign": (
+        "messages.sql", "NOT m.private", "m.content LIKE '%ell%'", "messages: 400 rows, of 400 of messages; in 200"
+    ),
+    "a cast that a row does not take": (
+        "messages.sql", "CASE m.message_type WHEN", "CASE m.content::integer WHEN",
+        "warning messages: a row cannot be read: invalid input syntax for type integer",
+    ),
+    "a sender of another name": (
+        "messages.sql", "ELSE 'agent'", "ELSE 'bot'", "sender: bot 200, user 200 (any but user, agent is printed as"
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def company(make_database: MakeDatabase) -> Iterator[Connection]:
+    """Chatwoot's tables with 200 customers, each with a conversation of two messages."""
+    with make_database(None).connect() as conn:
+        conn.execute(CHATWOOT.tables.encode(), prepare=False)
+        conn.execute(
+            """
+            ALTER TABLE messages ALTER COLUMN private DROP NOT NULL;
+            INSERT INTO accounts (id, name) VALUES (1, 'one'), (2, 'two');
+            INSERT INTO contacts (id, account_id, phone_number, identifier)
+            SELECT n, 1 + n % 2, 491500000 + n, CASE WHEN n <= 80 THEN 491500000 + n END
+            FROM generate_series(1, 200) AS n;
+            INSERT INTO conversations (id, account_id, inbox_id, contact_id)
+            SELECT 1000 + p.id, p.account_id, 1, p.id FROM contacts AS p;
+            INSERT INTO messages (conversation_id, inbox_id, message_type, content)
+            SELECT c.id, 1, kind, 'hello' FROM conversations AS c, generate_series(0, 1) AS kind
+            """
+        )
+        yield conn
+
+
+@cases("mistake", [*SILENT])
+def test_what_postgresql_takes_shows_in_a_figure(company: Connection, tmp_path: Path, mistake: str) -> None:
+    file, old, new, said = SILENT[mistake]
+    with company.transaction(force_rollback=True):
+        if mistake == "a flag that is null":
+            company.execute("UPDATE messages SET private = NULL WHERE conversation_id > 1010")
+        facts = assess(company, mapping=edited(tmp_path, file, old, new))
+    figures = [f"{fact.state} {fact.text}" for fact in facts if fact.area == "rows"]
+    assert any(said in figure for figure in figures), figures
+
+
+def test_of_a_large_table_and_of_its_relation_the_same_pages_are_counted(
+    company: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "_LOOKED_AT", 10_000)
+    company.execute(
+        "INSERT INTO messages (conversation_id, message_type, content)"
+        " SELECT 1001, 1, repeat('x', 99) FROM generate_series(1, 20000)"
+    )
+    company.execute("ANALYZE messages")
+    found = [fact.data for fact in assess(company, mapping=CHATWOOT.mapping) if fact.area == "rows"]
+    [messages] = [data for data in found if data["relation"] == "messages"]
+    assert 5_000 < messages["rows"] == messages["table_rows"] < 15_000
+    assert messages["without_conversation"] == 0
+
+
 @cases(
     ("name", "left_out", "said"),
     [
         ("libredesk", None, []),
+        ("chaskiq", None, []),
+        ("rapidpro", None, []),
         ("libredesk", 4, ["users: a change of", "first_name", "moves rows of conversations", "users.id"]),
         ("libredesk", 6, ["the table conversation_statuses, of which changes.sql has no rule"]),
     ],
@@ -306,6 +462,104 @@ def test_a_check_of_large_tables_knows_the_conversations_of_messages(
     assert "a delete or an insert moves rows of messages that changes.sql does not touch" in problem
     # What is always queued can be left out by nobody.
     assert not any(".id: each change of it is queued" in fact.text for fact in facts)
+
+
+def test_a_table_of_another_schema_is_read_and_captured_there(company: Connection, tmp_path: Path) -> None:
+    company.execute("CREATE TABLE users_of_crm (LIKE users INCLUDING ALL)")
+    company.execute("CREATE SCHEMA crm")
+    company.execute("ALTER TABLE users_of_crm SET SCHEMA crm")
+    company.execute('ALTER TABLE crm.users_of_crm RENAME TO "Owners"')
+    company.execute("INSERT INTO crm.\"Owners\" (id, name) VALUES (7, 'Ann')")
+    company.execute("UPDATE conversations SET assignee_id = 7, created_at = now()")
+    edited(tmp_path, "conversations.sql", "LEFT JOIN users AS u", 'LEFT JOIN crm."Owners" AS u')
+    rules = (tmp_path / "changes.sql").read_text("utf-8").replace('"users.id"', '"crm.Owners.id"')
+    (tmp_path / "changes.sql").write_text(rules)
+    mapping = read_mapping(str(tmp_path))
+    assert [
+        fact for fact in check.check_mapping(company, [], mapping, nowhere) if fact.state == PROBLEM
+    ] == []
+    migrate(company, create_source=False, mapping=mapping)
+    rebuild_now(company, first=True)
+    company.execute("UPDATE crm.\"Owners\" SET name = 'Bob'")
+    refresh_now(company)
+    assert value(company, "SELECT array_agg(DISTINCT agent_name) FROM read_model.lead_conversations") == [
+        "Bob"
+    ]
+    # What differs without a change that waits may be the mapping's fault.
+    company.execute("UPDATE read_model.leads SET document = replace(document, 'Bob', 'Eve')")
+    verify(company, tenants=None, sample=None, heal=False, progress=QUIET)
+    assert any(
+        "`migrate --check`: a rule may be missing" in said for said in find_attention(read_status(company))
+    )
+
+
+FUNCTIONS = """
+    CREATE TYPE public.state AS ENUM ('0', '1', '2');
+    CREATE SCHEMA crm;
+    CREATE EXTENSION unaccent SCHEMA crm;
+    CREATE DOMAIN crm.phone AS text;
+    CREATE FUNCTION crm.inner_normal(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN upper($1);
+    CREATE FUNCTION crm.normal(of crm.phone) RETURNS text LANGUAGE sql IMMUTABLE
+        AS 'SELECT crm.inner_normal(crm.unaccent(''crm.unaccent'', of))'
+"""
+OPERATOR = "CREATE OPERATOR public.## (FUNCTION = upper, RIGHTARG = text)"
+USED = {
+    FUNCTIONS: ("u.name AS", "crm.normal(u.name::crm.phone) AS", "every row that moved was touched"),
+    "SELECT": (
+        "c.status <> 1 AS",
+        "c.status::text::public.state <> '1' AS",
+        "every row that moved was touched",
+    ),
+    OPERATOR: (
+        "u.name AS",
+        "OPERATOR(public.##) u.name::text AS",
+        "fits the platform's tables, and cannot be checked.",
+    ),
+}
+
+
+@cases("used", [*USED])
+def test_a_check_copies_what_a_mapping_uses_or_says_that_it_cannot(
+    company: Connection, tmp_path: Path, used: str
+) -> None:
+    old, new, said = USED[used]
+    company.execute(used.encode(), prepare=False)
+    mapping = edited(tmp_path, "conversations.sql", old, new)
+    try:
+        told = " ".join(fact.text for fact in check.check_mapping(company, [], mapping, nowhere))
+    except ProjectorError as error:
+        told = str(error)
+    assert said in told, told
+
+
+# Rules that find the right rows where the ids of two tables are the same, or of most rows.
+NEARLY = {
+    "an id of another table": (
+        "c.assignee_id AS",
+        "c.id AS",
+        "users: a change of id, name or a delete or an insert moves",
+    ),
+    "most rows": (
+        "c.id AS conversations FROM conversations AS c;\nSELECT c.inbox_id",
+        "c.id AS conversations FROM conversations AS c WHERE c.status <> 2 AND c.id > 0;\nSELECT c.inbox_id",
+        "contacts: a change of id, phone_number or a delete or an insert moves rows of conversations",
+    ),
+}
+
+
+@cases("rule", [*NEARLY])
+def test_a_check_names_a_rule_that_is_nearly_right(
+    company: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    monkeypatch.setattr(check, "_SAMPLED", 2)
+    company.execute(
+        "INSERT INTO users (id, name) SELECT c.id, 'Ann' FROM conversations AS c ON CONFLICT DO NOTHING"
+    )
+    company.execute("UPDATE conversations SET assignee_id = id, status = CASE id WHEN 1111 THEN 2 ELSE 0 END")
+    old, new, said = NEARLY[rule]
+    facts = check.check_mapping(company, [], edited(tmp_path, "changes.sql", old, new), nowhere)
+    assert [said in fact.text for fact in facts if fact.state == PROBLEM] == [True], facts
+    assert not any("The ids stayed" in fact.text for fact in facts)
 
 
 @pytest.mark.long

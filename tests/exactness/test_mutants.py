@@ -61,6 +61,7 @@ from tests.exactness import (
     test_schema_changes,
 )
 from tests.exactness.platform import Platform, refresh_now
+from tests.exactness.test_mappings import READING
 from tests.rules.test_exactness_rules import mutants_of_the_page
 from tests.support.source import SOURCE_TABLES
 
@@ -389,6 +390,9 @@ MUTANTS = {
             'FROM "old_rows" ) AS row_read) AS changed INNER JOIN public.agents AS a ON a.agent_id = changed.agent_id',
             table="users", command="DELETE FROM {}")),
     "a rule of a mapping is left out": Mutant(_leave_out_a_rule, name="libredesk"),
+    "a function of a mapping is what it declares":
+        _text("WHERE u.class_id = 'pg_class'::regclass OR", "WHERE false AND",
+            made=next(iter(READING.values())), refusals=1),
     "a change that is expanded concerns no names of tenants":
         _text("OR (projector.needs_expansion(of_kind) AND projector.expands_to_tenants(of_kind, of_keys))", ""),
     "a truncate of a table that is expanded to tenants concerns no names of them":

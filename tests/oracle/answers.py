@@ -132,7 +132,10 @@ def facets(
     }
     values = {
         "lead_status": ("Hot", "Warm", "Cold"),
-        "platform": PLATFORMS,
+        "platform": {
+            *PLATFORMS,
+            *(word for lead in model.of_tenant(user_id).values() for word in lead.platforms),
+        },
         # No request can ask for what white space is taken off.
         "agent_id": [agent for agent in agents if agent == trim(agent)],
         "has_email": ("true", "false"),

@@ -4,6 +4,7 @@ A new printed field is added in this file only: a column of a source row, a fiel
 in `_lead`, and a key of `Lead.document`.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -364,7 +365,8 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
     names: Any = {name: _first_not_blank(name, extraction, contact) for name in ("name", "email", "company")}
     winners = [rows.declaration.given(row) for row in (extraction, contact) if row is not None]
     attributes, left_out = merge(winners, rows.declaration.lead)
-    seen = {row.platform for row in conversations} | {row.platform for row in sends}
+    seen = {platform_word(row.platform) for row in conversations}
+    seen |= {platform_word(row.platform) for row in sends}
     last_of_each = [row.last_message_at for row in conversations if row.last_message_at is not None]
     return Lead(
         user_id=user_id,
@@ -373,7 +375,7 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
         lead_status=_lead_status(extraction),
         total_score=_total_score(extraction),
         **{name: getattr(extraction, name, None) for name in SCORES},
-        platforms=tuple(platform for platform in PLATFORMS if platform in seen),
+        platforms=tuple(sorted(filter(None, seen), key=lambda word: (place_of_platform(word), word))),
         conversation_count=len(conversations),
         total_messages=len(messages),
         template_sends_count=len(sent),
@@ -514,6 +516,16 @@ def _first_not_blank(column: str, extraction: Extraction | None, contact: Contac
         if text is not None and trim(text):
             return shorten(trim(text))
     return None
+
+
+def platform_word(platform: str | None) -> str | None:
+    """Return the name of a platform as it is listed; None for what is not one word of at most 20 ASCII characters."""
+    word = trim(platform or "")
+    return word.lower() if re.fullmatch("[A-Za-z0-9_]{1,20}", word) else None
+
+
+def place_of_platform(word: str) -> int:
+    return PLATFORMS.index(word) if word in PLATFORMS else len(PLATFORMS)
 
 
 def _lead_status(extraction: Extraction | None) -> str | None:

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from tests.oracle.attributes import Declaration, printed, printed_items
 from tests.oracle.leads import (
-    PLATFORMS,
     STATUSES,
     Agent,
     Conversation,
@@ -22,6 +21,7 @@ from tests.oracle.leads import (
     Source,
     compute_leads,
     place_of_message,
+    platform_word,
 )
 from tests.oracle.values import (
     EPOCH,
@@ -125,6 +125,12 @@ def one_of(*options: str) -> Callable[[str], str]:
     return word({option.lower(): option for option in options})
 
 
+def platform(value: str) -> str:
+    if platform_word(value) is None or trim(value) != value:
+        raise BadValueError
+    return value.lower()
+
+
 boolean = word({"true": True, "1": True, "false": False, "0": False})
 
 
@@ -198,7 +204,7 @@ Reader = Callable[[str], object]
 
 OTHER_DATES: dict[str, Reader] = {"start_date": date_bound, "end_date": date_bound, "date": whole_day}
 OF_LIST: dict[str, Reader] = {
-    "platform": one_of(*PLATFORMS),
+    "platform": platform,
     "lead_status": one_of(*STATUSES.values()),
     "has_extraction": boolean,
     "has_email": boolean,
@@ -232,7 +238,7 @@ OF_LIST: dict[str, Reader] = {
     "without_attributes": attribute_name,
 }
 OF_MESSAGES: dict[str, Reader] = {
-    "platform": one_of(*PLATFORMS),
+    "platform": platform,
     "sender": one_of("user", "agent"),
     "days": integer_between(1, 36500),
     "from_date": date_bound,
@@ -457,7 +463,7 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     ),
 }
 MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
-    "platform": lambda message, platforms: message.platform in platforms,
+    "platform": lambda message, platforms: platform_word(message.platform) in platforms,
     "sender": lambda message, sender: message.sender == sender,
     "conversation_id": lambda message, conversation_id: message.conversation_id == conversation_id,
     # The value is the moment at which these days begin.

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import scalar_row
 
-from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model
+from tests.oracle.leads import PLATFORMS, Lead, LeadConversation, LeadMessage, Model, platform_word
 from tests.oracle.source import Connection
 from tests.oracle.values import without_accents
 
@@ -224,6 +224,7 @@ def _of_lead(lead: Lead) -> Row:
         "waiting_since": lead.waiting_since,
         "reply_window_ends_at": lead.reply_window_ends_at,
         "last_customer_message_at": lead.last_customer_message_at,
+        "other_platforms": [word for word in lead.platforms if word not in PLATFORMS] or None,
     }
 
 
@@ -233,7 +234,7 @@ def _of_profile(model: Model, lead: Lead) -> Row:
         "\n".join(model.lower(change(text)) for text in texts) for change in (str, without_accents)
     )
     sent = [send.sent_at for send in lead.sends]
-    on = {send.platform for send in lead.sends}
+    on = {platform_word(send.platform) for send in lead.sends}
     return {
         **lead.columns(),
         "first_send_at": min(sent, default=None),
@@ -242,6 +243,7 @@ def _of_profile(model: Model, lead: Lead) -> Row:
         "name_key": None if lead.name is None else model.lower(lead.name),
         "search_text": text,
         "search_plain": None if plain == text else plain,
+        "sent_on_others": sorted(on - {None, *PLATFORMS}) or None,
     }
 
 

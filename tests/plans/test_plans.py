@@ -125,6 +125,8 @@ LISTS = (
     ("lead_status=Hot&sort_by=name", BY_NAME, 1000),
     ("platform=instagram", BY_TIME, 1000),
     ("platform=instagram&sort_by=total_score", BY_SCORE, 2500),
+    # Nobody there is on another platform than the three.
+    ("platform=telegram", "leads_on_other_platforms", FEW),
     ("has_email=true&has_extraction=true&min_total_score=8", BY_TIME, 800),
     ("days=7", BY_TIME, 150),
     ("days=300", BY_TIME, 500),

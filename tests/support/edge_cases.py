@@ -135,7 +135,7 @@ SEND_STATUSES = (
     "SENT", "DELIVERED", "READ", "PENDING", "FAILED", "pending", "Failed", " FAILED", "QUEUED", "", None,
 )  # fmt: skip
 SENDERS = ("user", "user", "agent", "agent", "User", "system", "", None)
-ODD_PLATFORMS = ("telegram", "WhatsApp", " webchat", "", None)
+ODD_PLATFORMS = ("telegram", "SMS ", "WhatsApp", " webchat", "e-mail", "a_word_of_20_letters", "", None)
 ODD_PHONES = (
     "stats",
     "Stats",

@@ -208,7 +208,7 @@ Values = dict[str, SearchStrategy[str]]
 
 def _of_list(words: Vocabulary) -> Values:
     listed: Values = {
-        "platform": _lists(PLATFORMS),
+        "platform": _lists((*PLATFORMS, "telegram", "sms")),
         "lead_status": _lists(("Hot", "Warm", "Cold")),
         "min_total_score": st.sampled_from(("5", "6", "7", "8", "007", "15")),
         "max_total_score": st.sampled_from(("15", "12", "10", "8", "5", "0010")),
@@ -248,7 +248,7 @@ def _of_list(words: Vocabulary) -> Values:
 
 def _of_messages(words: Vocabulary) -> Values:
     return {
-        "platform": _lists(PLATFORMS),
+        "platform": _lists((*PLATFORMS, "telegram", "sms")),
         "sender": _in_any_case(("user", "agent")),
         "days": _DAYS,
         **_of_dates(words.message_times),

@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     select,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.attributes import FacetShape, counted_values
@@ -34,12 +35,14 @@ from api.plan.list.filters import (
     GivenFilter,
     conditions,
     conditions_on_facets,
+    is_counted_as_facet,
     moments_of,
 )
 from api.plan.list.pages import all_matches
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
     USER,
+    WHITE_SPACE,
     Condition,
     constant,
     constant_text,
@@ -59,8 +62,6 @@ from api.request.parameters import ATTRIBUTE_FACET, FACETS, FURTHER_FACETS, REPL
 _MAX_CACHED_STATEMENTS = 256
 # Its values are those that the conversations have.
 _AGENT = "agent_id"
-# What the API takes off the ends of a value: a value that has it can be asked for by no request.
-_WHITE_SPACE = func.concat(constant_text(" "), *(func.chr(code) for code in (9, 10, 11, 12, 13, 160)))
 
 
 # For each filter its values, and what a request that gives one changes of the statement's text.
@@ -141,6 +142,8 @@ def _statement(
     for facet in names:
         words = {word: counts[f"{facet}_{word}"] for word in _VALUES.get(facet, {})}
         members = json_members(**words) if words else _by_agent(agents, agents.c.leads)
+        if facet == "platform":
+            members += _other_platforms(filters)
         objects.append(constant_text(f'"{facet}":{{') + members + constant_text("}"))
     for at, shape in enumerate(attribute_facets):
         name = bindparam(f"facet_{at}", type_=Text)
@@ -168,7 +171,7 @@ def _count(
     matches = None if plan.has_time_range else plan.matches(tenant_totals)
     if matches is not None:
         return tenant_totals, sum_of(matches)
-    if all(FILTERS[filter_.name].is_facet for filter_ in filters):
+    if all(map(is_counted_as_facet, filters)):
         return lead_counts, sum_of(lead_counts.c.leads, and_(*conditions_on_facets(filters, lead_counts.c)))
     own = conditions([filter_ for filter_ in filters if filter_ not in shared], leads)
     total = func.count()
@@ -215,8 +218,9 @@ def _agents(filters: Sequence[GivenFilter]) -> CTE:
     if others:
         pairs = pairs.where(lead_conversations.c.customer_phone.in_(_phones(others, "of_agents")))
     pair = pairs.distinct().subquery("pair")
+    # A value that has white space at its ends can be asked for by no request.
     can_be_asked = (pair.c.agent_id != constant_text("")) & (
-        pair.c.agent_id == func.btrim(pair.c.agent_id, _WHITE_SPACE)
+        pair.c.agent_id == func.btrim(pair.c.agent_id, WHITE_SPACE)
     )
     agents = select(pair.c.agent_id, func.count().label("leads")).where(can_be_asked)
     return agents.group_by(pair.c.agent_id).cte("agents")
@@ -237,6 +241,21 @@ def _name_of(agents: CTE) -> ColumnElement[str]:
         conversation.user_id == USER, conversation.agent_id == agents.c.agent_id
     )
     return named.order_by(conversation.customer_phone).limit(constant(1)).correlate(agents).scalar_subquery()
+
+
+def _other_platforms(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
+    """Return further members: each platform that has no column with its leads, bytewise."""
+    others = _without(filters, ("platform",))
+    word = func.unnest(leads.c.other_platforms).label("word")
+    found = select(word).where(leads.c.user_id == USER, leads.c.other_platforms.is_not(None))
+    if others:
+        found = found.where(leads.c.customer_phone.in_(_phones(others, "of_platforms")))
+    of_lead = found.subquery("of_lead")
+    counted = select(of_lead.c.word, func.count().label("leads")).group_by(of_lead.c.word).subquery("words")
+    member = constant_text(',"') + counted.c.word + constant_text('":') + cast(counted.c.leads, Text)
+    in_order = aggregate_order_by(constant_text(""), counted.c.word)
+    members = select(func.string_agg(member, in_order))
+    return func.coalesce(members.scalar_subquery(), constant_text(""))
 
 
 def _without(filters: Sequence[GivenFilter], names: Collection[str]) -> list[GivenFilter]:

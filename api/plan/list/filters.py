@@ -10,11 +10,13 @@ from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     ColumnElement,
     Float,
     FromClause,
     Integer,
+    Text,
     and_,
     bindparam,
     literal_column,
@@ -41,6 +43,7 @@ from api.plan.sql import (
 )
 from api.plan.time_buckets import DAYS, NOW, before_next, edge, end_of_days, once
 from api.request.attributes import LEAD, AttributeCondition
+from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
@@ -53,6 +56,8 @@ OnTotals = Callable[[Columns, Any], ColumnElement[int] | None]
 TIME_RANGE = "time_range"
 # The filters by attributes: those that a profile has, and those that conversations alone have.
 OF_PROFILES, OF_THEIR_CONVERSATIONS = "attributes", "attributes_of_conversations"
+# In the shape of a filter by platform all words that have no column.
+OTHERS = None
 # Columns of lead_conversations: a lead passes if any conversation of it has the value.
 OF_CONVERSATIONS = ("agent_id", "phone_number_id", "is_active")
 
@@ -144,6 +149,14 @@ def _of_any_conversation(name: str) -> OnTable:
     return condition
 
 
+def _on_platform(columns: Columns, platform: str | None) -> Condition:
+    """Return whether a lead is on a platform, or on any of the others that a request gives."""
+    if platform is not OTHERS:
+        return columns[f"on_{platform}"]
+    given: Condition = columns.other_platforms.bool_op("&&")(bindparam("other_platforms", type_=ARRAY(Text)))
+    return given
+
+
 def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
     """Return the moment from which and the moment before which a lead has to be active, and in how many last days."""
     if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
@@ -217,11 +230,16 @@ FILTERS: Mapping[str, Filter] = {
         ),
         _filter(
             "platform",
-            on_leads=lambda columns, platforms: or_(*(columns[f"on_{platform}"] for platform in platforms)),
+            on_leads=lambda columns, platforms: or_(*(_on_platform(columns, word) for word in platforms)),
             is_facet=True,
             # A lead on two platforms is counted under both, so the sum of two would count it twice.
-            totals=lambda columns, platforms: columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None,
-            shape=tuple,
+            totals=lambda columns, platforms: (
+                columns[f"on_{platforms[0]}"] if platforms[0] and not platforms[1:] else None
+            ),
+            shape=lambda platforms: tuple(
+                dict.fromkeys(word if word in PLATFORMS else OTHERS for word in platforms)
+            ),
+            bind=lambda platforms: {"other_platforms": [word for word in platforms if word not in PLATFORMS]},
         ),
         _filter(
             "last_message_sender",
@@ -319,6 +337,12 @@ def conditions(filters: Sequence[GivenFilter], table: FromClause) -> list[Condit
         elif in_other is not None:
             elsewhere.append(in_other(other.c, shape))
     return [*here, lookup_by_key(and_(*elsewhere), table, other)] if elsewhere else here
+
+
+def is_counted_as_facet(filter_: GivenFilter) -> bool:
+    """Return whether the tables that count facets have the column of a filter: for other platforms they have none."""
+    has_others = filter_.name == "platform" and isinstance(filter_.shape, tuple) and OTHERS in filter_.shape
+    return FILTERS[filter_.name].is_facet and not has_others
 
 
 def conditions_on_facets(filters: Sequence[GivenFilter], columns: Columns) -> list[Condition]:

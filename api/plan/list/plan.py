@@ -14,6 +14,7 @@ from api.plan.list.filters import (
     TIME_RANGE,
     GivenFilter,
     given_filters,
+    is_counted_as_facet,
 )
 from api.plan.list.search import SearchShape
 from api.plan.sql import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
@@ -123,7 +124,7 @@ class ListPlan:
     @property
     def is_counted(self) -> bool:
         """Whether the counts of the read model give the total: of any facets, or of one filter of lead_totals."""
-        are_facets = all(FILTERS[filter_.name].is_facet for filter_ in self.beside_time)
+        are_facets = all(map(is_counted_as_facet, self.beside_time))
         return are_facets or self.matches(lead_totals) is not None
 
     @property

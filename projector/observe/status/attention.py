@@ -182,7 +182,8 @@ def _attention_to_verify(status: Status) -> Iterator[str]:
         first = status.drift[0]
         yield (
             f"{words.differing(first.total)}, first {words.item(first)} ({words.short(first.first_field)}), found"
-            f" {words.moment(first.found_at)}: run `verify --all --heal`, and report the bug."
+            f" {words.moment(first.found_at)}: run `verify --all --heal`, and"
+            f" {'`migrate --check`: a rule may be missing; else ' if status.has_mapping else ''}report the bug."
         )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":

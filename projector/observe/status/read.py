@@ -45,7 +45,7 @@ class Status:
     whether lines of the ledger of erasures are still where an older version has them. `missing_source` names the
     platform's tables and columns that the projection reads and that do not exist, `replaced_definitions` the functions
     and views of ours that are not as `migrate` created them, `further_rights` what the login may do beyond an owner of
-    these tables; `warnings` are those of `assess`.
+    these tables; `has_mapping`, whether they are read by a mapping of the operator's; `warnings` are those of `assess`.
     """
 
     projection: results.Projection | None = None
@@ -72,6 +72,7 @@ class Status:
     access: Access | None = None
     lacks_lines: bool = False
     further_rights: tuple[str, list[str]] | None = None
+    has_mapping: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -171,6 +172,8 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
             replaced_definitions=rows.values(conn, query("status", "find_replaced_definitions")),
+            has_mapping=rows.value(conn, query("database", "read_setting"), {"name": "mapping"})
+            not in {None, "{}"},
             warnings=[fact.text for fact in find_warnings(conn, read_tables(conn), find_source(conn))]
             if with_sizes
             else [],

@@ -5,10 +5,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 import psycopg
 
@@ -19,7 +19,8 @@ from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, only_row, rows, value, values
 from projector.database.source_names import SourceTable
-from projector.database.sql import file_text, query
+from projector.database.sql import query
+from projector.operate.assess.figures import ask, count_relations
 from projector.operate.rights import find_missing_rights, read_server
 from projector.operate.roles import read_access
 from projector.report.counted import bytes_in_words, counted, repeated_rows
@@ -35,27 +36,6 @@ _UNCHANGED = "Nothing was changed, because "
 
 _STATEMENT_TIMEOUT = "12s"
 _LOCK_TIMEOUT = "1s"
-_SAMPLED_ROWS = 200_000
-
-_KNOWN = {
-    ("conversations", "platform"): (
-        ("whatsapp", "instagram", "webchat"),
-        "such a channel is on no platform for filters and statistics",
-    ),
-    ("messages", "sender"): (
-        ("user", "agent"),
-        "such a sender is printed as stored, and is neither user nor agent for filters",
-    ),
-    ("messages", "status"): (
-        ("sent", "delivered", "read", "pending", "failed"),
-        "such a status is printed as sent",
-    ),
-    ("template_sends", "status"): (
-        ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
-        "such a send counts as one that went out",
-    ),
-}
-"""The values that the projection knows, and what it makes of any other."""
 
 _LEFT_OUT = {"object": "an object", "list": "a list of anything but scalars", "name": "not written as a name"}
 
@@ -63,17 +43,19 @@ _LEFT_OUT = {"object": "an object", "list": "a list of anything but scalars", "n
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
 _ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
 
-_Row = TypeVar("_Row")
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something about a database: what it is, of which area, and in words. A problem has the error that it causes."""
+    """Something about a database: what it is, of which area, and in words.
+
+    A problem has the error that it causes, and a figure what machines read of it.
+    """
 
     state: str
     area: str
     text: str
     error: ProjectorError | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def statements(self) -> list[str]:
@@ -95,25 +77,6 @@ class _Repeated:
 
     key: str | None
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Collapsing:
-    """How many leads have conversations under phones that are written differently, and how many phones these have."""
-
-    leads: int
-    phones: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """How many rows of a column were looked at, how many of them have a strange value, and some of these values."""
-
-    table_name: str
-    column_name: str
-    rows: int
-    strange: int
-    values: list[str]
 
 
 _note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)
@@ -188,7 +151,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
             continue
         with conn.transaction(force_rollback=True):
             _limit_statements(conn)
-            repeated = _ask(conn, _Repeated, "find_repeated", names)
+            repeated = ask(conn, only_row, _Repeated, query("assess", "find_repeated", **names))
         if repeated is None:
             yield _note(
                 "tables",
@@ -226,12 +189,13 @@ def find_warnings(
         )
     for table in tables:
         for column in table.looked_up:
-            if source[table.name].kind is not None and column not in source[table.name].indexed:
+            present = source[table.name]
+            if present.kind is not None and not present.is_indexed(column, table.fixed_columns):
                 written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
                 yield _warning(
                     "indexes",
                     f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
-                    f" Create one: CREATE INDEX CONCURRENTLY ON {source[table.name].full_name} ({written});",
+                    f" Create one: CREATE INDEX CONCURRENTLY ON {present.full_name} ({written});",
                 )
 
 
@@ -255,25 +219,31 @@ def require_fit(facts: Iterator[Fact]) -> None:
 
 
 def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
-    """Return all facts, in the order in which a person wants them. Everything happens in one read-only transaction."""
+    """Return all facts, in the order in which a person wants them. Nothing is left of what is made to find them."""
     with short_transaction(conn):
         fit = examine_source(conn, source_schemas, mapping)
-        # What was made to look at the mapping is rolled back by now.
-        conn.execute("SET TRANSACTION READ ONLY")
         there = {name: table.full_name for name, table in fit.present.items() if table.kind}
-        facts = [
-            *_describe_server(conn),
-            *find_problems(conn, fit),
-            *(_note("tables", text) for text in fit.notices() if not fit.missing),
-            *find_warnings(conn, fit.tables, fit.found),
-            *_describe_feeds(conn, fit),
-        ]
-        fits = not any(fact.state == PROBLEM for fact in facts)
+        with conn.transaction(force_rollback=True):
+            conn.execute("SET TRANSACTION READ ONLY")
+            facts = [
+                *_describe_server(conn),
+                *find_problems(conn, fit),
+                *(_note("tables", text) for text in fit.notices() if not fit.missing),
+                *find_warnings(conn, fit.tables, fit.found),
+                *_describe_feeds(conn, fit),
+            ]
+            fits = not any(fact.state == PROBLEM for fact in facts)
+            left_out = [*_find_left_out(conn, fit)] if fits else []
         if not fit.missing and not fit.misfits:
             facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(there)}."))
         if fits:
             sizes = {name: measure(conn, relation) for name, relation in there.items()}
-            facts += [*_find_unusual(conn, fit, sizes), *_find_left_out(conn, fit), *_estimate(fit, sizes)]
+            figures = count_relations(conn, fit, {name: int(size.rows) for name, size in sizes.items()})
+            facts += [
+                Fact(WARNING if figure.is_odd else NOTE, figure.area, figure.text, data=figure.data)
+                for figure in figures
+            ]
+            facts += [*left_out, *_estimate(fit, sizes)]
         return facts
 
 
@@ -300,7 +270,7 @@ def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
     return {
         "fits": not any(fact.state == PROBLEM for fact in facts),
         "facts": [
-            {"area": fact.area, "state": fact.state, "text": fact.text, "sql": fact.statements}
+            {"area": fact.area, "state": fact.state, "text": fact.text, "sql": fact.statements, **fact.data}
             for fact in facts
         ],
     }
@@ -350,52 +320,6 @@ def measure(conn: Connection, relation: str) -> Size:
     return only_row(conn, Size, query("assess", "measure_table"), {"relation": relation})
 
 
-def _find_unusual(conn: Connection, fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:
-    """Return what of the values is unusual; large tables are sampled, and what takes too long is left out."""
-
-    def count(relation: str, column: str, condition: str, **parameters: object) -> _Sample | None:
-        # A column that the mapping computes has the values that the mapping gives it.
-        origin = fit.relations[relation].origins.get(column) if relation in fit.relations else None
-        if origin is None:
-            return None
-        table, named = origin
-        names = {"relation": fit.found[table].full_name, "column": named, "condition": condition}
-        origin_names = {"table": table, "column": named}
-        percent = min(100.0, 100.0 * _SAMPLED_ROWS / max(int(sizes[table].rows), 1))
-        sampled = _ask(
-            conn, _Sample, "count_strange", names, {**parameters, **origin_names, "percent": percent}
-        )
-        return sampled if sampled is not None and sampled.strange else None
-
-    for (relation, column), (expected, otherwise) in _KNOWN.items():
-        strange = count(relation, column, "::text <> ALL(%(known)s::text[])", known=list(expected))
-        if strange is not None:
-            yield _note(
-                "values",
-                f"{strange.strange} of {counted(strange.rows, 'row')} of {strange.table_name} that were looked at have"
-                f" another {strange.column_name} than {', '.join(expected)}: {', '.join(map(repr, strange.values))};"
-                f" {otherwise}.",
-            )
-    late = count("messages", "timestamp", "::timestamptz > now() + interval '1 day'")
-    if late is not None:
-        yield _note(
-            "values",
-            f"{late.strange} of {counted(late.rows, 'message')} that were looked at have a time more than a day"
-            " ahead: such leads are the first of the list until then.",
-        )
-    conversations = relation_rows(fit, "conversations", is_installed=False)
-    names = {"conversations": conversations, "canonical": _canonical()}
-    collapsing = _ask(conn, _Collapsing, "count_collapsing", names)
-    if collapsing is None:
-        yield _note("values", "How many phones are one lead was not counted: it took too long.")
-    elif collapsing.leads:
-        yield _note(
-            "values",
-            f"Conversations write the phone of one lead differently: {collapsing.phones} spellings are"
-            f" {counted(collapsing.leads, 'lead')}.",
-        )
-
-
 def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
     """Return which keys of the JSON of attributes are no attributes, and the expression that makes them so."""
     for relation in LEVELS:
@@ -424,26 +348,6 @@ def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
         if expression and origin is None:
             advice += f", where … is what is {JSON_COLUMN} now"
         yield _note("values", f"Keys of {JSON_COLUMN} in {relation}.sql are no attributes: {listed}{advice}.")
-
-
-def _canonical() -> str:
-    """Return the expression of the canonical phone of a conversation: the function is not there yet."""
-    text = file_text("definition/normalize").partition("FUNCTION projector.canonical_phone")[2]
-    body = text.partition("RETURN ")[2].partition(";")[0]
-    return re.sub(r"\bvalue\b", "c.customer_phone::text", body)
-
-
-def _ask(
-    conn: Connection,
-    kind: type[_Row],
-    name: str,
-    names: Mapping[str, str],
-    parameters: Mapping[str, object] | None = None,
-) -> _Row | None:
-    """Return the row of a query that may take long; None where it took too long, or may not be asked."""
-    with suppress(psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable), conn.transaction():
-        return only_row(conn, kind, query("assess", name, **names), dict(parameters) if parameters else None)
-    return None
 
 
 def _estimate(fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:

@@ -6,6 +6,7 @@ relation that moved has to be among what the triggers queued, and the rules of t
 tables are only read.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -33,16 +34,20 @@ from projector.operate.assess import (
     require_fit,
     short_transaction,
 )
+from projector.operate.assess.ids import move_ids
 from projector.operate.install import install_capture
 from projector.operate.rights import read_server
 from projector.report.counted import counted
-from projector.report.errors import ProjectorError
+from projector.report.errors import ProjectorError, SourceMissingError
 
 # Rows of each table, from pages that hold about so many, and how often the rows that these are joined with are added.
 _SAMPLED, _LOOKED_AT, _ROUNDS = 20, 2000, 3
 # Rows whose columns are changed, of those that move rows of the same relations.
 _ROWS_OF_A_KIND = 2
 _INSERT, _DELETE = "an insert", "a delete"
+_NOT_MOVED = (
+    "The ids stayed as they are: a rule that queues one of another table passes where both are the same."
+)
 
 _VALUES = {
     "N": "coalesce(t.{column}, 0) + 1",
@@ -64,6 +69,12 @@ _NEXT = (
     " (SELECT o.{column} FROM {relation} AS o ORDER BY o.{column}::text LIMIT 1))"
 )
 """The value of another row: the next one that the column has."""
+
+
+_WHERE = re.compile(
+    r"\n {11}FROM (.+?)\n {10}WHERE (.+?)(?=\n {8}UNION|\n {10}[A-Z]|\) selected\Z)", re.DOTALL
+)
+"""FROM and WHERE of a text as PostgreSQL prints it below the SELECT that each text is put into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +136,10 @@ def check_mapping(
         require_fit(fact for fact in find_problems(conn, fit) if fact.area != "rights")
         conn.execute("SET TRANSACTION READ ONLY")
         tables = _read_tables(conn, fit)
-        copied = {
-            "relations": [table.relation for table in tables for _ in table.columns],
-            "columns": [column.name for table in tables for column in table.columns],
-        }
-        statements = values(conn, query("assess", "copy_schema"), copied)
+        statements = _read_schema(conn, fit, tables)
         _sample(conn, fit, tables)
     with _scratch_database(conn, embedded) as scratch:
-        _fill(scratch, fit, tables, statements)
+        is_moved = _fill(scratch, fit, tables, statements)
         trials = _Trials(scratch)
         with scratch.transaction(force_rollback=True):
             scratch.execute(query("assess", "watch_relations", rows=_watched_rows()), prepare=False)
@@ -140,7 +147,19 @@ def check_mapping(
             for table in tables:
                 if table.source.queue_key:
                     trials.try_table(table)
-    return [*trials.facts()]
+    return [*trials.facts(), *([] if is_moved else [Fact(NOTE, "capture", _NOT_MOVED)])]
+
+
+def _read_schema(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> list[str]:
+    """Return the statements that make a copy of these tables, and of what the mapping uses."""
+    readings = (*fit.relations.values(), *fit.rules)
+    copied = {
+        "relations": [table.relation for table in tables for _ in table.columns],
+        "columns": [column.name for table in tables for column in table.columns],
+        "functions": [oid for reading in readings for oid in reading.functions],
+        "types": [oid for reading in readings for oid in reading.types],
+    }
+    return values(conn, query("assess", "copy_schema"), copied)
 
 
 def _read_tables(conn: Connection, fit: Fit) -> list[CheckedTable]:
@@ -170,6 +189,8 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> None:
         size = int(measure(conn, table.relation).rows)
         percent = min(100.0, 100.0 * _LOOKED_AT / max(size, 1))
         table.sampled.update(_row_ids(conn, table, percent, _SAMPLED))
+    for name, names in _conditions(fit):
+        _sample_more(conn, by_name[name], query("assess", "find_where", **names))
     joins = [*joined_columns(fit.mapping), *_joins_of_parts(fit)]
     for _ in range(_ROUNDS):
         before = {name: sorted(table.sampled) for name, table in by_name.items()}
@@ -180,13 +201,49 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> None:
                 relations = {"relation": by_name[name].relation, "other": by_name[other].relation}
                 names = {"alias": alias, "other_alias": other_alias, "condition": condition}
                 text = query("assess", "find_joined", **relations, **names)
-                # A join without an index may take too long; its rows are left to chance.
-                with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
-                    by_name[other].sampled.update(values(conn, text, {"rows": before[name]}))
+                _sample_more(conn, by_name[other], text, {"rows": before[name]})
     for table in tables:
         names = {"relation": table.relation, "columns": table.names, "rows": _tids(table.sampled)}
         with conn.cursor() as cursor, cursor.copy(query("assess", "copy_rows", **names)) as copy:
             table.data = b"".join(copy)
+
+
+def _sample_more(
+    conn: Connection, table: CheckedTable, text: str, parameters: dict[str, object] | None = None
+) -> None:
+    """Add rows to the sample of a table. What takes too long, without an index, is left to chance."""
+    with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
+        table.sampled.update(values(conn, text.encode(), parameters))
+
+
+def _conditions(fit: Fit) -> Iterator[tuple[str, dict[str, str]]]:
+    """Return each part of a WHERE with a table that it is about: rows that do not pass may need a rule, too.
+
+    PostgreSQL has indented and bracketed the texts.
+    """
+    for reading in (*fit.relations.values(), *fit.rules):
+        aliases: dict[str, str] = {}
+        for name in reading.reads:
+            relation = fit.found[name].full_name
+            for alias in re.findall(rf"{re.escape(relation)} ((?!ON\b)\w+)", reading.text):
+                aliases[alias] = name
+        for tables, where in _WHERE.findall(reading.text):
+            for part in _parts(where):
+                about = [alias for alias in aliases if re.search(rf"\b{alias}\.", part)]
+                if about:
+                    alias, name = about[0], aliases[about[0]]
+                    own = f"{fit.found[name].full_name} AS {alias}"
+                    yield name, {"alias": alias, "condition": part, "tables": tables if about[1:] else own}
+
+
+def _parts(where: str) -> Iterator[str]:
+    """Return the conditions that AND joins, each with as many brackets opened as closed."""
+    part = ""
+    for piece in where.removeprefix("(").removesuffix(")").split(" AND "):
+        part = f"{part} AND {piece}" if part else piece
+        if part.count("(") == part.count(")"):
+            yield part
+            part = ""
 
 
 def _joins_of_parts(fit: Fit) -> Iterator[Join]:
@@ -264,10 +321,12 @@ def _scratch_database(
         yield scratch
 
 
-def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], statements: Sequence[str]) -> None:
-    """Create the tables with their rows, and install there what `migrate` installs."""
+def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], statements: Sequence[str]) -> bool:
+    """Create the tables with their rows, and install there what `migrate` installs; return whether ids were moved."""
     try:
         with scratch.transaction():
+            # PostgreSQL says nothing of what a body in a string calls, which may be created later.
+            scratch.execute("SET LOCAL check_function_bodies = off")
             for statement in statements:
                 scratch.execute(statement.encode(), prepare=False)
             for table in tables:
@@ -283,8 +342,21 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], stateme
             f"The platform's tables cannot be copied into a scratch database: {error.diag.message_primary}."
         ) from error
     schemas = list(dict.fromkeys(fit.schemas[table.source.name] for table in tables))
-    install_capture(scratch, schemas, fit.mapping)
+    columns = {(table.source.name, column.name): column for table in tables for column in table.columns}
+    numbers = {place for place, column in columns.items() if column.base in {"integer", "bigint"}}
+    keys = {place for place, column in columns.items() if column.is_key}
+    try:
+        is_moved = move_ids(scratch, fit, numbers, keys)
+        install_capture(scratch, schemas, fit.mapping)
+    except (psycopg.ProgrammingError, SourceMissingError) as error:
+        said = f"{error.diag.message_primary}." if isinstance(error, psycopg.Error) else str(error)
+        raise ProjectorError(
+            "The mapping fits the platform's tables, and cannot be checked. A scratch database with the tables, types"
+            f" and functions that it uses refuses it: {said} Operators and aggregates of the platform's own are not"
+            " copied: write into the mapping what they do."
+        ) from error
     scratch.execute("ANALYZE")
+    return is_moved
 
 
 def _row_ids(conn: Connection, table: CheckedTable, percent: float, most: int | None = None) -> list[str]:

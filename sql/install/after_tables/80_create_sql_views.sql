@@ -40,7 +40,7 @@ SELECT
             CASE WHEN l.on_webchat THEN 'webchat' END
         ],
         NULL
-    ) AS platforms,
+    ) || l.other_platforms COLLATE "default" AS platforms,
     p.attributes,
     l.waiting_since,
     l.reply_window_ends_at,
@@ -138,7 +138,7 @@ COMMENT ON COLUMN leads_sql.leads.last_message_sender IS
 'Who sent the last message: user waits for an answer. Null without messages.';
 COMMENT ON COLUMN leads_sql.leads.last_message_text IS 'The last message over all conversations.';
 COMMENT ON COLUMN leads_sql.leads.conversation_count IS 'Number of its conversations.';
-COMMENT ON COLUMN leads_sql.leads.platforms IS 'The platforms of on_whatsapp, on_instagram and on_webchat as a list.';
+COMMENT ON COLUMN leads_sql.leads.platforms IS 'The platforms of on_whatsapp, on_instagram and on_webchat, then other words bytewise.';
 COMMENT ON COLUMN leads_sql.conversations.last_message_at IS
 'Time of its newest message; without messages, what the platform notes.';
 COMMENT ON COLUMN leads_sql.statistics_by_day.day IS 'UTC day of last_message_at.';
