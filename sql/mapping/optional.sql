@@ -13,6 +13,10 @@ VALUES
     ' demo_book_datetime timestamptz',
     NULL
 ),
-('contacts', 'name text, email text, company text, updated_at timestamptz, tags text[], opted_out boolean, source text', 'no contact is known'),
+(
+    'contacts',
+    'name text, email text, company text, updated_at timestamptz, tags text[], opted_out boolean, source text',
+    'no contact is known'
+),
 ('templates', '', 'no template send is known'),
 ('template_sends', 'status text, sent_at timestamptz', 'no template send is known');

@@ -73,8 +73,8 @@ WHERE attributes <> %(attributes)s
 RETURNING true AS is_changed;
 
 -- name: change_versions
--- Raises the version of every tenant: an answer from before names other attributes than there are now. Parameter: random,
--- a text, because Citus takes no volatile function in an UPDATE.
+-- Raises the version of every tenant: an answer from before names other attributes than there are now. Parameter:
+-- random, a text, because Citus takes no volatile function in an UPDATE.
 UPDATE read_model.tenants SET version = version + 1, version_id = md5(user_id || %(random)s)::uuid;
 
 -- name: attribute_indexes

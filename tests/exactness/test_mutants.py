@@ -519,11 +519,11 @@ MUTANTS = {
     "a text is longer": _text("2048", "2049"),
     "a number has any length": _text("abs(value) < 1e309 AND min_scale(value) <= 400", "abs(value) < 'Infinity'"),
     "attributes of leads move no count":
-        _text("o.attributes IS DISTINCT FROM n.attributes AS moves\n    FROM old_lead_profiles",
+        _text("(o.attributes IS DISTINCT FROM n.attributes) AS moves\n    FROM old_lead_profiles",
             "false AS moves\n    FROM old_lead_profiles"),
     "what a lead had stays counted": _text("FROM old_lead_profiles AS o;", "FROM old_lead_profiles AS o WHERE false;"),
     "attributes of conversations move no count":
-        _text("o.attributes IS DISTINCT FROM n.attributes AS moves\n    FROM old_lead_conversations",
+        _text("(o.attributes IS DISTINCT FROM n.attributes) AS moves\n    FROM old_lead_conversations",
             "false AS moves\n    FROM old_lead_conversations"),
     "what a conversation had stays counted":
         _text("FROM old_lead_conversations AS o;", "FROM old_lead_conversations AS o WHERE false;"),

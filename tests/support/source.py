@@ -9,7 +9,7 @@ from projector.database.schema import sections
 from projector.database.source_names import SourceTable
 
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \(\n(.*?)\n\);", re.DOTALL)
-_COLUMN = re.compile(r"^    ([a-z_]\w*) (\w+(?: \[\])?)(?:\((\d+)\))?(.*)$", re.MULTILINE)
+_COLUMN = re.compile(r"^    ([a-z_]\w*) (\w+(?:\[\])?)(?:\((\d+)\))?(.*)$", re.MULTILINE)
 _UNIQUE = re.compile(r"^    UNIQUE \((.*)\)", re.MULTILINE)
 
 

@@ -1,7 +1,7 @@
 -- The rows of read_model.attribute_counts: how many leads have each attribute.
 --
--- Reads profile_moves and conversation_moves, rows as in read_model.lead_profiles and read_model.lead_conversations with a
--- weight, 1 for a row that is there and -1 for one that was there before. Of a lead they have all conversations.
+-- Reads profile_moves and conversation_moves, rows as in read_model.lead_profiles and read_model.lead_conversations
+-- with a weight, 1 for a row that is there and -1 for one that was there before. Of a lead they have all conversations.
 SELECT
     had.user_id,
     had.level,

@@ -15,7 +15,7 @@ WITH rows_differing AS MATERIALIZED (
         coalesce(n.conversation_id, o.conversation_id) AS conversation_id,
         o.user_id IS NULL AS is_new,
         n.user_id IS NULL AS is_gone,
-        o.attributes IS DISTINCT FROM n.attributes AS moves
+        (o.attributes IS DISTINCT FROM n.attributes) AS moves
     FROM old_lead_conversations AS o
     FULL JOIN new_lead_conversations AS n
         ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.conversation_id = o.conversation_id
@@ -28,7 +28,7 @@ WITH rows_differing AS MATERIALIZED (
         NULL AS conversation_id,
         o.user_id IS NULL AS is_new,
         n.user_id IS NULL AS is_gone,
-        o.attributes IS DISTINCT FROM n.attributes AS moves
+        (o.attributes IS DISTINCT FROM n.attributes) AS moves
     FROM old_lead_profiles AS o
     FULL JOIN (
         SELECT p.*
