@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -426,11 +426,15 @@ CHATWOOT_ATTRIBUTES = Declaration(
     lead={"blocked": "boolean", "ticket": "number"},
     conversation={"labels": "list"},
     given=lambda _: ({}, None),
+    reply_windows={"whatsapp": timedelta(hours=24)},
 )
 LIBREDESK_ATTRIBUTES = Declaration(
-    lead={"last_active": "time"}, conversation={"subject": "text"}, given=lambda _: ({}, None)
+    lead={"last_active": "time"},
+    conversation={"subject": "text"},
+    given=lambda _: ({}, None),
+    reply_windows={},
 )
-NO_ATTRIBUTES = Declaration(lead={}, conversation={}, given=lambda _: ({}, None))
+NO_ATTRIBUTES = Declaration(lead={}, conversation={}, given=lambda _: ({}, None), reply_windows={})
 
 
 def read_chatwoot(conn: Connection) -> tuple[Source, Attributes]:

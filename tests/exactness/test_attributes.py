@@ -381,7 +381,11 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ),
     (
         {"conversations": "$.phone AS reply_window"},
-        "conversations.sql gives reply_window, which is the name of no",
+        ".phone, the reply_window of conversations.sql, is text, and has to be interval",
+    ),
+    (
+        {"contacts": "$.phone AS reply_window"},
+        "contacts.sql gives reply_window, which is the name of no",
     ),
     (
         {"contacts": '$.phone AS "City"'},

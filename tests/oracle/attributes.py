@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,9 @@ from tests.oracle.values import bytewise, cut, cut_text, printed_time, trim
 
 Types = Mapping[str, str]
 """Names of declared attributes: each is a text, number, boolean, date, time or list."""
+
+REPLY_WINDOWS = {"whatsapp": timedelta(hours=24), "instagram": timedelta(hours=24)}
+"""How long one may answer a message of a customer freely, by the platform."""
 
 Given = tuple[Mapping[str, object], object]
 """What a row gives: the values of its declared columns, and JSON, None for no JSON."""
@@ -29,6 +32,7 @@ class Declaration:
     """The attributes that a mapping declares of leads and of conversations, and what gives them of a row.
 
     `spreads` are the relations of each level that give JSON, and `relations` those of each declared attribute.
+    `reply_windows` are what the mapping gives as such, by the platform.
     """
 
     lead: Types
@@ -36,6 +40,7 @@ class Declaration:
     given: Callable[[Any], Given]
     spreads: Mapping[str, Sequence[str]] = field(default_factory=dict)
     relations: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reply_windows: Mapping[str, timedelta] = field(default_factory=lambda: REPLY_WINDOWS)
 
     def levels(self, name: str) -> Sequence[str]:
         """Return where an attribute may be: of the lead, of conversations, of both; nothing for none that there is."""

@@ -30,8 +30,6 @@ Key = TypeVar("Key")
 
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 STATUSES = {"hot": "Hot", "warm": "Warm", "cold": "Cold"}
-# How long one may answer a message of a customer freely, by the platform.
-REPLY_WINDOWS = {"whatsapp": timedelta(hours=24), "instagram": timedelta(hours=24)}
 SCORES = ("intent_score", "urgency_score", "budget_score", "fit_score", "engagement_score")
 
 
@@ -442,7 +440,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
         source_last_message_at=noted,
         attributes=attributes,
         attributes_left_out=left_out,
-        reply_window=None if platform is None else REPLY_WINDOWS.get(platform),
+        reply_window=None if platform is None else rows.declaration.reply_windows.get(platform),
     )
 
 

@@ -14,6 +14,7 @@ SELECT
     c.status <> 1 AS is_active,
     c.created_at,
     c.last_activity_at AS last_message_at,
+    CASE i.channel_type WHEN 'Channel::Whatsapp' THEN interval '24 hours' END AS reply_window,
     string_to_array(c.cached_label_list, ',') AS labels,
     c.custom_attributes AS attributes
 FROM conversations AS c
