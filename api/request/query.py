@@ -175,7 +175,8 @@ def _first(errors: Mapping[str, str]) -> tuple[str, ErrorCode]:
     name, what = next(iter(errors.items()))
     if name == "cursor":
         return name, ErrorCode.BAD_CURSOR
-    parameter = "" if name == _NAMELESS else name if name.isidentifier() else literal_eval(name)
+    # A name that is no parameter is quoted.
+    parameter = "" if name == _NAMELESS else literal_eval(name) if name[0] in "'\"" else name
     return parameter, ErrorCode.UNKNOWN_PARAMETER if what.startswith(_UNKNOWN) else ErrorCode.BAD_VALUE
 
 
