@@ -6,8 +6,8 @@
 -- A lead waits if its last message is the customer's. One may answer freely until the latest moment to which the window
 -- of a conversation reaches from the customer's newest message in it.
 --
--- Reads new_lead_profiles and new_lead_conversations, rows of these tables, and last_messages and waiting, rows of these
--- definitions.
+-- Reads new_lead_profiles and new_lead_conversations, rows of these tables, and last_messages and waiting, rows of
+-- these definitions.
 SELECT
     p.user_id,
     p.customer_phone,
