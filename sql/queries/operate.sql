@@ -928,12 +928,18 @@ WHERE (d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s)
 ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: print_lead
--- Returns document; attributes; of_conversations, the attributes of those that have any, by their ids; left_out, how many
--- attributes were left out. `leads`, `profiles` and `conversations` are the tables, or what the definition makes.
+-- Returns document; attributes; of_conversations, the attributes of those that have any, by their ids; moments, what
+-- include=waiting prints; left_out, how many attributes were left out. `leads`, `profiles` and `conversations` are the
+-- tables, or what the definition makes.
 SELECT
     l.document,
     p.attributes,
     c.of_conversations,
+    jsonb_build_object(
+        'waiting_since', to_char(l.waiting_since, %(time_format)s),
+        'reply_window_ends_at', to_char(l.reply_window_ends_at, %(time_format)s),
+        'last_customer_message_at', to_char(l.last_customer_message_at, %(time_format)s)
+    ) AS moments,
     p.attributes_left_out + c.left_out AS left_out
 FROM {leads} AS l
 INNER JOIN {profiles} AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone

@@ -5,6 +5,9 @@ operating system, has another time zone and another DateStyle than ours, and who
 type, of conversations too, beside JSON.
 """
 
+import csv
+import io
+import json
 import random
 import re
 import time
@@ -198,7 +201,7 @@ def test_facets_of_attributes(platform: Platform, model: Model, data: st.DataObj
         printed = answer.get_json()["data"][f"attributes.{name}"]
         expected = answers.facet_of_attribute(model, user_id, name, params, NOW)
         assert printed == expected, (name, asked)
-        assert [*printed["values"]] == [*expected["values"]]
+        assert list(printed["values"]) == list(expected["values"])
         # Each count is the total of the list with that value.
         others = [pair for pair in params if pair[0] != f"attributes[{name}]"]
         for value in [*printed["values"]][:2]:
@@ -240,3 +243,22 @@ def test_single(platform: Platform, model: Model, data: st.DataObject) -> None:
 def test_every_tenant_and_lead_and_all_messages(platform: Platform, model: Model) -> None:
     for path, params, expected in expected_answers(model, NOW):
         compare(platform, path, params, expected)
+
+
+def test_the_moments_of_waiting_are_printed_wherever_leads_are(platform: Platform, model: Model) -> None:
+    user_id = max(model.leads, key=lambda tenant: len(model.leads[tenant]))
+    leads = {phone: lead.document() | lead.moments() for phone, lead in model.of_tenant(user_id).items()}
+    base = queries.path(user_id)
+    exported = platform.client.get(f"{base}.ndjson?include=waiting").text.strip().split("\n")
+    assert {row["customer_phone"]: row for row in map(json.loads, exported)} == leads
+    phones = [*leads][:100]
+    looked_up = platform.client.post(f"{base}/lookup?include=waiting", json={"customer_phones": phones})
+    assert looked_up.get_json()["data"] == [leads[phone] for phone in phones]
+    phone = next(filter(queries.has_page, phones))
+    single = platform.client.get(f"{queries.path(user_id, phone)}?include=waiting&fields=name")
+    moments = model.of_tenant(user_id)[phone].moments()
+    assert single.get_json()["data"] == {"name": leads[phone]["name"], **moments}
+    rows = csv.DictReader(io.StringIO(platform.client.get(f"{base}.csv?include=waiting").text))
+    assert list(rows.fieldnames or ())[-3:] == [*moments]
+    in_csv = sorted([row[name] for name in moments] for row in rows)
+    assert in_csv == sorted([str(lead[name] or "") for name in moments] for lead in leads.values())

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from projector.capture.mapping import Texts, read_mapping
+from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
@@ -200,10 +201,34 @@ def test_a_window_may_be_of_any_length(filled: Platform) -> None:
         filled.insert("conversations", conversation_id=name, agent_id=agent, customer_phone=str(number))
         conn.execute(wrote("user", 0, f"m{number}", of=name).encode())
     refresh_now(conn)
-    ends = dict(
+    ends: dict[str, timedelta | None] = dict(
         conn.execute(
             "SELECT customer_phone, reply_window_ends_at - waiting_since FROM read_model.leads"
         ).fetchall()
     )
     assert [ends[str(number)] for number in range(len(WINDOWS))] == [*WINDOWS.values()]
     assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
+
+
+def test_moments_that_are_wrong_are_explained_found_and_healed(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute(wrote("user", 20).encode())
+    refresh_now(conn)
+
+    def fields() -> dict[str, dict[str, object]]:
+        return {row["field"]: row for row in explain_lead(conn, "one", "4915").fields}
+
+    assert {name: fields()[name]["value"] for name in MOMENTS.split(", ")} == {
+        "waiting_since": "2025-01-01T00:00:00.000Z",
+        "reply_window_ends_at": "2025-01-02T00:20:00.000Z",
+        "last_customer_message_at": "2025-01-01T00:20:00.000Z",
+    }
+    for name in MOMENTS.split(", "):
+        conn.execute(f"UPDATE read_model.leads SET {name} = '2000-01-01'".encode())
+        assert [row["field"] for row in fields().values() if row["differs"]] == [name]
+        report = verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
+        assert len(report.drifts) == 1
+        assert_exact(conn)
+    conn.execute("UPDATE read_model.lead_conversations SET newest_agent_message_at = '2000-01-01'")
+    assert verify(conn, tenants=None, sample=None, heal=True, progress=QUIET).drifts
+    assert_exact(conn)

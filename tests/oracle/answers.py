@@ -150,9 +150,7 @@ def facets(
     return {name: {word: n for word in values[name] if (n := total(name, word))} for name in names}
 
 
-def facet_of_attribute(
-    model: Model, user_id: str, name: str, params: Pairs, now: datetime
-) -> dict[str, object]:
+def facet_of_attribute(model: Model, user_id: str, name: str, params: Pairs, now: datetime) -> dict[str, Any]:
     """Count the leads by each value of an attribute, beside the filters but that by its own values."""
     others = [pair for pair in params if pair[0] != f"attributes[{name}]"]
     values: Mapping[str, Any] = read_of_list(model, others).values
