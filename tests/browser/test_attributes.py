@@ -24,7 +24,7 @@ def world(shared: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = shutil.copytree(ROOT / "sql" / "mapping", tmp_path_factory.mktemp("mapping") / "ours")
     conversations = folder / "conversations.sql"
     more = conversations.read_text("utf-8").replace(
-        "    c.last_message_at\n", "    c.last_message_at,\n    a.name AS team\n"
+        "    c.last_message_at,\n", "    c.last_message_at,\n    a.name AS team,\n"
     )
     conversations.write_text(more, "utf-8")
     migrate(shared.conn, create_source=False, mapping=read_mapping(str(folder)))

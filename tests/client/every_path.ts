@@ -13,6 +13,7 @@ const of_days = { params: { path: { user_id }, query: { from_date: "2025-06-01",
 // The compiler misses a path that is not here.
 const calls: Record<keyof paths, () => Promise<{ response: Response }>> = {
   "/users/{user_id}/leads": () => api.GET("/users/{user_id}/leads", of_tenant),
+  "/users/{user_id}/leads/attributes": () => api.GET("/users/{user_id}/leads/attributes", of_tenant),
   "/users/{user_id}/leads/stats": () => api.GET("/users/{user_id}/leads/stats", of_tenant),
   "/users/{user_id}/leads/stats/series": () => api.GET("/users/{user_id}/leads/stats/series", of_days),
   "/users/{user_id}/leads/facets": () => api.GET("/users/{user_id}/leads/facets", of_tenant),

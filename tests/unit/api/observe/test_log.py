@@ -96,7 +96,7 @@ def test_a_statement_that_was_cancelled_leaves_no_value_in_the_log(
 ) -> None:
     slow = select((func.pg_sleep(60).cast(Text) + bindparam("phone", type_=Text)).label("document"))
     monkeypatch.setattr(
-        "api.routes.leads.plan_lead", lambda _, phone: BoundStatement(slow, Slept, {"phone": phone})
+        "api.routes.leads.plan_lead", lambda _, phone, _printed: BoundStatement(slow, Slept, {"phone": phone})
     )
     # With it, PostgreSQL adds the values of a statement to its errors, for the client too.
     setting = f"ALTER DATABASE {library.database.name} {{}} log_parameter_max_length_on_error"
@@ -119,7 +119,7 @@ def test_a_bug_leaves_no_path_and_no_value_in_the_log(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def mistake(_user_id: str, phone: str) -> None:
+    def mistake(_user_id: str, phone: str, _printed: object) -> None:
         raise LookupError(f"no lead {phone}")
 
     monkeypatch.setattr("api.routes.leads.plan_lead", mistake)
