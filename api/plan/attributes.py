@@ -181,7 +181,8 @@ def _in_range(attributes: ColumnElement[Any], range_: _RangeShape, name: str) ->
     value = (
         number_of(attributes, key)
         if range_.is_number
-        else collate(attributes.op("->>", return_type=Text)(key), "C")
+        # A time has 24 characters: `attribute_indexes` of the projector has the same expression.
+        else collate(func.left(attributes.op("->>", return_type=Text)(key), constant(24)), "C")
     )
     kind = Numeric if range_.is_number else Text
     bounds: list[Condition] = []
