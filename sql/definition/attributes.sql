@@ -23,14 +23,14 @@ PARALLEL SAFE
 RETURN to_jsonb(projector.cut_text(nullif(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), ''), 2048));
 
 -- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not have,
--- and for one with more than 309 digits before the point or 400 after it: no double is so large or has so many, and an
+-- and for one with more than 308 digits before the point or 400 after it: no double is so large or has so many, and an
 -- index takes no number of thousands of digits.
 CREATE OR REPLACE FUNCTION projector.attribute_number(value numeric)
 RETURNS jsonb
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN CASE WHEN abs(value) < 1e309 AND min_scale(value) <= 400 THEN to_jsonb(trim_scale(value)) END;
+RETURN CASE WHEN abs(value) < 1e308 AND min_scale(value) <= 400 THEN to_jsonb(trim_scale(value)) END;
 
 -- A date of the years 1 to 9999; one beyond becomes the nearest of these.
 CREATE OR REPLACE FUNCTION projector.attribute_date(value date)

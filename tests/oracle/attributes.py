@@ -121,7 +121,7 @@ def _attribute(value: object) -> object:
         attribute = cut_text(trim(value[:65536]), 2048) or None
     elif isinstance(value, int | float | Decimal) and attribute is None:
         number = Decimal(str(value))
-        is_short = number.is_finite() and abs(number) < 10**309
+        is_short = number.is_finite() and abs(number) < 10**308
         decimals = _digits(number).partition(".")[2] if is_short else ""
         attribute = number if is_short and len(decimals) <= 400 else None
     elif isinstance(value, datetime):
