@@ -211,6 +211,14 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     last_customer_message_at timestamptz,
     -- The platforms of its conversations and counted template sends beside these three, bytewise; null for none.
     other_platforms text[] COLLATE "C",
+    -- When the lead got its present status; null if it never had any, 1970-01-01 where that is not known.
+    status_since timestamptz,
+    -- When it first became Warm; null if it never did.
+    first_warm_at timestamptz,
+    -- When it first became Hot; null if it never did.
+    first_hot_at timestamptz,
+    -- Whether it ever became Cold.
+    was_cold boolean NOT NULL DEFAULT false,
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -227,9 +235,11 @@ ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS waiting_since timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS reply_window_ends_at timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS last_customer_message_at timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS other_platforms text[] COLLATE "C";
--- Usage: sort_by=first_contact_at.
-CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
-    ON read_model.leads (user_id, first_contact_at, customer_phone);
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS status_since timestamptz;
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS first_warm_at timestamptz;
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS first_hot_at timestamptz;
+ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS was_cold boolean NOT NULL DEFAULT false;
+DROP INDEX IF EXISTS read_model.leads_by_first_contact_at;
 -- Usage: sort_by=total_messages.
 CREATE INDEX IF NOT EXISTS leads_by_total_messages
     ON read_model.leads (user_id, total_messages, customer_phone);
@@ -254,6 +264,62 @@ CREATE INDEX IF NOT EXISTS lead_tombstones_by_version
 -- Usage: those that are old.
 CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
     ON read_model.lead_tombstones (deleted_at);
+
+-- One row per change of the status of a lead, as far as the platform keeps its extractions.
+CREATE TABLE IF NOT EXISTS read_model.lead_status_changes (
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL,
+    -- When the extraction was made that gave the status; 1970-01-01 where that is not known. Of several at one time the
+    -- last one counts.
+    changed_at timestamptz NOT NULL,
+    -- What the status became: Hot, Warm or Cold; null for anything else.
+    lead_status text COLLATE "C",
+    -- Total score of that extraction, as in leads.
+    total_score integer,
+    -- That extraction.
+    extraction_id text COLLATE "C" NOT NULL,
+    -- The conversation that it was made from.
+    conversation_id text COLLATE "C" NOT NULL,
+    -- The version of its tenant with which this row was last written; 0 for a row of the build that filled the table.
+    -- It is no part of what the row is, so it is neither computed nor compared.
+    version bigint NOT NULL DEFAULT 0,
+    -- Usage: the history of a lead.
+    CONSTRAINT lead_status_changes_pkey PRIMARY KEY (user_id, customer_phone, changed_at)
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
+-- Usage: became.
+CREATE INDEX IF NOT EXISTS lead_status_changes_by_status
+    ON read_model.lead_status_changes (user_id, lead_status, changed_at, customer_phone);
+-- Usage: the feed of changes of status.
+CREATE INDEX IF NOT EXISTS lead_status_changes_by_version
+    ON read_model.lead_status_changes (user_id, version, customer_phone, changed_at) WHERE version > 0;
+
+-- One row per change of status that there was and is no more, for the feed. Those that grow old are deleted.
+CREATE TABLE IF NOT EXISTS read_model.status_change_tombstones (
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL,
+    -- The extraction that had given the status.
+    extraction_id text COLLATE "C" NOT NULL,
+    -- The status; empty for none.
+    lead_status text COLLATE "C" NOT NULL,
+    -- As it was in lead_status_changes.
+    changed_at timestamptz NOT NULL,
+    -- As it was in lead_status_changes.
+    total_score integer,
+    -- As it was in lead_status_changes.
+    conversation_id text COLLATE "C" NOT NULL,
+    -- The version of its tenant with which the change went.
+    version bigint NOT NULL,
+    -- When that was.
+    deleted_at timestamptz NOT NULL,
+    -- Usage: a change that goes again, or comes again.
+    CONSTRAINT status_change_tombstones_pkey PRIMARY KEY (user_id, customer_phone, extraction_id, lead_status)
+) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
+-- Usage: the feed of changes of status.
+CREATE INDEX IF NOT EXISTS status_change_tombstones_by_version
+    ON read_model.status_change_tombstones (user_id, version, customer_phone, changed_at);
+-- Usage: those that are old.
+CREATE INDEX IF NOT EXISTS status_change_tombstones_by_deleted_at
+    ON read_model.status_change_tombstones (deleted_at);
 
 -- One row per lead: what comes from extractions, contacts and template sends. A message does not change it, so a
 -- message does not touch its search index.
@@ -306,6 +372,14 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     attributes_left_out integer NOT NULL DEFAULT 0,
     -- The platforms of its counted template sends beside these three, bytewise; null for none.
     sent_on_others text[] COLLATE "C",
+    -- When the lead got its present status: its newest row of lead_status_changes. Null without any.
+    status_since timestamptz,
+    -- When it first became Warm; null if it never did.
+    first_warm_at timestamptz,
+    -- When it first became Hot; null if it never did.
+    first_hot_at timestamptz,
+    -- Whether it ever became Cold.
+    was_cold boolean NOT NULL DEFAULT false,
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
@@ -318,6 +392,10 @@ CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
 ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes jsonb;
 ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
 ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS sent_on_others text[] COLLATE "C";
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS status_since timestamptz;
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS first_warm_at timestamptz;
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS first_hot_at timestamptz;
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS was_cold boolean NOT NULL DEFAULT false;
 
 -- One row per conversation of a lead, with the totals of its messages.
 CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
@@ -548,9 +626,12 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
     feed_problem text COLLATE "C",
     -- The attributes that the mapping declares: see attribute_catalog() in projector/capture/attributes.py.
-    attributes jsonb NOT NULL DEFAULT '{}'
+    attributes jsonb NOT NULL DEFAULT '{}',
+    -- Whether a build has filled lead_status_changes: until then its feed tells nothing.
+    is_history_built boolean NOT NULL DEFAULT false
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS attributes jsonb NOT NULL DEFAULT '{}';
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS is_history_built boolean NOT NULL DEFAULT false;
 
 -- section: projector
 
@@ -1032,6 +1113,13 @@ CREATE INDEX IF NOT EXISTS leads_on_other_platforms
 -- Usage: since when a lead waits, whatever was written in between.
 CREATE INDEX IF NOT EXISTS lead_messages_of_customers
     ON read_model.lead_messages (user_id, customer_phone, sent_at) WHERE sender = 'user';
+-- Usage: sort_by=first_contact_at; the funnel, which it answers without visiting rows.
+CREATE INDEX IF NOT EXISTS leads_by_first_contact
+    ON read_model.leads (user_id, first_contact_at, customer_phone)
+    INCLUDE (lead_status, first_warm_at, first_hot_at, was_cold, on_whatsapp, on_instagram, on_webchat);
+-- Usage: sort_by=status_since, status_days.
+CREATE INDEX IF NOT EXISTS leads_by_status_since
+    ON read_model.leads (user_id, status_since, customer_phone) WHERE status_since IS NOT NULL;
 
 -- Most leads have neither, or are of another time: a message of such a lead touches neither index.
 -- Usage: sort_by=waiting_since, waiting_minutes.
@@ -1159,5 +1247,6 @@ END
 $$;
 GRANT USAGE ON SCHEMA leads_sql TO leads_reader;
 GRANT SELECT ON
-leads_sql.leads, leads_sql.conversations, leads_sql.messages, leads_sql.statistics_by_day
+leads_sql.leads, leads_sql.conversations, leads_sql.messages, leads_sql.statistics_by_day,
+leads_sql.lead_status_changes
 TO leads_reader;

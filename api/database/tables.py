@@ -56,15 +56,26 @@ leads = _table(
     "leads",
     {
         Text: "user_id customer_phone lead_status document last_message_sender",
-        _TIME: "last_message_at first_contact_at waiting_since reply_window_ends_at last_customer_message_at",
+        _TIME: "last_message_at first_contact_at waiting_since reply_window_ends_at last_customer_message_at"
+        " status_since first_warm_at first_hot_at",
         Integer: "total_messages total_score",
-        Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email has_conversation",
+        Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email has_conversation was_cold",
         ARRAY(Text): "other_platforms",
         BigInteger: "version",
     },
 )
 
 lead_tombstones = _table("lead_tombstones", {Text: "user_id customer_phone", BigInteger: "version"})
+
+_OF_STATUS = "user_id customer_phone lead_status extraction_id conversation_id"
+lead_status_changes = _table(
+    "lead_status_changes",
+    {Text: _OF_STATUS, _TIME: "changed_at", Integer: "total_score", BigInteger: "version"},
+)
+status_change_tombstones = _table(
+    "status_change_tombstones",
+    {Text: _OF_STATUS, _TIME: "changed_at", Integer: "total_score", BigInteger: "version"},
+)
 
 # A view of the profiles of the tenant that the session has named: row security on the table would keep LIKE from its
 # index.
@@ -140,6 +151,7 @@ projection = _table(
         REAL: "round_done",
         BigInteger: "open_differences found_differences",
         JSONB: "attributes",
+        Boolean: "is_history_built",
     },
 )
 

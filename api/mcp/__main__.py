@@ -9,7 +9,8 @@ import click
 from api import __version__, config
 
 _HELP = """\
-Give an agent tools on the API at URL: find, get, messages, statistics, facets, changes, explain, freshness.
+Give an agent tools on the API at URL: find, get, messages, history, statistics, funnel, facets, attributes, changes,
+status_changes, explain, freshness.
 
 Without --port it speaks MCP over stdio to the agent that starts it, and shows the API the credential in
 LEADS_MCP_TOKEN. With --port it serves streamable HTTP at /mcp, and shows the API what each request has in

@@ -13,10 +13,13 @@ OPERATIONS = {
     "find": "listLeads",
     "get": "getLead",
     "messages": "getLeadMessages",
+    "history": "getLeadHistory",
     "statistics": "getLeadStatistics",
+    "funnel": "getLeadFunnel",
     "facets": "getLeadFacets",
     "attributes": "listLeadAttributes",
     "changes": "listLeadChanges",
+    "status_changes": "listStatusChanges",
     "explain": "getLead",
     # Without a token the feed reads no lead.
     "freshness": "listLeadChanges",

@@ -1,40 +1,53 @@
-"""The statements of the change feed."""
+"""The statements of the change feeds: of leads, and of changes of their statuses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import orjson
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     FromClause,
     SelectBase,
     Text,
+    and_,
     bindparam,
     cast,
+    false,
     func,
+    not_,
+    or_,
     select,
+    true,
     tuple_,
     union_all,
 )
 
 from api.database import tables
 from api.database.statement import BoundStatement, Freshness
+from api.database.tables import projection
 from api.plan.list.filters import GivenFilter, conditions, given_filters
-from api.plan.printed import printed_lead
+from api.plan.printed import printed_lead, printed_time
 from api.plan.sql import (
     LIMIT,
     USER,
+    ZERO,
     Condition,
+    constant,
     constant_text,
     freshness_columns,
     json_members,
     leads,
+    moment,
     tenants,
     with_page,
 )
 from api.request.parameters import Parameters
-from api.request.position.change_token import Position
+from api.request.position.change_token import LEADS, STATUSES, Position, StatusKey, status_key
+from api.request.text import FIRST_MOMENT, read_moment
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -42,19 +55,28 @@ _SINCE = tuple_(
     bindparam("since_version", type_=BigInteger),
     bindparam("since_phone", type_=Text),
 )
+_SINCE_STATUS_VERSION = bindparam("since_version", type_=BigInteger)
+_SINCE_STATUS = tuple_(_SINCE_STATUS_VERSION, bindparam("since_phone", type_=Text), moment("since_moment"))
+_SINCE_STANDING = bindparam("since_standing", type_=Boolean)
 _written = tables.leads.alias("w")
 _deleted = tables.lead_tombstones.alias("g")
+_changed = tables.lead_status_changes.alias("w")
+_withdrawn = tables.status_change_tombstones.alias("g")
 _place = tables.place_of_versions.alias("v")
 
 
 @dataclass(slots=True)
 class NowRow(Freshness):
-    """The history of a tenant and its present version; None for a tenant that the read model does not know."""
+    """The history of a tenant and its present version; None for a tenant that the read model does not know.
+
+    `is_filled`: whether a build has filled the history of statuses.
+    """
 
     epoch: bytes | None
     newest: int | None
     pruned: int | None
     place: bytes | None
+    is_filled: bool
 
 
 @dataclass(slots=True)
@@ -79,14 +101,31 @@ def changes_since(user_id: str, since: Position, parameters: Parameters) -> Boun
     """
     filters, values = given_filters(parameters)
     bound = {"user_id": user_id, "limit": parameters.page.limit + 1, **values}
-    bound |= {"since_version": since.version, "since_phone": since.customer_phone}
+    bound |= {"since_version": since.version, "since_phone": since.key}
     return BoundStatement(_changes_statement(filters, parameters.printed_with), ChangesRow, bound)
 
 
-def position_of_change(printed: bytes) -> Position:
-    """Return the position of a change of a page."""
-    version, _, change = printed.partition(b" ")
-    return Position(int(version), orjson.loads(change)["customer_phone"])
+def status_changes_since(user_id: str, since: Position, parameters: Parameters) -> BoundStatement[ChangesRow]:
+    """Return the statement of the changes of statuses that were written or withdrawn after a position."""
+    key = status_key(since.key)
+    bound = {"user_id": user_id, "limit": parameters.page.limit + 1, "since_version": since.version}
+    moment = FIRST_MOMENT if not key.changed_at else read_moment(key.changed_at)[0]
+    bound |= {"since_phone": key.customer_phone, "since_moment": moment, "since_standing": key.is_standing}
+    return BoundStatement(_status_changes_statement(), ChangesRow, bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One of the feeds: its name in tokens, what was changed since a position, and where a printed change is."""
+
+    name: str
+    changes_since: Callable[[str, Position, Parameters], BoundStatement[ChangesRow]]
+    key_of: Callable[[dict[str, Any]], str]
+
+    def position_of(self, printed: bytes) -> Position:
+        """Return the position of a change of a page."""
+        version, _, change = printed.partition(b" ")
+        return Position(int(version), self.key_of(orjson.loads(change)))
 
 
 def json_of_change(printed: bytes) -> bytes:
@@ -140,4 +179,83 @@ _NOW = select(
         tenants.c.pruned_version.label("pruned"),
     ),
     select(_place.c.place).scalar_subquery().label("place"),
+    func.coalesce(select(func.bool_and(projection.c.is_history_built)).scalar_subquery(), false()).label(
+        "is_filled"
+    ),
 )
+
+FEEDS = {
+    feed.name: feed
+    for feed in (
+        Feed(LEADS, changes_since, lambda change: change["customer_phone"]),
+        Feed(
+            STATUSES,
+            status_changes_since,
+            lambda change: StatusKey(
+                change["customer_phone"], change["changed_at"], not change["withdrawn"]
+            ).written(),
+        ),
+    )
+}
+
+
+@lru_cache(maxsize=1)
+def _status_changes_statement() -> SelectBase:
+    """Return the changes in the order in which they were written: a withdrawn one before one of the same moment."""
+    standing, withdrawn = (_status_way(table) for table in (_changed, _withdrawn))
+    ways = (select(standing, true().label("is_standing")), select(withdrawn, false().label("is_standing")))
+    rows = union_all(*ways).subquery("changed")
+    order = (rows.c.version, rows.c.customer_phone, rows.c.changed_at, rows.c.is_standing)
+    page = select(rows).order_by(*order).limit(LIMIT).subquery("page_keys")
+    printed = cast(page.c.version, Text) + constant_text(" {") + _printed_status(page) + constant_text("}")
+    return with_page([*_NOW.selected_columns], [select(printed).select_from(page)])
+
+
+def _status_way(table: FromClause) -> FromClause:
+    """Return the next changes of a table; of the position itself that which still stands, if it was not there yet."""
+    place = (table.c.version, table.c.customer_phone, table.c.changed_at)
+    names = ("lead_status", "total_score", "extraction_id", "conversation_id")
+    is_after = tuple_(*place) > _SINCE_STATUS
+    if table is _changed:
+        is_after = or_(is_after, and_(tuple_(*place) == _SINCE_STATUS, not_(_SINCE_STANDING)))
+    # The version alone is the range of the index.
+    return (
+        select(*place, *(table.c[name] for name in names))
+        .where(
+            table.c.user_id == USER,
+            table.c.version >= _SINCE_STATUS_VERSION,
+            table.c.version > ZERO,
+            is_after,
+        )
+        .order_by(*place)
+        .limit(LIMIT)
+        .subquery("standing" if table is _changed else "withdrawn")
+    )
+
+
+def _printed_status(page: FromClause) -> ColumnElement[str]:
+    """Return the members of a change of a status."""
+    before = tables.lead_status_changes.alias("b")
+    from_status = (
+        select(before.c.lead_status)
+        .where(
+            before.c.user_id == USER,
+            before.c.customer_phone == page.c.customer_phone,
+            before.c.changed_at < page.c.changed_at,
+            page.c.is_standing,
+        )
+        .order_by(before.c.changed_at.desc())
+        .limit(constant(1))
+        .correlate(page)
+        .scalar_subquery()
+    )
+    return json_members(
+        customer_phone=page.c.customer_phone,
+        changed_at=printed_time(page.c.changed_at),
+        from_status=from_status,
+        lead_status=func.nullif(page.c.lead_status, constant_text("")),
+        total_score=page.c.total_score,
+        extraction_id=page.c.extraction_id,
+        conversation_id=page.c.conversation_id,
+        withdrawn=not_(page.c.is_standing),
+    )

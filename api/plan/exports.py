@@ -18,6 +18,7 @@ from sqlalchemy import (
     SelectBase,
     Text,
     and_,
+    cast,
     column,
     false,
     func,
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import JSONPATH
 
 from api.database import tables
 from api.database.statement import BoundStatement, Freshness
+from api.plan.history import members_of_change, with_from_status
 from api.plan.list.filters import conditions
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.printed import printed_lead, printed_time
@@ -38,10 +40,12 @@ from api.plan.sql import (
     constant,
     constant_text,
     freshness_columns,
+    json_members,
     lead_profiles,
     leads,
     message_lines,
     moment,
+    status_changes,
     sum_of,
     with_page,
 )
@@ -58,6 +62,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _MAX_CACHED_STATEMENTS = 256
 
 _LINE_FEED = literal_column("E'\\n'", Text)
+_LINE_END = literal_column("E'\\r\\n'", Text)
 
 
 @dataclass(slots=True)
@@ -96,6 +101,37 @@ def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | No
     return BoundStatement(_messages(frozenset(values)), ExportRow, {"user_id": user_id, **values})
 
 
+def status_history_as_ndjson(user_id: str, _parameters: Parameters, _now: datetime | None = None) -> Export:
+    """Return the statement of all changes of statuses, by lead and then by time, whatever time it is."""
+    return BoundStatement(_status_history(None), ExportRow, {"user_id": user_id})
+
+
+def status_history_as_csv(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
+    """Return the statement of the same as rows of CSV below its header."""
+    return BoundStatement(_status_history(parameters.reader or "csv"), ExportRow, {"user_id": user_id})
+
+
+@lru_cache(maxsize=3)
+def _status_history(reader: str | None) -> SelectBase:
+    changes = with_from_status(select(status_changes).where(status_changes.c.user_id == USER)).subquery("c")
+    members = {"customer_phone": changes.c.customer_phone, **members_of_change(changes)}
+    line = constant_text("{") + json_members(**members) + constant_text("}") + _LINE_FEED
+    header = ""
+    if reader is not None:
+        for_excel = true() if reader == "excel" else false()
+        cells: dict[str, ColumnElement[Any]] = {
+            key: func.coalesce(cast(value, Text), constant_text("")) for key, value in members.items()
+        }
+        cells["customer_phone"] = func.read_model.csv_cell(changes.c.customer_phone, for_excel)
+        cells["changed_at"] = func.read_model.csv_time(members["changed_at"], for_excel)
+        for key in ("from_status", "lead_status", "extraction_id", "conversation_id"):
+            cells[key] = func.read_model.csv_cell(changes.c[key], for_excel)
+        line = reduce(lambda before, after: before + constant_text(",") + after, cells.values()) + _LINE_END
+        header = ("\ufeff" if reader == "excel" else "") + ",".join(cells) + "\r\n"
+    made = select(line.label("line")).order_by(changes.c.customer_phone, changes.c.changed_at).cte("made")
+    return _export(_sizes_of(made), made, header)
+
+
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _documents(plan: ListPlan) -> SelectBase:
     if plan.included:
@@ -117,7 +153,7 @@ def _csv(plan: ListPlan, columns: tuple[tuple[str, str], ...], *, of_excel: bool
     )
     source: FromClause = leads.join(csv, true())
     line: ColumnElement[Any] = csv.c.line
-    moments = INCLUDES["waiting"] if "waiting" in plan.included else ()
+    moments = [key for word in ("waiting", "status_since") if word in plan.included for key in INCLUDES[word]]
     names = (*CSV_COLUMNS, *(f"attributes.{name}" for name, _ in columns), *moments)
     header = ",".join(names) + "\r\n"
     cells: list[ColumnElement[str]] = []
@@ -132,7 +168,7 @@ def _csv(plan: ListPlan, columns: tuple[tuple[str, str], ...], *, of_excel: bool
     if cells:
         # A line ends in a carriage return and a line feed.
         line = func.left(line, constant(-2)) + reduce(add, (constant_text(",") + cell for cell in cells))
-        line += literal_column("E'\\r\\n'", Text)
+        line += _LINE_END
     # It is read twice, so PostgreSQL keeps its rows.
     made = _lines_of(plan, line, source).cte("made")
     return _export(_sizes_of(made), made, _BYTE_ORDER_MARK + header if of_excel else header)

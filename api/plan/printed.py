@@ -28,9 +28,10 @@ def printed_lead(table: FromClause, included: Sequence[str]) -> ColumnElement[st
         profile = tables.lead_profiles.alias("q")
         attributes = lookup_by_key(cast(profile.c.attributes, Text), table, profile)
         further.append(_ATTRIBUTES + func.coalesce(attributes, _NONE))
-    if "waiting" in included:
-        moments = {key: printed_time(table.c[key]) for key in INCLUDES["waiting"]}
-        further.append(constant_text(",") + json_members(**moments))
+    for word in ("waiting", "status_since"):
+        if word in included:
+            moments = {key: printed_time(table.c[key]) for key in INCLUDES[word]}
+            further.append(constant_text(",") + json_members(**moments))
     if not further:
         return document
     return reduce(add, [_without_end(document), *further, _END])

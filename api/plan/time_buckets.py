@@ -24,7 +24,7 @@ from api.plan.sql import USER, UTC_NAME, Condition, constant_text, leads, moment
 NOW: ColumnElement[Any] = func.coalesce(moment("now"), func.now())
 # Not '1 day', which is shorter or longer where a time zone changes its clocks.
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
-_DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
+DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
 _MICROSECOND: ColumnElement[Any] = literal_column("interval '1 microsecond'")
 # A later one is none of Python.
 _LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
@@ -39,7 +39,7 @@ def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
 
 def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the moment so many times 24 hours ago; null for null."""
-    return NOW - days * _DAY
+    return NOW - days * DAY
 
 
 def next_start(granularity: str, start: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -87,7 +87,7 @@ def first_leave(
 ) -> ColumnElement[Any]:
     """Return when the oldest of these moments within so many last days is older than these."""
     oldest = select(func.min(column)).where(*where, column >= once(ago(days))).scalar_subquery()
-    return func.least(oldest + days * _DAY, _LAST)
+    return func.least(oldest + days * DAY, _LAST)
 
 
 def before_next(column: ColumnElement[Any], distance: ColumnElement[Any]) -> ColumnElement[Any]:

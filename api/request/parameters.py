@@ -41,6 +41,7 @@ from api.request.position.cursor import CURSOR, EXAMPLE, Cursor, Position
 INCLUDES: Mapping[str, tuple[str, ...]] = {
     "attributes": ("attributes",),
     "waiting": ("waiting_since", "reply_window_ends_at", "last_customer_message_at"),
+    "status_since": ("status_since",),
 }
 _INCLUDED_KEYS = tuple(key for keys in INCLUDES.values() for key in keys)
 REPLY_WINDOWS = ("open", "closed", "none")
@@ -48,7 +49,7 @@ REPLY_WINDOWS = ("open", "closed", "none")
 ATTRIBUTE_FACET = "attributes."
 SORTS = (
     "last_message_at", "first_contact_at", "total_messages", "total_score", "name", "waiting_since",
-    "reply_window_ends_at",
+    "reply_window_ends_at", "status_since",
 )  # fmt: skip
 ORDERS = ("desc", "asc")
 DEFAULT_LIMIT = 50
@@ -107,6 +108,9 @@ class Parameters:
     waiting_minutes: int | None = None
     reply_window: str | None = None
     reply_window_hours: int | None = None
+    became: tuple[str, ...] | None = None
+    became_days: int | None = None
+    status_days: int | None = None
     attributes: Given | None = None
     with_attributes: tuple[str, ...] | None = None
     without_attributes: tuple[str, ...] | None = None
@@ -126,6 +130,8 @@ class Parameters:
     after: str | None = None
     # Of the numbers by day or hour, whose range begins with the first bucket and ends with the start of the last one.
     by: str = "day"
+    # Of the funnel.
+    divided_by: str | None = None
     # Of the CSV: who reads it.
     reader: str | None = None
     # Of the facets.
@@ -138,7 +144,14 @@ class Parameters:
     @property
     def moves_with_the_clock(self) -> bool:
         """Whether the list may change although no lead and no message does."""
-        by_clock = (self.days, self.waiting_minutes, self.reply_window, self.reply_window_hours)
+        by_clock = (
+            self.days,
+            self.waiting_minutes,
+            self.reply_window,
+            self.reply_window_hours,
+            self.became_days,
+            self.status_days,
+        )
         return any(given is not None for given in by_clock) or "reply_window" in (self.facets or ())
 
     @property
@@ -311,6 +324,11 @@ OF_LIST = {
     "reply_window_hours": Parameter(
         "Leads whose reply window is open, and closes within so many hours.", whole_number(1, 720), 2
     ),
+    "became": Parameter("Leads that ever became any of these statuses.", some_of(*LEAD_STATUSES), ["Hot"]),
+    "became_days": Parameter("With `became`: within the last N times 24 hours.", whole_number(1, 36500), 7),
+    "status_days": Parameter(
+        "Leads that have their present status since at least N times 24 hours.", whole_number(1, 36500), 14
+    ),
     "attributes": ByAttributes(
         "Leads with any of these values of an attribute, as in `attributes[city]=Mumbai,Pune`; of a number, a date or"
         " a time a range too, as in `attributes[budget]=10..20`. `\\,` is a comma within a value. An attribute of"
@@ -327,7 +345,7 @@ OF_EXPORT = {
     name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE or name == "include"
 }
 # The filters, but for those that move with the clock.
-_BY_CLOCK = ("days", "waiting_minutes", "reply_window", "reply_window_hours")
+_BY_CLOCK = ("days", "waiting_minutes", "reply_window", "reply_window_hours", "became_days", "status_days")
 _NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", *_BY_CLOCK)
 OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
     "since": Parameter(
@@ -342,6 +360,7 @@ OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not
         default=0,
     ),
 }
+OF_STATUS_CHANGES = {name: OF_CHANGES[name] for name in ("since", "limit", "wait", "min_as_of")}
 # The filters whose values are counted.
 FACETS = ("lead_status", "platform", "agent_id", "has_email", "last_message_sender")
 
@@ -414,6 +433,21 @@ OF_MESSAGES = {
     **_PAGES,
     **_OTHER_DATES,
 }
+OF_HISTORY = {"limit": _limit(200), **_PAGES}
+OF_HISTORY_EXPORT = OF_ALL
+OF_HISTORY_CSV = OF_ALL | {"for": OF_CSV["for"]}
+OF_FUNNEL = (
+    _dates("Leads that first came")
+    | {
+        "by": Parameter(
+            "What to divide the leads by: the platforms or the agents of their conversations. A lead of several counts"
+            " for each.",
+            one_of("platform", "agent"),
+            attribute="divided_by",
+        )
+    }
+    | OF_ALL
+)
 OF_MESSAGE_EXPORT = OF_ALL | _dates("Messages")
 OF_SERIES = {
     "from_date": Parameter("The first day or hour is the one that has this moment.", MOMENT, "2025-12-01"),

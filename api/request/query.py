@@ -22,17 +22,29 @@ from api.request.parameters import (
     OF_CSV,
     OF_EXPORT,
     OF_FACETS,
+    OF_FUNNEL,
+    OF_HISTORY,
+    OF_HISTORY_CSV,
+    OF_HISTORY_EXPORT,
     OF_LEAD,
     OF_LIST,
     OF_MESSAGE_EXPORT,
     OF_MESSAGES,
     OF_ONE_PAGE,
     OF_SERIES,
+    OF_STATUS_CHANGES,
     OTHER_NAMES,
     Page,
     Parameters,
 )
-from api.request.position.cursor import CURSOR, LEAD_POSITIONS, MESSAGE_POSITION, read_position, scope_of
+from api.request.position.cursor import (
+    CURSOR,
+    HISTORY_POSITION,
+    LEAD_POSITIONS,
+    MESSAGE_POSITION,
+    read_position,
+    scope_of,
+)
 from api.request.text import (
     FIRST_MOMENT,
     is_broken,
@@ -112,13 +124,7 @@ class Query:
                 errors["attributes"] = f"takes {ATTRIBUTE_VALUES.takes}"
             loaded["attributes"] = read_given(texts, errors)
         given_as = _unite_names(loaded, errors)
-        for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
-            low, high = loaded.get(least), loaded.get(greatest)
-            if low is not None and high is not None and low > high:
-                what = "after" if greatest == "to_date" else "above"
-                errors[given_as.get(least, least)] = f"must not be {what} {given_as.get(greatest, greatest)}"
-        if loaded.get("cursor") is not None and loaded.get("offset"):
-            errors["cursor"] = "cannot be combined with an offset"
+        _compare(loaded, given_as, errors)
         if errors:
             parts = [f"{name} {what}" for name, what in errors.items()]
             # No one name is near to an unknown one.
@@ -199,6 +205,19 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
     return given_as
 
 
+def _compare(loaded: Mapping[str, Any], given_as: Mapping[str, str], errors: dict[str, str]) -> None:
+    """Add to `errors` each parameter that does not go with another one."""
+    for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
+        low, high = loaded.get(least), loaded.get(greatest)
+        if low is not None and high is not None and low > high:
+            what = "after" if greatest == "to_date" else "above"
+            errors[given_as.get(least, least)] = f"must not be {what} {given_as.get(greatest, greatest)}"
+    if loaded.get("became_days") is not None and loaded.get("became") is None:
+        errors["became_days"] = "needs became, which says what the leads became"
+    if loaded.get("cursor") is not None and loaded.get("offset"):
+        errors["cursor"] = "cannot be combined with an offset"
+
+
 def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are read.
     """Return the parameters of a series. Raise RequestError for a range without a start or an end, or too long."""
     missing = [name for name in ("from_date", "to_date") if read[name] is None]
@@ -228,3 +247,8 @@ CSV_QUERY = Query(OF_CSV, "exportLeadsAsCsv")
 MESSAGE_EXPORT_QUERY = Query(OF_MESSAGE_EXPORT, "exportMessages")
 FACETS_QUERY = Query(OF_FACETS, "getLeadFacets")
 CHANGES_QUERY = Query(OF_CHANGES, "listLeadChanges")
+STATUS_CHANGES_QUERY = Query(OF_STATUS_CHANGES, "listStatusChanges")
+HISTORY_QUERY = Query(OF_HISTORY, "getLeadHistory", fields=lambda _parameters: HISTORY_POSITION)
+HISTORY_EXPORT_QUERY = Query(OF_HISTORY_EXPORT, "exportStatusHistory")
+HISTORY_CSV_QUERY = Query(OF_HISTORY_CSV, "exportStatusHistoryAsCsv")
+FUNNEL_QUERY = Query(OF_FUNNEL, "getLeadFunnel")

@@ -28,6 +28,8 @@ class EventStream:
     """
 
     user_id: str
+    # The feed, as tokens name it.
+    feed: str
     parameters: Parameters
     since: Token
     authorization: str
@@ -47,13 +49,13 @@ def open_stream(stream: EventStream, give_back: Callable[[], None]) -> Response:
 
 def opening_event(stream: EventStream, delay: str) -> bytes:
     """Return how a stream begins: with its token, and how soon it has a change, which is a comment."""
-    token = write(stream.user_id, stream.since)
+    token = write(stream.user_id, stream.since, stream.feed)
     return f"retry: {RETRY_MS}\nid: {token}\n: {delay}\n\n".encode()
 
 
-def change_event(user_id: str, token: Token, change: bytes) -> bytes:
+def change_event(stream: EventStream, token: Token, change: bytes) -> bytes:
     """Return the event of a change, which is JSON, with the token of its position."""
-    return b"id: %b\ndata: %b\n\n" % (write(user_id, token).encode(), change)
+    return b"id: %b\ndata: %b\n\n" % (write(stream.user_id, token, stream.feed).encode(), change)
 
 
 def gone_event() -> bytes:

@@ -56,6 +56,14 @@ _ATTRIBUTES = {
     "additionalProperties": {"anyOf": [*_SCALAR, {"type": "array", "items": {"anyOf": _SCALAR}}]},
 }
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
+# What a line of an export is.
+_LINES = {
+    "exportLeads": "Lead",
+    "exportLeadsAsCsv": "Lead",
+    "exportMessages": "Message",
+    "exportStatusHistory": "Transition",
+    "exportStatusHistoryAsCsv": "Transition",
+}
 # When the failures of the samples were answered, and what identifies these answers.
 _SAMPLE_CLOSING = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "1795568633984-q5aaacm9z"}
 
@@ -193,17 +201,22 @@ def _reference(kind: str, name: str) -> dict[str, str]:
 
 def _show_sample(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     """Show what a whole answer looks like, or the beginning of a file."""
-    phone = LEAD_FIELDS["customer_phone"]["examples"][0]
     for kind, content in operation["responses"]["200"]["content"].items():
         if "$ref" in content["schema"]:
             content["example"] = sample(content["schema"], schemas)
-        elif kind == "text/csv":
-            rows = LEAD_FIELDS, map(_cell, LEAD_FIELDS.values())
-            content["example"] = "".join(f"{','.join(row)}\r\n" for row in rows)
-        elif kind == "application/x-ndjson":
-            name = "Lead" if operation["operationId"] == "exportLeads" else "Message"
-            line = {"customer_phone": phone, **sample(schemas[name], schemas)}
-            content["example"] = f"{orjson.dumps(line).decode()}\n"
+        elif kind in ("text/csv", "application/x-ndjson"):
+            name = _LINES[operation["operationId"]]
+            content["example"] = _line(name, schemas, is_table=kind == "text/csv")
+
+
+def _line(name: str, schemas: Mapping[str, Any], *, is_table: bool) -> str:
+    """Return a line of an export as a sample: a row below its header, or JSON."""
+    fields = {"customer_phone": LEAD_FIELDS["customer_phone"], **schemas[name]["properties"]}
+    if is_table:
+        columns = LEAD_FIELDS if name == "Lead" else fields
+        return "".join(f"{','.join(row)}\r\n" for row in (columns, map(_cell, columns.values())))
+    line = {"customer_phone": sample(fields["customer_phone"], schemas), **sample(schemas[name], schemas)}
+    return f"{orjson.dumps(line).decode()}\n"
 
 
 def _cell(schema: Mapping[str, Any]) -> str:

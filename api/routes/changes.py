@@ -1,6 +1,7 @@
-"""What changed since a token: the newest state of each lead that was written, and the leads that went.
+"""What changed since a token, as a page, or as a stream that goes on.
 
-As a page, or as a stream that goes on.
+There are two feeds: the newest state of each lead that was written, with the leads that went; and each change of the
+status of a lead, with those that were withdrawn.
 """
 
 from functools import partial
@@ -13,12 +14,12 @@ from werkzeug.http import parse_accept_header
 
 from api.database.errors import UnavailableError
 from api.limits.waiting import Waiting
-from api.plan.changes import ChangesRow, NowRow, changes_since, json_of_change, now_of, position_of_change
+from api.plan.changes import FEEDS, ChangesRow, Feed, NowRow, json_of_change, now_of
 from api.request.error_codes import ErrorCode, RequestError
 from api.request.parameters import Parameters
 from api.request.position import change_token
-from api.request.position.change_token import Position, Token, TokenError, history_of
-from api.request.query import CHANGES_QUERY
+from api.request.position.change_token import LEADS, STATUSES, Position, Token, TokenError, history_of
+from api.request.query import CHANGES_QUERY, STATUS_CHANGES_QUERY
 from api.request.record import Record, record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
@@ -26,26 +27,48 @@ from api.response.events import EventStream, open_stream
 from api.response.openapi import EVENTS
 from api.routes.read_model import read_model, state
 
-changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
+changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>")
 
-_ENDPOINT = "changes.lead_changes"
+NOT_FILLED = "The history of statuses is not built yet: it is with the rebuild that follows an upgrade"
+_QUERIES = {
+    "changes.lead_changes": (FEEDS[LEADS], CHANGES_QUERY),
+    "changes.status_changes": (FEEDS[STATUSES], STATUS_CHANGES_QUERY),
+}
 BUSY = (
     "As many event streams are open as there may be (LEADS_STREAMS): ask without a stream, or try again later"
 )
 
 
-@changes.get("")
+@changes.get("/lead-changes")
 def lead_changes(user_id: str) -> Response:
-    """List what changed since a token."""
-    parameters = read_model().resolved(CHANGES_QUERY.read(record().query))
+    """List the leads that changed since a token."""
+    return _changes(user_id, FEEDS[LEADS], read_model().resolved(CHANGES_QUERY.read(record().query)))
+
+
+@changes.get("/status-changes")
+def status_changes(user_id: str) -> Response:
+    """List the changes of statuses that were written or withdrawn since a token."""
+    return _changes(user_id, FEEDS[STATUSES], STATUS_CHANGES_QUERY.read(record().query))
+
+
+def _changes(user_id: str, feed: Feed, parameters: Parameters) -> Response:
     if _wants_events(record().request):
-        return _begin_stream(user_id, parameters)
+        return _begin_stream(user_id, feed, parameters)
     if parameters.since is None:
         now = read_model().fetch(now_of(user_id), parameters.min_as_of)
-        return _answer(user_id, now, ChangesPage([], after_all(now), has_more=False))
-    token = _token(user_id, "since", parameters.since)
-    row = read_model().fetch(changes_since(user_id, token.position, parameters), parameters.min_as_of)
-    return _answer(user_id, row, page_after(token, row, parameters))
+        _require_filled(feed, now)
+        return _answer(user_id, feed, now, ChangesPage([], after_all(now), has_more=False))
+    token = _token(user_id, feed, "since", parameters.since)
+    asked = feed.changes_since(user_id, token.position, parameters)
+    row = read_model().fetch(asked, parameters.min_as_of)
+    _require_filled(feed, row)
+    return _answer(user_id, feed, row, page_after(feed, token, row, parameters))
+
+
+def _require_filled(feed: Feed, row: NowRow) -> None:
+    """Raise UnavailableError while the feed of statuses cannot tell what is new."""
+    if feed.name == STATUSES and not row.is_filled:
+        raise UnavailableError(NOT_FILLED)
 
 
 def _wants_events(request: Request) -> bool:
@@ -56,26 +79,29 @@ def _wants_events(request: Request) -> bool:
     return parse_accept_header(accepted, MIMEAccept).best_match(("application/json", EVENTS)) == EVENTS
 
 
-def _begin_stream(user_id: str, parameters: Parameters) -> Response:
+def _begin_stream(user_id: str, feed: Feed, parameters: Parameters) -> Response:
     """Begin where the caller is, or now, and take a place."""
     environ = record().request.environ
     name, text = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
     if not text:
         name, text = "since", parameters.since
-    token = _token(user_id, name, text) if text else None
+    token = _token(user_id, feed, name, text) if text else None
     row = read_model().fetch(now_of(user_id), parameters.min_as_of)
+    _require_filled(feed, row)
     since = token or Token(after_all(row), history_of(row.place, row.epoch))
     authorization = environ.get("HTTP_AUTHORIZATION", "")
-    stream = EventStream(user_id, parameters, since, authorization, is_gone=not _is_known(since, row))
+    stream = EventStream(
+        user_id, feed.name, parameters, since, authorization, is_gone=not _is_known(since, row)
+    )
     streams = state().streams
     if not streams.take_at_once(user_id):
         raise UnavailableError(BUSY)
     return open_stream(stream, partial(streams.give_back, user_id))
 
 
-def _token(user_id: str, name: str, text: str) -> Token:
+def _token(user_id: str, feed: Feed, name: str, text: str) -> Token:
     try:
-        return change_token.read(user_id, text)
+        return change_token.read(user_id, text, feed.name)
     except TokenError:
         raise RequestError(
             f"{name} takes what an answer for this tenant gave as next", name, ErrorCode.BAD_TOKEN
@@ -90,32 +116,33 @@ class ChangesPage(NamedTuple):
     has_more: bool
 
 
-def page_after(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
+def page_after(feed: Feed, token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
     """Return the page after a token. Raises TokenGoneError unless every change since the token is known."""
     if not _is_known(token, row):
         raise TokenGoneError
     changes = row.page[: parameters.page.limit]
     has_more = len(row.page) > len(changes)
-    return ChangesPage(changes, position_of_change(changes[-1]) if has_more else after_all(row), has_more)
+    return ChangesPage(changes, feed.position_of(changes[-1]) if has_more else after_all(row), has_more)
 
 
 def wait_for_change(waiting: Waiting, record: Record) -> None:
     """Have a request to the feed wait before it counts among those that run."""
-    user_id = record.user_id
-    if user_id is None or record.request.endpoint != _ENDPOINT or _wants_events(record.request):
+    user_id, endpoint = record.user_id, record.request.endpoint or ""
+    if user_id is None or endpoint not in _QUERIES or _wants_events(record.request):
         return
+    feed, query = _QUERIES[endpoint]
     try:
-        parameters = CHANGES_QUERY.read(record.query)
+        parameters = query.read(record.query)
         if not parameters.wait or parameters.since is None:
             return
-        token = change_token.read(user_id, parameters.since)
+        token = change_token.read(user_id, parameters.since, feed.name)
     except (BadRequest, TokenError):
         # The view refuses it.
         return
 
     def has_answer() -> bool:
         # A change, or that the token means nothing here.
-        row = read_model().database.fetch(changes_since(user_id, token.position, parameters))
+        row = read_model().database.fetch(feed.changes_since(user_id, token.position, parameters))
         return bool(row.page) or not _is_known(token, row)
 
     waiting.for_change(user_id, parameters.wait, has_answer)
@@ -134,10 +161,11 @@ def after_all(row: NowRow) -> Position:
     return Position(0 if row.newest is None else row.newest + 1)
 
 
-def _answer(user_id: str, row: NowRow, page: ChangesPage) -> Response:
+def _answer(user_id: str, feed: Feed, row: NowRow, page: ChangesPage) -> Response:
     record().rows = len(page.changes)
     printed = b",".join(map(json_of_change, page.changes))
-    token = change_token.write(user_id, Token(page.following, history_of(row.place, row.epoch)))
+    following = Token(page.following, history_of(row.place, row.epoch))
+    token = change_token.write(user_id, following, feed.name)
     more = b"true" if page.has_more else b"false"
     return JsonResponse(
         closed(b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,' % (printed, token.encode(), more))

@@ -9,9 +9,23 @@ from flask import Blueprint, Response
 from api.database.snapshot import Snapshot
 from api.database.statement import NOTHING_CLAIMED
 from api.limits.exports import ExportsBusyError, ExportStream
-from api.plan.exports import Export, leads_as_csv, leads_as_ndjson, messages_as_ndjson
+from api.plan.exports import (
+    Export,
+    leads_as_csv,
+    leads_as_ndjson,
+    messages_as_ndjson,
+    status_history_as_csv,
+    status_history_as_ndjson,
+)
 from api.request.parameters import Parameters
-from api.request.query import CSV_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY, Query
+from api.request.query import (
+    CSV_QUERY,
+    EXPORT_QUERY,
+    HISTORY_CSV_QUERY,
+    HISTORY_EXPORT_QUERY,
+    MESSAGE_EXPORT_QUERY,
+    Query,
+)
 from api.request.record import record
 from api.routes.read_model import read_model, state
 
@@ -33,6 +47,18 @@ def export_leads_as_csv(user_id: str) -> Response:
 def export_leads(user_id: str) -> Response:
     """All leads that match, each as it is printed."""
     return _export(user_id, EXPORT_QUERY, leads_as_ndjson, "leads", "ndjson")
+
+
+@exports.get("/leads/status-history.ndjson")
+def export_status_history(user_id: str) -> Response:
+    """All changes of the statuses of leads."""
+    return _export(user_id, HISTORY_EXPORT_QUERY, status_history_as_ndjson, "status-history", "ndjson")
+
+
+@exports.get("/leads/status-history.csv")
+def export_status_history_as_csv(user_id: str) -> Response:
+    """All changes of the statuses of leads, as a table."""
+    return _export(user_id, HISTORY_CSV_QUERY, status_history_as_csv, "status-history", "csv")
 
 
 @exports.get("/messages.ndjson")

@@ -9,6 +9,9 @@ from orjson import Fragment
 
 from api.plan.attributes import attributes_of_tenant as plan_attributes
 from api.plan.attributes import printed_attributes
+from api.plan.history import history_of_lead as plan_history
+from api.plan.history import lead_funnel as plan_funnel
+from api.plan.history import printed_funnel
 from api.plan.lead import leads_of_phones
 from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
@@ -18,11 +21,13 @@ from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
 from api.request.error_codes import RequestError
-from api.request.position.cursor import position_of_lead, position_of_message
+from api.request.position.cursor import position_of_lead, position_of_message, position_of_transition
 from api.request.query import (
     ATTRIBUTES_QUERY,
     COMMON_QUERY,
     FACETS_QUERY,
+    FUNNEL_QUERY,
+    HISTORY_QUERY,
     LEAD_QUERY,
     LIST_QUERY,
     MESSAGES_QUERY,
@@ -37,7 +42,7 @@ from api.response.pagination import page_of_results
 from api.routes.read_model import read_model, state
 
 # A lead that is called so has no address.
-NO_PHONES = ("stats", "facets", "lookup", "attributes")
+NO_PHONES = ("stats", "facets", "lookup", "attributes", "status-history.ndjson", "status-history.csv")
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 
@@ -78,6 +83,15 @@ def lead_series(user_id: str) -> Response:
     row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
     record().rows = 1
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
+
+
+@leads.get("/stats/funnel")
+def lead_funnel(user_id: str) -> Response:
+    """Count how far the leads that first came in a time have come, and how soon."""
+    parameters = FUNNEL_QUERY.read(record().query)
+    row = read_model().fetch(plan_funnel(user_id, parameters), parameters.min_as_of)
+    record().rows = 1
+    return answer(orjson.dumps(printed_funnel(row.page, parameters.divided_by)))
 
 
 @leads.get("/facets")
@@ -123,6 +137,24 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     document = _found(row.document)
     record().rows = 1
     return answer(_fewer_keys(document, parameters.keys))
+
+
+@leads.get("/<customer_phone>/history")
+def history_of_lead(user_id: str, customer_phone: str) -> Response:
+    """List how a lead came to its status, newest first."""
+    phone = _phone(customer_phone)
+    parameters = HISTORY_QUERY.read(record().query, user_id, phone)
+    row = read_model().fetch(plan_history(user_id, phone, parameters), parameters.min_as_of)
+    if not row.is_there:
+        raise LeadNotFoundError
+    page = page_of_results(parameters.page, row.page, row.total)
+    data = b'{"customer_phone":%b,"transitions":[%b],"pagination":%b}' % (
+        orjson.dumps(phone),
+        page.json,
+        page.pagination,
+    )
+    record().rows = len(page.results)
+    return answer(data, more={"Link": page.link((user_id, phone), position_of_transition)})
 
 
 @leads.get("/<customer_phone>/messages")

@@ -28,7 +28,7 @@ from api.database.errors import UnavailableError
 from api.database.listen import listen, name_of, read_told
 from api.database.pool import Database
 from api.limits.room import LONGEST_REST_SECONDS
-from api.plan.changes import changes_since, json_of_change, position_of_change
+from api.plan.changes import FEEDS, json_of_change
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
 from api.request.position.change_token import Token, history_of
@@ -118,7 +118,7 @@ class LiveStreams:
         """Send the changes of a tenant until the caller leaves, may not go on or does not read, or the process ends."""
         filters, values = given_filters(stream.parameters)
         # A page of another length does as well, because the next one begins where it ends.
-        asks_for = (stream.user_id, filters, repr(values))
+        asks_for = (stream.user_id, stream.feed, filters, repr(values), stream.parameters.printed_with)
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         viewer = _Viewer(stream, asks_for, name_of(stream.user_id), task)
         self._viewers.add(viewer)
@@ -201,11 +201,12 @@ class LiveStreams:
         return await asyncio.shield(reading)
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
-        asked = changes_since(stream.user_id, at.position, stream.parameters)
+        feed = FEEDS[stream.feed]
+        asked = feed.changes_since(stream.user_id, at.position, stream.parameters)
         row = await self._in_turn(stream.user_id, partial(self._model.look, asked))
-        page, history = page_after(at, row, stream.parameters), history_of(row.place, row.epoch)
+        page, history = page_after(feed, at, row, stream.parameters), history_of(row.place, row.epoch)
         events = (
-            change_event(stream.user_id, Token(position_of_change(change), history), json_of_change(change))
+            change_event(stream, Token(feed.position_of(change), history), json_of_change(change))
             for change in page.changes
         )
         return _Page(b"".join(events), Token(page.following, history), page.has_more)

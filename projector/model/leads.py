@@ -7,6 +7,7 @@ LEAD_TABLES = (
     "read_model.lead_profiles",
     "read_model.lead_conversations",
     "read_model.lead_messages",
+    "read_model.lead_status_changes",
 )
 """The rows of leads, which the steps of a refresh recompute lead by lead."""
 
@@ -33,6 +34,7 @@ WRITE = (
     "refresh/5_compare_messages",
     "refresh/6_write_messages",
     "refresh/7_compare_leads",
+    "refresh/8_write_history",
     "refresh/8_write_leads",
 )
 """From stale leads to rows of the read model."""

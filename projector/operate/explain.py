@@ -71,6 +71,7 @@ def _all_of(name: str) -> str:
 
 _COMPETING = {
     "extractions": ("Extractions, the one that counts first", _all_of("winning_extractions")),
+    "status_changes": ("Changes of the status, the newest first", query("operate", "rank_status_changes")),
     "contacts": ("Contacts, the one that counts first", _all_of("winning_contacts")),
     "messages": ("Messages, the last one first", _all_of("last_messages")),
     "conversations": ("Conversations, as printed", query("operate", "rank_conversations")),
@@ -178,7 +179,9 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
     for table, (_, rows) in _COMPETING.items():
-        competing = _read_rows(conn, rows, own, candidates + 2)
+        # The rules make these rows too, and fail.
+        fails = table == "status_changes" and made.failure is not None
+        competing = [] if fails else _read_rows(conn, rows, own, candidates + 2)
         shown = [_shortened(row) for row in competing[: candidates + 1]]
         is_more = len(competing) > len(shown)
         made.candidates[table] = {"table": names.get(table), "rows": shown, "more": is_more}

@@ -4,8 +4,8 @@
 -- contact's. An attribute is chosen so too: the extraction's column, its JSON, the contact's column, its JSON.
 --
 -- Reads profile_leads, the user_id and customer_phone of the leads to compute, and profile_keys, rows as in
--- projector.source_keys, of these leads at least. {fence} is empty where PostgreSQL is free to join the tables as a
--- whole.
+-- projector.source_keys, of these leads at least; and status_changes, rows of that definition. {fence} is empty where
+-- PostgreSQL is free to join the tables as a whole.
 WITH counted_sends AS (
     SELECT
         s.user_id,
@@ -52,11 +52,26 @@ SELECT
     projector.without_accents(searched.value) COLLATE "C" AS search_plain,
     merged.attributes,
     merged.left_out AS attributes_left_out,
-    s.other_platforms AS sent_on_others
+    s.other_platforms AS sent_on_others,
+    h.status_since,
+    h.first_warm_at,
+    h.first_hot_at,
+    coalesce(h.was_cold, false) AS was_cold
 FROM profile_leads AS l
 LEFT JOIN ({definition.winning_extractions}) AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
 LEFT JOIN ({definition.winning_contacts}) AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone
 LEFT JOIN counted_sends AS s ON s.user_id = l.user_id AND s.customer_phone = l.customer_phone
+LEFT JOIN (
+    SELECT
+        changed.user_id,
+        changed.customer_phone,
+        max(changed.changed_at) AS status_since,
+        min(changed.changed_at) FILTER (WHERE changed.lead_status = 'Warm') AS first_warm_at,
+        min(changed.changed_at) FILTER (WHERE changed.lead_status = 'Hot') AS first_hot_at,
+        bool_or(coalesce(changed.lead_status = 'Cold', false)) AS was_cold
+    FROM status_changes AS changed
+    GROUP BY changed.user_id, changed.customer_phone
+) AS h ON h.user_id = l.user_id AND h.customer_phone = l.customer_phone
 CROSS JOIN LATERAL (
     SELECT
         coalesce(projector.blank_to_null(e.name), projector.blank_to_null(c.name)) COLLATE "C" AS name,

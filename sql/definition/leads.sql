@@ -27,7 +27,11 @@ SELECT
     CASE WHEN m.sender = 'user' THEN w.waiting_since END AS waiting_since,
     c.reply_window_ends_at,
     c.last_customer_message_at,
-    d.other_platforms
+    d.other_platforms,
+    p.status_since,
+    p.first_warm_at,
+    p.first_hot_at,
+    p.was_cold
 FROM new_lead_profiles AS p
 LEFT JOIN (
     SELECT

@@ -929,8 +929,8 @@ ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: print_lead
 -- Returns document; attributes; of_conversations, the attributes of those that have any, by their ids; moments, what
--- include=waiting prints; left_out, how many attributes were left out. `leads`, `profiles` and `conversations` are the
--- tables, or what the definition makes.
+-- include=waiting,status_since prints; left_out, how many attributes were left out. `leads`, `profiles` and
+-- `conversations` are the tables, or what the definition makes.
 SELECT
     l.document,
     p.attributes,
@@ -938,7 +938,8 @@ SELECT
     jsonb_build_object(
         'waiting_since', to_char(l.waiting_since, %(time_format)s),
         'reply_window_ends_at', to_char(l.reply_window_ends_at, %(time_format)s),
-        'last_customer_message_at', to_char(l.last_customer_message_at, %(time_format)s)
+        'last_customer_message_at', to_char(l.last_customer_message_at, %(time_format)s),
+        'status_since', to_char(l.status_since, %(time_format)s)
     ) AS moments,
     p.attributes_left_out + c.left_out AS left_out
 FROM {leads} AS l
@@ -1027,6 +1028,8 @@ new_lead_conversations AS MATERIALIZED (
     WHERE k.kind = 'conversation'
 ),
 
+status_changes AS MATERIALIZED ({definition.status_changes}),
+
 new_lead_profiles AS MATERIALIZED ({definition.lead_profiles}),
 
 last_messages AS ({definition.last_messages}),
@@ -1047,6 +1050,12 @@ LIMIT %(size)s;
 SELECT c.*
 FROM new_lead_conversations AS c
 ORDER BY coalesce(c.newest_message_at, c.source_last_message_at) DESC NULLS LAST, c.conversation_id;
+
+-- name: rank_status_changes
+-- The changes of the status, the newest first.
+SELECT s.*
+FROM status_changes AS s
+ORDER BY s.changed_at DESC;
 
 -- name: rank_template_sends
 -- The template sends: those that count first, then the newest.

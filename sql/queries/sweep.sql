@@ -91,7 +91,7 @@ ORDER BY place, create_command;
 
 -- name: note_built
 UPDATE read_model.projection
-SET version = %(version)s, built_at = now();
+SET version = %(version)s, built_at = now(), is_history_built = true;
 
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.

@@ -113,21 +113,38 @@ SELECT pg_notify('leads', '*');
 
 -- name: find_old_tombstones
 -- Returns the tenants that have a tombstone of more than so many days.
-SELECT DISTINCT s.user_id
+SELECT s.user_id
 FROM read_model.lead_tombstones AS s
 WHERE s.deleted_at < now() - make_interval(days => %(days)s)
-ORDER BY s.user_id;
+UNION
+SELECT s.user_id
+FROM read_model.status_change_tombstones AS s
+WHERE s.deleted_at < now() - make_interval(days => %(days)s)
+ORDER BY user_id;
 
 -- name: prune_tombstones
--- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them.
+-- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them, for both feeds.
 --
 -- The tenant is locked.
 WITH pruned AS (
     DELETE FROM read_model.lead_tombstones AS s
     WHERE s.user_id = %(user_id)s AND s.deleted_at < now() - make_interval(days => %(days)s)
     RETURNING s.version
+),
+
+pruned_changes AS (
+    DELETE FROM read_model.status_change_tombstones AS s
+    WHERE s.user_id = %(user_id)s AND s.deleted_at < now() - make_interval(days => %(days)s)
+    RETURNING s.version
 )
 
 UPDATE read_model.tenants
-SET pruned_version = greatest(pruned_version, (SELECT max(p.version) FROM pruned AS p))
+SET pruned_version = greatest(pruned_version, (
+    SELECT max(p.version)
+    FROM (
+        SELECT * FROM pruned
+        UNION ALL
+        SELECT * FROM pruned_changes
+    ) AS p
+))
 WHERE user_id = %(user_id)s;

@@ -234,6 +234,28 @@ def test_messages(platform: Platform, model: Model, data: st.DataObject) -> None
 
 
 @given(data=st.data())
+def test_history(platform: Platform, model: Model, data: st.DataObject) -> None:
+    user_id = data.draw(st.sampled_from(list(model.leads)))
+    phone = data.draw(queries.paths_to_leads(queries.vocabulary(model, user_id)))
+    params = data.draw(queries.history_params())
+    compare(
+        platform,
+        queries.path(user_id, phone, "history"),
+        params,
+        answers.history(model, user_id, phone, params),
+    )
+
+
+@given(data=st.data())
+def test_funnel(platform: Platform, model: Model, data: st.DataObject) -> None:
+    user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
+    params = data.draw(queries.funnel_params(queries.vocabulary(model, user_id)))
+    compare(
+        platform, queries.path(user_id, "stats", "funnel"), params, answers.funnel(model, user_id, params)
+    )
+
+
+@given(data=st.data())
 def test_single(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
     phone = data.draw(queries.paths_to_leads(queries.vocabulary(model, user_id)))

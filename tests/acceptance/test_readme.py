@@ -19,7 +19,7 @@ import yaml
 from werkzeug.test import TestResponse
 
 from api.request.position import change_token
-from api.request.position.change_token import Position
+from api.request.position.change_token import LEADS, STATUSES, Position
 from api.request.query import LIST_QUERY
 from api.response.openapi import document
 from projector.capture.mapping import read_mapping
@@ -74,11 +74,18 @@ def demo_database(server: Server, template: Database, answers_mb: int) -> Iterat
 
 @pytest.fixture(scope="module")
 def platform(make_platform_once: MakePlatform, demo_database: Database) -> Platform:
-    """The demo as `make run` loads it, and a change after that."""
+    """The demo as `make run` loads it, and changes after that, the last one of a status."""
     made = make_platform_once(demo_database, NOW)
     demo.load(made.connection, now=NOW, progress=QUIET)
     made.rebuild()
     made.connection.execute("UPDATE contacts SET name = 'Somebody new' WHERE contact_id LIKE '%0'")
+    made.refresh()
+    made.connection.execute(
+        "UPDATE extractions SET lead_status_tag = 'Hot' WHERE extraction_id = ("
+        " SELECT min(e.extraction_id::text)::uuid FROM extractions AS e"
+        " JOIN conversations AS c USING (conversation_id) JOIN agents AS a USING (agent_id)"
+        " WHERE a.user_id = '5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3' AND e.is_latest AND e.lead_status_tag = 'Cold')"
+    )
     made.refresh()
     return made
 
@@ -109,9 +116,10 @@ def call(platform: Platform, line: str) -> TestResponse:
 
 def token_before_the_last_change(platform: Platform, path: str) -> str:
     tenant = path.split("/")[2]
-    now = change_token.read(tenant, platform.client.get(path).get_json()["next"])
+    feed = STATUSES if path.endswith("/status-changes") else LEADS
+    now = change_token.read(tenant, platform.client.get(path).get_json()["next"], feed)
     before = now._replace(position=Position(now.position.version - 1))
-    return change_token.write(tenant, before)
+    return change_token.write(tenant, before, feed)
 
 
 def test_each_line_runs_and_has_something_to_show(platform: Platform) -> None:

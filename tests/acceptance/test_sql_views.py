@@ -113,6 +113,21 @@ def test_messages_are_those_of_the_oracle(platform: Platform) -> None:
     assert messages == expected
 
 
+def test_changes_of_statuses_are_those_of_the_oracle(platform: Platform) -> None:
+    changes = by(rows(platform.connection, "lead_status_changes"), "user_id", "customer_phone", "changed_at")
+    expected = {
+        (lead.user_id, lead.customer_phone, change.changed_at): {
+            "user_id": lead.user_id,
+            "customer_phone": lead.customer_phone,
+            **change._asdict(),
+        }
+        for lead in platform.model().all_leads()
+        for change in lead.status_changes
+    }
+    assert any(change["from_status"] for change in expected.values())
+    assert changes == expected
+
+
 def test_statistics_by_day_count_the_leads(platform: Platform) -> None:
     statistics = by(rows(platform.connection, "statistics_by_day"), "user_id", "day")
     days: dict[tuple[Any, ...], Rows] = {}

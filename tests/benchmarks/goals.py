@@ -56,6 +56,12 @@ _GOALS = (
         "attribute_json_range", "range of an attribute of JSON, page and total ≤ 120 ms in the database", "ms"
     ),
     Goal("attribute_facet", "facet of an attribute with 10,000 values ≤ 150 ms in the database", "ms"),
+    Goal("history_lead", "history of a lead ≤ 1 ms in the database", "ms"),
+    Goal("history_funnel", "funnel of all leads ≤ 100 ms in the database", "ms"),
+    Goal("history_month", "funnel of a month ≤ 50 ms in the database", "ms"),
+    Goal(
+        "history_became", "leads that became Hot, 1,000 of them, page and total ≤ 10 ms in the database", "ms"
+    ),
     Goal("attribute_names", "list of the attributes ≤ 150 ms in the database", "ms"),
     Goal("attribute_message", "refresh of 1 message with 8 attributes ≤ 1.03 × without"),
     Goal("attribute_extraction", "refresh of 1 extraction with 8 attributes ≤ 1.1 × without"),

@@ -17,7 +17,7 @@ MAY_BE_ZERO = {"rebuild_failures", "rebuild_waits", "feed_pages", "beyond", "liv
 
 
 # Each reads, writes or starts what others do too: they take a third of the time of all.
-QUICK = ("totals", "facets", "attributes", "export", "refresh", "verify")
+QUICK = ("totals", "facets", "attributes", "history", "export", "refresh", "verify")
 
 
 @pytest.mark.parametrize(

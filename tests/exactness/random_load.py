@@ -61,6 +61,11 @@ INVARIANTS = {
         "SELECT * FROM read_model.leads AS l FULL JOIN read_model.lead_profiles AS p USING (user_id, customer_phone)"
         " WHERE l.document IS NULL OR p.search_text IS NULL"
     ),
+    "a lead has its status since its newest change": (
+        "SELECT l.user_id, l.customer_phone FROM read_model.leads AS l LEFT JOIN read_model.lead_status_changes AS s"
+        " USING (user_id, customer_phone) GROUP BY l.user_id, l.customer_phone, l.status_since"
+        " HAVING l.status_since IS DISTINCT FROM max(s.changed_at)"
+    ),
 }
 
 
@@ -75,7 +80,7 @@ def not_so(conn: Connection) -> Iterator[str]:
 
 READ_TABLES = (
     "leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_counts", "lead_daily_counts", "lead_totals",
-    "message_counts", "attribute_counts",
+    "message_counts", "attribute_counts", "lead_status_changes",
 )  # fmt: skip
 # Whatever the API prints of a tenant, as a digest, with the version of the tenant.
 _PRINTED = " UNION ALL ".join(

@@ -24,10 +24,10 @@ from psycopg import sql as composing
 from api.database import connect, session
 from api.database import statement as asked
 from api.limits import waiting
-from api.plan.changes import ChangesRow, position_of_change
+from api.plan.changes import ChangesRow, Feed
 from api.plan.projection import tenant_now
 from api.request.parameters import Parameters
-from api.request.position.change_token import Position, Token, history_of
+from api.request.position.change_token import Position, StatusKey, Token, history_of
 from api.request.record import system_clock
 from api.response import body
 from api.routes import changes, memory, read_model
@@ -364,8 +364,10 @@ def _look_before_it_deletes(bench: Bench) -> None:
     bench.patches.setattr(erase, "_forget", forget_after_a_look)
 
 
-def _take_a_full_page_for_the_last(token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
-    return page_after(token, replace(row, page=row.page[: parameters.page.limit]), parameters)
+def _take_a_full_page_for_the_last(
+    feed: Feed, token: Token, row: ChangesRow, parameters: Parameters
+) -> ChangesPage:
+    return page_after(feed, token, replace(row, page=row.page[: parameters.page.limit]), parameters)
 
 
 def _without_deletions(page: Callable[[Any], list[bytes]]) -> Callable[[Any], list[bytes]]:
@@ -773,12 +775,47 @@ MUTANTS = {
     "a token of another installation is taken": _patch(changes, "history_of", lambda _, epoch: history_of(None, epoch)),
     "a failover ends no token":
         _text("ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')", "'1'"),
-    "a token is a version alone": _patch(changes, "position_of_change",
-        lambda printed: Position(position_of_change(printed).version + 1)),
+    "a token is a version alone": _patch(Feed, "position_of",
+        lambda _, printed: Position(int(printed.partition(b" ")[0]) + 1)),
     "a full page is taken for the last": _patch(changes, "page_after", _take_a_full_page_for_the_last),
     "a lead that leaves the set is left out":
         _patch(session, "page_of", _without_deletions(session.page_of)),
     "a token that is still to come is taken": _patch(changes, "after_all", lambda _: Position(10**9)),
+    "extractions after the winner count": _text("k.place <= k.last_place", "true", story="the winner is the last"),
+    "each extraction of a millisecond counts":
+        _text("n.next_at > n.changed_at", "true", story="of one millisecond the last counts"),
+    "an extraction without a time is the newest":
+        _text("e.extracted_at ASC NULLS FIRST", "e.extracted_at ASC NULLS LAST", story="without a time"),
+    "a lost status is no change":
+        _text("s.lead_status IS DISTINCT FROM s.from_status", "s.lead_status <> coalesce(s.from_status, '')",
+            story="no status is one, but not at first"),
+    "another status of an extraction withdraws nothing":
+        _text("AND n.lead_status IS NOT DISTINCT FROM o.lead_status", "",
+            story="an extraction is edited, moves in time, and goes"),
+    "a withdrawn change has the version before":
+        _text("coalesce(stored.version, 0) + 1", "coalesce(stored.version, 0)", story="the winner is the last"),
+    "a change has the version before":
+        _text("coalesce(stored.version, 0) + 1", "coalesce(stored.version, 0)", story="the winner is the last"),
+    "a change that is corrected keeps its version":
+        _text(", version = excluded.version", ", version = lead_status_changes.version",
+            story="an extraction is edited, moves in time, and goes"),
+    "a change that comes again keeps its tombstone":
+        _text("AND stored.lead_status = coalesce(n.lead_status, '')", "AND false", story="the winner is the last"),
+    "after what is withdrawn nothing stands":
+        _patch(StatusKey, "written", lambda key: f"{key.customer_phone}\n{key.changed_at}\n1",
+            story="of one millisecond the last counts"),
+    "what stands is told again":
+        _patch(StatusKey, "written", lambda key: f"{key.customer_phone}\n{key.changed_at}\n0",
+            story="it becomes Hot, and what is said again is no change"),
+    "what was there is not read":
+        _text("WHERE i.reload_profile", "WHERE false", story="an extraction is edited, moves in time, and goes"),
+    "what fills the table is told":
+        _text("WHEN (SELECT p.is_history_built FROM read_model.projection AS p)", "WHEN true"),
+    "what goes meanwhile is withdrawn":
+        _text("AND (SELECT p.is_history_built FROM read_model.projection AS p)", ""),
+    "the feed answers before it is filled": _patch(changes, "_require_filled", lambda *_: None),
+    "a withdrawn change is forgotten without a word":
+        _text("UNION ALL\n        SELECT * FROM pruned_changes", ""),
 }  # fmt: skip
 
 

@@ -125,6 +125,31 @@ def test_a_migrated_database_has_the_structure_of_a_fresh_one(
     assert value(conn, "SELECT to_regnamespace('read_model') IS NULL") is True
 
 
+def test_the_history_of_statuses_is_told_from_the_rebuild_on(older: Database, conn: Connection) -> None:
+    """No old lead becomes Hot by an upgrade."""
+    migrate_now(older)
+    conn.execute("UPDATE extractions SET lead_status_tag = 'hot'")
+    with serving(older) as app:
+        client = app.test_client()
+        assert client.get("/users/one/status-changes").status_code == 503
+        refresh_now(conn)
+        assert client.get("/users/one/status-changes").status_code == 503
+        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+        feed = client.get("/users/one/status-changes").get_json()
+        assert (
+            value(conn, "SELECT count(*) FROM read_model.lead_status_changes WHERE lead_status = 'Hot'") > 0
+        )
+        for table in ("lead_status_changes", "status_change_tombstones"):
+            assert value(conn, f"SELECT count(*) FROM read_model.{table} WHERE version > 0") == 0
+        conn.execute("UPDATE extractions SET lead_status_tag = 'warm'")
+        refresh_now(conn)
+        told = client.get(f"/users/one/status-changes?since={feed['next']}").get_json()["data"]
+        assert {(change["lead_status"], change["withdrawn"]) for change in told} == {
+            ("Hot", True),
+            ("Warm", False),
+        }
+
+
 def test_the_api_answers_at_once_and_the_rebuild_follows(older: Database, conn: Connection) -> None:
     with pytest.raises(NotInstalledError, match="run migrate"):
         refresh_now(conn)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import unified_diff
@@ -18,6 +18,8 @@ from tests.oracle.parameters import (
     MESSAGE_FILTERS,
     MILLISECOND,
     OF_ALL,
+    OF_FUNNEL,
+    OF_HISTORY,
     OF_LIST,
     OF_MESSAGES,
     OF_SERIES,
@@ -96,11 +98,11 @@ def places_of_leads(
         key = bytewise(model.lower(value)) if sort_by == "name" and value is not None else value
         return (True, phone) if value is None else (False, towards(key), phone)
 
-    ignore_accents = values.get("ignore_accents", False)
+    further = {name: values[name] for name in ("ignore_accents", "became_days") if name in values}
     passing = [
         (place(lead), lead)
         for lead in model.of_tenant(user_id).values()
-        if _passes(LEAD_FILTERS, values, Candidate(model, lead, now, ignore_accents=ignore_accents))
+        if _passes(LEAD_FILTERS, values, Candidate(model, lead, now, **further))
     ]
     return sorted(passing, key=lambda pair: pair[0])
 
@@ -305,6 +307,82 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs, now
         "pagination": pagination,
     }
     return Answer(OK, {"success": True, "data": data})
+
+
+def history(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
+    parameters = read_parameters(OF_HISTORY, params)
+    if refusal := _refusal(parameters, user_id, customer_phone):
+        return refusal
+    lead = _find(model, user_id, customer_phone)
+    if lead is None:
+        return LEAD_NOT_FOUND
+    page, pagination = _page([*reversed(lead.status_changes)], parameters.values)
+    data = {
+        "customer_phone": lead.customer_phone,
+        "transitions": [row.document() for row in page],
+        "pagination": pagination,
+    }
+    return Answer(OK, {"success": True, "data": data})
+
+
+def funnel(model: Model, user_id: str, params: Pairs) -> Answer:
+    parameters = read_parameters(OF_FUNNEL, params)
+    if refusal := _refusal(parameters, user_id):
+        return refusal
+    values: Mapping[str, Any] = parameters.values
+    leads = [
+        lead
+        for lead in model.of_tenant(user_id).values()
+        if ("from_date" not in values or milliseconds(lead.first_contact_at) >= values["from_date"].first)
+        and ("to_date" not in values or milliseconds(lead.first_contact_at) <= values["to_date"].last)
+    ]
+    by: dict[str, dict[str, object]] = {}
+    if values.get("by") == "platform":
+        by = {name: _funnel([lead for lead in leads if name in lead.platforms]) for name in PLATFORMS}
+    elif values.get("by") == "agent":
+        agents = {row.agent_id for lead in leads for row in lead.conversations}
+        by = {
+            name: _funnel([lead for lead in leads if name in {row.agent_id for row in lead.conversations}])
+            for name in agents
+        }
+    parts = {f"by_{values['by']}": by} if "by" in values else {}
+    return Answer(OK, {"success": True, "data": {**_funnel(leads), **parts}})
+
+
+def _funnel(leads: Sequence[Lead]) -> dict[str, object]:
+    steps = ("Cold", "Warm", "Hot")
+    ever = {
+        step: sum(any(row.lead_status == step for row in lead.status_changes) for lead in leads)
+        for step in steps
+    }
+    now = {step: sum(lead.lead_status == step for lead in leads) for step in steps}
+    hours = {
+        step: _percentiles(
+            [
+                max((moment - lead.first_contact_at).total_seconds() / 3600, 0.0)
+                for lead in leads
+                if (moment := getattr(lead, f"first_{step.lower()}_at")) is not None and moment > EPOCH
+            ]
+        )
+        for step in steps[1:]
+    }
+    now["none"] = len(leads) - sum(now.values())
+    return {"leads": len(leads), "ever": ever, "now": now, "hours_to": hours}
+
+
+def _percentiles(hours: list[float]) -> dict[str, float | None]:
+    """Return the median and the 90th percentile, between two values as far as the rank is between them."""
+    values = sorted(hours)
+
+    def at(part: float) -> float | None:
+        if not values:
+            return None
+        rank = part * (len(values) - 1)
+        low = int(rank)
+        high = min(low + 1, len(values) - 1)
+        return round(values[low] + (values[high] - values[low]) * (rank - low), 2)
+
+    return {"p50": at(0.5), "p90": at(0.9)}
 
 
 def _passes(

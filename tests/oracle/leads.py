@@ -195,6 +195,20 @@ class LeadConversation(NamedTuple):
         return self.document() | ({"attributes": self.attributes} if self.attributes else {})
 
 
+class StatusChange(NamedTuple):
+    """A moment at which the status of a lead changed, and the extraction that changed it."""
+
+    changed_at: datetime
+    from_status: str | None
+    lead_status: str | None
+    total_score: int | None
+    extraction_id: str
+    conversation_id: str
+
+    def document(self) -> dict[str, object]:
+        return _printed(self, self._fields)
+
+
 class LeadSend(NamedTuple):
     """One counted template send, which no endpoint shows."""
 
@@ -223,6 +237,10 @@ class Profile:
     template_sends_count: int
     attributes: Mapping[str, Any] | None
     attributes_left_out: int
+    status_since: datetime | None
+    first_warm_at: datetime | None
+    first_hot_at: datetime | None
+    was_cold: bool
 
     def columns(self) -> dict[str, object]:
         return {column.name: getattr(self, column.name) for column in fields(Profile)}
@@ -245,6 +263,7 @@ class Lead(Profile):
     waiting_since: datetime | None
     reply_window_ends_at: datetime | None
     last_customer_message_at: datetime | None
+    status_changes: tuple[StatusChange, ...]
 
     def document(self) -> dict[str, object]:
         keys = [
@@ -259,8 +278,9 @@ class Lead(Profile):
         return self.document() | {"conversations": conversations, "attributes": self.attributes or {}}
 
     def moments(self) -> dict[str, object]:
-        """Return what `include=waiting` prints."""
-        return _printed(self, ("waiting_since", "reply_window_ends_at", "last_customer_message_at"))
+        """Return what `include=waiting` prints, and then `include=status_since`."""
+        names = ("waiting_since", "reply_window_ends_at", "last_customer_message_at", "status_since")
+        return _printed(self, names)
 
 
 @dataclass(frozen=True)
@@ -365,6 +385,11 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
     attributes, left_out = merge(winners, rows.declaration.lead)
     seen = {platform_word(row.platform) for row in conversations}
     seen |= {platform_word(row.platform) for row in sends}
+    changes = _status_changes(rows, talks)
+    became = {
+        status: [row.changed_at for row in changes if row.lead_status == status]
+        for status in STATUSES.values()
+    }
     last_of_each = [row.last_message_at for row in conversations if row.last_message_at is not None]
     return Lead(
         user_id=user_id,
@@ -379,6 +404,11 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
         template_sends_count=len(sent),
         attributes=attributes,
         attributes_left_out=left_out,
+        status_since=changes[-1].changed_at if changes else None,
+        first_warm_at=min(became["Warm"], default=None),
+        first_hot_at=min(became["Hot"], default=None),
+        was_cold=bool(became["Cold"]),
+        status_changes=changes,
         last_message_at=max(last_of_each if conversations else sent, default=None),
         last_message_text=messages[-1].text if messages else None,
         last_message_sender=messages[-1].sender if messages else None,
@@ -483,12 +513,38 @@ def place_of_message(message: LeadMessage) -> tuple[datetime, bytes, bool, int, 
     )
 
 
-def _winning_extraction(rows: _Rows, conversations: Sequence[Conversation]) -> Extraction | None:
-    candidates = [
+def _extractions(rows: _Rows, conversations: Sequence[Conversation]) -> list[Extraction]:
+    return [
         extraction
         for conversation in conversations
         for extraction in rows.extractions.get(conversation.conversation_id, ())
     ]
+
+
+def _status_changes(rows: _Rows, conversations: Sequence[Conversation]) -> tuple[StatusChange, ...]:
+    """Ask at each time of an extraction which status the lead had then, of those that are not newer than the winner."""
+    winner = _winning_extraction(rows, conversations)
+    if winner is None:
+        return ()
+
+    def age(extraction: Extraction) -> tuple[bool, datetime, bytes]:
+        stored = extraction.extracted_at
+        return stored is not None, stored or EPOCH, bytewise(extraction.extraction_id)
+
+    counted = [row for row in _extractions(rows, conversations) if age(row) <= age(winner)]
+    changes: list[StatusChange] = []
+    status: str | None = None
+    for moment in sorted({cut_or_epoch(row.extracted_at) for row in counted}):
+        newest = max((row for row in counted if cut_or_epoch(row.extracted_at) <= moment), key=age)
+        if _lead_status(newest) != status:
+            before, status = status, _lead_status(newest)
+            ids = (newest.extraction_id, newest.conversation_id)
+            changes.append(StatusChange(moment, before, status, _total_score(newest), *ids))
+    return tuple(changes)
+
+
+def _winning_extraction(rows: _Rows, conversations: Sequence[Conversation]) -> Extraction | None:
+    candidates = _extractions(rows, conversations)
 
     def rank(extraction: Extraction) -> tuple[bool, bool, datetime, bytes]:
         return (

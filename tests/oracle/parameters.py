@@ -43,10 +43,12 @@ LARGEST_OFFSET = 2**31 - 1
 LONGEST_SEARCH = 200
 SORTS = (
     "last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at", "waiting_since",
-    "reply_window_ends_at",
+    "reply_window_ends_at", "status_since",
 )  # fmt: skip
 IGNORED = frozenset({"_", "gclid", "fbclid"})
-LISTS = frozenset({"platform", "lead_status", "fields", "include", "with_attributes", "without_attributes"})
+LISTS = frozenset(
+    {"platform", "lead_status", "fields", "include", "with_attributes", "without_attributes", "became"}
+)
 MOST_ATTRIBUTES, MOST_VALUES = 8, 20
 _LEAD = compute_leads(
     Source(
@@ -56,7 +58,11 @@ _LEAD = compute_leads(
 ).of_tenant("u")["1"]
 KEYS = tuple(_LEAD.document())
 # The keys that each word of `include` adds to these.
-INCLUDED = {"attributes": ("attributes",), "waiting": tuple(_LEAD.moments())}
+INCLUDED = {
+    "attributes": ("attributes",),
+    "waiting": tuple(_LEAD.moments())[:3],
+    "status_since": ("status_since",),
+}
 # Parameters that say the same, by the bound that they give: of each, a call may give one.
 SAME_BOUND = {"from": ("from_date", "start_date", "date"), "to": ("to_date", "end_date", "date")}
 
@@ -233,6 +239,9 @@ OF_LIST: dict[str, Reader] = {
     "waiting_minutes": integer_between(0, 52_560_000),
     "reply_window": one_of("open", "closed", "none"),
     "reply_window_hours": integer_between(1, 720),
+    "became": one_of(*STATUSES.values()),
+    "became_days": integer_between(1, 36500),
+    "status_days": integer_between(1, 36500),
     "attributes": nothing,
     "with_attributes": attribute_name,
     "without_attributes": attribute_name,
@@ -254,6 +263,18 @@ OF_MESSAGES: dict[str, Reader] = {
     **OTHER_DATES,
 }
 OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
+OF_HISTORY: dict[str, Reader] = {
+    "limit": limit_up_to(200),
+    "offset": integer_between(0, LARGEST_OFFSET),
+    "cursor": nothing,
+    "min_as_of": exact_moment,
+}
+OF_FUNNEL: dict[str, Reader] = {
+    "from_date": date_bound,
+    "to_date": date_bound,
+    "by": one_of("platform", "agent"),
+    "min_as_of": exact_moment,
+}
 OF_SERIES: dict[str, Reader] = {
     "from_date": date_bound,
     "to_date": date_bound,
@@ -299,11 +320,26 @@ class Candidate:
     now: datetime
     # How a search compares: it finds more with it, and nothing less.
     ignore_accents: bool = False
+    # Within how many last days a lead became what is asked for; None for ever.
+    became_days: int | None = None
 
 
 def _waits(candidate: Candidate, minutes: int) -> bool:
     since = candidate.lead.waiting_since
     return since is not None and candidate.now - since >= timedelta(minutes=minutes)
+
+
+def _became(candidate: Candidate, statuses: frozenset[str]) -> bool:
+    moments = [row.changed_at for row in candidate.lead.status_changes if row.lead_status in statuses]
+    if candidate.became_days is None:
+        return bool(moments)
+    within = candidate.now - timedelta(days=candidate.became_days)
+    return any(moment >= within and moment > EPOCH for moment in moments)
+
+
+def _has_status_since(candidate: Candidate, days: int) -> bool:
+    since = candidate.lead.status_since
+    return since is not None and since > EPOCH and candidate.now - since >= timedelta(days=days)
 
 
 def _closes_within(candidate: Candidate, hours: int) -> bool:
@@ -454,6 +490,10 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "waiting_minutes": _waits,
     "reply_window": lambda candidate, word: reply_window(candidate.lead, candidate.now) == word,
     "reply_window_hours": _closes_within,
+    "became": _became,
+    # With `became`, which knows it from the candidate.
+    "became_days": lambda _candidate, _days: True,
+    "status_days": _has_status_since,
     "attributes": _has_values,
     "with_attributes": lambda candidate, names: all(
         attribute_of_lead(candidate.model, candidate.lead, name) for name in names
@@ -583,6 +623,8 @@ def _contradictions(values: dict[str, object]) -> set[str]:
     least, greatest = values.get("min_total_score"), values.get("max_total_score")
     if isinstance(least, int) and isinstance(greatest, int) and least > greatest:
         contradictions |= {"min_total_score", "max_total_score"}
+    if "became_days" in values and "became" not in values:
+        contradictions.add("became_days")
     bounds = {bound: [name for name in names if name in values] for bound, names in SAME_BOUND.items()}
     twice = {name for names in bounds.values() if len(names) > 1 for name in names}
     if twice:

@@ -10,7 +10,15 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import scalar_row
 
-from tests.oracle.leads import PLATFORMS, Lead, LeadConversation, LeadMessage, Model, platform_word
+from tests.oracle.leads import (
+    PLATFORMS,
+    Lead,
+    LeadConversation,
+    LeadMessage,
+    Model,
+    StatusChange,
+    platform_word,
+)
 from tests.oracle.source import Connection
 from tests.oracle.values import without_accents
 
@@ -21,6 +29,7 @@ KEYS = {
     "leads": ("user_id", "customer_phone"),
     "lead_profiles": ("user_id", "customer_phone"),
     "lead_conversations": ("user_id", "customer_phone", "conversation_id"),
+    "lead_status_changes": ("user_id", "customer_phone", "changed_at"),
     "lead_messages": ("user_id", "message_id"),
     "lead_counts": (
         "user_id", "lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat",
@@ -49,6 +58,11 @@ def expected_tables(model: Model) -> dict[str, Table]:
         "leads": [{**_facets(lead), **_of_lead(lead)} for lead in leads],
         "lead_profiles": [_of_profile(model, lead) for lead in leads],
         "lead_conversations": [_of_conversation(lead, row) for lead in leads for row in lead.conversations],
+        "lead_status_changes": [
+            {"user_id": lead.user_id, "customer_phone": lead.customer_phone, **_of_status_change(row)}
+            for lead in leads
+            for row in lead.status_changes
+        ],
         "lead_messages": [_of_message(lead, row) for lead in leads for row in lead.messages],
         "lead_counts": list(_counted(_facets(lead) for lead in leads)),
         "lead_daily_counts": list(
@@ -116,9 +130,9 @@ def _read(connection: Connection, table: str) -> list[Row]:
         if parts := _HOURS.fullmatch(row.get("reply_window") or ""):
             hours, minutes, seconds = map(int, parts.groups())
             row["reply_window"] = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        # With which version of its tenant a row was written is no part of what it is.
+        row.pop("version", None)
         if table == "leads":
-            # With which version of its tenant a lead was written is no part of what it is.
-            del row["version"]
             row["document"] = json.loads(row["document"])
     return rows
 
@@ -225,7 +239,15 @@ def _of_lead(lead: Lead) -> Row:
         "reply_window_ends_at": lead.reply_window_ends_at,
         "last_customer_message_at": lead.last_customer_message_at,
         "other_platforms": [word for word in lead.platforms if word not in PLATFORMS] or None,
+        **{
+            name: getattr(lead, name)
+            for name in ("status_since", "first_warm_at", "first_hot_at", "was_cold")
+        },
     }
+
+
+def _of_status_change(row: StatusChange) -> Row:
+    return {name: value for name, value in row._asdict().items() if name != "from_status"}
 
 
 def _of_profile(model: Model, lead: Lead) -> Row:

@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 from api.database.tables import lead_profiles, leads
-from api.plan.list.filters import FILTERS, OF_PROFILES, OF_THEIR_CONVERSATIONS, TIME_RANGE
+from api.plan.list.filters import BECAME, FILTERS, OF_PROFILES, OF_THEIR_CONVERSATIONS, TIME_RANGE
 from api.request.parameters import OF_ALL, OF_ONE_PAGE, OTHER_NAMES, Parameters
 from api.request.parameters import OF_LIST as TAKEN
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES
@@ -23,6 +23,7 @@ MESSAGES = "/users/{user_id}/leads/{customer_phone}/messages"
 GIVEN_BY = {
     TIME_RANGE: ("days", "from_date", "to_date", *OTHER_NAMES),
     "search": ("search", "ignore_accents"),
+    BECAME: ("became", "became_days"),
     OF_PROFILES: ("attributes", "with_attributes", "without_attributes"),
     OF_THEIR_CONVERSATIONS: ("attributes", "with_attributes", "without_attributes"),
 }

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.plan.exports import CSV_COLUMNS
+from api.plan.history import CHANGE_KEYS
 from api.request.error_codes import ErrorCode
 from api.request.parameters import FURTHER_FACETS, INCLUDES
 from api.response.openapi import sample
@@ -35,6 +36,7 @@ OPTIONAL = {
     "Lead": {key for keys in INCLUDES.values() for key in keys},
     "ConversationSummary": {"attributes"},
     "LeadNumbers": {"waiting", "with_reply_window"},
+    "Funnel": {"by_platform", "by_agent"},
 }
 # One or more sentences: a capital letter or a code at the beginning, and a full stop at the end.
 SENTENCES = re.compile(r"[A-Z`].*\w.*\.", re.DOTALL)
@@ -195,22 +197,26 @@ def test_each_code_of_an_error_is_documented() -> None:
 
 
 def test_the_sample_of_an_export_is_a_line_of_it() -> None:
-    for file, name in (("leads", "Lead"), ("messages", "Message")):
+    for file, name in (("leads", "Lead"), ("messages", "Message"), ("status-history", "Transition")):
         [path] = [path for path in OPERATIONS if path.endswith(f"/{file}.ndjson")]
         shown = OPERATIONS[path]["responses"]["200"]["content"]["application/x-ndjson"]["example"]
         assert shown.endswith("}\n")
         line = json.loads(shown)
         assert next(iter(line)) == "customer_phone"
-        if name == "Message":
+        if name != "Lead":
             del line["customer_phone"]
         validator(SCHEMAS[name]).validate(line)
 
 
-def test_the_sample_of_a_table_has_the_columns_of_a_lead() -> None:
-    shown = OPERATIONS["/users/{user_id}/leads.csv"]["responses"]["200"]["content"]["text/csv"]["example"]
-    header, row = csv.reader(io.StringIO(shown))
-    assert header == list(CSV_COLUMNS)
-    assert len(row) == len(header)
+def test_the_sample_of_a_table_has_its_columns() -> None:
+    for file, columns in (
+        ("leads.csv", CSV_COLUMNS),
+        ("leads/status-history.csv", ("customer_phone", *CHANGE_KEYS)),
+    ):
+        answer = OPERATIONS[f"/users/{{user_id}}/{file}"]["responses"]["200"]
+        header, row = csv.reader(io.StringIO(answer["content"]["text/csv"]["example"]))
+        assert header == list(columns)
+        assert len(row) == len(header)
 
 
 def test_the_documents_say_what_they_are_of() -> None:

@@ -185,6 +185,19 @@ def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     return st.builds(lambda *parts: [pair for part in parts for pair in part], dated, by, include)
 
 
+def funnel_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    dates = _dates(words.times)
+    bounds = [st.tuples(st.just(name), dates) for name in ("from_date", "to_date")]
+    by = st.tuples(st.just("by"), st.sampled_from(("platform", "AGENT", "agent", "week")))
+    return st.lists(st.one_of(*bounds, by), max_size=3, unique_by=lambda pair: pair[0])
+
+
+def history_params() -> SearchStrategy[Pairs]:
+    limits = st.tuples(st.just("limit"), st.sampled_from(("1", "2", "50", "0")))
+    offsets = st.tuples(st.just("offset"), st.sampled_from(("0", "1", "3")))
+    return st.lists(st.one_of(limits, offsets), max_size=2, unique_by=lambda pair: pair[0])
+
+
 def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     return _with_noise(_of_messages(words))
 
@@ -228,6 +241,9 @@ def _of_list(words: Vocabulary) -> Values:
         ),
         "reply_window": _in_any_case(("open", "closed", "none")),
         "reply_window_hours": st.sampled_from(("1", "2", "024", "25", "720")),
+        "became": _lists(("Hot", "Warm", "Cold")),
+        "became_days": st.sampled_from(("1", "7", "90", "4000", "36500")),
+        "status_days": st.sampled_from(("1", "7", "90", "4000", "36500")),
         "sort_by": _in_any_case(SORTS),
         "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),

@@ -32,12 +32,14 @@ from sqlalchemy import (
 
 from api.plan.attributes import ConditionShape, has
 from api.plan.list.filters import (
+    BECAME,
     OF_CONVERSATIONS,
     OF_PROFILES,
     OF_THEIR_CONVERSATIONS,
     GivenFilter,
     conditions,
     conditions_on_facets,
+    has_become,
     of_conversations,
 )
 from api.plan.list.plan import ListPlan
@@ -57,6 +59,7 @@ from api.plan.sql import (
     lead_totals,
     leads,
     lookup_by_key,
+    status_changes,
     sum_of,
     tenant_totals,
 )
@@ -138,6 +141,10 @@ def _narrowest(plan: ListPlan) -> tuple[FromClause, list[GivenFilter]] | None:
                 is_all = len(given.shape) == 1
                 phones = _having(part, f"{given.name}_{part.at}")
                 return phones, _without(plan, given) if is_all else [*plan.filters]
+    became = next((filter_ for filter_ in plan.filters if filter_.name == BECAME), None)
+    if became is not None:
+        changed = select(status_changes.c.customer_phone).where(*has_become(status_changes, became.shape))
+        return changed.distinct().subquery("having"), _without(plan, became)
     narrow = next(filter(None, ids), None)
     if narrow is None:
         return None

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    func,
     literal_column,
     not_,
     or_,
@@ -40,8 +41,9 @@ from api.plan.sql import (
     lead_profiles,
     leads,
     lookup_by_key,
+    status_changes,
 )
-from api.plan.time_buckets import DAYS, NOW, before_next, edge, end_of_days, once
+from api.plan.time_buckets import DAY, DAYS, NOW, ago, before_next, edge, end_of_days, once
 from api.request.attributes import LEAD, AttributeCondition
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
@@ -165,6 +167,52 @@ def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
     return {"start": parameters.from_date or FIRST_MOMENT, "days": parameters.days, "end": end}
 
 
+BECAME = "became"
+
+
+class BecameValue(NamedTuple):
+    """What leads became, and within how many last days; None for ever."""
+
+    statuses: tuple[str, ...]
+    days: int | None
+
+
+class BecameShape(NamedTuple):
+    """What of that changes the statement's text."""
+
+    statuses: tuple[str, ...]
+    is_recent: bool
+
+
+def has_become(changes: FromClause, shape: BecameShape) -> list[Condition]:
+    """Return the conditions on a change of a status by which a lead passes."""
+    found = [changes.c.user_id == USER, changes.c.lead_status.in_([*map(constant_text, shape.statuses)])]
+    if shape.is_recent:
+        found += [changes.c.changed_at > UNKNOWN_TIME, changes.c.changed_at >= once(ago(_BECAME_DAYS))]
+    return found
+
+
+def _became(columns: Columns, shape: BecameShape) -> Condition:
+    # PostgreSQL would join EXISTS, and lose the order of the leads.
+    change = (
+        select(literal_column("true", Boolean))
+        .where(status_changes.c.customer_phone == columns.customer_phone, *has_become(status_changes, shape))
+        .limit(constant(1))
+        .correlate_except(status_changes)
+    )
+    return change.scalar_subquery()
+
+
+def _end_of_became(shape: BecameShape) -> ColumnElement[Any]:
+    """Return the last moment at which the oldest of these changes is still within the last days."""
+    oldest = select(func.min(status_changes.c.changed_at)).where(*has_become(status_changes, shape))
+    return oldest.scalar_subquery() + _BECAME_DAYS * DAY
+
+
+_BECAME_DAYS = bindparam("became_days", type_=Float)
+_STATUS_DAYS = bindparam("status_days", type_=Float)
+# The time of an extraction that has none.
+UNKNOWN_TIME: ColumnElement[Any] = literal_column("timestamptz 'epoch'")
 _MINUTES = bindparam("waiting_minutes", type_=Float) * literal_column("interval '1 minute'")
 _HOURS = bindparam("reply_window_hours", type_=Float) * literal_column("interval '1 hour'")
 _NOTHING: ColumnElement[Any] = literal_column("interval '0'")
@@ -297,6 +345,24 @@ FILTERS: Mapping[str, Filter] = {
             stands_until=lambda _shape: [
                 before_next(leads.c.reply_window_ends_at, distance) for distance in (_NOTHING, _HOURS)
             ],
+        ),
+        Filter(
+            name=BECAME,
+            value=lambda parameters: (
+                parameters.became and BecameValue(parameters.became, parameters.became_days)
+            ),
+            on_leads=_became,
+            on_profiles=_became,
+            shape=lambda value: BecameShape(value.statuses, value.days is not None),
+            bind=lambda value: {} if value.days is None else {"became_days": value.days},
+            stands_until=lambda shape: [_end_of_became(shape)] if shape.is_recent else [],
+        ),
+        _filter(
+            "status_days",
+            on_leads=lambda columns, _: and_(
+                columns.status_since > UNKNOWN_TIME, columns.status_since <= once(ago(_STATUS_DAYS))
+            ),
+            stands_until=lambda _shape: [before_next(leads.c.status_since, once(-_STATUS_DAYS * DAY))],
         ),
         _attributes(OF_PROFILES, of_profiles=True),
         _attributes(OF_THEIR_CONVERSATIONS, of_profiles=False),

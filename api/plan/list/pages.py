@@ -32,7 +32,7 @@ from sqlalchemy import (
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list import search
 from api.plan.list.counts import buckets, counts, matches_in_bucket, matches_on_leads, running_total
-from api.plan.list.filters import conditions, moments_of
+from api.plan.list.filters import BECAME, conditions, moments_of
 from api.plan.list.plan import SORTS, ListPlan, plan_list
 from api.plan.printed import printed_lead, printed_leads_of
 from api.plan.sql import (
@@ -166,7 +166,7 @@ def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
         page_end = total
     passed_times_total = func.least(page_end, total) * counted.c.tenant_total
     least, a_match = (MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH)
-    if plan.looks_up_attributes:
+    if plan.looks_up_attributes or plan.has(BECAME):
         least, a_match = MIN_LEADS_LOOKED_UP, 1
     too_many = func.greatest(total * constant(a_match), constant(least))
     if plan.looks_up_attributes and not plan.finds_attributes:

@@ -67,6 +67,9 @@ SORTS = {
         is_partial=True,
         own_filters=frozenset({"reply_window_hours"}),
     ),
+    "status_since": Sort(
+        leads, "status_since", nullable=True, is_partial=True, own_filters=frozenset({"status_days"})
+    ),
     "total_messages": Sort(leads, "total_messages", cursor_key=_CURSOR_NUMBER),
     "total_score": Sort(
         lead_profiles,

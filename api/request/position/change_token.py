@@ -1,4 +1,4 @@
-"""Tokens of the change feed: a position among the changes of one tenant, and in which history it means something."""
+"""Tokens of the change feeds: a position among the changes of one tenant, and in which history it means something."""
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -6,19 +6,53 @@ from binascii import Error as EncodingError
 from hashlib import blake2b
 from typing import NamedTuple
 
+from api.request.text import read_moment
+
 _DIGEST_BYTES = 8
-# The version, the digest of the history and that of the tenant. A phone follows.
+# The version, the digest of the history and that of the tenant and the feed. A key follows.
 _HEAD = struct.Struct(f">q{_DIGEST_BYTES}s{_DIGEST_BYTES}s")
 _MAX_LENGTH = 2048
 
 EXAMPLE = "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu"
 
 
+LEADS, STATUSES = "", "statuses"
+"""The feeds. The token of one means nothing to the other."""
+
+
 class Position(NamedTuple):
-    """After the lead with this phone among those of a version. Without a phone, before all of that version."""
+    """After the change with this key among those of a version. Without a key, before all of that version.
+
+    The key is the phone of the lead; of a change of its status, what StatusKey writes.
+    """
 
     version: int
+    key: str = ""
+
+
+class StatusKey(NamedTuple):
+    """Of changes of statuses of one version: a lead, when it was, and whether it is one that was withdrawn, or not."""
+
     customer_phone: str = ""
+    changed_at: str = ""
+    is_standing: bool = False
+
+    def written(self) -> str:
+        """Return the key as a position has it."""
+        return "\n".join((self.customer_phone, self.changed_at, "1" if self.is_standing else "0"))
+
+
+def status_key(text: str) -> StatusKey:
+    """Return the key that a position has. Raises TokenError for what is none."""
+    if not text:
+        return StatusKey()
+    phone, *others = text.rsplit("\n", 2)
+    try:
+        changed_at, standing = others
+        read_moment(changed_at)
+    except ValueError as error:
+        raise TokenError from error
+    return StatusKey(phone, changed_at, standing == "1")
 
 
 class Token(NamedTuple):
@@ -37,27 +71,30 @@ def history_of(place: bytes | None, epoch: bytes | None) -> bytes:
     return blake2b(b"%b\0%b" % (place or b"", epoch or b""), digest_size=_DIGEST_BYTES).digest()
 
 
-def write(user_id: str, token: Token) -> str:
+def write(user_id: str, token: Token, feed: str = LEADS) -> str:
     """Return a token as a text that can be part of an address."""
     position, history = token
-    head = _HEAD.pack(position.version, history, _tenant(user_id))
-    return urlsafe_b64encode(head + position.customer_phone.encode()).rstrip(b"=").decode()
+    head = _HEAD.pack(position.version, history, _tenant(user_id, feed))
+    return urlsafe_b64encode(head + position.key.encode()).rstrip(b"=").decode()
 
 
-def read(user_id: str, text: str) -> Token:
-    """Return the token that a text is. Raises TokenError if it is none, or one of another tenant."""
+def read(user_id: str, text: str, feed: str = LEADS) -> Token:
+    """Return the token that a text is. Raises TokenError if it is none, or one of another tenant or feed."""
     try:
         # Another alphabet, or another way to write the same bytes, would be taken otherwise.
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         version, history, _ = _HEAD.unpack_from(raw)
-        phone = raw[_HEAD.size :].decode()
+        key = raw[_HEAD.size :].decode()
     except (EncodingError, UnicodeError, struct.error) as error:
         raise TokenError from error
-    token = Token(Position(version, phone), history)
-    if version < 0 or "\0" in phone or len(text) > _MAX_LENGTH or write(user_id, token) != text:
+    token = Token(Position(version, key), history)
+    if version < 0 or "\0" in key or len(text) > _MAX_LENGTH or write(user_id, token, feed) != text:
         raise TokenError
+    if feed == STATUSES:
+        status_key(key)
     return token
 
 
-def _tenant(user_id: str) -> bytes:
-    return blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+def _tenant(user_id: str, feed: str) -> bytes:
+    named = f"{user_id}\0{feed}" if feed else user_id
+    return blake2b(named.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()

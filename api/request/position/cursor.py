@@ -113,8 +113,11 @@ LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
     "total_score": (_NUMBER_OR_NULL, _TEXT),
     "waiting_since": (Function(deserialize=_time, allow_none=True), _TEXT),
     "reply_window_ends_at": (Function(deserialize=_time, allow_none=True), _TEXT),
+    "status_since": (Function(deserialize=_time, allow_none=True), _TEXT),
     "name": (String(validate=Regexp(NO_NUL), allow_none=True), _TEXT),
 }
+# changed_at.
+HISTORY_POSITION = (_TIME,)
 # timestamp, conversation_id, sequence_no and message_id.
 MESSAGE_POSITION: tuple[Field[Any], ...] = (_TIME, _TEXT, _NUMBER_OR_NULL, _TEXT)
 
@@ -129,3 +132,8 @@ def position_of_message(document: bytes) -> list[object]:
     """Return the position of a printed message."""
     message = orjson.loads(document)
     return [message[name] for name in ("timestamp", "conversation_id", "sequence_no", "message_id")]
+
+
+def position_of_transition(document: bytes) -> list[object]:
+    """Return the position of a printed change of a status."""
+    return [orjson.loads(document)["changed_at"]]

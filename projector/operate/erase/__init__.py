@@ -70,7 +70,7 @@ PATIENCE_SECONDS = 60.0
 _SHED = "what waited was given up for an erasure"
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
 _RECOMPUTED = (*LEAD_TABLES, SOURCE_KEYS)
-_TOMBSTONES = "read_model.lead_tombstones"
+_TOMBSTONES = ("read_model.lead_tombstones", "read_model.status_change_tombstones")
 # The ledger itself stays: a line names nobody once its erasure has ended. API keys are deleted by a function.
 _NAMING = [
     table
@@ -313,7 +313,7 @@ def _delete_some(conn: Connection, target: Target) -> bool:
         _recompute(conn, target, leads)
     pipeline.set_based(conn)
     conn.execute("SELECT set_config('lock_timeout', %s, true)", (SOURCE_LOCK_TIMEOUT,))
-    tombstones = _delete_from(conn, target, _TOMBSTONES, ROWS_PER_TRANSACTION)
+    tombstones = max(_delete_from(conn, target, table, ROWS_PER_TRANSACTION) for table in _TOMBSTONES)
     _end_tokens(conn, target)
     if len(leads) == LEADS_PER_TRANSACTION or tombstones == ROWS_PER_TRANSACTION:
         return True

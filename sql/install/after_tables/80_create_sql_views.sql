@@ -44,7 +44,8 @@ SELECT
     p.attributes,
     l.waiting_since,
     l.reply_window_ends_at,
-    l.last_customer_message_at
+    l.last_customer_message_at,
+    l.status_since
 FROM read_model.leads AS l
 LEFT JOIN read_model.lead_profiles AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone;
 COMMENT ON VIEW leads_sql.leads IS 'One row per lead. Key: user_id, customer_phone.';
@@ -107,6 +108,20 @@ COMMENT ON VIEW leads_sql.statistics_by_day IS
 'Numbers of leads by the UTC day of their last_message_at. Key: user_id, day. A day without leads has no row, and a lead
 without last_message_at is in none.';
 
+CREATE OR REPLACE VIEW leads_sql.lead_status_changes AS
+SELECT
+    s.user_id,
+    s.customer_phone,
+    s.changed_at,
+    lag(s.lead_status) OVER (PARTITION BY s.user_id, s.customer_phone ORDER BY s.changed_at) AS from_status,
+    s.lead_status,
+    s.total_score,
+    s.extraction_id,
+    s.conversation_id
+FROM read_model.lead_status_changes AS s;
+COMMENT ON VIEW leads_sql.lead_status_changes IS
+'One row per change of the status of a lead. Key: user_id, customer_phone, changed_at.';
+
 -- A column is described as the column of its name in the first of these tables that has one.
 DO $$
 DECLARE
@@ -121,7 +136,8 @@ BEGIN
             ('leads', 1, 'leads'), ('leads', 2, 'lead_profiles'),
             ('conversations', 1, 'lead_conversations'),
             ('messages', 1, 'lead_messages'), ('messages', 2, 'lead_conversations'),
-            ('statistics_by_day', 1, 'lead_totals')
+            ('statistics_by_day', 1, 'lead_totals'),
+            ('lead_status_changes', 1, 'lead_status_changes')
         ) AS described (view_name, place, table_name)
         INNER JOIN pg_catalog.pg_attribute AS own ON own.attrelid = ('leads_sql.' || described.view_name)::regclass
         INNER JOIN pg_catalog.pg_attribute AS from_table
@@ -141,4 +157,5 @@ COMMENT ON COLUMN leads_sql.leads.conversation_count IS 'Number of its conversat
 COMMENT ON COLUMN leads_sql.leads.platforms IS 'The platforms of on_whatsapp, on_instagram and on_webchat, then other words bytewise.';
 COMMENT ON COLUMN leads_sql.conversations.last_message_at IS
 'Time of its newest message; without messages, what the platform notes.';
+COMMENT ON COLUMN leads_sql.lead_status_changes.from_status IS 'The status until then; null for none.';
 COMMENT ON COLUMN leads_sql.statistics_by_day.day IS 'UTC day of last_message_at.';

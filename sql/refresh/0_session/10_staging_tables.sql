@@ -114,17 +114,22 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_lead_profiles ({types.lead_profiles});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_lead_profiles ({types.lead_profiles});
 
+CREATE TEMPORARY TABLE IF NOT EXISTS new_lead_status_changes ({types.lead_status_changes});
+
+CREATE TEMPORARY TABLE IF NOT EXISTS old_lead_status_changes ({types.lead_status_changes});
+
 CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
--- One row per row of conversations, leads and profiles that has to be written; is_gone: that has to be deleted. moves:
+-- One row per row of conversations, leads, profiles and changes of status that has to be written; is_gone: that has to be deleted. moves:
 -- what the statistics count otherwise, of a conversation and a profile its attributes.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     table_name text COLLATE "C",
     user_id text COLLATE "C",
     customer_phone text COLLATE "C",
     conversation_id text COLLATE "C",
+    changed_at timestamptz,
     is_new boolean,
     is_gone boolean,
     moves boolean

@@ -1,4 +1,4 @@
--- Compute the profiles of the stale leads that need it.
+-- Compute the profiles of the stale leads that need it, and the changes of their status.
 --
 -- point: recomputed
 WITH profile_leads AS NOT MATERIALIZED (
@@ -22,6 +22,13 @@ profile_keys AS NOT MATERIALIZED (
         WHERE sk.user_id = l.user_id AND sk.customer_phone = l.customer_phone
         {fence}
     ) AS k
+),
+
+status_changes AS (
+    INSERT INTO new_lead_status_changes ({columns.lead_status_changes})
+    SELECT {columns.lead_status_changes of s}
+    FROM ({definition.status_changes}) AS s
+    RETURNING *
 )
 
 INSERT INTO new_lead_profiles ({columns.lead_profiles})

@@ -34,7 +34,8 @@ SELECT
             CASE WHEN bool_or(d.conversation_id IS NULL) THEN 'messages_gone' END,
             CASE WHEN bool_or(d.conversation_id IS NOT NULL) THEN 'messages_differ' END,
             CASE WHEN bool_or(d.moves) THEN 'messages_move' END,
-            CASE WHEN bool_or(d.moves AND d.old_conversation_id IS NOT NULL) THEN 'messages_leave' END
+            CASE WHEN bool_or(d.moves AND d.old_conversation_id IS NOT NULL) THEN 'messages_leave' END,
+            CASE WHEN EXISTS (SELECT FROM lead_invalidations AS i WHERE i.reload_profile) THEN 'profiles_stale' END
         ],
         NULL
     ) AS conditions

@@ -1,5 +1,5 @@
--- Compare the conversations, the leads and the profiles, stage those that differ, and find out which of the next steps
--- have something to do. They are found before anything is written, so that a right row costs no WAL.
+-- Compare the conversations, the leads, the profiles and the changes of status, stage those that differ, and find out
+-- which of the next steps have something to do. They are found before anything is written, so that a right row costs no WAL.
 --
 -- returns: conditions
 -- Returns also leads, messages and keys: how many leads were recomputed, how many message rows differed, and for how
@@ -13,6 +13,7 @@ WITH rows_differing AS MATERIALIZED (
         coalesce(n.user_id, o.user_id) AS user_id,
         coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
         coalesce(n.conversation_id, o.conversation_id) AS conversation_id,
+        NULL::timestamptz AS changed_at,
         o.user_id IS NULL AS is_new,
         n.user_id IS NULL AS is_gone,
         (o.attributes IS DISTINCT FROM n.attributes) AS moves
@@ -26,6 +27,7 @@ WITH rows_differing AS MATERIALIZED (
         coalesce(n.user_id, o.user_id) AS user_id,
         coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
         NULL AS conversation_id,
+        NULL AS changed_at,
         o.user_id IS NULL AS is_new,
         n.user_id IS NULL AS is_gone,
         (o.attributes IS DISTINCT FROM n.attributes) AS moves
@@ -36,11 +38,25 @@ WITH rows_differing AS MATERIALIZED (
         INNER JOIN new_leads AS l ON l.user_id = p.user_id AND l.customer_phone = p.customer_phone
     ) AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
     WHERE (o.*) IS DISTINCT FROM (n.*)
+    UNION ALL
+    SELECT
+        'lead_status_changes' AS table_name,
+        coalesce(n.user_id, o.user_id) AS user_id,
+        coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
+        NULL AS conversation_id,
+        coalesce(n.changed_at, o.changed_at) AS changed_at,
+        o.user_id IS NULL AS is_new,
+        n.user_id IS NULL AS is_gone,
+        false AS moves
+    FROM old_lead_status_changes AS o
+    FULL JOIN new_lead_status_changes AS n
+        ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.changed_at = o.changed_at
+    WHERE (o.*) IS DISTINCT FROM (n.*)
 ),
 
 differing AS (
     INSERT INTO lead_differences (
-        table_name, user_id, customer_phone, conversation_id, is_new, is_gone, moves
+        table_name, user_id, customer_phone, conversation_id, changed_at, is_new, is_gone, moves
     )
     SELECT r.*
     FROM rows_differing AS r
@@ -49,6 +65,7 @@ differing AS (
         'leads',
         coalesce(n.user_id, o.user_id),
         coalesce(n.customer_phone, o.customer_phone),
+        NULL,
         NULL,
         o.user_id IS NULL,
         n.user_id IS NULL,

@@ -1,7 +1,7 @@
 -- Delete the conversations that these leads do not have any more, the leads that have neither a conversation nor a
--- counted template send any more, and the profiles of these.
+-- counted template send any more, the profiles of these, and the changes of status that are none any more.
 --
--- for: lead_conversations leads lead_profiles
+-- for: lead_conversations leads lead_profiles lead_status_changes
 -- when: {table}_gone
 DELETE FROM read_model.{table} AS stored
 USING lead_differences AS d

@@ -1,13 +1,14 @@
--- The conversations, leads and profiles of the leads that were computed again that are not what the definition says.
+-- The conversations, leads, profiles and changes of status of the leads that were computed again that are not what the
+-- definition says.
 --
--- for: leads lead_profiles lead_conversations
+-- for: leads lead_profiles lead_conversations lead_status_changes
 -- Returns: table_name; user_id, customer_phone; row_key, what tells rows of one lead apart; expected and found, the row
 -- as JSON, null where there should be none or is none.
 SELECT
     '{table}' AS table_name,
     d.user_id,
     d.customer_phone,
-    d.conversation_id AS row_key,
+    coalesce(d.conversation_id, d.changed_at::text) AS row_key,
     CASE WHEN NOT d.is_gone THEN to_jsonb(n.*) END AS expected,
     to_jsonb(o.*) AS found
 FROM lead_differences AS d

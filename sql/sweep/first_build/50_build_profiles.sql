@@ -1,5 +1,8 @@
 -- The profile of every lead. A lead has a conversation or a counted template send.
 --
+-- The changes of statuses are computed once more: Citus does not join those that are stored with tables of the
+-- platform.
+--
 -- analyze: read_model.lead_profiles
 WITH profile_keys AS NOT MATERIALIZED (
     SELECT k.*
@@ -12,7 +15,9 @@ profile_leads AS NOT MATERIALIZED (
         k.customer_phone
     FROM projector.source_keys AS k
     WHERE k.kind IN ({kinds.of_lead_makers})
-)
+),
+
+status_changes AS NOT MATERIALIZED ({definition.status_changes})
 
 INSERT INTO read_model.lead_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of d}

@@ -104,6 +104,17 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
     assert members <= described
 
 
+def test_the_changes_of_the_status_stand_with_their_extractions(world: World) -> None:
+    world.extraction(1, lead_status_tag="cold", extracted_at="2025-04-01")
+    world.extraction(2, lead_status_tag="hot", extracted_at="2025-05-01")
+    explanation = world.explain()
+    assert keys(explanation, "status_changes", "lead_status") == ["Hot", "Cold"]
+    assert [key[-1] for key in keys(explanation, "status_changes", "extraction_id")] == ["2", "1"]
+    fields = {field["field"]: field["value"] for field in explanation.fields}
+    assert fields["status_since"] == "2025-05-01T00:00:00.000Z"
+    assert "\nChanges of the status, the newest first:\n" in render(explanation)
+
+
 def test_each_attribute_is_a_field_and_stands_in_the_row_that_gives_it(world: World) -> None:
     world.extraction(1, is_latest=True, requirements="Two rooms")
     world.extraction(2, requirements="x" * 300)

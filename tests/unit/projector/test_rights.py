@@ -27,7 +27,7 @@ from tests.support.server import Database
 from tests.unit.projector.test_uninstall import IS_GONE as NOTHING_OF_OURS
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
-VIEWS = ("leads", "conversations", "messages", "statistics_by_day")
+VIEWS = ("leads", "conversations", "messages", "statistics_by_day", "lead_status_changes")
 
 
 @pytest.fixture

@@ -44,8 +44,9 @@ VALUES = {
     "name": "m",
     "waiting_since": "2026-03-01T00:00:00.000Z",
     "reply_window_ends_at": "2026-03-01T00:00:00.000Z",
+    "status_since": "2026-03-01T00:00:00.000Z",
 }
-NULLABLE = {"last_message_at", "total_score", "name", "waiting_since", "reply_window_ends_at"}
+NULLABLE = {"last_message_at", "total_score", "name", "waiting_since", "reply_window_ends_at", "status_since"}
 
 
 def paths(library: Library) -> Iterator[str]:

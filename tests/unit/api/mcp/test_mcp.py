@@ -47,6 +47,10 @@ def api(filled: Database, tmp_path: Path) -> Iterator[Served]:
             "INSERT INTO contacts (contact_id, user_id, phone, tags, source)"
             " VALUES ('k', 'u', '49151000001', '{vip,demo}', 'web, old')"
         )
+        conn.execute(
+            "INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag, extracted_at)"
+            " SELECT gen_random_uuid(), conversation_id, 'hot', now() FROM conversations"
+        )
         refresh_now(conn)
     with served(filled, tmp_path, LEADS_AUTH="key") as server:
         yield server
@@ -130,6 +134,9 @@ def test_each_tool_is_described_by_the_api_and_says_as_of_when(api: Served, key:
         assert bodies["find"]["data"] == [bodies["get"]["data"]]
         assert bodies["messages"]["data"]["messages"]
         assert bodies["facets"]["data"]["has_email"]
+        assert [change["lead_status"] for change in bodies["history"]["data"]["transitions"]] == ["Hot"]
+        # Each feed has tokens of its own.
+        assert bodies["status_changes"]["next"] != bodies["changes"]["next"]
         assert bodies["changes"]["next"] == bodies["freshness"]["next"]
         for field, value in bodies["get"]["data"].items():
             assert bodies["explain"]["data"][field] == {"value": value, "rule": rules[field]["description"]}

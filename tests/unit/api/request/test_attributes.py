@@ -81,7 +81,10 @@ A_NAME = "names no attribute: a name has lower-case letters, digits and _"
             "attributes[city]=%00",
             "'attributes[city]' contains a NUL character (%00) or bytes that are not UTF-8",
         ),
-        ("include=tags", "include takes one or more of attributes, waiting, separated by commas"),
+        (
+            "include=tags",
+            "include takes one or more of attributes, waiting, status_since, separated by commas",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(text: str, said: str) -> None:

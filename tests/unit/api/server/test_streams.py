@@ -16,7 +16,7 @@ import pytest
 from api.config import Config
 from api.database.listen import name_of
 from api.plan.changes import ChangesRow
-from api.request.position.change_token import Position, Token, history_of
+from api.request.position.change_token import LEADS, Position, Token, history_of
 from api.request.query import CHANGES_QUERY
 from api.response.events import AWAY, EventStream
 from api.server import streams
@@ -45,7 +45,7 @@ QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RET
 # That a stream has looked for changes since a moment.
 HAS_LOOKED = (
     "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
-    " AND state = 'idle' AND query LIKE '%%AS place, CAST%%' AND query_start > %s)"
+    " AND state = 'idle' AND query LIKE '%%AS is_filled, CAST%%' AND query_start > %s)"
 )
 OPEN = ExitStack()
 
@@ -276,14 +276,14 @@ class Feed:
         self.asked.append(bound)
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
-        return ChangesRow(None, None, None, None, b"", newest, None, b"", page=[])
+        return ChangesRow(None, None, None, None, b"", newest, None, b"", is_filled=True, page=[])
 
 
 def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
     feed, live = Feed(), LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None)
     live._model = feed  # type: ignore[assignment]  # noqa: SLF001
     at = Token(Position(1), history_of(b"", b""))
-    stream = EventStream("u", CHANGES_QUERY.read(""), at, "", is_gone=False)
+    stream = EventStream("u", LEADS, CHANGES_QUERY.read(""), at, "", is_gone=False)
 
     async def newest_of(count: int) -> list[int]:
         """What so many streams reach that begin to read while another one is read."""
@@ -314,7 +314,7 @@ def test_a_tenant_with_many_filters_keeps_no_other_waiting() -> None:
 
     def viewer_of(tenant: str, number: int) -> _Viewer:
         task: asyncio.Task[object] = asyncio.create_task(asyncio.sleep(0))
-        stream = EventStream(tenant, CHANGES_QUERY.read(""), at, "", is_gone=False)
+        stream = EventStream(tenant, LEADS, CHANGES_QUERY.read(""), at, "", is_gone=False)
         return _Viewer(stream, (tenant, number), tenant, task)
 
     async def read() -> int:
@@ -338,7 +338,7 @@ def test_a_tenant_with_many_filters_keeps_no_other_waiting() -> None:
 def test_a_stream_says_that_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "RETRY_SECONDS", 0.01)
     live, at = LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None), Token(Position(1), b"")
-    stream, sent = EventStream("u", CHANGES_QUERY.read(""), at, "", is_gone=False), asyncio.Event()
+    stream, sent = EventStream("u", LEADS, CHANGES_QUERY.read(""), at, "", is_gone=False), asyncio.Event()
 
     async def send(data: bytes) -> None:
         assert data == AWAY or sent.is_set()

@@ -1,0 +1,321 @@
+"""How a lead came to its status, and what the feed of these changes tells, after each step of stories."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+
+from projector.operate import erase as erasure
+from projector.operate.erase.ledger import Target
+from projector.report.progress import QUIET
+from projector.scheduler.jobs import prune_tombstones
+from projector.sweep.verify import verify
+from tests.exactness.feed_copy import serving
+from tests.exactness.platform import Platform, assert_exact, assert_verified, rebuild_now, refresh_now, value
+
+Identity = tuple[str, str, str | None]
+
+
+def extraction_of(name: str) -> str:
+    return str(UUID(int=ord(name)))
+
+
+def read(name: str, status: str | None, at: str | None, *, of: str = "c", is_latest: bool = False) -> str:
+    """Return the command that inserts an extraction, at so many hours or so."""
+    tag = "NULL" if status is None else f"'{status}'"
+    return (
+        "INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag, extracted_at, is_latest)"
+        f" VALUES ('{extraction_of(name)}', '{of}', {tag}, {_time(at)}, {is_latest})"
+    )
+
+
+def edited(name: str, columns: str) -> str:
+    return f"UPDATE extractions SET {columns} WHERE extraction_id = '{extraction_of(name)}'"
+
+
+def moved(name: str, at: str | None) -> str:
+    return edited(name, f"extracted_at = {_time(at)}")
+
+
+def gone(name: str) -> str:
+    return f"DELETE FROM extractions WHERE extraction_id = '{extraction_of(name)}'"
+
+
+def _time(at: str | None) -> str:
+    return "NULL" if at is None else f"'2025-01-01 {at}'"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change of source rows; the history of the lead after it, oldest first, and what the feed tells of it.
+
+    A change is the name of its extraction and the first letter of the status, `-` for none. What is withdrawn has a `!`
+    before it.
+    """
+
+    command: str
+    history: str
+    told: str
+
+
+# The lead 4915 has the conversations `c` and `d`, and 4916 has `e`.
+STORIES = {
+    "it becomes Hot, and what is said again is no change": [
+        Step(read("a", "cold", "10:00"), "aC", "aC"),
+        Step(read("b", "hot", "12:00"), "aC bH", "bH"),
+        Step(read("f", "Hot", "13:00", of="d"), "aC bH", ""),
+        Step("INSERT INTO messages (message_id, conversation_id, sender) VALUES ('x', 'c', 'user')", "aC bH", ""),
+        Step(read("g", "warm", "11:00"), "aC gW bH", "gW"),
+        # A late one of the same status moves the change.
+        Step(read("h", "hot", "11:30"), "aC gW hH", "!bH hH"),
+    ],
+    "the winner is the last": [
+        Step(read("a", "cold", "10:00", is_latest=True), "aC", "aC"),
+        Step(read("b", "hot", "12:00"), "aC", ""),
+        Step(edited("b", "is_latest = true"), "aC bH", "bH"),
+        Step(edited("b", "is_latest = false"), "aC", "!bH"),
+        Step(edited("b", "is_latest = true"), "aC bH", "bH"),
+    ],
+    "of one millisecond the last counts": [
+        Step(read("a", "cold", "10:00:00.0004"), "aC", "aC"),
+        Step(read("b", "hot", "10:00:00.0008"), "bH", "!aC bH"),
+        Step(read("f", "warm", "10:00:00.0008"), "fW", "!bH fW"),
+        Step(moved("f", "10:00:00.001"), "bH fW", "bH fW"),
+    ],
+    "without a time": [
+        Step(read("b", "hot", None), "bH", "bH"),
+        Step(read("a", "cold", None), "bH", ""),
+        Step(read("f", "warm", "10:00"), "bH fW", "fW"),
+        Step(moved("a", "11:00"), "bH fW aC", "aC"),
+    ],
+    "no status is one, but not at first": [
+        Step(read("a", None, "10:00"), "", ""),
+        Step(read("b", "hot", "11:00"), "bH", "bH"),
+        Step(read("f", "unknown", "12:00"), "bH f-", "f-"),
+        Step(read("g", None, "13:00"), "bH f-", ""),
+        Step(read("h", "Hot", "14:00"), "bH f- hH", "hH"),
+        Step(edited("a", "lead_status_tag = 'warm'"), "aW bH f- hH", "aW"),
+        Step(edited("f", "lead_status_tag = 'hot'"), "aW bH g- hH", "!f- g-"),
+    ],
+    "an extraction is edited, moves in time, and goes": [
+        Step(read("a", "cold", "10:00"), "aC", "aC"),
+        Step(read("b", "hot", "11:00"), "aC bH", "bH"),
+        Step(edited("b", "lead_status_tag = 'warm'"), "aC bW", "!bH bW"),
+        Step(edited("b", "total_score = 9"), "aC bW", "bW"),
+        # It is the same change at another time.
+        Step(moved("b", "12:00"), "aC bW", "bW"),
+        Step(moved("b", "09:00"), "bW aC", "bW"),
+        Step(edited("a", "total_score = 7"), "bW aC", "aC"),
+        Step(edited("b", "total_score = 8"), "bW aC", "bW"),
+        Step(gone("a"), "bW", "!aC"),
+        Step(read("a", "cold", "10:00"), "bW aC", "aC"),
+        Step("DELETE FROM extractions", "", "!bW !aC"),
+    ],
+    "a conversation comes and goes": [
+        Step(read("a", "cold", "10:00"), "aC", "aC"),
+        Step(read("b", "hot", "11:00", of="e"), "aC", "bH"),
+        Step("UPDATE conversations SET customer_phone = '4915' WHERE conversation_id = 'e'", "aC bH", "!bH bH"),
+        Step("UPDATE conversations SET customer_phone = '4916' WHERE conversation_id = 'e'", "aC", "!bH bH"),
+        Step("DELETE FROM conversations WHERE conversation_id = 'e'", "aC", "!bH"),
+    ],
+}  # fmt: skip
+
+
+@dataclass
+class Watch:
+    """Who follows the feed, a change a page, and knows what stands by what identifies a change."""
+
+    client: FlaskClient
+    token: str = ""
+    standing: set[Identity] = field(default_factory=set)
+
+    def ask(self, query: str = "") -> tuple[int, dict[str, Any]]:
+        answer = self.client.get(f"/users/one/status-changes?{query}")
+        return answer.status_code, answer.get_json()
+
+    def begin(self) -> None:
+        status, body = self.ask()
+        assert (status, body["data"], body["hasMore"]) == (200, [], False)
+        self.token = body["next"]
+        self.standing = self.stored()
+
+    def follow(self) -> str:
+        told: list[str] = []
+        while True:
+            status, body = self.ask(f"since={self.token}&limit=1")
+            assert status == 200, body
+            # Who lost the answer gets it again.
+            assert self.ask(f"since={self.token}&limit=1")[1]["data"] == body["data"]
+            for change in body["data"]:
+                told.append("!" * change["withdrawn"] + _short(change))
+                if change["withdrawn"]:
+                    # It may have come and gone since.
+                    self.standing.discard(_identity(change))
+                else:
+                    self.standing.add(_identity(change))
+            self.token = body["next"]
+            if not body["hasMore"]:
+                return " ".join(told)
+            assert len(told) < 9, told
+
+    def history(self, phone: str = "4915") -> str:
+        body = self.client.get(f"/users/one/leads/{phone}/history").get_json()
+        return " ".join(map(_short, reversed(body["data"]["transitions"])))
+
+    def stored(self) -> set[Identity]:
+        lines = self.client.get("/users/one/leads/status-history.ndjson").get_data(as_text=True)
+        return {_identity(change) for change in map(json.loads, lines.splitlines())}
+
+
+def _identity(change: dict[str, Any]) -> Identity:
+    return change["customer_phone"], change["extraction_id"], change["lead_status"]
+
+
+def _short(change: dict[str, Any]) -> str:
+    return chr(UUID(change["extraction_id"]).int) + (change["lead_status"] or "-")[0]
+
+
+@pytest.fixture
+def watch(filled: Platform) -> Iterator[Watch]:
+    """Who follows a tenant with three conversations of two leads, and no extraction."""
+    conn = filled.conn
+    for name, phone in (("d", "4915"), ("e", "4916")):
+        agent = filled.agent("one")
+        filled.insert("conversations", conversation_id=name, agent_id=agent, customer_phone=phone)
+    conn.execute("DELETE FROM extractions")
+    refresh_now(conn)
+    with serving(filled.database) as app:
+        made = Watch(app.test_client())
+        made.begin()
+        yield made
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_history_and_feed_follow_each_step(filled: Platform, watch: Watch, story: str) -> None:
+    conn = filled.conn
+    for step in STORIES[story]:
+        conn.execute(step.command.encode())
+        refresh_now(conn)
+        assert_exact(conn)
+        assert watch.history() == step.history, step
+        assert sorted(watch.follow().split()) == sorted(step.told.split()), step
+        assert watch.standing == watch.stored()
+        assert watch.follow() == ""
+        # What stands has no tombstone.
+        again = (
+            "SELECT count(*) FROM read_model.status_change_tombstones AS t JOIN read_model.lead_status_changes AS s"
+            " USING (user_id, customer_phone, extraction_id) WHERE t.lead_status = coalesce(s.lead_status, '')"
+        )
+        assert value(conn, again) == 0
+    assert_verified(conn)
+    for first in (False, True):
+        rebuild_now(conn, first=first)
+        assert_exact(conn)
+        assert watch.history() == STORIES[story][-1].history
+        # A rebuild tells nothing; after a first build, one begins anew.
+        if first:
+            assert watch.ask(f"since={watch.token}")[0] == 410
+            watch.begin()
+        assert watch.follow() == ""
+
+
+def test_what_fills_the_history_tells_nothing(filled: Platform, watch: Watch) -> None:
+    """As after an upgrade from a version that had none."""
+    conn = filled.conn
+    conn.execute(read("a", "cold", "10:00").encode())
+    refresh_now(conn)
+    assert watch.follow() == "aC"
+    conn.execute("DELETE FROM read_model.lead_status_changes")
+    conn.execute("UPDATE read_model.projection SET is_history_built = false")
+    conn.execute(read("b", "hot", "11:00").encode())
+    refresh_now(conn)
+    # Until everything is filled nothing is told, nor withdrawn.
+    conn.execute(gone("b").encode())
+    conn.execute(read("f", "warm", "12:00").encode())
+    refresh_now(conn)
+    for query in ("", f"since={watch.token}"):
+        status, body = watch.ask(query)
+        assert (status, "not built yet" in body.get("message", "")) == (503, True)
+    stream = watch.client.get("/users/one/status-changes", headers={"Accept": "text/event-stream"})
+    assert stream.status_code == 503
+    rebuild_now(conn)
+    assert_exact(conn)
+    assert watch.follow() == ""
+    assert watch.history() == "aC fW"
+    conn.execute(read("g", "hot", "13:00").encode())
+    refresh_now(conn)
+    assert watch.follow() == "gH"
+
+
+WRONG = {
+    "DELETE FROM read_model.lead_status_changes WHERE lead_status = 'Hot'": "bH",
+    "UPDATE read_model.lead_status_changes SET total_score = 99 WHERE lead_status = 'Hot'": "bH",
+    "UPDATE read_model.lead_status_changes SET lead_status = 'Warm' WHERE lead_status = 'Hot'": "bH !bW",
+    "UPDATE read_model.lead_status_changes SET changed_at = '2025-01-01 13:00Z' WHERE lead_status = 'Hot'": "bH",
+    "INSERT INTO read_model.lead_status_changes (user_id, customer_phone, changed_at, extraction_id, conversation_id)"
+    f" VALUES ('one', '4915', '2025-01-01 13:00Z', '{extraction_of('z')}', 'c')": "!z-",
+}  # fmt: skip
+"""What spoils the table, and what the feed tells once it is healed."""
+
+
+def test_what_is_wrong_in_the_table_is_found_healed_and_told(filled: Platform, watch: Watch) -> None:
+    conn = filled.conn
+    for command in (read("a", "cold", "10:00"), read("b", "hot", "12:00")):
+        conn.execute(command.encode())
+    refresh_now(conn)
+    watch.follow()
+    for by_heal, (command, told) in product((True, False), WRONG.items()):
+        conn.execute(command.encode())
+        report = verify(conn, tenants=None, sample=None, heal=by_heal, progress=QUIET)
+        assert {drift.customer_phone for drift in report.drifts} == {"4915"}, command
+        if not by_heal:
+            rebuild_now(conn)
+        assert_exact(conn)
+        assert watch.history() == "aC bH"
+        assert sorted(watch.follow().split()) == sorted(told.split()), command
+
+
+def test_a_token_that_is_older_than_a_withdrawn_change_is_gone(filled: Platform, watch: Watch) -> None:
+    conn = filled.conn
+    conn.execute(read("a", "hot", "10:00").encode())
+    refresh_now(conn)
+    watch.follow()
+    old = watch.token
+    conn.execute(gone("a").encode())
+    refresh_now(conn)
+    assert watch.follow() == "!aH"
+    conn.execute("UPDATE read_model.status_change_tombstones SET deleted_at = now() - interval '31 days'")
+    prune_tombstones(conn, 30)
+    assert value(conn, "SELECT count(*) FROM read_model.status_change_tombstones") == 0
+    assert watch.follow() == ""
+    assert watch.ask(f"since={old}")[0] == 410
+
+
+def test_an_erasure_leaves_no_change_and_ends_the_tokens(filled: Platform, watch: Watch) -> None:
+    conn = filled.conn
+    for command in (read("a", "cold", "10:00", of="e"), read("b", "hot", "11:00", of="e")):
+        conn.execute(command.encode())
+    refresh_now(conn)
+    conn.execute(gone("b").encode())
+    refresh_now(conn)
+    assert watch.follow() == "aC !bH"
+    conn.execute(
+        "DELETE FROM extractions WHERE conversation_id = 'e'; DELETE FROM conversations WHERE conversation_id = 'e'",
+        prepare=False,
+    )
+    erasure.erase(conn, Target("one", "4916"), progress=QUIET)
+    for table in ("lead_status_changes", "status_change_tombstones"):
+        left = f"SELECT count(*) FROM read_model.{table} WHERE customer_phone = '4916'"
+        assert value(conn, left) == 0
+    assert watch.ask(f"since={watch.token}")[0] == 410
+
+
+def test_each_feed_refuses_the_tokens_of_the_other(watch: Watch) -> None:
+    other = watch.client.get("/users/one/lead-changes").get_json()["next"]
+    assert watch.ask(f"since={other}")[0] == 400
+    assert watch.client.get(f"/users/one/lead-changes?since={watch.token}").status_code == 400
