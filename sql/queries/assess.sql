@@ -218,6 +218,8 @@ counted_messages AS MATERIALIZED (
     WHERE k.kind = 'conversation'
 ),
 
+status_changes AS ({definition.status_changes}),
+
 new_lead_profiles AS ({definition.lead_profiles}),
 
 new_lead_conversations AS (

@@ -271,16 +271,18 @@ def test_the_moments_of_waiting_are_printed_wherever_leads_are(platform: Platfor
     user_id = max(model.leads, key=lambda tenant: len(model.leads[tenant]))
     leads = {phone: lead.document() | lead.moments() for phone, lead in model.of_tenant(user_id).items()}
     base = queries.path(user_id)
-    exported = platform.client.get(f"{base}.ndjson?include=waiting").text.strip().split("\n")
+    exported = platform.client.get(f"{base}.ndjson?include=waiting,status_since").text.strip().split("\n")
     assert {row["customer_phone"]: row for row in map(json.loads, exported)} == leads
     phones = [*leads][:100]
-    looked_up = platform.client.post(f"{base}/lookup?include=waiting", json={"customer_phones": phones})
+    looked_up = platform.client.post(
+        f"{base}/lookup?include=waiting,status_since", json={"customer_phones": phones}
+    )
     assert looked_up.get_json()["data"] == [leads[phone] for phone in phones]
     phone = next(filter(queries.has_page, phones))
-    single = platform.client.get(f"{queries.path(user_id, phone)}?include=waiting&fields=name")
+    single = platform.client.get(f"{queries.path(user_id, phone)}?include=waiting,status_since&fields=name")
     moments = model.of_tenant(user_id)[phone].moments()
     assert single.get_json()["data"] == {"name": leads[phone]["name"], **moments}
-    rows = csv.DictReader(io.StringIO(platform.client.get(f"{base}.csv?include=waiting").text))
-    assert list(rows.fieldnames or ())[-3:] == [*moments]
+    rows = csv.DictReader(io.StringIO(platform.client.get(f"{base}.csv?include=waiting,status_since").text))
+    assert list(rows.fieldnames or ())[-4:] == [*moments]
     in_csv = sorted([row[name] for name in moments] for row in rows)
     assert in_csv == sorted([str(lead[name] or "") for name in moments] for lead in leads.values())
