@@ -5,7 +5,7 @@ from projector.database.rows import Connection
 _OURS = (
     "read_model.leads", "read_model.lead_profiles", "read_model.lead_conversations", "read_model.lead_messages",
     "read_model.lead_counts", "read_model.lead_daily_counts", "read_model.lead_totals", "read_model.message_counts",
-    "read_model.attribute_counts",
+    "read_model.attribute_counts", "read_model.lead_status_changes", "read_model.status_change_tombstones",
     "read_model.lead_tombstones", "read_model.tenants", "read_model.tenant_names", "read_model.freshness",
     "projector.source_keys", "projector.dead_letters", "projector.late_keys", "projector.runs",
 )  # fmt: skip
