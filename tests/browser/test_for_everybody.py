@@ -211,7 +211,9 @@ COVERED = """() => [...document.querySelectorAll("#views :is(a, input, button), 
     .filter((one) => {
         const { x, y, width, height } = one.getBoundingClientRect();
         const middle = x + width / 2;
-        const isScrolledTo = !one.matches("a") || (middle > 0 && middle < innerWidth);
+        const { left, right } = one.parentElement.getBoundingClientRect();
+        const end = Math.min(innerWidth, right) - 1;
+        const isScrolledTo = !one.matches("a") || (middle > Math.max(0, left) && middle < end);
         return isScrolledTo && !one.contains(document.elementFromPoint(middle, y + height / 2));
     })
     .map((one) => one.textContent || one.id)"""

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.request.lead import LEAD_FIELDS
+from api.request.parameters import INCLUDES
 from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
 from tests.support.cases import cases
@@ -63,7 +64,7 @@ def test_every_field_is_shown_with_its_origin_and_a_long_text_on_request(page: P
     page.get_by_text("Every field, and where it comes from").click()
     rows = page.locator(".fields tbody tr")
     keys = rows.evaluate_all("rows => rows.map((row) => row.dataset.key)")
-    assert set(keys) == set(LEAD_FIELDS)
+    assert set(keys) == {*LEAD_FIELDS, *INCLUDES["waiting"]}
     cells = {key: rows.nth(place).locator("th, td").all_inner_texts() for place, key in enumerate(keys)}
     assert cells["email"][:2] == ["Email", "lead1@example.com"]
     assert "contact that was updated last" in cells["email"][2]
@@ -177,7 +178,7 @@ def test_the_actions_of_a_lead_are_those_of_its_channels(page: Page) -> None:
         opened(page, name)
         assert page.locator(".actions a").evaluate_all(hrefs) == links
         page.get_by_role("button", name="Copy").click()
-        expect(page.locator(".actions button")).to_have_text("Copied")
+        expect(page.locator(".actions [data-part=copy]")).to_have_text("Copied")
         assert page.evaluate("navigator.clipboard.readText()") == copied
 
 

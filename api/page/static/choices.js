@@ -4,6 +4,7 @@ import { inWords } from "./attributes.js";
 import { number, PLATFORMS, visible } from "./format.js";
 
 const WITH = { true: "With", false: "Without" };
+const ofTalk = (label, choices, any) => ({ label, choices, any, group: "Conversation" });
 const SCORES = Object.fromEntries(Array.from({ length: 11 }, (_, place) => [place + 5, number(place + 5)]));
 
 /**
@@ -17,18 +18,12 @@ export const FILTERS = {
   search: { label: "Search" },
   lead_status: { label: "Status", buttons: { Hot: "Hot", Warm: "Warm", Cold: "Cold" }, hasSeveral: true },
   platform: { label: "Platform", buttons: PLATFORMS, hasSeveral: true },
-  last_message_sender: {
-    label: "Waiting for",
-    group: "Conversation",
-    any: "Anybody",
-    choices: { user: "Us", agent: "The customer" },
-  },
-  has_conversation: { label: "Conversation", group: "Conversation", choices: WITH },
-  is_active: {
-    label: "Conversation state",
-    group: "Conversation",
-    choices: { true: "Open", false: "Ended" },
-  },
+  last_message_sender: ofTalk("Waiting for", { user: "Us", agent: "The customer" }, "Anybody"),
+  waiting_minutes: ofTalk("Waiting at least", { 30: "30 minutes", 60: "1 hour", 1440: "1 day" }),
+  reply_window: ofTalk("Reply window", { open: "Open", closed: "Closed", none: "None" }),
+  reply_window_hours: ofTalk("Window closes", { 2: "Within 2 hours", 12: "Within 12 hours" }),
+  has_conversation: ofTalk("Conversation", WITH),
+  is_active: ofTalk("Conversation state", { true: "Open", false: "Ended" }),
   agent_id: { label: "Agent", group: "Conversation", isNamed: true },
   phone_number_id: { label: "Channel", group: "Conversation", isNamed: true },
   has_email: { label: "Email", group: "Profile", choices: WITH, buttons: { true: "With email" } },

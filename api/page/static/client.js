@@ -66,9 +66,9 @@ export class Client {
   /**
    * Returns the body of an answer, whether it differs from the one before of this source, and the tenant's name.
    *
-   * Throws ApiError, and AbortError when the signal says so.
+   * A question is sent as JSON. Throws ApiError, and AbortError when the signal says so.
    */
-  async get(source, path, signal) {
+  async get(source, path, signal, question) {
     const kept = this.#kept.get(source);
     const known = kept?.path === path ? kept : undefined;
     const headers = { ...this.headers, Accept: "application/json" };
@@ -76,7 +76,7 @@ export class Client {
       headers["If-None-Match"] = known.etag;
     }
     const either = AbortSignal.any([signal, AbortSignal.timeout(MOST_MILLISECONDS)]);
-    const response = await this.#fetch(path, headers, either).catch((error) => {
+    const response = await this.#fetch(path, headers, either, question).catch((error) => {
       signal.throwIfAborted();
       throw error;
     });
@@ -110,9 +110,12 @@ export class Client {
     }
   }
 
-  async #fetch(path, headers, signal) {
+  async #fetch(path, headers, signal, question) {
+    // A Blob says of which type it is.
+    const body = question && new Blob([JSON.stringify(question)], { type: "application/json" });
+    const sent = body && { method: "POST", body };
     try {
-      return await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
+      return await fetch(path, { ...sent, headers, signal, cache: "no-store", credentials: "omit" });
     } catch (error) {
       throw new ApiError(0, "The API does not answer.", { cause: error });
     }

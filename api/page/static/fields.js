@@ -12,11 +12,7 @@ const SCORE = `${EXTRACTION} From 1 to 3.`;
 
 // Each key in the order of the API, with its label and its origin.
 const FIELDS = [
-  [
-    "customer_phone",
-    "Phone or identifier",
-    "The conversation or the template send; only the digits of a phone.",
-  ],
+  ["customer_phone", "Phone", "The conversation or the template send; only the digits of a phone."],
   ["name", "Name", PROFILE],
   ["email", "Email", PROFILE],
   ["company", "Company", PROFILE],
@@ -38,11 +34,10 @@ const FIELDS = [
   ],
   ["last_message_text", "Last message", "The last message over all conversations."],
   ["last_message_sender", "Sender of the last message", "The last message over all conversations."],
-  [
-    "first_contact_at",
-    "First contact",
-    "The earliest of: start of a conversation, message, template that went out.",
-  ],
+  ["first_contact_at", "First contact", "The earliest conversation, message or template that went out."],
+  ["waiting_since", "Waiting since", "The customer's first message after the newest one of an agent."],
+  ["reply_window_ends_at", "Reply window ends", "The latest end of the windows of its conversations."],
+  ["last_customer_message_at", "Last message of the customer", "The newest one over all conversations."],
   ["has_extraction", "Has an extraction", "Whether any of its conversations has an extraction."],
   ["extraction_id", "Extraction", "The id of the winning extraction."],
 ];

@@ -86,11 +86,18 @@ export function ago(iso, now) {
   if (passed < 0 || passed >= 6.5 * DAYS) {
     return DAY.format(moment);
   }
-  if (passed < MINUTE) {
-    return "just now";
-  }
-  const [size, unit] = passed < HOUR ? [MINUTE, "minute"] : passed < DAYS ? [HOUR, "hour"] : [DAYS, "day"];
-  return RELATIVE.format(-Math.floor(passed / size), unit);
+  return passed < MINUTE ? "just now" : distance(passed, -1);
+}
+
+/** Returns how a reply window stands that ends at a moment; an empty text without one. */
+export function windowText(iso, now) {
+  const rest = Date.parse(iso) - now;
+  return !iso ? "" : rest <= 0 ? "Window closed" : `Closes ${distance(rest, 1)}`;
+}
+
+function distance(length, sign) {
+  const [size, unit] = length < HOUR ? [MINUTE, "minute"] : length < DAYS ? [HOUR, "hour"] : [DAYS, "day"];
+  return RELATIVE.format(sign * Math.floor(length / size), unit);
 }
 
 /** Returns a moment in full, in the zone of the viewer. */

@@ -5,7 +5,7 @@ import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
 import { fieldsOf, platform, SCORES, shown } from "./fields.js";
 import { counted, phone as inGroups, NONE, number, short, visible } from "./format.js";
 import { showChannels } from "./icons.js";
-import { showStatus, showTime } from "./list.js";
+import { doneText, showStatus, showTime, showWindow } from "./list.js";
 
 const STEPS = [1, 2, 3];
 const COPIED_MILLISECONDS = 2000;
@@ -15,11 +15,14 @@ export function isInPlaceOfList() {
   return matchMedia("(max-width: 62rem)").matches;
 }
 
-/** The view of a lead; `close()` is called when a viewer leaves it, and `step(by)` for the next or previous one. */
+/**
+ * The view of a lead; `close()` is called when a viewer leaves it, `step(by)` for the next or previous one, and
+ * `turn(choice)` to put it aside or bring it back.
+ */
 export class LeadView {
   #copied = "";
 
-  constructor(thread, { close, step, announce }) {
+  constructor(thread, { close, step, turn, announce }) {
     this.thread = thread;
     this.section = byId("lead");
     this.title = byId("lead-title");
@@ -29,6 +32,11 @@ export class LeadView {
     this.leave.addEventListener("click", close);
     this.previous.addEventListener("click", () => step(-1));
     this.next.addEventListener("click", () => step(1));
+    this.done.addEventListener("click", () => turn(""));
+    this.snooze.addEventListener("change", () => {
+      turn(this.snooze.value);
+      this.snooze.value = "";
+    });
     // A page that did not come by https has no clipboard.
     this.copy.hidden = !navigator.clipboard;
     this.copy.addEventListener("click", async () => {
@@ -46,15 +54,16 @@ export class LeadView {
   }
 
   /** Open a lead, of which the list may know everything already. */
-  open(phone, lead, now) {
+  open(phone, lead, now, isAside) {
     this.section.hidden = false;
-    this.problem.hidden = true;
+    this.problem.hidden = this.failed.hidden = true;
+    this.lead = null;
     this.content.hidden = !lead;
     this.thread.open(lead?.total_messages ?? 0);
     write(this.title, visible(lead?.name ?? phone));
     write(this.copy, "Copy");
     if (lead) {
-      this.show(lead, now);
+      this.show(lead, now, isAside);
     }
     this.title.focus({ preventScroll: true });
   }
@@ -77,7 +86,8 @@ export class LeadView {
   }
 
   /** Show a lead as the API has it. */
-  show(lead, now) {
+  show(lead, now, isAside) {
+    this.lead = lead;
     this.problem.hidden = true;
     this.content.hidden = false;
     const known = inGroups(lead.customer_phone, lead.platforms);
@@ -86,8 +96,8 @@ export class LeadView {
     write(this.sub, others.filter(Boolean).join(" · "));
     showStatus(this.status, lead.lead_status);
     showChannels(this.platforms, lead.platforms);
-    showTime(this.time, lead.last_message_at, now);
     this.#showActions(lead);
+    this.showWaiting(now, isAside);
     write(this.score, lead.total_score === null ? "No score" : `Score ${number(lead.total_score)} of 15`);
     for (const [key] of SCORES) {
       showScore(this.scoreParts.get(key), lead[key]);
@@ -107,6 +117,17 @@ export class LeadView {
         });
       },
     );
+  }
+
+  /** Show since when the lead waits, until when one may answer, and what puts it aside. */
+  showWaiting(now, isAside) {
+    const { last_message_sender: sender, last_message_at: at, waiting_since: since } = this.lead;
+    const waits = sender === "user";
+    showTime(this.time, since ?? at, now);
+    showWindow(this.window, this.lead, now);
+    write(this.done, doneText(isAside));
+    this.done.hidden = !waits;
+    this.snooze.hidden = !waits || isAside;
   }
 
   #showActions({ email, customer_phone: phone, platforms }) {

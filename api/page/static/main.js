@@ -9,7 +9,7 @@ import { Filters } from "./filters.js";
 import { counted, number, visible } from "./format.js";
 import { listenToKeys } from "./keyboard.js";
 import { isInPlaceOfList, LeadView } from "./lead.js";
-import { List, renewTimes } from "./list.js";
+import { List } from "./list.js";
 import { Notice } from "./notice.js";
 import { Paging } from "./paging.js";
 import { Sources } from "./sources.js";
@@ -17,12 +17,24 @@ import { activeFilters, DEFAULTS, fragment, read, sameFilters, sameList } from "
 import { Statistics } from "./statistics.js";
 import { Thread } from "./thread.js";
 import { Views } from "./views.js";
+import { isWorklist, keepHorizon, Worklist } from "./worklist.js";
 
 const client = new Client();
 const notice = new Notice();
 const announce = (text) => notice.announce(text);
 const viewer = access(client, (tenant) => {
-  client.forget("list", "facets", "views", "stats", "series", "lead", "messages");
+  client.forget(
+    "list",
+    "facets",
+    "views",
+    "waiting",
+    "closing",
+    "marked",
+    "stats",
+    "series",
+    "lead",
+    "messages",
+  );
   go({ ...DEFAULTS, tenant }, { isAnew: true });
 });
 const statistics = new Statistics((name, value) =>
@@ -41,14 +53,30 @@ const list = new List({
   hrefOf: (phone) => fragment({ ...state, lead: phone }),
   sort: (sort_by, sort_order) => go({ sort_by, sort_order, offset: "0" }),
   resetFilters: () => filters.reset(),
+  turn: (phone) => turn(phone, ""),
+});
+const worklist = new Worklist({
+  go: (values) => go(values),
+  renew(lead) {
+    showLeads();
+    if (lead && state.lead === "") {
+      list.focus(lead.customer_phone);
+    }
+  },
+  announce,
 });
 const paging = new Paging(
   (values) => go(values),
   (kind) => sources.file(kind),
 );
 const thread = new Thread((query) => sources.messages(query), announce);
-const leadView = new LeadView(thread, { close: () => go({ lead: "" }), step, announce });
-const sources = new Sources(client, thread);
+const leadView = new LeadView(thread, {
+  close: () => go({ lead: "" }),
+  step,
+  turn: (choice) => turn(state.lead, choice),
+  announce,
+});
+const sources = new Sources(client, thread, worklist);
 const alerts = new Alerts((lead) => go({ lead }));
 const connection = new Connection(client, {
   ask: () => ask(sources.next(), { isLive: true }),
@@ -57,6 +85,9 @@ const connection = new Connection(client, {
   changed(phone, lead) {
     if (lead) {
       alerts.note(lead, client.now, { isNew: true });
+    }
+    if (worklist.phones.includes(phone)) {
+      sources.hurry("marked");
     }
     sources.hurry("list");
     if (state.lead && (phone === state.lead || phone === "")) {
@@ -68,6 +99,8 @@ const connection = new Connection(client, {
 
 let state = read(location.hash);
 let shownState = null;
+// Of the list as the API has it, and without those that are put aside.
+let listed = [];
 let leads = [];
 // Null before the first answer, and an empty text for none.
 let tenantName = null;
@@ -79,6 +112,9 @@ let readerWasAt = 0;
 /** Shows another state, under an address of its own. */
 function go(values, { isAnew = false, isNext = false } = {}) {
   const next = { ...state, ...values };
+  if ("days" in values && isWorklist(state) && isWorklist(next)) {
+    keepHorizon(values.days);
+  }
   if (fragment(next) !== fragment(state)) {
     // What is typed is one step back, not one for each letter; so are leads that are read one after the other.
     const isTyping = "search" in values && state.search !== "" && values.search !== "";
@@ -104,6 +140,28 @@ function neighbour(by) {
   const at = leads.findIndex((lead) => lead.customer_phone === state.lead);
   openAt = at < 0 ? openAt : at;
   return leads[at < 0 && by > 0 ? openAt : openAt + by];
+}
+
+/** Puts a lead aside or brings it back, and goes on to the next one. */
+function turn(phone, choice) {
+  const lead = listed.find((one) => one.customer_phone === phone) ?? leadView.lead;
+  if (worklist.isAside(lead, client.now)) {
+    worklist.take(lead);
+    return;
+  }
+  const at = leads.findIndex((one) => one.customer_phone === phone);
+  const next = leads[at + 1] ?? leads[at - 1];
+  worklist.put(lead, choice, client.now);
+  sources.plan(state);
+  showLeads();
+  if (!isWorklist(state) || state.done !== "") {
+    return;
+  }
+  if (state.lead) {
+    go({ lead: next?.customer_phone ?? "" }, { isNext: true });
+  } else {
+    list.focus(next?.customer_phone);
+  }
 }
 
 /** Says in the title of the tab who waits, and what is shown. */
@@ -133,13 +191,14 @@ function apply() {
   if (isOther) {
     connection.follow(state.tenant);
     alerts.clear();
+    worklist.open(state.tenant);
     tenantName = null;
   }
   const wanted = [];
   if (isOther) {
     statistics.clear();
     views.clear();
-    leads = [];
+    listed = leads = [];
     list.clear();
   }
   const isOtherList = isOther || !sameList(before, state);
@@ -152,18 +211,24 @@ function apply() {
     // The counts that are there are those of the filters before.
     set(byId("filters"), { "aria-busy": "true" });
   }
+  if (state.statistics && (isOther || !before.statistics)) {
+    wanted.push("stats", "series");
+  }
   if (isOther && activeFilters(state).length > 0) {
     wanted.push("views");
   }
-  if (state.statistics && (isOther || !before.statistics)) {
-    wanted.push("stats", "series");
+  if (isOther || before.days !== state.days) {
+    wanted.push("waiting", "closing", "marked");
   }
   if (isOther || before.lead !== state.lead) {
     wanted.unshift(...openLead(before));
   }
   list.mark(state);
-  showSteps();
-  showTitle();
+  // Those of the list before are not grouped as those that come.
+  if (!isOtherList) {
+    showLeads();
+  }
+  showLeft();
   sources.plan(state);
   load(wanted);
 }
@@ -192,8 +257,8 @@ function openLead(before) {
     }
     return [];
   }
-  const known = leads.find((lead) => lead.customer_phone === state.lead);
-  leadView.open(state.lead, known, client.now);
+  const known = listed.find((lead) => lead.customer_phone === state.lead);
+  leadView.open(state.lead, known, client.now, known && worklist.isAside(known, client.now));
   return known ? ["messages", "lead"] : ["lead", "messages"];
 }
 
@@ -253,11 +318,25 @@ const show = {
   facets({ data }) {
     filters.countFacets(data);
     if (activeFilters(state).length === 0) {
-      views.count(data);
+      show.views({ data });
     }
   },
   views({ data }) {
     views.count(data);
+    worklist.all = data.last_message_sender.user;
+    showLeft();
+  },
+  waiting({ pagination }) {
+    worklist.total = pagination.total;
+    showLeft();
+  },
+  closing(list) {
+    worklist.closing = list;
+    showLeft();
+  },
+  marked({ data }) {
+    worklist.check(data);
+    showLeads();
   },
   stats({ data }) {
     statistics.show(data);
@@ -271,18 +350,18 @@ const show = {
       go({ offset: String(Math.floor((pagination.total - 1) / pagination.limit) * pagination.limit) });
       return;
     }
-    leads = data;
+    listed = data;
+    worklist.check(data);
     for (const lead of data) {
       alerts.note(lead, client.now, { isNew: isLive });
     }
     filters.learn(data);
-    const changed = list.show(data, client.now, { isLive });
     set(list.table, { "aria-busy": null });
     byId("list-problem").hidden = true;
-    list.mark(state);
     paging.show(pagination, data.length);
-    showSteps();
-    list.noteEmpty(pagination.total > 0 ? null : whyEmpty());
+    const changed = showLeads(isLive);
+    list.mark(state);
+    list.noteEmpty(leads.length > 0 ? null : whyEmpty());
     if (!isLive) {
       announce(`${counted(pagination.total, "lead")} found.`);
     } else if (changed) {
@@ -298,20 +377,46 @@ const show = {
     if (thread.total === null) {
       thread.open(data.total_messages);
     }
-    leadView.show(data, client.now);
+    leadView.show(data, client.now, worklist.isAside(data, client.now));
   },
   messages({ data }) {
     if (thread.show(data) || thread.isOutdated) {
       sources.hurry("messages");
     }
+    leadView.failed.hidden = !thread.hasFailed;
   },
 };
 
-function showSteps() {
+/** Shows the leads that are not put aside. Returns how many of them are not as they were. */
+function showLeads(isLive = true) {
+  const { now } = client;
+  const isAside = (lead) => worklist.isAside(lead, now);
+  const isHiding = isWorklist(state) && state.done === "";
+  leads = listed.filter((lead) => !isHiding || !isAside(lead));
+  const changed = list.show(leads, now, { isLive, isAside });
+  if (listed.length > 0) {
+    list.noteEmpty(leads.length > 0 ? null : "done");
+  }
+  if (leadView.lead) {
+    leadView.showWaiting(now, isAside(leadView.lead));
+  }
   leadView.showSteps(Boolean(neighbour(-1)), Boolean(neighbour(1)));
+  showLeft();
+  return changed;
+}
+
+/** Shows how much is left to do. */
+function showLeft() {
+  views.countLeft(worklist.left(client.now));
+  const isAlone = activeFilters(state).every((name) => ["last_message_sender", "days"].includes(name));
+  worklist.show(state, listed.filter((lead) => worklist.isAside(lead, client.now)).length, isAlone);
+  showTitle();
 }
 
 function whyEmpty() {
+  if (listed.length > 0) {
+    return "done";
+  }
   if (activeFilters(state).length > 0) {
     return "match";
   }
@@ -350,6 +455,7 @@ listenToKeys({
   "/": () => byId("search").focus(),
   j: () => (state.lead ? step(1) : list.step(1)),
   k: () => (state.lead ? step(-1) : list.step(-1)),
+  d: () => (state.lead || list.focused) && turn(state.lead || list.focused, ""),
   Escape: () => state.lead !== "" && go({ lead: "" }),
 });
 
@@ -362,7 +468,7 @@ addEventListener("popstate", () => {
   state = read(location.hash);
   apply();
 });
-setInterval(() => renewTimes(client.now), 10_000);
+setInterval(() => showLeads(), 10_000);
 
 if (document.body.dataset.problem) {
   waitForTheDatabase(notice);

@@ -2,10 +2,16 @@
 
 import { DAYS } from "./activity.js";
 import { activeFilters, facetsQuery, fileQuery, listQuery } from "./state.js";
+import { horizon } from "./worklist.js";
 
 // In which order the page asks by itself.
-const OF_LIST = ["list", "list", "facets", "list", "views", "list", "stats", "list", "series"];
-const OF_LEAD = ["messages", "list", "messages", "facets", "messages", "lead", "messages", "views"];
+const OF_LIST = "list waiting list facets list views list stats list series list closing list marked".split(
+  " ",
+);
+const OF_LEAD = "messages list messages facets messages lead waiting messages views closing".split(" ");
+// Of a lead that waits, and of one that is put aside.
+const WAITING = "last_message_sender=user&fields=customer_phone,last_customer_message_at";
+const OF_MARKED = "customer_phone,last_customer_message_at,last_message_sender";
 const OF_STATISTICS = ["stats", "series"];
 // What the page counts: each is kept by the read model, as long as no other filter is set.
 const FACETS = "lead_status,platform,has_email,last_message_sender";
@@ -14,8 +20,11 @@ const FOLLOWERS = {
   list: ["facets"],
   messages: ["lead", "list"],
   lead: ["list"],
-  facets: ["views", "stats"],
+  facets: ["views", "stats", "waiting"],
   views: [],
+  waiting: ["marked"],
+  closing: [],
+  marked: [],
   stats: ["series"],
   series: [],
 };
@@ -29,9 +38,8 @@ export class Sources {
   #turn = 0;
   #order = OF_LIST;
 
-  constructor(client, thread) {
-    this.client = client;
-    this.thread = thread;
+  constructor(client, thread, worklist) {
+    Object.assign(this, { client, thread, worklist });
   }
 
   /** Ask by itself for what a state shows. */
@@ -40,7 +48,8 @@ export class Sources {
     // Without filters the facets are the counts of the views.
     const isLeftOut = (source) =>
       (source === "views" && activeFilters(state).length === 0) ||
-      (OF_STATISTICS.includes(source) && state.statistics === "");
+      (OF_STATISTICS.includes(source) && state.statistics === "") ||
+      (source === "marked" && this.worklist.phones.length === 0);
     this.#order = (state.lead === "" ? OF_LIST : OF_LEAD).filter((source) => !isLeftOut(source));
     this.#queue = this.#queue.filter((source) => this.#order.includes(source));
     this.#failed = this.#failed.filter((source) => this.#order.includes(source));
@@ -108,7 +117,17 @@ export class Sources {
       this.thread.explain("The API has no address for the messages of this identifier.");
       return null;
     }
-    const found = await this.#get(source, this.#path(source, state, now));
+    const { phones } = this.worklist;
+    if (source === "marked" && phones.length === 0) {
+      return null;
+    }
+    const question = source === "marked" ? { customer_phones: phones } : undefined;
+    const found = await this.#get(source, this.#path(source, state, now), question);
+    if (source === "marked") {
+      // One that is gone waits no more.
+      const data = found.body.data.map((lead, place) => lead ?? { customer_phone: phones[place] });
+      return { ...found, body: { data } };
+    }
     if (source === "lead" && !hasAddress(state.lead)) {
       return { ...found, body: { ...found.body, data: found.body.data[0] ?? null } };
     }
@@ -142,11 +161,11 @@ export class Sources {
     return this.client.file(`${base(this.state)}.csv?${fileQuery(this.state, kind)}`);
   }
 
-  #get(source, path) {
+  #get(source, path, question) {
     this.#running.get(source)?.abort();
     const controller = new AbortController();
     this.#running.set(source, controller);
-    return this.client.get(source, path, controller.signal);
+    return this.client.get(source, path, controller.signal, question);
   }
 
   #path(source, state, now) {
@@ -162,8 +181,14 @@ export class Sources {
         return `${base(state)}/stats/series?${lastDays(now)}`;
       case "lead":
         return hasAddress(state.lead)
-          ? `${lead}?include=attributes`
-          : `${base(state)}?${new URLSearchParams({ customer_phone: state.lead, limit: "1", include: "attributes" })}`;
+          ? `${lead}?include=attributes,waiting`
+          : `${base(state)}?${new URLSearchParams({ customer_phone: state.lead, limit: "1", include: "attributes,waiting" })}`;
+      case "waiting":
+        return `${base(state)}?${WAITING}&limit=1${horizon() && `&days=${horizon()}`}`;
+      case "closing":
+        return `${base(state)}?${WAITING}&limit=100&reply_window_hours=2`;
+      case "marked":
+        return `${base(state)}/lookup?fields=${OF_MARKED}`;
       case "messages":
         return `${lead}/messages?${this.thread.query}`;
       default:

@@ -11,6 +11,7 @@ export const DEFAULTS = Object.freeze({
   limit: "50",
   offset: "0",
   statistics: "",
+  done: "",
   lead: "",
 });
 
@@ -48,6 +49,7 @@ export function listQuery(state) {
   if (state.to_date) {
     query.set("to_date", moment(state.to_date, 1));
   }
+  query.set("include", "waiting");
   return query;
 }
 
@@ -64,6 +66,7 @@ export function fileQuery(state, kind) {
 export function facetsQuery(state, facets) {
   const query = listQuery({ ...DEFAULTS, ...Object.fromEntries(NAMES.map((name) => [name, state[name]])) });
   query.set("facets", facets);
+  query.delete("include");
   return query;
 }
 
@@ -87,4 +90,18 @@ function moment(day, later) {
   const [year, month, date] = day.split("-").map(Number);
   const local = new Date(year, month - 1, date + later, 0, 0, 0, -later);
   return Number.isNaN(local.getTime()) ? day : local.toISOString();
+}
+
+/** Returns what this browser keeps by a name; null for nothing, and for what somebody else has written there. */
+export function stored(name) {
+  try {
+    return JSON.parse(localStorage.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps something in this browser. */
+export function store(name, value) {
+  localStorage.setItem(name, JSON.stringify(value));
 }

@@ -1,9 +1,8 @@
 // The messages of a lead, the newest at the end.
 
-import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
+import { byId, h, keepPlace, mark, partsOf, reconcile, set, write } from "./dom.js";
 import { platform, sender } from "./fields.js";
 import { clock, counted, exact, longDay, visible } from "./format.js";
-import { keepPlace, mark } from "./place.js";
 
 const PAGE = 50;
 // The most that the API gives at once.
@@ -58,6 +57,12 @@ export class Thread {
   /** The query of the end of the thread. */
   get query() {
     return `limit=${MOST}&offset=${this.tailFrom}`;
+  }
+
+  /** Whether the newest message is one of ours that was not sent. */
+  get hasFailed() {
+    const newest = this.tail.at(-1);
+    return newest?.sender === "agent" && newest.status === "failed";
   }
 
   /** Show the end of the thread as an answer has it. Returns whether more of it has to be asked for. */

@@ -3,18 +3,24 @@
 import { NAMES } from "./choices.js";
 import { byId, h, partsOf, write } from "./dom.js";
 import { number, visible } from "./format.js";
-import { activeFilters, DEFAULTS, fragment } from "./state.js";
+import { activeFilters, DEFAULTS, fragment, store, stored } from "./state.js";
+import { horizon } from "./worklist.js";
 
 const SAVED = "leads-views";
 const MOST_SAVED = 20;
 const KEPT = [...NAMES, "sort_by", "sort_order"];
 
 const WAITING = "Waiting for us";
-// Of a view: its name, its filters, and its count of the facets without a filter.
+const CLOSING = "Window closes within 2 h";
+const WAITS = { last_message_sender: "user" };
+const LONGEST_FIRST = { sort_by: "waiting_since", sort_order: "asc" };
+const SOONEST_FIRST = { sort_by: "reply_window_ends_at", sort_order: "asc" };
+// Of a view: its name, the filters that make it, and what else its tab sets.
 const GIVEN = [
-  ["All", {}, (facets) => facets.has_email.true + facets.has_email.false],
-  [WAITING, { last_message_sender: "user" }, (facets) => facets.last_message_sender.user],
-  ["Hot", { lead_status: "Hot" }, (facets) => facets.lead_status.Hot],
+  { name: "All", values: {} },
+  { name: WAITING, values: WAITS, more: () => ({ days: horizon(), ...LONGEST_FIRST }) },
+  { name: CLOSING, values: { ...WAITS, reply_window_hours: "2" }, more: () => SOONEST_FIRST },
+  { name: "Hot", values: { lead_status: "Hot" } },
 ];
 
 /** The tabs; `announce(text)` says what was saved. */
@@ -43,9 +49,18 @@ export class Views {
 
   /** Show how many leads each view has. */
   count(facets) {
-    for (const [name, , read] of GIVEN) {
-      this.#counts.set(name, read(facets));
-    }
+    const { has_email: email, lead_status: status } = facets;
+    this.#counts.set("All", email.true + email.false).set("Hot", status.Hot);
+    this.#writeAll();
+  }
+
+  /** Show how many leads are left to do. */
+  countLeft({ waiting, closing }) {
+    this.#counts.set(WAITING, waiting).set(CLOSING, closing);
+    this.#writeAll();
+  }
+
+  #writeAll() {
     for (const tab of this.tabs.querySelectorAll("a[data-view]")) {
       this.#write(tab, tab.dataset.view);
     }
@@ -61,10 +76,7 @@ export class Views {
     const focused = this.tabs.contains(document.activeElement) ? document.activeElement.dataset.view : null;
     this.#state = state;
     const saved = this.#saved();
-    const views = [
-      ...GIVEN.map(([name, values]) => ({ name, values })),
-      ...saved.map((one) => ({ ...one, isSaved: true })),
-    ];
+    const views = [...GIVEN, ...saved.map((one) => ({ ...one, isSaved: true }))];
     const current = this.#current(views);
     this.title = visible(current.name);
     const tabs = views.flatMap((view) => this.#tab(view, view === current));
@@ -73,17 +85,18 @@ export class Views {
     const last = this.tabs.querySelector(".gone") ?? shown;
     this.tabs.scrollLeft = last.offsetLeft + last.offsetWidth - this.tabs.clientWidth;
     tabs.find((tab) => focused !== null && tab.dataset.view === focused)?.focus();
-    const isOther = !views.some((view) => isExactly(state, view.values));
+    const isOther = !views.some((view) => isExactly(state, whole(view)));
     this.keep.hidden = !isOther || activeFilters(state).length === 0 || saved.length >= MOST_SAVED;
     if (this.keep.hidden) {
       this.#close();
     }
   }
 
-  #tab({ name, values, isSaved }, isCurrent) {
+  #tab(view, isCurrent) {
+    const { name, isSaved } = view;
     const { tenant, limit } = this.#state;
     const tab = h("a", {
-      href: fragment({ ...DEFAULTS, tenant, limit, ...values }),
+      href: fragment({ ...DEFAULTS, tenant, limit, ...whole(view) }),
       "aria-current": isCurrent ? "page" : null,
       "data-view": name,
       "data-saved": isSaved,
@@ -112,7 +125,7 @@ export class Views {
 
   #write(tab, name) {
     const count = this.#counts.get(name);
-    write(tab.querySelector(".count"), count === undefined ? "" : number(count));
+    write(tab.querySelector(".count"), Number.isInteger(count) ? number(count) : "");
   }
 
   /** Returns the view that the state is of: of several, the one with most filters. */
@@ -145,7 +158,7 @@ export class Views {
   #save(event) {
     event.preventDefault();
     const name = this.name.value.trim();
-    if (!name || GIVEN.some(([one]) => one === name)) {
+    if (!name || GIVEN.some((one) => one.name === name)) {
       this.name.value = "";
       return;
     }
@@ -167,7 +180,7 @@ export class Views {
 
   /** Returns the views that this browser keeps for the tenant; none of what somebody else has written there. */
   #saved() {
-    const kept = all()[this.#state.tenant];
+    const kept = stored(SAVED)?.[this.#state.tenant];
     return (Array.isArray(kept) ? kept : [])
       .filter(({ name, values }) => typeof name === "string" && typeof values === "object")
       .map(({ name, values }) => ({
@@ -179,16 +192,13 @@ export class Views {
   }
 
   #store(views) {
-    localStorage.setItem(SAVED, JSON.stringify({ ...all(), [this.#state.tenant]: views }));
+    store(SAVED, { ...stored(SAVED), [this.#state.tenant]: views });
   }
 }
 
-function all() {
-  try {
-    return JSON.parse(localStorage.getItem(SAVED)) ?? {};
-  } catch {
-    return {};
-  }
+/** Returns all that the tab of a view sets. */
+function whole({ values, more = () => ({}) }) {
+  return { ...values, ...more() };
 }
 
 function isExactly(state, values) {
