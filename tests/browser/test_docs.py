@@ -51,7 +51,7 @@ def execute(page: Page, operation: str) -> None:
     block.locator(".opblock-summary-control").click()
     block.get_by_role("button", name="Try it out").click()
     assert block.locator("[data-param-name=user_id] input").input_value() == TENANT
-    for name in ("search", "platform", "days", "from_date", "has_email", "conversation_id"):
+    for name in ("search", "days", "from_date", "has_email", "conversation_id"):
         field = block.locator(f"[data-param-name={name}]")
         if field.count():
             assert field.locator("input, select, textarea").first.evaluate(IS_EMPTY)
