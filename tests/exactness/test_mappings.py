@@ -132,7 +132,8 @@ def test_a_mass_change_of_messages_that_no_rule_names_is_read(chatwoot: Connecti
     # One of the conversations is so long that named messages of it would be read by their ids.
     conn.execute(
         "INSERT INTO messages (id, content, conversation_id, message_type, created_at)"
-        " SELECT 1000 + n, 'old', (SELECT min(conversation_id::integer) FROM read_model.lead_conversations), 0, '2025-01-01'"
+        " SELECT 1000 + n, 'old', (SELECT min(conversation_id::integer) FROM read_model.lead_conversations),"
+        " 0, '2025-01-01'"
         " FROM generate_series(1, 600) AS n"
     )
     refresh_now(conn)
