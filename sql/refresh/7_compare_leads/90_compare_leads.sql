@@ -1,5 +1,6 @@
 -- Compare the conversations, the leads, the profiles and the changes of status, stage those that differ, and find out
--- which of the next steps have something to do. They are found before anything is written, so that a right row costs no WAL.
+-- which of the next steps have something to do. They are found before anything is written, so that a right row costs no
+-- WAL.
 --
 -- returns: conditions
 -- Returns also leads, messages and keys: how many leads were recomputed, how many message rows differed, and for how
