@@ -21,6 +21,14 @@ const calls: Record<keyof paths, () => Promise<{ response: Response }>> = {
     api.POST("/users/{user_id}/leads/lookup", { ...of_tenant, body: { customer_phones: [customer_phone] } }),
   "/users/{user_id}/leads/{customer_phone}": () =>
     api.GET("/users/{user_id}/leads/{customer_phone}", of_lead),
+  "/users/{user_id}/leads/stats/funnel": () => api.GET("/users/{user_id}/leads/stats/funnel", of_tenant),
+  "/users/{user_id}/leads/{customer_phone}/history": () =>
+    api.GET("/users/{user_id}/leads/{customer_phone}/history", of_lead),
+  "/users/{user_id}/status-changes": () => api.GET("/users/{user_id}/status-changes", of_tenant),
+  "/users/{user_id}/leads/status-history.csv": () =>
+    api.GET("/users/{user_id}/leads/status-history.csv", { ...of_tenant, parseAs: "text" }),
+  "/users/{user_id}/leads/status-history.ndjson": () =>
+    api.GET("/users/{user_id}/leads/status-history.ndjson", { ...of_tenant, parseAs: "text" }),
   "/users/{user_id}/leads/{customer_phone}/messages": () =>
     api.GET("/users/{user_id}/leads/{customer_phone}/messages", of_lead),
   "/users/{user_id}/lead-changes": () => api.GET("/users/{user_id}/lead-changes", of_tenant),

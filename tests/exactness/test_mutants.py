@@ -519,7 +519,7 @@ MUTANTS = {
     "a lead fails with its JSON": _text("WHEN data_exception OR", "WHEN division_by_zero OR", of_type="json"),
     "a whole emoji goes with half of one": _text("(?!\\\\u[dD][c-fC-F])", "", of_type="json"),
     "a text is longer": _text("2048", "2049"),
-    "a number has any length": _text("abs(value) < 1e309 AND min_scale(value) <= 400", "abs(value) < 'Infinity'"),
+    "a number has any length": _text("abs(value) < 1e308 AND min_scale(value) <= 400", "abs(value) < 'Infinity'"),
     "attributes of leads move no count":
         _text("(o.attributes IS DISTINCT FROM n.attributes) AS moves\n    FROM old_lead_profiles",
             "false AS moves\n    FROM old_lead_profiles"),
@@ -756,7 +756,7 @@ MUTANTS = {
         _text("WHERE (o.*) IS DISTINCT FROM (n.*) OR m.user_id IS NOT NULL", "WHERE true"),
     "tombstones go without a word": _text("greatest(pruned_version,", "least(pruned_version,"),
     "a tombstone that goes spares the oldest token that missed it":
-        _text("(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
+        _text("SELECT max(p.version)", "SELECT max(p.version) - 1"),
     "an erasure deletes the rows of a lead itself":
         _patch(erase, "_recompute", lambda conn, target, _: [
             erase._delete_from(conn, target, table) for table in erase._RECOMPUTED  # noqa: SLF001
