@@ -180,9 +180,10 @@ GROUP BY v.value
 ORDER BY count(*) DESC, v.value ASC
 LIMIT 12;
 
--- name: print_lead
--- Returns a lead as the API prints it, of the first conversations one that has an extraction or at least a message.
-WITH profile_leads AS MATERIALIZED (
+-- name: find_lead
+-- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: of the first conversations one that
+-- has an extraction or at least a message.
+WITH chosen AS MATERIALIZED (
     SELECT
         c.user_id,
         c.customer_phone
@@ -195,75 +196,16 @@ WITH profile_leads AS MATERIALIZED (
             SELECT FROM projector.source_messages() AS m WHERE m.conversation_id = c.conversation_id
         ) DESC
     LIMIT 1
-),
+)
 
-profile_keys AS MATERIALIZED (
-    SELECT k.*
-    FROM projector.current_keys() AS k
-    INNER JOIN profile_leads AS l ON l.user_id = k.user_id AND l.customer_phone = k.customer_phone
-),
-
-counted_messages AS MATERIALIZED (
-    SELECT
-        k.user_id,
-        k.customer_phone,
-        m.*
-    FROM profile_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT s.*
-        FROM projector.current_messages() AS s
-        WHERE s.conversation_id = projector.conversation_id(k.key COLLATE "default")
-        {fence}
-    ) AS m
-    WHERE k.kind = 'conversation'
-),
-
-status_changes AS ({definition.status_changes}),
-
-new_lead_profiles AS ({definition.lead_profiles}),
-
-new_lead_conversations AS (
-    SELECT
-        x.user_id,
-        x.customer_phone,
-        x.conversation_id::text AS conversation_id,
-        {values.lead_conversations of x}
-    FROM (
-        SELECT
-            c.*,
-            coalesce(t.message_count, 0) AS message_count,
-            t.first_message_at,
-            t.newest_message_at,
-            t.newest_customer_message_at,
-            t.newest_agent_message_at
-        FROM profile_keys AS k
-        CROSS JOIN LATERAL (
-            SELECT s.*
-            FROM projector.current_conversations() AS s
-            WHERE s.conversation_id = projector.conversation_id(k.key COLLATE "default")
-            {fence}
-        ) AS c
-        LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = c.conversation_id
-        WHERE k.kind = 'conversation'
-    ) AS x
-),
-
-newest_messages AS (
-    SELECT m.*
-    FROM counted_messages AS m
-),
-
-last_messages AS ({definition.last_messages}),
-
-waiting_messages AS (
-    SELECT m.*
-    FROM counted_messages AS m
-),
-
-waiting AS ({definition.waiting})
-
-SELECT d.document
-FROM ({definition.leads}) AS d;
+SELECT
+    k.user_id,
+    k.customer_phone,
+    array_agg(k.kind) AS kinds,
+    array_agg(k.key) AS keys
+FROM projector.current_keys() AS k
+INNER JOIN chosen AS c ON c.user_id = k.user_id AND c.customer_phone = k.customer_phone
+GROUP BY k.user_id, k.customer_phone;
 
 -- What `migrate --check` asks the platform's database, and does in the scratch database.
 

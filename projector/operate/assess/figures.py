@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.rows import dict_row
 
 from projector.capture.definition import definition_texts
 from projector.capture.mapping import RELATIONS, Fit, relation_rows
 from projector.database.distribution import kept_here
 from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value
-from projector.database.sql import query
+from projector.database.sql import definition, query
 from projector.report.counted import counted
 
 _Result = TypeVar("_Result")
@@ -110,7 +111,7 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
                 yield Figure("rows", said, {"relation": relation}, is_odd=True)
         lead = None
         with suppress(psycopg.DataError):
-            lead = ask(conn, value, _temporary(query("assess", "print_lead")))
+            lead = ask(conn, _print_lead)
     if lead is not None:
         text = lead if len(lead) <= _PRINTED else f"{lead[:_PRINTED]}…"
         yield Figure("lead", f"A lead as it will be printed: {text}", {"lead": json.loads(lead)})
@@ -121,6 +122,17 @@ def ask(conn: Connection, read: Callable[..., _Result], *of: object) -> _Result 
     with suppress(psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable), conn.transaction():
         return read(conn, *of)
     return None
+
+
+def _print_lead(conn: Connection) -> str | None:
+    """Return a lead as JSON text, computed as `explain` computes one; None where no conversation makes any."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(_temporary(query("assess", "find_lead"))).fetchone()
+    if found is None:
+        return None
+    text = _temporary(query("operate", "read_rows", rows=definition("leads")))
+    computed: Mapping[str, str] | None = value(conn, text, {**found, "size": 1})
+    return None if computed is None else computed["document"]
 
 
 def _temporary(text: str) -> bytes:
