@@ -109,8 +109,10 @@ def status_changes_since(user_id: str, since: Position, parameters: Parameters) 
     """Return the statement of the changes of statuses that were written or withdrawn after a position."""
     key = status_key(since.key)
     bound = {"user_id": user_id, "limit": parameters.page.limit + 1, "since_version": since.version}
-    moment = FIRST_MOMENT if not key.changed_at else read_moment(key.changed_at)[0]
-    bound |= {"since_phone": key.customer_phone, "since_moment": moment, "since_standing": key.is_standing}
+    changed_at = read_moment(key.changed_at)[0] if key.changed_at else FIRST_MOMENT
+    bound |= {
+        "since_phone": key.customer_phone, "since_moment": changed_at, "since_standing": key.is_standing,
+    }  # fmt: skip
     return BoundStatement(_status_changes_statement(), ChangesRow, bound)
 
 

@@ -51,7 +51,7 @@ from api.plan.sql import (
     sum_of,
     with_page,
 )
-from api.plan.time_buckets import DAYS, NEVER, ago, first_leave, once
+from api.plan.time_buckets import DAYS, ago, first_leave, once, stands_until
 from api.request.parameters import Parameters
 from api.request.text import next_millisecond
 
@@ -192,16 +192,18 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
         for parameter, place in named.items()
     ]
     unknown = case(*missing, else_=cast(null(), Text)) if missing else cast(null(), Text)
-    until: ColumnElement[Any] = NEVER
+    until: list[ColumnElement[Any]] = []
     if "days" in bound:
-        until = first_leave(message.sent_at, DAYS, message.user_id == USER, message.customer_phone == PHONE)
+        until.append(
+            first_leave(message.sent_at, DAYS, message.user_id == USER, message.customer_phone == PHONE)
+        )
     return with_page(
         [
             *freshness_columns(),
             lead_info.label("lead_info"),
             total.label("total"),
             unknown.label("unknown"),
-            until.label("stands_until"),
+            stands_until(*until),
         ],
         [select(_printed_message(rows, conversations)).select_from(rows)],
     )

@@ -28,7 +28,7 @@ DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
 _MICROSECOND: ColumnElement[Any] = literal_column("interval '1 microsecond'")
 # A later one is none of Python.
 _LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
-NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
+_NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
 DAYS = bindparam("days", type_=Float)
 
 
@@ -71,7 +71,7 @@ def _time_range() -> CTE:
 
 def stands_until(*moments: ColumnElement[Any]) -> Label[Any]:
     """Return the first of these moments, until which an answer stands while no lead changes; null without any."""
-    return (func.least(*moments, _LAST) if moments else NEVER).label("stands_until")
+    return (func.least(*moments, _LAST) if moments else _NEVER).label("stands_until")
 
 
 def end_of_days(number: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -87,7 +87,7 @@ def first_leave(
 ) -> ColumnElement[Any]:
     """Return when the oldest of these moments within so many last days is older than these."""
     oldest = select(func.min(column)).where(*where, column >= once(ago(days))).scalar_subquery()
-    return func.least(oldest + days * DAY, _LAST)
+    return oldest + days * DAY
 
 
 def before_next(column: ColumnElement[Any], distance: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    func,
     literal_column,
     not_,
     or_,
@@ -43,7 +42,7 @@ from api.plan.sql import (
     lookup_by_key,
     status_changes,
 )
-from api.plan.time_buckets import DAY, DAYS, NOW, ago, before_next, edge, end_of_days, once
+from api.plan.time_buckets import DAY, DAYS, NOW, ago, before_next, edge, end_of_days, first_leave, once
 from api.request.attributes import LEAD, AttributeCondition
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
@@ -205,8 +204,7 @@ def _became(columns: Columns, shape: BecameShape) -> Condition:
 
 def _end_of_became(shape: BecameShape) -> ColumnElement[Any]:
     """Return the last moment at which the oldest of these changes is still within the last days."""
-    oldest = select(func.min(status_changes.c.changed_at)).where(*has_become(status_changes, shape))
-    return oldest.scalar_subquery() + _BECAME_DAYS * DAY
+    return first_leave(status_changes.c.changed_at, _BECAME_DAYS, *has_become(status_changes, shape))
 
 
 _BECAME_DAYS = bindparam("became_days", type_=Float)
