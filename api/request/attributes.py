@@ -167,7 +167,7 @@ class ByAttributes(Parameter):
 
 ATTRIBUTE_NAMES = Kind(
     "the names of attributes, separated by commas",
-    {"type": "array", "items": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"}},
+    {"type": "array", "items": {"type": "string", "pattern": f"^{NAME.pattern}$"}},
     read_names,
 )
 ATTRIBUTE_VALUES = Kind(

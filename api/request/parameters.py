@@ -8,6 +8,7 @@ from api.request.attributes import (
     ATTRIBUTE_NAMES,
     ATTRIBUTE_VALUES,
     MAX_ATTRIBUTES,
+    NAME,
     AttributeCondition,
     ByAttributes,
     Catalog,
@@ -144,41 +145,34 @@ class Parameters:
     @property
     def moves_with_the_clock(self) -> bool:
         """Whether the list may change although no lead and no message does."""
-        by_clock = (
-            self.days,
-            self.waiting_minutes,
-            self.reply_window,
-            self.reply_window_hours,
-            self.became_days,
-            self.status_days,
-        )
-        return any(given is not None for given in by_clock) or "reply_window" in (self.facets or ())
+        is_given = any(getattr(self, name) is not None for name in _BY_CLOCK)
+        return is_given or "reply_window" in (self.facets or ())
 
     @property
     def names_attributes(self) -> bool:
         """Whether a request cannot be answered without the attributes that there are."""
-        facets = any(facet.startswith(ATTRIBUTE_FACET) for facet in self.facets or ())
         return bool(
             self.attributes
             or self.with_attributes
             or self.without_attributes
-            or facets
+            or self._faceted_attributes
             or "attributes" in self.included
         )
 
+    @property
+    def _faceted_attributes(self) -> list[str]:
+        """The names of the attributes whose values are counted."""
+        facets = self.facets or ()
+        return [name.removeprefix(ATTRIBUTE_FACET) for name in facets if name.startswith(ATTRIBUTE_FACET)]
+
     def resolved(self, catalog: Catalog) -> "Parameters":
         """Return the parameters with what they mean by the attributes that there are; raise RequestError."""
-        names = [
-            facet.removeprefix(ATTRIBUTE_FACET)
-            for facet in self.facets or ()
-            if facet.startswith(ATTRIBUTE_FACET)
-        ]
         return replace(
             self,
             by_attributes=read_conditions(
                 self.attributes, self.with_attributes, self.without_attributes, catalog
             ),
-            attribute_facets=read_facets(names, catalog),
+            attribute_facets=read_facets(self._faceted_attributes, catalog),
             of_conversations=catalog.has_conversations,
             lead_attributes=catalog.of_leads,
         )
@@ -325,9 +319,9 @@ OF_LIST = {
         "Leads whose reply window is open, and closes within so many hours.", whole_number(1, 720), 2
     ),
     "became": Parameter("Leads that ever became any of these statuses.", some_of(*LEAD_STATUSES), ["Hot"]),
-    "became_days": Parameter("With `became`: within the last N times 24 hours.", whole_number(1, 36500), 7),
+    "became_days": Parameter("With `became`: within the last N times 24 hours.", _DAYS, 7),
     "status_days": Parameter(
-        "Leads that have their present status since at least N times 24 hours.", whole_number(1, 36500), 14
+        "Leads that have their present status since at least N times 24 hours.", _DAYS, 14
     ),
     "attributes": ByAttributes(
         "Leads with any of these values of an attribute, as in `attributes[city]=Mumbai,Pune`; of a number, a date or"
@@ -383,7 +377,7 @@ _FACET_NAMES = Kind(
         "items": {
             "anyOf": [
                 {"type": "string", "enum": [*FURTHER_FACETS]},
-                {"type": "string", "pattern": "^attributes\\.[a-z][a-z0-9_]{0,39}$"},
+                {"type": "string", "pattern": f"^attributes\\.{NAME.pattern}$"},
             ]
         },
     },
