@@ -40,7 +40,6 @@ NEAREST = 5
 
 _SHOWN_CHARACTERS = 200
 _SHOWN_JSON = 2000
-_TIME_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 _WIDTH = 80
 _WAITING = query("operate", "waiting_keys").rstrip(";")
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
@@ -175,7 +174,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     ]
     made.more_waiting = total - len(made.waiting)
     made.dead_letters = _read(conn, "find_dead_letters", every)
-    own = {**lead, **_arrays(key for key in keys if key["is_own"]), "time_format": _TIME_FORMAT}
+    own = {**lead, **_arrays(key for key in keys if key["is_own"])}
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
     for table, (_, rows) in _COMPETING.items():

@@ -936,10 +936,10 @@ SELECT
     p.attributes,
     c.of_conversations,
     jsonb_build_object(
-        'waiting_since', to_char(l.waiting_since, %(time_format)s),
-        'reply_window_ends_at', to_char(l.reply_window_ends_at, %(time_format)s),
-        'last_customer_message_at', to_char(l.last_customer_message_at, %(time_format)s),
-        'status_since', to_char(l.status_since, %(time_format)s)
+        'waiting_since', projector.format_time(l.waiting_since),
+        'reply_window_ends_at', projector.format_time(l.reply_window_ends_at),
+        'last_customer_message_at', projector.format_time(l.last_customer_message_at),
+        'status_since', projector.format_time(l.status_since)
     ) AS moments,
     p.attributes_left_out + c.left_out AS left_out
 FROM {leads} AS l
