@@ -239,7 +239,6 @@ ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS status_since timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS first_warm_at timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS first_hot_at timestamptz;
 ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS was_cold boolean NOT NULL DEFAULT false;
-DROP INDEX IF EXISTS read_model.leads_by_first_contact_at;
 -- Usage: sort_by=total_messages.
 CREATE INDEX IF NOT EXISTS leads_by_total_messages
     ON read_model.leads (user_id, total_messages, customer_phone);
@@ -1117,6 +1116,7 @@ CREATE INDEX IF NOT EXISTS lead_messages_of_customers
 CREATE INDEX IF NOT EXISTS leads_by_first_contact
     ON read_model.leads (user_id, first_contact_at, customer_phone)
     INCLUDE (lead_status, first_warm_at, first_hot_at, was_cold, on_whatsapp, on_instagram, on_webchat);
+DROP INDEX IF EXISTS read_model.leads_by_first_contact_at;
 -- Usage: sort_by=status_since, status_days.
 CREATE INDEX IF NOT EXISTS leads_by_status_since
     ON read_model.leads (user_id, status_since, customer_phone) WHERE status_since IS NOT NULL;
