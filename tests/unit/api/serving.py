@@ -4,13 +4,14 @@ import http.client
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socket import create_connection, socket
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 from projector.trial.postgres.embedded import free_port
@@ -22,10 +23,16 @@ from tests.support.server import Database
 Answer = tuple[int, dict[str, str], bytes]
 
 
-def get(port: int, path: str, method: str = "GET", body: bytes | None = None) -> Answer:
+def get(
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request(method, path, body=body)
+        connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:

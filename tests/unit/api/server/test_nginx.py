@@ -33,7 +33,7 @@ class Platform(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-for method in ("GET", "POST", "PUT", "DELETE"):
+for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
     setattr(Platform, f"do_{method}", Platform.answer)
 
 
@@ -73,7 +73,7 @@ def test_leads_are_read_from_the_api_and_all_else_is_the_platforms(library: Libr
     base = f"/users/{quote(library.tenant)}"
     of_leads = (
         "leads", "leads?limit=1", "leads/stats", f"leads/{library.phone}", f"leads/%2B{library.phone}/messages",
-        "leads.csv", "leads.ndjson", "messages.ndjson", "lead-changes",
+        "leads.csv", "leads.ndjson", "messages.ndjson", "lead-changes", "status-changes",
     )  # fmt: skip
     of_platform = (
         "GET /users/u", "GET /leads", "GET /users/u/messages/m%2B1/status", "PUT /users/u/leads/1",
@@ -89,6 +89,13 @@ def test_leads_are_read_from_the_api_and_all_else_is_the_platforms(library: Libr
                 assert not body.startswith(b"platform")
             status, _, body = get(port, f"{base}/leads/lookup", "POST", b'{"customer_phones": ["1"]}')
             assert (status, b"success" in body) == (200, True)
+            for method, path, is_of_leads in (
+                ("GET", "leads", True), ("POST", "leads/lookup", True),
+                ("POST", "leads", False), ("DELETE", "leads/1", False),
+            ):  # fmt: skip
+                preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": method}
+                body = get(port, f"{base}/{path}", "OPTIONS", headers=preflight)[2]
+                assert body.startswith(b"platform") != is_of_leads, (method, path)
             for asked in of_platform:
                 assert (
                     get(port, asked.partition(" ")[2], asked.partition(" ")[0])[2]
