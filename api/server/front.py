@@ -44,7 +44,7 @@ _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 10.0
 """How long a caller may take for a body, which is short, once it is read."""
 
-_RELEASE_SECONDS = 0.01
+_RELEASE_SECONDS = 0.2
 """How long the server may take to let go of a body that is read no more.
 
 It does not say when it has, and leaves the connection open if the answer is sent before.

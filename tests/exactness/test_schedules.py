@@ -60,6 +60,10 @@ BROKEN = {
 TOO_SELDOM = {(schema, "nothing is locked") for schema in ("chaskiq", "rapidpro")}
 
 
+# The first seed and schedule whose changes show it, where these are many.
+SHOWN_BY = {("reference", "nothing is locked"): (5, 1), ("chatwoot", "nothing is locked"): (8, 6)}
+
+
 @pytest.mark.parametrize(
     "broken", [pair for pair in product(SCHEMAS, BROKEN) if pair not in TOO_SELDOM], ids=", ".join
 )
@@ -77,6 +81,8 @@ def test_a_schedule_says_what_is_wrong_without_a_rule(
     with ExitStack() as stack, database.connect() as conn:
         MUTANTS[without].drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000), without))
         stage = stack.enter_context(changing(laid, database))
+        places = list(product(range(20), range(len(schedules()))))
+        first = places.index(SHOWN_BY.get(broken, (0, 0)))
         with pytest.raises(BrokenError, match=BROKEN[without]):  # noqa: PT012  # One of them is enough.
-            for seed in range(20):
-                play(stage, seed)
+            for seed, number in places[first:] + places[:first]:
+                stage.play_changes(schedules()[number], f"{seed} {number}")
