@@ -118,9 +118,13 @@ def status_changes_since(user_id: str, since: Position, parameters: Parameters) 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One of the feeds: its name in tokens, what was changed since a position, and where a printed change is."""
+    """One of the feeds: its name in tokens, what was changed since a position, and where a printed change is.
+
+    `export` is the file that its callers begin with.
+    """
 
     name: str
+    export: str
     changes_since: Callable[[str, Position, Parameters], BoundStatement[ChangesRow]]
     key_of: Callable[[dict[str, Any]], str]
 
@@ -189,9 +193,10 @@ _NOW = select(
 FEEDS = {
     feed.name: feed
     for feed in (
-        Feed(LEADS, changes_since, lambda change: change["customer_phone"]),
+        Feed(LEADS, "leads.ndjson", changes_since, lambda change: change["customer_phone"]),
         Feed(
             STATUSES,
+            "leads/status-history.ndjson",
             status_changes_since,
             lambda change: StatusKey(
                 change["customer_phone"], change["changed_at"], not change["withdrawn"]

@@ -48,14 +48,19 @@ class LeadNotFoundError(NotFound):
 
 
 class TokenGoneError(Gone):
-    """The changes since this token are not known any more, or are those of another history."""
+    """The changes since this token are not known any more, or are those of another history.
+
+    `export` is the file that a caller of the feed begins with.
+    """
 
     error_code = ErrorCode.TOKEN_GONE
-    description = (
-        "The changes since this token are not known any more: it is too old, or from before an erasure, a restore or"
-        " another installation. Begin anew: ask without since for the token of now, then for the export"
-        " (leads.ndjson), then with that token"
-    )
+
+    def __init__(self, export: str) -> None:
+        super().__init__(
+            "The changes since this token are not known any more: it is too old, or from before an erasure, a restore"
+            " or another installation. Begin anew: ask without since for the token of now, then for the export"
+            f" ({export}), then with that token"
+        )
 
 
 def install(app: Flask) -> None:

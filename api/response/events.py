@@ -58,9 +58,12 @@ def change_event(stream: EventStream, token: Token, change: bytes) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (write(stream.user_id, token, stream.feed).encode(), change)
 
 
-def gone_event() -> bytes:
-    """Return the event of a token that means nothing any more; who comes back begins anew, with the token of then."""
-    error = {"error": "Gone", "message": TokenGoneError.description}
+def gone_event(export: str) -> bytes:
+    """Return the event of a token that means nothing any more; who comes back begins anew, with the token of then.
+
+    `export` is the file that a caller of the feed begins with.
+    """
+    error = {"error": "Gone", "message": TokenGoneError(export).description}
     return b"event: gone\nid:\ndata: %b\n\n" % orjson.dumps(error)
 
 

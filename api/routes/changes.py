@@ -119,7 +119,7 @@ class ChangesPage(NamedTuple):
 def page_after(feed: Feed, token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
     """Return the page after a token. Raises TokenGoneError unless every change since the token is known."""
     if not _is_known(token, row):
-        raise TokenGoneError
+        raise TokenGoneError(feed.export)
     changes = row.page[: parameters.page.limit]
     has_more = len(row.page) > len(changes)
     return ChangesPage(changes, feed.position_of(changes[-1]) if has_more else after_all(row), has_more)

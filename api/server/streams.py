@@ -173,7 +173,7 @@ class LiveStreams:
                 if page.events:
                     await send(page.events)
         # At the end of the process their callers come back one after the other.
-        await send(gone_event() if is_gone else last_event(randint(*COME_BACK_MS)))  # noqa: S311  # It protects nothing.
+        await send(gone_event(FEEDS[stream.feed].export) if is_gone else last_event(randint(*COME_BACK_MS)))  # noqa: S311  # It protects nothing.
 
     async def _may_go_on(self, stream: EventStream) -> bool:
         """Return whether a caller may still read the tenant. What was found out about it is believed as ever."""

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from api.limits.waiting import StaleError
 from api.request.body import MAX_BODY_BYTES
 from api.request.position import change_token
-from api.request.position.change_token import Position, Token, history_of
+from api.request.position.change_token import LEADS, STATUSES, Position, Token, history_of
 from api.response.openapi import document
 from tests.support.cases import cases
 from tests.unit.api.conftest import PRINTED_NOW, Library, MakeApp
@@ -83,8 +83,16 @@ def test_a_tenant_that_asks_too_often(library: Library, make_app: MakeApp) -> No
 
 
 def test_a_token_from_another_history(library: Library, client: FlaskClient) -> None:
-    token = change_token.write(library.tenant, Token(Position(1), history_of(b"elsewhere", None)))
-    check(client.get(f"/users/{library.tenant}/lead-changes?since={token}"), 410, "token_gone")
+    """The message names the file to begin anew with."""
+    of_leads = sample(410, "token_gone")["message"]
+    for feed, name, export in (
+        (LEADS, "lead-changes", "leads.ndjson"),
+        (STATUSES, "status-changes", "leads/status-history.ndjson"),
+    ):
+        token = change_token.write(library.tenant, Token(Position(1), history_of(b"elsewhere", None)), feed)
+        answer = client.get(f"/users/{library.tenant}/{name}?since={token}")
+        assert check(answer, 410) == of_leads.replace("leads.ndjson", export)
+        assert client.get(f"/users/{library.tenant}/{export}").status_code == 200
 
 
 def test_data_that_are_not_fresh_enough() -> None:

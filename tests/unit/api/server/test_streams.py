@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import re
 import signal
 import threading
 import time
@@ -129,6 +130,19 @@ def test_a_stream_sends_what_the_feed_has_by_its_filters_and_goes_on_from_its_to
             opened.event()
         change(filled, first=5)
         assert {stream.change()[1]["deleted"] for stream in filtered} == {True, False}
+        plain, more = (
+            Stream(server.port, f"{FEED}?attributes[tags]=vip{asked}")
+            for asked in ("", "&include=attributes")
+        )
+        for opened in (plain, more):
+            opened.event()
+        with filled.connect() as conn:
+            conn.execute(
+                "INSERT INTO contacts (contact_id, user_id, phone, tags) VALUES ('k', 'u', '49151000005', '{vip}')"
+            )
+            refresh_now(conn)
+        lead = plain.change()[1]["lead"]
+        assert more.change()[1]["lead"] == {**lead, "attributes": {"tags": ["vip"]}}
         check = Stream(server.port, f"{FEED}?days=3")
         assert (check.status, json.loads(check.answer.read())["error"]) == (400, "Bad Request")
         assert Stream(server.port, Last_Event_ID="x").status == 400
@@ -164,7 +178,7 @@ def test_a_stream_ends_with_its_tenant(
 ) -> None:
     monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 1)
     with served(filled, tmp_path, QUICK) as server, filled.connect() as conn, filled.connect() as other:
-        streams = [Stream(server.port)]
+        streams, exports = [Stream(server.port), Stream(server.port, "/users/u/status-changes")], list[str]()
         token = streams[0].event()["id"]
         conn.execute("DELETE FROM conversations")
         conn.execute("DELETE FROM users")
@@ -183,9 +197,12 @@ def test_a_stream_ends_with_its_tenant(
         for stream in (*streams, Stream(server.port, Last_Event_ID=token)):
             while (event := stream.event()).get("event") != "gone":
                 assert event
-            assert json.loads(event["data"])["error"] == "Gone"
+            error = json.loads(event["data"])
+            assert error["error"] == "Gone"
+            exports += re.findall(r"export \((.*?)\)", error["message"])
             assert stream.is_ended()
-        assert len(streams) > 1
+        assert len(streams) > 2
+        assert exports[:3] == ["leads.ndjson", "leads/status-history.ndjson", "leads.ndjson"]
 
 
 def test_a_stream_ends_with_its_key(filled: Database, tmp_path: Path) -> None:
