@@ -512,6 +512,12 @@ MUTANTS = {
     "the last value of a name counts": _text("is_valid DESC, source.place", "is_valid DESC, source.place DESC"),
     "a misfit hides a value": _text("validity.is_valid DESC, source.place", "source.place"),
     "any value fits": _text("THEN jsonb_typeof(made.value) = 'string'", "THEN true"),
+    "plain JSON of the loser counts first":
+        _text("|| coalesce(s.first_json, jsonb_build_object()) || coalesce(s.first_declared, jsonb_build_object()) AS",
+            "|| coalesce(s.first_declared, jsonb_build_object()) || coalesce(s.last_json, jsonb_build_object()) AS"),
+    "JSON is merged as it comes": _text("u.is_clean\n", "true\n", of_type="json"),
+    "a declared name is plain": _text("\n    AND NOT value ?| declared", "", of_type="jsonb"),
+    "plain JSON has any length": _text("<= 512 THEN true", "> 0 THEN true", of_type="jsonb"),
     "65 attributes are kept": _text("in_order <= 64", "in_order <= 65", of_type="jsonb"),
     "a byte more is kept": _text("in_order <= 8192", "in_order <= 8193", of_type="jsonb"),
     "JSON is kept before what is declared":

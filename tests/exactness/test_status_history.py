@@ -116,6 +116,13 @@ STORIES = {
         Step(read("a", "cold", "10:00"), "bW aC", "aC"),
         Step("DELETE FROM extractions", "", "!bW !aC"),
     ],
+    "the table is emptied": [
+        Step(read("a", "cold", "10:00"), "aC", "aC"),
+        Step(read("b", "hot", "11:00"), "aC bH", "bH"),
+        Step(read("f", "hot", "11:00", of="e"), "aC bH", "fH"),
+        Step("TRUNCATE extractions", "", "!aC !bH !fH"),
+        Step(read("b", "hot", "12:00"), "bH", "bH"),
+    ],
     "a conversation comes and goes": [
         Step(read("a", "cold", "10:00"), "aC", "aC"),
         Step(read("b", "hot", "11:00", of="e"), "aC", "bH"),
@@ -222,6 +229,46 @@ def test_history_and_feed_follow_each_step(filled: Platform, watch: Watch, story
             assert watch.ask(f"since={watch.token}")[0] == 410
             watch.begin()
         assert watch.follow() == ""
+
+
+# Each with what the feed then tells of each lead.
+MASS_CHANGES = {
+    "INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag, extracted_at)"
+    " SELECT md5(c.conversation_id || n.tag)::uuid, c.conversation_id, n.tag, n.at FROM conversations AS c,"
+    " (VALUES ('cold', timestamp '2025-01-01'), ('hot', timestamp '2025-01-02')) AS n (tag, at)":
+        ["Cold", "Hot"],
+    "UPDATE extractions SET lead_status_tag = 'warm' WHERE lead_status_tag = 'hot'": ["!Hot", "Warm"],
+    "UPDATE extractions SET extracted_at = '2025-01-03' WHERE lead_status_tag = 'cold'": ["Cold"],
+    "DELETE FROM extractions WHERE lead_status_tag = 'warm'": ["!Warm"],
+    "TRUNCATE extractions": ["!Cold"],
+}  # fmt: skip
+
+
+def test_a_mass_change_moves_the_history_of_each_lead(filled: Platform, watch: Watch) -> None:
+    conn = filled.conn
+    conn.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
+        " SELECT 'many-' || n, %s, 49170000000 + n FROM generate_series(1, 120) AS n",
+        (filled.agent("one"),),
+    )
+    refresh_now(conn)
+    watch.begin()
+    for command, told in MASS_CHANGES.items():
+        conn.execute(command.encode())
+        refresh_now(conn)
+        assert_exact(conn)
+        of_leads: dict[str, list[str]] = {}
+        body = {"hasMore": True}
+        while body["hasMore"]:
+            _, body = watch.ask(f"since={watch.token}&limit=100")
+            watch.token = body["next"]
+            for change in body["data"]:
+                # The lead 4915 has two conversations.
+                if change["customer_phone"] != "4915":
+                    mark = "!" * change["withdrawn"] + change["lead_status"]
+                    of_leads.setdefault(change["customer_phone"], []).append(mark)
+        assert len(of_leads) == 121
+        assert {tuple(sorted(marks)) for marks in of_leads.values()} == {tuple(sorted(told))}, command
 
 
 def test_what_fills_the_history_tells_nothing(filled: Platform, watch: Watch) -> None:
