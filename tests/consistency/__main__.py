@@ -418,8 +418,10 @@ def record(world: World, path: Path, seconds: float, seed: int, harms: Sequence[
         wait_for(lambda: caller.get("/health/ready", node)[0]["status"] == 200, f"{node} is ready")  # noqa: B023
     sessions = [Caller(history, nodes, Random(rng.random()), name=f"session {number}") for number in range(2)]
     followers = [
-        Follower(history, group, Random(rng.random()), name=f"{place} {tenant}", tenant=tenant)
-        for (place, group), tenant in product(world.nodes.items(), ("t1", workload.MASS))
+        Follower(history, group, Random(rng.random()), name=f"{place} {tenant}", tenant=tenant, feed=feed)
+        for (place, group), tenant, feed in product(
+            world.nodes.items(), ("t1", workload.MASS), ("lead-changes", checker.STATUSES)
+        )
     ]
     guests = [Guest(history, nodes, Random(rng.random()), name="token")]
     # A standby learns of a key later.
@@ -451,29 +453,46 @@ def record(world: World, path: Path, seconds: float, seed: int, harms: Sequence[
             quiet.set()
             wait([future for future, turn in zip(working, turns, strict=True) if turn[0] is quiet])
             nemesis.heal()
-            _settle(world, caller)
+            last = _settle(world, caller)
         finally:
             stopped.set()
             quiet.set()
     for future in working:
         future.result()
+    for follower in followers:
+        follower.catch_up()
+    _read_histories(world, history, last)
     for writer in writers:
         writer.close()
     history.close()
 
 
-def _settle(world: World, caller: Caller) -> None:
-    """Wait until every node claims what was last committed, and a little longer for answers about that."""
+def _settle(world: World, caller: Caller) -> str:
+    """Wait until every node claims what was last committed, and a little longer for answers about that.
+
+    Return a moment after all commits.
+    """
     with connect(world.databases["platform"]) as conn:
-        last = value(conn, workload.CLOCK)
+        last = str(value(conn, workload.CLOCK))
     for node, tenant in product(caller.nodes, workload.LEADS):
         wait_for(partial(_is_as_of, caller, node, tenant, last), f"{node} has all of {tenant}", PATIENCE)
     time.sleep(SETTLED_SECONDS)
+    return last
 
 
 def _is_as_of(caller: Caller, node: str, tenant: str, moment: str) -> bool:
     line, *_ = caller.get(f"/users/{tenant}/leads?limit=1", node)
     return line["status"] == 200 and checker.moment(line["as_of"]) >= checker.moment(moment)
+
+
+def _read_histories(world: World, history: History, as_of: str) -> None:
+    """Note the changes of statuses that each database has at the end, which is later than a moment."""
+    for (place, url), tenant in product(world.databases.items(), (*workload.MOVING, workload.MASS)):
+        with connect(url) as conn:
+            stored = conn.execute(workload.STATUS_CHANGES, [tenant]).fetchall()
+        now = history.now()
+        read = {"node": place, "tenant": tenant, "sent": now, "received": now, "status": 200}
+        history.note("table", **read, as_of=as_of, changes=stored)
 
 
 @click.command()

@@ -10,11 +10,14 @@ import json
 import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.consistency.statuses import Change, Changes, Reader, State, changes_of
 
 Line = dict[str, Any]
 
@@ -23,6 +26,10 @@ PROMISES = {
     "min_as_of": "An answer to min_as_of shows all that was committed before that moment.",
     "session": "A session that sends its last as-of as min_as_of never goes back, on any node.",
     "feed": "A copy that follows the change feed is the list.",
+    "statuses": "What the feed of statuses tells, without what it withdraws, is the history of each lead.",
+    "once": "It tells each change once while the token stands.",
+    "order": "It tells changes in the order in which they were written.",
+    "true": "It tells, and withdraws, only what was a change of a status.",
     "pages": "Pages by cursor have each lead that stays in its place once, and none twice.",
     "statistics": "Each number of the statistics, and each total, is the count of the list.",
     "erasure": "What was there before an erasure is shown no more, and the tokens of the feed from before it end.",
@@ -34,6 +41,9 @@ LATER = {"20 ms": 20_000, "100 ms": 100_000, "1 s": 1_000_000}
 
 LONGEST_KEY_SECONDS = 8
 """How long a key is valid at most that a guest has made."""
+
+STATUSES = "status-changes"
+"""The feed of changes of statuses."""
 
 NEVER = -1
 MILLISECOND = 1000
@@ -48,6 +58,14 @@ def by_phone(leads: Iterable[Line]) -> dict[str, Line]:
     return {lead["customer_phone"]: lead for lead in leads}
 
 
+def by_lead(changes: Iterable[Sequence[Any]]) -> dict[str, Changes]:
+    """Return changes of statuses by the phone of their lead."""
+    leads: dict[str, Changes] = {}
+    for phone, extraction, status, changed_at in changes:
+        leads.setdefault(phone, {})[extraction, status] = changed_at
+    return leads
+
+
 class Write(NamedTuple):
     """What a write made of a lead; `at` is the moment of its commit, where it is known."""
 
@@ -58,6 +76,9 @@ class Write(NamedTuple):
     began: float
     ended: float
     at: int
+    changes: Changes
+    """Those of its status."""
+    extractions: frozenset[str]
 
 
 @dataclass
@@ -70,6 +91,9 @@ class Lead:
     committed: list[Write] = field(default_factory=list)
     greatest: list[int] = field(default_factory=list)
     deletions: list[Write] = field(default_factory=list)
+    # After which numbers an answer may show a part of a write.
+    edges: set[int] = field(default_factory=lambda: {1})
+    states: list[State] = field(default_factory=lambda: [State(0, NEVER, {})])
 
     def finish(self) -> None:
         """Order what was written, once all of it is known."""
@@ -82,8 +106,19 @@ class Lead:
         self.undone |= {
             name for name, write in self.writes.items() if write.at == NEVER and write.number in taken
         }
-        done = (write for name, write in self.writes.items() if name not in self.undone)
-        self.deletions = sorted((write for write in done if not write.alive), key=lambda write: write.number)
+        done = sorted(
+            (write for name, write in self.writes.items() if name not in self.undone),
+            key=lambda write: write.number,
+        )
+        self.deletions = [write for write in done if not write.alive]
+        self.edges |= {write.number + add for write in self.deletions for add in (0, 1)}
+        # The key of a new extraction may not be known yet when its rows are read.
+        self.edges |= {
+            write.number
+            for before, write in pairwise(done)
+            if before.at == NEVER or not write.extractions <= before.extractions
+        }
+        self.states += [State(write.number, write.began, write.changes) for write in done]
 
     def needed(self, until: int, ended: float) -> int:
         """Return the number of the newest commit up to a moment, of those that were over at a time."""
@@ -100,12 +135,18 @@ class Lead:
         place = bisect_left(self.deletions, least, key=lambda write: write.number)
         return next((write.number for write in self.deletions[place:] if write.began <= received), None)
 
-    def may_be_half(self, since: int, received: float) -> bool:
-        """Return whether a write after a number made or deleted the lead: beyond its as-of, an answer may show half."""
-        edges = {1, *(write.number + add for write in self.deletions for add in (0, 1))}
+    def may_be_half(self, since: float, received: float) -> bool:
+        """Return whether a write after a number made or deleted the lead, or made an extraction.
+
+        Beyond its as-of, an answer may show half of it.
+        """
         return any(
-            since < write.number in edges and write.began <= received for write in self.writes.values()
+            since < write.number in self.edges and write.began <= received for write in self.writes.values()
         )
+
+    def states_until(self, received: float) -> list[State]:
+        """Return the states that may have been seen before a time."""
+        return [state for state in self.states if state.began <= received]
 
     def seen(self, shown: Line | None, least: int, received: float) -> tuple[int, str]:
         """Return the number of the write that an answer shows, at least `least`, and what is wrong about it."""
@@ -158,11 +199,17 @@ class Session:
 
 @dataclass
 class Copy:
-    """What a follower of the feed has; `listed` is the list that it read at its token."""
+    """What a follower of a feed has; `listed` is the list that it read at its token.
+
+    By the phone of each lead, that is the lead, or the changes of its status.
+    """
 
     token: str
-    leads: dict[str, Line] = field(default_factory=dict)
-    listed: dict[str, Line] | None = None
+    whole: Line
+    """The last answer after which the copy was whole, or the beginning."""
+    leads: dict[str, Any] = field(default_factory=dict)
+    listed: dict[str, Any] | None = None
+    reader: Reader = field(default_factory=Reader)
 
 
 @dataclass
@@ -199,7 +246,7 @@ class Judge:
                 seen = self.leads[mark.tenant or ""][phone].needed(sys.maxsize, mark.began)
                 self.erased[phone].append((mark.ended, seen))
         judges = {"read": self._read, "walk": self._walk, "feed": self._feed, "stats": self._stats}
-        judges["access"] = self._access
+        judges |= {"access": self._access, "table": self._table}
         for line in lines():
             if line["kind"] in judges:
                 self.counts["answers"][f"{line['kind']}, {line['node']}, {line['status']}"] += 1
@@ -217,10 +264,11 @@ class Judge:
 
     def _write(self, line: Line) -> None:
         self.counts["writes"][f"{line['isolation']}, {line['outcome']}"] += 1
-        for tenant, phone, number, alive, status in line["leads"]:
+        for tenant, phone, number, alive, status, extractions in line["leads"]:
             lead, name = self.leads[tenant][phone], f"v{number}-{line['op']}"
             times = line["began"], line["ended"], moment(line["at"])
-            lead.writes[name] = Write(number, line["op"], alive, status, *times)
+            of_history = changes_of(extractions or ()), frozenset(id_ for id_, *_ in extractions or ())
+            lead.writes[name] = Write(number, line["op"], alive, status, *times, *of_history)
             if line["outcome"] == "aborted":
                 lead.undone.add(name)
 
@@ -338,6 +386,25 @@ class Judge:
         if line["status"] != 200:
             return
         follower = line["follower"]
+        self._judge_token(line, follower)
+        copy = self.copies.get(follower)
+        if line["what"] == "old":
+            if copy is not None and line["feed"] == STATUSES:
+                self._read_again(copy, line)
+            return
+        if "next" in line:
+            is_new = line["what"] == "begin" or (follower, line["next"]) not in self.told
+            self.told |= {(follower, line["next"]): line["received"]} if is_new else {}
+        if line["what"] == "begin":
+            self.copies[follower] = Copy(line["next"], line, reader=Reader(places={line["next"]: 0}))
+        elif copy is not None and "changes" in line:
+            if line["is_kept"]:
+                self._follow(copy, line)
+        elif copy is not None:
+            self._list(copy, line)
+
+    def _judge_token(self, line: Line, follower: str) -> None:
+        """Judge whether a token is of after all erasures and failovers."""
         token = follower, line["since"]
         # From a beginning with nothing on, every lead is told.
         told = sys.maxsize if token in self.of_nothing else self.told.get(token, sys.maxsize)
@@ -348,38 +415,112 @@ class Judge:
                     line,
                     f"its token is of {told:.3f} s, before the {mark.what} that ended at {mark.ended:.3f} s",
                 )
-        if line["what"] == "old":
-            return
-        if "next" in line:
-            is_new = line["what"] == "begin" or (follower, line["next"]) not in self.told
-            self.told |= {(follower, line["next"]): line["received"]} if is_new else {}
-        copy = self.copies.get(follower)
-        if line["what"] == "begin":
-            self.copies[follower] = Copy(line["next"])
-        elif copy is not None and "changes" in line:
-            self._follow(copy, line)
-        elif copy is not None:
-            self._count_total(line)
+
+    def _list(self, copy: Copy, line: Line) -> None:
+        """Keep what a follower lists, or begins with."""
+        self._count_total(line)
+        if line["feed"] == STATUSES:
+            listed: dict[str, Any] = by_lead(line["leads"])
+            self._show_statuses(line, listed)
+        else:
+            listed = by_phone(line["leads"])
             self._show(line, self.leads[line["tenant"]])
-            if line["what"] == "export" and not line["leads"]:
-                self.of_nothing.add((follower, copy.token))
-            name = "leads" if line["what"] == "export" else "listed"
-            setattr(copy, name, by_phone(line["leads"]))
+        if line["what"] == "export" and not line["leads"]:
+            self.of_nothing.add((line["follower"], copy.token))
+        setattr(copy, "leads" if line["what"] == "export" else "listed", listed)
 
     def _follow(self, copy: Copy, line: Line) -> None:
         is_all = line["what"] == "changes" and (line["changes"], line["next"]) == ([], line["since"])
         if copy.listed is not None and is_all:
             self.counts["judged"]["copies of the feed"] += 1
             if copy.listed != copy.leads:
-                self._fault("feed", line, "the copy is not the list")
+                promise = "statuses" if line["feed"] == STATUSES else "feed"
+                self._fault(promise, line, "the copy is not the list")
         copy.listed = None
+        kind = "changes of statuses" if line["feed"] == STATUSES else "changes"
+        source = "an event stream" if line["what"] == "stream" else "the feed"
+        self.counts["judged"][f"{kind} of {source}"] += len(line["changes"])
+        if line["feed"] == STATUSES:
+            self._follow_statuses(copy, line)
+            return
         for phone, lead in line["changes"]:
             copy.leads.pop(phone, None)
             copy.leads |= by_phone(lead)
-        source = "an event stream" if line["what"] == "stream" else "the feed"
-        self.counts["judged"][f"changes of {source}"] += len(line["changes"])
         if not line["hasMore"]:
             self._show({**line, "leads": copy.leads.values()}, self.leads[line["tenant"]], "feed")
+
+    def _follow_statuses(self, copy: Copy, line: Line) -> None:
+        """Apply changes of statuses to a copy, and judge whether each is told once, in order, and is true."""
+        for phone, *change, changed_at, is_withdrawn in line["changes"]:
+            self._tell(copy, line, phone, (change[0], change[1]), None if is_withdrawn else changed_at)
+        copy.reader.places.setdefault(line["next"], copy.reader.count)
+        if not line["hasMore"]:
+            copy.whole = line
+            self._show_statuses(line, copy.leads)
+
+    def _tell(self, copy: Copy, line: Line, phone: str, change: Change, changed_at: str | None) -> None:
+        lead, received = self.leads[line["tenant"]][phone], line["received"]
+        # Since the copy was whole, only later states are told.
+        least = lead.needed(moment(copy.whole["as_of"]), self._limit(copy.whole))
+        before = copy.reader.told.get((phone, change))
+        broken = copy.reader.tell(phone, change, changed_at, lead.states_until(received), least)
+        if broken and not lead.may_be_half(min(least, before.number if before else least), received):
+            said = "withdrawn" if changed_at is None else f"told at {changed_at}"
+            self._fault(broken, line, f"lead {phone}: {change} is {said}")
+        of_lead = copy.leads.setdefault(phone, {})
+        of_lead.pop(change, None)
+        if changed_at is not None:
+            of_lead[change] = changed_at
+        elif not of_lead:
+            del copy.leads[phone]
+
+    def _read_again(self, copy: Copy, line: Line) -> None:
+        """Judge what is told since an older token: what was not written again since comes in the order as before."""
+        if line["since"] not in copy.reader.places:
+            return
+        begin = place = copy.reader.places[line["since"]]
+        self.counts["judged"]["changes of statuses that were read again"] += len(line["changes"])
+        for phone, *change, changed_at, is_withdrawn in line["changes"]:
+            lead, key = self.leads[line["tenant"]][phone], (change[0], change[1])
+            before = copy.reader.told.get((phone, key))
+            # What was written again meanwhile comes later.
+            if (
+                before is None
+                or before.changed_at != (None if is_withdrawn else changed_at)
+                or copy.reader.may_come_again(phone, key, lead.states_until(line["received"]))
+                or lead.may_be_half(before.number, line["received"])
+            ):
+                continue
+            if before.place <= place:
+                broken = "once" if before.place <= begin else "order"
+                self._fault(broken, line, f"lead {phone}: {key} was told before")
+            place = max(place, before.place)
+
+    def _show_statuses(self, line: Line, shown: dict[str, Changes]) -> None:
+        """Judge whether the changes of the statuses of all leads are those that their extractions make."""
+        as_of, limit, received = moment(line["as_of"]), self._limit(line), line["received"]
+        self.counts["judged"]["histories of statuses"] += 1
+        for phone, lead in self.leads[line["tenant"]].items():
+            least, of_lead = lead.needed(as_of, limit), shown.get(phone, {})
+            is_so = any(
+                state.number >= least and state.changes == of_lead for state in lead.states_until(received)
+            )
+            if not is_so and not lead.may_be_half(least, received):
+                self._fault(
+                    "statuses", line, f"lead {phone} shows {of_lead}, and write {least} was committed"
+                )
+
+    def _table(self, line: Line) -> None:
+        """Judge the rows of the view of a database at the end, and the copies that are of no earlier moment."""
+        stored = by_lead(line["changes"])
+        self._show_statuses(line, stored)
+        for follower, copy in self.copies.items():
+            whole, place = copy.whole, copy.whole["node"].partition(" ")[0]
+            is_of_it = (whole["feed"], whole["tenant"], place) == (STATUSES, line["tenant"], line["node"])
+            if is_of_it and moment(whole["as_of"]) >= moment(line["as_of"]):
+                self.counts["judged"]["copies of statuses at the end"] += 1
+                if copy.leads != stored:
+                    self._fault("statuses", line, f"the copy of {follower} is not the table")
 
     def _stats(self, line: Line) -> None:
         """Compare statistics with the list that was the same before and after them."""

@@ -45,6 +45,23 @@ def _stand_for_ever(_stands: Function) -> Function:
     return lambda *_: True
 
 
+def _forget_the_lead(position_of: Function) -> Function:
+    def position(self: Any, printed: bytes) -> Any:  # noqa: ANN401  # As the function has it.
+        there = position_of(self, printed)
+        return there._replace(version=there.version + 1, key="") if self.name == "statuses" else there
+
+    return position
+
+
+def _sort_by_lead(page_after: Function) -> Function:
+    def page(feed: Any, *others: Any) -> Any:  # noqa: ANN401  # As the function has them.
+        answer = page_after(feed, *others)
+        by_lead = sorted(answer.changes, key=lambda change: change.partition(b" ")[2])
+        return answer._replace(changes=by_lead) if feed.name == "statuses" else answer
+
+    return page
+
+
 def _keep_for_a_second(fetch: Function) -> Function:
     kept: dict[str, tuple[float, Any]] = {}
 
@@ -99,6 +116,9 @@ ROUGHLY: Changes = {
     "api.routes.memory.is_fresh": _compare_roughly,
 }
 FOR_EVER: Changes = {"api.routes.memory.AnswerCache._stands": _stand_for_ever}
+SAME_CHANGE = (
+    "ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.changed_at = o.changed_at"
+)
 TIMELINE = "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')"
 BUGS: dict[str, tuple[str, Changes]] = {
     "as-of is the clock of the answer": ("as-of", {"api.response.body.freshness_headers": _print_the_clock}),
@@ -121,6 +141,34 @@ BUGS: dict[str, tuple[str, Changes]] = {
     "a lead that goes leaves no tombstone": (
         "feed",
         {"refresh/8_write_leads/30_note_deleted_leads": ("d.is_gone", "false")},
+    ),
+    "a position forgets the lead": ("statuses", {"api.plan.changes.Feed.position_of": _forget_the_lead}),
+    "a change of a status has the version before": (
+        "statuses",
+        {
+            "refresh/8_write_history/20_upsert_status_changes": (
+                "coalesce(stored.version, 0) + 1",
+                "coalesce(stored.version, 0)",
+            )
+        },
+    ),
+    "what is withdrawn is not told": (
+        "statuses",
+        {"refresh/8_write_history/10_note_withdrawn": ("WHERE n.user_id IS NULL AND", "WHERE false AND")},
+    ),
+    "whatever is recomputed is told again": (
+        "once",
+        {
+            "refresh/7_compare_leads/90_compare_leads": (
+                f"{SAME_CHANGE}\n    WHERE (o.*) IS DISTINCT FROM (n.*)",
+                SAME_CHANGE,
+            )
+        },
+    ),
+    "a page goes by its leads": ("order", {"api.routes.changes.page_after": _sort_by_lead}),
+    "what is newer than the winner counts": (
+        "true",
+        {"definition/candidates/status_changes": ("WHERE k.place <= k.last_place", "")},
     ),
     "a cursor forgets the phone": ("pages", {"api.routes.leads.position_of_lead": _forget_the_phone}),
     "a change of status moves no count": (

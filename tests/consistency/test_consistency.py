@@ -37,7 +37,13 @@ def run(database: Database, folder: Path, seconds: float, bug: str = "", apis: i
 def test_a_short_run_keeps_all_promises(database: Database, tmp_path: Path) -> None:
     judged = run(database, tmp_path, 2, apis=1)
     assert judged.faults == []
-    assert {"walks over pages", "changes of the feed", "statistics"} <= set(judged.counts["judged"])
+    assert {
+        "walks over pages",
+        "changes of the feed",
+        "statistics",
+        "changes of statuses of the feed",
+        "copies of statuses at the end",
+    } <= set(judged.counts["judged"])
     # The screen and the file have the same numbers.
     assert checker.report(judged) == checker.report(judged)
 

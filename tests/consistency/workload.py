@@ -35,8 +35,10 @@ MOVING = ("t1", "t2", "t3", "t4")
 """The tenants among which conversations move."""
 ISOLATIONS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 TIMEOUT = 30.0
-# What the history has of a lead.
+HISTORY = "leads/status-history.ndjson"
+# What the history has of a lead, and of a change of a status.
 KEPT = ("customer_phone", "name", "lead_status", "last_message_at", "first_contact_at", "platforms")
+KEPT_OF_CHANGE = ("customer_phone", "extraction_id", "lead_status", "changed_at")
 
 CREATE_TENANTS = """
 INSERT INTO users (user_id) SELECT unnest(%(tenants)s::text[]);
@@ -50,8 +52,10 @@ INSERT INTO agents (agent_id, user_id, phone_number_id, name)
 PREPARE = f"""
 CREATE SEQUENCE moments;
 CREATE TABLE ledger (phone text PRIMARY KEY, number integer NOT NULL, alive boolean NOT NULL, op integer, status text,
-    tenant text, id text);
+    tenant text, id text, winner integer);
 CREATE VIEW written AS SELECT *, phone::bigint AS place, 'v' || number || '-' || op AS name FROM ledger;
+CREATE FUNCTION extraction_of(id text, tenant text, n integer) RETURNS uuid IMMUTABLE
+    RETURN overlay(md5(id || n) PLACING CASE tenant WHEN '{PARTED}' THEN 'ffffffff' ELSE '00000000' END FROM 1)::uuid;
 {CREATE_TENANTS}
 INSERT INTO ledger (phone, number, alive, tenant, id)
     SELECT phone, 0, false, tenant, 'c-' || phone
@@ -60,26 +64,47 @@ INSERT INTO ledger (phone, number, alive, tenant, id)
 # Each write gives a lead its next number, and the name and the newest message of that. Leads of sixteen writes have the
 # same first contact, so that pages end among equal ones. Where one of two leads is there and the other is not, its
 # conversation moves.
+#
+# A conversation has up to three extractions, which come, go and are edited, at few moments, some of them within a
+# millisecond. The winner of a write has its name and status; that is the one which is the latest, or else the newest.
 WRITE = """
 SELECT FROM ledger WHERE phone = ANY(%(phones)s) ORDER BY phone FOR UPDATE;
 UPDATE ledger AS l SET id = o.id FROM ledger AS o WHERE %(moving)s AND o.alive <> l.alive
     AND l.phone = ANY(%(phones)s) AND o.phone = ANY(%(phones)s);
 UPDATE ledger SET number = number + 1, op = %(op)s, status = (ARRAY['Hot', 'Warm', 'Cold'])[1 + floor(random() * 3)],
-    alive = NOT (alive OR %(gone)s) OR phone <> ALL(%(dying)s) WHERE phone = ANY(%(phones)s);
+    winner = floor(random() * 3), alive = NOT (alive OR %(gone)s) OR phone <> ALL(%(dying)s)
+    WHERE phone = ANY(%(phones)s);
 INSERT INTO conversations AS c (conversation_id, agent_id, customer_phone, created_at)
     SELECT id, tenant || '-' || place %% 2, phone, timestamp '2024-01-01' + place / 3 * interval '1 second'
     FROM written WHERE phone = ANY(%(phones)s) AND alive ON CONFLICT (conversation_id) DO UPDATE
     SET (agent_id, customer_phone, created_at) = (excluded.agent_id, excluded.customer_phone, excluded.created_at)
     WHERE c.customer_phone <> excluded.customer_phone;
-INSERT INTO extractions (extraction_id, conversation_id, name, lead_status_tag)
-    SELECT md5(id)::uuid, id, name, status FROM written WHERE phone = ANY(%(phones)s) AND alive
-    ON CONFLICT (extraction_id) DO UPDATE SET name = excluded.name, lead_status_tag = excluded.lead_status_tag;
+DELETE FROM extractions AS e USING written AS w
+    WHERE w.phone = ANY(%(phones)s) AND w.alive AND e.conversation_id = w.id AND random() < 0.2;
+UPDATE extractions AS e SET name = 'none', is_latest = false, extracted_at = least(e.extracted_at, '2025-01-01 11:00')
+    FROM written AS w WHERE w.phone = ANY(%(phones)s) AND w.alive AND e.conversation_id = w.id
+    AND e.extraction_id <> extraction_of(w.id, w.tenant, w.winner) AND e.name <> 'none';
+INSERT INTO extractions (extraction_id, conversation_id, name, lead_status_tag, is_latest, extracted_at)
+    SELECT extraction_of(w.id, w.tenant, n), w.id, CASE WHEN n = w.winner THEN w.name ELSE 'none' END,
+        CASE WHEN n = w.winner THEN w.status ELSE (ARRAY['Hot', 'Warm', 'Cold', NULL])[1 + floor(random() * 4)] END,
+        n = w.winner AND w.is_latest,
+        CASE WHEN n = w.winner AND NOT w.is_latest THEN '2025-01-02' ELSE (ARRAY[NULL, '2025-01-01 10:00',
+            '2025-01-01 10:00:00.0004', '2025-01-01 10:00:00.0008', '2025-01-01 11:00'])[1 + floor(random() * 5)]
+        END::timestamp
+    FROM (SELECT *, random() < 0.7 AS is_latest FROM written WHERE phone = ANY(%(phones)s) AND alive) AS w,
+        generate_series(0, 2) AS n
+    WHERE n = w.winner OR random() < 0.15 ON CONFLICT (extraction_id) DO UPDATE
+    SET (name, lead_status_tag, is_latest, extracted_at)
+        = (excluded.name, excluded.lead_status_tag, excluded.is_latest, excluded.extracted_at);
 INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, sequence_no)
     SELECT phone || ':' || name, id, 'user', 'Hello',
         timestamp %(start)s - place %% 3 * interval '20 day' + moment / 16 * interval '1 s', moment
     FROM written, nextval('moments') AS moment WHERE phone = ANY(%(phones)s) AND alive;
 DELETE FROM conversations WHERE conversation_id IN (SELECT id FROM written WHERE phone = ANY(%(phones)s) AND NOT alive);
-SELECT tenant, phone, number, alive, CASE WHEN alive THEN status END FROM ledger WHERE phone = ANY(%(phones)s)
+SELECT tenant, phone, number, alive, CASE WHEN alive THEN status END,
+    (SELECT json_agg(json_build_array(e.extraction_id, e.extracted_at, e.is_latest, e.lead_status_tag))
+    FROM extractions AS e WHERE l.alive AND e.conversation_id = l.id)
+    FROM ledger AS l WHERE phone = ANY(%(phones)s)
 """
 PARTITION = """
 ALTER TABLE extractions RENAME TO whole;
@@ -91,11 +116,16 @@ CREATE TABLE parted PARTITION OF extractions FOR VALUES FROM ('ffffffff-0000-000
 """
 WRITE_DETACHED = f"""
 ALTER TABLE extractions DETACH PARTITION parted;
-{WRITE.replace("INTO extractions", "INTO parted").replace("md5(id)", "overlay(md5(id) PLACING 'ffffffff' FROM 1)")};
+{WRITE.replace("extractions", "parted")};
 ALTER TABLE extractions ATTACH PARTITION parted FOR VALUES FROM ('ffffffff-0000-0000-0000-000000000000') TO (MAXVALUE)
 """
 DELETE_TENANT = f"{WRITE}; DELETE FROM users WHERE user_id = %(tenant)s"
 CLOCK = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+STATUS_CHANGES = """
+SELECT customer_phone, extraction_id, lead_status,
+    to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+FROM leads_sql.lead_status_changes WHERE user_id = %s
+"""
 AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 SECRET = "the secret of the consistency report"
@@ -251,45 +281,55 @@ class Caller:
 
 @dataclass
 class Follower(Caller):
-    """Keeps a copy of a tenant by the change feed, on nodes that have the same read model."""
+    """Keeps a copy of a tenant by a feed, on nodes that have the same read model."""
 
     tenant: str = "t1"
+    feed: str = "lead-changes"
     token: str = ""
     old: str = ""
     """A token from some seconds before."""
 
     def follow(self) -> None:
-        path = f"/users/{self.tenant}/lead-changes"
+        path, of_leads = f"/users/{self.tenant}/{self.feed}", self.feed == "lead-changes"
+        export = f"/users/{self.tenant}/{'leads.ndjson' if of_leads else HISTORY}"
         if not self.token:
             _, body = self._ask("begin", path)
-            if body and self._ask("export", f"/users/{self.tenant}/leads.ndjson")[1] is not None:
+            if body and self._ask("export", export)[1] is not None:
                 self.token = body["next"]
             return
+        if self.old and self.rng.random() < 0.2:
+            self._ask("old", f"{path}?since={self.old}&limit={1 if of_leads else 500}", self.old)
         if self.rng.random() < 0.1:
-            if self.old:
-                self._ask("old", f"{path}?since={self.old}&limit=1", self.old)
             self.old = self.token
         path += f"?since={self.token}&limit={self.rng.choice((1, 2, 50, 500))}"
         is_stream = self.rng.random() < 0.2
         wait = "" if is_stream else f"&wait={self.rng.choice((0, 1))}"
-        line, body = self._ask("stream" if is_stream else "changes", path + wait)
+        # Now and then it forgets the answer, as one that is killed before it remembers, and asks again with its token.
+        is_kept = self.rng.random() < 0.9
+        line, body = self._ask("stream" if is_stream else "changes", path + wait, is_kept=is_kept)
         if line["status"] == 410:
             self.token = ""
-        # Now and then the answer is lost on its way: it asks again with the same token.
-        elif body and self.rng.random() < 0.9:
+        elif body and is_kept:
             self.token = body["next"]
             if not body["hasMore"] and self.rng.random() < 0.5:
-                end = ".ndjson" if self.tenant == MASS else "?limit=100"
-                self._ask("list", f"/users/{self.tenant}/leads{end}")
+                is_whole = self.tenant == MASS or not of_leads
+                self._ask("list", export if is_whole else f"/users/{self.tenant}/leads?limit=100")
 
-    def _ask(self, what: str, path: str, since: str = "") -> tuple[Line, Any]:
+    def catch_up(self) -> None:
+        """Read until there is no more."""
+        while self.token:
+            path = f"/users/{self.tenant}/{self.feed}?since={self.token}&limit=500"
+            _, body = self._ask("changes", path)
+            if not body:
+                break
+            self.token = body["next"]
+            if not body["hasMore"]:
+                break
+
+    def _ask(self, what: str, path: str, since: str = "", *, is_kept: bool = True) -> tuple[Line, Any]:
         line, body, headers = self.get(path, **({"Accept": "text/event-stream"} if what == "stream" else {}))
-        note: Line = {
-            "what": what,
-            "tenant": self.tenant,
-            "follower": self.name,
-            "since": since or self.token,
-        }
+        note: Line = {"what": what, "tenant": self.tenant, "feed": self.feed, "is_kept": is_kept}
+        note |= {"follower": f"{self.name} {self.feed}", "since": since or self.token}
         if what == "stream":
             events = [(at.decode(), json.loads(data)) for at, data in EVENT.findall(body)]
             line["status"] = 410 if b"event: gone" in body else line["status"]
@@ -299,16 +339,23 @@ class Follower(Caller):
         if line["status"] != 200:
             body = None
         elif what in ("export", "list"):
-            note["leads"] = _leads(body if isinstance(body, list) else body["data"])
+            printed = body if isinstance(body, list) else body["data"]
+            note["leads"] = _leads(printed) if self.feed == "lead-changes" else [*map(_change, printed)]
             note["total"] = int(headers["X-Total-Count"] or body["pagination"]["total"])
         else:
             note |= {"next": body["next"], "hasMore": body["hasMore"]}
             note["changes"] = [
                 [change["customer_phone"], _leads([change["lead"]] * (not change["deleted"]))]
+                if self.feed == "lead-changes"
+                else [*_change(change), change["withdrawn"]]
                 for change in body["data"]
             ]
         self.history.note("feed", **line, **note)
         return line, body
+
+
+def _change(printed: Line) -> list[str | None]:
+    return [printed[name] for name in KEPT_OF_CHANGE]
 
 
 def _leads(printed: list[Line]) -> list[Line]:

@@ -298,6 +298,7 @@ JSON: list[tuple[str | None, str | None, int]] = [
         json.dumps({**{f"a{at:02}": at for at in range(62)}, "vip": True, "city": "Pune"}),
         8,
     ),
+    (json.dumps({f"a{at:02}": 1 for at in range(70)}), json.dumps({f"a{at:02}": 1 for at in range(64)}), 6),
     (json.dumps({f"a{at}": at for at in (1, 10, 2)}), '{"a1": 1, "a2": 2, "a10": 10}', 0),
     # And 8 KiB: {"a": "…", "b": "…"} is as long as it is printed, but for the end.
     (json.dumps(KIB_2 | {"e": 1, "f": 1}), json.dumps(KIB_2 | {"e": 1}), 1),
