@@ -10,6 +10,7 @@ from tests.conftest import MakeDatabase
 from tests.consistency import checker, planted, workload
 from tests.consistency.__main__ import HARMS, World, record, whole_world
 from tests.consistency.planted import BUGS
+from tests.support.cases import cases
 from tests.support.server import Database
 
 
@@ -54,6 +55,60 @@ def test_each_bug_has_its_place() -> None:
             assert change[0] in (ROOT / "sql" / f"{path}.sql").read_text("utf-8")
         else:
             assert resolve_name(path)
+
+
+AT = "2025-01-01T10:00:00.000Z"
+
+
+def _history_of_statuses(*answers: str) -> list[checker.Line]:
+    """Return a history: an extraction is Cold, Warm and Hot, each write a second after the other, and then answers.
+
+    A follower begins after the first write. A word of an answer is a status that is told, after `!` as withdrawn, and
+    `+` says that there is more. After `?` it is what is told since the beginning, read once more.
+    """
+    lines: list[checker.Line] = []
+    for number, status in enumerate(("Cold", "Warm", "Hot"), 1):
+        written = ["t", "p", number, True, status, [["a", "2025-01-01T10:00:00.0004", True, status]]]
+        times = {"began": number, "ended": number + 0.1, "at": f"2026-01-01T00:00:0{number}Z"}
+        lines.append(
+            {"kind": "write", "op": 0, "isolation": "", "outcome": "ok", **times, "leads": [written]}
+        )
+    shared = {"kind": "feed", "node": "platform 0", "tenant": "t", "feed": checker.STATUSES, "follower": "f"}
+    for place, answer in enumerate(("begin", "export", *answers)):
+        seconds = max(1.5, place + 0.5)
+        line = {**shared, "status": 200, "sent": seconds, "received": seconds, "is_kept": True}
+        line |= {"as_of": f"2026-01-01T00:00:0{seconds}Z", "since": str(place - 1), "what": answer}
+        told = [["p", "a", status.strip("!"), AT, "!" in status] for status in answer.split() if status[1:]]
+        if answer == "export":
+            line |= {"leads": [["p", "a", "Cold", AT]], "total": 1}
+        else:
+            line |= {"next": str(place or 1), "hasMore": "+" in answer, "changes": told if place else []}
+        if place > 1:
+            line["what"] = "old" if "?" in answer else "changes"
+            line["since"] = "1" if "?" in answer else line["since"]
+        lines.append(line)
+    return lines
+
+
+@cases(
+    ("answers", "broken"),
+    [
+        (("!Cold Warm", "!Warm Hot"), set()),
+        (("!Cold Warm", "!Warm Hot", "? !Cold !Warm Hot"), set()),
+        (("!Cold Warm", "Hot"), {"statuses"}),
+        (("!Cold Warm", "!Warm"), {"statuses"}),
+        (("!Cold Warm", "!Warm Hot Hot"), {"once"}),
+        (("!Cold Warm", "!Warm !Warm Hot"), {"once"}),
+        (("+", "!Warm Hot Warm !Warm !Cold"), {"order"}),
+        (("!Cold Warm", "!Warm Hot", "? !Cold Hot !Warm"), {"order"}),
+        (("!Cold Warm", "!Warm Hot Tepid !Tepid"), {"true"}),
+        (("!Cold Warm", "!Warm !Tepid Hot"), {"true"}),
+    ],
+)
+def test_what_a_feed_of_statuses_does_wrongly_is_found(answers: tuple[str, ...], broken: set[str]) -> None:
+    lines = _history_of_statuses(*answers)
+    judged = checker.Judge().read(lambda: lines)
+    assert {promise for promise, _ in judged.faults} == broken, judged.faults
 
 
 @pytest.mark.long
