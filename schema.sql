@@ -150,12 +150,15 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- Random, drawn anew when rows went without a tombstone, as an erasure and a first build have it: a token of the
     -- change feed from before has missed something.
     epoch uuid NOT NULL DEFAULT gen_random_uuid(),
-    -- The newest version of a tombstone that was deleted for its age; 0 where none was.
+    -- The newest version of a tombstone of a lead that was deleted for its age; 0 where none was.
     pruned_version bigint NOT NULL DEFAULT 0,
     -- The moment that holds for this tenant while a mass change of it waits: every change of the tenant that was
     -- committed before is here, dead letters excepted. Null while none waits, and freshness.shards hold.
-    late_as_of timestamptz
+    late_as_of timestamptz,
+    -- The newest version of a withdrawn change of a status that was deleted for its age; 0 where none was.
+    pruned_status_version bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off, toast.vacuum_truncate = off);
+ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS pruned_status_version bigint NOT NULL DEFAULT 0;
 -- Usage: the tenants that are late.
 CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE late_as_of IS NOT NULL;
 

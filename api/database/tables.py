@@ -35,7 +35,7 @@ tenants = _table(
     "tenants",
     {
         Text: "user_id",
-        BigInteger: "version pruned_version",
+        BigInteger: "version pruned_version pruned_status_version",
         Integer: "dead_letters",
         Uuid: "version_id epoch",
         _TIME: "late_as_of",

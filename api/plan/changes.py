@@ -75,6 +75,7 @@ class NowRow(Freshness):
     epoch: bytes | None
     newest: int | None
     pruned: int | None
+    pruned_statuses: int | None
     place: bytes | None
     is_filled: bool
 
@@ -183,6 +184,7 @@ _NOW = select(
         cast(tenants.c.epoch, Text).label("epoch"),
         tenants.c.version.label("newest"),
         tenants.c.pruned_version.label("pruned"),
+        tenants.c.pruned_status_version.label("pruned_statuses"),
     ),
     select(_place.c.place).scalar_subquery().label("place"),
     func.coalesce(select(func.bool_and(projection.c.is_history_built)).scalar_subquery(), false()).label(

@@ -91,7 +91,7 @@ def _begin_stream(user_id: str, feed: Feed, parameters: Parameters) -> Response:
     since = token or Token(after_all(row), history_of(row.place, row.epoch))
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     stream = EventStream(
-        user_id, feed.name, parameters, since, authorization, is_gone=not _is_known(since, row)
+        user_id, feed.name, parameters, since, authorization, is_gone=not _is_known(feed, since, row)
     )
     streams = state().streams
     if not streams.take_at_once(user_id):
@@ -118,7 +118,7 @@ class ChangesPage(NamedTuple):
 
 def page_after(feed: Feed, token: Token, row: ChangesRow, parameters: Parameters) -> ChangesPage:
     """Return the page after a token. Raises TokenGoneError unless every change since the token is known."""
-    if not _is_known(token, row):
+    if not _is_known(feed, token, row):
         raise TokenGoneError(feed.export)
     changes = row.page[: parameters.page.limit]
     has_more = len(row.page) > len(changes)
@@ -143,14 +143,15 @@ def wait_for_change(waiting: Waiting, record: Record) -> None:
     def has_answer() -> bool:
         # A change, or that the token means nothing here.
         row = read_model().database.fetch(feed.changes_since(user_id, token.position, parameters))
-        return bool(row.page) or not _is_known(token, row)
+        return bool(row.page) or not _is_known(feed, token, row)
 
     waiting.for_change(user_id, parameters.wait, has_answer)
 
 
-def _is_known(token: Token, row: NowRow) -> bool:
+def _is_known(feed: Feed, token: Token, row: NowRow) -> bool:
     """Return whether this read model knows every change since the token."""
-    is_pruned = row.pruned and token.position.version <= row.pruned
+    pruned = row.pruned_statuses if feed.name == STATUSES else row.pruned
+    is_pruned = pruned and token.position.version <= pruned
     # The second one was given while the tenant was unknown: every lead came since.
     histories = {history_of(row.place, row.epoch), history_of(row.place, None)}
     return not is_pruned and token.position <= after_all(row) and token.history in histories

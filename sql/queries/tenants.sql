@@ -123,7 +123,7 @@ WHERE s.deleted_at < now() - make_interval(days => %(days)s)
 ORDER BY user_id;
 
 -- name: prune_tombstones
--- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them, for both feeds.
+-- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them, for each feed.
 --
 -- The tenant is locked.
 WITH pruned AS (
@@ -139,12 +139,7 @@ pruned_changes AS (
 )
 
 UPDATE read_model.tenants
-SET pruned_version = greatest(pruned_version, (
-    SELECT max(p.version)
-    FROM (
-        SELECT * FROM pruned
-        UNION ALL
-        SELECT * FROM pruned_changes
-    ) AS p
-))
+SET
+    pruned_version = greatest(pruned_version, (SELECT max(p.version) FROM pruned AS p)),
+    pruned_status_version = greatest(pruned_status_version, (SELECT max(p.version) FROM pruned_changes AS p))
 WHERE user_id = %(user_id)s;

@@ -762,7 +762,7 @@ MUTANTS = {
         _text("WHERE (o.*) IS DISTINCT FROM (n.*) OR m.user_id IS NOT NULL", "WHERE true"),
     "tombstones go without a word": _text("greatest(pruned_version,", "least(pruned_version,"),
     "a tombstone that goes spares the oldest token that missed it":
-        _text("SELECT max(p.version)", "SELECT max(p.version) - 1"),
+        _text("SELECT max(p.version) FROM pruned ", "SELECT max(p.version) - 1 FROM pruned "),
     "an erasure deletes the rows of a lead itself":
         _patch(erase, "_recompute", lambda conn, target, _: [
             erase._delete_from(conn, target, table) for table in erase._RECOMPUTED  # noqa: SLF001
@@ -821,7 +821,9 @@ MUTANTS = {
         _text("AND (SELECT p.is_history_built FROM read_model.projection AS p)", ""),
     "the feed answers before it is filled": _patch(changes, "_require_filled", lambda *_: None),
     "a withdrawn change is forgotten without a word":
-        _text("UNION ALL\n        SELECT * FROM pruned_changes", ""),
+        _text("greatest(pruned_status_version,", "least(pruned_status_version,"),
+    "each feed forgets what the other does":
+        _text("FROM pruned_changes AS p", "FROM (TABLE pruned UNION ALL TABLE pruned_changes) AS p"),
 }  # fmt: skip
 
 

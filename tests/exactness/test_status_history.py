@@ -258,7 +258,7 @@ def test_a_mass_change_moves_the_history_of_each_lead(filled: Platform, watch: W
         refresh_now(conn)
         assert_exact(conn)
         of_leads: dict[str, list[str]] = {}
-        body = {"hasMore": True}
+        body: dict[str, Any] = {"hasMore": True}
         while body["hasMore"]:
             _, body = watch.ask(f"since={watch.token}&limit=100")
             watch.token = body["next"]
@@ -336,11 +336,22 @@ def test_a_token_that_is_older_than_a_withdrawn_change_is_gone(filled: Platform,
     conn.execute(gone("a").encode())
     refresh_now(conn)
     assert watch.follow() == "!aH"
+    newest, of_leads = watch.token, watch.client.get("/users/one/lead-changes").get_json()["next"]
     conn.execute("UPDATE read_model.status_change_tombstones SET deleted_at = now() - interval '31 days'")
     prune_tombstones(conn, 30)
     assert value(conn, "SELECT count(*) FROM read_model.status_change_tombstones") == 0
     assert watch.follow() == ""
     assert watch.ask(f"since={old}")[0] == 410
+    # Each feed ends its own tokens alone.
+    filled.insert("conversations", conversation_id="f", agent_id=filled.agent("one"), customer_phone="77")
+    refresh_now(conn)
+    conn.execute("DELETE FROM conversations WHERE conversation_id = 'f'")
+    refresh_now(conn)
+    conn.execute("UPDATE read_model.lead_tombstones SET deleted_at = now() - interval '31 days'")
+    for status in (200, 410):
+        answer = watch.client.get(f"/users/one/lead-changes?since={of_leads}")
+        assert (answer.status_code, watch.ask(f"since={newest}")[0]) == (status, 200)
+        prune_tombstones(conn, 30)
 
 
 def test_an_erasure_leaves_no_change_and_ends_the_tokens(filled: Platform, watch: Watch) -> None:

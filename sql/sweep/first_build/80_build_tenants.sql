@@ -19,5 +19,6 @@ ON CONFLICT (user_id) DO UPDATE SET
     version_id = excluded.version_id,
     epoch = excluded.epoch,
     pruned_version = 0,
+    pruned_status_version = 0,
     dead_letters = 0,
     late_as_of = NULL;

@@ -293,7 +293,7 @@ class Feed:
         self.asked.append(bound)
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
-        return ChangesRow(None, None, None, None, b"", newest, None, b"", is_filled=True, page=[])
+        return ChangesRow(None, None, None, None, b"", newest, None, None, b"", is_filled=True, page=[])
 
 
 def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
