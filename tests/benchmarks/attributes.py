@@ -1,8 +1,7 @@
 """What attributes cost: filters and facets by them, and a refresh and a first build against the same without."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import contextmanager
 
 import orjson
 
@@ -15,9 +14,10 @@ from api.request.query import FACETS_QUERY, LIST_QUERY, Query
 from projector.capture.mapping import Texts, default_mapping
 from projector.database.rows import Connection
 from projector.operate.install import migrate
-from tests.benchmarks import statements, tables
-from tests.benchmarks.core import Arm, Row, milliseconds, seconds
-from tests.benchmarks.fixtures import MESSAGE, SCORE, Bench, Database, Stale, build
+from tests.benchmarks import statements
+from tests.benchmarks.core import Arm, Row, milliseconds
+from tests.benchmarks.fixtures import Bench, Database
+from tests.benchmarks.refresh import Compared
 from tests.benchmarks.statements import Reader
 
 # The last columns of a relation that are none of its attributes, and the attributes: six columns and two keys of JSON.
@@ -109,21 +109,12 @@ def measure(bench: Bench) -> Iterator[Row]:
         _filled(bench, declares=True) as with_,
         _filled(bench, declares=False) as without,
     ):
-        yield from _build(bench, with_, without)
+        compared = Compared(
+            bench, with_, without, "with 8 attributes", "the same mapping without", "attribute"
+        )
+        yield from compared.builds()
         yield from reads(bench, with_)
-        with closing(Stale(with_)) as ours, closing(Stale(without)) as theirs:
-            for what, change, goal in (
-                ("new message", MESSAGE, "attribute_message"),
-                ("other score", SCORE, "attribute_extraction"),
-            ):
-                arms = (partial(stale.milliseconds, 1, 40, change) for stale in (ours, theirs))
-                title, name = (
-                    f"refresh of 1 stale lead with 8 attributes ({what})",
-                    "the same mapping without",
-                )
-                yield bench.compare(
-                    title, "ms", next(arms), name, next(arms), goal, rounds=bench.size.many_rounds
-                )
+        yield from compared.refreshes()
 
 
 @contextmanager
@@ -132,20 +123,6 @@ def _filled(bench: Bench, *, declares: bool) -> Iterator[Database]:
         with database.connect() as conn:
             fill(conn, bench.size.big, declares=declares)
         yield database
-
-
-def _build(bench: Bench, with_: Database, without: Database) -> Iterator[Row]:
-    with with_.connect() as ours, without.connect() as theirs:
-        arms = (partial(_first_build, conn) for conn in (ours, theirs))
-        what, name = "first build of leads with 8 attributes", "the same mapping without"
-        yield bench.compare(what, "s", next(arms), name, next(arms), "attribute_build")
-        for conn in (ours, theirs):
-            conn.execute("VACUUM ANALYZE")
-
-
-def _first_build(conn: Connection) -> float:
-    tables.never_built(conn)
-    return seconds(lambda: build(conn))
 
 
 def reads(bench: Bench, database: Database) -> Iterator[Row]:

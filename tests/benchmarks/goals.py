@@ -62,6 +62,11 @@ _GOALS = (
     Goal(
         "history_became", "leads that became Hot, 1,000 of them, page and total ≤ 10 ms in the database", "ms"
     ),
+    Goal("history_message", "refresh of 1 message with the history of statuses ≤ 1.03 × without a status"),
+    Goal(
+        "history_extraction", "refresh of 1 extraction with the history of statuses ≤ 1.15 × without a status"
+    ),
+    Goal("history_build", "first build with the history of statuses ≤ 1.1 × without a status"),
     Goal("attribute_names", "list of the attributes ≤ 150 ms in the database", "ms"),
     Goal("attribute_message", "refresh of 1 message with 8 attributes ≤ 1.03 × without"),
     Goal("attribute_extraction", "refresh of 1 extraction with 8 attributes ≤ 1.1 × without"),

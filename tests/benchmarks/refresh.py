@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 
 from projector.core.batch import refresh_batch
 from projector.database import locks
 from projector.database.rows import Connection
 from tests.benchmarks import tables
-from tests.benchmarks.core import Arm, Row, interleave, milliseconds
-from tests.benchmarks.fixtures import MESSAGE, SCORE, Bench, Stale, build
+from tests.benchmarks.core import Arm, Row, interleave, milliseconds, seconds
+from tests.benchmarks.fixtures import MESSAGE, SCORE, Bench, Database, Stale, build
 from tests.support.running import value
 
 # The goal for many stale leads compares them with a rebuild of so many.
@@ -108,6 +109,42 @@ def _hot_lead(bench: Bench, spoilt: Stale) -> Iterator[Row]:
     of_hot, of_cool = (partial(spoilt.milliseconds, 1, 10, conversation_id=talk) for talk in (hot, cool))
     what = f"new message of a lead with {bench.size.hot:,} messages"
     yield bench.compare(what, "ms", of_hot, "the same of a lead with 10", of_cool, "hot_lead")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two databases, of which the first has something more: what a build and the refresh of a lead cost with it.
+
+    The keys of the goals begin with a word for it.
+    """
+
+    bench: Bench
+    with_: Database
+    without: Database
+    what: str
+    name: str
+    goal: str
+
+    def builds(self) -> Iterator[Row]:
+        with self.with_.connect() as ours, self.without.connect() as theirs:
+            arms = (partial(_first_build, conn) for conn in (ours, theirs))
+            what, goal = f"first build {self.what}", f"{self.goal}_build"
+            yield self.bench.compare(what, "s", next(arms), self.name, next(arms), goal)
+            for conn in (ours, theirs):
+                conn.execute("VACUUM ANALYZE")
+
+    def refreshes(self) -> Iterator[Row]:
+        rounds = self.bench.size.many_rounds
+        with closing(Stale(self.with_)) as ours, closing(Stale(self.without)) as theirs:
+            for title, change in (("message", MESSAGE), ("extraction", SCORE)):
+                arms = (partial(stale.milliseconds, 1, 40, change) for stale in (ours, theirs))
+                what, goal = f"refresh of 1 {title} {self.what}", f"{self.goal}_{title}"
+                yield self.bench.compare(what, "ms", next(arms), self.name, next(arms), goal, rounds=rounds)
+
+
+def _first_build(conn: Connection) -> float:
+    tables.never_built(conn)
+    return seconds(lambda: build(conn))
 
 
 def measure_feed(bench: Bench) -> Iterator[Row]:
