@@ -42,12 +42,16 @@ def _command(kind: str, folder: Path) -> list[str]:
 
 
 class Called(ThreadingHTTPServer):
-    """What the flow calls: it takes each key once, and kills the flow at the first call that `kills` is set for."""
+    """What the flow calls: it takes each key once.
+
+    It kills the flow at the first call that `kills` is set for, and refuses that for which `refuses` is.
+    """
 
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self.kills = False
+        self.refuses = False
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
@@ -61,8 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.kills = False
             self.server.process.kill()
             return
-        self.send_response(204)
+        self.send_response(429 if self.server.refuses else 204)
         self.end_headers()
+        self.server.refuses = False
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -131,6 +136,7 @@ def test_what_is_done_once_is_done_once(filled: Database, tmp_path: Path, kind: 
         with running(command, tmp_path, called, api.port):
             wait_until_done(third)
             become(conn, "Warm", 6)
+            called.refuses = True
             fourth = become(conn, "Hot", 7)
             wait_until_done(fourth)
         # No token is known any more: it begins with the export.
@@ -144,4 +150,4 @@ def test_what_is_done_once_is_done_once(filled: Database, tmp_path: Path, kind: 
             wait_until_done(sixth)
     called.shutdown()
     called.server_close()
-    assert called.keys == [second, third, third, fourth, fifth, sixth]
+    assert called.keys == [second, third, third, fourth, fourth, fifth, sixth]
