@@ -10,9 +10,8 @@ SELECT
     c.is_active,
     c.created_at,
     c.last_message_at,
-    CASE p.platform
-        WHEN 'whatsapp' THEN interval '24 hours'
-        WHEN 'instagram' THEN interval '24 hours'
+    CASE
+        WHEN lower(btrim(p.platform::text) COLLATE "C") IN ('whatsapp', 'instagram') THEN interval '24 hours'
     END AS reply_window
 FROM conversations AS c
 INNER JOIN agents AS a ON a.agent_id = c.agent_id

@@ -470,7 +470,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
         source_last_message_at=noted,
         attributes=attributes,
         attributes_left_out=left_out,
-        reply_window=None if platform is None else rows.declaration.reply_windows.get(platform),
+        reply_window=rows.declaration.reply_windows.get((platform or "").strip(" ").lower()),
     )
 
 
