@@ -1,6 +1,8 @@
 """A lead: what the API says of it, its messages, and the way there and back."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -29,6 +31,12 @@ def world(shared: World) -> World:
     for number in range(7, 60):
         shared.lead(number, f"Lead {number}", phone="ann.lee" if number == 40 else None)
     shared.write(1, "Long " * 1000)
+    # One whose status changed three times.
+    at = datetime(2024, 3, 5, 20, tzinfo=UTC).replace(tzinfo=None)
+    shared.conn.execute("UPDATE extractions SET extracted_at = %s WHERE conversation_id = 'c-8'", (at,))
+    for days, status in ((4, "Cold"), (2, "Warm"), (1, "Cold")):
+        before = {"extracted_at": at - timedelta(days=days), "is_latest": False, "lead_status_tag": status}
+        shared.insert("extractions", extraction_id=UUID(int=1000 + days), conversation_id="c-8", **before)
     shared.refresh()
     return shared
 
@@ -50,7 +58,7 @@ def test_a_lead_is_shown_with_its_scores_and_its_way_back(page: Page) -> None:
     expect(lead.locator(".sub")).to_have_text("491510000001 · Company 1 · lead1@example.com")
     expect(lead.locator("summary").first).to_have_text("Score 10 of 15")
     expect(lead.locator(".scores")).to_have_text("Intent2Urgency2Budget3Fit1Engagement2")
-    expect(lead.locator("summary").nth(1)).to_have_text("1 conversation")
+    expect(lead.locator("summary").nth(2)).to_have_text("1 conversation")
     expect(page.locator("[aria-current=true]")).to_have_text("Ann Lee")
     page.keyboard.press("Escape")
     expect(lead).to_be_hidden()
@@ -64,12 +72,12 @@ def test_every_field_is_shown_with_its_origin_and_a_long_text_on_request(page: P
     page.get_by_text("Every field, and where it comes from").click()
     rows = page.locator(".fields tbody tr")
     keys = rows.evaluate_all("rows => rows.map((row) => row.dataset.key)")
-    assert set(keys) == {*LEAD_FIELDS, *INCLUDES["waiting"]}
+    assert set(keys) == {*LEAD_FIELDS, *INCLUDES["waiting"], *INCLUDES["status_since"]}
+    expect(rows.filter(has_text="Identifies the winning extraction.")).to_have_count(1)
     cells = {key: rows.nth(place).locator("th, td").all_inner_texts() for place, key in enumerate(keys)}
     assert cells["email"][:2] == ["Email", "lead1@example.com"]
-    assert "contact that was updated last" in cells["email"][2]
+    assert "that of the winning contact" in cells["name"][2]
     assert cells["has_extraction"][1] == "Yes"
-    # A field that is new has no origin until it has a label.
     origins = [text for _, _, text in cells.values() if text]
     assert len(origins) > 20
     assert all(len(text) > 20 for text in origins)
@@ -79,6 +87,28 @@ def test_every_field_is_shown_with_its_origin_and_a_long_text_on_request(page: P
     assert len(last.locator(".text").inner_text()) < 1600
     last.get_by_role("button", name="Show all of it").click()
     assert len(last.locator(".text").inner_text()) == 5000
+
+
+def test_the_history_of_its_status_is_a_line_with_all_of_it_behind(page: Page) -> None:
+    history = page.locator(".history")
+    for name, line in (
+        ("Lead 7", re.compile("^No status yet$")),
+        ("Ann Lee", re.compile(r"^Warm \d.*, 10$")),
+    ):
+        opened(page, name)
+        expect(history.locator("summary")).to_have_text(line)
+    opened(page, "Lead 8")
+    # In the zone of the viewer.
+    expect(history.locator("summary")).to_have_text(
+        "1 earlier · Cold → Warm 4 Mar 2024 · → Cold 5 Mar 2024 · → Hot 6 Mar 2024, 11"
+    )
+    history.locator("summary").click()
+    expect(history).to_contain_text("As far as the platform keeps its extractions.")
+    rows = history.locator("tbody tr")
+    expect(rows).to_have_count(4)
+    none = "\N{EN DASH}"
+    assert rows.first.locator("th, td").all_inner_texts() == ["6 Mar 2024, 01:30", "Cold", "Hot", "11"]
+    assert rows.last.locator("th, td").all_inner_texts() == ["2 Mar 2024, 01:30", none, "Cold", none]
 
 
 def test_messages_are_in_order_the_newest_in_sight_and_the_earlier_ones_on_request(page: Page) -> None:

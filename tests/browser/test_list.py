@@ -21,6 +21,11 @@ LEADS = 130
 def world(shared: World) -> World:
     shared.tenant()
     shared.tenant("empty")
+    # On a platform that has no words of its own here.
+    shared.tenant("words")
+    shared.insert("phone_numbers", id="p-x", user_id="words", platform="constructor")
+    shared.insert("agents", agent_id="a-x", user_id="words", phone_number_id="p-x", name="Assistant X")
+    shared.insert("conversations", conversation_id="c-x", agent_id="a-x", customer_phone="4917")
     for number in range(1, LEADS + 1):
         shared.lead(number, f"Lead {number:03}")
     # The agent has answered some, and two conversations have ended.
@@ -160,6 +165,49 @@ def test_the_statistics_are_there_for_who_wants_them(page: Page, site: Site, wor
     expect(plot).to_be_hidden()
 
 
+def test_the_funnel_says_how_far_the_leads_of_a_time_have_come(page: Page, site: Site) -> None:
+    page.get_by_role("button", name="Statistics").click()
+    funnel = page.get_by_role("figure", name="How far leads have come")
+    lines = funnel.locator("tbody tr")
+    whole = ["All", "130", "33 ever, 33 now", "33 ever, 33 now", "32 ever, 32 now", "32"]
+    expect(lines).to_have_count(1)
+    cells = lines.first.locator("th, td").all_inner_texts()
+    assert cells[:6] == whole
+    assert all(re.fullmatch(r"half in [\d.]+, 90% in [\d.]+", text) for text in cells[6:])
+    expect(funnel).to_contain_text("as far back as the platform keeps its extractions")
+    for by, names_of_parts in (
+        ("platform", ["WhatsApp", "Instagram", "Webchat"]),
+        ("agent", ["Assistant 0", "Assistant 1", "Assistant 2"]),
+    ):
+        page.get_by_label("split by", exact=True).select_option(by)
+        expect(lines.locator("th")).to_have_text(["All", *names_of_parts])
+        assert lines.locator("td:nth-child(2)").all_inner_texts() == ["130", "43", "44", "43"]
+    page.get_by_label("until", exact=True).fill("2020-01-02")
+    none = "\N{EN DASH}"
+    expect(lines).to_have_count(1)
+    nobody = ["0", *["0 ever, 0 now"] * 3, "0", none, none]
+    expect(lines.first.locator("td")).to_have_text(nobody)
+    # Days are those of the viewer, and the address has them.
+    assert "to_date=2020-01-02T18%3A29%3A59.999Z" in [path for path in site.asked() if "funnel" in path][-1]
+    page.reload()
+    expect(lines.first.locator("td")).to_have_text(nobody)
+
+
+def test_a_platform_of_any_name_is_offered_where_it_has_leads(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#tenant=words")
+    shown(page, "1-1 of 1")
+    expect(rows(page).locator("svg.other title")).to_have_text("constructor")
+    expect(toggle(page, "constructor")).to_have_text("cconstructor 1")
+    toggle(page, "WhatsApp").click()
+    expect(page.locator("#list-empty")).to_be_visible()
+    toggle(page, "constructor").click()
+    shown(page, "1-1 of 1")
+    expect(toggle(page, "constructor")).to_have_attribute("aria-pressed", "true")
+    page.goto(f"{site.url}/#tenant={TENANT}")
+    shown(page, "1-50 of 130")
+    expect(toggle(page, "constructor")).to_have_count(0)
+
+
 def named(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b}"
 
@@ -201,6 +249,22 @@ def test_filters_combine_and_come_off_one_by_one(page: Page) -> None:
     expect(toggle(page, "Cold")).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Remove all", exact=True).click()
     shown(page, "1-50 of 130")
+
+
+def test_who_became_hot_lately_and_who_stays_as_he_is(page: Page) -> None:
+    page.get_by_role("button", name="More filters").click()
+    page.get_by_label("Became it within").select_option("7 days")
+    shown(page, "1-32 of 32")
+    expect(page.locator("#chips .chip")).to_have_text(
+        [re.compile("^Became: hot"), re.compile("^Became it within: 7")]
+    )
+    page.get_by_label("Became", exact=True).select_option("Warm")
+    shown(page, "1-33 of 33")
+    # A time alone says nothing.
+    page.get_by_role("button", name="Remove the filter Became: warm").click()
+    shown(page, "1-50 of 130")
+    page.get_by_label("Status unchanged for").select_option("1 day")
+    expect(page.locator("#list-empty")).to_contain_text("No lead passes these filters.")
 
 
 def test_a_working_list_by_who_has_to_answer_agent_and_channel(page: Page) -> None:
@@ -276,6 +340,10 @@ def test_each_head_sorts_and_turns(page: Page) -> None:
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
     expect(page.locator("#leads tbody a").first).to_have_text("Lead 130")
+    status = page.get_by_role("columnheader", name="Status")
+    status.get_by_role("button").click()
+    expect(status).to_have_attribute("aria-sort", "descending")
+    assert "sort_by=status_since" in page.url
     page.get_by_role("columnheader", name="Last activity").get_by_role("button").click()
     expect(head).not_to_have_attribute("aria-sort", "descending")
     assert "sort_by" not in page.url

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -68,7 +69,10 @@ def test_a_message_arrives_in_the_thread_that_is_open_and_a_lead_that_is_gone_le
     expect(page.locator("#live")).to_have_text("1 new message. Customer: Is anybody there?")
     # The list and the statistics follow.
     expect(page.locator("#leads tbody a").first).to_have_text("Lead 09")
-    expect(page.locator("#lead summary").nth(1)).to_have_text("1 conversation")
+    expect(page.locator("#lead summary").nth(2)).to_have_text("1 conversation")
+    many.insert("extractions", extraction_id=UUID(int=999), conversation_id="c-9", lead_status_tag="Hot")
+    many.refresh()
+    expect(page.locator(".history summary")).to_have_text(re.compile("^Warm .* · → Hot "))
     many.conn.execute("DELETE FROM conversations WHERE conversation_id = 'c-9'")
     many.refresh()
     expect(page.locator("#lead")).to_contain_text("This lead does not exist.")
@@ -140,11 +144,12 @@ def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) 
     page = view(f"{site.url}/#lead=491510000002")
     page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.away === true })")
     expect(page.locator(".message")).to_have_count(1)
-    wait_for(lambda: len(site.asked()) >= 12, "eight requests that nobody has asked for")
-    by_itself = site.asked()[4:12]
+    wait_for(lambda: len(site.asked()) >= 13, "eight requests that nobody has asked for")
+    by_itself = site.asked()[5:13]
     base = f"/users/{TENANT}/leads"
     kinds = {path.partition("?")[0].removeprefix(base) for path in by_itself}
-    assert kinds == {"", "/facets", "/491510000002", "/491510000002/messages"}
+    assert {"", "/facets", "/491510000002", "/491510000002/messages"} <= kinds
+    assert kinds <= {"", "/facets", *(f"/491510000002{of}" for of in ("", "/messages", "/history"))}
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(1000)
     asked = len(site.asked())

@@ -96,7 +96,7 @@ def test_twenty_who_wait_are_worked_off_and_three_write_again(page: Page, world:
     page.get_by_role("button", name="Done").first.click()
     expect(tab(page)).to_have_text("Waiting for us19")
     expect(page.locator("#undo")).to_contain_text("Lead 20 is done until they write again.")
-    expect(page.locator("#worklist")).to_contain_text("marks of this browser: two people can answer one lead")
+    expect(page.locator("#worklist")).to_contain_text("Marks of this browser: two can answer one lead")
     expect(page.get_by_role("link", name="Lead 19")).to_be_focused()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("link", name="Lead 20")).to_be_focused()

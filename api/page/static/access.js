@@ -87,11 +87,11 @@ class Open {
       write(option, visible(option.text));
     }
     this.select?.addEventListener("change", () => {
-      if (this.select.selectedOptions[0].hasAttribute("data-other")) {
-        this.#other("");
-        this.typed.focus();
-      } else {
+      if (this.select.value) {
         choose(this.select.value);
+      } else {
+        this.show("");
+        this.typed.focus();
       }
     });
     byId("tenant-form").addEventListener("submit", (event) => {
@@ -116,18 +116,14 @@ class Open {
   }
 
   show(tenant) {
-    const hint = byId("no-tenants");
-    if (hint) {
-      hint.hidden = tenant !== "";
+    byId("no-tenants")?.toggleAttribute("hidden", tenant !== "");
+    // The last one, for any other tenant, has an empty value.
+    const option = this.#optionOf(tenant) ?? this.#optionOf("");
+    if (option) {
+      option.selected = true;
+      byId("typed").hidden = option.value !== "";
     }
-    if (!this.select) {
-      this.typed.value = tenant;
-    } else if (this.#optionOf(tenant)) {
-      this.select.value = tenant;
-      byId("typed").hidden = true;
-    } else {
-      this.#other(tenant);
-    }
+    this.typed.value = tenant;
   }
 
   learn(tenant, name) {
@@ -135,8 +131,7 @@ class Open {
     if (option) {
       write(option, title(tenant, name));
     } else if (this.select && name) {
-      const added = h("option", { value: tenant, title: tenant }, title(tenant, name));
-      this.select.querySelector("[data-other]").before(added);
+      this.#optionOf("").before(h("option", { value: tenant, title: tenant }, title(tenant, name)));
       this.show(tenant);
     }
   }
@@ -147,12 +142,6 @@ class Open {
 
   #optionOf(tenant) {
     return [...(this.select?.options ?? [])].find((option) => option.value === tenant);
-  }
-
-  #other(tenant) {
-    this.select.querySelector("[data-other]").selected = true;
-    this.typed.value = tenant;
-    byId("typed").hidden = false;
   }
 }
 

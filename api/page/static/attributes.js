@@ -122,7 +122,7 @@ export class AttributeFilters {
     );
     const select = h("select", { id, name, onchange: ({ target }) => this.#choose(name, target.value) });
     select.append(h("option", { value: "" }, "Any"), ...options);
-    return h("div", { class: "field" }, h("label", { for: id }, labelOf(name)), select);
+    return h("div", {}, h("label", { for: id }, labelOf(name)), select);
   }
 
   #choose(name, value) {

@@ -4,6 +4,8 @@ import { inWords } from "./attributes.js";
 import { number, PLATFORMS, visible } from "./format.js";
 
 const WITH = { true: "With", false: "Without" };
+const STATUSES = { Hot: "Hot", Warm: "Warm", Cold: "Cold" };
+const DAYS = { 1: "1 day", 7: "7 days", 14: "14 days", 30: "30 days" };
 const ofTalk = (label, choices, any) => ({ label, choices, any, group: "Conversation" });
 const SCORES = Object.fromEntries(Array.from({ length: 11 }, (_, place) => [place + 5, number(place + 5)]));
 
@@ -16,8 +18,7 @@ const SCORES = Object.fromEntries(Array.from({ length: 11 }, (_, place) => [plac
  */
 export const FILTERS = {
   search: { label: "Search" },
-  lead_status: { label: "Status", buttons: { Hot: "Hot", Warm: "Warm", Cold: "Cold" }, hasSeveral: true },
-  platform: { label: "Platform", buttons: PLATFORMS, hasSeveral: true },
+  lead_status: { label: "Status", buttons: STATUSES, hasSeveral: true },
   last_message_sender: ofTalk("Waiting for", { user: "Us", agent: "The customer" }, "Anybody"),
   waiting_minutes: ofTalk("Waiting at least", { 30: "30 minutes", 60: "1 hour", 1440: "1 day" }),
   reply_window: ofTalk("Reply window", { open: "Open", closed: "Closed", none: "None" }),
@@ -37,8 +38,13 @@ export const FILTERS = {
     choices: { 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" },
     buttons: { 7: "Last 7 days" },
   },
+  // Last of the buttons: further platforms come after them.
+  platform: { label: "Platform", buttons: PLATFORMS, hasSeveral: true },
   from_date: { label: "Last message since", group: "Time", isDate: true },
   to_date: { label: "Last message until", group: "Time", isDate: true },
+  became: { label: "Became", group: "Status", choices: STATUSES, any: "Any status" },
+  became_days: { label: "Became it within", group: "Status", any: "Any time", choices: DAYS },
+  status_days: { label: "Status unchanged for", group: "Status", any: "Any time", choices: DAYS },
   attributes: { label: "Attributes" },
 };
 
@@ -47,17 +53,14 @@ export const NAMES = Object.keys(FILTERS);
 
 /** Returns the value of a filter in words. */
 export function said(name, value) {
-  const { choices = {} } = FILTERS[name];
+  const { choices = {}, buttons = {} } = FILTERS[name];
   if (name === "attributes") {
     return inWords(value);
   }
-  if (Object.hasOwn(choices, value)) {
-    return name === "days" ? choices[value] : choices[value].toLowerCase();
+  if (name === "days" && !Object.hasOwn(choices, value)) {
+    return `last ${visible(value)} days`;
   }
-  if (name === "days") {
-    return `Last ${visible(value)} days`;
-  }
-  const names =
-    name === "platform" ? value.split(",").map((word) => PLATFORMS[word] ?? word) : value.split(",");
-  return visible(names.join(", "));
+  const isChoice = Object.hasOwn(choices, value);
+  const words = value.split(",").map((word) => (Object.hasOwn(buttons, word) ? buttons[word] : word));
+  return isChoice ? choices[value].toLowerCase() : visible(words.join(", "));
 }

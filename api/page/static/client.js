@@ -56,13 +56,6 @@ export class Client {
     return this.token ? { Authorization: `Bearer ${this.token}` } : {};
   }
 
-  /** Forget the answers that were kept. */
-  forget(...sources) {
-    for (const source of sources) {
-      this.#kept.delete(source);
-    }
-  }
-
   /**
    * Returns the body of an answer, whether it differs from the one before of this source, and the tenant's name.
    *

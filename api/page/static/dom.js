@@ -91,6 +91,22 @@ export function reconcile(parent, items, keyOf, make, update) {
   }
 }
 
+/** Shows items as the rows of a table, by their keys; `textsOf(item)` returns the texts of the cells, the head first. */
+export function fillTable(body, items, keyOf, textsOf) {
+  const cell = (_, place) => h(place ? "td" : "th", { scope: place ? null : "row", dir: "auto" });
+  reconcile(
+    body,
+    items,
+    keyOf,
+    (item) => h("tr", {}, ...textsOf(item).map(cell)),
+    (row, item) => {
+      for (const [place, text] of textsOf(item).entries()) {
+        write(row.cells[place], text);
+      }
+    },
+  );
+}
+
 /**
  * Makes a change, and scrolls so that what the reader looks at stays at its height.
  *

@@ -3,20 +3,19 @@
 import { AttributeFilters } from "./attributes.js";
 import { FILTERS, NAMES, said } from "./choices.js";
 import { byId, h, partsOf, set, write } from "./dom.js";
-import { number } from "./format.js";
+import { platform } from "./fields.js";
+import { number, PLATFORMS } from "./format.js";
 import { channelIcon } from "./icons.js";
-import { Known } from "./known.js";
+import { channelName, Known } from "./known.js";
 import { activeFilters, DEFAULTS } from "./state.js";
 
 const TYPING_MILLISECONDS = 350;
 const IN_PANEL = NAMES.filter((name) => FILTERS[name].group);
-// A range and a number of days each say when: one of them at a time.
-const DATES = { from_date: "", to_date: "" };
 
 /** The form; `change(values)` is called with what a viewer changes, `askForAttributes` as AttributeFilters says. */
 export class Filters {
   #typing = 0;
-  #known = new Known();
+  #known = { agent_id: new Known("agent_id"), phone_number_id: new Known("phone_number_id") };
   #state = DEFAULTS;
   #counted = [];
 
@@ -25,6 +24,7 @@ export class Filters {
     this.form = byId("filters");
     Object.assign(this, partsOf(this.form));
     this.quick.prepend(...this.#groups());
+    this.platforms = this.quick.querySelector("[aria-label=Platform]");
     this.panel.append(...this.#panel());
     this.attributes = new AttributeFilters(this.panel, askForAttributes, (attributes) =>
       this.change({ attributes }),
@@ -45,9 +45,7 @@ export class Filters {
   /** Show the filters of a state. */
   show(state) {
     if (state.tenant !== this.#state.tenant) {
-      this.#known.forget();
-      this.attributes.forget();
-      this.clear();
+      this.#forget();
     }
     this.#state = state;
     this.#loadAttributes();
@@ -59,9 +57,7 @@ export class Filters {
       control.value = state[control.id];
     }
     this.attributes.show(state.attributes);
-    for (const control of this.#named) {
-      control.value = this.#known.textOf(control.id, state[control.id]);
-    }
+    this.#nameIds();
     for (const { button, name, value } of this.#counted) {
       set(button, { "aria-pressed": String(state[name].split(",").includes(value)) });
     }
@@ -72,33 +68,46 @@ export class Filters {
     this.#chips();
   }
 
-  clear() {
-    for (const { count } of this.#counted) {
-      write(count, "");
-    }
-  }
-
   /** Show how many leads each value has, beside the other filters. */
   countFacets(facets) {
+    this.#offerPlatforms(Object.keys(facets.platform));
     for (const { name, value, button, count } of this.#counted.filter((one) => one.name in facets)) {
       const leads = facets[name][value] ?? 0;
       write(count, number(leads));
       button.classList.toggle("nothing", leads === 0);
+      button.hidden = leads === 0 && name === "platform" && !(value in PLATFORMS);
     }
   }
 
-  /** Offer the agents and channels of leads that are shown, and call those that are filters by their names. */
-  learn(leads) {
-    if (!this.#known.learn(leads)) {
+  /** Offer the agents and channels of conversations, and call those that are filters by their names. */
+  learn(conversations) {
+    const { agent_id: agents, phone_number_id: channels } = this.#known;
+    const isNew = conversations.map((one) => [
+      agents.learn(one.agent_id, one.agent_name),
+      channels.learn(one.phone_number_id, channelName(one)),
+    ]);
+    if (!isNew.flat().includes(true)) {
       return;
     }
-    for (const control of this.#named) {
-      if (control !== document.activeElement) {
-        control.value = this.#known.textOf(control.id, this.#state[control.id]);
-      }
-    }
+    agents.offer();
+    channels.offer();
+    this.#nameIds();
     if (!this.chips.contains(document.activeElement)) {
       this.#chips();
+    }
+  }
+
+  /** Returns what an agent is called. */
+  agentName(id) {
+    return this.#known.agent_id.textOf(id);
+  }
+
+  /** Show the ids of the state by their names, but where a viewer types. */
+  #nameIds() {
+    for (const control of this.panel.querySelectorAll("input[list]")) {
+      if (control !== document.activeElement) {
+        control.value = this.#known[control.id].textOf(this.#state[control.id]);
+      }
     }
   }
 
@@ -112,25 +121,24 @@ export class Filters {
   /** Show what nothing else above the list shows as a filter that is set. */
   #chips() {
     const isPressed = (name) =>
-      this.#counted.some((one) => one.name === name && this.#state[name].split(",").includes(one.value));
+      this.#counted.some(
+        (one) => one.name === name && one.button.matches("[aria-pressed=true]:not([hidden])"),
+      );
     const names = activeFilters(this.#state);
     const chips = names
       .filter((name) => name !== "search" && !isPressed(name))
       .map((name) => {
-        const value =
-          name in this.#known.lists
-            ? this.#known.textOf(name, this.#state[name])
-            : said(name, this.#state[name]);
+        const value = this.#known[name]?.textOf(this.#state[name]) ?? said(name, this.#state[name]);
         const text = `${FILTERS[name].label}: ${value}`;
         const take = () => {
           this.#stopTyping();
-          this.change({ [name]: "" });
+          this.change({ [name]: "", ...this.#others(name, "") });
           this.search.focus();
         };
         return h(
           "button",
           { type: "button", class: "chip", "aria-label": `Remove the filter ${text}`, onclick: take },
-          h("bdi", {}, text),
+          h("bdi", { class: "clip" }, text),
           h("span", { "aria-hidden": "true" }, " ×"),
         );
       });
@@ -145,26 +153,42 @@ export class Filters {
   }
 
   #group(name, { label, buttons, hasSeveral }) {
-    const group = Object.entries(buttons).map(([value, text]) => {
-      // The API counts no days.
-      const count = h("span", { class: "count", hidden: name === "days" });
-      const press = () => this.#press(name, value, hasSeveral);
-      const button = h("button", {
-        type: "button",
-        class: `toggle ${value.toLowerCase()}`,
-        "aria-pressed": "false",
-        onclick: press,
-      });
-      button.append(
-        ...(name === "platform" ? [channelIcon(value, { isNamed: true })] : []),
-        text,
-        " ",
-        count,
-      );
-      this.#counted.push({ name, value, button, count });
-      return button;
-    });
-    return h("span", { class: "group", role: "group", "aria-label": label }, ...group);
+    const group = Object.entries(buttons).map(([value, text]) => this.#toggle(name, value, text, hasSeveral));
+    return h("span", { class: "group flow", role: "group", "aria-label": label }, ...group);
+  }
+
+  #toggle(name, value, text, hasSeveral) {
+    // The API counts no days.
+    const count = h("span", { class: "count", hidden: name === "days" });
+    const press = () => this.#press(name, value, hasSeveral);
+    const attributes = {
+      type: "button",
+      class: `toggle ${name === "lead_status" ? value.toLowerCase() : ""}`,
+      onclick: press,
+    };
+    const icon = name === "platform" ? channelIcon(value, { isNamed: true }) : null;
+    const isPressed = this.#state[name].split(",").includes(value);
+    const button = h("button", { ...attributes, "aria-pressed": String(isPressed) }, icon, text, " ", count);
+    this.#counted.push({ name, value, button, count });
+    return button;
+  }
+
+  /** Offer the platforms that leads are on, beside those that are always offered. */
+  #offerPlatforms(names) {
+    const isOffered = (name) => this.#counted.some((one) => one.name === "platform" && one.value === name);
+    const others = names.filter((name) => !isOffered(name));
+    this.platforms.append(...others.map((name) => this.#toggle("platform", name, platform(name), true)));
+  }
+
+  /** Forget what is known of a tenant. */
+  #forget() {
+    for (const ids of Object.values(this.#known)) {
+      ids.forget();
+    }
+    this.attributes.forget();
+    for (const { count } of this.#counted) {
+      write(count, "");
+    }
   }
 
   #press(name, value, hasSeveral) {
@@ -172,7 +196,7 @@ export class Filters {
     const isOn = before.includes(value);
     const others = hasSeveral ? before.filter((one) => one !== value) : [];
     const values = [...others, ...(isOn ? [] : [value])];
-    this.change({ [name]: values.join(","), ...this.#others(name) });
+    this.change({ [name]: values.join(","), ...this.#others(name, values.join(",")) });
   }
 
   #panel() {
@@ -185,31 +209,32 @@ export class Filters {
   }
 
   #control(name) {
-    const { label, choices, any = "Any", isDate, isNamed } = FILTERS[name];
-    const change = (value) => this.change({ [name]: value, ...(isDate ? { days: "" } : this.#others(name)) });
-    if (isNamed) {
-      return labelled(name, label, this.#name(name, change));
-    }
-    if (isDate) {
-      const pick = (event) => change(event.target.value);
-      return labelled(name, label, h("input", { type: "date", id: name, onchange: pick }));
-    }
-    return labelled(name, label, select(name, [["", any], ...Object.entries(choices)], change));
+    const { label, choices = {}, any = "Any", isDate, isNamed } = FILTERS[name];
+    const change = (value) => this.change({ [name]: value, ...this.#others(name, value) });
+    const pick = { id: name, onchange: ({ target }) => change(target.value) };
+    const options = [["", any], ...Object.entries(choices)].map(([value, text]) =>
+      h("option", { value }, text),
+    );
+    const plain = isDate ? h("input", { type: "date", ...pick }) : h("select", pick, ...options);
+    return h("div", {}, h("label", { for: name }, label), isNamed ? this.#name(name, change) : plain);
   }
 
-  /** Returns the filters that a choice takes away. */
-  #others(name) {
-    return name === "days" ? DATES : {};
-  }
-
-  get #named() {
-    return this.panel.querySelectorAll("input[list]");
+  /** Returns the filters that a choice changes with it. */
+  #others(name, value) {
+    const others = {
+      days: { from_date: "", to_date: "" },
+      from_date: { days: "" },
+      to_date: { days: "" },
+      became: value ? {} : { became_days: "" },
+      became_days: value && !this.#state.became ? { became: "Hot" } : {},
+    };
+    return others[name] ?? {};
   }
 
   /** A field for a name that is offered, or for any id. */
   #name(id, change) {
-    const pick = ({ target }) => change(this.#known.idOf(id, target.value.trim()));
-    const list = this.#known.lists[id];
+    const { list } = this.#known[id];
+    const pick = ({ target }) => change(this.#known[id].idOf(target.value.trim()));
     const field = h("input", {
       id,
       list: list.id,
@@ -255,13 +280,4 @@ export class Filters {
     clearTimeout(this.#typing);
     this.#typing = 0;
   }
-}
-
-function labelled(id, text, control) {
-  return h("div", { class: "field" }, h("label", { for: id }, text), control);
-}
-
-function select(id, options, chosen) {
-  const choices = options.map(([value, text]) => h("option", { value }, text));
-  return h("select", { id, onchange: (event) => chosen(event.target.value) }, ...choices);
 }

@@ -4,17 +4,20 @@ const LOCALE = navigator.languages.find((language) => language.startsWith("en"))
 const NUMBER = new Intl.NumberFormat(LOCALE);
 const SHARE = new Intl.NumberFormat(LOCALE, { style: "percent" });
 const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "short" });
-const CLOCK = new Intl.DateTimeFormat(LOCALE, { timeStyle: "short" });
-const SECONDS = new Intl.DateTimeFormat(LOCALE, { timeStyle: "medium" });
-const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
-const UTC_DAY = new Intl.DateTimeFormat(LOCALE, {
-  weekday: "short",
-  day: "numeric",
-  month: "short",
-  timeZone: "UTC",
-});
-const LONG_DAY = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full" });
-const EXACT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "long" });
+/** Returns what writes a moment, an ISO text or milliseconds, in the zone of the viewer unless it has another. */
+function formatter(options) {
+  const format = new Intl.DateTimeFormat(LOCALE, options);
+  return (moment) => format.format(new Date(moment));
+}
+
+export const clock = formatter({ timeStyle: "short" });
+export const seconds = formatter({ timeStyle: "medium" });
+export const longDay = formatter({ dateStyle: "full" });
+/** A moment in full. */
+export const exact = formatter({ dateStyle: "full", timeStyle: "long" });
+export const utcDay = formatter({ weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+const day = formatter({ day: "numeric", month: "short", year: "numeric" });
+const dayOfYear = formatter({ day: "numeric", month: "short" });
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -26,7 +29,12 @@ const DAYS = 24 * HOUR;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
 const UNSEEN = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 
-export const PLATFORMS = { whatsapp: "WhatsApp", instagram: "Instagram", webchat: "Webchat" };
+export const PLATFORMS = {
+  __proto__: null,
+  whatsapp: "WhatsApp",
+  instagram: "Instagram",
+  webchat: "Webchat",
+};
 export const NONE = "–";
 
 /** Returns a number with separators. */
@@ -84,7 +92,7 @@ export function ago(iso, now) {
   const moment = Date.parse(iso);
   const passed = now - moment;
   if (passed < 0 || passed >= 6.5 * DAYS) {
-    return DAY.format(moment);
+    return day(moment);
   }
   return passed < MINUTE ? "just now" : distance(passed, -1);
 }
@@ -100,18 +108,12 @@ function distance(length, sign) {
   return RELATIVE.format(sign * Math.floor(length / size), unit);
 }
 
-/** Returns a moment in full, in the zone of the viewer. */
-export function exact(iso) {
-  return EXACT.format(Date.parse(iso));
+/** Returns the day of a moment, without the year if it is this one. */
+export function dayOf(iso) {
+  return new Date(iso).getFullYear() === new Date().getFullYear() ? dayOfYear(iso) : day(iso);
 }
 
-/** Returns date and time, in the zone of the viewer. */
+/** Returns date and time. */
 export function short(iso) {
-  const moment = Date.parse(iso);
-  return `${DAY.format(moment)}, ${CLOCK.format(moment)}`;
+  return `${day(iso)}, ${clock(iso)}`;
 }
-
-export const clock = (iso) => CLOCK.format(Date.parse(iso));
-export const seconds = (moment) => SECONDS.format(moment);
-export const longDay = (iso) => LONG_DAY.format(Date.parse(iso));
-export const utcDay = (iso) => UTC_DAY.format(Date.parse(iso));

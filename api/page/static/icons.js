@@ -4,6 +4,7 @@ import { set, svg } from "./dom.js";
 import { platform } from "./fields.js";
 
 const PATHS = {
+  __proto__: null,
   whatsapp: [
     "M3.5 12.5 4.2 10A5.3 5.3 0 1 1 6.2 11.9Z",
     "M6.6 5.6c0 2 1.8 3.8 3.8 3.8l.6-1-1.3-.8-.6.5c-.6-.3-1-.7-1.2-1.2l.5-.6-.8-1.3Z",
@@ -19,8 +20,11 @@ const PATHS = {
 /** Returns the picture of a channel; it has its name unless the name stands beside it. */
 export function channelIcon(name, { isNamed = false } = {}) {
   const picture = svg("svg", { viewBox: "0 0 16 16", class: `channel ${PATHS[name] ? name : "other"}` });
-  for (const d of PATHS[name] ?? ["M8 3.2a4.8 4.8 0 1 1 0 9.6 4.8 4.8 0 0 1 0-9.6Z"]) {
+  for (const d of PATHS[name] ?? ["M8 1.6a6.4 6.4 0 1 1 0 12.8 6.4 6.4 0 0 1 0-12.8Z"]) {
     picture.append(svg("path", { d }));
+  }
+  if (!PATHS[name]) {
+    picture.append(svg("text", { x: 8, y: 11, "text-anchor": "middle" }, name.charAt(0)));
   }
   if (isNamed) {
     set(picture, { "aria-hidden": "true" });

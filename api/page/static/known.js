@@ -7,77 +7,51 @@ import { visible } from "./format.js";
 // Ids of each kind. Nobody reads a longer list, and any other id can be typed.
 const MOST = 500;
 
-/** The filters whose values are ids with names. */
+/** The ids that a filter takes, with their names; `list` offers what is known. */
 export class Known {
-  #names = { agent_id: new Map(), phone_number_id: new Map() };
-  #ids = { agent_id: new Map(), phone_number_id: new Map() };
+  #texts = new Map();
+  #ids = new Map();
 
-  constructor() {
-    /** Of each filter, the list that offers what is known. */
-    this.lists = Object.fromEntries(
-      Object.keys(this.#names).map((filter) => [filter, h("datalist", { id: `known-${filter}` })]),
-    );
+  constructor(filter) {
+    this.list = h("datalist", { id: `known-${filter}` });
   }
 
   forget() {
-    for (const [filter, names] of Object.entries(this.#names)) {
-      names.clear();
-      this.#offer(filter);
-    }
+    this.#texts.clear();
+    this.#ids.clear();
+    this.offer();
   }
 
-  /** Learn the names that leads have. Returns whether there were new ones. */
-  learn(leads) {
-    const before = this.#count();
-    for (const one of leads.flatMap((lead) => lead.conversations)) {
-      this.#note("agent_id", one.agent_id, one.agent_name);
-      this.#note("phone_number_id", one.phone_number_id, channelName(one));
-    }
-    if (this.#count() === before) {
+  /** Learn what an id is called; with the id in the text where another one has that name. Returns whether it is new. */
+  learn(id, name) {
+    if (id === null || this.#texts.has(id) || this.#texts.size >= MOST) {
       return false;
     }
-    for (const filter of Object.keys(this.#names)) {
-      this.#offer(filter);
-    }
+    const isShared = name && this.#ids.has(visible(name));
+    const text = visible(isShared ? `${name} (${id})` : name || id);
+    this.#texts.set(id, text);
+    this.#ids.set(text, id);
     return true;
   }
 
-  /** Returns what a viewer reads in place of an id: its name, with the id where others have that name too. */
-  textOf(filter, id) {
-    const names = this.#names[filter];
-    const name = names.get(id);
-    if (!name) {
-      return visible(id);
-    }
-    const isShared = [...names].some(([other, one]) => other !== id && (one === name || other === name));
-    return visible(isShared ? `${name} (${id})` : name);
+  /** Offer all that is known. */
+  offer() {
+    const texts = [...this.#ids.keys()].sort((text, other) => text.localeCompare(other));
+    this.list.replaceChildren(...texts.map((value) => h("option", { value })));
+  }
+
+  /** Returns what a viewer reads in place of an id. */
+  textOf(id) {
+    return this.#texts.get(id) ?? visible(id);
   }
 
   /** Returns the id that a text is known for, or else the text itself. */
-  idOf(filter, text) {
-    return this.#ids[filter].get(text) ?? text;
-  }
-
-  #count() {
-    return Object.values(this.#names).reduce((count, names) => count + names.size, 0);
-  }
-
-  #note(filter, id, name) {
-    const names = this.#names[filter];
-    if (id !== null && !names.has(id) && names.size < MOST) {
-      names.set(id, name);
-    }
-  }
-
-  #offer(filter) {
-    const texts = [...this.#names[filter].keys()].map((id) => [this.textOf(filter, id), id]);
-    this.#ids[filter] = new Map(texts.sort(([one], [other]) => one.localeCompare(other)));
-    const options = [...this.#ids[filter].keys()].map((value) => h("option", { value }));
-    this.lists[filter].replaceChildren(...options);
+  idOf(text) {
+    return this.#ids.get(text) ?? text;
   }
 }
 
-function channelName(conversation) {
-  const { agent_name: agent } = conversation;
-  return [platform(conversation.platform), ...(agent ? [agent] : [])].join(", ");
+/** Returns what the channel of a conversation is called. */
+export function channelName({ platform: name, agent_name: agent }) {
+  return [platform(name), agent].filter(Boolean).join(", ");
 }

@@ -1,13 +1,16 @@
 // One lead: who it is, its scores, its conversations, where each field comes from, and its messages.
 
-import { attributesOf, withAttributes } from "./attributes.js";
-import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
-import { fieldsOf, platform, SCORES, shown } from "./fields.js";
-import { counted, phone as inGroups, NONE, number, short, visible } from "./format.js";
+import { attributesOf, isAttribute, labelOf, withAttributes } from "./attributes.js";
+import { byId, fillTable, h, partsOf, set, write } from "./dom.js";
+import { platform, readMeanings, SCORES, shown } from "./fields.js";
+import { counted, dayOf, phone as inGroups, NONE, number, short, visible } from "./format.js";
 import { showChannels } from "./icons.js";
 import { doneText, showStatus, showTime, showWindow } from "./list.js";
 
 const STEPS = [1, 2, 3];
+// So many changes of the status are in its line.
+const MOST_STEPS = 3;
+const ATTRIBUTE = "An attribute of the winning extraction; if it has none, of the winning contact.";
 const COPIED_MILLISECONDS = 2000;
 
 /** Returns whether a lead has the place of the list. */
@@ -21,6 +24,7 @@ export function isInPlaceOfList() {
  */
 export class LeadView {
   #copied = "";
+  #meanings = null;
 
   constructor(thread, { close, step, turn, announce }) {
     this.thread = thread;
@@ -45,6 +49,10 @@ export class LeadView {
       write(this.copy, "Copied");
       setTimeout(() => write(this.copy, "Copy"), COPIED_MILLISECONDS);
     });
+    this.every.addEventListener("toggle", async () => {
+      this.#meanings ??= await readMeanings();
+      this.#showFields();
+    });
     // On a phone the head gives its room to the messages as soon as somebody reads them.
     this.about.open = !isInPlaceOfList();
     for (const move of ["wheel", "touchmove"]) {
@@ -59,9 +67,11 @@ export class LeadView {
     this.problem.hidden = this.failed.hidden = true;
     this.lead = null;
     this.content.hidden = !lead;
-    this.thread.open(lead?.total_messages ?? 0);
+    this.thread.open();
     write(this.title, visible(lead?.name ?? phone));
     write(this.copy, "Copy");
+    write(this.history, "History of the status");
+    this.transitions.replaceChildren();
     if (lead) {
       this.show(lead, now, isAside);
     }
@@ -103,20 +113,30 @@ export class LeadView {
       showScore(this.scoreParts.get(key), lead[key]);
     }
     write(this.conversation_count, counted(lead.conversation_count, "conversation"));
-    reconcile(this.conversations, lead.conversations, (one) => one.conversation_id, row(5), showConversation);
-    const fields = withAttributes(lead);
-    reconcile(
+    fillTable(this.conversations, lead.conversations, (one) => one.conversation_id, textsOfConversation);
+    this.#showFields();
+  }
+
+  #showFields() {
+    const { conversations: _, ...fields } = withAttributes(this.lead);
+    const meaning = (key) => (isAttribute(key) ? ATTRIBUTE : (this.#meanings?.[key] ?? ""));
+    fillTable(
       this.fields,
-      fieldsOf(fields),
+      Object.entries(fields),
       ([key]) => key,
-      row(3),
-      (element, [key, label, origin]) => {
-        const texts = [label, shown(fields[key]), origin];
-        texts.forEach((text, place) => {
-          write(element.cells[place], text);
-        });
-      },
+      ([key, value]) => [labelOf(key), shown(value), meaning(key)],
     );
+  }
+
+  /** Show how the lead came to its status. */
+  showHistory({ transitions, pagination }) {
+    const steps = transitions.slice(0, MOST_STEPS);
+    const more = pagination.total - steps.length;
+    const texts = steps.map(step).reverse();
+    const score = transitions[0]?.total_score ? `, ${number(transitions[0].total_score)}` : "";
+    const line = [...(more > 0 ? [`${number(more)} earlier`] : []), ...texts].join(" · ") + score;
+    write(this.history, line || "No status yet");
+    fillTable(this.transitions, transitions, (one) => one.changed_at, textsOfTransition);
   }
 
   /** Show since when the lead waits, until when one may answer, and what puts it aside. */
@@ -156,8 +176,12 @@ function instagram(identifier) {
 function score(label) {
   const steps = STEPS.map(() => h("i"));
   const value = h("span", { class: "value" });
-  const picture = h("span", { class: "steps", "aria-hidden": "true" }, ...steps);
-  return { element: h("div", {}, h("dt", {}, label), h("dd", {}, picture, value)), steps, value };
+  const picture = h("span", { class: "steps row", "aria-hidden": "true" }, ...steps);
+  return {
+    element: h("div", {}, h("dt", { class: "hint" }, label), h("dd", { class: "row" }, picture, value)),
+    steps,
+    value,
+  };
 }
 
 function showScore({ steps, value }, given) {
@@ -167,23 +191,22 @@ function showScore({ steps, value }, given) {
   write(value, given === null ? NONE : number(given));
 }
 
-function row(cells) {
-  return () => {
-    const others = Array.from({ length: cells - 1 }, () => h("td", { dir: "auto" }));
-    return h("tr", {}, h("th", { scope: "row", dir: "auto" }), ...others);
-  };
+/** Returns a change of the status in words; the oldest of those that are shown says what was before. */
+function step({ from_status: from, lead_status: to, changed_at: at }, place, { length }) {
+  const before = place === length - 1 ? (from ?? "") : null;
+  return [before, before === "" ? "" : "→", to ?? "No status", dayOf(at)].filter(Boolean).join(" ");
 }
 
-function showConversation(element, one) {
-  const texts = [
+function textsOfTransition({ changed_at: at, from_status: from, lead_status: to, total_score: score }) {
+  return [short(at), from ?? NONE, to ?? NONE, score === null ? NONE : number(score)];
+}
+
+function textsOfConversation(one) {
+  return [
     visible(one.agent_name ?? one.agent_id ?? NONE),
     `${platform(one.platform)}${one.is_active ? "" : ", ended"}${attributesOf(one)}`,
     number(one.message_count),
     short(one.created_at),
     one.last_message_at ? short(one.last_message_at) : NONE,
   ];
-  texts.forEach((text, place) => {
-    write(element.cells[place], text);
-  });
-  set(element, { title: visible(one.conversation_id) });
 }

@@ -4,10 +4,9 @@ import { byId, copyOf, h, keepPlace, mark, partsOf, reconcile, set, write } from
 import { sender } from "./fields.js";
 import { ago, exact, initials, NONE, number, oneLine, phone, visible, windowText } from "./format.js";
 import { channelIcon, showChannels } from "./icons.js";
-import { groupOf, isWorklist } from "./worklist.js";
+import { groupOf, isWorklist, SOON } from "./worklist.js";
 
 const TINTS = ["#0f766e", "#1f5fae", "#7c3aed", "#b0307a", "#b45309", "#4d7c0f"];
-const SOON = 2 * 3_600_000;
 const EMPTY = {
   match: ["No lead passes these filters."],
   done: ["Nothing is left to do here.", "Who is done or snoozed comes back by itself."],

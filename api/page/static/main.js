@@ -13,7 +13,7 @@ import { List } from "./list.js";
 import { Notice } from "./notice.js";
 import { Paging } from "./paging.js";
 import { Sources } from "./sources.js";
-import { activeFilters, DEFAULTS, fragment, read, sameFilters, sameList } from "./state.js";
+import { activeFilters, DEFAULTS, FUNNEL, fragment, read, sameFilters, sameList } from "./state.js";
 import { Statistics } from "./statistics.js";
 import { Thread } from "./thread.js";
 import { Views } from "./views.js";
@@ -22,28 +22,17 @@ import { isWorklist, keepHorizon, Worklist } from "./worklist.js";
 const client = new Client();
 const notice = new Notice();
 const announce = (text) => notice.announce(text);
-const viewer = access(client, (tenant) => {
-  client.forget(
-    "list",
-    "facets",
-    "views",
-    "waiting",
-    "closing",
-    "marked",
-    "stats",
-    "series",
-    "lead",
-    "messages",
-  );
-  go({ ...DEFAULTS, tenant }, { isAnew: true });
+const viewer = access(client, (tenant) => go({ ...DEFAULTS, tenant }, { isAnew: true }));
+const statistics = new Statistics({
+  choose: (name, value) =>
+    go({
+      [name]: state[name] === value ? "" : value,
+      offset: "0",
+      ...(name === "days" ? { from_date: "", to_date: "" } : {}),
+    }),
+  change: (values) => go(values),
+  nameOf: (agent) => filters.agentName(agent),
 });
-const statistics = new Statistics((name, value) =>
-  go({
-    [name]: state[name] === value ? "" : value,
-    offset: "0",
-    ...(name === "days" ? { from_date: "", to_date: "" } : {}),
-  }),
-);
 const views = new Views(announce);
 const filters = new Filters(
   (values) => go(values),
@@ -211,8 +200,12 @@ function apply() {
     // The counts that are there are those of the filters before.
     set(byId("filters"), { "aria-busy": "true" });
   }
-  if (state.statistics && (isOther || !before.statistics)) {
-    wanted.push("stats", "series");
+  if (state.statistics) {
+    const isNew = isOther || !before.statistics;
+    const isOtherFunnel = isNew || FUNNEL.some((name) => before[name] !== state[name]);
+    const hasAgents = state.funnel_by === "agent";
+    wanted.push(...(isNew ? ["stats", "series"] : []));
+    wanted.push(...(isOtherFunnel ? [...(hasAgents ? ["agents"] : []), "funnel"] : []));
   }
   if (isOther && activeFilters(state).length > 0) {
     wanted.push("views");
@@ -233,11 +226,12 @@ function apply() {
   load(wanted);
 }
 
-function stopAndAsk() {
+/** Shows nothing any more, and asks for a tenant or a token. */
+function stopAndAsk(why) {
   connection.follow("");
   byId("main").hidden = true;
   shownState = null;
-  viewer.ask();
+  viewer.ask(why);
 }
 
 /** Opens the lead of the state, or closes the one that was open. Returns what is to be asked for. */
@@ -259,7 +253,7 @@ function openLead(before) {
   }
   const known = listed.find((lead) => lead.customer_phone === state.lead);
   leadView.open(state.lead, known, client.now, known && worklist.isAside(known, client.now));
-  return known ? ["messages", "lead"] : ["lead", "messages"];
+  return known ? ["messages", "lead", "history"] : ["lead", "messages", "history"];
 }
 
 /** Asks for several sources that a viewer waits for, one after the other, and then every now and then. */
@@ -330,19 +324,21 @@ const show = {
     worklist.total = pagination.total;
     showLeft();
   },
-  closing(list) {
-    worklist.closing = list;
+  closing({ pagination }) {
+    worklist.closing = pagination.total;
     showLeft();
   },
   marked({ data }) {
     worklist.check(data);
     showLeads();
   },
-  stats({ data }) {
-    statistics.show(data);
-  },
-  series({ data }) {
-    statistics.showSeries(data);
+  stats: ({ data }) => statistics.show(data),
+  series: ({ data }) => statistics.showSeries(data),
+  funnel: ({ data }) => statistics.showFunnel(data),
+  history: ({ data }) => leadView.showHistory(data),
+  agents({ data }) {
+    const names = Object.entries(data.agent_names);
+    filters.learn(names.map(([agent_id, agent_name]) => ({ agent_id, agent_name, phone_number_id: null })));
   },
   list({ data, pagination }, isLive) {
     // A page that has come to be past the end.
@@ -355,7 +351,7 @@ const show = {
     for (const lead of data) {
       alerts.note(lead, client.now, { isNew: isLive });
     }
-    filters.learn(data);
+    filters.learn(data.flatMap((lead) => lead.conversations));
     set(list.table, { "aria-busy": null });
     byId("list-problem").hidden = true;
     paging.show(pagination, data.length);
@@ -373,16 +369,10 @@ const show = {
       leadView.explain("This lead does not exist. It may have been erased, or it has another phone now.");
       return;
     }
-    // The first that is known of it: where its messages end.
-    if (thread.total === null) {
-      thread.open(data.total_messages);
-    }
     leadView.show(data, client.now, worklist.isAside(data, client.now));
   },
   messages({ data }) {
-    if (thread.show(data) || thread.isOutdated) {
-      sources.hurry("messages");
-    }
+    thread.show(data);
     leadView.failed.hidden = !thread.hasFailed;
   },
 };
@@ -426,7 +416,7 @@ function whyEmpty() {
 function fail(source, error) {
   set(list.table, { "aria-busy": null });
   sources.noteFailure(source, false);
-  if (error.status === 404 && (source === "lead" || source === "messages")) {
+  if (error.status === 404 && ["lead", "messages", "history"].includes(source)) {
     show.lead({ data: null });
     return;
   }
@@ -436,11 +426,8 @@ function fail(source, error) {
     return;
   }
   if ([401, 403].includes(error.status)) {
-    connection.follow("");
-    shownState = null;
-    byId("main").hidden = true;
     const why = error.status === 401 ? error.message : "This token may not read this tenant.";
-    viewer.ask(`${why.replace(/\.$/, "")}.`);
+    stopAndAsk(`${why.replace(/\.$/, "")}.`);
     return;
   }
   sources.noteFailure(source, true);
@@ -469,6 +456,8 @@ addEventListener("popstate", () => {
   apply();
 });
 setInterval(() => showLeads(), 10_000);
+// A window comes to its end while nothing changes.
+setInterval(() => sources.hurry("closing"), 60_000);
 
 if (document.body.dataset.problem) {
   waitForTheDatabase(notice);

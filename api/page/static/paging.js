@@ -6,31 +6,27 @@ import { number } from "./format.js";
 
 const KEPT_MILLISECONDS = 60_000;
 
+// Where the buttons lead.
+const TARGETS = {
+  first: () => 0,
+  previous: ({ offset, limit }) => Math.max(0, offset - limit),
+  next: ({ offset, limit }) => offset + limit,
+  last: ({ total, limit }) => Math.floor((total - 1) / limit) * limit,
+};
+
 /** The bar below the list: `go(values)` is called with the part of the state that changes; `file(excel)` gets a file. */
 export class Paging {
   constructor(go, file) {
-    this.page = { total: 0, limit: 50, offset: 0 };
-    const { first, previous, next, last, csv, excel, note } = partsOf(byId("paging"));
-    this.note = note;
-    csv.addEventListener("click", () => this.#export(() => file("")));
-    excel.addEventListener("click", () => this.#export(() => file("excel")));
-    this.back = [first, previous];
-    this.on = [next, last];
-    this.#goes(first, () => 0, go);
-    this.#goes(previous, ({ offset, limit }) => Math.max(0, offset - limit), go);
-    this.#goes(next, ({ offset, limit }) => offset + limit, go);
-    this.#goes(last, ({ total, limit }) => Math.floor((total - 1) / limit) * limit, go);
+    Object.assign(this, partsOf(byId("paging")));
+    this.csv.addEventListener("click", () => this.#export(() => file("")));
+    this.excel.addEventListener("click", () => this.#export(() => file("excel")));
+    for (const [part, target] of Object.entries(TARGETS)) {
+      // One that is disabled would lose the focus.
+      const turn = () => this[part].ariaDisabled === "true" || go({ offset: String(target(this.page)) });
+      this[part].addEventListener("click", turn);
+    }
     this.size = byId("limit");
     this.size.addEventListener("change", () => go({ limit: this.size.value, offset: "0" }));
-  }
-
-  #goes(button, target, go) {
-    button.addEventListener("click", () => {
-      // One that is disabled would lose the focus.
-      if (button.getAttribute("aria-disabled") !== "true") {
-        go({ offset: String(target(this.page)) });
-      }
-    });
   }
 
   /** Save all leads of the list in a file, and say so. */
@@ -51,15 +47,15 @@ export class Paging {
   show({ total, limit, offset, hasMore }, count) {
     this.page = { total, limit, offset };
     this.size.value = String(limit);
-    const range = count
-      ? `${number(offset + 1)}–${number(offset + count)} of ${number(total)}`
-      : `0 of ${number(total)}`;
-    write(byId("shown"), range);
-    for (const one of this.back) {
-      set(one, { "aria-disabled": String(offset === 0) });
-    }
-    for (const one of this.on) {
-      set(one, { "aria-disabled": String(!hasMore) });
+    const range = count ? `${number(offset + 1)}–${number(offset + count)}` : "0";
+    write(byId("shown"), `${range} of ${number(total)}`);
+    for (const [part, isEnd] of Object.entries({
+      first: !offset,
+      previous: !offset,
+      next: !hasMore,
+      last: !hasMore,
+    })) {
+      set(this[part], { "aria-disabled": String(isEnd) });
     }
     byId("paging").hidden = total === 0;
   }

@@ -1,32 +1,31 @@
 // What the page asks for: the public endpoints, one request at a time.
 
-import { DAYS } from "./activity.js";
-import { activeFilters, facetsQuery, fileQuery, listQuery } from "./state.js";
+import { activeFilters, facetsQuery, fileQuery, funnelQuery, listQuery } from "./state.js";
+import { DAYS } from "./statistics.js";
 import { horizon } from "./worklist.js";
 
 // In which order the page asks by itself.
-const OF_LIST = "list waiting list facets list views list stats list series list closing list marked".split(
+const OF_LIST =
+  "list waiting list facets list views list stats list series list closing list marked list funnel".split(
+    " ",
+  );
+const OF_LEAD = "messages list messages facets messages lead waiting messages views closing history".split(
   " ",
 );
-const OF_LEAD = "messages list messages facets messages lead waiting messages views closing".split(" ");
 // Of a lead that waits, and of one that is put aside.
-const WAITING = "last_message_sender=user&fields=customer_phone,last_customer_message_at";
+const WAITING = "last_message_sender=user&fields=customer_phone&limit=1";
 const OF_MARKED = "customer_phone,last_customer_message_at,last_message_sender";
-const OF_STATISTICS = ["stats", "series"];
+const OF_STATISTICS = ["stats", "series", "funnel"];
 // What the page counts: each is kept by the read model, as long as no other filter is set.
 const FACETS = "lead_status,platform,has_email,last_message_sender";
 // A source that has changed has others change with it.
 const FOLLOWERS = {
   list: ["facets"],
   messages: ["lead", "list"],
-  lead: ["list"],
+  lead: ["list", "history"],
   facets: ["views", "stats", "waiting"],
-  views: [],
   waiting: ["marked"],
-  closing: [],
-  marked: [],
-  stats: ["series"],
-  series: [],
+  stats: ["series", "funnel"],
 };
 
 /** Asks for each source by its name. */
@@ -96,10 +95,8 @@ export class Sources {
   /** Have those asked for next that change together with a source. */
   note(source, hasChanged) {
     if (hasChanged) {
-      const others = FOLLOWERS[source].filter(
-        (one) => this.#order.includes(one) && !this.#queue.includes(one),
-      );
-      this.#queue.push(...others);
+      const isNext = (other) => this.#order.includes(other) && !this.#queue.includes(other);
+      this.#queue.push(...(FOLLOWERS[source] ?? []).filter(isNext));
     }
   }
 
@@ -109,11 +106,7 @@ export class Sources {
    * Throws ApiError.
    */
   async ask(source, state, now) {
-    if (source === "messages" && this.thread.isOutdated) {
-      await this.thread.reload();
-      return null;
-    }
-    if (source === "messages" && !hasAddress(state.lead)) {
+    if (["messages", "history"].includes(source) && !hasAddress(state.lead)) {
       this.thread.explain("The API has no address for the messages of this identifier.");
       return null;
     }
@@ -169,31 +162,24 @@ export class Sources {
   }
 
   #path(source, state, now) {
-    const lead = `${base(state)}/${encodeURIComponent(state.lead)}`;
-    switch (source) {
-      case "facets":
-        return `${base(state)}/facets?${facetsQuery(state, FACETS)}`;
-      case "views":
-        return `${base(state)}/facets?facets=${FACETS}`;
-      case "stats":
-        return `${base(state)}/stats`;
-      case "series":
-        return `${base(state)}/stats/series?${lastDays(now)}`;
-      case "lead":
-        return hasAddress(state.lead)
-          ? `${lead}?include=attributes,waiting`
-          : `${base(state)}?${new URLSearchParams({ customer_phone: state.lead, limit: "1", include: "attributes,waiting" })}`;
-      case "waiting":
-        return `${base(state)}?${WAITING}&limit=1${horizon() && `&days=${horizon()}`}`;
-      case "closing":
-        return `${base(state)}?${WAITING}&limit=100&reply_window_hours=2`;
-      case "marked":
-        return `${base(state)}/lookup?fields=${OF_MARKED}`;
-      case "messages":
-        return `${lead}/messages?${this.thread.query}`;
-      default:
-        return `${base(state)}?${listQuery(state)}`;
-    }
+    const lead = encodeURIComponent(state.lead);
+    const one = hasAddress(state.lead) ? `/${lead}?` : `?limit=1&customer_phone=${lead}&`;
+    const paths = {
+      list: `?${listQuery(state)}`,
+      facets: `/facets?${facetsQuery(state, FACETS)}`,
+      views: `/facets?facets=${FACETS}`,
+      stats: "/stats",
+      series: `/stats/series?${lastDays(now)}`,
+      funnel: `/stats/funnel?${funnelQuery(state)}`,
+      agents: "/facets?facets=agent_id&include=agent_names",
+      lead: `${one}include=attributes,waiting,status_since`,
+      history: `/${lead}/history?limit=100`,
+      messages: `/${lead}/messages?${this.thread.query}`,
+      waiting: `?${WAITING}${horizon() && `&days=${horizon()}`}`,
+      closing: `?${WAITING}&reply_window_hours=2`,
+      marked: `/lookup?fields=${OF_MARKED}`,
+    };
+    return `${base(state)}${paths[source]}`;
   }
 }
 

@@ -3,6 +3,9 @@
 import { chosen } from "./attributes.js";
 import { NAMES } from "./choices.js";
 
+/** What the funnel of the statistics is of. */
+export const FUNNEL = ["funnel_from", "funnel_to", "funnel_by"];
+
 export const DEFAULTS = Object.freeze({
   tenant: "",
   ...Object.fromEntries(NAMES.map((name) => [name, ""])),
@@ -11,6 +14,7 @@ export const DEFAULTS = Object.freeze({
   limit: "50",
   offset: "0",
   statistics: "",
+  ...Object.fromEntries(FUNNEL.map((name) => [name, ""])),
   done: "",
   lead: "",
 });
@@ -43,12 +47,7 @@ export function listQuery(state) {
   for (const [name, value] of chosen(state.attributes)) {
     query.set(`attributes[${name}]`, value);
   }
-  if (state.from_date) {
-    query.set("from_date", moment(state.from_date, 0));
-  }
-  if (state.to_date) {
-    query.set("to_date", moment(state.to_date, 1));
-  }
+  setDates(query, state.from_date, state.to_date);
   query.set("include", "waiting");
   return query;
 }
@@ -68,6 +67,23 @@ export function facetsQuery(state, facets) {
   query.set("facets", facets);
   query.delete("include");
   return query;
+}
+
+/** Returns the query of the funnel. */
+export function funnelQuery({ funnel_from: from, funnel_to: to, funnel_by: by }) {
+  const query = new URLSearchParams(by && { by });
+  setDates(query, from, to);
+  return query;
+}
+
+/** Gives a query the beginning of the first day and the end of the last one. */
+function setDates(query, from, to) {
+  if (from) {
+    query.set("from_date", moment(from, 0));
+  }
+  if (to) {
+    query.set("to_date", moment(to, 1));
+  }
 }
 
 /** Returns the filters that are set. */

@@ -30,23 +30,19 @@ export class Thread {
       height = scroller.clientHeight;
       scroller.scrollTop = scroller.scrollHeight - height - this.belowSight;
     }).observe(scroller);
-    this.open(0);
+    this.open();
   }
 
-  /** Begin with a lead of so many messages. */
-  open(total) {
-    this.from = this.tailFrom = Math.max(0, total - PAGE);
+  /** Begin with a lead. */
+  open() {
+    this.messages = [];
     this.total = null;
-    this.older = [];
-    this.tail = [];
     this.unread = 0;
     /** Pixels of the thread below what is in sight. */
     this.belowSight = 0;
-    /** Whether messages before the end have moved, and are to be asked for again. */
-    this.isOutdated = false;
     this.list.replaceChildren();
     this.newer.hidden = this.earlier.hidden = true;
-    write(this.nothing, "Loading …");
+    this.explain("Loading …");
   }
 
   /** Say why there is nothing to see. */
@@ -54,65 +50,41 @@ export class Thread {
     write(this.nothing, text);
   }
 
-  /** The query of the end of the thread. */
+  /** The query of the end of the thread: of all that is shown, as far as the API gives it at once. */
   get query() {
-    return `limit=${MOST}&offset=${this.tailFrom}`;
+    return `sort_order=desc&limit=${Math.min(MOST, Math.max(PAGE, this.messages.length))}`;
   }
 
   /** Whether the newest message is one of ours that was not sent. */
   get hasFailed() {
-    const newest = this.tail.at(-1);
+    const newest = this.messages.at(-1);
     return newest?.sender === "agent" && newest.status === "failed";
   }
 
-  /** Show the end of the thread as an answer has it. Returns whether more of it has to be asked for. */
+  /** Show the end of the thread as an answer has it, the newest message first. */
   show({ messages, pagination }) {
-    const known = new Set([...this.older, ...this.tail].map((one) => one.message_id));
-    const fresh = messages.filter((one) => !known.has(one.message_id));
-    const isFirst = this.total === null;
-    const grown = isFirst ? fresh.length : pagination.total - this.total;
-    this.isOutdated ||= !isFirst && this.older.length > 0 && grown !== fresh.length;
+    const end = messages.toReversed();
+    const ids = new Set(end.map((message) => message.message_id));
+    const shown = new Map(this.messages.map((message, place) => [message.message_id, place]));
+    const isShown = (message) => shown.has(message.message_id);
+    const fresh = this.total === null ? [] : end.filter((message) => !isShown(message));
+    // Without a common message there is a gap before the end, and what was before it is left out.
+    const earlier = this.messages.slice(0, shown.get(end.find(isShown)?.message_id) ?? 0);
+    this.messages = [...earlier.filter((message) => !ids.has(message.message_id)), ...end];
     this.total = pagination.total;
-    this.tail = messages;
-    this.#render(isFirst ? [] : fresh);
-    if (pagination.hasMore || (messages.length === 0 && this.total > 0)) {
-      this.#moveTail();
-      return true;
-    }
-    return false;
-  }
-
-  /** Ask again for the messages before the end. */
-  async reload() {
-    this.from = Math.max(this.from, this.tailFrom - MOST, 0);
-    this.isOutdated = false;
-    if (this.from < this.tailFrom) {
-      const data = await this.#ask(`limit=${this.tailFrom - this.from}&offset=${this.from}`);
-      this.older = data?.messages ?? this.older;
-      this.#render([]);
-    }
-  }
-
-  #moveTail() {
-    const to = Math.max(0, this.total - PAGE);
-    this.older = to > this.tailFrom ? [...this.older, ...this.tail.slice(0, to - this.tailFrom)] : [];
-    this.from = to > this.tailFrom ? this.from : to;
-    this.isOutdated = this.older.length > 0;
-    this.tail = this.tail.slice(Math.max(0, to - this.tailFrom));
-    this.tailFrom = to;
+    this.#render(fresh);
   }
 
   async #showEarlier() {
-    const from = Math.max(0, this.from - PAGE);
+    const first = encodeURIComponent(this.messages[0].message_id);
     set(this.earlier, { "aria-busy": "true" });
-    const data = await this.#ask(`limit=${this.from - from}&offset=${from}`);
+    const data = await this.#ask(`sort_order=desc&limit=${PAGE}&before=${first}`);
     set(this.earlier, { "aria-busy": null });
     if (!data) {
       return;
     }
     const had = this.list.firstElementChild;
-    this.older = [...data.messages, ...this.older];
-    this.from = from;
+    this.messages = [...data.messages.toReversed(), ...this.messages];
     this.#render([]);
     this.#announce(`${counted(data.messages.length, "earlier message")} shown.`);
     if (this.earlier.hidden) {
@@ -123,10 +95,10 @@ export class Thread {
 
   #render(fresh) {
     const follows = this.belowSight < AT_END || this.list.childElementCount === 0;
-    const items = itemsOf(this.older, this.tail);
+    const items = itemsOf(this.messages);
     const rows = [...this.list.children];
     const update = () => {
-      this.earlier.hidden = this.from === 0 || items.length === 0;
+      this.earlier.hidden = this.total <= this.messages.length;
       reconcile(this.list, items, (one) => one.key, make, refresh);
     };
     // The line of a day goes up when earlier messages of that day come.
@@ -173,16 +145,11 @@ export class Thread {
 }
 
 /** Returns the messages with a line before each day and before each change of the conversation. */
-function itemsOf(older, tail) {
+function itemsOf(messages) {
   const items = [];
-  const seen = new Set();
   let day = "";
   let conversation = null;
-  for (const message of [...older, ...tail]) {
-    if (seen.has(message.message_id)) {
-      continue;
-    }
-    seen.add(message.message_id);
+  for (const message of messages) {
     const today = longDay(message.timestamp);
     if (today !== day) {
       items.push({ key: `day ${today}`, line: today });
@@ -200,12 +167,18 @@ function itemsOf(older, tail) {
 
 function make({ message }) {
   if (!message) {
-    return h("li", { class: "line" });
+    return h("li", { class: "line hint" });
   }
   return h(
     "li",
     {},
-    h("p", { class: "meta" }, h("bdi", { class: "sender" }), h("time"), h("span", { class: "state" })),
+    h(
+      "p",
+      { class: "row hint" },
+      h("bdi", { class: "sender clip" }),
+      h("time"),
+      h("span", { class: "state" }),
+    ),
     h("p", { class: "text", dir: "auto" }),
   );
 }

@@ -1,7 +1,7 @@
 // The views of the list as tabs with their counts: three that each tenant has, and those that a viewer has saved.
 
 import { NAMES } from "./choices.js";
-import { byId, h, partsOf, write } from "./dom.js";
+import { byId, h, partsOf, reconcile, set, write } from "./dom.js";
 import { number, visible } from "./format.js";
 import { activeFilters, DEFAULTS, fragment, store, stored } from "./state.js";
 import { horizon } from "./worklist.js";
@@ -32,19 +32,21 @@ export class Views {
 
   constructor(announce) {
     this.announce = announce;
-    const { tabs, form, name, cancel } = partsOf(byId("views"));
-    Object.assign(this, { tabs, form, name });
-    form.addEventListener("submit", (event) => this.#save(event));
-    form.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
-    cancel.addEventListener("click", () => this.#close());
+    Object.assign(this, partsOf(byId("views")));
+    this.gone.addEventListener("click", () => this.#delete(this.#current(this.#saved()).name));
+    this.name = byId("view-name");
+    const dialog = byId("view");
+    dialog.addEventListener("close", () => dialog.returnValue && this.#save(this.name.value.trim()));
     /** Stands beside the filters: on a phone the tabs need all of their line. */
     this.keep = byId("save-view");
-    this.keep.addEventListener("click", () => this.#open());
+    this.keep.addEventListener("click", () => {
+      this.name.value = dialog.returnValue = "";
+      dialog.showModal();
+    });
   }
 
   clear() {
     this.#counts.clear();
-    this.#close();
   }
 
   /** Show how many leads each view has. */
@@ -61,8 +63,9 @@ export class Views {
   }
 
   #writeAll() {
-    for (const tab of this.tabs.querySelectorAll("a[data-view]")) {
-      this.#write(tab, tab.dataset.view);
+    for (const tab of this.tabs.querySelectorAll("a:has(.count)")) {
+      const count = this.#counts.get(tab.dataset.key);
+      write(tab.lastElementChild, Number.isInteger(count) ? number(count) : "");
     }
   }
 
@@ -73,59 +76,30 @@ export class Views {
 
   /** Show the tabs, and which of them the list is. */
   show(state) {
-    const focused = this.tabs.contains(document.activeElement) ? document.activeElement.dataset.view : null;
     this.#state = state;
+    const { tenant, limit } = state;
     const saved = this.#saved();
-    const views = [...GIVEN, ...saved.map((one) => ({ ...one, isSaved: true }))];
+    const views = [...GIVEN, ...saved];
     const current = this.#current(views);
     this.title = visible(current.name);
-    const tabs = views.flatMap((view) => this.#tab(view, view === current));
-    this.tabs.replaceChildren(...tabs);
-    const shown = tabs.find((tab) => tab.hasAttribute("aria-current"));
-    const last = this.tabs.querySelector(".gone") ?? shown;
-    this.tabs.scrollLeft = last.offsetLeft + last.offsetWidth - this.tabs.clientWidth;
-    tabs.find((tab) => focused !== null && tab.dataset.view === focused)?.focus();
+    reconcile(
+      this.tabs,
+      views,
+      ({ name }) => name,
+      makeTab,
+      (tab, view) =>
+        set(tab, {
+          href: fragment({ ...DEFAULTS, tenant, limit, ...whole(view) }),
+          "aria-current": view === current ? "page" : null,
+        }),
+    );
+    this.#writeAll();
+    const label = `Delete the view ${this.title}`;
+    set(this.gone, { "aria-label": label, title: label, hidden: !saved.includes(current) });
+    const tab = this.tabs.querySelector("[aria-current]");
+    this.tabs.scrollLeft = tab.offsetLeft + tab.offsetWidth - this.tabs.clientWidth;
     const isOther = !views.some((view) => isExactly(state, whole(view)));
     this.keep.hidden = !isOther || activeFilters(state).length === 0 || saved.length >= MOST_SAVED;
-    if (this.keep.hidden) {
-      this.#close();
-    }
-  }
-
-  #tab(view, isCurrent) {
-    const { name, isSaved } = view;
-    const { tenant, limit } = this.#state;
-    const tab = h("a", {
-      href: fragment({ ...DEFAULTS, tenant, limit, ...whole(view) }),
-      "aria-current": isCurrent ? "page" : null,
-      "data-view": name,
-      "data-saved": isSaved,
-    });
-    tab.append(h("bdi", {}, visible(name)), h("span", { class: "count" }));
-    this.#write(tab, isSaved ? null : name);
-    if (!isSaved || !isCurrent) {
-      return [tab];
-    }
-    const label = `Delete the view ${visible(name)}`;
-    return [
-      tab,
-      h(
-        "button",
-        {
-          type: "button",
-          class: "gone",
-          "aria-label": label,
-          title: label,
-          onclick: () => this.#delete(name),
-        },
-        "×",
-      ),
-    ];
-  }
-
-  #write(tab, name) {
-    const count = this.#counts.get(name);
-    write(tab.querySelector(".count"), Number.isInteger(count) ? number(count) : "");
   }
 
   /** Returns the view that the state is of: of several, the one with most filters. */
@@ -137,35 +111,13 @@ export class Views {
     return fitting.reduce((best, one) => (filters(one) > filters(best) ? one : best));
   }
 
-  #open() {
-    this.form.hidden = false;
-    this.keep.hidden = true;
-    this.name.focus();
-  }
-
-  #close() {
-    if (this.form.hidden) {
-      return;
-    }
-    this.form.hidden = true;
-    this.name.value = "";
-    this.keep.hidden = false;
-    if (document.activeElement === document.body) {
-      this.keep.focus();
-    }
-  }
-
-  #save(event) {
-    event.preventDefault();
-    const name = this.name.value.trim();
-    if (!name || GIVEN.some((one) => one.name === name)) {
-      this.name.value = "";
+  #save(name) {
+    if (!name || GIVEN.some((view) => view.name === name)) {
       return;
     }
     const changed = KEPT.filter((one) => this.#state[one] !== DEFAULTS[one]);
     const values = Object.fromEntries(changed.map((one) => [one, this.#state[one]]));
     this.#store([...this.#saved().filter((one) => one.name !== name), { name, values }]);
-    this.#close();
     this.show(this.#state);
     this.tabs.querySelector("[aria-current]")?.focus();
     this.announce(`The view ${visible(name)} is saved in this browser.`);
@@ -194,6 +146,11 @@ export class Views {
   #store(views) {
     store(SAVED, { ...stored(SAVED), [this.#state.tenant]: views });
   }
+}
+
+function makeTab(view) {
+  const count = GIVEN.includes(view) ? h("span", { class: "count" }) : null;
+  return h("a", { class: "row" }, h("bdi", {}, visible(view.name)), count);
 }
 
 /** Returns all that the tab of a view sets. */

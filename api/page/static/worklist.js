@@ -9,6 +9,8 @@ const HORIZON = "leads-horizon";
 // Marks of a tenant: as many as one look-up takes.
 const MOST = 500;
 const HOUR = 3_600_000;
+/** So soon a reply window closes that is warned of, in milliseconds. */
+export const SOON = 2 * HOUR;
 const UNDO_MILLISECONDS = 10_000;
 
 /** Returns whether the list of a state is of those who wait. */
@@ -46,7 +48,8 @@ function endOf(choice, now) {
 }
 
 /**
- * The leads that are put aside: of each phone, the time of the message that is settled, and until when.
+ * The leads that are put aside: of each phone, the time of the message that is settled, until when, and when its
+ * reply window ends.
  *
  * `renew(lead)` is called when they have changed, with the lead that is back if a viewer wants it back.
  */
@@ -54,7 +57,7 @@ export class Worklist {
   #tenant = "";
   #marks = {};
   #timer = 0;
-  /** How many leads wait within the horizon, how many at all, and the list of those whose window closes soon. */
+  /** How many leads wait within the horizon, how many at all, and how many whose window closes soon. */
   total = null;
   all = null;
   closing = null;
@@ -99,9 +102,9 @@ export class Worklist {
 
   /** Put a lead aside for a choice of the page, and offer to take that back. */
   put(lead, choice, now) {
-    const { customer_phone: phone, last_customer_message_at: at, name } = lead;
+    const { customer_phone: phone, last_customer_message_at: at, reply_window_ends_at: end, name } = lead;
     const others = Object.entries(this.#marks).filter(([other]) => other !== phone);
-    this.#keep([...others, [phone, { at, until: endOf(choice, now) }]].slice(-MOST));
+    this.#keep([...others, [phone, { at, end, until: endOf(choice, now) }]].slice(-MOST));
     write(this.said, `${visible(name ?? phone)} is ${choice ? "snoozed" : "done until they write again"}.`);
     this.announce(this.said.textContent);
     this.back.onclick = () => this.take(lead);
@@ -134,12 +137,15 @@ export class Worklist {
   /** Returns how many leads are left to do, and how many of these soon; null while that is not known. */
   left(now) {
     const since = horizon() ? now - Number(horizon()) * 24 * HOUR : 0;
-    const isCounted = (mark) => this.#holds(mark, now) && Date.parse(mark.at) >= since;
-    const aside = Object.values(this.#marks).filter(isCounted).length;
-    const closing = this.closing?.data.filter((lead) => this.isAside(lead, now)).length;
+    const aside = Object.values(this.#marks).filter((mark) => this.#holds(mark, now));
+    const isClosing = ({ end }) => Date.parse(end) > now && Date.parse(end) <= now + SOON;
+    const without = (total, marks) => (total === null ? null : Math.max(0, total - marks.length));
     return {
-      waiting: this.total === null ? null : Math.max(0, this.total - aside),
-      closing: this.closing === null ? null : this.closing.pagination.total - closing,
+      waiting: without(
+        this.total,
+        aside.filter(({ at }) => Date.parse(at) >= since),
+      ),
+      closing: without(this.closing, aside.filter(isClosing)),
     };
   }
 
