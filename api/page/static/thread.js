@@ -167,7 +167,7 @@ function itemsOf(messages) {
 
 function make({ message }) {
   if (!message) {
-    return h("li", { class: "line hint" });
+    return h("li", { class: "line row hint" });
   }
   return h(
     "li",
