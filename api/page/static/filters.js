@@ -72,7 +72,7 @@ export class Filters {
   countFacets(facets) {
     this.#offerPlatforms(Object.keys(facets.platform));
     for (const { name, value, button, count } of this.#counted.filter((one) => one.name in facets)) {
-      const leads = facets[name][value] ?? 0;
+      const leads = Object.hasOwn(facets[name], value) ? facets[name][value] : 0;
       write(count, number(leads));
       button.classList.toggle("nothing", leads === 0);
       button.hidden = leads === 0 && name === "platform" && !(value in PLATFORMS);
