@@ -58,9 +58,16 @@ _CASTS = {
 }
 """How a text becomes an id of a type: null where no id is written so, since such a key is none of the platform's."""
 
-_COMMENT = re.compile(r"--.*")
+_NOT_READ = re.compile(
+    r"""(?P<kept>(?P<name>"[^"]*")|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(?<!\w)\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"""
+    r"|--[^\n]*|/\*.*?\*/",
+    re.DOTALL,
+)
+"""A name in quotes, a literal or a comment: of these, only a name names anything."""
+
 _NAME = r'(?:"\w+"|\w+)'
 _FROM = re.compile(rf"\b(FROM|JOIN)(\s+)((?:{_NAME}\.)?{_NAME})(\s+AS\s+)(\w+)", re.IGNORECASE)
+_FROM_OR_NOT_READ = re.compile(f"{_FROM.pattern}|{_NOT_READ.pattern}", re.IGNORECASE | re.DOTALL)
 _COLUMN = r'\b(\w+)\.("?\w+"?(?:\s*(?:->>?|#>>?)\s*\'[^\']*\'|::\w+)*)\)?((?:::\w+)*)'
 _JOINED = re.compile(rf"{_COLUMN}\s*=\s*\(?{_COLUMN}")
 _CHANGED = re.compile(r'"(?:([^".]+)\.)?([^".]+)\.([^".]+)"')
@@ -84,33 +91,31 @@ class Texts:
     @property
     def digest(self) -> str:
         """What changes with the texts; comments and white space do not count."""
-        words = {name: _COMMENT.sub("", text).split() for name, text in sorted(self.files.items())}
+        words = {name: _without_comments(text).split() for name, text in sorted(self.files.items())}
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
     def rules(self) -> list[str]:
         """Return the statements of changes.sql."""
-        pieces = re.split(r";[ \t]*$", self.files.get("changes", ""), flags=re.MULTILINE)
-        return [piece for piece in pieces if _COMMENT.sub("", piece).strip()]
+        text = _without_comments(self.files.get("changes", ""))
+        return [piece for piece in re.split(r";[ \t]*$", text, flags=re.MULTILINE) if piece.strip()]
 
     def relations(self) -> dict[str, str]:
         """Return the text of each relation that the mapping has."""
-        return {name: self.files[name].rstrip().rstrip(";") for name in RELATIONS if name in self.files}
+        texts = {name: _without_comments(self.files[name]) for name in RELATIONS if name in self.files}
+        return {name: text.rstrip().rstrip(";") for name, text in texts.items()}
 
     def captured(self) -> list[str]:
         """Return the tables of which changed rows are queued."""
-        return [
-            table for text in self.rules() for _, table, _ in _CHANGED.findall(_COMMENT.sub("", text))[:1]
-        ]
+        return [table for text in self.rules() for _, table, _ in _CHANGED.findall(bare(text))[:1]]
 
     def schemas(self) -> dict[str, set[str]]:
         """Return the schemas with which each table is written; an empty text where it is written without one."""
         schemas: dict[str, set[str]] = {}
         for text in (*self.relations().values(), *self.rules()):
-            bare = _COMMENT.sub("", text)
-            for written in [of[2] for of in _FROM.findall(bare)]:
+            for written in [of[2] for of in _FROM.findall(bare(text))]:
                 schema, _, table = written.rpartition(".")
                 schemas.setdefault(_plain(table), set()).add(_plain(schema))
-            for schema, table, _ in _CHANGED.findall(bare)[:1]:
+            for schema, table, _ in _CHANGED.findall(bare(text))[:1]:
                 schemas.setdefault(table, set()).add(schema)
         return schemas
 
@@ -121,14 +126,14 @@ class Texts:
 
     def alias_of(self, relation: str, table: str) -> str:
         """Return the alias under which a relation reads a table; the first one where there are several."""
-        read = _FROM.findall(_COMMENT.sub("", self.files[relation]))
+        read = _FROM.findall(bare(self.files[relation]))
         return next((alias for _, _, name, _, alias in read if _plain(name) == table), table)
 
     def tables(self) -> dict[str, dict[str, None]]:
         """Return the tables that are named, each with the columns that are named of it."""
         columns_of: dict[str, dict[str, None]] = {}
         for text in self.rules():
-            for _, table, column in _CHANGED.findall(_COMMENT.sub("", text))[:1]:
+            for _, table, column in _CHANGED.findall(bare(text))[:1]:
                 columns_of.setdefault(table, {}).setdefault(column)
         for text in (*self.relations().values(), *self.rules()):
             for table, columns in _named(text).items():
@@ -390,7 +395,7 @@ def _read_all(conn: Connection, fit: Fit) -> None:
 def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]) -> None:
     """Note what is missing, and what may be and is."""
     mapping = fit.mapping
-    text = _COMMENT.sub("", mapping.files.get("optional", "")).strip().rstrip(";")
+    text = _without_comments(mapping.files.get("optional", "")).strip().rstrip(";")
     optional: list[tuple[str, str, str | None]] = []
     try:
         with conn.transaction():
@@ -426,9 +431,18 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
             fit.absent[table], fit.unknown[table] = mapping.tables()[table], unknown[table]
 
 
+def bare(text: str) -> str:
+    """Return SQL without comments, and with an empty literal in place of each one."""
+    return _NOT_READ.sub(lambda match: match["name"] or ("''" if match["kept"] else " "), text)
+
+
+def _without_comments(text: str) -> str:
+    return _NOT_READ.sub(lambda match: match["kept"] or " ", text)
+
+
 def _named(text: str) -> dict[str, dict[str, None]]:
     """Return the tables after FROM and JOIN, each with the columns that are named by its alias."""
-    text = _COMMENT.sub("", text)
+    text = bare(text)
     columns_of: dict[str, dict[str, None]] = {}
     for _, _, table, _, alias in _FROM.findall(text):
         columns = re.findall(rf'(?<!["\w.]){alias}\.({_NAME})', text)
@@ -464,13 +478,14 @@ class Side:
 
 def _aliases(text: str) -> dict[str, str]:
     """Return the table of each alias of a text."""
-    return {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(_COMMENT.sub("", text))}
+    return {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare(text))}
 
 
 def equal_sides(text: str) -> Iterator[tuple[Side, Side]]:
     """Return the two sides of each equation in a text by which it joins tables."""
-    bare, tables = _COMMENT.sub("", text), _aliases(text)
-    for alias, column, cast, other, other_column, other_cast in _JOINED.findall(bare):
+    tables = _aliases(text)
+    # A literal may be a path into JSON.
+    for alias, column, cast, other, other_column, other_cast in _JOINED.findall(_without_comments(text)):
         if alias != other and {alias, other} <= tables.keys():
             yield (
                 Side(alias, tables[alias], column, cast),
@@ -499,7 +514,9 @@ def _locate(text: str, fit: Fit) -> str:
     relations = quoted(fit.schemas)
 
     def located(match: re.Match[str]) -> str:
-        word, space, written, middle, alias = match.groups()
+        word, space, written, middle, alias = match.groups()[:5]
+        if word is None:
+            return match[0]
         table = _plain(written)
         relation = relations.get(table, written)
         if table in fit.absent:
@@ -510,7 +527,7 @@ def _locate(text: str, fit: Fit) -> str:
             relation = f"(SELECT {', '.join([*present, *nulls])} FROM {relation})"  # noqa: S608  # Names of tables.
         return f"{word}{space}{relation}{middle}{alias}"
 
-    return _FROM.sub(located, text)
+    return _FROM_OR_NOT_READ.sub(located, text)
 
 
 def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Reading | None:
@@ -535,7 +552,7 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         advice = ": write FROM table AS alias" if is_unnamed else _where_it_is(conn, error)
         misfits.append(f"{place}: {error.diag.message_primary} (in {line}){advice}")
         return None
-    if _WHOLE_ROW.search(view.text) or view.others:
+    if _WHOLE_ROW.search(bare(view.text)) or view.others:
         what = f"uses {', '.join(view.others)}" if view.others else "names a whole row"
         misfits.append(f"{place} {what}, so that nobody can tell which columns of which tables it reads")
         return None
@@ -679,7 +696,7 @@ def fixed_columns(mapping: Texts, table: str) -> set[str]:
     return {
         _plain(column)
         for text in texts
-        for alias, column in _FIXED.findall(_COMMENT.sub("", text))
+        for alias, column in _FIXED.findall(bare(text))
         if _aliases(text).get(alias) == table
     }
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from projector.capture import gaps
-from projector.capture.mapping import Texts, read_mapping
+from projector.capture.mapping import Texts, examine_source, read_mapping
 from projector.database.rows import Connection, values
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
@@ -276,6 +276,31 @@ def test_a_mapping_that_does_not_fit_is_refused_with_a_sentence(
         assert said in str(refused.value)
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
         assert value(conn, "SELECT count(*) FROM messages") == 2  # Nothing was deleted.
+
+
+UNREAD = (
+    "m.content NOT LIKE '%@m.us'",
+    "m.content <> E'it\\'s m.us'",
+    "m.content <> $of$ it's m.us $of$",
+    "m.content <> 'JOIN messages AS x' AND m.content <> 'it''s from Foo as f'",
+    "m.content !~ '^m.*$'",
+    "m.content <> '--' AND m.content <> 'm.us'",
+    "m.content <> '/*' /* m.us */ AND m.content <> '*/'",
+)
+
+
+@cases("condition", [*UNREAD])
+def test_what_stands_in_a_literal_or_a_comment_names_nothing(
+    chatwoot: Connection, tmp_path: Path, condition: str
+) -> None:
+    mapping = edited(tmp_path, "messages.sql", "NOT m.private", f"NOT m.private AND {condition}")
+    fit = examine_source(chatwoot, mapping=mapping)
+    assert (fit.missing, fit.misfits, mapping.tables()) == ([], [], CHATWOOT.mapping.tables())
+    assert mapping.digest != CHATWOOT.mapping.digest
+    assert "'JOIN messages AS x'" in fit.relations["messages"].text or "JOIN" not in condition
+    noted = f"/* m.us; */ -- it's m.us\nNOT m.private AND {condition}"
+    commented = edited(tmp_path, "messages.sql", "NOT m.private", noted)
+    assert commented.digest == mapping.digest
 
 
 READING = {

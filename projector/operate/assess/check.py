@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.capture.mapping import RELATIONS, Fit, Join, Texts, examine_source, joined_columns
+from projector.capture.mapping import RELATIONS, Fit, Join, Texts, bare, examine_source, joined_columns
 from projector.database.connect import connect
 from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.rows import Connection, only_row, rows, values
@@ -229,7 +229,7 @@ def _conditions(fit: Fit) -> Iterator[tuple[str, dict[str, str]]]:
                 aliases[alias] = name
         for tables, where in _WHERE.findall(reading.text):
             for part in _parts(where):
-                about = [alias for alias in aliases if re.search(rf"\b{alias}\.", part)]
+                about = [alias for alias in aliases if re.search(rf"\b{alias}\.", bare(part))]
                 if about:
                     alias, name = about[0], aliases[about[0]]
                     own = f"{fit.found[name].full_name} AS {alias}"
