@@ -49,13 +49,14 @@ _STORED = {
     "profiles": "read_model.lead_profiles",
     "conversations": "read_model.lead_conversations",
 }
-_COMPUTED = query(
+COMPUTED_LEAD = query(
     "operate",
     "print_lead",
     leads=f"({definition('leads')})",
     profiles="new_lead_profiles",
     conversations="new_lead_conversations",
-)
+).rstrip(";")
+"""A lead as the definition makes it, for the query `read_rows`."""
 
 Record = dict[str, Any]
 
@@ -240,12 +241,12 @@ def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Reco
 
 def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
-    stored = [_printed(lead) for lead in _read(conn, "print_lead", own, **_STORED)]
+    stored = [_fields(lead) for lead in _read(conn, "print_lead", own, **_STORED)]
     made.in_read_model = bool(stored)
     try:
         with conn.transaction():
-            leads = _read_rows(conn, _COMPUTED, own, 1)
-        computed = [_printed(lead) for lead in leads]
+            leads = _read_rows(conn, COMPUTED_LEAD, own, 1)
+        computed = [_fields(lead) for lead in leads]
         made.exists = bool(computed)
         made.left_out = sum(lead["left_out"] for lead in leads)
     except psycopg.Error as error:
@@ -258,17 +259,23 @@ def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
         made.fields.append({**printed, "read_model": stored[0].get(name)} if printed["differs"] else printed)
 
 
-def _printed(lead: Record) -> Record:
-    """Return the printed fields of a lead, and its attributes each as a further one."""
+def printed_lead(lead: Record) -> Record:
+    """Return a lead as the API prints it with attributes, waiting and status_since."""
     document: Record = json.loads(lead["document"])
     # A document that somebody has spoiled may have none.
     for conversation in document.get("conversations", ()):
         attributes = (lead["of_conversations"] or {}).get(conversation["conversation_id"])
         if attributes is not None:
             conversation["attributes"] = attributes
-    document |= {f"attributes.{name}": value for name, value in (lead["attributes"] or {}).items()}
-    document |= lead["moments"]
-    return document
+    return {**document, "attributes": lead["attributes"] or {}, **lead["moments"]}
+
+
+def _fields(lead: Record) -> Record:
+    """Return the printed fields of a lead, each attribute as one."""
+    document = printed_lead(lead)
+    attributes = {f"attributes.{name}": of for name, of in document.pop("attributes").items()}
+    moments = {name: document.pop(name) for name in lead["moments"]}
+    return document | attributes | moments
 
 
 def _arrays(keys: Iterable[Record]) -> Record:

@@ -30,7 +30,7 @@ from projector.database.rows import Connection, value, values
 from projector.database.schema import comments, sections, source_commands, source_tables
 from projector.database.source_names import find_schemas, read_tables, source_names
 from projector.database.sql import PROJECTION_VERSION, functions, query
-from projector.operate.assess import find_problems, find_warnings, require_fit
+from projector.operate.assess import find_failing, find_problems, find_warnings, require_fit
 from projector.operate.rights import find_further_rights
 from projector.operate.roles import for_superuser, is_allowed, set_up_access, set_up_readers
 from projector.report.errors import (
@@ -262,6 +262,9 @@ def _find_source(
         conn.execute(commands.format(**relations), prepare=False)
     fit = examine_source(conn, source_schemas, mapping)
     require_fit(find_problems(conn, fit))
+    # A row that comes later is set aside, and keeps no deploy from going on.
+    if fit.mapping.digest != stored_mapping(conn).digest:
+        require_fit(find_failing(conn, fit))
     return fit
 
 

@@ -169,28 +169,31 @@ LEFT JOIN (
 ) AS c ON c.user_id = r.user_id::text;
 
 -- name: count_values
--- Returns the most frequent values of a relation, and whether the projection knows them. Placeholders: column; known, a
--- condition on v.value, which may have a parameter known.
+-- Returns the most frequent values of a relation, and whether the projection knows them. Placeholders: value, of r, a
+-- row; known, a condition on v.value, which may have a parameter known.
 SELECT
     coalesce(left(v.value, 30), 'null') AS value,
     count(*) AS rows,
     v.value IS NULL OR {known} AS is_known
-FROM (SELECT r."{column}"::text AS value FROM {rows} AS r) AS v
+FROM (SELECT {value} AS value FROM {rows} AS r) AS v
 GROUP BY v.value
 ORDER BY count(*) DESC, v.value ASC
 LIMIT 12;
 
 -- name: find_lead
--- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: of the first conversations one that
--- has an extraction or at least a message.
+-- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: of the first conversations the one
+-- whose extraction has the most values, or that has at least a message.
 WITH chosen AS MATERIALIZED (
     SELECT
         c.user_id,
         c.customer_phone
-    FROM (SELECT d.* FROM projector.current_conversations() AS d LIMIT 20) AS c
+    FROM (SELECT d.* FROM projector.current_conversations() AS d LIMIT 100) AS c
+    LEFT JOIN projector.source_extractions() AS e ON e.conversation_id = c.conversation_id
     ORDER BY
-        EXISTS (
-            SELECT FROM projector.source_extractions() AS e WHERE e.conversation_id = c.conversation_id
+        (
+            SELECT count(*)
+            FROM jsonb_each_text(to_jsonb(e.*) || coalesce(e.declared_attributes, '{}')) AS f
+            WHERE f.value <> ''
         ) DESC,
         EXISTS (
             SELECT FROM projector.source_messages() AS m WHERE m.conversation_id = c.conversation_id

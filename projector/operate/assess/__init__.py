@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,11 +20,11 @@ from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, only_row, rows, value, values
 from projector.database.source_names import SourceTable
 from projector.database.sql import query
-from projector.operate.assess.figures import ask, count_relations
+from projector.operate.assess.figures import ask, count_relations, failing_columns
 from projector.operate.rights import find_missing_rights, read_server
 from projector.operate.roles import read_access
 from projector.report.counted import bytes_in_words, counted, repeated_rows
-from projector.report.errors import ProjectorError, SourceMissingError
+from projector.report.errors import ProjectorError, SourceMissingError, condition
 
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
 """What a fact is: something that fits, that is good to know, that somebody should mend, that keeps it from working."""
@@ -59,8 +59,9 @@ class Fact:
 
     @property
     def statements(self) -> list[str]:
-        """The statements that the text names, which would mend it."""
-        return [*filter(None, _STATEMENT.findall(self.text))] if self.state in {WARNING, PROBLEM} else []
+        """The statements that the text names, which would mend it. A text that quotes values of rows names none."""
+        is_theirs = self.area == "rows" or self.state not in {WARNING, PROBLEM}
+        return [] if is_theirs else [*filter(None, _STATEMENT.findall(self.text))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,26 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
         if repeated is None:
             yield _note(
                 "tables",
-                f"Whether each key of {relation} is there once was not looked at: it took too long.",
+                f"Whether each key of {relation} is there once was not looked at: it took too long, or failed.",
             )
         elif repeated.key is not None:
             yield _problem(
-                "tables",
+                "rows",
                 f"{_UNCHANGED}{repeated_rows(relation, repeated.rows, names['key'], repeated.key)}.",
             )
+
+
+def find_failing(conn: Connection, fit: Fit) -> Iterator[Fact]:
+    """Return which columns of the mapping, which fits, the rows of the platform do not let PostgreSQL compute."""
+    with conn.transaction(force_rollback=True):
+        _limit_statements(conn)
+        sizes = {name: size.rows for name, size in _measure_all(conn, fit).items()}
+        failing = [*failing_columns(conn, fit, sizes)]
+    for column, error in failing:
+        said = f"{_UNCHANGED}{column} cannot be computed for each row: "
+        advice = ". Guard a cast by CASE, as in CASE WHEN value ~ '^[0-9]{1,9}$' THEN value::integer END."
+        kind = partial(ProjectorError, without_values=f"{said}{condition(error)}{advice}")
+        yield _problem("rows", f"{said}{error.diag.message_primary}{advice}", kind)
 
 
 def find_warnings(
@@ -222,7 +236,6 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
     """Return all facts, in the order in which a person wants them. Nothing is left of what is made to find them."""
     with short_transaction(conn):
         fit = examine_source(conn, source_schemas, mapping)
-        there = {name: table.full_name for name, table in fit.present.items() if table.kind}
         with conn.transaction(force_rollback=True):
             conn.execute("SET TRANSACTION READ ONLY")
             facts = [
@@ -232,12 +245,14 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
                 *find_warnings(conn, fit.tables, fit.found),
                 *_describe_feeds(conn, fit),
             ]
+            if not any(fact.state == PROBLEM for fact in facts):
+                facts += find_failing(conn, fit)
             fits = not any(fact.state == PROBLEM for fact in facts)
             left_out = [*_find_left_out(conn, fit)] if fits else []
+        sizes = _measure_all(conn, fit)
         if not fit.missing and not fit.misfits:
-            facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(there)}."))
+            facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(sizes)}."))
         if fits:
-            sizes = {name: measure(conn, relation) for name, relation in there.items()}
             figures = count_relations(conn, fit, {name: int(size.rows) for name, size in sizes.items()})
             facts += [
                 Fact(WARNING if figure.is_odd else NOTE, figure.area, figure.text, data=figure.data)
@@ -276,7 +291,7 @@ def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
     }
 
 
-def _problem(area: str, message: str, kind: type[ProjectorError] = ProjectorError) -> Fact:
+def _problem(area: str, message: str, kind: Callable[[str], ProjectorError] = ProjectorError) -> Fact:
     text = message.removeprefix(_UNCHANGED)
     return Fact(PROBLEM, area, text[:1].upper() + text[1:], kind(message))
 
@@ -318,6 +333,11 @@ def _describe_feeds(conn: Connection, fit: Fit) -> Iterator[Fact]:
 def measure(conn: Connection, relation: str) -> Size:
     """Return the size of a table."""
     return only_row(conn, Size, query("assess", "measure_table"), {"relation": relation})
+
+
+def _measure_all(conn: Connection, fit: Fit) -> dict[str, Size]:
+    """Return the size of each table that is there."""
+    return {name: measure(conn, table.full_name) for name, table in fit.present.items() if table.kind}
 
 
 def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:

@@ -29,6 +29,7 @@ from projector.operate.assess import (
     PROBLEM,
     WARNING,
     Fact,
+    find_failing,
     find_problems,
     measure,
     require_fit,
@@ -134,6 +135,7 @@ def check_mapping(
         fit = examine_source(conn, source_schemas, mapping)
         # Who only reads may check.
         require_fit(fact for fact in find_problems(conn, fit) if fact.area != "rights")
+        require_fit(find_failing(conn, fit))
         conn.execute("SET TRANSACTION READ ONLY")
         tables = _read_tables(conn, fit)
         statements = _read_schema(conn, fit, tables)

@@ -96,7 +96,7 @@ def test_a_collation_that_knows_ascii_letters_alone_is_a_warning(source_database
 def test_a_platform_that_fits_is_told_what_it_takes(conn: Connection) -> None:
     conn.execute("ANALYZE")
     facts = assess(conn)
-    assert {fact.area for fact in facts} == {"server", "tables", "rows", "lead", "size", "writers"}
+    assert {fact.area for fact in facts} == {"server", "tables", "rows", "values", "lead", "size", "writers"}
     assert [fact.statements for fact in facts if fact.statements] == []
     said = assessing.render(facts)
     assert "1 in messages" in said
