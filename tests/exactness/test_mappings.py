@@ -419,7 +419,7 @@ SILENT = {
     ),
     "a window without a unit": (
         "conversations.sql", "CASE i.channel_type WHEN 'Channel::Whatsapp' THEN interval '24 hours' END",
-        "interval '24'", "; reply_window: 00:00:24 200.",
+        "CASE WHEN c.id > 1100 THEN interval '24' END", "; reply_window: 00:00:24 100, none 100.",
     ),
     "a misspelt key of an attribute": (
         "contacts.sql", "p.blocked,", "p.custom_attributes ->> 'ctiy' AS city,",
@@ -466,6 +466,16 @@ def test_what_postgresql_takes_shows_in_a_figure(company: Connection, tmp_path: 
         facts = assess(company, mapping=edited(tmp_path, file, old, new))
     figures = [f"{fact.state} {fact.text}" for fact in facts if fact.area in {"rows", "values", "lead"}]
     assert any(said in figure for figure in figures), figures
+
+
+def test_the_lead_that_is_printed_is_the_one_with_the_most_values(company: Connection) -> None:
+    company.execute("DELETE FROM conversations WHERE id > 1050")
+    company.execute(
+        'UPDATE conversations SET custom_attributes = \'{"lead_status": "Hot"}\','
+        " display_id = CASE id WHEN 1020 THEN 7 END WHERE id <= 1030"
+    )
+    [lead] = [fact.data["lead"] for fact in assess(company, mapping=CHATWOOT.mapping) if fact.area == "lead"]
+    assert (lead["lead_status"], lead["attributes"]) == ("Hot", {"ticket": 7, "blocked": False})
 
 
 def test_a_row_that_cannot_be_computed_is_told_without_its_values_and_keeps_no_deploy(
