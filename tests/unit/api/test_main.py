@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -29,13 +30,15 @@ from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Served, program, served
 
+# After so long a worker that does not end is killed.
+STOP_SECONDS = PATIENCE // 2
+
 
 @pytest.fixture(scope="module")
 def running(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of the tests that only ask it; the last one ends it."""
     folder = tmp_path_factory.mktemp("server")
-    # A worker on a busy machine ends late, which is no reason to kill it.
-    patches = f"api.__main__.STOP_SECONDS = {PATIENCE // 2}"
+    patches = f"api.__main__.STOP_SECONDS = {STOP_SECONDS}"
     with served(
         library.database, folder, patches, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0"
     ) as started:
@@ -129,10 +132,11 @@ def test_half_sent_requests_keep_nobody_waiting_and_broken_ones_are_refused(
 
 
 def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(running: Served) -> None:
+    begun = monotonic()
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.process.wait(PATIENCE) == 0
-    said = running.log.read_text()
-    assert "Killing" not in said, said
+    # The log is no proof: Granian may say that it kills a worker that has just ended.
+    assert monotonic() - begun < STOP_SECONDS
 
 
 def parsed(said: str) -> list[dict[str, Any]]:
