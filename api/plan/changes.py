@@ -121,13 +121,14 @@ def status_changes_since(user_id: str, since: Position, parameters: Parameters) 
 class Feed:
     """One of the feeds: its name in tokens, what was changed since a position, and where a printed change is.
 
-    `export` is the file that its callers begin with.
+    `export` is the file that its callers begin with, `pruned` the newest version that it has forgotten.
     """
 
     name: str
     export: str
     changes_since: Callable[[str, Position, Parameters], BoundStatement[ChangesRow]]
     key_of: Callable[[dict[str, Any]], str]
+    pruned: Callable[[NowRow], int | None]
 
     def position_of(self, printed: bytes) -> Position:
         """Return the position of a change of a page."""
@@ -195,7 +196,13 @@ _NOW = select(
 FEEDS = {
     feed.name: feed
     for feed in (
-        Feed(LEADS, "leads.ndjson", changes_since, lambda change: change["customer_phone"]),
+        Feed(
+            LEADS,
+            "leads.ndjson",
+            changes_since,
+            lambda change: change["customer_phone"],
+            lambda row: row.pruned,
+        ),
         Feed(
             STATUSES,
             "leads/status-history.ndjson",
@@ -203,6 +210,7 @@ FEEDS = {
             lambda change: StatusKey(
                 change["customer_phone"], change["changed_at"], not change["withdrawn"]
             ).written(),
+            lambda row: row.pruned_statuses,
         ),
     )
 }

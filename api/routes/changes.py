@@ -150,7 +150,7 @@ def wait_for_change(waiting: Waiting, record: Record) -> None:
 
 def _is_known(feed: Feed, token: Token, row: NowRow) -> bool:
     """Return whether this read model knows every change since the token."""
-    pruned = row.pruned_statuses if feed.name == STATUSES else row.pruned
+    pruned = feed.pruned(row)
     is_pruned = pruned and token.position.version <= pruned
     # The second one was given while the tenant was unknown: every lead came since.
     histories = {history_of(row.place, row.epoch), history_of(row.place, None)}
