@@ -160,10 +160,9 @@ class Answers:
             self._cached[key] = answer
             if answer.user_id not in self._tenants:
                 self._tenants[answer.user_id] = Tenant(answer.user_id)
-            self._bytes += answer.size
+            self._count(answer.size)
             while self._bytes > self._most:
                 self._drop(next(iter(self._cached)))
-            ANSWERS_BYTES.set(self._bytes)
             self._sweep_later()
 
     def note(self, user_id: str, row: Freshness) -> None:
@@ -176,7 +175,12 @@ class Answers:
     def _drop(self, key: Key) -> None:
         dropped = self._cached.pop(key, None)
         if dropped is not None:
-            self._bytes -= dropped.size
+            self._count(-dropped.size)
+
+    def _count(self, more_bytes: int) -> None:
+        self._bytes += more_bytes
+        # The process may hold the answers of several applications.
+        ANSWERS_BYTES.inc(more_bytes)
 
     def _sweep_later(self) -> None:
         if self._sweep is None and self._cached:
@@ -191,7 +195,6 @@ class Answers:
                 self._drop(key)
             asked = {answer.user_id for answer in self._cached.values()}
             self._tenants = {user_id: self._tenants[user_id] for user_id in asked}
-            ANSWERS_BYTES.set(self._bytes)
             self._sweep = None
             self._sweep_later()
 
