@@ -50,10 +50,16 @@ class OwnObject:
     is_trusted: bool
 
 
-def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[OwnObject]:
-    """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
+def find_own_objects(
+    conn: Connection, schemas: Sequence[str] = SCHEMAS, *, suspects_only: bool = False
+) -> list[OwnObject]:
+    """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner.
+
+    With `suspects_only`, only what is not trusted.
+    """
     text = query("database", "find_own_objects", own=query("database", "own_objects").rstrip(";"))
-    return rows(conn, OwnObject, text, {"schemas": list(schemas), "names": own_names()})
+    parameters = {"schemas": list(schemas), "names": own_names(), "suspects_only": suspects_only}
+    return rows(conn, OwnObject, text, parameters)
 
 
 def require_own(conn: Connection) -> None:
@@ -66,7 +72,7 @@ def require_trusted(conn: Connection) -> None:
 
     A superuser reads what superusers own, and a login that may do less also what belongs to the role that installed it.
     """
-    _refuse(conn, [own for own in find_own_objects(conn) if not own.is_trusted])
+    _refuse(conn, find_own_objects(conn, suspects_only=True))
 
 
 def _refuse(conn: Connection, foreign: Sequence[OwnObject]) -> None:
