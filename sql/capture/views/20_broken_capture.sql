@@ -6,12 +6,16 @@
 --
 -- Every batch reads this view. The outer CASE finds out by one scan of the catalog, without a join by names, whether
 -- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would
--- plan a function again at each call.
+-- plan a function again at each call. As MATERIALIZED it plans each of the other views once, not once for each use.
 CREATE OR REPLACE VIEW projector.broken_capture AS
+WITH changed AS MATERIALIZED (SELECT c.* FROM projector.changed_source AS c),
+
+fingerprints AS MATERIALIZED (SELECT f.* FROM projector.capture_fingerprints AS f)
+
 SELECT
     CASE
         WHEN
-            EXISTS (SELECT FROM projector.changed_source)
+            EXISTS (SELECT FROM changed)
             OR NOT EXISTS (SELECT FROM projector.capture_triggers)
             OR EXISTS (
                 SELECT
@@ -20,7 +24,7 @@ SELECT
                     SELECT
                         n.table_name,
                         n.fingerprint
-                    FROM projector.capture_fingerprints AS n
+                    FROM fingerprints AS n
                 )
             )
             THEN (
@@ -28,7 +32,7 @@ SELECT
                     CASE
                         WHEN coalesce(bool_and(one.never), true) THEN 'no capture trigger was ever installed'
                         WHEN bool_and(one.missing = one.triggers) THEN 'all capture triggers are missing'
-                        WHEN bool_and(one.changed = one.triggers) AND NOT EXISTS (SELECT FROM projector.changed_source)
+                        WHEN bool_and(one.changed = one.triggers) AND NOT EXISTS (SELECT FROM changed)
                             THEN 'all capture triggers were changed, as by a restore or an upgrade of the server'
                         ELSE concat_ws(
                             ', ',
@@ -38,7 +42,7 @@ SELECT
                                     SELECT DISTINCT
                                         c.place,
                                         c.reason
-                                    FROM projector.changed_source AS c
+                                    FROM changed AS c
                                 ) AS s
                             ),
                             string_agg(one.reason, ', ' ORDER BY one.table_name)
@@ -63,7 +67,7 @@ SELECT
                             ) FILTER (WHERE n.fingerprint IS DISTINCT FROM e.fingerprint)
                         END AS reason
                     FROM projector.capture_triggers AS e
-                    LEFT JOIN projector.capture_fingerprints AS n
+                    LEFT JOIN fingerprints AS n
                         ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
                     GROUP BY e.table_name
                 ) AS one
