@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -431,11 +432,14 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
             fit.absent[table], fit.unknown[table] = mapping.tables()[table], unknown[table]
 
 
+# A migration asks for these of the same few texts again and again.
+@lru_cache(maxsize=256)
 def bare(text: str) -> str:
     """Return SQL without comments, and with an empty literal in place of each one."""
     return _NOT_READ.sub(lambda match: match["name"] or ("''" if match["kept"] else " "), text)
 
 
+@lru_cache(maxsize=256)
 def _without_comments(text: str) -> str:
     return _NOT_READ.sub(lambda match: match["kept"] or " ", text)
 

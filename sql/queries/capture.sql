@@ -275,7 +275,7 @@ WITH RECURSIVE read AS (
     FROM pg_catalog.pg_rewrite AS w
     INNER JOIN pg_catalog.pg_depend AS d
         ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid <> w.ev_class
-    WHERE w.ev_class = 'pg_temp.leads_reading'::regclass
+    WHERE w.ev_class = to_regclass('pg_temp.leads_reading')
 ),
 
 used (root_class, root, class_id, object_id) AS (
@@ -318,7 +318,7 @@ used (root_class, root, class_id, object_id) AS (
 )
 
 SELECT
-    btrim(rtrim(pg_get_viewdef('pg_temp.leads_reading'::regclass), ';')) AS text,
+    btrim(rtrim(pg_get_viewdef(to_regclass('pg_temp.leads_reading')), ';')) AS text,
     (
         SELECT
             jsonb_agg(
@@ -340,7 +340,7 @@ SELECT
             )
         FROM pg_catalog.pg_attribute AS a
         INNER JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
-        WHERE a.attrelid = 'pg_temp.leads_reading'::regclass AND a.attnum > 0
+        WHERE a.attrelid = to_regclass('pg_temp.leads_reading') AND a.attnum > 0
     ) AS columns,
     (
         SELECT
@@ -392,7 +392,7 @@ SELECT
             w.ev_action::text, '(SQLVALUEFUNCTION)|:(?:op)?funcid ([0-9]+)', 'g'
         ) AS used (parts)
         LEFT JOIN pg_catalog.pg_proc AS p ON p.oid = used.parts[2]::oid
-        WHERE w.ev_class = 'pg_temp.leads_reading'::regclass
+        WHERE w.ev_class = to_regclass('pg_temp.leads_reading')
             AND (
                 used.parts[1] IS NOT NULL
                 OR p.provolatile = 'v'
