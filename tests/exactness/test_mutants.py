@@ -529,12 +529,13 @@ MUTANTS = {
     "attributes of leads move no count":
         _text("(o.attributes IS DISTINCT FROM n.attributes) AS moves\n    FROM old_lead_profiles",
             "false AS moves\n    FROM old_lead_profiles"),
-    "what a lead had stays counted": _text("FROM old_lead_profiles AS o;", "FROM old_lead_profiles AS o WHERE false;"),
+    "what a lead had stays counted":
+        _text("FROM old_lead_profiles AS o\n)", "FROM old_lead_profiles AS o WHERE false)"),
     "attributes of conversations move no count":
         _text("(o.attributes IS DISTINCT FROM n.attributes) AS moves\n    FROM old_lead_conversations",
             "false AS moves\n    FROM old_lead_conversations"),
     "what a conversation had stays counted":
-        _text("FROM old_lead_conversations AS o;", "FROM old_lead_conversations AS o WHERE false;"),
+        _text("FROM old_lead_conversations AS o\n)", "FROM old_lead_conversations AS o WHERE false)"),
     "counts are replaced": _text("SET {additions.attribute_counts of s}", "SET leads = excluded.leads"),
     "a count of 0 stays": _text("stored.leads = 0", "stored.leads < 0"),
     "each conversation counts":

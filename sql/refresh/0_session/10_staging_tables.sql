@@ -122,8 +122,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
--- One row per row of conversations, leads, profiles and changes of status that has to be written; is_gone: that has to be deleted. moves:
--- what the statistics count otherwise, of a conversation and a profile its attributes.
+-- One row per row of conversations, leads, profiles and changes of status that has to be written; is_gone: that has to
+-- be deleted. moves: what the statistics count otherwise, of a conversation and a profile its attributes.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     table_name text COLLATE "C",
     user_id text COLLATE "C",
@@ -135,8 +135,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     moves boolean
 );
 
--- By how much the leads, and their attributes, move the statistics: as they are now less as they were. The profile of a
--- lead that is gone was computed too.
+-- By how much the leads move the statistics: as they are now less as they were.
 CREATE OR REPLACE TEMPORARY VIEW lead_moves AS
 SELECT
     n.*,
@@ -147,32 +146,3 @@ SELECT
     o.*,
     -1 AS weight
 FROM old_leads AS o;
-
-CREATE OR REPLACE TEMPORARY VIEW profile_moves AS
-SELECT
-    n.user_id,
-    n.attributes,
-    1 AS weight
-FROM new_lead_profiles AS n
-INNER JOIN new_leads AS l ON l.user_id = n.user_id AND l.customer_phone = n.customer_phone
-UNION ALL
-SELECT
-    o.user_id,
-    o.attributes,
-    -1 AS weight
-FROM old_lead_profiles AS o;
-
-CREATE OR REPLACE TEMPORARY VIEW conversation_moves AS
-SELECT
-    n.user_id,
-    n.customer_phone,
-    n.attributes,
-    1 AS weight
-FROM new_lead_conversations AS n
-UNION ALL
-SELECT
-    o.user_id,
-    o.customer_phone,
-    o.attributes,
-    -1 AS weight
-FROM old_lead_conversations AS o;
