@@ -194,6 +194,7 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
         "shards": list(shards),
         "staging_tables": staging.TABLES,
         "truncate_above_bytes": staging.TRUNCATE_ABOVE_BYTES,
+        "leave_below_bytes": staging.LEAVE_BELOW_BYTES,
         "least_clock": clock_of(conn).least,
     }
     with pipeline.pipelined(conn):

@@ -13,8 +13,11 @@ TABLES = re.findall(
 )
 """The names of the staging tables."""
 
-TRUNCATE_ABOVE_BYTES = 128 * 1024
-"""A batch, which may be of a single lead, truncates a staging table of more bytes before it begins."""
+TRUNCATE_ABOVE_BYTES = 512 * 1024
+"""A batch, which may be of a single lead, truncates the staging tables before it begins if one has more bytes."""
+
+LEAVE_BELOW_BYTES = 32 * 1024
+"""A staging table of no more bytes is not truncated with the others."""
 
 # A chunk of some hundred leads fills most tables with more than that, and what is left in them does not slow it down.
 _CHUNK_TRUNCATES_ABOVE_BYTES = 1024 * 1024
@@ -26,7 +29,8 @@ def clear(conn: Connection, bloated: Sequence[str] | None = None) -> None:
     Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.
 
     VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
-    rows. But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
+    rows. But each TRUNCATE writes WAL, for the catalog, and has each statement that reads the table planned anew. So
+    batches truncate seldom, and all that they will have to at once. docs/internals/performance.md has what that saves.
     """
     if bloated is None:
         parameters = {"staging_tables": TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES}

@@ -332,23 +332,31 @@ def test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes
 # R7: one lead's failure is one lead's.
 
 
-def test_only_bloated_staging_tables_are_truncated(filled: Platform) -> None:
+def test_staging_tables_are_truncated_together_once_one_of_them_is_bloated(filled: Platform) -> None:
     conn = filled.conn
     conversation = filled.conversation(filled.agent("one"), "200")
     _batch(conn)
     files = _staging_files(conn)
     assert set(files) == set(staging.TABLES)
-    conn.execute(
-        "INSERT INTO messages (message_id, conversation_id, text)"
-        " SELECT 'crowd' || n, %s, repeat('x', 100) FROM generate_series(1, 1500) AS n",
-        (conversation,),
-    )
-    drain = Drain(1000)
-    while drain.take_mass(conn, SHARDS, drain.take_singles(conn, SHARDS)) is not None:
-        assert _staging_files(conn) == files
-    filled.message(conversation, "one more")
-    _batch(conn)
-    assert {name for name, file in _staging_files(conn).items() if file != files[name]} == {"new_messages"}
+    for rows in (600, 3000):
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, text)"
+            " SELECT concat('crowd', %s::int, ' ', n), %s, repeat('x', 100) FROM generate_series(1, %s) AS n",
+            (rows, conversation, rows),
+        )
+        drain = Drain(1000)
+        while drain.take_mass(conn, SHARDS, drain.take_singles(conn, SHARDS)) is not None:
+            assert _staging_files(conn) == files
+        sizes = {name: value(conn, f"SELECT pg_relation_size('{name}')") for name in files}
+        large = {name for name, size in sizes.items() if size > staging.LEAVE_BELOW_BYTES}
+        assert large
+        assert large < set(files)
+        is_bloated = max(sizes.values()) > staging.TRUNCATE_ABOVE_BYTES
+        assert is_bloated is (rows == 3000)
+        filled.message(conversation, "one more")
+        _batch(conn)
+        changed = {name for name, file in _staging_files(conn).items() if file != files[name]}
+        assert changed == (large if is_bloated else set())
     assert value(conn, "SELECT pg_relation_size('new_messages')") == 8192
     assert_exact(conn)
 

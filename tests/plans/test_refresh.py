@@ -52,6 +52,7 @@ def test_a_batch_is_opened_without_a_look_through_the_queue(crowd: Crowd) -> Non
         "shards": [*locks.SHARDS],
         "staging_tables": [],
         "truncate_above_bytes": 0,
+        "leave_below_bytes": 0,
         "least_clock": None,
     }
     with crowd.database.connect() as conn:

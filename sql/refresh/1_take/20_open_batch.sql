@@ -1,14 +1,14 @@
 -- Open a batch: check that capture is intact, and look at what waits.
 --
--- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes; least_clock, what the clock
--- says at least unless it was set back since this session last read it, null if it has not.
+-- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes and leave_below_bytes;
+-- least_clock, what the clock says at least unless it was set back since this session last read it, null if it has not.
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
 -- where logical replication brings the rows of source tables and has not brought more for certain; clock, the clock
 -- after that; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state; has_changes and
 -- has_mass_changes, whether single changes and mass changes wait; held_shards, those of whose changes some were put
 -- aside, because this version does not know their kind; is_set_back, whether the clock was set back since it was last
--- noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables that
--- hold more bytes than that.
+-- noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables of more than
+-- leave_below_bytes if one of them holds more than truncate_above_bytes.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
@@ -44,7 +44,14 @@ SELECT
     state.freshness_frozen,
     ARRAY(
         SELECT staging.name
-        FROM unnest(%(staging_tables)s::text[]) AS staging (name)
-        WHERE pg_relation_size(to_regclass(staging.name)) > %(truncate_above_bytes)s
+        FROM (
+            SELECT
+                named.name,
+                file.bytes,
+                max(file.bytes) OVER () AS most_bytes
+            FROM unnest(%(staging_tables)s::text[]) AS named (name)
+            CROSS JOIN LATERAL (SELECT pg_relation_size(to_regclass(named.name)) AS bytes) AS file
+        ) AS staging
+        WHERE staging.most_bytes > %(truncate_above_bytes)s AND staging.bytes > %(leave_below_bytes)s
     ) AS bloated_tables
 FROM projector.queue_state AS state;
