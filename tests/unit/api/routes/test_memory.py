@@ -105,6 +105,7 @@ def test_an_answer_from_memory_is_that_of_flask(
                 assert ask(kept, address, "GET", asked) == expected
                 assert (expected[0], hits()) == ("304 NOT MODIFIED", before + 1)
     assert value("leads_api_requests_in_flight") == 0
+    assert value("leads_api_answers_bytes") > 0
 
 
 def test_an_answer_from_memory_has_the_name_of_now(database: OwnDatabase, make_app: MakeApp) -> None:
