@@ -29,8 +29,8 @@ def clear(conn: Connection, bloated: Sequence[str] | None = None) -> None:
     Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.
 
     VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
-    rows. But each TRUNCATE writes WAL, for the catalog, and has each statement that reads the table planned anew. So
-    batches truncate seldom, and all that they will have to at once. docs/internals/performance.md has what that saves.
+    rows. But each TRUNCATE writes WAL, for the catalog, and has each statement that reads the table planned anew. So a
+    batch truncates seldom, and then all that is large. docs/internals/performance.md has what that saves.
     """
     if bloated is None:
         parameters = {"staging_tables": TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES}
