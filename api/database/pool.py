@@ -26,6 +26,9 @@ POOL_TIMEOUT_SECONDS = 2
 RECONNECT_PAUSE_SECONDS = 0.25
 # Before a statement is asked once more.
 PASSING_PAUSE_SECONDS = 0.1
+# API keys are looked up before a request has its turn, also while those that run wait for a lock: one that was
+# accepted before, and one that was not.
+KEY_SESSIONS = 2
 
 
 class Database:
@@ -33,9 +36,8 @@ class Database:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # Of lent sessions. API keys are looked up before a request has its turn, also while those that run wait for a
-        # lock: one that was accepted before, and one that was not.
-        self._places = Semaphore(config.threads + 2)
+        # Of lent sessions.
+        self._places = Semaphore(config.threads + KEY_SESSIONS)
         # The one that was used last is taken first.
         self._idle: deque[Session] = deque()
         self._pause_ends = 0.0

@@ -14,6 +14,7 @@ from api.request.position import change_token
 from api.request.position.change_token import Position
 from api.request.record import Clock
 from api.server.app import create_app
+from tests.support.applications import close_application
 from tests.support.server import Database
 
 
@@ -29,7 +30,7 @@ def serving(
     try:
         yield made
     finally:
-        made.extensions["leads"].database.close()
+        close_application(made)
 
 
 @dataclass

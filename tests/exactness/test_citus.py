@@ -31,6 +31,7 @@ from tests.exactness.platform import assert_exact, document, rebuild_now, refres
 from tests.exactness.random_load import Burst
 from tests.exactness.test_clock import EPOCH, NEWEST, jump, set_back_twice
 from tests.support import edge_cases
+from tests.support.applications import close_application
 from tests.support.citus import Cluster, citus_database, find_cluster
 from tests.support.mutations import mutate
 from tests.support.running import running_scheduler, wait_for
@@ -253,7 +254,7 @@ def test_the_policies_hold_on_the_shards(
                 assert seen == [] if named == "nobody" else {row[0] for row in seen} <= {named}
     # As a login of its own asks, without a setting.
     app = create_app(Config(database_url=citus.by(READER).url))
-    request.addfinalizer(app.extensions["leads"].database.close)
+    request.addfinalizer(partial(close_application, app))
     client = app.test_client()
     assert client.get("/health/ready").status_code == 200
     # Some other phones, such as stats, have no page of their own.

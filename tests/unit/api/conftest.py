@@ -23,6 +23,7 @@ from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
 from tests.oracle import Model, read_model
 from tests.support import edge_cases
+from tests.support.applications import close_application
 from tests.support.log_watch import WATCH
 from tests.support.running import write_source
 from tests.support.server import Database, Server
@@ -105,13 +106,7 @@ def making_apps() -> Iterator[MakeApp]:
         def make(database: Database, *, now: datetime = NOW, **settings: Any) -> Flask:  # noqa: ANN401
             defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
             app = create_app(Config(database.url, **{**defaults, **settings}), clock=lambda: now)
-            parts = app.extensions["leads"]
-            stack.callback(parts.database.close)
-            stack.callback(parts.looks.shutdown)
-            # Its sockets would be closed by the garbage collector, with a warning.
-            store = parts.limit and parts.limit._store  # noqa: SLF001  # Only a test ends before its process does.
-            if hasattr(store and store.storage, "storage"):
-                stack.callback(store.storage.storage.close)
+            stack.callback(close_application, app)
             return app
 
         yield make
