@@ -9,12 +9,12 @@ from http.client import HTTPConnection, HTTPMessage
 from typing import Any
 from urllib.parse import urlsplit
 
-from projector.trial.postgres.embedded import free_port
 from tests.benchmarks import load, usage
 from tests.benchmarks.core import Arm
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database
 from tests.benchmarks.load import Load
 from tests.support.commands import started
+from tests.support.ports import free_port
 from tests.support.running import wait_for
 
 # The limiter counts and never refuses.

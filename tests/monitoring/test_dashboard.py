@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from projector.trial.postgres.embedded import free_port
 from tests.support.commands import ROOT, projector
+from tests.support.ports import free_port
 from tests.support.running import (
     running_scheduler,
     wait_for,

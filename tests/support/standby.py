@@ -10,7 +10,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from projector.database.rows import Connection
-from projector.trial.postgres.embedded import EmbeddedServer, free_port
+from projector.trial.postgres.embedded import EmbeddedServer
+from tests.support.ports import free_port
 from tests.support.running import value, wait_until
 from tests.support.server import postgresql, server_folder
 

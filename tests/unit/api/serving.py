@@ -14,9 +14,9 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
-from projector.trial.postgres.embedded import free_port
 from tests.support.commands import started
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.running import wait_for, wait_until
 from tests.support.server import Database
 

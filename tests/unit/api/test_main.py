@@ -23,10 +23,10 @@ from flask.testing import FlaskClient
 from api.__main__ import checked_address, cli, serve
 from api.config.names import all_settings
 from api.response.openapi import document
-from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
 from tests.support.commands import ROOT, environment, logging_as_before
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import Served, program, served
 

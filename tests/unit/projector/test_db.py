@@ -10,7 +10,7 @@ from projector.database.ownership import is_pooled
 from projector.database.rows import Connection
 from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, NotInstalledError, ProjectorError
-from projector.trial.postgres.embedded import free_port
+from tests.support.ports import free_port
 from tests.support.server import Database, Server
 
 

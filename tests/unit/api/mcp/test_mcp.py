@@ -18,10 +18,10 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from api.mcp.tools import OPERATIONS
-from projector.trial.postgres.embedded import free_port
 from tests.exactness.platform import refresh_now
 from tests.support.commands import ROOT, environment, started
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.running import write_message
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import add_key

@@ -27,9 +27,9 @@ from api.plan.projection import FRESHNESS
 from api.request.error_codes import ErrorCode
 from api.routes import metrics
 from api.routes.metrics import AllMetrics
-from projector.trial.postgres.embedded import free_port
 from tests.support.commands import environment
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.running import wait_for
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp

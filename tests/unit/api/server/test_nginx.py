@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from projector.trial.postgres.embedded import free_port
 from tests.rules.files import read
+from tests.support.ports import free_port
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import get, served, wait_until_it_answers
 

@@ -17,9 +17,10 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.trial.demo import SHOWCASE_USER_ID
 from projector.trial.postgres import local
-from projector.trial.postgres.embedded import EmbeddedServer, free_port
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.commands import ROOT, run_command, started
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.running import value, wait_until, write_message, write_source
 from tests.support.server import connect
 from tests.unit.projector.recovering import healed
