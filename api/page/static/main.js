@@ -379,6 +379,10 @@ const show = {
 
 /** Shows the leads that are not put aside. Returns how many of them are not as they were. */
 function showLeads(isLive = true) {
+  // While it waits for the database, or asks for a token, there is no list.
+  if (shownState === null) {
+    return 0;
+  }
   const { now } = client;
   const isAside = (lead) => worklist.isAside(lead, now);
   const isHiding = isWorklist(state) && state.done === "";
