@@ -11,7 +11,13 @@ from api.plan.changes import ChangesRow, changes_since, status_changes_since
 from api.plan.history import history_of_lead, lead_funnel
 from api.plan.lead import leads_of_phones, messages_of_lead, single_lead
 from api.plan.list.facets import FacetsRow, lead_facets
-from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
+from api.plan.list.pages import (
+    MIN_LEADS_LOOKED_UP,
+    MIN_LEADS_PASSED,
+    MIN_LEADS_PASSED_A_MATCH,
+    ListRow,
+    list_leads,
+)
 from api.plan.sql import PageRow
 from api.plan.statistics import lead_series, lead_statistics
 from api.request.attributes import Catalog
@@ -267,6 +273,22 @@ def test_matches_are_collected_where_a_page_in_order_would_pass_too_many_leads(
         collected = asked(crowd, late, collect_matches=True)
         # PostgreSQL before 18 rounds the rows of each loop, so that they add up to some more.
         check(explain(collected), BY_TIME, LEADS + 4 * total)
+
+
+def test_matches_are_collected_sooner_where_each_lead_on_the_way_is_looked_up(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    for sort, index in (("name", BY_NAME), ("total_score", BY_SCORE)):
+        query = f"reply_window_hours=6&sort_by={sort}"
+        total = api.fetch(asked(crowd, query)).total
+        too_many = max(MIN_LEADS_LOOKED_UP, total)
+        last = too_many * total // LEADS
+        near, late = (f"{query}&limit=1&offset={page_end - 1}" for page_end in (last, last + 1))
+        assert not api.fetch(asked(crowd, near)).collect_matches
+        # A lead on the way is an entry of the index and a row of `leads`.
+        check(explain(asked(crowd, near)), index, 3 * too_many + COUNTED)
+        assert explain(asked(crowd, late)).rows <= COUNTED + 2 * total
+        check(explain(asked(crowd, late, collect_matches=True)), BY_WINDOW, COUNTED + 4 * total)
 
 
 def test_no_match_is_collected_where_a_filter_narrows_the_index_of_the_sort(

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list import search
 from api.plan.list.counts import buckets, counts, matches_in_bucket, matches_on_leads, running_total
-from api.plan.list.filters import BECAME, conditions, moments_of
+from api.plan.list.filters import conditions, moments_of
 from api.plan.list.plan import SORTS, ListPlan, plan_list
 from api.plan.printed import printed_lead, printed_leads_of
 from api.plan.sql import (
@@ -60,7 +60,7 @@ _MAX_CACHED_PLANS = 512
 # Matches are collected if reading in order would pass more leads than this, and this many leads for each match.
 MIN_LEADS_PASSED = 10_000
 MIN_LEADS_PASSED_A_MATCH = 8
-# The same where the profile of each lead is looked up on the way: to pass a lead takes as long as to collect a match.
+# The same where each lead is looked up in another table on the way: to pass it takes as long as to collect a match.
 MIN_LEADS_LOOKED_UP = 1000
 # The search reads the profiles of a tenant of up to this many leads one by one.
 SMALL_TENANT_LEADS = 500
@@ -155,6 +155,8 @@ def _by_counts(plan: ListPlan) -> _Parts:
 def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
     """Return whether reading in order would pass too many leads: more than 10,000, and eight for each match.
 
+    Where each lead on the way is looked up in another table, these are 1,000 and one.
+
     To the end of a page, reading in order passes (offset + limit) * tenant_total / total leads, but at most
     all of them. Collecting reads the index of the buckets with matches and then looks up each match, which takes
     about eight times as long as passing a lead.
@@ -166,7 +168,7 @@ def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
         page_end = total
     passed_times_total = func.least(page_end, total) * counted.c.tenant_total
     least, a_match = (MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH)
-    if plan.looks_up_attributes or plan.has(BECAME):
+    if plan.looks_up_each:
         least, a_match = MIN_LEADS_LOOKED_UP, 1
     too_many = func.greatest(total * constant(a_match), constant(least))
     if plan.looks_up_attributes and not plan.finds_attributes:

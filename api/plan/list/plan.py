@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, asc, bindparam, desc, func, or_, tuple_
 
 from api.plan.list.filters import (
+    BECAME,
     FILTERS,
     OF_PROFILES,
     OF_THEIR_CONVERSATIONS,
@@ -157,6 +158,14 @@ class ListPlan:
     def looks_up_attributes(self) -> bool:
         """Whether a filter by attributes looks at each lead."""
         return self.has(OF_PROFILES) or self.has(OF_THEIR_CONVERSATIONS)
+
+    @property
+    def looks_up_each(self) -> bool:
+        """Whether a filter that is not counted looks up another table for each lead that is passed in order."""
+        is_elsewhere = self.sort.table is lead_profiles and any(
+            FILTERS[name].on_profiles is None for name, _ in self.filters
+        )
+        return not self.is_counted and (is_elsewhere or self.looks_up_attributes or self.has(BECAME))
 
     @property
     def finds_attributes(self) -> bool:

@@ -38,6 +38,7 @@ def smallest_page(request: pytest.FixtureRequest) -> Iterator[int]:
         patches.setattr("api.plan.list.plan.FAR_OFFSET", far_offset)
         patches.setattr("api.plan.list.pages.MIN_LEADS_PASSED", passed)
         patches.setattr("api.plan.list.pages.MIN_LEADS_PASSED_A_MATCH", passed_a_match)
+        patches.setattr("api.plan.list.pages.MIN_LEADS_LOOKED_UP", passed)
         list_statement.cache_clear()
         yield smallest
     list_statement.cache_clear()
