@@ -1,6 +1,7 @@
 """A version of a tenant stands for exactly one state of its rows: whoever sees it again has missed nothing."""
 
 from collections.abc import Callable
+from itertools import takewhile
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, rebuild_now, refresh_now
 from tests.exactness.random_load import VERSIONS
 from tests.support.cases import cases
+from tests.support.patience import PATIENCE
 
 NEWER = (
     "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
@@ -106,15 +108,15 @@ def test_a_first_build_moves_the_versions_that_were(filled: Platform) -> None:
 
 def test_who_listens_is_told_of_each_version_that_moves(filled: Platform) -> None:
     """And of no other, so that nobody asks while nothing changes."""
-    told: list[str] = []
     with filled.database.connect() as listener:
         listener.execute("LISTEN leads")
 
         def hear(work: Callable[[], object]) -> list[str]:
             work()
-            # Another process of PostgreSQL delivers them, a little later when the machine is busy.
-            told[:] = [note.payload for note in listener.notifies(timeout=0.5)]
-            return told
+            # They come in the order of their commits.
+            filled.conn.execute("NOTIFY leads, 'no more'")
+            payloads = (note.payload for note in listener.notifies(timeout=PATIENCE))
+            return list(takewhile(lambda payload: payload != "no more", payloads))
 
         assert hear(lambda: refresh_now(filled.conn)) == []
         filled.conn.execute(NEWER.encode())
