@@ -123,9 +123,12 @@ def _statement(
     # What every facet has.
     shared = _without(filters, _VALUES)
     counted = {name: _count(of_facet, shared) for name, of_facet in asked.items()}
-    # Each row is read once for all counts that it gives.
+    # Each row is read once for all counts that it gives. A tenant without leads has none, and an aggregate gives one.
     rows = [
-        select(*(count.label(name) for name, (source, count) in counted.items() if source is table))
+        select(
+            func.count().label("read"),
+            *(count.label(name) for name, (source, count) in counted.items() if source is table),
+        )
         .select_from(table)
         .where(*where)
         .subquery()

@@ -13,6 +13,7 @@ from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.facets import lead_facets
 from api.plan.list.pages import list_leads
+from api.request.parameters import FURTHER_FACETS
 from api.request.query import FACETS_QUERY, LIST_QUERY
 from tests.exactness.platform import Platform, rebuild_now
 from tests.support.cases import cases
@@ -151,3 +152,18 @@ def test_contradictions_find_nobody(waiting: tuple[ApiDatabase, list[Waiting]], 
     api, _ = waiting
     row = api.fetch(list_leads(USER, LIST_QUERY.read(query), NOON))
     assert (row.total, row.page) == (0, [])
+
+
+@cases("given", [
+    "reply_window=open", "reply_window=closed", "reply_window=none", "reply_window_hours=2", "waiting_minutes=5",
+    "last_message_sender=user", "platform=whatsapp", "platform=sms", "agent_id=a", "search=a", "became=Hot", "days=7",
+])  # fmt: skip
+def test_a_tenant_that_does_not_exist_has_facets(
+    waiting: tuple[ApiDatabase, list[Waiting]], given: str
+) -> None:
+    api, _ = waiting
+    for facet in FURTHER_FACETS:
+        asked = lead_facets("nobody", FACETS_QUERY.read(f"{given}&facets={facet}", "nobody"), NOON)
+        row = api.fetch(asked)
+        counts = json.loads(row.facets)[facet]
+        assert (row.total, sum(counts.values())) == (0, 0), facet
