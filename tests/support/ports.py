@@ -2,8 +2,9 @@
 
 import os
 import random
-import socket
 from itertools import cycle
+
+from projector.trial.postgres.embedded import listen_error
 
 _COUNT = 1_000
 _FIRST = 20_000 + _COUNT * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -16,10 +17,4 @@ _ports = cycle(_FIRST + number for number in random.SystemRandom().sample(range(
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 on which nothing listens, and which this process has not returned for long."""
-    while True:
-        port = next(_ports)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return port
+    return next(port for port in _ports if not listen_error("127.0.0.1", port))
