@@ -112,7 +112,7 @@ def test_a_page_that_knows_no_tenant_says_why_and_loads_itself_again(
         notice = page.get_by_role("alert").filter(has_text="The read model is not installed")
         expect(notice).to_contain_text(re.compile(r"Trying again in \d s\."))
         expect(page.get_by_role("button", name="Try now")).to_be_visible()
-        # Another tab puts a lead aside; the page looks every ten seconds, too, which lead is.
+        # Another tab puts a lead aside. The page shows its leads anew then, as it does every ten seconds.
         page.evaluate("dispatchEvent(new StorageEvent('storage', { key: 'leads-put-aside' }))")
         migrate(conn, create_source=True)
         made = World(conn)

@@ -123,7 +123,8 @@ def _statement(
     # What every facet has.
     shared = _without(filters, _VALUES)
     counted = {name: _count(of_facet, shared) for name, of_facet in asked.items()}
-    # Each row is read once for all counts that it gives. A tenant without leads has none, and an aggregate gives one.
+    # Each row is read once for all counts that it gives. Where the tenant has none, as without leads, only an aggregate
+    # returns a row.
     rows = [
         select(
             func.count().label("read"),
