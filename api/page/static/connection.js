@@ -82,7 +82,8 @@ export class Connection {
     if (this.#failures > 0) {
       return this.#error.status === 0 ? Math.min(usual, UNANSWERED) : usual;
     }
-    return this.stream.isOn && !this.isHurried() && this.client.age < FRESH ? TOLD : usual;
+    const isTold = this.stream.isOn && this.client.age < FRESH;
+    return isTold && !this.#isPartly && !this.isHurried() ? TOLD : usual;
   }
 
   /** Follow a tenant in place of the one before; "" for none, and nothing is asked for. */
