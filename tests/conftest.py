@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from api.database import connect
 from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.operate.install import migrate
@@ -30,6 +31,7 @@ from tests.support.citus import CITUS
 from tests.support.commands import logging_as_before
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_generators, has_node_tools
+from tests.support.patience import PATIENCE
 from tests.support.server import (
     FAST,
     GIVEN_SERVER,
@@ -91,6 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.getoption("long") else "tests")
     # The collection makes hundreds of thousands of objects, none of which is garbage.
     gc.disable()
+    # A database whose session a busy machine begins slowly can be reached.
+    connect.CONNECT_TIMEOUT_SECONDS = round(PATIENCE)
     hide_personal_data()
     watch_programs()
     watch_captures()

@@ -177,7 +177,10 @@ def test_a_long_statement_is_left_alone_while_the_database_answers(
     assert leads(connection) == 1
 
 
-def test_new_changes_come_before_the_next_dead_letters(jobs: Jobs, connection: Connection) -> None:
+def test_new_changes_come_before_the_next_dead_letters(
+    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "TURN_SECONDS", PATIENCE)
     write_source(connection)
     build(connection)
     set_aside(connection, "u", 25)
