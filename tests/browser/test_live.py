@@ -281,3 +281,23 @@ def test_two_viewers_stay_within_the_limit(site: Site, view: View) -> None:
         assert over == 0, json.dumps(refused)
         # Neither starves, and with room each asks every two seconds.
         assert min(asked) >= min(590, 20 * int(amount) * 0.25), json.dumps(refused)
+
+
+def test_what_failed_is_asked_for_soon_while_changes_are_told(site: Site, view: View) -> None:
+    page = view(f"{site.url}/")
+    pauses = page.evaluate(
+        """async () => {
+          const { Connection } = await import("/page/connection.js");
+          const client = { limit: null, now: 0, age: 0, asOf: 0 };
+          const connection = new Connection(client, { isHurried: () => false, show() {} });
+          connection.stream = { isOn: true };
+          const pauses = [];
+          for (const failing of [0, 2, 1, 0, 1, 1, 1, 1, 1, 1, 0]) {
+            connection.succeeded(failing);
+            pauses.push(connection.pause / 1000);
+          }
+          return pauses;
+        }"""
+    )
+    # One after the other is right again; then one goes on failing.
+    assert pauses == [20, 2, 2, 20, 2, 4, 8, 16, 20, 20, 20]

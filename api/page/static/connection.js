@@ -38,7 +38,9 @@ export class Connection {
   #failures = 0;
   #error = null;
   #answeredAt = 0;
-  #isPartly = false;
+  // Of the sources that are shown, how many failed when they were asked last, and since how many answers no fewer.
+  #failing = 0;
+  #stuck = 0;
   #isDoubted = false;
   #wasTold = false;
 
@@ -62,7 +64,7 @@ export class Connection {
    * or the stream fails, and `offline` when that goes on; an empty text before there is anything to say.
    */
   get state() {
-    if (this.#failures > 0 || this.#isPartly) {
+    if (this.#failures > 0 || this.#failing > 0) {
       const isOver = Date.now() - this.#answeredAt > GIVEN_UP;
       return this.#error?.status === 429 ? "paused" : isOver ? "offline" : "reconnecting";
     }
@@ -82,16 +84,20 @@ export class Connection {
     if (this.#failures > 0) {
       return this.#error.status === 0 ? Math.min(usual, UNANSWERED) : usual;
     }
-    const isTold = this.stream.isOn && this.client.age < FRESH;
-    return isTold && !this.#isPartly && !this.isHurried() ? TOLD : usual;
+    if (!this.stream.isOn || this.isHurried() || this.client.age >= FRESH) {
+      return usual;
+    }
+    // What failed is asked for again soon, and less often the longer it fails.
+    return this.#failing > 0 ? Math.min(TOLD, pause(this.client.limit, this.client.now, this.#stuck)) : TOLD;
   }
 
   /** Follow a tenant in place of the one before; "" for none, and nothing is asked for. */
   follow(tenant) {
     this.stream.follow(tenant);
     this.#failures = 0;
+    this.#failing = this.#stuck = 0;
     this.#error = null;
-    this.#isPartly = this.#isDoubted = this.#wasTold = false;
+    this.#isDoubted = this.#wasTold = false;
     this.#answeredAt = Date.now();
     if (!tenant) {
       this.rest();
@@ -121,11 +127,12 @@ export class Connection {
     }
   }
 
-  /** Note an answer; `isPartly` if another one that is shown failed. */
-  succeeded(isPartly) {
+  /** Note an answer, and how many of the sources that are shown failed when they were asked last. */
+  succeeded(failing) {
     this.#failures = 0;
     this.#isDoubted = false;
-    this.#isPartly = isPartly;
+    this.#stuck = failing > 0 && failing >= this.#failing ? this.#stuck + 1 : 0;
+    this.#failing = failing;
     this.#answeredAt = Date.now();
     this.#say();
   }

@@ -285,10 +285,10 @@ async function ask(source, { isLive }) {
         list.noteEmpty(whyEmpty());
       }
     }
-    if (!sources.hasFailed) {
+    if (sources.failing === 0) {
       notice.clear();
     }
-    connection.succeeded(sources.hasFailed);
+    connection.succeeded(sources.failing);
     if (source === "facets") {
       set(byId("filters"), { "aria-busy": null });
     }

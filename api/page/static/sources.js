@@ -54,9 +54,9 @@ export class Sources {
     this.#failed = this.#failed.filter((source) => this.#order.includes(source));
   }
 
-  /** Whether a source that is shown failed when it was asked last. */
-  get hasFailed() {
-    return this.#failed.length > 0;
+  /** How many of the sources that are shown failed when they were asked last. */
+  get failing() {
+    return this.#failed.length;
   }
 
   /** Whether a source waits that is asked for before all others. */
@@ -71,7 +71,7 @@ export class Sources {
       return hurried;
     }
     // Every other turn is for what failed: it keeps none of the others waiting.
-    this.#isRetrying = !this.#isRetrying && this.hasFailed;
+    this.#isRetrying = !this.#isRetrying && this.failing > 0;
     if (this.#isRetrying) {
       return this.#failed[0];
     }
