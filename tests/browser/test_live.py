@@ -283,6 +283,29 @@ def test_two_viewers_stay_within_the_limit(site: Site, view: View) -> None:
         assert min(asked) >= min(590, 20 * int(amount) * 0.25), json.dumps(refused)
 
 
+def test_a_stream_that_ends_as_soon_as_it_began_is_noticed(site: Site, view: View) -> None:
+    page = view(f"{site.url}/")
+    said = page.evaluate(
+        """async () => {
+          const { Connection } = await import("/page/connection.js");
+          const client = { limit: null, now: 0, age: 0, asOf: 0 };
+          const said = [];
+          await new Promise((resolve) => {
+            const connection = new Connection(client, {
+              ask: async () => resolve(),
+              isHurried: () => false,
+              show: (state) => said.push(state),
+            });
+            connection.stream = { isOn: true };
+            connection.goOn();
+            connection.stream = { isOn: false };
+          });
+          return said;
+        }"""
+    )
+    assert said[0] == "reconnecting"
+
+
 def test_what_failed_is_asked_for_soon_while_changes_are_told(site: Site, view: View) -> None:
     page = view(f"{site.url}/")
     pauses = page.evaluate(

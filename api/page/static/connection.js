@@ -120,6 +120,13 @@ export class Connection {
     }
   }
 
+  /** Ask after the usual pause, and go on from there. */
+  goOn() {
+    // Where the pause relies on the stream, #look() has to notice that it ends, however soon that is.
+    this.#wasTold ||= this.#failures === 0 && this.stream.isOn;
+    this.askIn(this.pause);
+  }
+
   /** Ask soon, because something has changed. */
   hurry() {
     if (this.#dueAt > Date.now() + SOON && this.#failures === 0) {
@@ -178,7 +185,7 @@ export class Connection {
       this.#askedAt = 0;
     }
     if (this.#runs) {
-      this.askIn(this.pause);
+      this.goOn();
     }
   }
 }

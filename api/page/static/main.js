@@ -266,7 +266,7 @@ async function load(wanted) {
       return;
     }
   }
-  connection.askIn(connection.pause);
+  connection.goOn();
 }
 
 /** Asks for a source and shows it, or says why it failed. */
