@@ -630,10 +630,24 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- The attributes that the mapping declares: see attribute_catalog() in projector/capture/attributes.py.
     attributes jsonb NOT NULL DEFAULT '{}',
     -- Whether a build has filled lead_status_changes: until then its feed tells nothing.
-    is_history_built boolean NOT NULL DEFAULT false
+    is_history_built boolean NOT NULL DEFAULT false,
+    -- The parts of the read model that a version or a mapping added: of each its name, what it is called, and what of
+    -- the read model it is. The key is the name with a digest of what the part is made by.
+    parts jsonb NOT NULL DEFAULT '{}',
+    -- The keys of the parts that a complete build has filled; null until a migrate has noted them.
+    filled text[] COLLATE "C",
+    -- The other parts, of which the API answers nothing; null while there are none, and before the first build.
+    unfilled jsonb GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED,
+    -- How much of the present rebuild of everything is done, from 0 to 1; null while there is none.
+    rebuild_done real
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS attributes jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS is_history_built boolean NOT NULL DEFAULT false;
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS parts jsonb NOT NULL DEFAULT '{}';
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS filled text[] COLLATE "C";
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS unfilled jsonb
+GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED;
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS rebuild_done real;
 
 -- section: projector
 
@@ -801,8 +815,11 @@ CREATE TABLE IF NOT EXISTS projector.sweep_positions (
     after_first text COLLATE "C" NOT NULL DEFAULT '',
     -- See after_first.
     after_second text COLLATE "C" NOT NULL DEFAULT '',
+    -- The parts of the read model that there were when it began, which a rebuild fills: see projection.parts.
+    parts text[] COLLATE "C" NOT NULL DEFAULT '{}',
     PRIMARY KEY (purpose, version)
 );
+ALTER TABLE projector.sweep_positions ADD COLUMN IF NOT EXISTS parts text[] COLLATE "C" NOT NULL DEFAULT '{}';
 
 -- The rounds of the verify, each of all leads, keys and statistics: the present one of the scheduler, whose position is
 -- in sweep_positions, and those that ended. A verify of everything by hand is a round too, of which there is a row when

@@ -33,12 +33,15 @@ class Freshness:
     """What each row about a tenant begins with.
 
     No as_of before a first build, no version of an unknown tenant, and no name where the platform knows none.
+    `unfilled` has the parts of the read model that no build has filled, as JSON that api/database/parts.py reads; None
+    for none.
     """
 
     as_of: datetime | None
     dead_letters: int | None
     version: bytes | None
     tenant_name: bytes | None
+    unfilled: bytes | None
 
 
 @dataclass(slots=True)

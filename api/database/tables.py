@@ -148,10 +148,9 @@ projection = _table(
     {
         _TIME: "built_at proved_at",
         Text: "capture_gap feed_problem",
-        REAL: "round_done",
+        REAL: "round_done rebuild_done",
         BigInteger: "open_differences found_differences",
-        JSONB: "attributes",
-        Boolean: "is_history_built",
+        JSONB: "attributes unfilled",
     },
 )
 

@@ -1,6 +1,7 @@
 """What the statements say of attributes: the conditions of filters, and the attributes that there are."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,7 +33,6 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, aggregate_order_by
 
 from api.database.statement import BoundStatement
 from api.database.tables import projection
-from api.plan.projection import TextRow
 from api.plan.sql import (
     USER,
     ZERO,
@@ -44,9 +44,10 @@ from api.plan.sql import (
     freshness_columns,
     lead_conversations,
     lead_profiles,
+    unfilled,
     with_page,
 )
-from api.request.attributes import CONVERSATION, LEAD, AttributeCondition, Contains, Path, Range
+from api.request.attributes import CONVERSATION, LEAD, AttributeCondition, Contains, Path, Range, name_read
 
 MOST_VALUES = 100
 """So many values of an attribute a facet has."""
@@ -273,7 +274,16 @@ def _values_of(
 
 # The attributes that the mapping declares, as JSON.
 _CATALOG = select(cast(projection.c.attributes, Text).label("text"))
-CATALOG = BoundStatement(_CATALOG, TextRow)
+
+
+class CatalogRow(NamedTuple):
+    """The catalog, None before an installation, and what is not filled, as an answer has it."""
+
+    text: bytes | None
+    unfilled: bytes | None
+
+
+CATALOG = BoundStatement(_CATALOG.add_columns(unfilled()), CatalogRow)
 
 
 @dataclass(slots=True)
@@ -300,21 +310,23 @@ _TYPES = {"string": "text", "array": "list"}
 
 
 def printed_attributes(
-    catalog: Mapping[str, Any], rows: Iterable[tuple[str, str, str, int]]
+    catalog: Mapping[str, Any], rows: Iterable[tuple[str, str, str, int]], unfilled: AbstractSet[str]
 ) -> list[dict[str, object]]:
     """Return the attributes of a tenant, by name: those that are declared, and those that its leads have from JSON.
 
     An attribute from JSON that has values of several types is printed with that of most leads. One of a mapping that
-    was replaced is none.
+    was replaced is none. Those in `unfilled`, which have the names that parts of the read model have, are left out.
     """
     declared, spreads = catalog.get("declared", ()), catalog.get("spreads", {})
     printed: dict[tuple[str, str], dict[str, Any]] = {
         (made["name"], made["of"]): {**{key: made[key] for key in ("name", "type", "of", "from")}, "leads": 0}
         for made in declared
+        if name_read(made["of"], made["name"]) not in unfilled
     }
     counted: dict[tuple[str, str], dict[str, int]] = {}
     for level, name, value_type, leads in rows:
-        if (name, level) in printed or spreads.get(level):
+        is_open = spreads.get(level) and unfilled.isdisjoint((name_read(level), name_read(level, name)))
+        if (name, level) in printed or is_open:
             counted.setdefault((name, level), {})[_TYPES.get(value_type, value_type)] = leads
     for (name, level), leads_of in counted.items():
         most = min(leads_of, key=lambda of_type: (-leads_of[of_type], of_type))

@@ -28,7 +28,6 @@ from sqlalchemy import (
 
 from api.database import tables
 from api.database.statement import BoundStatement, Freshness
-from api.database.tables import projection
 from api.plan.list.filters import GivenFilter, conditions, given_filters
 from api.plan.printed import printed_lead, printed_time
 from api.plan.sql import (
@@ -67,17 +66,13 @@ _place = tables.place_of_versions.alias("v")
 
 @dataclass(slots=True)
 class NowRow(Freshness):
-    """The history of a tenant and its present version; None for a tenant that the read model does not know.
-
-    `is_filled`: whether a build has filled the history of statuses.
-    """
+    """The history of a tenant and its present version; None for a tenant that the read model does not know."""
 
     epoch: bytes | None
     newest: int | None
     pruned: int | None
     pruned_statuses: int | None
     place: bytes | None
-    is_filled: bool
 
 
 @dataclass(slots=True)
@@ -188,9 +183,6 @@ _NOW = select(
         tenants.c.pruned_status_version.label("pruned_statuses"),
     ),
     select(_place.c.place).scalar_subquery().label("place"),
-    func.coalesce(select(func.bool_and(projection.c.is_history_built)).scalar_subquery(), false()).label(
-        "is_filled"
-    ),
 )
 
 FEEDS = {

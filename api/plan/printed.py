@@ -6,10 +6,11 @@ from operator import add
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, FromClause, Select, Text, and_, case, cast, column, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from api.database import tables
 from api.plan.sql import TIME_FORMAT, USER, constant, constant_text, json_members, lookup_by_key
+from api.request.attributes import CONVERSATION, LEAD, name_read
 from api.request.parameters import INCLUDES
 
 _CONVERSATIONS = constant_text("conversations")
@@ -23,10 +24,11 @@ def printed_lead(table: FromClause, included: Sequence[str]) -> ColumnElement[st
     document: ColumnElement[str] = table.c.document
     further: list[ColumnElement[str]] = []
     if "of_conversations" in included:
-        document = _with_attributes_of_conversations(document, table)
+        document = _with_attributes_of_conversations(document, table, included)
     if "attributes" in included:
         profile = tables.lead_profiles.alias("q")
-        attributes = lookup_by_key(cast(profile.c.attributes, Text), table, profile)
+        own = _filled(profile.c.attributes, LEAD, included)
+        attributes = lookup_by_key(cast(own, Text), table, profile)
         further.append(_ATTRIBUTES + func.coalesce(attributes, _NONE))
     for word in ("waiting", "status_since"):
         if word in included:
@@ -52,7 +54,23 @@ def _without_end(document: ColumnElement[str]) -> ColumnElement[str]:
     return func.left(document, constant(-1))
 
 
-def _with_attributes_of_conversations(document: ColumnElement[str], table: FromClause) -> ColumnElement[str]:
+def _filled(attributes: ColumnElement[Any], level: str, included: Sequence[str]) -> ColumnElement[Any]:
+    """Return those attributes of a level that a build has filled; null for none."""
+    kept, left_out = (
+        [constant_text(word[len(start) :]) for word in included if word.startswith(start)]
+        for start in (f"+{name_read(level, '')}", f"-{name_read(level, '')}")
+    )
+    if not left_out:
+        return attributes
+    pair = func.jsonb_each(attributes).table_valued("key", column("value", JSONB)).render_derived(name="pair")
+    is_open = f"-{name_read(level)}" in included
+    is_filled = pair.c.key.in_(kept) if is_open else pair.c.key.not_in(left_out)
+    return select(func.jsonb_object_agg(pair.c.key, pair.c.value)).where(is_filled).scalar_subquery()
+
+
+def _with_attributes_of_conversations(
+    document: ColumnElement[str], table: FromClause, included: Sequence[str]
+) -> ColumnElement[str]:
     """Return a document, in which each of the conversations that has attributes has them as its last key.
 
     The conversations are the last key of the document. PostgreSQL keeps the text of a value of JSON as it is.
@@ -65,13 +83,14 @@ def _with_attributes_of_conversations(document: ColumnElement[str], table: FromC
     )
     own = tables.lead_conversations.alias("k")
     text = cast(item.c.value, Text)
-    extended = _without_end(text) + _ATTRIBUTES + cast(own.c.attributes, Text) + _END
+    attributes = _filled(own.c.attributes, CONVERSATION, included)
+    extended = _without_end(text) + _ATTRIBUTES + cast(attributes, Text) + _END
     same = and_(
         own.c.user_id == USER,
         own.c.customer_phone == table.c.customer_phone,
         own.c.conversation_id == item.c.value.op("->>", return_type=Text)(constant_text("conversation_id")),
     )
-    part = case((own.c.attributes.is_(None), text), else_=extended)
+    part = case((attributes.is_(None), text), else_=extended)
     joined = func.string_agg(part, aggregate_order_by(constant_text(","), item.c.place), type_=Text)
     conversations = (
         select(func.coalesce(joined, constant_text("")))

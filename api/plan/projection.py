@@ -19,8 +19,9 @@ class ProjectionRow(NamedTuple):
     """The state of the read model, and how far the verify is.
 
     `installed` is 0 before the projector has installed it. `proved_at` is when everything was compared last,
-    `round_done` the part of the present round that is done; None before the first, and between two. The last two count
-    what differs now, and what ever did.
+    `round_done` the part of the present round that is done; None before the first, and between two. The differences
+    count what differs now, and what ever did. `unfilled` is as in an answer, and `rebuild_done` the part of the present
+    rebuild of everything that is done; None while there is none.
     """
 
     installed: int
@@ -31,6 +32,8 @@ class ProjectionRow(NamedTuple):
     round_done: float | None
     open_differences: int
     found_differences: int
+    unfilled: bytes | None
+    rebuild_done: float | None
 
 
 PROJECTION_STATE = BoundStatement(
@@ -44,6 +47,8 @@ PROJECTION_STATE = BoundStatement(
         func.max(projection.c.round_done).label("round_done"),
         func.coalesce(func.max(projection.c.open_differences), 0).label("open_differences"),
         func.coalesce(func.max(projection.c.found_differences), 0).label("found_differences"),
+        func.max(cast(projection.c.unfilled, Text)).label("unfilled"),
+        func.max(projection.c.rebuild_done).label("rebuild_done"),
     ).select_from(projection),
     ProjectionRow,
 )

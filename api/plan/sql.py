@@ -54,6 +54,7 @@ status_changes = tables.lead_status_changes.alias("j")
 freshness = tables.freshness.alias("f")
 tenants = tables.tenants.alias("t")
 tenant_names = tables.tenant_names.alias("b")
+projection = tables.projection.alias("z")
 
 
 # Of the name of a tenant, which is sent in a header: so many characters are at most 1,200 bytes there.
@@ -155,8 +156,13 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     return claimed.correlate_except(freshness).scalar_subquery()
 
 
+def unfilled() -> Label[str]:
+    """Return the parts of the read model that no build has filled, as JSON text; null for none."""
+    return select(cast(projection.c.unfilled, Text)).scalar_subquery().label("unfilled")
+
+
 def freshness_columns(*more: Label[Any]) -> tuple[ColumnElement[Any], ...]:
-    """Return the columns that each answer repeats in its headers: as_of, dead_letters, version and tenant_name.
+    """Return the columns that each answer begins with: as_of, dead_letters, version, tenant_name and unfilled.
 
     And more of `tenants`.
 
@@ -179,6 +185,7 @@ def freshness_columns(*more: Label[Any]) -> tuple[ColumnElement[Any], ...]:
         tenant.c.dead_letters,
         tenant.c.version,
         name.label("tenant_name"),
+        unfilled(),
         *(tenant.c[extra.key] for extra in more),
     )
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,9999}(?:\.[0-9]{1,9999})?")
 # As an answer prints a number.
 _PRINTED_NUMBER = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,9998})(?:\.[0-9]{0,9998}[1-9])?")
 _FLAGS = ("true", "false")
+_ATTRIBUTES = "attributes."
 _MOST_NAMED = 40
 _TAKES = {
     "number": "a number such as 10, or a range such as 10..20, 10.. or ..20",
@@ -75,16 +77,26 @@ class AttributeCondition:
     is_declared: bool = True
     is_list: bool = False
 
+    @property
+    def names_read(self) -> list[str]:
+        """What the condition reads, as the parts of the read model call it."""
+        return [
+            name_read(level, self.name) if self.is_declared else name_read(level) for level in self.levels
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """The attributes that there are: of those that the mapping declares level and type, and where any may be.
 
-    `declared` is as `attribute_catalog` of the projector stores it.
+    `declared` is as `attribute_catalog` of the projector stores it. `unfilled` has the parts of the read model that are
+    not filled, as an answer of the same moment, and `unfilled_names` their names, such as `attributes.lead.city`.
     """
 
     declared: Sequence[Mapping[str, Any]] = ()
     spreads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unfilled: bytes | None = None
+    unfilled_names: AbstractSet[str] = frozenset()
 
     @property
     def open_levels(self) -> tuple[str, ...]:
@@ -98,8 +110,23 @@ class Catalog:
 
     @property
     def of_leads(self) -> tuple[tuple[str, str], ...]:
-        """The declared attributes of leads, each with its type."""
-        return tuple((made["name"], made["type"]) for made in self.declared if made["of"] == LEAD)
+        """The declared attributes of leads that are filled, each with its type."""
+        return tuple((made["name"], made["type"]) for made in self._filled if made["of"] == LEAD)
+
+    @property
+    def _filled(self) -> list[Mapping[str, Any]]:
+        return [
+            made for made in self.declared if name_read(made["of"], made["name"]) not in self.unfilled_names
+        ]
+
+    @property
+    def printed(self) -> tuple[str, ...]:
+        """Which attributes are printed: those not after a minus; of a level with a star those after a plus alone."""
+        left_out = sorted(name for name in self.unfilled_names if name.startswith(_ATTRIBUTES))
+        if not left_out:
+            return ()
+        kept = (name_read(made["of"], made["name"]) for made in self._filled)
+        return (*(f"-{name}" for name in left_out), *(f"+{name}" for name in kept))
 
     def find(self, name: str, named: str) -> tuple[tuple[str, ...], str | None]:
         """Return the levels of an attribute, and its type; None for one that is not declared.
@@ -116,6 +143,11 @@ class Catalog:
         meant = f" (did you mean {' or '.join(near)}?)" if near else ""
         there = ", ".join(names[:_MOST_NAMED]) or "none"
         raise ValueError(f"{named} names no attribute{meant}; there are: {there}")
+
+
+def name_read(level: str, name: str = "*") -> str:
+    """Return what a part of the read model calls an attribute of a level, or all that are not declared."""
+    return f"{_ATTRIBUTES}{level}.{name}"
 
 
 def given_name(parameter: str) -> str | None:
@@ -214,8 +246,12 @@ def read_conditions(
     for names, parameter in ((present, "with_attributes"), (absent, "without_attributes")):
         for name in names or ():
             try:
-                levels, _ = catalog.find(name, parameter)
-                made.append(AttributeCondition(name, levels, is_absent=names is absent))
+                levels, of_type = catalog.find(name, parameter)
+                made.append(
+                    AttributeCondition(
+                        name, levels, is_absent=names is absent, is_declared=of_type is not None
+                    )
+                )
             except ValueError as error:
                 errors.append(str(error))
     if len(made) > MAX_ATTRIBUTES:

@@ -124,6 +124,9 @@ class Parameters:
     of_conversations: bool = False
     # The declared attributes of leads, each with its type.
     lead_attributes: tuple[tuple[str, str], ...] = ()
+    # What of attributes is printed, and which parts of the read model are not filled: see Catalog.
+    printed_attributes: tuple[str, ...] = ()
+    unfilled: bytes | None = None
     # Of messages.
     sender: str | None = None
     conversation_id: str | None = None
@@ -175,7 +178,15 @@ class Parameters:
             attribute_facets=read_facets(self._faceted_attributes, catalog),
             of_conversations=catalog.has_conversations,
             lead_attributes=catalog.of_leads,
+            printed_attributes=catalog.printed,
+            unfilled=catalog.unfilled,
         )
+
+    @property
+    def attributes_read(self) -> frozenset[str]:
+        """Which attributes are filtered by or counted, as the parts of the read model call them."""
+        asked = (*self.by_attributes, *self.attribute_facets)
+        return frozenset(name for condition in asked for name in condition.names_read)
 
     @property
     def included(self) -> tuple[str, ...]:
@@ -202,8 +213,10 @@ class Parameters:
     @property
     def printed_with(self) -> tuple[str, ...]:
         """What is included, and whether conversations can have attributes."""
-        of_conversations = "attributes" in self.included and self.of_conversations
-        return (*self.included, "of_conversations") if of_conversations else self.included
+        if "attributes" not in self.included:
+            return self.included
+        of_conversations = ("of_conversations",) if self.of_conversations else ()
+        return (*self.included, *of_conversations, *self.printed_attributes)
 
 
 def _limit(greatest: int, what: str = "Results that a page") -> Parameter:

@@ -29,7 +29,6 @@ from api.routes.read_model import read_model, state
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>")
 
-NOT_FILLED = "The history of statuses is not built yet: it is with the rebuild that follows an upgrade"
 _QUERIES = {
     "changes.lead_changes": (FEEDS[LEADS], CHANGES_QUERY),
     "changes.status_changes": (FEEDS[STATUSES], STATUS_CHANGES_QUERY),
@@ -55,20 +54,19 @@ def _changes(user_id: str, feed: Feed, parameters: Parameters) -> Response:
     if _wants_events(record().request):
         return _begin_stream(user_id, feed, parameters)
     if parameters.since is None:
-        now = read_model().fetch(now_of(user_id), parameters.min_as_of)
-        _require_filled(feed, now)
+        now = _now(user_id, feed, parameters)
         return _answer(user_id, feed, now, ChangesPage([], after_all(now), has_more=False))
     token = _token(user_id, feed, "since", parameters.since)
     asked = feed.changes_since(user_id, token.position, parameters)
-    row = read_model().fetch(asked, parameters.min_as_of)
-    _require_filled(feed, row)
+    row = read_model().fetch(asked, parameters)
     return _answer(user_id, feed, row, page_after(feed, token, row, parameters))
 
 
-def _require_filled(feed: Feed, row: NowRow) -> None:
-    """Raise UnavailableError while the feed of statuses cannot tell what is new."""
-    if feed.name == STATUSES and not row.is_filled:
-        raise UnavailableError(NOT_FILLED)
+def _now(user_id: str, feed: Feed, parameters: Parameters) -> NowRow:
+    """Return where a feed is now. Raises UnavailableError while it cannot tell what comes next."""
+    row = read_model().fetch(now_of(user_id), parameters)
+    read_model().require_parts(row, feed.changes_since(user_id, after_all(row), parameters), parameters)
+    return row
 
 
 def _wants_events(request: Request) -> bool:
@@ -86,8 +84,7 @@ def _begin_stream(user_id: str, feed: Feed, parameters: Parameters) -> Response:
     if not text:
         name, text = "since", parameters.since
     token = _token(user_id, feed, name, text) if text else None
-    row = read_model().fetch(now_of(user_id), parameters.min_as_of)
-    _require_filled(feed, row)
+    row = _now(user_id, feed, parameters)
     since = token or Token(after_all(row), history_of(row.place, row.epoch))
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     stream = EventStream(

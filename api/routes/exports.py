@@ -77,7 +77,7 @@ def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str
             raise ExportsBusyError
         taken.callback(state().exports.give_back, user_id)
         snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
-        row = read_model().checked(snapshot.open(statement), parameters.min_as_of)
+        row = read_model().checked(snapshot.open(statement), statement, parameters)
         release = taken.pop_all().close
     record().rows = row.total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"

@@ -7,6 +7,7 @@ import orjson
 from flask import Blueprint, Response, request
 from orjson import Fragment
 
+from api.database.parts import unfilled_names
 from api.plan.attributes import attributes_of_tenant as plan_attributes
 from api.plan.attributes import printed_attributes
 from api.plan.history import history_of_lead as plan_history
@@ -51,10 +52,10 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
     parameters = read_model().resolved(LIST_QUERY.read(record().query, user_id))
-    row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters.min_as_of)
+    row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters)
     if row.collect_matches:
         collected = plan_list(user_id, parameters, state().now(), collect_matches=True)
-        row = read_model().fetch(collected, parameters.min_as_of)
+        row = read_model().fetch(collected, parameters)
     page = page_of_results(parameters.page, row.page, row.total)
     record().rows = len(page.results)
     pages = page.pagination
@@ -70,7 +71,7 @@ def list_leads(user_id: str) -> Response:
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
     parameters = COMMON_QUERY.read(record().query)
-    row = read_model().fetch(plan_statistics(user_id, state().now()), parameters.min_as_of)
+    row = read_model().fetch(plan_statistics(user_id, state().now()), parameters)
     record().rows = 1
     return answer(row.statistics, moving=row.statistics, stands_until=row.stands_until)
 
@@ -80,7 +81,7 @@ def lead_statistics(user_id: str) -> Response:
 def lead_series(user_id: str) -> Response:
     """Count the leads of a tenant by day or hour."""
     parameters = SERIES_QUERY.read(record().query)
-    row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
+    row = read_model().fetch(plan_series(user_id, parameters), parameters)
     record().rows = 1
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
 
@@ -89,7 +90,7 @@ def lead_series(user_id: str) -> Response:
 def lead_funnel(user_id: str) -> Response:
     """Count how far the leads that first came in a time have come, and how soon."""
     parameters = FUNNEL_QUERY.read(record().query)
-    row = read_model().fetch(plan_funnel(user_id, parameters), parameters.min_as_of)
+    row = read_model().fetch(plan_funnel(user_id, parameters), parameters)
     record().rows = 1
     return answer(orjson.dumps(printed_funnel(row.page, parameters.divided_by)))
 
@@ -98,7 +99,7 @@ def lead_funnel(user_id: str) -> Response:
 def lead_facets(user_id: str) -> Response:
     """Count the leads by each value of a filter, beside the other filters."""
     parameters = read_model().resolved(FACETS_QUERY.read(record().query))
-    row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters.min_as_of)
+    row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters)
     record().rows = 1
     moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
     return answer(
@@ -110,9 +111,9 @@ def lead_facets(user_id: str) -> Response:
 def lead_attributes(user_id: str) -> Response:
     """List the attributes that there are, and how many leads have each."""
     parameters = ATTRIBUTES_QUERY.read(record().query)
-    row = read_model().fetch(plan_attributes(user_id), parameters.min_as_of)
+    row = read_model().fetch(plan_attributes(user_id), parameters)
     catalog, *counts = map(orjson.loads, row.page)
-    printed = printed_attributes(catalog, counts)
+    printed = printed_attributes(catalog, counts, unfilled_names(row.unfilled))
     record().rows = len(printed)
     return answer(orjson.dumps(printed))
 
@@ -122,7 +123,7 @@ def lookup_leads(user_id: str) -> Response:
     """Print the leads of several phones, in the order of the phones."""
     parameters = read_model().resolved(LEAD_QUERY.read(record().query))
     phones = read_phones(request.get_data())
-    row = read_model().fetch(leads_of_phones(user_id, phones, parameters.printed_with), parameters.min_as_of)
+    row = read_model().fetch(leads_of_phones(user_id, phones, parameters.printed_with), parameters)
     record().rows = len(row.page)
     data = _fewer_keys(b"[%b]" % b",".join(row.page), parameters.keys)
     return JsonResponse(closed(b'{"success":true,"data":%b,' % data))
@@ -133,7 +134,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
     parameters = read_model().resolved(LEAD_QUERY.read(record().query))
     asked = plan_lead(user_id, _phone(customer_phone), parameters.printed_with)
-    row = read_model().fetch(asked, parameters.min_as_of)
+    row = read_model().fetch(asked, parameters)
     document = _found(row.document)
     record().rows = 1
     return answer(_fewer_keys(document, parameters.keys))
@@ -144,7 +145,7 @@ def history_of_lead(user_id: str, customer_phone: str) -> Response:
     """List how a lead came to its status, newest first."""
     phone = _phone(customer_phone)
     parameters = HISTORY_QUERY.read(record().query, user_id, phone)
-    row = read_model().fetch(plan_history(user_id, phone, parameters), parameters.min_as_of)
+    row = read_model().fetch(plan_history(user_id, phone, parameters), parameters)
     if not row.is_there:
         raise LeadNotFoundError
     page = page_of_results(parameters.page, row.page, row.total)
@@ -162,7 +163,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     phone = _phone(customer_phone)
     parameters = MESSAGES_QUERY.read(record().query, user_id, phone)
-    row = read_model().fetch(plan_messages(user_id, phone, parameters, state().now()), parameters.min_as_of)
+    row = read_model().fetch(plan_messages(user_id, phone, parameters, state().now()), parameters)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
         name = row.unknown.decode()

@@ -1,6 +1,7 @@
 """The parts of an application that its routes use, and their reads of the read model: 503 until it was built."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from flask import current_app
 from api.auth.authorizer import Authorizer
 from api.config import Config
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
+from api.database.parts import names_read, unfilled_names, unfilled_part
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Freshness, Row
 from api.limits.exports import Exports
@@ -35,6 +37,9 @@ NEVER_BUILT = "The read model was never built"
 # How long the attributes that there are, are remembered.
 CATALOG_SECONDS = 1.0
 
+# Of a statement that no parameter of a request decides on.
+NOTHING_ASKED = Parameters()
+
 Answer = TypeVar("Answer", bound=Freshness)
 
 
@@ -51,31 +56,42 @@ class ReadModel:
         self._is_built = False
         self._attributes: tuple[float, Catalog] | None = None
 
-    def fetch(self, statement: BoundStatement[Answer], min_as_of: datetime | None = None) -> Answer:
-        """Return the first row of a statement, and have the headers of the answer say how fresh it is.
+    def fetch(self, statement: BoundStatement[Answer], parameters: Parameters = NOTHING_ASKED) -> Answer:
+        """Return the first row of the statement of a request, and have its headers say how fresh the answer is.
 
-        Raises UnavailableError if the read model was never built, or cannot be read now, and what `refusal_of` returns
-        if the row is older than min_as_of.
+        Raises UnavailableError if the read model, or a part that the request reads, was never built, or if it cannot be
+        read now; and what `refusal_of` returns if the row is older than the parameters allow.
         """
-        return self.checked(self.look(statement), min_as_of)
+        self.require_built()
+        return self.checked(self._fetch(statement), statement, parameters)
 
     def attributes(self) -> Catalog:
         """Return the attributes that there are, read within the last second. Raises UnavailableError as fetch does."""
         if self._attributes is None or self._attributes[0] < monotonic() - CATALOG_SECONDS:
             self.require_built()
             read = monotonic()
-            text = self._fetch(CATALOG).text
-            self._attributes = read, Catalog(**orjson.loads(text or b"{}"))
+            row = self._fetch(CATALOG)
+            self._attributes = (
+                read,
+                Catalog(
+                    **orjson.loads(row.text or b"{}"),
+                    unfilled=row.unfilled,
+                    unfilled_names=unfilled_names(row.unfilled),
+                ),
+            )
         return self._attributes[1]
 
     def resolved(self, parameters: Parameters) -> Parameters:
         """Return the parameters with what they mean by the attributes that there are.
 
-        Raise RequestError for the name of an attribute that there is not, and for a value that it cannot have.
+        Raise RequestError for the name of an attribute that there is not, and for a value that it cannot have, and
+        UnavailableError for a filter or a facet by one that no build has filled.
         """
         if not parameters.names_attributes:
             return parameters
-        return parameters.resolved(self.attributes())
+        resolved = parameters.resolved(self.attributes())
+        self._require_filled(resolved.unfilled, resolved.attributes_read)
+        return resolved
 
     def require_built(self) -> None:
         """Raise UnavailableError if the read model was never built, as far as this process has seen."""
@@ -84,22 +100,46 @@ class ReadModel:
         require_built(self.database.fetch(PROJECTION_STATE))
         self._is_built = True
 
-    def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
+    def checked(self, row: Answer, statement: BoundStatement[Answer], parameters: Parameters) -> Answer:
         """Return the first row of an answer, and have its headers say how fresh it is. Raises as fetch does."""
         self._require_as_of(row)
-        current = record()
+        current, min_as_of = record(), parameters.min_as_of
         note_freshness(current, row)
         current.min_as_of = min_as_of
+        self.require_parts(row, statement, parameters)
         if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
             raise refusal_of(row.as_of, min_as_of, current.clock)
         return row
 
-    def look(self, statement: BoundStatement[Answer]) -> Answer:
+    def look(self, statement: BoundStatement[Answer], parameters: Parameters = NOTHING_ASKED) -> Answer:
         """Return the first row of a statement, whose headers its caller makes. Raises UnavailableError as fetch."""
         self.require_built()
         row = self._fetch(statement)
         self._require_as_of(row)
+        self.require_parts(row, statement, parameters)
         return row
+
+    def require_parts(self, row: Freshness, statement: BoundStatement[Any], parameters: Parameters) -> None:
+        """Raise UnavailableError if a statement reads a part of the read model that is not filled, as its row says.
+
+        Or if the parameters name attributes by what was filled at another moment.
+        """
+        if parameters.names_attributes and parameters.unfilled != row.unfilled:
+            self._attributes = None
+            raise UnavailableError("The attributes have changed just now: try again", ErrorCode.NOT_BUILT)
+        if row.unfilled is not None:
+            self._require_filled(row.unfilled, names_read(statement.statement))
+
+    def _require_filled(self, unfilled: bytes | None, names: AbstractSet[str]) -> None:
+        part = unfilled_part(unfilled, names)
+        if part is not None:
+            done = self.database.fetch(PROJECTION_STATE).rebuild_done
+            far = "has not begun" if done is None else f"has done {done:.0%}"
+            raise UnavailableError(
+                f"Not built yet: {part}. It is when the rebuild of everything ends, which {far}."
+                " What does not need it is answered",
+                ErrorCode.NOT_BUILT,
+            )
 
     def _require_as_of(self, row: Freshness) -> None:
         if row.as_of is None:

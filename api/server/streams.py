@@ -28,7 +28,7 @@ from api.database.errors import UnavailableError
 from api.database.listen import listen, name_of, read_told
 from api.database.pool import Database
 from api.limits.room import LONGEST_REST_SECONDS
-from api.plan.changes import FEEDS, json_of_change
+from api.plan.changes import FEEDS, ChangesRow, json_of_change
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
 from api.request.position.change_token import Token, history_of
@@ -202,8 +202,14 @@ class LiveStreams:
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
         feed = FEEDS[stream.feed]
-        asked = feed.changes_since(stream.user_id, at.position, stream.parameters)
-        row = await self._in_turn(stream.user_id, partial(self._model.look, asked))
+
+        def ask() -> ChangesRow:
+            # Which attributes there are may have changed since the stream began.
+            parameters = self._model.resolved(stream.parameters)
+            asked = feed.changes_since(stream.user_id, at.position, parameters)
+            return self._model.look(asked, parameters)
+
+        row = await self._in_turn(stream.user_id, ask)
         page, history = page_after(feed, at, row, stream.parameters), history_of(row.place, row.epoch)
         events = (
             change_event(stream, Token(feed.position_of(change), history), json_of_change(change))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from secrets import token_hex
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from projector.capture.source import find_source
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection, value, values
+from projector.database.rows import Connection, only_row, value, values
 from projector.database.schema import comments, sections, source_commands, source_tables
 from projector.database.source_names import find_schemas, read_tables, source_names
 from projector.database.sql import PROJECTION_VERSION, functions, query
@@ -48,10 +48,14 @@ TABLE_LOCK_TIMEOUT = "500ms"
 TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
 
+PREDECESSORS = ("6012a8d7d201", "35713b90d9e2")
+"""The projection versions of the released versions that `migrate` can take over, the oldest first."""
+
 _UNKNOWN = (
     "Nothing was changed, because the installation that is there cannot be taken over: it is of a version older"
-    " than the one before this, or its read model is in another database than the platform. Run uninstall with"
-    " the version that installed it, then migrate and rebuild the platform's database with this one."
+    " than the one before this, or its read model is in another database than the platform. Save the API keys and the"
+    " ledger of erasures, as docs/operating.md says under Upgrade. Run uninstall with the version that installed it,"
+    " then migrate and rebuild the platform's database with this one."
 )
 _NO_SEARCH = (
     "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created"
@@ -143,8 +147,7 @@ def _install(
     """Install what needs no right but to create, in the caller's transaction; return what is not known."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
-    if not value(conn, query("operate", "is_known")):
-        raise NotInstalledError(_UNKNOWN)
+    before = _read_parts_before(conn)
     fit = _find_source(conn, source_schemas, mapping, create_source=create_source)
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
     locks.own_queue(conn)
@@ -164,10 +167,45 @@ def _install(
         distribution.distribute(conn)
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
-    attributes = Jsonb(attribute_catalog(fit.relations))
-    if conn.execute(query("operate", "note_attributes"), {"attributes": attributes}).fetchone():
+    present = {
+        "attributes": Jsonb(attribute_catalog(fit.relations)),
+        "version": PROJECTION_VERSION,
+        "mapping": fit.mapping.digest,
+        "before": before.columns,
+        "is_trusted": before.is_trusted,
+    }
+    if conn.execute(query("operate", "note_parts"), present).fetchone():
         conn.execute(query("operate", "change_versions"), {"random": token_hex(16)})
     return fit.notices()
+
+
+@dataclass(frozen=True, slots=True)
+class _PartsBefore:
+    """What the query `read_parts_before` returns of the installation that is there; nothing of none."""
+
+    columns: list[str] = field(default_factory=list)
+    is_trusted: bool = False
+
+
+def _read_parts_before(conn: Connection) -> _PartsBefore:
+    """Return what the read model consists of before anything is changed.
+
+    Raises NotInstalledError where it is of a version that this one cannot take over.
+    """
+    if not value(conn, query("operate", "is_known")):
+        raise NotInstalledError(_UNKNOWN)
+    try:
+        with conn.transaction():
+            if not value(conn, query("core", "is_installed")):
+                return _PartsBefore()
+            installed = value(conn, query("database", "read_setting"), {"name": "projection_version"})
+            before = only_row(conn, _PartsBefore, query("operate", "read_parts_before"))
+    except psycopg.errors.InsufficientPrivilege:
+        # What follows fails too, and says which statements give this login the tables.
+        return _PartsBefore()
+    if installed not in {*PREDECESSORS, PROJECTION_VERSION}:
+        raise NotInstalledError(_UNKNOWN)
+    return before
 
 
 def _note_source(conn: Connection, fit: Fit) -> None:

@@ -6,8 +6,10 @@ and holds no row, is filled beside its readers, who see it empty until the end. 
 refreshes wait. A build that is killed leaves nothing that the API reads.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from secrets import token_hex
 
 import psycopg
 import structlog
@@ -31,7 +33,7 @@ from projector.model.leads import TABLES
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
 from projector.sweep import drift
-from projector.sweep.pieces import REBUILD, forget_sweep
+from projector.sweep.pieces import REBUILD, forget_sweep, read_parts
 from projector.sweep.run_log import logged_run, read_clock
 
 BUILD_ATTEMPTS = 3
@@ -71,22 +73,26 @@ def build(conn: Connection, progress: Progress) -> BatchResult | None:
         names.write_all(conn, None)
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
-        note_built(conn, since)
+        note_built(conn, since, read_parts(conn))
         drift.end_all(conn, None, since, outcome="rebuilt")
         built = rows.only_row(conn, BatchResult, query("sweep", "count_built"))
         run.add(built)
     return built
 
 
-def note_built(conn: Connection, since: datetime) -> None:
-    """Note that everything was built from what was committed before `since`, or later.
+def note_built(conn: Connection, since: datetime, parts: Sequence[str]) -> None:
+    """Note that everything was built from what was committed before `since`, or later, and these parts filled.
 
     Raises OperationalError where a server has not finished what was built.
     """
     if not is_finished(conn):
         raise psycopg.OperationalError("a server cannot be reached, or has not finished what was committed")
     with conn.transaction():
-        conn.execute(query("sweep", "note_built"), {"version": PROJECTION_VERSION})
+        if rows.value(conn, query("sweep", "lacks_parts")):
+            # An answer from before left out what is there now. A batch in progress has read the versions already.
+            locks.own_queue(conn)
+            conn.execute(query("operate", "change_versions"), {"random": token_hex(16)})
+        conn.execute(query("sweep", "note_built"), {"version": PROJECTION_VERSION, "parts": list(parts)})
         conn.execute(query("sweep", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
         forget_sweep(conn, REBUILD)
 

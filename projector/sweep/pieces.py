@@ -115,11 +115,15 @@ def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What is swept: the phase, and the last lead of it that is done."""
+    """What is swept: the phase, and the last lead of it that is done.
+
+    `parts` are the keys of the parts of the read model that there were when it began.
+    """
 
     started_at: datetime
     phase: str = PHASES[0]
     after: Sequence[str] = START
+    parts: Sequence[str] = ()
 
 
 def read_position(conn: Connection, purpose: str) -> Position | None:
@@ -131,7 +135,13 @@ def begin_sweep(conn: Connection, purpose: str, phase: str) -> Position:
     """Note that a sweep begins, and return its position. All others of this purpose are forgotten."""
     with conn.transaction():
         forget_sweep(conn, purpose)
-        return rows.only_row(conn, Position, query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase})
+        begun = {**_of(purpose), "phase": phase, "parts": read_parts(conn)}
+        return rows.only_row(conn, Position, query("sweep", "begin_sweep"), begun)
+
+
+def read_parts(conn: Connection) -> list[str]:
+    """Return the keys of the parts of the read model that a build of everything fills from now on."""
+    return rows.values(conn, query("sweep", "read_parts"))
 
 
 def move_sweep(conn: Connection, purpose: str, phase: str, after: Sequence[str]) -> None:

@@ -108,6 +108,8 @@ def _rebuild_in_place(
         # They wait since before it begins, and it computes everything again.
         unknown = rows.values(conn, query("sweep", "find_unknown_changes")) if stored is None else []
         position = stored or pieces.begin_sweep(conn, pieces.REBUILD, position.phase)
+        if stored is None:
+            conn.execute(query("sweep", "note_rebuild_done"), {"more": None})
     total = pieces.count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
         names.write_all(conn, tenants)
@@ -133,10 +135,11 @@ def _rebuild_in_place(
                 unvacuumed = _make_room(conn, unvacuumed + len(candidates))
             if tenants is None:
                 pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
+                conn.execute(query("sweep", "note_rebuild_done"), {"more": len(piece.leads) / max(total, 1)})
         if tenants is None:
             # Every lead could be projected. A dead letter is retried, not deleted: batches dropped changes of its key.
             retry_all_dead_letters(conn)
-            note_built(conn, position.started_at)
+            note_built(conn, position.started_at, position.parts)
             conn.execute(query("sweep", "drop_unknown_changes"), {"change_ids": unknown})
         drift.end_all(conn, tenants, position.started_at, outcome="rebuilt")
         progress.finish()

@@ -44,6 +44,7 @@ class RebuildReasons:
 
     version: str
     built_at: datetime | None
+    lacks_parts: bool
     switched_off: str | None
     gap: str | None
     interrupted: bool
@@ -57,6 +58,8 @@ class RebuildReasons:
             return "it was never built"
         if self.version != PROJECTION_VERSION:
             return f"it was built by projection version {self.version}, this is {PROJECTION_VERSION}"
+        if self.lacks_parts:
+            return "parts of it were never filled"
         return None
 
 

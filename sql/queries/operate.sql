@@ -65,11 +65,135 @@ INSERT INTO read_model.projection (version)
 VALUES (%(version)s)
 ON CONFLICT DO NOTHING;
 
--- name: note_attributes
--- Stores what the API is told of the attributes. Returns a row if that was something else before.
-UPDATE read_model.projection
-SET attributes = %(attributes)s
-WHERE attributes <> %(attributes)s
+-- name: read_parts_before
+-- Returns what `migrate` finds of the read model before it changes anything: columns, its tables and their columns; and
+-- is_trusted, whether a complete build of the version that was installed has filled all of it, and no rebuild follows.
+SELECT
+    coalesce(
+        (
+            SELECT array_agg(c.relname || coalesce('.' || a.attname, ''))
+            FROM pg_catalog.pg_class AS c
+            LEFT JOIN LATERAL (
+                SELECT named.attname
+                FROM pg_catalog.pg_attribute AS named
+                WHERE named.attrelid = c.oid AND named.attnum > 0 AND NOT named.attisdropped
+                UNION ALL
+                SELECT NULL
+            ) AS a ON true
+            WHERE c.relnamespace = to_regnamespace('read_model')
+        ), '{}'
+    ) AS columns,
+    EXISTS (
+        SELECT
+        FROM read_model.projection AS p
+        INNER JOIN projector.settings AS s ON s.name = 'projection_version' AND s.value = p.version
+        WHERE p.built_at IS NOT NULL
+    )
+    AND NOT EXISTS (SELECT FROM projector.sweep_positions AS w WHERE w.purpose = 'rebuild')
+    AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL) AS is_trusted;
+
+-- name: note_parts
+-- Notes what the API is told of the attributes, and the parts of the read model: columns and tables that came with a
+-- version, and the attributes of the mapping. Returns a row if any of that was something else before.
+--
+-- A part that was filled stays so where only its definition has changed: its old values are answered, and freshness
+-- stands still, until the rebuild has passed. One that this migrate has created is not filled. The first time parts are
+-- noted, one that was there is filled if the installation could be trusted.
+--
+-- Parameters: attributes, the catalog; version and mapping, the digests of what makes the parts; before and is_trusted,
+-- what read_parts_before returned. What a part `reads` is compared with what the API reads: a table, a column, or an
+-- attribute as attributes.LEVEL.NAME, `*` for each name that is not declared.
+WITH present AS (
+    SELECT
+        v.name,
+        v.what,
+        string_to_array(v.reads, ' ') AS reads,
+        %(version)s::text AS digest
+    FROM (
+        VALUES
+        (
+            'history', 'the history of statuses',
+            'lead_status_changes status_change_tombstones leads.status_since leads.first_warm_at leads.first_hot_at'
+            ' leads.was_cold lead_profiles.status_since lead_profiles.first_warm_at lead_profiles.first_hot_at'
+            ' lead_profiles.was_cold'
+        ),
+        (
+            'waiting', 'who waits for an answer, and the reply windows',
+            'leads.waiting_since leads.reply_window_ends_at leads.last_customer_message_at'
+            ' lead_totals.with_reply_window lead_conversations.reply_window'
+            ' lead_conversations.newest_customer_message_at lead_conversations.newest_agent_message_at'
+        ),
+        (
+            'platforms', 'the platforms of other names than whatsapp, instagram and webchat',
+            'leads.other_platforms lead_profiles.sent_on_others'
+        )
+    ) AS v (name, what, reads)
+    UNION ALL
+    SELECT
+        format('attribute %%s of %%ss', a.declared ->> 'name', a.declared ->> 'of'),
+        format('the attribute %%s of %%ss', a.declared ->> 'name', a.declared ->> 'of'),
+        ARRAY[format('attributes.%%s.%%s', a.declared ->> 'of', a.declared ->> 'name')],
+        %(mapping)s
+    FROM jsonb_array_elements(%(attributes)s::jsonb -> 'declared') AS a (declared)
+    UNION ALL
+    SELECT
+        format('attributes of %%s', relation.name),
+        format('the attributes of %%ss that %%s give by JSON', spread.level, relation.name),
+        ARRAY[format('attributes.%%s.*', spread.level)],
+        %(mapping)s
+    FROM jsonb_each(%(attributes)s::jsonb -> 'spreads') AS spread (level, relations)
+    CROSS JOIN LATERAL jsonb_array_elements_text(spread.relations) AS relation (name)
+),
+
+noted AS (
+    SELECT
+        coalesce(jsonb_object_agg(n.key, n.part), '{}') AS parts,
+        coalesce(array_agg(n.key ORDER BY n.key) FILTER (WHERE n.is_filled), '{}') AS filled
+    FROM (
+        SELECT
+            present.name || ' ' || present.digest AS key,
+            jsonb_build_object('name', present.name, 'what', present.what, 'reads', present.reads) AS part,
+            NOT EXISTS (
+                SELECT
+                FROM unnest(present.reads) AS r (name)
+                WHERE r.name NOT LIKE 'attributes.%%' AND NOT r.name = any(%(before)s::text[])
+            )
+            AND CASE
+                WHEN p.filled IS NOT NULL THEN EXISTS (
+                    SELECT
+                    FROM unnest(p.filled) AS f (key)
+                    WHERE p.parts -> f.key ->> 'name' = present.name
+                )
+                ELSE
+                    %(is_trusted)s
+                    AND (present.name <> 'history' OR p.is_history_built)
+                    AND NOT EXISTS (
+                        SELECT
+                        FROM unnest(present.reads) AS r (name)
+                        WHERE r.name LIKE 'attributes.%%' AND NOT r.name = any(known.attributes)
+                    )
+            END AS is_filled
+        FROM present
+        CROSS JOIN read_model.projection AS p
+        -- What the catalog of before had.
+        CROSS JOIN LATERAL (
+            SELECT
+                ARRAY(
+                    SELECT format('attributes.%%s.%%s', a.declared ->> 'of', a.declared ->> 'name')
+                    FROM jsonb_array_elements(p.attributes -> 'declared') AS a (declared)
+                    UNION ALL
+                    SELECT format('attributes.%%s.*', spread.level)
+                    FROM jsonb_each(p.attributes -> 'spreads') AS spread (level, relations)
+                    WHERE spread.relations @> (%(attributes)s::jsonb -> 'spreads' -> spread.level)
+                ) AS attributes
+        ) AS known
+    ) AS n
+)
+
+UPDATE read_model.projection AS p
+SET attributes = %(attributes)s, parts = noted.parts, filled = noted.filled
+FROM noted
+WHERE (p.attributes, p.parts, p.filled) IS DISTINCT FROM (%(attributes)s::jsonb, noted.parts, noted.filled)
 RETURNING true AS is_changed;
 
 -- name: change_versions

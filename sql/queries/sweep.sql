@@ -7,19 +7,30 @@ SELECT clock_timestamp() AS now;
 SELECT
     p.started_at,
     p.phase,
-    ARRAY[p.after_first, p.after_second] AS after
+    ARRAY[p.after_first, p.after_second] AS after,
+    p.parts
 FROM projector.sweep_positions AS p
 WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
 
 -- name: begin_sweep
-INSERT INTO projector.sweep_positions AS p (purpose, version, phase)
-VALUES (%(purpose)s, %(version)s, %(phase)s)
-RETURNING p.started_at, p.phase, ARRAY[p.after_first, p.after_second] AS after;
+-- Parameters: parts, the parts of the read model that there are.
+INSERT INTO projector.sweep_positions AS p (purpose, version, phase, parts)
+VALUES (%(purpose)s, %(version)s, %(phase)s, %(parts)s)
+RETURNING p.started_at, p.phase, ARRAY[p.after_first, p.after_second] AS after, p.parts;
+
+-- name: read_parts
+SELECT jsonb_object_keys(p.parts) AS part
+FROM read_model.projection AS p;
 
 -- name: move_sweep
 UPDATE projector.sweep_positions
 SET phase = %(phase)s, after_first = %(after_first)s, after_second = %(after_second)s
 WHERE purpose = %(purpose)s AND version = %(version)s;
+
+-- name: note_rebuild_done
+-- Notes for the API how much of a rebuild of everything is done. Parameter: more, by how much; null where it begins.
+UPDATE read_model.projection AS p
+SET rebuild_done = CASE WHEN %(more)s::real IS NULL THEN 0 ELSE least(p.rebuild_done + %(more)s, 0.99) END;
 
 -- name: forget_sweep
 DELETE FROM projector.sweep_positions
@@ -90,8 +101,21 @@ WHERE i.indrelid = any(%(tables)s::regclass[])
 ORDER BY place, create_command;
 
 -- name: note_built
-UPDATE read_model.projection
-SET version = %(version)s, built_at = now(), is_history_built = true;
+-- Notes that a build of everything has ended, and which parts of the read model it has filled: those that there were
+-- when it began, in parts.
+UPDATE read_model.projection AS p
+SET version = %(version)s,
+    built_at = now(),
+    is_history_built = true,
+    rebuild_done = NULL,
+    filled = ARRAY(
+        SELECT part.name
+        FROM jsonb_object_keys(p.parts) AS part (name)
+        WHERE part.name = any(%(parts)s::text[] || p.filled)
+    );
+
+-- name: lacks_parts
+SELECT EXISTS (SELECT FROM read_model.projection AS p WHERE p.unfilled IS NOT NULL) AS lacks_parts;
 
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
@@ -383,12 +407,13 @@ WHERE (p.proved_at, p.round_done, p.open_differences) IS DISTINCT FROM
     OR %(found)s > 0;
 
 -- name: find_rebuild_reasons
--- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why changes
+-- Returns: version and built_at of the read model; lacks_parts, whether a part of it was never filled; switched_off, why an operator switched capture off; gap, why changes
 -- may have been missed, or were shed for a rebuild; interrupted, whether a rebuild of everything ended before its end,
 -- or is in progress elsewhere (the holder of the rebuild lock knows which).
 SELECT
     (SELECT p.version FROM read_model.projection AS p) AS version,
     (SELECT p.built_at FROM read_model.projection AS p) AS built_at,
+    EXISTS (SELECT FROM read_model.projection AS p WHERE p.unfilled IS NOT NULL) AS lacks_parts,
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     coalesce(
         (

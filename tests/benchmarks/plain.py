@@ -126,7 +126,7 @@ def limited() -> Flask:
         return ask(thread.connection, query, values)
 
     def answer(data: bytes, pagination: bytes | None) -> Response:
-        note_freshness(record(), LeadRow(_AS_OF, 0, b"1", None, None))
+        note_freshness(record(), LeadRow(_AS_OF, 0, b"1", None, None, None))
         return conditional.answer(data, pagination)
 
     _add_routes(app, asked, answer, "leads.")

@@ -147,7 +147,7 @@ class Model:
         # Others can ask meanwhile.
         sleep(0.001)
         self.at_once -= 1
-        return TenantNowRow(self.as_of, None, None, None, NOW)
+        return TenantNowRow(self.as_of, None, None, None, None, NOW)
 
 
 @pytest.mark.usefixtures("soon")

@@ -17,6 +17,7 @@ import pytest
 from api.config import Config
 from api.database.listen import name_of
 from api.plan.changes import ChangesRow
+from api.request.parameters import Parameters
 from api.request.position.change_token import LEADS, Position, Token, history_of
 from api.request.query import CHANGES_QUERY
 from api.response.events import AWAY, EventStream
@@ -46,7 +47,7 @@ QUICK = "import api.server.streams as s; s.BEAT_SECONDS = s.POLL_SECONDS = s.RET
 # That a stream has looked for changes since a moment.
 HAS_LOOKED = (
     "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
-    " AND state = 'idle' AND query LIKE '%%AS is_filled, CAST%%' AND query_start > %s)"
+    " AND state = 'idle' AND query LIKE '%%AS place, CAST%%' AND query_start > %s)"
 )
 OPEN = ExitStack()
 
@@ -288,12 +289,15 @@ class Feed:
         self.newest, self.begun, self.may_end = 1, 0, threading.Event()
         self.asked: list[Any] = []
 
-    def look(self, bound: object) -> ChangesRow:
+    def resolved(self, parameters: Parameters) -> Parameters:
+        return parameters
+
+    def look(self, bound: object, _: Parameters) -> ChangesRow:
         newest = self.newest
         self.asked.append(bound)
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
-        return ChangesRow(None, None, None, None, b"", newest, None, None, b"", is_filled=True, page=[])
+        return ChangesRow(None, None, None, None, None, b"", newest, None, None, b"", page=[])
 
 
 def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
