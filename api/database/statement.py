@@ -43,6 +43,11 @@ class Freshness:
     tenant_name: bytes | None
     unfilled: bytes | None
 
+    @property
+    def state(self) -> bytes | None:
+        """What decides each answer about a tenant, but for the clock: its version, and which parts are not filled."""
+        return self.version if self.unfilled is None else b"%b %b" % (self.version or b"", self.unfilled)
+
 
 @dataclass(slots=True)
 class TenantNowRow(Freshness):

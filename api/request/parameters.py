@@ -191,7 +191,7 @@ class Parameters:
     @property
     def included(self) -> tuple[str, ...]:
         """What each lead is printed with beside its documented keys."""
-        words, fields = self.include, {*(self.fields or ())}
+        words, fields = self.include or (), {*(self.fields or ())}
         return tuple(word for word, keys in INCLUDES.items() if word in words or not fields.isdisjoint(keys))
 
     @property

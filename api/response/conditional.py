@@ -42,7 +42,7 @@ def answer(
     headers of its own, such as the link to the next page.
     """
     record_ = record()
-    tag = tag_of(record_.request.environ, record_.row.version, moving)
+    tag = tag_of(record_.request.environ, record_.row.state, moving)
     tags = known_tags(record_.request.environ)
     if tags is not None and ("*" in tags or tag in tags):
         return not_modified(tag)
@@ -74,13 +74,13 @@ def is_of_version(tag: str) -> bool:
     return tag.startswith(_OF_VERSION)
 
 
-def tag_of(environ: WSGIEnvironment, version: bytes | None, moving: bytes = b"") -> str:
-    """Return the tag of an answer that a version of the tenant decides, alone or with what the clock has decided.
+def tag_of(environ: WSGIEnvironment, state: bytes | None, moving: bytes = b"") -> str:
+    """Return the tag of an answer that the `state` of a row decides, alone or with what the clock has decided.
 
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
     """
     parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), __version__)
     address = "\0".join(parts).encode(errors="surrogatepass")
-    digest = blake2b(b"%b\0%b\0%b" % (version or b"", address, moving), digest_size=_DIGEST_BYTES).hexdigest()
+    digest = blake2b(b"%b\0%b\0%b" % (state or b"", address, moving), digest_size=_DIGEST_BYTES).hexdigest()
     return f'{_OF_MOMENT if moving else _OF_VERSION}{digest}"'

@@ -117,7 +117,7 @@ class CachedAnswer:
     user_id: str
     route: str
     rows: int
-    version: bytes | None
+    state: bytes | None
     tag: str
     stands_until: datetime | None
     min_as_of: datetime | None
@@ -245,7 +245,7 @@ class AnswerCache:
             user_id=user_id,
             route=request.url_rule.rule,
             rows=record.rows,
-            version=record.row.version,
+            state=record.row.state,
             tag=record.tag,
             stands_until=record.stands_until,
             min_as_of=record.min_as_of,
@@ -341,7 +341,7 @@ class AnswerCache:
     def _stands(self, cached: CachedAnswer, probe: VersionProbe) -> bool:
         """Return whether an answer is what PostgreSQL would have found at the moment of a look."""
         row = probe.row
-        if row.version != cached.version:
+        if row.state != cached.state:
             return False
         if cached.stands_until is not None:
             # Only a test gives another moment than the clock of the database.

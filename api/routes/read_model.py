@@ -66,20 +66,21 @@ class ReadModel:
         return self.checked(self._fetch(statement), statement, parameters)
 
     def attributes(self) -> Catalog:
-        """Return the attributes that there are, read within the last second. Raises UnavailableError as fetch does."""
-        if self._attributes is None or self._attributes[0] < monotonic() - CATALOG_SECONDS:
-            self.require_built()
-            read = monotonic()
-            row = self._fetch(CATALOG)
-            self._attributes = (
-                read,
-                Catalog(
-                    **orjson.loads(row.text or b"{}"),
-                    unfilled=row.unfilled,
-                    unfilled_names=unfilled_names(row.unfilled),
-                ),
-            )
-        return self._attributes[1]
+        """Return the attributes that there are, read within the last second. Raises UnavailableError as fetch does.
+
+        While one is not filled they are read each time: it may be at any moment.
+        """
+        if self._attributes is not None:
+            read, known = self._attributes
+            if known.unfilled is None and read >= monotonic() - CATALOG_SECONDS:
+                return known
+        self.require_built()
+        read = monotonic()
+        row = self._fetch(CATALOG)
+        catalog = orjson.loads(row.text or b"{}")
+        known = Catalog(**catalog, unfilled=row.unfilled, unfilled_names=unfilled_names(row.unfilled))
+        self._attributes = read, known
+        return known
 
     def resolved(self, parameters: Parameters) -> Parameters:
         """Return the parameters with what they mean by the attributes that there are.

@@ -33,5 +33,5 @@ def answer_unchanged(record: Record) -> Response | None:
     ):
         return None
     row = read_model().fetch(tenant_now(user_id))
-    tag = tag_of(request.environ, row.version)
+    tag = tag_of(request.environ, row.state)
     return not_modified(tag) if tag in tags else None

@@ -9,7 +9,6 @@ refreshes wait. A build that is killed leaves nothing that the API reads.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from secrets import token_hex
 
 import psycopg
 import structlog
@@ -88,10 +87,6 @@ def note_built(conn: Connection, since: datetime, parts: Sequence[str]) -> None:
     if not is_finished(conn):
         raise psycopg.OperationalError("a server cannot be reached, or has not finished what was committed")
     with conn.transaction():
-        if rows.value(conn, query("sweep", "lacks_parts")):
-            # An answer from before left out what is there now. A batch in progress has read the versions already.
-            locks.own_queue(conn)
-            conn.execute(query("operate", "change_versions"), {"random": token_hex(16)})
         conn.execute(query("sweep", "note_built"), {"version": PROJECTION_VERSION, "parts": list(parts)})
         conn.execute(query("sweep", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
         forget_sweep(conn, REBUILD)

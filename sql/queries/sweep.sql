@@ -114,9 +114,6 @@ SET version = %(version)s,
         WHERE part.name = any(%(parts)s::text[] || p.filled)
     );
 
--- name: lacks_parts
-SELECT EXISTS (SELECT FROM read_model.projection AS p WHERE p.unfilled IS NOT NULL) AS lacks_parts;
-
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
 --

@@ -1,14 +1,8 @@
-"""An installation of the version before: `migrate` gives it the tables of today, and it stays exact.
+"""An installation of a version before: `migrate` gives it the tables of today, and it stays exact."""
 
-data/version_before.sql.gz is a dump of such a database (pg_dump --inserts, without comments): some leads, changes that
-wait, a dead letter, and what a killed rebuild of that version left. Its projection version is that of no definition.
-"""
-
-import gzip
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from threading import Event
 
 import psycopg
@@ -16,7 +10,6 @@ import pytest
 
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.database.schema import sections
 from projector.database.sql import PROJECTION_VERSION, functions
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
@@ -31,42 +24,17 @@ from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped, batch_of
+from tests.exactness.older import DUMPS, restored
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.patience import PATIENCE
 from tests.support.roles import give_platform, logins
 from tests.support.server import Database
-from tests.support.source import COLUMNS
-
-DUMP = Path(__file__).parent / "data" / "version_before.sql.gz"
 
 
-@pytest.fixture
-def older(make_database: MakeDatabase) -> Database:
-    """A database of the version before, as its own projector left it."""
-    made = make_database(None)
-    with psycopg.connect(made.url, autocommit=True) as conn:
-        if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone() is None:
-            conn.execute("CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN")
-        conn.execute(gzip.decompress(DUMP.read_bytes()))
-        # The platform has the tables and columns that came later, too.
-        conn.execute("SET search_path = public")
-        conn.execute(sections()["source"].encode())
-        for table, columns in COLUMNS.items():
-            for column in columns:
-                added = f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.name} {column.type}"
-                conn.execute(added.encode())
-        conn.execute("SET search_path = ''")
-        # Loaded from a dump, triggers and tables have other ids: here they count as installed in this database.
-        conn.execute(
-            "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
-            " FROM projector.capture_fingerprints AS n"
-            " WHERE (n.table_name, n.trigger_name) = (e.table_name, e.trigger_name)"
-        )
-        conn.execute(
-            "UPDATE projector.settings SET value = r.ids FROM projector.read_model_tables AS r"
-            " WHERE name = 'read_model_tables'"
-        )
-    return made
+@pytest.fixture(params=sorted(DUMPS))
+def older(make_database: MakeDatabase, request: pytest.FixtureRequest) -> Database:
+    """A database of a version before."""
+    return restored(make_database, request.param)
 
 
 @pytest.fixture

@@ -25,7 +25,13 @@ _TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)
 def page_of_api() -> str:
     """The page of an API that knows everything."""
     now = datetime.now(UTC)
-    rows = iter((FreshnessRow(now, 1.0), LateRow(1, 2.0), ProjectionRow(1, now, None, None, now, 0.5, 1, 2, b'{"history 1":{"name":"history"}}', 0.5)))
+    rows = iter(
+        (
+            FreshnessRow(now, 1.0),
+            LateRow(1, 2.0),
+            ProjectionRow(1, now, None, None, now, 0.5, 1, 2, b'{"history 1":{"name":"history"}}', 0.5),
+        )
+    )
     database = Mock(fetch=lambda _statement: next(rows))
     return generate_latest(AllMetrics(lambda: nullcontext(database), "")).decode()
 
