@@ -1,6 +1,7 @@
 """The metrics for Prometheus: at an endpoint, or on a port of their own."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from prometheus_client.registry import Collector
 from api import __version__
 from api.config import Config
 from api.database.errors import UnavailableError
+from api.database.parts import unfilled_parts
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.plan.projection import FRESHNESS, LATE_TENANTS, PROJECTION_STATE, LateRow, ProjectionRow
@@ -134,11 +136,25 @@ def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow 
                 verified.round_done,
             ),
             (
+                "leads_api_rebuild_done_ratio",
+                "Part of the present rebuild that is done; absent while there is none.",
+                verified.rebuild_done,
+            ),
+            (
                 "leads_verify_open_differences",
                 "Leads, keys and statistics that differ from the source.",
                 verified.open_differences,
             ),
         ]
+        unfilled = GaugeMetricFamily(
+            "leads_unfilled_parts",
+            "Parts of the read model that no build has filled yet: attributes one by one.",
+            labels=("part",),
+        )
+        names = Counter(part["name"].partition(":")[0] for part in unfilled_parts(verified.unfilled))
+        for name, number in names.items():
+            unfilled.add_metric((name,), number)
+        yield unfilled
         yield CounterMetricFamily(
             "leads_verify_found_differences",
             "Leads, keys and statistics that a verify found to differ.",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
-from projector.report.errors import NotInstalledError, TenantNotFoundError
+from projector.report.errors import NotInstalledError, ProjectorError, TenantNotFoundError
 
 
 def require_installed(conn: Connection) -> None:
@@ -46,6 +46,17 @@ def require_built(conn: Connection) -> None:
     if not is_built(conn):
         raise NotInstalledError(
             "The read model was never built: run rebuild, or start the scheduler with run."
+        )
+
+
+def require_filled(conn: Connection) -> None:
+    """Raise ProjectorError if a part of the read model was never filled: a file would lack it, and not say so."""
+    row = conn.execute(query("core", "read_unfilled")).fetchone()
+    if row is not None:
+        what, done = row
+        raise ProjectorError(
+            f"Not built yet: {what}. It is when the rebuild of everything ends, which"
+            f" {'has not begun' if done is None else f'has done {done:.0%}'}: see `status`, and try again then."
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from projector.core.preconditions import require_built, require_tenants
+from projector.core.preconditions import require_built, require_filled, require_tenants
 from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
@@ -32,9 +32,11 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     It has its name only when it is whole.
 
     `start` and `end` are the moments from which and before which messages were sent. Raises ProjectorError if the file
-    cannot be written, NotInstalledError if the read model was never built, and TenantNotFoundError.
+    cannot be written or a part of the read model is not filled yet, NotInstalledError if that was never built, and
+    TenantNotFoundError.
     """
     require_built(conn)
+    require_filled(conn)
     require_tenants(conn, [user_id])
     part: Path | None = None
     noun = kind.partition(".")[0]

@@ -39,6 +39,15 @@ SELECT
 FROM read_model.projection AS p
 WHERE p.built_at IS NOT NULL;
 
+-- name: read_unfilled
+-- Returns, while a part of the read model is not filled: what that is called, and how much of the rebuild is done.
+SELECT
+    string_agg(part.value ->> 'what', ', ' ORDER BY part.key) AS what,
+    p.rebuild_done
+FROM read_model.projection AS p
+CROSS JOIN LATERAL jsonb_each(p.unfilled) AS part
+GROUP BY p.rebuild_done;
+
 -- name: find_source_tenants
 SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) AS wanted (user_id)

@@ -130,14 +130,14 @@ WITH present AS (
     ) AS v (name, what, reads)
     UNION ALL
     SELECT
-        format('attribute %%s of %%ss', a.declared ->> 'name', a.declared ->> 'of'),
+        format('attributes: %%s of %%ss', a.declared ->> 'name', a.declared ->> 'of'),
         format('the attribute %%s of %%ss', a.declared ->> 'name', a.declared ->> 'of'),
         ARRAY[format('attributes.%%s.%%s', a.declared ->> 'of', a.declared ->> 'name')],
         %(mapping)s
     FROM jsonb_array_elements(%(attributes)s::jsonb -> 'declared') AS a (declared)
     UNION ALL
     SELECT
-        format('attributes of %%s', relation.name),
+        format('attributes: JSON of %%s', relation.name),
         format('the attributes of %%ss that %%s give by JSON', spread.level, relation.name),
         ARRAY[format('attributes.%%s.*', spread.level)],
         %(mapping)s

@@ -24,6 +24,12 @@ SELECT
     o.failed_at,
     o.only_row IS NOT NULL AS has_origin,
     p.found_differences,
+    coalesce(
+        (
+            SELECT jsonb_object_agg(part.value ->> 'name', part.value ->> 'what')
+            FROM jsonb_each(p.unfilled) AS part
+        ), '{}'
+    ) AS unfilled,
     EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild') AS has_rebuild
 FROM read_model.projection AS p
 LEFT JOIN LATERAL (

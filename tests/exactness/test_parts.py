@@ -8,7 +8,9 @@ import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -17,7 +19,11 @@ from api.routes import read_model as routes
 from projector.capture.mapping import Texts, default_mapping
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
+from projector.observe.status.read import read_status
+from projector.observe.status.render import as_dict, render
+from projector.operate.export import export
 from projector.operate.install import migrate
+from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep import rebuild as rebuilding
 from projector.sweep import recovery
@@ -31,6 +37,7 @@ from tests.oracle import Model, answers, read_model
 from tests.oracle.attributes import REFERENCE, Declaration
 from tests.support import queries
 from tests.support.points import at_points
+from tests.support.server import Database
 
 Kill = Callable[[Connection], None]
 HISTORY, WAITING, PLATFORMS = "history", "waiting", "platforms"
@@ -189,7 +196,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Kill:
 
 
 def test_after_an_upgrade_each_request_is_right_or_refused_until_the_rebuild_has_ended(
-    make_database: MakeDatabase, killed: Kill
+    make_database: MakeDatabase, killed: Kill, tmp_path: Path
 ) -> None:
     older = restored(make_database, "6012a8d7d201")
     with older.connect() as conn, serving(older, clock=lambda: NOW) as app:
@@ -200,9 +207,37 @@ def test_after_an_upgrade_each_request_is_right_or_refused_until_the_rebuild_has
         asked.compare(new)
         killed(conn)
         asked.compare(new)
+        read_by_sql(older, is_filled=False)
+        told = render(read_status(conn))
+        assert "\nNot built" in told, told
+        assert "the history of statuses: the API refuses what reads it" in told, told
+        assert as_dict(read_status(conn))["projection"]["unfilled"]
+        with pytest.raises(ProjectorError, match=r"the history of statuses.* has done \d+%"):
+            export(conn, "one", "leads.csv", tmp_path / "leads.csv", progress=QUIET)
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         asked.compare(())
+        read_by_sql(older, is_filled=True)
         assert_verified(conn)
+        assert "Not built" not in render(read_status(conn))
+        export(conn, "one", "leads.csv", tmp_path / "leads.csv", progress=QUIET)
+
+
+def read_by_sql(database: Database, *, is_filled: bool) -> None:
+    """What is not filled is null in the views of leads_sql, and its own view fails."""
+    with database.connect() as conn:
+        conn.execute("SET ROLE leads_reader")
+        columns = "attributes, waiting_since, reply_window_ends_at, last_customer_message_at"
+        found = conn.execute(f"SELECT {columns} FROM leads_sql.leads".encode()).fetchall()
+        # Not each lead has a value of each.
+        assert any(any(row) for row in found) is is_filled
+        assert value(conn, "SELECT count(*) FROM leads_sql.conversations WHERE reply_window IS NULL") == (
+            0 if is_filled else value(conn, "SELECT count(*) FROM leads_sql.conversations")
+        )
+        if is_filled:
+            conn.execute("SELECT * FROM leads_sql.lead_status_changes")
+        else:
+            with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="not built yet"):
+                conn.execute("SELECT * FROM leads_sql.lead_status_changes")
 
 
 def test_parts_that_the_version_before_had_filled_are_answered_at_once(make_database: MakeDatabase) -> None:

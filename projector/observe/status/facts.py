@@ -1,5 +1,6 @@
 """The facts of a status, one row each: the text, the object for machines and the metrics are made from this table."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -57,6 +58,20 @@ def _read_model(_: Status, projection: Projection) -> Iterator[Line]:
     if projection.version != PROJECTION_VERSION:
         version += f", this program has {PROJECTION_VERSION}"
     yield "Read model", f"{built}, {version}"
+
+
+def _unfilled(_: Status, projection: Projection) -> Iterator[Line]:
+    for number, what in enumerate(projection.unfilled.values()):
+        yield (
+            "" if number else "Not built",
+            f"{what}: the API refuses what reads it until the rebuild has ended",
+        )
+
+
+def _unfilled_by_kind(status: Status) -> dict[str, int]:
+    """Return how many parts are not filled, by what stands before a colon in their names."""
+    names = status.projection.unfilled if status.projection else {}
+    return dict(Counter(name.partition(":")[0] for name in names))
 
 
 def _lag(status: Status, _: Projection) -> Iterator[Line]:
@@ -222,6 +237,11 @@ FACTS: tuple[Fact, ...] = (
     Fact("projection.built_at", lambda status: status.projection and status.projection.built_at,
          metric="leads_projector_built_timestamp_seconds", help="When the last complete build ended.",
          lines=_read_model),
+    Fact("projection.unfilled", lambda status: status.projection and [*status.projection.unfilled],
+         metric="leads_unfilled_parts",
+         help="Parts of the read model that no build has filled yet: attributes one by one.",
+         number=_unfilled_by_kind, label="part",
+         lines=_unfilled, in_short=lambda status: bool(status.projection and status.projection.unfilled)),
     Fact("lag", lambda status: status.queue.lag,
          metric="leads_projector_lag_seconds", help="Age of the oldest change that waits; 0 while none does.",
          number=lambda status: status.queue.lag or 0.0,

@@ -11,7 +11,8 @@ class Projection:
     `capture_gap` and `feed_problem` are as readiness reports them, `as_of_age` is in seconds by the clock `read_at`.
     `broken` says what is wrong with the triggers at this moment, `switched_off` why an operator switched capture off,
     `gap_since` and `gap_reason` are of the oldest gap that is not healed. `proved_at`, `errors_at_proof`,
-    `origin_position` and `failed_at` are of projector.origin.
+    `origin_position` and `failed_at` are of projector.origin. `unfilled` are the parts of the read model that no build
+    has filled: their names, and what they are called.
     """
 
     version: str
@@ -31,6 +32,7 @@ class Projection:
     failed_at: datetime | None
     has_origin: bool
     found_differences: int
+    unfilled: dict[str, str]
     has_rebuild: bool
 
 

@@ -3,6 +3,9 @@
 -- A view reads with the rights of its owner, whom no policy filters, so a reader sees all tenants. CREATE OR REPLACE
 -- refuses to rename, drop, move or retype a column: a new one comes last. LEFT JOIN, because PostgreSQL then reads the
 -- joined table only if a query asks for its columns.
+--
+-- A part of the read model that no rebuild has filled yet is null here, and the view that has nothing else fails:
+-- projector.is_filled() is asked once a statement.
 CREATE SCHEMA IF NOT EXISTS leads_sql;
 COMMENT ON SCHEMA leads_sql IS 'Views of the read model for people and programs that read by SQL, of all tenants.';
 
@@ -41,11 +44,13 @@ SELECT
         ],
         NULL
     ) || l.other_platforms COLLATE "default" AS platforms,
-    p.attributes,
-    l.waiting_since,
-    l.reply_window_ends_at,
-    l.last_customer_message_at,
-    l.status_since
+    CASE WHEN (SELECT projector.is_filled('attributes.lead')) THEN p.attributes END AS attributes,
+    CASE WHEN (SELECT projector.is_filled('leads.waiting_since')) THEN l.waiting_since END AS waiting_since,
+    CASE WHEN (SELECT projector.is_filled('leads.reply_window_ends_at')) THEN l.reply_window_ends_at END
+        AS reply_window_ends_at,
+    CASE WHEN (SELECT projector.is_filled('leads.last_customer_message_at')) THEN l.last_customer_message_at END
+        AS last_customer_message_at,
+    CASE WHEN (SELECT projector.is_filled('leads.status_since')) THEN l.status_since END AS status_since
 FROM read_model.leads AS l
 LEFT JOIN read_model.lead_profiles AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone;
 COMMENT ON VIEW leads_sql.leads IS 'One row per lead. Key: user_id, customer_phone.';
@@ -64,8 +69,8 @@ SELECT
     c.created_at,
     c.first_message_at,
     coalesce(c.newest_message_at, c.source_last_message_at) AS last_message_at,
-    c.attributes,
-    c.reply_window
+    CASE WHEN (SELECT projector.is_filled('attributes.conversation')) THEN c.attributes END AS attributes,
+    CASE WHEN (SELECT projector.is_filled('lead_conversations.reply_window')) THEN c.reply_window END AS reply_window
 FROM read_model.lead_conversations AS c;
 COMMENT ON VIEW leads_sql.conversations IS 'One row per conversation of a lead. Key: user_id, conversation_id.';
 
@@ -118,7 +123,8 @@ SELECT
     s.total_score,
     s.extraction_id,
     s.conversation_id
-FROM read_model.lead_status_changes AS s;
+FROM read_model.lead_status_changes AS s
+WHERE (SELECT projector.require_filled('lead_status_changes'));
 COMMENT ON VIEW leads_sql.lead_status_changes IS
 'One row per change of the status of a lead. Key: user_id, customer_phone, changed_at.';
 
