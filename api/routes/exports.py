@@ -71,7 +71,7 @@ def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     parameters = read_model().resolved(query.read(record().query))
     statement = planned(user_id, parameters, state().now())
-    read_model().require_built()
+    read_model().require_built(statement)
     with ExitStack() as taken:
         if not state().exports.take(user_id):
             raise ExportsBusyError

@@ -47,13 +47,14 @@ class ReadModel:
     """The read model behind the endpoints.
 
     The first build fills the tables in one transaction that locks them, so a request before its end would wait for it.
-    Until this process has seen that a build has ended, each request therefore looks at `projection` first. Afterwards
-    no request does, unless a failure or an answer without as_of suggests that the read model was installed anew.
+    Until this process has seen that a build has ended, and has filled every part, each request therefore looks at
+    `projection` first. Afterwards no request does, unless a failure or an answer without as_of suggests that the read
+    model was installed anew, or an answer says that a part is not filled.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._is_built = False
+        self._is_whole = False
         self._attributes: tuple[float, Catalog] | None = None
 
     def fetch(self, statement: BoundStatement[Answer], parameters: Parameters = NOTHING_ASKED) -> Answer:
@@ -62,7 +63,7 @@ class ReadModel:
         Raises UnavailableError if the read model, or a part that the request reads, was never built, or if it cannot be
         read now; and what `refusal_of` returns if the row is older than the parameters allow.
         """
-        self.require_built()
+        self.require_built(statement)
         return self.checked(self._fetch(statement), statement, parameters)
 
     def attributes(self) -> Catalog:
@@ -94,12 +95,18 @@ class ReadModel:
         self._require_filled(resolved.unfilled, resolved.attributes_read)
         return resolved
 
-    def require_built(self) -> None:
-        """Raise UnavailableError if the read model was never built, as far as this process has seen."""
-        if self._is_built:
+    def require_built(self, statement: BoundStatement[Any] | None = None) -> None:
+        """Raise UnavailableError if the read model was never built, as far as this process has seen.
+
+        Or if the statement reads a part that is not filled: PostgreSQL knows nothing of its rows yet, and may be slow.
+        """
+        if self._is_whole:
             return
-        require_built(self.database.fetch(PROJECTION_STATE))
-        self._is_built = True
+        state = self.database.fetch(PROJECTION_STATE)
+        require_built(state)
+        if statement is not None and state.unfilled is not None:
+            self._require_filled(state.unfilled, names_read(statement.statement))
+        self._is_whole = state.unfilled is None
 
     def checked(self, row: Answer, statement: BoundStatement[Answer], parameters: Parameters) -> Answer:
         """Return the first row of an answer, and have its headers say how fresh it is. Raises as fetch does."""
@@ -114,7 +121,7 @@ class ReadModel:
 
     def look(self, statement: BoundStatement[Answer], parameters: Parameters = NOTHING_ASKED) -> Answer:
         """Return the first row of a statement, whose headers its caller makes. Raises UnavailableError as fetch."""
-        self.require_built()
+        self.require_built(statement)
         row = self._fetch(statement)
         self._require_as_of(row)
         self.require_parts(row, statement, parameters)
@@ -129,6 +136,7 @@ class ReadModel:
             self._attributes = None
             raise UnavailableError("The attributes have changed just now: try again", ErrorCode.NOT_BUILT)
         if row.unfilled is not None:
+            self._is_whole = False
             self._require_filled(row.unfilled, names_read(statement.statement))
 
     def _require_filled(self, unfilled: bytes | None, names: AbstractSet[str]) -> None:
@@ -144,7 +152,7 @@ class ReadModel:
 
     def _require_as_of(self, row: Freshness) -> None:
         if row.as_of is None:
-            self._is_built = False
+            self._is_whole = False
             raise UnavailableError(NEVER_BUILT, ErrorCode.NOT_BUILT)
 
     def require_tables(self) -> None:
@@ -165,13 +173,13 @@ class ReadModel:
         try:
             return self.database.fetch(statement)
         except TablesMissingError as error:
-            self._is_built = False
+            self._is_whole = False
             # A read model that is installed has tables of another version.
             self.require_built()
-            self._is_built = False
+            self._is_whole = False
             raise UnavailableError(OTHER_VERSION, ErrorCode.OTHER_VERSION) from error
         except UnavailableError:
-            self._is_built = False
+            self._is_whole = False
             raise
 
 

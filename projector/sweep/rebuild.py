@@ -26,7 +26,7 @@ import psycopg
 
 from projector.capture.source import find_missing_source, misfit
 from projector.core import names, pipeline
-from projector.core.batch import first_line
+from projector.core.batch import analyze_if_outgrown, first_line
 from projector.core.dead_letters import retry_all_dead_letters
 from projector.core.faults import Fault, find_fault, find_fault_of_lead, find_row_failure
 from projector.core.pipeline import BatchResult, test_point
@@ -133,6 +133,8 @@ def _rebuild_in_place(
                     run.add(written)
                     progress.advance(written.leads)
                 unvacuumed = _make_room(conn, unvacuumed + len(candidates))
+                # Without statistics of a table that was empty, PostgreSQL looks up each lead by an index of all.
+                analyze_if_outgrown(conn, BatchResult(len(candidates)))
             if tenants is None:
                 pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
                 conn.execute(query("sweep", "note_rebuild_done"), {"more": len(piece.leads) / max(total, 1)})

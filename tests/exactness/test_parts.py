@@ -22,7 +22,7 @@ from projector.database.rows import Connection
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
 from projector.operate.export import export
-from projector.operate.install import migrate
+from projector.operate.install import PREDECESSORS, migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep import rebuild as rebuilding
@@ -198,7 +198,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Kill:
 def test_after_an_upgrade_each_request_is_right_or_refused_until_the_rebuild_has_ended(
     make_database: MakeDatabase, killed: Kill, tmp_path: Path
 ) -> None:
-    older = restored(make_database, "6012a8d7d201")
+    older = restored(make_database, PREDECESSORS[0])
     with older.connect() as conn, serving(older, clock=lambda: NOW) as app:
         migrate(conn, create_source=False)
         asked = Asked(conn, app.test_client())
@@ -241,7 +241,7 @@ def read_by_sql(database: Database, *, is_filled: bool) -> None:
 
 
 def test_parts_that_the_version_before_had_filled_are_answered_at_once(make_database: MakeDatabase) -> None:
-    older = restored(make_database, "35713b90d9e2")
+    older = restored(make_database, PREDECESSORS[-1])
     with older.connect() as conn, serving(older, clock=lambda: NOW) as app:
         migrate(conn, create_source=False)
         refresh_now(conn)
@@ -260,7 +260,7 @@ def test_parts_that_the_version_before_had_filled_are_answered_at_once(make_data
 def test_parts_are_not_believed_filled_where_a_rebuild_was_to_follow(
     make_database: MakeDatabase, left: str
 ) -> None:
-    older = restored(make_database, "35713b90d9e2")
+    older = restored(make_database, PREDECESSORS[-1])
     with older.connect() as conn, serving(older, clock=lambda: NOW) as app:
         conn.execute(left.encode())
         migrate(conn, create_source=False)
@@ -269,6 +269,44 @@ def test_parts_are_not_believed_filled_where_a_rebuild_was_to_follow(
         asked.compare({HISTORY, WAITING, PLATFORMS, *REFERENCE.lead})
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         asked.compare(())
+
+
+def test_what_is_not_filled_is_refused_before_it_is_read(make_database: MakeDatabase) -> None:
+    older = restored(make_database, PREDECESSORS[0])
+    with older.connect() as conn, serving(older, clock=lambda: NOW) as app, older.connect() as holder:
+        migrate(conn, create_source=False)
+        holder.execute("BEGIN; LOCK TABLE read_model.lead_status_changes IN ACCESS EXCLUSIVE MODE")
+        for path in (
+            "leads?became=Hot",
+            "leads/status-history.ndjson",
+            "status-changes",
+            "leads.csv?became=Hot",
+        ):
+            answer = app.test_client().get(f"/users/one/{path}")
+            assert (answer.status_code, answer.headers["X-Error-Code"]) == (503, "not_built"), path
+        holder.execute("ROLLBACK")
+
+
+def test_a_table_that_a_rebuild_fills_has_statistics_at_its_end(platform: Platform) -> None:
+    """PostgreSQL would look up each lead by an index that finds all of its tenant."""
+    conn = platform.conn
+    platform.tenant("one")
+    agent = platform.agent("one")
+    conn.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone) SELECT n, %s, n"
+        " FROM generate_series(1, 3000) AS n",
+        [agent],
+    )
+    conn.execute(
+        "INSERT INTO extractions (extraction_id, conversation_id, lead_status_tag)"
+        " SELECT gen_random_uuid(), n, 'Hot' FROM generate_series(1, 3000) AS n"
+    )
+    rebuild_now(conn, first=True)
+    conn.execute("TRUNCATE read_model.lead_status_changes")
+    conn.execute("ALTER TABLE read_model.lead_status_changes SET (autovacuum_enabled = off)")
+    rebuild_now(conn)
+    known = "SELECT reltuples > 0 FROM pg_class WHERE oid = 'read_model.lead_status_changes'::regclass"
+    assert value(conn, known) is True
 
 
 def with_columns(**columns: str) -> Texts:
