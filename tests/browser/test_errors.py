@@ -46,6 +46,21 @@ def test_a_database_that_is_away(page: Page, world: World) -> None:
     expect(page.locator("#notice")).to_be_hidden()
 
 
+def test_what_is_not_built_yet_is_left_out_of_the_list(page: Page, world: World) -> None:
+    world.conn.execute("UPDATE read_model.projection SET filled = '{}', rebuild_done = 0.4")
+    said = page.locator("#list-problem")
+    page.reload()
+    expect(said).to_contain_text("Not built yet: who waits for an answer, and the reply windows.")
+    expect(said).to_contain_text("which has done 40%")
+    page.get_by_role("link", name="Ann Lee").click()
+    expect(page.locator("#lead")).to_contain_text("Ann Lee")
+    expect(page.locator("#notice")).to_be_hidden()
+    world.conn.execute("UPDATE read_model.projection SET filled = ARRAY(SELECT jsonb_object_keys(parts))")
+    page.reload()
+    expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
+    expect(said).to_be_hidden()
+
+
 def test_a_limit_is_waited_for_as_long_as_the_api_says(page: Page, site: Site) -> None:
     answer(page, 429, "Too many requests", {"Retry-After": "30"})
     notice = page.locator("#notice")

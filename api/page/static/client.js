@@ -5,9 +5,10 @@ const MOST_MILLISECONDS = 30_000;
 
 /** An answer that is no success; `status` is 0 where there was none. */
 export class ApiError extends Error {
-  constructor(status, message, { reference = "", retryAfter = 0 } = {}) {
+  constructor(status, message, { code = "", reference = "", retryAfter = 0 } = {}) {
     super(message);
     this.status = status;
+    this.code = code;
     this.reference = reference;
     this.retryAfter = retryAfter;
   }
@@ -136,6 +137,7 @@ export class Client {
 
 function failure(response, body) {
   return new ApiError(response.status, body?.message ?? `The API answered ${response.status}.`, {
+    code: response.headers.get("X-Error-Code") ?? "",
     reference: body?.correlationId ?? response.headers.get("X-Correlation-Id") ?? "",
     retryAfter: Number(response.headers.get("Retry-After")) || 0,
   });

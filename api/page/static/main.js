@@ -353,7 +353,7 @@ const show = {
     }
     filters.learn(data.flatMap((lead) => lead.conversations));
     set(list.table, { "aria-busy": null });
-    byId("list-problem").hidden = true;
+    explainList(sources.unbuilt);
     paging.show(pagination, data.length);
     const changed = showLeads(isLive);
     list.mark(state);
@@ -407,6 +407,12 @@ function showLeft() {
   showTitle();
 }
 
+/** Says what is wrong with the list, or what it lacks; nothing for an empty text. */
+function explainList(text) {
+  write(byId("list-problem"), text);
+  byId("list-problem").hidden = text === "";
+}
+
 function whyEmpty() {
   if (listed.length > 0) {
     return "done";
@@ -425,8 +431,11 @@ function fail(source, error) {
     return;
   }
   if (error.status === 400 && source === "list") {
-    write(byId("list-problem"), error.message);
-    byId("list-problem").hidden = false;
+    explainList(error.message);
+    return;
+  }
+  // The list says so.
+  if (error.code === "not_built" && source !== "list") {
     return;
   }
   if ([401, 403].includes(error.status)) {

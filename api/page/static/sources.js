@@ -15,6 +15,9 @@ const OF_LEAD = "messages list messages facets messages lead waiting messages vi
 // Of a lead that waits, and of one that is put aside.
 const WAITING = "last_message_sender=user&fields=customer_phone&limit=1";
 const OF_MARKED = "customer_phone,last_customer_message_at,last_message_sender";
+// What is asked for beside the documented keys, or by values that came with a version: see Sources.unbuilt.
+const FURTHER =
+  "include sort_by sort_order waiting_minutes reply_window reply_window_hours became became_days status_days";
 const OF_STATISTICS = ["stats", "series", "funnel"];
 // What the page counts: each is kept by the read model, as long as no other filter is set.
 const FACETS = "lead_status,platform,has_email,last_message_sender";
@@ -39,6 +42,8 @@ export class Sources {
 
   constructor(client, thread, worklist) {
     Object.assign(this, { client, thread, worklist });
+    /** What the API says it has not built yet of what the list asks for; then the list is the plain one. */
+    this.unbuilt = "";
   }
 
   /** Ask by itself for what a state shows. */
@@ -115,7 +120,10 @@ export class Sources {
       return null;
     }
     const question = source === "marked" ? { customer_phones: phones } : undefined;
-    const found = await this.#get(source, this.#path(source, state, now), question);
+    const path = this.#path(source, state, now);
+    const found = await (["list", "lead"].includes(source)
+      ? this.#getBuilt(source, path)
+      : this.#get(source, path, question));
     if (source === "marked") {
       // One that is gone waits no more.
       const data = found.body.data.map((lead, place) => lead ?? { customer_phone: phones[place] });
@@ -152,6 +160,27 @@ export class Sources {
   /** Returns a file with all leads of the list, and its name. Throws ApiError. */
   file(kind) {
     return this.client.file(`${base(this.state)}.csv?${fileQuery(this.state, kind)}`);
+  }
+
+  /** Returns an answer, without what is not built yet of the read model. */
+  async #getBuilt(source, path) {
+    try {
+      const found = await this.#get(source, path);
+      this.unbuilt = "";
+      return found;
+    } catch (error) {
+      if (error.code !== "not_built") {
+        throw error;
+      }
+      const [address, query] = path.split("?");
+      const plain = new URLSearchParams(query);
+      for (const name of FURTHER.split(" ")) {
+        plain.delete(name);
+      }
+      const found = await this.#get(source, `${address}?${plain}`);
+      this.unbuilt = error.message;
+      return found;
+    }
   }
 
   #get(source, path, question) {
