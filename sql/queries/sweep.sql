@@ -404,8 +404,8 @@ WHERE (p.proved_at, p.round_done, p.open_differences) IS DISTINCT FROM
     OR %(found)s > 0;
 
 -- name: find_rebuild_reasons
--- Returns: version and built_at of the read model; lacks_parts, whether a part of it was never filled; switched_off, why
--- an operator switched capture off; gap, why changes may have been missed, or were shed for a rebuild; interrupted,
+-- Returns: version and built_at of the read model; lacks_parts, whether a part of it was never filled; switched_off,
+-- why an operator switched capture off; gap, why changes may have been missed, or were shed for a rebuild; interrupted,
 -- whether a rebuild of everything ended before its end, or is in progress elsewhere (the holder of the rebuild lock
 -- knows which).
 SELECT

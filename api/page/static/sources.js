@@ -18,6 +18,13 @@ const OF_MARKED = "customer_phone,last_customer_message_at,last_message_sender";
 // What is asked for beside the documented keys, or by values that came with a version: see Sources.unbuilt.
 const FURTHER =
   "include sort_by sort_order waiting_minutes reply_window reply_window_hours became became_days status_days";
+const NOTHING_KNOWN = {
+  attributes: {},
+  waiting_since: null,
+  reply_window_ends_at: null,
+  last_customer_message_at: null,
+  status_since: null,
+};
 const OF_STATISTICS = ["stats", "series", "funnel"];
 // What the page counts: each is kept by the read model, as long as no other filter is set.
 const FACETS = "lead_status,platform,has_email,last_message_sender";
@@ -179,7 +186,9 @@ export class Sources {
       }
       const found = await this.#get(source, `${address}?${plain}`);
       this.unbuilt = error.message;
-      return found;
+      const known = (lead) => ({ ...NOTHING_KNOWN, ...lead });
+      const { data } = found.body;
+      return { ...found, body: { ...found.body, data: Array.isArray(data) ? data.map(known) : known(data) } };
     }
   }
 

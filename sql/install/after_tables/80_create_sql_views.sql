@@ -136,7 +136,14 @@ BEGIN
     FOR found IN
         SELECT DISTINCT ON (own.attrelid, own.attnum)
             format('%s.%I', own.attrelid::regclass, own.attname) AS name,
-            col_description(from_table.attrelid, from_table.attnum) AS description
+            col_description(from_table.attrelid, from_table.attnum)
+            || CASE
+                WHEN own.attname IN (
+                    'attributes', 'waiting_since', 'reply_window_ends_at', 'last_customer_message_at', 'status_since',
+                    'reply_window'
+                ) THEN ' Null until a rebuild has filled it, after an upgrade or another mapping.'
+                ELSE ''
+            END AS description
         FROM (
             VALUES
             ('leads', 1, 'leads'), ('leads', 2, 'lead_profiles'),
