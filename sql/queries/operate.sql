@@ -148,7 +148,7 @@ WITH present AS (
 noted AS (
     SELECT
         coalesce(jsonb_object_agg(n.key, n.part), '{}') AS parts,
-        coalesce(array_agg(n.key ORDER BY n.key) FILTER (WHERE n.is_filled), '{}') AS filled
+        coalesce(array_agg(n.key ORDER BY n.key COLLATE "C") FILTER (WHERE n.is_filled), '{}') AS filled
     FROM (
         SELECT
             present.name || ' ' || present.digest AS key,

@@ -112,6 +112,7 @@ SET version = %(version)s,
         SELECT part.name
         FROM jsonb_object_keys(p.parts) AS part (name)
         WHERE part.name = any(%(parts)s::text[] || p.filled)
+        ORDER BY part.name COLLATE "C"
     );
 
 -- name: begin_freshness

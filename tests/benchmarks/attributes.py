@@ -153,7 +153,7 @@ def reads(bench: Bench, database: Database) -> Iterator[Row]:
 
 
 def _resolved(reader: Reader, query: Query, text: str) -> Parameters:
-    [(catalog,)] = reader.fetch(CATALOG)
+    [(catalog, _)] = reader.fetch(CATALOG)
     return query.read(text).resolved(Catalog(**orjson.loads(catalog)))
 
 

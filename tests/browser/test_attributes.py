@@ -10,6 +10,7 @@ from projector.capture.mapping import read_mapping
 from projector.operate.install import migrate
 from tests.browser.conftest import Draw, View
 from tests.browser.world import TENANT, Site, World
+from tests.exactness.platform import rebuild_now
 from tests.support.commands import ROOT
 
 pytestmark = pytest.mark.chromium
@@ -28,6 +29,7 @@ def world(shared: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     )
     conversations.write_text(more, "utf-8")
     migrate(shared.conn, create_source=False, mapping=read_mapping(str(folder)))
+    rebuild_now(shared.conn)
     shared.tenant()
     shared.tenant("other")
     for number in range(1, LEADS + 1):

@@ -222,7 +222,7 @@ def _stands_without(name: str, **values: object) -> Mutant:
     stands = memory.AnswerCache._stands  # noqa: SLF001
 
     def anyhow(self: memory.AnswerCache, cached: memory.CachedAnswer, probe: memory.VersionProbe) -> bool:
-        present: dict[str, Any] = {name: probe.row.version if name == "version" else None}
+        present: dict[str, Any] = {name: probe.row.state if name == "state" else None}
         return stands(self, replace(cached, **present), probe)
 
     return _patch(memory.AnswerCache, "_stands", anyhow, **values)
@@ -666,7 +666,7 @@ MUTANTS = {
         _patch(waiting, "NOTHING_CLAIMED", None, spoil=test_freshness.ALL_AHEAD, ready=503),
     "the clock of the API's machine decides what a window has":
         _patch(read_model.State, "now", lambda _: system_clock()),
-    "an answer from memory is of any version": _stands_without("version", how="a change"),
+    "an answer from memory is of any version": _stands_without("state", how="a change"),
     "the version of a tenant is remembered for an hour":
         _patch(memory, "LOOK_SECONDS", 3600.0, how="a rebuild in place"),
     "an answer is kept under the version that the tenant has by then": Mutant(_keep_under_the_version_of_now),
@@ -820,7 +820,17 @@ MUTANTS = {
         _text("WHEN (SELECT p.is_history_built FROM read_model.projection AS p)", "WHEN true"),
     "what goes meanwhile is withdrawn":
         _text("AND (SELECT p.is_history_built FROM read_model.projection AS p)", ""),
-    "the feed answers before it is filled": _patch(changes, "_require_filled", lambda *_: None),
+    "the feed answers before it is filled": _patch(read_model, "unfilled_part", lambda *_: None),
+    "a part is answered before it is filled": _patch(read_model, "unfilled_part", lambda *_: None),
+    "what is not filled is found out by reading it":
+        _patch(read_model.ReadModel, "require_built", lambda *_: None),
+    "what a migrate has created is filled":
+        _text("AND NOT r.name = any(%(before)s::text[])", "AND false"),
+    "a new attribute is filled": _text("WHERE p.parts -> f.key ->> 'name' = present.name", ""),
+    "a rebuild fills what came after its beginning":
+        _text("any(%(parts)s::text[] || p.filled)", "any(%(parts)s::text[] || p.filled || part.name)"),
+    "an installation is believed that was to be rebuilt":
+        _text("%(is_trusted)s", "true", left="UPDATE read_model.projection SET version = 'another'"),
     "a withdrawn change is forgotten without a word":
         _text("greatest(pruned_status_version,", "least(pruned_status_version,"),
     "each feed forgets what the other does":

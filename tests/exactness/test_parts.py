@@ -248,6 +248,15 @@ def test_parts_that_the_version_before_had_filled_are_answered_at_once(make_data
         Asked(conn, app.test_client()).compare(())
 
 
+def test_a_part_with_a_column_that_a_migrate_creates_is_not_filled(make_database: MakeDatabase) -> None:
+    older = restored(make_database, PREDECESSORS[-1])
+    with older.connect() as conn, serving(older, clock=lambda: NOW) as app:
+        conn.execute("ALTER TABLE read_model.leads DROP COLUMN other_platforms CASCADE")
+        migrate(conn, create_source=False)
+        refresh_now(conn)
+        Asked(conn, app.test_client()).compare({PLATFORMS})
+
+
 @pytest.mark.parametrize(
     "left",
     [
@@ -322,6 +331,22 @@ def with_columns(**columns: str) -> Texts:
 FIRM = "c.company AS firm"
 
 
+def during(conn: Connection, point: str, work: Callable[[Connection], object]) -> None:
+    """Rebuild, and do some work in another session when the rebuild first comes to a point."""
+    database = Platform(conn).database
+    seen: list[str] = []
+
+    def at(reached: str) -> None:
+        seen.append(reached)
+        if reached == point and seen.count(point) == 1:
+            with database.connect() as other:
+                work(other)
+
+    with at_points(at):
+        rebuild(conn, tenants=None, progress=QUIET)
+    assert point in seen
+
+
 def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
     platform: Platform, killed: Kill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,6 +394,15 @@ def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
             assert client.get("/users/one/leads/facets?facets=attributes.firm").status_code == 503
             assert total("attributes[source]=web") == 4
             assert printed() == ["source"]
+        # It came while this rebuild was on its way: some leads were computed without it.
+        with database.connect() as own:
+            migrate(own, create_source=False, mapping=default_mapping())
+            during(
+                own,
+                "compared",
+                lambda other: migrate(other, create_source=False, mapping=with_columns(contacts=FIRM)),
+            )
+        assert total("with_attributes=firm") is None
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert (total("attributes[firm]=Acme"), total("without_attributes=firm")) == (4, 0)
         assert printed() == ["firm", "source"]

@@ -278,7 +278,7 @@ def test_what_fills_the_history_tells_nothing(filled: Platform, watch: Watch) ->
     refresh_now(conn)
     assert watch.follow() == "aC"
     conn.execute("DELETE FROM read_model.lead_status_changes")
-    conn.execute("UPDATE read_model.projection SET is_history_built = false")
+    conn.execute("UPDATE read_model.projection SET is_history_built = false, filled = '{}'")
     conn.execute(read("b", "hot", "11:00").encode())
     refresh_now(conn)
     # Until everything is filled nothing is told, nor withdrawn.
@@ -287,7 +287,7 @@ def test_what_fills_the_history_tells_nothing(filled: Platform, watch: Watch) ->
     refresh_now(conn)
     for query in ("", f"since={watch.token}"):
         status, body = watch.ask(query)
-        assert (status, "not built yet" in body.get("message", "")) == (503, True)
+        assert (status, "Not built yet" in body.get("message", "")) == (503, True)
     stream = watch.client.get("/users/one/status-changes", headers={"Accept": "text/event-stream"})
     assert stream.status_code == 503
     rebuild_now(conn)

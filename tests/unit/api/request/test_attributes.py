@@ -155,7 +155,7 @@ def test_where_an_attribute_may_be() -> None:
     assert [(part.name, part.levels, part.is_absent, part.is_declared) for part in conditions] == [
         ("city", ("lead",), False, True),
         ("state", ("conversation",), False, True),
-        ("x", ("lead", "conversation"), True, True),
+        ("x", ("lead", "conversation"), True, False),
     ]
 
 
