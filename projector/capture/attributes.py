@@ -22,6 +22,12 @@ JSON_COLUMN, DECLARED_COLUMN = "attributes", "declared_attributes"
 MOST_DECLARED = 32
 """So many columns of a relation may be attributes."""
 
+MOST_JSON_BYTES = 65_536
+"""JSON whose text is longer is left out whole, before anything looks into it."""
+
+# In place of such JSON: an attribute whose value no attribute has, so that one is counted as left out.
+_TOO_LONG = """'{"attributes": "\\uffff"}'::jsonb"""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RESERVED = frozenset({JSON_COLUMN, DECLARED_COLUMN, "reply_window"})
 _TIMES = ("timestamp without time zone", "timestamp with time zone")
@@ -145,7 +151,10 @@ def attribute_columns(reading: "Reading", relation: str) -> dict[str, str]:
     given = {column.name: column.base for column in reading.columns}
     if JSON_COLUMN in given:
         value = f'r."{JSON_COLUMN}"'
-        made[JSON_COLUMN] = value if given[JSON_COLUMN] == "jsonb" else f"projector.read_json({value}::text)"
+        text = f"{value}::text"
+        read = value if given[JSON_COLUMN] == "jsonb" else f"projector.read_json({text})"
+        is_too_long = f"octet_length({text}) > {MOST_JSON_BYTES}"
+        made[JSON_COLUMN] = f"CASE WHEN {is_too_long} THEN {_TOO_LONG} ELSE {read} END"
     return made
 
 

@@ -50,9 +50,28 @@ STABLE
 PARALLEL SAFE
 RETURN to_jsonb(projector.format_time(projector.clamp_time(value)));
 
+-- A value within JSON as jsonb: the noncharacter U+FFFF for one with a number of too many digits.
+CREATE OR REPLACE FUNCTION projector.read_json_value(value text)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $definition$
+BEGIN
+    RETURN value::jsonb;
+EXCEPTION
+    WHEN data_exception OR program_limit_exceeded THEN
+        RETURN to_jsonb(chr(65535));
+END
+$definition$;
+
 -- A text of JSON as jsonb. jsonb cannot hold every JSON. In place of U+0000 and half a surrogate pair stands the
 -- noncharacter U+FFFF, which no attribute has, and in place of a value at the first level with a number of too many digits.
 -- Where even that fails, the whole is null.
+--
+-- Anybody may have written the text, so each step takes as long as the text is: no look-behind, which PostgreSQL begins
+-- at the first character each time. Escaped backslashes get another form first, so that each backslash begins an escape.
+-- \p, which JSON does not have, hides the pairs of surrogates while the halves are replaced.
 CREATE OR REPLACE FUNCTION projector.read_json(value text)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -60,29 +79,19 @@ STABLE
 PARALLEL UNSAFE
 AS $definition$
 DECLARE
-    entry record;
-    readable jsonb := jsonb_build_object();
+    repaired text;
 BEGIN
     RETURN value::jsonb;
 EXCEPTION
     WHEN data_exception OR program_limit_exceeded THEN
         BEGIN
-            FOR entry IN SELECT e.key, e.value FROM json_each(
-                regexp_replace(
-                    value,
-                    '(?<!\\)((?:\\\\)*)(?:\\u0000|\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])'
-                    '|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..)',
-                    '\1\\uFFFF', 'g'
-                )::json
-            ) AS e LOOP
-                BEGIN
-                    readable := readable || jsonb_build_object(entry.key, entry.value::jsonb);
-                EXCEPTION
-                    WHEN data_exception OR program_limit_exceeded THEN
-                        readable := readable || jsonb_build_object(entry.key, chr(65535));
-                END;
-            END LOOP;
-            RETURN readable;
+            repaired := replace(replace(value, '\\', '\u005c'), '\u0000', '\uFFFF');
+            repaired := regexp_replace(repaired, '\\(u[dD][89abAB]..)\\(u[dD][c-fC-F]..)', '\\p\1\\p\2', 'g');
+            repaired := replace(regexp_replace(repaired, '\\u[dD][89a-fA-F]..', '\\uFFFF', 'g'), '\p', '\');
+            RETURN (
+                SELECT coalesce(jsonb_object_agg(e.key, projector.read_json_value(e.value::text)), jsonb_build_object())
+                FROM json_each(repaired::json) AS e
+            );
         EXCEPTION
             WHEN data_exception OR program_limit_exceeded THEN
                 RETURN NULL;

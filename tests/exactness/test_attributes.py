@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from secrets import token_hex
 
 import psycopg
@@ -10,6 +11,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from projector.capture.mapping import Texts
+from projector.core.batch import DEFAULT_BATCH
+from projector.core.pipeline import prepare_session
+from projector.core.refresh import Drain
+from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.operate.assess import PROBLEM, assess
 from projector.operate.install import migrate
@@ -236,6 +241,15 @@ DECLARED = {
     "tags": "text[]",
     "vip": "boolean",
 }
+
+
+def _long(size: int, letter: str = "y") -> str:
+    """Return so many bytes of JSON, as jsonb prints it too: b, and an object, which is no attribute."""
+    head, tail = '{"b": 1, "aa": {"c": "', '"}}'
+    letters, rest = divmod(size - len(head) - len(tail), len(letter.encode()))
+    return f"{head}{'x' * rest}{letter * letters}{tail}"
+
+
 # Each: the JSON of a contact, the attributes of the lead as JSON, and how many are left out.
 JSON: list[tuple[str | None, str | None, int]] = [
     (None, None, 0),
@@ -266,13 +280,32 @@ JSON: list[tuple[str | None, str | None, int]] = [
     ('{"a": "\\ud800", "b": "\\udc00", "c": "\\ud800x", "d": "\\ude00\\ud83d", "e": 1}', '{"e": 1}', 4),
     ('{"a": 1e400, "b": 1e30, "c": [1e400, 2]}', '{"b": 1' + "0" * 30 + ', "c": [2]}', 0),
     ('{"a": 1e200000, "b": "1e200000, 2", "c": [1, 1e999999999]}', '{"b": "1e200000, 2"}', 2),
-    ('{"a": 1' + "0" * 140_000 + ', "b": 1}', '{"b": 1}', 1),
+    # More than 64 KiB of text are left out whole, whatever they hold: bytes, not characters.
+    (_long(65_536), '{"b": 1}', 0),
+    (_long(65_537), None, 1),
+    (_long(65_536, "😀"), '{"b": 1}', 0),
+    (_long(65_540, "😀"), None, 1),
+    ('{"a": 1' + "0" * 140_000 + ', "b": 1}', None, 1),
+    ('{"a": "' + r"\u0000" * 300_000 + '"}', None, 1),
+    (json.dumps({f"a{at:05}": {} for at in range(50_000)}), None, 1),
+    ("[" + "1, " * 50_000 + "1]", None, 1),
     ('{"a": "\\u0000", "b": {"c": 1}, "d": null}', None, 1),
     ('{"a\\u0000": 1, "b": 1}', '{"b": 1}', 0),
     ('["\\u0000"]', None, 0),
     ('"\\u0000"', None, 0),
     ("1e999999999", None, 0),
     ('{"a": "\uffff", "b": ["x\\uffff"], "c": 1}', '{"c": 1}', 2),
+    # Each backslash stands for itself or begins an escape, and pairs of surrogates are read from the left.
+    (
+        r'{"a": "\\\\u0000 \\ud800", "b": "\\\u0000", "c": "\\\ud800", "d": "\u0000"}',
+        r'{"a": "\\\\u0000 \\ud800"}',
+        3,
+    ),
+    (
+        r'{"a": "\uD83D\uDE00", "b": "\ud800\ud83d\ude00", "c": "\ud83d\ude00\ude00", "d": "\u0000"}',
+        '{"a": "😀"}',
+        3,
+    ),
     # Beyond the cut nobody sees it.
     ('{"a": "' + "y" * 2100 + '\\uffff"}', '{"a": "' + "y" * 2039 + CUT + '"}', 0),
     # A name that is declared has that type.
@@ -316,7 +349,7 @@ def test_json_is_attributes(platform: Connection, of_type: str) -> None:
     refused = {*range(len(JSON))} - {
         at for at, (text, _, _) in enumerate(JSON) if _takes(platform, of_type, text)
     }
-    assert len(refused) == (0 if of_type == "json" else 10)
+    assert len(refused) == (0 if of_type == "json" else 13)
     for at, (text, _, _) in enumerate(JSON):
         for table in ("people", "talks"):
             given = None if at in refused else text
@@ -331,6 +364,64 @@ def test_json_is_attributes(platform: Connection, of_type: str) -> None:
     assert_stored(attributes(platform), expected)
     change(platform, mapping(conversations=columns))
     assert_stored(attributes(platform, "lead_conversations"), expected)
+
+
+# Each makes about so many bytes of JSON that jsonb cannot hold, as an attacker would write them.
+HOSTILE: dict[str, Callable[[int], str]] = {
+    "zeros": lambda size: '{"a": "' + r"\u0000" * (size // 6) + '"}',
+    "halves": lambda size: '{"a": "' + r"\ud800" * (size // 6) + '"}',
+    "pairs": lambda size: r'{"a": "\u0000", "b": "' + r"\ud83d\ude00" * (size // 12) + '"}',
+    "backslashes": lambda size: r'{"a": "\u0000", "b": "' + r"\\" * (size // 2) + '"}',
+    "keys": lambda size: json.dumps({f"a{at:04x}": 0 for at in range(size // 12)})[:-1] + ', "b": 1e200000}',
+}
+MOST = 65_000
+
+
+def test_twice_as_much_json_takes_twice_as_long(platform: Connection) -> None:
+    create(platform, extra="json")
+    install(platform, mapping(contacts="$.extra AS attributes"))
+    ran = Path(f"/proc/{platform.info.backend_pid}/schedstat")
+    if not ran.exists():
+        pytest.skip("the server runs on another machine, or not on Linux: its processor time is not known")
+
+    def nanoseconds(text: str) -> int:
+        before = int(ran.read_text().split()[0])
+        value(platform, "SELECT length(projector.read_json(%s)::text)", text)
+        return int(ran.read_text().split()[0]) - before
+
+    ratios = {}
+    for kind, make in HOSTILE.items():
+        # In turns, of which the best counts: whatever else the machine does adds to some of them.
+        turns = [[nanoseconds(make(size)) for size in (MOST // 2, MOST)] for _ in range(7)]
+        half, whole = map(min, zip(*turns, strict=True))
+        ratios[kind] = whole / half
+    assert {kind: ratio for kind, ratio in ratios.items() if ratio > 2.6} == {}
+
+
+@pytest.mark.parametrize("size", [MOST, 300_000])
+def test_hostile_json_of_one_tenant_keeps_no_other_waiting(platform: Connection, size: int) -> None:
+    create(platform, extra="json")
+    files = mapping(contacts="$.extra AS attributes").files
+    of_two = {name: text.replace("'u' AS", f"{ALIASES.get(name)}.phone AS") for name, text in files.items()}
+    install(platform, Texts(of_two))
+    platform.execute("SET track_functions = 'all'")
+    for at in range(30):
+        extra = [*HOSTILE.values()][at % len(HOSTILE)](size)
+        insert(platform, "people", id=at, phone=str(at), extra=extra)
+        insert(platform, "talks", id=at, phone=str(at))
+    insert(platform, "talks", id=99, phone="99")
+    prepare_session(platform)
+    # All in one batch: nothing of it fails, and nothing is tried again.
+    done = Drain(DEFAULT_BATCH).take_singles(platform, SHARDS)
+    assert (done.leads, done.drained) == (31, True)
+    assert_at_rest(platform)
+    stored = attributes(platform)
+    assert stored.pop("99") == (None, 0)
+    assert {left_out > 0 for _, left_out in stored.values()} == {True}
+    # What is too long is not looked at, and anything else once.
+    platform.execute("SELECT pg_stat_force_next_flush()")
+    calls = "SELECT calls FROM pg_stat_user_functions WHERE funcname = 'read_json'"
+    assert (value(platform, calls) or 0) == (30 if size == MOST else 0)
 
 
 def _takes(conn: Connection, of_type: str, text: str | None) -> bool:

@@ -32,7 +32,7 @@ from api.request.record import system_clock
 from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
-from projector.capture import control, gaps, mapping, triggers
+from projector.capture import attributes, control, gaps, mapping, triggers
 from projector.core import batch, blocking, clock, faults, late, names, pipeline, refresh, staging
 from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
@@ -523,7 +523,9 @@ MUTANTS = {
     "JSON is kept before what is declared":
         _text("(ORDER BY types ? chosen.name DESC, chosen.name)", "(ORDER BY chosen.name)", of_type="jsonb"),
     "a lead fails with its JSON": _text("WHEN data_exception OR", "WHEN division_by_zero OR", of_type="json"),
-    "a whole emoji goes with half of one": _text("(?!\\\\u[dD][c-fC-F])", "", of_type="json"),
+    "a whole emoji goes with half of one": _text(r"'\\p\1\\p\2'", r"'\\uFFFF'", of_type="json"),
+    "long JSON is looked at": _patch(attributes, "MOST_JSON_BYTES", 10**9, of_type="jsonb"),
+    "a look-behind reads JSON": _text(r"'\\u[dD][89a-fA-F]..'", r"'(?<!\\u[dD]....)\\u[dD][89a-fA-F]..'"),
     "a text is longer": _text("2048", "2049"),
     "a number has any length": _text("abs(value) < 1e308 AND min_scale(value) <= 400", "abs(value) < 'Infinity'"),
     "attributes of leads move no count":

@@ -88,7 +88,8 @@ def merge(rows: Iterable[Given], types: Types) -> tuple[dict[str, Any] | None, i
     """Return the attributes of rows, of which the first counts most, and how many were left out."""
     chosen: dict[str, object] = {}
     left_out = set()
-    for declared, spread in rows:
+    for declared, spread_ in rows:
+        spread = _within_bound(spread_)
         values = {name: made for name, value in declared.items() if (made := _attribute(value)) is not None}
         chosen = {**values, **chosen}
         for name, value in spread.items() if isinstance(spread, Mapping) else ():
@@ -108,6 +109,12 @@ def merge(rows: Iterable[Given], types: Types) -> tuple[dict[str, Any] | None, i
             break
         kept[name] = _as_read(chosen[name])
     return kept or None, len(left_out - chosen.keys()) + len(chosen) - len(kept)
+
+
+def _within_bound(spread: object) -> object:
+    """Return JSON of a row, or if its text has more than 64 KiB what counts as one attribute that is left out."""
+    text = json.dumps(spread, ensure_ascii=False, default=str)
+    return {"attributes": "\uffff"} if len(text.encode(errors="surrogatepass")) > 65_536 else spread
 
 
 def _attribute(value: object) -> object:

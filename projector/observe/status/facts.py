@@ -211,7 +211,8 @@ def _left_out(status: Status, _: Projection) -> Iterator[Line]:
     if (left_out := status.left_out) is not None and left_out != LeftOut():
         numbers = {"lead": left_out.leads, "conversation": left_out.conversations}
         of = " and ".join(counted(number, noun) for noun, number in numbers.items() if number)
-        yield "Attributes", f"some are left out of {of}: beyond 64 or 8 KiB, or of another type than declared"
+        reasons = "beyond 64 or 8 KiB, in JSON of more than 64 KiB, or of another type than declared"
+        yield "Attributes", f"some are left out of {of}: {reasons}"
 
 
 def _sizes(status: Status, _: Projection) -> Iterator[Line]:

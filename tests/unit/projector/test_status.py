@@ -242,7 +242,8 @@ def test_it_is_counted_of_how_much_an_attribute_is_left_out(built: Connection) -
     refresh(built, retry_failed=False, progress=QUIET)
     status = read_status(built)
     assert status.left_out == LeftOut(leads=1, conversations=0)
-    line = "Attributes   some are left out of 1 lead: beyond 64 or 8 KiB, or of another type than declared"
+    reasons = "beyond 64 or 8 KiB, in JSON of more than 64 KiB, or of another type than declared"
+    line = f"Attributes   some are left out of 1 lead: {reasons}"
     assert line in render(status)
     assert line in summarize(status)
     assert find_attention(status) == []
