@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,7 @@ from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.trial.postgres.embedded import EmbeddedServer
+from projector.trial.postgres.programs import find_programs
 from tests.support.chromium import chromium_path
 from tests.support.citus import CITUS
 from tests.support.commands import logging_as_before
@@ -37,6 +39,7 @@ from tests.support.server import (
     GIVEN_SERVER,
     Database,
     Server,
+    given_programs,
     older_postgresql,
     running_server,
     session_server,
@@ -149,6 +152,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling 
     return Shares(config, log)
 
 
+FIRST_WITH_SMALL_QUEUES = 17
 # Each has a PostgreSQL server with its databases in memory.
 _MOST_PROCESSES = 6
 
@@ -184,6 +188,14 @@ _NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "older_postgresql": (
         lambda: older_postgresql() is not None,
         "No older PostgreSQL is installed: the test of an upgrade of the server was left out.",
+    ),
+    "small_notify_queue": (
+        lambda: find_programs(given_programs(), None, Path()).major >= FIRST_WITH_SMALL_QUEUES,
+        "The NOTIFY queue of PostgreSQL 15 and 16 has 8 GB: the test that fills it was left out.",
+    ),
+    "processor_time": (
+        lambda: GIVEN_SERVER not in os.environ and Path("/proc/self/schedstat").exists(),
+        "What a session of the server costs is not known here: the test of it was left out.",
     ),
 }
 

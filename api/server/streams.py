@@ -1,9 +1,9 @@
 """The event streams of a process, on its event loop: one statement a change for all that ask for the same.
 
-PostgreSQL tells which tenant has changed, or is asked every POLL_SECONDS where it cannot tell. Then each stream of that
-tenant reads what changed since its token, in a thread for that. Streams with the same tenant, filters and token share
-one reading, as all do that have kept up. A tenant has one reading at a time: however many filters it has, the next
-thread is for another tenant.
+PostgreSQL tells which tenant has changed, or is asked every POLL_SECONDS where it cannot tell. Nobody is told while its
+NOTIFY queue is nearly full, so it is also asked every BEAT_SECONDS. Then each stream of that tenant reads what changed
+since its token, in a thread for that. Streams with the same tenant, filters and token share one reading, as all do that
+have kept up. A tenant has one reading at a time: however many filters it has, the next thread is for another tenant.
 """
 
 import asyncio
@@ -249,7 +249,7 @@ class LiveStreams:
                 log().info("event streams", learn=self._delay)
                 # Something may have changed while nobody listened.
                 self._changed(None)
-                await (self._poll() if listener is None else self._hear(listener))
+                await (self._poll(POLL_SECONDS) if listener is None else self._hear(listener))
             except UnavailableError:
                 # Each stream finds it out by itself, and says so.
                 self._changed(None)
@@ -264,20 +264,22 @@ class LiveStreams:
         # A session that has ended has none any more.
         number = listener.fileno()
         loop.add_reader(number, is_told.set)
+        polling = asyncio.create_task(self._poll(BEAT_SECONDS))
         try:
             while True:
                 await is_told.wait()
                 is_told.clear()
                 self._changed(read_told(listener))
         finally:
+            polling.cancel()
             loop.remove_reader(number)
             listener.close()
 
-    async def _poll(self) -> None:
-        """Ask for the version of each tenant with a stream, again and again."""
+    async def _poll(self, every: float) -> None:
+        """Ask for the version of each tenant with a stream, every so many seconds."""
         versions: dict[str, bytes | None] = {}
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(every)
             for tenant in {viewer.stream.user_id for viewer in self._viewers}:
                 try:
                     row = await self._in_thread(partial(self._model.look, tenant_now(tenant)))

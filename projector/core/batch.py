@@ -24,7 +24,7 @@ from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
 from projector.database.sql import failing_relations, failing_step, query, statement
 from projector.model.leads import WRITE
-from projector.report.errors import CaptureGapError, is_raised
+from projector.report.errors import CaptureGapError, is_raised, is_server_limit
 from projector.report.log import quoting
 
 DEFAULT_BATCH = 1000
@@ -38,9 +38,10 @@ IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 
 # What only data, or a function of the mapping, can be the reason of: several rows where one is to be, a value out of
 # range, a broken rule, a function that fails, a row that is too large or nested too deeply.
-_LEAD_FAILURES = ("21", "22", "23", "2F", "38", "39", "54", "P0")
-# What concerns the server: connections, a standby, memory and disk, locks, a shutdown, files.
-_SERVER_FAILURES = ("08", "25", "53", "55", "57P", "58")
+# docs/internals/architecture.md goes through all of them.
+_LEAD_FAILURES = ("21", "22", "23", "2F", "38", "39", "54000", "54001", "P0")
+# What concerns the server: connections, a sequence, a standby, memory and disk, locks, a shutdown, files.
+_SERVER_FAILURES = ("08", "2200H", "25", "53", "55", "57P", "58")
 
 STATEMENT_TIMEOUT = "10s"
 """How long a statement of a refresh may run. A rebuild has no such limit."""
@@ -164,12 +165,16 @@ def refresh_batch(
 
 def is_lead_failure(error: psycopg.Error) -> bool:
     """Return whether it is certain that the data of a single lead, or a function of the mapping, are the reason."""
-    return (error.sqlstate or "").startswith(_LEAD_FAILURES) or is_raised(error)
+    return not is_server_failure(error) and (
+        (error.sqlstate or "").startswith(_LEAD_FAILURES) or is_raised(error)
+    )
 
 
 def is_server_failure(error: psycopg.Error) -> bool:
     """Return whether it is certain that no key is the reason."""
-    return error.sqlstate is None or (error.sqlstate.startswith(_SERVER_FAILURES) and not is_raised(error))
+    if error.sqlstate is None or is_server_limit(error):
+        return True
+    return error.sqlstate.startswith(_SERVER_FAILURES) and not is_raised(error)
 
 
 def first_line(error: psycopg.Error) -> str:

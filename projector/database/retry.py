@@ -13,7 +13,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
-from projector.report.errors import BlockedError, YieldedError, is_raised
+from projector.report.errors import BlockedError, YieldedError, is_raised, is_server_limit
 
 _Result = TypeVar("_Result")
 
@@ -43,6 +43,8 @@ class Again:
             # Not of rows of the platform, nor of what it has twice, of which no index can be created.
             where = error.diag.schema_name, error.diag.source_function
             return where == ("projector", "_bt_check_unique") and isinstance(error, self.errors)
+        if isinstance(error, errors.ProgramLimitExceeded) and not is_server_limit(error):
+            return False
         return isinstance(error, self.errors)
 
     def given_up(self, error: Exception) -> BlockedError:
@@ -76,6 +78,16 @@ BATCH = (
         message=(
             "Another session held a table that a batch needs, through all attempts. See pg_stat_activity for long"
             " transactions. Nothing is lost: the changes wait in the queue."
+        ),
+    ),
+    Again(
+        (errors.ProgramLimitExceeded,),
+        0.2,
+        1.0,
+        tries=TRIES,
+        message=(
+            "The server can commit nothing for now: its NOTIFY queue is full, or it has no transaction ids left. See"
+            " status and the log of the server. Nothing is lost: the changes wait in the queue."
         ),
     ),
     Again((YieldedError,), 1.0, 1.0, tries=TRIES),

@@ -109,6 +109,11 @@ def is_raised(error: psycopg.Error) -> bool:
     return error.diag.source_function == "exec_stmt_raise" and not is_ours
 
 
+def is_server_limit(error: psycopg.Error) -> bool:
+    """Return whether the server has reached a limit, whatever row is written, as where its NOTIFY queue is full."""
+    return error.diag.source_function in {"PreCommit_Notify", "GetNewTransactionId", "GetNewMultiXactId"}
+
+
 def detail(error: psycopg.Error) -> str:
     """Return the objects that PostgreSQL names as what is in the way, in one line."""
     named = error.diag.message_detail or error.diag.message_primary or ""

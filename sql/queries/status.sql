@@ -30,7 +30,16 @@ SELECT
             FROM jsonb_each(p.unfilled) AS part
         ), '{}'
     ) AS unfilled,
-    EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild') AS has_rebuild
+    EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild') AS has_rebuild,
+    pg_notification_queue_usage() AS notification_queue_usage,
+    -- Which sessions listen PostgreSQL does not tell. One that stands still in a transaction has read nothing since.
+    (
+        SELECT concat_ws(', ', 'process ' || a.pid, nullif(a.application_name, ''), 'role ' || a.usename)
+        FROM pg_catalog.pg_stat_activity AS a
+        WHERE starts_with(a.state, 'idle in transaction')
+        ORDER BY a.xact_start
+        LIMIT 1
+    ) AS notification_queue_holder
 FROM read_model.projection AS p
 LEFT JOIN LATERAL (
     SELECT min(s.as_of) AS as_of

@@ -109,7 +109,8 @@ WHERE user_id = %(user_id)s;
 
 -- name: tell_listeners
 -- Tells the APIs that listen that any tenant may have changed.
-SELECT pg_notify('leads', '*');
+SELECT pg_notify('leads', '*')
+WHERE pg_notification_queue_usage() <= 0.9;
 
 -- name: find_old_tombstones
 -- Returns the tenants that have a tombstone of more than so many days.

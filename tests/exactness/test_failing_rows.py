@@ -1,7 +1,9 @@
 """What a row of the platform makes fail becomes a dead letter that says so, and everything else goes on."""
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -28,7 +30,7 @@ from tests.exactness.platform import (
     waiting,
 )
 from tests.support.cases import cases
-from tests.support.commands import run_command
+from tests.support.commands import ROOT, run_command
 from tests.support.running import running_scheduler, wait_until
 
 TABLES = """
@@ -322,3 +324,40 @@ def test_a_refresh_that_finds_no_lead_of_its_keys_warns(
         capsys.readouterr()
         refresh_once(labelled.conn)
         assert (said in capsys.readouterr().out) is warns
+
+
+ARCHITECTURE = ROOT / "docs" / "internals" / "architecture.md"
+_OWNERS = re.compile(r"^\| (`[^|]*`) \| (row|server|either) \|", re.MULTILINE)
+
+
+def test_whose_failure_each_error_of_postgresql_is_stands_in_the_table() -> None:
+    told = _OWNERS.findall(ARCHITECTURE.read_text("utf-8"))
+    owners = {entry.strip("`"): owner for entries, owner in told for entry in entries.split(", ")}
+    places = [entry.partition(" in ")[::2] for entry in owners if " in " in entry]
+    wrong = {}
+    # PostgreSQL's list, as psycopg has it.
+    codes = {str(error.sqlstate) for error in psycopg.errors._sqlcodes.values()}  # noqa: SLF001
+    for code, place in [*((code, "") for code in sorted(codes)), *places]:
+        error = failing(code, place or "anywhere_else")
+        made = (
+            "row"
+            if batch.is_lead_failure(error)
+            else "server"
+            if batch.is_server_failure(error)
+            else "either"
+        )
+        longest = max((entry for entry in owners if code.startswith(entry)), key=len, default="")
+        owner = owners[f"{code} in {place}" if place else longest]
+        if made != owner:
+            wrong[code, place] = made
+        assert batch.is_lead_failure(failing(code, "exec_stmt_raise")), (
+            f"RAISE with {code} is a row's failure"
+        )
+    assert wrong == {}
+
+
+def failing(code: str, place: str) -> psycopg.Error:
+    """Return an error of PostgreSQL with an SQLSTATE, as a function of its source raises it."""
+    diag = SimpleNamespace(source_function=place, context=None)
+    made: psycopg.Error = type("Failing", (psycopg.Error,), {"sqlstate": code, "diag": diag})()
+    return made

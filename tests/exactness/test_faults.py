@@ -5,21 +5,34 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from projector.core.refresh import Drain
+from projector.core.refresh import Drain, refresh
+from projector.database.retry import TRIES
+from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
 from projector.observe.status.render import render
 from projector.operate.install import migrate
-from projector.report.errors import DatabaseUnreachableError
+from projector.report.errors import BlockedError, DatabaseUnreachableError
+from projector.report.progress import QUIET
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.exactness.platform import Platform, assert_exact, forget_build, rebuild_now, refresh_now, texts
+from tests.exactness.platform import (
+    Platform,
+    assert_exact,
+    forget_build,
+    rebuild_now,
+    refresh_now,
+    texts,
+    value,
+    waiting,
+)
 from tests.support.commands import ROOT, run_command
+from tests.support.points import at_points
 from tests.support.running import Scheduler, running_scheduler, wait_until, write_message, write_source
 from tests.support.server import connect
 from tests.unit.projector.scheduler.running import jobs_of
@@ -236,3 +249,56 @@ def test_a_server_without_a_connection_left_is_waited_for(start_server: StartSer
         [line] = troubles(scheduler)
         assert line["error"].startswith(NO_CONNECTION)
         assert "raise max_connections" in line["error"]
+
+
+# A NOTIFY queue that others keep full
+
+
+@pytest.mark.small_notify_queue
+def test_a_full_notify_queue_keeps_changes_waiting_and_sets_none_aside(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = start_server(fast=True, max_notify_queue_pages="64").url()
+    with connect(url) as conn, connect(url, application_name="forgotten") as holder:
+        migrate(conn, create_source=True)
+        platform = Platform(conn)
+        agent = platform.agent(platform.tenant("one"))
+        conversation = platform.conversation(agent, "4915")
+        rebuild_now(conn)
+        holder.execute("LISTEN others")
+        holder.execute("BEGIN; SELECT 1", prepare=False)
+        with suppress(psycopg.errors.ProgramLimitExceeded):
+            while value(conn, "SELECT pg_notification_queue_usage()") < 1:
+                conn.execute("SELECT pg_notify('others', repeat('x', 7900))")
+        # Nobody is told, and everything goes on.
+        platform.message(conversation, "not told")
+        refresh(conn, retry_failed=False, progress=QUIET)
+        rebuild_now(conn, first=True)
+        assert "not told" in texts(conn, "one", "4915")
+        [sentence] = [
+            said for said in find_attention(read_status(conn)) if "pg_notification_queue_usage()" in said
+        ]
+        assert "is 100% full" in sentence
+        assert f"process {holder.info.backend_pid}, forgotten, role" in sentence
+        # What is told before the queue is full fails where the transaction commits.
+        monkeypatch.setattr("projector.database.retry.time.sleep", lambda _: None)
+        before = value(conn, "SELECT as_of FROM read_model.freshness")
+        platform.message(conversation, "waits")
+        queued = waiting(conn)
+        tries = []
+
+        def tell(point: str) -> None:
+            if point == "written":
+                tries.append(point)
+                conn.execute("SELECT pg_notify('leads', '')")
+
+        with at_points(tell), pytest.raises(BlockedError, match="its NOTIFY queue is full"):
+            refresh(conn, retry_failed=False, progress=QUIET)
+        assert len(tries) > TRIES
+        assert waiting(conn) == queued
+        assert value(conn, "SELECT count(*) FROM projector.dead_letters") == 0
+        assert value(conn, "SELECT as_of FROM read_model.freshness") == before
+        holder.execute("COMMIT")
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert "waits" in texts(conn, "one", "4915")
+        assert_exact(conn)

@@ -339,6 +339,11 @@ def _look_at_no_waiter(bench: Bench) -> None:
     bench.patches.setattr(test_giving_way, "LONG", "SELECT pg_sleep(5)")
 
 
+def _take_limits_for_rows(bench: Bench) -> None:
+    for module in (batch, retry):
+        bench.patches.setattr(module, "is_server_limit", lambda _: False)
+
+
 def _follow_the_wall_clock(bench: Bench) -> None:
     bench.patches.setattr(scheduler_main, "_clock", lambda: time.time())  # noqa: PLW0108  # It jumps.
     bench.patches.setattr(interleaving, "PATIENCE", 5.0)
@@ -755,6 +760,8 @@ MUTANTS = {
     "nobody is told of a tenant that changes": _text("FROM stale_tenants AS t", "FROM stale_tenants AS t WHERE false"),
     "nobody is told of a first build": _statement("sweep/first_build/95_tell_listeners", "'*'", "''"),
     "nobody is told of an erasure": _statement("queries/tenants", "pg_notify('leads', '*')", "pg_notify('leads', '')"),
+    "a full queue is written to": _text("HAVING pg_notification_queue_usage() <= 0.9", ""),
+    "a full queue is a row's failure": Mutant(_take_limits_for_rows),
     "a lead that differs keeps its version": _text(", version = excluded.version", ", version = leads.version"),
     "a lead is written with the version before":
         _text("coalesce(stored.version, 0) + 1", "coalesce(stored.version, 0)"),

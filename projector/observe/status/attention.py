@@ -21,6 +21,7 @@ _FAILING_SECONDS = 60.0
 _LATE_ROUNDS = 2.0
 # The clock of a server may be set back a little, as NTP does, without any harm.
 _CLOCK_TOLERANCE_SECONDS = 1.0
+_MOST_NOTIFICATIONS = 0.5
 
 
 def find_attention(status: Status) -> list[str]:
@@ -39,6 +40,7 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_queue(status, status.projection),
         *_attention_to_refresh(status, status.projection),
         *_attention_to_locks(status),
+        *_attention_to_notifications(status.projection),
         *_attention_to_rows(status),
         *_attention_to_verify(status),
         *_attention_to_api(status),
@@ -216,6 +218,21 @@ def _attention_to_locks(status: Status) -> Iterator[str]:
             f" projector and is no session of it (login {words.short(holder.login or 'unknown')},"
             f" program {words.short(holder.application or 'without a name')}{since}). End it with"
             f" SELECT pg_terminate_backend({holder.pid}); and let nobody connect to this database who need not."
+        )
+
+
+def _attention_to_notifications(projection: Projection) -> Iterator[str]:
+    if projection.notification_queue_usage > _MOST_NOTIFICATIONS:
+        holder = projection.notification_queue_holder
+        said = (
+            f"{words.short(holder)} has stood still in a transaction for longest: end it with pg_terminate_backend()"
+            if holder
+            else "this login sees none: as a superuser, end the oldest one in pg_stat_activity"
+        )
+        yield (
+            f"The NOTIFY queue of the server is {projection.notification_queue_usage:.0%} full"
+            " (pg_notification_queue_usage()), and no transaction that notifies commits once it is full. A session that"
+            f" listens and is idle in a transaction keeps it so; {said}, and let nobody connect who need not."
         )
 
 

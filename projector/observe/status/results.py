@@ -12,7 +12,8 @@ class Projection:
     `broken` says what is wrong with the triggers at this moment, `switched_off` why an operator switched capture off,
     `gap_since` and `gap_reason` are of the oldest gap that is not healed. `proved_at`, `errors_at_proof`,
     `origin_position` and `failed_at` are of projector.origin. `unfilled` are the parts of the read model that no build
-    has filled: their names, and what they are called.
+    has filled: their names, and what they are called. `notification_queue_usage` is up to 1, and its holder
+    is in words the session that has been idle in a transaction for longest, of those that the login sees.
     """
 
     version: str
@@ -34,6 +35,8 @@ class Projection:
     found_differences: int
     unfilled: dict[str, str]
     has_rebuild: bool
+    notification_queue_usage: float
+    notification_queue_holder: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,18 @@ def test_who_polls_misses_nothing(filled: Database, tmp_path: Path) -> None:
         assert stream.change()[1]["customer_phone"] == "49151000002"
 
 
+def test_who_listens_and_is_not_told_looks_too(filled: Database, tmp_path: Path) -> None:
+    """As while the NOTIFY queue of the server is nearly full."""
+    told_of_nobody = "s.read_told = lambda listener, read=s.read_told: (read(listener), ())[1]"
+    with served(filled, tmp_path, f"{QUICK}; {told_of_nobody}") as server:
+        stream = Stream(server.port)
+        stream.event()
+        server.wait_for_line("changes are told")
+        for number in (2, 3):
+            change(filled, first=number)
+            assert stream.change()[1]["customer_phone"] == f"4915100000{number}"
+
+
 def test_a_lost_session_is_opened_again(filled: Database, tmp_path: Path) -> None:
     with served(filled, tmp_path, QUICK) as server, filled.connect() as conn:
         stream = Stream(server.port)
