@@ -69,7 +69,7 @@ BEGIN
         GRANT USAGE ON SCHEMA projector, read_model TO leads_reader;
         GRANT SELECT ON
             read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages,
-            read_model.lead_totals
+            read_model.lead_totals, read_model.lead_status_changes
         TO leads_reader;
     END IF;
 END

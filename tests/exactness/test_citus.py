@@ -41,6 +41,7 @@ pytestmark = pytest.mark.citus
 
 OWNER = "leads_test_owner"
 READER = "leads_test_web"
+ANALYST = "leads_test_analyst"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def citus(cluster: Cluster) -> Iterator[Database]:
 def _drop_roles(cluster: Cluster) -> None:
     for node in cluster.nodes:
         with node.connect("postgres") as conn:
-            for role in (OWNER, READER, "leads_api", "leads_reader", "leads_keys", "leads_access"):
+            for role in (OWNER, READER, ANALYST, "leads_api", "leads_reader", "leads_keys", "leads_access"):
                 # With what it may set.
                 with suppress(psycopg.errors.UndefinedObject):
                     conn.execute(f"DROP OWNED BY {role}".encode())
@@ -301,6 +302,30 @@ def test_the_policies_hold_on_the_shards(
         cluster.start(cluster.workers[0])
     said = {answer.get("message", "").partition(":")[0] for answer in answers}
     assert said == {"", "A server of Citus cannot be reached"}
+
+
+def test_the_views_know_what_is_not_filled(citus: Database, conn: Connection) -> None:
+    """On the servers, too, a part without a build is null in the views, and its own view fails."""
+    changes = "SELECT count(*) FROM leads_sql.lead_status_changes"
+    since = "SELECT count(status_since) FROM leads_sql.leads"
+
+    def read(sql: str) -> int:
+        with citus.by(ANALYST).connect() as reader:
+            return int(value(reader, sql))
+
+    conn.execute(f"CREATE ROLE {ANALYST} LOGIN IN ROLE leads_reader".encode())
+    assert read(changes) == value(conn, changes.replace("leads_sql", "read_model")) > 0
+    assert read(since) > 0
+    built = value(conn, "SELECT filled FROM read_model.projection")
+    conn.execute("UPDATE read_model.projection SET filled = '{}'")
+    try:
+        assert read(since) == 0
+        with pytest.raises(
+            psycopg.errors.ObjectNotInPrerequisiteState, match="lead_status_changes is not built yet"
+        ):
+            read(changes)
+    finally:
+        conn.execute("UPDATE read_model.projection SET filled = %s", (built,))
 
 
 def _asked_of_all(conn: Connection) -> int:

@@ -1,18 +1,22 @@
 -- Whether a rebuild has filled a table, a column or all attributes of a level, as projection.parts calls them: for
 -- queries in leads_sql.
+--
+-- The body is a string: a body that the table depends on cannot be sent to the servers of Citus.
 CREATE OR REPLACE FUNCTION projector.is_filled(name text)
 RETURNS boolean
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-RETURN NOT EXISTS (
+AS $function$
+SELECT NOT EXISTS (
     SELECT
     FROM read_model.projection AS p
     CROSS JOIN LATERAL jsonb_each(p.unfilled) AS part
     CROSS JOIN LATERAL jsonb_array_elements_text(part.value -> 'reads') AS r (name)
     WHERE r.name = is_filled.name OR starts_with(r.name, is_filled.name || '.')
-);
+)
+$function$;
 
 -- Fails, with what to do, where it is not filled yet.
 CREATE OR REPLACE FUNCTION projector.require_filled(name text)
