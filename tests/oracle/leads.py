@@ -527,9 +527,9 @@ def _status_changes(rows: _Rows, conversations: Sequence[Conversation]) -> tuple
     if winner is None:
         return ()
 
-    def age(extraction: Extraction) -> tuple[bool, datetime, bytes]:
-        stored = extraction.extracted_at
-        return stored is not None, stored or EPOCH, bytewise(extraction.extraction_id)
+    def age(extraction: Extraction) -> tuple[bool, datetime, bool, bytes]:
+        stored, is_latest = extraction.extracted_at, extraction.is_latest is True
+        return stored is not None, stored or EPOCH, is_latest, bytewise(extraction.extraction_id)
 
     counted = [row for row in _extractions(rows, conversations) if age(row) <= age(winner)]
     changes: list[StatusChange] = []

@@ -44,7 +44,10 @@ FROM (
                     e.conversation_id,
                     row_number() OVER (
                         PARTITION BY e.user_id, e.customer_phone
-                        ORDER BY e.extracted_at ASC NULLS FIRST, projector.extraction_order(e.extraction_id)
+                        ORDER BY
+                            e.extracted_at ASC NULLS FIRST,
+                            e.is_latest IS TRUE,
+                            projector.extraction_order(e.extraction_id)
                     ) AS place,
                     row_number() OVER (
                         PARTITION BY e.user_id, e.customer_phone
