@@ -295,7 +295,8 @@ CREATE INDEX IF NOT EXISTS lead_status_changes_by_status
 CREATE INDEX IF NOT EXISTS lead_status_changes_by_version
     ON read_model.lead_status_changes (user_id, version, customer_phone, changed_at) WHERE version > 0;
 
--- One row per change of status that there was and is no more, for the feed. Those that grow old are deleted.
+-- One row per change of status that was withdrawn, for the feed, also if it has come again. Those that grow old are
+-- deleted.
 CREATE TABLE IF NOT EXISTS read_model.status_change_tombstones (
     user_id text COLLATE "C" NOT NULL,
     customer_phone text COLLATE "C" NOT NULL,
@@ -309,11 +310,11 @@ CREATE TABLE IF NOT EXISTS read_model.status_change_tombstones (
     total_score integer,
     -- As it was in lead_status_changes.
     conversation_id text COLLATE "C" NOT NULL,
-    -- The version of its tenant with which the change went.
+    -- The version of its tenant with which the change was last withdrawn.
     version bigint NOT NULL,
     -- When that was.
     deleted_at timestamptz NOT NULL,
-    -- Usage: a change that goes again, or comes again.
+    -- Usage: a change that is withdrawn again.
     CONSTRAINT status_change_tombstones_pkey PRIMARY KEY (user_id, customer_phone, extraction_id, lead_status)
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: the feed of changes of status.

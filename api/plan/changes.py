@@ -10,16 +10,15 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    DateTime,
     FromClause,
     SelectBase,
     Text,
-    and_,
     bindparam,
     cast,
     false,
     func,
     not_,
-    or_,
     select,
     true,
     tuple_,
@@ -40,13 +39,12 @@ from api.plan.sql import (
     freshness_columns,
     json_members,
     leads,
-    moment,
     tenants,
     with_page,
 )
 from api.request.parameters import Parameters
 from api.request.position.change_token import LEADS, STATUSES, Position, StatusKey, status_key
-from api.request.text import FIRST_MOMENT, read_moment
+from api.request.text import read_moment
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -54,9 +52,17 @@ _SINCE = tuple_(
     bindparam("since_version", type_=BigInteger),
     bindparam("since_phone", type_=Text),
 )
-_SINCE_STATUS_VERSION = bindparam("since_version", type_=BigInteger)
-_SINCE_STATUS = tuple_(_SINCE_STATUS_VERSION, bindparam("since_phone", type_=Text), moment("since_moment"))
-_SINCE_STANDING = bindparam("since_standing", type_=Boolean)
+_SINCE_STATUS = {
+    "version": bindparam("since_version", type_=BigInteger),
+    "customer_phone": bindparam("since_phone", type_=Text),
+    "is_standing": bindparam("since_standing", type_=Boolean),
+    "changed_at": bindparam("since_moment", type_=DateTime(timezone=True)),
+}
+"""The order of the changes of statuses, and the position in it.
+
+Of a version and lead all that was withdrawn comes first: who keeps a copy by extraction and status would lose a change
+that was moved to an earlier moment, if it were told before it is withdrawn.
+"""
 _written = tables.leads.alias("w")
 _deleted = tables.lead_tombstones.alias("g")
 _changed = tables.lead_status_changes.alias("w")
@@ -105,7 +111,7 @@ def status_changes_since(user_id: str, since: Position, parameters: Parameters) 
     """Return the statement of the changes of statuses that were written or withdrawn after a position."""
     key = status_key(since.key)
     bound = {"user_id": user_id, "limit": parameters.page.limit + 1, "since_version": since.version}
-    changed_at = read_moment(key.changed_at)[0] if key.changed_at else FIRST_MOMENT
+    changed_at = read_moment(key.changed_at)[0] if key.changed_at else "-infinity"
     bound |= {
         "since_phone": key.customer_phone, "since_moment": changed_at, "since_standing": key.is_standing,
     }  # fmt: skip
@@ -200,7 +206,7 @@ FEEDS = {
             "leads/status-history.ndjson",
             status_changes_since,
             lambda change: StatusKey(
-                change["customer_phone"], change["changed_at"], not change["withdrawn"]
+                change["customer_phone"], not change["withdrawn"], change["changed_at"]
             ).written(),
             lambda row: row.pruned_statuses,
         ),
@@ -210,33 +216,24 @@ FEEDS = {
 
 @lru_cache(maxsize=1)
 def _status_changes_statement() -> SelectBase:
-    """Return the changes in the order in which they were written: a withdrawn one before one of the same moment."""
-    standing, withdrawn = (_status_way(table) for table in (_changed, _withdrawn))
-    ways = (select(standing, true().label("is_standing")), select(withdrawn, false().label("is_standing")))
-    rows = union_all(*ways).subquery("changed")
-    order = (rows.c.version, rows.c.customer_phone, rows.c.changed_at, rows.c.is_standing)
+    """Return the changes in the order in which they were written."""
+    ways = (_status_way(_changed, true()), _status_way(_withdrawn, false()))
+    rows = union_all(*map(select, ways)).subquery("changed")
+    order = (rows.c[name] for name in _SINCE_STATUS)
     page = select(rows).order_by(*order).limit(LIMIT).subquery("page_keys")
     printed = cast(page.c.version, Text) + constant_text(" {") + _printed_status(page) + constant_text("}")
     return with_page([*_NOW.selected_columns], [select(printed).select_from(page)])
 
 
-def _status_way(table: FromClause) -> FromClause:
-    """Return the next changes of a table; of the position itself that which still stands, if it was not there yet."""
-    place = (table.c.version, table.c.customer_phone, table.c.changed_at)
-    names = ("lead_status", "total_score", "extraction_id", "conversation_id")
-    is_after = tuple_(*place) > _SINCE_STATUS
-    if table is _changed:
-        is_after = or_(is_after, and_(tuple_(*place) == _SINCE_STATUS, not_(_SINCE_STANDING)))
-    # The version alone is the range of the index.
+def _status_way(table: FromClause, is_standing: ColumnElement[bool]) -> FromClause:
+    """Return the next changes of a table."""
+    columns = {**table.c, "is_standing": is_standing.label("is_standing")}
+    # Version and phone, with which the order begins, are the range of the index.
+    is_after = tuple_(*(columns[name] for name in _SINCE_STATUS)) > tuple_(*_SINCE_STATUS.values())
     return (
-        select(*place, *(table.c[name] for name in names))
-        .where(
-            table.c.user_id == USER,
-            table.c.version >= _SINCE_STATUS_VERSION,
-            table.c.version > ZERO,
-            is_after,
-        )
-        .order_by(*place)
+        select(*columns.values())
+        .where(table.c.user_id == USER, table.c.version > ZERO, is_after)
+        .order_by(table.c.version, table.c.customer_phone, table.c.changed_at)
         .limit(LIMIT)
         .subquery("standing" if table is _changed else "withdrawn")
     )

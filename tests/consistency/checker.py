@@ -27,7 +27,7 @@ PROMISES = {
     "session": "A session that sends its last as-of as min_as_of never goes back, on any node.",
     "feed": "A copy that follows the change feed is the list.",
     "statuses": "What the feed of statuses tells, without what it withdraws, is the history of each lead.",
-    "once": "It tells each change once while the token stands.",
+    "once": "It tells each change once, and again only after it has told that it was withdrawn.",
     "order": "It tells changes in the order in which they were written.",
     "true": "It tells, and withdraws, only what was a change of a status.",
     "pages": "Pages by cursor have each lead that stays in its place once, and none twice.",
@@ -463,6 +463,11 @@ class Judge:
         # Since the copy was whole, only later states are told.
         least = lead.needed(moment(copy.whole["as_of"]), self._limit(copy.whole))
         before = copy.reader.told.get((phone, change))
+        if changed_at is not None and before is not None and before.changed_at is not None:
+            # Whatever was written meanwhile.
+            self._fault("once", line, f"lead {phone}: {change} is told again, and was not withdrawn")
+        elif changed_at is not None and before is not None and before.was_told:
+            self.counts["judged"]["changes of statuses that were told, withdrawn and told"] += 1
         broken = copy.reader.tell(phone, change, changed_at, lead.states_until(received), least)
         if broken and not lead.may_be_half(min(least, before.number if before else least), received):
             said = "withdrawn" if changed_at is None else f"told at {changed_at}"

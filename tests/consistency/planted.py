@@ -62,6 +62,10 @@ def _sort_by_lead(page_after: Function) -> Function:
     return page
 
 
+def by_time(order: dict[str, Any]) -> dict[str, Any]:
+    return {name: order[name] for name in ("version", "customer_phone", "changed_at", "is_standing")}
+
+
 def _keep_for_a_second(fetch: Function) -> Function:
     kept: dict[str, tuple[float, Any]] = {}
 
@@ -119,6 +123,14 @@ FOR_EVER: Changes = {"api.routes.memory.AnswerCache._stands": _stand_for_ever}
 SAME_CHANGE = (
     "ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone AND n.changed_at = o.changed_at"
 )
+COMES_AGAIN = (
+    "WITH forgotten AS (DELETE FROM read_model.status_change_tombstones AS t USING new_lead_status_changes AS n"
+    " WHERE (t.user_id, t.customer_phone, t.extraction_id, t.lead_status)"
+    " = (n.user_id, n.customer_phone, n.extraction_id, coalesce(n.lead_status, '')))\n"
+)
+WRITTEN = "INSERT INTO read_model.lead_status_changes ("
+FORGOTTEN = (WRITTEN, COMES_AGAIN + WRITTEN)
+"""Delete the tombstones of the changes of statuses that come again."""
 TIMELINE = "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')"
 BUGS: dict[str, tuple[str, Changes]] = {
     "as-of is the clock of the answer": ("as-of", {"api.response.body.freshness_headers": _print_the_clock}),
@@ -156,6 +168,11 @@ BUGS: dict[str, tuple[str, Changes]] = {
         "statuses",
         {"refresh/8_write_history/10_note_withdrawn": ("WHERE n.user_id IS NULL AND", "WHERE false AND")},
     ),
+    "a change that comes again loses its tombstone": (
+        "once",
+        {"refresh/8_write_history/20_upsert_status_changes": FORGOTTEN},
+    ),
+    "the feed of statuses goes by time": ("once", {"api.plan.changes._SINCE_STATUS": by_time}),
     "whatever is recomputed is told again": (
         "once",
         {

@@ -3,7 +3,7 @@
 It knows what the documents say of a history, and no code of the product.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from math import inf
@@ -39,8 +39,8 @@ def changes_of(extractions: Iterable[Extraction]) -> Changes:
     return changes
 
 
-def _place(extraction: Extraction) -> tuple[str, str]:
-    return extraction[1] or "", str(extraction[0])
+def _place(extraction: Extraction) -> tuple[str, bool, str]:
+    return extraction[1] or "", bool(extraction[2]), str(extraction[0])
 
 
 def _printed(extraction: Extraction) -> str:
@@ -58,11 +58,15 @@ class State(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What was last told of a change: in which state it was so, its time or None if withdrawn, and its place."""
+    """What was last told of a change: in which state it was so, its time or None if withdrawn, and its place.
+
+    `was_told`: whether it was ever told, and not withdrawn only.
+    """
 
     number: float
     changed_at: str | None
     place: int
+    was_told: bool
 
 
 @dataclass
@@ -86,19 +90,19 @@ class Reader:
         """
         before, least = self.told.get((phone, change)), max(least, self.numbers.get(phone, 0))
         after = _meanwhile(states, before, change, changed_at)
-        number = _first(states, max(least, after), lambda changes: changes.get(change) == changed_at)
+        number = _first(states, max(least, after), change, changed_at, after)
+        was_told = changed_at is not None or (before is not None and before.was_told)
         self.count += 1
-        self.told[phone, change] = Told(max(least, number if number < inf else 0), changed_at, self.count)
+        found = max(least, number if number < inf else 0)
+        self.told[phone, change] = Told(found, changed_at, self.count, was_told)
         if number < inf:
             self.numbers[phone] = number
             return ""
-        if _first(states, 0, lambda changes: change in changes) == inf:
+        if not any(change in state.changes for state in states):
             return "true"
-        if _first(states, least, lambda changes: changes.get(change) == changed_at) < inf:
+        if _first(states, least, change, changed_at) < inf:
             return "once"
-        return (
-            "order" if _first(states, 0, lambda changes: changes.get(change) == changed_at) < inf else "true"
-        )
+        return "order" if _first(states, 0, change, changed_at) < inf else "true"
 
     def may_come_again(self, phone: str, change: Change, states: Sequence[State]) -> bool:
         """Return whether a change may be told once more, after what was told of it last."""
@@ -108,14 +112,31 @@ class Reader:
 
 def _meanwhile(states: Sequence[State], before: Told | None, change: Change, changed_at: str | None) -> float:
     """Return from which state on a change can be told: it has to have been otherwise since it was told last."""
-    if before is not None and before.changed_at == changed_at:
-        return _first(states, before.number, lambda changes: changes.get(change) != changed_at)
-    if before is None and changed_at is None:
-        # It came and went.
-        return _first(states, 0, lambda changes: change in changes)
-    return 0
+    since = before.number if before is not None else 0
+    if (None if before is None else before.changed_at) == changed_at:
+        # It went, or was moved; or it came, and is gone again.
+        return next(
+            (state.number for state in _since(states, since) if state.changes.get(change) != changed_at), inf
+        )
+    return since if changed_at is None else 0
 
 
-def _first(states: Sequence[State], least: float, is_so: Callable[[Changes], bool]) -> float:
-    """Return the number of the first state from a number on that is so, or infinity."""
-    return next((state.number for state in states if state.number >= least and is_so(state.changes)), inf)
+def _first(
+    states: Sequence[State], least: float, change: Change, changed_at: str | None, since: float = 0
+) -> float:
+    """Return the number of the first state from `least` on in which a change was at a time, or infinity.
+
+    For None it is the first in which it was withdrawn: because it is gone, or is not where it was in a state from
+    `since` on.
+    """
+    were: set[str] = set()
+    for state in _since(states, since):
+        at = state.changes.get(change)
+        if state.number >= least and (at == changed_at or (changed_at is None and were - {at})):
+            return state.number
+        were |= {at} if at is not None else set()
+    return inf
+
+
+def _since(states: Sequence[State], number: float) -> Iterator[State]:
+    return (state for state in states if state.number >= number)

@@ -60,18 +60,18 @@ def test_each_bug_has_its_place() -> None:
 AT = "2025-01-01T10:00:00.000Z"
 
 
-def _history_of_statuses(*answers: str) -> list[checker.Line]:
-    """Return a history: an extraction is Cold, Warm and Hot, each write a second after the other, and then answers.
+def _history_of_statuses(written: str, *answers: str) -> list[checker.Line]:
+    """Return a history: an extraction has these statuses, each write a second after the other, and then answers.
 
     A follower begins after the first write. A word of an answer is a status that is told, after `!` as withdrawn, and
     `+` says that there is more. After `?` it is what is told since the beginning, read once more.
     """
     lines: list[checker.Line] = []
-    for number, status in enumerate(("Cold", "Warm", "Hot"), 1):
-        written = ["t", "p", number, True, status, [["a", "2025-01-01T10:00:00.0004", True, status]]]
+    for number, status in enumerate(written.split(), 1):
+        of_lead = ["t", "p", number, True, status, [["a", "2025-01-01T10:00:00.0004", True, status]]]
         times = {"began": number, "ended": number + 0.1, "at": f"2026-01-01T00:00:0{number}Z"}
         lines.append(
-            {"kind": "write", "op": 0, "isolation": "", "outcome": "ok", **times, "leads": [written]}
+            {"kind": "write", "op": 0, "isolation": "", "outcome": "ok", **times, "leads": [of_lead]}
         )
     shared = {"kind": "feed", "node": "platform 0", "tenant": "t", "feed": checker.STATUSES, "follower": "f"}
     for place, answer in enumerate(("begin", "export", *answers)):
@@ -106,9 +106,20 @@ def _history_of_statuses(*answers: str) -> list[checker.Line]:
     ],
 )
 def test_what_a_feed_of_statuses_does_wrongly_is_found(answers: tuple[str, ...], broken: set[str]) -> None:
-    lines = _history_of_statuses(*answers)
+    lines = _history_of_statuses("Cold Warm Hot", *answers)
     judged = checker.Judge().read(lambda: lines)
     assert {promise for promise, _ in judged.faults} == broken, judged.faults
+
+
+@cases(
+    ("again", "broken"),
+    [("!Warm Warm", set()), ("!Warm !Cold Warm", set()), ("Warm", {"once"}), ("!Cold Warm", {"once"})],
+)
+def test_a_change_that_comes_again_was_withdrawn_before(again: str, broken: set[str]) -> None:
+    lines = _history_of_statuses("Cold Warm Cold Warm", "!Cold Warm", "+", again)
+    judged = checker.Judge().read(lambda: lines)
+    assert {promise for promise, _ in judged.faults} == broken, judged.faults
+    assert judged.counts["judged"]["changes of statuses that were told, withdrawn and told"] == (not broken)
 
 
 @pytest.mark.long

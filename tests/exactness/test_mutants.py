@@ -24,6 +24,7 @@ from psycopg import sql as composing
 from api.database import connect, session
 from api.database import statement as asked
 from api.limits import waiting
+from api.plan import changes as change_plan
 from api.plan.changes import ChangesRow, Feed
 from api.plan.projection import tenant_now
 from api.request.parameters import Parameters
@@ -47,6 +48,7 @@ from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
 from projector.scheduler import main as scheduler_main
 from projector.sweep import first_build, leads, rebuild, recovery
+from tests.consistency import planted
 from tests.exactness import (
     interleaving,
     test_clock,
@@ -378,6 +380,12 @@ def _take_a_full_page_for_the_last(
 def _without_deletions(page: Callable[[Any], list[bytes]]) -> Callable[[Any], list[bytes]]:
     gone = re.compile(rb'\d+ \{"customer_phone":"[^"]*","deleted":true,"lead":null\}')
     return lambda result: [text for text in page(result) if gone.fullmatch(text) is None]
+
+
+def _tell_by_time(bench: Bench) -> None:
+    bench.patches.setattr(change_plan, "_SINCE_STATUS", planted.by_time(change_plan._SINCE_STATUS))  # noqa: SLF001
+    change_plan._status_changes_statement.cache_clear()  # noqa: SLF001
+    bench.stack.callback(change_plan._status_changes_statement.cache_clear)  # noqa: SLF001
 
 
 def _read_position_first(server: Connection, slots: list[str]) -> tuple[datetime, str, int]:
@@ -805,8 +813,12 @@ MUTANTS = {
     "a lost status is no change":
         _text("s.lead_status IS DISTINCT FROM s.from_status", "s.lead_status <> coalesce(s.from_status, '')",
             story="no status is one, but not at first"),
+    "of equal times the id decides": _text("                            e.is_latest IS TRUE,\n", "",
+        story="of equal times the latest one counts"),
     "another status of an extraction withdraws nothing":
-        _text("AND n.lead_status IS NOT DISTINCT FROM o.lead_status", "",
+        _text("AND (n.*) IS NOT DISTINCT FROM (o.*)", "", story="an extraction is edited, moves in time, and goes"),
+    "an edit withdraws nothing":
+        _text("(n.*) IS NOT DISTINCT FROM (o.*)", "n.lead_status IS NOT DISTINCT FROM o.lead_status",
             story="an extraction is edited, moves in time, and goes"),
     "a withdrawn change has the version before":
         _text("coalesce(stored.version, 0) + 1", "coalesce(stored.version, 0)", story="the winner is the last"),
@@ -815,14 +827,16 @@ MUTANTS = {
     "a change that is corrected keeps its version":
         _text(", version = excluded.version", ", version = lead_status_changes.version",
             story="an extraction is edited, moves in time, and goes"),
-    "a change that comes again keeps its tombstone":
-        _text("AND stored.lead_status = coalesce(n.lead_status, '')", "AND false", story="the winner is the last"),
+    "a change that comes again loses its tombstone": _text(*planted.FORGOTTEN),
+    "the feed of statuses goes by time": Mutant(_tell_by_time),
+    "a token of the older order is one of this order":
+        _patch(change_plan, "status_key", lambda text: StatusKey(*text.split("\n")[::2], *text.split("\n")[1:2])),
     "after what is withdrawn nothing stands":
-        _patch(StatusKey, "written", lambda key: f"{key.customer_phone}\n{key.changed_at}\n1",
+        _patch(StatusKey, "written", lambda key: f"{key.customer_phone}\n1\n{key.changed_at}",
             story="of one millisecond the last counts"),
     "what stands is told again":
-        _patch(StatusKey, "written", lambda key: f"{key.customer_phone}\n{key.changed_at}\n0",
-            story="it becomes Hot, and what is said again is no change"),
+        _patch(StatusKey, "written", lambda key: f"{key.customer_phone}\n0\n{key.changed_at}",
+            story="of one millisecond the last counts"),
     "what was there is not read":
         _text("WHERE i.reload_profile", "WHERE false", story="an extraction is edited, moves in time, and goes"),
     "what fills the table is told":

@@ -22,7 +22,7 @@ from api.plan.sql import PageRow
 from api.plan.statistics import lead_series, lead_statistics
 from api.request.attributes import Catalog
 from api.request.parameters import Page
-from api.request.position.change_token import Position
+from api.request.position.change_token import Position, StatusKey
 from api.request.position.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.query import (
     CHANGES_QUERY,
@@ -34,6 +34,7 @@ from api.request.query import (
     SERIES_QUERY,
     STATUS_CHANGES_QUERY,
 )
+from tests.exactness.platform import value
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 from tests.support.attributes import DECLARATION
 
@@ -194,10 +195,20 @@ def test_history_and_funnel(crowd: Crowd, explain: Explain) -> None:
     def funnel(query: str) -> BoundStatement[PageRow]:
         return lead_funnel(crowd.large, FUNNEL_QUERY.read(query))
 
-    def feed(query: str) -> BoundStatement[ChangesRow]:
-        parameters = STATUS_CHANGES_QUERY.read(query)
-        return status_changes_since(crowd.large, Position(1), parameters)
+    def feed(since: Position) -> BoundStatement[ChangesRow]:
+        return status_changes_since(crowd.large, since, STATUS_CHANGES_QUERY.read(""))
 
+    with crowd.database.connect() as conn:
+        # A thousand of one version, as a mass change writes them.
+        conn.execute(
+            "UPDATE read_model.lead_status_changes SET version = 1 WHERE user_id = %(tenant)s AND customer_phone IN"
+            " (SELECT customer_phone FROM read_model.leads WHERE user_id = %(tenant)s ORDER BY 1 LIMIT 1000)",
+            {"tenant": crowd.large},
+        )
+        phone = value(
+            conn, "SELECT max(customer_phone) FROM read_model.lead_status_changes WHERE version = 1"
+        )
+    last = StatusKey(phone, is_standing=False, changed_at="2026-01-01T00:00:00.000Z").written()
     month = "from_date=2026-02-01&to_date=2026-02-28"
     check_all(
         (
@@ -211,7 +222,14 @@ def test_history_and_funnel(crowd: Crowd, explain: Explain) -> None:
             ("funnel of a month", explain(funnel(month)), BY_CONTACT, 4000),
             ("funnel by agent", explain(funnel("by=agent")), BY_CONTACT, 6 * LEADS),
             ("funnel by platform", explain(funnel(f"{month}&by=platform")), BY_CONTACT, 4 * 4000),
-            ("feed", explain(feed("")), "lead_status_changes_by_version", FEW),
+            *(
+                (name, explain(feed(since)), "lead_status_changes_by_version", most)
+                for name, since, most in (
+                    ("feed", Position(1), 2 * FIRST_PAGE),
+                    ("feed in a version", Position(1, last), 2 * FEW),
+                    ("feed behind all", Position(2), FEW),
+                )
+            ),
         )
     )
 

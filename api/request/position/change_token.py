@@ -31,15 +31,18 @@ class Position(NamedTuple):
 
 
 class StatusKey(NamedTuple):
-    """Of changes of statuses of one version: a lead, when it was, and whether it is one that was withdrawn, or not."""
+    """The position among the changes of statuses of a version: lead, whether withdrawn or standing, and time.
+
+    Without a time it is before all changes of the lead.
+    """
 
     customer_phone: str = ""
-    changed_at: str = ""
     is_standing: bool = False
+    changed_at: str = ""
 
     def written(self) -> str:
         """Return the key as a position has it."""
-        return "\n".join((self.customer_phone, self.changed_at, "1" if self.is_standing else "0"))
+        return "\n".join((self.customer_phone, "1" if self.is_standing else "0", self.changed_at))
 
 
 def status_key(text: str) -> StatusKey:
@@ -48,11 +51,14 @@ def status_key(text: str) -> StatusKey:
         return StatusKey()
     phone, *others = text.rsplit("\n", 2)
     try:
-        changed_at, standing = others
+        standing, changed_at = others
+        if changed_at in ("0", "1"):
+            # An older version told the changes of a lead by time. Tell all of them again, so that none is lost.
+            return StatusKey(phone)
         read_moment(changed_at)
     except ValueError as error:
         raise TokenError from error
-    return StatusKey(phone, changed_at, standing == "1")
+    return StatusKey(phone, standing == "1", changed_at)
 
 
 class Token(NamedTuple):

@@ -1,7 +1,11 @@
--- Note the changes of status that are none any more, or are of another status now, with the version that their tenant
--- gets at the end of this transaction: the feed tells them. A change is one of an extraction to a status.
+-- Note the changes of status that are withdrawn, with the version that their tenant gets at the end of this transaction:
+-- those that are gone, and those that differ now in anything, which are written again. A change is one of an extraction
+-- to a status.
 --
 -- when: profiles_stale
+-- The feed tells them. A tombstone stays when its change comes again, so that no caller is told a change twice without
+-- being told between that it was withdrawn.
+--
 -- What fills the table for the first time tells nothing. The tenant's lock keeps the version from moving until then.
 INSERT INTO read_model.status_change_tombstones (
     user_id, customer_phone, extraction_id, lead_status, changed_at, total_score, conversation_id, version, deleted_at
@@ -21,7 +25,7 @@ LEFT JOIN new_lead_status_changes AS n -- noqa: ST11
     ON n.user_id = o.user_id
     AND n.customer_phone = o.customer_phone
     AND n.extraction_id = o.extraction_id
-    AND n.lead_status IS NOT DISTINCT FROM o.lead_status
+    AND (n.*) IS NOT DISTINCT FROM (o.*)
 LEFT JOIN read_model.tenants AS stored ON stored.user_id = o.user_id {tenants}
 WHERE n.user_id IS NULL AND (SELECT p.is_history_built FROM read_model.projection AS p)
 ON CONFLICT (user_id, customer_phone, extraction_id, lead_status) DO UPDATE SET
