@@ -217,8 +217,8 @@ def counted_values(
 ) -> ColumnElement[str]:
     """Return the most frequent values of an attribute with their leads, and how many values there are, as JSON text.
 
-    Of the leads with these phones, or of all. A value is counted as the filter of it counts: a text that the filter
-    would read as a range of numbers too is left out.
+    Of the leads with these phones, or of all. A value is counted as the filter of it counts. A text that the filter
+    would read as a range of numbers too cannot be asked for: it counts as a value, and is not printed.
     """
     ways = [way for level in shape.levels for way in _values_of(level, shape, name, phones)]
     pairs: FromClause = (union_all(*ways) if ways[1:] else ways[0]).subquery("pairs")
@@ -227,15 +227,18 @@ def counted_values(
     value = pairs.c.value
     # The offset keeps PostgreSQL from asking of each row what is asked of each value.
     counted = select(value, func.count().label("leads")).group_by(value).offset(ZERO).subquery("counted")
-    chosen: list[Condition] = [counted.c.value.is_not(None)]
+    order: list[ColumnElement[Any]] = [counted.c.leads.desc(), collate(counted.c.value, "C")]
+    columns: list[ColumnElement[Any]] = []
     if not shape.is_declared:
-        chosen.append(counted.c.value.op("!~", return_type=Boolean)(_RANGE))
-    order = (counted.c.leads.desc(), collate(counted.c.value, "C"))
-    placed_ = select(counted, func.row_number().over(order_by=order).label("place"))
-    placed = placed_.where(*chosen).subquery("placed")
+        is_range = counted.c.value.op("~", return_type=Boolean)(_RANGE)
+        order.insert(0, is_range)
+        columns.append(is_range.label("is_range"))
+    placed_ = select(counted, *columns, func.row_number().over(order_by=order).label("place"))
+    placed = placed_.where(counted.c.value.is_not(None)).subquery("placed")
     member = cast(func.to_json(placed.c.value), Text) + constant_text(":") + cast(placed.c.leads, Text)
     members = func.string_agg(member, aggregate_order_by(constant_text(","), placed.c.place), type_=Text)
-    most = members.filter(placed.c.place <= constant(MOST_VALUES))
+    printed_ = [placed.c.place <= constant(MOST_VALUES), *(~placed.c[column.name] for column in columns)]
+    most = members.filter(*printed_)
     printed = (
         constant_text('"values":{')
         + func.coalesce(most, constant_text(""))

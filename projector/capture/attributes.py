@@ -137,8 +137,13 @@ def attribute_catalog(readings: Mapping[str, "Reading"]) -> dict[str, Any]:
 
 
 def types_of_level(readings: Mapping[str, "Reading"], level: str) -> str:
-    """Return the declared attributes of a level with their types, as a literal of SQL has the JSON of them."""
-    types = {made.name: made.type for made in declared_attributes(readings) if made.level == level}
+    """Return the declared attributes with their types at a level, as a literal of SQL has the JSON of them.
+
+    An attribute that is declared of the other level is `elsewhere`: no filter would find it at this one.
+    """
+    types = {
+        made.name: made.type if made.level == level else "elsewhere" for made in declared_attributes(readings)
+    }
     return sql.Literal(json.dumps(types)).as_string(None)
 
 

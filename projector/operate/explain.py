@@ -356,7 +356,8 @@ def _sentences(made: Explanation, state: _State, total: int, waiting: list[Recor
     if made.left_out:
         yield (
             f"{counted(made.left_out, 'attribute')} {'is' if made.left_out == 1 else 'are'} left out: beyond 64 or"
-            " 8 KiB, in JSON of more than 64 KiB, or of another type than the mapping declares."
+            " 8 KiB, in JSON of more than 64 KiB, of another type than the mapping declares, or declared of leads and"
+            " given by a conversation, or the reverse."
         )
     for letter in made.dead_letters:
         said = f"The key {letter['kind']} {letter['key']} is set aside: {letter['error'].rstrip('.')}."

@@ -3,7 +3,7 @@
 -- `migrate` puts in {types_of_leads} and {types_of_conversations}: the names that the mapping declares, each with its
 -- type. An attribute is a text, a number, a boolean, or a list of these. A date and a time are texts.
 
--- The type of each declared attribute of a level, lead or conversation.
+-- The type of each declared attribute of a level, lead or conversation; `elsewhere` for one that is declared of the other.
 CREATE OR REPLACE FUNCTION projector.attribute_types(level text)
 RETURNS jsonb
 LANGUAGE sql
@@ -32,23 +32,23 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN CASE WHEN abs(value) < 1e308 AND min_scale(value) <= 400 THEN to_jsonb(trim_scale(value)) END;
 
--- A date of the years 1 to 9999; one beyond becomes the nearest of these.
+-- A date of the years 1 to 9999; one beyond becomes the nearest of these. Null for infinity.
 CREATE OR REPLACE FUNCTION projector.attribute_date(value date)
 RETURNS jsonb
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 RETURN to_jsonb(
-    to_char(CASE WHEN value IS NOT NULL THEN greatest(least(value, '9999-12-31'), '0001-01-01') END, 'YYYY-MM-DD')
+    to_char(CASE WHEN isfinite(value) THEN greatest(least(value, '9999-12-31'), '0001-01-01') END, 'YYYY-MM-DD')
 );
 
--- A time as all times are printed.
+-- A time as all times are printed. Null for infinity.
 CREATE OR REPLACE FUNCTION projector.attribute_time(value timestamptz)
 RETURNS jsonb
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
-RETURN to_jsonb(projector.format_time(projector.clamp_time(value)));
+RETURN CASE WHEN isfinite(value) THEN to_jsonb(projector.format_time(projector.clamp_time(value))) END;
 
 -- A value within JSON as jsonb: the noncharacter U+FFFF for one with a number of too many digits.
 CREATE OR REPLACE FUNCTION projector.read_json_value(value text)
@@ -134,7 +134,8 @@ $definition$;
 --
 -- sources has objects of attributes. Of a name the first one counts that has a value. Those at odd places are of declared
 -- columns; those at even places are JSON as it comes, of which a value counts only if its name is written as
--- in [a-z][a-z0-9_]*, with at most 40 characters, and is not declared with another type. types are the declared ones.
+-- in [a-z][a-z0-9_]*, with at most 40 characters, and is not declared with another type, which `elsewhere` always is.
+-- types are the declared ones.
 --
 -- At most 64 attributes and 8 KiB as JSON text are kept: declared ones first, then bytewise by their names.
 CREATE OR REPLACE FUNCTION projector.merge_any_attributes(sources jsonb [], types jsonb)

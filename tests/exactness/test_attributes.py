@@ -17,6 +17,7 @@ from projector.core.refresh import Drain
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.operate.assess import PROBLEM, assess
+from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
@@ -172,15 +173,15 @@ VALUES: list[tuple[str, str, str | None]] = [
     ("boolean", "true", "true"),
     ("boolean", "false", "false"),
     ("date", "2025-02-28", '"2025-02-28"'),
-    ("date", "infinity", '"9999-12-31"'),
+    ("date", "infinity", None),
     ("date", "10000-01-01", '"9999-12-31"'),
-    ("date", "-infinity", '"0001-01-01"'),
+    ("date", "-infinity", None),
     ("date", "0044-03-15 BC", '"0001-01-01"'),
     ("timestamp", "2025-02-28 10:00:00.123999", '"2025-02-28T10:00:00.123Z"'),
-    ("timestamp", "infinity", '"9999-12-31T23:59:59.999Z"'),
+    ("timestamp", "infinity", None),
     ("timestamptz", "2025-02-28 10:00:00.5+05:30", '"2025-02-28T04:30:00.500Z"'),
     ("timestamptz", "0044-03-15 BC", '"0001-01-01T00:00:00.000Z"'),
-    ("timestamptz", "-infinity", '"0001-01-01T00:00:00.000Z"'),
+    ("timestamptz", "-infinity", None),
     ("timestamptz", "9999-12-31 23:59:59.9999+00", '"9999-12-31T23:59:59.999Z"'),
     ("text[]", '{vip,NULL,""," "," a ","a,b",vip}', '["vip", "a", "a,b", "vip"]'),
     ("text[]", "{}", None),
@@ -196,7 +197,7 @@ VALUES: list[tuple[str, str, str | None]] = [
     ("numeric[]", "{1.50,NaN,2.0}", "[1.5, 2]"),
     ("double precision[]", "{0.1,Infinity}", "[0.1]"),
     ("boolean[]", "{f,t,NULL}", "[false, true]"),
-    ("date[]", "{2025-02-28,infinity}", '["2025-02-28", "9999-12-31"]'),
+    ("date[]", "{2025-02-28,infinity}", '["2025-02-28"]'),
     ("timestamp[]", "{2025-02-28 10:00}", '["2025-02-28T10:00:00.000Z"]'),
     ("timestamptz[]", "{2025-02-28 10:00+01}", '["2025-02-28T09:00:00.000Z"]'),
 ]  # fmt: skip
@@ -597,6 +598,33 @@ def test_of_a_name_the_first_that_has_a_value_counts(platform: Connection) -> No
     refresh_now(platform)
     assert attributes(platform)["0"] == (None, 0)
     assert counts(platform)["lead", "city", "string"] == 6
+
+
+def test_a_name_that_is_declared_of_the_other_level_is_left_out_of_json(platform: Connection) -> None:
+    """No filter finds it there: an attribute is one of the lead or of the conversation."""
+    create(platform, **DECLARED, extra="jsonb")
+    install(
+        platform,
+        mapping(contacts="$.city; $.extra AS attributes", conversations="$.budget; $.extra AS attributes"),
+    )
+    extra = {"city": "of JSON", "budget": 7, "free": "yes"}
+    insert(platform, "talks", id=1, phone="1", budget=5, extra=extra)
+    insert(platform, "people", id=1, phone="1", city="Pune", extra=extra)
+    insert(platform, "talks", id=2, phone="2", extra=extra)
+    insert(platform, "people", id=2, phone="2", extra=extra)
+    refresh_now(platform)
+    assert_at_rest(platform)
+    assert attributes(platform) == {
+        "1": ({"city": "Pune", "free": "yes"}, 1),
+        "2": ({"city": "of JSON", "free": "yes"}, 1),
+    }
+    assert attributes(platform, "lead_conversations") == {
+        "1": ({"budget": "number 5", "free": "yes"}, 1),
+        "2": ({"budget": "number 7", "free": "yes"}, 1),
+    }
+    explanation = explain_lead(platform, "u", "2")
+    assert explanation.left_out == 2
+    assert "declared of leads and given by a conversation" in " ".join(explanation.sentences)
 
 
 def insert(conn: Connection, table: str, **columns: object) -> None:

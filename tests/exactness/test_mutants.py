@@ -524,6 +524,10 @@ MUTANTS = {
     "a message that goes stays counted": _text("-1 AS weight", "0 AS weight"),
     "the last value of a name counts": _text("is_valid DESC, source.place", "is_valid DESC, source.place DESC"),
     "a misfit hides a value": _text("validity.is_valid DESC, source.place", "source.place"),
+    "a name that is declared of the other level fits":
+        _text("ELSE jsonb_typeof(made.value) = coalesce(",
+            "ELSE types ->> entry.key = 'elsewhere' OR jsonb_typeof(made.value) = coalesce("),
+    "an infinite time is a value": _text("CASE WHEN isfinite(value) THEN to_jsonb(", "CASE WHEN true THEN to_jsonb("),
     "any value fits": _text("THEN jsonb_typeof(made.value) = 'string'", "THEN true"),
     "plain JSON of the loser counts first":
         _text("|| coalesce(s.first_json, jsonb_build_object()) || coalesce(s.first_declared, jsonb_build_object()) AS",

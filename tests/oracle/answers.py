@@ -161,9 +161,9 @@ def facet_of_attribute(model: Model, user_id: str, name: str, params: Pairs, now
         counts.update(
             {text for value in attribute_of_lead(model, lead, name) for text in printed_items(value)}
         )
-    if model.declaration.type_of(name) is None:
-        counts = Counter({text: leads for text, leads in counts.items() if not is_number_range(text)})
-    most = sorted(counts.items(), key=lambda item: (-item[1], bytewise(item[0])))[:100]
+    is_declared = model.declaration.type_of(name) is not None
+    printed = {text: leads for text, leads in counts.items() if is_declared or not is_number_range(text)}
+    most = sorted(printed.items(), key=lambda item: (-item[1], bytewise(item[0])))[:100]
     return {"values": dict(most), "distinct": len(counts)}
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.oracle.values import bytewise, cut, cut_text, printed_time, trim
+from tests.oracle.values import Infinite, bytewise, cut, cut_text, printed_time, trim
 
 Types = Mapping[str, str]
 """Names of declared attributes: each is a text, number, boolean, date, time or list."""
@@ -49,6 +49,11 @@ class Declaration:
         if name in self.conversation:
             return ("conversation",)
         return [level for level, relations in self.spreads.items() if relations]
+
+    def types_of(self, level: str) -> Types:
+        """Return the declared types at a level, `elsewhere` for what is declared of the other one."""
+        own = self.lead if level == "lead" else self.conversation
+        return {name: own.get(name, "elsewhere") for name in (*self.lead, *self.conversation)}
 
     def type_of(self, name: str) -> str | None:
         return {**self.lead, **self.conversation}.get(name)
@@ -132,7 +137,7 @@ def _attribute(value: object) -> object:
         decimals = _digits(number).partition(".")[2] if is_short else ""
         attribute = number if is_short and len(decimals) <= 400 else None
     elif isinstance(value, datetime):
-        attribute = printed_time(cut(value))
+        attribute = None if isinstance(value, Infinite) else printed_time(cut(value))
     elif isinstance(value, date):
         attribute = value.isoformat()
     return attribute
@@ -144,6 +149,8 @@ def _is_of_type(value: object, type_: str | None) -> bool:
         return False
     if type_ in _PRINTED:
         return isinstance(value, str) and _PRINTED[type_].fullmatch(value) is not None
+    if type_ == "elsewhere":
+        return False
     kinds = {"text": str, "number": Decimal, "boolean": bool, "list": list}
     return type_ is None or isinstance(value, kinds[type_])
 

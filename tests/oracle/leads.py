@@ -382,7 +382,7 @@ def _lead(rows: _Rows, user_id: str, phone: str, talks: list[Conversation], send
     contact = _winning_contact(rows.contacts.get((user_id, phone), ()))
     names: Any = {name: _first_not_blank(name, extraction, contact) for name in ("name", "email", "company")}
     winners = [rows.declaration.given(row) for row in (extraction, contact) if row is not None]
-    attributes, left_out = merge(winners, rows.declaration.lead)
+    attributes, left_out = merge(winners, rows.declaration.types_of("lead"))
     seen = {platform_word(row.platform) for row in conversations}
     seen |= {platform_word(row.platform) for row in sends}
     changes = _status_changes(rows, talks)
@@ -456,7 +456,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
     times = [cut_or_epoch(message.timestamp) for message in rows.messages.get(row.conversation_id, ())]
     noted = None if row.last_message_at is None else cut(row.last_message_at)
     platform = rows.platform_of_channel(agent.phone_number_id)
-    attributes, left_out = merge([rows.declaration.given(row)], rows.declaration.conversation)
+    attributes, left_out = merge([rows.declaration.given(row)], rows.declaration.types_of("conversation"))
     return LeadConversation(
         conversation_id=row.conversation_id,
         agent_id=row.agent_id,

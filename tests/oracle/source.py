@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from tests.oracle.leads import Source
-from tests.oracle.values import EPOCH, FIRST_MOMENT, LAST_MOMENT
+from tests.oracle.values import EPOCH, FIRST_MOMENT, LAST_MOMENT, Infinite
 
 Connection = psycopg.Connection[Any]
 
@@ -79,6 +79,8 @@ def _query(table: str, kind: type) -> tuple[bytes, tuple[bool, ...]]:
 
 def moment_of(microseconds: Decimal) -> datetime:
     """Give the time so long after 1970, or the first or last one of the years 1 to 9999, which alone can be printed."""
+    if microseconds.is_infinite():
+        return Infinite.fromisoformat((FIRST_MOMENT if microseconds < 0 else LAST_MOMENT).isoformat())
     return EPOCH + timedelta(microseconds=int(min(max(microseconds, _FIRST), _LAST)))
 
 

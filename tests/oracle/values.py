@@ -10,6 +10,10 @@ WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
 DIGITS = "0123456789"
 
 
+class Infinite(datetime):
+    """The first or the last moment for -infinity or infinity: a time, and no value of an attribute."""
+
+
 def trim(text: str) -> str:
     return text.strip(WHITE_SPACE)
 
