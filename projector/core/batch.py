@@ -46,6 +46,9 @@ _SERVER_FAILURES = ("08", "2200H", "25", "53", "55", "57P", "58")
 STATEMENT_TIMEOUT = "10s"
 """How long a statement of a refresh may run. A rebuild has no such limit."""
 
+ONE_KEY_TIMEOUT = "1s"
+"""The same, where a key is tried or looked at alone after a failure: all tenants wait for what its row costs."""
+
 EXPANSION_TIMEOUT = "60s"
 """The same, where the rules of the mapping look for what a change touches. A truncated table may take any time."""
 
@@ -285,6 +288,8 @@ def follow_dead_letters(conn: Connection, *, are_new: bool = False) -> None:
     Counts the dead letters where one has moved, or where some `are_new`.
     """
     moved = 0
+    limit = query("core", "limit_statements")
+    conn.execute(limit, {"statement_timeout": ONE_KEY_TIMEOUT})
     try:
         moved = _follow(conn, None)
     except psycopg.Error as error:
@@ -294,6 +299,7 @@ def follow_dead_letters(conn: Connection, *, are_new: bool = False) -> None:
         for key in rows.values(conn, query("core", "read_taken_dead_letters")):
             with suppress(psycopg.Error):
                 moved += _follow(conn, key)
+    conn.execute(limit, {"statement_timeout": STATEMENT_TIMEOUT})
     if moved or are_new:
         count_dead_letters(conn)
 
@@ -303,20 +309,24 @@ def _follow(conn: Connection, key: str | None) -> int:
         return len(rows.values(conn, query("core", "follow_dead_letters"), {"key": key}))
 
 
-def expand_changes(conn: Connection) -> int:
-    """Stage what the taken changes refer to, or queue it where it is much; return in how many rows."""
+def expand_changes(conn: Connection, timeout: str | None = None) -> int:
+    """Stage what the taken changes refer to, or queue it where it is much; return in how many rows.
+
+    `timeout` is how long a statement may run, if that is not EXPANSION_TIMEOUT.
+    """
     with cancel_if_blocking(conn):
-        conn.execute(query("core", "limit_expansion"), {"statement_timeout": EXPANSION_TIMEOUT})
+        conn.execute(query("core", "limit_expansion"), {"statement_timeout": timeout or EXPANSION_TIMEOUT})
         (pieces,) = pipeline.run_steps(conn, "refresh/1_take/50_expand_changes").fetchone() or (0,)
         return int(pieces)
 
 
-def recompute(conn: Connection, *, strict: bool = False) -> BatchResult:
+def recompute(conn: Connection, *, strict: bool = False, timeout: str | None = None) -> BatchResult:
     """From the staged changes to rows of the read model.
 
-    `strict` includes the keys that are set aside as dead letters.
+    `strict` includes the keys that are set aside as dead letters; `timeout` is how long a statement may run, if that
+    is not STATEMENT_TIMEOUT.
     """
-    parameters = {"strict": strict, "statement_timeout": STATEMENT_TIMEOUT}
+    parameters = {"strict": strict, "statement_timeout": timeout or STATEMENT_TIMEOUT}
     run = pipeline.Run(conn, conditions={"write"}, parameters=parameters)
     with cancel_if_blocking(conn):
         run.run("refresh/1_take/80_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *WRITE)

@@ -7,7 +7,7 @@ import psycopg
 import structlog
 
 from projector.core import names, staging
-from projector.core.batch import count_dead_letters, expand_changes, first_line, recompute
+from projector.core.batch import ONE_KEY_TIMEOUT, count_dead_letters, expand_changes, first_line, recompute
 from projector.core.faults import Fault, examine, find_fault_of_lead, find_row_failure, read_lead
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
@@ -31,15 +31,18 @@ def find_dead_letters(conn: Connection, *, due_only: bool, limit: int | None = N
     return conn.execute(query("core", "find_dead_letters"), {"due_only": due_only, "limit": limit}).fetchall()
 
 
-def retry_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> int:
-    """Try these dead letters again, each in a transaction of its own; return how many failed again."""
-    return sum(not _succeeds(conn, kind, key) for kind, key in letters)
+def retry_dead_letters(conn: Connection, letters: Sequence[DeadLetter], *, patient: bool = False) -> int:
+    """Try these dead letters again, each in a transaction of its own; return how many failed again.
+
+    A statement may run for a second, or if `patient` for as long as in a batch: all tenants wait for it.
+    """
+    return sum(not _succeeds(conn, kind, key, patient=patient) for kind, key in letters)
 
 
 def retry_all_dead_letters(conn: Connection) -> tuple[int, int]:
     """Try all dead letters again, however long that takes; return how many were tried, and how many failed again."""
     letters = find_dead_letters(conn, due_only=False)
-    return len(letters), retry_dead_letters(conn, letters)
+    return len(letters), retry_dead_letters(conn, letters, patient=True)
 
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
@@ -83,10 +86,10 @@ def _set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error, *, a
     return True
 
 
-def _succeeds(conn: Connection, kind: str, key: str) -> bool:
+def _succeeds(conn: Connection, kind: str, key: str, *, patient: bool) -> bool:
     """Try a letter; return whether it is done. One that fails again waits for its next try."""
     try:
-        retry(lambda: _retry(conn, kind, key), *BATCH)
+        retry(lambda: _retry(conn, kind, key, patient=patient), *BATCH)
     except (psycopg.Error, BlockedError) as error:
         failed = find_row_failure(conn, error)
         if failed is None:
@@ -102,7 +105,7 @@ def _succeeds(conn: Connection, kind: str, key: str) -> bool:
     return True
 
 
-def _retry(conn: Connection, kind: str, key: str) -> None:
+def _retry(conn: Connection, kind: str, key: str, *, patient: bool) -> None:
     letter = {"kind": kind, "key": key}
     with conn.transaction():
         # A take drops the changes of a key that has a dead letter: none may happen before this transaction ends.
@@ -113,7 +116,8 @@ def _retry(conn: Connection, kind: str, key: str) -> None:
         staging.clear(conn)
         conn.execute(query("core", "stage_dead_letter"), letter)
         conn.execute(query("core", "delete_dead_letter"), letter)
-        expand_changes(conn)
-        recompute(conn, strict=True)
+        timeout = None if patient else ONE_KEY_TIMEOUT
+        expand_changes(conn, timeout)
+        recompute(conn, strict=True, timeout=timeout)
         count_dead_letters(conn)
         names.write_taken(conn)

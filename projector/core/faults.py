@@ -13,7 +13,14 @@ from psycopg import errors
 
 from projector.capture.mapping import RELATIONS
 from projector.core import staging
-from projector.core.batch import expand_changes, first_line, is_lead_failure, is_server_failure, recompute
+from projector.core.batch import (
+    ONE_KEY_TIMEOUT,
+    expand_changes,
+    first_line,
+    is_lead_failure,
+    is_server_failure,
+    recompute,
+)
 from projector.database import rows
 from projector.database.kinds import kinds
 from projector.database.rows import Connection
@@ -22,9 +29,6 @@ from projector.report.counted import repeated_rows
 from projector.report.errors import BlockedError
 
 _Row = TypeVar("_Row")
-
-ALONE_TIMEOUT = "2s"
-"""How long the rows of a key may be read to see what is wrong with them."""
 
 _EXAMINED = 1000
 """Keys that are read at once, to find the one that cannot be read."""
@@ -143,7 +147,7 @@ def _read_alone(
     """Return the row of a query, or the error with which it failed; raises that of the server."""
     try:
         with conn.transaction(force_rollback=True):
-            conn.execute(query("core", "limit_statements"), {"statement_timeout": ALONE_TIMEOUT})
+            conn.execute(query("core", "limit_statements"), {"statement_timeout": ONE_KEY_TIMEOUT})
             return rows.row(conn, kind, text, parameters)
     except psycopg.Error as error:
         if conn.closed or is_server_failure(error):

@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow
 
 from projector.core import names, pipeline, staging
 from projector.core.batch import (
+    ONE_KEY_TIMEOUT,
     STATEMENT_TIMEOUT,
     Batch,
     Taken,
@@ -163,6 +164,8 @@ class LateKeys:
         self._piece_seconds = piece_seconds
         self.may_be_late = True
         """Whether a tenant may be late."""
+        self.may_fail = False
+        """Whether keys of a batch or a piece that failed may be late. A single key has a second then."""
         self._size = FIRST_PIECE
         self._after = ""
         self._phones: dict[str, str] = {}
@@ -216,6 +219,7 @@ class LateKeys:
             if done:
                 conn.execute(query("core", "end_lateness"), {"user_ids": done})
         self.may_be_late = len(done) < len(late)
+        self.may_fail = self.may_fail and self.may_be_late
 
     def _take(self, conn: Connection) -> Batch | None:
         with conn.transaction():
@@ -232,7 +236,9 @@ class LateKeys:
             taken = self._stage(conn)
             pipeline.test_point("late_taken")
             # As in a batch.
-            written = recompute(conn, strict=not taken.has_dead_letters) if taken.changes else BatchResult()
+            timeout = ONE_KEY_TIMEOUT if taken.changes == 1 and self.may_fail and not self._strict else None
+            strict = not taken.has_dead_letters
+            written = recompute(conn, strict=strict, timeout=timeout) if taken.changes else BatchResult()
             if taken.has_dead_letters:
                 follow_dead_letters(conn, are_new=taken.has_malformed_keys)
             if taken.changes:
@@ -293,6 +299,7 @@ class LateKeys:
         """Take half as many keys of this tenant from now on. A single key that fails is found."""
         # Other tenants come first.
         self._after = _next(self._tenant)
+        self.may_fail = True
         if self._taken > 1:
             # What takes too long is not tried again and again.
             is_slow = isinstance(error, psycopg.errors.QueryCanceled)

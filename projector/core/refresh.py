@@ -86,6 +86,7 @@ class Drain:
             if failed is None:
                 raise
             _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(failed))
+            self.late.may_fail = True
             size = max(self._size // len(shards), 1)
             deferred = defer_changes(conn, shards, mass=False, size=size, wait=wait)
             if deferred is not None and not deferred.changes:
@@ -160,7 +161,8 @@ def _retry(conn: Connection, waiting: _Refresh, *, due_only: bool) -> tuple[int,
     for first in range(0, len(dead_letters), TRIES_OF_A_TURN):
         if first:
             waiting.run()
-        failed += retry_dead_letters(conn, dead_letters[first : first + TRIES_OF_A_TURN])
+        some = dead_letters[first : first + TRIES_OF_A_TURN]
+        failed += retry_dead_letters(conn, some, patient=not due_only)
     return len(dead_letters), failed
 
 

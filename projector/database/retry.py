@@ -86,8 +86,8 @@ BATCH = (
         1.0,
         tries=TRIES,
         message=(
-            "The server can commit nothing for now: its NOTIFY queue is full, or it has no transaction ids left. See"
-            " status and the log of the server. Nothing is lost: the changes wait in the queue."
+            "The server is at a limit, such as that of its NOTIFY queue. See status, and the log of PostgreSQL."
+            " Nothing is lost: the changes wait in the queue."
         ),
     ),
     Again((YieldedError,), 1.0, 1.0, tries=TRIES),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -136,7 +137,8 @@ def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
         if body == "no end":
             patched.setattr(batch, "STATEMENT_TIMEOUT", "5s")
             patched.setattr("projector.core.late.STATEMENT_TIMEOUT", "5s")
-            patched.setattr(faults, "ALONE_TIMEOUT", "3s")
+            patched.setattr("projector.core.late.ONE_KEY_TIMEOUT", "3s")
+            patched.setattr(faults, "ONE_KEY_TIMEOUT", "3s")
         refresh_once(conn)
     [(kind, key, user_id, error)] = letters(conn)
     assert (kind, key, user_id) == ("reload_conversations", "c", "one")
@@ -150,6 +152,45 @@ def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
     conn.execute("DELETE FROM labels")
     refresh_now(conn)
     assert_exact(conn)
+
+
+BATCH, ALONE = "limit: 10s", "limit: 1s"
+TELLING = """LANGUAGE plpgsql STRICT AS $$BEGIN
+    RAISE WARNING 'limit: %', current_setting('statement_timeout');
+    RAISE 'fails';
+END$$"""
+
+
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_a_key_that_is_tried_alone_keeps_the_others_waiting_for_a_second(
+    labelled: Platform, name: str
+) -> None:
+    """The function of the mapping says how long it could have kept each statement."""
+    conn = labelled.conn
+    told: list[str] = []
+    conn.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+
+    def limits(work: Callable[[], object]) -> set[str]:
+        told.clear()
+        work()
+        return {line for line in told if line.startswith("limit")}
+
+    def due() -> None:
+        conn.execute("UPDATE projector.dead_letters SET retry_at = now()")
+        refresh_once(conn)
+
+    replace(conn, name, TELLING)
+    conn.execute("INSERT INTO labels VALUES ('c', 'x')")
+    assert limits(lambda: refresh_once(conn)) == {BATCH, ALONE}
+    assert len(letters(conn)) == 1
+    assert told.count(BATCH) <= 3, "a batch, and a slice or a piece of the same keys"
+    assert limits(due) == {ALONE}
+    # Nor does a change of it, which is left out; but to whom it belongs is looked up.
+    conn.execute("UPDATE projector.dead_letters SET retry_at = now() + interval '1 minute'")
+    labelled.message("c", "left out")
+    assert limits(lambda: refresh_once(conn)) <= {ALONE}
+    # An operator who asks for it has more patience.
+    assert BATCH in limits(lambda: refresh_now(conn))
 
 
 GIVES = "conversations.sql gives 2 rows with the conversation_id c, and has to give one"

@@ -34,7 +34,18 @@ from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
 from projector.capture import attributes, control, gaps, mapping, triggers
-from projector.core import batch, blocking, clock, faults, late, names, pipeline, refresh, staging
+from projector.core import (
+    batch,
+    blocking,
+    clock,
+    dead_letters,
+    faults,
+    late,
+    names,
+    pipeline,
+    refresh,
+    staging,
+)
 from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.database import connect as db
@@ -772,6 +783,10 @@ MUTANTS = {
     "nobody is told of a tenant that changes": _text("FROM stale_tenants AS t", "FROM stale_tenants AS t WHERE false"),
     "nobody is told of a first build": _statement("sweep/first_build/95_tell_listeners", "'*'", "''"),
     "nobody is told of an erasure": _statement("queries/tenants", "pg_notify('leads', '*')", "pg_notify('leads', '')"),
+    "a late key has as long as a batch": _patch(late, "ONE_KEY_TIMEOUT", "11s", name="agent_name_of"),
+    "a dead letter has as long as a batch": _patch(dead_letters, "ONE_KEY_TIMEOUT", "11s", name="agent_name_of"),
+    "a dead letter is looked up for as long as a batch":
+        _patch(batch, "ONE_KEY_TIMEOUT", "11s", name="phone_of"),
     "a full queue is written to": _text("HAVING pg_notification_queue_usage() <= 0.9", ""),
     "a full queue is a row's failure": Mutant(_take_limits_for_rows),
     "a lead that differs keeps its version": _text(", version = excluded.version", ", version = leads.version"),

@@ -66,10 +66,10 @@ def test_a_refresh_takes_new_changes_between_dead_letters(
     set_aside(other, "many", 25)
     seen = []
 
-    def retry(conn: Connection, some: Sequence[DeadLetter]) -> int:
+    def retry(conn: Connection, some: Sequence[DeadLetter], *, patient: bool) -> int:
         seen.append((len(some), value(other, "SELECT count(*) FROM read_model.leads")))
         write_conversations(other, 1, first=len(seen) + 1)
-        return retry_dead_letters(conn, some)
+        return retry_dead_letters(conn, some, patient=patient)
 
     monkeypatch.setattr("projector.core.refresh.retry_dead_letters", retry)
     report = refresh(built, retry_failed=False, progress=QUIET)
