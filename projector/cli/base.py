@@ -2,12 +2,10 @@
 
 import dataclasses
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from inspect import cleandoc
-from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -15,7 +13,6 @@ import orjson
 import psycopg
 import structlog
 
-import projector
 from projector import config as settings
 from projector.capture.source import naming_missing_source
 from projector.config import Config
@@ -49,7 +46,6 @@ SHOWN_BY_PS = (
 
 # SQLSTATEs of a server that stops, crashed, or starts; an error without one comes from libpq itself.
 _CONNECTION_LOST = (None, "57P01", "57P02", "57P03")
-_PACKAGE = Path(projector.__file__).parent
 _log = structlog.get_logger(__name__)
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -186,7 +182,8 @@ def describe(error: psycopg.Error) -> str:
         reason = f"{reason}: {detail(error)}"
     if reason != condition(error):
         reason = f"{reason} (SQLSTATE {error.sqlstate})"
-    return f"PostgreSQL refused a statement{_origin(error)}: {reason}. LEADS_LOG_LEVEL=DEBUG shows where."
+    where = "Run the command again with LEADS_LOG_LEVEL=DEBUG to see which one."
+    return f"PostgreSQL refused a statement: {reason}. {where}"
 
 
 def telling_waits(conn: Connection) -> AbstractContextManager[None]:
@@ -202,19 +199,6 @@ def echo_report(report: RunReport) -> None:
     )
     for note in report.notes:
         echo(note)
-
-
-def _origin(error: psycopg.Error) -> str:
-    """Return which function of the projector sent the statement; nothing where that is not known."""
-    ours = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(_PACKAGE)
-        and _PACKAGE / "cli" not in Path(frame.filename).parents
-    ]
-    if not ours:
-        return ""
-    return f" of {Path(ours[-1].filename).relative_to(_PACKAGE.parent)}, {ours[-1].name}"
 
 
 def _told(error: Exception, text: str) -> str:

@@ -4,7 +4,7 @@ A function of a mapping can raise any SQLSTATE, or never end, so a class alone d
 Where it may be another one, the same steps run once without a key: what fails then too is not due to a row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, NamedTuple, TypeVar
 
@@ -35,6 +35,9 @@ _EXAMINED = 1000
 
 _IDS = {kind.dead_letter_kind or kind.kind: kind.id for kind in kinds().values()}
 """Which column of the relations has the keys of a kind of dead letter. Others are keys of rules of changes.sql."""
+
+_KEYS = {columns[0] for columns in RELATIONS.values()}
+"""The columns that are the key of a relation."""
 
 
 class Fault(NamedTuple):
@@ -83,7 +86,11 @@ def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error | None
 def find_fault_of_lead(conn: Connection, user_id: str, customer_phone: str) -> Fault | None:
     """Return what is wrong with a row that is read for a lead; None where each can be read. It needs a transaction."""
     lead = {"user_id": user_id, "customer_phone": customer_phone}
-    keys = conn.execute(query("core", "read_keys_of_lead"), lead).fetchall()
+    return find_fault_of_keys(conn, conn.execute(query("core", "read_keys_of_lead"), lead).fetchall())
+
+
+def find_fault_of_keys(conn: Connection, keys: Iterable[tuple[str, str]]) -> Fault | None:
+    """Return what is wrong with a row of one of these keys, each with its kind as `examine` takes it."""
     faults = (examine(conn, kind, [key])[1] for kind, key in keys)
     return next((fault for fault in faults if fault is not None), None)
 
@@ -113,11 +120,12 @@ def _find_among(conn: Connection, kind: str, keys: Sequence[str]) -> Fault | Non
 def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fault | None]:
     """Read the rows of keys, each relation by itself; return whether they may be there, and what is wrong with one.
 
-    Which one PostgreSQL does not tell: the first is named.
+    `kind` is one of dead letters, or the column of the relations that has the keys. Which key it is PostgreSQL does not
+    tell: the first is named, and of a single key the row.
     """
     column = _IDS.get(kind, kind)
     reads = {"changes": query("core", "examine_touched")}
-    if kind in _IDS:
+    if column in _KEYS:
         reads = {
             relation: query("core", "examine_rows", relation=relation, id=column, own_key=_own_key(relation))
             for relation, columns in source_columns().items()
@@ -127,14 +135,26 @@ def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fau
     for relation, text in reads.items():
         read = _read_alone(conn, RowsOfKeys, text, {"kind": kind, "keys": list(keys)})
         if isinstance(read, psycopg.Error):
+            fault = _find_row(conn, relation, column, keys[0]) if len(keys) == 1 else None
+            if fault is not None:
+                return True, fault
             said = f"{relation}.sql cannot be read with the {column} {keys[0]}: {first_line(read)}"
             return True, Fault(said, read, f"{relation}.sql")
-        if kind in _IDS and read is not None:
+        if column in _KEYS and read is not None:
             is_there = is_there or _own_key(relation) == column
             if read.rows > 1 and read.key is not None:
                 said = repeated_rows(relation, read.rows, _own_key(relation), read.key)
                 return True, Fault(said, None, f"{relation}.sql")
     return is_there, None
+
+
+def _find_row(conn: Connection, relation: str, column: str, key: str) -> Fault | None:
+    """Return what is wrong with the row of a key that fails, where rows of the relation have keys of their own."""
+    if column not in _KEYS or _own_key(relation) == column:
+        return None
+    text = query("core", "find_ids", relation=relation, id=column, own_key=_own_key(relation))
+    found = _read_alone(conn, dict[str, list[str]], text, {"key": key})
+    return _find_among(conn, _own_key(relation), found["ids"]) if isinstance(found, dict) else None
 
 
 def _own_key(relation: str) -> str:

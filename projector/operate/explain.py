@@ -6,25 +6,27 @@ reads by index only, writes nothing and holds up no other session for long.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
 
 from projector.capture.attributes import DECLARED_COLUMN, JSON_COLUMN
 from projector.capture.gaps import open_gaps
-from projector.core.batch import first_line, is_lead_failure
+from projector.core.batch import first_line, is_server_failure
+from projector.core.faults import find_fault_of_keys
 from projector.core.preconditions import require_built, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
+from projector.database.kinds import key_kinds
 from projector.database.rows import Connection, only_row, value, values
 from projector.database.source_names import read_tables
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
-from projector.report.errors import BlockedError, ProjectorError
+from projector.report.errors import BlockedError, ProjectorError, is_raised
 
 CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
     "current", "waiting", "dead_letter", "rebuilding", "capture_gap", "drift", "no_lead",
@@ -59,6 +61,7 @@ COMPUTED_LEAD = query(
 """A lead as the definition makes it, for the query `read_rows`."""
 
 Record = dict[str, Any]
+_Found = TypeVar("_Found")
 
 
 def _all_of(name: str) -> str:
@@ -101,7 +104,8 @@ class Explanation:
     Values of fields are as the API prints them with attributes, each attribute as a field of its own; those of source
     rows as stored. `left_out` is how many attributes are not kept.
     `asked_for` is the phone as it was given. `exists` says whether the source rows make a lead now, `in_read_model`
-    whether the read model has it. `failure` is PostgreSQL's error where the definition cannot compute the lead.
+    whether the read model has it. `failure` says which row of which relation keeps the definition from computing the
+    lead, and PostgreSQL's error.
     """
 
     user_id: str
@@ -150,8 +154,9 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
         return read_steadily(conn, explain, differs=lambda explanation: explanation.has_drifted)
     except psycopg.errors.QueryCanceled as error:
         raise BlockedError(
-            f"The rows of the lead could not be read in {STATEMENT_TIMEOUT_SECONDS} s. The database is very busy, or an"
-            " index that `migrate` asks for is missing: try again later, or run migrate to see what it says."
+            f"The rows of the lead could not be read in {STATEMENT_TIMEOUT_SECONDS} s. The database is very busy, an"
+            " index that `migrate` asks for is missing, or a function of the mapping does not end: try again later, run"
+            " migrate to see what it says, and look whether `status` names a dead letter of the lead."
         ) from error
 
 
@@ -166,9 +171,11 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     lead = {"user_id": user_id, "customer_phone": canonical, "bound": LOOKED_AT}
     state = only_row(conn, _State, query("operate", "read_state", waiting=_WAITING), lead)
     state = replace(state, gap=next((gap.reason for gap in open_gaps(conn)), None))
-    keys = _read(conn, "find_keys", lead)
+    keys = _own_keys(conn, lead, _read(conn, "find_keys", lead))
     every = {**lead, **_arrays(keys), "size": max(candidates, 1)}
-    waiting = _read(conn, "find_waiting", every)
+    waiting = _try(conn, partial(_read, conn, "find_waiting", every))
+    if isinstance(waiting, psycopg.Error):
+        state, waiting = replace(state, is_longer=True), []
     total = waiting[0]["total"] if waiting else 0
     made.waiting = [
         {name: change[name] for name in ("kind", "key", "queued_at")} for change in waiting[:candidates]
@@ -179,9 +186,9 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
     for table, (_, rows) in _COMPETING.items():
-        # The rules make these rows too, and fail.
-        fails = table == "status_changes" and made.failure is not None
-        competing = [] if fails else _read_rows(conn, rows, own, candidates + 2)
+        competing = _try(conn, partial(_read_rows, conn, rows, own, candidates + 2))
+        if isinstance(competing, psycopg.Error):
+            competing = []
         shown = [_shortened(row) for row in competing[: candidates + 1]]
         is_more = len(competing) > len(shown)
         made.candidates[table] = {"table": names.get(table), "rows": shown, "more": is_more}
@@ -235,6 +242,30 @@ def _read(conn: Connection, name: str, parameters: Record, **names: str) -> list
         return cursor.execute(query("operate", name, waiting=_WAITING, **names), parameters).fetchall()
 
 
+def _try(conn: Connection, read: Callable[[], _Found]) -> _Found | psycopg.Error:
+    """Return what `read` returns, or the error where a row, the mapping or a function of it may be the reason."""
+    try:
+        with conn.transaction():
+            return read()
+    except psycopg.Error as error:
+        is_canceled = isinstance(error, psycopg.errors.QueryCanceled) and not is_raised(error)
+        if is_canceled or is_server_failure(error):
+            raise
+        return error
+
+
+def _own_keys(conn: Connection, lead: Record, keys: list[Record]) -> list[Record]:
+    """Return those of the keys that concern the lead; where a row cannot be read, by what is known of its key."""
+    parameters = {**lead, **_arrays(keys), "known": [key["is_known"] for key in keys]}
+    found = _try(conn, partial(_read, conn, "find_own_keys", parameters))
+    if not isinstance(found, psycopg.Error):
+        return found
+    if len(keys) == 1:
+        return [{**keys[0], "is_own": True}] if keys[0]["is_known"] else []
+    middle = len(keys) // 2
+    return _own_keys(conn, lead, keys[:middle]) + _own_keys(conn, lead, keys[middle:])
+
+
 def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Record]:
     return values(conn, query("operate", "read_rows", rows=rows.rstrip(";")), {**own, "size": size})
 
@@ -243,16 +274,16 @@ def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
     stored = [_fields(lead) for lead in _read(conn, "print_lead", own, **_STORED)]
     made.in_read_model = bool(stored)
-    try:
-        with conn.transaction():
-            leads = _read_rows(conn, COMPUTED_LEAD, own, 1)
+    leads = _try(conn, partial(_read_rows, conn, COMPUTED_LEAD, own, 1))
+    if isinstance(leads, psycopg.Error):
+        columns = [key_kinds()[kind].id for kind in own["kinds"]]
+        fault = find_fault_of_keys(conn, zip(columns, own["keys"], strict=True))
+        made.failure = first_line(leads) if fault is None else fault.said
+        made.exists, computed = True, stored
+    else:
         computed = [_fields(lead) for lead in leads]
         made.exists = bool(computed)
         made.left_out = sum(lead["left_out"] for lead in leads)
-    except psycopg.Error as error:
-        if not is_lead_failure(error):
-            raise
-        made.failure, made.exists, computed = first_line(error), True, stored
     for name in {**computed[0], **(stored[0] if stored else {})} if computed else ():
         rule = computed[0].get(name)
         printed = {"field": name, "value": rule, "differs": bool(stored) and rule != stored[0].get(name)}
@@ -319,10 +350,11 @@ def _variants(phone: str) -> Iterator[str]:
 
 
 def _state(made: Explanation, state: _State, *, is_waiting: bool) -> str:
-    # The first that holds: what waits explains a difference, and drift is what nothing explains.
+    # The first that holds: no refresh brings in what fails, what waits explains a difference, and drift is what nothing
+    # explains.
     reasons = (
-        (WAITING, is_waiting or state.truncates),
         (DEAD_LETTER, bool(made.dead_letters) or made.failure is not None),
+        (WAITING, is_waiting or state.truncates),
         (NO_LEAD, not made.is_there),
         (CURRENT, not made.differs),
         (WAITING, state.is_longer),
@@ -345,13 +377,13 @@ def _sentences(made: Explanation, state: _State, total: int, waiting: list[Recor
         )
     if state.is_longer:
         yield (
-            f"More than {counted(LOOKED_AT, 'change')} wait, and only the first ones were looked at: a change of this"
-            " lead may wait among the others."
+            f"More than {counted(LOOKED_AT, 'change')} wait, or changes.sql fails for one, and not all were looked at:"
+            " a change of this lead may wait among the others."
         )
     if made.failure is not None:
         yield (
             f"The lead cannot be computed from its source rows: {made.failure}. The values below are those of the read"
-            " model. Correct the source row that the error speaks of; the change brings the lead up to date."
+            " model. Correct the row, or the mapping, then run `refresh --retry-failed`."
         )
     if made.left_out:
         yield (
@@ -383,6 +415,11 @@ def _on_existence(made: Explanation) -> Iterator[str]:
             yield (
                 "It has rows with this phone, but none that makes a lead: that takes a conversation, or a template"
                 " send that went out."
+            )
+        else:
+            yield (
+                "No conversation, contact or template send of the tenant has this phone in the mapping. Messages count"
+                " only with a conversation that conversations.sql gives, with the tenant and the phone."
             )
         if made.nearest:
             yield f"Near this phone: {', '.join(made.nearest)}."

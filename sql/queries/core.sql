@@ -161,6 +161,12 @@ GROUP BY r.{own_key}
 ORDER BY rows DESC, key ASC
 LIMIT 1;
 
+-- name: find_ids
+-- Returns ids, the own keys of the rows that a relation has of a key. Placeholders: as above.
+SELECT coalesce(array_agg(r.{own_key}::text), '{}') AS ids
+FROM projector.source_{relation}() AS r
+WHERE r.{id} = projector.{id}(%(key)s);
+
 -- name: read_keys_of_source
 SELECT r.{id}::text AS key
 FROM projector.source_{relation}() AS r;

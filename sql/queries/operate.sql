@@ -964,12 +964,12 @@ SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
 -- name: find_keys
 -- The keys of the source rows that belong to a lead, or that the read model last knew it by.
 --
--- Returns kind, key and is_own, whether the source row belongs to the lead now. A row that projector.source_keys does
--- not have under this lead yet is found by its change that waits or is set aside.
-SELECT DISTINCT
+-- Returns kind, key and is_known, whether it is known to be of the lead. A row that projector.source_keys does not have
+-- under this lead yet may be one of those that a change names that waits or is set aside.
+SELECT
     c.kind,
     c.key,
-    coalesce(d.is_own, false) AS is_own
+    bool_or(c.is_known) AS is_known
 FROM (
     SELECT
         sk.kind,
@@ -981,17 +981,19 @@ FROM (
     SELECT
         kinds.key_kind,
         q.key,
-        false
+        q.is_known
     FROM (
         SELECT
             w.kind,
-            w.key
+            w.key,
+            false AS is_known
         FROM ({waiting}) AS w
         UNION ALL
         (
             SELECT
                 d.kind,
-                d.key
+                d.key,
+                coalesce(d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s, false)
             FROM projector.dead_letters AS d
             ORDER BY d.kind, d.key
             LIMIT %(bound)s
@@ -999,6 +1001,16 @@ FROM (
     ) AS q
     INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = q.kind AND kinds.dead_letter_kind IS NOT NULL
 ) AS c
+GROUP BY c.kind, c.key;
+
+-- name: find_own_keys
+-- Returns kind, key and is_own, whether the source row belongs to the lead now, of the keys that concern it. Parameter
+-- also: known, as `find_keys` says of each.
+SELECT
+    c.kind,
+    c.key,
+    coalesce(d.is_own, false) AS is_own
+FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(known)s::boolean[]) AS c (kind, key, is_known)
 LEFT JOIN LATERAL (
     SELECT k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AS is_own
     FROM projector.current_key(c.kind, c.key) AS k

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
@@ -42,7 +43,7 @@ CREATE INDEX ON notes (key);
 """
 FUNCTION = "CREATE OR REPLACE FUNCTION {name}(label text) RETURNS text IMMUTABLE "
 SAME = "LANGUAGE sql AS 'SELECT label'"
-NAMES = ("agent_name_of", "phone_of", "contact_name_of", "touched_by", "tenant_name_of")
+NAMES = ("agent_name_of", "phone_of", "contact_name_of", "touched_by", "tenant_name_of", "text_of")
 
 TOUCHED = "c.conversation_id AS conversations FROM conversations AS c"
 RULES = (("labels", "conversations"), ("labels", "contacts"), ("notes", "conversations"))
@@ -56,6 +57,7 @@ EDITS = [
     """),
     ("contacts", "c.name,", "coalesce(public.contact_name_of(l.label), c.name) AS name,"),
     ("contacts", "FROM contacts AS c", "FROM contacts AS c LEFT JOIN labels AS l ON l.key = c.contact_id"),
+    ("messages", "m.text,", "public.text_of(m.text) AS text,"),
     ("tenants", "u.company_name AS", "public.tenant_name_of(u.company_name) AS"),
     ("changes", f'"agents.agent_id", {TOUCHED}',
         f'"agents.agent_id", {TOUCHED} WHERE public.touched_by(c.customer_phone) <> \'\''),
@@ -402,3 +404,85 @@ def failing(code: str, place: str) -> psycopg.Error:
     diag = SimpleNamespace(source_function=place, context=None)
     made: psycopg.Error = type("Failing", (psycopg.Error,), {"sqlstate": code, "diag": diag})()
     return made
+
+
+def explained(labelled: Platform, folder: Path, phone: str = "4915") -> tuple[int, dict[str, Any], str]:
+    """What `explain` ends with, and says of a lead of `one`, as an object and as text without its breaks of lines."""
+    url = labelled.database.url
+    told = run_command(folder, "explain", "one", phone, DATABASE_URL=url)
+    assert told.stderr == ""
+    as_json = run_command(folder, "explain", "one", phone, "--json", DATABASE_URL=url)
+    return told.returncode, json.loads(as_json.stdout), " ".join(told.stdout.split())
+
+
+FAILS = (
+    "LANGUAGE sql AS 'SELECT public.raised(label)'",
+    "LANGUAGE sql AS $$SELECT CASE label WHEN 'x' THEN public.raised(label) ELSE label END$$",
+)
+
+
+@cases(
+    ("name", "relation"),
+    [
+        ("agent_name_of", "conversations"),
+        ("phone_of", "conversations"),
+        ("contact_name_of", "contacts"),
+        ("text_of", "messages"),
+    ],
+)
+@cases("body", ["cast", "no table", "P0001", "40001", "57014", "08006"])
+def test_explain_names_the_row_that_fails(
+    labelled: Platform, tmp_path: Path, name: str, relation: str, body: str
+) -> None:
+    conn = labelled.conn
+    contact = value(conn, "SELECT contact_id FROM contacts")
+    conn.execute("INSERT INTO labels VALUES ('c', '49-15'), (%s, '49-15')", (contact,))
+    keys = {
+        "conversations": "conversation_id c",
+        "contacts": f"contact_id {contact}",
+        "messages": f"message_id {labelled.message('c', 'x')}",
+    }
+    text, said = BODIES[body]
+    replace(conn, "raised", text)
+    replace(conn, name, FAILS[name == "text_of"])
+    told = f"{relation}.sql cannot be read with the {keys[relation]}: {said}"
+    for is_set_aside in (False, True):
+        code, lead, printed = explained(labelled, tmp_path)
+        assert (code, lead["state"], lead["exists"]) == (0, "dead_letter", True)
+        assert lead["failure"].startswith(told)
+        assert f"cannot be computed from its source rows: {told}" in printed
+        assert [letter["error"].startswith(told) for letter in lead["dead_letters"]] == [True] * is_set_aside
+        rows = {table: len(of["rows"]) for table, of in lead["candidates"].items()}
+        assert (rows[relation], rows["template_sends"]) == (0, 1)
+        refresh_once(conn)
+    # What is wrong with one row keeps nobody from explaining another lead.
+    assert run_command(tmp_path, "explain", "two", "999", DATABASE_URL=labelled.database.url).returncode == 0
+    replace(conn, name)
+    conn.execute("DELETE FROM labels")
+    conn.execute("DELETE FROM messages WHERE text = 'x'")
+    refresh_now(conn)
+    assert explained(labelled, tmp_path)[1]["state"] == "current"
+
+
+def test_explain_says_which_changes_it_cannot_look_up(labelled: Platform, tmp_path: Path) -> None:
+    replace(labelled.conn, "touched_by", raising("P0001"))
+    labelled.conn.execute("UPDATE agents SET name = name || '!'")
+    code, lead, printed = explained(labelled, tmp_path)
+    assert (code, lead["state"], lead["failure"]) == (0, "waiting", None)
+    assert (
+        "or changes.sql fails for one, and not all were looked at: a change of this lead may wait" in printed
+    )
+
+
+def test_explain_of_messages_without_a_conversation_says_what_is_missing(
+    labelled: Platform, tmp_path: Path
+) -> None:
+    labelled.message("d", "of nobody")
+    # Without foreign keys, as many a platform is.
+    labelled.conn.execute("SET session_replication_role = replica")
+    labelled.conn.execute("DELETE FROM conversations WHERE conversation_id = 'd'")
+    refresh_now(labelled.conn)
+    told = run_command(tmp_path, "explain", "two", "999", DATABASE_URL=labelled.database.url)
+    said = " ".join(told.stdout.split())
+    assert (told.returncode, told.stderr) == (1, "")
+    assert "Messages count only with a conversation that conversations.sql gives" in said

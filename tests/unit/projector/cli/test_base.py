@@ -1,7 +1,10 @@
 """What all commands share: the database that they find, and the sentences for what goes wrong."""
 
+import ast
 import json
+import re
 import tomllib
+from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
@@ -88,7 +91,7 @@ def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
 ) -> None:
     assert failed(tmp_path, errors.InvalidTextRepresentation("invalid input: Siddhant")).stderr == (
         "Error: PostgreSQL refused a statement: InvalidTextRepresentation (SQLSTATE 22P02)."
-        " LEADS_LOG_LEVEL=DEBUG shows where.\n"
+        " Run the command again with LEADS_LOG_LEVEL=DEBUG to see which one.\n"
     )
     error = RebuildFailedError("At 4915.", without_values="At one of them.")
     assert failed(tmp_path, error).stderr == "Error: At one of them.\n"
@@ -113,12 +116,36 @@ def test_with_json_logs_what_cannot_be_used_or_is_misspelt_is_json_too(tmp_path:
     assert (failed["level"], done.returncode, done.stdout) == ("error", 1, "")
 
 
-def test_a_refused_statement_is_named_by_the_function_that_sent_it(database: Database) -> None:
+def test_no_message_names_code(database: Database) -> None:
     with database.connect() as conn:
         conn.execute("SET default_transaction_read_only = on")
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as raised:
             gaps.open_gap(conn, "any")
-    said = describe(raised.value)
-    assert said.startswith(
-        "PostgreSQL refused a statement of projector/capture/gaps.py, open_gap: cannot execute"
+    assert describe(raised.value) == (
+        "PostgreSQL refused a statement: cannot execute INSERT in a read-only transaction (SQLSTATE 25006). Run the"
+        " command again with LEADS_LOG_LEVEL=DEBUG to see which one."
     )
+
+
+def test_no_text_of_the_projector_names_a_module() -> None:
+    files = [*(ROOT / "projector").rglob("*.py")]
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    # The loader of SQL speaks to whoever writes a statement.
+    trees = [ast.parse(path.read_text("utf-8")) for path in files if path.name != "sql.py"]
+    texts = [text for tree in trees for text in _texts_in(tree)]
+    assert len(texts) > 1000
+    assert not [
+        text for text in texts if re.search(r"\w/\w+\.py\b", text) or modules & {*re.findall(r"[\w.]+", text)}
+    ]
+
+
+def _texts_in(tree: ast.AST) -> Iterator[str]:
+    """Each text of a module but those that stand alone, as docstrings do."""
+    for node in ast.walk(tree):
+        for child in ast.iter_child_nodes(node):
+            if (
+                isinstance(child, ast.Constant)
+                and isinstance(child.value, str)
+                and not isinstance(node, ast.Expr)
+            ):
+                yield child.value
