@@ -15,7 +15,10 @@ from projector.report.progress import for_this_terminal
     "--user", "users", multiple=True, metavar="USER_ID", help="Only this tenant; may be given several times."
 )
 @click.pass_obj
-@exit_codes("rebuilt", "failed; leads that it had reached are corrected, the others are served as they were")
+@exit_codes(
+    "rebuilt: everything committed before the start is in the read model",
+    "failed: leads that it had reached are corrected, the others are served as they were; or rows are set aside",
+)
 def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
 
@@ -28,6 +31,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
       python -m projector rebuild
       python -m projector rebuild --user 789895c8-4bd6-43e9-bfea-a4171ec47197
     """
+    from projector.core.dead_letters import require_nothing_left_out
     from projector.sweep.rebuild import rebuild as run_rebuild
     from projector.sweep.recovery import rebuild_everything
 
@@ -37,6 +41,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
         else:
             report = rebuild_everything(conn, progress=for_this_terminal())
         echo_report(report)
+        require_nothing_left_out(conn, users or None)
 
 
 @click.command()
@@ -45,18 +50,19 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
 @click.pass_obj
 @exit_codes(
     "everything committed before the start is in the read model",
-    "failed, or something blocks it; the message says what",
+    "failed, something blocks it, or changes are set aside with an error; the message says what",
 )
 def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> None:
     """Bring in every change that was committed before the start.
 
     Waits for refreshes that are under way, and heals a capture gap, before it returns.
-    `run` does the same all the time. Prints nothing where nothing was to do.
+    `run` does the same all the time. Prints nothing where nothing was to do and nothing is set aside.
 
     \b
     Example, from cron every minute:
       * * * * *  python -m projector refresh
     """
+    from projector.core.dead_letters import require_nothing_left_out
     from projector.operate.origin.proof import note_once
     from projector.sweep.recovery import refresh_and_heal
 
@@ -69,8 +75,9 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
             size=invocation.config.refresh_batch,
             queue_limit=invocation.config.queue_limit,
         )
-    if verbose or report.did_something:
-        echo_report(report)
+        if verbose or report.did_something:
+            echo_report(report)
+        require_nothing_left_out(conn)
 
 
 @click.command()

@@ -9,12 +9,14 @@ import structlog
 from projector.core import names, staging
 from projector.core.batch import ONE_KEY_TIMEOUT, count_dead_letters, expand_changes, first_line, recompute
 from projector.core.faults import Fault, examine, find_fault_of_lead, find_row_failure, read_lead
+from projector.core.pipeline import tenants_parameter
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
 from projector.database.sql import failing_step, query
-from projector.report.errors import BlockedError
+from projector.report.counted import counted
+from projector.report.errors import BlockedError, ProjectorError
 from projector.report.log import quoting
 
 TRIES_OF_A_TURN = 10
@@ -43,6 +45,30 @@ def retry_all_dead_letters(conn: Connection) -> tuple[int, int]:
     """Try all dead letters again, however long that takes; return how many were tried, and how many failed again."""
     letters = find_dead_letters(conn, due_only=False)
     return len(letters), retry_dead_letters(conn, letters, patient=True)
+
+
+def require_nothing_left_out(conn: Connection, tenants: Sequence[str] | None = None) -> None:
+    """Raise ProjectorError if the read model lacks changes of these tenants, or of all, that a refresh cannot bring in.
+
+    The message says how many, and what to run.
+    """
+    row = conn.execute(query("core", "count_left_out"), tenants_parameter(tenants)).fetchone()
+    letters, changes = row or (0, 0)
+    said = []
+    if letters:
+        said.append(
+            f"{counted(letters, 'dead letter')} {'is' if letters == 1 else 'are'} set aside with an error, and leads of"
+            " that may be out of date: `status` says which. Repair the rows that fail, then run"
+            " `refresh --retry-failed`."
+        )
+    if changes:
+        said.append(
+            f"{counted(changes, 'change')} of a kind that this version does not know"
+            f" {'stays' if changes == 1 else 'stay'} in the queue: run `migrate` with the version that knows it, or"
+            " `rebuild`, which computes everything again."
+        )
+    if said:
+        raise ProjectorError(" ".join(said))
 
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:

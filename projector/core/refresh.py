@@ -51,7 +51,7 @@ def refresh(
     warn_of_unresolved(waiting.total.keys, waiting.total.leads)
     tried, failed = _retry(conn, waiting, due_only=not retry_failed)
     progress.finish()
-    outcome = f"{failed} failed again: see status" if failed else "none failed again"
+    outcome = f"{failed} failed again" if failed else "none failed again"
     return RunReport(
         "refresh",
         time.monotonic() - started,

@@ -168,3 +168,38 @@ def test_an_installation_from_its_first_day_to_its_last(
         conn.execute("DROP TABLE of_the_api")
         done("status", 1, "The read model is not installed in this database")
         done("uninstall|--yes", 0, "The read model and its triggers are gone")
+
+
+def test_a_run_that_leaves_rows_out_ends_with_1(source_database: Database, done: Done) -> None:
+    told = (
+        "1 dead letter is set aside with an error, and leads of that may be out of date: `status` says which."
+    )
+    repair = "Repair the rows that fail, then run `refresh --retry-failed`."
+    with source_database.connect() as conn:
+        write_source(conn)
+        done("migrate", 0, "")
+        done("rebuild", 0, "")
+        conn.execute("ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (total_messages < 1)")
+        write_message(conn, "m1")
+        assert done("refresh", 1, told).stderr.endswith(f"Error: {told} {repair}\n")
+        assert done("refresh", 1, told).stdout == ""
+        again = done("refresh|--retry-failed", 1, told)
+        assert "dead letters tried again: 1; 1 failed again\n" in again.stdout
+        done("rebuild", 1, "The rebuild stopped")
+        conn.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
+        done("refresh|--retry-failed", 0, "dead letters tried again: 1; none failed again")
+        # Of what no rebuild computes, as of another tenant.
+        conn.execute(
+            "INSERT INTO projector.dead_letters (kind, key, user_id, error, attempts, first_failed_at, retry_at)"
+            " VALUES ('changed', 'x', 'w', 'a reason', 9, now(), now() + interval '1 minute'),"
+            " ('changed', 'y', 'u', 'a reason', 9, now(), now() + interval '1 minute')"
+        )
+        done("rebuild|--user|u", 1, told)
+        done("refresh", 1, "2 dead letters are set aside")
+        conn.execute("DELETE FROM projector.dead_letters WHERE user_id = 'u'")
+        done("rebuild|--user|u", 0, "")
+        conn.execute("DELETE FROM projector.dead_letters")
+        conn.execute("INSERT INTO projector.changes (shard, kind, keys) VALUES (0, 'unheard of', '{x}')")
+        done("refresh", 1, "1 change of a kind that this version does not know stays in the queue: run")
+        done("rebuild", 0, "")
+        done("refresh", 0, "")
