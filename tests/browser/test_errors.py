@@ -13,6 +13,7 @@ from tests.exactness.platform import rebuild_now
 from tests.support.server import Database
 
 pytestmark = pytest.mark.chromium
+PHONE = "491510000001"
 
 
 @pytest.fixture
@@ -96,6 +97,7 @@ def test_an_api_that_does_not_answer_or_not_as_json_and_comes_back(page: Page) -
     page.route("**/users/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
     expect(page.locator("#notice")).to_contain_text("The API answered 502.")
     page.unroute_all()
+    page.get_by_role("button", name="Try now").click()
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
     expect(page.locator("#skeleton")).to_be_hidden()
@@ -117,6 +119,42 @@ def test_a_request_that_goes_on_failing_keeps_no_other_waiting(page: Page, world
     page.get_by_role("button", name="Try now").click()
     expect(readout).to_have_text(re.compile("^Today so far[0-3] new leads?$"))
     expect(notice).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("request_of", "goes_to", "shown"),
+    [
+        ("limit=1&days=7", "lead_status=Hot", "#views a:has-text('Waiting for us') .count:not(:empty)"),
+        ("leads?include=waiting", f"lead={PHONE}", "#leads tbody a:has-text('Ann Lee')"),
+        ("messages?", "statistics=open", ".message:has-text('Message 1 of 1')"),
+    ],
+)
+def test_a_reader_who_goes_on_before_an_answer_comes_gets_it_yet(
+    site: Site, view: View, request_of: str, goes_to: str, shown: str
+) -> None:
+    held: list[Route] = []
+    lead = f"&lead={PHONE}" if request_of == "messages?" else ""
+    page = view(f"{site.url}/health/live")
+    page.route(lambda url: request_of in url, lambda route: held.append(route))
+    with page.expect_request(lambda request: request_of in request.url):
+        page.goto(f"{site.url}/#{lead}")
+    page.evaluate("fragment => { location.hash = fragment; }", f"{goes_to}{lead}")
+    expect(page).to_have_url(re.compile(goes_to))
+    held.pop(0).continue_()
+    page.unroute_all(behavior="ignoreErrors")
+    expect(page.locator(shown)).to_be_visible()
+
+
+def test_what_failed_while_it_was_opened_again_is_shown_though_it_is_as_before(page: Page) -> None:
+    message = page.locator(".message").filter(has_text="Message 1 of 1")
+    page.get_by_role("link", name="Ann Lee").click()
+    expect(message).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    page.route("**/messages?*", lambda route: route.abort())
+    page.get_by_role("link", name="Ann Lee").click()
+    expect(page.locator("#notice")).to_contain_text("The API does not answer.")
+    page.unroute_all()
+    expect(message).to_be_visible()
 
 
 def test_a_page_that_knows_no_tenant_says_why_and_loads_itself_again(

@@ -68,7 +68,7 @@ const leadView = new LeadView(thread, {
 const sources = new Sources(client, thread, worklist);
 const alerts = new Alerts((lead) => go({ lead }));
 const connection = new Connection(client, {
-  ask: () => ask(sources.next(), { isLive: true }),
+  ask: () => ask(sources.next()),
   isHurried: () => sources.isHurried,
   show: (is) => notice.fresh(is, client),
   changed(phone, lead) {
@@ -91,6 +91,8 @@ let shownState = null;
 // Of the list as the API has it, and without those that are put aside.
 let listed = [];
 let leads = [];
+// The sources of which the state needs an answer and has none yet.
+let missing = new Set();
 // Null before the first answer, and an empty text for none.
 let tenantName = null;
 // Where in the list the lead is that is open, or was before it went out of it.
@@ -207,7 +209,8 @@ function apply() {
     wanted.push(...(isNew ? ["stats", "series"] : []));
     wanted.push(...(isOtherFunnel ? [...(hasAgents ? ["agents"] : []), "funnel"] : []));
   }
-  if (isOther && activeFilters(state).length > 0) {
+  // Without filters it is the facets that count the views.
+  if (isOther || missing.has("facets")) {
     wanted.push("views");
   }
   if (isOther || before.days !== state.days) {
@@ -256,12 +259,14 @@ function openLead(before) {
   return known ? ["messages", "lead", "history"] : ["lead", "messages", "history"];
 }
 
-/** Asks for several sources that a viewer waits for, one after the other, and then every now and then. */
+/** Asks for the sources that a viewer waits for, one after the other, and then for each every now and then. */
 async function load(wanted) {
   connection.rest();
   const asked = state;
-  for (const source of wanted) {
-    await ask(source, { isLive: false });
+  // What the state before was still waiting for comes after what the viewer has just asked for.
+  missing = new Set([...wanted, ...missing].filter((source) => sources.isShown(source)));
+  for (const source of missing) {
+    await ask(source);
     if (state !== asked || shownState === null) {
       return;
     }
@@ -270,12 +275,17 @@ async function load(wanted) {
 }
 
 /** Asks for a source and shows it, or says why it failed. */
-async function ask(source, { isLive }) {
+async function ask(source) {
   const asked = state;
   try {
     const found = await sources.ask(source, state, client.now);
     sources.noteFailure(source, false);
-    if (asked !== state || found === null) {
+    if (asked !== state) {
+      return;
+    }
+    // What the state has no answer to yet is shown even if the API says that it is as it was.
+    const isLive = !missing.delete(source);
+    if (found === null) {
       return;
     }
     if (tenantName !== found.tenantName) {
@@ -304,6 +314,11 @@ async function ask(source, { isLive }) {
       }
     } else if (error.name !== "AbortError") {
       throw error;
+    }
+  } finally {
+    // An answer that came for the state before was not shown.
+    if (asked !== state && sources.isShown(source)) {
+      missing.add(source);
     }
   }
 }

@@ -25,7 +25,8 @@ const NOTHING_KNOWN = {
   last_customer_message_at: null,
   status_since: null,
 };
-const OF_STATISTICS = ["stats", "series", "funnel"];
+const OF_STATISTICS = ["stats", "series", "funnel", "agents"];
+const ABOUT_LEAD = ["lead", "messages", "history"];
 // What the page counts: each is kept by the read model, as long as no other filter is set.
 const FACETS = "lead_status,platform,has_email,last_message_sender";
 // A source that has changed has others change with it.
@@ -56,14 +57,25 @@ export class Sources {
   /** Ask by itself for what a state shows. */
   plan(state) {
     this.state = state;
-    // Without filters the facets are the counts of the views.
-    const isLeftOut = (source) =>
-      (source === "views" && activeFilters(state).length === 0) ||
-      (OF_STATISTICS.includes(source) && state.statistics === "") ||
-      (source === "marked" && this.worklist.phones.length === 0);
-    this.#order = (state.lead === "" ? OF_LIST : OF_LEAD).filter((source) => !isLeftOut(source));
+    this.#order = (state.lead === "" ? OF_LIST : OF_LEAD).filter((source) => this.isShown(source));
     this.#queue = this.#queue.filter((source) => this.#order.includes(source));
     this.#failed = this.#failed.filter((source) => this.#order.includes(source));
+  }
+
+  /** Returns whether the state that is planned for shows a source. */
+  isShown(source) {
+    const { lead, statistics, funnel_by: by } = this.state;
+    if (ABOUT_LEAD.includes(source)) {
+      return lead !== "";
+    }
+    if (OF_STATISTICS.includes(source)) {
+      return statistics !== "" && (source !== "agents" || by === "agent");
+    }
+    if (source === "marked") {
+      return this.worklist.phones.length > 0;
+    }
+    // Without filters the facets are the counts of the views.
+    return source !== "views" || activeFilters(this.state).length > 0;
   }
 
   /** How many of the sources that are shown failed when they were asked last. */
