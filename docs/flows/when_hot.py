@@ -39,7 +39,8 @@ while True:
             if change["lead_status"] == "Hot" and not change.get("withdrawn") and not recall(key):
                 if place:
                     # After a crash before the next line it comes again: whoever is called has to take each key once.
-                    urlopen(Request(HOOK, json.dumps(change).encode(), {"Idempotency-Key": key})).close()
+                    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+                    urlopen(Request(HOOK, json.dumps(change).encode(), headers)).close()
                 remember(key)
         remember("place", page["next"])
     except (OSError, HTTPException) as error:

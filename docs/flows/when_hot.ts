@@ -37,7 +37,8 @@ for (;;) {
       const key = [change.customer_phone, change.extraction_id, change.lead_status].join("/");
       if (change.lead_status !== "Hot" || change.withdrawn || memory.done.includes(key)) continue;
       // After a crash before the next line it comes again: whoever is called has to take each key once.
-      const call = { method: "POST", headers: { "Idempotency-Key": key }, body: JSON.stringify(change) };
+      const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+      const call = { method: "POST", headers, body: JSON.stringify(change) };
       if (!isFirst) await ask(HOOK_URL, call);
       memory.done.push(key);
       remember();

@@ -1,5 +1,6 @@
 """What the documents give for “when a lead becomes Hot, do this once”, killed between doing and remembering."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -49,6 +50,7 @@ class Called(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.keys: list[str] = []
+        self.statuses: set[tuple[str | None, str]] = set()
         self.process: subprocess.Popen[bytes] | None = None
         self.kills = False
         self.refuses = False
@@ -59,8 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: Called
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        change = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.keys.append(self.headers["Idempotency-Key"])
+        self.server.statuses.add((self.headers["Content-Type"], change["lead_status"]))
         if self.server.kills and self.server.process is not None:
             self.server.kills = False
             self.server.process.kill()
@@ -151,3 +154,4 @@ def test_what_is_done_once_is_done_once(filled: Database, tmp_path: Path, kind: 
     called.shutdown()
     called.server_close()
     assert called.keys == [second, third, third, fourth, fourth, fifth, sixth]
+    assert called.statuses == {("application/json", "Hot")}
