@@ -30,6 +30,7 @@ class SourceRelation:
     is_subscribed: bool
     columns: list[str]
     indexes: list[list[str | None]]
+    unique_keys: list[list[str | None]]
     primary_key: str | None
 
     def is_indexed(self, column: str, fixed: Collection[str]) -> bool:
@@ -57,6 +58,11 @@ def describe_missing(name: str, source: SourceRelation, columns: Sequence[str]) 
     absent = [column for column in columns if column not in source.columns]
     if source.kind is None:
         return [f"table {name} is missing"]
+    if source.kind == "parent":
+        return [
+            f"table {name} has children that inherit from it, and its triggers do not see their rows: make them"
+            " partitions, or run ALTER TABLE child NO INHERIT parent;"
+        ]
     if source.kind != "table":
         return [f"table {name} (there is a {source.kind} of that name, which has no triggers)"]
     return [f"table {name} has no column {', '.join(absent)}"] if absent else []

@@ -257,12 +257,14 @@ FULL JOIN (
 -- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
 -- owner; is_readable; is_hidden, whether row security may hide rows from this login; is_subscribed, whether a
 -- subscription brings the rows; columns, their names; indexes, the columns of each index without a condition, null for
--- an expression; primary_key, its first column.
+-- an expression; unique_keys, those of the unique ones; primary_key, its first column.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
     t.name,
     CASE
+        WHEN c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid)
+            THEN 'parent'
         WHEN c.relkind IN ('r', 'p') THEN 'table'
         WHEN c.relkind = 'v' THEN 'view'
         WHEN c.relkind = 'm' THEN 'materialized view'
@@ -281,16 +283,8 @@ SELECT
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         ORDER BY a.attnum
     ) AS columns,
-    coalesce((
-        SELECT jsonb_agg((
-            SELECT jsonb_agg(a.attname ORDER BY k.place)
-            FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
-            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-            WHERE k.place <= i.indnkeyatts
-        ))
-        FROM pg_catalog.pg_index AS i
-        WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
-    ), '[]') AS indexes,
+    coalesce(n.indexes, '[]') AS indexes,
+    coalesce(n.unique_keys, '[]') AS unique_keys,
     (
         SELECT a.attname::text
         FROM pg_catalog.pg_index AS i
@@ -299,6 +293,19 @@ SELECT
     ) AS primary_key
 FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
+CROSS JOIN LATERAL (
+    SELECT
+        jsonb_agg(k.names) AS indexes,
+        jsonb_agg(k.names) FILTER (WHERE i.indisunique) AS unique_keys
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(a.attname ORDER BY k.place) AS names
+        FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE k.place <= i.indnkeyatts
+    ) AS k
+    WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
+) AS n
 ORDER BY t.place;
 
 -- name: read_server

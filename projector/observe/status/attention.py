@@ -182,10 +182,16 @@ def _attention_to_verify(status: Status) -> Iterator[str]:
     """Return nothing of what was healed, or was found right since: that is history."""
     if status.drift:
         first = status.drift[0]
+        advice = "run `verify --all --heal`, and report the bug."
+        if status.has_mapping:
+            advice = (
+                "run `migrate --check`, which names the rules that the mapping lacks. It samples rows, so it does not"
+                " see what only rare rows do, nor writes that ran without the triggers. Then run"
+                " `verify --all --heal`; if no rule was missing, report the bug."
+            )
         yield (
             f"{words.differing(first.total)}, first {words.item(first)} ({words.short(first.first_field)}), found"
-            f" {words.moment(first.found_at)}: run `verify --all --heal`, and"
-            f" {'`migrate --check`: a rule may be missing; else ' if status.has_mapping else ''}report the bug."
+            f" {words.moment(first.found_at)}: {advice}"
         )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":
