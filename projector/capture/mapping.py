@@ -7,9 +7,10 @@ optional.sql what may be missing. PostgreSQL itself says what a text reads: of e
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +60,31 @@ _CASTS = {
 }
 """How a text becomes an id of a type: null where no id is written so, since such a key is none of the platform's."""
 
+# A comment may stand in another one, four deep here.
+_COMMENT = reduce(lambda inner, _: rf"/\*(?:(?!/\*|\*/).|{inner})*\*/", range(4), "(?!)")
 _NOT_READ = re.compile(
     r"""(?P<kept>(?P<name>"[^"]*")|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(?<!\w)\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"""
-    r"|--[^\n]*|/\*.*?\*/",
+    rf"|--[^\n]*|{_COMMENT}",
     re.DOTALL,
 )
 """A name in quotes, a literal or a comment: of these, only a name names anything."""
 
-_NAME = r'(?:"\w+"|\w+)'
-_FROM = re.compile(rf"\b(FROM|JOIN)(\s+)((?:{_NAME}\.)?{_NAME})(\s+AS\s+)(\w+)", re.IGNORECASE)
+NAME = r'(?:"[^"]+"|\w+)'
+_FROM = re.compile(
+    rf"(?<!DISTINCT\s)\b(FROM|JOIN)(\s+)((?:{NAME}\.)?{NAME})(\s+AS\s+)({NAME})", re.IGNORECASE
+)
+_WITH = re.compile(rf"({NAME})(?:\s*\([^()]*\))?\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s*)?\(", re.IGNORECASE)
 _FROM_OR_NOT_READ = re.compile(f"{_FROM.pattern}|{_NOT_READ.pattern}", re.IGNORECASE | re.DOTALL)
 _COLUMN = r'\b(\w+)\.("?\w+"?(?:\s*(?:->>?|#>>?)\s*\'[^\']*\'|::\w+)*)\)?((?:::\w+)*)'
 _JOINED = re.compile(rf"{_COLUMN}\s*=\s*\(?{_COLUMN}")
 _CHANGED = re.compile(r'"(?:([^".]+)\.)?([^".]+)\.([^".]+)"')
 _FIXED = re.compile(
-    rf"\b(\w+)\.({_NAME})(?:::\w+)?\s*(?:[=<>]+|IN\s*\()\s*(?:'|-?\d|true\b|false\b)", re.IGNORECASE
+    rf"\b(\w+)\.({NAME})(?:::\w+)?\s*(?:[=<>]+|IN\s*\()\s*(?:'|-?\d|true\b|false\b)", re.IGNORECASE
 )
 _UNFOUND = re.compile(r'^(?:type "(\w+)"|function (\w+)\()')
+_UNNAMED = (
+    ": write FROM table AS alias, with JOIN and no comma, and give no query of WITH the name of a table"
+)
 _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
 
@@ -98,7 +107,10 @@ class Texts:
     def rules(self) -> list[str]:
         """Return the statements of changes.sql."""
         text = _without_comments(self.files.get("changes", ""))
-        return [piece for piece in re.split(r";[ \t]*$", text, flags=re.MULTILINE) if piece.strip()]
+        # A semicolon in a literal or in a name ends nothing.
+        masked = _NOT_READ.sub(lambda match: " " * len(match[0]), text)
+        ends = [-1, *(end.start() for end in re.finditer(";", masked)), len(text)]
+        return [text[at + 1 : end] for at, end in pairwise(ends) if text[at + 1 : end].strip()]
 
     def relations(self) -> dict[str, str]:
         """Return the text of each relation that the mapping has."""
@@ -113,9 +125,9 @@ class Texts:
         """Return the schemas with which each table is written; an empty text where it is written without one."""
         schemas: dict[str, set[str]] = {}
         for text in (*self.relations().values(), *self.rules()):
-            for written in [of[2] for of in _FROM.findall(bare(text))]:
-                schema, _, table = written.rpartition(".")
-                schemas.setdefault(_plain(table), set()).add(_plain(schema))
+            for written, _ in _read_by(text):
+                schema = re.findall(NAME, written)[:-1]
+                schemas.setdefault(plain(written), set()).add(plain(schema[0]) if schema else "")
             for schema, table, _ in _CHANGED.findall(bare(text))[:1]:
                 schemas.setdefault(table, set()).add(schema)
         return schemas
@@ -127,8 +139,8 @@ class Texts:
 
     def alias_of(self, relation: str, table: str) -> str:
         """Return the alias under which a relation reads a table; the first one where there are several."""
-        read = _FROM.findall(bare(self.files[relation]))
-        return next((alias for _, _, name, _, alias in read if _plain(name) == table), table)
+        read = _read_by(self.files[relation])
+        return next((alias for name, alias in read if plain(name) == table), table)
 
     def tables(self) -> dict[str, dict[str, None]]:
         """Return the tables that are named, each with the columns that are named of it."""
@@ -444,20 +456,32 @@ def _without_comments(text: str) -> str:
     return _NOT_READ.sub(lambda match: match["kept"] or " ", text)
 
 
+def _read_by(text: str) -> list[tuple[str, str]]:
+    """Return the tables after FROM and JOIN as they are written, each with its alias; a query of WITH is no table."""
+    text = bare(text)
+    own = {plain(name) for name in _WITH.findall(text)}
+    found = [match.groups()[2:5:2] for match in _FROM_OR_NOT_READ.finditer(text) if match[1]]
+    return [(table, alias) for table, alias in found if _is_table(table, own)]
+
+
+def _is_table(written: str, own: Collection[str]) -> bool:
+    return "." in written or plain(written) not in own
+
+
 def _named(text: str) -> dict[str, dict[str, None]]:
     """Return the tables after FROM and JOIN, each with the columns that are named by its alias."""
     text = bare(text)
     columns_of: dict[str, dict[str, None]] = {}
-    for _, _, table, _, alias in _FROM.findall(text):
-        columns = re.findall(rf'(?<!["\w.]){alias}\.({_NAME})', text)
-        name = _plain(table)
-        columns_of[name] = columns_of.get(name, {}) | dict.fromkeys(map(_plain, columns))
+    for table, alias in _read_by(text):
+        columns = re.findall(rf'(?<!["\w.]){re.escape(alias)}\.({NAME})', text, re.IGNORECASE)
+        name = plain(table)
+        columns_of[name] = columns_of.get(name, {}) | dict.fromkeys(map(plain, columns))
     return columns_of
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name as the catalog has it, without its schema."""
-    name = name.rpartition(".")[2]
+    name = re.findall(NAME, name)[-1]
     return name.strip('"') if name.startswith('"') else name.lower()
 
 
@@ -477,17 +501,17 @@ class Side:
     @property
     def place(self) -> tuple[str, str]:
         """The table and the column."""
-        return self.table, _plain(re.split(r"::|\s*[-#]>", self.column)[0])
+        return self.table, plain(re.split(r"::|\s*[-#]>", self.column)[0])
 
 
-def _aliases(text: str) -> dict[str, str]:
+def aliases(text: str) -> dict[str, str]:
     """Return the table of each alias of a text."""
-    return {alias: _plain(table) for _, _, table, _, alias in _FROM.findall(bare(text))}
+    return {alias: plain(table) for table, alias in _read_by(text)}
 
 
 def equal_sides(text: str) -> Iterator[tuple[Side, Side]]:
     """Return the two sides of each equation in a text by which it joins tables."""
-    tables = _aliases(text)
+    tables = aliases(text)
     # A literal may be a path into JSON.
     for alias, column, cast, other, other_column, other_cast in _JOINED.findall(_without_comments(text)):
         if alias != other and {alias, other} <= tables.keys():
@@ -516,12 +540,13 @@ def _locate(text: str, fit: Fit) -> str:
     PostgreSQL reads a sub-select without a condition as if the table stood there.
     """
     relations = quoted(fit.schemas)
+    own = {plain(name) for name in _WITH.findall(bare(text))}
 
     def located(match: re.Match[str]) -> str:
         word, space, written, middle, alias = match.groups()[:5]
-        if word is None:
+        if word is None or not _is_table(written, own):
             return match[0]
-        table = _plain(written)
+        table = plain(written)
         relation = relations.get(table, written)
         if table in fit.absent:
             absent = fit.absent[table]
@@ -553,7 +578,7 @@ def _read(conn: Connection, text: str, place: str, misfits: list[str]) -> Readin
         line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
         # What has an alias was looked for before.
         is_unnamed = isinstance(error, psycopg.errors.UndefinedTable)
-        advice = ": write FROM table AS alias" if is_unnamed else _where_it_is(conn, error)
+        advice = _UNNAMED if is_unnamed else _where_it_is(conn, error)
         misfits.append(f"{place}: {error.diag.message_primary} (in {line}){advice}")
         return None
     if _WHOLE_ROW.search(bare(view.text)) or view.others:
@@ -698,10 +723,10 @@ def fixed_columns(mapping: Texts, table: str) -> set[str]:
     """Return the columns of a table that the texts compare with a constant."""
     texts = (*mapping.relations().values(), *mapping.rules())
     return {
-        _plain(column)
+        plain(column)
         for text in texts
         for alias, column in _FIXED.findall(bare(text))
-        if _aliases(text).get(alias) == table
+        if aliases(text).get(alias) == table
     }
 
 

@@ -59,10 +59,8 @@ def describe_missing(name: str, source: SourceRelation, columns: Sequence[str]) 
     if source.kind is None:
         return [f"table {name} is missing"]
     if source.kind == "parent":
-        return [
-            f"table {name} has children that inherit from it, and its triggers do not see their rows: make them"
-            " partitions, or run ALTER TABLE child NO INHERIT parent;"
-        ]
+        problem = "has children that inherit from it, and its triggers do not see their rows: make them partitions, or"
+        return [f"table {name} {problem} run ALTER TABLE child NO INHERIT parent;"]
     if source.kind != "table":
         return [f"table {name} (there is a {source.kind} of that name, which has no triggers)"]
     return [f"table {name} has no column {', '.join(absent)}"] if absent else []
