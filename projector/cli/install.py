@@ -78,6 +78,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
       python -m projector migrate --mapping our-tables/ --check
     """
     from projector.capture.mapping import read_mapping
+    from projector.operate.assess import find_stored_figures, in_lines
     from projector.operate.install import migrate as run_migrate
     from projector.operate.roles import NO_API, SuperuserNotice
 
@@ -101,6 +102,8 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
             echo(f"{sentence}{end}" if statements else sentence, err=is_sql)
             if statements:
                 echo(statements)
+        if mapping is not None:
+            echo(in_lines(find_stored_figures(conn)), err=is_sql)
     state = "The read model is installed and up to date."
     if any(notice.startswith(NO_API) for notice in notices):
         state = (

@@ -101,84 +101,76 @@ LIMIT 8;
 SELECT count(*)
 FROM {relation} AS t{sample};
 
--- name: count_conversations
-SELECT
-    jsonb_build_object(
-        'rows', count(*),
-        'leads', count(DISTINCT ROW(r.user_id::text, p.phone)) FILTER (WHERE p.is_of_lead),
-        'spellings', count(DISTINCT ROW(r.user_id::text, r.customer_phone::text)) FILTER (WHERE p.is_of_lead),
-        'long_numbers', count(*) FILTER (WHERE p.phone ~ '^[0-9]+$' AND length(p.phone) >= 8),
-        'short_numbers', count(*) FILTER (WHERE p.phone ~ '^[0-9]+$' AND length(p.phone) < 8),
-        'other_texts', count(*) FILTER (WHERE p.phone !~ '^[0-9]+$'),
-        'without_tenant', count(*) FILTER (WHERE r.user_id IS NULL),
-        'without_phone', count(*) FILTER (WHERE p.phone IS NULL),
-        'of_unknown_tenant', count(*) FILTER (WHERE r.user_id IS NOT NULL AND t.user_id IS NULL)
-    ) AS figures
-FROM {rows} AS r
-CROSS JOIN LATERAL (
+-- name: count_relation
+-- Returns what is counted of a relation, in one pass: the name of each number or column; filled, in how many rows it
+-- has a value; different, how many values; oldest and newest, of times; frequent, of the most frequent values each with
+-- its rows, and whether the projection knows it.
+--
+-- Placeholders: rows, those that are looked at, read as r; user_id and phone, of r; meets, by what r meets a row m of the
+-- relation `other`, which has the same as `met`; columns, rows of VALUES: name, value, is_known, moment.
+WITH counted AS (
     SELECT
-        projector.canonical_phone(r.customer_phone::text) AS phone,
-        r.user_id IS NOT NULL AND projector.canonical_phone(r.customer_phone::text) IS NOT NULL AS is_of_lead
-) AS p
-LEFT JOIN (
-    SELECT DISTINCT s.user_id::text AS user_id
-    FROM projector.source_tenants() AS s
-) AS t ON t.user_id = r.user_id::text;
+        v.name,
+        v.value,
+        count(*) AS rows,
+        bool_and(v.value IS NULL OR v.is_known) AS is_known,
+        min(v.moment) AS oldest,
+        max(v.moment) AS newest,
+        row_number() OVER (PARTITION BY v.name ORDER BY count(*) DESC, v.value) AS place
+    FROM {rows} AS r
+    CROSS JOIN LATERAL (
+        SELECT
+            {user_id} AS user_id,
+            projector.canonical_phone({phone}) AS phone
+        {fence}
+    ) AS p
+    LEFT JOIN (
+        SELECT DISTINCT s.user_id::text AS user_id
+        FROM projector.source_tenants() AS s
+    ) AS t ON t.user_id = p.user_id
+    LEFT JOIN (
+        SELECT DISTINCT {met} AS key
+        FROM projector.source_{other}() AS o
+        CROSS JOIN LATERAL (SELECT projector.canonical_phone({phone_of_other}) AS phone {fence}) AS q
+        WHERE o.user_id IS NOT NULL AND q.phone IS NOT NULL
+    ) AS m ON m.key = {meets}
+    CROSS JOIN LATERAL (
+        VALUES
+        ('rows', '', true, NULL::timestamptz),
+        ('leads', p.user_id || ' ' || p.phone, true, NULL),
+        ('spellings', CASE WHEN p.phone IS NOT NULL THEN p.user_id || ' ' || {phone} END, true, NULL),
+        ('parents', m.key, true, NULL),
+        ('customer_phones', p.phone, true, NULL),
+        ('long_numbers', CASE WHEN p.phone ~ '^[0-9]{8,}$' THEN '' END, true, NULL),
+        ('short_numbers', CASE WHEN p.phone ~ '^[0-9]{1,7}$' THEN '' END, true, NULL),
+        ('other_texts', CASE WHEN p.phone !~ '^[0-9]+$' THEN '' END, true, NULL),
+        (
+            'placeholders',
+            CASE
+                WHEN p.phone ~* '^(null|none|nil|nan|n/?a|unknown|undefined|anonymous|[^[:alnum:]]+|0+)$' THEN ''
+            END,
+            true,
+            NULL
+        ),
+        ('without_tenant', CASE WHEN p.user_id IS NULL THEN '' END, true, NULL),
+        ('without_phone', CASE WHEN p.phone IS NULL THEN '' END, true, NULL),
+        ('without_lead', CASE WHEN p.user_id IS NULL OR p.phone IS NULL THEN '' END, true, NULL),
+        ('of_unknown_tenant', CASE WHEN p.user_id IS NOT NULL AND t.user_id IS NULL THEN '' END, true, NULL),
+        ('{unmet}', CASE WHEN m.key IS NULL THEN '' END, true, NULL){columns}
+    ) AS v (name, value, is_known, moment)
+    GROUP BY v.name, v.value
+)
 
--- name: count_parts
--- Of messages or extractions. Placeholder: moment, when a row is of.
 SELECT
-    jsonb_build_object(
-        'rows', count(*),
-        'parents', count(DISTINCT c.conversation_id),
-        'without_conversation', count(*) FILTER (WHERE c.conversation_id IS NULL),
-        'ahead', count(*) FILTER (WHERE ({moment})::timestamptz > now() + interval '1 day')
-    ) AS figures
-FROM {rows} AS r
-LEFT JOIN projector.current_conversations() AS c ON c.conversation_id = r.conversation_id;
-
--- name: count_of_customers
--- Of contacts or template sends. Placeholder: phone, a column.
-SELECT
-    jsonb_build_object(
-        'rows', count(*),
-        'without_tenant', count(*) FILTER (WHERE r.user_id IS NULL),
-        'without_phone', count(*) FILTER (WHERE p.phone IS NULL),
-        'without_conversation', count(*) FILTER (WHERE c.user_id IS NULL)
-    ) AS figures
-FROM {rows} AS r
-CROSS JOIN LATERAL (SELECT projector.canonical_phone(r.{phone}::text) AS phone) AS p
-LEFT JOIN (
-    SELECT DISTINCT
-        d.user_id,
-        d.customer_phone
-    FROM projector.current_conversations() AS d
-) AS c ON c.user_id = r.user_id::text AND c.customer_phone = p.phone;
-
--- name: count_tenants
-SELECT
-    jsonb_build_object(
-        'rows', count(*),
-        'without_name', count(*) FILTER (WHERE r.name IS NULL),
-        'without_conversation', count(*) FILTER (WHERE c.user_id IS NULL)
-    ) AS figures
-FROM {rows} AS r
-LEFT JOIN (
-    SELECT DISTINCT d.user_id
-    FROM projector.current_conversations() AS d
-) AS c ON c.user_id = r.user_id::text;
-
--- name: count_values
--- Returns the most frequent values of a relation, and whether the projection knows them. Placeholders: value, of r, a
--- row; known, a condition on v.value, which may have a parameter known.
-SELECT
-    coalesce(left(v.value, 30), 'null') AS value,
-    count(*) AS rows,
-    v.value IS NULL OR {known} AS is_known
-FROM (SELECT {value} AS value FROM {rows} AS r) AS v
-GROUP BY v.value
-ORDER BY count(*) DESC, v.value ASC
-LIMIT 12;
+    c.name,
+    coalesce(sum(c.rows) FILTER (WHERE c.value IS NOT NULL), 0)::bigint AS filled,
+    count(c.value) AS different,
+    left((projector.clamp_time(min(c.oldest)) AT TIME ZONE 'UTC')::text, 16) AS oldest,
+    left((projector.clamp_time(max(c.newest)) AT TIME ZONE 'UTC')::text, 16) AS newest,
+    jsonb_agg(jsonb_build_array(left(coalesce(c.value, 'null'), 30), c.rows, c.is_known) ORDER BY c.place)
+        FILTER (WHERE c.place <= 12) AS frequent
+FROM counted AS c
+GROUP BY c.name;
 
 -- name: find_lead
 -- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: of the first conversations the one

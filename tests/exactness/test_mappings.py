@@ -17,6 +17,7 @@ from projector.capture.mapping import Texts, examine_source, read_mapping
 from projector.database.rows import Connection, values
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
+from projector.operate import assess as assessing
 from projector.operate.assess import PROBLEM, Fact, assess, check, figures
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
@@ -391,24 +392,31 @@ SILENT = {
     ),
     "an id of another table": (
         "messages.sql", "m.conversation_id,", "m.inbox_id AS conversation_id,",
-        "warning messages: 400 rows, of 400 of messages; 400 without a conversation;",
+        "problem messages: 400 of 400 belong to no conversation of conversations.sql, and would be left out",
     ),
     "a word that nothing has": (
-        "messages.sql", "WHEN 0 THEN 'user'", "WHEN 7 THEN 'user'", "in 200 conversations; sender: agent 400;"
+        "messages.sql", "WHEN 0 THEN 'user'", "WHEN 7 THEN 'user'",
+        "warning messages: sender is never user: customers write as user, and everybody else as agent",
     ),
     "another phone for contacts": (
         "contacts.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)", "p.id::text",
-        "warning contacts: 200 rows, of 200 of contacts; 200 without a conversation.",
+        "warning contacts: 200 of 200 have a phone that no conversation has, and most conversations have no contact",
     ),
     "a limit": (
-        "tenants.sql", "accounts AS a", "accounts AS a LIMIT 1", "100 of a tenant that is none of tenants.sql;"
+        "tenants.sql", "accounts AS a", "accounts AS a ORDER BY a.id LIMIT 1",
+        "warning conversations: 100 of 200 rows have a user_id that is not in tenants.sql",
+    ),
+    "tenants of another table": (
+        "tenants.sql", "SELECT a.id AS", "SELECT a.id + 900 AS",
+        "problem conversations: 200 of 200 rows have a user_id that is not in tenants.sql",
     ),
     "a join by another column": (
-        "conversations.sql", "ON p.id = c.contact_id", "ON p.id = c.assignee_id", "conversations: 0 rows, of 200 of"
+        "conversations.sql", "ON p.id = c.contact_id", "ON p.id = c.assignee_id",
+        "problem conversations.sql gives none of the 200 rows of conversations",
     ),
     "another tenant": (
         "conversations.sql", "c.account_id AS", "c.assignee_id AS",
-        "of 0 leads; 200 with a customer_phone of 8 digits or more; 200 without a user_id;",
+        "problem conversations: 200 of 200 have no user_id or no customer_phone",
     ),
     "a percent sign": (
         "messages.sql", "NOT m.private", "m.content LIKE '%ell%'", "messages: 400 rows, of 400 of messages; in 200"
@@ -419,15 +427,48 @@ SILENT = {
     ),
     "a window without a unit": (
         "conversations.sql", "CASE i.channel_type WHEN 'Channel::Whatsapp' THEN interval '24 hours' END",
-        "CASE WHEN c.id > 1100 THEN interval '24' END", "; reply_window: 00:00:24 100, none 100.",
+        "CASE WHEN c.id > 1100 THEN interval '24' END",
+        "warning conversations: reply_window is below a minute or above 30 days: write its unit",
+    ),
+    "milliseconds for seconds": (
+        "messages.sql", "m.created_at AS", "to_timestamp(1700000000000 + m.id) AT TIME ZONE 'UTC' AS",
+        "problem messages: each timestamp is more than a day ahead or before 2000: check its unit.",
+    ),
+    "seconds for milliseconds": (
+        "messages.sql", "m.created_at AS", "to_timestamp(1700000 + m.id) AT TIME ZONE 'UTC' AS",
+        "timestamp 400 (1970-01-20 16:1",
+    ),
+    "a word for a phone": (
+        "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)",
+        "coalesce(p.identifier, 'unknown')",
+        "warning conversations: 120 of 200 have a word such as null or unknown as customer_phone",
+    ),
+    "a phone for most": (
+        "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)",
+        "coalesce(p.identifier, '4915')", "warning conversations: 120 of 200 have the same customer_phone",
+    ),
+    "a status that nothing has": (
+        "conversations.sql", "c.status <> 1 AS", "c.status = 7 AS", "is_active 200 (false 200)"
+    ),
+    "an attribute that hides a field": (
+        "contacts.sql", "p.blocked,", "'Hot' AS lead_status,",
+        "note Attributes with the name of a field of a lead: lead_status. They are",
+    ),
+    "an attribute with the name of a number": (
+        "contacts.sql", "p.blocked,", "'Pune' AS rows,", "attribute rows 200 (Pune 200)"
+    ),
+    "a join without a unique key": (
+        "conversations.sql", "ON u.id = c.assignee_id", "ON u.name = c.status::text",
+        "warning conversations.sql joins users by name, which no unique key covers: the join may give two rows",
     ),
     "a misspelt key of an attribute": (
         "contacts.sql", "p.blocked,", "p.custom_attributes ->> 'ctiy' AS city,",
-        "warning contacts: of 200 rows so many have a value: name 0, email 0, company 0, updated_at 0, attribute city",
+        "warning contacts: no row has a value of name, email, company, updated_at, city: check the names of columns",
     ),
     "a score out of range": (
         "extractions.sql", "FROM conversations AS c\nWHERE c.custom_attributes ? 'lead_status'",
-        ", 7 AS fit_score FROM conversations AS c", " In 200 rows fit_score is not from 1 to 3. Is that what",
+        ", 7 AS fit_score FROM conversations AS c",
+        "warning extractions: fit_score has values that the API does not document: it has 1 to 3, and",
     ),
     "an attribute": ("contacts.sql", "p.blocked,", "'Pune' AS city,", '"attributes": {"city": "Pune"'),
     "a sender of another name": (
@@ -464,8 +505,22 @@ def test_what_postgresql_takes_shows_in_a_figure(company: Connection, tmp_path: 
         if mistake == "a flag that is null":
             company.execute("UPDATE messages SET private = NULL WHERE conversation_id > 1010")
         facts = assess(company, mapping=edited(tmp_path, file, old, new))
-    figures = [f"{fact.state} {fact.text}" for fact in facts if fact.area in {"rows", "values", "lead"}]
+    figures = [
+        f"{fact.state} {fact.text}" for fact in facts if fact.area in {"rows", "values", "lead", "mapping"}
+    ]
     assert any(said in figure for figure in figures), figures
+    assert assessing.as_dict(facts)["fits"] is not any(figure.startswith("problem") for figure in figures)
+
+
+def test_migrate_prints_figures_and_never_refuses_by_them(company: Connection, tmp_path: Path) -> None:
+    edited(tmp_path / "wrong", "messages.sql", "m.conversation_id,", "m.inbox_id AS conversation_id,")
+    url = {"DATABASE_URL": company.info.dsn + f" password={company.info.password}"}
+    done = run_command(tmp_path, "migrate", "--mapping", str(tmp_path / "wrong"), **url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "problem  mapping  messages: 400 of 400 belong to no conversation" in done.stdout
+    assert done.stdout.endswith("The read model is installed and up to date.\n")
+    sql = run_command(tmp_path, "migrate", "--sql", "--mapping", str(tmp_path / "wrong"), **url)
+    assert "belong to no" not in sql.stdout
 
 
 def test_the_lead_that_is_printed_is_the_one_with_the_most_values(company: Connection) -> None:

@@ -21,6 +21,7 @@ from projector.database.rows import Connection, only_row, rows, value, values
 from projector.database.source_names import SourceTable
 from projector.database.sql import query
 from projector.operate.assess.figures import ask, count_relations, failing_columns
+from projector.operate.assess.joins import loose_joins
 from projector.operate.rights import find_missing_rights, read_server
 from projector.operate.roles import read_access
 from projector.report.counted import bytes_in_words, counted, repeated_rows
@@ -244,6 +245,7 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
                 *(_note("tables", text) for text in fit.notices() if not fit.missing),
                 *find_warnings(conn, fit.tables, fit.found),
                 *_describe_feeds(conn, fit),
+                *_find_loose_joins(fit),
             ]
             if not any(fact.state == PROBLEM for fact in facts):
                 facts += find_failing(conn, fit)
@@ -253,13 +255,20 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
         if not fit.missing and not fit.misfits:
             facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(sizes)}."))
         if fits:
-            figures = count_relations(conn, fit, {name: int(size.rows) for name, size in sizes.items()})
-            facts += [
-                Fact(WARNING if figure.is_odd else NOTE, figure.area, figure.text, data=figure.data)
-                for figure in figures
-            ]
-            facts += [*left_out, *_estimate(fit, sizes)]
+            facts += [*_find_figures(conn, fit, sizes), *left_out, *_estimate(fit, sizes)]
         return facts
+
+
+def find_stored_figures(conn: Connection) -> list[Fact]:
+    """Return the figures of what the mapping reads that `migrate` has stored. Nobody is refused by them."""
+    with short_transaction(conn):
+        fit = examine_source(conn)
+        return [*_find_figures(conn, fit, _measure_all(conn, fit))]
+
+
+def _find_figures(conn: Connection, fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:
+    for figure in count_relations(conn, fit, {name: size.rows for name, size in sizes.items()}):
+        yield Fact(figure.state, figure.area, figure.text, data=figure.data)
 
 
 def render(facts: Sequence[Fact], mapping: str | None = None) -> str:
@@ -368,6 +377,17 @@ def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
         if expression and origin is None:
             advice += f", where … is what is {JSON_COLUMN} now"
         yield _note("values", f"Keys of {JSON_COLUMN} in {relation}.sql are no attributes: {listed}{advice}.")
+
+
+def _find_loose_joins(fit: Fit) -> Iterator[Fact]:
+    """Return the joins that may give two rows for one."""
+    for relation, table, columns in loose_joins(fit):
+        by = f" by {', '.join(columns)}" if columns else ""
+        yield _warning(
+            "mapping",
+            f"{relation}.sql joins {table}{by}, which no unique key covers: the join may give two rows for one, and"
+            " their lead is set aside then. Take one row by LATERAL with LIMIT 1, or add a unique key.",
+        )
 
 
 def _estimate(fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:

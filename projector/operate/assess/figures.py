@@ -6,7 +6,7 @@ here by the same texts as by a first build.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
-from projector.capture.attributes import DECLARED_COLUMN, is_attribute
+from projector.capture.attributes import DECLARED_COLUMN, LEVELS, is_attribute
 from projector.capture.definition import definition_texts
 from projector.capture.mapping import RELATIONS, Fit, Reading, default_mapping, relation_rows
 from projector.database.distribution import kept_here
 from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value
 from projector.database.sql import query, source_columns
+from projector.operate.assess.rules import suspicions
 from projector.operate.explain import COMPUTED_LEAD, printed_lead
 from projector.report.counted import counted
 
@@ -28,15 +29,10 @@ _Result = TypeVar("_Result")
 
 # Of a large table, pages with about so many rows are looked at.
 _LOOKED_AT = 200_000
-# Of fewer rows, no share is odd.
-_TELLING = 100
 _PRINTED = 3000
+_VALUES_OF_ATTRIBUTE = 5
 _REFUSED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 _OF_ROWS = (psycopg.DataError, psycopg.errors.CardinalityViolation, psycopg.errors.RaiseException)
-_ADVICE = " Is that what the mapping means?"
-
-_MOMENTS = {"messages": 'r."timestamp"', "extractions": "r.extracted_at"}
-"""When a row of a relation is of."""
 
 _WORDS = {
     "leads": "of {lead}",
@@ -49,58 +45,105 @@ _WORDS = {
     "without_phone": "{number} without a phone",
     "of_unknown_tenant": "{number} of a tenant that is none of tenants.sql",
     "without_conversation": "{number} without a conversation",
-    "without_name": "{number} without a name",
     "ahead": "{number} with a time more than a day ahead, so that their leads come first until then",
 }
-"""What each figure says."""
+"""What each number says."""
 
-_ODD = {"conversations": 0.5, "messages": 0.5, "extractions": 0.5, "contacts": 1.0}
-"""From which share on rows without a tenant, a phone or a conversation are odd."""
+_DISTINCT = {"leads", "spellings", "parents"}
+"""The numbers of different values; the others are of rows."""
 
-_ANY_WORD = ("a word of at most 20 of a-z, 0-9 and _",)
-_VALUES: dict[tuple[str, str], tuple[Sequence[str], str]] = {
-    ("conversations", "platform"): (_ANY_WORD, "is on no platform"),
-    ("template_sends", "platform"): (_ANY_WORD, "is on no platform"),
-    ("messages", "sender"): (("user", "agent"), "is printed as stored, and neither for filters"),
-    ("messages", "status"): (("sent", "delivered", "read", "pending", "failed"), "is printed as sent"),
+_PLATFORM = (
+    "{0} = projector.platform_word({0})",
+    "a word of at most 20 of a-z, 0-9 and _",
+    "is on no platform, or in lower case there",
+)
+_VALUES = {
+    ("conversations", "platform"): _PLATFORM,
+    ("template_sends", "platform"): _PLATFORM,
+    ("messages", "sender"): (
+        "{0} IN ('user', 'agent')",
+        "user, agent",
+        "is printed as stored, and neither for filters",
+    ),
+    ("messages", "status"): (
+        "{0} IN ('sent', 'delivered', 'read', 'pending', 'failed')",
+        "sent, delivered, read, pending, failed",
+        "is printed as sent",
+    ),
     ("template_sends", "status"): (
-        ("PENDING", "SENT", "DELIVERED", "READ", "FAILED"),
+        "{0} IN ('PENDING', 'SENT', 'DELIVERED', 'READ', 'FAILED')",
+        "PENDING, SENT, DELIVERED, READ, FAILED",
         "counts as a send that went out",
     ),
-    ("extractions", "lead_status_tag"): (("Hot", "Warm", "Cold"), "is no status"),
-    ("conversations", "reply_window"): ((), ""),
+    ("extractions", "lead_status_tag"): (
+        "projector.lead_status({0}) IS NOT NULL",
+        "Hot, Warm, Cold",
+        "is no status",
+    ),
+    ("conversations", "reply_window"): (
+        "coalesce(r.reply_window::interval BETWEEN '1 minute' AND '30 days', true)",
+        "a minute to 30 days",
+        "is unusual",
+    ),
 }
-"""The values that the projection knows, and what any other is."""
+"""Of columns whose values the projection knows: what says whether it knows one, which ones, and what any other is."""
 
 _COUNTED = {"reply_window": "concat_ws(' ', r.platform, coalesce(r.reply_window::text, 'none'))"}
 """What is counted of a column, where that is not its value."""
 
-_IS_ONE = "v.value = ANY(%(known)s)"
-_KNOWN = {
-    "platform": "projector.platform_word(v.value) IS NOT NULL",
-    "lead_status_tag": "projector.lead_status(v.value) IS NOT NULL",
-    "reply_window": "true",
+_LEAD = "concat({user_id}, ' ', {phone})"
+_MEETING = {
+    "conversations": _LEAD,
+    "customers": _LEAD,
+    "parts": "{row}.conversation_id::text",
+    "tenants": "{user_id}",
 }
-"""What says whether a value is known, where another spelling is the same."""
+"""By what a row meets one of conversations, and one of conversations a contact: each shape of relations has its own."""
+
+_NUMBERS_OF = {
+    "conversations": (
+        *("leads", "spellings", "long_numbers", "short_numbers", "other_texts", "placeholders"),
+        *("without_tenant", "without_phone", "without_lead", "of_unknown_tenant", "without_contact"),
+    ),
+    "customers": ("without_tenant", "without_phone", "of_unknown_tenant", "without_conversation"),
+    "parts": ("parents", "without_conversation"),
+    "tenants": ("without_conversation",),
+}
+"""Which numbers each shape has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was counted: of which area, in words, and as data for machines. It is odd where it suggests a mistake."""
+    """What was counted: of which area, in words, and as data for machines.
+
+    `state` is "warning" or "problem" where it suggests a mistake, as the rules say.
+    """
 
     area: str
     text: str
     data: Mapping[str, Any]
-    is_odd: bool = False
+    state: str = "note"
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """How many rows have a value of a column, and whether the projection knows it, as it does a null."""
+class _Counted:
+    """What the query `count_relation` returns. `frequent` has values, each with its rows, and whether it is known."""
 
-    value: str
-    rows: int
-    is_known: bool
+    name: str
+    filled: int = 0
+    different: int = 0
+    oldest: str | None = None
+    newest: str | None = None
+    frequent: tuple[tuple[str, int, bool], ...] = ()
+
+    def rows_of(self, *wanted: str) -> int:
+        """Return how many rows have one of these values, of the most frequent ones."""
+        return sum(number for of, number, _ in self.frequent if of in wanted)
+
+    @property
+    def unknown(self) -> list[str]:
+        """The values that the projection does not know."""
+        return [of for of, _, is_known in self.frequent if not is_known]
 
 
 def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Iterator[Figure]:
@@ -108,18 +151,43 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
 
     It runs in a transaction of the caller, which says how long a statement may take, and leaves nothing there.
     """
+    names: dict[str, None] = {}
+    numbers: dict[str, dict[str, Any]] = {}
     with conn.transaction(force_rollback=True):
         conn.execute("SET LOCAL check_function_bodies = off")
         for text in kept_here(conn, [*definition_texts(fit, "text").values()]):
             conn.execute(_temporary(text), prepare=False)
         conn.execute("SET TRANSACTION READ ONLY")
-        for relation in fit.relations:
-            yield _count_relation(conn, fit, relation, sizes)
-            yield from _count_present(conn, fit, relation, sizes)
+        for relation, reading in fit.relations.items():
+            if LEVELS.get(relation) == "lead":
+                names |= dict.fromkeys(name for name in reading.origins if is_attribute(relation, name))
+            looked_at = _looked_at(fit, reading, RELATIONS[relation][0], relation_rows(fit, relation), sizes)
+            found = ask(conn, rows, _Counted, _temporary(_counting(fit, relation, looked_at[1])))
+            if found is None:
+                said = f"{relation}: its rows were not counted: it took too long, or one cannot be read."
+                yield Figure("rows", said, {"relation": relation})
+                continue
+            counts = {of.name: of for of in found}
+            columns = {of: counts.get(f"r.{of}", _Counted(of)) for of in _columns(fit, relation)}
+            own = numbers[relation] = _numbers(fit, relation, counts, columns)
+            own |= _of_table(conn, fit, relation, looked_at, is_empty=not own["rows"])
+            yield _of_rows(relation, own, columns)
+            yield from _of_columns(relation, own, columns)
+            suspected = _suspected(fit, own, numbers.get("conversations", {}), columns)
+            for state, sentence in suspicions(relation, own | suspected):
+                yield Figure("mapping", sentence, {"of": relation}, state)
         lead = ask(conn, _print_lead)
     if lead is not None:
         text = lead if len(lead) <= _PRINTED else f"{lead[:_PRINTED]}…"
-        yield Figure("lead", f"A lead as it will be printed: {text}", {"lead": json.loads(lead)})
+        printed = json.loads(lead)
+        clashes = [name for name in names if name in printed]
+        if clashes:
+            said = (
+                f"Attributes with the name of a field of a lead: {', '.join(clashes)}. They are printed among its"
+                " attributes, and the field does not have their value: give it by the column of the field."
+            )
+            yield Figure("values", said, {"clashes": clashes})
+        yield Figure("lead", f"A lead as it will be printed: {text}", {"lead": printed})
 
 
 def failing_columns(
@@ -181,136 +249,218 @@ def _temporary(text: str) -> bytes:
     return text.replace("projector.", "pg_temp.").encode()
 
 
-def _count_relation(conn: Connection, fit: Fit, relation: str, sizes: Mapping[str, int]) -> Figure:
-    """Return what is counted of a relation, beside the table that its keys come from."""
-    reading, key = fit.relations[relation], RELATIONS[relation][0]
-    read = relation_rows(fit, relation, is_installed=False)
-    table, read, sample = _looked_at(fit, reading, key, read, sizes)
-    numbers: dict[str, int] | None = ask(conn, value, _temporary(_counting(relation, read)))
-    if numbers is None:
-        said = f"{relation}: its rows were not counted: it took too long, or one cannot be read."
-        return Figure("rows", said, {"relation": relation})
+def _columns(fit: Fit, relation: str) -> list[str]:
+    """Return the columns of a relation that are counted: ids, and what makes a lead, have numbers of their own."""
+    required = {*RELATIONS[relation]} - {"text", "timestamp"}
+    given = fit.relations[relation].origins
+    return [column for column in given if column not in required or (relation, column) in _VALUES]
+
+
+def _shape(relation: str) -> str:
+    """Return what a relation is: conversations, tenants, customers with a phone, or parts of conversations."""
+    if relation in {"conversations", "tenants"}:
+        return relation
+    return "customers" if kinds()[relation].phone else "parts"
+
+
+def _counting(fit: Fit, relation: str, read: str) -> str:
+    """Return the query that counts the rows of a relation that are read, and what its columns have."""
+    phone, shape = kinds()[relation].phone, _shape(relation)
+    # Conversations meet contacts, and all others meet conversations.
+    other = "contacts" if shape == "conversations" else "conversations"
+    tenant = "NULL" if shape == "parts" else "r.user_id::text"
+    return query(
+        "assess",
+        "count_relation",
+        rows=read,
+        phone=f"r.{phone}::text" if phone else "NULL",
+        user_id=tenant,
+        other=other,
+        unmet="without_contact" if shape == "conversations" else "without_conversation",
+        phone_of_other=f"o.{kinds()[other].phone}::text",
+        met=_MEETING[shape].format(row="o", user_id="o.user_id::text", phone="q.phone"),
+        meets=_MEETING[shape].format(row="r", user_id=tenant, phone="p.phone"),
+        columns="".join(f",\n{_column(relation, column)}" for column in _columns(fit, relation)),
+    )
+
+
+def _column(relation: str, column: str) -> str:
+    """Return a row of VALUES as SQL: a column, what is counted of it, whether the projection knows it, and its time."""
+    kind, read = source_columns()[relation].get(column), f'r."{column}"'
+    known, moment = "true", "NULL"
+    if is_attribute(relation, column):
+        counted_of = f"r.{DECLARED_COLUMN} ->> '{column}'"
+    elif (relation, column) in _VALUES:
+        counted_of = _COUNTED.get(column, f"{read}::text")
+        known = _VALUES[relation, column][0].format(counted_of)
+    elif kind == "timestamptz":
+        moment = f"{read}::timestamptz"
+        counted_of = (
+            f"CASE WHEN {moment} > now() + interval '1 day' THEN 'ahead'"
+            f" WHEN {moment} < '2000-01-01' THEN 'before' WHEN {moment} IS NOT NULL THEN '' END"
+        )
+    elif kind == "boolean":
+        counted_of = f"{read}::text"
+    elif column.endswith("_score"):
+        low, high = _bounds(column)
+        counted_of = (
+            f"CASE WHEN {read} BETWEEN {low} AND {high} THEN '' WHEN {read} IS NOT NULL THEN 'outside' END"
+        )
+    else:
+        counted_of = f"CASE WHEN projector.blank_to_null({read}::text) IS NOT NULL THEN '' END"
+    return f"('r.{column}', {counted_of}, {known}, {moment})"
+
+
+def _bounds(score: str) -> tuple[int, int]:
+    """Return the least and the greatest value of a score, as the contract of the API has them."""
+    return (5, 15) if score == "total_score" else (1, 3)
+
+
+def _numbers(
+    fit: Fit, relation: str, counts: Mapping[str, _Counted], columns: Mapping[str, _Counted]
+) -> dict[str, Any]:
+    """Return the numbers of a relation by their names."""
+    numbers: dict[str, Any] = {
+        name: counts[name].different if name in _DISTINCT else counts[name].filled
+        for name in ("rows", *_NUMBERS_OF[_shape(relation)])
+        if name in counts
+    } or {"rows": 0}
     if "tenants" not in fit.relations:
         numbers.pop("of_unknown_tenant", None)
     if numbers.get("spellings") == numbers.get("leads"):
         numbers.pop("spellings", None)
-    data: dict[str, object] = {"relation": relation, **numbers}
-    said = f"{relation}: {counted(numbers['rows'], 'row')}"
-    if table:
-        whole = query("assess", "count_table", relation=fit.found[table].full_name, sample=sample)
-        data |= {"table": table, "table_rows": (total := ask(conn, value, whole))}
-        said += f", of {total or 0:,} of {table}{' that were looked at' if sample else ''}"
-    counts = {
-        column: _count_values(conn, relation, column, read)
-        for of, column in _VALUES
-        if of == relation and column in reading.origins
-    }
-    data["values"] = {column: {of.value: of.rows for of in of_column} for column, of_column in counts.items()}
-    unknown = {
-        column: [of.value for of in of_column if not of.is_known] for column, of_column in counts.items()
-    }
-    data["unknown"] = {column: strange for column, strange in unknown.items() if strange}
-    is_odd = _is_odd(relation, numbers, [of.value for of in counts.get("sender", ())])
-    text = f"{'; '.join([said, *_in_words(relation, numbers, counts)])}.{_ADVICE if is_odd else ''}"
-    return Figure("rows", text, data, is_odd)
+    if "customer_phones" in counts:
+        shared = [number for phone, number, _ in counts["customer_phones"].frequent if phone != "null"]
+        numbers["most_shared"] = max(shared, default=0)
+    numbers["ahead"] = max((of.rows_of("ahead") for of in columns.values() if of.newest), default=0)
+    return numbers
 
 
-def _count_present(conn: Connection, fit: Fit, relation: str, sizes: Mapping[str, int]) -> Iterator[Figure]:
-    """Return in how many rows each column and each attribute has a value, unless that takes too long."""
-    reading, required = fit.relations[relation], RELATIONS[relation]
-    counts = {
-        column: f"count(r.{DECLARED_COLUMN} -> '{column}')"
-        if is_attribute(relation, column)
-        else f'count(projector.blank_to_null(r."{column}"::text))'
-        for column in reading.origins
-        # Others have figures of their own.
-        if column not in required or column in {"text", "timestamp"}
-    }
-    # As the contract of the API has them.
-    scores = {
-        column: (5, 15) if column == "total_score" else (1, 3)
-        for column in counts
-        if column.endswith("_score") and not is_attribute(relation, column)
-    }
-    outside = [
-        f'count(*) FILTER (WHERE r."{name}" NOT BETWEEN {low} AND {high})'
-        for name, (low, high) in scores.items()
-    ]
-    _, read, _ = _looked_at(fit, reading, required[0], relation_rows(fit, relation), sizes)
-    text = query("assess", "count_present", rows=read, columns=", ".join([*counts.values(), *outside]))
-    numbers: list[int] | None = ask(conn, value, _temporary(text)) if counts else None
-    if numbers is None:
-        return
-    total, present = numbers[0], dict(zip(counts, numbers[1:], strict=False))
-    strange = {of: number for of, number in zip(reversed(scores), reversed(numbers), strict=False) if number}
-    words = {column: "attribute " if is_attribute(relation, column) else "" for column in counts}
-    listed = ", ".join(f"{words[column]}{column} {number:,}" for column, number in present.items())
-    said = f"{relation}: of {counted(total, 'row')} so many have a value: {listed}."
-    for column, number in strange.items():
-        low, high = scores[column]
-        said += f" In {counted(number, 'row')} {column} is not from {low} to {high}."
-    # The default mapping reads whatever the tables have.
-    is_own = not fit.absent and fit.mapping.digest != default_mapping().digest
-    is_odd = total >= _TELLING and bool(strange or (is_own and not all(present.values())))
-    data = {"columns_of": relation, "present": present, "out_of_range": strange}
-    yield Figure("values", said + (_ADVICE if is_odd else ""), data, is_odd)
+def _of_table(
+    conn: Connection, fit: Fit, relation: str, looked_at: tuple[str, str, str], *, is_empty: bool
+) -> dict[str, Any]:
+    """Return how many rows the table has that a relation comes from, and how many a relation without rows leaves out.
+
+    Of a large table these are the rows that were looked at.
+    """
+    table, _, sample = looked_at
+    if not table:
+        return {}
+    text = query("assess", "count_table", relation=fit.found[table].full_name, sample=sample)
+    found = {"table": table, "table_rows": ask(conn, value, text), "is_sampled": bool(sample)}
+    if is_empty:
+        # Of a large table, rows of the relation may be on other pages.
+        whole = query(
+            "capture", "is_empty", relation=relation_rows(fit, relation, is_installed=False) + " AS r"
+        )
+        found["left_out"] = found["table_rows"] if not sample or ask(conn, value, whole) else 0
+    return found
 
 
-def _counting(relation: str, read: str) -> str:
-    """Return the query that counts the rows of a relation."""
-    if relation in {"conversations", "tenants"}:
-        return query("assess", f"count_{relation}", rows=read)
-    phone = kinds()[relation].phone
-    if phone is not None:
-        return query("assess", "count_of_customers", rows=read, phone=phone)
-    return query("assess", "count_parts", rows=read, moment=_MOMENTS.get(relation, "NULL"))
-
-
-def _in_words(
-    relation: str, numbers: Mapping[str, int], counts: Mapping[str, Sequence[_Value]]
-) -> Iterator[str]:
-    """Return what each number says that is not zero, and how often each value occurs."""
+def _of_rows(relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _Counted]) -> Figure:
+    """Return how many rows a relation has, what each number says that is not zero, and how often each value occurs."""
+    said = [f"{relation}: {counted(numbers['rows'], 'row')}"]
+    if "table" in numbers:
+        looked_at = " that were looked at" if numbers["is_sampled"] else ""
+        said[0] += f", of {numbers['table_rows'] or 0:,} of {numbers['table']}{looked_at}"
     for key, words in _WORDS.items():
         number = numbers.get(key)
         if number or (number == 0 and key == "leads"):
             nouns = {noun: counted(number, noun) for noun in ("lead", "conversation")}
-            yield words.format(number=f"{number:,}", **nouns)
-    for column, of_column in counts.items():
-        expected, otherwise = _VALUES[relation, column]
-        note = "" if all(of.is_known for of in of_column) else f" (any but {', '.join(expected)} {otherwise})"
-        if of_column:
-            yield f"{column}: {', '.join(f'{of.value} {of.rows:,}' for of in of_column)}{note}"
+            said.append(words.format(number=f"{number:,}", **nouns))
+    shown = {name: of for name, of in columns.items() if (relation, name) in _VALUES and of.frequent}
+    for name, of in shown.items():
+        _, expected, otherwise = _VALUES[relation, name]
+        note = f" (any but {expected} {otherwise})" if of.unknown else ""
+        said.append(f"{name}: {_listed(of)}{note}")
+    data = {
+        "relation": relation,
+        **numbers,
+        "values": {name: {text: number for text, number, _ in of.frequent} for name, of in shown.items()},
+    }
+    data["unknown"] = {name: of.unknown for name, of in shown.items() if of.unknown}
+    return Figure("rows", f"{'; '.join(said)}.", data)
+
+
+def _of_columns(
+    relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _Counted]
+) -> Iterator[Figure]:
+    """Return in how many rows each column has a value, and which: of times the oldest and the newest one."""
+    present = {name: of for name, of in columns.items() if (relation, name) not in _VALUES}
+    if not present or not numbers["rows"]:
+        return
+    said, listed = [], []
+    for name, of in present.items():
+        attribute, shown = is_attribute(relation, name), ""
+        if of.newest:
+            shown = f" ({of.oldest} to {of.newest})"
+        elif of.filled and (attribute or source_columns()[relation][name] == "boolean"):
+            shown = f" ({_listed(of, _VALUES_OF_ATTRIBUTE)})"
+            listed.append(of)
+        said.append(f"{'attribute ' if attribute else ''}{name} {of.filled:,}{shown}")
+    data = {
+        "columns_of": relation,
+        "present": {name: of.filled for name, of in present.items()},
+        "out_of_range": {name: number for name, of in present.items() if (number := of.rows_of("outside"))},
+        "frequent": {
+            name: {text: number for text, number, _ in of.frequent}
+            for name, of in present.items()
+            if of in listed
+        },
+        "times": {name: [of.oldest, of.newest] for name, of in present.items() if of.newest},
+    }
+    text = f"{relation}: of {counted(numbers['rows'], 'row')} so many have a value: {', '.join(said)}."
+    yield Figure("values", text, data)
+
+
+def _listed(of: _Counted, most: int = 12) -> str:
+    """Return the most frequent values of a column, each with its rows."""
+    return ", ".join(f"{text} {number:,}" for text, number, _ in of.frequent[:most])
+
+
+def _suspected(
+    fit: Fit, own: Mapping[str, Any], whole: Mapping[str, Any], columns: Mapping[str, _Counted]
+) -> dict[str, Any]:
+    """Return what the rules have beside the numbers of a relation. `whole` are the numbers of conversations."""
+    made: dict[str, Any] = {"with_tenant": own["rows"] - own.get("without_tenant", 0)}
+    # What conversations lack is told of them.
+    if whole.get("left_out") or whole.get("rows", 0) == whole.get("without_lead") != 0:
+        made["without_conversation"] = 0
+    elif whole.get("rows") and 2 * whole["without_contact"] >= whole["rows"] > 2 * whole.get(
+        "of_unknown_tenant", 0
+    ):
+        made["spelt_otherwise"] = own.get("without_conversation")
+    # The default mapping reads whatever the tables have.
+    is_own = not fit.absent and fit.mapping.digest != default_mapping().digest
+    sender = columns.get("sender")
+    names = {
+        "untimely": [of for of, has in columns.items() if has.newest and not has.rows_of("")],
+        "one_sided": [side for side in ("user", "agent") if sender and not sender.rows_of(side)],
+        "out_of_range": [
+            of for of, has in columns.items() if of.endswith("_score") and has.rows_of("outside")
+        ],
+        "odd_windows": [of for of, has in columns.items() if of == "reply_window" and has.unknown],
+        "unfilled": [of for of, has in columns.items() if is_own and not has.filled],
+    }
+    for number, of in names.items():
+        made |= {number: own["rows"] if of else 0, f"{number}_names": ", ".join(of)}
+    return made
 
 
 def _looked_at(
     fit: Fit, reading: Reading, key: str, read: str, sizes: Mapping[str, int]
 ) -> tuple[str, str, str]:
-    """Return the table that the keys of a reading come from, what is read of its rows, and how the table is sampled."""
+    """Return the table that the keys of a reading come from, what is read of its rows, and how the table is sampled.
+
+    Where the keys are computed, it is the largest table.
+    """
     origin = reading.origins[key]
-    table = origin[0] if origin else ""
-    if sizes.get(table, 0) <= _LOOKED_AT:
+    largest = max(reading.reads, key=lambda name: sizes.get(name, 0), default="")
+    table = origin[0] if origin else largest
+    if origin is None or sizes.get(table, 0) <= _LOOKED_AT:
         return table, read, ""
     # The same pages of the relation and of its table.
     sample = f" TABLESAMPLE SYSTEM ({100 * _LOOKED_AT / sizes[table]:f}) REPEATABLE (0)"
     # As PostgreSQL prints the text of a view: the table, and its alias unless that is the same.
     named = rf'({re.escape(fit.found[table].full_name)}(?: (?!ON\b)(?:\w+|"[^"]+"))?)(?=[\s)]|$)'
     return table, re.sub(named, rf"\1{sample}", read), sample
-
-
-def _count_values(conn: Connection, relation: str, column: str, read: str) -> list[_Value]:
-    """Return the most frequent values of a column, or none where that takes too long."""
-    # A parameter stands in the text, too.
-    counted_as = _COUNTED.get(column, f'r."{column}"::text')
-    names = {"rows": read.replace("%", "%%"), "value": counted_as, "known": _KNOWN.get(column, _IS_ONE)}
-    text = _temporary(query("assess", "count_values", **names))
-    return ask(conn, rows, _Value, text, {"known": list(_VALUES[relation, column][0])}) or []
-
-
-def _is_odd(relation: str, numbers: Mapping[str, int], senders: Sequence[str]) -> bool:
-    """Return whether a share of the rows suggests a mistake, or all messages are from one side."""
-    if numbers["rows"] < _TELLING or relation not in _ODD:
-        return False
-    lost = max(numbers.get(key, 0) for key in ("without_tenant", "without_phone", "without_conversation"))
-    return lost >= _ODD[relation] * numbers["rows"] or (
-        relation == "messages" and not {"user", "agent"} <= {*senders}
-    )

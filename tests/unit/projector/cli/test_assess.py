@@ -24,11 +24,13 @@ OWNER, OTHER = "leads_test_platform", "leads_test_other"
 # fmt: off
 UNUSUAL = {
     "UPDATE phone_numbers SET platform = 'Channel::Api' WHERE id IN (SELECT phone_number_id FROM agents)":
-    "platform: Channel::Api 1 (any but a word of at most 20 of a-z, 0-9 and _ is on no platform)",
+    "platform: Channel::Api 1 (any but a word of at most 20 of a-z, 0-9 and _ is on no platform, or in lower case",
     "UPDATE messages SET sender = 'bot'": "sender: bot 1 (any but user, agent is printed as stored, and neither for",
     "UPDATE messages SET status = 'seen'": "status: seen 1 (any but sent, delivered, read, pending, failed is printed",
     "UPDATE template_sends SET status = 'QUEUED'": "status: QUEUED 1 (any but PENDING, SENT, DELIVERED, READ, FAILED",
-    "UPDATE messages SET timestamp = now() + interval '1 year'": "1 with a time more than a day ahead, so that their",
+    "UPDATE messages SET timestamp = now() + interval '1 year';"
+    "INSERT INTO messages SELECT 'other', conversation_id, 'user', 'now', now() FROM conversations":
+    "1 with a time more than a day ahead, so that their",
     "INSERT INTO conversations (conversation_id, agent_id, customer_phone) SELECT 'other', agent_id, '+49 15'"
     " FROM agents": "of 1 lead; with 2 spellings of their phones",
     "CREATE PUBLICATION everything FOR ALL TABLES": "The publication everything is of all tables",
@@ -166,7 +168,9 @@ def test_migrate_refuses_for_the_problem_that_it_says(
     assert str(raised.value).endswith(problem[1:])
     assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
     is_there = value(conn, "SELECT to_regclass('messages') IS NOT NULL")
-    conn.execute(b"DROP TABLE IF EXISTS elsewhere" if is_there else b"ALTER TABLE elsewhere RENAME TO messages")
+    conn.execute(
+        b"DROP TABLE IF EXISTS elsewhere" if is_there else b"ALTER TABLE elsewhere RENAME TO messages"
+    )
 
 
 def test_migrate_and_status_warn_of_the_same(
