@@ -106,8 +106,9 @@ FROM {relation} AS t{sample};
 -- has a value; different, how many values; oldest and newest, of times; frequent, of the most frequent values each with
 -- its rows, and whether the projection knows it.
 --
--- Placeholders: rows, those that are looked at, read as r; user_id and phone, of r; meets, by what r meets a row m of the
--- relation `other`, which has the same as `met`; columns, rows of VALUES: name, value, is_known, moment.
+-- Placeholders: rows, those that are looked at, read as r; user_id and phone, of r; meets, by what r meets a row m of
+-- the relation `other`, which has the same as `met`; unmet, the number of those that meet none; columns, rows of
+-- VALUES: name, value, is_known, moment.
 WITH counted AS (
     SELECT
         v.name,
