@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from projector.capture.mapping import Texts, default_mapping
 from projector.database.rows import Connection
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
@@ -141,9 +142,12 @@ def test_rows_that_row_security_hides_are_a_problem(conn: Connection, source_dat
     with logins(conn, OWNER):
         give_platform(conn, source_database, OWNER)
         conn.execute("ALTER TABLE messages ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+        files = default_mapping().files
+        own = Texts({**files, "messages": files["messages"].rstrip().rstrip(";") + " WHERE true"})
         with source_database.by(OWNER).connect() as owner:
-            [problem] = [fact for fact in assess(owner) if fact.state == PROBLEM]
-            assert problem.statements == [f"ALTER ROLE {OWNER} BYPASSRLS;"]
+            for mapping in (None, own):
+                [problem] = [fact for fact in assess(owner, mapping=mapping) if fact.state == PROBLEM]
+                assert problem.statements == [f"ALTER ROLE {OWNER} BYPASSRLS;"]
             with pytest.raises(ProjectorError, match="row security of"):
                 migrate(owner, create_source=False)
 
