@@ -640,7 +640,10 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- The other parts, of which the API answers nothing; null while there are none, and before the first build.
     unfilled jsonb GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED,
     -- How much of the present rebuild of everything is done, from 0 to 1; null while there is none.
-    rebuild_done real
+    rebuild_done real,
+    -- What the rebuild fills where a migrate of ours opened the gap, as a clause such as `the mapping of 2026-11-25
+    -- 12:03 UTC is being filled`; null while there is no gap, or one that nobody planned.
+    gap_fills text COLLATE "C"
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS attributes jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS is_history_built boolean NOT NULL DEFAULT false;
@@ -649,6 +652,7 @@ ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS filled text[] COLLATE
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS unfilled jsonb
 GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED;
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS rebuild_done real;
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS gap_fills text COLLATE "C";
 
 -- section: projector
 
@@ -956,8 +960,11 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
     -- When the triggers were installed again.
     reinstalled_at timestamptz,
     -- When the rebuild that followed was done.
-    healed_at timestamptz
+    healed_at timestamptz,
+    -- What that rebuild fills, where a migrate opened the gap; null for one that nobody planned. See gap_fills.
+    fills text
 );
+ALTER TABLE projector.capture_gaps ADD COLUMN IF NOT EXISTS fills text;
 
 -- The platform's tables that the mapping reads, each in the schema in which the last migrate found it. Every statement
 -- names them with it.

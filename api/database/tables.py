@@ -147,7 +147,7 @@ projection = _table(
     "projection",
     {
         _TIME: "built_at proved_at",
-        Text: "capture_gap feed_problem",
+        Text: "capture_gap gap_fills feed_problem",
         REAL: "round_done rebuild_done",
         BigInteger: "open_differences found_differences",
         JSONB: "attributes unfilled",

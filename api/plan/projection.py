@@ -21,7 +21,8 @@ class ProjectionRow(NamedTuple):
     `installed` is 0 before the projector has installed it. `proved_at` is when everything was compared last,
     `round_done` the part of the present round that is done; None before the first, and between two. The differences
     count what differs now, and what ever did. `unfilled` is as in an answer, and `rebuild_done` the part of the present
-    rebuild of everything that is done; None while there is none.
+    rebuild of everything that is done; None while there is none. `gap_fills` says what it fills, as a clause, where a
+    migrate opened the gap.
     """
 
     installed: int
@@ -34,6 +35,7 @@ class ProjectionRow(NamedTuple):
     found_differences: int
     unfilled: bytes | None
     rebuild_done: float | None
+    gap_fills: bytes | None
 
 
 PROJECTION_STATE = BoundStatement(
@@ -49,6 +51,7 @@ PROJECTION_STATE = BoundStatement(
         func.coalesce(func.max(projection.c.found_differences), 0).label("found_differences"),
         func.max(cast(projection.c.unfilled, Text)).label("unfilled"),
         func.max(projection.c.rebuild_done).label("rebuild_done"),
+        func.max(projection.c.gap_fills).label("gap_fills"),
     ).select_from(projection),
     ProjectionRow,
 )

@@ -1,17 +1,31 @@
-"""Whether the process is alive, and whether it can serve."""
+"""Whether the process is alive, and whether it can answer."""
+
+from collections.abc import Iterator
+from math import inf
+from typing import NamedTuple
 
 import orjson
 from flask import Blueprint, Response
 
 from api.database.errors import UnavailableError
+from api.database.parts import unfilled_parts
 from api.database.statement import NOTHING_CLAIMED
-from api.plan.projection import FRESHNESS, PROJECTION_STATE
+from api.plan.projection import FRESHNESS, PROJECTION_STATE, ProjectionRow
 from api.request.error_codes import ErrorCode
 from api.response.body import JsonResponse
 from api.response.plain import LIVE_BODY
 from api.routes.read_model import NEVER_BUILT, read_model, require_built, state
 
 health = Blueprint("health", __name__, url_prefix="/health")
+
+_SEE_STATUS = "run `python -m projector status`, which says what keeps"
+
+
+class Warned(NamedTuple):
+    """Something that keeps no answer from being true, but that somebody should know: a code and a sentence."""
+
+    code: str
+    message: str
 
 
 @health.get("/live")
@@ -22,14 +36,14 @@ def live() -> Response:
 
 @health.get("/ready")
 def ready() -> Response:
-    """Answer 200 if the API can serve the read model, and 503 with the reason if it cannot."""
+    """Answer 200 while the API can answer and tells the age of its data truly, with warnings; else 503 with the reason.
+
+    It cannot while nothing was ever built, the tables or keys cannot be read, or the data are older than
+    LEADS_READY_MAX_AGE.
+    """
     model = read_model()
     projection = model.database.fetch(PROJECTION_STATE)
     require_built(projection)
-    if projection.capture_gap is not None:
-        raise _not_ready(f"Changes may have been missed: {projection.capture_gap.decode()}")
-    if projection.feed_problem is not None:
-        raise _not_ready(f"Changes of the platform may not arrive: {projection.feed_problem.decode()}")
     model.require_tables()
     authorizer, max_age = state().authorizer, state().config.ready_max_age
     if authorizer is not None:
@@ -37,18 +51,54 @@ def ready() -> Response:
     as_of, age = model.database.fetch(FRESHNESS)
     if as_of is None or age is None:
         raise UnavailableError(NEVER_BUILT, ErrorCode.NOT_BUILT)
-    if as_of == NOTHING_CLAIMED:
-        raise _not_ready(
-            "The data are as of no moment now, because the clock of the database was set back, or nothing is proved"
-            " yet: unless the next refresh corrects that, run `python -m projector status`, which says what keeps it"
-        )
+    age = inf if as_of == NOTHING_CLAIMED else age
     if age > max_age:
-        raise _not_ready(
-            f"The data are {age:.1f} s old, and LEADS_READY_MAX_AGE allows {max_age:g} s:"
-            " run `python -m projector status`, which says what keeps the projector"
+        old = "as of no moment now" if age == inf else f"{age:.1f} s old"
+        raise UnavailableError(
+            f"The data are {old}, and LEADS_READY_MAX_AGE allows {max_age:g} s: {_SEE_STATUS} the projector",
+            ErrorCode.NOT_READY,
         )
-    return JsonResponse(orjson.dumps({"status": "ready"}))
+    body: dict[str, object] = {"status": "ready"}
+    if warnings := [warned._asdict() for warned in _warnings(projection, age)]:
+        body["warnings"] = warnings
+    return JsonResponse(orjson.dumps(body))
 
 
-def _not_ready(reason: str) -> UnavailableError:
-    return UnavailableError(reason, ErrorCode.NOT_READY)
+def _warnings(projection: ProjectionRow, age: float) -> Iterator[Warned]:
+    yield from _of_capture(projection, age)
+    yield from _of_parts(projection)
+    if age == inf:
+        yield Warned(
+            "nothing_claimed",
+            "The data are as of no moment now, because the clock of the database was set back, or nothing is proved"
+            f" yet: unless the next refresh corrects that, {_SEE_STATUS} it",
+        )
+
+
+def _of_capture(projection: ProjectionRow, age: float) -> Iterator[Warned]:
+    if projection.gap_fills is not None:
+        fills, done = projection.gap_fills.decode(), projection.rebuild_done
+        # X-Data-As-Of stands still since the gap was opened, just before the rebuild began.
+        far = f": {done:.0%}, {_in_words(age * (1 - done) / done)} more" if done and age < inf else ""
+        yield Warned("filling", f"{fills[:1].upper()}{fills[1:]}{far}. X-Data-As-Of stands still until then")
+    elif projection.capture_gap is not None:
+        yield Warned("capture_gap", f"Changes may have been missed: {projection.capture_gap.decode()}")
+    if projection.feed_problem is not None:
+        problem = projection.feed_problem.decode()
+        yield Warned("feed_problem", f"Changes of the platform may not arrive: {problem}")
+
+
+def _of_parts(projection: ProjectionRow) -> Iterator[Warned]:
+    parts = ", ".join(part["what"] for part in unfilled_parts(projection.unfilled))
+    if parts:
+        done = projection.rebuild_done
+        far = "has not begun" if done is None else f"has done {done:.0%}"
+        yield Warned(
+            "not_filled",
+            f"Not built yet: {parts}. What reads that gets 503 until the rebuild of everything ends, which {far}",
+        )
+
+
+def _in_words(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"some {minutes:.0f} minutes" if minutes >= 2 else f"some {seconds:.0f} seconds"  # noqa: PLR2004

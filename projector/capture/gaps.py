@@ -18,11 +18,15 @@ _ONE_AT_A_TIME = "LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE"
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An open gap. `reinstalled_at` is when the triggers were installed again; None if they were not."""
+    """An open gap. `reinstalled_at` is when the triggers were installed again; None if they were not.
+
+    `fills` says, as a clause, what the rebuild that follows fills; None for a gap that nobody planned.
+    """
 
     gap_id: int
     reason: str
     reinstalled_at: datetime | None
+    fills: str | None
 
 
 def find_gap(conn: Connection) -> str | None:
@@ -43,15 +47,17 @@ def note_gap(conn: Connection) -> str | None:
         return reason if reason is not None and open_gap(conn, reason) else None
 
 
-def open_gap(conn: Connection, reason: str) -> bool:
+def open_gap(conn: Connection, reason: str, fills: str | None = None) -> bool:
     """Note that changes may be missed from now on, for `status`, for readiness and for the next rebuild.
+
+    `fills` says what that rebuild fills, where the gap is planned: see Gap.
 
     Returns false where a gap with this reason is open already.
     """
     with conn.transaction():
         conn.execute(_ONE_AT_A_TIME)
-        opened = conn.execute(query("capture", "open_gap"), {"reason": reason})
-        _publish(conn, reason)
+        opened = conn.execute(query("capture", "open_gap"), {"reason": reason, "fills": fills})
+        _publish(conn)
     return opened.rowcount > 0
 
 
@@ -77,7 +83,7 @@ def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
     """Close the gaps that a rebuild has healed; it began after they were ready to close."""
     with conn.transaction():
         conn.execute(query("capture", "note_gaps", moment="healed_at"), {"gap_ids": gap_ids})
-        _publish(conn, max((gap.reason for gap in open_gaps(conn)), default=None))
+        _publish(conn)
 
 
 def switched_off(conn: Connection) -> str | None:
@@ -86,6 +92,11 @@ def switched_off(conn: Connection) -> str | None:
     return reason
 
 
-def _publish(conn: Connection, reason: str | None) -> None:
-    """Tell the readers of the read model why changes may have been missed, or that none were."""
-    conn.execute(query("capture", "publish_gap"), {"reason": reason})
+def _publish(conn: Connection) -> None:
+    """Tell the readers of the read model why changes may have been missed, or that none were.
+
+    Of several gaps it is the newest, but a planned one does not hide one that nobody planned.
+    """
+    told = max(open_gaps(conn), key=lambda gap: (gap.fills is None, gap.gap_id), default=None)
+    parameters = {"reason": told and told.reason, "fills": told and told.fills}
+    conn.execute(query("capture", "publish_gap"), parameters)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TypeVar
 
@@ -103,6 +104,8 @@ def migrate(
         control.reinstall(conn)
         notices += [
             f"Capture gap: {gap.reason}. The triggers were installed again; the scheduler, or refresh, heals it."
+            if gap.fills is None
+            else f"From now on {gap.fills}, because {gap.reason}: the scheduler, or refresh, does that."
             for gap in gaps.open_gaps(conn)
         ]
     else:
@@ -217,10 +220,14 @@ def _note_source(conn: Connection, fit: Fit) -> None:
     conn.execute(query("operate", "forget_source"), {"tables": list(now)})
     conn.execute(query("operate", "note_source"), {"tables": Jsonb([asdict(table) for table in fit.tables])})
     changed = [table for table in (before | now) if before.get(table) != now.get(table)]
+    moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     if before and is_another:
-        gaps.open_gap(conn, "another mapping is read now")
+        fills = f"the mapping of {moment} is being filled"
+        gaps.open_gap(conn, "another mapping is read now", fills)
     elif before and changed:
-        gaps.open_gap(conn, f"other columns of {', '.join(changed)} are read now")
+        tables = ", ".join(changed)
+        fills = f"the choice of columns of {moment} ({tables}) is being filled"
+        gaps.open_gap(conn, f"other columns of {tables} are read now", fills)
 
 
 def _complete(conn: Connection) -> None:

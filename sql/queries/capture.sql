@@ -122,19 +122,22 @@ SELECT b.reason
 FROM projector.broken_capture AS b;
 
 -- name: find_open_gaps
--- Returns gap_id, reason and reinstalled_at of each gap that is not healed, the oldest first.
+-- Returns each gap that is not healed, the oldest first.
 SELECT
     g.gap_id,
     g.reason,
-    g.reinstalled_at
+    g.reinstalled_at,
+    g.fills
 FROM projector.capture_gaps AS g
 WHERE g.healed_at IS NULL
 ORDER BY g.gap_id;
 
 -- name: open_gap
 -- Open a gap, unless one is open already for the same reason, since which the triggers were not installed again.
-INSERT INTO projector.capture_gaps (reason)
-SELECT %(reason)s::text AS reason
+INSERT INTO projector.capture_gaps (reason, fills)
+SELECT
+    %(reason)s::text AS reason,
+    %(fills)s::text AS fills
 WHERE NOT EXISTS (
     SELECT
     FROM projector.capture_gaps AS g
@@ -150,8 +153,8 @@ VALUES (%(reason)s, clock_timestamp());
 -- name: publish_gap
 -- Tell the readers of the read model that changes may have been missed, or that none were.
 UPDATE read_model.projection AS p
-SET capture_gap = %(reason)s::text
-WHERE p.capture_gap IS DISTINCT FROM %(reason)s::text;
+SET capture_gap = %(reason)s::text, gap_fills = %(fills)s::text
+WHERE (p.capture_gap, p.gap_fills) IS DISTINCT FROM (%(reason)s::text, %(fills)s::text);
 
 -- name: note_gaps
 -- Notes that something has happened to these gaps. Placeholder: moment, reinstalled_at or healed_at.

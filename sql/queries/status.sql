@@ -10,6 +10,7 @@ SELECT
     p.version,
     p.built_at,
     p.capture_gap,
+    p.gap_fills,
     f.as_of,
     p.feed_problem,
     extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,

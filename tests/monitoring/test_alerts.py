@@ -42,7 +42,11 @@ def of(series: str, firing: str, silent: str, **more: Any) -> Case:  # noqa: ANN
 
 DURATION, VALUE = "{{ $value | humanizeDuration }}", "{{ $value }}"
 CASES = {
-    "LeadsDataOld": of("leads_api_data_age_seconds", "90x60", "5x60", shown={DURATION: "1m 30s"}),
+    "LeadsDataOld": Case(
+        {"leads_api_data_age_seconds": "90x60", 'leads_projector_capture_state{state="filling"}': "0x60"},
+        {"leads_api_data_age_seconds": "90x60", 'leads_projector_capture_state{state="filling"}': "1x60"},
+        shown={DURATION: "1m 30s"},
+    ),
     "LeadsTenantLate": of(
         "leads_api_late_data_age_seconds", "3900x60", "3000x60", shown={DURATION: "1h 5m 0s"}
     ),
@@ -88,7 +92,7 @@ CASES = {
         {'leads_projector_capture_state{state="gap"}': "1x60"},
         {
             'leads_projector_capture_state{state="gap"}': "0x60",
-            'leads_projector_capture_state{state="off"}': "1x60",
+            'leads_projector_capture_state{state="filling"}': "1x60",
         },
     ),
     "LeadsCaptureOff": of('leads_projector_capture_state{state="off"}', "1x300", "0x300", at="2h"),

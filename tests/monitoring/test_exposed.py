@@ -29,7 +29,7 @@ def page_of_api() -> str:
         (
             FreshnessRow(now, 1.0),
             LateRow(1, 2.0),
-            ProjectionRow(1, now, None, None, now, 0.5, 1, 2, b'{"history 1":{"name":"history"}}', 0.5),
+            ProjectionRow(1, now, None, None, now, 0.5, 1, 2, b'{"history 1":{"name":"history"}}', 0.5, None),
         )
     )
     database = Mock(fetch=lambda _statement: next(rows))

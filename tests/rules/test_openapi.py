@@ -37,6 +37,7 @@ OPTIONAL = {
     "ConversationSummary": {"attributes"},
     "LeadNumbers": {"waiting", "with_reply_window"},
     "Funnel": {"by_platform", "by_agent"},
+    "Ready": {"warnings"},
 }
 # One or more sentences: a capital letter or a code at the beginning, and a full stop at the end.
 SENTENCES = re.compile(r"[A-Z`].*\w.*\.", re.DOTALL)

@@ -54,6 +54,10 @@ def _attention_to_capture(status: Status, projection: Projection) -> Iterator[st
     elif status.missing_source:
         changed = f" Found: {projection.broken}." if projection.broken else ""
         yield f"{misfit(status.missing_source)}{changed}"
+    elif status.fills is not None:
+        # A scheduler that is connected does it, and so does each refresh from cron.
+        if status.no_scheduler_runs and status.rebuild_state != "running":
+            yield f"{status.fills[:1].upper()}{status.fills[1:]}, once `run` is started or `refresh` is run."
     elif status.capture_state == "gap":
         reason = words.short(projection.capture_gap or projection.broken or "")
         yield (
@@ -66,7 +70,7 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
     last = status.last_run("rebuild")
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
         yield f"The last rebuild failed: {words.short(last.note or 'no reason known')}. Repair that, and run `rebuild`."
-    elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
+    elif status.rebuild_state == "interrupted" and status.no_scheduler_runs and status.fills is None:
         yield (
             "A rebuild was interrupted, and no scheduler is there to go on with it: start `run`, which does. `rebuild`"
             " begins again from the start."

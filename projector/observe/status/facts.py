@@ -91,6 +91,8 @@ def _capture(status: Status, projection: Projection) -> Iterator[Line]:
         yield "Capture", str(projection.switched_off)
     elif status.capture_state == "intact":
         yield "Capture", "intact" if projection.gap_since is None else f"intact; {projection.gap_reason}"
+    elif (fills := words.filling(status)) is not None:
+        yield "Capture", fills
     else:
         since = "" if projection.gap_since is None else f" since {words.moment(projection.gap_since)}"
         yield "Capture", f"gap{since}: {words.short(projection.capture_gap or projection.broken or '')}"
@@ -265,7 +267,10 @@ FACTS: tuple[Fact, ...] = (
     Fact("capture.state", lambda status: status.capture_state,
          metric="leads_projector_capture_state",
          help="Whether the triggers capture changes: 1 for the state that it is in.",
-         number=lambda status: _one_of(status.capture_state, "intact", "gap", "off", "not installed"),
+         # A gap that a migrate has opened is planned, and no reason to alarm anybody.
+         number=lambda status: _one_of(
+             "filling" if status.fills else status.capture_state, "intact", "filling", "gap", "off", "not installed",
+         ),
          label="state",
          lines=_capture, in_short=lambda status: status.capture_state != "intact"),
     Fact("capture.gap_since", lambda status: status.projection and status.projection.gap_since),
@@ -273,6 +278,7 @@ FACTS: tuple[Fact, ...] = (
          lambda status: status.projection and (
              status.projection.switched_off or status.projection.gap_reason or status.projection.broken
          )),
+    Fact("capture.fills", lambda status: status.fills),
     Fact("capture.missing_source", lambda status: status.missing_source),
     Fact("origin.proved_at", lambda status: status.projection and status.projection.proved_at),
     Fact("origin.problem", lambda status: status.projection and status.projection.feed_problem),

@@ -115,6 +115,14 @@ class Status:
         is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
         return "gap" if is_gap else "intact"
 
+    @property
+    def fills(self) -> str | None:
+        """What a rebuild fills, as a clause, where the gap was planned by our own command; else None."""
+        is_planned = (
+            self.capture_state == "gap" and self.projection is not None and self.projection.broken is None
+        )
+        return self.projection.gap_fills if is_planned and self.projection is not None else None
+
     def last_run(self, kind: str) -> results.Run | None:
         """Return the last run of a kind; None where there was none."""
         return next((run for run in self.runs if run.kind == kind), None)

@@ -8,7 +8,8 @@ from datetime import datetime
 class Projection:
     """What the read model is, how fresh, and whether changes are captured.
 
-    `capture_gap` and `feed_problem` are as readiness reports them, `as_of_age` is in seconds by the clock `read_at`.
+    `capture_gap`, `gap_fills` and `feed_problem` are as readiness reports them, `as_of_age` is in seconds by the clock
+    `read_at`.
     `broken` says what is wrong with the triggers at this moment, `switched_off` why an operator switched capture off,
     `gap_since` and `gap_reason` are of the oldest gap that is not healed. `proved_at`, `errors_at_proof`,
     `origin_position` and `failed_at` are of projector.origin. `unfilled` are the parts of the read model that no build
@@ -19,6 +20,7 @@ class Projection:
     version: str
     built_at: datetime | None
     capture_gap: str | None
+    gap_fills: str | None
     as_of: datetime | None
     feed_problem: str | None
     as_of_age: float | None

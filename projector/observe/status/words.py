@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from projector.observe.status.read import COUNTED_CHANGES
+from projector.observe.status.read import COUNTED_CHANGES, Status
 from projector.observe.status.results import DeadLetter, Drift, Queue, Schedulers
 from projector.report.counted import counted, escape_hidden
 
@@ -37,6 +37,17 @@ def late(queue: Queue) -> str:
         pace = f"{queue.late_keys_per_second:,.0f} a second"
     end = "" if seconds is None else f": about {age(seconds)} more"
     return f"{queue.late_keys:,}{more} keys of {counted(queue.late_tenants, 'tenant')} wait, {pace}{end}"
+
+
+def filling(status: Status) -> str | None:
+    """Return what a rebuild fills where the gap is planned, how much is done, and how long the rest takes; else None.
+
+    The rest is taken to go on at the pace until now.
+    """
+    run, done = status.rebuild_run, status.rebuild_done
+    if status.fills is None or run is None or not done:
+        return status.fills
+    return f"{status.fills}: {done:.0%}, some {age(run.seconds * (1 - done) / done)}"
 
 
 def schedulers(connected: Schedulers) -> str:

@@ -67,6 +67,7 @@ def test_what_waits_what_is_under_way_and_what_went_wrong(database: Database, co
         "leads_verify_left_out": 0,
         "leads_verify_found_differences_total": 5,
         "leads_projector_capture_state intact": 0,
+        "leads_projector_capture_state filling": 0,
         "leads_projector_capture_state gap": 0,
         "leads_projector_capture_state off": 1,
         "leads_projector_capture_state not installed": 0,

@@ -164,7 +164,7 @@ CHANGES = {
     "not_built": "UPDATE read_model.projection SET built_at = NULL",
     "other_version": "ALTER TABLE read_model.leads RENAME COLUMN document TO page",
     "no_rights": "REVOKE SELECT ON read_model.leads FROM leads_api",
-    "not_ready": "UPDATE read_model.projection SET capture_gap = 'a gap'",
+    "not_ready": "UPDATE read_model.freshness SET shards = array_fill('2020-01-01'::timestamptz, ARRAY[4])",
 }
 
 
@@ -181,7 +181,7 @@ def test_what_fails(library: Library, make_app: MakeApp, code: str) -> None:
 def test_what_fails_after_a_change(database: Database, make_app: MakeApp, code: str) -> None:
     with database.connect() as conn:
         conn.execute(CHANGES[code].encode())
-    client = make_app(database, log_level="CRITICAL").test_client()
+    client = make_app(database, log_level="CRITICAL", ready_max_age=60.0).test_client()
     path = "/health/ready" if code == "not_ready" else "/users/u/leads"
     assert refusal(client.get(path)) == (503, code, None)
 

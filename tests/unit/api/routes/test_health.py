@@ -3,6 +3,7 @@
 from math import inf
 
 from flask.testing import FlaskClient
+from psycopg.types.json import Jsonb
 
 from api import __version__
 from api.routes.read_model import NEVER_BUILT
@@ -20,7 +21,6 @@ def test_ready_over_a_built_read_model(client: FlaskClient) -> None:
 
 def test_not_ready(database: Database, make_app: MakeApp) -> None:
     for change, reason in (
-        ("UPDATE read_model.projection SET capture_gap = 'a trigger is gone'", "missed: a trigger is gone"),
         ("UPDATE read_model.projection SET built_at = NULL", "never built"),
         ("DELETE FROM read_model.projection", "not installed"),
         ("DROP TABLE read_model.projection CASCADE", "not installed"),
@@ -43,9 +43,9 @@ def test_not_ready(database: Database, make_app: MakeApp) -> None:
         ("75 s", 2.5, "LEADS_READY_MAX_AGE allows 2.5 s"),
         # Without a limit any age will do.
         ("75 days", inf, None),
-        # The clock of the database was set back.
-        ("-1 hour", 60.0, "was set back"),
-        ("-1 hour", inf, "was set back"),
+        # The clock of the database was set back: of no moment is older than any limit.
+        ("-1 hour", 60.0, "as of no moment now, and LEADS_READY_MAX_AGE allows 60 s"),
+        ("-1 hour", inf, None),
         (None, 60.0, "never built"),
     ],
 )
@@ -64,6 +64,53 @@ def test_ready_while_the_data_are_young_enough(
     answer = make_app(database, ready_max_age=max_age).test_client().get("/health/ready")
     assert answer.status_code == (200 if reason is None else 503)
     assert reason is None or reason in answer.get_json()["message"]
+
+
+WELL = "SET capture_gap = NULL, gap_fills = NULL, feed_problem = NULL, rebuild_done = NULL, parts = '{}'"
+YOUNG = "UPDATE read_model.freshness SET shards = array_fill(clock_timestamp() - interval '0 s', ARRAY[4])"
+OLD = YOUNG.replace("0 s", "100 s")
+UNFILLED = "SET parts = %(parts)s, filled = '{}'"
+PLANNED = (
+    "capture_gap = 'another mapping is read now', gap_fills = 'the mapping of 12:03 UTC is being filled'"
+)
+
+
+@cases(
+    ("code", "message", "changes"),
+    [
+        ("capture_gap", "missed: a trigger is gone", ["SET capture_gap = 'a trigger is gone'"]),
+        (
+            "filling",
+            "The mapping of 12:03 UTC is being filled. X-Data-As-Of stands still",
+            [f"SET {PLANNED}"],
+        ),
+        (
+            "filling",
+            "is being filled: 40%, some 2 minutes more. X-Data-As-Of",
+            [f"SET {PLANNED}, rebuild_done = 0.4", OLD.replace("100", "90")],
+        ),
+        ("feed_problem", "may not arrive: no worker", ["SET feed_problem = 'no worker'"]),
+        ("not_filled", "Not built yet: histories. What reads", [UNFILLED]),
+        ("not_filled", "which has not begun", [UNFILLED]),
+        ("not_filled", "which has done 43%", [f"{UNFILLED}, rebuild_done = 0.43"]),
+        ("nothing_claimed", "as of no moment now", [OLD.replace("100 s", "-1 hour")]),
+        (None, None, [OLD]),
+    ],
+)
+def test_ready_with_a_warning_while_it_can_answer(
+    database: Database, make_app: MakeApp, code: str | None, message: str | None, changes: list[str]
+) -> None:
+    parts = {"parts": Jsonb({"history:1": {"name": "history", "what": "histories", "reads": []}})}
+    with database.connect() as conn:
+        for change in [WELL, YOUNG, *changes]:
+            text = f"UPDATE read_model.projection {change}" if change.startswith("SET") else change
+            conn.execute(text.encode(), parts if "%(" in change else None)
+    answer = make_app(database).test_client().get("/health/ready")
+    assert answer.status_code == 200
+    warnings = answer.get_json().get("warnings", [])
+    assert [warned["code"] for warned in warnings] == [code] * (code is not None)
+    assert message is None or message in warnings[0]["message"]
+    assert code is not None or answer.get_data() == b'{"status":"ready"}'
 
 
 def test_no_table_with_data_is_read_before_the_first_build(
