@@ -643,7 +643,10 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     rebuild_done real,
     -- What the rebuild fills where a migrate of ours opened the gap, as a clause such as `the mapping of 2026-11-25
     -- 12:03 UTC is being filled`; null while there is no gap, or one that nobody planned.
-    gap_fills text COLLATE "C"
+    gap_fills text COLLATE "C",
+    -- How old the data are in seconds before they are late, as a scheduler or a refresh from cron has noted it; null
+    -- while there was neither.
+    late_after_seconds real
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS attributes jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS is_history_built boolean NOT NULL DEFAULT false;
@@ -653,6 +656,7 @@ ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS unfilled jsonb
 GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED;
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS rebuild_done real;
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS gap_fills text COLLATE "C";
+ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS late_after_seconds real;
 
 -- section: projector
 
@@ -1009,8 +1013,26 @@ CREATE TABLE IF NOT EXISTS projector.left_out (
     copy text
 );
 
+-- The schedulers that run, the last ones that ended, and those whose process died. Each holds the lock SCHEDULER of
+-- its id for as long as its session lives.
+CREATE TABLE IF NOT EXISTS projector.schedulers (
+    -- Drawn at random by the process.
+    scheduler_id integer PRIMARY KEY,
+    -- Name of its machine or container.
+    host text NOT NULL,
+    -- Its process on that host.
+    pid integer NOT NULL,
+    -- When it first connected.
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When it last noted that it is alive.
+    beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When it ended on purpose.
+    ended_at timestamptz
+);
+
 -- What has to outlive a process: the projection version of the last migrate, what it defined, the mapping that it was
--- given, as JSON of the texts of its files by their names, and whether an operator switched capture off.
+-- given, as JSON of the texts of its files by their names, whether an operator switched capture off, and when the last
+-- `refresh` commands ended.
 CREATE TABLE IF NOT EXISTS projector.settings (
     -- The setting.
     name text COLLATE "C" PRIMARY KEY,

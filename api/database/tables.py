@@ -148,7 +148,7 @@ projection = _table(
     {
         _TIME: "built_at proved_at",
         Text: "capture_gap gap_fills feed_problem",
-        REAL: "round_done rebuild_done",
+        REAL: "round_done rebuild_done late_after_seconds",
         BigInteger: "open_differences found_differences",
         JSONB: "attributes unfilled",
     },

@@ -22,7 +22,8 @@ class ProjectionRow(NamedTuple):
     `round_done` the part of the present round that is done; None before the first, and between two. The differences
     count what differs now, and what ever did. `unfilled` is as in an answer, and `rebuild_done` the part of the present
     rebuild of everything that is done; None while there is none. `gap_fills` says what it fills, as a clause, where a
-    migrate opened the gap.
+    migrate opened the gap. The data are late once they are older than `late_after`, in seconds; None while that is not
+    known.
     """
 
     installed: int
@@ -36,6 +37,7 @@ class ProjectionRow(NamedTuple):
     unfilled: bytes | None
     rebuild_done: float | None
     gap_fills: bytes | None
+    late_after: float | None
 
 
 PROJECTION_STATE = BoundStatement(
@@ -52,6 +54,7 @@ PROJECTION_STATE = BoundStatement(
         func.max(cast(projection.c.unfilled, Text)).label("unfilled"),
         func.max(projection.c.rebuild_done).label("rebuild_done"),
         func.max(projection.c.gap_fills).label("gap_fills"),
+        func.max(projection.c.late_after_seconds).label("late_after"),
     ).select_from(projection),
     ProjectionRow,
 )

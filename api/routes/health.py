@@ -1,6 +1,7 @@
 """Whether the process is alive, and whether it can answer."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from math import inf
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from api.database.parts import unfilled_parts
 from api.database.statement import NOTHING_CLAIMED
 from api.plan.projection import FRESHNESS, PROJECTION_STATE, ProjectionRow
 from api.request.error_codes import ErrorCode
+from api.request.text import format_time
 from api.response.body import JsonResponse
 from api.response.plain import LIVE_BODY
 from api.routes.read_model import NEVER_BUILT, read_model, require_built, state
@@ -59,19 +61,25 @@ def ready() -> Response:
             ErrorCode.NOT_READY,
         )
     body: dict[str, object] = {"status": "ready"}
-    if warnings := [warned._asdict() for warned in _warnings(projection, age)]:
+    if warnings := [warned._asdict() for warned in _warnings(projection, as_of, age)]:
         body["warnings"] = warnings
     return JsonResponse(orjson.dumps(body))
 
 
-def _warnings(projection: ProjectionRow, age: float) -> Iterator[Warned]:
-    yield from _of_capture(projection, age)
+def _warnings(projection: ProjectionRow, as_of: datetime, age: float) -> Iterator[Warned]:
+    capture = [*_of_capture(projection, age)]
+    yield from capture
     yield from _of_parts(projection)
     if age == inf:
         yield Warned(
             "nothing_claimed",
             "The data are as of no moment now, because the clock of the database was set back, or nothing is proved"
             f" yet: unless the next refresh corrects that, {_SEE_STATUS} it",
+        )
+    elif not capture and projection.late_after is not None and age > projection.late_after:
+        # A gap and a feed that stands still have told why.
+        yield Warned(
+            "late", f"The data are not updated since {format_time(as_of)}: {_SEE_STATUS} the projector"
         )
 
 

@@ -123,6 +123,8 @@ def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow 
             ("leads_api_late_data_age_seconds", "Age of the data of the latest of them.", late.age or 0),
         ]
     if verified is not None:
+        told = "Age above which the data are late, by who refreshes them."
+        gauges.append(("leads_api_data_late_after_seconds", told, verified.late_after))
         proved_at = None if verified.proved_at is None else verified.proved_at.timestamp()
         gauges += [
             (

@@ -64,7 +64,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
     """
     from projector.core.dead_letters import require_nothing_left_out
     from projector.operate.origin.proof import note_once
-    from projector.sweep.recovery import refresh_and_heal
+    from projector.sweep.recovery import note_command, refresh_and_heal
 
     with invocation.connect("refresh") as conn:
         note_once(conn, invocation.config.origin_url)
@@ -75,6 +75,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
             size=invocation.config.refresh_batch,
             queue_limit=invocation.config.queue_limit,
         )
+        note_command(conn)
         if verbose or report.did_something:
             echo_report(report)
         require_nothing_left_out(conn)

@@ -46,6 +46,10 @@ NAMES = 0x1EAD08
 DEAD_LETTERS = 0x1EAD09
 """Held while the dead letters of tenants are counted, to the end of the transaction. The second key is 0."""
 
+SCHEDULER = 0x1EAD0A
+"""The second key is the id of a scheduler in projector.schedulers, whose session holds it: it is free once the process
+has died."""
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
 

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import secrets
+import socket
 import threading
 import time
 from datetime import UTC, datetime
@@ -62,6 +64,12 @@ cron expressions have minutes."""
 
 PRUNE_SECONDS = 3600.0
 
+_BEAT_SECONDS = 5.0
+"""How often a scheduler notes that it is there. `status` misses one that has not for ten seconds and holds no lock."""
+
+_LATE_SECONDS = 10.0
+"""The data are late once they are older than this and two pauses of the refresh."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -98,6 +106,33 @@ class Upkeep(Job):
         if reasons.switched_off is None and (reasons.reason is not None or reasons.interrupted or is_deep):
             recovery.heal(conn, progress=worker.progress(), queue_limit=self._queue_limit)
         return UPKEEP_SECONDS
+
+
+class Presence(Job):
+    """Notes that this scheduler is there, until it ends: one that dies is missed by `status`.
+
+    Its session holds a lock, which is free once the process has died.
+    """
+
+    name = "presence"
+    longest_retry_seconds = 5.0
+
+    def __init__(self, config: Config) -> None:
+        # A refresh may miss its time twice before anybody is told.
+        self._late_after = _LATE_SECONDS + 2 * config.refresh_seconds
+        self._id = secrets.randbelow(2**31)
+        self._own = {"scheduler_id": self._id, "host": socket.gethostname(), "pid": os.getpid()}
+
+    def run(self, conn: Connection, worker: Worker) -> float:
+        """Note again and again that it is there, and that it ends once it does."""
+        with locks.session_lock(conn, locks.SCHEDULER, self._id):
+            conn.execute(query("scheduler", "note_lateness"), {"seconds": self._late_after})
+            conn.execute(query("scheduler", "note_scheduler"), self._own)
+            while not worker.stop.wait(_BEAT_SECONDS):
+                conn.execute(query("scheduler", "note_scheduler"), self._own)
+                worker.touch()
+            conn.execute(query("scheduler", "note_end"), self._own)
+        return 0.0
 
 
 class FollowOrigin(Job):
@@ -235,6 +270,7 @@ class Jobs:
         jobs: tuple[Job, ...] = (
             refresh,
             Upkeep(config, refresh),
+            Presence(config),
             FollowOrigin(config, refresh),
             Verify(config),
             Rebuild(config),

@@ -174,6 +174,12 @@ def refresh_and_heal(
     )
 
 
+def note_command(conn: Connection) -> None:
+    """Note that the command `refresh` has ended well: where cron starts it, the next one is missed by that."""
+    conn.execute(query("scheduler", "note_refresh_command"))
+    conn.execute(query("scheduler", "note_lateness"), {"seconds": None})
+
+
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
     """Install the triggers again, rebuild, and close the gaps that were open before. The lock of rebuilds is held."""
     note_interrupted_runs(conn)

@@ -37,3 +37,46 @@ WHERE started_at < clock_timestamp() - make_interval(days => %(days)s);
 -- Parameters: outcome, and note, why it failed, or null.
 INSERT INTO projector.runs (kind, started_at, finished_at, outcome, note)
 VALUES ('refresh', now(), clock_timestamp(), %(outcome)s, %(note)s);
+
+-- name: note_scheduler
+-- Note that a scheduler is alive, and forget those before it that are over. Parameters: scheduler_id, host, pid.
+WITH forgotten AS (
+    DELETE FROM projector.schedulers AS s
+    USING projector.schedulers AS own
+    WHERE own.scheduler_id = %(scheduler_id)s
+        AND s.began_at < own.began_at
+        AND (s.ended_at IS NOT NULL OR s.beat_at < clock_timestamp() - interval '1 minute')
+)
+
+INSERT INTO projector.schedulers (scheduler_id, host, pid)
+VALUES (%(scheduler_id)s, %(host)s, %(pid)s)
+ON CONFLICT (scheduler_id) DO UPDATE SET beat_at = clock_timestamp();
+
+-- name: note_end
+UPDATE projector.schedulers
+SET ended_at = clock_timestamp()
+WHERE scheduler_id = %(scheduler_id)s;
+
+-- name: note_lateness
+-- Parameter: seconds, how old the data are before they are late; null for what the distance of refreshes from cron
+-- says: late after the second one that is missed.
+UPDATE read_model.projection AS p
+SET late_after_seconds = late.seconds
+FROM (
+    SELECT coalesce(%(seconds)s::real, (SELECT 2 * c.distance + 15 FROM projector.cron AS c)::real) AS seconds
+) AS late
+WHERE p.late_after_seconds <> late.seconds OR p.late_after_seconds IS NULL AND late.seconds IS NOT NULL;
+
+-- name: note_refresh_command
+-- Note the end of a `refresh`; the last four are kept.
+INSERT INTO projector.settings AS s (name, value)
+VALUES ('refreshes', jsonb_build_array(clock_timestamp())::text)
+ON CONFLICT (name) DO UPDATE SET value = (
+    SELECT jsonb_agg(last.moment ORDER BY last.moment)::text
+    FROM (
+        SELECT noted.moment::timestamptz AS moment
+        FROM jsonb_array_elements_text(s.value::jsonb || excluded.value::jsonb) AS noted (moment)
+        ORDER BY moment DESC
+        LIMIT 4
+    ) AS last
+);

@@ -322,6 +322,49 @@ SELECT
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database();
 
+-- name: read_known_schedulers
+-- Returns the schedulers of projector.schedulers, the newest first. One is gone without having ended if its lock is
+-- free and it has noted nothing for `reconnecting` seconds, or if it has noted nothing for `silent` seconds. After a
+-- restart of the server each has `silent` seconds to connect again.
+--
+-- Parameters: class, the first key of their locks; reconnecting; silent.
+SELECT
+    s.host,
+    s.pid,
+    s.began_at,
+    s.beat_at,
+    s.ended_at,
+    lock.is_held,
+    s.ended_at IS NULL AND (
+        silent.seconds >= %(silent)s
+        OR NOT lock.is_held
+        AND NOT silent.seconds BETWEEN 0 AND %(reconnecting)s
+        AND s.beat_at > pg_postmaster_start_time()
+    ) AS is_gone
+FROM projector.schedulers AS s
+CROSS JOIN LATERAL (
+    SELECT extract(EPOCH FROM clock_timestamp() - greatest(s.beat_at, pg_postmaster_start_time())) AS seconds
+) AS silent
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_locks AS l
+        WHERE l.locktype = 'advisory'
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+            AND l.classid::bigint = %(class)s
+            AND l.objid::bigint = s.scheduler_id
+            AND l.objsubid = 2
+    ) AS is_held
+) AS lock
+ORDER BY s.began_at DESC;
+
+-- name: read_cron
+SELECT
+    c.last_at,
+    c.distance,
+    extract(EPOCH FROM clock_timestamp() - c.last_at)::float8 AS age
+FROM projector.cron AS c;
+
 -- name: read_lock_holders
 -- The sessions that are not ours come first.
 --

@@ -43,10 +43,19 @@ def of(series: str, firing: str, silent: str, **more: Any) -> Case:  # noqa: ANN
 DURATION, VALUE = "{{ $value | humanizeDuration }}", "{{ $value }}"
 CASES = {
     "LeadsDataOld": Case(
-        {"leads_api_data_age_seconds": "90x60", 'leads_projector_capture_state{state="filling"}': "0x60"},
-        {"leads_api_data_age_seconds": "90x60", 'leads_projector_capture_state{state="filling"}': "1x60"},
+        {
+            "leads_api_data_age_seconds": "90x60",
+            "leads_api_data_late_after_seconds": "10x60",
+            'leads_projector_capture_state{state="filling"}': "0x60",
+        },
+        {
+            "leads_api_data_age_seconds": "90x60",
+            "leads_api_data_late_after_seconds": "10x60",
+            'leads_projector_capture_state{state="filling"}': "1x60",
+        },
         shown={DURATION: "1m 30s"},
     ),
+    "LeadsProjectorLost": of("leads_projector_lost_schedulers", "1x60", "0x60", shown={VALUE: "1"}),
     "LeadsTenantLate": of(
         "leads_api_late_data_age_seconds", "3900x60", "3000x60", shown={DURATION: "1h 5m 0s"}
     ),

@@ -29,7 +29,9 @@ def page_of_api() -> str:
         (
             FreshnessRow(now, 1.0),
             LateRow(1, 2.0),
-            ProjectionRow(1, now, None, None, now, 0.5, 1, 2, b'{"history 1":{"name":"history"}}', 0.5, None),
+            ProjectionRow(
+                1, now, None, None, now, 0.5, 1, 2, b'{"history 1":{"name":"history"}}', 0.5, None, 10.0
+            ),
         )
     )
     database = Mock(fetch=lambda _statement: next(rows))

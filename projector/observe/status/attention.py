@@ -6,12 +6,15 @@ from projector.capture.source import misfit
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
 from projector.observe.status.read import Status
-from projector.observe.status.results import Projection
+from projector.observe.status.results import Cron, Projection
 from projector.operate.origin.proof import find_problem
 from projector.report.counted import counted, escape_hidden
 
-# Without a scheduler cron starts a refresh each minute, so a change may wait this long.
+# Where nothing is known of cron, it may start a refresh each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
+# The second refresh from cron that is missed is told, once it could have ended.
+_MISSED_REFRESHES = 2
+_REFRESH_SECONDS = 15.0
 _UNPROVED_SECONDS = 90.0
 _FORGOTTEN_SECONDS = 3600.0
 _LAGGING_SECONDS = 60.0
@@ -33,7 +36,9 @@ def find_attention(status: Status) -> list[str]:
                 " answers 503."
             )
         ]
+    unattended = _unattended(status, status.projection)
     return [
+        *([] if unattended is None else [unattended]),
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
         *_attention_to_feeds(status, status.projection),
@@ -48,6 +53,55 @@ def find_attention(status: Status) -> list[str]:
     ]
 
 
+def _unattended(status: Status, projection: Projection) -> str | None:
+    """Return that nothing keeps the read model up to date, and what would; None where something does, or may."""
+    silent, cron = projection.as_of_age, status.cron
+    if not status.no_scheduler_runs:
+        return None
+    if status.lost_schedulers:
+        return (
+            f"No scheduler is running: {words.lost(status.lost_schedulers[0])}. Start it again: `systemctl start"
+            " leads-projector`, `docker compose up --detach projector`, or by hand `python -m projector run`; its log"
+            " may say why it ended."
+        )
+    # A rebuild may take longer than the time between two refreshes.
+    if status.rebuild_state == "running" or status.capture_state == "off":
+        return None
+    if cron is not None and cron.age > _longest_pause(cron):
+        return (
+            f"No `refresh` from cron has ended since {words.moment(cron.last_at)}, and one did each"
+            f" {words.age(cron.distance)}: see whether cron runs, its entry (`crontab -l`) and what that prints,"
+            " or run `refresh` by hand."
+        )
+    return _never_refreshed(status, silent) if cron is None else None
+
+
+def _never_refreshed(status: Status, silent: float | None) -> str | None:
+    """Return that the data get old, where it is not known who refreshes."""
+    if status.queue.changes and (silent is None or silent > _UNATTENDED_SECONDS):
+        return (
+            f"{words.waiting(status.queue)} and no scheduler is connected: keep `run` running,"
+            " or start `refresh` from cron."
+        )
+    if silent is not None and silent > _FORGOTTEN_SECONDS:
+        return (
+            f"Nothing waits, but no refresh has run for {words.age(silent)}: keep `run` running, or start"
+            " `refresh` from cron, so that callers are told how fresh their answers are."
+        )
+    return None
+
+
+def _longest_pause(cron: Cron) -> float:
+    """Return how many seconds are between two refreshes from cron before somebody is told."""
+    return _MISSED_REFRESHES * cron.distance + _REFRESH_SECONDS
+
+
+def _is_left_alone(status: Status, projection: Projection) -> bool:
+    """Return whether what has to be rebuilt waits for somebody, and _unattended does not say so already."""
+    is_alone = status.no_scheduler_runs and status.cron is None and status.rebuild_state != "running"
+    return is_alone and _unattended(status, projection) is None
+
+
 def _attention_to_capture(status: Status, projection: Projection) -> Iterator[str]:
     if status.capture_state == "off":
         yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
@@ -55,8 +109,8 @@ def _attention_to_capture(status: Status, projection: Projection) -> Iterator[st
         changed = f" Found: {projection.broken}." if projection.broken else ""
         yield f"{misfit(status.missing_source)}{changed}"
     elif status.fills is not None:
-        # A scheduler that is connected does it, and so does each refresh from cron.
-        if status.no_scheduler_runs and status.rebuild_state != "running":
+        # A scheduler that runs does it, and so does each refresh from cron.
+        if _is_left_alone(status, projection):
             yield f"{status.fills[:1].upper()}{status.fills[1:]}, once `run` is started or `refresh` is run."
     elif status.capture_state == "gap":
         reason = words.short(projection.capture_gap or projection.broken or "")
@@ -70,7 +124,9 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
     last = status.last_run("rebuild")
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
         yield f"The last rebuild failed: {words.short(last.note or 'no reason known')}. Repair that, and run `rebuild`."
-    elif status.rebuild_state == "interrupted" and status.no_scheduler_runs and status.fills is None:
+    elif (
+        status.rebuild_state == "interrupted" and status.fills is None and _is_left_alone(status, projection)
+    ):
         yield (
             "A rebuild was interrupted, and no scheduler is there to go on with it: start `run`, which does. `rebuild`"
             " begins again from the start."
@@ -107,7 +163,7 @@ def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]
     if projection.proved_at is None:
         return
     silent = (projection.read_at - projection.proved_at).total_seconds()
-    if silent > _UNPROVED_SECONDS:
+    if silent > _UNPROVED_SECONDS and _unattended(status, projection) is None:
         yield (
             f"Nothing is proved to have arrived from the platform for {words.age(silent)}: see in pg_stat_activity"
             " what the subscription's worker waits for, and whether `run` is connected."
@@ -121,28 +177,17 @@ def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]
             f"Callers are told of a moment that comes in {words.age(-silent)}: the server's clock was set back."
             " The next refresh corrects that: keep `run` running, or run `refresh`."
         )
-    if status.capture_state == "off":
+    lag, cron = status.queue.lag, status.cron
+    if lag is None or status.capture_state == "off" or status.rebuild_state == "running":
         return
-    if status.queue.changes == 0:
-        if status.no_scheduler_runs and silent is not None and silent > _FORGOTTEN_SECONDS:
-            yield (
-                f"Nothing waits, but no refresh has run for {words.age(silent)}: keep `run` running, or start"
-                " `refresh` from cron, so that callers are told how fresh their answers are."
-            )
-        return
-    if status.no_scheduler_runs and (silent is None or silent > _UNATTENDED_SECONDS):
+    is_refreshed = not status.no_scheduler_runs or (
+        cron is not None and _unattended(status, projection) is None
+    )
+    if is_refreshed and lag > (_LAGGING_SECONDS if cron is None else _longest_pause(cron)):
         yield (
-            f"{words.waiting(status.queue)} and no scheduler is connected: keep `run` running,"
-            " or start `refresh` from cron."
-        )
-    elif (
-        status.queue.lag is not None
-        and status.queue.lag > _LAGGING_SECONDS
-        and status.rebuild_state != "running"
-    ):
-        yield (
-            f"The oldest change has waited for {words.age(status.queue.lag)}, though a refresh should take it:"
-            " see the log of the scheduler for what keeps it, and pg_stat_activity for long transactions."
+            f"The oldest change has waited for {words.age(lag)}, though a refresh should take it: see"
+            f" {'the log of the scheduler' if cron is None else 'what `refresh` prints to cron'} for what keeps it, and"
+            " pg_stat_activity for long transactions."
         )
 
 

@@ -11,6 +11,7 @@ from projector.observe.status.read import COUNTED_CHANGES, Status
 from projector.observe.status.results import (
     DeadLetter,
     Drift,
+    KnownScheduler,
     LeftOut,
     PresentRound,
     Projection,
@@ -225,7 +226,18 @@ def _sizes(status: Status, _: Projection) -> Iterator[Line]:
         yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {rows}"
 
 
-def _without(row: DeadLetter | Drift | PresentRound | RowSecurity, name: str) -> dict[str, Any]:
+def _warnings(status: Status) -> list[str]:
+    """Return those of `assess`, and which schedulers are gone while others run."""
+    lost = [] if status.no_scheduler_runs else status.lost_schedulers
+    others = [
+        f"Another scheduler goes on, but {words.lost(scheduler)}: start it again." for scheduler in lost
+    ]
+    return [*others, *status.warnings]
+
+
+def _without(
+    row: DeadLetter | Drift | KnownScheduler | PresentRound | RowSecurity, name: str
+) -> dict[str, Any]:
     return {key: value for key, value in asdict(row).items() if key != name}
 
 
@@ -287,7 +299,13 @@ FACTS: tuple[Fact, ...] = (
     Fact("origin.unfed_tables", lambda status: status.unfed_tables),
     Fact("origin.subscriptions", lambda status: [asdict(feed) for feed in status.feeds], lines=_origin),
     Fact("schedulers.sessions", lambda status: status.schedulers.sessions,
-         lines=lambda status, _: [("Scheduler", words.schedulers(status.schedulers))]),
+         lines=lambda status, _: [("Scheduler", words.schedulers(status))]),
+    Fact("schedulers.lost",
+         lambda status: [_without(known, "is_gone") for known in status.lost_schedulers],
+         metric="leads_projector_lost_schedulers",
+         help="Schedulers that ended without notice, while none that began later runs.",
+         number=lambda status: len(status.lost_schedulers)),
+    Fact("schedulers.cron", lambda status: status.cron and asdict(status.cron)),
     Fact("schedulers.all_seen", lambda status: status.schedulers.is_all_seen),
     Fact("rebuild.state", lambda status: status.rebuild_state,
          metric="leads_projector_rebuild_state", help="Whether a rebuild runs: 1 for the state that it is in.",
@@ -351,8 +369,8 @@ FACTS: tuple[Fact, ...] = (
          lines=_left_out, in_short=lambda _: True),
     Fact("erasures", lambda status: asdict(status.erasures)),
     Fact("tables", lambda status: [asdict(size) for size in status.sizes], lines=_sizes),
-    Fact("warnings", lambda status: status.warnings,
-         lines=lambda status, _: [("Warning", text) for text in status.warnings],
-         in_short=lambda status: bool(status.warnings)),
+    Fact("warnings", _warnings,
+         lines=lambda status, _: [("Warning", text) for text in _warnings(status)],
+         in_short=lambda status: bool(_warnings(status))),
 )  # fmt: skip
 """In the order of the text."""

@@ -22,6 +22,12 @@ from projector.operate.roles import Access, lacks_lines, read_access
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long; so is what is left out."""
 
+RECONNECT_SECONDS = 10.0
+"""For how long the lock of a scheduler may be free: it connects again where the server has ended its session."""
+
+SILENT_SECONDS = 60.0
+"""For how long a scheduler may note nothing: a host that is lost leaves its session, and the lock with it."""
+
 _SHOWN = 5
 
 # The purposes of the locks of the projectors: any login of the database can take them.
@@ -61,6 +67,8 @@ class Status:
     sizes: list[results.Size] = field(default_factory=list)
     tenants: int = 0
     schedulers: results.Schedulers = field(default_factory=results.Schedulers)
+    known_schedulers: list[results.KnownScheduler] = field(default_factory=list)
+    cron: results.Cron | None = None
     missing_source: list[str] = field(default_factory=list)
     api_role: results.ApiRole | None = None
     row_security: results.RowSecurity | None = None
@@ -129,8 +137,22 @@ class Status:
 
     @property
     def no_scheduler_runs(self) -> bool:
-        """Whether it is certain that no scheduler is connected."""
-        return not self.schedulers.sessions and bool(self.schedulers.is_all_seen)
+        """Whether it is certain that no scheduler runs: a lost host may leave sessions, which do nothing.
+
+        None that runs has noted itself, and of none that has not, as one of another version, is a session seen.
+        """
+        if any(not known.is_gone and known.ended_at is None for known in self.known_schedulers):
+            return False
+        is_known = any(known.is_gone for known in self.known_schedulers)
+        return is_known or (not self.schedulers.sessions and bool(self.schedulers.is_all_seen))
+
+    @property
+    def lost_schedulers(self) -> list[results.KnownScheduler]:
+        """Those that are gone without having ended, unless a later one, or cron, has taken over; the newest first."""
+        if self.cron is not None:
+            return []
+        newest = next((at for at, known in enumerate(self.known_schedulers) if not known.is_gone), None)
+        return self.known_schedulers[:newest]
 
 
 def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bool = True) -> Status:
@@ -169,6 +191,13 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             api_role=rows.row(conn, results.ApiRole, query("status", "read_api_role"), {"role": api_role}),
             row_security=_read_row_security(conn),
             schedulers=_read(conn, results.Schedulers, "count_schedulers", schedulers)[0],
+            known_schedulers=_read(
+                conn,
+                results.KnownScheduler,
+                "read_known_schedulers",
+                {"class": locks.SCHEDULER, "reconnecting": RECONNECT_SECONDS, "silent": SILENT_SECONDS},
+            ),
+            cron=rows.row(conn, results.Cron, query("status", "read_cron")),
             missing_source=find_missing_source(conn),
             lock_holders=_read(conn, results.LockHolder, "read_lock_holders", purposes),
             access=access,

@@ -47,7 +47,7 @@ def _in_lines(status: Status, lines_of: Callable[[Status, Projection], Iterator[
 
 
 def _short_lines(status: Status, projection: Projection) -> Iterator[Line]:
-    yield "Scheduler", words.schedulers(status.schedulers)
+    yield "Scheduler", words.schedulers(status)
     lag = status.queue.lag
     waiting = "nothing waits" if lag is None else f"{words.waiting(status.queue)}, for {words.age(lag)}"
     if projection.built_at is None:

@@ -198,6 +198,28 @@ class Schedulers:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownScheduler:
+    """A scheduler that has noted itself. `is_held`: its session is there; `is_gone`: it died, or its host is lost."""
+
+    host: str
+    pid: int
+    began_at: datetime
+    beat_at: datetime
+    ended_at: datetime | None
+    is_held: bool
+    is_gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Refreshes from cron: when the last one ended, how many seconds are between two, and since the last."""
+
+    last_at: datetime
+    distance: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
 class LockHolder:
     """Another session that holds advisory locks of ours, and what it keeps others from.
 

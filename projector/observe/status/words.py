@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from projector.observe.status.read import COUNTED_CHANGES, Status
-from projector.observe.status.results import DeadLetter, Drift, Queue, Schedulers
+from projector.observe.status.results import DeadLetter, Drift, KnownScheduler, Queue
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100
@@ -50,11 +50,23 @@ def filling(status: Status) -> str | None:
     return f"{status.fills}: {done:.0%}, some {age(run.seconds * (1 - done) / done)}"
 
 
-def schedulers(connected: Schedulers) -> str:
-    """Return whether a scheduler is connected."""
-    if connected.sessions:
-        return f"running, {counted(connected.sessions, 'session')}"
-    return "none connected" if connected.is_all_seen else "cannot be seen by this database user"
+def schedulers(status: Status) -> str:
+    """Return whether a scheduler runs, or else cron refreshes."""
+    if status.no_scheduler_runs:
+        return (
+            "none connected" if status.cron is None else f"none; `refresh` each {age(status.cron.distance)}"
+        )
+    if status.schedulers.sessions:
+        return f"running, {counted(status.schedulers.sessions, 'session')}"
+    return "running" if status.known_schedulers else "cannot be seen by this database user"
+
+
+def lost(scheduler: KnownScheduler) -> str:
+    """Return which scheduler is gone, and how, as a clause."""
+    named = f"the projector on {scheduler.host} (pid {scheduler.pid})"
+    if scheduler.is_held:
+        return f"{named} hangs, or its host is lost: it gave its last sign at {moment(scheduler.beat_at)}"
+    return f"{named} ended without notice at about {moment(scheduler.beat_at)}"
 
 
 def moment(time: datetime) -> str:

@@ -96,7 +96,7 @@ def test_what_is_not_known_is_absent() -> None:
     assert samples("leads_verify_left_out", Status(proved_round=proved)) == {(): 4}
     assert samples("leads_verify_left_out", Status()) == {}
     names = [metric.name for metric in metrics_of(Status())]
-    assert len(set(names)) == len(names) == 19
+    assert len(set(names)) == len(names) == 20
 
 
 def test_each_metric_of_the_state_that_the_page_names_is_a_fact() -> None:

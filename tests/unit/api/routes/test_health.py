@@ -66,7 +66,10 @@ def test_ready_while_the_data_are_young_enough(
     assert reason is None or reason in answer.get_json()["message"]
 
 
-WELL = "SET capture_gap = NULL, gap_fills = NULL, feed_problem = NULL, rebuild_done = NULL, parts = '{}'"
+WELL = (
+    "SET capture_gap = NULL, gap_fills = NULL, feed_problem = NULL, rebuild_done = NULL, late_after_seconds = NULL,"
+    " parts = '{}'"
+)
 YOUNG = "UPDATE read_model.freshness SET shards = array_fill(clock_timestamp() - interval '0 s', ARRAY[4])"
 OLD = YOUNG.replace("0 s", "100 s")
 UNFILLED = "SET parts = %(parts)s, filled = '{}'"
@@ -94,6 +97,9 @@ PLANNED = (
         ("not_filled", "which has not begun", [UNFILLED]),
         ("not_filled", "which has done 43%", [f"{UNFILLED}, rebuild_done = 0.43"]),
         ("nothing_claimed", "as of no moment now", [OLD.replace("100 s", "-1 hour")]),
+        ("late", "not updated since 20", ["SET late_after_seconds = 90", OLD]),
+        ("filling", "mapping", ["SET late_after_seconds = 90", OLD, f"SET {PLANNED}"]),
+        (None, None, ["SET late_after_seconds = 110", OLD]),
         (None, None, [OLD]),
     ],
 )

@@ -1,0 +1,18 @@
+-- Whether `refresh` comes from cron: one row, with the end of the last one and the longest distance of the last ones in
+-- seconds, where three have ended since the last scheduler was there; else no row. Cron starts nothing more often than
+-- each minute.
+CREATE OR REPLACE VIEW projector.cron AS
+SELECT
+    max(r.ended_at) AS last_at,
+    greatest(60, max(r.distance))::float8 AS distance
+FROM (
+    SELECT
+        noted.ended_at,
+        extract(EPOCH FROM noted.ended_at - lag(noted.ended_at) OVER (ORDER BY noted.ended_at)) AS distance
+    FROM projector.settings AS s
+    CROSS JOIN LATERAL jsonb_array_elements_text(s.value::jsonb) AS listed (moment)
+    CROSS JOIN LATERAL (SELECT listed.moment::timestamptz AS ended_at) AS noted
+    WHERE s.name = 'refreshes'
+) AS r
+HAVING count(*) > 2 AND min(r.ended_at) > coalesce((SELECT max(b.beat_at) FROM projector.schedulers AS b), '-infinity');
+COMMENT ON VIEW projector.cron IS 'When the last refresh from cron ended, and how far apart the last ones are.';
