@@ -20,6 +20,9 @@ from api.routes.read_model import NEVER_BUILT, read_model, require_built, state
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
+# Where neither a scheduler nor cron has noted how often it refreshes.
+_LATE_SECONDS = 60.0
+
 _SEE_STATUS = "run `python -m projector status`, which says what keeps"
 
 
@@ -76,7 +79,7 @@ def _warnings(projection: ProjectionRow, as_of: datetime, age: float) -> Iterato
             "The data are as of no moment now, because the clock of the database was set back, or nothing is proved"
             f" yet: unless the next refresh corrects that, {_SEE_STATUS} it",
         )
-    elif not capture and projection.late_after is not None and age > projection.late_after:
+    elif not capture and age > (projection.late_after or _LATE_SECONDS):
         # A gap and a feed that stands still have told why.
         yield Warned(
             "late", f"The data are not updated since {format_time(as_of)}: {_SEE_STATUS} the projector"

@@ -79,9 +79,22 @@ def test_old_data_are_said(page: Page) -> None:
             response=response, headers={**response.headers, "x-data-as-of": "2026-01-02T03:04:05.000Z"}
         )
 
+    late: dict[str, object] = {"status": "ready", "warnings": [{"code": "late", "message": "They are late."}]}
+    filled: dict[str, object] = {
+        "status": "ready",
+        "warnings": [{"code": "not_filled", "message": "A part is not."}],
+    }
+    answers: list[dict[str, object]] = [filled]
+    page.route("**/health/ready", lambda route: route.fulfill(json=answers[0]))
     page.route("**/users/**", older)
+    # Old is not late: cron may refresh once a day.
+    expect(page.locator("#freshness")).to_contain_text("08:34:05")
+    with page.expect_response("**/health/ready"):
+        pass
+    expect(page.locator("#freshness.live")).to_be_visible()
+    answers[0] = late
     # In the zone of the viewer.
-    expect(page.locator("#freshness")).to_have_text(re.compile(r"Data are from 2 Jan 2026 · 08:34:05"))
+    expect(page.locator("#freshness.stale")).to_contain_text("Not updated since 2 Jan 2026, 08:34")
     page.unroute_all(behavior="ignoreErrors")
 
 

@@ -15,9 +15,11 @@ const LOOK = 500;
 const SLOW = 5000;
 // After the last answer, nobody waits for the next one any more.
 const GIVEN_UP = 10_000;
-// How old the data may be: the projector brings them up to date within a second, or is looked at more often.
+// How old the data may be: the projector brings them up to date within a second, or is looked at more often. The API is
+// asked then whether they are late, as often: a refresh from cron leaves a minute or more between two.
 const FRESH = 10_000;
-const OLD = 60_000;
+// What keeps no data from being updated.
+const NO_DELAY = "not_filled";
 
 // Of the requests that are left, the part that a page uses by itself: two pages use them up, and no more.
 const OWN_PART = 0.5;
@@ -43,6 +45,8 @@ export class Connection {
   #stuck = 0;
   #isDoubted = false;
   #wasTold = false;
+  #isLate = false;
+  #judgedAt = 0;
 
   constructor(client, { ask, changed, isHurried, show }) {
     Object.assign(this, { client, ask, isHurried, show });
@@ -60,7 +64,7 @@ export class Connection {
   }
 
   /**
-   * The state: `live`, `stale` while the data are old, `paused` by the rate limit, `reconnecting` as soon as an answer
+   * The state: `live`, `stale` while the data are late, `paused` by the rate limit, `reconnecting` as soon as an answer
    * or the stream fails, and `offline` when that goes on; an empty text before there is anything to say.
    */
   get state() {
@@ -75,7 +79,7 @@ export class Connection {
     if (this.client.asOf === null) {
       return "";
     }
-    return this.client.age > OLD ? "stale" : "live";
+    return this.#isLate ? "stale" : "live";
   }
 
   /** Milliseconds until the next request that nobody has asked for. */
@@ -167,7 +171,22 @@ export class Connection {
       this.#doubt();
     }
     this.#wasTold = isTold;
+    this.#judge();
     this.#say();
+  }
+
+  /** Find out whether the data are late for those who update them. */
+  async #judge() {
+    if (this.client.age < FRESH || this.client.asOf === null) {
+      this.#isLate = false;
+      this.#judgedAt = 0;
+    } else if (this.#runs && !document.hidden && Date.now() > this.#judgedAt + FRESH) {
+      this.#judgedAt = Date.now();
+      const answer = await fetch("/health/ready", { cache: "no-store" }).catch(() => null);
+      const told = await answer?.json().catch(() => null);
+      // An API that does not say has another reason to be asked about.
+      this.#isLate = !answer?.ok || (told?.warnings ?? []).some(({ code }) => code !== NO_DELAY);
+    }
   }
 
   #say() {

@@ -2,7 +2,7 @@
 
 import { reason } from "./access.js";
 import { byId, h, partsOf, set, write } from "./dom.js";
-import { ago, counted, number, seconds } from "./format.js";
+import { counted, number, seconds, short } from "./format.js";
 
 // Of a state of the connection.
 const WORDS = { live: "Live", paused: "Paused", reconnecting: "Reconnecting …", offline: "Offline" };
@@ -45,11 +45,12 @@ export class Notice {
   fresh(state, client) {
     const { word, clock, aside } = this.line;
     const isKnown = client.asOf !== null;
-    const old = isKnown ? `Data are from ${ago(new Date(client.asOf).toISOString(), client.now)}` : "";
+    const old = isKnown ? `Not updated since ${since(new Date(client.asOf - client.ahead))}` : "";
     set(byId("freshness"), { class: `freshness ${state}` });
     write(word, state === "stale" ? old : (WORDS[state] ?? ""));
-    const as = ["live", "stale"].includes(state) ? "" : "as of ";
-    write(clock, state && isKnown ? ` · ${as}${seconds(client.asOf - client.ahead)}` : "");
+    const as = state === "live" ? "" : "as of ";
+    const isSaid = state === "stale" || !state || !isKnown;
+    write(clock, isSaid ? "" : ` · ${as}${seconds(client.asOf - client.ahead)}`);
     write(aside, client.setAside ? `, ${counted(client.setAside, "row")} set aside with an error` : "");
     if (state === "stale" && this.#state === "live") {
       this.announce(old);
@@ -61,4 +62,9 @@ export class Notice {
   announce(text) {
     write(byId("live"), text);
   }
+}
+
+function since(moment) {
+  const isToday = moment.toDateString() === new Date().toDateString();
+  return isToday ? seconds(moment.getTime()) : short(moment.toISOString());
 }
