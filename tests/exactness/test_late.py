@@ -17,7 +17,7 @@ from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.database.sql import statement
 from projector.observe.status.read import read_status
-from projector.observe.status.render import as_dict, render
+from projector.observe.status.render import as_dict, render, summarize
 from tests.exactness.interleaving import Stepped, piece
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value, waiting
 from tests.exactness.test_clock import EPOCH
@@ -126,6 +126,11 @@ def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: 
     edit(conn, "one", "two")
     defer_all(conn)
     assert "Mass changes 240 keys of 2 tenants wait, none was taken" in render(read_status(conn))
+    # In short one line says whose data are old, how old, and how long it takes.
+    [line] = [line for line in summarize(read_status(conn)).splitlines() if "keys" in line]
+    assert re.fullmatch(
+        r"Data +[\d.]+ s old, [\d.]+ s where a mass change waits: 240 keys of 2 tenants wait, none .*", line
+    )
     late = LateKeys()
     late.take_piece(conn)
     numbers = as_dict(read_status(conn))

@@ -50,6 +50,9 @@ def _short_lines(status: Status, projection: Projection) -> Iterator[Line]:
     yield "Scheduler", words.schedulers(status)
     lag = status.queue.lag
     waiting = "nothing waits" if lag is None else f"{words.waiting(status.queue)}, for {words.age(lag)}"
+    if lag is not None and status.queue.late_tenants:
+        # The age before it is that of all others.
+        waiting = f"{words.age(lag)} where a mass change waits: {words.late(status.queue)}"
     if projection.built_at is None:
         yield "Data", "never built"
     elif projection.as_of is None or projection.as_of_age is None:
