@@ -177,7 +177,9 @@ def refresh_and_heal(
 def note_command(conn: Connection) -> None:
     """Note that the command `refresh` has ended well: where cron starts it, the next one is missed by that."""
     conn.execute(query("scheduler", "note_refresh_command"))
-    conn.execute(query("scheduler", "note_lateness"), {"seconds": None})
+    # Apart: on Citus the table of the projection is on each server, and no table of the projector is.
+    for seconds in rows.values(conn, query("scheduler", "read_lateness_of_cron")):
+        conn.execute(query("scheduler", "note_lateness"), {"seconds": seconds})
 
 
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:

@@ -58,14 +58,15 @@ SET ended_at = clock_timestamp()
 WHERE scheduler_id = %(scheduler_id)s;
 
 -- name: note_lateness
--- Parameter: seconds, how old the data are before they are late; null for what the distance of refreshes from cron
--- says: late after the second one that is missed.
-UPDATE read_model.projection AS p
-SET late_after_seconds = late.seconds
-FROM (
-    SELECT coalesce(%(seconds)s::real, (SELECT 2 * c.distance + 15 FROM projector.cron AS c)::real) AS seconds
-) AS late
-WHERE p.late_after_seconds <> late.seconds OR p.late_after_seconds IS NULL AND late.seconds IS NOT NULL;
+-- Parameter: seconds, how old the data are before they are late.
+UPDATE read_model.projection
+SET late_after_seconds = %(seconds)s::real
+WHERE late_after_seconds IS DISTINCT FROM %(seconds)s::real;
+
+-- name: read_lateness_of_cron
+-- Returns how old the data are before the second refresh from cron is missed; no row where none comes from cron.
+SELECT 2 * c.distance + 15 AS seconds
+FROM projector.cron AS c;
 
 -- name: note_refresh_command
 -- Note the end of a `refresh`; the last four are kept.
