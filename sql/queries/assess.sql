@@ -109,32 +109,37 @@ FROM {relation} AS t{sample};
 -- Placeholders: rows, those that are looked at, read as r; user_id and phone, of r; meets, by what r meets a row m of
 -- the relation `other`, which has the same as `met`; unmet, the number of those that meet none; columns, rows of
 -- VALUES: name, value, is_known, moment.
-WITH counted AS (
+WITH looked AS MATERIALIZED (
+    SELECT
+        r.*,
+        {user_id} AS of_user_id,
+        projector.canonical_phone({phone}) AS of_phone
+    FROM {rows} AS r
+),
+
+met AS MATERIALIZED (
+    SELECT DISTINCT {met} AS key
+    FROM projector.source_{other}() AS o
+    CROSS JOIN LATERAL (SELECT projector.canonical_phone({phone_of_other}) AS phone {fence}) AS q
+    WHERE o.user_id IS NOT NULL AND q.phone IS NOT NULL
+),
+
+counted AS (
     SELECT
         v.name,
-        v.value,
+        v.value COLLATE "C" AS value,
         count(*) AS rows,
         bool_and(v.value IS NULL OR v.is_known) AS is_known,
         min(v.moment) AS oldest,
         max(v.moment) AS newest,
-        row_number() OVER (PARTITION BY v.name ORDER BY count(*) DESC, v.value) AS place
-    FROM {rows} AS r
-    CROSS JOIN LATERAL (
-        SELECT
-            {user_id} AS user_id,
-            projector.canonical_phone({phone}) AS phone
-        {fence}
-    ) AS p
+        row_number() OVER (PARTITION BY v.name ORDER BY count(*) DESC, v.value COLLATE "C") AS place
+    FROM looked AS r
+    CROSS JOIN LATERAL (SELECT r.of_user_id AS user_id, r.of_phone AS phone) AS p
     LEFT JOIN (
         SELECT DISTINCT s.user_id::text AS user_id
         FROM projector.source_tenants() AS s
     ) AS t ON t.user_id = p.user_id
-    LEFT JOIN (
-        SELECT DISTINCT {met} AS key
-        FROM projector.source_{other}() AS o
-        CROSS JOIN LATERAL (SELECT projector.canonical_phone({phone_of_other}) AS phone {fence}) AS q
-        WHERE o.user_id IS NOT NULL AND q.phone IS NOT NULL
-    ) AS m ON m.key = {meets}
+    LEFT JOIN met AS m ON m.key = {meets}
     CROSS JOIN LATERAL (
         VALUES
         ('rows', '', true, NULL::timestamptz),
@@ -159,7 +164,9 @@ WITH counted AS (
         ('of_unknown_tenant', CASE WHEN p.user_id IS NOT NULL AND t.user_id IS NULL THEN '' END, true, NULL),
         ('{unmet}', CASE WHEN m.key IS NULL THEN '' END, true, NULL){columns}
     ) AS v (name, value, is_known, moment)
-    GROUP BY v.name, v.value
+    -- Of columns, nulls are counted too.
+    WHERE v.value IS NOT NULL OR left(v.name, 2) = 'r.'
+    GROUP BY v.name, v.value COLLATE "C"
 )
 
 SELECT

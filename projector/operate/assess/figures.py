@@ -28,7 +28,7 @@ from projector.report.counted import counted
 _Result = TypeVar("_Result")
 
 # Of a large table, pages with about so many rows are looked at.
-_LOOKED_AT = 200_000
+_LOOKED_AT = 50_000
 _PRINTED = 3000
 _VALUES_OF_ATTRIBUTE = 5
 _REFUSED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
@@ -92,24 +92,17 @@ _COUNTED = {"reply_window": "concat_ws(' ', r.platform, coalesce(r.reply_window:
 """What is counted of a column, where that is not its value."""
 
 _LEAD = "concat({user_id}, ' ', {phone})"
-_MEETING = {
-    "conversations": _LEAD,
-    "customers": _LEAD,
-    "parts": "{row}.conversation_id::text",
-    "tenants": "{user_id}",
-}
-"""By what a row meets one of conversations, and one of conversations a contact: each shape of relations has its own."""
-
-_NUMBERS_OF = {
+_SHAPES = {
     "conversations": (
+        _LEAD,
         *("leads", "spellings", "long_numbers", "short_numbers", "other_texts", "placeholders"),
         *("without_tenant", "without_phone", "without_lead", "of_unknown_tenant", "without_contact"),
     ),
-    "customers": ("without_tenant", "without_phone", "of_unknown_tenant", "without_conversation"),
-    "parts": ("parents", "without_conversation"),
-    "tenants": ("without_conversation",),
+    "customers": (_LEAD, "without_tenant", "without_phone", "of_unknown_tenant", "without_conversation"),
+    "parts": ("{row}.conversation_id::text", "parents", "without_conversation"),
+    "tenants": ("{user_id}", "without_conversation"),
 }
-"""Which numbers each shape has."""
+"""By what a row meets one of conversations, and one of conversations a contact, and which numbers there are of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +151,8 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
         for text in kept_here(conn, [*definition_texts(fit, "text").values()]):
             conn.execute(_temporary(text), prepare=False)
         conn.execute("SET TRANSACTION READ ONLY")
+        # Each value of a relation is counted: on disk that would take several times as long.
+        conn.execute("SET LOCAL work_mem = '256MB'")
         for relation, reading in fit.relations.items():
             if LEVELS.get(relation) == "lead":
                 names |= dict.fromkeys(name for name in reading.origins if is_attribute(relation, name))
@@ -278,8 +273,8 @@ def _counting(fit: Fit, relation: str, read: str) -> str:
         other=other,
         unmet="without_contact" if shape == "conversations" else "without_conversation",
         phone_of_other=f"o.{kinds()[other].phone}::text",
-        met=_MEETING[shape].format(row="o", user_id="o.user_id::text", phone="q.phone"),
-        meets=_MEETING[shape].format(row="r", user_id=tenant, phone="p.phone"),
+        met=_SHAPES[shape][0].format(row="o", user_id="o.user_id::text", phone="q.phone"),
+        meets=_SHAPES[shape][0].format(row="r", user_id=tenant, phone="p.phone"),
         columns="".join(f",\n{_column(relation, column)}" for column in _columns(fit, relation)),
     )
 
@@ -302,7 +297,8 @@ def _column(relation: str, column: str) -> str:
     elif kind == "boolean":
         counted_of = f"{read}::text"
     elif column.endswith("_score"):
-        low, high = _bounds(column)
+        # As the contract of the API has them.
+        low, high = (5, 15) if column == "total_score" else (1, 3)
         counted_of = (
             f"CASE WHEN {read} BETWEEN {low} AND {high} THEN '' WHEN {read} IS NOT NULL THEN 'outside' END"
         )
@@ -311,27 +307,20 @@ def _column(relation: str, column: str) -> str:
     return f"('r.{column}', {counted_of}, {known}, {moment})"
 
 
-def _bounds(score: str) -> tuple[int, int]:
-    """Return the least and the greatest value of a score, as the contract of the API has them."""
-    return (5, 15) if score == "total_score" else (1, 3)
-
-
 def _numbers(
     fit: Fit, relation: str, counts: Mapping[str, _Counted], columns: Mapping[str, _Counted]
 ) -> dict[str, Any]:
     """Return the numbers of a relation by their names."""
-    numbers: dict[str, Any] = {
-        name: counts[name].different if name in _DISTINCT else counts[name].filled
-        for name in ("rows", *_NUMBERS_OF[_shape(relation)])
-        if name in counts
-    } or {"rows": 0}
+    numbers: dict[str, Any] = {}
+    for name in ("rows", *_SHAPES[_shape(relation)][1:]):
+        of = counts.get(name, _Counted(name))
+        numbers[name] = of.different if name in _DISTINCT else of.filled
     if "tenants" not in fit.relations:
         numbers.pop("of_unknown_tenant", None)
     if numbers.get("spellings") == numbers.get("leads"):
         numbers.pop("spellings", None)
     if "customer_phones" in counts:
-        shared = [number for phone, number, _ in counts["customer_phones"].frequent if phone != "null"]
-        numbers["most_shared"] = max(shared, default=0)
+        numbers["most_shared"] = counts["customer_phones"].frequent[0][1]
     numbers["ahead"] = max((of.rows_of("ahead") for of in columns.values() if of.newest), default=0)
     return numbers
 
@@ -377,8 +366,8 @@ def _of_rows(relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _C
         "relation": relation,
         **numbers,
         "values": {name: {text: number for text, number, _ in of.frequent} for name, of in shown.items()},
+        "unknown": {name: of.unknown for name, of in shown.items() if of.unknown},
     }
-    data["unknown"] = {name: of.unknown for name, of in shown.items() if of.unknown}
     return Figure("rows", f"{'; '.join(said)}.", data)
 
 
