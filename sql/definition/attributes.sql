@@ -3,8 +3,7 @@
 -- `migrate` puts in {types_of_leads} and {types_of_conversations}: the names that the mapping declares, each with its
 -- type. An attribute is a text, a number, a boolean, or a list of these. A date and a time are texts.
 
--- The type of each declared attribute of a level, lead or conversation. `elsewhere` for one that is declared of the other
--- level.
+-- The type of each declared attribute at a level, lead or conversation: `elsewhere` for one of the other level.
 CREATE OR REPLACE FUNCTION projector.attribute_types(level text)
 RETURNS jsonb
 LANGUAGE sql

@@ -1,6 +1,6 @@
--- Note the changes of status that are withdrawn, with the version that their tenant gets at the end of this transaction:
--- those that are gone, and those that differ now in anything, which are written again. A change is one of an extraction
--- to a status.
+-- Note the changes of status that are withdrawn, with the version that their tenant gets at the end of this
+-- transaction: those that are gone, and those that differ now in anything, which are written again. A change is one of
+-- an extraction to a status.
 --
 -- when: profiles_stale
 -- The feed tells them. A tombstone stays when its change comes again, so that no caller is told a change twice without
