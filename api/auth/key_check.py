@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, DateTime, LargeBinary, Text, bindparam, column, 
 
 from api.auth.access import NOTHING, Access, AccessCache, Checked, digest_of
 from api.auth.key_format import KEPT_SECONDS, prefix_of
-from api.database.errors import TablesMissingError, UnavailableError
+from api.database.errors import SUPERUSER_PART, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
 from api.limits.rate import counting_alone
@@ -88,7 +88,7 @@ class KeyCheck:
             return self._database.fetch(BoundStatement(_KEY, KeyRow, {"prefix": prefix}))
         except TablesMissingError as error:
             raise UnavailableError(
-                "API keys cannot be looked up: run `python -m projector migrate` of the API's version",
+                f"API keys cannot be looked up: {SUPERUSER_PART}, of the API's version",
                 ErrorCode.KEYS_UNAVAILABLE,
             ) from error
 

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
 
 from api.config import TRANSACTION, Config
-from api.database.errors import NOT_INSTALLED, RoleError
+from api.database.errors import NOT_INSTALLED, SUPERUSER_PART, RoleError
 
 # A statement finds no function and no operator that somebody made in a schema of the login's own path.
 SEARCH_PATH = "pg_catalog, pg_temp"
@@ -141,7 +141,7 @@ def _why_there_is_no_role(connection: psycopg.Connection[Any], role: str) -> str
     if connection.execute(_IS_INSTALLED).fetchone() is None:
         return NOT_INSTALLED
     if role == INSTALLED_ROLE:
-        return f"The role {role} does not exist: run `python -m projector migrate`, which creates it or prints how"
+        return f"The role {role} does not exist, so the API cannot read: {SUPERUSER_PART}"
     return (
         f"The role {role}, which LEADS_API_ROLE names, does not exist: create it with"
         f" CREATE ROLE {role} IN ROLE {INSTALLED_ROLE}, or leave LEADS_API_ROLE unset"

@@ -11,6 +11,10 @@ from api.request.error_codes import ErrorCode
 NOT_INSTALLED = (
     "The read model is not installed: run `python -m projector migrate`, then `python -m projector rebuild`"
 )
+SUPERUSER_PART = (
+    "run `python -m projector migrate --sql | psql SUPERUSER_URL`, then `python -m projector migrate`"
+)
+"""What is to be done where something is missing that `migrate` may not create."""
 NO_RIGHTS = (
     "The API may not read the read model: run `python -m projector migrate`, which lets the role leads_api read it;"
     " with LEADS_API_ROLE=off, or on Citus, also run GRANT leads_api TO the login of the API"

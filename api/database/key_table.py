@@ -13,7 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
 
-from api.database.errors import NOT_INSTALLED
+from api.database.errors import SUPERUSER_PART
 
 CONNECT_TIMEOUT_SECONDS = 5
 
@@ -98,12 +98,12 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             table.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
             if table.execute(_IS_APART).fetchone() == (False,):
                 raise KeyTableError(
-                    "The table of API keys belongs to a role in whose sessions code of the platform runs: have a"
-                    " superuser run what `python -m projector migrate --sql` prints, or use the login of that role."
+                    "The table of API keys belongs to a role in whose sessions code of the platform runs:"
+                    f" {SUPERUSER_PART}, or use the login of that role."
                 )
             yield table
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        raise KeyTableError(NOT_INSTALLED) from error
+        raise KeyTableError(f"There is no table of API keys: {SUPERUSER_PART}") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise KeyTableError(
             f"{error.diag.message_primary}: set DATABASE_URL to a login with the role leads_keys, as"

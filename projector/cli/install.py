@@ -5,11 +5,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 
 import click
 
 from projector.cli.base import FAILED, Invocation, echo, exit_codes, place_of, telling_waits
+from projector.report.errors import ProjectorError
 
 
 @click.command()
@@ -53,7 +55,8 @@ from projector.cli.base import FAILED, Invocation, echo, exit_codes, place_of, t
 @click.pass_obj
 @exit_codes(
     "installed and up to date; with --check, the mapping misses nothing",
-    "failed; what is done stays: run it again to go on; with --check, it misses changes (it says which), or failed",
+    "failed; what is done stays: run it again to go on; or the API cannot read before a superuser has run the"
+    " statements that --sql prints; with --check, it misses changes (it says which), or failed",
 )
 def migrate(  # noqa: PLR0913  # One argument for each option.
     invocation: Invocation,
@@ -80,7 +83,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
     from projector.capture.mapping import read_mapping
     from projector.operate.assess import find_stored_figures, in_lines
     from projector.operate.install import migrate as run_migrate
-    from projector.operate.roles import NO_API, SuperuserNotice
+    from projector.operate.roles import SuperuserNotice, left_for_superuser, read_access
 
     if check:
         if create_source or distribute or is_sql:
@@ -95,22 +98,25 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
             distribute=distribute,
             mapping=read_mapping(mapping) if mapping is not None else None,
         )
+        left = []
         for notice in notices:
-            is_for_superuser = isinstance(notice, SuperuserNotice)
-            sentence, _, statements = notice.partition(":\n") if is_for_superuser else (notice, "", "")
-            end = " what is on standard output." if is_sql else ":"
-            echo(f"{sentence}{end}" if statements else sentence, err=is_sql)
-            if statements:
-                echo(statements)
+            if isinstance(notice, SuperuserNotice):
+                clause, _, statements = notice.partition(":\n")
+                left.append(clause)
+                if is_sql:
+                    echo(statements)
+            else:
+                echo(notice, err=is_sql)
         if mapping is not None:
             echo(in_lines(find_stored_figures(conn)), err=is_sql)
-    state = "The read model is installed and up to date."
-    if any(notice.startswith(NO_API) for notice in notices):
-        state = (
-            "The read model is installed. The API cannot read it until a superuser has run these statements, and"
-            " `migrate` has run again."
-        )
-    click.echo(state, err=is_sql)
+        has_api = read_access(conn).has_api_role
+    if not left:
+        click.echo("The read model is installed and up to date.", err=is_sql)
+        return
+    said = left_for_superuser("; ".join(left), "" if mapping is None else f" --mapping {quote(mapping)}")
+    if not has_api and not is_sql:
+        raise ProjectorError(said)
+    echo(said, err=is_sql)
 
 
 def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str | None) -> None:

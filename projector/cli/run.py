@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import DRIFT, Invocation, echo_report, exit_codes
+from projector.cli.base import DRIFT, Invocation, echo, echo_report, exit_codes
 from projector.report.counted import counted, escape_hidden
 from projector.report.progress import for_this_terminal
 
@@ -32,6 +32,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
       python -m projector rebuild --user 789895c8-4bd6-43e9-bfea-a4171ec47197
     """
     from projector.core.dead_letters import require_nothing_left_out
+    from projector.operate.roles import read_access
     from projector.sweep.rebuild import rebuild as run_rebuild
     from projector.sweep.recovery import rebuild_everything
 
@@ -41,6 +42,8 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
         else:
             report = rebuild_everything(conn, progress=for_this_terminal())
         echo_report(report)
+        if (left := read_access(conn).left) is not None:
+            echo(left)
         require_nothing_left_out(conn, users or None)
 
 
@@ -64,6 +67,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
     """
     from projector.core.dead_letters import require_nothing_left_out
     from projector.operate.origin.proof import note_once
+    from projector.operate.roles import read_access
     from projector.sweep.recovery import note_command, refresh_and_heal
 
     with invocation.connect("refresh") as conn:
@@ -78,6 +82,8 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
         note_command(conn)
         if verbose or report.did_something:
             echo_report(report)
+            if (left := read_access(conn).left) is not None:
+                echo(left)
         require_nothing_left_out(conn)
 
 

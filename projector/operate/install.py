@@ -58,9 +58,7 @@ _UNKNOWN = (
     " ledger of erasures, as docs/operating.md says under Upgrade. Run uninstall with the version that installed it,"
     " then migrate and rebuild the platform's database with this one."
 )
-_NO_SEARCH = (
-    "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created"
-)
+_NO_SEARCH = "a search word reads all leads of its tenant, because pg_trgm and btree_gin could not be created"
 _UNAVAILABLE = (
     psycopg.errors.UndefinedFile,
     psycopg.errors.FeatureNotSupported,
@@ -127,8 +125,8 @@ def _set_up_search(conn: Connection) -> list[str]:
     except psycopg.errors.DuplicateFunction as error:
         # A function that somebody made where the extension would have its own.
         said = f"{error.diag.message_primary}. Drop that one in the schema public, and run migrate again."
-        return [f"{_NO_SEARCH}: {said}"]
-    return [for_superuser(f"{_NO_SEARCH}. Have a superuser run", text.strip())]
+        return [f"{_NO_SEARCH.capitalize()}: {said}"]
+    return [for_superuser(_NO_SEARCH, text.strip())]
 
 
 def install_capture(conn: Connection, source_schemas: Sequence[str], mapping: Texts) -> None:

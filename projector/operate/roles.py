@@ -16,8 +16,8 @@ from projector.database.rows import Connection, only_row, value, values
 from projector.database.schema import comments, sections
 from projector.database.sql import functions, query
 from projector.operate.rights import access_rights, read_server
+from projector.report.errors import ProjectorError
 
-NO_API = "The API cannot read yet"
 _PREPARATION = """\
 SET LOCAL client_encoding = 'UTF8';
 SET LOCAL standard_conforming_strings = on;
@@ -25,14 +25,9 @@ SET LOCAL search_path = pg_catalog, pg_temp;"""
 """What comes before statements for a superuser: the owner of a database decides where its sessions look for functions,
 and how they read the bytes of a literal."""
 
-_APART = (
-    "The API keys and the ledger of erasures belong to a role of their own, which this login may not create. Have a"
-    " superuser run, and then run migrate again"
-)
-
 
 class SuperuserNotice(str):
-    """A notice that ends, after a colon and a line break, in statements for a superuser.
+    """A clause that says what is left for a superuser, then, after a colon and a line break, the statements for it.
 
     No other notice has any, whatever it repeats from a table.
     """
@@ -44,9 +39,9 @@ class SuperuserNotice(str):
 class Access:
     """What there is of the schema `leads_access`, and what of it the login may do.
 
-    `is_own`: it belongs to the login; `is_apart`: to the role of its name. `is_usable`: the login may call its
-    functions. `version` is its comment. `may_write_keys`: a login that is no superuser may take a role that writes
-    keys.
+    `has_api_role`: there is the role leads_api. `is_own`: the schema belongs to the login; `is_apart`: to the role of
+    its name. `is_usable`: the login may call its functions. `version` is its comment. `may_write_keys`: a login that is
+    no superuser may take a role that writes keys.
     """
 
     owner: str | None
@@ -56,16 +51,47 @@ class Access:
     version: str | None
     is_superuser: bool
     may_write_keys: bool
+    has_api_role: bool
 
     @property
-    def is_right(self) -> bool:
-        """Whether it is as this version makes it."""
-        return self.is_apart and self.is_usable and self.version == _version()
+    def faults(self) -> str:
+        """What is not as this version makes it, in clauses; nothing where all is right."""
+        found = [] if self.has_api_role else ["the role leads_api does not exist, so the API cannot read"]
+        keys = "the API keys and the ledger of erasures"
+        if self.owner is None:
+            found.append(f"{keys} do not exist, so no key is valid and nobody can be erased")
+        elif not self.is_apart:
+            found.append(f"{keys} belong to {self.owner} and not to a role of their own")
+        elif self.version != _version():
+            found.append(f"{keys} are of another version")
+        elif not self.is_usable:
+            found.append(f"{keys} are closed to this login, so nobody can be erased")
+        return "; ".join(found)
+
+    @property
+    def left(self) -> str | None:
+        """What a superuser has left to do, in a sentence; None for nothing."""
+        return left_for_superuser(self.faults) if self.faults else None
+
+
+def left_for_superuser(clauses: str, options: str = "") -> str:
+    """Return the sentence that says what a superuser has left to do, and the commands for it, with these options."""
+    return (
+        f"Left for a superuser: {clauses}. Run `python -m projector migrate{options} --sql | psql SUPERUSER_URL`, then"
+        f" `python -m projector migrate{options}`."
+    )
 
 
 def read_access(conn: Connection) -> Access:
     """Return what there is of `leads_access`."""
     return only_row(conn, Access, query("operate", "read_access"))
+
+
+def require_access(conn: Connection) -> None:
+    """Raise ProjectorError where the login cannot use the ledger of erasures."""
+    access = read_access(conn)
+    if not access.is_usable and access.left is not None:
+        raise ProjectorError(access.left)
 
 
 def lacks_lines(conn: Connection) -> bool:
@@ -86,12 +112,10 @@ def set_up_access(conn: Connection) -> list[str]:
     as an older version had it, they stay in use until then.
     """
     notices, access = [], read_access(conn)
-    if access.is_superuser or not access.is_right:
+    if access.is_superuser or access.faults:
         text = "\n".join(_statements(conn, access))
         if not is_allowed(conn, text):
-            is_without_api = value(conn, "SELECT to_regrole('leads_api') IS NULL")
-            said = f"{NO_API}. {_APART}" if is_without_api else _APART
-            notices = [for_superuser(said, text)]
+            notices = [for_superuser(access.faults, text)]
             if access.is_own:
                 for own in (sections()["access"], *functions("install/access").values()):
                     is_allowed(conn, own)
@@ -126,12 +150,12 @@ def set_up_readers(conn: Connection) -> list[str]:
     is_member = value(conn, "SELECT pg_has_role(to_regrole('leads_api'), 'MEMBER')")
     if is_member is None or is_member or is_allowed(conn, "GRANT leads_api TO CURRENT_USER"):
         return []
-    said = "This login may not give itself the role leads_api. Where the API has the same login, have a superuser run"
+    said = "this login may not take the role leads_api, which the API needs unless it has a login of its own"
     return [SuperuserNotice(f"{said}:\nGRANT leads_api TO {read_server(conn).role_name};")]
 
 
 def for_superuser(said: str, statements: str) -> str:
-    """Return a notice that ends in statements for a superuser, as one transaction."""
+    """Return a notice with what is left for a superuser, and the statements for it as one transaction."""
     return SuperuserNotice(f"{said}:\nBEGIN;\n{_PREPARATION}\n{statements}\nCOMMIT;")
 
 

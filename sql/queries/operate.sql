@@ -432,7 +432,8 @@ SELECT
         SELECT
         FROM pg_catalog.pg_roles AS r
         WHERE r.rolname IN ('leads_keys', 'leads_access') AND pg_has_role(me.oid, r.oid, 'MEMBER')
-    ) AS may_write_keys
+    ) AS may_write_keys,
+    to_regrole('leads_api') IS NOT NULL AS has_api_role
 FROM pg_catalog.pg_roles AS me
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'leads_access'
 WHERE me.rolname = session_user;

@@ -291,7 +291,11 @@ LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = taken.role_name
 LEFT JOIN LATERAL (
     SELECT 'leads_access.key_of' AS unusable
     FROM to_regprocedure('leads_access.key_of(text)') AS f (id)
-    WHERE NOT (has_schema_privilege(r.oid, 'leads_access', 'USAGE') AND has_function_privilege(r.oid, f.id, 'EXECUTE'))
+    -- Null, and so no row, where there is no such schema.
+    WHERE NOT (
+        has_schema_privilege(r.oid, to_regnamespace('leads_access'), 'USAGE')
+        AND has_function_privilege(r.oid, f.id, 'EXECUTE')
+    )
 ) AS keys ON true
 WHERE taken.role_name <> '';
 

@@ -268,7 +268,7 @@ def test_keys_and_ledger_leave_the_owner_of_the_platform_with_the_statements_for
                 assert own.execute(read_lines).fetchall() == lines
                 assert conn.execute("SELECT * FROM leads_access.api_keys ORDER BY prefix").fetchall() == keys
                 assert len(conn.execute("SELECT leads_access.key_of('leads_000000000001')").fetchall()) == 1
-                said = f"belong to {owner} and not to a role of their own: run `migrate --sql`"
+                said = f"belong to {owner} and not to a role of their own. Run `python -m projector migrate --sql"
                 assert (said in str(find_attention(read_status(own)))) is not is_apart
                 for notice in printed:
                     own.execute(

@@ -293,13 +293,13 @@ def _attention_to_notifications(projection: Projection) -> Iterator[str]:
 
 def _attention_to_api(status: Status) -> Iterator[str]:
     role, security = status.api_role, status.row_security
-    if role is not None and not role.exists:
+    # That leads_api is missing is among what is left for a superuser.
+    if role is not None and not role.exists and role.name != "leads_api":
         yield (
-            f"The role {role.name} does not exist, so the API cannot read: run `migrate`, which creates leads_api or"
-            " prints the statements for a superuser. LEADS_API_ROLE names another role, or is off where the API keeps"
-            " the role of its login."
+            f"The role {role.name}, which LEADS_API_ROLE names, does not exist, so the API cannot read: create it with"
+            f" CREATE ROLE {role.name} IN ROLE leads_api, or leave LEADS_API_ROLE unset."
         )
-    elif role is not None and role.unreadable is not None:
+    elif role is not None and role.exists and role.unreadable is not None:
         yield (
             f"The role {role.name} may not read {role.unreadable}, so the API cannot either: run `migrate`, which lets"
             f" leads_api read all tables{'' if role.name == 'leads_api' else f', and GRANT leads_api TO {role.name}'}."
@@ -322,12 +322,8 @@ def _attention_to_rights(status: Status) -> Iterator[str]:
         sentence, statements = status.further_rights
         yield f"{sentence} {' '.join(statements)}"
     access = status.access
-    if access is not None and not access.is_right:
-        owned = f"belong to {access.owner} and not to a role of their own" if access.owner else "are missing"
-        yield (
-            f"The API keys and the ledger of erasures {'are of another version' if access.is_apart else owned}: run"
-            " `migrate --sql`, have a superuser run the statements that it prints, and run `migrate`."
-        )
+    if access is not None and access.left is not None:
+        yield access.left
     elif access is not None and status.lacks_lines:
         yield (
             "The ledger lacks the erasures of the version before, so that `erase --replay` would not find who of them"

@@ -201,7 +201,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             missing_source=find_missing_source(conn),
             lock_holders=_read(conn, results.LockHolder, "read_lock_holders", purposes),
             access=access,
-            lacks_lines=access.is_right and lacks_lines(conn),
+            lacks_lines=not access.faults and lacks_lines(conn),
             erasures=_read(conn, results.Erasures, "read_erasures")[0]
             if access.is_usable
             else results.Erasures(),

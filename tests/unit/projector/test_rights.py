@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -11,8 +11,6 @@ import pytest
 from projector.capture.source import find_source
 from projector.database.rows import Connection
 from projector.database.source_names import source_names
-from projector.observe.status.attention import find_attention
-from projector.observe.status.read import read_status
 from projector.operate.install import migrate
 from projector.operate.rights import find_missing_rights, own_schemas, require_rights_to_uninstall
 from projector.operate.roles import set_up_readers
@@ -220,37 +218,78 @@ def test_rights_stay_where_only_the_membership_is_refused(
     assert answer(source_database, OWNER)[1] == "The read model was never built"
 
 
-def test_each_program_names_the_missing_role_and_what_a_superuser_has_to_run_comes_alone(
-    bare: Connection, source_database: Database, tmp_path: Path
+GRANTS = {
+    "owner": (OWNER, ""),
+    "creates roles": (OWNER, f"ALTER ROLE {OWNER} CREATEROLE"),
+    "member": (OTHER, f"GRANT {OWNER} TO {OTHER}; GRANT CREATE, TEMPORARY ON DATABASE {{}} TO {OTHER}"),
+}
+
+
+@pytest.fixture(params=[(kind, has_roles) for kind in GRANTS for has_roles in (False, True)])
+def lacking(
+    superuser: Connection, source_database: Database, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, bool, bool]]:
+    """A login, whether something is left for a superuser, and whether others made our roles on the server."""
+    kind, has_roles = request.param
+    login, grant = GRANTS[kind]
+    with ExitStack() as roles:
+        for role in ("leads_api", "leads_reader", "leads_keys", "leads_access"):
+            roles.enter_context(without_role(superuser, role))
+            if has_roles:
+                superuser.execute(f"CREATE ROLE {role}".encode())
+        superuser.execute(grant.format(source_database.name).encode())
+        # Until PostgreSQL 16, who could create roles could grant those of others.
+        is_admin = kind == "creates roles" and not (has_roles and superuser.info.server_version >= 160000)
+        yield login, not is_admin, has_roles
+        superuser.execute("DROP SCHEMA IF EXISTS leads_access CASCADE")
+
+
+def test_all_programs_say_the_same_of_what_is_left_for_a_superuser(
+    superuser: Connection, lacking: tuple[str, bool, bool], source_database: Database, tmp_path: Path
 ) -> None:
-    migrated = partial(run_command, tmp_path, "migrate", DATABASE_URL=source_database.by(OWNER).url)
-    first = migrated()
-    assert first.returncode == 0
-    last = (
-        "The read model is installed. The API cannot read it until a superuser has run these statements, and `migrate`"
-        " has run again."
-    )
-    assert first.stdout.splitlines()[-1] == last
-    with source_database.by(OWNER).connect() as conn:
-        rebuild_now(conn)
-        sentence, access = find_attention(read_status(conn))
-        assert sentence.startswith("The role leads_api does not exist, so the API cannot read: run `migrate`")
-        assert access.startswith("The API keys and the ledger of erasures are missing: run `migrate --sql`")
-        assert find_attention(read_status(conn, api_role="")) == [access]
-    assert answer(source_database, OWNER) == (
-        503,
-        "The role leads_api does not exist: run `python -m projector migrate`, which creates it or prints how",
-    )
-    done = migrated("--sql")
-    assert done.returncode == 0
-    assert done.stderr.splitlines()[-1] == last
-    assert ":" not in done.stderr
+    login, is_left, has_roles = lacking
+    write_source(superuser)
+
+    def ran(*command: str) -> tuple[int, str]:
+        done = run_command(
+            tmp_path, *command, DATABASE_URL=source_database.by(login).url, LEADS_LOG_LEVEL="ERROR"
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    why = "" if has_roles else "the role leads_api does not exist, so the API cannot read; "
+    keys = "the API keys and the ledger of erasures do not exist, so no key is valid and nobody can be erased"
+    run = "un `python -m projector migrate --sql | psql SUPERUSER_URL`, then `python -m projector migrate`"
+    left = f"Left for a superuser: {why}{keys}. R{run}.\n" if is_left else ""
+    for command, code in (
+        ("migrate", not has_roles),
+        ("rebuild", 0),
+        ("refresh --verbose", 0),
+        ("status", 1),
+    ):
+        done = ran(*command.split())
+        assert (done[0], left in done[1]) == (code * is_left, True), done
+        assert ("up to date" in done[1]) is (command == "migrate" and not is_left)
+    assert ran("erase", "--user", "x", "--yes")[0] == is_left
+    if is_left:
+        assert ran("migrate")[1].removeprefix("Error: ") == left
+        assert ran("erase", "--replay") == (1, f"Error: {left}")
+        said = answer(source_database, login)[1]
+        assert said == f"The role leads_api does not exist, so the API cannot read: r{run}" or has_roles
+    printed = run_command(tmp_path, "migrate", "--sql", DATABASE_URL=source_database.by(login).url)
+    assert (printed.returncode, left in printed.stderr) == (0, True)
     # As psql takes it: no sentence stands between the statements.
-    bare.execute(done.stdout.encode())
-    again = migrated("--sql")
-    assert (again.returncode, again.stdout) == (0, "")
-    assert again.stderr.splitlines()[-1] == "The read model is installed and up to date."
-    assert answer(source_database, OWNER)[0] == 200
+    superuser.execute(printed.stdout.encode() or b"SELECT", prepare=False)
+    assert ran("migrate")[1].endswith("The read model is installed and up to date.\n")
+    assert [ran("status")[0], answer(source_database, login)[0]] == [0, 200]
+
+
+@pytest.mark.usefixtures("bare")
+def test_migrate_names_the_mapping_in_what_is_left(source_database: Database, tmp_path: Path) -> None:
+    done = run_command(
+        tmp_path, "migrate", "--mapping", "default", DATABASE_URL=source_database.by(OWNER).url
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "`python -m projector migrate --mapping default --sql | psql SUPERUSER_URL`, then" in done.stderr
 
 
 def test_the_printed_statements_let_a_reader_read(bare: Connection, source_database: Database) -> None:

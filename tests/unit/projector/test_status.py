@@ -74,8 +74,9 @@ def one_sentence(status: Status) -> str:
 
 def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
     assert find_attention(read_status(built, api_role="")) == []
-    assert one_sentence(read_status(built, api_role="nobody_at_all")).startswith(
-        "The role nobody_at_all does not exist, so the API cannot read: run `migrate`"
+    assert one_sentence(read_status(built, api_role="nobody_at_all")) == (
+        "The role nobody_at_all, which LEADS_API_ROLE names, does not exist, so the API cannot read: create it with"
+        " CREATE ROLE nobody_at_all IN ROLE leads_api, or leave LEADS_API_ROLE unset."
     )
     assert one_sentence(read_status(built, api_role="pg_monitor")) == (
         "The role pg_monitor may not read read_model.attribute_counts, so the API cannot either: run `migrate`, which"

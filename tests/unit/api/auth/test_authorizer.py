@@ -188,7 +188,7 @@ def test_without_the_table_of_keys_the_api_is_not_ready(
     for answer in (client.get("/health/ready"), client.get("/users/a/leads", headers=bearer(new_key()))):
         assert answer.status_code == 503
         assert answer.get_json()["message"].startswith(
-            "API keys cannot be looked up: run `python -m projector migrate`"
+            "API keys cannot be looked up: run `python -m projector migrate --sql | psql SUPERUSER_URL`, then"
         )
 
 

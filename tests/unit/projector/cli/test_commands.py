@@ -133,7 +133,12 @@ def test_an_installation_from_its_first_day_to_its_last(
         )
         done("refresh", 0, "because more than 1 change waited", LEADS_QUEUE_LIMIT="1")
         assert json.loads(done("status|--json", 0, "").stdout)["attention"] == []
-        done("status", 1, "The role reader does not exist", LEADS_API_ROLE="reader")
+        done(
+            "status",
+            1,
+            "The role reader, which LEADS_API_ROLE names, does not exist",
+            LEADS_API_ROLE="reader",
+        )
         assert json.loads(done("tenants|--json", 0, "").stdout)["tenants"][0]["user_id"] == "u"
         done("explain|u|+49 151 000001|--candidates|7", 0, "Lead 49151000001 of u")
         assert json.loads(done("explain|u|49151000001|--json", 0, "").stdout)["state"] == "current"
