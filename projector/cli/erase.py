@@ -51,10 +51,11 @@ def erase(  # noqa: PLR0913  # One argument for each option.
     vacuum: bool,
     yes: bool,
 ) -> None:
-    """Erase a tenant with its API keys, or one of its leads, from the read model and the projector's tables.
+    """Erase a tenant with its API keys, or one of its leads.
 
-    Refuses while the platform's tables still have rows that would bring it back, and lists them. A line in the ledger
-    of erasures says with hashes who was erased. After an interruption, run the same command again, or --replay.
+    It erases from the read model and the projector's tables. Refuses while the platform's tables still have rows that
+    would bring it back, and lists them. A line in the ledger of erasures says with hashes who was erased. After an
+    interruption, run the same command again, or --replay.
 
     \b
     Examples:

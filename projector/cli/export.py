@@ -68,8 +68,9 @@ def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
     start: tuple[datetime, datetime] | None,
     end: tuple[datetime, datetime] | None,
 ) -> None:
-    """Write all leads or messages of a tenant into a file, as the API's exports do, of one moment.
+    """Write all leads or messages of a tenant into a file.
 
+    It has what the API's exports have, of one moment.
     leads.csv has a row for each lead, leads.ndjson a printed lead on each line, messages.ndjson a message on each line.
 
     \b

@@ -17,7 +17,7 @@ from projector.cli.base import DRIFT, FAILED, Invocation, echo, echo_json, exit_
 @click.pass_obj
 @exit_codes("fine", "something needs attention (it says what), or failed")
 def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
-    """Show whether the read model is kept up to date, how fresh it is, and what needs attention.
+    """Show how fresh the read model is, and what needs attention.
 
     \b
     Examples:
@@ -60,10 +60,10 @@ def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
 def assess(
     invocation: Invocation, *, source_schemas: Sequence[str], mapping: str | None, as_json: bool, as_sql: bool
 ) -> None:
-    """Say whether the projector fits a database, before anything is installed.
+    """Say whether the projector fits a database.
 
-    It leaves nothing there: version and rights, the platform's tables, their types and indexes, what the first build
-    would take, and figures of what the mapping reads, with one lead.
+    It installs nothing, and leaves nothing there: version and rights, the platform's tables, their types and indexes,
+    what the first build would take, and figures of what the mapping reads, with one lead.
 
     \b
     Examples:
@@ -95,9 +95,9 @@ def assess(
 @click.pass_obj
 @exit_codes("listed", "the read model is not installed or was never built (it says what to run), or failed")
 def tenants(invocation: Invocation, *, as_json: bool) -> None:
-    """List the tenants with their leads, messages and dead letters, and how fresh they are.
+    """List the tenants with their leads, messages and dead letters.
 
-    A tenant is in the list from its first lead on, or once a key of it is set aside.
+    It says how fresh each is. A tenant is in the list from its first lead on, or once a key of it is set aside.
 
     \b
     Examples:

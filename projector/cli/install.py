@@ -159,7 +159,7 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
 @click.pass_obj
 @exit_codes("removed", "failed, not confirmed, or something of others depends on the read model")
 def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> None:
-    """Remove everything that migrate added; the platform's tables stay.
+    """Remove all that migrate added; the platform's tables stay.
 
     Refuses, and changes nothing, where views, functions or other objects of others depend on the read model: it lists
     them. The triggers go first, so that the platform's writes cannot fail meanwhile.

@@ -36,6 +36,21 @@ def test_lines_are_short() -> None:
     assert [number for number, _ in prose("a\n| wide |\n```\ncode\n```\nb")] == [1, 6]
 
 
+def test_the_examples_of_the_api_need_no_more_than_they_say() -> None:
+    """They are for a clone after `make run`, but in the chapters on typed clients and agents."""
+    chapters = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", read("docs/api.md"), re.MULTILINE))
+    apart = [chapters.pop(name) for name in ("Typed clients", "Ask from an agent")]
+    assert not [
+        name for name, text in chapters.items() if re.search(r"leads-mcp|make client|pip install", text)
+    ]
+    assert all(re.search(r"pip .*install|needs Node", text) for text in apart)
+    blocks = re.findall(r"```bash\n(.*?)```", "".join(chapters.values()), re.DOTALL)
+    commands = {
+        line.split()[0] for block in blocks for line in re.sub(r"\\\n", "", block).splitlines() if line
+    }
+    assert not {command for command in commands if command not in {"#", "curl"} and "=" not in command}
+
+
 def test_each_floor_is_small() -> None:
     for folder, most_pages in FLOORS.items():
         pages = list((ROOT / folder).glob("*.md"))

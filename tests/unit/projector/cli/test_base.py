@@ -14,7 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg import errors
 
+from api.__main__ import cli as api_cli
 from projector.capture import gaps
+from projector.cli import cli
 from projector.cli.base import Commands, Invocation, describe
 from projector.database.sql import PROJECTION_VERSION
 from projector.report import log
@@ -41,6 +43,18 @@ def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert done.stdout == f"leads-projector {version}, projection version {PROJECTION_VERSION}\n"
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_summary_is_cut_at_80_columns() -> None:
+    groups: dict[str, click.Group] = {"": cli, "api": api_cli}
+    while groups:
+        name, group = groups.popitem()
+        printed = CliRunner().invoke(group, ["--help"], terminal_width=80).output
+        assert not [line for line in printed.splitlines()[1:] if line.endswith("...")], name
+        assert group.commands
+        groups |= {
+            f"{name} {key}": value for key, value in group.commands.items() if isinstance(value, click.Group)
+        }
 
 
 def test_a_failure_is_one_sentence(tmp_path: Path) -> None:
