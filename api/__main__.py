@@ -117,6 +117,19 @@ def cli(context: click.Context) -> None:
 cli.add_command(keys)
 
 
+class Server(Granian):  # type: ignore[misc,valid-type]  # Of two classes the one for this Python.
+    """A server that takes the first signal to stop alone: with a second one, Granian waits for itself for ever.
+
+    A terminal sends Ctrl-C to all processes, and their parent may send SIGTERM at the same moment. Python runs one
+    handler inside the other, and both take the same lock.
+    """
+
+    def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
+        """Stop, unless it stops already."""
+        if not self.interrupt_signal:
+            super().signal_handler_interrupt(*args, **kwargs)
+
+
 def main() -> None:
     """Run the program as its options say."""
     cli(prog_name="python -m api")
@@ -151,7 +164,7 @@ def serve() -> None:
             names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
             listens_on = checked_address(settings.metrics_host, settings.metrics_port, names)
             metrics.serve(settings, listens_on, directory)
-        server = Granian(
+        server = Server(
             "api.__main__:application",
             factory=True,
             interface=Interfaces.ASGINL,

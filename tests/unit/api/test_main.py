@@ -20,7 +20,7 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from api.__main__ import checked_address, cli, serve
+from api.__main__ import Server, checked_address, cli, serve
 from api.config.names import all_settings
 from api.response.openapi import document
 from tests.support.cases import cases
@@ -137,6 +137,19 @@ def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(running: S
     assert running.process.wait(PATIENCE) == 0
     # The log is no proof: Granian may say that it kills a worker that has just ended.
     assert monotonic() - begun < STOP_SECONDS
+
+
+def test_a_signal_within_the_handler_of_another_is_not_handled_too() -> None:
+    """As `make run` sends them: Ctrl-C of a terminal, and SIGTERM. The lock of the event would wait for itself."""
+    server, handled = Server("x"), []
+
+    def set_event() -> None:
+        handled.append(server.interrupt_signal)
+        server.signal_handler_interrupt(signal.SIGTERM, None)
+
+    server.main_loop_interrupt.set = set_event
+    server.signal_handler_interrupt(signal.SIGINT, None)
+    assert handled == [True]
 
 
 def parsed(said: str) -> list[dict[str, Any]]:
