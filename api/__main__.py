@@ -149,7 +149,9 @@ def serve() -> None:
     _warn_of_misspelt_settings()
     if settings.tracing:
         require_tracing()
-    address = checked_address(settings.host, settings.port, ("HOST", "PORT"))
+    listener = listen(settings.host, settings.port, ("HOST", "PORT"))
+    address = listener.getsockname()[0]
+    keep_for_workers(listener)
     _require_decision(settings, address)
     for sentence in login_check.look(settings):
         structlog.get_logger().warning(sentence)
@@ -162,7 +164,8 @@ def serve() -> None:
             from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what was set above.
 
             names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
-            listens_on = checked_address(settings.metrics_host, settings.metrics_port, names)
+            with listen(settings.metrics_host, settings.metrics_port, names) as checked:
+                listens_on = checked.getsockname()[0]
             metrics.serve(settings, listens_on, directory)
         server = Server(
             "api.__main__:application",
@@ -213,14 +216,14 @@ def require_tracing() -> None:
         )
 
 
-def checked_address(host: str, port: int, names: tuple[str, str]) -> str:
-    """Return the address of a host, which the first of these settings names.
+def listen(host: str, port: int, names: tuple[str, str]) -> socket.socket:
+    """Return a socket that listens on the address of a host, which the first of these settings names.
 
     Exits if no server can listen there: Granian would end with a traceback.
     """
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        socket.create_server((address, port), family=family).close()
+        return socket.create_server((address, port), family=family)
     except (OSError, UnicodeError) as error:
         # A name with an empty part is no text for Python's codec of host names.
         is_wrong = isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS
@@ -235,7 +238,20 @@ def checked_address(host: str, port: int, names: tuple[str, str]) -> str:
             f"{' and '.join(names)}: cannot listen on {host}:{port}: {reason}. {advice}",
             2 if is_wrong else 1,
         )
-    return str(address)
+
+
+def keep_for_workers(listener: socket.socket) -> None:
+    """Let only the workers listen where this socket does, which ends listening and keeps its port while it is open.
+
+    On Linux each worker of Granian has a socket of its own (SO_REUSEPORT): two servers that started within the same
+    second would share the port, and each would get half of the requests.
+    """
+    if sys.platform != "linux":
+        listener.close()
+        return
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.shutdown(socket.SHUT_RDWR)
 
 
 def _require_decision(settings: config.Config, address: str) -> None:

@@ -20,15 +20,16 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from api.__main__ import Server, checked_address, cli, serve
+from api.__main__ import Server, cli, listen, serve
 from api.config.names import all_settings
 from api.response.openapi import document
 from tests.support.cases import cases
-from tests.support.commands import ROOT, environment, logging_as_before
+from tests.support.commands import ROOT, environment, logging_as_before, started
 from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
+from tests.support.running import wait_for
 from tests.unit.api.conftest import Library
-from tests.unit.api.serving import Served, program, served
+from tests.unit.api.serving import Served, program, served, wait_until_it_answers
 
 # After so long a worker that does not end is killed.
 STOP_SECONDS = PATIENCE // 2
@@ -152,6 +153,18 @@ def test_a_signal_within_the_handler_of_another_is_not_handled_too() -> None:
     assert handled == [True]
 
 
+def test_two_servers_that_start_together_do_not_share_a_port(library: Library, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": library.database.url, "PORT": str(free_port())}
+    with ExitStack() as stack:
+        logs = [tmp_path / "first", tmp_path / "second"]
+        both = [stack.enter_context(started(["-m", "api"], tmp_path, log, **settings)) for log in logs]
+        wait_for(lambda: any(one.poll() is not None for one in both), "one of them ends")
+        loser = next(place for place, one in enumerate(both) if one.poll() is not None)
+        assert both[loser].returncode == 1
+        assert "Address already in use. Stop the process that listens there" in logs[loser].read_text()
+        wait_until_it_answers(int(settings["PORT"]), both[1 - loser])
+
+
 def parsed(said: str) -> list[dict[str, Any]]:
     """The lines that a server has said, each of them JSON."""
     return [json.loads(line) for line in said.splitlines()]
@@ -211,7 +224,7 @@ def test_an_address_that_never_works_is_a_bad_setting(
     monkeypatch.setenv("LEADS_LOG_FORMAT", "text")
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     with pytest.raises(SystemExit) as ended:
-        checked_address("api.example", 4000, ("HOST", "PORT"))
+        listen("api.example", 4000, ("HOST", "PORT"))
     assert ended.value.code == code
     assert "api.example:4000: the reason." in capsys.readouterr().err
 
