@@ -1,7 +1,7 @@
 """How the API reads a text: white space, phones, words, names that may be misspelt, dates and times."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from unicodedata import normalize
@@ -116,11 +116,15 @@ def read_min_as_of(query_string: str) -> datetime | None:
         return None
 
 
-def query_pairs(query_string: str) -> list[tuple[str, str]]:
-    """Return the names and values of a query string; bytes that are not UTF-8 become lone surrogates."""
+def query_pairs(query_string: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of a query string; bytes that are not UTF-8 become lone surrogates.
+
+    Each is read when it is asked for: whoever has found enough errors does not read the rest.
+    """
     # A WSGI server passes the bytes of the query string on as Latin-1.
     text = query_string.encode("latin-1").decode(errors="surrogateescape")
-    return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    for part in text.split("&"):
+        yield from parse_qsl(part, keep_blank_values=True, errors="surrogateescape")
 
 
 def shift(moment: datetime, distance: timedelta) -> datetime:

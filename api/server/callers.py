@@ -22,6 +22,12 @@ PLACES_OF_THREAD = 64
 # the interpreter runs at a time, so these are few, and rest as long as they work.
 OPEN_THREADS = 2
 OPEN_PLACES = 64
+# One more than exports at once: it refuses those that find no place.
+SPARE_EXPORT_THREADS = 1
+EXPORT_ENDINGS = (".csv", ".ndjson")
+# A query beyond that takes milliseconds to read.
+LONG_QUERY = 4096
+LONG_QUERY_THREADS = 2
 STILL_SECONDS = 30.0
 # Whoever waits for the second that Retry-After says, or looks at /health, asks less often.
 AT_ONCE_PER_SECOND = 50
@@ -31,13 +37,20 @@ _CREDENTIAL = environ_key("Authorization")
 
 
 class Callers:
-    """The threads of a process, of tenants and of all others."""
+    """The threads of a process, of tenants and of all others.
+
+    What costs much more than the list has few threads of its own, which rest: a tenant that asks for it again and again
+    leaves the interpreter and the database to the others.
+    """
 
     def __init__(self, config: Config, authorizer: Authorizer | None) -> None:
         threads = server_threads(config.threads) + MAX_WAITING
         self._authorizer = authorizer
         self._proxies = config.proxies
         self._tenants = Room("answers", threads, threads * PLACES_OF_THREAD)
+        opening = config.exports + SPARE_EXPORT_THREADS
+        self._exports = Room("opening", opening, opening * PLACES_OF_THREAD, rest=1.0)
+        self._long = Room("long", LONG_QUERY_THREADS, LONG_QUERY_THREADS * PLACES_OF_THREAD, rest=1.0)
         self._others = Room("others", OPEN_THREADS, OPEN_PLACES, rest=1.0)
         # What was answered at once in this second, of each of these paths and of all others, to each address.
         self._second, self._answered = 0, Counter[tuple[str, str]]()
@@ -54,9 +67,14 @@ class Callers:
         if tenant:
             # Nothing else takes a body.
             environ[PAUSE_AT] = BODY if environ["REQUEST_METHOD"] == "POST" else ""
-            return self._tenants.line(f"tenant {tenant}", address)
+            return self._room(environ).line(f"tenant {tenant}", address)
         environ[PAUSE_AT] = AUTHORIZED
         return self._others.line(address)
+
+    def _room(self, environ: WSGIEnvironment) -> Room:
+        if environ["PATH_INFO"].rstrip("/").endswith(EXPORT_ENDINGS):
+            return self._exports
+        return self._long if len(environ["QUERY_STRING"]) > LONG_QUERY else self._tenants
 
     def is_hasty(self, environ: WSGIEnvironment) -> bool:
         """Return whether an address has this path answered at once too often; count it.

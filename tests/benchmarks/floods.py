@@ -1,4 +1,4 @@
-"""What one caller does to a tenant: floods, beside which the tenant's list and /health/live are asked."""
+"""What others do to a tenant: floods, beside which the tenant's list and /health/live are asked."""
 
 import resource
 import shutil
@@ -21,6 +21,8 @@ from tests.benchmarks.servers import Server
 _KEYS = Path(__file__).with_name("keys.lua")
 _PAUSE = 0.03
 _HALF_BODIES = 4400
+# About 30 kB of address.
+_UNKNOWN_NAMES = 2500
 # The beginning of a flood, with all of its connections at once, is none of it.
 _SETTLE_SECONDS = 1.0
 # Files of this process that are no connections of a flood.
@@ -44,6 +46,20 @@ def measure(bench: Bench, api: Server, leads: str, header: str) -> Iterator[Row]
     for title, path in (("an unknown address", "/x"), ("a look-up", f"{leads}/lookup")):
         half = _half_bodies(api.url, path)
         yield from _beside(bench, api, (leads, header), f"half bodies for {title}", half)
+
+
+def measure_tenants(
+    bench: Bench, api: Server, asked: tuple[str, str], flooding: tuple[str, str]
+) -> Iterator[Row]:
+    """Return the rows of a tenant beside what another one asks for, each with its leads' path and its own header."""
+    leads, header = flooding
+    names = "&".join(f"unknown{number:04}" for number in range(_UNKNOWN_NAMES))
+    for title, path in (
+        ("exports of another tenant", f"{leads}.csv?search=no+lead+has+this"),
+        (f"400 of another tenant for {_UNKNOWN_NAMES:,} unknown names", f"{leads}?{names}"),
+    ):
+        flood = _flooding(f"{api.url}{path}", 64, "-H", header)
+        yield from _beside(bench, api, asked, f"{title}, 64 connections", flood)
 
 
 def _beside(
@@ -74,7 +90,7 @@ def _ask(bench: Bench, api: Server, leads: str, header: str) -> tuple[Load, Load
 
 @contextmanager
 def _flooding(url: str, connections: int, *more: str) -> Iterator[None]:
-    """Have so many connections ask without a pause, and without a credential."""
+    """Have so many connections ask without a pause."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise RuntimeError("A flood needs wrk: apt-get install wrk")

@@ -227,9 +227,7 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
     Both get the same request, so that the header itself is in both.
     """
     user_id, secret = bench.main.tenants["big"], token_hex(32)
-    # A token of the tenant, which outlives the run.
-    claims = {"sub": user_id, "exp": int((datetime.now(UTC) + timedelta(days=1)).timestamp())}
-    header = f"Authorization: Bearer {jwt.encode({'alg': 'HS256'}, claims, OctKey.import_key(secret))}"
+    header = _authorization(user_id, secret)
     with statements.reader(bench.main) as reader:
         phone = reader.lead(user_id, "= 5")
     leads = f"/users/{user_id}/leads"
@@ -257,3 +255,12 @@ def measure_guard(bench: Bench) -> Iterator[Row]:
             name = "without authentication and row security"
             yield bench.compare(what, "ms", ours, name, theirs, "guard", rounds=bench.size.pairs)
         yield from floods.measure(bench, guarded, leads, header)
+        other = bench.main.tenants["small"]
+        flooding = (f"/users/{other}/leads", _authorization(other, secret))
+        yield from floods.measure_tenants(bench, guarded, (leads, header), flooding)
+
+
+def _authorization(user_id: str, secret: str) -> str:
+    """Return a header with a token of a tenant, which outlives the run."""
+    claims = {"sub": user_id, "exp": int((datetime.now(UTC) + timedelta(days=1)).timestamp())}
+    return f"Authorization: Bearer {jwt.encode({'alg': 'HS256'}, claims, OctKey.import_key(secret))}"

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from unittest.mock import Mock
+from urllib.parse import parse_qsl
 
 import pytest
 from werkzeug.exceptions import BadRequest
@@ -239,3 +241,10 @@ def test_the_first_of_thousands_of_unknown_names_and_of_a_long_one_are_enough() 
     assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 650
     assert len(refused(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
     assert "the rest" not in refused(LIST_QUERY, "platfrom=1&" * 5000)
+
+
+def test_no_name_is_read_after_twenty_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = Mock(wraps=parse_qsl)
+    monkeypatch.setattr("api.request.text.parse_qsl", reading)
+    refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(2800)))
+    assert reading.call_count == 21

@@ -15,6 +15,7 @@ from api.config.values import networks
 from api.limits.caller import caller_address
 from api.limits.room import Line, Room
 from api.server import callers
+from api.server.app import create_app
 from api.server.callers import Callers
 from api.server.front import environ_of
 from tests.support.cases import cases
@@ -181,7 +182,7 @@ def test_a_thread_that_cannot_start_is_none_of_the_room(monkeypatch: pytest.Monk
 
 
 def environ(path: str, address: str, **more: str) -> dict[str, Any]:
-    return {"PATH_INFO": path, "REMOTE_ADDR": address, "REQUEST_METHOD": "GET", **more}
+    return {"PATH_INFO": path, "REMOTE_ADDR": address, "REQUEST_METHOD": "GET", "QUERY_STRING": "", **more}
 
 
 def test_an_address_with_many_tenants_leaves_places_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,6 +205,28 @@ def test_an_address_with_many_tenants_leaves_places_to_others(monkeypatch: pytes
     assert "No thread has taken a request" in open_to_all.problem()
     may_end.set()
     wait_for(lambda: not open_to_all.problem(), "all are taken")
+
+
+def test_exports_and_long_queries_take_no_thread_from_other_requests() -> None:
+    some, may_end = Callers(Config(""), None), Event()
+    of_exports = [
+        rule for rule in create_app(Config("")).url_map.iter_rules() if rule.endpoint.startswith("exports.")
+    ]
+    costly = [environ(rule.rule.replace("<user_id>", "u"), "192.0.2.1") for rule in of_exports]
+    costly += [environ("/users/u/leads.csv/", "192.0.2.1")]
+    costly += [environ("/users/u/leads", "192.0.2.1", QUERY_STRING="x" * 30_000)]
+    assert len(costly) > 6
+    for number in range(60):
+        line = some.line(costly[number % len(costly)])
+        assert line is not None
+        line.run(may_end.wait)
+    threads = some._tenants._threads  # noqa: SLF001
+    may_end.set()
+    assert threads == 0
+    line = some.line(environ("/users/u/leads", "192.0.2.1", QUERY_STRING="search=x"))
+    assert line is not None
+    assert line.submit(lambda: "answer").result(PATIENCE) == "answer"
+    assert some._tenants._threads == 1  # noqa: SLF001
 
 
 def test_an_address_that_asks_again_and_again_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
