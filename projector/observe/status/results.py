@@ -13,8 +13,8 @@ class Projection:
     `broken` says what is wrong with the triggers at this moment, `switched_off` why an operator switched capture off,
     `gap_since` and `gap_reason` are of the oldest gap that is not healed. `proved_at`, `errors_at_proof`,
     `origin_position` and `failed_at` are of projector.origin. `unfilled` are the parts of the read model that no build
-    has filled: their names, and what they are called. `notification_queue_usage` is up to 1, and its holder
-    is in words the session that has been idle in a transaction for longest, of those that the login sees.
+    has filled: their names, and what they are called. `notification_queue_usage` is up to 1. Its holder describes the
+    session that has been idle in a transaction for longest, of those that the login sees.
     """
 
     version: str
