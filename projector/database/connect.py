@@ -36,6 +36,8 @@ _NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too ma
 
 # What libpq says of a standby where a primary is asked for.
 _IS_STANDBY = "hot standby mode"
+# What a server adds that cannot begin a session for want of room.
+_NO_SPACE = "No space left on device"
 _STANDBY = (
     "The server is a standby, which cannot be written to: connect the projector to its primary. A URL may list"
     " several servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
@@ -123,6 +125,10 @@ def connect(
             raise DatabaseUnreachableError(
                 f"The server takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
                 " needs, or raise max_connections."
+            ) from None
+        if _NO_SPACE in reason:
+            raise DatabaseUnreachableError(
+                f"The server has no space left on its disk: {reason}. Make room: nothing is lost."
             ) from None
         if _IS_STANDBY in reason:
             raise ProjectorError(_STANDBY) from None

@@ -183,7 +183,9 @@ def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]
     is_refreshed = not status.no_scheduler_runs or (
         cron is not None and _unattended(status, projection) is None
     )
-    if is_refreshed and lag > (_LAGGING_SECONDS if cron is None else _longest_pause(cron)):
+    is_late = is_refreshed and lag > (_LAGGING_SECONDS if cron is None else _longest_pause(cron))
+    # Where the refresh fails, that says what keeps the change.
+    if is_late and _failure_of_refresh(status, projection) is None:
         yield (
             f"The oldest change has waited for {words.age(lag)}, though a refresh should take it: see"
             f" {'the log of the scheduler' if cron is None else 'what `refresh` prints to cron'} for what keeps it, and"
@@ -198,14 +200,18 @@ def _attention_to_refresh(status: Status, projection: Projection) -> Iterator[st
             " this version does not know that kind, and X-Data-As-Of stands still: run `migrate` with the version that"
             " knows it, or `rebuild`, which computes everything again and drops them."
         )
+    failure = _failure_of_refresh(status, projection)
+    if failure is not None:
+        yield f"Refreshes fail again and again: {failure}. The scheduler goes on trying: its log has more."
+
+
+def _failure_of_refresh(status: Status, projection: Projection) -> str | None:
+    """Return why refreshes fail, without an end; None where the last one did not, or was long ago."""
     last = status.last_run("refresh")
     if last is None or last.outcome != "failed" or last.finished_at is None:
-        return
-    if (projection.read_at - last.finished_at).total_seconds() < _FAILING_SECONDS:
-        yield (
-            f"Refreshes fail again and again: {escape_hidden(last.note or 'no reason known')}. They are tried again by"
-            " themselves; see the log of the scheduler."
-        )
+        return None
+    is_present = (projection.read_at - last.finished_at).total_seconds() < _FAILING_SECONDS
+    return escape_hidden(last.note or "no reason known").rstrip(".") if is_present else None
 
 
 def _attention_to_rows(status: Status) -> Iterator[str]:

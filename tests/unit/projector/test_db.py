@@ -53,6 +53,17 @@ def test_says_that_the_password_is_wrong_without_telling_it(server: Server) -> N
     assert "horse" not in str(caught.value)
 
 
+def test_a_server_that_has_no_room_for_a_session_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "FATAL:  could not write init file: No space left on device"
+
+    def fail(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError(said)
+
+    monkeypatch.setattr(Connection, "connect", fail)
+    with pytest.raises(DatabaseUnreachableError, match="has no space left on its disk: FATAL"):
+        connect("postgresql://a@b/c", application_name="test")
+
+
 def test_refuses_a_database_that_cannot_hold_every_name(server: Server) -> None:
     name = f"{server.prefix}latin"
     options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
