@@ -63,14 +63,7 @@ def erase(  # noqa: PLR0913  # One argument for each option.
       python -m projector erase --user u1 --phone "+49 151 000001" --vacuum --yes
       python -m projector erase --replay --ledger erased.jsonl
     """
-    if replay and user_id is not None:
-        raise click.UsageError("--user and --replay exclude each other.")
-    if phone is not None and user_id is None:
-        raise click.UsageError("--phone needs --user: a phone can belong to leads of several tenants.")
-    if not (replay or user_id is not None or vacuum or ledger_file is not None):
-        raise click.UsageError(
-            "Say what to do: --user or --replay erases; --ledger and --vacuum work alone, too."
-        )
+    _require_target(user_id, phone, replay=replay, is_given=vacuum or ledger_file is not None)
     from projector.core.preconditions import require_installed
     from projector.operate.erase import find_target, rewrite_files
     from projector.operate.erase.ledger import synchronize
@@ -103,6 +96,18 @@ def erase(  # noqa: PLR0913  # One argument for each option.
                 )
     if not is_done:
         sys.exit(FAILED)
+
+
+def _require_target(user_id: str | None, phone: str | None, *, replay: bool, is_given: bool) -> None:
+    """Raise UsageError where the options do not say what to do; `is_given` is whether another one does."""
+    if replay and user_id is not None:
+        raise click.UsageError("--user and --replay exclude each other.")
+    if phone is not None and user_id is None:
+        raise click.UsageError("--phone needs --user: a phone can belong to leads of several tenants.")
+    if not (replay or user_id is not None or is_given):
+        raise click.UsageError(
+            "Say what to do: --user or --replay erases; --ledger and --vacuum work alone, too."
+        )
 
 
 def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, yes: bool) -> None:
