@@ -64,13 +64,11 @@ def erase(  # noqa: PLR0913  # One argument for each option.
       python -m projector erase --replay --ledger erased.jsonl
     """
     _require_target(user_id, phone, replay=replay, is_given=vacuum or ledger_file is not None)
-    from projector.core.preconditions import require_installed
     from projector.operate.erase import find_target, rewrite_files
     from projector.operate.erase.ledger import synchronize
     from projector.operate.roles import require_access
 
     with invocation.connect("erase") as conn, telling_waits(conn):
-        require_installed(conn)
         require_access(conn)
         if user_id is not None:
             target = find_target(conn, user_id, phone)

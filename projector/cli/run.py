@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from projector.cli.base import DRIFT, Invocation, echo, echo_report, exit_codes
-from projector.report.counted import counted, escape_hidden
+from projector.report.counted import RunReport, counted, escape_hidden
 from projector.report.progress import for_this_terminal
+
+if TYPE_CHECKING:
+    from projector.database.rows import Connection
 
 
 @click.command()
@@ -31,8 +35,6 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
       python -m projector rebuild
       python -m projector rebuild --user 789895c8-4bd6-43e9-bfea-a4171ec47197
     """
-    from projector.core.dead_letters import require_nothing_left_out
-    from projector.operate.roles import read_access
     from projector.sweep.rebuild import rebuild as run_rebuild
     from projector.sweep.recovery import rebuild_everything
 
@@ -41,10 +43,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
             report = run_rebuild(conn, tenants=list(users), progress=for_this_terminal())
         else:
             report = rebuild_everything(conn, progress=for_this_terminal())
-        echo_report(report)
-        if (left := read_access(conn).left) is not None:
-            echo(left)
-        require_nothing_left_out(conn, users or None)
+        _conclude(conn, report, users or None)
 
 
 @click.command()
@@ -65,9 +64,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
     Example, from cron every minute:
       * * * * *  python -m projector refresh
     """
-    from projector.core.dead_letters import require_nothing_left_out
     from projector.operate.origin.proof import note_once
-    from projector.operate.roles import read_access
     from projector.sweep.recovery import note_command, refresh_and_heal
 
     with invocation.connect("refresh") as conn:
@@ -80,11 +77,21 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
             queue_limit=invocation.config.queue_limit,
         )
         note_command(conn)
-        if verbose or report.did_something:
-            echo_report(report)
-            if (left := read_access(conn).left) is not None:
-                echo(left)
-        require_nothing_left_out(conn)
+        _conclude(conn, report, prints=verbose or report.did_something)
+
+
+def _conclude(
+    conn: "Connection", report: RunReport, tenants: Sequence[str] | None = None, *, prints: bool = True
+) -> None:
+    """Print the report with what is left for a superuser; raise ProjectorError for what is not in the read model."""
+    from projector.core.dead_letters import require_nothing_left_out
+    from projector.operate.roles import read_access
+
+    if prints:
+        echo_report(report)
+        if (left := read_access(conn).left) is not None:
+            echo(left)
+    require_nothing_left_out(conn, tenants)
 
 
 @click.command()

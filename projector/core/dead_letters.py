@@ -52,23 +52,15 @@ def require_nothing_left_out(conn: Connection, tenants: Sequence[str] | None = N
 
     The message says how many, and what to run.
     """
-    row = conn.execute(query("core", "count_left_out"), tenants_parameter(tenants)).fetchone()
-    letters, changes = row or (0, 0)
-    said = []
-    if letters:
-        said.append(
-            f"{counted(letters, 'dead letter')} {'is' if letters == 1 else 'are'} set aside with an error, and leads of"
-            " that may be out of date: `status` says which. Repair the rows that fail, then run"
-            " `refresh --retry-failed`."
+    numbers = conn.execute(query("core", "count_left_out"), tenants_parameter(tenants)).fetchone() or ()
+    lacks = [
+        counted(n, noun) for n, noun in zip(numbers, ("dead letter", "unknown change"), strict=True) if n
+    ]
+    if lacks:
+        raise ProjectorError(
+            f"Left out of the read model: {' and '.join(lacks)}. `status` says which, and what to do; after a repair,"
+            " run `refresh --retry-failed`."
         )
-    if changes:
-        said.append(
-            f"{counted(changes, 'change')} of a kind that this version does not know"
-            f" {'stays' if changes == 1 else 'stay'} in the queue: run `migrate` with the version that knows it, or"
-            " `rebuild`, which computes everything again."
-        )
-    if said:
-        raise ProjectorError(" ".join(said))
 
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:

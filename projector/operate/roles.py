@@ -11,6 +11,7 @@ from typing import LiteralString
 
 import psycopg
 
+from projector.core.preconditions import require_installed
 from projector.database import distribution
 from projector.database.rows import Connection, only_row, value, values
 from projector.database.schema import comments, sections
@@ -88,7 +89,8 @@ def read_access(conn: Connection) -> Access:
 
 
 def require_access(conn: Connection) -> None:
-    """Raise ProjectorError where the login cannot use the ledger of erasures."""
+    """Raise ProjectorError where nothing is installed, or the login cannot use the ledger of erasures."""
+    require_installed(conn)
     access = read_access(conn)
     if not access.is_usable and access.left is not None:
         raise ProjectorError(access.left)

@@ -100,14 +100,12 @@ ORDER BY row_number() OVER (PARTITION BY d.user_id ORDER BY d.retry_at), d.retry
 LIMIT %(limit)s;
 
 -- name: count_left_out
--- Returns how many dead letters these tenants have, and how many changes wait whose kind this version does not know: of
--- all tenants where the parameter is null.
+-- Returns how many dead letters these tenants have, or all where the parameter is null, and then how many changes wait
+-- whose kind this version does not know.
 SELECT
-    (
-        SELECT count(*) FROM projector.dead_letters AS d
-        WHERE %(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[])
-    ) AS dead_letters,
-    (SELECT count(*) FROM projector.changes AS c WHERE c.shard >= 10 AND %(tenants)s::text[] IS NULL) AS changes;
+    count(*) FILTER (WHERE %(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[])) AS dead_letters,
+    (SELECT count(*) FROM projector.changes AS c WHERE c.shard >= 10 AND %(tenants)s::text[] IS NULL) AS changes
+FROM projector.dead_letters AS d;
 
 -- name: lock_dead_letter
 -- Returns a row if this transaction has the dead letter to itself now: two refreshes never retry one at the same time.

@@ -176,10 +176,8 @@ def test_an_installation_from_its_first_day_to_its_last(
 
 
 def test_a_run_that_leaves_rows_out_ends_with_1(source_database: Database, done: Done) -> None:
-    told = (
-        "1 dead letter is set aside with an error, and leads of that may be out of date: `status` says which."
-    )
-    repair = "Repair the rows that fail, then run `refresh --retry-failed`."
+    told = "Left out of the read model: 1 dead letter. `status` says which, and what to do;"
+    repair = "after a repair, run `refresh --retry-failed`."
     with source_database.connect() as conn:
         write_source(conn)
         done("migrate", 0, "")
@@ -200,11 +198,11 @@ def test_a_run_that_leaves_rows_out_ends_with_1(source_database: Database, done:
             " ('changed', 'y', 'u', 'a reason', 9, now(), now() + interval '1 minute')"
         )
         done("rebuild|--user|u", 1, told)
-        done("refresh", 1, "2 dead letters are set aside")
+        done("refresh", 1, "Left out of the read model: 2 dead letters.")
         conn.execute("DELETE FROM projector.dead_letters WHERE user_id = 'u'")
         done("rebuild|--user|u", 0, "")
         conn.execute("DELETE FROM projector.dead_letters")
         conn.execute("INSERT INTO projector.changes (shard, kind, keys) VALUES (0, 'unheard of', '{x}')")
-        done("refresh", 1, "1 change of a kind that this version does not know stays in the queue: run")
+        done("refresh", 1, "Left out of the read model: 1 unknown change.")
         done("rebuild", 0, "")
         done("refresh", 0, "")
