@@ -319,7 +319,7 @@ def _describe_server(conn: Connection) -> Iterator[Fact]:
     if not server.can_create_roles:
         yield _warning(
             "rights",
-            f"The role {server.role_name} may not create the roles of readers; migrate prints the rest. Have a"
+            f"The role {server.role_name} may not create the roles of readers; `migrate --sql` prints the rest. Have a"
             " superuser run: CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN;"
             f" GRANT leads_api TO {server.role_name};",
         )
