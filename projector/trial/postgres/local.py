@@ -1,4 +1,4 @@
-"""`make run`: database, projector and API on this machine, in one foreground process group."""
+"""`make run`: database, projector and API on this machine, until the program in the foreground ends."""
 
 import ctypes
 import errno
@@ -64,6 +64,8 @@ def run(config: Config) -> None:
             children[name] = subprocess.Popen(  # noqa: S603  # The command is ours.
                 [sys.executable, "-m", *module],
                 env=environment,
+                # Ctrl-C of a terminal is for this process, which then ends its children with one signal each.
+                process_group=0,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  # There is no thread yet.
             )
         _wait_until_ready(config, children)
@@ -129,9 +131,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
 
 
 def _end_with_parent() -> None:
-    """Have a child process end when its parent is killed, and leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    """Have a child process end when its parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

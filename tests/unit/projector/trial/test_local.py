@@ -1,6 +1,7 @@
 """Everything on one machine: what `make run` starts, and how it ends."""
 
 import dataclasses
+import os
 import shlex
 import signal
 import socket
@@ -119,11 +120,15 @@ def test_a_run_shares_the_server_and_goes_on_with_the_demo(
         settings = {"LEADS_STATE_DIR": str(server.state), "PORT": str(free_port())}
         with started(["-m", "projector", "local"], tmp_path, log, **settings) as run:
             wait_until(conn, "sum(total_messages) = 2 FROM read_model.leads")
-            run.send_signal(signal.SIGINT)
+            # As a terminal does: to all that is in the foreground.
+            os.killpg(run.pid, signal.SIGINT)
             assert run.wait(PATIENCE) == 0
         said = log.read_text()
         assert "It runs already: another run in this folder shares it." in said
         assert "LEADS_TRIAL_STILL=1 stops that" in said
+        # Its children get one signal. Two at once can keep the API from ending.
+        assert '"signal": "SIGTERM"' in said
+        assert "SIGINT" not in said
         assert said.endswith("PostgreSQL goes on for the other run in this folder; the last one stops it.\n")
         assert value(conn, "SELECT count(*) FROM messages WHERE sender = 'agent'") == 1
     assert not server.leave()
