@@ -10,7 +10,7 @@ import sys
 from contextlib import nullcontext
 from importlib.util import find_spec
 from textwrap import fill
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import orjson
@@ -149,12 +149,17 @@ def serve() -> None:
     _warn_of_misspelt_settings()
     if settings.tracing:
         require_tracing()
-    listener = listen(settings.host, settings.port, ("HOST", "PORT"))
-    address = listener.getsockname()[0]
-    keep_for_workers(listener)
-    _require_decision(settings, address)
-    for sentence in login_check.look(settings):
-        structlog.get_logger().warning(sentence)
+    with listen(settings.host, settings.port, ("HOST", "PORT")) as listener:
+        address = listener.getsockname()[0]
+        keep_for_workers(listener)
+        _require_decision(settings, address)
+        for sentence in login_check.look(settings):
+            structlog.get_logger().warning(sentence)
+        _run_workers(settings, address, logging_of_server)
+
+
+def _run_workers(settings: config.Config, address: str, logging_of_server: dict[str, Any]) -> None:
+    """Serve by workers, and the metrics where they have a port of their own."""
     most_connections = connections.most(settings.threads)
     is_shared = settings.workers > 1 or settings.metrics_port
     with shared_folder() if is_shared else nullcontext("") as directory:
