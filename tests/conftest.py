@@ -33,7 +33,7 @@ from tests.support.citus import CITUS
 from tests.support.commands import logging_as_before
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_generators, has_node_tools
-from tests.support.patience import PATIENCE
+from tests.support.patience import UNREACHED
 from tests.support.server import (
     FAST,
     GIVEN_SERVER,
@@ -97,7 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The collection makes hundreds of thousands of objects, none of which is garbage.
     gc.disable()
     # A database whose session a busy machine begins slowly can be reached.
-    connect.CONNECT_TIMEOUT_SECONDS = round(PATIENCE)
+    connect.CONNECT_TIMEOUT_SECONDS = round(UNREACHED)
     hide_personal_data()
     watch_programs()
     watch_captures()

@@ -31,7 +31,7 @@ from tests.exactness.test_clock import jump, set_back_twice
 from tests.exactness.test_settings import paths_of
 from tests.oracle import read_model
 from tests.support import edge_cases
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import (
     value,
     wait_for,
@@ -45,7 +45,7 @@ from tests.support.standby import Standby, running_standby
 from tests.unit.api.conftest import NOW, making_apps
 
 # Of sessions that wait for another one of the test: longer than the test takes.
-LONG_MS = int(PATIENCE * 1000)
+LONG_MS = int(UNREACHED * 1000)
 LOCK = 77
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from api.response.openapi import document
 from tests.support.node import MODULES, PYTHON_CLIENT, TOOLS, node
-from tests.support.patience import PATIENCE
+from tests.support.patience import UNREACHED
 from tests.support.server import Database, Server
 from tests.unit.api.conftest import Library, built_library
 from tests.unit.api.serving import served
@@ -42,7 +42,7 @@ def operations() -> set[str]:
 
 def run(folder: Path, *command: str | Path) -> str:
     done = subprocess.run(
-        command, check=False, cwd=folder, capture_output=True, text=True, timeout=PATIENCE,
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=UNREACHED,
         env={"PATH": f"{PYTHON_CLIENT}/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from api.response.openapi import document
 from tests.support.node import MODULES, ROOT, TOOLS, node
-from tests.support.patience import PATIENCE
+from tests.support.patience import UNREACHED
 from tests.support.server import Database, Server
 from tests.unit.api.conftest import Library, built_library
 from tests.unit.api.serving import served
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=UNREACHED,
     )
     assert done.returncode == 0, done.stderr
     for file in (*HERE.glob("*.ts"), HERE / "tsconfig.json"):

@@ -33,7 +33,7 @@ from tests.consistency import checker, workload
 from tests.consistency.planted import NAME, VERSION, run_command
 from tests.consistency.workload import Caller, Follower, Guest, History, Writer, keep_on
 from tests.support.commands import environment
-from tests.support.patience import PATIENCE
+from tests.support.patience import UNREACHED
 from tests.support.ports import free_port
 from tests.support.replication import (
     address,
@@ -476,7 +476,7 @@ def _settle(world: World, caller: Caller) -> str:
     with connect(world.databases["platform"]) as conn:
         last = str(value(conn, workload.CLOCK))
     for node, tenant in product(caller.nodes, workload.LEADS):
-        wait_for(partial(_is_as_of, caller, node, tenant, last), f"{node} has all of {tenant}", PATIENCE)
+        wait_for(partial(_is_as_of, caller, node, tenant, last), f"{node} has all of {tenant}", UNREACHED)
     time.sleep(SETTLED_SECONDS)
     return last
 

@@ -1,7 +1,6 @@
 """Work in threads that a test moves from point to point: no schedule depends on time."""
 
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +12,7 @@ from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
+from tests.support import running
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
@@ -96,10 +96,7 @@ class Stepped:
 
 
 def wait_for(fact: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come to be so"
-        time.sleep(0.002)
+    running.wait_for(fact, "it comes to be so", PATIENCE, pause=0.002)
 
 
 def waits_for_lock(watcher: Connection, pid: int) -> bool:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from projector.cli import cli
 from projector.report import log
 from tests.support.log_watch import hide_personal_data
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def projector(folder: Path, *arguments: str, **settings: str) -> subprocess.Comp
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=UNREACHED,
     )
 
 

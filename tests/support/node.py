@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import UNREACHED
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv" / "npm" / "node_modules"
@@ -33,5 +33,5 @@ def node(folder: Path, program: Path | str, *arguments: str) -> subprocess.Compl
         env={**os.environ, **_QUIET},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=UNREACHED,
     )

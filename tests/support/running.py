@@ -16,11 +16,18 @@ from tests.support.commands import started
 from tests.support.patience import PATIENCE
 
 
-def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE, pause: float = 0.02) -> None:
+def wait_for(
+    fact: Callable[[], object],
+    what: str,
+    patience: float = PATIENCE,
+    pause: float = 0.02,
+    sees: Callable[[], object] = lambda: "",
+) -> None:
+    """Wait until a fact is so. Fails after so many seconds, with the last answer and what `sees()` returns."""
     deadline = time.monotonic() + patience
-    while not fact():
+    while not (answer := fact()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"Not so after {patience:.0f} s: {what}")
+            raise AssertionError(f"Not so after {patience:.0f} s, but {answer!r}: {what}\n{sees()}".rstrip())
         time.sleep(pause)
 
 
@@ -31,7 +38,14 @@ def value(conn: psycopg.Connection[Any], query: str, *values: object) -> Any:  #
 
 
 def wait_until(conn: Connection, condition: str, *values: object, patience: float = PATIENCE) -> None:
-    wait_for(lambda: value(conn, f"SELECT {condition}", *values) is True, condition, patience)
+    def sessions() -> str:
+        doing = "pid, application_name, state, wait_event, pg_blocking_pids(pid), left(query, 200)"
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        return "\n".join(
+            map(str, conn.execute(f"SELECT {doing} FROM pg_stat_activity WHERE {others}".encode()))
+        )
+
+    wait_for(lambda: value(conn, f"SELECT {condition}", *values) is True, condition, patience, sees=sessions)
 
 
 class Scheduler:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socket import create_connection, socket
-from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -40,15 +39,14 @@ def get(
 
 
 def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
-    ends = monotonic() + PATIENCE
-    while True:
+    def answers() -> bool:
         try:
-            get(port, "/health/live")
+            return bool(get(port, "/health/live"))
         except ConnectionError:
             assert process.poll() is None
-            assert monotonic() < ends
-        else:
-            return
+            return False
+
+    wait_for(answers, f"port {port} answers")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

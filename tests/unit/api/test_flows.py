@@ -18,7 +18,7 @@ from projector.database.rows import Connection
 from tests.exactness.platform import refresh_now
 from tests.support.commands import ROOT
 from tests.support.node import MODULES, has_node_tools
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import wait_for
 from tests.support.server import Database
 from tests.unit.api.serving import served
@@ -38,7 +38,7 @@ def _command(kind: str, folder: Path) -> list[str]:
     if not has_node_tools():
         pytest.skip("needs the tools of Node.js: `make client-types`")
     transpile = ["node", "-e", _TRANSPILE, str(MODULES / "typescript"), str(FLOWS / "when_hot.ts")]
-    subprocess.run(transpile, check=True, cwd=folder, timeout=PATIENCE)
+    subprocess.run(transpile, check=True, cwd=folder, timeout=UNREACHED)
     return [str(shutil.which("node")), "flow.mjs"]
 
 

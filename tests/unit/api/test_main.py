@@ -25,7 +25,7 @@ from api.config.names import all_settings
 from api.response.openapi import document
 from tests.support.cases import cases
 from tests.support.commands import ROOT, environment, logging_as_before, started
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.ports import free_port
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library
@@ -311,7 +311,7 @@ def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp
                     break
             process.send_signal(signal.SIGTERM)
             # The end of its output is the end of its workers too, who share it.
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=UNREACHED)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

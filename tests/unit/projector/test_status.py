@@ -35,7 +35,7 @@ from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.conftest import MakeDatabase
 from tests.support.commands import run_command
-from tests.support.patience import PATIENCE
+from tests.support.patience import UNREACHED
 from tests.support.roles import logins
 from tests.support.running import value, wait_until, write_conversations, write_source
 from tests.support.server import Database, Server
@@ -266,7 +266,7 @@ def test_a_table_or_an_index_that_another_session_locks_does_not_block(
     with database.connect() as other, other.transaction():
         other.execute("LOCK TABLE read_model.leads, read_model.lead_messages IN ACCESS EXCLUSIVE MODE")
         other.execute("TRUNCATE read_model.lead_profiles")
-        built.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
+        built.execute(f"SET statement_timeout = '{UNREACHED:.0f}s'".encode())
         locked = read_status(built)
         sizes = {size.table_name: size.bytes for size in locked.sizes}
     assert (locked.left_out, read_status(built).left_out) == (None, LeftOut())

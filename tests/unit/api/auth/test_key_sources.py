@@ -20,7 +20,7 @@ from api.config.auth import AuthConfig
 from api.config.jwt_keys import VerificationKeys, read_keys
 from api.database.errors import UnavailableError
 from tests.support.cases import cases
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import wait_for
 from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, bearer, claims, signed
 from tests.unit.api.conftest import Library, MakeApp
@@ -65,7 +65,7 @@ def issuer(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Ite
             if endpoint.drip:
                 self.wfile.write(endpoint.drip)
                 try:
-                    for _ in range(int(PATIENCE * 50)):
+                    for _ in range(int(UNREACHED * 50)):
                         self.wfile.write(b"a")
                         sleep(0.02)
                 except OSError:
@@ -188,7 +188,7 @@ def test_a_set_that_drips_is_left_when_its_time_is_over(
         source.keys("a")
     assert issuer.was_left.wait(PATIENCE)
     issuer.drip = b""
-    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", UNREACHED)
     wait_for(source._fetching.done, "the fetch has ended")  # noqa: SLF001
     assert ids(source) == {"a"}
 
@@ -209,7 +209,7 @@ class Hanging:
 
 @pytest.mark.usefixtures("clock")
 def test_few_wait_for_the_first_set_and_all_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", UNREACHED)
     hanging, source = Hanging(monkeypatch), FetchedKeys("https://issuer.example", "")
     with ThreadPoolExecutor(40) as pool:
         asked = [pool.submit(ids, source, f"invented {number}") for number in range(40)]
@@ -246,7 +246,7 @@ def test_nobody_waits_longer_than_for_a_fetch_and_known_keys_go_on_however_long_
 def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(key_sources, "TIMEOUT_SECONDS", UNREACHED)
     hanging, source = Hanging(monkeypatch), FetchedKeys("https://issuer.example", "")
     hanging.may_go_on.set()
     assert ids(source) == {"a"}

@@ -19,7 +19,7 @@ from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waitin
 from api.request.error_codes import ErrorCode
 from tests.exactness.platform import refresh_now
 from tests.support.cases import cases
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import value, wait_for, write_conversations
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, endpoints
@@ -101,8 +101,8 @@ def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(filled: Datab
     """Nor do those that wait for a change keep one from waiting for what was written: the longest wait gives way."""
     patches = (
         "from api.limits import waiting; wait = waiting.Waiting.for_change\n"
-        f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {PATIENCE}, *more)\n"
-        f"waiting.WAIT_SECONDS = {PATIENCE}"
+        f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {UNREACHED}, *more)\n"
+        f"waiting.WAIT_SECONDS = {UNREACHED}"
     )
     base, feed = "/users/u/leads", "/users/u/lead-changes"
     with filled.connect() as conn, served(filled, tmp_path, patches, LEADS_API_THREADS="1") as server:
@@ -159,7 +159,7 @@ def test_data_as_of_no_moment_are_waited_for() -> None:
 
 
 def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "WAIT_SECONDS", PATIENCE)
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", UNREACHED)
     model = Model()
     room = Waiting(model)
     left: list[str] = []
@@ -194,9 +194,9 @@ def test_a_change_ends_the_wait_for_one_and_a_database_that_is_away_too(
     monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
     answers = iter((False, False, True))
     room = Waiting(Mock())
-    room.for_change("u", PATIENCE, lambda: next(answers))
+    room.for_change("u", UNREACHED, lambda: next(answers))
     assert next(answers, None) is None
-    room.for_change("u", PATIENCE, Mock(side_effect=UnavailableError("", ErrorCode.BUSY)))
+    room.for_change("u", UNREACHED, Mock(side_effect=UnavailableError("", ErrorCode.BUSY)))
 
 
 @cases("tenant", ["u0", "another"])
@@ -214,7 +214,7 @@ def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(tenant: s
         assert not take("late", gives_way=True)
         return False
 
-    room.for_change("u0", PATIENCE, is_over)
+    room.for_change("u0", UNREACHED, is_over)
     # It had no time to ask again, and the others have theirs.
     assert asked == [tenant]
     assert [place.is_lost.is_set() for place in room._places] == [False] * MAX_WAITING  # noqa: SLF001
@@ -225,4 +225,4 @@ def test_who_cannot_ask_in_time_is_told() -> None:
     room = Waiting(Mock())
     with room._asking, pytest.raises(UnavailableError):  # noqa: SLF001  # As another question has it.
         room.ask(lambda: pytest.fail("two at once"), monotonic() + 0.01)
-    assert room.ask(lambda: 8, monotonic() + PATIENCE) == 8
+    assert room.ask(lambda: 8, monotonic() + UNREACHED) == 8

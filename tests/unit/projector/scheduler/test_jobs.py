@@ -20,7 +20,7 @@ from projector.scheduler import pace, refresh
 from projector.scheduler.jobs import Jobs
 from projector.scheduler.worker import Worker
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import (
     value,
     wait_for,
@@ -180,7 +180,7 @@ def test_a_long_statement_is_left_alone_while_the_database_answers(
 def test_new_changes_come_before_the_next_dead_letters(
     jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "TURN_SECONDS", PATIENCE)
+    monkeypatch.setattr(refresh, "TURN_SECONDS", UNREACHED)
     write_source(connection)
     build(connection)
     set_aside(connection, "u", 25)
