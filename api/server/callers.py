@@ -25,9 +25,10 @@ OPEN_PLACES = 64
 # One more than exports at once: it refuses those that find no place.
 SPARE_EXPORT_THREADS = 1
 EXPORT_ENDINGS = (".csv", ".ndjson")
-# A query beyond that takes milliseconds to read.
+# A query beyond that takes milliseconds of the interpreter, which nobody needs: so its threads rest for longer.
 LONG_QUERY = 4096
 LONG_QUERY_THREADS = 2
+LONG_QUERY_REST = 3.0
 STILL_SECONDS = 30.0
 # Whoever waits for the second that Retry-After says, or looks at /health, asks less often.
 AT_ONCE_PER_SECOND = 50
@@ -50,7 +51,9 @@ class Callers:
         self._tenants = Room("answers", threads, threads * PLACES_OF_THREAD)
         opening = config.exports + SPARE_EXPORT_THREADS
         self._exports = Room("opening", opening, opening * PLACES_OF_THREAD, rest=1.0)
-        self._long = Room("long", LONG_QUERY_THREADS, LONG_QUERY_THREADS * PLACES_OF_THREAD, rest=1.0)
+        self._long = Room(
+            "long", LONG_QUERY_THREADS, LONG_QUERY_THREADS * PLACES_OF_THREAD, rest=LONG_QUERY_REST
+        )
         self._others = Room("others", OPEN_THREADS, OPEN_PLACES, rest=1.0)
         # What was answered at once in this second, of each of these paths and of all others, to each address.
         self._second, self._answered = 0, Counter[tuple[str, str]]()

@@ -244,7 +244,10 @@ def test_the_first_of_thousands_of_unknown_names_and_of_a_long_one_are_enough() 
 
 
 def test_no_name_is_read_after_twenty_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    reading = Mock(wraps=parse_qsl)
+    reading, guessing = Mock(wraps=parse_qsl), Mock(wraps=nearest)
     monkeypatch.setattr("api.request.text.parse_qsl", reading)
+    monkeypatch.setattr("api.request.query.nearest", guessing)
     refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(2800)))
-    assert reading.call_count == 21
+    assert (reading.call_count, guessing.call_count) == (21, 0)
+    twenty = "&".join(f"unknown{n}" for n in range(19))
+    assert "'limt' is not a parameter (did you mean limit?)" in refused(LIST_QUERY, f"limt=1&{twenty}")
