@@ -17,6 +17,7 @@ from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from threading import Event
 
@@ -323,7 +324,9 @@ class Nemesis:
         for program in programs:
             program.kill()
         settings = self.world.settings[database]
-        before, settings[VERSION] = settings.get(VERSION, ""), f"version {self.history.now()}"
+        with self._connect(database) as conn:
+            installed = value(conn, "SELECT value FROM projector.settings WHERE name = 'projection_version'")
+        before, settings[VERSION] = settings.get(VERSION, ""), f"{token_hex(6)} {installed}"
         code, said = self.world.run(database, "projector", "migrate")
         if code:
             # Nothing was changed, and the old programs go on.

@@ -1,7 +1,7 @@
 """`python -m tests.consistency.planted PROGRAM …` is the product with the bug in it that CONSISTENCY_BUG names.
 
 Each breaks a promise, and the checker has to find it in a history that was recorded with it. With CONSISTENCY_VERSION
-it is the product as that projection version, which computes the same.
+it is the product as that projection version, which computes the same; after a blank stands the one that it takes over.
 """
 
 import os
@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from hashlib import sha256
 from importlib import import_module
 from time import monotonic, sleep
 from typing import Any
@@ -228,7 +227,9 @@ def plant(package: str) -> None:
     if package == "projector" and os.environ.get(VERSION):
         # Others take it from there when they are imported.
         sql: Any = import_module("projector.database.sql")
-        sql.PROJECTION_VERSION = sha256(os.environ[VERSION].encode()).hexdigest()[:12]
+        sql.PROJECTION_VERSION, _, before = os.environ[VERSION].partition(" ")
+        install: Any = import_module("projector.operate.install")
+        install.PREDECESSORS = (before,)
     _, changes = BUGS.get(os.environ.get(NAME, ""), ("", {}))
     for path, change in changes.items():
         if callable(change) and path.startswith(f"{package}."):
