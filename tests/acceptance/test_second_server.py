@@ -105,10 +105,11 @@ class Load:
         return datetime.fromisoformat(self.client.get("/users/u/leads").headers["X-Data-As-Of"])
 
     def ready(self) -> str:
-        """What readiness says; an empty text where all is well."""
+        """What readiness says, with its warnings; an empty text where all is well."""
         answer = self.client.get("/health/ready")
         assert answer.status_code in (200, 503)
-        return "" if answer.status_code == 200 else answer.get_json()["message"]
+        body = answer.get_json()
+        return " ".join(said["message"] for said in (body, *body.get("warnings", ())) if "message" in said)
 
     def attention(self) -> str:
         return " ".join(find_attention(read_status(self.both.conn)))

@@ -206,8 +206,8 @@ def test_a_moment_that_the_clock_has_not_reached_is_not_claimed(
                 assert "as of no moment now" in refused.get_json()["message"]
                 assert "X-Data-As-Of" not in refused.headers
         ready = client.get("/health/ready")
-        codes = [warned["code"] for warned in ready.get_json().get("warnings", [])]
-        assert (ready.status_code, codes) == (200, ["nothing_claimed"] * warns)
+        codes = {warned["code"] for warned in ready.get_json().get("warnings", [])}
+        assert (ready.status_code, "nothing_claimed" in codes) == (200, warns)
 
 
 def test_the_clock_of_the_database_decides_what_a_window_has(

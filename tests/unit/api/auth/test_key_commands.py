@@ -137,7 +137,7 @@ def test_a_database_that_cannot_be_used(
             ("", 2, "DATABASE_URL has to be a PostgreSQL address"),
             ("mysql://x", 2, "DATABASE_URL has to be a PostgreSQL address"),
             ("postgresql://x@127.0.0.1:1/x", 1, "The database of DATABASE_URL cannot be used: "),
-            (source_database.url, 1, "run `python -m projector migrate`"),
+            (source_database.url, 1, "then `python -m projector migrate`"),
             (database.by("leads_keys_reader").url, 1, "set DATABASE_URL to a login with the role leads_keys"),
             (f"{database.url}?options=-c%20default_transaction_read_only%3Don", 1, "to the primary"),
         ):
