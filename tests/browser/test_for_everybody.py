@@ -184,7 +184,9 @@ WIDE = """() => {
     document.adoptedStyleSheets = [sheet];
 }"""
 # What the page says of old data; the next look at the data writes it again.
-STALE = """() => document.querySelector("#freshness [data-part=word]").textContent = "Not updated since 24 Sept 2025, 12:22" """
+STALE = """() => {
+    document.querySelector("#freshness [data-part=word]").textContent = "Not updated since 24 Sept 2025, 12:22";
+}"""
 # A Wednesday in September has the longest name of a day.
 LONG_DAY, OLD_DAY = datetime(2026, 9, 30, tzinfo=UTC), "2025-09-24T12:22:22.222Z"
 
