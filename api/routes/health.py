@@ -23,7 +23,7 @@ health = Blueprint("health", __name__, url_prefix="/health")
 # Where neither a scheduler nor cron has noted how often it refreshes.
 _LATE_SECONDS = 60.0
 
-_SEE_STATUS = "run `python -m projector status`, which says what keeps"
+_SEE_STATUS = "run `python -m projector status`, which says why"
 
 
 class Warned(NamedTuple):
@@ -60,7 +60,7 @@ def ready() -> Response:
     if age > max_age:
         old = "as of no moment now" if age == inf else f"{age:.1f} s old"
         raise UnavailableError(
-            f"The data are {old}, and LEADS_READY_MAX_AGE allows {max_age:g} s: {_SEE_STATUS} the projector",
+            f"The data are {old}, and LEADS_READY_MAX_AGE allows {max_age:g} s: {_SEE_STATUS}",
             ErrorCode.NOT_READY,
         )
     body: dict[str, object] = {"status": "ready"}
@@ -77,20 +77,18 @@ def _warnings(projection: ProjectionRow, as_of: datetime, age: float) -> Iterato
         yield Warned(
             "nothing_claimed",
             "The data are as of no moment now, because the clock of the database was set back, or nothing is proved"
-            f" yet: unless the next refresh corrects that, {_SEE_STATUS} it",
+            f" yet: unless the next refresh corrects that, {_SEE_STATUS}",
         )
     elif not capture and age > (projection.late_after or _LATE_SECONDS):
         # A gap and a feed that stands still have told why.
-        yield Warned(
-            "late", f"The data are not updated since {format_time(as_of)}: {_SEE_STATUS} the projector"
-        )
+        yield Warned("late", f"The data are not updated since {format_time(as_of)}: {_SEE_STATUS}")
 
 
 def _of_capture(projection: ProjectionRow, age: float) -> Iterator[Warned]:
     if projection.gap_fills is not None:
         fills, done = projection.gap_fills.decode(), projection.rebuild_done
         # X-Data-As-Of stands still since the gap was opened, just before the rebuild began.
-        far = f": {done:.0%}, {_in_words(age * (1 - done) / done)} more" if done and age < inf else ""
+        far = f": {done:.0%}, {_in_words(age * (1 - done) / done)} left" if done and age < inf else ""
         yield Warned("filling", f"{fills[:1].upper()}{fills[1:]}{far}. X-Data-As-Of stands still until then")
     elif projection.capture_gap is not None:
         yield Warned("capture_gap", f"Changes may have been missed: {projection.capture_gap.decode()}")
@@ -103,13 +101,14 @@ def _of_parts(projection: ProjectionRow) -> Iterator[Warned]:
     parts = ", ".join(part["what"] for part in unfilled_parts(projection.unfilled))
     if parts:
         done = projection.rebuild_done
-        far = "has not begun" if done is None else f"has done {done:.0%}"
+        far = "has not begun" if done is None else f"is {done:.0%} done"
         yield Warned(
             "not_filled",
-            f"Not built yet: {parts}. What reads that gets 503 until the rebuild of everything ends, which {far}",
+            f"Not built yet: {parts}. Requests that need it get 503 until the rebuild of everything ends, which {far}."
+            " All others are answered",
         )
 
 
 def _in_words(seconds: float) -> str:
     minutes = seconds / 60
-    return f"some {minutes:.0f} minutes" if minutes >= 2 else f"some {seconds:.0f} seconds"  # noqa: PLR2004
+    return f"about {minutes:.0f} minutes" if minutes >= 2 else f"about {seconds:.0f} seconds"  # noqa: PLR2004

@@ -128,7 +128,7 @@ def connect(
             ) from None
         if _NO_SPACE in reason:
             raise DatabaseUnreachableError(
-                f"The server has no space left on its disk: {reason}. Make room: nothing is lost."
+                f"The server has no space left on its disk: {reason}. Free or add disk space: no change is lost."
             ) from None
         if _IS_STANDBY in reason:
             raise ProjectorError(_STANDBY) from None

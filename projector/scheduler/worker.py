@@ -249,7 +249,10 @@ class _WatchedLines(Lines):
 
 def _describe(error: Exception) -> str:
     if isinstance(error, psycopg.errors.DiskFull):
-        return f"The server has no space left on its disk: {_first_line(str(error))}. Make room: nothing is lost."
+        reason = _first_line(str(error))
+        return (
+            f"The server has no space left on its disk: {reason}. Free or add disk space: no change is lost."
+        )
     said = first_line(error) if isinstance(error, psycopg.Error) else _first_line(str(error))
     return said or type(error).__name__
 

@@ -199,7 +199,10 @@ def test_a_disk_that_is_full_is_told(
     with monkeypatch.context() as patches:
         patches.setattr(Drain, "take_singles", fail)
         assert jobs.workers["refresh"]() > 0
-    sentence = "The server has no space left on its disk: could not extend file. Make room: nothing is lost."
+    reason = "could not extend file"
+    sentence = (
+        f"The server has no space left on its disk: {reason}. Free or add disk space: no change is lost."
+    )
     said = capsys.readouterr()
     assert sentence in said.out + said.err
     jobs.end()

@@ -110,7 +110,7 @@ class Asked:
             unfilled = value(self.conn, "SELECT unfilled FROM read_model.projection")
             done = value(self.conn, "SELECT rebuild_done FROM read_model.projection")
             assert all(part["what"] in warned["not_filled"] for part in unfilled.values()), warned
-            assert ("has not begun" if done is None else f"has done {done:.0%}") in warned["not_filled"], (
+            assert ("has not begun" if done is None else f"is {done:.0%} done") in warned["not_filled"], (
                 warned
             )
 
@@ -413,7 +413,7 @@ def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
             # A gap that a migrate opened is called by what fills it, and nobody is sent to find its cause.
             ready = client.get("/health/ready")
             told = {warning["code"]: warning["message"] for warning in ready.get_json()["warnings"]}
-            far = r": \d+%, some [\d.]+ \w+ more" if interrupted else ""
+            far = r": \d+%, about [\d.]+ \w+ left" if interrupted else ""
             assert (ready.status_code, {*told}) == (200, {"filling", "not_filled"})
             assert re.match(
                 rf"The mapping of [\d :-]+ UTC is being filled{far}\. X-Data-As-Of", told["filling"]

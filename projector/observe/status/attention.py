@@ -69,9 +69,9 @@ def _unattended(status: Status, projection: Projection) -> str | None:
         return None
     if cron is not None and cron.age > _longest_pause(cron):
         return (
-            f"No `refresh` from cron has ended since {words.moment(cron.last_at)}, and one did each"
-            f" {words.age(cron.distance)}: see whether cron runs, its entry (`crontab -l`) and what that prints,"
-            " or run `refresh` by hand."
+            f"The data are not updated: the last `refresh` from cron ended at {words.moment(cron.last_at)}, and one"
+            f" ended every {words.age(cron.distance)} before. See whether cron runs, whether its entry is there"
+            " (`crontab -l`), and what the command in it printed, or run `python -m projector refresh` by hand."
         )
     return _never_refreshed(status, silent) if cron is None else None
 

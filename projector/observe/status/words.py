@@ -47,7 +47,7 @@ def filling(status: Status) -> str | None:
     run, done = status.rebuild_run, status.rebuild_done
     if status.fills is None or run is None or not done:
         return status.fills
-    return f"{status.fills}: {done:.0%}, some {age(run.seconds * (1 - done) / done)}"
+    return f"{status.fills}: {done:.0%}, about {age(run.seconds * (1 - done) / done)} left"
 
 
 def schedulers(status: Status) -> str:

@@ -101,7 +101,7 @@ def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
     assert find_attention(running) == []
     lagging = replace(running, queue=Queue(changes=1, lag=3600.0))
     assert "has waited for 60 min" in one_sentence(lagging)
-    note = "The server has no space left on its disk: could not extend file. Make room: nothing is lost."
+    note = "The server has no space left on its disk: could not extend file. Free or add disk space: no change is lost."
     failed = replace(RUN, kind="refresh", finished_at=status.projection.read_at, outcome="failed", note=note)
     assert one_sentence(replace(lagging, runs=[failed])) == (
         f"Refreshes fail again and again: {note} The scheduler goes on trying: its log has more."

@@ -149,8 +149,8 @@ def test_a_refresh_from_cron_is_missed_by_the_distance_of_the_last_ones(
     # At the second one that is missed, whatever waits.
     ago("300 s")
     [sentence] = find_attention(read_status(connection))
-    assert sentence.startswith("No `refresh` from cron has ended since 20"), sentence
-    assert "one did each 5 min" in sentence
+    assert sentence.startswith("The data are not updated: the last `refresh` from cron ended at 20"), sentence
+    assert "one ended every 5 min" in sentence
     # A scheduler takes over from cron, and cron from one that died.
     with scheduler_of(database, connection, 1, "1 s"):
         assert read_status(connection).cron is None
