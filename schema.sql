@@ -158,7 +158,6 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- The newest version of a withdrawn change of a status that was deleted for its age; 0 where none was.
     pruned_status_version bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off, toast.vacuum_truncate = off);
-ALTER TABLE read_model.tenants ADD COLUMN IF NOT EXISTS pruned_status_version bigint NOT NULL DEFAULT 0;
 -- Usage: the tenants that are late.
 CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE late_as_of IS NOT NULL;
 
@@ -234,14 +233,6 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     vacuum_truncate = off,
     toast.vacuum_truncate = off
 );
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS waiting_since timestamptz;
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS reply_window_ends_at timestamptz;
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS last_customer_message_at timestamptz;
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS other_platforms text[] COLLATE "C";
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS status_since timestamptz;
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS first_warm_at timestamptz;
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS first_hot_at timestamptz;
-ALTER TABLE read_model.leads ADD COLUMN IF NOT EXISTS was_cold boolean NOT NULL DEFAULT false;
 -- Usage: sort_by=total_messages.
 CREATE INDEX IF NOT EXISTS leads_by_total_messages
     ON read_model.leads (user_id, total_messages, customer_phone);
@@ -392,13 +383,6 @@ CREATE INDEX IF NOT EXISTS lead_profiles_by_name
 -- Usage: sort_by=total_score.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
     ON read_model.lead_profiles (user_id, total_score, customer_phone);
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes jsonb;
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS sent_on_others text[] COLLATE "C";
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS status_since timestamptz;
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS first_warm_at timestamptz;
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS first_hot_at timestamptz;
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS was_cold boolean NOT NULL DEFAULT false;
 
 -- One row per conversation of a lead, with the totals of its messages.
 CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
@@ -440,11 +424,6 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     -- Usage: the conversations of one lead.
     CONSTRAINT lead_conversations_pkey PRIMARY KEY (user_id, customer_phone, conversation_id)
 ) WITH (fillfactor = 85, vacuum_truncate = off, toast.vacuum_truncate = off);
-ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS attributes jsonb;
-ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS attributes_left_out integer NOT NULL DEFAULT 0;
-ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS reply_window interval;
-ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS newest_customer_message_at timestamptz;
-ALTER TABLE read_model.lead_conversations ADD COLUMN IF NOT EXISTS newest_agent_message_at timestamptz;
 
 -- One row per message of a lead. Agent and platform are columns of lead_conversations, so that renaming an agent
 -- rewrites no message.
@@ -560,7 +539,6 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70, vacuum_truncate = off, toast.vacuum_truncate = off);
-ALTER TABLE read_model.lead_totals ADD COLUMN IF NOT EXISTS with_reply_window integer NOT NULL DEFAULT 0;
 
 -- One row per tenant and UTC hour in which messages were sent.
 CREATE TABLE IF NOT EXISTS read_model.message_counts (
@@ -604,8 +582,6 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
     -- How often a clock was found to have been set back. What was read before is not stored after it.
     set_backs bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10, vacuum_truncate = off, toast.vacuum_truncate = off);
-ALTER TABLE read_model.freshness ADD COLUMN IF NOT EXISTS newest_clock timestamptz NOT NULL DEFAULT 'epoch';
-ALTER TABLE read_model.freshness ADD COLUMN IF NOT EXISTS set_backs bigint NOT NULL DEFAULT 0;
 
 -- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
@@ -648,8 +624,6 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- while there was neither.
     late_after_seconds real
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
-ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS attributes jsonb NOT NULL DEFAULT '{}';
-ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS is_history_built boolean NOT NULL DEFAULT false;
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS parts jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS filled text[] COLLATE "C";
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS unfilled jsonb
@@ -999,8 +973,6 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     newest_clock timestamptz,
     set_backs bigint NOT NULL DEFAULT 0
 );
-ALTER TABLE projector.origin ADD COLUMN IF NOT EXISTS newest_clock timestamptz;
-ALTER TABLE projector.origin ADD COLUMN IF NOT EXISTS set_backs bigint NOT NULL DEFAULT 0;
 
 -- The tables of which the platform publishes not everything that the projection reads, or did since their rows were
 -- copied; see projector/operate/origin/publications.py.
@@ -1143,7 +1115,6 @@ CREATE INDEX IF NOT EXISTS leads_by_last_message
         lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
         last_message_sender, has_conversation, waiting_since, reply_window_ends_at
     );
-DROP INDEX IF EXISTS read_model.leads_by_last_message_at;
 
 -- Usage: has_conversation=false.
 CREATE INDEX IF NOT EXISTS leads_without_conversation
@@ -1166,7 +1137,6 @@ CREATE INDEX IF NOT EXISTS lead_messages_of_customers
 CREATE INDEX IF NOT EXISTS leads_by_first_contact
     ON read_model.leads (user_id, first_contact_at, customer_phone)
     INCLUDE (lead_status, first_warm_at, first_hot_at, was_cold, on_whatsapp, on_instagram, on_webchat);
-DROP INDEX IF EXISTS read_model.leads_by_first_contact_at;
 -- Usage: sort_by=status_since, status_days.
 CREATE INDEX IF NOT EXISTS leads_by_status_since
     ON read_model.leads (user_id, status_since, customer_phone) WHERE status_since IS NOT NULL;

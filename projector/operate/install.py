@@ -49,12 +49,12 @@ TABLE_LOCK_TIMEOUT = "500ms"
 TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
 
-PREDECESSORS = ("6012a8d7d201", "35713b90d9e2")
-"""The projection versions of the released versions that `migrate` can take over, the oldest first."""
+PREDECESSORS = ("35713b90d9e2", "30fe900ad16f")
+"""The projection versions of the releases that `migrate` takes over, the oldest first."""
 
 _UNKNOWN = (
-    "Nothing was changed, because the installation that is there cannot be taken over: it is of a version older"
-    " than the one before this, or its read model is in another database than the platform. Save the API keys and the"
+    "Nothing was changed, because the installation that is there cannot be taken over: its version is older than those"
+    " that this one takes over, or its read model is in another database than the platform. Save the API keys and the"
     " ledger of erasures, as docs/operating.md says under Upgrade. Run uninstall with the version that installed it,"
     " then migrate and rebuild the platform's database with this one."
 )
@@ -64,7 +64,7 @@ _UNAVAILABLE = (
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.InvalidSchemaName,
 )
-# A column that an older version did not have.
+# A column that a version that is taken over did not have.
 _ADDED = re.compile(r"^ALTER TABLE (\S+) ADD COLUMN IF NOT EXISTS (\w+)[^;]*;$", re.MULTILINE)
 
 
@@ -193,20 +193,20 @@ def _read_parts_before(conn: Connection) -> _PartsBefore:
 
     Raises NotInstalledError where it is of a version that this one cannot take over.
     """
-    if not value(conn, query("operate", "is_known")):
-        raise NotInstalledError(_UNKNOWN)
     try:
         with conn.transaction():
-            if not value(conn, query("core", "is_installed")):
+            if value(conn, query("core", "is_installed")):
+                installed = value(conn, query("database", "read_setting"), {"name": "projection_version"})
+                if installed in {*PREDECESSORS, PROJECTION_VERSION}:
+                    return only_row(conn, _PartsBefore, query("operate", "read_parts_before"))
+            elif value(conn, "SELECT to_regclass('read_model.projection') IS NULL"):
                 return _PartsBefore()
-            installed = value(conn, query("database", "read_setting"), {"name": "projection_version"})
-            before = only_row(conn, _PartsBefore, query("operate", "read_parts_before"))
     except psycopg.errors.InsufficientPrivilege:
         # What follows fails too, and says which statements give this login the tables.
         return _PartsBefore()
-    if installed not in {*PREDECESSORS, PROJECTION_VERSION}:
-        raise NotInstalledError(_UNKNOWN)
-    return before
+    except NOT_INSTALLED as error:
+        raise NotInstalledError(_UNKNOWN) from error
+    raise NotInstalledError(_UNKNOWN)
 
 
 def _note_source(conn: Connection, fit: Fit) -> None:

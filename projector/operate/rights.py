@@ -86,6 +86,13 @@ def find_missing_rights(
                 f" the role {schema.owner} and holds {schema.first_object}. The read model needs a schema of this"
                 f" name: rename that one with ALTER SCHEMA {schema.schema_name} RENAME TO …, or drop it."
             )
+        elif schema.schema_name == "leads_access" and schema.owner != "leads_access":
+            yield (
+                f"Nothing was changed, because the schema leads_access belongs to the role {schema.owner}, and not to a"
+                " role of its own. Where an upgrade was left unfinished, have a superuser finish it with the version"
+                " that is installed. Else save the API keys and the ledger of erasures, as docs/operating.md says under"
+                " Upgrade, and have a superuser drop the schema."
+            )
     try:
         require_own(conn)
     except ProjectorError as error:

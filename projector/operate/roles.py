@@ -13,7 +13,7 @@ import psycopg
 
 from projector.core.preconditions import require_installed
 from projector.database import distribution
-from projector.database.rows import Connection, only_row, value, values
+from projector.database.rows import Connection, only_row, value
 from projector.database.schema import comments, sections
 from projector.database.sql import functions, query
 from projector.operate.rights import access_rights, read_server
@@ -40,13 +40,12 @@ class SuperuserNotice(str):
 class Access:
     """What there is of the schema `leads_access`, and what of it the login may do.
 
-    `has_api_role`: there is the role leads_api. `is_own`: the schema belongs to the login; `is_apart`: to the role of
-    its name. `is_usable`: the login may call its functions. `version` is its comment. `may_write_keys`: a login that is
-    no superuser may take a role that writes keys.
+    `has_api_role`: there is the role leads_api. `is_apart`: the schema belongs to the role of its name. `is_usable`:
+    the login may call its functions. `version` is its comment. `may_write_keys`: a login that is no superuser may take
+    a role that writes keys.
     """
 
     owner: str | None
-    is_own: bool
     is_apart: bool
     is_usable: bool
     version: str | None
@@ -96,48 +95,17 @@ def require_access(conn: Connection) -> None:
         raise ProjectorError(access.left)
 
 
-def lacks_lines(conn: Connection) -> bool:
-    """Return whether lines of the ledger are still where an older version has them. The login may read the ledger."""
-    return any(
-        value(conn, query("operate", "has_further_lines", table=table)) for table in _former_ledgers(conn)
-    )
-
-
-def _former_ledgers(conn: Connection) -> list[str]:
-    return values(conn, query("operate", "find_former_ledgers"))
-
-
 def set_up_access(conn: Connection) -> list[str]:
     """Create the roles and what belongs to `leads_access`, in the caller's transaction.
 
-    Return the statements for a superuser where the login may not. Where API keys and ledger still belong to the login,
-    as an older version had it, they stay in use until then.
+    Return the statements for a superuser where the login may not.
     """
-    notices, access = [], read_access(conn)
+    access = read_access(conn)
     if access.is_superuser or access.faults:
-        text = "\n".join(_statements(conn, access))
+        text = "\n".join(_statements(conn))
         if not is_allowed(conn, text):
-            notices = [for_superuser(access.faults, text)]
-            if access.is_own:
-                for own in (sections()["access"], *functions("install/access").values()):
-                    is_allowed(conn, own)
-    if read_access(conn).is_usable:
-        for table in _former_ledgers(conn):
-            conn.execute(query("operate", "move_ledger", table=table))
-        notices += _find_changed_keys(conn)
-        is_allowed(conn, query("operate", "drop_former_access"), psycopg.errors.DependentObjectsStillExist)
-    return notices
-
-
-def _find_changed_keys(conn: Connection) -> Iterator[str]:
-    """Return a sentence where the API keys that a superuser wrote again are not those that the login has now."""
-    if value(conn, "SELECT to_regclass('leads_access_before.api_keys') IS NOT NULL"):
-        prefixes = values(conn, query("operate", "find_changed_keys"))
-        if prefixes:
-            yield (
-                "API keys were created or revoked after the statements for a superuser had been printed. Create or"
-                f" revoke them again with `python -m api keys`: {', '.join(prefixes)}"
-            )
+            return [for_superuser(access.faults, text)]
+    return []
 
 
 def set_up_readers(conn: Connection) -> list[str]:
@@ -189,20 +157,14 @@ def _texts() -> list[LiteralString]:
     ]
 
 
-def _statements(conn: Connection, access: Access) -> Iterator[str]:
-    """Yield the statements of the superuser's part. What is there already stays, beside what is new, with the keys.
+def _statements(conn: Connection) -> Iterator[str]:
+    """Yield the statements of the superuser's part. What is there already stays, beside what is new.
 
     None of them reads what the login owns, since that could call code of the platform with the rights of a superuser.
-    So the keys are written out.
     """
     login = read_server(conn).role_name
     roles, *texts, rights = (text.strip() for text in _texts())
-    if access.owner is not None and not access.is_apart:
-        yield "ALTER SCHEMA leads_access RENAME TO leads_access_before;"
     yield roles
-    if access.is_own and value(conn, "SELECT to_regclass('leads_access.api_keys') IS NOT NULL"):
-        texts += [f"-- {access.owner} could write these until now: leave out what nobody knows."]
-        texts += values(conn, query("operate", "write_keys_out"))
     version = f"COMMENT ON SCHEMA leads_access IS '{_version()}';"
     yield from distribution.kept_here(conn, [*texts, *access_rights(login), version, rights])
     yield f"REVOKE leads_access FROM current_user;\nGRANT leads_api TO {login};"

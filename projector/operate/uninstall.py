@@ -18,9 +18,6 @@ from projector.operate.rights import own_schemas, require_rights_to_uninstall
 from projector.operate.roles import read_access
 from projector.report.errors import ProjectorError, detail
 
-_FORMER_COLUMNS = ("projector.origin.noted_at",)
-"""Columns of the version before, which `migrate` drops: nobody else added them."""
-
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
     """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words."""
@@ -28,7 +25,7 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
     parameters = {
         "schemas": list(schemas),
         "names": [*own_names(), *shards(conn)],
-        "columns": [*_FORMER_COLUMNS, *current],
+        "columns": current,
         "described": list(tables()),
     }
     own = query("database", "own_objects").rstrip(";")

@@ -2,19 +2,6 @@
 
 -- What migrate and uninstall ask.
 
--- name: is_known
--- Returns whether `migrate` can take over what is there, as far as the catalog tells it to a login without rights, too:
--- not a version before the one before this, and not a read model without the state of its projector.
-SELECT
-    'projector.late_keys' = ANY(relations.names)
-    OR NOT relations.names && '{read_model.projection,projector.changes}' AS is_known
-FROM (
-    SELECT coalesce(array_agg(n.nspname || '.' || c.relname), '{}') AS names
-    FROM pg_catalog.pg_class AS c
-    INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('projector', 'read_model')
-) AS relations;
-
 -- name: forget_source
 -- Forgets the platform's tables, and the triggers of those that it does not have. Parameter: tables, those that it has.
 WITH forgotten AS (
@@ -393,7 +380,7 @@ LEFT JOIN LATERAL (
         AND (d.deptype = 'o' OR d.objid NOT IN (SELECT s.oid FROM source AS s))
         AND (
             coalesce(i.schema, CASE d.classid WHEN 'pg_namespace'::regclass THEN i.name END, '')
-            !~ '^(projector|read_model|leads_(access|access_before|sql)|pg_temp.*)$'
+            !~ '^(projector|read_model|leads_(access|sql)|pg_temp.*)$'
             OR (d.deptype = 'a' AND i.type = 'table' AND i.schema = 'leads_access')
         )
         -- The documentation and our messages have these granted.
@@ -416,7 +403,6 @@ ORDER BY o.rolname;
 -- Returns the columns of Access in projector/operate/roles.py, also where there is no such schema.
 SELECT
     n.nspowner::regrole::text AS owner,
-    coalesce(n.nspowner IN (current_user::regrole, session_user::regrole), false) AS is_own,
     coalesce(n.nspowner = to_regrole('leads_access'), false) AS is_apart,
     coalesce(
         has_schema_privilege(n.oid, 'USAGE') AND (
@@ -437,58 +423,6 @@ SELECT
 FROM pg_catalog.pg_roles AS me
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'leads_access'
 WHERE me.rolname = session_user;
-
--- name: write_keys_out
--- Returns statements that write the API keys again.
-SELECT
-    format(
-        'INSERT INTO leads_access.api_keys VALUES (%L, %L, %L, %L, %L, %L, %L, %L);',
-        k.prefix, k.key_hash, k.user_id, k.all_tenants, k.label, k.created_at, k.expires_at, k.revoked_at
-    ) AS statement
-FROM leads_access.api_keys AS k
-ORDER BY k.created_at, k.prefix;
-
--- name: find_former_ledgers
--- Returns the tables of the login with the lines of the ledger of an older version.
-SELECT n.nspname || '.erasures' AS name
-FROM pg_catalog.pg_class AS c
-INNER JOIN pg_catalog.pg_namespace AS n
-    ON n.oid = c.relnamespace AND n.nspname IN ('projector', 'leads_access_before')
-WHERE c.relname = 'erasures' AND c.relkind = 'r' AND c.relowner IN (current_user::regrole, session_user::regrole);
-
--- name: has_further_lines
--- Returns whether such a table has lines that the ledger lacks.
-SELECT EXISTS (
-    SELECT e.erasure_id
-    FROM {table} AS e
-    EXCEPT
-    SELECT l.erasure_id
-    FROM leads_access.read_erasures() AS l
-) AS has_further_lines;
-
--- name: find_changed_keys
--- Returns the prefixes of the API keys that were made or revoked after they had been written out.
-SELECT k.prefix
-FROM leads_access_before.api_keys AS k
-LEFT JOIN LATERAL leads_access.key_of(k.prefix) AS c ON true
-WHERE (c.key_hash, c.revoked_at) IS DISTINCT FROM (k.key_hash, k.revoked_at)
-ORDER BY k.prefix;
-
--- name: move_ledger
-SELECT leads_access.append_erasure(to_jsonb(e.*))
-FROM {table} AS e;
-
--- name: drop_former_access
--- Drops what has been copied from a schema that the login owned.
-DROP FUNCTION IF EXISTS
-leads_access_before.key_of(text),
-leads_access_before.read_erasures(),
-leads_access_before.append_erasure(jsonb),
-leads_access_before.finish_erasure(uuid),
-leads_access_before.tenants_of_keys(),
-leads_access_before.delete_keys(text);
-DROP TABLE IF EXISTS leads_access_before.api_keys, leads_access_before.erasures, projector.erasures;
-DROP SCHEMA IF EXISTS leads_access_before;
 
 -- name: find_schemas
 -- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the

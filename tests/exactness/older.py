@@ -1,33 +1,32 @@
-"""Databases of the versions that `migrate` takes over, as their own projectors left them.
+"""A database of the oldest version that `migrate` takes over, as its own projector left it.
 
-Each data/version_VERSION.sql.gz is a dump of such a database (pg_dump --inserts, without comments), of the projection
-version VERSION. The first one has some leads, changes that wait, a dead letter, and what a killed rebuild left. The
-second has leads with messages of both sides, extractions of several statuses and contacts, and changes that wait.
+data/version_VERSION.sql.gz is a dump of it (pg_dump --inserts, without comments), of the projection version VERSION. It
+has leads with messages of both sides, extractions of several statuses and contacts, and changes that wait.
 """
 
 import gzip
 from pathlib import Path
 
-import psycopg
-
+from projector.database.ownership import find_own_objects
 from projector.database.schema import sections
+from projector.operate.install import PREDECESSORS
 from tests.conftest import MakeDatabase
 from tests.support.server import Database
 from tests.support.source import COLUMNS
 
-DUMPS = {
-    path.name.removeprefix("version_").partition(".")[0]: path
-    for path in (Path(__file__).parent / "data").glob("version_*.sql.gz")
-}
+DUMP = Path(__file__).parent / "data" / f"version_{PREDECESSORS[0]}.sql.gz"
 
 
-def restored(make_database: MakeDatabase, version: str) -> Database:
-    """Return a database of a version."""
+def restored(make_database: MakeDatabase) -> Database:
+    """Return a database of that version."""
     made = make_database(None)
-    with psycopg.connect(made.url, autocommit=True) as conn:
-        if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone() is None:
-            conn.execute("CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN")
-        conn.execute(gzip.decompress(DUMPS[version].read_bytes()))
+    with made.connect() as conn:
+        conn.execute(sections()["access_roles"].encode(), prepare=False)
+        conn.execute("RESET ROLE; DROP SCHEMA leads_access", prepare=False)
+        conn.execute(gzip.decompress(DUMP.read_bytes()), prepare=False)
+        # The dump has no owners.
+        for own in find_own_objects(conn, ["leads_access"]):
+            conn.execute(f"ALTER {own.command} {own.name} OWNER TO leads_access".encode())
         # The platform has the tables and columns that came later, too.
         conn.execute("SET search_path = public")
         conn.execute(sections()["source"].encode())

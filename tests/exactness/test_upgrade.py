@@ -1,20 +1,16 @@
-"""An installation of a version before: `migrate` gives it the tables of today, and it stays exact."""
+"""An installation of an older version: `migrate` gives it the tables of today, and it stays exact."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from threading import Event
 
-import psycopg
 import pytest
 
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, functions
-from projector.observe.status.attention import find_attention
-from projector.observe.status.read import read_status
 from projector.operate import install
-from projector.operate.install import PREDECESSORS, migrate
+from projector.operate.install import migrate
 from projector.operate.uninstall import find_dependents, uninstall
 from projector.report.errors import NotInstalledError, ProjectorError
 from projector.report.progress import QUIET
@@ -24,17 +20,16 @@ from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped, batch_of
-from tests.exactness.older import DUMPS, restored
+from tests.exactness.older import restored
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.patience import PATIENCE
-from tests.support.roles import give_platform, logins
 from tests.support.server import Database
 
 
 @pytest.fixture
-def older(make_database: MakeDatabase, request: pytest.FixtureRequest) -> Database:
-    """A database of the oldest of the versions before, or of the one that the test names."""
-    return restored(make_database, getattr(request, "param", PREDECESSORS[0]))
+def older(make_database: MakeDatabase) -> Database:
+    """A database of the oldest version that `migrate` takes over."""
+    return restored(make_database)
 
 
 @pytest.fixture
@@ -74,7 +69,6 @@ def structure(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
     return {"tables": tables, "routines": routines, "triggers": triggers}
 
 
-@pytest.mark.parametrize("older", sorted(DUMPS), indirect=True)
 def test_a_migrated_database_has_the_structure_of_a_fresh_one(
     older: Database, conn: Connection, connection: Connection
 ) -> None:
@@ -92,31 +86,6 @@ def test_a_migrated_database_has_the_structure_of_a_fresh_one(
     assert structure(conn) == migrated
     uninstall(conn)
     assert value(conn, "SELECT to_regnamespace('read_model') IS NULL") is True
-
-
-def test_the_history_of_statuses_is_told_from_the_rebuild_on(older: Database, conn: Connection) -> None:
-    """No old lead becomes Hot by an upgrade."""
-    migrate_now(older)
-    conn.execute("UPDATE extractions SET lead_status_tag = 'hot'")
-    with serving(older) as app:
-        client = app.test_client()
-        assert client.get("/users/one/status-changes").status_code == 503
-        refresh_now(conn)
-        assert client.get("/users/one/status-changes").status_code == 503
-        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-        feed = client.get("/users/one/status-changes").get_json()
-        assert (
-            value(conn, "SELECT count(*) FROM read_model.lead_status_changes WHERE lead_status = 'Hot'") > 0
-        )
-        for table in ("lead_status_changes", "status_change_tombstones"):
-            assert value(conn, f"SELECT count(*) FROM read_model.{table} WHERE version > 0") == 0
-        conn.execute("UPDATE extractions SET lead_status_tag = 'warm'")
-        refresh_now(conn)
-        told = client.get(f"/users/one/status-changes?since={feed['next']}").get_json()["data"]
-        assert {(change["lead_status"], change["withdrawn"]) for change in told} == {
-            ("Hot", True),
-            ("Warm", False),
-        }
 
 
 def test_the_api_answers_at_once_and_the_rebuild_follows(older: Database, conn: Connection) -> None:
@@ -149,10 +118,10 @@ def test_the_api_answers_at_once_and_the_rebuild_follows(older: Database, conn: 
     "change",
     [
         "DROP SCHEMA projector CASCADE; CREATE SCHEMA projector",
-        "ALTER TABLE projector.late_keys RENAME TO noted_keys",
-        "UPDATE projector.settings SET value = '0123456789ab' WHERE name = 'projection_version'",
+        "UPDATE projector.settings SET value = '6012a8d7d201' WHERE name = 'projection_version'",
+        "ALTER TABLE projector.settings RENAME TO notes",
     ],
-    ids=["a read model without its projector", "an older version", "a version that was never released"],
+    ids=["a read model without its projector", "an older version", "a version without a number"],
 )
 def test_an_installation_that_cannot_be_taken_over_is_left_as_it_is(
     older: Database, conn: Connection, change: str
@@ -170,12 +139,12 @@ def test_an_installation_that_cannot_be_taken_over_is_left_as_it_is(
 def test_an_object_of_others_that_stops_the_migrate_is_named_with_what_to_do(
     older: Database, conn: Connection
 ) -> None:
-    conn.execute("CREATE VIEW watch AS SELECT noted_at FROM projector.origin")
+    conn.execute("CREATE VIEW watch AS SELECT key FROM projector.current_keys()")
     before = structure(conn)
     with pytest.raises(ProjectorError) as raised:
         migrate_now(older)
     assert str(raised.value).startswith("Nothing was changed, because PostgreSQL says: ")
-    assert "view watch depends on column noted_at of table projector.origin" in str(raised.value)
+    assert "view watch depends on function projector.current_keys()" in str(raised.value)
     assert "drop it, run migrate again, and create it again afterwards" in str(raised.value)
     assert structure(conn) == before
     conn.execute("DROP VIEW watch")
@@ -233,52 +202,6 @@ def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more
     with pytest.raises(NotInstalledError, match="migrated for next"):
         batch_of(conn, 0)
     assert waiting(conn) == queued
-
-
-def test_keys_and_ledger_leave_the_owner_of_the_platform_with_the_statements_for_a_superuser(
-    older: Database, conn: Connection
-) -> None:
-    owner, revoked = "leads_test_platform", "leads_000000000002"
-    conn.execute(
-        "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at) VALUES"
-        " ('leads_000000000001', sha256(''), NULL, true, E'a ''label''; -- %s \\\\', NULL),"
-        " ('leads_000000000002', sha256('2'), 'one', false, '', now())"
-    )
-    conn.execute(
-        "INSERT INTO projector.erasures (salt, tenant_hash, asked_by, user_id) VALUES ('s', 'h', 'a', 'gone')"
-    )
-    keys = conn.execute("SELECT * FROM leads_access.api_keys ORDER BY prefix").fetchall()
-    lines = conn.execute("SELECT * FROM projector.erasures").fetchall()
-    read_lines = "SELECT * FROM leads_access.read_erasures()"
-    with logins(conn, owner):
-        give_platform(conn, older, owner)
-        with pytest.raises(ProjectorError) as raised, older.by(owner).connect() as own:
-            migrate(own, create_source=False)
-        for statement in re.findall(r"^ALTER .*;", str(raised.value), re.MULTILINE):
-            conn.execute(statement.encode())
-        with older.by(owner).connect() as own:
-            for is_apart in (False, True):
-                notices = migrate(own, create_source=False)
-                printed = [notice for notice in notices if ":\n" in notice]
-                assert len(printed) == (not is_apart)
-                # It is valid again, and migrate says so.
-                assert (
-                    any(notice.endswith(f"`python -m api keys`: {revoked}") for notice in notices) is is_apart
-                )
-                assert own.execute(read_lines).fetchall() == lines
-                assert conn.execute("SELECT * FROM leads_access.api_keys ORDER BY prefix").fetchall() == keys
-                assert len(conn.execute("SELECT leads_access.key_of('leads_000000000001')").fetchall()) == 1
-                said = f"belong to {owner} and not to a role of their own. Run `python -m projector migrate --sql"
-                assert (said in str(find_attention(read_status(own)))) is not is_apart
-                for notice in printed:
-                    own.execute(
-                        f"UPDATE leads_access.api_keys SET revoked_at = now() WHERE prefix = '{revoked}'".encode()
-                    )
-                    conn.execute(notice.partition("\n")[2].encode(), prepare=False)
-                    assert "The ledger lacks the erasures" in str(find_attention(read_status(own)))
-            assert value(conn, "SELECT to_regnamespace('leads_access_before') IS NULL") is True
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                own.execute("DELETE FROM leads_access.api_keys")
 
 
 @pytest.mark.parametrize(

@@ -330,8 +330,3 @@ def _attention_to_rights(status: Status) -> Iterator[str]:
     access = status.access
     if access is not None and access.left is not None:
         yield access.left
-    elif access is not None and status.lacks_lines:
-        yield (
-            "The ledger lacks the erasures of the version before, so that `erase --replay` would not find who of them"
-            " is there again: run `migrate`."
-        )

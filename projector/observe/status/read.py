@@ -17,7 +17,7 @@ from projector.observe.status import results
 from projector.operate.assess import find_warnings
 from projector.operate.origin.proof import Feed, read_feeds, read_unfed_tables
 from projector.operate.rights import find_further_rights
-from projector.operate.roles import Access, lacks_lines, read_access
+from projector.operate.roles import Access, read_access
 
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long; so is what is left out."""
@@ -47,11 +47,11 @@ _OfTenant = TypeVar("_OfTenant", results.DeadLetter, results.Drift)
 class Status:
     """The status. Nothing is installed where `projection` is None.
 
-    `unknown_kinds` are those of waiting changes that this version does not know, with their numbers; `lacks_lines` says
-    whether lines of the ledger of erasures are still where an older version has them. `missing_source` names the
-    platform's tables and columns that the projection reads and that do not exist, `replaced_definitions` the functions
-    and views of ours that are not as `migrate` created them, `further_rights` what the login may do beyond an owner of
-    these tables; `has_mapping`, whether they are read by a mapping of the operator's; `warnings` are those of `assess`.
+    `unknown_kinds` are those of waiting changes that this version does not know, with their numbers. `missing_source`
+    names the platform's tables and columns that the projection reads and that do not exist, `replaced_definitions` the
+    functions and views of ours that are not as `migrate` created them, `further_rights` what the login may do beyond an
+    owner of these tables; `has_mapping`, whether they are read by a mapping of the operator's; `warnings` are those of
+    `assess`.
     """
 
     projection: results.Projection | None = None
@@ -78,7 +78,6 @@ class Status:
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
     access: Access | None = None
-    lacks_lines: bool = False
     further_rights: tuple[str, list[str]] | None = None
     has_mapping: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -201,7 +200,6 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             missing_source=find_missing_source(conn),
             lock_holders=_read(conn, results.LockHolder, "read_lock_holders", purposes),
             access=access,
-            lacks_lines=not access.faults and lacks_lines(conn),
             erasures=_read(conn, results.Erasures, "read_erasures")[0]
             if access.is_usable
             else results.Erasures(),

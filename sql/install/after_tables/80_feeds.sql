@@ -86,6 +86,3 @@ SELECT
         ELSE coalesce((SELECT o.proved_at FROM projector.origin AS o), 'epoch'::timestamptz)
     END AS until;
 COMMENT ON VIEW projector.provable IS 'One row: up to which moment freshness may advance.';
-
--- The view of the version before read it.
-ALTER TABLE projector.origin DROP COLUMN IF EXISTS noted_at;

@@ -1,19 +1,7 @@
 -- The kinds of sql/definition/kinds.sql, and what the rules of the mapping add to them.
 --
 -- Where dead_letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that
--- a rule makes stale. The version before had it under another name.
-DO $$
-BEGIN
-    IF EXISTS (
-        SELECT
-        FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = to_regclass('projector.change_kinds') AND a.attname = 'letter_kind'
-    ) THEN
-        ALTER VIEW projector.change_kinds RENAME COLUMN letter_kind TO dead_letter_kind;
-    END IF;
-END
-$$;
-
+-- a rule makes stale.
 CREATE OR REPLACE VIEW projector.change_kinds AS
 SELECT
     k.kind COLLATE "C" AS change_kind,
@@ -33,10 +21,6 @@ SELECT
     NULL
 FROM projector.touching_kinds AS t;
 COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';
-
--- The version before had these.
-DROP FUNCTION IF EXISTS projector.is_spread(text);
-DROP FUNCTION IF EXISTS projector.is_spread_to_tenants(text, text[]);
 
 -- Whether this version knows what a change of this kind makes stale.
 CREATE OR REPLACE FUNCTION projector.is_known_kind(of_kind text)

@@ -92,10 +92,18 @@ def test_a_schema_of_another_role_is_not_taken_even_by_a_superuser(
         superuser.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {OTHER}".encode())
         if schema == "leads_access":
             superuser.execute(f"SET ROLE {OTHER}; CREATE TABLE leads_access.api_keys (); RESET ROLE".encode())
+            for owner in (OTHER, OWNER):
+                superuser.execute(f"ALTER SCHEMA leads_access OWNER TO {owner}".encode())
+                said = said_to(source_database, OWNER)
+                assert (
+                    f"schema leads_access belongs to the role {owner}, and not to a role of its own" in said
+                )
+                assert "save the API keys and the ledger of erasures" in said
+            superuser.execute("DROP SCHEMA leads_access CASCADE")
+            continue
         with pytest.raises(ProjectorError, match=f"belongs to the role .*{OTHER}.*have it dropped") as raised:
             migrate(superuser, create_source=False)
         assert f"\nALTER SCHEMA {schema} OWNER TO " in str(raised.value)
-        superuser.execute("DROP TABLE IF EXISTS leads_access.api_keys")
         superuser.execute(f"GRANT ALL ON SCHEMA {schema} TO {OWNER}".encode())
         said = said_to(source_database, OWNER)
         assert f"belongs to the role {OTHER}" in said
