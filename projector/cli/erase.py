@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--vacuum",
     is_flag=True,
-    help="Then rewrite the files of our tables, so that no byte of a deleted row is in them. Locks each meanwhile.",
+    help="Then print the commands that rewrite the files of our tables, so that no byte of a deleted row is in them.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
@@ -64,7 +64,7 @@ def erase(  # noqa: PLR0913  # One argument for each option.
       python -m projector erase --replay --ledger erased.jsonl
     """
     _require_target(user_id, phone, replay=replay, is_given=vacuum or ledger_file is not None)
-    from projector.operate.erase import find_target, rewrite_files
+    from projector.operate.erase import find_target, rewrite_commands
     from projector.operate.erase.ledger import synchronize
     from projector.operate.roles import require_access
 
@@ -83,15 +83,10 @@ def erase(  # noqa: PLR0913  # One argument for each option.
             )
         is_done = not replay or _replay(conn, yes=yes)
         if vacuum:
-            denied = rewrite_files(conn, for_this_terminal())
             click.echo(
-                "The files of the read model, of the queue and of the projector's state are rewritten."
+                "-- For the owner of the database or a superuser. Each command locks its table meanwhile:"
             )
-            if denied:
-                click.echo(
-                    f"This login may not rewrite {', '.join(denied)}. Have the owner of the database or a superuser"
-                    f" run there: {' '.join(f'VACUUM (FULL) {name};' for name in denied)}"
-                )
+            click.echo("\n".join(rewrite_commands(conn)))
     if not is_done:
         sys.exit(FAILED)
 

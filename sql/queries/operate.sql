@@ -801,51 +801,17 @@ SELECT
 FROM projector.source_tenants() AS t;
 
 -- name: find_tables
--- Returns name, quoted for SQL, of each table that `erase --vacuum` rewrites, whether the planner has statistics of it
--- (has_statistics), which hold values of rows, and whether this login may rewrite it (is_allowed).
+-- Returns name, quoted for SQL, of each table whose files have values of rows, and whether the planner has statistics of
+-- it (has_statistics), which hold some too.
 SELECT
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
     EXISTS (SELECT FROM pg_catalog.pg_stats AS s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
-        AS has_statistics,
-    pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') AS is_allowed
+        AS has_statistics
 FROM pg_catalog.pg_class AS c
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-INNER JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
 WHERE (n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r')
     OR c.oid = 'pg_catalog.pg_statistic'::regclass
 ORDER BY n.nspname = 'pg_catalog', n.nspname, c.relname;
-
--- name: find_holder
--- Returns: holder, in words, of a snapshot or a transaction that is older than a transaction, so that VACUUM has to
--- keep rows that were deleted before that; no row if there is none.
-SELECT held.holder
-FROM (
-    SELECT
-        format(
-            'the session with the process id %%s (%%s)',
-            a.pid,
-            coalesce(nullif(a.application_name, ''), a.backend_type)
-        ) AS holder,
-        greatest(age(a.backend_xmin), age(a.backend_xid)) AS held_for
-    FROM pg_catalog.pg_stat_activity AS a
-    WHERE a.pid <> pg_backend_pid()
-        AND (a.datname = current_database() OR a.backend_type = 'walsender')
-        -- A VACUUM keeps no rows from another one.
-        AND (a.query NOT LIKE 'autovacuum: VACUUM %%' OR a.query LIKE 'autovacuum: VACUUM ANALYZE %%')
-    UNION ALL
-    SELECT
-        format('the replication slot %%s', r.slot_name) AS holder,
-        greatest(age(r.xmin), age(r.catalog_xmin)) AS held_for
-    FROM pg_catalog.pg_replication_slots AS r
-    UNION ALL
-    SELECT
-        format('the prepared transaction %%s', p.gid) AS holder,
-        age(p.transaction) AS held_for
-    FROM pg_catalog.pg_prepared_xacts AS p
-    WHERE p.database = current_database()
-) AS held
-WHERE held.held_for > age(%(transaction)s::xid)
-LIMIT 1;
 
 -- What `explain` reads of one lead, all of it in one REPEATABLE READ transaction that writes nothing.
 --

@@ -37,7 +37,6 @@ from projector.core.preconditions import is_built
 from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
-from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection, only_row, rows, value
 from projector.database.schema import tables
 from projector.database.sql import query
@@ -45,7 +44,7 @@ from projector.model.leads import LEAD_TABLES, SOURCE_KEYS
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize
 from projector.report.counted import counted, escape_hidden
-from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
+from projector.report.errors import CaptureGapError, ErasureRefusedError
 from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads, recompute_leads
@@ -60,12 +59,6 @@ OTHERS_SECONDS = 0.05
 
 ERASED = "[erased]"
 """What is written where a message named the tenant or the lead."""
-
-LOCK_TIMEOUT = "200ms"
-"""How long a rewrite waits for a table at a time. Readers, and writers of the platform, wait behind it."""
-
-PATIENCE_SECONDS = 60.0
-"""How long a rewrite tries to get a table, and waits for older snapshots to end."""
 
 _SHED = "what waited was given up for an erasure"
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
@@ -98,12 +91,11 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A table that a rewrite of files is for, as sql/queries/operate.sql returns it."""
+class StoredTable:
+    """A table with values of rows, as the query `find_tables` returns it."""
 
     name: str
     has_statistics: bool
-    is_allowed: bool
 
 
 def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | None:
@@ -186,39 +178,12 @@ def replay(conn: Connection, *, progress: Progress) -> tuple[list[Target], list[
     return erased, refused
 
 
-def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> list[str]:
-    """Rewrite the files of our tables, indexes and planner's statistics, so that no byte of a deleted row is in them.
+def rewrite_commands(conn: Connection) -> list[str]:
+    """Return the commands that rewrite the files of our tables, indexes and planner's statistics.
 
-    Returns the tables that the login may not rewrite. Each table is locked while it is rewritten. Raises BlockedError
-    while a session of the database may still see deleted rows, which PostgreSQL then keeps, and where another session
-    holds a table.
+    VERBOSE has PostgreSQL say how many deleted rows it had to keep for an older transaction.
     """
-    erased = {"transaction": value(conn, "SELECT pg_current_xact_id()::xid::text")}
-    deadline = time.monotonic() + patience
-    while (holder := value(conn, query("operate", "find_holder"), erased)) is not None:
-        if time.monotonic() >= deadline:
-            raise BlockedError(
-                f"PostgreSQL has to keep deleted rows for {holder}, which is older than the erasure. The rows are"
-                " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
-            )
-        time.sleep(0.1)
-    rewritten = rows(conn, Rewritten, query("operate", "find_tables"))
-    progress.start("vacuum", len(rewritten), "tables")
-    conn.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
-    try:
-        for name in (table.name for table in rewritten if table.is_allowed):
-            vacuum = sql.SQL("VACUUM (FULL) {}").format(sql.SQL(name))
-            message = (
-                f"The table {name} could not be rewritten in {patience:.0f} s: another session holds it. The rows"
-                " are erased. See pg_stat_activity for long transactions, and run erase with --vacuum again when"
-                " they have ended."
-            )
-            retry(partial(conn.execute, vacuum, prepare=False), lock_timeouts(patience, message))
-            progress.advance(1)
-    finally:
-        conn.execute("SELECT set_config('lock_timeout', '0', false)")
-    progress.finish()
-    return [table.name for table in rewritten if not table.is_allowed]
+    return [f"VACUUM (FULL, VERBOSE) {table.name};" for table in _find_tables(conn)]
 
 
 def mention(text: str) -> str:
@@ -380,6 +345,10 @@ def _end_tokens(conn: Connection, target: Target) -> None:
 
 def _renew_statistics(conn: Connection) -> None:
     """Have PostgreSQL collect statistics again for each table that has some: they hold frequent values of rows."""
-    for table in rows(conn, Rewritten, query("operate", "find_tables")):
+    for table in _find_tables(conn):
         if table.has_statistics:
             conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)), prepare=False)
+
+
+def _find_tables(conn: Connection) -> list[StoredTable]:
+    return rows(conn, StoredTable, query("operate", "find_tables"))

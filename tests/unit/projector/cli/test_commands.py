@@ -99,7 +99,7 @@ def test_a_tenant_is_erased_once_its_source_rows_are_gone(
         done("erase|--replay", 1, "these are there again", answer="n\n")
         done("erase|--replay|--yes", 1, "Not erased. ")
         conn.execute("DELETE FROM users")
-        done("erase|--replay|--yes|--vacuum", 0, "The files of the read model")
+        done("erase|--replay|--yes|--vacuum", 0, "VACUUM (FULL, VERBOSE) read_model.leads;")
 
 
 def test_an_installation_from_its_first_day_to_its_last(
