@@ -44,6 +44,10 @@ _SHOWN_CHARACTERS = 200
 _SHOWN_JSON = 2000
 _WIDTH = 80
 _WAITING = query("operate", "waiting_keys").rstrip(";")
+_LAST_ACTIVE_FIRST = (
+    "coalesce(r.newest_message_at, r.source_last_message_at) DESC NULLS LAST, r.conversation_id"
+)
+_COUNTED_FIRST = "r.is_counted DESC, r.sent_at DESC, r.send_id DESC"
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
 
 _STORED = {
@@ -72,15 +76,21 @@ def _all_of(name: str) -> str:
     return text
 
 
-_COMPETING = {
+COMPETING = {
     "extractions": ("Extractions, the one that counts first", _all_of("winning_extractions")),
-    "status_changes": ("Changes of the status, the newest first", query("operate", "rank_status_changes")),
+    "status_changes": (
+        "Changes of the status, the newest first",
+        query("operate", "rank_rows", rows="status_changes", order="r.changed_at DESC"),
+    ),
     "contacts": ("Contacts, the one that counts first", _all_of("winning_contacts")),
     "messages": ("Messages, the last one first", _all_of("last_messages")),
-    "conversations": ("Conversations, as printed", query("operate", "rank_conversations")),
+    "conversations": (
+        "Conversations, as printed",
+        query("operate", "rank_rows", rows="new_lead_conversations", order=_LAST_ACTIVE_FIRST),
+    ),
     "template_sends": (
         "Template sends, those that count first, then the newest",
-        query("operate", "rank_template_sends"),
+        query("operate", "rank_rows", rows=f"({definition('template_sends')})", order=_COUNTED_FIRST),
     ),
 }
 """The relations whose rows are shown, each with a heading and its rows, the first one first."""
@@ -185,7 +195,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     own = {**lead, **_arrays(key for key in keys if key["is_own"])}
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
-    for table, (_, rows) in _COMPETING.items():
+    for table, (_, rows) in COMPETING.items():
         competing = _try(conn, partial(_read_rows, conn, rows, own, candidates + 2))
         if isinstance(competing, psycopg.Error):
             competing = []
@@ -224,7 +234,7 @@ def _texts(explanation: Explanation) -> Iterator[str]:
         yield f"{printed['field']}: {_value(printed['value'])}"
         if printed["differs"]:
             yield f"  READ MODEL shows {_value(printed['read_model'])}"
-    for table, (heading, _) in _COMPETING.items():
+    for table, (heading, _) in COMPETING.items():
         rows = explanation.candidates[table]["rows"]
         if rows:
             yield ""

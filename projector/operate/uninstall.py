@@ -1,6 +1,7 @@
 """Remove the read model, and leave the platform and what others made as they were."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import LiteralString
 
@@ -9,7 +10,7 @@ import psycopg
 from projector.capture import triggers
 from projector.database import locks
 from projector.database.distribution import shards
-from projector.database.ownership import find_own_objects, own_names
+from projector.database.ownership import OwnObject, find_own_objects, own_names
 from projector.database.rows import Connection, values
 from projector.database.schema import tables
 from projector.database.sql import query
@@ -18,9 +19,17 @@ from projector.operate.rights import own_schemas, require_rights_to_uninstall
 from projector.operate.roles import read_access
 from projector.report.errors import ProjectorError, detail
 
+_TRIGGER_FUNCTION = re.compile(r'projector\."?capture_.*\(\)$', re.DOTALL)
+
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
-    """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words."""
+    """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words.
+
+    PostgreSQL says it where it drops what is ours with CASCADE, in a transaction that is rolled back. The functions of
+    the triggers stay in it: with them the platform's tables would be held. Of each kind of ours PostgreSQL names 100
+    objects, and how many others there are. Triggers, rules and columns on our tables go without a word, so they are
+    looked up.
+    """
     current = [f"{table.name}.{column}" for table in tables().values() for column in table.columns]
     parameters = {
         "schemas": list(schemas),
@@ -29,7 +38,11 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
         "described": list(tables()),
     }
     own = query("database", "own_objects").rstrip(";")
-    return values(conn, query("operate", "find_dependents", own=own), parameters)
+    with conn.transaction(force_rollback=True):
+        conn.execute(query("operate", "have_names_qualified"))
+        attached = values(conn, query("operate", "find_attached", own=own), parameters)
+        dropped = _drop(conn, find_own_objects(conn, schemas), "CASCADE", with_all=False)
+        return list(dict.fromkeys([*attached, *dropped]))
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
@@ -38,9 +51,30 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     No statement says CASCADE: where something of others depends on one of ours, PostgreSQL refuses, and raises
     DependentObjectsStillExist.
     """
-    own_objects = reversed(find_own_objects(conn, schemas))
-    for command, objects in groupby(own_objects, lambda item: item.command):
-        conn.execute(f"DROP {command} {', '.join(item.name for item in objects)}".encode())
+    _drop(conn, find_own_objects(conn, schemas), "RESTRICT")
+
+
+def _drop(conn: Connection, own: Iterable[OwnObject], behaviour: str, *, with_all: bool = True) -> list[str]:
+    """Drop what is ours, views first; return what else PostgreSQL has dropped. Without `with_all` some of it stays."""
+    heard: list[str] = []
+
+    def hear(notice: psycopg.errors.Diagnostic) -> None:
+        said = notice.message_detail or notice.message_primary or ""
+        heard.extend(line.removeprefix("drop cascades to ") for line in said.splitlines())
+
+    conn.add_notice_handler(hear)
+    try:
+        for command, objects in groupby(reversed([*own]), lambda item: item.command):
+            names = [
+                item.name
+                for item in objects
+                if with_all or not (command == "SCHEMA" or _TRIGGER_FUNCTION.match(item.name))
+            ]
+            if names:
+                conn.execute(f"DROP {command} {', '.join(names)} {behaviour}".encode())
+    finally:
+        conn.remove_notice_handler(hear)
+    return heard
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
@@ -50,7 +84,7 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
     that depends on it, which the message lists.
     """
     require_rights_to_uninstall(conn)
-    dependents = find_dependents(conn, own_schemas(conn))
+    dependents = change_tables(conn, lambda: find_dependents(conn, own_schemas(conn)))
     if dependents and not drop_dependents:
         raise ProjectorError(
             "Nothing was changed, because what others made depends on the read model, and would go with it:\n"

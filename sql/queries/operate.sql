@@ -455,76 +455,32 @@ FROM pg_catalog.pg_namespace AS n
 WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
 ORDER BY schema_name;
 
--- name: find_dependents
--- Returns: object, kind and name of each that is not among `own` and that would go with it, in order: what
--- DROP SCHEMA … CASCADE would drop besides the read model.
---
--- It follows pg_depend as PostgreSQL does it for CASCADE: from an object to what depends on it, and from a part of an
--- object to the whole. What PostgreSQL drops without CASCADE is left out, since it has no content of its own: an index,
--- a constraint or a policy on a table of ours, statistics, the membership in a publication. But triggers, rules and
--- columns that others gave our tables are listed.
---
--- Parameters also: columns, those of our tables, as schema.table.column; described, the qualified names of the tables
--- that have these columns.
-WITH RECURSIVE own AS ({own}),
+-- name: have_names_qualified
+-- Has PostgreSQL name objects with their schemas, and say what it drops, in English where the login may choose that.
+SELECT
+    set_config('search_path', '', true),
+    set_config('client_min_messages', 'notice', true),
+    CASE WHEN has_parameter_privilege('lc_messages', 'SET') THEN set_config('lc_messages', 'C', true) END;
 
-reached (class_id, object_id, part) AS (
-    SELECT
-        o.class_id,
-        o.object_id,
-        0
-    FROM own AS o
-    UNION
-    SELECT
-        next.class_id,
-        next.object_id,
-        next.part
-    FROM reached AS r
-    CROSS JOIN LATERAL (
-        SELECT
-            d.classid AS class_id,
-            d.objid AS object_id,
-            d.objsubid AS part
-        FROM pg_catalog.pg_depend AS d
-        WHERE d.refclassid = r.class_id AND d.refobjid = r.object_id AND (r.part = 0 OR d.refobjsubid = r.part)
-        UNION ALL
-        SELECT
-            d.refclassid,
-            d.refobjid,
-            d.refobjsubid
-        FROM pg_catalog.pg_depend AS d
-        WHERE d.classid = r.class_id AND d.objid = r.object_id AND d.deptype = 'i'
-    ) AS next
-),
+-- name: find_attached
+-- Returns what others made of ours, or put into a schema of ours, which PostgreSQL would drop without a word: triggers,
+-- rules and columns of our tables; objects in our schemas; and triggers that call a function of ours. An index, a
+-- constraint or a policy on a table of ours has no content of its own.
+--
+-- Parameters as those of own_objects; columns, those of our tables, as schema.table.column; described, the qualified
+-- names of the tables that have these columns.
+WITH own AS ({own})
 
-listed AS (
+SELECT pg_describe_object(attached.class_id, attached.object_id, attached.part) AS object
+FROM (
     SELECT
-        r.class_id,
-        r.object_id,
-        r.part
-    FROM reached AS r
-    WHERE (r.class_id, r.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
-        -- It goes without CASCADE with something that goes, or with the whole that it is a column of.
-        AND NOT EXISTS (
-            SELECT
-            FROM pg_catalog.pg_depend AS d
-            INNER JOIN reached AS whole
-                ON whole.class_id = d.refclassid
-                AND whole.object_id = d.refobjid
-                AND whole.part IN (0, d.refobjsubid)
-            WHERE d.classid = r.class_id AND d.objid = r.object_id AND d.objsubid = r.part AND d.deptype <> 'n'
-        )
-        AND (
-            r.part = 0
-            OR (r.class_id, r.object_id, 0) NOT IN (SELECT w.class_id, w.object_id, w.part FROM reached AS w)
-        )
-    UNION ALL
-    SELECT
-        'pg_trigger'::regclass,
-        t.oid,
-        0
+        'pg_trigger'::regclass AS class_id,
+        t.oid AS object_id,
+        0 AS part
     FROM own AS o
-    INNER JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = o.object_id AND NOT t.tgisinternal
+    INNER JOIN pg_catalog.pg_trigger AS t ON o.object_id IN (t.tgrelid, t.tgfoid)
+    -- Ours on a table of the platform go with our triggers.
+    WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname NOT LIKE 'leads\_capture\_%%'
     UNION ALL
     SELECT
         'pg_rewrite'::regclass,
@@ -543,15 +499,24 @@ listed AS (
     WHERE o.command = 'TABLE'
         AND i.identity = ANY(%(described)s::text[])
         AND i.identity || '.' || a.attname <> ALL(%(columns)s::text[])
-)
-
-SELECT DISTINCT i.type || ' ' || i.identity AS object
-FROM listed AS l
-CROSS JOIN LATERAL pg_identify_object(l.class_id, l.object_id, l.part) AS i
-WHERE i.identity IS NOT NULL
-    -- A trigger of ours on a table of the platform goes with our triggers.
-    AND (i.type <> 'trigger' OR i.identity NOT LIKE 'leads\_capture\_%%')
-ORDER BY object;
+    UNION ALL
+    SELECT
+        d.classid,
+        d.objid,
+        0
+    FROM own AS o
+    INNER JOIN pg_catalog.pg_depend AS d ON d.refclassid = o.class_id AND d.refobjid = o.object_id
+    WHERE o.command = 'SCHEMA'
+        AND (d.classid, d.objid) NOT IN (SELECT m.class_id, m.object_id FROM own AS m)
+        -- A part goes with its whole, as default rights and a membership in a publication go with the schema.
+        AND d.deptype = 'n'
+        AND d.classid <> 'pg_publication_namespace'::regclass
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_depend AS p
+            WHERE p.classid = d.classid AND p.objid = d.objid AND p.deptype IN ('a', 'i', 'e')
+        )
+) AS attached;
 
 -- name: find_publications
 -- Returns the publications that name a table or a schema of ours; those of all tables do not.
@@ -574,9 +539,10 @@ SELECT
     min(standing.key) AS example
 FROM (
     SELECT
-        k.kind || 's' AS relation,
+        own.kind AS relation,
         k.key
     FROM projector.current_keys() AS k
+    INNER JOIN ({definition.kinds}) AS own ON own.key_kind = k.kind AND own.phone IS NOT NULL
     WHERE k.user_id = %(user_id)s COLLATE "default"
         AND (%(customer_phone)s::text IS NULL OR k.customer_phone = %(customer_phone)s)
     UNION ALL
@@ -1089,23 +1055,11 @@ SELECT row_to_json(r.*)
 FROM ({rows}) AS r
 LIMIT %(size)s;
 
--- name: rank_conversations
--- The conversations in the order in which they are printed.
-SELECT c.*
-FROM new_lead_conversations AS c
-ORDER BY coalesce(c.newest_message_at, c.source_last_message_at) DESC NULLS LAST, c.conversation_id;
-
--- name: rank_status_changes
--- The changes of the status, the newest first.
-SELECT s.*
-FROM status_changes AS s
-ORDER BY s.changed_at DESC;
-
--- name: rank_template_sends
--- The template sends: those that count first, then the newest.
-SELECT s.*
-FROM ({definition.template_sends}) AS s
-ORDER BY s.is_counted DESC, s.sent_at DESC, s.send_id DESC;
+-- name: rank_rows
+-- The rows of a relation that stands in read_rows, or of a definition, in an order.
+SELECT r.*
+FROM {rows} AS r
+ORDER BY {order};
 
 -- name: find_nearest
 -- The leads of the tenant that have one of these phones, in the order of the array.

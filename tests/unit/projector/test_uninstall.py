@@ -34,7 +34,7 @@ def test_yes_answers_the_question_only(database: Database, built: Connection, tm
     assert code == 1
     lines = said.splitlines()
     assert "Nothing was changed" in lines[0]
-    assert lines[1:3] == ["  materialized view public.hot_copy", "  view public.hot"]
+    assert lines[1:3] == ["  view public.hot", "  materialized view public.hot_copy"]
     assert "--drop-dependents" in lines[3]
     assert value(built, TRIGGERS) == before > 0
     # It is asked about what goes, and nothing goes without an answer.
@@ -78,7 +78,7 @@ CASES = (
     ("CREATE TABLE projector.t (id serial PRIMARY KEY)", "table projector.t"),
     (
         f"CREATE TABLE t ({KEY}, CONSTRAINT k FOREIGN KEY (user_id, customer_phone) REFERENCES read_model.leads)",
-        "table constraint k on public.t",
+        "constraint k on table public.t",
     ),
     # With a body that PostgreSQL has parsed.
     (
@@ -90,35 +90,35 @@ CASES = (
             "CREATE TRIGGER t BEFORE UPDATE ON read_model.leads FOR EACH ROW"
             " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
         ),
-        "trigger t on read_model.leads",
+        "trigger t on table read_model.leads",
     ),
     (
         "CREATE TRIGGER t AFTER TRUNCATE ON messages EXECUTE FUNCTION projector.capture_messages()",
-        "trigger t on public.messages",
+        "trigger t on table public.messages",
     ),
     (
         "CREATE RULE r AS ON DELETE TO read_model.leads WHERE false DO INSTEAD NOTHING",
-        "rule r on read_model.leads",
+        "rule r on table read_model.leads",
     ),
     (
         (
             "CREATE TABLE t (id text);"
             " CREATE POLICY p ON t USING (id IN (SELECT l.user_id FROM read_model.leads AS l))"
         ),
-        "policy p on public.t",
+        "policy p on table public.t",
     ),
     ("CREATE TABLE t () INHERITS (read_model.leads)", "table public.t"),
-    ("ALTER TABLE read_model.leads ADD COLUMN note text", "table column read_model.leads.note"),
+    ("ALTER TABLE read_model.leads ADD COLUMN note text", "column note of table read_model.leads"),
     (
         "CREATE TABLE t (a text, s smallint GENERATED ALWAYS AS (projector.shard_of(a)) STORED)",
-        "table column public.t.s",
+        "column s of table public.t",
     ),
     ("CREATE EXTENSION citext SCHEMA read_model", "extension citext"),
     ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
 )
 
 # PostgreSQL drops these with the table, as its parts: only the list protects them.
-PARTS = ("trigger t on read_model", "rule r", "table column read_model")
+PARTS = ("trigger t on table read_model", "rule r", "column note")
 
 
 @cases(("command", "expected"), CASES)
@@ -132,6 +132,23 @@ def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(
         if not expected.startswith(PARTS):
             with pytest.raises(psycopg.errors.DependentObjectsStillExist), conn.transaction():
                 drop_own(conn, SCHEMAS)
+
+
+def test_a_list_that_postgresql_cuts_says_so(connection: Connection) -> None:
+    for number in range(103):
+        connection.execute(f"CREATE VIEW v{number} AS SELECT FROM read_model.leads".encode())
+    *named, last = find_dependents(connection, SCHEMAS)
+    assert len(named) == 100
+    assert last.startswith("and 3 other objects")
+    assert value(connection, "SELECT count(*) FROM v102") == 0
+
+
+def test_to_look_for_dependents_waits_for_no_table_of_the_platform(
+    connection: Connection, other: Connection
+) -> None:
+    other.execute("BEGIN; LOCK TABLE messages IN ACCESS SHARE MODE")
+    connection.execute("SET lock_timeout = '100ms'")
+    assert find_dependents(connection, SCHEMAS) == []
 
 
 def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connection) -> None:
