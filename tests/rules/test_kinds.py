@@ -9,6 +9,7 @@ from itertools import product
 from projector.capture.mapping import default_mapping
 from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.sql import required_columns, source_columns
+from projector.operate import explain
 from tests.rules.files import ROOT, check, name_of, read, sql_files
 
 KINDS = "sql/definition/kinds.sql"
@@ -109,6 +110,19 @@ def test_operators_find_each_relation() -> None:
     )
 
 
+def test_explain_shows_the_rows_of_each_kind_of_a_lead() -> None:
+    check(
+        [
+            f'"{name}": ("HEADING, in the order of the rule", QUERY)'
+            for name, kind in kinds().items()
+            if kind.key_kind in key_kinds()
+            and name in default_mapping().relations()
+            and name not in explain.COMPETING
+        ],
+        "Let COMPETING of projector/operate/explain.py show such rows:",
+    )
+
+
 def test_the_oracle_knows_each_kind_of_key() -> None:
     keys = re.search(r"^def _keys\(.*?^    return ", read("tests/oracle/leads.py"), re.DOTALL | re.MULTILINE)
     assert keys is not None
@@ -155,6 +169,7 @@ def test_nothing_lists_kinds_again() -> None:
                 name not in OF_ONE_KIND
                 and re.search(rf"\bkind (?:<>|NOT IN|IN) \(?'(?:{'|'.join(words)})'", text)
             )
+            or re.search(r"kind \|\| 's'", text)
         ],
         "Join projector.change_kinds, or write {kinds.of_keys} or {kinds.of_lead_makers}, in place of these:",
     )
