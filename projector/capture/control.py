@@ -10,7 +10,7 @@ from projector.database import locks, rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION, query
+from projector.database.sql import query
 from projector.report.errors import SourceMissingError
 
 _LOCK_TIMEOUT = "200ms"
@@ -28,9 +28,6 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
     with _only_session(conn, patience):
         if gaps.switched_off(conn) is not None:
             return
-        new = rows.values(conn, query("capture", "find_new_tables"), {"version": PROJECTION_VERSION})
-        if new:
-            triggers.install(conn, patience=patience, only=new)
         reason = gaps.find_gap(conn)
         if reason is not None and rows.value(conn, query("capture", "was_installed")):
             if not gaps.gaps_without_triggers(conn):

@@ -114,20 +114,14 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
     )
 
 
-def install(
-    conn: Connection, *, patience: float = PATIENCE_SECONDS, only: Sequence[str] | None = None
-) -> None:
-    """Install every trigger that is missing or changed, one table at a time; or `only` those of some tables.
-
-    Those that no mapping asks for are dropped.
+def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
+    """Install every trigger that is missing or changed, one table at a time; drop those that no mapping asks for.
 
     CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
     relations, tables = source_names(conn), captured_tables(conn)
     for table in tables:
-        if only is not None and table.name not in only:
-            continue
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
     uninstall(conn, patience=patience, kept=[table.name for table in tables])

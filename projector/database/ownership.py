@@ -32,10 +32,7 @@ _NAME = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.\w+")
 
 @cache
 def own_names() -> list[str]:
-    """Return the qualified names of the tables, views and functions of ours: those that the SQL of the project names.
-
-    Those of an older version are among them, since the steps of `migrate` name what they rename or drop.
-    """
+    """Return the qualified names of our tables, views and functions: those that the SQL of the project names."""
     return sorted({name for text in (*all_texts(), *definitions().values()) for name in _NAME.findall(text)})
 
 

@@ -42,20 +42,6 @@ FROM projector.capture_triggers AS e
 LEFT JOIN projector.capture_fingerprints AS n ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
 WHERE e.table_name = %(table_name)s;
 
--- name: find_new_tables
--- Returns the tables that the version before did not capture, unless a rebuild for this one has begun: that reads what
--- was missed of them, so that they are no gap.
-SELECT e.table_name
-FROM projector.capture_triggers AS e
-WHERE EXISTS (SELECT FROM projector.capture_triggers AS o WHERE o.fingerprint <> '')
-    AND EXISTS (SELECT FROM read_model.projection AS p WHERE p.version <> %(version)s)
-    AND NOT EXISTS (
-        SELECT FROM projector.sweep_positions AS s
-        WHERE s.purpose = 'rebuild' AND s.version = %(version)s
-    )
-GROUP BY e.table_name
-HAVING bool_and(e.fingerprint = '');
-
 -- name: was_installed
 SELECT EXISTS (SELECT FROM projector.capture_triggers AS e WHERE e.fingerprint <> '');
 
