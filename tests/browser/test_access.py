@@ -78,5 +78,5 @@ def test_a_token_that_is_not_accepted_or_ends_is_asked_for_again(site: Site, vie
     expect(page.locator("#access")).to_be_visible()
     expect(page.locator("#main")).to_be_hidden()
     asked = len(site.asked())
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(900)
     assert len(site.asked()) == asked

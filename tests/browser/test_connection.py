@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from projector.operate.install import migrate
 from projector.trial.postgres.embedded import EmbeddedServer
@@ -17,11 +17,6 @@ from tests.unit.api.serving import served
 
 pytestmark = pytest.mark.chromium
 
-# Times that a viewer waits for in minutes, and a test need not.
-SHORTER = {
-    "FRESH = 10_000": "FRESH = 2500",
-    "GIVEN_UP = 10_000": "GIVEN_UP = 3000",
-}
 # Each state that the header had, whether a failure was shown with it, and whether the page relied on its stream then:
 # it has asked, and asks again by itself in TOLD milliseconds.
 WATCH = """() => {
@@ -53,18 +48,6 @@ WATCH = """() => {
 }"""
 
 
-def shorten(page: Page) -> None:
-    def answer(route: Route) -> None:
-        response = route.fetch()
-        text = response.text()
-        for before, after in SHORTER.items():
-            assert text.count(before) == 1
-            text = text.replace(before, after)
-        route.fulfill(response=response, body=text)
-
-    page.route("**/page/all.js", answer)
-
-
 def first_sign(page: Page, of: Callable[[], object]) -> list[object]:
     """Do something while the page relies on its stream; return what it says next, and whether it had not asked."""
     page.evaluate(
@@ -93,7 +76,6 @@ def test_each_state_with_what_brings_it_about(
         rebuild_now(conn)
     database, line = Database(server.url(), ""), "#freshness"
     page = view("about:blank", width=1024)
-    shorten(page)
     with running_scheduler(database.url, tmp_path) as projector, served(database, tmp_path) as api:
         page.goto(f"http://127.0.0.1:{api.port}/")
         expect(page.locator(f"{line}.live")).to_contain_text("Live")

@@ -151,9 +151,9 @@ def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) 
     assert {"", "/facets", "/491510000002", "/491510000002/messages"} <= kinds
     assert kinds <= {"", "/facets", *(f"/491510000002{of}" for of in ("", "/messages", "/history"))}
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(500)
     asked = len(site.asked())
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(900)
     assert len(site.asked()) == asked
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
     wait_for(lambda: len(site.asked()) > asked, "a request once it is seen again")
