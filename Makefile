@@ -20,8 +20,8 @@ NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --silent
 CLIENT_TYPES ?= dist/leads-api.d.ts
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-# Test files are shared out among processes; `PYTEST_ARGS=-n0` keeps all in one, for a debugger or `-s`.
-SHARED_OUT := -n auto --dist loadfile --no-loadscope-reorder
+# Tests are shared out among processes; `PYTEST_ARGS=-n0` keeps all in one, for a debugger or `-s`.
+SHARED_OUT := -n auto --dist loadgroup
 
 # What `make format` and `make check` look at; a folder that is not there is left out.
 CODE := $(wildcard api projector tests)
@@ -30,7 +30,7 @@ SQL := $(wildcard schema.sql) $(shell find sql -name '*.sql' 2>/dev/null)
 LINTED := $(VENV)/sqlfluff.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-install check format lock client-types client-tools demo sql picture bench exactness consistency clean
+.PHONY: help setup run test test-fast test-browser test-install check format lock client-types client-tools demo sql picture bench exactness consistency clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -46,6 +46,9 @@ test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name"
 
 test-fast: $(SETUP) ## Run the rules and the tests that share one database, in about a minute.
 	@$(RUN) -m pytest $(SHARED_OUT) --fast -q $(PYTEST_ARGS)
+
+test-browser: $(SETUP) ## Run the tests of the pages in a browser, which needs Chromium.
+	@$(RUN) -m pytest $(SHARED_OUT) tests/browser $(PYTEST_ARGS)
 
 check: $(LINTED) ## Check format, lint, types, import contracts, SQL, rules and documentation.
 	@$(RUN) -m ruff format --check $(CODE)

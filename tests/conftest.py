@@ -3,9 +3,9 @@
 `database` is what most tests want: source tables and an empty read model, in a database of the test's own.
 It is copied in about 20 ms from a template that is made once for the session.
 
-With `-n auto`, as `make test` runs them, the files of tests are shared out among processes. A test and PostgreSQL
-mostly wait for each other, so that one process leaves half of two cores idle. Each process is a session with a server
-of its own, so that nothing a test does to roles or settings of its server is seen by the others.
+With `-n auto`, as `make test` runs them, the tests are shared out among processes. A test and PostgreSQL mostly wait
+for each other, so that one process leaves half of two cores idle. Each process is a session with a server of its own,
+so that nothing a test does to roles or settings of its server is seen by the others.
 """
 
 import gc
@@ -15,17 +15,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from api.database import connect
 from projector.database.rows import Connection
-from projector.database.schema import sections
-from projector.operate.install import migrate
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.programs import find_programs
 from tests.support.chromium import chromium_path
@@ -35,18 +30,19 @@ from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, w
 from tests.support.node import has_generators, has_node_tools
 from tests.support.patience import UNREACHED
 from tests.support.server import (
+    BUILT_TEMPLATE,
     FAST,
     GIVEN_SERVER,
+    SOURCE_TEMPLATE,
+    TEMPLATE,
     Database,
     Server,
+    clusters,
     given_programs,
     older_postgresql,
     running_server,
     session_server,
 )
-
-if TYPE_CHECKING:
-    from xdist.scheduler import Scheduling
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
@@ -87,8 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         gone = set(left_out)
         items[:] = [item for item in items if item not in gone]
     if hasattr(config, "workerinput"):
-        # A long file that is handed out last would keep one process at work while the others have ended.
-        items.sort(key=lambda item: not _is_in_slow_folder(item))
+        _share_out(items)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -98,6 +93,11 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
     # A database whose session a busy machine begins slowly can be reached.
     connect.CONNECT_TIMEOUT_SECONDS = round(UNREACHED)
+    is_shared_out = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if is_shared_out and GIVEN_SERVER not in os.environ:
+        stack = ExitStack()
+        stack.enter_context(clusters())
+        config.add_cleanup(stack.close)
     hide_personal_data()
     watch_programs()
     watch_captures()
@@ -133,28 +133,17 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return what `-n auto` means: two processes for each core, or only this one where a server is given.
+    """Return what `-n auto` means: three processes for each core, or only this one where a server is given.
 
-    With one, cores were idle: a test waits for programs that start, for timeouts, for the next look. With three, the
-    suite took 5 % more of the processors' time: each process imports all tests, and starts a server.
+    With one, cores were idle: a test waits for programs that start, for timeouts, for the next look.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if os.environ.get(GIVEN_SERVER) else min(2 * cores, _MOST_PROCESSES)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling | None":  # noqa: ANN401  # A Producer.
-    """Return what shares out the files, where `make test` asks for that."""
-    if config.getoption("dist") != "loadfile":
-        return None
-    from tests.support.shares import Shares  # noqa: PLC0415  # Without xdist there is nothing to share.
-
-    return Shares(config, log)
+    return 0 if os.environ.get(GIVEN_SERVER) else min(3 * cores, _MOST_PROCESSES)
 
 
 FIRST_WITH_SMALL_QUEUES = 17
 # Each has a PostgreSQL server with its databases in memory.
-_MOST_PROCESSES = 6
+_MOST_PROCESSES = 8
 
 
 # What is not everywhere, by the marker of the tests that need it: whether it is there, and what is said where not.
@@ -219,6 +208,32 @@ def _is_in_slow_folder(item: pytest.Item) -> bool:
     return not _SLOW_FOLDERS.isdisjoint(item.nodeid.split("/"))
 
 
+# A session makes what these give: it takes longer than most of the tests that use it.
+_DEAR_FIXTURES = {"crowd", "lay_model", "lay_random"}
+
+
+def _share_out(items: list[pytest.Item]) -> None:
+    """Say which tests one process runs one after the other: those that share what takes long to make, and short ones.
+
+    All others go to whichever process is free. The longest come first: one that is handed out last would keep one
+    process at work while the others have ended.
+    """
+    places: dict[pytest.Item, int] = {}
+    for item in items:
+        folder, _, _ = item.nodeid.partition("::")[0].rpartition("/")
+        made = {
+            name
+            for name, definitions in item._fixtureinfo.name2fixturedefs.items()  # type: ignore[attr-defined]  # noqa: SLF001  # pytest has no other word for it.
+            if definitions[-1].scope == "module" or name in _DEAR_FIXTURES
+        }
+        is_slow = _is_in_slow_folder(item)
+        if made or not is_slow:
+            group = folder if "crowd" in made else item.path.name
+            item.add_marker(pytest.mark.xdist_group(f"{folder} {group}"))
+        places[item] = 0 if made and is_slow else 1 if is_slow else 2
+    items.sort(key=places.__getitem__)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for is_there, otherwise in _NEEDS.values():
         if not is_there():
@@ -242,28 +257,19 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def source_template(server: Server) -> Database:
     """A database with the platform's source tables and nothing of ours; only to be copied."""
-    made = server.create("source_template")
-    with made.connect() as conn:
-        conn.execute(sections()["source"])
-    return made
+    return server.database(SOURCE_TEMPLATE)
 
 
 @pytest.fixture(scope="session")
 def template(server: Server) -> Database:
     """A database with source tables and the installed read model; only to be copied."""
-    made = server.create("template")
-    with made.connect() as conn:
-        migrate(conn, create_source=True)
-    return made
+    return server.database(TEMPLATE)
 
 
 @pytest.fixture(scope="session")
-def built_template(server: Server, template: Database) -> Database:
+def built_template(server: Server) -> Database:
     """A database whose read model was built of no rows; only to be copied."""
-    made = server.create("built_template", template=template.name)
-    with made.connect() as conn:
-        rebuild(conn, tenants=None, progress=QUIET)
-    return made
+    return server.database(BUILT_TEMPLATE)
 
 
 MakeDatabase = Callable[[Database | None], Database]

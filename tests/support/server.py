@@ -1,11 +1,17 @@
-"""Real PostgreSQL servers for the tests: one for the session, more for tests that stop theirs."""
+"""Real PostgreSQL servers for the tests: one for the session, more for tests that stop theirs.
 
+Where several processes share the tests, the first one that needs a server runs initdb, and makes the databases that are
+only copied. The others copy its files.
+"""
+
+import fcntl
 import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +25,10 @@ from psycopg import sql
 from projector.database import connect as db
 from projector.database.connect import normalize
 from projector.database.rows import Connection
+from projector.database.schema import sections
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.programs import OLDEST_MAJOR, find_programs
 from tests.support.log_watch import WATCH
@@ -31,7 +41,14 @@ ALWAYS = {"wal_level": "logical", "max_connections": "200", "shared_buffers": "1
 GIVEN_SERVER = "LEADS_TEST_DATABASE_URL"
 """The variable that names a server, on which a session makes its databases instead of starting one."""
 
+CLUSTERS = "TESTS_CLUSTERS"
+"""The variable that names the folder with the files of servers that all processes of a test run copy."""
+
+SOURCE_TEMPLATE, TEMPLATE, BUILT_TEMPLATE = "source_template", "template", "built_template"
+"""Databases that are only to be copied: source tables alone, then the installed read model, then one that was built."""
+
 _FOLDER = "leads-tests-"
+_PREFIX = "leads_test_"
 # Copying a template takes 5 ms there, and 60 on a disk.
 _MEMORY = Path("/dev/shm")
 # How long those who are about to leave a database are waited for before they are thrown out.
@@ -79,6 +96,11 @@ class Server:
             sql.Identifier(full), sql.Identifier(template or "template0")
         )
         self.conn.execute(query)
+        return self.database(name)
+
+    def database(self, name: str) -> Database:
+        """Return a database that was created under this name."""
+        full = f"{self.prefix}{name}"
         return Database(urlsplit(self.url)._replace(path=f"/{full}").geturl(), full)
 
     def drop(self, database: Database) -> None:
@@ -119,8 +141,20 @@ def postgresql(program: str) -> str:
 @contextmanager
 def running_server(programs: Path | None = None, /, **settings: str) -> Iterator[EmbeddedServer]:
     """Run an embedded server in a folder of its own, of the tests' programs or of these; delete it at the end."""
+    with _running_server(programs or given_programs(), settings, _cluster) as server:
+        yield server
+
+
+Make = Callable[[Path | None], Path | None]
+"""Makes the files that a server of these programs begins with; None where initdb makes them."""
+
+
+@contextmanager
+def _running_server(programs: Path | None, settings: dict[str, str], make: Make) -> Iterator[EmbeddedServer]:
     with server_folder(in_memory=settings.get("fsync") == "off") as folder:
-        server = EmbeddedServer(folder, programs or given_programs(), {**ALWAYS, **settings})
+        server = EmbeddedServer(folder, programs, {**ALWAYS, **settings})
+        if files := make(programs):
+            subprocess.run(["cp", "-a", str(files), str(folder / files.name)], check=True)
         try:
             server.start()
             yield server
@@ -128,25 +162,84 @@ def running_server(programs: Path | None = None, /, **settings: str) -> Iterator
             server.remove()
 
 
+def _cluster(programs: Path | None) -> Path | None:
+    """Return the files of a server on which nothing was done."""
+    return _made_once("empty", programs, lambda _: None, lambda _: None)
+
+
+def _cluster_with_templates(programs: Path | None) -> Path | None:
+    """Return the files of a server that has the templates."""
+
+    def fill(server: EmbeddedServer) -> None:
+        url = server.url("postgres")
+        with Connection.connect(url, autocommit=True) as conn:
+            make_templates(Server(url, conn, _PREFIX))
+
+    return _made_once("templates", programs, fill, _cluster)
+
+
+def _made_once(
+    name: str, programs: Path | None, fill: Callable[[EmbeddedServer], None], make: Make
+) -> Path | None:
+    """Return the files of a stopped server, made by the first process that asks; None where one process tests alone."""
+    if CLUSTERS not in os.environ:
+        return None
+    of_programs = str(programs or "").replace("/", "_")
+    kept = Path(os.environ[CLUSTERS]) / f"{name}{of_programs}"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            with _running_server(programs, FAST, make) as server:
+                fill(server)
+                server.stop()
+                # The copies run beside each other.
+                (server.folder / "port").unlink()
+                kept.mkdir()
+                subprocess.run(["cp", "-a", str(server.folder), str(kept / "postgres")], check=True)
+    return kept / "postgres"
+
+
+def make_templates(server: Server) -> None:
+    """Make the databases that are only to be copied."""
+    with server.create(SOURCE_TEMPLATE).connect() as conn:
+        conn.execute(sections()["source"])
+    with server.create(TEMPLATE).connect() as conn:
+        migrate(conn, create_source=True)
+    with server.create(BUILT_TEMPLATE, template=f"{server.prefix}{TEMPLATE}").connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
+
+
 @contextmanager
 def session_server() -> Iterator[Server]:
-    """Give the server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
-    prefix = f"leads_test_{os.getpid()}_"
+    """Give the server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast; it has the templates."""
     given_url = os.environ.get(GIVEN_SERVER)
+    prefix = f"{_PREFIX}{os.getpid()}_" if given_url else _PREFIX
     with ExitStack() as stack:
         if given_url:
             url = normalize(given_url)
         else:
             _remove_left_over()
-            url = stack.enter_context(running_server(**FAST)).url("postgres")
+            running = _running_server(given_programs(), FAST, _cluster_with_templates)
+            url = stack.enter_context(running).url("postgres")
         conn = stack.enter_context(Connection.connect(url, autocommit=True))
+        server = Server(url, conn, prefix)
         try:
-            yield Server(url, conn, prefix)
+            if given_url or CLUSTERS not in os.environ:
+                make_templates(server)
+            yield server
         finally:
             # A server that was given stays.
             query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
             for (name,) in conn.execute(query, [prefix]).fetchall() if given_url else ():
                 conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def clusters() -> Iterator[None]:
+    """Keep the files of servers for the processes that share the tests, and delete them at the end."""
+    with server_folder(in_memory=True) as folder:
+        os.environ[CLUSTERS] = str(folder)
+        yield
 
 
 @contextmanager
