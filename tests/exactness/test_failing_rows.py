@@ -123,7 +123,7 @@ BODIES = {
 }  # fmt: skip
 
 
-@cases("name", NAMES[:2])
+@pytest.mark.parametrize("name", NAMES[:2])
 @cases("body", [*BODIES])
 def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
     labelled: Platform, monkeypatch: pytest.MonkeyPatch, name: str, body: str
@@ -137,10 +137,10 @@ def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
     with monkeypatch.context() as patched:
         # Else a busy machine would make a key of the others wait for too long.
         if body == "no end":
-            patched.setattr(batch, "STATEMENT_TIMEOUT", "5s")
-            patched.setattr("projector.core.late.STATEMENT_TIMEOUT", "5s")
-            patched.setattr("projector.core.late.ONE_KEY_TIMEOUT", "3s")
-            patched.setattr(faults, "ONE_KEY_TIMEOUT", "3s")
+            patched.setattr(batch, "STATEMENT_TIMEOUT", "3s")
+            patched.setattr("projector.core.late.STATEMENT_TIMEOUT", "3s")
+            patched.setattr("projector.core.late.ONE_KEY_TIMEOUT", "2s")
+            patched.setattr(faults, "ONE_KEY_TIMEOUT", "2s")
         refresh_once(conn)
     [(kind, key, user_id, error)] = letters(conn)
     assert (kind, key, user_id) == ("reload_conversations", "c", "one")
