@@ -24,6 +24,7 @@ export function isInPlaceOfList() {
  */
 export class LeadView {
   #copied = "";
+  #timer = 0;
   #meanings = null;
 
   constructor(thread, { close, step, turn, announce }) {
@@ -46,8 +47,9 @@ export class LeadView {
     this.copy.addEventListener("click", async () => {
       await navigator.clipboard.writeText(this.#copied);
       announce(`${this.#copied} is copied.`);
+      clearTimeout(this.#timer);
       write(this.copy, "Copied");
-      setTimeout(() => write(this.copy, "Copy"), COPIED_MILLISECONDS);
+      this.#timer = setTimeout(() => write(this.copy, "Copy"), COPIED_MILLISECONDS);
     });
     this.every.addEventListener("toggle", async () => {
       this.#meanings ??= await readMeanings();
@@ -162,7 +164,12 @@ export class LeadView {
       set(this[part], { href: href || null, hidden: !href });
     }
     set(this.mail, { title: email && visible(email) });
-    this.#copied = isPhone ? `+${phone}` : phone;
+    const copied = isPhone ? `+${phone}` : phone;
+    if (copied !== this.#copied) {
+      clearTimeout(this.#timer);
+      write(this.copy, "Copy");
+    }
+    this.#copied = copied;
     set(this.copy, { title: `Copy ${visible(this.#copied)}` });
   }
 }
