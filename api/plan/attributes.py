@@ -1,4 +1,4 @@
-"""What the statements say of attributes: the conditions of filters, and the attributes that there are."""
+"""Attributes in statements: the conditions of filters, the counts of values, and the list of all attributes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -50,7 +50,7 @@ from api.plan.sql import (
 from api.request.attributes import CONVERSATION, LEAD, AttributeCondition, Contains, Path, Range, name_read
 
 MOST_VALUES = 100
-"""So many values of an attribute a facet has."""
+"""How many values of an attribute a facet has at most."""
 
 _NUMBER = "number"
 # A text that the filter reads as a range of numbers.
@@ -60,7 +60,7 @@ _RANGE = literal_column(rf"'^({_BOUND}\.\.({_BOUND}|{_SPACE})|{_SPACE}\.\.{_BOUN
 
 
 class _RangeShape(NamedTuple):
-    """What of a range changes the statement's text. The name does: an index is by its name."""
+    """The part of a range that changes the statement's text. The name does, because each name has its own index."""
 
     is_number: bool
     has_low: bool
@@ -72,9 +72,9 @@ _PartShape = _RangeShape | type[Contains | Path]
 
 
 class ConditionShape(NamedTuple):
-    """What of a condition changes the statement's text. Of an alternative that is no range only the kind does.
+    """The part of a condition that changes the statement's text. Of a value or a path only the kind does.
 
-    `at` is its place among the conditions of its filter: its values are bound by that.
+    `at` is the place of the condition in its filter, and part of the names of its values.
     """
 
     at: int
@@ -92,7 +92,7 @@ Shape = tuple[ConditionShape, ...]
 
 
 def shape_of(conditions: Sequence[AttributeCondition]) -> Shape:
-    """Return what of these conditions changes the statement's text."""
+    """Return the part of these conditions that changes the statement's text."""
     return tuple(
         ConditionShape(
             at,
@@ -157,7 +157,7 @@ def _of_levels(columns: Any, shape: ConditionShape, name: str) -> Condition:  # 
 
 
 def has(attributes: ColumnElement[Any], shape: ConditionShape, name: str) -> Condition:
-    """Return whether attributes, a column, are as a condition says whose values are bound by a name."""
+    """Return whether a column of attributes fulfils a condition; `name` begins the names of its values."""
     if not shape.alternatives:
         return func.jsonb_exists(attributes, bindparam(name, type_=Text))
     return or_(*(_is(attributes, part, f"{name}_{at}") for at, part in enumerate(shape.alternatives)))
@@ -173,7 +173,7 @@ def _is(attributes: ColumnElement[Any], part: _PartShape, name: str) -> Conditio
 
 
 def _once(name: str, type_: Any) -> ColumnElement[Any]:  # noqa: ANN401  # Of SQLAlchemy.
-    """Return a value as a subquery, which PostgreSQL reads once: a cast of it alone would be made for each row."""
+    """Return a value as a subquery, which PostgreSQL computes once; it would cast a plain value for each row."""
     return select(cast(bindparam(name, type_=Text), type_)).scalar_subquery()
 
 
@@ -195,15 +195,15 @@ def _in_range(attributes: ColumnElement[Any], range_: _RangeShape, name: str) ->
 
 
 def number_of(attributes: ColumnElement[Any], key: ColumnElement[str]) -> ColumnElement[Any]:
-    """Return an attribute as a number, null for any other value; as `attribute_indexes` of the projector has it."""
+    """Return an attribute as a number, or null; `attribute_indexes` of the projector has the same expression."""
     value = attributes.op("->", return_type=JSONB)(key)
     return case((func.jsonb_typeof(value) == constant_text(_NUMBER), cast(value, Numeric)))
 
 
 class FacetShape(NamedTuple):
-    """What of a facet of an attribute changes the statement's text, and the conditions on the attribute itself.
+    """The part of a facet of an attribute that changes the statement's text.
 
-    These have the name of their filter and their place in it.
+    `own` names the conditions on the attribute itself: the name of the filter and the place in it.
     """
 
     levels: tuple[str, ...]
@@ -217,15 +217,15 @@ def counted_values(
 ) -> ColumnElement[str]:
     """Return the most frequent values of an attribute with their leads, and how many values there are, as JSON text.
 
-    Of the leads with these phones, or of all. A value is counted as the filter of it counts. A text that the filter
-    would read as a range of numbers too cannot be asked for: it counts as a value, and is not printed.
+    It counts the leads with these phones, or all leads, as the filter by each value would. No request can ask for a
+    text that the filter reads as a range of numbers: such a value counts among the distinct ones, but is not printed.
     """
     ways = [way for level in shape.levels for way in _values_of(level, shape, name, phones)]
     pairs: FromClause = (union_all(*ways) if ways[1:] else ways[0]).subquery("pairs")
     if shape.levels != (LEAD,):
         pairs = select(pairs.c.customer_phone, pairs.c.value).distinct().subquery("pair")
     value = pairs.c.value
-    # The offset keeps PostgreSQL from asking of each row what is asked of each value.
+    # The offset keeps PostgreSQL from testing each row instead of each value.
     counted = select(value, func.count().label("leads")).group_by(value).offset(ZERO).subquery("counted")
     order: list[ColumnElement[Any]] = [counted.c.leads.desc(), collate(counted.c.value, "C")]
     columns: list[ColumnElement[Any]] = []
@@ -251,7 +251,7 @@ def counted_values(
 def _values_of(
     level: str, shape: FacetShape, name: BindParameter[Any], phones: Select[tuple[str]] | None
 ) -> Iterator[Select[Any]]:
-    """Return the values of a level that are no lists, null for none, and each item of a list once."""
+    """Return each value of a level that is not a list, null if there is none, and each item of a list once."""
     table = lead_profiles if level == LEAD else lead_conversations
     attributes = table.c.attributes
     of_leads = [] if phones is None else [table.c.customer_phone.in_(phones)]
@@ -280,7 +280,7 @@ _CATALOG = select(cast(projection.c.attributes, Text).label("text"))
 
 
 class CatalogRow(NamedTuple):
-    """The catalog, None before an installation, and what is not filled, as an answer has it."""
+    """The catalog, None before an installation, and the unfilled parts as in any other row."""
 
     text: bytes | None
     unfilled: bytes | None
@@ -303,7 +303,7 @@ def _of_tenant() -> SelectBase:
     counts = attribute_counts.c
     row = func.json_build_array(counts.level, counts.name, counts.value_type, counts.leads)
     rows = select(cast(row, Text).label("line")).where(counts.user_id == USER)
-    # In one snapshot: an answer of this version of the tenant has the catalog of it.
+    # One snapshot for both, so that the catalog belongs to this version of the tenant.
     return with_page(freshness_columns(), [_CATALOG, rows])
 
 
@@ -317,8 +317,8 @@ def printed_attributes(
 ) -> list[dict[str, object]]:
     """Return the attributes of a tenant, by name: those that are declared, and those that its leads have from JSON.
 
-    An attribute from JSON that has values of several types is printed with that of most leads. One of a mapping that
-    was replaced is none. Those in `unfilled`, which have the names that parts of the read model have, are left out.
+    An attribute from JSON whose values have several types is printed with the type that most leads have. Attributes of
+    a replaced mapping are left out, and so are those in `unfilled`, which has names of parts of the read model.
     """
     declared, spreads = catalog.get("declared", ()), catalog.get("spreads", {})
     printed: dict[tuple[str, str], dict[str, Any]] = {

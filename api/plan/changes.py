@@ -1,4 +1,4 @@
-"""The statements of the change feeds: of leads, and of changes of their statuses."""
+"""The statements of the two change feeds: changed leads, and changes of statuses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,8 +60,8 @@ _SINCE_STATUS = {
 }
 """The order of the changes of statuses, and the position in it.
 
-Of a version and lead all that was withdrawn comes first: who keeps a copy by extraction and status would lose a change
-that was moved to an earlier moment, if it were told before it is withdrawn.
+Within a version and a lead, withdrawn changes come first. A client that keeps a copy by extraction and status would
+otherwise lose a change that moved to an earlier moment: it would get the new one first, and then the withdrawal.
 """
 _written = tables.leads.alias("w")
 _deleted = tables.lead_tombstones.alias("g")
@@ -83,9 +83,9 @@ class NowRow(Freshness):
 
 @dataclass(slots=True)
 class ChangesRow(NowRow):
-    """The same in the snapshot of a page of changes, and one change more than asked for if there are more.
+    """The same columns, and a page of changes from the same snapshot: one more than asked for if there are more.
 
-    Each is printed behind its version and a blank.
+    Each change is printed after its version and a blank.
     """
 
     page: list[bytes]
@@ -99,7 +99,7 @@ def now_of(user_id: str) -> BoundStatement[NowRow]:
 def changes_since(user_id: str, since: Position, parameters: Parameters) -> BoundStatement[ChangesRow]:
     """Return the statement of the leads that changed after a position.
 
-    A lead that went, or that does not pass the filters, has no document.
+    A lead that is gone or does not pass the filters has no document.
     """
     filters, values = given_filters(parameters)
     bound = {"user_id": user_id, "limit": parameters.page.limit + 1, **values}
@@ -120,9 +120,9 @@ def status_changes_since(user_id: str, since: Position, parameters: Parameters) 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One of the feeds: its name in tokens, what was changed since a position, and where a printed change is.
+    """One of the feeds: its name in tokens, the statement of a page, and the position of a printed change.
 
-    `export` is the file that its callers begin with, `pruned` the newest version that it has forgotten.
+    `export` is the file with which a client begins, `pruned` the newest version whose changes were deleted.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The statement of an export: how much there is, and then its lines one by one.
+"""The statement of an export: its size, and then its lines one by one.
 
-How much there is has to be known before the first line is sent. A stored line is measured without being read. A line
-that has to be made is made once: PostgreSQL keeps all of them.
+The size has to be known before the first line is sent. PostgreSQL measures a stored line without reading it. It makes
+other lines once, and keeps all of them.
 """
 
 from collections.abc import Sequence
@@ -54,9 +54,9 @@ from api.request.parameters import INCLUDES, Parameters
 from api.request.text import next_millisecond
 
 CSV_COLUMNS = tuple(LEAD_FIELDS)
-"""The printed lead without its conversations, as `csv_functions` of sql/queries/operate.sql has PostgreSQL write it."""
+"""The fields of a lead without its conversations, as `csv_functions` of sql/queries/operate.sql prints them."""
 
-# By it Excel sees that a file is in UTF-8.
+# It tells Excel that a file is in UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
 _MAX_CACHED_STATEMENTS = 256
@@ -92,7 +92,7 @@ def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = No
 
 
 def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
-    """Return the statement of all messages of a time range, by lead and then in their order, whatever time it is."""
+    """Return the statement of all messages of a time range, by lead and then in their order."""
     values: dict[str, object] = {}
     if parameters.from_date is not None:
         values["start"] = parameters.from_date
@@ -102,12 +102,12 @@ def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | No
 
 
 def status_history_as_ndjson(user_id: str, _parameters: Parameters, _now: datetime | None = None) -> Export:
-    """Return the statement of all changes of statuses, by lead and then by time, whatever time it is."""
+    """Return the statement of all changes of statuses, by lead and then by time."""
     return BoundStatement(_status_history(None), ExportRow, {"user_id": user_id})
 
 
 def status_history_as_csv(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
-    """Return the statement of the same as rows of CSV below its header."""
+    """Return the statement of all changes of statuses as rows of CSV below a header."""
     return BoundStatement(_status_history(parameters.reader or "csv"), ExportRow, {"user_id": user_id})
 
 
@@ -183,7 +183,7 @@ def _cell(attributes: ColumnElement[Any], name: str, kind: str, *, of_excel: boo
     if kind == "time":
         return func.read_model.csv_time(text, reader)
     if kind == "list":
-        # A value that is no list has no items: a row of an older version may still have it.
+        # A row of an older version may still have a value that is not a list; it has no items.
         items = func.jsonb_path_query_array(attributes.op("->")(key), literal_column("'$[*]'", JSONPATH))
         item = (
             func.jsonb_array_elements_text(items).table_valued(column("value", Text)).render_derived(name="i")
@@ -213,7 +213,7 @@ def _chosen(plan: ListPlan) -> Sequence[Condition]:
 
 
 def _export(sizes: FromClause, lines: FromClause, header: str = "") -> SelectBase:
-    """Return the number of lines and of their bytes, and then the lines. A header is a line that is not counted."""
+    """Return the number of lines and of bytes, and then the lines. A header is not counted as a line."""
     size = sum_of(sizes.c.size) + constant(len(header.encode()))
     counted = select(func.count().label("total"), size.label("size")).subquery("counted")
     above = [select(constant_text(header))] if header else []

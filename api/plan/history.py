@@ -1,4 +1,4 @@
-"""The statements about how leads came to their statuses: of one lead, of all, and the funnel."""
+"""The statements about changes of statuses: the history of a lead, and the funnel of all leads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,14 +95,14 @@ def _history(*, has_cursor: bool, has_offset: bool) -> SelectBase:
 
 
 def with_from_status(changes: Select[Any]) -> Select[Any]:
-    """Return changes of statuses with the status that each lead had before."""
+    """Return changes of statuses, each with the previous status of its lead."""
     rows = changes.subquery("rows")
     before = func.lag(rows.c.lead_status).over(partition_by=rows.c.customer_phone, order_by=rows.c.changed_at)
     return select(rows, before.label("from_status"))
 
 
 def members_of_change(changes: FromClause) -> dict[str, ColumnElement[Any]]:
-    """Return what is printed of a change of a status, by its keys."""
+    """Return the printed values of a change of a status by their keys."""
     return {key: changes.c[key] for key in CHANGE_KEYS} | {"changed_at": printed_time(changes.c.changed_at)}
 
 
@@ -113,7 +113,7 @@ def printed_change(changes: FromClause) -> ColumnElement[str]:
 
 
 def lead_funnel(user_id: str, parameters: Parameters) -> BoundStatement[PageRow]:
-    """Return the statement of the funnel: of all leads, and then by platform or agent, a JSON array each."""
+    """Return the statement of the funnel: a JSON array for all leads, and one for each platform or agent."""
     values: dict[str, object] = {"user_id": user_id}
     if parameters.from_date is not None:
         values["start"] = parameters.from_date
@@ -143,7 +143,7 @@ def _funnel(divided_by: str | None, has_start: bool, has_end: bool) -> SelectBas
         ]
     elif divided_by == "agent":
         conversation = lead_conversations.c
-        # Each lead's own: joined as a whole, PostgreSQL would compare each lead with each conversation.
+        # LATERAL, because PostgreSQL would compare each lead with each conversation in a plain join.
         pairs = (
             select(conversation.agent_id)
             .where(
@@ -177,12 +177,12 @@ def _hours_to(found: FromClause, column: str) -> ColumnElement[Any]:
     seconds = func.extract("epoch", reached - found.c.first_contact_at)
     hours = func.greatest(literal_column("0"), seconds / literal_column("3600"))
     percentiles = func.percentile_cont(literal_column("ARRAY[0.5, 0.9]")).within_group(cast(hours, Double))
-    # Null excludes it too.
+    # A null is excluded too.
     return percentiles.filter(reached > UNKNOWN_TIME)
 
 
 def printed_funnel(lines: Sequence[bytes], divided_by: str | None) -> dict[str, object]:
-    """Return the funnel, whose lines are those of its statement."""
+    """Return the funnel of the lines of its statement."""
     whole, *parts = map(orjson.loads, lines)
     funnel = _printed_numbers(whole)
     if divided_by is None:

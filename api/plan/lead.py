@@ -1,4 +1,4 @@
-"""The statements of one lead: what is printed of it, and its messages in their order."""
+"""The statements of one lead: the printed lead, and its messages in order."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -83,7 +83,7 @@ def _lead(included: tuple[str, ...]) -> SelectBase:
 
 
 def single_lead(user_id: str, customer_phone: str, included: tuple[str, ...] = ()) -> BoundStatement[LeadRow]:
-    """Return the statement of one lead, with what is included."""
+    """Return the statement of one lead with the keys that are included."""
     values = {"user_id": user_id, "customer_phone": customer_phone}
     return BoundStatement(_lead(included), LeadRow, values)
 
@@ -104,7 +104,7 @@ def _lookup(included: tuple[str, ...]) -> SelectBase:
 def leads_of_phones(
     user_id: str, phones: Sequence[str], included: tuple[str, ...] = ()
 ) -> BoundStatement[PageRow]:
-    """Return the statement of the leads of these phones, in their order; `null` where the tenant has none."""
+    """Return the statement of the leads with these phones, in the same order; `null` for an unknown phone."""
     return BoundStatement(_lookup(included), PageRow, {"user_id": user_id, "phones": list(phones)})
 
 
@@ -114,9 +114,9 @@ class MessagesRow(Freshness):
 
     lead_info: bytes | None
     total: int
-    # The parameter that names a message which the lead does not have.
+    # The name of a parameter whose message does not belong to the lead.
     unknown: bytes | None
-    # The last moment at which the messages of the last `days` are the same, unless one changes; None for ever.
+    # Until when the messages of the last `days` stay the same if no message changes; None means for ever.
     stands_until: datetime | None
     page: list[bytes]
 
@@ -153,7 +153,7 @@ def messages_of_lead(
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
-    """Return the page in the order of the index, and the total by the conversations if these know it."""
+    """Return the page in the order of the index, and the total from the conversations where they have it."""
     message, conversations = lead_messages.c, _conversations(bound)
     named: dict[str, CTE] = {name: _named_message(name) for name in ("before", "after") if name in bound}
     chosen = _conditions(bound, conversations)
@@ -166,12 +166,12 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
     else:
         total = select(sum_of(conversations.c.message_count)).scalar_subquery()
         if bound:
-            # Without any row on the page, PostgreSQL reads no message to find that out.
+            # A limit of 0, so that PostgreSQL reads no message to find that the page is empty.
             limit = case((total > (OFFSET if "offset" in bound else ZERO), LIMIT), else_=ZERO)
 
     order = (message.sent_at, message.conversation_id, message.sequence_no, message.message_id)
     printed = (*order, message.sender, message.status, message.text)
-    # PostgreSQL has a null after all values, and downwards before them: the one order is the reverse of the other.
+    # PostgreSQL sorts nulls last when ascending and first when descending, so each order is the reverse of the other.
     in_order = [column.asc() if sort_order == "asc" else column.desc() for column in order]
     if "cursor_sent_at" in bound:
         chosen = [*chosen, *_is_beyond(_CURSOR_PLACE, forwards=sort_order == "asc")]
@@ -228,7 +228,7 @@ def _conditions(bound: AbstractSet[str], conversations: CTE) -> list[Condition]:
 
 
 def _conversations(bound: AbstractSet[str]) -> CTE:
-    """Return the conversations of the lead that the request asks for, with their part of a printed message."""
+    """Return the requested conversations of the lead, each with its part of a printed message."""
     conversation = lead_conversations.c
     chosen = [conversation.user_id == USER, conversation.customer_phone == PHONE]
     if "platform" in bound:
@@ -269,7 +269,7 @@ def _printed_message(rows: FromClause, conversations: CTE) -> ColumnElement[str]
 
 
 def _place_of(columns: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  # A table's columns by name.
-    """Return what the order compares; a message without a number comes after all that have one."""
+    """Return the values that the order compares; a message without a number comes after all others."""
     number = func.coalesce(
         cast(columns.sequence_no, BigInteger), literal_column(str(_AFTER_ALL_NUMBERS), BigInteger)
     )
@@ -279,7 +279,7 @@ def _place_of(columns: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  
 def _is_beyond(place: Sequence[ColumnElement[Any]], *, forwards: bool) -> list[Condition]:
     """Return the conditions for the messages after, or before, a place.
 
-    The first is a range of the index, the second decides among messages of one time.
+    The first condition is a range of the index, the second decides among messages of the same time.
     """
     own = _place_of(lead_messages.c)
     if forwards:

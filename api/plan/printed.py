@@ -1,4 +1,4 @@
-"""How a lead is printed: its document, and what a request includes beside the documented keys."""
+"""The printed lead: its document, and the keys that a request includes."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -40,12 +40,12 @@ def printed_lead(table: FromClause, included: Sequence[str]) -> ColumnElement[st
 
 
 def printed_time(moment: ColumnElement[Any]) -> ColumnElement[str]:
-    """Return a moment as it is printed, without quotation marks."""
+    """Return a moment in its printed form, without quotation marks."""
     return func.to_char(moment, TIME_FORMAT, type_=Text)
 
 
 def printed_leads_of(keys: FromClause, included: Sequence[str]) -> Select[Any]:
-    """Return the leads with these keys as JSON text: a lookup for each row of the page, no join."""
+    """Return the leads with these keys as JSON text, by a look-up for each row of the page instead of a join."""
     leads = tables.leads.alias("o")
     return select(lookup_by_key(printed_lead(leads, included), keys, leads)).select_from(keys)
 
@@ -55,7 +55,7 @@ def _without_end(document: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def _filled(attributes: ColumnElement[Any], level: str, included: Sequence[str]) -> ColumnElement[Any]:
-    """Return those attributes of a level that a build has filled; null for none."""
+    """Return the attributes of a level that a build has filled, or null."""
     kept, left_out = (
         [constant_text(word[len(start) :]) for word in included if word.startswith(start)]
         for start in (f"+{name_read(level, '')}", f"-{name_read(level, '')}")
@@ -71,9 +71,9 @@ def _filled(attributes: ColumnElement[Any], level: str, included: Sequence[str])
 def _with_attributes_of_conversations(
     document: ColumnElement[str], table: FromClause, included: Sequence[str]
 ) -> ColumnElement[str]:
-    """Return a document, in which each of the conversations that has attributes has them as its last key.
+    """Return a document in which each conversation that has attributes has them as its last key.
 
-    The conversations are the last key of the document. PostgreSQL keeps the text of a value of JSON as it is.
+    The conversations are the last key of the document. PostgreSQL keeps the text of a value of type json.
     """
     printed = cast(document, JSON).op("->", return_type=JSON)(_CONVERSATIONS)
     item = (

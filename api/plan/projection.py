@@ -1,4 +1,4 @@
-"""The statements about the read model as a whole, and about a tenant as a whole; they read no lead."""
+"""The statements about the read model and about a tenant as a whole. They read no lead."""
 
 from datetime import datetime
 from functools import reduce
@@ -11,18 +11,18 @@ from api.database.statement import BoundStatement, TenantNowRow
 from api.database.tables import late_tenants, projection, row_security, tenant_ids
 from api.plan.sql import as_of, constant, constant_text, freshness_columns
 
-# Tenants that the pages for people offer, where the API asks nobody who calls.
+# How many tenants the page for people offers, where the API does not authenticate.
 MOST_LISTED = 100
 
 
 class ProjectionRow(NamedTuple):
-    """The state of the read model, and how far the verify is.
+    """The state of the read model, of its verify and of its rebuild.
 
-    `installed` is 0 before the projector has installed it. `proved_at` is when everything was compared last,
-    `round_done` the part of the present round that is done; None before the first, and between two. The differences
-    count what differs now, and what ever did. `unfilled` is as in an answer, and `rebuild_done` the part of the present
-    rebuild of everything that is done; None while there is none. `gap_fills` says what it fills, as a clause, where a
-    migrate opened the gap. The data are late once they are older than `late_after`, in seconds; None while that is not
+    `installed` is 0 before `migrate` has installed the read model. `proved_at` is when a verify last compared
+    everything, `round_done` the fraction of the present round that is done; None between two rounds. `open_differences`
+    counts what differs now, `found_differences` what ever differed. `unfilled` is as in Freshness. `rebuild_done` is
+    the fraction of the present rebuild that is done; None without one. `gap_fills` is a clause that says what the
+    rebuild fills, if `migrate` opened the gap. Data older than `late_after` seconds are late; None while that is not
     known.
     """
 
@@ -41,7 +41,7 @@ class ProjectionRow(NamedTuple):
 
 
 PROJECTION_STATE = BoundStatement(
-    # Aggregates of the only row, so that there is one without it too.
+    # Aggregates, so that there is a row even if the table has none.
     select(
         func.count().label("installed"),
         func.max(projection.c.built_at).label("built_at"),
@@ -68,16 +68,16 @@ class FreshnessRow(NamedTuple):
 
 
 def _age(moment: ColumnElement[Any]) -> Label[float]:
-    # The clock of the database has set the moment; that of this machine may differ.
+    # By the clock of the database, which set the moment; the clock of this machine may differ.
     return cast(extract("epoch", func.clock_timestamp() - moment), Float).label("age")
 
 
-# For all tenants that are not late.
+# The freshness of all tenants that are not late.
 FRESHNESS = BoundStatement(select(as_of().label("as_of"), _age(as_of())), FreshnessRow)
 
 
 class LateRow(NamedTuple):
-    """How many tenants are late; None where the API cannot know. And the age of the data of the latest, in seconds."""
+    """How many tenants are late, None where the API cannot know; and the age of the oldest data, in seconds."""
 
     tenants: int | None
     age: float | None
@@ -87,16 +87,13 @@ LATE_TENANTS = BoundStatement(select(late_tenants.c.tenants, _age(late_tenants.c
 
 
 class TablesRow(NamedTuple):
-    """An answer of all tables: that there is one shows that they can be read. And what row security lacks, if anything.
-
-    That is of the first table that lacks something.
-    """
+    """A row shows that all tables can be read. `unprotected` names the first table that lacks row security, and why."""
 
     rows: int
     unprotected: bytes | None
 
 
-# It reads no row of a table, and fails unless every table with every column of it can be read.
+# It reads no row, and fails unless it may read every column of every table.
 TABLES_STATE = BoundStatement(
     select(
         reduce(
@@ -116,7 +113,7 @@ TABLES_STATE = BoundStatement(
 
 
 class TextRow(NamedTuple):
-    """One text, or None where there is nothing to say."""
+    """One text, or None."""
 
     text: bytes | None
 
@@ -132,6 +129,6 @@ def tenant_now(user_id: str) -> BoundStatement[TenantNowRow]:
 _first = (
     select(tenant_ids.c.user_id).order_by(tenant_ids.c.user_id).limit(constant(MOST_LISTED + 1)).subquery("i")
 )
-# The ids of the first tenants in bytewise order, as a JSON array: one more than are listed, if there are more. It reads
-# no more rows than it returns.
+# The ids of the first tenants in bytewise order as a JSON array; one more than are listed, if there are more. The
+# statement reads no more rows than it returns.
 FIRST_TENANTS = BoundStatement(select(cast(func.json_agg(_first.c.user_id), Text).label("text")), TextRow)

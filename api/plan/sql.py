@@ -57,7 +57,7 @@ tenant_names = tables.tenant_names.alias("b")
 projection = tables.projection.alias("z")
 
 
-# Of the name of a tenant, which is sent in a header: so many characters are at most 1,200 bytes there.
+# The name of a tenant is sent in a header, where 100 characters take at most 1,200 bytes.
 _MOST_OF_NAME = literal_column("100", Integer)
 
 
@@ -74,7 +74,7 @@ CURSOR_PHONE = bindparam("cursor_phone", type_=_AsSent())
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 ZERO = literal_column("0", Integer)
-# What the API takes off the ends of a value.
+# What the API trims from both ends of a value.
 WHITE_SPACE = func.concat(
     *(func.chr(literal_column(str(code), Integer)) for code in (32, 9, 10, 11, 12, 13, 160))
 )
@@ -130,9 +130,9 @@ def tenant_total() -> ColumnElement[int]:
     return func.coalesce(select(tenant_totals.c.leads).where(is_tenant_total()).scalar_subquery(), ZERO)
 
 
-# How far the clock has come by now: the snapshot may have a moment that another session has committed since the
-# statement began. The clock of a standby may be behind that of the primary, which has set the moments. So there a
-# primary whose clock was set back by less than this is believed until the projector has corrected the moments.
+# The clock as it is now: the snapshot may have a moment that another session committed after the statement began. The
+# clock of a standby may be behind that of the primary, which sets the moments. So a standby also believes a primary
+# whose clock was set back by less than 5 s, until the projector has corrected the moments.
 _REACHED: ColumnElement[Any] = literal_column(
     "clock_timestamp() + CASE WHEN pg_is_in_recovery() THEN interval '5 s' ELSE interval '0' END"
 )
@@ -142,14 +142,14 @@ _NOTHING_CLAIMED = literal_column("'epoch'::timestamptz", DateTime(timezone=True
 def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     """Return the moment up to which the read model contains every change; null before the first build.
 
-    It holds for each tenant that is not late. `late` is the own moment of one that may be, or null. A moment that the
-    clock has not reached is from before that was set back, and says nothing: where any shard has one, this is 'epoch'.
-    So it is while the clock has not reached the newest time that was read from it.
+    It holds for each tenant that is not late. For a tenant that may be late, `late` is its own moment, or null. A
+    moment ahead of the clock was set before the clock was set back, and means nothing: if any shard has one, the result
+    is 'epoch'. So it is if the clock is behind the newest time that the projector has read from it.
     """
     shards = freshness.c.shards
     compared = func.array_append(shards, freshness.c.newest_clock)
     is_ahead = any_(func.array_append(compared, *late) if late else compared) > _REACHED
-    # One by one: to read an array as rows takes as long as all the rest.
+    # Element by element, because reading the array as rows takes as long as all the rest.
     least = func.least(*(shards[constant(number)] for number in range(1, SHARDS + 1)), *late)
     is_void = or_(is_ahead, func.cardinality(shards) != constant(SHARDS))
     claimed = select(case((is_void, _NOTHING_CLAIMED), else_=least)).select_from(freshness)

@@ -48,18 +48,18 @@ from api.request.parameters import Parameters
 
 # The time ranges of leads_last_7_days and leads_last_30_days.
 STATISTICS_DAYS = (7, 30)
-# Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.
+# The keys of the numbers of a day or an hour, and their columns in lead_totals.
 _STATUSES = {"hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}
 NUMBERS = {"leads": "leads", **_STATUSES}
-# What `include=waiting` adds to those that were active.
+# The keys that `include=waiting` adds to the active leads.
 WAITING = {"waiting": "last_from_user", "with_reply_window": "with_reply_window"}
-# And of all leads.
+# The keys of the numbers of all leads.
 STATISTICS = {"total_leads": "leads", "leads_with_extraction": "with_extraction", **_STATUSES}
 
 
 @dataclass(slots=True)
 class StatisticsRow(Freshness):
-    """The counts of a tenant as a JSON object. `stands_until` is as in a list."""
+    """The counts of a tenant as a JSON object. `stands_until` is as in ListRow."""
 
     statistics: bytes
     stands_until: datetime | None
@@ -109,7 +109,7 @@ def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[PageRow]
 
 @lru_cache(maxsize=4)
 def _series(by: str, included: tuple[str, ...]) -> SelectBase:
-    """Return each bucket from the first to the last one, with its rows of the statistics, or zeros."""
+    """Return each bucket from the first to the last, with its numbers, or zeros."""
     step = literal_column(f"interval '1 {by}'", Interval)
     series = func.generate_series(moment("first"), moment("last"), step)
     buckets = series.table_valued("bucket_start", name="b").render_derived()
@@ -128,7 +128,7 @@ def _series(by: str, included: tuple[str, ...]) -> SelectBase:
 
 
 def _numbers(granularity: str, buckets: FromClause, included: tuple[str, ...] = ()) -> ColumnElement[str]:
-    """Return the numbers of the current bucket as a JSON object: a look-up for each, no join, so that order stays."""
+    """Return the numbers of the current bucket as a JSON object, by a look-up, because a join could lose the order."""
     totals = lead_totals.c
     numbers = (
         select(_numbers_of(dict(totals), included))
@@ -142,7 +142,7 @@ def _numbers(granularity: str, buckets: FromClause, included: tuple[str, ...] = 
 def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[int]:
     """Return how many messages were sent in the current bucket: a look-up for each of its hours.
 
-    For a range PostgreSQL 15 would read all hours of the tenant, because the sum that ends it is no leakproof function.
+    With a range PostgreSQL 15 would read all hours of the tenant, because the addition in its end is not leakproof.
     """
     counted, start = message_counts.c, buckets.c.bucket_start
     hour = literal_column("interval '1 hour'", Interval)
@@ -155,7 +155,7 @@ def _messages(buckets: FromClause, step: ColumnElement[Any]) -> ColumnElement[in
 
 
 def _numbers_of(columns: Mapping[str, ColumnElement[int]], included: tuple[str, ...]) -> ColumnElement[str]:
-    """Return the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
+    """Return an object with the numbers of these columns of lead_totals, and zeros for missing ones."""
     names = (*NUMBERS.values(), *map("on_{}".format, PLATFORMS), *WAITING.values())
     amounts = {name: columns.get(name, ZERO) for name in names}
     further = {key: amounts[name] for key, name in WAITING.items()} if "waiting" in included else {}
@@ -167,7 +167,7 @@ def _object(
     platforms: Mapping[str, ColumnElement[int]],
     further: Mapping[str, ColumnElement[int]] = MappingProxyType({}),
 ) -> ColumnElement[str]:
-    """Return an object with numbers, those of each platform, which are in columns of lead_totals, and further ones."""
+    """Return an object with these numbers, the number of each platform, and further numbers."""
     printed = constant_text("{") + json_members(**numbers) + constant_text(',"by_platform":{')
     printed += json_members(**{platform: platforms[f"on_{platform}"] for platform in PLATFORMS})
     printed += constant_text("}")

@@ -1,6 +1,6 @@
-"""Time ranges, divided into whole hours and days, whose leads are counted already, and the partial ones at both ends.
+"""Time ranges, divided into whole hours and days, whose leads are counted, and partial ones at both ends.
 
-The clock of the database says what time it is: each API gives the same answer, whatever its own clock says.
+All times are by the clock of the database, so that each API gives the same answer, whatever its own clock says.
 """
 
 from typing import Any
@@ -20,30 +20,30 @@ from sqlalchemy import (
 
 from api.plan.sql import USER, UTC_NAME, Condition, constant_text, leads, moment
 
-# The same throughout a statement. Only a test gives another moment.
+# The same moment throughout a statement. Only tests bind another one.
 NOW: ColumnElement[Any] = func.coalesce(moment("now"), func.now())
-# Not '1 day', which is shorter or longer where a time zone changes its clocks.
+# Not '1 day', which is shorter or longer when a time zone changes its clocks.
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
 DAY: ColumnElement[Any] = literal_column("interval '24 hours'")
 _MICROSECOND: ColumnElement[Any] = literal_column("interval '1 microsecond'")
-# A later one is none of Python.
+# Python has no later moment.
 _LAST: ColumnElement[Any] = literal_column("timestamptz '9999-12-31 00:00:00Z'")
 _NEVER: ColumnElement[Any] = literal_column("NULL::timestamptz", DateTime(timezone=True))
 DAYS = bindparam("days", type_=Float)
 
 
 def once(computed: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Return an expression as a subquery, which is computed once. Under row security an index takes no other."""
+    """Return an expression as a subquery, which is computed once. Row security lets an index take nothing else."""
     return select(computed).scalar_subquery()
 
 
 def ago(days: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the moment so many times 24 hours ago; null for null."""
+    """Return the moment this many times 24 hours ago; null for null."""
     return NOW - days * DAY
 
 
 def next_start(granularity: str, start: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the start of the first hour or day that begins at a moment or after it."""
+    """Return the start of the first hour or day that begins at or after a moment."""
     length: ColumnElement[Any] = literal_column(f"interval '{_LENGTHS[granularity]} -1 microsecond'")
     return _start_of(granularity, start + length)
 
@@ -53,10 +53,10 @@ def _start_of(granularity: str, within: ColumnElement[Any]) -> ColumnElement[Any
 
 
 def _time_range() -> CTE:
-    """Return one row: from `start` to before `end`, the whole hours of that, and the whole days among these.
+    """Return one row: the range from `start` to before `end`, its whole hours, and its whole days.
 
-    It begins where a request says, or so many days ago if that is later. Where there are no whole hours or days, both
-    of their bounds are the same.
+    The range begins at the start that a request gives, or its `days` ago if that is later. If there are no whole hours
+    or days, their two bounds are equal.
     """
     latest = func.greatest(moment("start"), ago(DAYS))
     asked = select(latest.label("start"), moment("end").label("end")).subquery("given").c
@@ -70,14 +70,14 @@ def _time_range() -> CTE:
 
 
 def stands_until(*moments: ColumnElement[Any]) -> Label[Any]:
-    """Return the first of these moments, until which an answer stands while no lead changes; null without any."""
+    """Return the first of these moments: until then an answer stays the same if no lead changes. Null without any."""
     return (func.least(*moments, _LAST) if moments else _NEVER).label("stands_until")
 
 
 def end_of_days(number: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the last moment at which each lead of so many last days is still one of them.
+    """Return the last moment at which no lead has left this many last days yet.
 
-    The last message of the oldest lead of a time range is the first entry of a range of an index.
+    The oldest lead of a time range is the first entry of a range of an index.
     """
     return first_leave(leads.c.last_message_at, number, leads.c.user_id == USER)
 
@@ -85,15 +85,15 @@ def end_of_days(number: ColumnElement[Any]) -> ColumnElement[Any]:
 def first_leave(
     column: ColumnElement[Any], days: ColumnElement[Any], *where: Condition
 ) -> ColumnElement[Any]:
-    """Return when the oldest of these moments within so many last days is older than these."""
+    """Return when the oldest moment of a column within this many last days leaves them."""
     oldest = select(func.min(column)).where(*where, column >= once(ago(days))).scalar_subquery()
     return oldest + days * DAY
 
 
 def before_next(column: ColumnElement[Any], distance: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the last moment before the next lead has a moment that is now, or so far from now; null without any.
+    """Return the last moment before the next lead's value of a column equals now plus a distance; null without any.
 
-    `distance` is negative for a moment that was. The first lead after it is the first entry of a range of an index.
+    A negative distance is in the past. The next lead is the first entry of a range of an index.
     """
     later = (leads.c.user_id == USER, column > once(NOW + distance))
     first = select(func.min(column)).select_from(leads).where(*later)

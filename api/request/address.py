@@ -1,4 +1,4 @@
-"""By which name of the API a request comes, and which endpoint it is addressed to, also by a wrong method."""
+"""The Host of a request, and its endpoint, also for a method that the endpoint does not take."""
 
 from functools import lru_cache
 from ipaddress import ip_address
@@ -15,7 +15,7 @@ _LONGEST_HOST_SHOWN = 100
 
 
 def find_endpoint(record: Record) -> None:
-    """Have a request whose endpoint does not take its method ask who calls and count like any other."""
+    """Find the endpoint of a request with a wrong method, so that it is authenticated and counted like any other."""
     request = record.request
     if request.url_rule is None and isinstance(request.routing_exception, MethodNotAllowed):
         adapter = current_app.create_url_adapter(request)
@@ -26,10 +26,10 @@ def find_endpoint(record: Record) -> None:
 
 
 def require_one_host(record: Record) -> None:
-    """Raise RequestError for a request of HTTP/1.1 without a Host, and for one with several, as RFC 9112 asks for."""
+    """Raise RequestError for a request of HTTP/1.1 without a Host or with several, as RFC 9112 demands."""
     environ = record.request.environ
     host = environ.get("HTTP_HOST", "")
-    # Several headers of a name are joined by commas, which no host has.
+    # Several headers of one name are joined by commas, which no host contains.
     if "," in host or (not host and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"):
         raise RequestError(
             "The request needs one Host header, and has none or several", code=ErrorCode.BAD_HOST
@@ -39,11 +39,11 @@ def require_one_host(record: Record) -> None:
 def require_local_host(names: tuple[str, ...], record: Record) -> None:
     """Raise RequestError for a Host that is not localhost, a loopback address or one of these names.
 
-    A stranger's page may have a name that its owner lets point to 127.0.0.1. A browser then takes this API for the
-    server of that page, and lets the page read all that it answers. The Host still is that name.
+    The owner of a foreign page can let its name point to 127.0.0.1. A browser then takes this API for the server of
+    that page, and lets the page read all answers (DNS rebinding). The Host is still the foreign name.
     """
     host = record.request.environ.get("HTTP_HOST")
-    # A browser always names one.
+    # A browser always sends a Host.
     if host and not is_local(host, names):
         raise RequestError(
             f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
@@ -52,11 +52,11 @@ def require_local_host(names: tuple[str, ...], record: Record) -> None:
         )
 
 
-# Callers name few hosts, and to look at one takes 10 µs of each request.
+# Callers send few different hosts, and a check takes 10 µs.
 @lru_cache(maxsize=64)
 def is_local(host: str, names: tuple[str, ...]) -> bool:
     """Return whether a Host is localhost, a loopback address or one of these names."""
-    # Without a list, Werkzeug only looks whether it can be one. With a list, it would find no address of IPv6.
+    # Without a list, Werkzeug only checks the syntax. With a list, it would not match an IPv6 address.
     if not host_is_trusted(host):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The filters by attributes: what a request gives, and what it means by the attributes that there are."""
+"""The filters by attributes: reading them from a request, and resolving them by the catalog of attributes."""
 
 import json
 import re
@@ -17,15 +17,15 @@ from api.request.text import format_time, nearest, quoted, read_moment, trim
 LEAD, CONVERSATION = "lead", "conversation"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_ATTRIBUTES = 8
-"""So many filters by attributes a request may give, and so many facets of attributes."""
+"""How many filters by attributes, and how many facets of attributes, a request may give."""
 
 MAX_VALUES = 20
-"""So many values a filter may have, and so many names a parameter."""
+"""How many values a filter may have, and how many names a parameter."""
 
 _GIVEN = re.compile(r"attributes\[([^\[\]]*)\]")
 _COMMA = re.compile(r"(?<!\\),")
 _NUMBER = re.compile(r"-?[0-9]{1,9999}(?:\.[0-9]{1,9999})?")
-# As an answer prints a number.
+# A number in the form in which an answer prints it.
 _PRINTED_NUMBER = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,9998})(?:\.[0-9]{0,9998}[1-9])?")
 _FLAGS = ("true", "false")
 _ATTRIBUTES = "attributes."
@@ -38,23 +38,23 @@ _TAKES = {
 }
 
 Given = tuple[tuple[str, tuple[str, ...]], ...]
-"""The names of attributes that a request filters by, each with its values."""
+"""The names of the attributes by which a request filters, each with its values."""
 
 
 class Contains(NamedTuple):
-    """An attribute has a value: what it is in is a JSON object."""
+    """The attributes contain this JSON object."""
 
     json: str
 
 
 class Path(NamedTuple):
-    """An attribute passes what a jsonpath asks of it."""
+    """The attributes match this jsonpath."""
 
     jsonpath: str
 
 
 class Range(NamedTuple):
-    """An attribute is at least and at most something; None for any. A number, or a text that is compared bytewise."""
+    """An attribute is at least `low` and at most `high`: a number, or a text compared bytewise. None means no bound."""
 
     is_number: bool
     low: Decimal | str | None
@@ -63,11 +63,11 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AttributeCondition:
-    """What a lead, or one of its conversations, has to have.
+    """A condition on an attribute of a lead or of one of its conversations.
 
-    `levels` are those at which the attribute may be. `alternatives` are values of which it has to have one. Without
-    any, it has to be there, or if `is_absent` not to be there. `is_declared`: an index serves a range of it. `is_list`:
-    its value may be a list.
+    The attribute may be at one of the `levels`, and has to have one of the `alternatives`. Without alternatives it has
+    to exist, or with `is_absent` not to exist. A declared attribute (`is_declared`) has an index for ranges. The value
+    of one with `is_list` may be a list.
     """
 
     name: str
@@ -79,7 +79,7 @@ class AttributeCondition:
 
     @property
     def names_read(self) -> list[str]:
-        """What the condition reads, as the parts of the read model call it."""
+        """The parts of the read model that the condition reads, by their names."""
         return [
             name_read(level, self.name) if self.is_declared else name_read(level) for level in self.levels
         ]
@@ -87,10 +87,10 @@ class AttributeCondition:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The attributes that there are: of those that the mapping declares level and type, and where any may be.
+    """The known attributes: those that the mapping declares, and the levels at which JSON gives any others.
 
-    `declared` is as `attribute_catalog` of the projector stores it. `unfilled` has the parts of the read model that are
-    not filled, as an answer of the same moment, and `unfilled_names` their names, such as `attributes.lead.city`.
+    `declared` is in the form in which `attribute_catalog` of the projector stores it. `unfilled` has the parts of the
+    read model that no build has filled yet, and `unfilled_names` their names, such as `attributes.lead.city`.
     """
 
     declared: Sequence[Mapping[str, Any]] = ()
@@ -100,7 +100,7 @@ class Catalog:
 
     @property
     def open_levels(self) -> tuple[str, ...]:
-        """The levels at which JSON gives attributes of any names."""
+        """The levels at which JSON gives attributes of any name."""
         return tuple(level for level in (LEAD, CONVERSATION) if self.spreads.get(level))
 
     @property
@@ -110,7 +110,7 @@ class Catalog:
 
     @property
     def of_leads(self) -> tuple[tuple[str, str], ...]:
-        """The declared attributes of leads that are filled, each with its type."""
+        """The declared attributes of leads that a build has filled, each with its type."""
         return tuple((made["name"], made["type"]) for made in self._filled if made["of"] == LEAD)
 
     @property
@@ -121,7 +121,7 @@ class Catalog:
 
     @property
     def printed(self) -> tuple[str, ...]:
-        """Which attributes are printed: those not after a minus; of a level with a star those after a plus alone."""
+        """Which attributes are printed: "-name" is left out; of a level with "-*", only "+name" is printed."""
         left_out = sorted(name for name in self.unfilled_names if name.startswith(_ATTRIBUTES))
         if not left_out:
             return ()
@@ -129,9 +129,9 @@ class Catalog:
         return (*(f"-{name}" for name in left_out), *(f"+{name}" for name in kept))
 
     def find(self, name: str, named: str) -> tuple[tuple[str, ...], str | None]:
-        """Return the levels of an attribute, and its type; None for one that is not declared.
+        """Return the levels of an attribute, and its type; None if it is not declared.
 
-        Raises ValueError with what is wrong, for `named`, a name that there is not.
+        Raises ValueError if there is no such attribute; the message calls it `named`.
         """
         for made in self.declared:
             if made["name"] == name:
@@ -146,7 +146,7 @@ class Catalog:
 
 
 def name_read(level: str, name: str = "*") -> str:
-    """Return what a part of the read model calls an attribute of a level, or all that are not declared."""
+    """Return the name of the part of the read model that has an attribute, or all undeclared ones of a level."""
     return f"{_ATTRIBUTES}{level}.{name}"
 
 
@@ -157,13 +157,13 @@ def given_name(parameter: str) -> str | None:
 
 
 def split_values(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return the values of a filter: between commas, of which one behind a backslash is part of a value."""
+    """Return the values of a filter, separated by commas; a comma after a backslash is part of a value."""
     parts = (trim(part.replace("\\,", ",")) for text in texts for part in _COMMA.split(text))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def read_names(text: str) -> str:
-    """Return the name of an attribute. Raises ValueError for what is none."""
+    """Return the name of an attribute. Raises ValueError if the text is not one."""
     if NAME.fullmatch(text) is None:
         raise ValueError(text)
     return text
@@ -185,7 +185,7 @@ class Names(Parameter):
         return tuple(names)
 
     def as_openapi(self, name: str) -> dict[str, Any]:
-        """Return the parameter as OpenAPI describes one."""
+        """Return the parameter as an object of OpenAPI."""
         return {**super().as_openapi(name), "style": "form", "explode": False}
 
 
@@ -193,7 +193,7 @@ class ByAttributes(Parameter):
     """The filters by the values of attributes: attributes[city]=Mumbai."""
 
     def as_openapi(self, name: str) -> dict[str, Any]:
-        """Return the parameter as OpenAPI describes one: a key for each attribute."""
+        """Return the parameter as an object of OpenAPI, with a key for each attribute."""
         return {**super().as_openapi(name), "style": "deepObject", "explode": True}
 
 
@@ -210,7 +210,7 @@ ATTRIBUTE_VALUES = Kind(
 
 
 def read_given(texts: Mapping[str, Sequence[str]], errors: dict[str, str]) -> Given | None:
-    """Return the filters by attributes among the parameters, and add to `errors` what is wrong with them."""
+    """Return the filters by attributes among the parameters, and add to `errors` what is wrong."""
     named = {parameter: name for parameter in texts if (name := given_name(parameter)) is not None}
     if len(named) > MAX_ATTRIBUTES:
         errors["attributes"] = f"takes at most {MAX_ATTRIBUTES} names"
@@ -230,7 +230,7 @@ def read_given(texts: Mapping[str, Sequence[str]], errors: dict[str, str]) -> Gi
 def read_conditions(
     given: Given | None, present: Sequence[str] | None, absent: Sequence[str] | None, catalog: Catalog
 ) -> tuple[AttributeCondition, ...]:
-    """Return what filters by attributes mean. Raise RequestError, whose description names each that is wrong."""
+    """Return the conditions of filters by attributes. Raises RequestError, which names each wrong filter."""
     errors: list[str] = []
     made: list[AttributeCondition] = []
     for name, values in given or ():
@@ -265,7 +265,7 @@ def read_conditions(
 
 
 def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondition, ...]:
-    """Return the attributes whose values are counted. Raise RequestError for a name that there is not."""
+    """Return the attributes whose values are counted. Raises RequestError for an unknown name."""
     if len(names) > MAX_ATTRIBUTES:
         raise RequestError(f"facets takes at most {MAX_ATTRIBUTES} attributes", "facets")
     try:
@@ -281,7 +281,7 @@ def read_facets(names: Sequence[str], catalog: Catalog) -> tuple[AttributeCondit
 
 
 def _alternatives(name: str, of_type: str | None, value: str, named: str) -> list[Contains | Path | Range]:
-    """Return what a value may be found as. Raises ValueError, with what the attribute takes."""
+    """Return the forms in which a value may be stored. Raises ValueError, which says what the attribute takes."""
     made: list[Contains | Path | Range] = []
     try:
         if of_type in ("date", "time"):
@@ -304,21 +304,21 @@ def _alternatives(name: str, of_type: str | None, value: str, named: str) -> lis
 
 
 def _path_of_range(name: str, value: str) -> Path | None:
-    """Return a number in a range, or the text that is written so, alone or in a list; None for what is no range."""
+    """Return the path of a number in a range, or of the text that is written so; None if the value is not a range."""
     try:
         _, low, high = _number_range(value)
     except ValueError:
         return None
     bounds = [f"@ {sign} {end:f}" for sign, end in ((">=", low), ("<=", high)) if end is not None]
     text = f"@ == {json.dumps(value)}"
-    # Only in its strict mode does a comparison with a list not compare its items.
+    # Only in strict mode does a comparison with a list not compare its items.
     return Path(f'strict $."{name}" ? (({" && ".join(bounds)}) || {text} || exists(@[*] ? ({text})))')
 
 
 def _scalars(of_type: str | None, value: str) -> Iterator[str]:
-    """Return as JSON what a value stands for.
+    """Return the JSON values that a text may stand for.
 
-    Where the type is not known, that is whatever an answer prints so: 10 is a text and a number, 010 is a text.
+    If the type is not known, these are all values that an answer prints so: 10 is a text and a number, 010 is a text.
     """
     if of_type in (None, "text", "list"):
         yield json.dumps(value)
@@ -331,7 +331,7 @@ def _scalars(of_type: str | None, value: str) -> Iterator[str]:
 
 
 def _number_range(value: str) -> Range:
-    """Return the range of two numbers, of which one may be missing. Raises ValueError for what is none."""
+    """Return the range of two numbers, of which one may be missing. Raises ValueError if the text is not one."""
     first, last = map(trim, value.split(".."))
     if not (first or last) or not all(not end or _NUMBER.fullmatch(end) for end in (first, last)):
         raise ValueError(value)
@@ -340,7 +340,7 @@ def _number_range(value: str) -> Range:
 
 
 def _moment_range(of_type: str, bounds: Sequence[str]) -> Range:
-    """Return the range of two dates or times, as they are printed. Raises ValueError for what is none."""
+    """Return the range of two dates or times in their printed form. Raises ValueError if the texts are not one."""
     first, last = bounds
     if not (first.strip() or last.strip()):
         raise ValueError(bounds)

@@ -1,4 +1,4 @@
-"""Reads the body of a request: that of a look-up, which is the only one."""
+"""Reads the body of a look-up, the only request that has one."""
 
 import orjson
 
@@ -12,7 +12,7 @@ _TAKES = f'the body takes a JSON object such as {{"{PHONES}": ["918979556941"]}}
 
 
 def read_phones(body: bytes) -> list[str]:
-    """Return the canonical phones that a body asks for, in its order. Raise RequestError, which names what is wrong."""
+    """Return the canonical phones of a body, in its order. Raises RequestError, which says what is wrong."""
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What went wrong, as a program reads it: the header `X-Error-Code` of an error."""
+"""The codes of errors, which programs read from the header `X-Error-Code`."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from werkzeug.exceptions import BadRequest
 
 
 class ErrorCode(StrEnum):
-    """The codes of errors. They are a contract: new ones may come, and none is renamed."""
+    """The codes of errors. They are a contract: new ones may be added, and none is renamed."""
 
     UNKNOWN_PARAMETER = "unknown_parameter"
     MISSING_PARAMETER = "missing_parameter"
@@ -48,7 +48,7 @@ class ErrorCode(StrEnum):
 
 
 class RequestError(BadRequest):
-    """A request that is not taken, with its code and the name of the parameter, if it is about one."""
+    """A bad request: its code, and the name of the parameter if one is wrong."""
 
     def __init__(self, message: str, parameter: str = "", code: ErrorCode = ErrorCode.BAD_VALUE) -> None:
         super().__init__(message)

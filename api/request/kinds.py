@@ -29,15 +29,15 @@ NO_NUL = r"^[^\u0000]*$"
 
 
 class Kind(NamedTuple):
-    """What a parameter takes, in words and as a JSON schema, and what a text of it means."""
+    """What a parameter takes, in words and as a JSON schema, and how its text is read."""
 
     takes: str
     schema: Mapping[str, object]
     # Raises LookupError or ValueError for a text that the parameter does not take.
     meaning: Callable[[str], object]
-    # One that fits every parameter of this kind.
+    # An example that fits every parameter of this kind.
     example: object = None
-    # All words of a kind that takes several, separated by commas or in a repeated parameter. Others come after them.
+    # The words of a kind that takes several, separated by commas or in a repeated parameter. Others come after these.
     words: tuple[str, ...] = ()
 
 
@@ -61,9 +61,9 @@ class Parameter(Field[Any]):
         self.example = example
 
     def _deserialize(self, value: Sequence[str], *_: object, **__: object) -> object:
-        """Return what the texts mean. Raises ValidationError, which says what the parameter takes.
+        """Return the value of the texts. Raises ValidationError, which says what the parameter takes.
 
-        A request may repeat a parameter that takes one text in the same spelling.
+        A request may repeat a parameter that takes one value, if all texts are the same.
         """
         kind, texts = self.kind, value
         if kind.words:
@@ -82,7 +82,7 @@ class Parameter(Field[Any]):
         return (*(word for word in kind.words if word in meanings), *others)
 
     def as_openapi(self, name: str) -> dict[str, Any]:
-        """Return the parameter of this name as OpenAPI describes one."""
+        """Return the parameter of this name as an object of OpenAPI."""
         default = {} if self.load_default is None else {"default": self.load_default}
         examples = (self.example, self.kind.example, self.load_default)
         return {
@@ -96,7 +96,7 @@ class Parameter(Field[Any]):
 
 
 def whole_number(least: int, greatest: int | None = None, *, cut_to: int | None = None) -> Kind:
-    """Return an integer within bounds, in ASCII digits; one above `cut_to` is cut to it."""
+    """Return the kind of integers within bounds, in ASCII digits; those above `cut_to` are cut to it."""
 
     def read(text: str) -> int:
         number = int(text) if _INTEGER.fullmatch(text) else least - 1
@@ -111,7 +111,7 @@ def whole_number(least: int, greatest: int | None = None, *, cut_to: int | None 
 
 
 def one_of(*words: str, **others: str) -> Kind:
-    """Return one of several words, in any case; `others` are further words, each with the one that it means."""
+    """Return the kind of one of several words, in any case; `others` are further words with their meanings."""
     meanings = {**{word: word for word in words}, **others}
     by_lower = {word.lower(): meaning for word, meaning in meanings.items()}
     schema = {"type": "string", "enum": [*meanings]}
@@ -119,14 +119,14 @@ def one_of(*words: str, **others: str) -> Kind:
 
 
 def some_of(*words: str) -> Kind:
-    """Return several of a few words."""
+    """Return the kind of several of these words."""
     word = one_of(*words)
     takes = f"one or more of {', '.join(words)}, separated by commas"
     return Kind(takes, {"type": "array", "items": word.schema}, word.meaning, words=words)
 
 
 def platforms_of(*words: str) -> Kind:
-    """Return several platforms: a few words, and any other that a platform may have as its name."""
+    """Return the kind of several platforms: these words, and any other word that can name a platform."""
 
     def read(text: str) -> str:
         if not _PLATFORM.fullmatch(text):
@@ -147,7 +147,7 @@ def _day(text: str) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search looks for: every word, or the digits if the whole text is a phone number."""
+    """What a search looks for: every word, or the digits of a text that is a phone number."""
 
     words: tuple[str, ...]
     digits: str | None
@@ -167,7 +167,7 @@ def _phone(text: str) -> str:
 
 
 FLAG = Kind("true or false", {"type": "boolean"}, lambda text: _FLAGS[text.lower()], example=True)
-# The first millisecond of a date or a moment counts, and of an end the last one: a date covers its whole day.
+# A start is the first millisecond of a date or a moment, an end the last one: a date covers its whole day.
 MOMENT = Kind(
     "a date such as 2025-01-31 or 2025-01-31T09:30:00Z",
     {"anyOf": [{"type": "string", "format": kind} for kind in ("date", "date-time")]},

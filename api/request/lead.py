@@ -1,7 +1,7 @@
-"""The fields of a printed lead: `lead.json` has each of them as a JSON schema, with what it means and an example.
+"""The fields of a printed lead: `lead.json` has the JSON schema of each, with its meaning and an example.
 
-That is the one list of them in the API. The response schema, the values of `fields`, the columns of CSV and the samples
-of the documentation follow from it.
+This is the only list of them in the API. The response schema, the values of `fields`, the columns of CSV and the
+samples of the documentation follow from it.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ def _words(schema: dict[str, Any]) -> tuple[str, ...]:
 
 
 PLATFORMS = ("whatsapp", "instagram", "webchat")
-"""The platforms that have statistics of their own."""
+"""The platforms with statistics of their own."""
 
 LEAD_STATUSES = _words(LEAD_FIELDS["lead_status"])
 SENDERS = _words(LEAD_FIELDS["last_message_sender"])

@@ -1,4 +1,4 @@
-"""The query parameters of each endpoint, which check what a request asks for and describe themselves in OpenAPI."""
+"""The query parameters of each endpoint: they check what a request gives, and describe themselves in OpenAPI."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
 from api.request.position.change_token import EXAMPLE as TOKEN
 from api.request.position.cursor import CURSOR, EXAMPLE, Cursor, Position
 
-# What may be printed beside the documented keys.
+# The words of `include`, and the keys that each adds to a lead.
 INCLUDES: Mapping[str, tuple[str, ...]] = {
     "attributes": ("attributes",),
     "waiting": ("waiting_since", "reply_window_ends_at", "last_customer_message_at"),
@@ -46,7 +46,7 @@ INCLUDES: Mapping[str, tuple[str, ...]] = {
 }
 _INCLUDED_KEYS = tuple(key for keys in INCLUDES.values() for key in keys)
 REPLY_WINDOWS = ("open", "closed", "none")
-# Begins the name of a facet of an attribute.
+# The prefix of a facet of an attribute.
 ATTRIBUTE_FACET = "attributes."
 SORTS = (
     "last_message_at", "first_contact_at", "total_messages", "total_score", "name", "waiting_since",
@@ -58,33 +58,33 @@ MAX_OFFSET = 2**31 - 1
 MAX_CHANGES = 500
 MAX_WAIT_SECONDS = 25
 _DAYS = whole_number(1, 36500)
-# For each kind of bucket its length, and how many of them an answer may have: 14 days by hour.
+# The length of each kind of bucket, and how many an answer may have: 14 days by hour.
 BUCKETS = {"day": (timedelta(days=1), 1100), "hour": (timedelta(hours=1), 14 * 24)}
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The part of an ordered set that a request asks for: from an offset, or after the position of a cursor."""
+    """The requested part of an ordered set: from an offset, or after the position of a cursor."""
 
     limit: int = DEFAULT_LIMIT
     offset: int = 0
     cursor: Cursor | None = None
-    # Of the cursor, once it is known to be of this very query.
+    # The position of the cursor, once it is known to belong to this query.
     position: Position | None = None
-    # Which set and which order, the same for each spelling of a query.
+    # The set and its order, the same for each spelling of a query.
     asked: bytes = b""
     # The query string of the next page, without its cursor.
     query: str = ""
 
     @property
     def rows_to_read(self) -> int:
-        """How many rows tell the page, and after a cursor whether there is a next one, which no total tells."""
+        """How many rows to read: after a cursor one more, because no total tells whether there is a next page."""
         return self.limit if self.position is None else self.limit + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a request asks for, checked; None for what it does not give, or what its endpoint does not take."""
+    """The checked parameters of a request; None for those that it does not give or its endpoint does not take."""
 
     page: Page = Page()
     sort_by: str = SORTS[0]
@@ -117,43 +117,43 @@ class Parameters:
     without_attributes: tuple[str, ...] | None = None
     fields: tuple[str, ...] | None = None
     include: tuple[str, ...] = ()
-    # What the three filters by attributes mean by those that there are, and facets of attributes.
+    # The three filters by attributes and the facets of attributes, resolved by the catalog.
     by_attributes: tuple[AttributeCondition, ...] = ()
     attribute_facets: tuple[AttributeCondition, ...] = ()
     # Whether conversations can have attributes.
     of_conversations: bool = False
     # The declared attributes of leads, each with its type.
     lead_attributes: tuple[tuple[str, str], ...] = ()
-    # What of attributes is printed, and which parts of the read model are not filled: see Catalog.
+    # Which attributes are printed, and which parts of the read model are not filled: see Catalog.
     printed_attributes: tuple[str, ...] = ()
     unfilled: bytes | None = None
-    # Of messages.
+    # For messages.
     sender: str | None = None
     conversation_id: str | None = None
     before: str | None = None
     after: str | None = None
-    # Of the numbers by day or hour, whose range begins with the first bucket and ends with the start of the last one.
+    # For the numbers by day or hour, from the start of the first bucket to the start of the last one.
     by: str = "day"
-    # Of the funnel.
+    # For the funnel.
     divided_by: str | None = None
-    # Of the CSV: who reads it.
+    # For CSV: the program that reads it.
     reader: str | None = None
-    # Of the facets.
+    # For facets.
     facets: tuple[str, ...] | None = None
-    # Of the change feed.
+    # For the change feed.
     since: str | None = None
     wait: int = 0
     min_as_of: datetime | None = None
 
     @property
     def moves_with_the_clock(self) -> bool:
-        """Whether the list may change although no lead and no message does."""
+        """Whether the answer may change although no lead and no message changes."""
         is_given = any(getattr(self, name) is not None for name in _BY_CLOCK)
         return is_given or "reply_window" in (self.facets or ())
 
     @property
     def names_attributes(self) -> bool:
-        """Whether a request cannot be answered without the attributes that there are."""
+        """Whether the request can only be answered with the catalog of attributes."""
         return bool(
             self.attributes
             or self.with_attributes
@@ -169,7 +169,7 @@ class Parameters:
         return [name.removeprefix(ATTRIBUTE_FACET) for name in facets if name.startswith(ATTRIBUTE_FACET)]
 
     def resolved(self, catalog: Catalog) -> "Parameters":
-        """Return the parameters with what they mean by the attributes that there are; raise RequestError."""
+        """Return the parameters resolved by the catalog of attributes. Raises RequestError for an unknown attribute."""
         return replace(
             self,
             by_attributes=read_conditions(
@@ -184,19 +184,19 @@ class Parameters:
 
     @property
     def attributes_read(self) -> frozenset[str]:
-        """Which attributes are filtered by or counted, as the parts of the read model call them."""
+        """The attributes that the request filters by or counts, as names of parts of the read model."""
         asked = (*self.by_attributes, *self.attribute_facets)
         return frozenset(name for condition in asked for name in condition.names_read)
 
     @property
     def included(self) -> tuple[str, ...]:
-        """What each lead is printed with beside its documented keys."""
+        """The words of `include`, also of keys that only `fields` names."""
         words, fields = self.include or (), {*(self.fields or ())}
         return tuple(word for word, keys in INCLUDES.items() if word in words or not fields.isdisjoint(keys))
 
     @property
     def keys(self) -> tuple[str, ...] | None:
-        """The keys of each lead to print; None for all that its statement gives."""
+        """The keys of each lead to print; None for all keys of its statement."""
         if self.fields is None and self.printed_on_page == self.printed_with:
             return None
         keys = {*(self.fields or LEAD_KEYS), *(key for word in self.include or () for key in INCLUDES[word])}
@@ -204,7 +204,7 @@ class Parameters:
 
     @property
     def printed_on_page(self) -> tuple[str, ...]:
-        """What is included, with what the leads are sorted by, which the cursor of the next page has."""
+        """As `printed_with`, and the key of the sort, which the cursor of the next page needs."""
         for word, keys in INCLUDES.items():
             if self.sort_by in keys and word not in self.included:
                 return (*self.printed_with, word)
@@ -212,7 +212,7 @@ class Parameters:
 
     @property
     def printed_with(self) -> tuple[str, ...]:
-        """What is included, and whether conversations can have attributes."""
+        """The included words, and for attributes which of them are printed, and whether conversations have any."""
         if "attributes" not in self.included:
             return self.included
         of_conversations = ("of_conversations",) if self.of_conversations else ()
@@ -253,7 +253,7 @@ _PAGES = {
     ),
     **OF_ALL,
 }
-# Which keys of a lead are printed.
+# They choose the printed keys of a lead.
 _FEWER_KEYS = {
     "fields": Parameter(
         "The keys of each lead to print, and no others but what `include` adds, which may be named here too.",
@@ -264,7 +264,7 @@ _FEWER_KEYS = {
         "What to print of each lead beside its other keys.", some_of(*INCLUDES), ["attributes"], default=()
     ),
 }
-# Dashboards for other versions of this API use them, each for the parameters that it means.
+# Other names of parameters, which dashboards for other versions of this API use.
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "start_date": ("from_date",),
     "end_date": ("to_date",),
@@ -346,12 +346,12 @@ OF_LIST = {
     "with_attributes": Names("Leads that have all of these attributes.", ATTRIBUTE_NAMES, ["tags"]),
     "without_attributes": Names("Leads that have none of these attributes.", ATTRIBUTE_NAMES, ["opted_out"]),
 }
-# What chooses a page of the leads.
+# The parameters that choose a page and its keys.
 OF_ONE_PAGE = ("limit", "offset", "cursor", "fields", "include")
 OF_EXPORT = {
     name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE or name == "include"
 }
-# The filters, but for those that move with the clock.
+# The filters that move with the clock, which the change feed does not take.
 _BY_CLOCK = ("days", "waiting_minutes", "reply_window", "reply_window_hours", "became_days", "status_days")
 _NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", *_BY_CLOCK)
 OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
@@ -371,12 +371,12 @@ OF_STATUS_CHANGES = {name: OF_CHANGES[name] for name in ("since", "limit", "wait
 # The filters whose values are counted.
 FACETS = ("lead_status", "platform", "agent_id", "has_email", "last_message_sender")
 
-# And those that are counted only where a request names them.
+# The same, and those that are counted only if a request names them.
 FURTHER_FACETS = (*FACETS, "reply_window")
 
 
 def _facet(text: str) -> str:
-    """Return the name of a facet. Raises LookupError or ValueError for what is none."""
+    """Return the name of a facet. Raises LookupError or ValueError if the text is not one."""
     if text.startswith(ATTRIBUTE_FACET):
         return ATTRIBUTE_FACET + read_names(text.removeprefix(ATTRIBUTE_FACET))
     return FURTHER_FACETS[FURTHER_FACETS.index(text.lower())]

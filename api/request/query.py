@@ -1,4 +1,4 @@
-"""Reads the query string of an endpoint with its schema."""
+"""Reads the query string of an endpoint by its schema."""
 
 import re
 from ast import literal_eval
@@ -64,11 +64,11 @@ _UNREADABLE = "contains a NUL character (%00) or bytes that are not UTF-8"
 
 
 QUERIES: dict[str, "Query"] = {}
-"""The query of each operation that has parameters."""
+"""The query of each operation with parameters."""
 
 
 class Query:
-    """Reads the query string of the endpoints with these operations, by the parameters that they take."""
+    """Reads the query string of the endpoints with these operations, which take the same parameters."""
 
     def __init__(
         self,
@@ -80,18 +80,18 @@ class Query:
         self.parameters = parameters
         QUERIES.update(dict.fromkeys(operations, self))
         self._schema = Schema.from_dict(dict(parameters))()
-        # Of the values of a cursor's position.
+        # The fields of the values in a cursor's position.
         self.fields = fields
         self.result = result
-        # Clients repeat a few query strings, and each of them means the same every time.
+        # Clients repeat few query strings, and each always means the same.
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
 
     def read(self, query_string: str, *path: str) -> Parameters:
         """Return the checked parameters. Raises RequestError, whose description names every wrong one.
 
-        `path` has the ids of the path, which a cursor is bound to.
+        `path` has the ids of the path, to which a cursor is bound.
         """
-        # min_as_of is another moment each time, and a cursor another place.
+        # Each request has another min_as_of, and another cursor.
         is_new = "min_as_of" in query_string or "cursor" in query_string
         if len(query_string) > _MAX_CACHED_LENGTH or is_new:
             parameters = self._read(query_string)
@@ -127,12 +127,13 @@ class Query:
         _compare(loaded, given_as, errors)
         if errors:
             parts = [f"{name} {what}" for name, what in errors.items()]
-            # No one name is near to an unknown one.
+            # For an unknown name without a similar one.
             if _UNKNOWN in errors.values():
                 parts.append(f"this endpoint takes {', '.join(self.parameters)}")
             raise RequestError("; ".join(parts), *_first(errors))
         if "limit" in loaded:
-            # A request may change the others from page to page. An absent filter is not named, so that new ones may be.
+            # These may change from page to page. Absent filters are left out, so that a new filter invalidates no
+            # cursor.
             others = (*OF_ONE_PAGE, *OF_ALL)
             asked = {
                 name: value for name, value in loaded.items() if name not in others and value is not None
@@ -153,7 +154,7 @@ class Query:
         return self.result(**loaded)
 
     def _collect(self, query_string: str, errors: dict[str, str]) -> dict[str, list[str]]:
-        """Return the values of each known parameter that are not empty, and adds what is wrong to `errors`."""
+        """Return the non-empty values of each known parameter, and add to `errors` what is wrong."""
         texts: dict[str, list[str]] = {}
         unknown: dict[str, str] = {}
         for name, value in query_pairs(query_string):
@@ -174,7 +175,7 @@ class Query:
                 unknown[quoted(name)] = name
                 errors[quoted(name)] = _UNKNOWN
         else:
-            # Not of so many: that takes longer than all else, and they are no slips.
+            # Not for too many names: that takes longer than all else, and they are not misspellings.
             for key, name in unknown.items():
                 if near := nearest(name, self.parameters):
                     errors[key] += f" (did you mean {' or '.join(near)}?)"
@@ -186,15 +187,15 @@ def _first(errors: Mapping[str, str]) -> tuple[str, ErrorCode]:
     name, what = next(iter(errors.items()))
     if name == "cursor":
         return name, ErrorCode.BAD_CURSOR
-    # A name that is no parameter is quoted.
+    # An unknown name is quoted.
     parameter = "" if name == _NAMELESS else literal_eval(name) if name[0] in "'\"" else name
     return parameter, ErrorCode.UNKNOWN_PARAMETER if what.startswith(_UNKNOWN) else ErrorCode.BAD_VALUE
 
 
 def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> dict[str, str]:
-    """Put each value that has another name under its own one, and return by which name each was given.
+    """Move each value to the main name of its parameter, and return the names by which they were given.
 
-    Two names of one thing are an error of the other name.
+    Giving both names of a parameter is an error of the other name.
     """
     given_as: dict[str, str] = {}
     for other, names in OTHER_NAMES.items():
@@ -211,7 +212,7 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
 
 
 def _compare(loaded: Mapping[str, Any], given_as: Mapping[str, str], errors: dict[str, str]) -> None:
-    """Add to `errors` each parameter that does not go with another one."""
+    """Add to `errors` each parameter that contradicts another one."""
     for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
         low, high = loaded.get(least), loaded.get(greatest)
         if low is not None and high is not None and low > high:
@@ -224,7 +225,7 @@ def _compare(loaded: Mapping[str, Any], given_as: Mapping[str, str], errors: dic
 
 
 def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are read.
-    """Return the parameters of a series. Raise RequestError for a range without a start or an end, or too long."""
+    """Return the parameters of a series. Raises RequestError if the range lacks a bound or is too long."""
     missing = [name for name in ("from_date", "to_date") if read[name] is None]
     if missing:
         message = "; ".join(f"{name} is missing: it takes {MOMENT.takes}" for name in missing)

@@ -1,4 +1,4 @@
-"""What a request knows of itself, in one record, from its first hook to its last."""
+"""The record of a request, from its first hook to its last."""
 
 import random
 import re
@@ -11,8 +11,8 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, g, request
 
-# In the environment of a request: where the server has it pause (AUTHORIZED, BODY), its record once it has paused,
-# what was counted for it before, so that it counts once, and what its answer is kept under.
+# Keys in the environment of a request: where the server lets it pause (AUTHORIZED, BODY), its record once it has
+# paused, the count of the rate limit, so that it counts once, and the key of its answer in memory.
 PAUSE_AT, PAUSED, COUNTED, KEY = "leads.pause_at", "leads.paused", "leads.counted", "leads.key"
 AUTHORIZED, BODY = "authorized", "body"
 
@@ -25,56 +25,56 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 @dataclass(slots=True)
 class Record:
-    """What the hooks, the view and the answer of one request tell each other.
+    """What the hooks, the view and the answer of a request share.
 
-    It has the request itself: Flask's `request` looks it up anew for each of its attributes, which takes 2 µs.
+    It holds the request, because Flask's `request` looks it up for each attribute, which takes 2 µs.
     """
 
     request: Request
-    # Its one moment, and the name by which its answer is found in the logs.
+    # The time of the request, and the id that finds it in the logs.
     now: datetime
     correlation_id: str
-    # The tenant of the path; None where it has none.
+    # The tenant of the path, or None.
     user_id: str | None = field(init=False)
-    # Whether it asks for what a tenant has: whatever there is, and is still to come, but for OPEN_BLUEPRINTS. What a
-    # browser sends before a request shows no one, and its answer has no data.
+    # Whether it asks for data of a tenant: true for every endpoint outside OPEN_BLUEPRINTS. A preflight request
+    # (OPTIONS) has no credentials, and its answer no data.
     is_of_tenant: bool = field(init=False)
-    # What stands behind the path, as it came.
+    # The raw query string.
     query: str = field(init=False)
     # By perf_counter.
     started: float = field(default_factory=perf_counter)
-    # What logs call the caller.
+    # The name of the caller in the logs.
     caller: str | None = None
-    # Whose place it has among the requests that run.
+    # The caller under whom it counts among the running requests.
     place: str | None = None
-    # Of the rate limit, once that was counted.
+    # Seconds left of the rate limit's period, once the request was counted.
     limit_seconds_left: int | None = None
-    # The row about its tenant that was read last, a Freshness, how fresh it has to be, and the clock read for that.
+    # The last row about its tenant (a Freshness), how fresh it has to be, and the database's clock read for that.
     row: Any = None
     min_as_of: datetime | None = None
     clock: datetime | None = None
-    # How many results the answer has.
+    # The number of results in the answer.
     rows: int = 0
-    # Headers of this answer alone, whatever becomes of it.
+    # Headers of the answer, also if it is an error.
     headers: dict[str, str] = field(default_factory=dict)
-    # What an answer that may be given again has: the bytes of its body before the timestamp, its tag, and when the
-    # clock may change it.
+    # For an answer that may be kept in memory: the length of its body before the timestamp, its tag, and when the clock
+    # may change it.
     opening: int = 0
     tag: str = ""
     stands_until: datetime | None = None
-    # Its body as it is sent, without its end.
+    # Its body in the form in which it is sent, without the end.
     body: Any = None
 
     def __post_init__(self) -> None:
-        """Read what does not change any more, and the endpoint."""
+        """Read the query string and the endpoint."""
         self.query = self.request.environ.get("QUERY_STRING", "")
         self.read_endpoint()
 
     def read_endpoint(self) -> None:
-        """Read of which tenant the request is, whose endpoint was found."""
+        """Read the tenant of the request from its endpoint."""
         rule = self.request.url_rule
         self.user_id = (self.request.view_args or {}).get("user_id")
-        # An open blueprint may have others within it.
+        # An open blueprint may contain others.
         is_open = rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS
         self.is_of_tenant = not is_open and self.request.method != "OPTIONS"
 
@@ -85,7 +85,7 @@ def system_clock() -> datetime:
 
 
 def begin(clock: Clock) -> Record:
-    """Return the record of a new request, with its moment and the correlation id that finds it in the logs."""
+    """Return the record of a new request, with its time and its correlation id."""
     now, asked = clock(), request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # As Flask says.
     begun = g.record = Record(asked, now, correlation_id(asked.environ, now))
     begun.headers["X-Correlation-Id"] = begun.correlation_id
@@ -93,14 +93,14 @@ def begin(clock: Clock) -> Record:
 
 
 def correlation_id(environ: WSGIEnvironment, now: datetime) -> str:
-    """Return the correlation id that a request gives if it is a good one, or else a new one.
+    """Return the correlation id of a request if it gives a valid one, or else a new one.
 
-    That is the milliseconds since 1970, and nine random hexadecimal digits.
+    A new one is the milliseconds since 1970 and nine random hexadecimal digits.
     """
     sent = environ.get("HTTP_X_CORRELATION_ID")
     if sent is not None and _CORRELATION_ID.fullmatch(sent):
         return str(sent)
-    # It names an answer and protects nothing.
+    # It protects nothing, so it need not be secure.
     return f"{int(now.timestamp() * 1000)}-{random.getrandbits(36):09x}"
 
 
@@ -115,5 +115,5 @@ def environ_key(header: str) -> str:
 
 
 def record() -> Record:
-    """Return the record of the request at hand."""
+    """Return the record of the current request."""
     return cast("Record", g.record)

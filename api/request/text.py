@@ -1,4 +1,4 @@
-"""How the API reads a text: white space, phones, words, names that may be misspelt, dates and times."""
+"""Reading texts: white space, phones, words, misspelt names, dates and times."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,13 +8,13 @@ from unicodedata import normalize
 from urllib.parse import parse_qsl
 
 WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
-# Of a user_id or a customer_phone, as the platform stores them.
+# The longest user_id or customer_phone that the platform stores.
 MAX_ID_LENGTH = 255
 MILLISECOND = timedelta(milliseconds=1)
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
-# What Unicode can take off a letter.
+# The combining marks that Unicode can separate from a letter.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _BLANKS = re.compile(f"[{WHITE_SPACE}]+")
 _PHONE = re.compile(r"\+?[ ().-]*[0-9][0-9 ().-]*")
@@ -28,7 +28,7 @@ _MOMENT = re.compile(
 _HOURS_ALONE = re.compile(r":[0-9]{2}(\.[0-9]+)?[-+ ][0-9]{2}$")
 _FINER_THAN_MICROSECONDS = re.compile(r"\.[0-9]{6}0*[1-9]")
 
-# As much of two names has to agree; below it, difflib finds a likeness between any two words.
+# How similar two names have to be; with less, difflib finds any two words similar.
 LIKENESS = 0.75
 MAX_NAME_LENGTH = 100
 
@@ -46,9 +46,9 @@ def words(text: str) -> list[str]:
 
 
 def without_accents(text: str) -> str:
-    """Return the text without accents, as the read model has texts for searches that ignore them.
+    """Return the text without accents, in the form of the read model's texts for searches that ignore them.
 
-    The rule for those is projector.without_accents in sql/definition/normalize.sql.
+    The read model has the same rule, projector.without_accents in sql/definition/normalize.sql.
     """
     return normalize("NFC", _ACCENTS.sub("", normalize("NFD", text)))
 
@@ -90,7 +90,7 @@ def read_moment(text: str) -> tuple[datetime, datetime]:
 def read_exact_moment(text: str) -> datetime:
     """Return the moment that a date, or a date with a time, names, in microseconds; finer fractions are rounded up.
 
-    It takes what read_moment takes, and an offset of hours alone, as PostgreSQL prints it. Raises ValueError for any
+    It takes the texts of read_moment, and offsets of hours alone, as PostgreSQL prints them. Raises ValueError for any
     other text.
     """
     moment = _in_utc(_as_written(f"{text}:00" if _HOURS_ALONE.search(text) else text))
@@ -108,7 +108,7 @@ def _in_utc(local: datetime) -> datetime:
 
 
 def read_min_as_of(query_string: str) -> datetime | None:
-    """Return the min_as_of of a query string, whatever else that says; None where there is none, or a bad one."""
+    """Return the min_as_of of a query string; None if it has none or a bad one. The rest is not checked."""
     texts = [value for name, value in query_pairs(query_string) if name == "min_as_of" and trim(value)]
     try:
         return read_exact_moment(trim(texts[0])) if texts else None
@@ -119,7 +119,7 @@ def read_min_as_of(query_string: str) -> datetime | None:
 def query_pairs(query_string: str) -> Iterator[tuple[str, str]]:
     """Yield the names and values of a query string; bytes that are not UTF-8 become lone surrogates.
 
-    Each is read when it is asked for: whoever has found enough errors does not read the rest.
+    They are read one by one, so that a caller who has found enough errors can stop.
     """
     # A WSGI server passes the bytes of the query string on as Latin-1.
     text = query_string.encode("latin-1").decode(errors="surrogateescape")
@@ -128,7 +128,7 @@ def query_pairs(query_string: str) -> Iterator[tuple[str, str]]:
 
 
 def shift(moment: datetime, distance: timedelta) -> datetime:
-    """Return the moment moved by the distance, clamped to what a datetime can hold; no lead is beyond that."""
+    """Return the moment moved by the distance, clamped to the range of datetime, in which all leads are."""
     try:
         return moment + distance
     except OverflowError:
@@ -146,7 +146,7 @@ def format_time(moment: datetime) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Return the known names that are near, the nearest first: the name misspelt, or some of the words of one.
+    """Return the known names that are similar, the most similar first: a misspelt name, or some words of one.
 
     `sortBy`, `sort-by` and `sort_by` are the same words, and `date` is a word of `from_date` and of `to_date`.
     """

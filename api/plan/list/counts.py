@@ -1,4 +1,4 @@
-"""How many leads match, by the counts of the read model, and in which hours or days they were last active.
+"""How many leads match, by the counts of the read model, and in which hours or days these were last active.
 
 lead_totals counts the leads of a tenant, of a day and of an hour that pass one filter; lead_counts and
 lead_daily_counts count by every combination of facets, of a tenant and of a day.
@@ -97,7 +97,7 @@ def counts(plan: ListPlan) -> CTE:
 def count_by_clock(filters: Sequence[GivenFilter]) -> ColumnElement[int] | None:
     """Return how many leads pass one filter that the clock moves, by the row of tenant_totals; None for others.
 
-    Most windows have closed and few are open, and of those who wait few do so since a moment ago: few are counted.
+    Only few leads are counted: most reply windows have closed, and few customers began to wait just now.
     """
     few = {
         _OPEN: (None, conditions([_OPEN], leads)),
@@ -112,7 +112,7 @@ def count_by_clock(filters: Sequence[GivenFilter]) -> ColumnElement[int] | None:
 
 
 def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
-    """Return the phones of all matches, which an index finds: of `leads`, of attributes, or of conversations."""
+    """Return the phones of all matches, by an index on `leads`, on attributes or on conversations."""
     # An index by attributes or conversations finds fewer leads than those of the tenant.
     narrowest = _narrowest(plan)
     if narrowest is None:
@@ -125,7 +125,7 @@ def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
 
 
 def _narrowest(plan: ListPlan) -> tuple[FromClause, list[GivenFilter]] | None:
-    """Return the phones that one of the filters lets pass, and the filters that are not applied to them yet."""
+    """Return the phones that pass one of the filters, and the filters that remain to be applied."""
     of_profiles, of_conversations_, *ids = (
         next((filter_ for filter_ in plan.filters if filter_.name == name), None)
         for name in (OF_PROFILES, OF_THEIR_CONVERSATIONS, *OF_CONVERSATIONS)
@@ -153,7 +153,7 @@ def _narrowest(plan: ListPlan) -> tuple[FromClause, list[GivenFilter]] | None:
 
 
 def _having(part: ConditionShape, name: str) -> FromClause:
-    """Return the phones of the leads that have an attribute themselves, or by a conversation, each once."""
+    """Return the phones of the leads that have an attribute, or whose conversations have it, each once."""
     tables = {LEAD: lead_profiles, CONVERSATION: lead_conversations}
     ways = [
         _of_tenant(tables[level]).where(has(tables[level].c.attributes, part, name)) for level in part.levels
@@ -171,7 +171,7 @@ def _without(plan: ListPlan, applied: GivenFilter) -> list[GivenFilter]:
 
 @lru_cache(maxsize=_MAX_CACHED_PLANS)
 def buckets(plan: ListPlan) -> CTE:
-    """Return the hours or days of the time range, and the partial ones, each with the number of matches in it.
+    """Return the hours or days of the time range, partial ones too, each with its number of matches.
 
     Columns: bucket_start, bucket_end, matches. Without a time range these are all hours or days of the tenant.
     """
@@ -181,7 +181,7 @@ def buckets(plan: ListPlan) -> CTE:
     if matches is None:
         return union_all(_days_by_facets(plan), _partial_buckets(plan, "days")).cte("buckets")
     if plan.is_far:
-        # The page is looked for in buckets: the shorter they are, the fewer leads are read before it.
+        # The page is searched in buckets: the shorter they are, the fewer leads are read before the page.
         whole = [_totals(matches, "hour", "hours_start", "hours_end")]
     else:
         whole = [
@@ -193,7 +193,7 @@ def buckets(plan: ListPlan) -> CTE:
 
 
 def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
-    """Return the whole days of the time range, or all days, by the table that counts every combination."""
+    """Return the whole days of the time range, or all days, by the table that counts each combination of facets."""
     day = lead_daily_counts.c.day
     next_day = day + constant(1)
     days = (cast(func.timezone(UTC_NAME, edge(name)), Date) for name in ("days_start", "days_end"))
@@ -214,7 +214,7 @@ def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
 
 
 def _totals(matches: ColumnElement[int], granularity: str, *time_range: str) -> Select[tuple[object, ...]]:
-    """Return the days or hours from one moment to before another, or all of them, by lead_totals."""
+    """Return the days or hours of a time range, or all of them, by lead_totals."""
     start = lead_totals.c.bucket_start
     end = start + literal_column(f"'1 {granularity}'", Interval)
     in_range = [between(start, *map(edge, time_range))] if time_range else []
@@ -238,10 +238,10 @@ def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
 
 
 def running_total(plan: ListPlan) -> CTE:
-    """Return the buckets in the order of the list, and how many matches lie up to the end of each (`reached`).
+    """Return the buckets in the order of the list, each with the number of matches up to its end (`reached`).
 
-    After a cursor these are the buckets from its position on. How many matches of the first one come after the
-    position is not known, so none of them is `counted`.
+    With a cursor they begin with the bucket of its position. How many matches of that bucket come after the position is
+    not known, so none of them is `counted`.
     """
     matched = buckets(plan)
     start, end = matched.c.bucket_start, matched.c.bucket_end

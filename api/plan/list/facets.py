@@ -1,7 +1,7 @@
-"""The statement of GET /users/{user_id}/leads/facets: how many leads have each value of a filter, beside the others.
+"""The statement of GET /users/{user_id}/leads/facets: how many leads have each value of a filter.
 
-A count that the read model keeps is read from there. The others come from one pass over the leads that pass the filters
-which every facet has.
+Counts that the read model keeps are read from there. The others come from one pass over the leads that pass the filters
+which all facets share.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -60,11 +60,11 @@ from api.request.lead import LEAD_STATUSES, PLATFORMS, SENDERS
 from api.request.parameters import ATTRIBUTE_FACET, FACETS, FURTHER_FACETS, REPLY_WINDOWS, Parameters
 
 _MAX_CACHED_STATEMENTS = 256
-# Its values are those that the conversations have.
+# Its values are those of the conversations.
 _AGENT = "agent_id"
 
 
-# For each filter its values, and what a request that gives one changes of the statement's text.
+# The values of each filter, and the part of each that changes the statement's text.
 _VALUES: Mapping[str, Mapping[str, Hashable]] = {
     "lead_status": {word: (word,) for word in LEAD_STATUSES},
     "platform": {word: (word,) for word in PLATFORMS},
@@ -76,7 +76,7 @@ _VALUES: Mapping[str, Mapping[str, Hashable]] = {
 
 @dataclass(slots=True)
 class FacetsRow(Freshness):
-    """How many leads pass all filters, and the counts as a JSON object. `stands_until` is as in a list."""
+    """How many leads pass all filters, and the counts as a JSON object. `stands_until` is as in ListRow."""
 
     total: int
     facets: bytes
@@ -99,7 +99,7 @@ def lead_facets(
 
 
 def _own_conditions(parameters: Parameters, name: str) -> frozenset[tuple[str, int]]:
-    """Return the filters by values of an attribute: the names of their filters, and their places there."""
+    """Return the conditions on the values of an attribute: the name of the filter, and the place in it."""
     return frozenset(
         (filter_name, at)
         for filter_name in (OF_PROFILES, OF_THEIR_CONVERSATIONS)
@@ -120,11 +120,10 @@ def _statement(
         for facet in names
         for word, shape in _VALUES.get(facet, {}).items()
     }
-    # What every facet has.
+    # The filters that all facets share.
     shared = _without(filters, _VALUES)
     counted = {name: _count(of_facet, shared) for name, of_facet in asked.items()}
-    # Each row is read once for all counts that it gives. Where the tenant has none, as without leads, only an aggregate
-    # returns a row.
+    # Each row is read once for all its counts. For a tenant without leads only an aggregate returns a row.
     rows = [
         select(
             func.count().label("read"),
@@ -168,7 +167,10 @@ def _statement(
 def _count(
     filters: tuple[GivenFilter, ...], shared: Sequence[GivenFilter]
 ) -> tuple[FromClause, ColumnElement[int]]:
-    """Return how many leads pass these filters, by the rows of a table: of `leads` those that pass what is shared."""
+    """Return the table whose rows count the leads that pass these filters, and the count.
+
+    Of `leads` these are the rows that pass the shared filters.
+    """
     if (by_clock := count_by_clock(filters)) is not None:
         return tenant_totals, by_clock
     plan = _plan(filters)
@@ -202,7 +204,7 @@ def _phones(filters: Sequence[GivenFilter], name: str) -> Select[tuple[str]]:
 
 
 def _phones_beside(filters: tuple[GivenFilter, ...], shape: FacetShape, at: int) -> Select[tuple[str]] | None:
-    """Return the phones of the leads that pass all filters but those by the attribute itself; None for every lead."""
+    """Return the phones of the leads that pass all filters except those on the attribute itself; None for all leads."""
     others: list[GivenFilter] = []
     for filter_ in filters:
         if filter_.name in (OF_PROFILES, OF_THEIR_CONVERSATIONS):
@@ -222,7 +224,7 @@ def _agents(filters: Sequence[GivenFilter]) -> CTE:
     if others:
         pairs = pairs.where(lead_conversations.c.customer_phone.in_(_phones(others, "of_agents")))
     pair = pairs.distinct().subquery("pair")
-    # A value that has white space at its ends can be asked for by no request.
+    # The API trims values, so no request can ask for one with white space at its ends.
     can_be_asked = (pair.c.agent_id != constant_text("")) & (
         pair.c.agent_id == func.btrim(pair.c.agent_id, WHITE_SPACE)
     )
@@ -231,7 +233,7 @@ def _agents(filters: Sequence[GivenFilter]) -> CTE:
 
 
 def _by_agent(agents: CTE, value: ColumnElement[Any]) -> ColumnElement[str]:
-    """Return the members of the object that has a value for each agent."""
+    """Return the members of an object with a value for each agent."""
     printed = func.coalesce(cast(func.to_json(value), Text), constant_text("null"))
     member = cast(func.to_json(agents.c.agent_id), Text) + constant_text(":") + printed
     members = select(func.string_agg(member, constant_text(","))).select_from(agents)
@@ -239,7 +241,7 @@ def _by_agent(agents: CTE, value: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def _name_of(agents: CTE) -> ColumnElement[str]:
-    """Return what the first conversation of the current agent calls it, by the index that its leads are counted in."""
+    """Return the agent's name in its first conversation, by the index that also counts its leads."""
     conversation = lead_conversations.c
     named = select(conversation.agent_name).where(
         conversation.user_id == USER, conversation.agent_id == agents.c.agent_id
@@ -248,7 +250,7 @@ def _name_of(agents: CTE) -> ColumnElement[str]:
 
 
 def _other_platforms(filters: Sequence[GivenFilter]) -> ColumnElement[str]:
-    """Return further members: each platform that has no column with its leads, bytewise."""
+    """Return further members: each platform without a column of its own with its leads, in bytewise order."""
     others = _without(filters, ("platform",))
     word = func.unnest(leads.c.other_platforms).label("word")
     found = select(word).where(leads.c.user_id == USER, leads.c.other_platforms.is_not(None))

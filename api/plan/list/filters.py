@@ -1,4 +1,4 @@
-"""The filters of the list: one entry of FILTERS is everything that a plan knows about a query parameter.
+"""The filters of the list: an entry of FILTERS holds everything that a plan knows about a query parameter.
 
 A new filter is one entry here and one field in `api/request/parameters.py`.
 """
@@ -50,16 +50,16 @@ from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
 Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
 
-# A filter on the columns of a table, and the part of its value that changes the statement's text.
+# Return the condition on the columns of a table; the second argument is the shape of the filter.
 OnTable = Callable[[Columns, Any], Condition]
 OnTotals = Callable[[Columns, Any], ColumnElement[int] | None]
 
 TIME_RANGE = "time_range"
-# The filters by attributes: those that a profile has, and those that conversations alone have.
+# The filters by attributes: of profiles, and of conversations alone.
 OF_PROFILES, OF_THEIR_CONVERSATIONS = "attributes", "attributes_of_conversations"
-# In the shape of a filter by platform all words that have no column.
+# In the shape of a filter by platform: all platforms that have no column.
 OTHERS = None
-# Columns of lead_conversations: a lead passes if any conversation of it has the value.
+# Columns of lead_conversations: a lead passes if any of its conversations has the value.
 OF_CONVERSATIONS = ("agent_id", "phone_number_id", "is_active")
 
 
@@ -74,28 +74,28 @@ class GivenFilter(NamedTuple):
 class Filter:
     """How one filter narrows the list.
 
-    A filter without a condition on one of the two tables is looked up in the other one by the key of the lead. A facet
-    has its column in lead_counts and lead_daily_counts too, so that its `on_leads` counts there. A list whose filters
-    lead_totals and facets do not count finds all matches to count them: in an index if each filter has a condition on
-    `leads`.
+    A filter that has no condition on one of the two tables is looked up in the other by the key of the lead. The column
+    of a facet is also in lead_counts and lead_daily_counts, so `on_leads` works there too. If neither lead_totals nor
+    the facets count the filters of a list, it finds all matches to count them: in an index if each filter has a
+    condition on `leads`.
     """
 
     name: str
-    # The value that a request gives; None if it does not give any.
+    # The value that a request gives, or None.
     value: Callable[[Parameters], Any]
     on_leads: OnTable | None = None
     on_profiles: OnTable | None = None
     is_facet: bool = False
-    # The leads of a row of lead_totals that pass; None if lead_totals does not count them.
+    # How many leads of a row of lead_totals pass; None if lead_totals does not count them.
     totals: OnTotals = lambda _columns, _shape: None
     shape: Callable[[Any], Hashable] = lambda _value: None
     bind: Callable[[Any], Mapping[str, object]]
-    # Until when the same leads pass, by the shape; none where no clock decides.
+    # The moments until which the same leads pass, by the shape; none if the filter does not depend on the clock.
     stands_until: Callable[[Any], Sequence[ColumnElement[Any]]] = lambda _shape: ()
 
 
 def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
-    """Return the filter of the query parameter of the same name, whose value is its shape, or one of the statement."""
+    """Return the filter of the query parameter of this name; its value is bound unless a shape is given."""
     others = {
         "value": lambda parameters: getattr(parameters, name),
         "bind": lambda value: {} if "shape" in keywords else {name: value},
@@ -106,9 +106,9 @@ def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Fi
 
 
 def _flag(name: str, counted: str = "", **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
-    """Return the filter of a flag, which `lead_totals` counts in a column where it is set.
+    """Return the filter of a flag; the column `counted` of `lead_totals` counts the leads that have it.
 
-    Its value is a part of the statement's text, so that PostgreSQL sees which index serves.
+    Its value is part of the statement's text, so that PostgreSQL sees which index serves.
     """
 
     def on_table(columns: Columns, flag: bool) -> Condition:  # noqa: FBT001  # As any shape.
@@ -151,7 +151,7 @@ def _of_any_conversation(name: str) -> OnTable:
 
 
 def _on_platform(columns: Columns, platform: str | None) -> Condition:
-    """Return whether a lead is on a platform, or on any of the others that a request gives."""
+    """Return whether a lead is on a platform, or for OTHERS on any other platform of the request."""
     if platform is not OTHERS:
         return columns[f"on_{platform}"]
     given: Condition = columns.other_platforms.bool_op("&&")(bindparam("other_platforms", type_=ARRAY(Text)))
@@ -159,7 +159,7 @@ def _on_platform(columns: Columns, platform: str | None) -> Condition:
 
 
 def _time_range_of(parameters: Parameters) -> dict[str, object] | None:
-    """Return the moment from which and the moment before which a lead has to be active, and in how many last days."""
+    """Return the start and the end of the time in which a lead has to be active, and the number of last days."""
     if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
         return None
     end = LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
@@ -170,21 +170,21 @@ BECAME = "became"
 
 
 class BecameValue(NamedTuple):
-    """What leads became, and within how many last days; None for ever."""
+    """The statuses that leads became, and within how many last days; None means ever."""
 
     statuses: tuple[str, ...]
     days: int | None
 
 
 class BecameShape(NamedTuple):
-    """What of that changes the statement's text."""
+    """The part of it that changes the statement's text."""
 
     statuses: tuple[str, ...]
     is_recent: bool
 
 
 def has_become(changes: FromClause, shape: BecameShape) -> list[Condition]:
-    """Return the conditions on a change of a status by which a lead passes."""
+    """Return the conditions on a change of a status that lets a lead pass."""
     found = [changes.c.user_id == USER, changes.c.lead_status.in_([*map(constant_text, shape.statuses)])]
     if shape.is_recent:
         found += [changes.c.changed_at > UNKNOWN_TIME, changes.c.changed_at >= once(ago(_BECAME_DAYS))]
@@ -203,13 +203,13 @@ def _became(columns: Columns, shape: BecameShape) -> Condition:
 
 
 def _end_of_became(shape: BecameShape) -> ColumnElement[Any]:
-    """Return the last moment at which the oldest of these changes is still within the last days."""
+    """Return when the oldest of these changes leaves the last days."""
     return first_leave(status_changes.c.changed_at, _BECAME_DAYS, *has_become(status_changes, shape))
 
 
 _BECAME_DAYS = bindparam("became_days", type_=Float)
 _STATUS_DAYS = bindparam("status_days", type_=Float)
-# The time of an extraction that has none.
+# The stored time of an extraction without a time.
 UNKNOWN_TIME: ColumnElement[Any] = literal_column("timestamptz 'epoch'")
 _MINUTES = bindparam("waiting_minutes", type_=Float) * literal_column("interval '1 minute'")
 _HOURS = bindparam("reply_window_hours", type_=Float) * literal_column("interval '1 hour'")
@@ -217,18 +217,18 @@ _NOTHING: ColumnElement[Any] = literal_column("interval '0'")
 
 
 def _in_reply_window(columns: Columns, word: str) -> Condition:
-    """Return whether the reply window of a lead is open, closed or there is none. One that ends now is closed."""
+    """Return whether the reply window is open, is closed, or does not exist. One that ends now is closed."""
     ends = columns.reply_window_ends_at
     if word == "none":
         return ends.is_(None)
     if word == "closed":
         return ends <= once(NOW)
-    # PostgreSQL takes a range for few leads, and half of one for a third of them.
+    # PostgreSQL estimates few leads for a range with two ends, and a third of all leads for one with a single end.
     return and_(ends > once(NOW), ends < literal_column("timestamptz 'infinity'"))
 
 
 def _attributes(name: str, *, of_profiles: bool) -> Filter:
-    """Return the filter by attributes of one place: of profiles, which has those too that may be in both."""
+    """Return the filter by attributes of profiles or of conversations; those that may be in both belong to profiles."""
 
     def value(parameters: Parameters) -> tuple[AttributeCondition, ...] | None:
         given = parameters.by_attributes
@@ -326,7 +326,7 @@ FILTERS: Mapping[str, Filter] = {
         _filter(
             "reply_window",
             on_leads=_in_reply_window,
-            # The leads without a window; those whose window has closed are counted in pages.py.
+            # The leads without a window; counts.py counts those whose window is open or closed.
             totals=lambda columns, word: (
                 columns.leads - columns.with_reply_window if word == "none" else None
             ),
@@ -370,7 +370,7 @@ FILTERS: Mapping[str, Filter] = {
 
 
 def given_filters(parameters: Parameters) -> tuple[tuple[GivenFilter, ...], dict[str, object]]:
-    """Return the filters that a request gives, and their values by name."""
+    """Return the filters of a request, and their values by name."""
     filters: list[GivenFilter] = []
     values: dict[str, object] = {}
     for entry in FILTERS.values():
@@ -382,12 +382,12 @@ def given_filters(parameters: Parameters) -> tuple[tuple[GivenFilter, ...], dict
 
 
 def moments_of(filters: Sequence[GivenFilter]) -> list[ColumnElement[Any]]:
-    """Return the moments until which each of these filters lets the same leads pass."""
+    """Return the moments until which the same leads pass each of these filters."""
     return [moment for name, shape in filters for moment in FILTERS[name].stands_until(shape)]
 
 
 def conditions(filters: Sequence[GivenFilter], table: FromClause) -> list[Condition]:
-    """Return the filters as conditions on `leads`, or on `lead_profiles` or rows with its columns."""
+    """Return the filters as conditions on `leads`, on `lead_profiles`, or on rows with the columns of the latter."""
     other = lead_profiles if table is leads else leads
     here: list[Condition] = []
     elsewhere: list[Condition] = []
@@ -404,13 +404,13 @@ def conditions(filters: Sequence[GivenFilter], table: FromClause) -> list[Condit
 
 
 def is_counted_as_facet(filter_: GivenFilter) -> bool:
-    """Return whether the tables that count facets have the column of a filter: for other platforms they have none."""
+    """Return whether the tables that count facets have the column of a filter. They lack it for other platforms."""
     has_others = filter_.name == "platform" and isinstance(filter_.shape, tuple) and OTHERS in filter_.shape
     return FILTERS[filter_.name].is_facet and not has_others
 
 
 def conditions_on_facets(filters: Sequence[GivenFilter], columns: Columns) -> list[Condition]:
-    """Return the facets among the filters as conditions on any table that has their columns."""
+    """Return the facets among the filters as conditions on a table that has their columns."""
     entries = ((FILTERS[name], shape) for name, shape in filters)
     return [
         entry.on_leads(columns, shape)

@@ -1,10 +1,10 @@
-"""The statement of GET /users/{user_id}/leads, which way it takes to its page, and the ways.
+"""The statement of GET /users/{user_id}/leads: the ways to a page, and which one is taken.
 
-PostgreSQL plans each statement once, for tenants of every size. So a page is read in the order of an index. Where that
-could read many leads before the page, the time buckets that it lies in are picked first; where few leads match, these
-are collected and sorted. Only the counts within the statement tell that few match: the statement then says so instead
-of returning the page, and a second statement returns the whole answer. One statement for both would open, at each
-request, the tables and indexes of the way that it does not take.
+PostgreSQL plans each statement once, for tenants of every size. So the API reads a page in the order of an index. Where
+that could read many leads before the page, it first picks the time buckets of the page; where few leads match, it
+collects and sorts them. Only the counts within the statement show that few match: the statement then says so instead of
+returning the page, and a second statement returns the whole answer. A single statement for both ways would open, at
+each request, the tables and indexes of the way that it does not take.
 """
 
 from dataclasses import dataclass, replace
@@ -57,22 +57,22 @@ from api.request.parameters import Parameters
 
 _MAX_CACHED_PLANS = 512
 
-# Matches are collected if reading in order would pass more leads than this, and this many leads for each match.
+# Matches are collected if reading in order would pass more leads than this, and more than this many for each match.
 MIN_LEADS_PASSED = 10_000
 MIN_LEADS_PASSED_A_MATCH = 8
-# The same where each lead is looked up in another table on the way: to pass it takes as long as to collect a match.
+# The same if each lead is looked up in another table: passing it then takes as long as collecting a match.
 MIN_LEADS_LOOKED_UP = 1000
-# The search reads the profiles of a tenant of up to this many leads one by one.
+# A search reads all profiles of a tenant that has at most this many leads.
 SMALL_TENANT_LEADS = 500
 
 
 @dataclass(slots=True)
 class ListRow(Freshness):
-    """A page of leads; if `collect_matches` is true it is empty, and the same list with that option has it."""
+    """A page of leads. If `collect_matches` is true it is empty: the same list with that option has the page."""
 
     total: int
     collect_matches: bool
-    # The last moment at which the leads of the last `days` are the same, unless one changes; None for ever.
+    # Until when the same leads match if none of them changes; None means for ever.
     stands_until: datetime | None
     page: list[bytes]
 
@@ -82,7 +82,7 @@ def list_leads(
 ) -> BoundStatement[ListRow]:
     """Return the statement of a page of leads."""
     plan, values = plan_list(parameters, now)
-    # A cursor has the value that orders the leads, which is read from the printed lead.
+    # The cursor of the next page has the value that orders the leads, which is read from the printed lead.
     plan = replace(plan, collect_matches=collect_matches, included=parameters.printed_on_page)
     return BoundStatement(list_statement(plan), ListRow, {"user_id": user_id, **values})
 
@@ -96,19 +96,19 @@ def list_statement(plan: ListPlan) -> SelectBase:
     return with_page([*freshness_columns(), *head], page)
 
 
-# The total, the page, and whether the page has to be asked for again with `collect_matches`.
+# The total, the page, and whether the page needs a second statement, with `collect_matches`.
 _Parts = tuple[ColumnElement[int], list[Select[Any]], ColumnElement[bool]]
 
 
 def _parts(plan: ListPlan) -> _Parts:
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
-    # The list of one phone has no second page; a cursor that somebody made is answered as any other.
+    # The list of one phone has no second page; a made-up cursor is answered like any other.
     if plan.has("customer_phone") and plan.cursor is None:
         printed = printed_lead(leads, plan.included).label("document")
         matching = select(printed).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
         lead = matching.cte("found")
         return count_of(lead), [documents(page.of(select(lead.c.document)))], false()
-    # A search goes through the profiles. What else is not counted is found and counted in an index.
+    # A search goes through the profiles. For other filters that are not counted, an index finds and counts the matches.
     if plan.search is not None:
         matches = all_matches(plan)
         return count_of(matches), [sorted_page(plan, matches, page)], false()
@@ -118,13 +118,13 @@ def _parts(plan: ListPlan) -> _Parts:
 
 
 def _by_counts(plan: ListPlan) -> _Parts:
-    """Take the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
+    """Take the total from the counts or from an index, and the page by the way that reads the fewest leads."""
     if plan.collect_matches and not plan.is_counted:
-        # They are found once, to be counted and to be sorted.
+        # The matches are found once, and both counted and sorted.
         whole = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
         if plan.waits_within_window:
             rows = matching_keys(plan, leads).add_columns(leads.c[plan.sort.key].label("key"))
-            # Not in the order of the index of the sort, in which they come last.
+            # Materialized, because in the order of the index of the sort they come last.
             matches = rows.cte("matches").prefix_with("MATERIALIZED")
             return count_of(matches), [sorted_page(plan, matches, whole)], false()
         phones = matches_on_leads(plan).cte("phones")
@@ -133,11 +133,11 @@ def _by_counts(plan: ListPlan) -> _Parts:
     total = select(counted.c.total).scalar_subquery()
     picks_buckets = plan.is_counted and plan.is_by_time and (plan.is_far or plan.collect_matches)
     has_page = counted.c.total > (OFFSET if plan.has_offset else ZERO)
-    # A filter on the sort's own column has its index read only a range, in which the matches lie close together.
+    # With a filter on the column of the sort, the index reads only a range, in which the matches lie close together.
     is_narrow = plan.has_own_filter and not plan.waits_within_window
     is_decided = picks_buckets or plan.collect_matches or is_narrow or not plan.filters
     collect = false() if is_decided else and_(has_page, reads_fewer_collecting(plan, counted))
-    # A limit and an offset of 0 if the page is empty: PostgreSQL then reads no row to skip it.
+    # If the page is empty, limit and offset are 0, so that PostgreSQL skips no rows.
     choice = select(
         case((and_(has_page, not_(collect)), LIMIT), else_=ZERO).label("limit"),
         collect.label("collect_matches"),
@@ -155,7 +155,7 @@ def _by_counts(plan: ListPlan) -> _Parts:
 def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
     """Return whether reading in order would pass too many leads: more than 10,000, and eight for each match.
 
-    Where each lead on the way is looked up in another table, these are 1,000 and one.
+    If each lead on the way is looked up in another table, the limits are 1,000 and one.
 
     To the end of a page, reading in order passes (offset + limit) * tenant_total / total leads, but at most
     all of them. Collecting reads the index of the buckets with matches and then looks up each match, which takes
@@ -164,7 +164,7 @@ def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
     total = counted.c.total
     page_end: ColumnElement[int] = OFFSET + LIMIT if plan.has_offset else LIMIT
     if plan.waits_within_window:
-        # Those whose window is open are the last who began to wait.
+        # Those whose window is open began to wait last.
         page_end = total
     passed_times_total = func.least(page_end, total) * counted.c.tenant_total
     least, a_match = (MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH)
@@ -172,7 +172,7 @@ def reads_fewer_collecting(plan: ListPlan, counted: CTE) -> ColumnElement[bool]:
         least, a_match = MIN_LEADS_LOOKED_UP, 1
     too_many = func.greatest(total * constant(a_match), constant(least))
     if plan.looks_up_attributes and not plan.finds_attributes:
-        # To collect looks at every lead.
+        # Collecting looks at every lead.
         too_many = func.greatest(too_many, counted.c.tenant_total / constant(2))
     return passed_times_total > total * too_many
 
@@ -186,14 +186,14 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
     if plan.cursor is not None:
         rows = rows.where(plan.after_cursor(sort.table.c[sort.key], sort.table.c.customer_phone))
     order = sort.order(sort.table.c, direction)
-    # The leads without a value are beyond the range of the index that a cursor leaves.
+    # After a cursor, the range of the index does not contain the leads without a value.
     has_nulls_last = direction == sort.nulls_last and not sort.is_partial
     if not plan.has_nulls or (plan.cursor is None and has_nulls_last):
         if _reads_documents(plan):
             return [documents(page.of(rows.with_only_columns(leads.c.document).order_by(*order)))]
         keys = page.of(rows.order_by(*order)).subquery("keys")
         return [printed_leads_of(keys, plan.included)]
-    # In this direction the index has the leads without a value first, and the list has them last.
+    # In this direction the leads without a value are first in the index and last in the list.
     with_value = rows.where(sort.table.c[sort.key].is_not(None))
     taken = page.of(with_value.order_by(*order)).cte("with_value")
     return [
@@ -203,10 +203,10 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
 
 
 def _reads_documents(plan: ListPlan) -> bool:
-    """Return whether the page reads the rows of `leads` in order, instead of looking up those of its keys.
+    """Return whether the page reads the rows of `leads` in order, instead of looking up the rows of its keys.
 
-    That is quicker if many rows on the way are printed, as with at most one filter; and if the index does not contain
-    the filters, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
+    That is quicker if most rows on the way are printed, as with at most one filter, or if the index does not contain
+    the filters, so that PostgreSQL reads each row anyway. With an offset it would also read the rows before the page.
     """
     if plan.sort.table is not leads or plan.has_offset or plan.included:
         return False
@@ -227,7 +227,7 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
     running = running_total(plan)
     before = running.c.reached - running.c.counted
     offset = ZERO if page.offset is None else page.offset
-    # Of the bucket in which the page before ended, no match is counted, and any may be on this one.
+    # In the bucket where the previous page ended no match is counted, but any of them may be on this page.
     is_reached = running.c.reached > offset if plan.cursor is None else running.c.matches > ZERO
     picked = (
         select(running.c.bucket_start, running.c.bucket_end, before.label("before"))
@@ -236,7 +236,7 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
     )
     in_bucket = matches_in_bucket(plan, picked)
     before_page = select(func.min(picked.c.before)).scalar_subquery()
-    # PostgreSQL computes an offset even if the limit is 0, and would sum up the buckets for nothing.
+    # PostgreSQL computes the offset even if the limit is 0, and would sum up the buckets in vain.
     skipped = case((page.limit > ZERO, offset - before_page), else_=ZERO)
     rows = select(in_bucket.c.customer_phone).select_from(picked.join(in_bucket, true()))
     if plan.cursor is not None:
@@ -264,13 +264,13 @@ def _without_value(
 
 
 def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> Select[Any]:
-    """Return a page of the leads without a value: those after the cursor, if that is among them."""
+    """Return a page of the leads without a value: those after the cursor, if the cursor is among them."""
     table = plan.sort.table
     rows = matching_keys(plan, table).where(table.c[plan.sort.key].is_(None))
     if plan.cursor == "null":
         rows = rows.where(plan.phone_after_cursor(table.c.customer_phone))
     order = plan.sort.order(table.c, plan.sort_order)
-    # The primary key has those that no index of the sort has.
+    # If the index of the sort lacks these leads, the primary key gives the order.
     in_order = rows.order_by(*(order[1:] if plan.sort.is_partial else order))
     keys = page.of(in_order).subquery("keys_without_value")
     return printed_leads_of(keys, plan.included)
@@ -285,8 +285,8 @@ def all_matches(plan: ListPlan, name: str = "matches") -> CTE:
     """Return the phones of all leads that match, with the key that they are sorted by. `name` is that of the CTE."""
     ways = [matching_profiles(plan, lead_profiles)]
     if plan.search is not None and plan.search.uses_index:
-        # The index has the profiles of all tenants. To a small one it is no help: its own are read sooner, from rows
-        # whose text is an expression, which the index does not know.
+        # The index has the profiles of all tenants. For a small tenant it is quicker to read all its profiles, from
+        # rows whose text is an expression, so that PostgreSQL cannot use the index.
         is_small = tenant_total() <= constant(SMALL_TENANT_LEADS)
         rows = select(
             *(

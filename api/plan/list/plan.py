@@ -1,4 +1,4 @@
-"""What of a request for the list decides its statement."""
+"""The parts of a request for the list that decide its statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from api.plan.list.search import SearchShape
 from api.plan.sql import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
 from api.request.parameters import Parameters
 
-# A page by last_message_at beyond this offset is found by counted hours or days, not by reading all leads before it.
+# A page by last_message_at beyond this offset is found by the counts of hours or days, not by reading all leads before.
 FAR_OFFSET = 20_000
 
 
@@ -36,13 +36,13 @@ class Sort:
     table: FromClause
     key: str
     nullable: bool = False
-    # The direction in which the index has the leads without a value last.
+    # The direction in which leads without a value are last in the index.
     nulls_last: str = "asc"
-    # Whether the index has none of the leads without a value.
+    # Whether the index leaves out the leads without a value.
     is_partial: bool = False
-    # Filters on the column itself: they exclude the leads without a value, and the index reads only a range of it.
+    # Filters on the column itself: they exclude leads without a value, and read only a range of the index.
     own_filters: frozenset[str] = frozenset()
-    # The key of the lead after which a page begins: a value of the statement, as the column has it.
+    # The key of the lead after which a page begins: a value of the statement, in the form of the column.
     cursor_key: ColumnElement[Any] = _CURSOR_TIME
 
     def order(self, columns: Any, direction: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:  # noqa: ANN401  # A table's columns by name.
@@ -79,7 +79,7 @@ SORTS = {
         own_filters=frozenset({"min_total_score", "max_total_score"}),
         cursor_key=_CURSOR_NUMBER,
     ),
-    # A cursor has the name as it is printed.
+    # A cursor has the printed name.
     "name": Sort(
         lead_profiles,
         "name_key",
@@ -91,23 +91,23 @@ SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """Requests with equal plans have the same statement; everything else of them is a value."""
+    """Requests with equal plans have the same statement; everything else in them is a bound value."""
 
     sort_by: str
     sort_order: str
     has_offset: bool
     is_far: bool
     filters: tuple[GivenFilter, ...]
-    # Whether the page begins after the position of a cursor, and whether the lead there has a value of the sort.
+    # None without a cursor; else whether the lead at its position has a value of the sort.
     cursor: Literal["value", "null"] | None = None
     # Whether all matches are collected and sorted; see pages.reads_fewer_collecting.
     collect_matches: bool = False
-    # What each lead is printed with: see printed_lead.
+    # The keys that each lead is printed with: see printed_lead.
     included: tuple[str, ...] = ()
 
     @property
     def sort(self) -> Sort:
-        """The sort by its name."""
+        """The sort of this name."""
         return SORTS[self.sort_by]
 
     @property
@@ -122,7 +122,7 @@ class ListPlan:
 
     @property
     def beside_time(self) -> tuple[GivenFilter, ...]:
-        """The filters but the time range."""
+        """The filters without the time range."""
         return tuple(filter_ for filter_ in self.filters if filter_.name != TIME_RANGE)
 
     @property
@@ -138,7 +138,7 @@ class ListPlan:
 
     @property
     def waits_within_window(self) -> bool:
-        """Whether leads whose reply window is open are sorted by how long they wait."""
+        """Whether the list sorts leads with an open reply window by how long they wait."""
         has_window = self.has("reply_window_hours") or GivenFilter("reply_window", "open") in self.filters
         return self.sort_by == "waiting_since" and has_window
 
@@ -156,12 +156,12 @@ class ListPlan:
 
     @property
     def looks_up_attributes(self) -> bool:
-        """Whether a filter by attributes looks at each lead."""
+        """Whether there is a filter by attributes."""
         return self.has(OF_PROFILES) or self.has(OF_THEIR_CONVERSATIONS)
 
     @property
     def looks_up_each(self) -> bool:
-        """Whether a filter that is not counted looks up another table for each lead that is passed in order."""
+        """Whether reading in order looks up each lead in another table, for a filter that is not counted."""
         is_elsewhere = self.sort.table is lead_profiles and any(
             FILTERS[name].on_profiles is None for name, _ in self.filters
         )
@@ -169,7 +169,7 @@ class ListPlan:
 
     @property
     def finds_attributes(self) -> bool:
-        """Whether an index finds the leads that a filter by attributes lets pass."""
+        """Whether an index finds the leads that pass a filter by attributes."""
         shapes = [
             filter_.shape for filter_ in self.filters if filter_.name in (OF_PROFILES, OF_THEIR_CONVERSATIONS)
         ]
@@ -188,14 +188,14 @@ class ListPlan:
         return any(filter_.name == name for filter_ in self.filters)
 
     def order(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
-        """Return the order of the list. PostgreSQL compares it with an index, which has nulls where it says."""
+        """Return the order of the list: leads without a value are last in both directions."""
         towards = asc if self.sort_order == "asc" else desc
         return towards(key).nulls_last() if self.sort.nullable else towards(key), towards(phone)
 
     def after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
         """Return the condition for the leads with a value that come after the cursor's lead, which has one too.
 
-        As a comparison of rows it is a range of the index of the sort.
+        A comparison of rows is a range of the index of the sort.
         """
         own, position = tuple_(key, phone), tuple_(self.sort.cursor_key, CURSOR_PHONE)
         return own > position if self.sort_order == "asc" else own < position
@@ -214,7 +214,7 @@ class ListPlan:
 def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[ListPlan, dict[str, object]]:
     """Return the plan of a list, and the values of its statement without the tenant.
 
-    `now` is what time it is; None leaves it to the clock of the database.
+    `now` is the present time; None means that of the database's clock.
     """
     page = parameters.page
     filters, values = given_filters(parameters)

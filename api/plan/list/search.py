@@ -1,4 +1,4 @@
-"""The search: every word occurs in the text of a profile, or the digits of a phone occur in its phone."""
+"""The search: the text of a profile contains every word, or its phone contains the digits of a phone."""
 
 import re
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ _TRIGRAM = re.compile(r"[^\W_]{3}")
 class SearchShape(NamedTuple):
     """The ways in which a text is found, as far as they change the statement's text.
 
-    Each is a column, and for each word that has to be in it whether the trigram index finds the word. `digits` says the
-    same of a phone, if there is one.
+    Each way is a column, and for each word that the column has to contain, whether the trigram index finds the word.
+    `digits` says the same of a phone, if there is one.
     """
 
     ways: tuple[tuple[str, tuple[bool, ...]], ...]
@@ -35,7 +35,7 @@ class SearchShape(NamedTuple):
 
 
 def shape_of(search: Search) -> SearchShape:
-    """Return what of a search changes the statement's text."""
+    """Return the part of a search that changes the statement's text."""
     ways = tuple((column, tuple(map(_is_indexed, words))) for column, words in _ways(search))
     digits = _digits(search)
     return SearchShape(ways, None if digits is None else _is_indexed(digits))
@@ -75,25 +75,25 @@ def _contains(column: ColumnElement[str], name: str, indexed: bool) -> Condition
 
 
 def _ways(search: Search) -> list[tuple[str, list[str]]]:
-    """Return the ways in which a text is found: a column, and the words that have to be in it."""
+    """Return the ways in which a text is found: a column, and the words that it has to contain."""
     as_typed = _in_few_orders(search.words)
     if not search.ignore_accents:
         return [("search_text", as_typed)]
-    # Nothing but accents stays as it is: every text contains nothing.
+    # A word of accents alone stays as it is, because every text contains the empty one.
     plain = _in_few_orders(without_accents(word) or word for word in search.words)
-    # What occurs as it was given is found, too: a lead of an older version has no search_plain until the rebuild.
-    # And a text without accents is in search_text alone.
+    # The words as they were given are searched too: a lead of an older version has no search_plain before the rebuild.
+    # A text without accents is in search_text alone.
     texts = [("search_text", as_typed), ("search_text", plain), ("search_plain", plain)]
     return texts[1:] if plain == as_typed else texts
 
 
 def _in_few_orders(words: Iterable[str]) -> list[str]:
-    """Return each word once, in one of few orders of what the index finds, so that there are few statements."""
+    """Return each word once, first those that the index does not find, so that there are few different statements."""
     return sorted({*words}, key=lambda word: (_is_indexed(word), word))
 
 
 def _digits(search: Search) -> str | None:
-    """Return the digits of a phone; one that is written as its digits alone is a word like any other."""
+    """Return the digits of a phone, unless it is written as digits alone, which are a word like any other."""
     return None if search.words == (search.digits,) else search.digits
 
 

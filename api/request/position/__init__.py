@@ -1,1 +1,1 @@
-"""Where a page of results or of changes ended, in the form in which a request for the next one says it."""
+"""The end of a page of results or of changes, as a request for the next page gives it."""

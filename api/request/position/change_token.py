@@ -1,4 +1,4 @@
-"""Tokens of the change feeds: a position among the changes of one tenant, and in which history it means something."""
+"""Tokens of the change feeds: a position among the changes of a tenant, and the history that it belongs to."""
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,13 +17,13 @@ EXAMPLE = "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu"
 
 
 LEADS, STATUSES = "", "statuses"
-"""The feeds. The token of one means nothing to the other."""
+"""The feeds. Neither takes the tokens of the other."""
 
 
 class Position(NamedTuple):
-    """After the change with this key among those of a version. Without a key, before all of that version.
+    """The position after the change with this key in a version. Without a key, it is before all of that version.
 
-    The key is the phone of the lead; of a change of its status, what StatusKey writes.
+    The key is the phone of the lead, or for a change of a status the text of a StatusKey.
     """
 
     version: int
@@ -31,7 +31,7 @@ class Position(NamedTuple):
 
 
 class StatusKey(NamedTuple):
-    """The position among the changes of statuses of a version: lead, whether withdrawn or standing, and time.
+    """The position in a feed of statuses within a version: lead, whether the change was withdrawn or stands, and time.
 
     Without a time it is before all changes of the lead.
     """
@@ -41,19 +41,19 @@ class StatusKey(NamedTuple):
     changed_at: str = ""
 
     def written(self) -> str:
-        """Return the key as a position has it."""
+        """Return the key as the text in a position."""
         return "\n".join((self.customer_phone, "1" if self.is_standing else "0", self.changed_at))
 
 
 def status_key(text: str) -> StatusKey:
-    """Return the key that a position has. Raises TokenError for what is none."""
+    """Return the key in a position. Raises TokenError if the text is not one."""
     if not text:
         return StatusKey()
     phone, *others = text.rsplit("\n", 2)
     try:
         standing, changed_at = others
         if changed_at in ("0", "1"):
-            # An older version told the changes of a lead by time. Tell all of them again, so that none is lost.
+            # An older version sent the changes of a lead by time. Send all of them again, so that none is lost.
             return StatusKey(phone)
         read_moment(changed_at)
     except ValueError as error:
@@ -62,32 +62,32 @@ def status_key(text: str) -> StatusKey:
 
 
 class Token(NamedTuple):
-    """A position, and the digest of the history that it is in."""
+    """A position, and the digest of the history that it belongs to."""
 
     position: Position
     history: bytes
 
 
 class TokenError(ValueError):
-    """A text that is no token of this tenant."""
+    """The text is not a token of this tenant."""
 
 
 def history_of(place: bytes | None, epoch: bytes | None) -> bytes:
-    """Return the digest of the history of a tenant: of where its versions are counted, and of its epoch."""
+    """Return the digest of the history of a tenant: of the database that counts its versions, and of its epoch."""
     return blake2b(b"%b\0%b" % (place or b"", epoch or b""), digest_size=_DIGEST_BYTES).digest()
 
 
 def write(user_id: str, token: Token, feed: str = LEADS) -> str:
-    """Return a token as a text that can be part of an address."""
+    """Return a token as a text that can be part of a URL."""
     position, history = token
     head = _HEAD.pack(position.version, history, _tenant(user_id, feed))
     return urlsafe_b64encode(head + position.key.encode()).rstrip(b"=").decode()
 
 
 def read(user_id: str, text: str, feed: str = LEADS) -> Token:
-    """Return the token that a text is. Raises TokenError if it is none, or one of another tenant or feed."""
+    """Return the token in a text. Raises TokenError if it is not one, or belongs to another tenant or feed."""
     try:
-        # Another alphabet, or another way to write the same bytes, would be taken otherwise.
+        # The decoder also takes other spellings of the same bytes; comparing the text below refuses them.
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         version, history, _ = _HEAD.unpack_from(raw)
         key = raw[_HEAD.size :].decode()

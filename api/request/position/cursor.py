@@ -1,9 +1,9 @@
-"""Cursors: where a page ended, in the form in which the request for the next one says it.
+"""Cursors: the end of a page, as the request for the next page gives it.
 
-A cursor is the digest of the query that it was made for, and the place of the last result of its page: the value that
-orders the results, and the key. Both are printed on that page, so a cursor tells its caller nothing new. Nor does it
-allow anything: what a made up one selects is a part of a list that its caller may read anyway. So it needs no secret,
-and every process reads the cursors of every other. It is checked as any other parameter is.
+A cursor is a digest of the query that it was made for, and the position of the last result of the page: the value that
+orders the results, and the key. Both are printed on that page, so a cursor reveals nothing. It allows nothing either: a
+made-up cursor selects part of a list that its caller may read anyway. So it needs no secret, every process reads the
+cursors of every other, and it is checked like any other parameter.
 """
 
 import re
@@ -23,12 +23,12 @@ from marshmallow.validate import Range, Regexp
 from api.request.kinds import NO_NUL, Kind
 from api.request.text import format_time
 
-# Of leads by last_message_at.
+# A cursor of leads by last_message_at.
 EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
 # Longer than any cursor of ids and names of 255 characters.
 MAX_CURSOR_LENGTH = 8192
 
-# Changes with the form of a cursor, so that one of an older form is not misread.
+# The version of the form of a cursor, so that one of an older form is not misread.
 _FORM = b"1"
 _SCOPE_BYTES = 8
 _CHECK_BYTES = 4
@@ -40,14 +40,14 @@ Position = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A cursor whose letters are right: which query it says it was made for, and the values of its position."""
+    """A decoded cursor: the digest of the query that it was made for, and the values of its position."""
 
     scope: bytes
     values: tuple[object, ...]
 
 
 def scope_of(asked: bytes, path: Sequence[str]) -> bytes:
-    """Return the digest of a query: what it asks for, of which tenant, and of which lead."""
+    """Return the digest of a query: its parameters, its tenant, and its lead."""
     parts = [part.encode(errors="surrogatepass") for part in path]
     return blake2b(b"\0".join([_FORM, *parts, asked]), digest_size=_SCOPE_BYTES).digest()
 
@@ -59,7 +59,7 @@ def encode(scope: bytes, values: Sequence[object]) -> str:
 
 
 def decode(text: str) -> Cursor:
-    """Return what a cursor says. Raises ValueError if it was cut or changed."""
+    """Return the decoded cursor. Raises ValueError if it was cut or changed."""
     if len(text) > MAX_CURSOR_LENGTH or _LETTERS.fullmatch(text) is None:
         raise ValueError(text)
     raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -68,7 +68,7 @@ def decode(text: str) -> Cursor:
         raise ValueError(text)
     values = orjson.loads(content[_SCOPE_BYTES:])
     if not isinstance(values, list):
-        raise ValueError(text)  # noqa: TRY004  # As of any other cursor that is none.
+        raise ValueError(text)  # noqa: TRY004  # As for any other bad cursor.
     return Cursor(content[:_SCOPE_BYTES], tuple(values))
 
 
@@ -80,12 +80,12 @@ CURSOR = Kind(
 
 
 def _check(content: bytes) -> bytes:
-    """Return what shows that no letter was lost; it protects nothing."""
+    """Return a checksum, which detects lost characters but protects nothing."""
     return crc32(content).to_bytes(_CHECK_BYTES, "big")
 
 
 def _time(value: str) -> datetime:
-    """Return a time. Raises ValidationError unless it is written as it is printed."""
+    """Return a time. Raises ValidationError unless it has the printed form."""
     time: datetime = AwareDateTime().deserialize(value)
     if format_time(time) != value:
         raise ValidationError("It is printed otherwise.")
@@ -105,7 +105,7 @@ _NUMBER = Integer(strict=True, validate=_INTEGERS)
 _NUMBER_OR_NULL = Integer(strict=True, validate=_INTEGERS, allow_none=True)
 _TEXT = String(validate=Regexp(NO_NUL))
 
-# What a position has, by the sort of the leads: its value, and the phone.
+# The fields of a position by the sort of the leads: the value of the sort, and the phone.
 LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
     "last_message_at": (Function(deserialize=_time, allow_none=True), _TEXT),
     "first_contact_at": (_TIME, _TEXT),
