@@ -38,6 +38,7 @@ from api.plan.sql import (
     ZERO,
     Condition,
     PageRow,
+    any_row,
     attribute_counts,
     constant,
     constant_text,
@@ -141,18 +142,13 @@ def _of_levels(columns: Any, shape: ConditionShape, name: str) -> Condition:  # 
         ways.append(func.coalesce(own, literal_column("false")) if shape.is_absent else own)
     if CONVERSATION in shape.levels:
         conversations = lead_conversations.c
-        # PostgreSQL would join EXISTS, and lose the order of the leads.
-        having: Select[Any] = (
-            select(literal_column("true"))
-            .where(
-                conversations.user_id == USER,
-                conversations.customer_phone == columns.customer_phone,
-                has(conversations.attributes, shape, name),
-            )
-            .limit(constant(1))
-            .correlate_except(lead_conversations)
+        having = any_row(
+            lead_conversations,
+            conversations.user_id == USER,
+            conversations.customer_phone == columns.customer_phone,
+            has(conversations.attributes, shape, name),
         )
-        ways.append(func.coalesce(having.scalar_subquery(), literal_column("false")))
+        ways.append(func.coalesce(having, literal_column("false")))
     return not_(or_(*ways)) if shape.is_absent else or_(*ways)
 
 

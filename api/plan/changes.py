@@ -1,6 +1,6 @@
 """The statements of the two change feeds: changed leads, and changes of statuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,12 +33,13 @@ from api.plan.sql import (
     LIMIT,
     USER,
     ZERO,
-    Condition,
     constant,
     constant_text,
     freshness_columns,
     json_members,
+    json_object,
     leads,
+    same_lead,
     tenants,
     with_page,
 )
@@ -152,28 +153,26 @@ def _changes_statement(filters: tuple[GivenFilter, ...], included: tuple[str, ..
         .subquery(name)
         for table, name in ((_written, "written"), (_deleted, "deleted"))
     )
-    changed = union_all(*(select(way.c.version, way.c.customer_phone) for way in ways)).subquery("changed")
-    page = (
-        select(changed)
-        .order_by(changed.c.version, changed.c.customer_phone)
-        .limit(LIMIT)
-        .subquery("page_keys")
-    )
-    printed = cast(page.c.version, Text) + constant_text(" ") + _printed(page, filters, included)
-    return with_page([*_NOW.selected_columns], [select(printed).select_from(page)])
+    order = ("version", "customer_phone")
+    return _page_of(ways, order, lambda page: _printed(page, filters, included))
+
+
+def _page_of(
+    ways: Iterable[FromClause], order: Iterable[str], printed: Callable[[FromClause], ColumnElement[str]]
+) -> SelectBase:
+    """Return the present position, and the next changes of several tables in one order, each after its version."""
+    changed = union_all(*map(select, ways)).subquery("changed")
+    page = select(changed).order_by(*(changed.c[name] for name in order)).limit(LIMIT).subquery("page_keys")
+    change = cast(page.c.version, Text) + constant_text(" ") + printed(page)
+    return with_page([*_NOW.selected_columns], [select(change).select_from(page)])
 
 
 def _printed(
     keys: FromClause, filters: tuple[GivenFilter, ...], included: tuple[str, ...]
 ) -> ColumnElement[str]:
     """Return a change as JSON text."""
-    same: list[Condition] = [leads.c.user_id == USER, leads.c.customer_phone == keys.c.customer_phone]
-    document = (
-        select(printed_lead(leads, included))
-        .where(*same, *conditions(filters, leads))
-        .correlate(keys)
-        .scalar_subquery()
-    )
+    rows = select(printed_lead(leads, included)).where(*same_lead(leads, keys), *conditions(filters, leads))
+    document = rows.correlate(keys).scalar_subquery()
     there = constant_text(',"deleted":false,"lead":') + document + constant_text("}")
     gone = constant_text(',"deleted":true,"lead":null}')
     return (
@@ -218,11 +217,7 @@ FEEDS = {
 def _status_changes_statement() -> SelectBase:
     """Return the changes in the order in which they were written."""
     ways = (_status_way(_changed, true()), _status_way(_withdrawn, false()))
-    rows = union_all(*map(select, ways)).subquery("changed")
-    order = (rows.c[name] for name in _SINCE_STATUS)
-    page = select(rows).order_by(*order).limit(LIMIT).subquery("page_keys")
-    printed = cast(page.c.version, Text) + constant_text(" {") + _printed_status(page) + constant_text("}")
-    return with_page([*_NOW.selected_columns], [select(printed).select_from(page)])
+    return _page_of(ways, _SINCE_STATUS, _printed_status)
 
 
 def _status_way(table: FromClause, is_standing: ColumnElement[bool]) -> FromClause:
@@ -240,22 +235,17 @@ def _status_way(table: FromClause, is_standing: ColumnElement[bool]) -> FromClau
 
 
 def _printed_status(page: FromClause) -> ColumnElement[str]:
-    """Return the members of a change of a status."""
+    """Return a change of a status as JSON text."""
     before = tables.lead_status_changes.alias("b")
     from_status = (
         select(before.c.lead_status)
-        .where(
-            before.c.user_id == USER,
-            before.c.customer_phone == page.c.customer_phone,
-            before.c.changed_at < page.c.changed_at,
-            page.c.is_standing,
-        )
+        .where(*same_lead(before, page), before.c.changed_at < page.c.changed_at, page.c.is_standing)
         .order_by(before.c.changed_at.desc())
         .limit(constant(1))
         .correlate(page)
         .scalar_subquery()
     )
-    return json_members(
+    return json_object(
         customer_phone=page.c.customer_phone,
         changed_at=printed_time(page.c.changed_at),
         from_status=from_status,

@@ -4,7 +4,7 @@ The size has to be known before the first line is sent. PostgreSQL measures a st
 other lines once, and keeps all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
@@ -37,27 +37,25 @@ from api.plan.printed import printed_lead, printed_time
 from api.plan.sql import (
     USER,
     Condition,
+    bounds_of,
     constant,
     constant_text,
     freshness_columns,
-    json_members,
+    json_object,
     lead_profiles,
     leads,
     message_lines,
-    moment,
+    same_lead,
     status_changes,
     sum_of,
     with_page,
+    within,
 )
 from api.request.lead import LEAD_FIELDS
 from api.request.parameters import INCLUDES, Parameters
-from api.request.text import next_millisecond
 
 CSV_COLUMNS = tuple(LEAD_FIELDS)
 """The fields of a lead without its conversations, as `csv_functions` of sql/queries/operate.sql prints them."""
-
-# It tells Excel that a file is in UTF-8.
-_BYTE_ORDER_MARK = "\ufeff"
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -93,12 +91,8 @@ def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = No
 
 def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
     """Return the statement of all messages of a time range, by lead and then in their order."""
-    values: dict[str, object] = {}
-    if parameters.from_date is not None:
-        values["start"] = parameters.from_date
-    if parameters.to_date is not None:
-        values["end"] = next_millisecond(parameters.to_date)
-    return BoundStatement(_messages(frozenset(values)), ExportRow, {"user_id": user_id, **values})
+    bounds = bounds_of(parameters)
+    return BoundStatement(_messages(frozenset(bounds)), ExportRow, {"user_id": user_id, **bounds})
 
 
 def status_history_as_ndjson(user_id: str, _parameters: Parameters, _now: datetime | None = None) -> Export:
@@ -115,7 +109,7 @@ def status_history_as_csv(user_id: str, parameters: Parameters, _now: datetime |
 def _status_history(reader: str | None) -> SelectBase:
     changes = with_from_status(select(status_changes).where(status_changes.c.user_id == USER)).subquery("c")
     members = {"customer_phone": changes.c.customer_phone, **members_of_change(changes)}
-    line = constant_text("{") + json_members(**members) + constant_text("}") + _LINE_FEED
+    line = json_object(**members) + _LINE_FEED
     header = ""
     if reader is not None:
         for_excel = true() if reader == "excel" else false()
@@ -127,7 +121,7 @@ def _status_history(reader: str | None) -> SelectBase:
         for key in ("from_status", "lead_status", "extraction_id", "conversation_id"):
             cells[key] = func.read_model.csv_cell(changes.c[key], for_excel)
         line = reduce(lambda before, after: before + constant_text(",") + after, cells.values()) + _LINE_END
-        header = ("\ufeff" if reader == "excel" else "") + ",".join(cells) + "\r\n"
+        header = _header(cells, reader)
     made = select(line.label("line")).order_by(changes.c.customer_phone, changes.c.changed_at).cte("made")
     return _export(_sizes_of(made), made, header)
 
@@ -155,12 +149,10 @@ def _csv(plan: ListPlan, columns: tuple[tuple[str, str], ...], *, of_excel: bool
     line: ColumnElement[Any] = csv.c.line
     moments = [key for word in ("waiting", "status_since") if word in plan.included for key in INCLUDES[word]]
     names = (*CSV_COLUMNS, *(f"attributes.{name}" for name, _ in columns), *moments)
-    header = ",".join(names) + "\r\n"
     cells: list[ColumnElement[str]] = []
     if columns:
         profile = tables.lead_profiles.alias("q")
-        same = and_(profile.c.user_id == USER, profile.c.customer_phone == leads.c.customer_phone)
-        source = source.outerjoin(profile, same)
+        source = source.outerjoin(profile, and_(*same_lead(profile, leads)))
         cells += [_cell(profile.c.attributes, name, kind, of_excel=of_excel) for name, kind in columns]
     if moments:
         reader = true() if of_excel else false()
@@ -171,7 +163,12 @@ def _csv(plan: ListPlan, columns: tuple[tuple[str, str], ...], *, of_excel: bool
         line += _LINE_END
     # It is read twice, so PostgreSQL keeps its rows.
     made = _lines_of(plan, line, source).cte("made")
-    return _export(_sizes_of(made), made, _BYTE_ORDER_MARK + header if of_excel else header)
+    return _export(_sizes_of(made), made, _header(names, "excel" if of_excel else None))
+
+
+def _header(names: Iterable[str], reader: str | None) -> str:
+    """Return the first line of a table of CSV. A byte order mark tells Excel that the file is in UTF-8."""
+    return ("\ufeff" if reader == "excel" else "") + ",".join(names) + "\r\n"
 
 
 def _cell(attributes: ColumnElement[Any], name: str, kind: str, *, of_excel: bool) -> ColumnElement[str]:
@@ -201,9 +198,7 @@ def _sizes_of(made: FromClause) -> FromClause:
 def _lines_of(plan: ListPlan, line: ColumnElement[str], source: FromClause) -> Select[Any]:
     """Return the lines of the leads that match, in the order of the list."""
     if plan.sort.table is lead_profiles:
-        profile = lead_profiles.c
-        same = and_(profile.user_id == USER, profile.customer_phone == leads.c.customer_phone)
-        source = source.outerjoin(lead_profiles, same)
+        source = source.outerjoin(lead_profiles, and_(*same_lead(lead_profiles, leads)))
     order = plan.order(plan.sort.table.c[plan.sort.key], leads.c.customer_phone)
     return select(line.label("line")).select_from(source).where(*_chosen(plan)).order_by(*order)
 
@@ -224,11 +219,7 @@ def _export(sizes: FromClause, lines: FromClause, header: str = "") -> SelectBas
 @lru_cache(maxsize=4)
 def _messages(bounds: frozenset[str]) -> SelectBase:
     message = message_lines.c
-    chosen = [message.user_id == USER]
-    if "start" in bounds:
-        chosen.append(message.sent_at >= moment("start"))
-    if "end" in bounds:
-        chosen.append(message.sent_at < moment("end"))
+    chosen = [message.user_id == USER, *within(message.sent_at, bounds)]
     order = (
         message.customer_phone,
         message.sent_at,

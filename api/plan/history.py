@@ -22,33 +22,33 @@ from sqlalchemy import (
     union_all,
 )
 
-from api.database import tables
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import UNKNOWN_TIME
 from api.plan.printed import printed_time
 from api.plan.sql import (
     LIMIT,
     OFFSET,
-    PHONE,
     USER,
     ZERO,
-    Condition,
     PageRow,
+    bounds_of,
     constant_text,
     count_of,
     freshness_columns,
-    json_members,
+    json_object,
     lead_conversations,
     leads,
     moment,
+    of_lead,
+    same_lead,
+    status_changes,
     with_page,
+    within,
 )
 from api.request.lead import PLATFORMS
 from api.request.parameters import Parameters
-from api.request.text import next_millisecond
 
 _MAX_CACHED_STATEMENTS = 64
-_changes = tables.lead_status_changes.alias("j")
 # The statuses in the order of a funnel.
 _STEPS = ("Cold", "Warm", "Hot")
 CHANGE_KEYS = ("changed_at", "from_status", "lead_status", "total_score", "extraction_id", "conversation_id")
@@ -77,15 +77,14 @@ def history_of_lead(user_id: str, customer_phone: str, parameters: Parameters) -
 
 @lru_cache(maxsize=4)
 def _history(*, has_cursor: bool, has_offset: bool) -> SelectBase:
-    of_lead = (_changes.c.user_id == USER, _changes.c.customer_phone == PHONE)
-    changes = with_from_status(select(_changes).where(*of_lead)).cte("changes")
+    changes = with_from_status(select(status_changes).where(*of_lead(status_changes))).cte("changes")
     rows = select(printed_change(changes)).order_by(changes.c.changed_at.desc()).limit(LIMIT)
     if has_cursor:
         rows = rows.where(changes.c.changed_at < moment("cursor_changed_at"))
     if has_offset:
         rows = rows.offset(OFFSET)
     page = rows.subquery("page_rows")
-    is_there = select(func.count() > ZERO).where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
+    is_there = select(func.count() > ZERO).where(*of_lead(leads))
     head = (
         *freshness_columns(),
         is_there.scalar_subquery().label("is_there"),
@@ -108,27 +107,19 @@ def members_of_change(changes: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def printed_change(changes: FromClause) -> ColumnElement[str]:
     """Return a change of a status as JSON text, called `printed`."""
-    printed = constant_text("{") + json_members(**members_of_change(changes)) + constant_text("}")
-    return printed.label("printed")
+    return json_object(**members_of_change(changes)).label("printed")
 
 
 def lead_funnel(user_id: str, parameters: Parameters) -> BoundStatement[PageRow]:
     """Return the statement of the funnel: a JSON array for all leads, and one for each platform or agent."""
-    values: dict[str, object] = {"user_id": user_id}
-    if parameters.from_date is not None:
-        values["start"] = parameters.from_date
-    if parameters.to_date is not None:
-        values["end"] = next_millisecond(parameters.to_date)
-    statement = _funnel(parameters.divided_by, "start" in values, "end" in values)
-    return BoundStatement(statement, PageRow, values)
+    bounds = bounds_of(parameters)
+    statement = _funnel(parameters.divided_by, frozenset(bounds))
+    return BoundStatement(statement, PageRow, {"user_id": user_id, **bounds})
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _funnel(divided_by: str | None, has_start: bool, has_end: bool) -> SelectBase:  # noqa: FBT001  # Of the shape.
-    first = leads.c.first_contact_at
-    chosen: list[Condition] = [leads.c.user_id == USER]
-    chosen += [first >= moment("start")] if has_start else []
-    chosen += [first < moment("end")] if has_end else []
+def _funnel(divided_by: str | None, bounds: frozenset[str]) -> SelectBase:
+    chosen = [leads.c.user_id == USER, *within(leads.c.first_contact_at, bounds)]
     # The index by first_contact_at has these columns.
     names = ("first_contact_at", "lead_status", "first_warm_at", "first_hot_at", "was_cold")
     flags = [f"on_{platform}" for platform in PLATFORMS]
@@ -146,11 +137,7 @@ def _funnel(divided_by: str | None, has_start: bool, has_end: bool) -> SelectBas
         # LATERAL, because PostgreSQL would compare each lead with each conversation in a plain join.
         pairs = (
             select(conversation.agent_id)
-            .where(
-                conversation.user_id == USER,
-                conversation.customer_phone == found.c.customer_phone,
-                conversation.agent_id.is_not(None),
-            )
+            .where(*same_lead(lead_conversations, found), conversation.agent_id.is_not(None))
             .distinct()
             .lateral("pairs")
         )

@@ -32,13 +32,12 @@ from api.plan.printed import printed_lead
 from api.plan.sql import (
     LIMIT,
     OFFSET,
-    PHONE,
     TIME_FORMAT,
-    USER,
     WHITE_SPACE,
     ZERO,
     Condition,
     PageRow,
+    bounds_of,
     constant_text,
     freshness_columns,
     json_members,
@@ -48,12 +47,13 @@ from api.plan.sql import (
     leads,
     lookup_by_key,
     moment,
+    of_lead,
     sum_of,
     with_page,
+    within,
 )
 from api.plan.time_buckets import DAYS, ago, first_leave, once, stands_until
 from api.request.parameters import Parameters
-from api.request.text import next_millisecond
 
 _MAX_CACHED_STATEMENTS = 256
 # A sequence_no is an integer of PostgreSQL.
@@ -76,9 +76,7 @@ class LeadRow(Freshness):
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _lead(included: tuple[str, ...]) -> SelectBase:
-    printed = select(printed_lead(leads, included)).where(
-        leads.c.user_id == USER, leads.c.customer_phone == PHONE
-    )
+    printed = select(printed_lead(leads, included)).where(*of_lead(leads))
     return select(*freshness_columns(), printed.scalar_subquery().label("document"))
 
 
@@ -131,8 +129,7 @@ def messages_of_lead(
         "sender": parameters.sender,
         "conversation_id": parameters.conversation_id,
         "days": parameters.days,
-        "start": parameters.from_date,
-        "end": None if parameters.to_date is None else next_millisecond(parameters.to_date),
+        **bounds_of(parameters),
         "before": parameters.before,
         "after": parameters.after,
         "offset": page.offset or None,
@@ -183,7 +180,7 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
     profile = lead_profiles.c
     info = (
         select(profile.name, profile.email, profile.company, profile.lead_status, profile.total_score)
-        .where(profile.user_id == USER, profile.customer_phone == PHONE)
+        .where(*of_lead(lead_profiles))
         .subquery("info")
     )
     lead_info = select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
@@ -194,9 +191,7 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
     unknown = case(*missing, else_=cast(null(), Text)) if missing else cast(null(), Text)
     until: list[ColumnElement[Any]] = []
     if "days" in bound:
-        until.append(
-            first_leave(message.sent_at, DAYS, message.user_id == USER, message.customer_phone == PHONE)
-        )
+        until.append(first_leave(message.sent_at, DAYS, *of_lead(lead_messages)))
     return with_page(
         [
             *freshness_columns(),
@@ -212,7 +207,7 @@ def _statement(bound: frozenset[str], sort_order: str) -> SelectBase:
 def _conditions(bound: AbstractSet[str], conversations: CTE) -> list[Condition]:
     """Return the filters as conditions on `lead_messages`."""
     message = lead_messages.c
-    conditions = [message.user_id == USER, message.customer_phone == PHONE]
+    conditions = of_lead(lead_messages)
     if bound & {"platform", "conversation_id"}:
         of_these = func.array(select(conversations.c.conversation_id).scalar_subquery())
         conditions.append(message.conversation_id == any_(of_these))
@@ -220,17 +215,13 @@ def _conditions(bound: AbstractSet[str], conversations: CTE) -> list[Condition]:
         conditions.append(message.sender == bindparam("sender", type_=Text))
     if "days" in bound:
         conditions.append(message.sent_at >= once(ago(DAYS)))
-    if "start" in bound:
-        conditions.append(message.sent_at >= moment("start"))
-    if "end" in bound:
-        conditions.append(message.sent_at < moment("end"))
-    return conditions
+    return [*conditions, *within(message.sent_at, bound)]
 
 
 def _conversations(bound: AbstractSet[str]) -> CTE:
     """Return the requested conversations of the lead, each with its part of a printed message."""
     conversation = lead_conversations.c
-    chosen = [conversation.user_id == USER, conversation.customer_phone == PHONE]
+    chosen = of_lead(lead_conversations)
     if "platform" in bound:
         word = func.lower(func.btrim(conversation.platform, WHITE_SPACE))
         chosen.append(word == any_(bindparam("platform", type_=ARRAY(Text))))
@@ -293,8 +284,4 @@ def _named_message(parameter: str) -> CTE:
     is_named = message.message_id == bindparam(parameter, type_=Text)
     names = ("sent_at", "conversation_id", "number", "message_id")
     columns = (column.label(name) for column, name in zip(_place_of(message), names, strict=True))
-    return (
-        select(*columns)
-        .where(message.user_id == USER, message.customer_phone == PHONE, is_named)
-        .cte(f"{parameter}_message")
-    )
+    return select(*columns).where(*of_lead(lead_messages), is_named).cte(f"{parameter}_message")

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ColumnElement, FromClause, Select, Text, and_, case
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from api.database import tables
-from api.plan.sql import TIME_FORMAT, USER, constant, constant_text, json_members, lookup_by_key
+from api.plan.sql import TIME_FORMAT, constant, constant_text, json_members, lookup_by_key, same_lead
 from api.request.attributes import CONVERSATION, LEAD, name_read
 from api.request.parameters import INCLUDES
 
@@ -85,11 +85,8 @@ def _with_attributes_of_conversations(
     text = cast(item.c.value, Text)
     attributes = _filled(own.c.attributes, CONVERSATION, included)
     extended = _without_end(text) + _ATTRIBUTES + cast(attributes, Text) + _END
-    same = and_(
-        own.c.user_id == USER,
-        own.c.customer_phone == table.c.customer_phone,
-        own.c.conversation_id == item.c.value.op("->>", return_type=Text)(constant_text("conversation_id")),
-    )
+    printed_id = item.c.value.op("->>", return_type=Text)(constant_text("conversation_id"))
+    same = and_(*same_lead(own, table), own.c.conversation_id == printed_id)
     part = case((attributes.is_(None), text), else_=extended)
     joined = func.string_agg(part, aggregate_order_by(constant_text(","), item.c.place), type_=Text)
     conversations = (

@@ -1,6 +1,6 @@
 """Parts of SQL that several statements share."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Boolean,
     ColumnElement,
     DateTime,
     FromClause,
@@ -35,6 +36,8 @@ from sqlalchemy.types import UserDefinedType
 from api.database import tables
 from api.database.statement import PAGE, Freshness
 from api.database.tables import SHARDS
+from api.request.parameters import Parameters
+from api.request.text import next_millisecond
 
 Condition = ColumnElement[bool]
 
@@ -100,6 +103,40 @@ def constant(number: int) -> ColumnElement[int]:
 def constant_text(text: str) -> ColumnElement[str]:
     """Return a text that is part of the statement's text."""
     return literal_column(f"'{text}'", Text)
+
+
+def bounds_of(parameters: Parameters) -> dict[str, object]:
+    """Return the values of the time range of a request: `start`, and `end`, before which it ends; none if not given."""
+    bounds = {
+        "start": parameters.from_date,
+        "end": parameters.to_date and next_millisecond(parameters.to_date),
+    }
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def within(column: ColumnElement[Any], bounds: Collection[str]) -> list[Condition]:
+    """Return the conditions that a column lies within those of `start` and `end` that are given."""
+    conditions = {"start": column >= moment("start"), "end": column < moment("end")}
+    return [condition for name, condition in conditions.items() if name in bounds]
+
+
+def of_lead(table: FromClause) -> list[Condition]:
+    """Return the conditions for the rows of one lead."""
+    return [table.c.user_id == USER, table.c.customer_phone == PHONE]
+
+
+def same_lead(table: FromClause, keys: FromClause) -> list[Condition]:
+    """Return the conditions for the rows of `table` that belong to the lead of a row of `keys`."""
+    return [table.c.user_id == USER, table.c.customer_phone == keys.c.customer_phone]
+
+
+def any_row(table: FromClause, *where: Condition) -> ScalarSelect[bool]:
+    """Return true if any row of a table meets the conditions, else null.
+
+    PostgreSQL would turn EXISTS into a join, and lose the order of the leads.
+    """
+    row = select(literal_column("true", Boolean)).where(*where).limit(constant(1))
+    return row.correlate_except(table).scalar_subquery()
 
 
 def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> ColumnElement[int]:
@@ -199,6 +236,11 @@ def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:
     return reduce(add, parts)
 
 
+def json_object(**values: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return a JSON object as text."""
+    return constant_text("{") + json_members(**values) + constant_text("}")
+
+
 class LimitOffset(NamedTuple):
     """Which rows of an order are the page; a limit of 0 reads none."""
 
@@ -230,5 +272,4 @@ def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[Select[Any]]) -
 
 def lookup_by_key(expression: ColumnElement[Any], keys: FromClause, table: FromClause) -> ScalarSelect[Any]:
     """Return an expression on the row of `table` whose key is the current row of `keys`."""
-    same_key = (table.c.user_id == USER, table.c.customer_phone == keys.c.customer_phone)
-    return select(expression).where(*same_key).correlate(keys).scalar_subquery()
+    return select(expression).where(*same_lead(table, keys)).correlate(keys).scalar_subquery()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 
 from api.request.error_codes import RequestError
-from api.request.kinds import Kind, Parameter
+from api.request.kinds import Kind, Parameter, parts_of
 from api.request.text import format_time, nearest, quoted, read_moment, trim
 
 LEAD, CONVERSATION = "lead", "conversation"
@@ -173,9 +173,8 @@ class Names(Parameter):
     """A parameter that takes several names, with commas between them."""
 
     def _deserialize(self, value: Sequence[str], *_: object, **__: object) -> object:
-        parts = [trimmed for text in value for part in text.split(",") if (trimmed := trim(part))]
         try:
-            names = dict.fromkeys(map(self.kind.meaning, parts))
+            names = dict.fromkeys(map(self.kind.meaning, parts_of(value)))
         except (LookupError, ValueError):
             names = {}
         if not names:
@@ -233,27 +232,18 @@ def read_conditions(
     """Return the conditions of filters by attributes. Raises RequestError, which names each wrong filter."""
     errors: list[str] = []
     made: list[AttributeCondition] = []
-    for name, values in given or ():
-        named = f"attributes[{name}]"
+    asked = [(name, f"attributes[{name}]", values) for name, values in given or ()]
+    asked += [(name, "with_attributes", ()) for name in present or ()]
+    asked += [(name, "without_attributes", ()) for name in absent or ()]
+    for name, named, values in asked:
         try:
             levels, of_type = catalog.find(name, named)
-            alternatives = [part for value in values for part in _alternatives(name, of_type, value, named)]
-            made.append(
-                AttributeCondition(name, levels, tuple(alternatives), is_declared=of_type is not None)
-            )
+            parts = tuple(part for value in values for part in _alternatives(name, of_type, value, named))
         except ValueError as error:
             errors.append(str(error))
-    for names, parameter in ((present, "with_attributes"), (absent, "without_attributes")):
-        for name in names or ():
-            try:
-                levels, of_type = catalog.find(name, parameter)
-                made.append(
-                    AttributeCondition(
-                        name, levels, is_absent=names is absent, is_declared=of_type is not None
-                    )
-                )
-            except ValueError as error:
-                errors.append(str(error))
+        else:
+            is_absent, is_declared = named == "without_attributes", of_type is not None
+            made.append(AttributeCondition(name, levels, parts, is_absent, is_declared))
     if len(made) > MAX_ATTRIBUTES:
         errors.append(
             f"attributes takes at most {MAX_ATTRIBUTES} filters, with_attributes and without_attributes among them"

@@ -67,7 +67,7 @@ class Parameter(Field[Any]):
         """
         kind, texts = self.kind, value
         if kind.words:
-            texts = [trimmed for text in texts for part in text.split(",") if (trimmed := trim(part))]
+            texts = parts_of(texts)
         elif len(set(texts)) > 1:
             raise ValidationError(f"was given several values, and takes one: {kind.takes}")
         try:
@@ -93,6 +93,11 @@ class Parameter(Field[Any]):
             "example": next(example for example in examples if example is not None),
             **({"style": "form", "explode": False} if self.kind.words else {}),
         }
+
+
+def parts_of(texts: Sequence[str]) -> list[str]:
+    """Return the parts of these texts between commas that are not blank."""
+    return [trimmed for text in texts for part in text.split(",") if (trimmed := trim(part))]
 
 
 def whole_number(least: int, greatest: int | None = None, *, cut_to: int | None = None) -> Kind:

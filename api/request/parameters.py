@@ -348,13 +348,16 @@ OF_LIST = {
 }
 # The parameters that choose a page and its keys.
 OF_ONE_PAGE = ("limit", "offset", "cursor", "fields", "include")
-OF_EXPORT = {
-    name: parameter for name, parameter in OF_LIST.items() if name not in OF_ONE_PAGE or name == "include"
-}
+
+
+def _of_list_without(*names: str) -> dict[str, Parameter]:
+    return {name: parameter for name, parameter in OF_LIST.items() if name not in names}
+
+
+OF_EXPORT = _of_list_without("limit", "offset", "cursor", "fields")
 # The filters that move with the clock, which the change feed does not take.
 _BY_CLOCK = ("days", "waiting_minutes", "reply_window", "reply_window_hours", "became_days", "status_days")
-_NOT_OF_CHANGES = ("sort_by", "sort_order", "offset", "cursor", "fields", *_BY_CLOCK)
-OF_CHANGES = {name: parameter for name, parameter in OF_LIST.items() if name not in _NOT_OF_CHANGES} | {
+OF_CHANGES = _of_list_without("sort_by", "sort_order", "offset", "cursor", "fields", *_BY_CLOCK) | {
     "since": Parameter(
         "What an answer gave as `next`. Without it the answer has no change, but the token of now.",
         example=TOKEN,
@@ -404,11 +407,7 @@ OF_CSV = OF_EXPORT | {
         attribute="reader",
     )
 }
-OF_FACETS = {
-    name: parameter
-    for name, parameter in OF_EXPORT.items()
-    if name not in ("sort_by", "sort_order", "include")
-} | {
+OF_FACETS = _of_list_without("sort_by", "sort_order", *OF_ONE_PAGE) | {
     "facets": Names(
         "The filters whose values to count, and no others; of an attribute the 100 most frequent ones.",
         _FACET_NAMES,

@@ -126,26 +126,22 @@ def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
 
 def _narrowest(plan: ListPlan) -> tuple[FromClause, list[GivenFilter]] | None:
     """Return the phones that pass one of the filters, and the filters that remain to be applied."""
-    of_profiles, of_conversations_, *ids = (
-        next((filter_ for filter_ in plan.filters if filter_.name == name), None)
-        for name in (OF_PROFILES, OF_THEIR_CONVERSATIONS, *OF_CONVERSATIONS)
-    )
+    of_profiles = plan.find(OF_PROFILES)
     if of_profiles is not None and any(part.levels == (LEAD,) for part in of_profiles.shape):
         profiles = select(lead_profiles.c.customer_phone).where(
             lead_profiles.c.user_id == USER, *conditions([of_profiles], lead_profiles)
         )
         return profiles.subquery("having"), _without(plan, of_profiles)
-    for given in (of_profiles, of_conversations_):
-        for part in given.shape if given is not None else ():
-            if given is not None and part.is_indexed:
+    for given in filter(None, (of_profiles, plan.find(OF_THEIR_CONVERSATIONS))):
+        for part in given.shape:
+            if part.is_indexed:
                 is_all = len(given.shape) == 1
                 phones = _having(part, f"{given.name}_{part.at}")
                 return phones, _without(plan, given) if is_all else [*plan.filters]
-    became = next((filter_ for filter_ in plan.filters if filter_.name == BECAME), None)
-    if became is not None:
+    if (became := plan.find(BECAME)) is not None:
         changed = select(status_changes.c.customer_phone).where(*has_become(status_changes, became.shape))
         return changed.distinct().subquery("having"), _without(plan, became)
-    narrow = next(filter(None, ids), None)
+    narrow = next(filter(None, map(plan.find, OF_CONVERSATIONS)), None)
     if narrow is None:
         return None
     conversations = _of_tenant(lead_conversations).where(of_conversations(narrow.name)).distinct()

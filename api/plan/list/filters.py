@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
-    Boolean,
     ColumnElement,
     Float,
     FromClause,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     literal_column,
     not_,
     or_,
-    select,
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import KeyedColumnElement
@@ -33,8 +31,8 @@ from api.plan.sql import (
     PHONE,
     USER,
     Condition,
+    any_row,
     between,
-    constant,
     constant_text,
     lead_conversations,
     lead_profiles,
@@ -134,18 +132,12 @@ def _of_any_conversation(name: str) -> OnTable:
 
     def condition(columns: Columns, _shape: object) -> Condition:
         conversations = lead_conversations.c
-        # PostgreSQL would join EXISTS, and lose the order of the leads.
-        any_conversation = (
-            select(literal_column("true", Boolean))
-            .where(
-                conversations.user_id == USER,
-                conversations.customer_phone == columns.customer_phone,
-                of_conversations(name),
-            )
-            .limit(constant(1))
-            .correlate_except(lead_conversations)
+        return any_row(
+            lead_conversations,
+            conversations.user_id == USER,
+            conversations.customer_phone == columns.customer_phone,
+            of_conversations(name),
         )
-        return any_conversation.scalar_subquery()
 
     return condition
 
@@ -192,14 +184,8 @@ def has_become(changes: FromClause, shape: BecameShape) -> list[Condition]:
 
 
 def _became(columns: Columns, shape: BecameShape) -> Condition:
-    # PostgreSQL would join EXISTS, and lose the order of the leads.
-    change = (
-        select(literal_column("true", Boolean))
-        .where(status_changes.c.customer_phone == columns.customer_phone, *has_become(status_changes, shape))
-        .limit(constant(1))
-        .correlate_except(status_changes)
-    )
-    return change.scalar_subquery()
+    is_its_own = status_changes.c.customer_phone == columns.customer_phone
+    return any_row(status_changes, is_its_own, *has_become(status_changes, shape))
 
 
 def _end_of_became(shape: BecameShape) -> ColumnElement[Any]:

@@ -150,9 +150,8 @@ class ListPlan:
     @property
     def search(self) -> SearchShape | None:
         """The shape of the search, if there is one."""
-        return next(
-            (filter_.shape for filter_ in self.filters if isinstance(filter_.shape, SearchShape)), None
-        )
+        given = self.find("search")
+        return given and given.shape
 
     @property
     def looks_up_attributes(self) -> bool:
@@ -183,9 +182,13 @@ class ListPlan:
         (name, shape), *others = self.beside_time
         return None if others else FILTERS[name].totals(totals.c, shape)
 
+    def find(self, name: str) -> GivenFilter | None:
+        """Return this filter if the request gives it."""
+        return next((filter_ for filter_ in self.filters if filter_.name == name), None)
+
     def has(self, name: str) -> bool:
         """Return whether the request gives this filter."""
-        return any(filter_.name == name for filter_ in self.filters)
+        return self.find(name) is not None
 
     def order(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
         """Return the order of the list: leads without a value are last in both directions."""

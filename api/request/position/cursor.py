@@ -100,6 +100,7 @@ def read_position(fields: Sequence[Field[Any]], values: Sequence[object]) -> Pos
 
 
 _TIME = Function(deserialize=_time)
+_TIME_OR_NULL = Function(deserialize=_time, allow_none=True)
 _INTEGERS = Range(-(2**31), 2**31 - 1)
 _NUMBER = Integer(strict=True, validate=_INTEGERS)
 _NUMBER_OR_NULL = Integer(strict=True, validate=_INTEGERS, allow_none=True)
@@ -107,13 +108,13 @@ _TEXT = String(validate=Regexp(NO_NUL))
 
 # The fields of a position by the sort of the leads: the value of the sort, and the phone.
 LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
-    "last_message_at": (Function(deserialize=_time, allow_none=True), _TEXT),
+    "last_message_at": (_TIME_OR_NULL, _TEXT),
     "first_contact_at": (_TIME, _TEXT),
     "total_messages": (_NUMBER, _TEXT),
     "total_score": (_NUMBER_OR_NULL, _TEXT),
-    "waiting_since": (Function(deserialize=_time, allow_none=True), _TEXT),
-    "reply_window_ends_at": (Function(deserialize=_time, allow_none=True), _TEXT),
-    "status_since": (Function(deserialize=_time, allow_none=True), _TEXT),
+    "waiting_since": (_TIME_OR_NULL, _TEXT),
+    "reply_window_ends_at": (_TIME_OR_NULL, _TEXT),
+    "status_since": (_TIME_OR_NULL, _TEXT),
     "name": (String(validate=Regexp(NO_NUL), allow_none=True), _TEXT),
 }
 # changed_at.
