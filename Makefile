@@ -1,9 +1,11 @@
 # Every habit of this project is a target; `make help` lists them.
 # Needed: make, Python 3.11 or newer, pip. Not needed: a compiler, PostgreSQL.
 
-# The first interpreter that is new enough; `make setup PYTHON=python3.13` chooses another.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+# The first interpreter that is new enough and has pip; `make setup PYTHON=python3.13` chooses another. On PATH it may be
+# behind an environment without pip, such as .venv. If none has pip, the first that is new enough.
+PYTHON ?= $(shell IFS=:; for needed in sys,pip sys; do for name in python3 python3.13 python3.12 python3.11 python; do \
+	for folder in $$PATH; do "$$folder/$$name" -c "import $$needed; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
+	&& echo "'$$folder/$$name'" && exit; done; done; done)
 
 # Where it is set, each of the hundreds of programs that the tests start compiles the project again.
 unexport PYTHONDONTWRITEBYTECODE

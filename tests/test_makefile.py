@@ -1,5 +1,6 @@
 """What the targets of the Makefile do to a folder."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,28 @@ def test_setup_never_empties_the_folder_that_a_link_leads_to(tmp_path: Path) -> 
     assert done.returncode
     assert "remove the link" in done.stderr
     assert (shared / "kept").exists()
+
+
+def test_an_environment_without_pip_hides_no_other_interpreter(tmp_path: Path) -> None:
+    """The README puts .venv, which has no pip, first on PATH."""
+    paths = []
+    for folder, answer in (("my .venv", 'case "$*" in *pip*) exit 1; esac'), ("system", "true")):
+        paths.append(tmp_path / folder / "python3")
+        paths[-1].parent.mkdir()
+        paths[-1].write_text(f"#!/bin/sh\n{answer}\n", "utf-8")
+        paths[-1].chmod(0o755)
+
+    def chosen(*folders: Path) -> str:
+        path = os.pathsep.join(map(str, (*folders, os.defpath)))
+        told = ["make", "-f", str(ROOT / "Makefile"), "--eval=told: ; @echo $(PYTHON)", "told"]
+        done = subprocess.run(
+            told, cwd=tmp_path, env={"PATH": path}, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    without, having = paths
+    assert chosen(without.parent, having.parent) == str(having)
+    assert chosen(having.parent, without.parent) == str(having)
 
 
 def test_types_for_clients_say_what_they_need(tmp_path: Path) -> None:
