@@ -63,19 +63,20 @@ def test_a_hint_runs_in_any_folder_and_repeats_no_password(
     monkeypatch.chdir(ROOT)
     settings = dataclasses.replace(config.load(Path("nothing")), database_url="postgresql://u:secret@host/db")
     elsewhere = dataclasses.replace(settings, state_dir=Path("/srv/my leads"))
-    python = shlex.quote(sys.executable)
+    python, folder = shlex.quote(sys.executable), shlex.quote(str(ROOT))
     for chosen, is_embedded, set_before in (
         (settings, True, ""),
         (elsewhere, True, "LEADS_STATE_DIR='/srv/my leads' "),
         (elsewhere, False, ""),
     ):
         line = local.hint("status", chosen, is_embedded=is_embedded)
-        assert line == f"(cd {ROOT} && {set_before}{python} -m projector status)"
+        assert line == f"(cd {folder} && {set_before}{python} -m projector status)"
     # An installed program needs no folder.
     monkeypatch.setattr(projector_package, "__file__", str(tmp_path / "projector" / "__init__.py"))
     monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(tmp_path))
     line = local.hint("status", settings, is_embedded=True)
-    assert line == f"LEADS_STATE_DIR={ROOT}/.leads {python} -m projector status"
+    state = shlex.quote(f"{ROOT}/.leads")
+    assert line == f"LEADS_STATE_DIR={state} {python} -m projector status"
 
 
 def test_the_example_is_the_lead_of_the_documents_else_the_last_active_one(
