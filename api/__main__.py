@@ -39,11 +39,11 @@ _BUFFER_BYTES = 32 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
-# No restart brings an address of these to life, unlike a port that is taken or a name server that is away.
+# Errors of an address that no restart mends, unlike a port that is taken or a name server that is unreachable.
 _NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
 
 
-# Pages for people, which the OpenAPI document leaves out.
+# Pages for people, which are not in the OpenAPI document.
 _UNDESCRIBED = [
     ("/docs/", "A page to try the API in a browser"),
     ("/", "A page for people, which shows the leads"),
@@ -80,7 +80,7 @@ class _Program(click.Group):
     """The program, whose help ends with its settings and its endpoints."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write what stands below the options."""
+        """Write the part below the options."""
         lines = []
         for name, default, of, description in all_settings():
             if of != "projector":
@@ -118,14 +118,14 @@ cli.add_command(keys)
 
 
 class Server(Granian):  # type: ignore[misc,valid-type]  # Of two classes the one for this Python.
-    """A server that takes the first signal to stop alone: with a second one, Granian waits for itself for ever.
+    """A server that only takes the first signal to stop: with a second one, Granian waits for itself for ever.
 
     A terminal sends Ctrl-C to all processes, and their parent may send SIGTERM at the same moment. Python runs one
     handler inside the other, and both take the same lock.
     """
 
     def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
-        """Stop, unless it stops already."""
+        """Stop, unless it is stopping already."""
         if not self.interrupt_signal:
             super().signal_handler_interrupt(*args, **kwargs)
 
@@ -159,14 +159,14 @@ def serve() -> None:
 
 
 def _run_workers(settings: config.Config, address: str, logging_of_server: dict[str, Any]) -> None:
-    """Serve by workers, and the metrics where they have a port of their own."""
+    """Serve by workers, and serve the metrics if they have a separate port."""
     most_connections = connections.most(settings.threads)
     is_shared = settings.workers > 1 or settings.metrics_port
     with shared_folder() if is_shared else nullcontext("") as directory:
         if is_shared:
             config.share_metrics(directory)
         if settings.metrics_port:
-            from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what was set above.
+            from api.routes import metrics  # noqa: PLC0415  # On import prometheus_client reads what was set above.
 
             names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
             with listen(settings.metrics_host, settings.metrics_port, names) as checked:
@@ -212,7 +212,7 @@ def _exit(sentence: str, code: int) -> NoReturn:
 
 
 def require_tracing() -> None:
-    """Exit if what traces need is not installed."""
+    """Exit if OpenTelemetry is not installed."""
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
         _exit(
             "LEADS_TRACING is on, but OpenTelemetry is not installed: install the extra otel, or set"
@@ -230,7 +230,7 @@ def listen(host: str, port: int, names: tuple[str, str]) -> socket.socket:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((address, port), family=family)
     except (OSError, UnicodeError) as error:
-        # A name with an empty part is no text for Python's codec of host names.
+        # Python's codec of host names refuses a name with an empty part.
         is_wrong = isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS
         # Python may append the address again.
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while ")[0]
@@ -246,7 +246,7 @@ def listen(host: str, port: int, names: tuple[str, str]) -> socket.socket:
 
 
 def keep_for_workers(listener: socket.socket) -> None:
-    """Let only the workers listen where this socket does, which ends listening and keeps its port while it is open.
+    """Stop listening on a socket, but keep its port for the workers while it is open.
 
     On Linux each worker of Granian has a socket of its own (SO_REUSEPORT): two servers that started within the same
     second would share the port, and each would get half of the requests.
@@ -260,7 +260,7 @@ def keep_for_workers(listener: socket.socket) -> None:
 
 
 def _require_decision(settings: config.Config, address: str) -> None:
-    """Exit where other machines could read everything and nobody has decided so; say where everything is open."""
+    """Exit if other machines could read everything although LEADS_AUTH is not set; warn if everything is open."""
     where = f"{settings.host}:{settings.port}"
     if not settings.auth.methods and not ipaddress.ip_address(address).is_loopback:
         _exit(

@@ -121,7 +121,7 @@ def load(env_file: Path = Path(".env")) -> Config:
     texts = {name: text.strip() for name, text in variables.items() if text and text.strip()}
     settings: dict[str, Any] = {}
     bad = [
-        f"{name}: It is no setting any more. {what_to_do}"
+        f"{name}: This setting no longer exists. {what_to_do}"
         for name, what_to_do in _gone().items()
         if name in texts
     ]

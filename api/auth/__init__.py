@@ -1,1 +1,1 @@
-"""Who may read what: a caller shows a bearer token or an API key, and reads the tenant that it names."""
+"""Who may read what: a caller sends a bearer token or an API key, and may read the tenant that this names."""

@@ -1,4 +1,4 @@
-"""What a caller who has shown who it is may read, kept for a while; and how one is refused who has not."""
+"""What an authenticated caller may read, a cache of that, and the errors for other callers."""
 
 from hashlib import sha256
 from threading import Lock
@@ -11,14 +11,14 @@ from api.request.error_codes import ErrorCode
 
 
 class Access(NamedTuple):
-    """The tenant that a caller may read, or that it may read all; `name` is what logs call it, no personal data."""
+    """The tenant that a caller may read, or that it may read all; `name` is for logs, and no personal data."""
 
     tenant: str | None
     reads_all: bool
     name: str
 
     def reads(self, tenant: str | None) -> bool:
-        """Return whether it is an access to a tenant; None stands for what is of no tenant."""
+        """Return whether the caller may read a tenant; None stands for data of no tenant."""
         return self.reads_all or (tenant is not None and self.tenant == tenant)
 
 
@@ -27,17 +27,17 @@ NOTHING = Access(None, reads_all=False, name="")
 
 
 class Checked(NamedTuple):
-    """What a credential allows, and until when that may be believed, in seconds since 1970."""
+    """What a credential allows, and until when this result may be used, in seconds since 1970."""
 
     access: Access
     until: float
 
 
 class AccessCache:
-    """What was found out about credentials, by a SHA-256, so that memory holds no token and no key.
+    """The results of checks, by the SHA-256 of the credential, so that memory holds no token and no key.
 
-    It holds a bounded number of those that are allowed and of those that are refused, which do not push out the others,
-    and forgets the oldest first.
+    It keeps a bounded number of accepted credentials and of refused ones, each apart from the other, and drops the
+    oldest first.
     """
 
     def __init__(self, max_entries: int) -> None:
@@ -47,20 +47,20 @@ class AccessCache:
         self._lock = Lock()
 
     def find(self, digest: bytes) -> Checked | None:
-        """Return what is known of a credential now; None if nothing is."""
+        """Return the valid result for a credential, or None."""
         entry = self._allowed.get(digest) or self._refused.get(digest)
-        # An entry from the future is from before the clock was set back.
+        # An entry from the future was made before the clock was set back.
         if entry is None or not entry[0] <= time() < entry[1].until:
             return None
         return entry[1]
 
     def last_allowed(self, digest: bytes) -> Checked | None:
-        """Return what this credential was allowed when it was checked last, however long ago; None if nothing."""
+        """Return the last result of an accepted credential, however old it is, or None."""
         entry = self._allowed.get(digest)
         return entry and entry[1]
 
     def keep(self, digest: bytes, checked: Checked) -> Checked:
-        """Remember what was found out, in place of what was before. Returns it."""
+        """Keep a result in place of an earlier one. Returns it."""
         entries = self._refused if checked.access is NOTHING else self._allowed
         with self._lock:
             self._allowed.pop(digest, None)
@@ -72,21 +72,21 @@ class AccessCache:
 
 
 def digest_of(credential: str) -> bytes:
-    """Return the SHA-256 of a credential, under which it is kept and stored."""
+    """Return the SHA-256 of a credential, under which its result is kept, and a key is stored."""
     return sha256(credential.encode()).digest()
 
 
 def digest_of_header(header: str) -> bytes:
-    """Return the digest under which a credential is kept: one, in however many ways its caller may write the header.
+    """Return the digest of the credential in a header, the same for each way to write the header.
 
-    Otherwise a caller with one credential could have those of all others forgotten.
+    Otherwise a caller with one credential could push all others out of the cache.
     """
     scheme, _, credential = header.partition(" ")
     return digest_of(f"{scheme.lower()} {credential.strip(' ')}")
 
 
 class _ChallengedError(HTTPException):
-    """A refusal with the header in which RFC 6750 wants the reason."""
+    """A refusal with the header WWW-Authenticate, in which RFC 6750 puts the reason."""
 
     challenge = 'Bearer realm="leads"'
 
@@ -95,7 +95,7 @@ class _ChallengedError(HTTPException):
 
 
 class CredentialsMissingError(_ChallengedError, Unauthorized):
-    """The request shows nothing. It is told no error, only what to show."""
+    """The request has no credentials. The header names no error, as RFC 6750 demands."""
 
     error_code = ErrorCode.CREDENTIALS_MISSING
 
@@ -106,7 +106,7 @@ class CredentialsMissingError(_ChallengedError, Unauthorized):
 
 
 class CredentialsRefusedError(_ChallengedError, Unauthorized):
-    """What the caller shows is not accepted. The reason repeats nothing of it."""
+    """The credentials are not accepted. The reason does not repeat them."""
 
     def __init__(self, reason: str, error_code: ErrorCode = ErrorCode.CREDENTIALS_REFUSED) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Lets a request through to a tenant only if its caller may read that tenant."""
+"""Lets a request through only if its caller may read the tenant."""
 
 import re
 from time import time
@@ -23,17 +23,17 @@ from api.request.record import Record
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
 MAX_KEPT = 4096
-"""How many credentials that were accepted a process remembers, and how many keys that were not."""
+"""How many accepted credentials a process remembers, and how many refused keys."""
 
 KEPT_SECONDS = 60
-"""How long a token that was verified is believed, unless it expires before; a key is for less: see KeyCheck."""
+"""How long the result for a token is used, unless the token expires before; for a key it is shorter: see KeyCheck."""
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)
 
 
 class Authorizer:
-    """Asks every caller of what is not open who it is, and compares the tenant of the path with what it may read."""
+    """Authenticates the callers of all endpoints that are not open, and checks that they may read the tenant."""
 
     def __init__(self, config: AuthConfig, database: Database) -> None:
         self._tokens: TokenCheck | None = None
@@ -61,12 +61,12 @@ class Authorizer:
             raise OtherTenantError
 
     def require_access(self, header: str, tenant: str) -> None:
-        """Raise what check raises if a caller with this header Authorization may not read a tenant."""
+        """Raise an error as `check` does if a caller with this header Authorization may not read a tenant."""
         if not self._checked(header).access.reads(tenant):
             raise OtherTenantError
 
     def cached_access(self, header: str, tenant: str) -> Access | None:
-        """Return the access of a caller who was allowed to read this tenant lately; None if that has to be checked.
+        """Return the kept access of a caller who may read this tenant; None if it has to be checked.
 
         `header` is the header Authorization.
         """
@@ -74,7 +74,7 @@ class Authorizer:
         return checked.access if checked is not None and checked.access.reads(tenant) else None
 
     def was_allowed(self, header: str, tenant: str) -> bool:
-        """Return whether a caller might read this tenant when it was checked last, however long ago."""
+        """Return whether the last check, however long ago, allowed a caller to read this tenant."""
         checked = self._cache.last_allowed(digest_of_header(header))
         return checked is not None and checked.access.reads(tenant)
 

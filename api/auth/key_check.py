@@ -21,10 +21,10 @@ from api.limits.rate import counting_alone
 from api.request.error_codes import ErrorCode
 
 MAX_UNKNOWN_PER_SECOND = 50
-"""How many keys that were never accepted a process looks up in a second: strangers can invent any number of them."""
+"""How many unknown keys a process looks up in a second: strangers can invent any number of them."""
 
 WAIT_SECONDS = 0.5
-"""How long others wait for a look-up that is under way: each of them holds a thread of the server."""
+"""How long requests wait for a look-up that is under way: each of them holds a thread of the server."""
 
 _ONE = select(func.count().label("rows")).subquery()
 _key = func.leads_access.key_of(bindparam("prefix", type_=Text)).table_valued(
@@ -39,7 +39,7 @@ _KEY = select(*_key.c).select_from(_ONE.outerjoin(_key, true()))
 
 
 class KeyRow(NamedTuple):
-    """A key as the database has it; `key_hash` is None if there is none with this prefix."""
+    """A key in the database; `key_hash` is None if no key has this prefix."""
 
     key_hash: bytes | None
     user_id: bytes | None
@@ -49,17 +49,17 @@ class KeyRow(NamedTuple):
 
 
 class KeyCheck:
-    """Looks API keys up, and keeps for KEPT_SECONDS what it found, also that a key is refused."""
+    """Looks API keys up, and keeps the result for KEPT_SECONDS, also that a key is refused."""
 
     def __init__(self, database: Database, cache: AccessCache) -> None:
         self._database = database
         self._cache = cache
         self._unknown = counting_alone()
-        # A key that was accepted before waits for no stranger's.
+        # Two queues, so that a key that was accepted before does not wait for invented ones.
         self._new, self._again = _Turns(), _Turns()
 
     def check(self, key: str, digest: bytes) -> Checked:
-        """Return what a key allows, and until when that may be believed; it is kept under this digest.
+        """Return what a key allows, and until when this may be used; the result is kept under this digest.
 
         Raises UnavailableError if the database cannot answer now.
         """
@@ -71,7 +71,7 @@ class KeyCheck:
             return self._cache.find(digest) or self._cache.keep(digest, self._look_up(key))
 
     def _look_up(self, key: str) -> Checked:
-        """Return what the database says of a key."""
+        """Return what the database says about a key."""
         prefix = prefix_of(key) or ""
         row = self.fetch(prefix)
         now = time()
@@ -94,7 +94,7 @@ class KeyCheck:
 
 
 class _Turns:
-    """Has look-ups run one after another, so that they take one connection from the readers, however slow they are."""
+    """Runs look-ups one after another, so that they take a single connection, however slow they are."""
 
     def __init__(self) -> None:
         self._lock = Lock()

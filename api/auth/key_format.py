@@ -1,4 +1,4 @@
-"""What an API key looks like, and how long it is believed."""
+"""The form of API keys, and how long the result of a look-up is used."""
 
 import re
 import secrets
@@ -7,14 +7,14 @@ import secrets
 PATTERN = r"leads_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"
 
 KEPT_SECONDS = 30
-"""How long what the database said of a key is believed, and so how long a revoked key may still be accepted."""
+"""How long the result of a look-up is used, and so how long a revoked key may still be accepted."""
 
 _KEY = re.compile(PATTERN)
 _PREFIX = re.compile(r"leads_[0-9a-f]{12}")
 
 
 def new_key() -> str:
-    """Return a key with 256 random bits behind a prefix of 48, which is no secret."""
+    """Return a key of 256 random bits after a prefix of 48 bits, which is not secret."""
     return f"leads_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
@@ -24,6 +24,6 @@ def is_key(credential: str) -> bool:
 
 
 def prefix_of(text: str) -> str | None:
-    """Return the prefix of a key, which may be given itself; None if the text is neither."""
+    """Return the prefix of a text that is a key or a prefix; None for any other text."""
     match = _PREFIX.match(text)
     return match[0] if match is not None and (is_key(text) or match[0] == text) else None

@@ -1,4 +1,4 @@
-"""Where the keys that check tokens come from: a setting, or an address that is asked again from time to time."""
+"""The source of the keys that verify tokens: a setting, or a URL from which they are fetched again and again."""
 
 import json
 import ssl
@@ -22,13 +22,13 @@ MAX_AGE_SECONDS = 300
 """How old the set may be before it is fetched again."""
 
 PAUSE_SECONDS = 30
-"""How long after an attempt an unknown key, or an old set, does not make this process fetch again."""
+"""How long after an attempt this process does not fetch again for an unknown key or an old set."""
 
 FIRST_PAUSE_SECONDS = 2
-"""The same while no set was fetched yet, and no token can be checked."""
+"""The same as long as no set was fetched, so that no token can be verified."""
 
 TIMEOUT_SECONDS = 3
-"""How long a fetch may take as a whole."""
+"""How long a whole fetch may take."""
 
 MAX_WAITING = 6
 """How many requests wait for the first set: each of them holds a thread of the server."""
@@ -43,11 +43,11 @@ KeySource = Callable[[str | None], VerificationKeys]
 
 
 class FetchedKeys:
-    """The keys of an address. The last good set stays in use while the address does not answer.
+    """The keys of a URL. The last good set stays in use while the URL does not answer.
 
-    A thread of its own fetches the set. A request waits for that only where this process has no keys yet or has not
-    asked for long, and for a key id that it does not know: the issuer may have a new key. Strangers can invent key ids,
-    so that happens once in PAUSE_SECONDS, for one request at a time.
+    A separate thread fetches the set. A request waits for it only if this process has no keys yet or has not fetched
+    for a long time, or if it does not know the key id: the issuer may have a new key. Because strangers can invent key
+    ids, that happens once in PAUSE_SECONDS, for one request at a time.
     """
 
     def __init__(self, url: str, algorithm: str) -> None:
@@ -59,7 +59,7 @@ class FetchedKeys:
         self._may_try_at = 0.0
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, "jwks")
-        # The last fetch; done, as long as there was none.
+        # The last fetch; a finished one before the first.
         self._fetching: Future[None] = Future()
         self._fetching.set_result(None)
         self._waiting = BoundedSemaphore(MAX_WAITING)
@@ -68,7 +68,7 @@ class FetchedKeys:
         """Return all keys. Raises UnavailableError while none is known, or another request looks for a new one."""
         now, is_first = monotonic(), not self._keys
         is_unknown = is_first or (key_id is not None and key_id not in {key.kid for key in self._keys})
-        # After a time without requests the set may be of any age, and hold keys that were taken back.
+        # After a long time without requests the set may be old, and hold revoked keys.
         is_wanted = is_unknown or now >= self._may_try_at + MAX_AGE_SECONDS
         has_begun = (is_wanted or now >= self._fetched_at + MAX_AGE_SECONDS) and self._begin()
         if is_wanted and (has_begun or is_first) and self._waiting.acquire(blocking=False):
@@ -85,7 +85,7 @@ class FetchedKeys:
         return self._keys
 
     def _begin(self) -> bool:
-        """Begin to fetch the set, unless it is being fetched or was lately. Returns whether that was begun."""
+        """Begin to fetch the set, unless a fetch is under way or was lately. Returns whether a fetch has begun."""
         with self._lock:
             if not self._fetching.done() or monotonic() < self._may_try_at:
                 return False
@@ -93,7 +93,7 @@ class FetchedKeys:
         return True
 
     def _try(self) -> None:
-        """Fetch the set, and keep the one before if that fails."""
+        """Fetch the set, and keep the previous one if that fails."""
         ends = monotonic() + TIMEOUT_SECONDS
         try:
             self._keys = self._fetch()
@@ -110,7 +110,7 @@ class FetchedKeys:
         self._may_try_at = monotonic() + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
 
     def _fetch(self) -> VerificationKeys:
-        """Return the keys of a bounded answer. Raises whatever there is without a usable one."""
+        """Return the keys of an answer of bounded size. Raises an error of any kind if there are none."""
         asked = {"Accept": "application/json", "User-Agent": "leads-api"}
         request = Request(self._url, headers=asked)  # noqa: S310  # Config admits https only.
         with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
@@ -121,7 +121,7 @@ class FetchedKeys:
 
 
 class _BoundedConnection(HTTPSConnection):
-    """A connection that ends after TIMEOUT_SECONDS: a timeout of Python's begins anew at each read."""
+    """A connection that ends after TIMEOUT_SECONDS, because Python's own timeout begins anew at each read."""
 
     def connect(self) -> None:
         begun = monotonic()
@@ -132,13 +132,14 @@ class _BoundedConnection(HTTPSConnection):
 
 
 def _end(connection: socket) -> None:
-    # It may be closed already. The method of TLS would let the thread that reads take what was encrypted for the text.
+    # It may be closed already. The shutdown of the TLS socket would let the reading thread take encrypted bytes for
+    # plain text, so this calls that of the plain socket.
     with suppress(OSError):
         socket.shutdown(connection, SHUT_RDWR)
 
 
 class _BoundedHandler(HTTPSHandler):
-    """Has urllib open such connections."""
+    """Lets urllib open such connections."""
 
     def https_open(self, request: Request) -> HTTPResponse:
         """Return the answer to a request."""
@@ -146,7 +147,7 @@ class _BoundedHandler(HTTPSHandler):
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Has a redirect fail: the operator has named the address that is to be trusted."""
+    """Makes a redirect fail: the operator trusts the URL of the setting, and no other."""
 
     def redirect_request(self, *_arguments: Any, **_keywords: Any) -> None:  # noqa: ANN401  # As inherited.
         return None

@@ -1,4 +1,4 @@
-"""The settings of the API; no other module of this package reads the environment."""
+"""The settings of the API. No other module of this package reads the environment."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -29,45 +29,45 @@ _SESSION_ATTRIBUTES = "PGTARGETSESSIONATTRS"
 
 
 class ConfigurationError(Exception):
-    """Settings that are not valid; the message names each of them, its value and what is allowed."""
+    """Some settings are not valid; the message names each, its value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting; an empty text is a setting that is switched off."""
+    """All settings. An empty text is a setting that is switched off."""
 
     database_url: str = field(repr=False)
     role: str = setting("LEADS_API_ROLE", values.off_or(str, ""), "leads_api")
     tenant_setting: str = setting("LEADS_TENANT_SETTING", values.one_of(TENANT_SETTINGS), SESSION)
     host: str = setting("HOST", str, "127.0.0.1")
     port: int = setting("PORT", values.port, 4000)
-    # That a Host may say beside those of loopback, where nobody has decided who may read.
+    # The names that a Host may have besides those of loopback, if LEADS_AUTH is not set.
     host_names: tuple[str, ...] = setting("LEADS_HOSTS", values.host_names, ())
-    # Whose connections are not bounded, and which say by X-Forwarded-For who calls.
+    # Trusted proxies: their connections are not limited, and their X-Forwarded-For names the caller.
     proxies: tuple[IPv4Network | IPv6Network, ...] = setting("LEADS_PROXIES", values.networks, ())
     workers: int = setting("LEADS_API_WORKERS", values.whole_number(1, 64), 1)
     threads: int = setting("LEADS_API_THREADS", values.whole_number(1, 256), 5)
     rate_limit: str = setting("LEADS_RATE_LIMIT", values.off_or(values.rate_limit, ""), "100 per minute")
     rate_limit_storage: str = setting("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True)
     statement_timeout_ms: int = setting("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000)
-    # What the answers that a process keeps in memory take at most, in MiB; 0 for none.
+    # How many MiB the answers may take that a process keeps in memory; 0 for none.
     answers_mb: int = setting("LEADS_ANSWERS_MB", values.whole_number(0, 65_536), 64)
-    # Of each process at once.
+    # How many each process runs at once.
     exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 2)
-    # Of each process at once; 0 for none.
+    # How many each process serves at once; 0 for none.
     streams: int = setting("LEADS_STREAMS", values.whole_number(0, 65_536), 1000)
-    # Whose pages may read answers in a browser; `*` for any.
+    # The origins whose pages may read answers in a browser; `*` for any.
     cors_origins: tuple[str, ...] = setting("LEADS_CORS_ORIGINS", values.off_or(values.origins, ()), ())
     compression: bool = setting("LEADS_COMPRESSION", values.switch, default=True)
     log_level: str = setting("LEADS_LOG_LEVEL", values.one_of(LOG_LEVELS), "INFO")
     log_format: str = setting("LEADS_LOG_FORMAT", values.one_of(LOG_FORMATS), "auto")
     log_personal_data: bool = setting("LEADS_LOG_PERSONAL_DATA", values.switch, default=False)
     metrics_host: str = setting("LEADS_METRICS_HOST", str, "127.0.0.1")
-    # 0 if /metrics is on the port of the API.
+    # 0: /metrics is on the port of the API.
     metrics_port: int = setting("LEADS_API_METRICS_PORT", values.off_or(values.port, 0), 0)
-    # Where the workers share their counts; empty if there is one that counts alone.
+    # The folder in which the workers share their counts; empty for a single worker.
     metrics_folder: str = ""
-    # In seconds; infinite if any age will do.
+    # In seconds; infinite if any age is accepted.
     ready_max_age: float = setting("LEADS_READY_MAX_AGE", values.off_or(values.seconds, inf), inf)
     tracing: bool = setting("LEADS_TRACING", values.switch, default=False)
     # Whether there is a page for people at /.
@@ -76,7 +76,7 @@ class Config:
 
 
 def load(env_file: Path = ENV_FILE) -> Config:
-    """Return the settings of the environment, and of the file for variables that the environment does not have.
+    """Return the settings from the environment, and from the file for variables that the environment lacks.
 
     Raises ConfigurationError, which names every setting that is not valid.
     """
@@ -123,7 +123,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
 
 
 def _that_exclude_each_other(config: Config) -> Iterator[str]:
-    # libpq takes it for an address that names none.
+    # libpq uses this variable for an address that does not say it itself.
     attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
     if attributes == values.READ_WRITE:
         yield f"{_SESSION_ATTRIBUTES}: '{attributes}' is not allowed. It has to be {values.NOT_READ_WRITE}."
@@ -141,7 +141,7 @@ def _that_exclude_each_other(config: Config) -> Iterator[str]:
 
 
 def log_format(env_file: Path = ENV_FILE) -> str:
-    """Return the form of log lines that an operator asks for, also if other settings are not valid."""
+    """Return the format of log lines, also if other settings are not valid."""
     chosen = _as_far_as_can_be_read(env_file).get("LEADS_LOG_FORMAT", "").lower()
     return chosen if chosen in LOG_FORMATS else "auto"
 
@@ -149,39 +149,39 @@ def log_format(env_file: Path = ENV_FILE) -> str:
 def owner_database_url(env_file: Path = ENV_FILE) -> str:
     """Return the address of the read model for a login that may write.
 
-    Raises ConfigurationError if it is not set or not valid, and for a setting that would have named another.
+    Raises ConfigurationError if it is not set or not valid, and for a former setting that named another address.
     """
     settings = _settings(env_file)
     for problem in _gone(settings):
         raise ConfigurationError(problem)
     try:
-        # An empty address would be that of libpq's own defaults.
+        # For an empty address libpq would take its own defaults.
         return values.database_url(settings.get("DATABASE_URL") or "?")
     except ValueError as allowed:
         raise ConfigurationError(f"DATABASE_URL has to be {allowed}.") from None
 
 
 def _gone(settings: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each setting of an earlier version that is set and refused."""
+    """Return a sentence for each former setting that is set."""
     return [
-        f"{name}: it is no setting any more. {what_to_do}"
+        f"{name}: this setting no longer exists. {what_to_do}"
         for name, what_to_do in settings_that_are_gone().items()
         if settings.get(name)
     ]
 
 
 def agent_token(env_file: Path = ENV_FILE) -> str:
-    """Return the credential that the tools of an agent show over stdio; empty for none. Raises ConfigurationError."""
+    """Return the credential that the tools of an agent send over stdio, or "". Raises ConfigurationError."""
     return _settings(env_file).get("LEADS_MCP_TOKEN", "")
 
 
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:
-    """Return a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
+    """Return a sentence for each variable that looks like a setting but is not one."""
     return unknown_settings(_as_far_as_can_be_read(env_file))
 
 
 def share_metrics(directory: str) -> None:
-    """Set the folder in which several workers share their metrics; prometheus_client reads it when it is imported."""
+    """Set the folder in which the workers share their metrics, which prometheus_client reads on import."""
     os.environ[_SHARED_FOLDER] = directory
 
 
@@ -196,7 +196,7 @@ def _settings(env_file: Path) -> dict[str, str]:
 
 
 def _as_far_as_can_be_read(env_file: Path) -> dict[str, str]:
-    """Return the same, without the file if it cannot be read."""
+    """Return the variables, without the file if it cannot be read."""
     try:
         return _settings(env_file)
     except ConfigurationError:

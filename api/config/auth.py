@@ -1,4 +1,4 @@
-"""Who may read what: the settings of it, and what they exclude."""
+"""The settings that say who may read what, and which of them contradict each other."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ CHOICES = (
 
 
 def auth_methods(text: str) -> tuple[str, ...]:
-    """Return the ways in which callers may show who they are."""
+    """Return the ways in which callers may authenticate."""
     words = tuple(word.strip() for word in text.lower().split(","))
     if words == (OPEN,) or (set(words) <= {JWT, KEY} and len(set(words)) == len(words)):
         return words
@@ -59,7 +59,7 @@ def scope_name(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """What a caller has to show; without a method, nobody has decided, and nothing is asked for."""
+    """The credentials that callers need. Without a method LEADS_AUTH is not set, and they need none."""
 
     methods: tuple[str, ...] = setting("LEADS_AUTH", auth_methods, ())
     jwt_keys: VerificationKeys = field(default=(), repr=False)
@@ -72,12 +72,12 @@ class AuthConfig:
 
     @property
     def is_on(self) -> bool:
-        """Whether a caller has to show anything."""
+        """Whether callers need credentials."""
         return JWT in self.methods or KEY in self.methods
 
 
 def auth_problems(methods: tuple[str, ...], settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each setting that does not fit the others."""
+    """Yield a sentence for each setting that contradicts the others."""
     sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if settings.get(name)]
     if JWT in methods and not sources:
         yield (
@@ -86,7 +86,7 @@ def auth_problems(methods: tuple[str, ...], settings: Mapping[str, str]) -> Iter
         )
     if len(sources) > 1:
         yield "LEADS_JWKS_URL: LEADS_JWT_KEY is set too. Set only one of them, so that it is clear which keys count."
-    # Otherwise a system on loopback would look protected and be open.
+    # Otherwise a system on loopback would look protected but be open.
     if sources and not settings.get("LEADS_AUTH"):
         yield (
             f"LEADS_AUTH: it is not set, although {sources[0]} is. Set LEADS_AUTH=jwt to ask for tokens, or"

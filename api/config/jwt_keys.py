@@ -1,4 +1,4 @@
-"""The keys that tokens are checked with: a secret, public keys in PEM, or a set of keys (JWKS)."""
+"""The keys that verify tokens: a secret, public keys in PEM, or a set of keys (JWKS)."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-# RFC 7518: a secret has as many bits as the hash.
+# RFC 7518: a secret has at least as many bits as the hash.
 _MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-# The first one that fits a key is taken unless LEADS_JWT_ALGORITHM or the key itself names another.
+# The first one that fits a key, unless LEADS_JWT_ALGORITHM or the key itself names another.
 _OF_SECRET = tuple(_MIN_SECRET_BYTES)
 _OF_PUBLIC_KEY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 ALGORITHMS = (*_OF_SECRET, *_OF_PUBLIC_KEY)
@@ -26,11 +26,11 @@ _IS_PATH = re.compile(r"[~.]{0,2}/.*|.*\.(pem|crt|cer|json|jwk|jwks|key|pub|txt|
 
 
 VerificationKeys = tuple[Key, ...]
-"""Keys, each with the only algorithm that it is used with."""
+"""Keys, each with the only algorithm for which it is used."""
 
 
 def read_keys(text: str, algorithm: str) -> VerificationKeys:
-    """Return the keys of LEADS_JWT_KEY, for the algorithm of LEADS_JWT_ALGORITHM, empty if that is not set.
+    """Return the keys of LEADS_JWT_KEY for the algorithm of LEADS_JWT_ALGORITHM, which is empty if not set.
 
     Raises ValueError, which says what is allowed and never repeats the value.
     """
@@ -38,7 +38,7 @@ def read_keys(text: str, algorithm: str) -> VerificationKeys:
     if (
         "\n" not in text
         and not text.startswith(("{", "-----BEGIN "))
-        and (os.path.isfile(text) or _IS_PATH.fullmatch(text))  # noqa: PTH113  # No text is an error to it.
+        and (os.path.isfile(text) or _IS_PATH.fullmatch(text))  # noqa: PTH113  # It raises no error, whatever the text is.
     ):
         try:
             content = Path(text).expanduser().read_text(encoding="utf-8").strip()
@@ -53,24 +53,24 @@ def read_keys(text: str, algorithm: str) -> VerificationKeys:
         try:
             document = json.loads(content)
         except (ValueError, RecursionError):
-            raise ValueError(f"{_ALLOWED}; it begins like JSON and is none") from None
+            raise ValueError(f"{_ALLOWED}; it begins like JSON but is not valid JSON") from None
         return read_set(document, algorithm, with_secrets=True)
     if content.startswith("-----BEGIN "):
-        # Where a variable takes one line only, its lines are joined by backslash and n.
+        # In a variable of one line, a backslash and n stand for each end of a line.
         return (_from_pem(content.replace("\\n", "\n"), algorithm),)
     return (_from_secret(content, algorithm),)
 
 
 def read_set(document: object, algorithm: str, *, with_secrets: bool) -> VerificationKeys:
-    """Return the keys of a set that verify signatures; a single key is a set too. Others are left out (RFC 7517).
+    """Return the keys of a set that can verify signatures, and leave out others (RFC 7517). A single key is a set too.
 
-    Raises ValueError if there is none.
+    Raises ValueError if there are none.
     """
     keys = document.get("keys", [document]) if isinstance(document, Mapping) else None
     usable = [
         key
         for jwk in (keys if isinstance(keys, list) else [])
-        # A key that only encrypts checks no signature; one of the address may not be a secret, which all can read.
+        # A key for encryption verifies no signature. A secret from a URL would be known to everybody.
         if isinstance(jwk, dict)
         and jwk.get("use", "sig") == "sig"
         and (with_secrets or jwk.get("kty") != "oct")
@@ -103,11 +103,11 @@ def _from_pem(text: str, algorithm: str) -> Key:
         except ValueError:
             continue
         return _with_algorithm(key, algorithm)
-    raise ValueError(f"{_ALLOWED}; this PEM text is no public key of the types RSA or EC")
+    raise ValueError(f"{_ALLOWED}; this PEM text is not a public key of the types RSA or EC")
 
 
 def _from_jwk(jwk: dict[str, Any], algorithm: str) -> Key | None:
-    """Return the key of a set; None if it is of another type or another algorithm, or too weak."""
+    """Return a key of a set; None if its type or algorithm does not fit, or if it is too weak."""
     try:
         key = _with_algorithm(_imported(JWKRegistry, jwk), jwk.get("alg") or algorithm)
     except ValueError:
@@ -118,7 +118,7 @@ def _from_jwk(jwk: dict[str, Any], algorithm: str) -> Key | None:
 
 
 def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], value: str | dict[str, Any]) -> Key:
-    """Return the key. Raises ValueError for what is none or too weak, and for a public key given as a secret."""
+    """Return the key. Raises ValueError for a bad or weak key, and for a public key given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
@@ -128,7 +128,7 @@ def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], value: str | di
 
 
 def _with_algorithm(key: Key, algorithm: str) -> Key:
-    """Return a key with the only algorithm that it is used with. Raises ValueError if there is none for it."""
+    """Return a key with the only algorithm for which it is used. Raises ValueError if none fits."""
     if key.is_private and not isinstance(key, OctKey):
         raise ValueError(_ALLOWED)
     fitting = [model.name for model in JWSRegistry.filter_algorithms(key, [*ALGORITHMS])]

@@ -1,4 +1,4 @@
-"""The settings as docs/settings.md lists them: what `--help` prints, and what an operator may mean by another name."""
+"""The settings that docs/settings.md lists: `--help` prints them, and unknown names are compared with them."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 from api.request.text import nearest
 
 _ROOT = Path(__file__).parents[2]
-# In the source of the project, and where its wheel has it.
+# In the source of the project, and in its wheel.
 _PAGES = (_ROOT / "docs" / "settings.md", _ROOT / "projector" / "settings.md")
 _SETTING = re.compile(r"^\| `(\w+)` \|(.*?)\| (both|API|projector) \| (.*) \|$", re.MULTILINE)
 _GONE = re.compile(r"^\| `(LEADS_\w+)` \| ([^|]*) \|$", re.MULTILINE)
@@ -33,7 +33,7 @@ def _plain(cell: str) -> str:
 
 
 def all_settings() -> list[tuple[str, str, str, str]]:
-    """Return name, default as an operator would write it, readers and description of each setting of both programs."""
+    """Return the name, the written default, the programs and the description of each setting of both programs."""
     return [
         (name, _plain(default), of, _plain(text)) for name, default, of, text in _SETTING.findall(_page())
     ]
@@ -45,11 +45,11 @@ def settings_that_are_gone() -> dict[str, str]:
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each variable that begins like a setting and is none."""
+    """Return a sentence for each variable that begins like a setting but is not one."""
     # Both programs may have one environment.
     names = [name for name, *_ in all_settings()]
     passed = {*names, *settings_that_are_gone(), *_OF_TESTS}
-    # The prefix that nearly all have says nothing about what was meant.
+    # Names are compared without the prefix that nearly all share.
     by_rest = {name.removeprefix(_PREFIX): name for name in names}
     sentences = []
     for name, value in sorted(environment.items()):

@@ -23,13 +23,13 @@ MAX_SECONDS = 86_400
 
 
 def setting(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: bool = False) -> Any:  # noqa: ANN401
-    """Return a field of a class of settings: which one it is, and how its text is read."""
+    """Return a field of a class of settings: its variable, and what reads its text."""
     metadata = {"name": name, "parse": parse, "is_secret": is_secret}
     return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 def whole_number(least: int, greatest: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers between these two, both included."""
+    """Return a reader of whole numbers from `least` to `greatest`."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= greatest:
@@ -85,7 +85,7 @@ ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DAT
 
 
 def database_url(url: str) -> str:
-    """Return the address of a PostgreSQL server, as libpq takes it."""
+    """Return the address of a PostgreSQL server, in a form that libpq takes."""
     # psycopg's own message can repeat the password.
     try:
         parts = conninfo_to_dict(url)
@@ -119,12 +119,12 @@ def readers_url(url: str) -> str:
 
 
 def rate_limit(text: str) -> str:
-    """Return one limit as the library `limits` writes it."""
+    """Return one limit in the notation of the library `limits`."""
     try:
         count = len(parse_many(text))
     except ValueError:
         count = 0
-    # A limit of 0 requests would let none pass, and a window of 0 seconds is none.
+    # A limit of 0 requests would let none pass, and a window of 0 seconds is not one.
     if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
         raise ValueError("one limit such as '100 per minute' or '5 per second'")
     return text
@@ -134,7 +134,7 @@ _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 
 def host_names(text: str) -> tuple[str, ...]:
-    """Return the names of a list with commas as a browser sends them."""
+    """Return the names in a list with commas, in the form in which a browser sends them."""
     names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
     if not all(map(_HOST_NAME.fullmatch, names)):
         raise ValueError("names such as leads.internal, with commas, and without a port or a wildcard")
@@ -142,7 +142,7 @@ def host_names(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> Proxies:
-    """Return the addresses and networks of a list with commas."""
+    """Return the addresses and networks in a list with commas."""
     try:
         return tuple(ip_network(network.strip()) for network in text.split(",") if network.strip())
     except ValueError:
@@ -155,12 +155,12 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Return the origins of a list with commas as a browser sends them."""
+    """Return the origins in a list with commas, in the form in which a browser sends them."""
     return tuple(dict.fromkeys(_origin(origin.strip()) for origin in text.split(",") if origin.strip()))
 
 
 def _origin(text: str) -> str:
-    """Return an origin in lower case and without the port that its scheme has anyway."""
+    """Return an origin in lower case, without the default port of its scheme."""
     if text == ANY_ORIGIN:
         return text
     match = _ORIGIN.fullmatch(text.lower())

@@ -1,4 +1,4 @@
-"""How a session of the API begins: the address, the settings that it has, and the role, which may only read."""
+"""Opening a session of the API: its address, its settings, and its role, which may only read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from psycopg.rows import class_row
 from api.config import TRANSACTION, Config
 from api.database.errors import NOT_INSTALLED, SUPERUSER_PART, RoleError
 
-# A statement finds no function and no operator that somebody made in a schema of the login's own path.
+# With this path no statement finds a function or an operator in a schema of the login.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
-# No table is held for longer by a migrate: who waits longer waits for a command of somebody else.
+# `migrate` locks no table for longer: a longer wait is for a command of somebody else.
 LOCK_TIMEOUT_MS = 2000
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -23,8 +23,8 @@ CONNECT_TIMEOUT_SECONDS = 2
 # The role that `migrate` creates.
 INSTALLED_ROLE = "leads_api"
 
-# Whether the settings below came with the connection: a pooler leaves them out. What the server is, and which of the
-# settings it has that older ones lack.
+# Whether the settings below came with the connection, as a pooler leaves them out; whether the server has Citus; and
+# which settings it knows that older versions lack.
 _LOOK = """
 SELECT
     pg_catalog.current_setting('leads.pinned', true) IS NOT NULL AS is_pinned,
@@ -57,16 +57,16 @@ class _Server:
 
 
 class OwnConnection(psycopg.Connection[Any]):
-    """A connection that knows the commands by which each transaction begins; none where settings stay with it."""
+    """A connection with the commands that begin each transaction; empty if the session keeps its settings."""
 
     begin: Sequence[bytes] = ()
 
 
 def connect(config: Config) -> OwnConnection:
-    """Return a new session with the configured role; with the login's own where none is, and on Citus.
+    """Return a new session with the configured role. Without one, and on Citus, it keeps the role of the login.
 
-    Citus reaches its servers by that role, and leads_api cannot log in. Raises OperationalError, or RoleError: see
-    _take_role.
+    Citus connects to its workers with the role of the session, and leads_api cannot log in. Raises OperationalError, or
+    RoleError: see _take_role.
     """
     connection = OwnConnection.connect(conninfo(config), autocommit=True)
     try:
@@ -80,10 +80,10 @@ def connect(config: Config) -> OwnConnection:
 
 
 def _pin(connection: OwnConnection, config: Config) -> bool:
-    """Give a session the settings that did not come with the connection, or have each transaction begin with them.
+    """Give a session the settings that did not come with the connection, or let each transaction begin with them.
 
-    Behind a pooler no transaction has the session of the one before, and others would get what is set for a session.
-    The servers of Citus know what a transaction sets alone. Return whether Citus has distributed the read model.
+    Behind a pooler each transaction may get another session, and other clients would get the settings of a session. The
+    workers of Citus only get the settings of a transaction. Returns whether Citus has distributed the read model.
     """
     with connection.cursor(row_factory=class_row(_Server)) as cursor:
         [server] = cursor.execute(_LOOK)
@@ -95,8 +95,8 @@ def _pin(connection: OwnConnection, config: Config) -> bool:
         # The API reads views.
         further["restrict_nonsystem_relation_kind"] = ""
     if server.has_citus:
-        # Citus plans a statement for its values, to find the server of the tenant; and the policies there read the
-        # tenant that a transaction sets.
+        # Citus plans a statement for its values, to find the worker of the tenant; and the policies on the workers read
+        # the tenant that the transaction sets.
         further |= {"plan_cache_mode": "auto", "citus.propagate_set_commands": "local"}
     if is_distributed or config.tenant_setting == TRANSACTION:
         connection.begin = [b"BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY"]
@@ -111,18 +111,18 @@ def _pin(connection: OwnConnection, config: Config) -> bool:
 
 
 def _set(connection: OwnConnection, command: LiteralString, name: str, value: str) -> bytes:
-    # A setting of an extension has a name of two parts, and a list of schemas a value for each.
+    # A setting of an extension has a name of two parts, and a list of schemas has a value for each.
     values = sql.SQL(", ").join(map(sql.Literal, value.split(", ")))
     text = sql.SQL(command + " {} = {}").format(sql.Identifier(*name.split(".")), values)
     return text.as_bytes(connection)
 
 
 def _take_role(connection: psycopg.Connection[Any], role: str) -> None:
-    """Have a new session take a role.
+    """Switch a new session to a role.
 
-    As a setting of the connection, a role that is missing would look like a server that is away.
+    A missing role in the settings of the connection would look like an unreachable server.
 
-    Raises RoleError where there is no such role, or where the login may not take it.
+    Raises RoleError if there is no such role, or if the login may not take it.
     """
     name = sql.Identifier(role)
     try:
@@ -149,27 +149,28 @@ def _why_there_is_no_role(connection: psycopg.Connection[Any], role: str) -> str
 
 
 def settings(config: Config) -> dict[str, str]:
-    """Return the settings that an answer depends on, whatever is set for the role or the database, and why."""
+    """Return the settings on which answers depend, so that those of the role or the database do not matter."""
     return {
         "search_path": SEARCH_PATH,
-        # How long a statement may take, and wait.
+        # How long a statement may take, and may wait for a lock.
         "statement_timeout": str(config.statement_timeout_ms),
         "lock_timeout": str(min(LOCK_TIMEOUT_MS, config.statement_timeout_ms)),
         # How values are printed.
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "extra_float_digits": "1",
-        # What a text with a backslash means, and how the catalog prints a policy.
+        # How a text with a backslash is read, and how the catalog prints a policy.
         "standard_conforming_strings": "on",
         "quote_all_identifiers": "off",
-        # Which rows a statement finds: GIN indexes leave out rows beyond a limit, and without row_security there is an
-        # error in place of the rows of one tenant.
+        # Which rows a statement finds: a limit makes GIN indexes leave out rows, and with row_security off a statement
+        # fails instead of returning the rows of one tenant.
         "gin_fuzzy_search_limit": "0",
         "row_security": "on",
-        # An error ends a statement, and not the session.
+        # An error ends the statement, not the session.
         "exit_on_error": "off",
         "jit": "off",
-        # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index.
+        # PostgreSQL plans a statement once in each connection, for tenants of every size, so pages are read by an
+        # index.
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
         "enable_sort": "off",
@@ -179,22 +180,22 @@ def settings(config: Config) -> dict[str, str]:
 
 
 _OF_SESSION = {
-    # It only reads, and sees what was committed before each statement. A standby knows no serializable transaction.
+    # It only reads, and each statement sees what was committed before. A standby has no serializable transactions.
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "read committed",
-    # It is idle for as long as nobody asks.
+    # It may be idle for as long as no request comes.
     "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "10s",
     "leads.pinned": "on",
 }
-"""What a session has besides; a transaction behind a pooler says the first two when it begins."""
+"""Further settings of a session. Behind a pooler, BEGIN says the first two."""
 
 
 def conninfo(config: Config) -> str:
     """Return the configured address with the settings that every session of the API has."""
     address = conninfo_to_dict(config.database_url)
     pairs = {**settings(config), **_OF_SESSION}.items()
-    # A blank stands behind a backslash there.
+    # A blank needs a backslash in the options.
     options = " ".join("-c {}={}".format(name, value.replace(" ", "\\ ")) for name, value in pairs)
     parameters: dict[str, str | int | None] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,

@@ -1,4 +1,4 @@
-"""What a failure of PostgreSQL means to a caller of the API."""
+"""Turns failures of PostgreSQL into errors for a caller of the API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ NOT_INSTALLED = (
 SUPERUSER_PART = (
     "run `python -m projector migrate --sql | psql SUPERUSER_URL`, then `python -m projector migrate`"
 )
-"""What is to be done where something is missing that `migrate` may not create."""
+"""What to do if something is missing that `migrate` may not create."""
 NO_RIGHTS = (
     "The API may not read the read model: run `python -m projector migrate`, which lets the role leads_api read it;"
     " with LEADS_API_ROLE=off, or on Citus, also run GRANT leads_api TO the login of the API"
@@ -26,7 +26,7 @@ OTHER_VERSION = (
 
 
 class UnavailableError(Exception):
-    """The read model cannot be read now; the message is fit for a caller, and the code for its program."""
+    """The read model cannot be read now. The message is for callers, the code for their programs."""
 
     def __init__(self, message: str, error_code: ErrorCode = ErrorCode.BUSY) -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class UnavailableError(Exception):
 
 
 class TablesMissingError(UnavailableError):
-    """A table or column that the API reads is not there: nothing is installed, or another version."""
+    """A table or column that the API reads is missing: nothing or another version is installed."""
 
 
 class ConnectionLostError(psycopg.OperationalError):
@@ -42,15 +42,15 @@ class ConnectionLostError(psycopg.OperationalError):
 
 
 class ReplayConflictError(psycopg.OperationalError):
-    """A standby cancelled the statement, because replication would have had to wait for it."""
+    """A standby cancelled the statement, because it held up replication."""
 
 
-# Errors of a statement that met another session, or replication, at a bad moment, and may succeed at the next.
+# Errors of a statement that conflicted with another session or with replication, and may succeed when tried again.
 PASSING_ERRORS = (ReplayConflictError, psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
 class RoleError(psycopg.DatabaseError):
-    """The session cannot take the role of the API; `reason` is what a caller may know of it."""
+    """The session cannot take the role of the API. `reason` is for callers."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message, reason)
@@ -71,7 +71,7 @@ NO_TEMPORARY_FILE = (
 )
 NO_SPACE = "The database has no space left on its disk"
 
-# In this order: the first class that an error is of says what it means.
+# The first class of which an error is an instance decides.
 _MEANINGS: tuple[tuple[type[Exception], str, ErrorCode], ...] = (
     (ReplayConflictError, GAVE_WAY, ErrorCode.DATABASE_CONFLICT),
     (psycopg.errors.QueryCanceled, "The database took too long to answer", ErrorCode.DATABASE_TIMEOUT),
@@ -84,7 +84,7 @@ _MEANINGS: tuple[tuple[type[Exception], str, ErrorCode], ...] = (
     (psycopg.errors.InsufficientPrivilege, NO_RIGHTS, ErrorCode.NO_RIGHTS),
     (psycopg.errors.ConfigurationLimitExceeded, NO_TEMPORARY_FILE, ErrorCode.DATABASE_FULL),
     (psycopg.errors.DiskFull, NO_SPACE, ErrorCode.DATABASE_FULL),
-    # What libpq itself reports of the coordinator has no class of its own.
+    # Errors of libpq about the coordinator itself have no class of their own.
     (psycopg.errors.ConnectionFailure, _SERVER_UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
     (psycopg.OperationalError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
     (psycopg.InterfaceError, _UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE),
@@ -94,7 +94,7 @@ _MISSING = {ErrorCode.NOT_INSTALLED, ErrorCode.OTHER_VERSION}
 
 @contextmanager
 def errors_for_caller() -> Iterator[None]:
-    """Raise what a failure of PostgreSQL means to a caller."""
+    """Raise failures of PostgreSQL as errors for a caller."""
     try:
         yield
     except psycopg.Error as error:
@@ -106,13 +106,13 @@ def raise_for_caller(error: psycopg.Error) -> NoReturn:
     if isinstance(error, RoleError):
         code = ErrorCode.NOT_INSTALLED if error.reason == NOT_INSTALLED else ErrorCode.NO_RIGHTS
         raise UnavailableError(error.reason, code) from error
-    # One that is not ours, or an operator, is a bug.
+    # Any other missing function or operator is a bug.
     if isinstance(error, psycopg.errors.UndefinedFunction) and "function leads_access." in str(error):
         raise TablesMissingError(OTHER_VERSION, ErrorCode.OTHER_VERSION) from error
     for kind, message, code in _MEANINGS:
         if isinstance(error, kind):
             raise (TablesMissingError if code in _MISSING else UnavailableError)(message, code) from error
-    # What libpq itself reports, such as the end of a connection, has no SQLSTATE and therefore no class of its own.
+    # Errors of libpq itself, such as the end of a connection, have no SQLSTATE and therefore no class of their own.
     if type(error) is psycopg.DatabaseError and error.diag.sqlstate is None:
         raise UnavailableError(_UNREACHABLE, ErrorCode.DATABASE_UNREACHABLE) from error
     raise error

@@ -1,7 +1,7 @@
-"""The table of API keys, as `python -m api keys` writes it; the API itself may only read it.
+"""The table of API keys, which `python -m api keys` writes and the API itself may only read.
 
-This login reads nothing else: whoever owns the platform's tables decides what runs where they, or the read model, are
-read, and could write a key of his own.
+The login that writes it reads nothing else. The owner of the platform's tables decides what code runs when they, or the
+read model, are read, and could otherwise write a key.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from api.database.errors import SUPERUSER_PART
 
 CONNECT_TIMEOUT_SECONDS = 5
 
-# Unless the address says otherwise: of several hosts, keys are written to the primary.
+# Of several hosts the primary gets the keys, unless the address says otherwise.
 _PRIMARY = {"target_session_attrs": "primary"}
 _READ_ONLY = (
     "DATABASE_URL leads to a read-only server, such as a standby: set it to the primary, or list all hosts."
@@ -33,12 +33,12 @@ FROM leads_access.api_keys AS k
 WHERE %(user_id)s::text IS NULL OR k.user_id = %(user_id)s
 ORDER BY k.created_at, k.prefix
 """
-# A key that was revoked before keeps that moment.
+# A key that was revoked before keeps its moment.
 _REVOKE = """
 UPDATE leads_access.api_keys AS k SET revoked_at = coalesce(k.revoked_at, now()) WHERE k.prefix = %(prefix)s
 RETURNING k.prefix
 """
-# Whoever else owned the table would decide what runs in this session.
+# Another owner of the table could decide what code runs in this session.
 _IS_APART = """
 SELECT pg_catalog.bool_and(r.rolname IN ('leads_access', session_user))
 FROM pg_catalog.pg_class AS c
@@ -52,7 +52,7 @@ class KeyTableError(Exception):
 
 
 class KeyEntry(NamedTuple):
-    """A key as an operator sees it; `user_id` is None for a key that reads all tenants."""
+    """A key in the list for operators; `user_id` is None for a key that reads all tenants."""
 
     prefix: str
     user_id: str | None
@@ -63,12 +63,12 @@ class KeyEntry(NamedTuple):
 
 
 class KeyTable(psycopg.Connection[Any]):
-    """The table behind one connection, whose login may write it."""
+    """A connection whose login may write the table."""
 
     def add(
         self, prefix: str, key_hash: bytes, *, user_id: str | None, label: str, expires_at: datetime | None
     ) -> None:
-        """Store a key; without a `user_id` it reads all tenants."""
+        """Store a key. Without a `user_id` it reads all tenants."""
         self.execute(_INSERT, (prefix, key_hash, user_id, user_id, label, expires_at))
 
     def entries(self, user_id: str | None = None) -> list[KeyEntry]:
@@ -83,9 +83,9 @@ class KeyTable(psycopg.Connection[Any]):
 
 @contextmanager
 def key_table(database_url: str) -> Iterator[KeyTable]:
-    """Open the table for one command. Each call is done when it returns: what was not stored may not be shown.
+    """Open the table for one command. Each call commits before it returns, so that no unstored key is shown.
 
-    Raises KeyTableError if the database is away, the table is not there, or the login may not write it.
+    Raises KeyTableError if the database or the table is missing, or if the login may not write it.
     """
     try:
         with KeyTable.connect(
@@ -94,7 +94,7 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             application_name="leads-api-keys",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
         ) as table:
-            # It needs no name from another schema than those that its statements write; and psycopg reads ISO alone.
+            # Its statements name each schema, and psycopg only reads dates in ISO.
             table.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
             if table.execute(_IS_APART).fetchone() == (False,):
                 raise KeyTableError(
@@ -110,7 +110,7 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             " docs/authentication.md says. The projector and the API may not write keys."
         ) from error
     except psycopg.Error as error:
-        # The latter is what libpq says of a standby where a primary is asked for.
+        # libpq says "hot standby mode" if it was to find a primary.
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or "hot standby mode" in str(error):
             raise KeyTableError(_READ_ONLY) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,4 +1,4 @@
-"""A session that PostgreSQL tells which tenants have changed."""
+"""A session that is notified of the tenants that have changed."""
 
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -11,14 +11,14 @@ from api.database.errors import errors_for_caller
 _EVERYTHING = "*"
 _NAME_LENGTH = 12
 
-# A standby tells nothing, and the servers of Citus finish after the commit that would tell of them.
+# A standby sends no notifications, and the workers of Citus finish after the commit that sends them.
 _CAN_TELL = """
 SELECT NOT pg_catalog.pg_is_in_recovery() AND pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NULL
 """
 
 
 def name_of(user_id: str) -> str:
-    """Return what PostgreSQL calls a tenant that has changed: see sql/refresh/8_write_leads/95_tell_listeners.sql."""
+    """Return the name of a tenant in a notification: see sql/refresh/8_write_leads/95_tell_listeners.sql."""
     return sha256(user_id.encode()).hexdigest()[:_NAME_LENGTH]
 
 
@@ -33,9 +33,9 @@ def read_told(connection: OwnConnection) -> Collection[str] | None:
 
 
 def listen(config: Config) -> OwnConnection | None:
-    """Return a session that listens; None where PostgreSQL cannot tell: behind a pooler, on a standby, on Citus.
+    """Return a session that listens; None where there are no notifications: behind a pooler, on a standby, on Citus.
 
-    Whoever has it waits until its file can be read, and then reads what was told.
+    The caller waits until the file of the connection is readable, and then calls `read_told`.
 
     Raises UnavailableError if the database cannot be reached.
     """
@@ -45,7 +45,7 @@ def listen(config: Config) -> OwnConnection | None:
         connection = stack.enter_context(connect(config))
         if connection.execute(_CAN_TELL).fetchone() == (True,):
             connection.execute("LISTEN leads")
-            # It stays open.
+            # The connection stays open.
             stack.pop_all()
             return connection
     return None

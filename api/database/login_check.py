@@ -1,4 +1,4 @@
-"""What the login of the API may do beyond reading the rows of one tenant at a time: said once, at the start."""
+"""Warnings at the start about a login that may do more than read the rows of one tenant at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from api.config import Config
 from api.database.connect import connect
 
-# session_user is the login: a statement that somebody injects can go back to it from the role that the session took.
+# session_user is the login, to which an injected statement could return from the role of the session.
 _LOOK = """
 SELECT
     session_user::text AS login,
@@ -38,7 +38,7 @@ WHERE login.rolname = session_user
 
 @dataclass(frozen=True, slots=True)
 class _Login:
-    """A row of _LOOK: the login, what it may do, and the first table that stands against it."""
+    """A row of _LOOK: the login, its rights, and the first table for each problem."""
 
     login: str
     role: str
@@ -51,9 +51,9 @@ class _Login:
 
 
 def look(config: Config) -> list[str]:
-    """Return a sentence for each thing that an operator should know of the login.
+    """Return a sentence for each problem of the login.
 
-    Returns none where the database cannot tell now: requests and `/health/ready` say why.
+    Returns none if the database cannot be read: requests and `/health/ready` then say why.
     """
     try:
         with connect(config) as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:

@@ -1,9 +1,9 @@
 """Which parts of the read model a statement reads, and which of them no build has filled yet.
 
-A version or a mapping adds parts: columns, tables and attributes. Until a rebuild has filled one, its values mean
-nothing. What is not filled comes with each answer, from the same snapshot as its rows, as the projector wrote it in
-`read_model.projection`: for each part what it is called, and what it `reads`, which are tables, columns such as
-`leads.waiting_since`, and attributes such as `attributes.lead.city`.
+A version or a mapping adds parts: columns, tables and attributes. Until a rebuild has filled a part, its values mean
+nothing. Each row has the unfilled parts of its snapshot, which the projector wrote in `read_model.projection`: the name
+of each part, and what it `reads`, which are tables, columns such as `leads.waiting_since`, and attributes such as
+`attributes.lead.city`.
 """
 
 from collections.abc import Iterator
@@ -21,17 +21,17 @@ _VIEW = "_of_tenant"
 
 
 def unfilled_parts(unfilled: bytes | None) -> list[dict[str, Any]]:
-    """Return the parts that are not filled, each with `name`, `what` and `reads`; `unfilled` is as an answer has it."""
+    """Return the unfilled parts of a row, each with `name`, `what` and `reads`."""
     return [] if unfilled is None else [*orjson.loads(unfilled).values()]
 
 
 def unfilled_names(unfilled: bytes | None) -> frozenset[str]:
-    """Return the tables, columns and attributes of the parts that are not filled."""
+    """Return the tables, columns and attributes of the unfilled parts."""
     return frozenset(name for part in unfilled_parts(unfilled) for name in part["reads"])
 
 
 def unfilled_part(unfilled: bytes | None, names: AbstractSet[str]) -> str | None:
-    """Return what a part is called that is not filled and has one of these names; None where there is none."""
+    """Return the description of an unfilled part that has one of these names, or None."""
     found = (part["what"] for part in unfilled_parts(unfilled) if not names.isdisjoint(part["reads"]))
     return min(found, default=None)
 
@@ -49,7 +49,7 @@ def names_read(statement: SelectBase) -> frozenset[str]:
 
 
 def _columns(element: ClauseElement, seen: set[int]) -> Iterator[Column[Any]]:
-    """Yield the columns that are named in a statement. A table has others, which it does not read."""
+    """Yield the columns that a statement names. A table has further columns, which the statement does not read."""
     if isinstance(element, Column):
         yield element
     if isinstance(element, Table) or id(element) in seen:

@@ -24,21 +24,21 @@ from api.observe.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
 RECONNECT_PAUSE_SECONDS = 0.25
-# Before a statement is asked once more.
+# The pause before a statement is run once more.
 PASSING_PAUSE_SECONDS = 0.1
-# API keys are looked up before a request has its turn, also while those that run wait for a lock: one that was
+# API keys are looked up before a request runs, also while the running ones wait for a lock: at once one key that was
 # accepted before, and one that was not.
 KEY_SESSIONS = 2
 
 
 class Database:
-    """The read model, under a role that can only read it. A statement connects where no session is idle."""
+    """The read model, under a role that can only read it. A statement connects if no session is idle."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # Of lent sessions.
+        # One for each lent session.
         self._places = Semaphore(config.threads + KEY_SESSIONS)
-        # The one that was used last is taken first.
+        # The most recently used session is taken first.
         self._idle: deque[Session] = deque()
         self._pause_ends = 0.0
         self._failure: psycopg.Error | None = None
@@ -53,12 +53,12 @@ class Database:
             try:
                 return self._fetch(statement)
             except ConnectionLostError:
-                # The server closed this connection while it was idle (a restart, a failover). That says nothing about
-                # the server now, and the other idle connections are closed too.
+                # The server closed this connection while it was idle, as at a restart or a failover. It may run again,
+                # and the other idle connections are closed too.
                 self.close()
                 return self._fetch(statement)
             except PASSING_ERRORS:
-                # A VACUUM replays as many records, and the next one would cancel it as well.
+                # Replication replays many records of a VACUUM, of which the next could cancel the statement again.
                 sleep(PASSING_PAUSE_SECONDS)
                 return self._fetch(statement)
         except psycopg.Error as error:
@@ -76,9 +76,9 @@ class Database:
             self.give_back(session)
 
     def lend(self) -> Session:
-        """Return an idle session, or a new one; `give_back` has to follow.
+        """Return an idle session, or a new one, which the caller gives back by `give_back`.
 
-        Raises UnavailableError if all are lent, and what `connect` raises.
+        Raises UnavailableError if all are lent, and the errors of `connect`.
         """
         if not self._places.acquire(blocking=False):
             with CONNECTIONS_WAITING.track_inprogress():
@@ -92,7 +92,7 @@ class Database:
         return session
 
     def give_back(self, session: Session) -> None:
-        """End a loan. A session whose connection is closed is forgotten."""
+        """Give a session back. It is dropped if its connection is closed."""
         if not session.connection.closed:
             self._idle.append(session)
         self._places.release()
@@ -105,7 +105,7 @@ class Database:
                 self._idle.pop().connection.close()
 
     def _open(self) -> Session:
-        """Return a new session; leave its place to others if there is none."""
+        """Return a new session. If that fails, others may take its place."""
         try:
             with CONNECTIONS_WAITING.track_inprogress():
                 connection = self._connect()

@@ -1,6 +1,6 @@
-"""One session of PostgreSQL, and the statements that are prepared in it.
+"""A session of PostgreSQL, and the statements that are prepared in it.
 
-It tells PostgreSQL the tenant of a statement in the same round trip as the statement.
+It sets the tenant of a statement in the same round trip as the statement.
 """
 
 import select
@@ -32,10 +32,10 @@ TENANT_SETTING = b"leads.user_id"
 
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 
-# serialization_failure, and deadlock_detected where replication waits for a page that the statement uses.
+# serialization_failure, and deadlock_detected if replication waits for a page that the statement uses.
 _OF_REPLAY = (b"40001", b"40P01")
 
-# PostgreSQL is told the types of these values; it derives the type of any other value from the statement.
+# The session tells PostgreSQL the types of these values; of others it derives the type from the statement.
 _OIDS: dict[type, int] = {
     kind: psycopg.adapters.types[name].oid
     for kind, name in ((datetime, "timestamptz"), (date, "date"), (bool, "bool"))
@@ -46,11 +46,11 @@ class Session:
     """A connection that runs prepared statements by libpq's own call.
 
     A cursor of psycopg waits for its result in Python, so that a signal or another task can interrupt it. The thread
-    of a request needs neither, and that wait takes longer than a lookup by key. psycopg still adapts values and rows.
+    of a request needs neither, and that wait takes longer than a look-up by key. psycopg still adapts values and rows.
 
-    Each statement runs under the tenant that it names, and under none if it names none: row security shows the rows of
-    that tenant alone. The session remembers the tenant. Behind a pooler, which gives each transaction another
-    connection, every statement names it anew, in a transaction of its own.
+    Each statement runs for the tenant among its values, or for none: row security shows only the rows of that tenant.
+    The session remembers the tenant. Behind a pooler, which gives each transaction another connection, every statement
+    sets it anew, in a transaction of its own.
     """
 
     def __init__(self, connection: OwnConnection) -> None:
@@ -62,13 +62,13 @@ class Session:
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
         self._count = 0
-        # The tenant that PostgreSQL was told last; None where that is not certain.
+        # The tenant that was set last; None if that is not certain.
         self._tenant: str | None = None
 
     def fetch(self, statement: CompiledStatement[Row]) -> Row:
         """Return the first row, its texts as UTF-8 bytes.
 
-        The last value of a statement with a page is the list of what the later rows print. Raises
+        The last value of a statement with a page is the list of the printed results in the later rows. Raises
         ConnectionLostError if the connection broke, ReplayConflictError if a standby cancelled the statement,
         LookupError if there is no row, and otherwise psycopg's errors.
         """
@@ -76,7 +76,7 @@ class Session:
         try:
             name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
             dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-            # No value is None, so no dumped one is either.
+            # No value is None, so no dumped value is either.
             result = self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
         except psycopg.OperationalError as error:
             if self._pgconn.status == ConnStatus.BAD and not isinstance(error, ConnectionLostError):
@@ -90,9 +90,9 @@ class Session:
         return self._transformer.load_row(0, statement.make_row)
 
     def _run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
-        """Return the result of a prepared statement under a tenant."""
+        """Return the result of a prepared statement for a tenant."""
         is_told = tenant == self._tenant
-        # Forgotten unless all goes well: an error may have undone it.
+        # Not certain until the statement has succeeded: an error may undo the setting.
         self._tenant = None
         if is_told:
             result = self._checked(self._pgconn.exec_prepared(name, values))
@@ -102,9 +102,9 @@ class Session:
         return result
 
     def _tell_and_run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
-        """Return the result of a prepared statement, or the first error, after PostgreSQL was told the tenant.
+        """Set the tenant, and return the result of a prepared statement, or the first error.
 
-        Where the session has the tenant of a transaction only, it is a transaction of this statement alone.
+        If the tenant is set for a transaction only, the statement has a transaction of its own.
         """
         pgconn, begin = self._pgconn, self.connection.begin
         # SET, because an operator may have revoked set_config() from everybody: see docs/authentication.md.
@@ -122,7 +122,7 @@ class Session:
             pgconn.exit_pipeline_mode()
         finally:
             if pgconn.pipeline_status != PipelineStatus.OFF:
-                # Results that nobody has read would be taken for those of the next statement.
+                # The next statement would take unread results for its own.
                 pgconn.finish()
         failed = next((result for result in results if result.status in _FAILED), None)
         if pgconn.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
@@ -132,13 +132,13 @@ class Session:
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
         if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
             oldest = self._prepared.pop(next(iter(self._prepared)))
-            # A pooler knows prepared statements by the messages of the protocol only.
+            # A pooler follows prepared statements by messages of the protocol only, not by DEALLOCATE.
             self._checked(self._pgconn.close_prepared(oldest))
         self._count += 1
         name = b"leads_%d" % self._count
         begin = self.connection.begin
         if begin:
-            # What a statement means depends on the settings already.
+            # The settings already decide how the statement is parsed.
             self._checked(self._pgconn.exec_(b"; ".join(begin)))
         try:
             self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
@@ -152,8 +152,8 @@ class Session:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return result
         state = result.error_field(DiagnosticField.SQLSTATE)
-        # An error without SQLSTATE is libpq's own: the connection is of no use any more. Where libpq could not send,
-        # and has not read yet that the server has closed the connection, the status of the connection is still OK.
+        # An error without SQLSTATE is libpq's own: the connection is broken. If libpq could not send, and has not read
+        # yet that the server closed the connection, the status of the connection is still OK.
         if self._pgconn.status == ConnStatus.BAD or state is None:
             raise ConnectionLostError(result.get_error_message())
         if state in _OF_REPLAY and self._pgconn.parameter_status(b"in_hot_standby") == b"on":
@@ -165,7 +165,7 @@ def _results(pgconn: PGconn) -> list[PGresult]:
     """Return the result of each command up to the synchronization, or up to the end of the connection."""
     results: list[PGresult] = []
     while True:
-        # get_result() would wait for the next one while no other thread runs.
+        # get_result() would wait while it keeps all other threads from running.
         while (is_unsent := bool(pgconn.flush())) or pgconn.is_busy():
             poll = select.poll()
             poll.register(pgconn.socket, select.POLLIN | select.POLLOUT if is_unsent else select.POLLIN)
@@ -182,14 +182,14 @@ def _results(pgconn: PGconn) -> list[PGresult]:
 
 
 def page_of(result: PGresult, first: int = 1) -> list[bytes]:
-    """Return what the rows from one on print. A key without its row, which is drift, prints nothing."""
+    """Return the printed results of the rows from `first` on. A key without its row, which is drift, prints nothing."""
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(first, result.ntuples))
     return [text for text in printed if text is not None]
 
 
 class MomentLoader(Loader):
-    """Reads a moment as a transaction has printed it, in UTC. psycopg would ask for the DateStyle of the session."""
+    """Reads a moment in UTC and ISO, as each transaction prints it; psycopg would rely on the session's DateStyle."""
 
     def load(self, data: Buffer) -> datetime:
         """Return the moment."""
@@ -197,7 +197,7 @@ class MomentLoader(Loader):
 
 
 class BytesLoader(Loader):
-    """Leaves a text as the bytes that PostgreSQL sent: the API prints them unchanged, and a page has many."""
+    """Keeps a text as the bytes that PostgreSQL sent, which the API prints unchanged."""
 
     def load(self, data: Buffer) -> bytes:
         """Return a copy, since the buffer is PostgreSQL's."""

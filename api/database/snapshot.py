@@ -1,4 +1,4 @@
-"""A session of its own that reads the rows of one statement piece by piece, outside of the pool."""
+"""A separate session, outside of the pool, that reads the rows of one statement piece by piece."""
 
 import psycopg
 from psycopg import sql
@@ -15,9 +15,9 @@ STATEMENT_SECONDS = 60
 """How long PostgreSQL may take to count, to sort, or to find the next lines."""
 
 IDLE_SECONDS = 30
-"""After which time of silence PostgreSQL ends the session."""
+"""After how long without a command PostgreSQL ends the session."""
 
-# The whole result is read, not a page of it. SET, because an operator may have revoked set_config() from everybody.
+# The settings suit a whole result instead of a page. SET, because an operator may have revoked set_config().
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY;
 {settings}
@@ -31,9 +31,9 @@ SET LOCAL enable_sort = on
 
 
 class Snapshot:
-    """A statement under way, whose rows are of one moment of a tenant: whatever is written meanwhile, it sees nothing.
+    """An open statement whose rows are of one moment: it does not see what is written meanwhile.
 
-    Row security shows it the rows of that tenant alone. Raises UnavailableError where the database cannot answer.
+    Row security shows only the rows of one tenant. Raises UnavailableError if the database cannot answer.
     """
 
     def __init__(self, config: Config, user_id: str) -> None:
@@ -55,19 +55,19 @@ class Snapshot:
                 raise
 
     def open(self, bound: BoundStatement[Row]) -> Row:
-        """Begin a statement with a page. Returns its first row; `read` returns what the others print."""
+        """Begin a statement with a page. Returns its first row; `read` returns the printed results of the others."""
         statement = compile_statement(bound)
         values = [statement.values[name] for name in statement.names]
         cursor = psycopg.RawCursor(self._connection)
         with errors_for_caller():
             cursor.execute(b"DECLARE lines CURSOR FOR " + statement.text, values)
-            # With the next row too PostgreSQL has sorted them: nobody has begun to answer where it cannot.
+            # The second row shows that PostgreSQL could sort them, before the answer begins.
             first, *ahead = cursor.execute(b"FETCH 2 FROM lines").fetchall()
         self._ahead = [row[-1] for row in ahead]
         return statement.make_row(first)
 
     def read(self, count: int) -> list[bytes]:
-        """Return what the next rows print, up to `count`; nothing at the end."""
+        """Return the printed results of up to `count` further rows; none at the end."""
         ahead, self._ahead = self._ahead, []
         if ahead:
             return ahead
@@ -79,5 +79,5 @@ class Snapshot:
         return page_of(result, first=0)
 
     def close(self) -> None:
-        """Give the connection back to PostgreSQL, at whatever it is."""
+        """Close the connection, whatever it is doing."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""Statements on their way to PostgreSQL: first with named values, then compiled to numbered ones."""
+"""Statements with named values, and their compiled form with numbered values."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ _DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyp
 Row = TypeVar("Row")
 
 
-# The as_of of data that are as of no moment: see api/plan/sql.py.
+# The as_of of data whose moment is not known: see api/plan/sql.py.
 NOTHING_CLAIMED = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(slots=True)
 class Freshness:
-    """What each row about a tenant begins with.
+    """The first values of each row about a tenant.
 
-    No as_of before a first build, no version of an unknown tenant, and no name where the platform knows none.
-    `unfilled` has the parts of the read model that no build has filled, as JSON that api/database/parts.py reads; None
-    for none.
+    `as_of` is None before the first build, `version` for an unknown tenant, and `tenant_name` if the platform has no
+    name. `unfilled` has the parts of the read model that no build has filled, as JSON that api/database/parts.py reads,
+    or None.
     """
 
     as_of: datetime | None
@@ -45,13 +45,13 @@ class Freshness:
 
     @property
     def state(self) -> bytes | None:
-        """What decides each answer about a tenant, but for the clock: its version, and which parts are not filled."""
+        """What decides each answer about a tenant besides the clock: its version and the unfilled parts."""
         return self.version if self.unfilled is None else b"%b %b" % (self.version or b"", self.unfilled)
 
 
 @dataclass(slots=True)
 class TenantNowRow(Freshness):
-    """What every answer of a tenant begins with, and what time it is by the clock of the database."""
+    """The first values of each row about a tenant, and the time of the database's clock."""
 
     clock: datetime
 
@@ -68,9 +68,9 @@ class BoundStatement(NamedTuple, Generic[Row]):
 
 
 class CompiledStatement(NamedTuple, Generic[Row]):
-    """A statement as PostgreSQL takes it: `$1` is the value of the first name.
+    """A statement in the form that PostgreSQL takes: `$1` is the value of the first name.
 
-    With `has_page`, each row after the first one carries a result of the page in its last column.
+    With `has_page`, each row after the first has a result of the page in its last column.
     """
 
     text: bytes
@@ -81,14 +81,14 @@ class CompiledStatement(NamedTuple, Generic[Row]):
 
 
 def compile_statement(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
-    """Return the statement compiled, which happens once for each statement, with all its values.
+    """Return the compiled statement with all its values; each statement is compiled once.
 
     Raises TypeError if the columns of the statement are not the fields of its row.
     """
     compiled: CompiledStatement[Row] = _compiled(bound.statement, cast("Any", bound.row))
     text, names, make_row, has_page, constants = compiled
     values = {**constants, **bound.values} if constants else bound.values
-    # `_replace` would take as long as all the rest.
+    # `_replace` would take as long as everything else here.
     return CompiledStatement(text, names, make_row, has_page, values)
 
 

@@ -46,10 +46,10 @@ message_counts = _table("message_counts", {Text: "user_id", _TIME: "hour", Integ
 
 tenant_names = _table("tenant_names", {Text: "user_id name"})
 
-# A view, whose rows are no data of a tenant: only that it is there.
+# A view of the existing tenants, without their data.
 tenant_ids = _table("tenant_ids", {Text: "user_id"})
 
-# A view of one row: how many tenants are late, and as of when the one that is furthest behind is.
+# A view of one row: how many tenants are late, and the as-of of the one furthest behind.
 late_tenants = _table("late_tenants", {BigInteger: "tenants", _TIME: "as_of"})
 
 leads = _table(
@@ -77,8 +77,7 @@ status_change_tombstones = _table(
     {Text: _OF_STATUS, _TIME: "changed_at", Integer: "total_score", BigInteger: "version"},
 )
 
-# A view of the profiles of the tenant that the session has named: row security on the table would keep LIKE from its
-# index.
+# A view of the profiles of the session's tenant: row security on the table would keep LIKE from using its index.
 lead_profiles = _table(
     "lead_profiles_of_tenant",
     {
@@ -89,7 +88,7 @@ lead_profiles = _table(
     },
 )
 
-# A view as that of the profiles, for the sake of attributes: `@>` could tell something of hidden rows as well.
+# A view like that of the profiles, for filters by attributes: `@>` is not leakproof either.
 lead_conversations = _table(
     "lead_conversations_of_tenant",
     {
@@ -109,7 +108,7 @@ lead_messages = _table(
     },
 )
 
-# A view: a message as a line of an export.
+# A view of the messages as lines of an export.
 message_lines = _table(
     "message_lines",
     {
@@ -139,7 +138,7 @@ lead_totals = _table(
 
 attribute_counts = _table("attribute_counts", {Text: "user_id level name value_type", Integer: "leads"})
 
-# Each has its moment there.
+# Each shard has a moment in `shards`.
 SHARDS = 4
 freshness = _table("freshness", {ARRAY(_TIME): "shards", _TIME: "newest_clock"})
 
@@ -154,7 +153,7 @@ projection = _table(
     },
 )
 
-# A view of one row: in which place versions of tenants mean something.
+# A view of one row: the server and timeline whose versions of tenants are comparable.
 place_of_versions = _table("place_of_versions", {Text: "place"})
 
 row_security = _table("row_security", {Text: "table_name problem"})

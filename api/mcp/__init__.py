@@ -1,1 +1,1 @@
-"""The tools of an agent (Model Context Protocol): a process of its own, and a caller of the API like any other."""
+"""The tools of an agent (Model Context Protocol): a separate process, which calls the API like any other client."""

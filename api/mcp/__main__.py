@@ -37,7 +37,7 @@ Exit codes:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that --port is of.")
 @click.option("--name", "names", multiple=True, help="A name by which agents reach --port, beside localhost.")
 def cli(url: str, port: int | None, host: str, names: tuple[str, ...]) -> None:
-    """Serve until the agent or a signal ends it."""
+    """Serve until the agent closes the pipe or a signal comes."""
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("it begins with http:// or https://", param_hint="URL")
     if find_spec("mcp") is None:

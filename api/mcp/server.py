@@ -20,7 +20,7 @@ from api.mcp.tools import NoAnswerError, Tools
 
 # Longer than the API waits for a change.
 _SECONDS = 60.0
-# A connection on which no whole request comes is closed after this time, or twice this time where one came before.
+# A connection without a whole request is closed after this time, or after twice this time if one came before.
 SILENT_SECONDS = 30.0
 # With more connections, each request is answered with 503.
 _MOST_CONNECTIONS = 500
@@ -33,7 +33,7 @@ _Context = ServerRequestContext[Tools, Any]
 
 
 def build_server(url: str, token: str | None) -> Server[Tools]:
-    """Return the server of the tools on an API, which shows it the token; for None, what each request has shown."""
+    """Return the server of the tools. It sends the API this token; for None, the header of each request."""
 
     @asynccontextmanager
     async def connect(_server: Server[Tools]) -> AsyncIterator[Tools]:
@@ -70,7 +70,7 @@ async def serve_stdio(url: str, token: str) -> None:
 
 
 def serve_http(url: str, host: str, port: int, names: Sequence[str]) -> None:
-    """Serve at /mcp until a signal. A page that a browser shows here may not call, whatever name it has got itself."""
+    """Serve at /mcp until a signal. The allowed hosts keep pages in a browser from calling it (DNS rebinding)."""
     hosts = ("127.0.0.1", "localhost", "[::1]", *names)
     security = TransportSecuritySettings(allowed_hosts=[*hosts, *(f"{name}:*" for name in hosts)])
     app = build_server(url, None).streamable_http_app(
@@ -84,16 +84,16 @@ def serve_http(url: str, host: str, port: int, names: Sequence[str]) -> None:
 
 
 class _Connection(H11Protocol):
-    """A connection that ends when its caller sends no whole request, for which uvicorn would wait for ever."""
+    """A connection that is closed if no whole request comes, for which uvicorn would wait for ever."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn has it.
-        """Begin to watch it."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
+        """Begin to watch the connection."""
         super().connection_made(transport)
         self.loop.call_later(SILENT_SECONDS, self._end_if_silent, None)
 
     def _end_if_silent(self, seen: Any) -> None:  # noqa: ANN401  # uvicorn's own, or None.
         request: Any = self.cycle
-        # None has come, it was answered, or its body has not ended.
+        # No request has come, the last one was answered, or its body has not ended.
         if request is seen and (request is None or request.response_complete or request.more_body):
             self.transport.abort()
         elif self in self.connections:

@@ -1,4 +1,4 @@
-"""The tools: what each is comes from the OpenAPI document of the API, and each call is a request to the API."""
+"""The tools: the OpenAPI document of the API describes each, and each call is a request to the API."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,27 +21,27 @@ OPERATIONS = {
     "changes": "listLeadChanges",
     "status_changes": "listStatusChanges",
     "explain": "getLead",
-    # Without a token the feed reads no lead.
+    # Without a token, the feed reads no leads.
     "freshness": "listLeadChanges",
 }
 _ABOUT_DATA = ("X-Data-As-Of", "X-Data-Dead-Letters")
-# What an answer has beside its body.
+# The headers that a result shows.
 _SHOWN = (*_ABOUT_DATA, "Link", "X-Total-Count", "Retry-After")
 
 
 class NoAnswerError(Exception):
-    """Nothing was asked, or the API gave no answer of its own; the message names no tenant and no lead."""
+    """The call was not sent, or the API gave no answer. The message names no tenant and no lead."""
 
 
 class Tools:
-    """The tools on an API. They hold no credential: each call passes on that of its caller."""
+    """The tools. They hold no credential: each call passes on that of its caller."""
 
     def __init__(self, api: httpx2.AsyncClient) -> None:
         self._api = api
         self._document: dict[str, Any] = {}
 
     async def describe(self) -> list[types.Tool]:
-        """Return the tools as the API describes them now. Raises NoAnswerError."""
+        """Return the tools as the API describes them. Raises NoAnswerError."""
         answer, document = await self._ask("/openapi.json", {}, {})
         if not answer.is_success:
             raise NoAnswerError(f"The API does not describe itself, but answers {answer.status_code}.")
@@ -61,7 +61,7 @@ class Tools:
             if not values.get(parameter):
                 raise NoAnswerError(f"{parameter} must be given.")
             argument, place = values.pop(parameter), f"{{{parameter}}}"
-            # These lead to another endpoint, for which there is another tool or none.
+            # Such a value would lead to another endpoint.
             is_path = "/" in argument or argument in (".", "..")
             if is_path or template.replace(place, argument) in self._document["paths"]:
                 raise NoAnswerError(
@@ -92,7 +92,7 @@ class Tools:
             raise NoAnswerError(f"The API does not answer at its URL ({type(error).__name__}).") from None
 
     def _operation(self, name: str) -> tuple[str, dict[str, Any]]:
-        """Return the path of the operation behind a tool, and what the document says of it."""
+        """Return the path of a tool's operation, and its description in the document."""
         return next(
             (path, operation)
             for path, operations in self._document["paths"].items()
@@ -137,7 +137,7 @@ def _parameters(operation: Mapping[str, Any], *places: str) -> dict[str, dict[st
 
 
 def _query_pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return arguments as a query string has them: of an object each key, in brackets behind its name."""
+    """Return the parameters of a query string: for an object each key, in brackets after its name."""
     for name, value in arguments.items():
         if isinstance(value, dict):
             yield from _query_pairs({f"{name}[{key}]": member for key, member in value.items()})
@@ -146,7 +146,7 @@ def _query_pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _as_query(value: object) -> str:
-    """Return a value of JSON as a query string has it."""
+    """Return a JSON value in the form of a query string."""
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(_as_query, value)) if isinstance(value, list) else str(value)

@@ -1,1 +1,1 @@
-"""What an operator sees of the API: logs, metrics and traces."""
+"""Logs, metrics and traces of the API."""

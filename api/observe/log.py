@@ -13,14 +13,14 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 LEFT_OUT = "(left out: LEADS_LOG_PERSONAL_DATA is off)"
 
-# Keys of a line that can hold personal data: a path contains a phone, a query string the words of a search.
+# Keys of a line that can hold personal data: a path contains a phone or the words of a search.
 _PERSONAL = ("path",)
-# Errors whose message names code or files. That of any other error can quote a value.
+# Errors whose messages name code or files. The message of any other error can quote a value.
 _QUOTES_NO_VALUE = (ImportError, NameError, AttributeError, TypeError, OSError, MemoryError, RecursionError)
 
 
 class _StandardError:
-    """Standard error of this moment. A request must not fail because nobody reads the log any more."""
+    """The present standard error. A request must not fail because nobody reads the log any more."""
 
     def write(self, text: str) -> int:
         try:
@@ -36,12 +36,12 @@ STANDARD_ERROR = _StandardError()
 
 
 def is_text(log_format: str) -> bool:
-    """Return whether lines are for people."""
+    """Return whether lines are text for people instead of JSON."""
     return log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
 
 
 def configure(level: str, log_format: str, *, personal_data: bool) -> None:
-    """Write the lines of this package to standard error, from the level on."""
+    """Write the lines of this package to standard error, from this level up."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -49,14 +49,14 @@ def configure(level: str, log_format: str, *, personal_data: bool) -> None:
             *_renderers(is_text=is_text(log_format), personal_data=personal_data),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        # It writes a line in one piece, as the line of a request is written.
+        # It writes each line in one piece, as the lines of requests are written.
         logger_factory=lambda *_: structlog.WriteLogger(STANDARD_ERROR),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
 
 
 def configure_process(level: str, log_format: str, *, personal_data: bool) -> dict[str, Any]:
-    """Have all that this process says be log lines too: the server's lines, warnings, and errors that nobody caught.
+    """Turn all other output of this process into log lines too: of the server, warnings, and uncaught errors.
 
     Returns the configuration of the standard library's logging, which the server repeats in each worker.
     """
@@ -65,8 +65,7 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
         "disable_existing_loggers": False,
         "handlers": {"lines": {"()": partial(_handler, level, log_format, personal_data=personal_data)}},
         "root": {"handlers": ["lines"], "level": "WARNING"},
-        # Granian sets the level of its own logger.
-        # It tells of each caller that leaves.
+        # Granian sets the level of its own logger. The one of ASGI would report each caller that leaves.
         "loggers": {"_granian": {"level": level}, "_granian.asgi.io": {"level": "WARNING"}},
     }
     logging.config.dictConfig(configuration)
@@ -78,7 +77,7 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
 
 
 def _handler(level: str, log_format: str, *, personal_data: bool) -> logging.Handler:
-    """Return what turns a record of the standard library's logging into a line of this package."""
+    """Return a handler that turns records of the standard library's logging into lines of this package."""
     configure(level, log_format, personal_data=personal_data)
     return _ToLines()
 
@@ -88,14 +87,14 @@ class _ToLines(logging.Handler):
         try:
             text, about = record.getMessage(), {"logger": record.name, "exc_info": record.exc_info}
             structlog.get_logger().log(record.levelno, text, **about)
-        except Exception:  # noqa: BLE001  # A record that cannot be printed harms nobody who logs, as everywhere.
+        except Exception:  # noqa: BLE001  # As in every handler: a bad record harms no caller.
             self.handleError(record)
 
 
 def cause_of(error: BaseException) -> str:
-    """Return what an error says in its own words, without its context: PostgreSQL quotes values there."""
+    """Return the message of an error without its context, in which PostgreSQL quotes values."""
     first, *more = str(error).splitlines() or [""]
-    # psycopg lists the hosts that it tried so.
+    # psycopg lists the hosts that it tried in this form.
     return "\n".join([first, *(line for line in more if line.startswith("- "))])
 
 
@@ -103,7 +102,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
     """Return the last processors of a line."""
     transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
-    # The address of the database is the value of a variable, so tracebacks do not show any.
+    # Tracebacks show no variables, because one of them is the address of the database.
     def describe(exc_info: ExcInfo) -> list[dict[str, Any]] | str:
         errors = transform(exc_info)
         if not personal_data:
@@ -127,7 +126,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
 
 
 def _kinds(error: BaseException | None) -> set[type[BaseException]]:
-    """Return the classes of an error, and of those that it was raised from or while."""
+    """Return the classes of an error, its causes and its contexts."""
     # An error may be its own cause.
     seen: list[BaseException] = []
     while error is not None and not any(error is other for other in seen):
@@ -137,7 +136,7 @@ def _kinds(error: BaseException | None) -> set[type[BaseException]]:
 
 
 def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
-    """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
+    """Escape values, so that none ends the line or controls the terminal. JSON needs no escapes: it is ASCII."""
     for name, value in line.items():
         if isinstance(value, str):
             # A traceback has many lines.
@@ -146,7 +145,7 @@ def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
 
 
 def escaped(text: str, kept: str = "") -> str:
-    """Return a text whose control characters, but for one, are written as Python would."""
+    """Return a text with its control characters escaped as in Python, except those in `kept`."""
     return "".join(
         letter
         if letter.isprintable() or letter == kept
@@ -166,6 +165,6 @@ def _traceback(error: dict[str, Any]) -> str:
 def _log_uncaught(
     kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
 ) -> None:
-    # Ctrl-C is no error.
+    # Ctrl-C is not an error.
     if not issubclass(kind, KeyboardInterrupt):
         structlog.get_logger().error("uncaught", exc_info=(kind, error or kind(), traceback))

@@ -1,14 +1,14 @@
-"""What the API counts. Every number is of this process; `metrics` adds those of several workers up.
+"""The counters of the API. They count in this process; `metrics` adds up those of several workers.
 
-prometheus_client looks for the folder that workers share when it is imported, so nothing that the server's own
-process needs before it sets that folder may import this module.
+prometheus_client looks for the folder that workers share when it is imported. So the main process must not import this
+module before it has set that folder.
 """
 
 from functools import lru_cache
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-# When each count began is of no use to an operator, and would double the series.
+# Operators do not need the start of each count, which would double the series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 SECONDS = Histogram(
@@ -46,14 +46,14 @@ ANSWERS_BYTES = Gauge(
 )
 
 
-# Looking up a child takes longer than counting.
+# Cached, because looking up a child takes longer than counting.
 @lru_cache(maxsize=512)
 def _children(route: str, code: int) -> tuple[Histogram, Counter]:
     return SECONDS.labels(route, f"{code // 100}xx"), RESPONSES.labels(code)
 
 
 def count_response(route: str, code: int, seconds: float) -> None:
-    """Count an answer by the pattern of its path and its status code, with the time that it took."""
+    """Count an answer and its time by the pattern of its path and by its status code."""
     histogram, counter = _children(route, code)
     histogram.observe(seconds)
     counter.inc()

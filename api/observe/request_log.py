@@ -1,6 +1,6 @@
-"""What is noted of each answer: it is counted, its span says what became of it, and it is a line in the log.
+"""Notes each answer: in the counters, in its span, and as a line in the log.
 
-The line says what was asked and how it went, and nothing about a person.
+The line says what was requested and what the result was, and nothing about a person.
 """
 
 import json
@@ -29,7 +29,7 @@ _HASH_LENGTH = 12
 
 
 class Answered(NamedTuple):
-    """What is noted of an answer; `started` is by perf_counter, and what is None is left out."""
+    """The notes about an answer; `started` is by perf_counter, and the line leaves out what is None."""
 
     route: str | None
     user_id: str | None
@@ -41,7 +41,7 @@ class Answered(NamedTuple):
 
 
 class RequestLog:
-    """Counts each answer, writes its line, and says in its span what became of it, whoever has given the answer."""
+    """Counts each answer, writes its line, and completes its span, whatever part of the API gave the answer."""
 
     def __init__(self, config: Config, tracing: Any) -> None:  # noqa: ANN401  # A Tracing, or None.
         # A line by structlog takes twice as long.
@@ -61,7 +61,7 @@ class RequestLog:
             self._tracing.describe(method, answered.route, answered.status, answered.correlation_id)
 
     def write_response(self, response: Response, record: Record) -> Response:
-        """Note an answer of Flask. Return it."""
+        """Note an answer of Flask. Returns it."""
         rule = record.request.url_rule
         answered = Answered(
             rule.rule if rule else None,
@@ -80,7 +80,7 @@ class RequestLog:
 def tenant_name(user_id: str) -> str:
     """Return the id of a tenant if it is a UUID, and otherwise the first 12 hexadecimal digits of its SHA-256.
 
-    A path can be written by anyone: a phone or a name in the place of the tenant must not get into the log.
+    Anyone can write a path: a phone or a name in the place of the tenant must not get into the log.
     """
     if _UUID.fullmatch(user_id):
         return user_id
@@ -89,12 +89,12 @@ def tenant_name(user_id: str) -> str:
 
 def _json_line(parts: dict[str, object]) -> str:
     line = {"event": EVENT, **parts, "level": "info", "timestamp": _now()}
-    # orjson is much faster, and leaves what is not ASCII as it is: only a path may have that.
+    # orjson is much faster, but does not escape what is not ASCII, which only a path may contain.
     return f"{json.dumps(line) if 'path' in parts else orjson.dumps(line).decode()}\n"
 
 
 def _text_line(parts: dict[str, object]) -> str:
-    # A path may be any text.
+    # A path may contain any characters.
     values = (f"{name}={value!r}" if name == "path" else f"{name}={value}" for name, value in parts.items())
     return f"{_now()} [info     ] {EVENT:30} {' '.join(values)}\n"
 
@@ -107,7 +107,7 @@ def _path(environ: WSGIEnvironment) -> str:
 
 
 def _parts(method: str, answered: Answered, path: str | None) -> dict[str, object]:
-    """Return what a line says of a request."""
+    """Return the keys and values of the line about a request."""
     milliseconds = round((perf_counter() - answered.started) * 1000, 2)
     parts: dict[str, object] = {
         "method": method,
@@ -116,7 +116,7 @@ def _parts(method: str, answered: Answered, path: str | None) -> dict[str, objec
         "ms": milliseconds,
     }
     if answered.user_id is not None:
-        # An id that is refused for its length can have 48 kB: thousands of them are not kept.
+        # tenant_name keeps thousands of ids, and one that is refused for its length can have 48 kB.
         parts |= {"tenant": tenant_name(answered.user_id[: MAX_ID_LENGTH + 1]), "rows": answered.rows}
     if answered.caller is not None:
         parts["caller"] = answered.caller

@@ -13,9 +13,9 @@ _PREFIX = "leads-api-shared-"
 
 @contextmanager
 def shared_folder() -> Iterator[str]:
-    """Yield a new folder, which is deleted at the end. Delete those of APIs that were killed."""
+    """Yield a new folder, which is deleted at the end. Deletes the folders of APIs that were killed."""
     for left in Path(gettempdir()).glob(f"{_PREFIX}*"):
-        # Another API holds it, or it is another user's. An empty one may be so new that nobody holds it yet.
+        # Another API may hold it, or another user own it. An empty one may be so new that nobody holds it yet.
         with suppress(OSError):
             if any(left.iterdir()):
                 with _hold(left):
@@ -27,7 +27,7 @@ def shared_folder() -> Iterator[str]:
 @contextmanager
 def _hold(folder: Path) -> Iterator[None]:
     """Lock a folder until the last process that has the lock ends. Raises OSError if another one has it."""
-    # Another user may put something else in its place, such as a pipe that would be waited for.
+    # Another user may have put something else in its place, such as a pipe, which would block.
     opened = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""Traces of requests for OpenTelemetry: one span for each request, with one below it for each statement.
+"""Traces for OpenTelemetry: a span for each request, and below it one for each statement.
 
-Only an API with LEADS_TRACING=on imports this module. A span names the pattern of a path and what a statement reads,
+Only an API with LEADS_TRACING=on imports this module. A span names the pattern of a path and the kind of a statement,
 never the path itself, a tenant or a value.
 """
 
@@ -21,7 +21,7 @@ from api.config import Config
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 
-# OpenTelemetry's name for a method that anyone may have made up.
+# OpenTelemetry's name for an unknown method.
 OTHER_METHOD = "_OTHER"
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -53,19 +53,19 @@ class TracedDatabase(Database):
 
 
 def statement_name(bound: BoundStatement[Row]) -> str:
-    """Return what a statement reads, such as `lead_list`: the class of its row, in small letters."""
+    """Return the name of a statement, such as `list`: the class of its row, in small letters."""
     return _CAPITAL.sub("_", bound.row.__name__.removesuffix("Row")).lower()
 
 
 class Tracing:
-    """Makes a span of every request, around all else that it passes."""
+    """Makes a span for every request, around everything else that handles it."""
 
     def __init__(self, config: Config) -> None:
         own = Resource.create({SERVICE_NAME: "leads-api", SERVICE_VERSION: __version__})
         # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
         provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        # A worker ends without running what atexit has.
+        # A worker ends without running the functions of atexit.
         self.end = Finalize(None, provider.shutdown, exitpriority=0)
         self._tracer = provider.get_tracer("api", __version__)
         self.database = TracedDatabase(config, self._tracer)
@@ -87,7 +87,7 @@ class Tracing:
         return answer
 
     def describe(self, method: str, route: str | None, status: int, correlation_id: str) -> None:
-        """Say in the span of the request at hand what became of it."""
+        """Describe the current request and its result in its span."""
         span = trace.get_current_span()
         name = method if method in _METHODS else OTHER_METHOD
         span.set_attributes(

@@ -1,1 +1,1 @@
-"""From rows or an error to the bytes of an answer, and the document that describes them."""
+"""Turns rows and errors into the bytes of an answer, and has the document that describes these."""

@@ -1,4 +1,4 @@
-"""The body and the headers that every answer has."""
+"""The body and the headers of every answer."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -13,7 +13,7 @@ from api.request.record import Record, record
 from api.request.text import format_time
 from api.response.openapi import KNOWN
 
-# What customers wrote is for the caller alone. A browser neither guesses that it is HTML, nor tells its address.
+# Texts of customers are for the caller alone. A browser may neither take them for HTML, nor send on their address.
 _ALWAYS = {
     "Cache-Control": "private, no-cache",
     "X-Content-Type-Options": "nosniff",
@@ -23,19 +23,19 @@ _ALWAYS = {
 After = Callable[[Response, Record], Response]
 
 Headers = list[tuple[bytes, bytes]]
-"""The headers of an answer as ASGI has them."""
+"""The headers of an answer in the form of ASGI."""
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Return headers of WSGI as ASGI has them."""
+    """Return headers of WSGI in the form of ASGI."""
     return [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
 class JsonResponse(Response):
-    """An answer, whose body is JSON unless it says otherwise, with the headers that its record has.
+    """An answer with the headers of its record; its body is JSON unless another type is given.
 
-    Werkzeug checks each header that an answer is given, and copies it once more for WSGI. Those of the record need
-    neither, and join the others at the end.
+    Werkzeug checks each header of an answer, and copies it once more for WSGI. The headers of the record need neither,
+    and are added at the end.
     """
 
     default_mimetype = "application/json"
@@ -43,34 +43,34 @@ class JsonResponse(Response):
     def get_wsgi_response(
         self, environ: WSGIEnvironment
     ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
-        """Return body, status and headers as WSGI has them; a header of the record stands in place of its own."""
+        """Return body, status and headers for WSGI. A header of the record replaces one of the answer."""
         body, status, headers = super().get_wsgi_response(environ)
         own = record().headers
         return body, status, [*(pair for pair in headers if pair[0] not in own), *own.items()]
 
 
 def closing(now: datetime, name: str) -> bytes:
-    """Return the end of every body: timestamp and correlationId."""
+    """Return the end of a body: timestamp and correlationId."""
     return f'"timestamp":"{format_time(now)}","correlationId":"{name}"}}'.encode()
 
 
 def closed(opening: bytes) -> bytes:
-    """Return a body that begins so, with its end."""
+    """Return a body with its end."""
     record_ = record()
     return opening + closing(record_.now, record_.correlation_id)
 
 
 def note_freshness(record_: Record, row: Freshness) -> None:
-    """Have the headers of the answer say how fresh the row is."""
+    """Put the freshness of a row into the headers of the answer."""
     record_.row = row
-    # Of an earlier row.
+    # Remove the headers of an earlier row.
     for name in KNOWN:
         record_.headers.pop(name, None)
     record_.headers.update(freshness_headers(row))
 
 
 def freshness_headers(row: Freshness) -> dict[str, str]:
-    """Return the headers of a row about a tenant: how fresh it is, and what the tenant is called."""
+    """Return the headers of a row about a tenant: its freshness, and the name of the tenant."""
     headers = {} if row.as_of in (None, NOTHING_CLAIMED) else {"X-Data-As-Of": format_time(row.as_of)}
     if row.dead_letters:
         headers["X-Data-Dead-Letters"] = str(row.dead_letters)
@@ -79,14 +79,14 @@ def freshness_headers(row: Freshness) -> dict[str, str]:
     return headers
 
 
-# A header has no other letters than those of ASCII.
+# A header can only contain ASCII.
 _encoded = lru_cache(maxsize=1024)(quote_from_bytes)
 
 
 def constant_headers(varies_by: Iterable[str]) -> dict[str, str]:
-    """Return the headers that are the same on every answer.
+    """Return the headers that are the same in every answer.
 
-    `varies_by` names the headers of a request that decide on its answer, beside its address.
+    `varies_by` names the headers of a request on which its answer depends, besides its address.
     """
     names = ", ".join(varies_by)
     return {**_ALWAYS, "Vary": names} if names else _ALWAYS

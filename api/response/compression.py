@@ -1,4 +1,4 @@
-"""Makes large answers smaller for callers that take them so (`Accept-Encoding`)."""
+"""Compresses large answers for callers that accept it (`Accept-Encoding`)."""
 
 import sys
 import zlib
@@ -19,18 +19,18 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Below, the header and the work cost more than the bytes that are saved.
+# Below this size, the header and the work cost more than the saved bytes.
 MIN_BYTES = 1024
-# The first level of gzip takes a fifth of the time of the usual one, and makes a page of leads an eighth larger. That
-# of zstd takes half of that time, and makes the page smaller.
+# Level 1 of gzip takes a fifth of the time of the default level, and makes a page of leads an eighth larger. Level 1 of
+# zstd takes half of that time, and makes the page smaller than gzip does.
 LEVEL = 1
-# A range is one of the bytes as they are, and the other has no body, whatever its file is.
+# A range refers to the stored bytes, and 304 has no body.
 _UNTOUCHED = frozenset({HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED})
-# The one that the API likes best comes first.
+# In the order in which the API prefers them.
 ENCODINGS = ("zstd", "gzip")
 # zlib's own constant for gzip's format.
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
-# RFC 1951, 3.2.4: the last block, of bytes as they are. RFC 1952, 2.3.1: checksum and length.
+# RFC 1951, 3.2.4: the last block, of uncompressed bytes. RFC 1952, 2.3.1: checksum and length.
 _LAST_DEFLATE_BLOCK = Struct("<BHH")
 _GZIP_END = Struct("<II")
 _MAX_CACHED_HEADERS = 256
@@ -38,18 +38,18 @@ _TEXTS = frozenset({"application/json", "application/javascript", "image/svg+xml
 
 
 class OpenBody(NamedTuple):
-    """The beginning of a body in some encoding, which may get any end without being compressed again."""
+    """The beginning of a body in some encoding, to which any end can be added without compressing it again."""
 
     encoding: str | None
     start: bytes
-    # Of what was compressed: gzip ends with the checksum and the length of all.
+    # Of the uncompressed bytes: gzip ends with the checksum and the length of all of them.
     checksum: int
     length: int
 
     def ended(self, end: bytes) -> bytes:
-        """Return the body with an end of some bytes, which stands there as it is, in a block of its own."""
+        """Return the body with an end, which is an uncompressed block of its own."""
         if self.encoding == "zstd":
-            # RFC 8878, 3.1.1.2: the last block, of bytes as they are.
+            # RFC 8878, 3.1.1.2: the last block, of uncompressed bytes.
             return self.start + (len(end) << 3 | 1).to_bytes(3, "little") + end
         if self.encoding == "gzip":
             checksum, length = zlib.crc32(end, self.checksum), self.length + len(end)
@@ -59,7 +59,7 @@ class OpenBody(NamedTuple):
 
 
 def opened(encoding: str | None, data: bytes) -> OpenBody:
-    """Return the beginning of a body."""
+    """Return the beginning of a body in an encoding."""
     if encoding == "zstd":
         maker = zstd.ZstdCompressor(LEVEL)
         return OpenBody(encoding, maker.compress(data, maker.FLUSH_BLOCK), 0, 0)
@@ -71,7 +71,7 @@ def opened(encoding: str | None, data: bytes) -> OpenBody:
 
 
 def compress(response: Response, record: Record) -> Response:
-    """Return the answer in the encoding that the caller likes best, of those that this API knows."""
+    """Return the answer in the encoding that the caller prefers, among those of this API."""
     header = record.request.environ.get("HTTP_ACCEPT_ENCODING")
     if header is None:
         return response
@@ -83,22 +83,22 @@ def compress(response: Response, record: Record) -> Response:
     data = response.get_data()
     if is_file:
         response.close()
-    # What may be given again is kept without its end.
+    # An answer for the memory is kept without its end.
     opening = record.opening or len(data)
     record.body = opened(encoding, data[:opening])
     response.set_data(record.body.ended(data[opening:]))
     response.headers["Content-Encoding"] = encoding
-    # A range is one of the bytes as they are stored.
+    # A range refers to the stored bytes.
     response.headers.pop("Accept-Ranges", None)
     tag, is_weak = response.get_etag()
     if tag is not None and not is_weak:
-        # Its bytes are others now.
+        # A strong tag would promise the uncompressed bytes.
         response.set_etag(tag, weak=True)
     return response
 
 
 def _is_worth_it(response: Response) -> bool:
-    """Return whether an answer is a text of some length, as a whole, and not compressed yet."""
+    """Return whether an answer is a whole text of some length, and not compressed yet."""
     return (
         response.status_code not in _UNTOUCHED
         and (response.content_length or response.calculate_content_length() or 0) >= MIN_BYTES
@@ -109,7 +109,7 @@ def _is_worth_it(response: Response) -> bool:
 
 @lru_cache(maxsize=_MAX_CACHED_HEADERS)
 def chosen_encoding(header: str) -> str | None:
-    """Return the encoding that a caller likes best; None if that is the plain answer."""
+    """Return the encoding that a caller prefers; None if that is no encoding."""
     # x-gzip is its old name.
     accepted = parse_accept_header(header.lower().replace("x-gzip", "gzip"), Accept)
     best = accepted.best_match([*ENCODINGS, "identity"])

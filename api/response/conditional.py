@@ -1,8 +1,8 @@
-"""Whether the answer that a caller has is still right: `ETag`, and `If-None-Match` with 304.
+"""Conditional requests: `ETag`, and `If-None-Match` with 304.
 
-A tag stands for data and pagination, and not for the timestamp and the correlation id, so it is a weak one. It is made
-of the tenant's version: as long as the tenant has it, every row of the tenant is the same. Where the clock moves what
-an address answers, it is made of what the clock has decided too.
+A tag stands for data and pagination, but not for the timestamp and the correlation id, so it is weak. It is made from
+the tenant's version: as long as that stays the same, so does every row of the tenant. If the answer depends on the
+clock, the tag is also made from what the clock has decided.
 """
 
 import re
@@ -20,7 +20,7 @@ from api.request.record import record
 from api.response.body import JsonResponse, closed
 
 _DIGEST_BYTES = 12
-# The first letter says what a tag is of.
+# The first letter says what a tag is made from.
 _OF_VERSION = 'W/"v'
 _OF_MOMENT = 'W/"m'
 _TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -70,15 +70,15 @@ def known_tags(environ: WSGIEnvironment) -> set[str] | None:
 
 
 def is_of_version(tag: str) -> bool:
-    """Return whether a tag is of a tenant's version alone."""
+    """Return whether a tag is made from a tenant's version alone."""
     return tag.startswith(_OF_VERSION)
 
 
 def tag_of(environ: WSGIEnvironment, state: bytes | None, moving: bytes = b"") -> str:
-    """Return the tag of an answer that the `state` of a row decides, alone or with what the clock has decided.
+    """Return the tag of an answer, from the `state` of its row and from what the clock has decided (`moving`).
 
-    The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
-    match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
+    The tag includes the address, so that the tag of a lead that exists does not match at the address of one that may
+    not. It includes the version of this program, because another version may print the same rows differently.
     """
     parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), __version__)
     address = "\0".join(parts).encode(errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""Lets the pages of other origins read answers in a browser (CORS), by the allow-list of LEADS_CORS_ORIGINS."""
+"""Lets pages of the origins in LEADS_CORS_ORIGINS read answers in a browser (CORS)."""
 
 from http import HTTPStatus
 from wsgiref.types import WSGIEnvironment
@@ -9,11 +9,11 @@ from api.config.values import ANY_ORIGIN
 from api.request.record import Record
 from api.response.openapi import HEADERS
 
-# A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
+# A browser asks again after ten minutes, so that an origin that was removed is refused soon.
 MAX_AGE_SECONDS = 600
 # POST is for a look-up, whose body is JSON.
 _METHODS = "GET, HEAD, POST"
-# What a page may send beside what every page may.
+# The headers that a page may send besides those that are always allowed.
 _REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Correlation-Id"
 _EXPOSED = ", ".join(HEADERS)
 
@@ -21,7 +21,7 @@ _EXPOSED = ", ".join(HEADERS)
 class Cors:
     """The origins whose pages may read answers.
 
-    No cookie shows who calls, so that `Access-Control-Allow-Credentials` is never sent: a page has to have the token.
+    The API uses no cookies, so it never sends `Access-Control-Allow-Credentials`: a page needs the token itself.
     """
 
     def __init__(self, origins: tuple[str, ...]) -> None:
@@ -29,7 +29,7 @@ class Cors:
         self._allows_any = ANY_ORIGIN in self._allowed
 
     def answer_preflight(self, record: Record) -> Response | None:
-        """Return the answer to a browser that asks what a page may do; None for any other request."""
+        """Return the answer to a preflight request of a browser; None for any other request."""
         asked = record.request
         if asked.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in asked.environ:
             return None
@@ -43,12 +43,12 @@ class Cors:
         return response
 
     def put_headers(self, response: Response, record: Record) -> Response:
-        """Say that the page of an allowed origin may read the answer, whatever its status."""
+        """Let the page of an allowed origin read the answer, whatever its status is."""
         response.headers.update(self.headers_for(record.request.environ))
         return response
 
     def headers_for(self, environ: WSGIEnvironment) -> dict[str, str]:
-        """Return the headers by which the page of an allowed origin may read the answer to a request."""
+        """Return the headers that let the page of an allowed origin read the answer to a request."""
         origin = self._allowed_origin(environ)
         if origin is None:
             return {}

@@ -1,4 +1,4 @@
-"""Every failure as the one documented error object."""
+"""Answers every failure with the documented error object."""
 
 from http import HTTPStatus
 from urllib.parse import quote
@@ -25,7 +25,7 @@ MESSAGES: dict[int, str] = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "The API failed: its log has the error under this correlationId",
 }
 
-# Of what Flask and Werkzeug refuse themselves.
+# The codes of what Flask and Werkzeug refuse themselves.
 _CODES: dict[int, ErrorCode] = {
     HTTPStatus.NOT_FOUND: ErrorCode.NO_ENDPOINT,
     HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
@@ -48,9 +48,9 @@ class LeadNotFoundError(NotFound):
 
 
 class TokenGoneError(Gone):
-    """The changes since this token are not known any more, or are those of another history.
+    """The changes since this token are no longer known, or belong to another history.
 
-    `export` is the file that a caller of the feed begins with.
+    `export` is the file with which a client of the feed begins.
     """
 
     error_code = ErrorCode.TOKEN_GONE
@@ -64,7 +64,7 @@ class TokenGoneError(Gone):
 
 
 def install(app: Flask) -> None:
-    """Have the application answer every failure with the error object."""
+    """Make the application answer every failure with the error object."""
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(UnavailableError, _answer_unavailable)
     app.register_error_handler(Exception, _answer_bug)
@@ -73,7 +73,7 @@ def install(app: Flask) -> None:
 def _answer_http_error(error: HTTPException) -> Response:
     code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     error_code: ErrorCode | None = getattr(error, "error_code", None)
-    # Ours have words of their own.
+    # Errors of this API have messages of their own.
     message = error.description if error_code else MESSAGES.get(code, error.description)
     headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Allow")]
     if error_code is None and isinstance(error, NotFound) and "//" in request.environ.get("PATH_INFO", ""):
@@ -85,7 +85,7 @@ def _answer_http_error(error: HTTPException) -> Response:
     if code == HTTPStatus.TOO_MANY_REQUESTS and record().limit_seconds_left is not None:
         headers.append(("Retry-After", str(record().limit_seconds_left)))
     if isinstance(error, RequestError) and error.parameter:
-        # A header has no other letters than those of ASCII.
+        # A header can only contain ASCII.
         headers.append(("X-Error-Param", quote(error.parameter, safe="[]")))
     error_code = error_code or _CODES.get(code, ErrorCode.BAD_REQUEST)
     return _error(code, message or HTTPStatus(code).phrase, error_code, headers)
@@ -111,7 +111,7 @@ def _answer_bug(error: Exception) -> Response:
 
 
 def _error(code: int, message: str, error_code: ErrorCode, headers: list[tuple[str, str]]) -> Response:
-    # What fails before the first hook has none.
+    # A failure before the first hook has no record yet.
     if "record" not in g:
         begin(system_clock)
     return JsonResponse(

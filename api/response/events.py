@@ -1,4 +1,4 @@
-"""An event stream (`text/event-stream`): what its answer is before the server sends it, and how an event is written."""
+"""Event streams (`text/event-stream`): the answer that the server turns into a stream, and the form of events."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,20 +15,20 @@ from api.response.openapi import EVENTS
 BEAT = b":\n\n"
 NO_DATABASE = "the database cannot be reached now"
 AWAY = f": {NO_DATABASE}\n\n".encode()
-# For a client that comes back by itself, in milliseconds.
+# After how many milliseconds a client reconnects by itself.
 RETRY_MS = 1000
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class EventStream:
-    """The body of an answer that goes on: the server sends the changes of a tenant that pass filters.
+    """The body of an answer that has no end: the server sends the changes of a tenant that pass the filters.
 
-    `since` is where the caller is; `is_gone` if the changes since then are not known any more. `authorization` is what
-    the caller has shown. `end` gives its place back, which happens by itself if the server never gets it.
+    `since` is the position of the caller; `is_gone` if the changes after it are no longer known. `authorization` is the
+    header of the caller. `end` gives its place back, also if the server never gets the stream.
     """
 
     user_id: str
-    # The feed, as tokens name it.
+    # The name of the feed in tokens.
     feed: str
     parameters: Parameters
     since: Token
@@ -37,18 +37,18 @@ class EventStream:
     end: Callable[[], object] = field(init=False)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield nothing: a server that only iterates has no stream."""
+        """Yield nothing: a server that only iterates cannot send a stream."""
         return iter(())
 
 
 def open_stream(stream: EventStream, give_back: Callable[[], None]) -> Response:
-    """Return the answer that begins a stream, which has taken a place. No proxy should keep what it sends."""
+    """Return the answer that begins a stream, which has taken a place. A header keeps proxies from buffering it."""
     stream.end = finalize(stream, give_back)
     return Response(stream, content_type=EVENTS, headers={"X-Accel-Buffering": "no"}, direct_passthrough=True)
 
 
 def opening_event(stream: EventStream, delay: str) -> bytes:
-    """Return how a stream begins: with its token, and how soon it has a change, which is a comment."""
+    """Return the beginning of a stream: its token, and a comment that says how soon a change arrives."""
     token = write(stream.user_id, stream.since, stream.feed)
     return f"retry: {RETRY_MS}\nid: {token}\n: {delay}\n\n".encode()
 
@@ -59,14 +59,14 @@ def change_event(stream: EventStream, token: Token, change: bytes) -> bytes:
 
 
 def gone_event(export: str) -> bytes:
-    """Return the event of a token that means nothing any more; who comes back begins anew, with the token of then.
+    """Return the event for a token that is no longer known. A client that reconnects begins with a new token.
 
-    `export` is the file that a caller of the feed begins with.
+    `export` is the file with which a client of the feed begins.
     """
     error = {"error": "Gone", "message": TokenGoneError(export).description}
     return b"event: gone\nid:\ndata: %b\n\n" % orjson.dumps(error)
 
 
 def last_event(retry_ms: int) -> bytes:
-    """Return the end of a stream whose client should come back after so many milliseconds."""
+    """Return the end of a stream whose client should reconnect after this many milliseconds."""
     return b"retry: %d\n\n" % retry_ms

@@ -1,9 +1,9 @@
 """The OpenAPI document, and the headers that it describes.
 
-`openapi.json` is the document as far as it is text: what each endpoint, schema, header and failure is, with samples.
-Here it gets what the code knows: the parameters by the queries that check them, the fields of a lead, the headers and
-failures that all endpoints share, and a sample of each answer. The text names headers, and the schema of an answer. It
-has the messages of each failure, and leaves out that a count is at least 0.
+`openapi.json` has the texts of the document: the description of each endpoint, schema, header and failure, with
+samples. This module adds what the code knows: the parameters by the queries that check them, the fields of a lead, the
+headers and failures that all endpoints share, and a sample of each answer. The file names headers and the schema of an
+answer, has the messages of each failure, and leaves out that a count is at least 0.
 """
 
 import re
@@ -32,16 +32,16 @@ LIMITED = (
     "RateLimit-Policy",
 )
 KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters", "X-Tenant-Name")
-# They come before a request is counted against the limit.
+# These are answered before a request counts against the limit.
 _UNCOUNTED = ("Error401", "Error403", "Error413", "Error431", "NotModified")
 _OF_CALLERS = ("Error401", "Error403")
-# Only the endpoints that name them answer so.
+# Only the endpoints that name them answer with these.
 _OF_SOME = ("Error404", "Error408", "Error410", "NotModified")
-# What there is beside the endpoints about leads answers so.
+# The failures of the endpoints that are not about leads.
 _OF_PAGES = ("413", "431", "500", "503")
-# A message says them of its conversation: its schema has null for them, and gets what the conversation's has.
+# A message prints these fields of its conversation, so its schema takes them from that of the conversation.
 _OF_CONVERSATION = ("agent_name", "platform", "phone_number_id")
-# What the messages endpoint prints of a lead.
+# The fields of a lead that the endpoint of messages prints.
 _LEAD_INFO = ("name", "email", "company", "lead_status", "total_score")
 _SUCCESS = {
     "default": True,
@@ -50,13 +50,13 @@ _SUCCESS = {
     "examples": [True],
 }
 _SCALAR = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
-# Of a lead and of a conversation.
+# The attributes of a lead or a conversation.
 _ATTRIBUTES = {
     "type": "object",
     "additionalProperties": {"anyOf": [*_SCALAR, {"type": "array", "items": {"anyOf": _SCALAR}}]},
 }
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
-# What a line of an export is.
+# The schema of a line of each export.
 _LINES = {
     "exportLeads": "Lead",
     "exportLeadsAsCsv": "Lead",
@@ -64,14 +64,14 @@ _LINES = {
     "exportStatusHistory": "Transition",
     "exportStatusHistoryAsCsv": "Transition",
 }
-# When the failures of the samples were answered, and what identifies these answers.
+# The end of the samples of failures.
 _SAMPLE_CLOSING = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "1795568633984-q5aaacm9z"}
 
 
 def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes:
     """Return the document as JSON.
 
-    It has the scheme of the credentials if the API asks for them, and `/metrics` if that is on the port of the API.
+    It has the scheme of the credentials if the API needs them, and `/metrics` if that is on the port of the API.
     """
     spec = orjson.loads(_TEXT)
     spec["info"]["version"] = __version__
@@ -101,7 +101,7 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
 
 
 def _complete_schemas(schemas: dict[str, Any]) -> None:
-    """Put in the fields of a lead, and what every answer has; each object has its keys and no others.
+    """Add the fields of a lead and the keys of every answer. Each object has its own keys and no others.
 
     A key is optional if only `include` adds it.
     """
@@ -137,7 +137,7 @@ def _show_messages(error: str, messages: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _write_answer(responses: dict[str, Any], schemas: Mapping[str, Any]) -> None:
-    """Write out the answer of an operation, of which the text may have the name of its schema alone."""
+    """Complete the answer of an operation, for which the file may only name a schema."""
     answer = responses["200"]
     if "schema" in answer:
         name = answer.pop("schema")
@@ -150,9 +150,9 @@ def _write_answer(responses: dict[str, Any], schemas: Mapping[str, Any]) -> None
 def _complete(
     path: str, operation: dict[str, Any], failures: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> None:
-    """Put in the parameters of an operation, and the headers and failures that it shares with others.
+    """Add the parameters of an operation, and the headers and failures that it shares with others.
 
-    What there is beside the endpoints about leads asks nobody who calls, and has no limit.
+    Endpoints that are not about leads need no credentials, and have no rate limit.
     """
     query, responses = QUERIES.get(operation["operationId"]), operation["responses"]
     answer = responses["200"]
@@ -200,7 +200,7 @@ def _reference(kind: str, name: str) -> dict[str, str]:
 
 
 def _show_sample(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
-    """Show what a whole answer looks like, or the beginning of a file."""
+    """Add a sample of a whole answer, or of the beginning of a file."""
     for kind, content in operation["responses"]["200"]["content"].items():
         if "$ref" in content["schema"]:
             content["example"] = sample(content["schema"], schemas)
@@ -220,7 +220,7 @@ def _line(name: str, schemas: Mapping[str, Any], *, is_table: bool) -> str:
 
 
 def _cell(schema: Mapping[str, Any]) -> str:
-    """Return the example of a field as the CSV has it: texts in quotes, but for ids and times."""
+    """Return the example of a field as a cell of CSV: texts in quotes, except ids and times."""
     example = schema["examples"][0]
     if example is None:
         return ""
@@ -237,7 +237,7 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noq
     if "examples" in schema:
         return schema["examples"][0]
     if "anyOf" in schema:
-        # The other one is null.
+        # The second alternative is null.
         return sample(schema["anyOf"][0], schemas)
     if "$ref" in schema:
         return sample(schemas[schema["$ref"].rpartition("/")[2]], schemas)
@@ -254,10 +254,10 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noq
 
 
 def document_to_try(document: bytes, user_id: str | None, customer_phone: str | None) -> bytes:
-    """Return the document for Swagger UI, which fills each example of a parameter into the form that it sends.
+    """Return the document for Swagger UI, which fills the example of each parameter into its form.
 
-    A tenant and a lead are the only examples: those of the filters are in their descriptions. So the form sends a
-    request that finds something, with no filter that its reader has not chosen.
+    Only the tenant and the lead have examples; those of filters are moved to their descriptions. So the form sends a
+    request that finds something, without filters that the reader has not chosen.
     """
     spec = orjson.loads(document)
     examples = {"user_id": user_id, "customer_phone": customer_phone}
@@ -273,7 +273,7 @@ def document_to_try(document: bytes, user_id: str | None, customer_phone: str | 
             if parameter["schema"].get("type") == "object":
                 # The form would invent keys.
                 parameter["example"] = {}
-            # What has a default shows that already.
+            # The form shows a default anyway.
             if "default" not in parameter["schema"]:
                 text = parameter["description"].removesuffix(".")
                 parameter["description"] = f"{text} (for example `{example}`)."
@@ -281,7 +281,7 @@ def document_to_try(document: bytes, user_id: str | None, customer_phone: str | 
 
 
 def _as_written(name: str, example: object) -> str:
-    """Return an example as a query string has it; of an object its keys, with the name of the parameter."""
+    """Return an example in the form of a query string; for an object each key, with the name of the parameter."""
     if isinstance(example, list):
         return ",".join(example)
     if isinstance(example, dict):

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from api.request.parameters import Page
 from api.request.position.cursor import encode, scope_of
 
-# Proxies and clients take headers of some kilobytes. A request whose own query is about as long gets no link.
+# Proxies and clients take headers of some kilobytes. An answer to a longer query has no link.
 MAX_LINK_LENGTH = 8000
 
 
 class PageOfResults(NamedTuple):
-    """The results of a page as they are printed, how many there are in all, and whether there is a next page."""
+    """The printed results of a page, the total, and whether there is a next page."""
 
     page: Page
     results: Sequence[bytes]
@@ -35,7 +35,7 @@ class PageOfResults(NamedTuple):
     def link(self, path: Sequence[str], position_of: Callable[[bytes], Sequence[object]]) -> str | None:
         """Return the Link header, relative to the address of the request; None on the last page.
 
-        `path` has the ids of the address, and `position_of` tells the position of a printed result.
+        `path` has the ids of the address, and `position_of` returns the position of a printed result.
         """
         if not self.has_more or not self.results:
             return None
@@ -46,7 +46,7 @@ class PageOfResults(NamedTuple):
 
 
 def page_of_results(page: Page, rows: Sequence[bytes], total: int) -> PageOfResults:
-    """Return the page, whose `rows` are `page.rows_to_read` as far as there are so many."""
+    """Return the page of these rows, which are at most `page.rows_to_read`."""
     if page.position is None:
         return PageOfResults(page, rows, total, page.offset + page.limit < total)
     return PageOfResults(page, rows[: page.limit], total, len(rows) > page.limit)

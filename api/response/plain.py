@@ -1,4 +1,4 @@
-"""Answers without Flask, which take no thread: whoever waits, they are given at once."""
+"""Answers without Flask. They need no thread, so they are given at once, however many requests wait."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -17,17 +17,17 @@ from api.response.errors import RETRY_AFTER_SECONDS, error_opening
 from api.response.openapi import CODE_HEADER
 
 Answer = tuple[int, Headers, bytes]
-"""Status, headers and body as ASGI has them."""
+"""Status, headers and body in the form of ASGI."""
 
 TIMESTAMP = b'"timestamp"'
-"""Where the end of an error begins, which is another one each time."""
+"""The beginning of the end of an error, which differs in each answer."""
 
 LIVE_BODY = orjson.dumps({"status": "live", "version": __version__})
 LIVE = "/health/live"
 
 
 class PlainAnswers:
-    """Gives each answer what every answer has: its headers, its line in the log, and that it counts."""
+    """Makes complete answers: with the headers of every answer, counted, and with a line in the log."""
 
     def __init__(self, clock: Clock, constant: dict[str, str], cors: Cors, log: RequestLog) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class PlainAnswers:
         self._log = log
 
     def live(self, environ: WSGIEnvironment, problem: str) -> Answer:
-        """Return the answer of /health/live: that the process is alive, or what shows that it is not."""
+        """Return the answer of /health/live: that the process is alive, or the problem that shows that it is not."""
         if problem:
             return self.unavailable(environ, problem, ErrorCode.NOT_LIVE, LIVE)
         return self._answer(environ, HTTPStatus.OK, LIVE_BODY, (), (LIVE, None, None))

@@ -15,9 +15,9 @@ from api.routes.page import asks_who_calls, content_policy, example
 docs = Blueprint("docs", __name__)
 _CONFIG = {
     "app_name": "Leads API",
-    # The address after a login with OAuth would otherwise be made of the host that the caller gives, within a script.
+    # By default a script would build this address from the host that the caller sends.
     "oauth2RedirectUrl": "/docs/oauth2-redirect.html",
-    # The other layout has a bar of its maker at the top.
+    # The other layout has a bar with the logo of Swagger at the top.
     "layout": "BaseLayout",
 }
 page: Blueprint = get_swaggerui_blueprint("/docs", "/docs/openapi.json", _CONFIG)
@@ -25,7 +25,7 @@ page: Blueprint = get_swaggerui_blueprint("/docs", "/docs/openapi.json", _CONFIG
 _document = cache(document)
 _PAGES = ("/docs", "/docs/index.html")
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
-# Swagger UI knows neither who works in the dark nor all that a screen reader asks for.
+# Swagger UI lacks a dark scheme, and some of what a screen reader needs.
 _OWN = Path(__file__).parents[1] / "page" / "docs"
 _OWN_FILES = (
     b'<link rel="stylesheet" href="/docs/docs.css"><script src="/docs/docs.js" defer></script></head>'
@@ -36,9 +36,9 @@ _ICONS = ("img-src 'self' data:",)
 
 @page.after_request
 def _set_html(response: Response) -> Response:
-    """Declare the page as HTML, because the application declares an answer without a type as JSON.
+    """Declare the page as HTML, because the application declares answers without a type as JSON.
 
-    Its policy lets the browser run the scripts of this folder and the one in the page, and ask this API only.
+    The policy lets the browser run the scripts of this folder and the one in the page, and call this API alone.
     """
     scripts: list[bytes] = []
     if request.path.rstrip("/") in _PAGES and response.status_code == HTTPStatus.OK:
@@ -54,7 +54,7 @@ docs.register_blueprint(page)
 
 @docs.get("/docs/docs.<any(css, js):kind>")
 def own_file(kind: str) -> Response:
-    """Print a file that stands beside those of Swagger UI."""
+    """Print a file that extends Swagger UI."""
     return send_from_directory(_OWN, f"docs.{kind}")
 
 
@@ -66,7 +66,7 @@ def openapi() -> Response:
 
 @docs.get("/docs/openapi.json")
 def openapi_to_try() -> Response:
-    """Print the document as the page to try the API takes it, with a tenant and a lead that exist."""
+    """Print the document for the page to try the API, with a tenant and a lead that exist."""
     tenant, phone = example()
     return JsonResponse(document_to_try(_document_here(), tenant, phone))
 

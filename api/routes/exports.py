@@ -1,4 +1,4 @@
-"""All leads that match, or all messages of a time range, as a file."""
+"""Exports: all matching leads, all messages of a time range, or all changes of statuses, as a file."""
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -45,7 +45,7 @@ def export_leads_as_csv(user_id: str) -> Response:
 
 @exports.get("/leads.ndjson")
 def export_leads(user_id: str) -> Response:
-    """All leads that match, each as it is printed."""
+    """All leads that match, each in its printed form."""
     return _export(user_id, EXPORT_QUERY, leads_as_ndjson, "leads", "ndjson")
 
 
@@ -84,7 +84,7 @@ def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str
     kind = CSV if ending == "csv" else NDJSON
     stream = ExportStream(snapshot, release, record().correlation_id)
     headers = {
-        # With the length announced, a server can end a broken answer as broken only.
+        # If a broken answer is shorter than the announced length, the client notices.
         "Content-Length": str(row.size),
         "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
         "X-Total-Count": str(row.total),

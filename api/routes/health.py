@@ -20,14 +20,14 @@ from api.routes.read_model import NEVER_BUILT, read_model, require_built, state
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
-# Where neither a scheduler nor cron has noted how often it refreshes.
+# If neither a scheduler nor cron has noted how often it refreshes.
 _LATE_SECONDS = 60.0
 
 _SEE_STATUS = "run `python -m projector status`, which says why"
 
 
 class Warned(NamedTuple):
-    """Something that keeps no answer from being true, but that somebody should know: a code and a sentence."""
+    """A problem that operators should know, although all answers are still true: a code and a sentence."""
 
     code: str
     message: str
@@ -35,7 +35,7 @@ class Warned(NamedTuple):
 
 @health.get("/live")
 def live() -> Response:
-    """Answer, which shows that the process is alive."""
+    """Answer, to show that the process is alive."""
     return JsonResponse(LIVE_BODY)
 
 
@@ -80,7 +80,7 @@ def _warnings(projection: ProjectionRow, as_of: datetime, age: float) -> Iterato
             f" yet: unless the next refresh corrects that, {_SEE_STATUS}",
         )
     elif not capture and age > (projection.late_after or _LATE_SECONDS):
-        # A gap and a feed that stands still have told why.
+        # A gap or a feed that stands still already explains it.
         yield Warned("late", f"The data are not updated since {format_time(as_of)}: {_SEE_STATUS}")
 
 

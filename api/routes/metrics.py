@@ -1,4 +1,4 @@
-"""The metrics for Prometheus: at an endpoint, or on a port of their own."""
+"""The metrics for Prometheus: at an endpoint, or on a separate port."""
 
 import os
 from collections import Counter
@@ -33,28 +33,27 @@ from api.routes.read_model import read_model, state
 metrics = Blueprint("metrics", __name__)
 
 MAX_SESSIONS = 2
-"""Scrapes of a port of its own that ask the database at once; others wait."""
+"""How many scrapes of a separate port may read the database at once; others wait."""
 
 
 @metrics.get("/metrics")
 def scrape() -> Response:
-    """Print how many requests there were, how long they took, how old the read model is, and how it was verified."""
+    """Print the number of requests and their times, and the age and the verify of the read model."""
     database = read_model().database
     page = AllMetrics(lambda: nullcontext(database), state().config.metrics_folder)
     return Response(generate_latest(page), content_type=CONTENT_TYPE_LATEST)
 
 
 def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
-    """Serve the counts of the workers, which are in a folder that they share, until this process ends.
+    """Serve the counts of the workers from the folder that they share, until this process ends.
 
-    The process that starts the workers does so: it answers while every worker is busy, and may listen on another
-    address than the API.
+    The main process calls this: it answers while every worker is busy, and may listen on another address than the API.
     """
     registry, turns = CollectorRegistry(), Semaphore(MAX_SESSIONS)
 
     @contextmanager
     def own_database() -> Iterator[Database]:
-        # A connection for each scrape, so that none is left open in a worker that is forked meanwhile.
+        # A connection for each scrape, so that a worker that is forked meanwhile inherits none.
         with turns, closing(Database(config)) as database:
             yield database
 
@@ -65,23 +64,23 @@ def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
 
 
 class _Handler(WSGIRequestHandler):
-    """As prometheus_client's own, which logs nothing, but would wait for ever for a caller who says nothing."""
+    """Like the handler of prometheus_client, but with a timeout for callers that send nothing."""
 
     timeout = 10
 
     def handle(self) -> None:
-        """Answer one request; end without a word where none comes."""
+        """Answer one request; end silently if none comes."""
         with suppress(OSError):
             super().handle()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # As inherited.
-        """Log nothing: a scrape is not worth a line."""
+        """Log nothing about a scrape."""
 
 
 class AllMetrics(Collector):
-    """What all workers have counted, and what the database says at the moment of a scrape.
+    """The counts of all workers, and what the database says at the moment of a scrape.
 
-    `shared_folder` is where several workers count; an empty text is for one that counts alone.
+    `shared_folder` is the folder in which several workers count, or "" for a single worker.
     """
 
     def __init__(self, database: Callable[[], AbstractContextManager[Database]], shared_folder: str) -> None:
@@ -91,7 +90,7 @@ class AllMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric."""
         if self._folder:
-            # The numbers of the moment go that workers left which do not run any more; what they counted stays.
+            # Drop the gauges of workers that no longer run; their counters stay.
             for pid in {
                 int(file.stem.rpartition("_")[2]) for file in Path(self._folder).glob("gauge_live*_*.db")
             }:
@@ -105,13 +104,13 @@ class AllMetrics(Collector):
             yield from REGISTRY.collect()
         with self._database() as database:
             fresh = _read(database, FRESHNESS)
-            # A first build holds the table of the tenants.
+            # A first build locks the table of the tenants.
             late = _read(database, LATE_TENANTS) if fresh and fresh.as_of else None
             yield from metrics_of(fresh and fresh.age, late, _read(database, PROJECTION_STATE))
 
 
 def metrics_of(age: float | None, late: LateRow | None, verified: ProjectionRow | None) -> Iterator[Metric]:
-    """Yield the version, the age of the read model in seconds, who is late, and how it was verified, if known."""
+    """Yield the version and, if known, the age of the read model in seconds, the late tenants, and the verify."""
     program = {"program": "api", "version": __version__}
     yield InfoMetricFamily("leads_build", "The program and its version; always 1.", program)
     gauges: list[tuple[str, str, float | None]] = [

@@ -1,6 +1,6 @@
-"""The page for people: a shell, whose modules ask the public endpoints as any other caller does.
+"""The page for people: a shell, whose modules call the public endpoints like any other client.
 
-And which tenants and which lead it and the API reference begin with, where the API asks nobody who calls.
+Also the tenants and the lead with which it and the API reference begin, if the API does not authenticate.
 """
 
 import re
@@ -19,7 +19,7 @@ from api.plan.projection import FIRST_TENANTS, MOST_LISTED, tenant_now
 from api.request.query import LIST_QUERY
 from api.routes.read_model import read_model, state
 
-# Of the examples in the API reference; the demo data have it.
+# The tenant in the examples of the API reference, which the demo data have.
 REFERENCE_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 
 _FOLDER = Path(__file__).parents[1] / "page"
@@ -38,9 +38,9 @@ page = Blueprint(
 
 @cache
 def content_policy(*inline_scripts: bytes, more: tuple[str, ...] = ()) -> str:
-    """Return the Content-Security-Policy of a page with these scripts in it, and with further directives.
+    """Return the Content-Security-Policy of a page with these inline scripts, and with further directives.
 
-    A browser may run and load for it what the API serves itself, and nothing else.
+    A browser may only run and load what the API itself serves.
     """
     hashes = [f"'sha256-{b64encode(sha256(script).digest()).decode()}'" for script in inline_scripts]
     return "; ".join(
@@ -57,7 +57,7 @@ def content_policy(*inline_scripts: bytes, more: tuple[str, ...] = ()) -> str:
     )
 
 
-# A browser that knows this directive takes no text for markup, whatever a module does.
+# Browsers that know trusted types take no text for markup, whatever a module does.
 _POLICY = content_policy(
     more=("img-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'")
 )
@@ -71,7 +71,7 @@ def _restrict(response: Response) -> Response:
 
 @page.get("/")
 def show() -> Response:
-    """Print the shell, with the tenants to choose from where the API asks nobody who calls."""
+    """Print the shell, with a choice of tenants if the API does not authenticate."""
     tenants, names, problem = [], {}, None
     try:
         tenants = _read_tenants()
@@ -112,7 +112,7 @@ def _whole(text: str, kind: str) -> Response:
 
 @cache
 def _joined_modules() -> str:
-    """Return the modules in one text, so that a far browser waits for one request and not for a chain of them.
+    """Return all modules as one text, so that a distant browser waits for one request instead of a chain.
 
     Each becomes a function that returns what the module exports.
     """
@@ -137,7 +137,7 @@ def _text(name: str) -> str:
 
 
 def asks_who_calls() -> bool:
-    """Return whether the API asks for a token or a key."""
+    """Return whether the API needs a token or a key."""
     return state().authorizer is not None
 
 
@@ -149,15 +149,15 @@ def _read_tenants() -> list[str]:
 
 
 def _read_name(user_id: str) -> str | None:
-    """Return what a tenant is called. Asked for one by one: row security shows a session one tenant at a time."""
+    """Return the name of a tenant. Names are read one by one, because row security shows one tenant at a time."""
     name = read_model().database.fetch(tenant_now(user_id)).tenant_name
     return None if name is None else name.decode()
 
 
 def example() -> tuple[str | None, str | None]:
-    """Return a tenant, that of the API reference if it is there, and its lead that was active last.
+    """Return a tenant, if possible that of the API reference, and its most recently active lead.
 
-    None where the API asks who calls, while the read model cannot be read, and where there is none.
+    Both are None if the API authenticates, if the read model cannot be read, or if there are none.
     """
     tenant, phone = None, None
     with suppress(UnavailableError):

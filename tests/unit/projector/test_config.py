@@ -62,7 +62,7 @@ def test_a_setting_that_is_gone_is_refused_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "x")
-    with pytest.raises(ConfigurationError, match=rf"{name}: It is no setting any more\. .*Unset it"):
+    with pytest.raises(ConfigurationError, match=rf"{name}: This setting no longer exists\. .*Unset it"):
         config.load(NOTHING)
 
 

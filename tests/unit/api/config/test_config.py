@@ -71,7 +71,7 @@ def test_a_setting_that_is_gone_is_refused_with_what_to_do(environment: pytest.M
             changed.setenv(name, "x")
             for read in (load, owner_database_url):
                 with pytest.raises(
-                    ConfigurationError, match=rf"{name}: it is no setting any more\. .*Unset it"
+                    ConfigurationError, match=rf"{name}: this setting no longer exists\. .*Unset it"
                 ):
                     read(NO_FILE)
             assert misspelt(NO_FILE) == []
