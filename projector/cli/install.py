@@ -172,7 +172,8 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
     from projector.operate.uninstall import uninstall as run_uninstall
 
     with invocation.connect("uninstall") as conn:
-        doomed = check_uninstall(conn, drop_dependents=drop_dependents)
+        with telling_waits(conn):
+            doomed = check_uninstall(conn, drop_dependents=drop_dependents)
         if doomed and not yes:
             echo(f"What others made depends on the read model and goes too:\n{in_lines(doomed)}")
         if not yes:

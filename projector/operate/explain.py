@@ -33,12 +33,12 @@ CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
 )  # fmt: skip
 """How the read model stands to what the rules give now; docs/troubleshooting.md says what each state means."""
 
-LOOKED_AT = 10_000
-"""So many waiting changes, and keys of them, are looked at: an explanation costs the same however long the queue is."""
+EXAMINED_CHANGES = 10_000
+"""How many waiting changes, and keys of them, an explanation examines: a long queue makes it no slower."""
 
 STATEMENT_TIMEOUT_SECONDS = 30
 NEAREST = 5
-"""So many near leads are named."""
+"""How many near leads are named."""
 
 _SHOWN_CHARACTERS = 200
 _SHOWN_JSON = 2000
@@ -109,7 +109,7 @@ class _State:
 
 @dataclass(slots=True)
 class Explanation:
-    """What is to be said of a lead; docs/troubleshooting.md describes the members.
+    """What `explain` says about a lead; docs/troubleshooting.md describes the members.
 
     Values of fields are as the API prints them with attributes, each attribute as a field of its own; those of source
     rows as stored. `left_out` is how many attributes are not kept.
@@ -178,7 +178,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
         raise ProjectorError("The phone is blank: name the lead by its customer_phone.")
     require_tenants(conn, [user_id])
     made = Explanation(user_id, canonical, phone)
-    lead = {"user_id": user_id, "customer_phone": canonical, "bound": LOOKED_AT}
+    lead = {"user_id": user_id, "customer_phone": canonical, "bound": EXAMINED_CHANGES}
     state = only_row(conn, _State, query("operate", "read_state", waiting=_WAITING), lead)
     state = replace(state, gap=next((gap.reason for gap in open_gaps(conn)), None))
     keys = _own_keys(conn, lead, _read(conn, "find_keys", lead))
@@ -387,8 +387,8 @@ def _sentences(made: Explanation, state: _State, total: int, waiting: list[Recor
         )
     if state.is_longer:
         yield (
-            f"More than {counted(LOOKED_AT, 'change')} wait, or changes.sql fails for one, and not all were looked at:"
-            " a change of this lead may wait among the others."
+            f"More than {counted(EXAMINED_CHANGES, 'change')} wait, or changes.sql fails for one, and not all were"
+            " looked at: a change of this lead may wait among the others."
         )
     if made.failure is not None:
         yield (

@@ -1,4 +1,4 @@
-"""What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
+"""The rights that `migrate` and `uninstall` need, checked before they change anything."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from projector.database.rows import Connection
 from projector.operate import explain as explaining
-from projector.operate.explain import LOOKED_AT
+from projector.operate.explain import EXAMINED_CHANGES
 from tests.plans.conftest import TALK, Crowd, Plan, read_plan
 
 # What a lead of the demo has besides a long talk, and what is looked up once.
@@ -72,7 +72,7 @@ def test_a_long_queue_is_looked_at_up_to_a_bound(crowd: Crowd, session: Connecti
         explanation = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
     assert "More than 10,000 changes wait" in " ".join(explanation.sentences)
     # A key that waits is looked for in the source and in the keys of the projector.
-    check(4 * LOOKED_AT + 4 * TALK)
+    check(4 * EXAMINED_CHANGES + 4 * TALK)
 
 
 def test_a_lead_that_is_not_there_is_looked_for_by_index(crowd: Crowd, session: Connection) -> None:

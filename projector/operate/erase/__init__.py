@@ -148,7 +148,7 @@ def erase(conn: Connection, target: Target, *, progress: Progress, ledger_file: 
     """
     _require_no_standing_rows(conn, target)
     with _exclusively(conn):
-        # A file that cannot be used takes the line back: an erasure that has not begun is none that was interrupted.
+        # A file that cannot be used takes the line back: an erasure that never started cannot be resumed.
         with conn.transaction():
             erasure_id = ledger.note(conn, target)
             if ledger_file is not None:
