@@ -18,13 +18,13 @@ from projector.report.errors import ConfigurationError
 from projector.scheduler.cron import cron_trigger
 
 _PACKAGE = Path(__file__).parent
-# In the source of the project, and where its wheel has it.
+# In the source of the project, and in its wheel.
 _PAGES = (_PACKAGE.parent / "docs" / "settings.md", _PACKAGE / "settings.md")
 _SETTING = re.compile(r"^\| `(\w+)` \|.*\| (?:both|API|projector) \|", re.MULTILINE)
 _GONE = re.compile(r"^\| `(LEADS_\w+)` \| ([^|]*) \|$", re.MULTILINE)
 _PREFIX = "LEADS_"
 
-# So much of two names, without what all begin with, has to agree.
+# How similar two names have to be, without the prefix of all.
 _LIKENESS = 0.7
 
 _OFF = ", or off."
@@ -33,7 +33,7 @@ _Read = Callable[[str], Any]
 
 
 def _number(kind: type[Integer | Float], least: float, most: float | None = None, end: str = ".") -> _Read:
-    """Return a reader of numbers between these two, both included. What it says of any other text ends so."""
+    """Return a reader of numbers from `least` to `most`. `end` ends the message about any other text."""
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
     said = f"It has to be a {'whole ' if kind is Integer else ''}number {bounds}{end}"
     errors: dict[str, Any] = dict.fromkeys(("invalid", "special", "too_large"), said)
@@ -41,7 +41,7 @@ def _number(kind: type[Integer | Float], least: float, most: float | None = None
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
-    """Return a reader of one of these, in capital or small letters."""
+    """Return a reader of one of these words, in any case."""
 
     def read(text: str) -> str:
         for choice in choices:
@@ -53,7 +53,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _off_or(read: _Read, off: object) -> _Read:
-    """Return a reader that takes the word `off` too, for this value."""
+    """Return a reader that also takes the word `off`, which stands for this value."""
     return lambda text: off if text.lower() == "off" else read(text)
 
 
@@ -73,16 +73,16 @@ def read_cron(text: str) -> str:
 
 
 def _setting(name: str, default: str, read: _Read = str, *, is_shown: bool = True) -> Any:  # noqa: ANN401
-    """Return a field of Config: its variable, its default as an operator would write it, and what reads either."""
+    """Return a field of Config: its variable, its default as a text, and the reader of both."""
     return field(repr=is_shown, metadata={"name": name, "default": default, "read": read})
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. An empty text is a setting that is not set."""
+    """All settings. An empty text means that a setting is not set."""
 
     database_url: str = _setting("DATABASE_URL", "", is_shown=False)
-    # Of the platform's server, where logical replication brings the source tables here.
+    # The URL of the platform's server, if logical replication copies the source tables from there.
     origin_url: str = _setting("LEADS_ORIGIN_DATABASE_URL", "", is_shown=False)
     state_dir: Path = _setting("LEADS_STATE_DIR", ".leads", lambda text: Path(text).absolute())  # noqa: RUF009
     trial_still: bool = _setting("LEADS_TRIAL_STILL", "0", lambda text: _one_of("0", "1")(text) == "1")
@@ -99,16 +99,16 @@ class Config:
     log_level: str = _setting("LEADS_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = _setting("LEADS_LOG_FORMAT", "auto", _one_of("auto", "text", "json"))
     log_personal_data: bool = _setting("LEADS_LOG_PERSONAL_DATA", "off", _switch)
-    # Where Prometheus scrapes the scheduler; the port is 0 where there is no such server.
+    # The address at which Prometheus scrapes the scheduler; port 0 means none.
     metrics_host: str = _setting("LEADS_METRICS_HOST", "127.0.0.1")
     metrics_port: int = _setting("LEADS_METRICS_PORT", "off", _off_or(_number(Integer, 1, 65535, _OFF), 0))
     tracing: bool = _setting("LEADS_TRACING", "off", _switch)
-    # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
+    # Settings of the API: `status` checks that the role can read, `local` that the API can listen.
     api_role: str = _setting("LEADS_API_ROLE", "leads_api", _off_or(str, ""))
     api_host: str = _setting("HOST", "127.0.0.1")
     api_port: int = _setting("PORT", "4000", _number(Integer, 1, 65535))
     warnings: tuple[str, ...] = ()
-    """Sentences on variables that look like settings and are none."""
+    """Sentences about variables that look like settings but are not."""
 
 
 def load(env_file: Path = Path(".env")) -> Config:
@@ -149,9 +149,9 @@ def _gone() -> dict[str, str]:
 
 
 def find_misspelt(names: Iterable[str]) -> Iterator[str]:
-    """Return a sentence for each name that begins as a setting does and is none, with the nearest one.
+    """Return a sentence for each name that begins like a setting but is not one, with the most similar setting.
 
-    Both programs read one file `.env`, so that a setting of the API is not misspelt here.
+    Both programs may read the same file `.env`, so settings of the API are accepted here.
     """
     listed = {name.removeprefix(_PREFIX): name for name in _SETTING.findall(_page())}
     passed = {*listed.values(), *_gone()}

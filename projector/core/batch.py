@@ -36,28 +36,28 @@ ANALYZE_ABOVE_ROWS = 100
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do moves it, unless a caller waits for it."""
 
-# What only data, or a function of the mapping, can be the reason of: several rows where one is to be, a value out of
-# range, a broken rule, a function that fails, a row that is too large or nested too deeply.
-# docs/internals/architecture.md goes through all of them.
+# Errors that only data, or a function of the mapping, can cause: several rows instead of one, a value out of range, a
+# broken rule, a function that fails, a row that is too large or nested too deeply. docs/internals/architecture.md
+# explains each.
 _LEAD_FAILURES = ("21", "22", "23", "2F", "38", "39", "54000", "54001", "P0")
-# What concerns the server: connections, a sequence, a standby, memory and disk, locks, a shutdown, files.
+# Errors of the server: connections, a sequence, a standby, memory and disk, locks, a shutdown, files.
 _SERVER_FAILURES = ("08", "2200H", "25", "53", "55", "57P", "58")
 
 STATEMENT_TIMEOUT = "10s"
 """How long a statement of a refresh may run. A rebuild has no such limit."""
 
 ONE_KEY_TIMEOUT = "1s"
-"""The same, where a key is tried or looked at alone after a failure: all tenants wait for what its row costs."""
+"""The same, if a key is tried or read alone after a failure: all tenants wait while its row is computed."""
 
 EXPANSION_TIMEOUT = "60s"
-"""The same, where the rules of the mapping look for what a change touches. A truncated table may take any time."""
+"""The same, while the rules of the mapping find what a change touches. A truncated table can take any time."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class QueueState:
-    """What the opening of a batch and a look both return: sql/refresh/1_take/20_open_batch.sql says what it means."""
+    """The columns that opening a batch and probing the queue share: see sql/refresh/1_take/20_open_batch.sql."""
 
     fresh_until: datetime | None
     clock: datetime
@@ -72,7 +72,7 @@ class QueueState:
 
 @dataclass(slots=True)
 class Opened(QueueState):
-    """What that step returns, and `owned`: the shards that the transaction owns."""
+    """The row of that step, and `owned`, the shards that the transaction owns."""
 
     started_at: datetime
     has_mass_changes: bool
@@ -83,7 +83,7 @@ class Opened(QueueState):
 
 @dataclass(slots=True)
 class Taken:
-    """What sql/refresh/1_take/30_take_changes.sql returns."""
+    """The row of sql/refresh/1_take/30_take_changes.sql."""
 
     changes: int
     oldest: datetime | None
@@ -100,10 +100,10 @@ class Taken:
 class Batch:
     """What one batch did.
 
-    `owned` is empty if other refreshes own all wanted shards. `drained`: no single change waited there any more, and no
-    mass change but those whose leads are known, nor was the clock set back. `has_mass_changes`: others wait;
-    `has_late_keys`: those do. `pieces`: rows of a mass change that was expanded. `keys`: late keys that were taken.
-    `stale_keys`: keys that were read again.
+    `owned` is empty if other refreshes own all wanted shards. `drained`: no single change was left there, and no mass
+    change whose leads are unknown, and the clock was not set back. `has_mass_changes`: mass changes wait whose leads
+    are unknown; `has_late_keys`: late keys wait. `pieces`: rows of a mass change that was expanded. `keys`: late keys
+    that were taken. `stale_keys`: keys that were read again.
     """
 
     owned: Sequence[int]
@@ -132,10 +132,10 @@ def refresh_batch(
     newest: bool = False,
     wait: bool = False,
 ) -> Batch:
-    """Take single changes of the given shards, or of those of them that no other refresh owns; with `wait`, of all.
+    """Take single changes of the given shards, as far as no other refresh owns them; with `wait`, of all of them.
 
-    `size` is how many changes it takes at most: the oldest ones, or the `newest`. It is tried again if it collides with
-    another session. Raises BlockedError after some of that, and what open_batch raises.
+    It takes at most `size` changes: the oldest ones, or the `newest`. If it collides with another session, it tries
+    again. Raises BlockedError after some tries, and the errors of open_batch.
     """
 
     def once() -> Batch:
@@ -145,13 +145,13 @@ def refresh_batch(
             if opened.owned:
                 done = _take_and_recompute(conn, opened, max(size // len(opened.owned), 1), newest=newest)
             if opened.is_set_back:
-                # This transaction may have begun before, so that only a later one can say what holds since.
+                # This transaction may have begun before that, so only a later one can drain the queue.
                 done = replace(done, drained=False)
-            # Who waits for a refresh may ask for data of the time at which it began.
+            # A caller who waits for a refresh may ask for data as of the time at which it began.
             at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
             written = BatchResult(done.leads, done.messages)
             advances = done.drained and not opened.freshness_frozen
-            # Nothing is promised of a shard with changes of an unknown kind.
+            # The moment of a shard with changes of an unknown kind stands still.
             drained = [shard for shard in opened.owned if advances and shard not in opened.held_shards]
             with pipeline.pipelined(conn):
                 if done.changes:
@@ -167,21 +167,21 @@ def refresh_batch(
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:
-    """Return whether it is certain that the data of a single lead, or a function of the mapping, are the reason."""
+    """Return whether the data of a single lead, or a function of the mapping, are certainly the cause."""
     return not is_server_failure(error) and (
         (error.sqlstate or "").startswith(_LEAD_FAILURES) or is_raised(error)
     )
 
 
 def is_server_failure(error: psycopg.Error) -> bool:
-    """Return whether it is certain that no key is the reason."""
+    """Return whether the cause is certainly none of the keys."""
     if error.sqlstate is None or is_server_limit(error):
         return True
     return error.sqlstate.startswith(_SERVER_FAILURES) and not is_raised(error)
 
 
 def first_line(error: psycopg.Error) -> str:
-    """Return what PostgreSQL says, in one line, which step failed, and what of the mapping the step reads."""
+    """Return the message of PostgreSQL in one line, the step that failed, and the relations that the step reads."""
     text = (error.diag.message_primary or str(error)).splitlines()[0]
     failed = failing_step(error)
     read = ", ".join(f"{relation}.sql" for relation in failing_relations(error))
@@ -189,12 +189,12 @@ def first_line(error: psycopg.Error) -> str:
 
 
 def failure(error: psycopg.Error) -> dict[str, object]:
-    """Return what a line of the log says of an error: what PostgreSQL says, and which step failed."""
+    """Return the error and the failed step for a line of the log."""
     return {"error": quoting(error, first_line(error)), "step": failing_step(error)}
 
 
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened:
-    """Own shards of the queue, and look at what waits there. Lower all moments if the clock was set back.
+    """Own shards of the queue, and find out what waits there. Lower all moments if the clock was set back.
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
@@ -219,15 +219,15 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
 
 
 def own_shards(conn: Connection, shards: Sequence[int], *, wait: bool) -> psycopg.Cursor[TupleRow]:
-    """Own those of the shards that are free, or with `wait` all of them, and return them in one row."""
+    """Own the free ones of these shards, or with `wait` all of them, and return them in one row."""
     parameters = {"shard_class": locks.SHARD, "shards": list(shards), "wait": wait}
     return conn.execute(statement("refresh/1_take/10_own_shards"), parameters)
 
 
 def lower_moments(conn: Connection, clock: datetime | None) -> None:
-    """Have all moments claim nothing, and forget what the origin proved, because a clock was set back.
+    """Reset all moments and the proof of the origin, because a clock was set back.
 
-    `clock` is what this server's says since; None if it was that of the origin.
+    `clock` is the new time of this server's clock; None if the clock of the origin was set back.
     """
     conn.execute(statement("refresh/1_take/25_lower_moments"), {"clock": clock})
     conn.execute(query("core", "lower_late_moments"))
@@ -245,8 +245,8 @@ def take_changes(  # noqa: PLR0913  # The parameters of the step.
 ) -> Taken:
     """Move the next changes of the owned shards, `size` of each, to the staging tables, which are cleared first.
 
-    They are single ones, or with `mass` those of mass changes, and the first ones, or with `newest` the last. They have
-    no more than so many bytes of keys.
+    These are single changes, or with `mass` those of mass changes; the oldest, or with `newest` the newest. Their keys
+    have at most `most_bytes` bytes.
     """
     with pipeline.pipelined(conn):
         staging.clear(conn, opened.bloated_tables)
@@ -266,15 +266,15 @@ def take_changes(  # noqa: PLR0913  # The parameters of the step.
 
 
 def set_malformed_keys_aside(conn: Connection) -> None:
-    """Set the taken keys aside that are none that the platform can have: this batch leaves them out."""
+    """Set aside the taken keys that cannot be ids of the platform: this batch leaves them out."""
     keys = rows.value(conn, query("core", "set_malformed_keys_aside"))
     if keys:
         _log.error("set aside as dead letters: not valid ids of the platform's column type", keys=keys)
 
 
 def count_dead_letters(conn: Connection) -> None:
-    """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
-    # What another session has set aside and not committed would be counted by neither.
+    """Update the number of dead letters in the rows of the tenants, in the caller's transaction."""
+    # Without the lock, neither session would count what the other one has set aside but not committed.
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.DEAD_LETTERS,))
     user_ids, numbers = conn.execute(query("core", "count_dead_letters")).fetchone() or ([], [])
     counts = {"user_ids": user_ids, "numbers": numbers}
@@ -283,9 +283,9 @@ def count_dead_letters(conn: Connection) -> None:
 
 
 def follow_dead_letters(conn: Connection, *, are_new: bool = False) -> None:
-    """Note which leads the dead letters of the taken keys belong to now, whose changes were left out.
+    """Note to which leads the dead letters of the taken keys now belong, whose changes were left out.
 
-    Counts the dead letters where one has moved, or where some `are_new`.
+    Counts the dead letters if one has moved, or if some `are_new`.
     """
     moved = 0
     limit = query("core", "limit_statements")
@@ -295,7 +295,7 @@ def follow_dead_letters(conn: Connection, *, are_new: bool = False) -> None:
     except psycopg.Error as error:
         if is_server_failure(error):
             raise
-        # A row that cannot be read. Of the others it is noted, one by one.
+        # A row cannot be read. The others are noted one by one.
         for key in rows.values(conn, query("core", "read_taken_dead_letters")):
             with suppress(psycopg.Error):
                 moved += _follow(conn, key)
@@ -310,9 +310,9 @@ def _follow(conn: Connection, key: str | None) -> int:
 
 
 def expand_changes(conn: Connection, timeout: str | None = None) -> int:
-    """Stage what the taken changes refer to, or queue it where it is much; return in how many rows.
+    """Stage what the taken changes refer to, or queue it if that is much; return the number of rows.
 
-    `timeout` is how long a statement may run, if that is not EXPANSION_TIMEOUT.
+    `timeout` limits each statement, instead of EXPANSION_TIMEOUT.
     """
     with cancel_if_blocking(conn):
         conn.execute(query("core", "limit_expansion"), {"statement_timeout": timeout or EXPANSION_TIMEOUT})
@@ -321,10 +321,10 @@ def expand_changes(conn: Connection, timeout: str | None = None) -> int:
 
 
 def recompute(conn: Connection, *, strict: bool = False, timeout: str | None = None) -> BatchResult:
-    """From the staged changes to rows of the read model.
+    """Recompute the leads of the staged changes, and write what differs.
 
-    `strict` includes the keys that are set aside as dead letters; `timeout` is how long a statement may run, if that
-    is not STATEMENT_TIMEOUT.
+    `strict` includes the keys that are set aside as dead letters; `timeout` limits each statement, instead of
+    STATEMENT_TIMEOUT.
     """
     parameters = {"strict": strict, "statement_timeout": timeout or STATEMENT_TIMEOUT}
     run = pipeline.Run(conn, conditions={"write"}, parameters=parameters)
@@ -348,10 +348,10 @@ def log_run(
 
 
 def analyze_if_outgrown(conn: Connection, written: BatchResult) -> None:
-    """Analyze the tables whose statistics know far fewer rows than they have, after a batch that wrote many.
+    """After a batch that wrote many rows, analyze the tables that have far more rows than their statistics say.
 
-    The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
-    import into it would read everything that the import has written of the tenant.
+    According to the statistics, a read model that was built empty is still empty. Until autovacuum analyzes it, each
+    look-up of an import would read everything that the import has written for the tenant.
     """
     if written.leads + written.messages <= ANALYZE_ABOVE_ROWS:
         return
@@ -364,8 +364,8 @@ def advance_freshness(
 ) -> None:
     """Note that these shards were drained of everything before `opened.fresh_until`, if that is `at_least` newer.
 
-    `opened` is what a batch read first, or a look: without shards, its clock is noted alone. Capture is intact, and the
-    caller's transaction owns them. `is_late`: the moment of every tenant stands still.
+    `opened` is the state when the batch was opened, or of a probe; without shards, only its clock is noted. Capture is
+    intact, and the caller's transaction owns the shards. `is_late`: the moment of every tenant stands still.
     """
     parameters = {**_moments(shards, opened, at_least), "is_late": is_late}
     conn.execute(statement("refresh/9_finish/20_advance_freshness"), parameters)
@@ -374,9 +374,9 @@ def advance_freshness(
 def advance_after_commit(
     conn: Connection, shards: Sequence[int], opened: QueueState, at_least: timedelta, *, is_late: bool
 ) -> None:
-    """Note the same of a distributed read model, whose servers may finish later than the commit.
+    """Do the same for a distributed read model, whose workers may finish later than the commit.
 
-    Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
+    Freshness stays as it is while a worker is in doubt, or if another refresh owns one of the shards by now.
     """
     parameters = _moments(shards, opened, at_least)
     if conn.execute(query("core", "is_older"), parameters).fetchone() != (True,) or not is_finished(conn):
@@ -399,12 +399,12 @@ def _moments(shards: Sequence[int], opened: QueueState, at_least: timedelta) -> 
 def _take_and_recompute(conn: Connection, opened: Opened, size: int, *, newest: bool) -> Batch:
     mass, late = opened.has_mass_changes, opened.has_late_keys
     if not opened.has_changes:
-        # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
+        # An idle batch does not touch the staging tables: clearing them costs more than the rest of the batch.
         return Batch(opened.owned, changes=0, drained=not mass, has_mass_changes=mass, has_late_keys=late)
     taken = take_changes(conn, opened, size, newest=newest)
     pipeline.test_point("taken")
     pieces = expand_changes(conn) if taken.needs_expansion else 0
-    # What another session sets aside from here on would be left out without a word.
+    # Strict, because the batch would silently leave out what another session sets aside from here on.
     written = recompute(conn, strict=not taken.has_dead_letters) if taken.changes else BatchResult()
     if taken.has_dead_letters:
         follow_dead_letters(conn, are_new=taken.has_malformed_keys)

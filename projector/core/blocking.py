@@ -1,9 +1,9 @@
-"""Long reads of the platform's tables yield to whoever waits for one of them.
+"""Long reads of the platform's tables yield to sessions that wait for one of them.
 
-A read holds ACCESS SHARE to the end of its transaction. An ALTER TABLE of the platform waits for that, and everybody
-else who wants the table waits behind the ALTER TABLE. So while a read takes longer than a moment, the thread of the
-process that looks after all reads looks from another connection whether a session waits for a table that the read
-holds. It cancels the read then, and the read begins again later.
+A read holds ACCESS SHARE to the end of its transaction. An ALTER TABLE of the platform waits for that, and every other
+session that wants the table waits behind the ALTER TABLE. So while a read takes longer than a moment, a thread checks
+from another connection whether a session waits for a table that the read holds. If so, it cancels the read, and the
+read begins again later. One thread watches all reads of the process.
 """
 
 import threading
@@ -23,10 +23,10 @@ from projector.database.sql import query
 from projector.report.errors import ProjectorError, YieldedError
 from projector.report.log import quoting
 
-LOOK_AFTER_SECONDS = 1.0
-"""A read that is over by then is not looked after: a moment is what every statement may take."""
+WATCH_AFTER_SECONDS = 1.0
+"""A read that ends within this time is not watched."""
 
-LOOK_EVERY_SECONDS = 0.5
+CHECK_EVERY_SECONDS = 0.5
 
 WATCHER_NAME = "leads-projector: giving way"
 
@@ -42,7 +42,7 @@ class Waiter:
 
 
 class _Read:
-    """What a connection does in a block, and for whom it was cancelled, if it was."""
+    """The reads of a connection in a block, and the waiter for whom they were cancelled, if any."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
@@ -52,60 +52,60 @@ class _Read:
         self._waiter: Waiter | None = None
 
     def end(self) -> Waiter | None:
-        """Return for whom it was cancelled, if it was. What comes after this is not cancelled any more."""
+        """Return the waiter for whom it was cancelled, if any. Later statements are not cancelled."""
         with self._lock:
             self._is_over = True
             return self._waiter
 
-    def look(self, looking: Connection) -> None:
-        """Cancel it where a session waits for it."""
+    def check(self, watching: Connection) -> None:
+        """Cancel it if a session waits for it."""
         pid = self.conn.info.backend_pid
-        waiter = rows.row(looking, Waiter, query("core", "find_waiter"), {"pid": pid})
+        waiter = rows.row(watching, Waiter, query("core", "find_waiter"), {"pid": pid})
         if waiter is None:
             return
         with self._lock:
-            # PostgreSQL ignores it between two statements. Then the next look does it again.
+            # PostgreSQL ignores it between two statements. Then the next check repeats it.
             if not self._is_over:
                 self._waiter = waiter
-                looking.execute("SELECT pg_cancel_backend(%s)", (pid,))
+                watching.execute("SELECT pg_cancel_backend(%s)", (pid,))
 
 
 _reads: dict[Connection, _Read] = {}
-"""The reads in progress. One that is short costs an entry: the thread notices it only if it is there at two looks."""
+"""The reads in progress. A short one only costs an entry here."""
 
 
 @cache
 def _watch() -> None:
-    """Start the thread that looks after all reads, once."""
-    threading.Thread(target=_look_after_reads, name="blocking", daemon=True).start()
+    """Start the thread that watches all reads, once."""
+    threading.Thread(target=_watch_reads, name="blocking", daemon=True).start()
 
 
-def _look_after_reads() -> None:
-    looking: dict[_Read, Connection] = {}
+def _watch_reads() -> None:
+    watching: dict[_Read, Connection] = {}
     while True:
-        time.sleep(LOOK_EVERY_SECONDS)
-        oldest = time.monotonic() - LOOK_AFTER_SECONDS
+        time.sleep(CHECK_EVERY_SECONDS)
+        oldest = time.monotonic() - WATCH_AFTER_SECONDS
         long = [read for read in list(_reads.values()) if read.began_at <= oldest]
-        for ended in looking.keys() - {*long}:
-            looking.pop(ended).close()
+        for ended in watching.keys() - {*long}:
+            watching.pop(ended).close()
         for read in long:
             try:
-                if read not in looking or looking[read].closed:
-                    looking[read] = db.connect_beside(read.conn, WATCHER_NAME)
-                read.look(looking[read])
+                if read not in watching or watching[read].closed:
+                    watching[read] = db.connect_beside(read.conn, WATCHER_NAME)
+                read.check(watching[read])
             except (psycopg.Error, ProjectorError):
-                # The server may have no connection left, or go away: then it is tried again.
+                # The server may have no connection left, or be unreachable: the next check tries again.
                 pass
-            except Exception as error:  # noqa: BLE001  # Such as too many open files: no other thread looks after reads.
+            except Exception as error:  # noqa: BLE001  # Such as too many open files: the thread must go on.
                 _log.warning("it cannot be seen who waits for a read", error=quoting(error, str(error)))
 
 
 @contextmanager
 def cancel_if_blocking(conn: Connection) -> Iterator[None]:
-    """Cancel what this connection does in the block, if a session waits for a table of the platform that it holds.
+    """Cancel a statement of this connection in the block if a session waits for a table of the platform that it holds.
 
-    Nothing after the block is cancelled. A block within another one is a part of that. Raises YieldedError, which says
-    for whom, where a statement was cancelled for that reason.
+    Nothing after the block is cancelled. A block within another belongs to the outer one. Raises YieldedError, which
+    names the session, if a statement was cancelled for this reason.
     """
     if conn in _reads:
         yield

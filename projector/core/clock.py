@@ -1,4 +1,4 @@
-"""The clock of a server against that of this process, which is never set back."""
+"""Compares the clock of a server with the monotonic clock of this process."""
 
 import time
 from datetime import datetime, timedelta
@@ -6,22 +6,22 @@ from datetime import datetime, timedelta
 from projector.database.rows import Connection
 
 SLOWEST = 0.9
-"""The speed of a server's clock, in seconds a second of this process, below which it was set back."""
+"""If a server's clock is slower than this, in seconds for each second of this process, it was set back."""
 
 
 class Clock:
-    """What was last read from the clock of a server."""
+    """The last reading of a server's clock."""
 
     def __init__(self) -> None:
         self._read: tuple[datetime, float] | None = None
 
     def note(self, at: datetime) -> None:
-        """Note what the clock says."""
+        """Note the time of the clock."""
         self._read = at, time.monotonic()
 
     @property
     def least(self) -> datetime | None:
-        """What the clock says now at least, unless it was set back; None before it was read."""
+        """The least time that the clock shows now unless it was set back; None before it was read."""
         if self._read is None:
             return None
         at, noted_at = self._read
@@ -32,6 +32,6 @@ _clocks: dict[tuple[str, int, str], Clock] = {}
 
 
 def clock_of(conn: Connection) -> Clock:
-    """Return the clock of the server of this connection, as all sessions of this process have read it."""
+    """Return the clock of the server of this connection, which all sessions of this process share."""
     info = conn.info
     return _clocks.setdefault((info.host, info.port, info.dbname), Clock())

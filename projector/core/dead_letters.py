@@ -20,7 +20,7 @@ from projector.report.errors import BlockedError, ProjectorError
 from projector.report.log import quoting
 
 TRIES_OF_A_TURN = 10
-"""Tries after which new changes are taken before the next ones, whatever is due."""
+"""After this many tries new changes are taken before the next tries, however many are due."""
 
 _log = structlog.get_logger(__name__)
 
@@ -29,26 +29,26 @@ DeadLetter = tuple[str, str]
 
 
 def find_dead_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[DeadLetter]:
-    """Return the dead letters that are to be tried next, at most `limit` of them."""
+    """Return the dead letters to try next, at most `limit` of them."""
     return conn.execute(query("core", "find_dead_letters"), {"due_only": due_only, "limit": limit}).fetchall()
 
 
-def retry_dead_letters(conn: Connection, letters: Sequence[DeadLetter], *, patient: bool = False) -> int:
+def retry_dead_letters(conn: Connection, dead_letters: Sequence[DeadLetter], *, patient: bool = False) -> int:
     """Try these dead letters again, each in a transaction of its own; return how many failed again.
 
-    A statement may run for a second, or if `patient` for as long as in a batch: all tenants wait for it.
+    All tenants wait meanwhile, so a statement may run for a second only, or if `patient` for as long as in a batch.
     """
-    return sum(not _succeeds(conn, kind, key, patient=patient) for kind, key in letters)
+    return sum(not _succeeds(conn, kind, key, patient=patient) for kind, key in dead_letters)
 
 
 def retry_all_dead_letters(conn: Connection) -> tuple[int, int]:
     """Try all dead letters again, however long that takes; return how many were tried, and how many failed again."""
-    letters = find_dead_letters(conn, due_only=False)
-    return len(letters), retry_dead_letters(conn, letters, patient=True)
+    dead_letters = find_dead_letters(conn, due_only=False)
+    return len(dead_letters), retry_dead_letters(conn, dead_letters, patient=True)
 
 
 def require_nothing_left_out(conn: Connection, tenants: Sequence[str] | None = None) -> None:
-    """Raise ProjectorError if the read model lacks changes of these tenants, or of all, that a refresh cannot bring in.
+    """Raise ProjectorError if the read model lacks changes of these tenants, or of all, that a refresh cannot apply.
 
     The message says how many, and what to run.
     """
@@ -64,27 +64,27 @@ def require_nothing_left_out(conn: Connection, tenants: Sequence[str] | None = N
 
 
 def set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
-    """Set a key aside that failed alone; return whether it was. A key of which nothing is left is not."""
+    """Set aside a key that failed alone. Returns whether it was set aside, which needs rows of the key."""
     is_set_aside = _set_aside(conn, kind, key, error, anyhow=True)
     count_dead_letters(conn)
     return is_set_aside
 
 
 def set_unreadable_aside(conn: Connection, error: psycopg.Error) -> None:
-    """Set those of the taken keys aside whose rows cannot be read, so that the others can be. They are not counted."""
+    """Set aside the taken keys whose rows cannot be read, so that the others can be read. Does not count them."""
     for kind, key in conn.execute(query("core", "read_taken_keys")).fetchall():
         _set_aside(conn, kind, key, error, anyhow=False)
 
 
 def _set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error, *, anyhow: bool) -> bool:
-    """Set a key aside whose rows have a fault, or `anyhow`."""
+    """Set a key aside if its rows have a fault, or `anyhow`."""
     is_there, fault = examine(conn, kind, [key])
     if fault is None and not anyhow:
         return False
     lead = read_lead(conn, kind, key)
     if fault is None and lead is not None:
         fault = find_fault_of_lead(conn, lead.user_id, lead.customer_phone)
-    # To read all of a long conversation takes a while: that it is slow is the fault only where the error says so too.
+    # Reading a long conversation takes a while: slowness is the fault only if the error says so too.
     is_slow = fault is not None and isinstance(fault.error, psycopg.errors.QueryCanceled)
     if fault is None or (is_slow and not isinstance(error, psycopg.errors.QueryCanceled)):
         if not anyhow:
@@ -105,7 +105,7 @@ def _set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error, *, a
 
 
 def _succeeds(conn: Connection, kind: str, key: str, *, patient: bool) -> bool:
-    """Try a letter; return whether it is done. One that fails again waits for its next try."""
+    """Try a dead letter; return whether it succeeded. One that fails again waits for its next try."""
     try:
         retry(lambda: _retry(conn, kind, key, patient=patient), *BATCH)
     except (psycopg.Error, BlockedError) as error:
@@ -113,7 +113,7 @@ def _succeeds(conn: Connection, kind: str, key: str, *, patient: bool) -> bool:
         if failed is None:
             raise
         with conn.transaction():
-            # As in the try: what is dropped for a letter that goes is lost.
+            # As in the try: changes that a take drops for a dead letter that goes would be lost.
             locks.own_queue(conn)
             if not set_aside(conn, kind, key, failed):
                 # It was erased since.
@@ -124,16 +124,16 @@ def _succeeds(conn: Connection, kind: str, key: str, *, patient: bool) -> bool:
 
 
 def _retry(conn: Connection, kind: str, key: str, *, patient: bool) -> None:
-    letter = {"kind": kind, "key": key}
+    dead_letter = {"kind": kind, "key": key}
     with conn.transaction():
-        # A take drops the changes of a key that has a dead letter: none may happen before this transaction ends.
+        # A take drops the changes of a key that has a dead letter, so none may happen before this transaction ends.
         locks.own_queue(conn)
         require_migrated_version(conn)
-        if conn.execute(query("core", "lock_dead_letter"), letter).fetchone() is None:
+        if conn.execute(query("core", "lock_dead_letter"), dead_letter).fetchone() is None:
             return
         staging.clear(conn)
-        conn.execute(query("core", "stage_dead_letter"), letter)
-        conn.execute(query("core", "delete_dead_letter"), letter)
+        conn.execute(query("core", "stage_dead_letter"), dead_letter)
+        conn.execute(query("core", "delete_dead_letter"), dead_letter)
         timeout = None if patient else ONE_KEY_TIMEOUT
         expand_changes(conn, timeout)
         recompute(conn, strict=True, timeout=timeout)

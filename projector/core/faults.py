@@ -1,7 +1,7 @@
-"""What is wrong where a batch fails: a row of the platform with the mapping that reads it, or something else.
+"""Finds out why a batch fails: a row of the platform with the mapping that reads it, or something else.
 
-A function of a mapping can raise any SQLSTATE, or never end, so a class alone does not say whether a row is the reason.
-Where it may be another one, the same steps run once without a key: what fails then too is not due to a row.
+A function of a mapping can raise any SQLSTATE, or never end, so the class of an error does not say whether a row is the
+cause. If it may not be, the same steps run once without keys: if they fail again, no row is the cause.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,19 +31,19 @@ from projector.report.errors import BlockedError
 _Row = TypeVar("_Row")
 
 _EXAMINED = 1000
-"""Keys that are read at once, to find the one that cannot be read."""
+"""How many keys are read at once to find the one that cannot be read."""
 
 _IDS = {kind.dead_letter_kind or kind.kind: kind.id for kind in kinds().values()}
-"""Which column of the relations has the keys of a kind of dead letter. Others are keys of rules of changes.sql."""
+"""The column of the relations with the keys of each kind of dead letter. Other kinds are rules of changes.sql."""
 
 _KEYS = {columns[0] for columns in RELATIONS.values()}
-"""The columns that are the key of a relation."""
+"""The columns that are keys of relations."""
 
 
 class Fault(NamedTuple):
-    """What is wrong with rows of the platform, in words without an end.
+    """What is wrong with rows of the platform, as a sentence without a full stop.
 
-    `error` is why they cannot be read, None where they can; `file` is the file of the mapping that reads them, if one.
+    `error` is why they cannot be read, or None; `file` is the file of the mapping that reads them, or None.
     """
 
     said: str
@@ -61,9 +61,9 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class RowsOfKeys:
-    """What the queries `examine_rows` and `examine_touched` return: how many `rows` there are, of the key with most.
+    """The row of `examine_rows` and `examine_touched`: the number of rows of the key that has the most.
 
-    `size` is of no use: to compute it, PostgreSQL has read each column.
+    `size` is not used: to compute it, PostgreSQL reads each column.
     """
 
     rows: int
@@ -72,31 +72,31 @@ class RowsOfKeys:
 
 
 def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error | None:
-    """Return the error of PostgreSQL for which a row of the platform, or the mapping, may be the reason; else None."""
+    """Return the error of PostgreSQL if a row of the platform, or the mapping, may be the cause; else None."""
     cause = error.__cause__ if isinstance(error, BlockedError) else error
     if not isinstance(cause, psycopg.Error) or conn.closed or is_server_failure(cause):
         return None
     if cause is error:
         return cause if is_lead_failure(cause) or _runs_without_keys(conn) else None
-    # A batch that collided again and again: with others, or with itself, as a row that a join gives twice does.
+    # The batch collided again and again: with others, or with itself, as with a row that a join gives twice.
     collides = isinstance(cause, errors.SerializationFailure | errors.UniqueViolation)
     return cause if collides and _runs_without_keys(conn) else None
 
 
 def find_fault_of_lead(conn: Connection, user_id: str, customer_phone: str) -> Fault | None:
-    """Return what is wrong with a row that is read for a lead; None where each can be read. It needs a transaction."""
+    """Return what is wrong with a row that is read for a lead; None if all can be read. Needs a transaction."""
     lead = {"user_id": user_id, "customer_phone": customer_phone}
     return find_fault_of_keys(conn, conn.execute(query("core", "read_keys_of_lead"), lead).fetchall())
 
 
 def find_fault_of_keys(conn: Connection, keys: Iterable[tuple[str, str]]) -> Fault | None:
-    """Return what is wrong with a row of one of these keys, each with its kind as `examine` takes it."""
+    """Return what is wrong with a row of one of these keys, each with a kind for `examine`."""
     faults = (examine(conn, kind, [key])[1] for kind, key in keys)
     return next((fault for fault in faults if fault is not None), None)
 
 
 def find_fault(conn: Connection) -> Fault | None:
-    """Return what is wrong with the first row of the platform that cannot be read; None where each can be."""
+    """Return what is wrong with the first row of the platform that cannot be read; None if all can be read."""
     with conn.transaction():
         for kind, column in _IDS.items():
             [relation] = [name for name, columns in RELATIONS.items() if columns[0] == column]
@@ -118,10 +118,10 @@ def _find_among(conn: Connection, kind: str, keys: Sequence[str]) -> Fault | Non
 
 
 def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fault | None]:
-    """Read the rows of keys, each relation by itself; return whether they may be there, and what is wrong with one.
+    """Read the rows of keys, each relation by itself; return whether they may exist, and what is wrong with one.
 
-    `kind` is one of dead letters, or the column of the relations that has the keys. Which key it is PostgreSQL does not
-    tell: the first is named, and of a single key the row.
+    `kind` is a kind of dead letter, or the column of the relations with the keys. PostgreSQL does not say which key
+    fails: the result names the first key, or for a single key the row.
     """
     column = _IDS.get(kind, kind)
     reads = {"changes": query("core", "examine_touched")}
@@ -149,7 +149,7 @@ def examine(conn: Connection, kind: str, keys: Sequence[str]) -> tuple[bool, Fau
 
 
 def _find_row(conn: Connection, relation: str, column: str, key: str) -> Fault | None:
-    """Return what is wrong with the row of a key that fails, where rows of the relation have keys of their own."""
+    """Return what is wrong with the row that fails for a key, if the rows of the relation have keys of their own."""
     if column not in _KEYS or _own_key(relation) == column:
         return None
     text = query("core", "find_ids", relation=relation, id=column, own_key=_own_key(relation))
@@ -164,7 +164,7 @@ def _own_key(relation: str) -> str:
 def _read_alone(
     conn: Connection, kind: type[_Row], text: LiteralString, parameters: Mapping[str, object]
 ) -> _Row | psycopg.Error | None:
-    """Return the row of a query, or the error with which it failed; raises that of the server."""
+    """Return the row of a query, or its error. Raises errors of the server."""
     try:
         with conn.transaction(force_rollback=True):
             conn.execute(query("core", "limit_statements"), {"statement_timeout": ONE_KEY_TIMEOUT})
@@ -176,13 +176,13 @@ def _read_alone(
 
 
 def read_lead(conn: Connection, kind: str, key: str) -> Lead | None:
-    """Return the lead of a key in the source; None where it has none, or cannot be read."""
+    """Return the lead of a key in the source; None if it has none, or cannot be read."""
     lead = _read_alone(conn, Lead, query("core", "read_lead"), {"kind": kind, "key": key})
     return None if isinstance(lead, psycopg.Error) else lead
 
 
 def _runs_without_keys(conn: Connection) -> bool:
-    """Return whether the steps of a batch run where nothing is taken: so they fail for the keys, if they do."""
+    """Return whether the steps of a batch succeed without keys, so that the keys must be the cause of a failure."""
     try:
         with conn.transaction(force_rollback=True):
             staging.clear(conn)

@@ -1,12 +1,12 @@
-"""Mass changes: find out whom they concern, and bring them in piece by piece.
+"""Mass changes: find the leads that they concern, and apply them piece by piece.
 
 A trigger knows no tenant, so a row of the queue holds back the moment of all tenants. A mass change does so only until
-its leads are found: its keys are moved to projector.late_keys, a slice at a time, and from then on hold back their own
-tenants. Then they are read again a piece at a time, a tenant after the other. Between two slices or pieces a projector
-takes the single changes, which so wait for one of them at most.
+its leads are found: its keys are moved to projector.late_keys, a slice at a time, and from then on hold back only their
+own tenants. Then they are read again a piece at a time, one tenant after another. Between two slices or pieces a
+projector takes the single changes, which therefore wait for at most one of them.
 
-What makes a batch of single changes fail is moved too: among late keys it delays its own tenant only, and is found
-there by taking fewer and fewer keys. A key whose lead cannot be looked up is set aside at once.
+Single changes that make a batch fail are moved too: as late keys they delay only their own tenant, and are found there
+by taking fewer and fewer keys. A key whose lead cannot be looked up is set aside at once.
 """
 
 import time
@@ -48,22 +48,22 @@ from projector.database.sql import query, statement
 from projector.report.errors import BlockedError
 
 SLICE_BYTES = 250_000
-"""Bytes of keys that are looked up in one transaction: some five thousand, in about a tenth of a second."""
+"""Bytes of keys that one transaction looks up: some five thousand keys, in about a tenth of a second."""
 
 SLICE_ROWS = 5_000
-"""The same of rows, where a mass change was queued row by row."""
+"""The same in rows, for a mass change that was queued row by row."""
 
 CAREFUL_CHANGES, CAREFUL_BYTES = 25, 5_000
-"""The same for changes of which a row cannot be read: each key is read alone, in about a millisecond."""
+"""The same for changes with an unreadable row: each key is read alone, in about a millisecond."""
 
 PIECE_SECONDS = 0.1
-"""How long a piece is to take, in which no other batch of its tenants runs."""
+"""How long a piece should take, during which no other batch of its tenants runs."""
 
 SMALLEST_PIECE, FIRST_PIECE, LARGEST_PIECE = 200, 400, 5_000
-"""Keys of a piece, as long as none fails."""
+"""Keys of a piece, unless a piece fails."""
 
 OTHERS_PAUSE_SECONDS = 0.05
-"""How long it waits before it looks again whether others have done the late keys on which they work."""
+"""How long to wait before checking again whether other sessions have done their late keys."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,8 +75,8 @@ def defer_changes(
 ) -> Batch | None:
     """Find the leads of the next changes of these shards, and leave their keys to `LateKeys`.
 
-    `mass` says which changes: those of mass changes, or the single ones; `size` how many of each shard at most. Shards
-    that another session owns are left to it, unless `wait`; returns None if these are all. Raises as open_batch does.
+    With `mass` it takes mass changes, else single ones; at most `size` of each shard. Without `wait` it leaves shards
+    to the sessions that own them, and returns None if other sessions own all. Raises as open_batch does.
     """
     limits = {"statement_timeout": STATEMENT_TIMEOUT}
 
@@ -124,7 +124,7 @@ def defer_changes(
 
 
 def _expand(conn: Connection, taken: Taken, careful: psycopg.Error | None) -> int:
-    """Expand the taken changes; return in how many rows. What cannot be read is set aside after this error."""
+    """Expand the taken changes; return the number of rows. After the error `careful`, set aside unreadable keys."""
     if careful is not None:
         set_unreadable_aside(conn, careful)
         taken.has_dead_letters = taken.has_malformed_keys = True
@@ -142,7 +142,7 @@ def defer_mass_changes(conn: Connection) -> None:
 
 @dataclass(slots=True)
 class TakenLateKeys:
-    """What sql/refresh/1_take/70_take_late_keys.sql returns."""
+    """The row of sql/refresh/1_take/70_take_late_keys.sql."""
 
     changes: int
     user_id: str | None
@@ -153,9 +153,9 @@ class TakenLateKeys:
 
 
 class LateKeys:
-    """Takes late keys piece by piece: it remembers where it is in each tenant, and how much is taken at once.
+    """Takes late keys piece by piece: it remembers its position in each tenant, and how many keys to take at once.
 
-    A piece of a tenant that failed is of that tenant alone, with half as many keys, until a single key fails. That one
+    After a piece has failed, it takes half as many keys of that tenant alone, until a single key fails. That key
     becomes a dead letter; with `strict` its error is raised, and nothing is set aside.
     """
 
@@ -165,18 +165,18 @@ class LateKeys:
         self.may_be_late = True
         """Whether a tenant may be late."""
         self.may_fail = False
-        """Whether keys of a batch or a piece that failed may be late. A single key has a second then."""
+        """Whether keys of a failed batch or piece may be late. A statement for a single key then has one second."""
         self._size = FIRST_PIECE
         self._after = ""
         self._phones: dict[str, str] = {}
         self._limits: dict[str, int] = {}
-        # Of the piece in progress: its first tenant, how many keys it has, and which one if it has a single one.
+        # The piece in progress: its first tenant, the number of its keys, and the key if it is a single one.
         self._tenant = ""
         self._taken = 0
         self._staged: list[TupleRow] = []
 
     def take_piece(self, conn: Connection) -> Batch | None:
-        """Do the next piece; return None if there are no late keys, or only such on which others work.
+        """Do the next piece; return None if there are no late keys, or only ones that other sessions work on.
 
         Raises as open_batch does.
         """
@@ -198,7 +198,7 @@ class LateKeys:
         return done
 
     def take_all(self, conn: Connection, note: Callable[[Batch], object]) -> None:
-        """Do pieces until there are no late keys, and wait for those on which others work. Each is noted."""
+        """Do pieces until there are no late keys, wait for those of other sessions, and pass each piece to `note`."""
         while rows.value(conn, query("core", "has_late_keys")):
             done = self.take_piece(conn)
             if done is None:
@@ -207,9 +207,9 @@ class LateKeys:
                 note(done)
 
     def end(self, conn: Connection, *, wait: bool = False) -> None:
-        """End the lateness of the tenants that have no late keys any more, unless another session owns a shard.
+        """End the lateness of the tenants that have no late keys left, unless another session owns a shard.
 
-        The owner of all shards is the only one who could make a tenant late. A piece in progress still has its keys.
+        Only an owner of a shard can make a tenant late, and the keys of a piece in progress are still there.
         """
         with conn.transaction():
             if own_shards(conn, locks.SHARDS, wait=wait).fetchone() != ([*locks.SHARDS],):
@@ -243,7 +243,7 @@ class LateKeys:
                 follow_dead_letters(conn, are_new=taken.has_malformed_keys)
             if taken.changes:
                 log_run(conn, started_at, written, late_keys=taken.changes)
-        # Of this tenant all keys from its last phone on are done, unless the last key is one of its own.
+        # All keys of this tenant after its last phone are done, unless the last key belongs to it.
         self._phones.pop(self._tenant, None)
         if taken.user_id is not None:
             self._phones[taken.user_id] = taken.customer_phone or ""
@@ -267,7 +267,7 @@ class LateKeys:
         return None
 
     def _stage(self, conn: Connection) -> TakenLateKeys:
-        """Take keys of the tenant, and of those after it up to one whose keys have failed."""
+        """Take keys of the tenant, and of the tenants after it up to one whose keys have failed."""
         staging.clear(conn)
         limit = self._limits.get(self._tenant)
         failing = [tenant for tenant in self._limits if tenant > self._tenant]
@@ -286,7 +286,7 @@ class LateKeys:
         return taken
 
     def _adapt(self, seconds: float) -> None:
-        """Take twice as many keys of a tenant that has failed; else as many as the aimed time allows."""
+        """Take twice as many keys of a tenant that has failed, or else as many as the intended time allows."""
         limit = self._limits.pop(self._tenant, None)
         if limit is not None:
             if limit * 2 < self._size:
@@ -301,7 +301,7 @@ class LateKeys:
         self._after = _next(self._tenant)
         self.may_fail = True
         if self._taken > 1:
-            # What takes too long is not tried again and again.
+            # A timeout goes to single keys at once, instead of timing out again and again.
             is_slow = isinstance(error, psycopg.errors.QueryCanceled)
             self._limits[self._tenant] = 1 if is_slow else self._taken // 2
             _log.warning("a piece failed and is tried in smaller parts", keys=self._taken, **failure(error))
@@ -314,12 +314,12 @@ class LateKeys:
             require_migrated_version(conn)
             self._stage(conn)
             if self._staged != failed:
-                # Another session was quicker: what comes first now has not failed yet.
+                # Another session was quicker: the key that is now first has not failed yet.
                 raise psycopg.Rollback
             for kind, key in failed:
                 set_aside(conn, kind, key, error)
 
 
 def _next(text: str) -> str:
-    """Return the text that comes after this one in the order of bytes; no text of PostgreSQL has a zero byte."""
+    """Return the next text in bytewise order; no text of PostgreSQL has a zero byte."""
     return f"{text}\x01"

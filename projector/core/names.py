@@ -1,6 +1,6 @@
-"""The names of the tenants, which no lead depends on: read_model.tenant_names.
+"""The names of the tenants: read_model.tenant_names. No lead depends on them.
 
-A refresh writes those that its changes name. A rebuild, a heal and a first build write all that differ.
+A refresh writes the names that its changes concern. A rebuild, a heal and a first build write all that differ.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from projector.database.rows import Connection, values
 from projector.database.sql import query, statement
 
 NAMES_PER_TRANSACTION = 1000
-"""Names that a rebuild writes in one transaction."""
+"""How many names a rebuild writes in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameDifference:
-    """A name that is not that of the source, None for none; and whether a change of it `waits`."""
+    """A name that differs from the source (None means no name), and whether a change of it `waits`."""
 
     user_id: str
     expected: str | None
@@ -34,16 +34,16 @@ def write_taken(conn: Connection) -> None:
 
 
 def write_all(conn: Connection, tenants: Sequence[str] | None) -> None:
-    """Write the names of these tenants, or of all, that are not those of the source."""
+    """Write the names of these tenants, or of all, that differ from the source."""
     differing = [name.user_id for name in read_source(conn, lambda: find_differing(conn, tenants))]
     for start in range(0, len(differing), NAMES_PER_TRANSACTION):
         read_source(conn, partial(_write, conn, differing[start : start + NAMES_PER_TRANSACTION]))
 
 
 def find_differing(conn: Connection, tenants: Sequence[str] | None) -> list[NameDifference]:
-    """Return the names of these tenants, or of all, that are not those of the source.
+    """Return the names of these tenants, or of all, that differ from the source.
 
-    The transaction has one snapshot, or the lock of names. Citus takes no statement that reads both tables.
+    The transaction has one snapshot, or the lock of names. Citus cannot read both tables in one statement.
     """
     parameters = {"user_ids": None if tenants is None else list(tenants)}
     stored: dict[str, str] = dict(conn.execute(query("tenants", "read_names"), parameters).fetchall())
@@ -57,7 +57,7 @@ def find_differing(conn: Connection, tenants: Sequence[str] | None) -> list[Name
 
 
 def _lock(conn: Connection) -> None:
-    """Let one transaction after the other write names: a later statement sees what the one before has written."""
+    """Let transactions write names one after another, so that each sees what the previous one has written."""
     conn.execute(query("tenants", "lock_names"), {"key": locks.NAMES})
 
 

@@ -1,7 +1,7 @@
-"""Runs the steps of sql/: the same for refresh, rebuild and verify.
+"""Runs the steps of sql/, the same for refresh, rebuild and verify.
 
-The steps of a phase run in the order of their numbers. Each is a later statement than the one that took the changes
-and the one that locked the tenants: in READ COMMITTED it reads what was committed before it began.
+The steps of a phase run in the order of their numbers. Each is a later statement than those that took the changes and
+locked the tenants, so in READ COMMITTED it reads what was committed before it began.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from projector.database.rows import Connection
 from projector.database.sql import Step, query, statement, steps
 
 AT_POINT: ContextVar[Callable[[str], object] | None] = ContextVar("at_point", default=None)
-"""What a test does when a run of its thread comes to a point, which a step or a function names."""
+"""A function of a test, which is called when a run of its thread reaches a named point."""
 
 RESOLVE = ("refresh/3_resolve",)
 """From locked tenants to the leads of the stale keys."""
@@ -34,7 +34,7 @@ LOCK_AND_RESOLVE = ("refresh/2_lock", *RESOLVE)
 
 
 def test_point(point: str) -> None:
-    """Come to a point, where a test may do something; outside tests a run stops nowhere."""
+    """Reach a point at which a test may act. Outside tests nothing happens."""
     at_point = AT_POINT.get()
     if at_point is not None:
         at_point(point)
@@ -49,13 +49,13 @@ class BatchResult:
     keys: int = 0
 
     def __add__(self, other: "BatchResult") -> "BatchResult":
-        """Return both together."""
+        """Return the sums of both."""
         return BatchResult(self.leads + other.leads, self.messages + other.messages, self.keys + other.keys)
 
 
 @dataclass(slots=True)
 class Run:
-    """One pass through some phases: the conditions that hold, and the parameters that the steps take."""
+    """A pass through some phases: the conditions that hold, and the parameters of the steps."""
 
     conn: Connection
     conditions: set[str] = field(default_factory=set)
@@ -68,7 +68,7 @@ class Run:
             self._send(group)
 
     def _send(self, group: Sequence[Step]) -> None:
-        """Run steps, of which at most the last one returns something, in one round trip to the server."""
+        """Run steps in one round trip to the server; at most the last one returns something."""
         conn = self.conn
         with _named_failures() as sent, pipelined(conn):
             for step in group:
@@ -92,7 +92,7 @@ class Run:
 
     @property
     def result(self) -> BatchResult:
-        """How much the run was about."""
+        """The size of the run."""
         return BatchResult(*(self.numbers.get(name, 0) for name in ("leads", "messages", "keys")))
 
 

@@ -1,4 +1,4 @@
-"""What has to hold before a run: the read model is installed, of this version, and the tenants exist."""
+"""Checks before a run: the read model is installed, has this version, and the tenants exist."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from projector.report.errors import NotInstalledError, ProjectorError, TenantNot
 def require_installed(conn: Connection) -> None:
     """Raise NotInstalledError unless a program of this version was the last to migrate the database.
 
-    Two versions that ran against one database would rebuild against each other for ever: a digest has no order, so
-    neither can tell that it is the older one.
+    Two versions at one database would rebuild against each other for ever: a digest has no order, so neither can tell
+    that it is the older one.
     """
     if not rows.value(conn, query("core", "is_installed")):
         raise NotInstalledError(
@@ -36,7 +36,7 @@ def require_version(migrated: str | None) -> None:
 
 
 def is_built(conn: Connection) -> bool:
-    """Return whether a complete build has ended at any time."""
+    """Return whether a complete build has ever ended."""
     return conn.execute(query("core", "is_built")).fetchone() is not None
 
 
@@ -50,7 +50,7 @@ def require_built(conn: Connection) -> None:
 
 
 def require_filled(conn: Connection) -> None:
-    """Raise ProjectorError if a part of the read model was never filled: a file would lack it, and not say so."""
+    """Raise ProjectorError if a part of the read model was never filled: a file would silently lack it."""
     row = conn.execute(query("core", "read_unfilled")).fetchone()
     if row is not None:
         what, done = row

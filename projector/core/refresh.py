@@ -1,4 +1,4 @@
-"""Refresh: bring in what was committed, batch by batch, whatever single lead fails."""
+"""Refresh: applies all committed changes, batch by batch, even if single leads fail."""
 
 import time
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ from projector.report.errors import BlockedError
 from projector.report.progress import Progress
 
 FULL_BATCHES = 2
-"""After so many batches in a row that were full, the single changes that have waited longest are a mass change."""
+"""After this many full batches in a row, the oldest single changes are treated as a mass change."""
 
 NEWEST = 100
-"""How many single changes a batch takes then: the newest ones, so that what is committed now does not wait for them."""
+"""How many single changes a batch then takes: the newest, so that new changes do not wait for the old ones."""
 
 _log = structlog.get_logger(__name__)
 
@@ -39,8 +39,8 @@ def refresh(
     """Make everything that was committed before this call visible in the read model, and return then.
 
     It waits for refreshes in progress. `retry_failed` tries all dead letters again, not only those that are due.
-    Returns how many leads, messages and changes that took. Raises CaptureGapError if changes may have been missed: a
-    rebuild heals that.
+    Returns the numbers of leads, messages and changes. Raises CaptureGapError if changes may have been missed, which a
+    rebuild heals.
     """
     started = time.monotonic()
     require_installed(conn)
@@ -63,13 +63,13 @@ def refresh(
 
 
 def warn_of_unresolved(keys: int, leads: int) -> None:
-    """Warn where keys were read again and none belongs to a lead: the mapping may not give their rows."""
+    """Warn if keys were read again and none belongs to a lead: the mapping may not give their rows."""
     if keys and not leads:
         _log.warning("no key of the changes belongs to a lead, now or before: see the mapping", keys=keys)
 
 
 class Drain:
-    """Takes what waits, a step at a time, and single changes before everything else."""
+    """Takes waiting changes step by step, and single changes before all others."""
 
     def __init__(self, size: int) -> None:
         self.late = LateKeys()
@@ -90,7 +90,7 @@ class Drain:
             size = max(self._size // len(shards), 1)
             deferred = defer_changes(conn, shards, mass=False, size=size, wait=wait)
             if deferred is not None and not deferred.changes:
-                # Nothing waits, so no row is the reason.
+                # Nothing waits, so no row is the cause.
                 raise
             return deferred or Batch((), 0)
         is_full = bool(done.owned) and not done.drained and not done.has_mass_changes
@@ -101,9 +101,9 @@ class Drain:
     def take_mass(
         self, conn: Connection, shards: Sequence[int], after: Batch, *, wait: bool = False
     ) -> Batch | None:
-        """Take a slice of what waits in the queue, or else a piece of the late keys; None if there is nothing to take.
+        """Take a slice of the queue, or else a piece of the late keys; return None if there are neither.
 
-        `after` is what take_singles has just done.
+        `after` is the last result of take_singles.
         """
         if after.has_mass_changes or self._is_flooded:
             done = defer_changes(conn, shards, mass=after.has_mass_changes, wait=wait)
@@ -119,7 +119,7 @@ class Drain:
 
 
 class _Refresh:
-    """Takes all that waits, and counts what that took."""
+    """Takes everything that waits, and counts it."""
 
     def __init__(self, conn: Connection, progress: Progress, size: int) -> None:
         self.changes, self.total = 0, BatchResult()
@@ -136,7 +136,7 @@ class _Refresh:
             self._take()
 
     def _take(self) -> Batch:
-        """Take what waits in the queue until nothing does; return what the last batch did."""
+        """Take changes until the queue is drained; return what the last batch did."""
         while True:
             done = self._drain.take_singles(self._conn, locks.SHARDS, wait=True)
             self._add(done)
@@ -154,7 +154,7 @@ class _Refresh:
 def _retry(conn: Connection, waiting: _Refresh, *, due_only: bool) -> tuple[int, int]:
     """Retry dead letters, a few at a time; return how many, and how many failed again.
 
-    What changes meanwhile is taken before the next ones.
+    New changes are taken between them.
     """
     failed = 0
     dead_letters = find_dead_letters(conn, due_only=due_only)

@@ -1,4 +1,4 @@
-"""Reads of several of the platform's tables at one moment, which never stand in the platform's way."""
+"""Reads of several of the platform's tables as of one moment, which do not block the platform."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,20 +18,17 @@ from projector.report.errors import YieldedError
 _Found = TypeVar("_Found")
 
 SOURCE_LOCK_TIMEOUT = "700ms"
-"""How long a transaction of the projector waits for one of the platform's tables.
-
-sql/refresh/2_lock/10_limit_lock_waits.sql says why.
-"""
+"""How long a transaction waits for one of the platform's tables: see sql/refresh/2_lock/10_limit_lock_waits.sql."""
 
 SOURCE_PATIENCE_SECONDS = 60.0
 """How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-"""How long a read waits that yielded before it begins again: twice as long each time."""
+"""How long a read that yielded waits before it begins again: twice as long each time."""
 
 
 def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
-    """Call `read` in a transaction, as retry_reading does."""
+    """Call `read` in a transaction, and again as retry_reading does."""
     return retry_reading(conn, transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT)(read))
 
 
@@ -43,15 +40,15 @@ def retry_reading(
     message: str | None = None,
     also: Sequence[Again] = (),
 ) -> _Found:
-    """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
+    """Call `work`, which limits its lock waits, and again while another session holds one of the platform's tables.
 
-    It also begins again after it yielded to a session that waits for a table that it holds, as often as that happens.
-    Returns what `work` returns. Raises BlockedError, with `message`, after so many seconds of `patience`; with 0, at
-    once, also where it yielded. `also` are further rows of the table of errors.
+    It also begins again whenever it yielded to a session that waits for a table that it holds. Returns the result of
+    `work`. Raises BlockedError with `message` after `patience` seconds; with 0, at once, also if it yielded. `also` are
+    further rows of the table of errors.
     """
 
     def sleep(seconds: float) -> None:
-        # In the server, so that whoever ends this process can cancel it.
+        # The server sleeps, so that the end of this process can cancel it.
         conn.execute("SELECT pg_sleep(%s)", (seconds,))
 
     held = message or (
@@ -76,9 +73,9 @@ def read_steadily(
     differs: Callable[[_Found], bool],
     patience: float = SOURCE_PATIENCE_SECONDS,
 ) -> _Found:
-    """Call `read` as retry_reading does, and again if what differs may be due to a source table that was rewritten.
+    """Call `read` as retry_reading does, and again if a difference may be due to a rewritten source table.
 
-    The rows of a table that was truncated or rewritten meanwhile could not be seen.
+    A snapshot does not see the rows of a table that was truncated or rewritten meanwhile.
     """
     while True:
         before = source_files(conn)
@@ -89,7 +86,7 @@ def read_steadily(
 
 @contextmanager
 def snapshot(conn: Connection) -> Iterator[None]:
-    """One REPEATABLE READ transaction, whose waits for the platform's tables are limited."""
+    """Run the block in a REPEATABLE READ transaction that limits its waits for the platform's tables."""
     before = conn.isolation_level
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     try:
@@ -101,7 +98,7 @@ def snapshot(conn: Connection) -> Iterator[None]:
 
 
 def source_files(conn: Connection) -> list[str]:
-    """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
+    """Return the files with the source rows, which change with a TRUNCATE or a rewrite, regardless of snapshots."""
     relations = list(source_names(conn).values())
     files: list[str] = rows.value(conn, query("core", "find_source_files"), {"relations": relations})
     return files

@@ -1,4 +1,4 @@
-"""The staging tables: temporary tables of a connection that one batch fills, and the next one clears."""
+"""The staging tables: temporary tables of a connection, which each batch clears and fills."""
 
 import re
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ TABLES = re.findall(
 """The names of the staging tables."""
 
 TRUNCATE_ABOVE_BYTES = 512 * 1024
-"""A batch, which may be of a single lead, truncates the staging tables before it begins if one has more bytes."""
+"""A batch, which may have a single lead, first truncates the staging tables if one has more bytes."""
 
 LEAVE_BELOW_BYTES = 32 * 1024
-"""A staging table of no more bytes is not truncated with the others."""
+"""A staging table of at most this many bytes is not truncated with the others."""
 
-# A chunk of some hundred leads fills most tables with more than that, and what is left in them does not slow it down.
+# A chunk of some hundred leads fills most tables beyond the limit of a batch, and deleted rows do not slow it down.
 _CHUNK_TRUNCATES_ABOVE_BYTES = 1024 * 1024
 
 
 def clear(conn: Connection, bloated: Sequence[str] | None = None) -> None:
     """Delete the rows of the staging tables, and truncate the bloated ones.
 
-    Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.
+    Without `bloated`, it first looks up the tables that are too large for a chunk of leads.
 
-    VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
-    rows. But each TRUNCATE writes WAL, for the catalog, and has each statement that reads the table planned anew. So a
-    batch truncates seldom, and then all that is large. docs/internals/performance.md has what that saves.
+    VACUUM does not process temporary tables: every later batch scans the deleted rows, and the planner counts them. But
+    each TRUNCATE writes WAL, for the catalog, and makes PostgreSQL plan each statement on the table anew. So a batch
+    truncates rarely, and then all large tables. docs/internals/performance.md says what that saves.
     """
     if bloated is None:
         parameters = {"staging_tables": TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES}
@@ -44,7 +44,7 @@ def clear(conn: Connection, bloated: Sequence[str] | None = None) -> None:
 
 
 def _clear_statement(tables: Sequence[str]) -> bytes:
-    """One statement that deletes the rows of these staging tables."""
+    """Return a single statement that deletes the rows of these staging tables."""
     *first, last = (query("core", "clear_staging_table", staging_table=name).rstrip(";") for name in tables)
     parts = ", ".join(f"cleared_{number} AS ({text})" for number, text in enumerate(first))
     return f"WITH {parts} {last}".encode()

@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL, the SQL of the project, and the errors that an operator sees."""
+"""Connections to PostgreSQL, and the SQL of the project."""

@@ -26,17 +26,17 @@ IDLE_IN_TRANSACTION_TIMEOUT = "10s"
 """How long a session of the projector may do nothing in a transaction before PostgreSQL ends it."""
 
 SEARCH_PATH = "pg_catalog, pg_temp"
-"""Where a session looks for what a statement names without a schema: among what is PostgreSQL's own, and its own."""
+"""The schemas for names without a schema: those of PostgreSQL, and of the session's temporary tables."""
 
 SCHEDULER_NAME = "leads-projector run"
-"""How the application names of a scheduler's sessions begin; the name of the job follows."""
+"""The beginning of the application names of a scheduler's sessions; the name of the job follows."""
 
-# What a server says that has no connection left: for anybody, for this login, for this role, or for this database.
+# Messages of a server without free connections: for anybody, for this login, for this role, or for this database.
 _NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too many connections for")
 
-# What libpq says of a standby where a primary is asked for.
+# In the message of libpq if it finds a standby instead of a primary.
 _IS_STANDBY = "hot standby mode"
-# What a server adds that cannot begin a session for want of room.
+# In the message of a server that cannot begin a session because its disk is full.
 _NO_SPACE = "No space left on device"
 _STANDBY = (
     "The server is a standby, which cannot be written to: connect the projector to its primary. A URL may list"
@@ -58,37 +58,37 @@ SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
-    # What a text with a backslash means, and the word NULL in an array.
+    # How a text with a backslash is read, and the word NULL in an array.
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     # The projector reads commands that catalog functions write.
     "quote_all_identifiers": "off",
-    # Which rows it finds. A limit has GIN indexes leave out rows without a word. With row_security off, a policy that
-    # hides rows from the projector is an error; with on, rows would be missing.
+    # Which rows it finds. A limit makes GIN indexes silently leave out rows. With row_security off, a policy that hides
+    # rows from the projector is an error; with on, the rows would be missing.
     "gin_fuzzy_search_limit": "0",
     "row_security": "off",
     # A batch is READ COMMITTED, and writes.
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
-    # Views of ours are read, and an error ends a statement: the session goes on.
+    # Our views can be read, and an error ends the statement, not the session.
     "restrict_nonsystem_relation_kind": "",
     "exit_on_error": "off",
     "jit": "off",
-    # Each statement that may not wait, or not for long, says so itself.
+    # Statements that may not wait for long set their own limits.
     "lock_timeout": "0",
     "statement_timeout": "0",
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
-    # A process that stands still in a transaction, such as one that is stopped, keeps its snapshot and its locks on the
-    # platform's tables. PostgreSQL ends its session then, and rolls back what it had begun. Between two statements the
-    # projector itself needs milliseconds.
+    # A process that hangs in a transaction, such as a stopped one, keeps its snapshot and its locks on the platform's
+    # tables. PostgreSQL then ends its session, and rolls the transaction back. Between two statements the projector
+    # itself needs milliseconds.
     "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT,
     # The staging tables of a chunk of leads stay in memory. PostgreSQL allocates this as it is used.
     "temp_buffers": "32MB",
 }
-"""The settings that the projector relies on, and why, whatever is set for the role, for the database or in PGOPTIONS.
+"""The settings that the projector relies on, instead of those of the role, the database or PGOPTIONS.
 
-A setting that the server does not have, because it is older, is left out.
+Settings that an older server does not have are left out.
 """
 
 
@@ -102,8 +102,8 @@ def connect(
 
     `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
-    Raises DatabaseUnreachableError where the server does not answer or refuses the login, ProjectorError
-    where it cannot hold the read model, and SourceMissingError as `require_open_schemas` does.
+    Raises DatabaseUnreachableError if the server does not answer or refuses the login, ProjectorError if it cannot hold
+    the read model, and SourceMissingError as `require_open_schemas` does.
     """
     try:
         parts = conninfo_to_dict(normalize(url))
@@ -113,8 +113,8 @@ def connect(
             "The database URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
             "with special characters in the password percent-encoded."
         ) from None
-    # The name wins over PGAPPNAME: an operator looks for ours. Of several hosts, or of several addresses of one,
-    # psycopg goes on to the next where one is a standby.
+    # The name overrides PGAPPNAME, because operators look for ours. Of several hosts or addresses, psycopg skips
+    # standbys.
     fixed = {"application_name": application_name, "target_session_attrs": "primary"}
     conninfo = make_conninfo("", **{**PARAMETERS, **parts, **fixed})
     try:
@@ -136,9 +136,9 @@ def connect(
             f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None
     try:
-        # A session finds nothing but what PostgreSQL itself has, and what the session creates. Until then no statement
-        # may call a function by its bare name, and none has an operator: both would be looked for in the schemas of the
-        # login's search_path.
+        # From here on, a session only finds objects of PostgreSQL itself and its own temporary ones. Before, no
+        # statement may call a function by its bare name or use an operator, because PostgreSQL would look for them in
+        # the schemas of the login's search_path.
         conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
         _check(conn)
         _require_session(conn, conninfo)
@@ -171,7 +171,7 @@ def transaction_with_lock_timeout(conn: Connection, timeout: str) -> Iterator[No
 
 
 def normalize(url: str) -> str:
-    """Return a URL in the form that libpq takes, also where it is written for SQLAlchemy."""
+    """Return a URL in the form that libpq takes, also if it is written for SQLAlchemy."""
     return re.sub(r"^\s*postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url).strip()
 
 
@@ -180,7 +180,7 @@ def redact(text: str, url: str) -> str:
     pieces: set[str] = set()
     for pattern in (r"//[^:/@]*:(.*)@", r"password\s*=\s*('[^']*'|[^\s&]+)"):
         for password in re.findall(pattern, url):
-            # libpq cuts a password that is not percent-encoded at these characters, and shows a piece of it as the
+            # libpq cuts a password that is not percent-encoded at these characters, and prints a piece of it as the
             # host or the port.
             pieces |= {password.strip("'"), unquote(password), *re.split(r"[@/:?#]", password)}
     for piece in sorted(pieces, key=len, reverse=True):
@@ -198,8 +198,8 @@ def _first_line(text: str) -> str:
 def _require_session(conn: psycopg.Connection[Any], conninfo: str) -> None:
     """Raise ProjectorError behind a pooler that gives each transaction another session.
 
-    Behind any pooler the process is another one than the one that the connection was told of. One that pools sessions
-    gives a second connection another process than the first, which is still connected.
+    Behind any pooler the backend process differs from the one that was announced to the connection. A pooler of
+    sessions gives a second connection another process than the first, which is still connected.
     """
     pid = backend_pid(conn)
     if pid != conn.info.backend_pid:

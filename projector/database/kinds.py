@@ -1,6 +1,6 @@
-"""The kinds of source rows and of their changes, as sql/definition/kinds.sql has them.
+"""The kinds of source rows and of their changes, read from sql/definition/kinds.sql.
 
-What PostgreSQL cannot join is made from that relation here: texts that call the function of a key, and lists.
+From them come texts that PostgreSQL cannot get by a join: calls of the function of a key, and lists.
 """
 
 import re
@@ -40,15 +40,14 @@ def kinds() -> dict[str, Kind]:
 
 
 def key_kinds() -> dict[str, Kind]:
-    """Return for each kind of key of a lead the kind whose relation has the key as its own, in order."""
+    """Return for each kind of key of a lead the kind whose relation has this key, in order."""
     return {kind.key_kind: kind for kind in kinds().values() if kind.phone is not None}
 
 
 def lists() -> dict[str, list[str]]:
-    """Return what `{kinds.NAME}` means in a statement.
+    """Return the lists that `{kinds.NAME}` stands for in a statement.
 
-    `of_rows` are all kinds, `of_keys` those of the keys of leads, and
-    `of_lead_makers` those of them whose rows make a lead.
+    `of_rows` are all kinds, `of_keys` those of the keys of leads, and `of_lead_makers` those whose rows make a lead.
     """
     return {
         "of_rows": [*kinds()],

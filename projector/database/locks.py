@@ -1,7 +1,7 @@
-"""The advisory locks with which the projectors of one database exclude each other.
+"""The advisory locks by which the projectors of one database exclude each other.
 
 The first key of a lock says what it protects. A batch takes SHARD, then TENANT, and holds both to the end of its
-transaction. A session holds REBUILD and JOB, and also MIGRATION while it installs triggers. A rebuild takes REBUILD
+transaction. REBUILD, JOB and, while triggers are installed, MIGRATION are held by a session. A rebuild takes REBUILD
 before any other lock, so that no two sessions wait for each other.
 """
 
@@ -15,7 +15,7 @@ MIGRATION = 0x1EAD00
 """Held while the schema or the triggers change. The second key is 0."""
 
 SHARD = 0x1EAD01
-"""The second key is a shard of the queue. Only its owner takes changes from it."""
+"""The second key is a shard of the queue. Only the owner of the lock takes changes from it."""
 
 TENANT = 0x1EAD02
 """The second key is the hash of a user_id. Batches of one tenant write one after the other."""
@@ -29,16 +29,15 @@ JOB = 0x1EAD04
 VERIFY_JOB, PRUNE_JOB = 0, 1
 
 ERASURE = 0x1EAD05
-"""Held by an erasure while it deletes what the projector remembers, and shared by each comparison of a verify until it
-has recorded what it found. The second key is 0."""
+"""Held by an erasure while it deletes stored data, and shared by each comparison of a verify until it has recorded its
+findings. The second key is 0."""
 
 LATE_TENANT = 0x1EAD06
 """The second key is the hash of a user_id. A session that takes late keys of a tenant holds it, so that others take
-those of another tenant. It is only ever tried, and orders nothing: TENANT does."""
+those of another tenant. Sessions only try it and never wait for it: TENANT gives the order."""
 
 STATISTICS = 0x1EAD07
-"""Held by a session while it corrects statistics: by how much a row differs may be added once only. The second key
-is 0."""
+"""Held by a session while it corrects statistics, so that each difference is added only once. The second key is 0."""
 
 NAMES = 0x1EAD08
 """Held while names of tenants are written, after every other lock of the transaction. The second key is 0."""
@@ -47,21 +46,21 @@ DEAD_LETTERS = 0x1EAD09
 """Held while the dead letters of tenants are counted, to the end of the transaction. The second key is 0."""
 
 SCHEDULER = 0x1EAD0A
-"""The second key is the id of a scheduler in projector.schedulers, whose session holds it: it is free once the process
-has died."""
+"""The second key is the id of a scheduler in projector.schedulers. Its session holds the lock, which is free once the
+process has died."""
 
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
 
 LATE_KEYS = 4
-"""Another second key of SHARD, for projector.late_keys: shared by the sessions that take some."""
+"""A further second key of SHARD, for projector.late_keys: shared by the sessions that take late keys."""
 
 WHOLE_QUEUE = (*SHARDS, LATE_KEYS)
-"""Who owns these has the whole queue to himself."""
+"""Their owner has the whole queue to itself."""
 
 
 def own_queue(conn: Connection) -> None:
-    """Own the whole queue until the end of the transaction; waits for sessions that take from it."""
+    """Own the whole queue until the end of the transaction. Waits for sessions that take from it."""
     for shard in WHOLE_QUEUE:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD, shard))
 
@@ -85,7 +84,7 @@ def try_session_lock(conn: Connection, lock_class: int, key: int = 0) -> Iterato
 def session_lock(
     conn: Connection, lock_class: int, key: int = 0, *, is_shared: bool = False
 ) -> Iterator[None]:
-    """Hold an advisory lock of the session during the block, or share it; waits for sessions that hold it."""
+    """Hold an advisory lock of the session during the block, or share it. Waits for sessions that hold it."""
     suffix: LiteralString = "_shared" if is_shared else ""
     conn.execute("SELECT pg_advisory_lock" + suffix + "(%s, %s)", (lock_class, key))
     try:

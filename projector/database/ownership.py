@@ -1,8 +1,8 @@
-"""What is ours in the database, whom it belongs to, and what of it is missing.
+"""Our objects in the database, their owners, and which of them are missing.
 
-Who owns a schema, a table, a view or a function may have it call what he likes, with the rights of whoever reads it. So
-`migrate` wants all of it to belong to its login, or to the role that the login runs as: that a superuser has all rights
-of an owner makes nobody else's function his.
+The owner of a schema, a table, a view or a function can make it call any code, with the rights of whoever reads it. So
+`migrate` demands that all objects belong to its login, or to the role that the login runs as. A superuser has the
+rights of every owner, but does not trust their functions for that.
 """
 
 import re
@@ -19,7 +19,7 @@ from projector.database.sql import all_texts, definitions, query
 from projector.report.errors import NotInstalledError, ProjectorError
 
 SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
-"""The schemas of ours."""
+"""Our schemas."""
 
 POOLED = (
     "The projector is connected through a pooler that gives each transaction another session, such as PgBouncer with"
@@ -32,13 +32,13 @@ _NAME = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.\w+")
 
 @cache
 def own_names() -> list[str]:
-    """Return the qualified names of our tables, views and functions: those that the SQL of the project names."""
+    """Return the qualified names of our tables, views and functions: all that the SQL of the project names."""
     return sorted({name for text in (*all_texts(), *definitions().values()) for name in _NAME.findall(text)})
 
 
 @dataclass(frozen=True, slots=True)
 class OwnObject:
-    """An object of ours: what sql/queries/database.sql says of it in `find_own_objects`."""
+    """One of our objects: a row of the query `find_own_objects` in sql/queries/database.sql."""
 
     command: str
     name: str
@@ -50,9 +50,9 @@ class OwnObject:
 def find_own_objects(
     conn: Connection, schemas: Sequence[str] = SCHEMAS, *, suspects_only: bool = False
 ) -> list[OwnObject]:
-    """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner.
+    """Return our objects in these schemas, and the schemas, in an order in which each can be given an owner.
 
-    With `suspects_only`, only what is not trusted.
+    With `suspects_only`, only objects that are not trusted.
     """
     text = query("database", "find_own_objects", own=query("database", "own_objects").rstrip(";"))
     parameters = {"schemas": list(schemas), "names": own_names(), "suspects_only": suspects_only}
@@ -60,14 +60,15 @@ def find_own_objects(
 
 
 def require_own(conn: Connection) -> None:
-    """Raise ProjectorError where something of ours belongs neither to the login nor to the role that it runs as."""
+    """Raise ProjectorError if one of our objects belongs neither to the login nor to the role that it runs as."""
     _refuse(conn, [own for own in find_own_objects(conn) if not own.is_owned])
 
 
 def require_trusted(conn: Connection) -> None:
-    """Raise ProjectorError where to read what is ours would give rights of the login to somebody who lacks them.
+    """Raise ProjectorError if reading our objects would give rights of the login to somebody who lacks them.
 
-    A superuser reads what superusers own, and a login that may do less also what belongs to the role that installed it.
+    A superuser only reads objects of superusers. A login with fewer rights also reads those of the role that installed
+    the read model.
     """
     _refuse(conn, find_own_objects(conn, suspects_only=True))
 
@@ -88,10 +89,10 @@ def _refuse(conn: Connection, foreign: Sequence[OwnObject]) -> None:
 
 
 def explain_missing(conn: Connection, error: psycopg.Error) -> ProjectorError | None:
-    """Return what an operator should know of an error that says that something does not exist; None for its own words.
+    """Return what an operator should do about an error that something does not exist; None if its message is enough.
 
-    To run `migrate` is the answer to what is missing of ours, and to nothing else: a type or an operator that does not
-    fit stays an error of PostgreSQL.
+    `migrate` only helps if one of our objects is missing. A type or an operator that does not fit stays an error of
+    PostgreSQL.
     """
     reason = (error.diag.message_primary or "").rstrip(".")
     named = _NAME.search(reason.replace('"', ""))
@@ -110,11 +111,11 @@ def explain_missing(conn: Connection, error: psycopg.Error) -> ProjectorError | 
 
 
 def is_pooled(conn: psycopg.Connection[Any]) -> bool:
-    """Return whether something stands between this connection and PostgreSQL, as a pooler in any mode does."""
+    """Return whether there is a pooler, in any mode, between this connection and PostgreSQL."""
     return backend_pid(conn) != conn.info.backend_pid
 
 
 def backend_pid(conn: psycopg.Connection[Any]) -> int:
-    """Return the process that serves this connection now; its `info` says which one the connection was told of."""
+    """Return the process that serves this connection now; its `info` has the one that was announced to it."""
     pid: int = value(conn, "SELECT pg_catalog.pg_backend_pid()")
     return pid

@@ -1,4 +1,4 @@
-"""Work that is done again because it met another session, of the projector or of the platform: nothing was written.
+"""Retries work that has conflicted with another session, of the projector or of the platform, and wrote nothing.
 
 `retry` takes a table: which errors make the work begin again, after which pause, and how often or for how long.
 """
@@ -22,9 +22,9 @@ _Result = TypeVar("_Result")
 class Again:
     """A row of the table.
 
-    The pause doubles up to the longest one. The work is given up at the error after so many `tries`, or at one
-    `patience` seconds after the first: work of an hour is not given up at its first lock timeout. A callable `message`
-    is called then, to look up what holds the lock.
+    The pause doubles up to the longest one. `retry` gives up after this many `tries`, or at an error `patience` seconds
+    after the first: work of an hour does not end at its first lock timeout. It then calls a callable `message`, which
+    looks up the holder of the lock.
     """
 
     errors: tuple[type[Exception], ...]
@@ -35,12 +35,12 @@ class Again:
     message: str | Callable[[], str] | None = None
 
     def is_of(self, error: Exception) -> bool:
-        """Return whether the row is of this error."""
-        # What a function of a mapping raises, it raises again.
+        """Return whether the row applies to an error."""
+        # A function of a mapping would raise its error again.
         if isinstance(error, psycopg.Error) and is_raised(error):
             return False
         if isinstance(error, errors.UniqueViolation):
-            # Not of rows of the platform, nor of what it has twice, of which no index can be created.
+            # Not for rows of the platform, nor for an index that cannot be created because of duplicates.
             where = error.diag.schema_name, error.diag.source_function
             return where == ("projector", "_bt_check_unique") and isinstance(error, self.errors)
         if isinstance(error, errors.ProgramLimitExceeded) and not is_server_limit(error):
@@ -48,7 +48,7 @@ class Again:
         return isinstance(error, self.errors)
 
     def given_up(self, error: Exception) -> BlockedError:
-        """Return the error of work that is given up."""
+        """Return the error with which `retry` gives up."""
         if isinstance(error, BlockedError):
             return error
         if self.message is not None:
@@ -92,7 +92,7 @@ BATCH = (
     ),
     Again((YieldedError,), 1.0, 1.0, tries=TRIES),
 )
-"""What a batch is tried again for. Its changes wait in the queue meanwhile."""
+"""The errors after which a batch is tried again. Its changes wait in the queue meanwhile."""
 
 
 def lock_timeouts(patience: float, message: str | Callable[[], str]) -> Again:
@@ -106,8 +106,8 @@ def retry(
 ) -> _Result:
     """Do the work, and do it again after the errors of the table.
 
-    It opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for long.
-    Returns what `work` returns. Raises BlockedError when it is given up.
+    The work opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for
+    long. Returns the result of `work`. Raises BlockedError when it gives up.
     """
     failures: Counter[Again] = Counter()
     first_at: dict[Again, float] = {}

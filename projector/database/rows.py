@@ -1,4 +1,4 @@
-"""What a statement returns, as values of Python."""
+"""The results of statements as values of Python."""
 
 from collections.abc import Mapping
 from typing import Any, LiteralString, TypeVar
@@ -15,7 +15,7 @@ _Row = TypeVar("_Row")
 
 
 class Connection(psycopg.Connection[TupleRow]):
-    """A connection of the projector: whether the database has Citus, and the dialect of its statements."""
+    """A connection of the projector, which knows whether the database has Citus, and the dialect of its statements."""
 
     has_citus = False
     dialect = ONE_SERVER

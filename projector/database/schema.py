@@ -13,22 +13,23 @@ ROOT = _PACKAGE if (_PACKAGE / "schema.sql").is_file() else _PACKAGE.parent
 _SECTION = re.compile(r"^-- section: (\w+)$", re.MULTILINE)
 _TABLE = re.compile(r"((?:^-- .*\n)*)^CREATE TABLE IF NOT EXISTS ([\w.]+) \(\n((?:^    .*\n)*)", re.MULTILINE)
 _COLUMN = re.compile(r"((?:^    -- .*\n)*)^    ([a-z_]\w*) (.+?)(?=,?$)", re.MULTILINE)
-# A partial unique index, beside a primary key, is no key of its table.
+# A partial unique index besides a primary key is not the key of its table.
 _KEY = re.compile(r"PRIMARY KEY \(([\w, ]+)\)|^    ([a-z_]\w*) .*PRIMARY KEY", re.MULTILINE)
 _UNIQUE = r"CREATE UNIQUE INDEX IF NOT EXISTS \w+ ON {table} \(\s*([\w, \n]+?)\s*\) NULLS"
 _CONSTRAINT = re.compile(r" (?:NOT NULL|DEFAULT|GENERATED|PRIMARY KEY|CHECK)\b.*")
 
-# Columns that are written with a row and are no part of what it is: no step computes or compares them.
+# Columns that are written with a row, but that no step computes or compares.
 _NOT_COMPARED = {"read_model.leads": {"version"}, "read_model.lead_status_changes": {"version"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of ours: its qualified name, its description, and its columns in order, each with its description.
+    """One of our tables: its qualified name, its description, and its columns in order, each with its description.
 
-    `compared` are the columns that are part of what a row is; `types` has the type of each, with its collation. `key`
-    is its primary key, else its unique index; `lookup` are the columns of the key that are never null, by which an
-    index finds rows; `values` are the others: in a table of statistics, the numbers of leads.
+    `compared` are the columns that steps compute and compare; `types` has the type of each, with its collation. `key`
+    is the primary key, or else the unique index; `lookup` are the columns of the key that are never null, by which an
+    index finds rows; `values` are the compared columns outside of the key: in a table of statistics, the numbers of
+    leads.
     """
 
     name: str
@@ -74,15 +75,15 @@ def source_tables() -> dict[str, tuple[str, ...]]:
 
 @cache
 def source_commands() -> LiteralString:
-    """Return the commands that create the platform's tables, which they name by placeholders."""
+    """Return the commands that create the platform's tables, with placeholders for their names."""
     tables = "|".join(source_tables())
     return re.sub(rf"\b(EXISTS|REFERENCES|ON) ({tables})\b", r"\1 {\2}", sections()["source"])
 
 
 def comments(*, of_access: bool) -> LiteralString:
-    """Return the commands that store each description with its table or column: of `leads_access`, or of the others.
+    """Return the commands that store the descriptions of tables and columns, of `leads_access` or of the others.
 
-    A column without one has that of the first column of its name.
+    A column without a description gets that of the first column with its name.
     """
     commands: list[LiteralString] = []
     first: dict[str, LiteralString] = {}
@@ -114,6 +115,6 @@ def _read_table(text: str, comment: str, name: str, body: str) -> Table:
 
 
 def _joined(comment: str) -> str:
-    """Return the text of these lines of a comment, as a literal of SQL has it."""
+    """Return the text of these lines of a comment, escaped for a literal of SQL."""
     lines = (line.strip().removeprefix("--").strip() for line in comment.splitlines())
     return " ".join(lines).replace("'", "''")

@@ -1,7 +1,7 @@
-"""Where the platform's tables are.
+"""The places of the platform's tables.
 
-The statements of sql/ read them by the functions of sql/definition/source_rows.sql, into which `migrate` has put
-the mapping, with the schema of each. Only what no function can do, such as a trigger, needs the names themselves.
+The statements of sql/ read them by the functions of sql/definition/source_rows.sql, into which `migrate` has put the
+mapping, with the schema of each table. Only what no function can do, such as a trigger, needs the names themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ _DEFAULT_SCHEMA = "public"
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table that is read and never written to.
+    """A table that the projector reads and never writes.
 
-    `columns` are those that the projection reads: an update of any other queues nothing. `queue_key` is the column
-    whose value a change queues, as a change of this `kind`, with the `primary_key` where `has_ids`; a table without a
-    kind is not captured. `looked_up` are the columns by which rows are found, `fixed_columns` those that are compared
-    with a constant then, `absent_columns` those that it may lack and does. `relations` are those whose keys it has.
+    `columns` are those that the projection reads: an update of any other queues nothing. A change queues the value of
+    `queue_key`, as a change of this `kind`, with `has_ids` together with the `primary_key`; a table without a kind is
+    not captured. `looked_up` are the columns by which rows are found, `fixed_columns` those that are then compared with
+    a constant, `absent_columns` the optional columns that it lacks. `relations` are the relations whose keys it has.
     """
 
     name: str
@@ -43,12 +43,12 @@ class SourceTable:
 
 
 def known_columns(conn: Connection) -> dict[str, list[str]]:
-    """Return the tables that the last `migrate` read, each with its captured columns; nothing before the first one."""
+    """Return the tables that the last `migrate` found, each with its captured columns; none before the first one."""
     return dict(conn.execute(query("database", "read_known_columns")).fetchall()) if is_noted(conn) else {}
 
 
 def source_names(conn: Connection) -> dict[str, str]:
-    """Return the name of each source table that is read as SQL writes it, with its schema.
+    """Return the quoted name of each source table, with its schema.
 
     Before the first `migrate`, and for a login that may not read our state, these are the tables of trials.
     """
@@ -57,15 +57,15 @@ def source_names(conn: Connection) -> dict[str, str]:
 
 
 def quoted(schemas: Mapping[str, str]) -> dict[str, str]:
-    """Return the names of these tables as SQL writes them, each with its schema."""
+    """Return the quoted names of these tables, each with its schema."""
     return {table: sql.Identifier(schema, table).as_string(None) for table, schema in schemas.items()}
 
 
 def find_schemas(conn: Connection, searched: Sequence[str], tables: Sequence[str]) -> dict[str, str]:
-    """Return the schema of each of these tables of the platform, as `migrate` has noted it unless some are given.
+    """Return the schema of each of these tables of the platform, as noted by `migrate` unless `searched` is given.
 
-    Of any other it is the first that has a table of its name: of those given, of those noted, or of those in which the
-    login itself would look. A table that is in none of them counts as missing in the first.
+    Any other table is in the first schema that has a table of its name: of `searched`, of those noted, or of those in
+    the search_path of the login. A table that is in none of them counts as missing in the first.
     """
     noted = {} if searched else {table.name: table.schema for table in read_tables(conn)}
     schemas = searched or list(dict.fromkeys(noted.values())) or login_schemas(conn)
@@ -76,7 +76,7 @@ def find_schemas(conn: Connection, searched: Sequence[str], tables: Sequence[str
 
 
 def login_schemas(conn: Connection) -> list[str]:
-    """Return the schemas in which the login itself would look: no statement of ours looks there."""
+    """Return the schemas in the search_path of the login, which our own statements do not use."""
     with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:
         before = cursor.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
         cursor.execute("SET LOCAL search_path TO DEFAULT")
@@ -86,9 +86,9 @@ def login_schemas(conn: Connection) -> list[str]:
 
 
 def require_open_schemas(conn: Connection) -> None:
-    """Raise SourceMissingError where the login may not use a schema in which `migrate` found the platform's tables.
+    """Raise SourceMissingError if the login may not use a schema in which `migrate` found the platform's tables.
 
-    Before it reads anything of ours, raise ProjectorError as `require_trusted` does.
+    Raises ProjectorError as `require_trusted` does, before it reads any of our objects.
     """
     if not is_noted(conn):
         return
@@ -103,11 +103,11 @@ def require_open_schemas(conn: Connection) -> None:
 
 
 def read_tables(conn: Connection) -> list[SourceTable]:
-    """Return the tables that are read, as the last `migrate` has noted them."""
+    """Return the source tables, as noted by the last `migrate`."""
     noted = conn.execute(query("database", "read_source_tables")) if is_noted(conn) else ()
     return [SourceTable(name, schema, kind=kind, **details) for name, schema, kind, details in noted]
 
 
 def is_noted(conn: Connection) -> bool:
-    """Return whether the login may read what the last `migrate` has noted."""
+    """Return whether the login may read the notes of the last `migrate`."""
     return conn.execute(query("database", "can_read_source_tables")).fetchone() == (True,)

@@ -1,7 +1,7 @@
 """Loads the SQL of the project.
 
-- `NAME.sql` in `sql/definition/`, or in a folder there, says what a row of the read model is: one SELECT, or the
-  functions that it calls; in `source_rows.sql`, the body of one for each relation of the mapping.
+- `NAME.sql` in `sql/definition/`, or in a folder there, defines a row of the read model: one SELECT, or the functions
+  that it calls. `source_rows.sql` has the body of a function for each relation of the mapping.
 - `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Its header may have these lines:
   `-- when: NAME`           the step runs only where this condition holds, which may have {table} in it;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
@@ -10,18 +10,18 @@
   `-- analyze: TABLE`       what follows needs statistics of this table.
 - `sql/queries/MODULE.sql` holds named queries.
 
-What is in braces is put in:
+Texts in braces are replaced:
 
-- `{definition.NAME}`: a definition. It reads relations of fixed names, which are staging tables, or which the statement
-  gives in its WITH.
+- `{definition.NAME}`: a definition. It reads relations of fixed names: staging tables, or those in the WITH of the
+  statement.
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
-- `{relation.NAME of ALIAS except COLUMN, COLUMN}`: the columns of a relation of the mapping but for these. So what is
-  read of a source row has each column that `source_rows.sql` gives.
+- `{relation.NAME of ALIAS except COLUMN, COLUMN}`: the columns of a relation of the mapping except these. So a
+  statement reads each column that `source_rows.sql` gives.
 - `{kinds.NAME}`: names of kinds, see `lists` of projector/database/kinds.py.
-- `{fence}`: the end of a look-up; `{tenants}`: that `stored` is of the tenants of the batch. The dialect of a
-  connection says what they are: projector/database/dialect.py.
+- `{fence}`: the end of a look-up; `{tenants}`: the condition that `stored` belongs to a tenant of the batch. They
+  depend on the dialect of the connection: projector/database/dialect.py.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
@@ -50,13 +50,13 @@ _KINDS = re.compile(r"\{(?:kinds\.\w+|definition\.kinds)\}")
 _RELATION = re.compile(r"\{relation\.(\w+) of (\w+) except ([\w, ]+)\}")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
-# The names of what was loaded, by its text. Two steps may say the same.
+# The names of loaded steps and queries by their texts. Two steps may have the same text.
 _names: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several."""
+    """One statement of a run. `name` is its path below `sql/`, with the table if it runs for several."""
 
     name: str
     text: bytes
@@ -70,9 +70,9 @@ class Step:
 
 @cache
 def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
-    """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`; raises LookupError for neither.
+    """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`. Raises LookupError if there is neither.
 
-    `fence` and `tenants` are what stands for these in braces.
+    `fence` and `tenants` are the texts for these placeholders.
     """
     path = ROOT / "sql" / name
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
@@ -85,7 +85,7 @@ def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
 
 
 def statement(name: str) -> LiteralString:
-    """Return the text of one step by its path below `sql/`; raises LookupError where there is none."""
+    """Return the text of one step by its path below `sql/`. Raises LookupError if there is none."""
     [step] = steps(name)
     return step.text.decode()
 
@@ -97,9 +97,9 @@ def definition(name: str) -> str:
 
 @cache
 def query(module: str, name: str, **names: str) -> LiteralString:
-    """Return the query `name` of `sql/queries/<module>.sql`; raises LookupError where there is none.
+    """Return the query `name` of `sql/queries/<module>.sql`. Raises LookupError if there is none.
 
-    `names` are put in where the query has them in braces.
+    `names` are the texts for placeholders of the query.
     """
     queries = _queries(module)
     if name not in queries:
@@ -110,13 +110,13 @@ def query(module: str, name: str, **names: str) -> LiteralString:
 
 
 def file_text(name: str) -> LiteralString:
-    """Return the text of `sql/<name>.sql` as it is."""
+    """Return the unchanged text of `sql/<name>.sql`."""
     return _read(ROOT / "sql" / f"{name}.sql")
 
 
 @cache
 def all_texts() -> tuple[str, ...]:
-    """Return the texts of all files of `sql/`, and of `schema.sql`, as they are."""
+    """Return the unchanged texts of `schema.sql` and of all files of `sql/`."""
     return tuple(map(_read, (ROOT / "schema.sql", *sorted((ROOT / "sql").rglob("*.sql")))))
 
 
@@ -133,7 +133,8 @@ def functions(folder: str) -> dict[str, LiteralString]:
 def definitions() -> dict[str, LiteralString]:
     """Return the statements that create the functions of the definition, by their file.
 
-    In braces stand the relations of the mapping, and the types of the platform's ids: projector/capture/mapping.py.
+    They have placeholders for the relations of the mapping and for the types of the platform's ids, which
+    projector/capture/mapping.py fills in.
     """
     normalize, attributes, rows = (
         f"definition/{name}" for name in ("normalize", "attributes", "source_rows")
@@ -153,9 +154,9 @@ def definitions() -> dict[str, LiteralString]:
 
 @cache
 def source_columns() -> dict[str, dict[str, str]]:
-    """Return the columns of each relation of the mapping, and what each is read as.
+    """Return the columns of each relation of the mapping, and the type as which each is read.
 
-    That is `text`, `timestamptz`, `boolean`, `integer`, `interval`, `jsonb`, or a kind of id such as `agent_id`.
+    It is `text`, `timestamptz`, `boolean`, `integer`, `interval`, `jsonb`, or a kind of id such as `agent_id`.
     """
     selects = _SOURCE_ROWS.finditer(_COMMENT.sub("", file_text("definition/source_rows")))
     return {
@@ -166,7 +167,7 @@ def source_columns() -> dict[str, dict[str, str]]:
 
 @cache
 def required_columns() -> dict[str, list[str]]:
-    """Return the columns of each relation that a mapping has to give. The first one is its key."""
+    """Return the required columns of each relation of a mapping. The first one is its key."""
     return {
         relation: columns.split()
         for columns, relation in _REQUIRED.findall(file_text("definition/source_rows"))
@@ -174,7 +175,7 @@ def required_columns() -> dict[str, list[str]]:
 
 
 def with_columns_of_relations(text: str) -> str:
-    """Return the text with the columns that `{relation.NAME of ALIAS except COLUMN, COLUMN}` stands for."""
+    """Return the text with `{relation.NAME of ALIAS except COLUMN, COLUMN}` replaced by columns."""
 
     def columns(match: re.Match[str]) -> str:
         name, alias, left_out = match.groups()
@@ -191,7 +192,7 @@ def source_ids() -> list[str]:
 
 
 def texts_of_keys() -> dict[str, str]:
-    """Return what stands in braces in sql/definition/source/current_keys.sql: a part for each kind of key."""
+    """Return the texts for the placeholders of sql/definition/source/current_keys.sql, with a part for each kind."""
     owners = kinds.key_kinds()
 
     def union(name: str) -> str:
@@ -214,7 +215,7 @@ def texts_of_keys() -> dict[str, str]:
 
 
 def name_of_text(text: str) -> str | None:
-    """Return the name of a step or a query that was loaded, by its text; None for another text."""
+    """Return the name of a loaded step or query by its text; None for another text."""
     return _names.get(text)
 
 
@@ -226,7 +227,7 @@ def _source_function(select: re.Match[str]) -> str:
 
 
 def _digest() -> str:
-    """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count."""
+    """Return 12 hexadecimal digits that depend on the definitions, but not on their comments and white space."""
     digest = hashlib.sha256()
     for file in sorted(
         file for part in ("definition", "mapping") for file in (ROOT / "sql" / part).rglob("*.sql")
@@ -237,17 +238,17 @@ def _digest() -> str:
 
 
 PROJECTION_VERSION = _digest()
-"""Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
+"""Identifies the rule from source rows to read model. A read model of another version has to be rebuilt."""
 
 
 def failing_step(error: BaseException) -> str | None:
-    """Return the file of the step in which a statement failed, as a run has noted; None if it comes from elsewhere."""
+    """Return the file of the step that failed, which a run has noted in the error; None for other errors."""
     name: str | None = getattr(error, "_leads_step", None)
     return None if name is None else f"sql/{name.partition(' ')[0]}.sql"
 
 
 def failing_relations(error: BaseException) -> list[str]:
-    """Return the relations of the mapping that the step reads in which a statement failed."""
+    """Return the relations of the mapping that the failed step reads."""
     name: str | None = getattr(error, "_leads_step", None)
     texts = [] if name is None else [step.text.decode() for step in steps(name.partition(" ")[0])]
     read = {relation for text in texts for relation in _READ.findall(text)}
@@ -278,9 +279,9 @@ def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:
 
 
 def _fill(text: str, names: Mapping[str, str]) -> str:
-    """Return the text with what is meant by what is in braces; raises LookupError where that means nothing.
+    """Return the text with its placeholders replaced. Raises LookupError for an unknown one.
 
-    `{columns.table}` is of the table of that name among `names`, which are put in themselves too.
+    `names` are texts for placeholders. The table of `{columns.table}` is `table` in `names`.
     """
 
     def meaning(match: re.Match[str]) -> str:

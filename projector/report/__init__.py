@@ -1,1 +1,1 @@
-"""What a run says: its log, its progress and its result."""
+"""The log, the progress and the result of a run."""

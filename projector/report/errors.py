@@ -8,22 +8,22 @@ NOT_INSTALLED = (
     psycopg.errors.UndefinedColumn,
     psycopg.errors.InvalidSchemaName,
 )
-"""What PostgreSQL reports where the read model is missing, or was installed only in part or by another version."""
+"""What PostgreSQL reports if the read model is missing, incomplete or of another version."""
 
 
-# SQLSTATE classes of errors in which PostgreSQL quotes values of a row: data that do not fit, that break a rule or are
-# too large, and what a function says.
+# SQLSTATE classes of errors in which PostgreSQL quotes values of a row: data that do not fit, break a rule or are too
+# large, and messages of functions.
 _QUOTING = ("22", "23", "2F", "38", "39", "54", "P0")
 
 
 WHERE_SHOWN = "A rebuild at a terminal, or with LEADS_LOG_PERSONAL_DATA=on, shows values too."
-"""What a message without values ends with."""
+"""The end of a message without values."""
 
 
 class ProjectorError(Exception):
     """A failure that an operator can act on. The message is one or two clear sentences.
 
-    `without_values` is the message for a log, where that may not be the same.
+    `without_values` is the message for a log, if the log may not have the same message.
     """
 
     def __init__(self, message: str, *, without_values: str | None = None) -> None:
@@ -36,7 +36,7 @@ class SourceMissingError(ProjectorError):
 
 
 class NotInstalledError(ProjectorError):
-    """The database holds no read model yet, or one that an older version installed."""
+    """The database has no read model yet, or one of another version."""
 
 
 class TenantNotFoundError(ProjectorError):
@@ -48,11 +48,11 @@ class BlockedError(ProjectorError):
 
 
 class YieldedError(BlockedError):
-    """A read was cancelled because a session waits for a table that it held. Nothing was written."""
+    """A read was cancelled because a session waited for a table that it held. Nothing was written."""
 
 
 class RebuildFailedError(ProjectorError):
-    """A rebuild met a row that it could not project, and stopped."""
+    """A rebuild stopped at a row that it could not project."""
 
 
 class ErasureRefusedError(ProjectorError):
@@ -62,7 +62,7 @@ class ErasureRefusedError(ProjectorError):
 class ConfigurationError(ProjectorError):
     """Settings in the environment cannot be used. The message names each of them.
 
-    `log_format` is the form of the logs, if that setting can be used.
+    `log_format` is the format of the logs, if that setting is valid.
     """
 
     def __init__(self, message: str, log_format: str | None = None) -> None:
@@ -71,22 +71,22 @@ class ConfigurationError(ProjectorError):
 
 
 class DatabaseUnreachableError(ProjectorError):
-    """The database does not answer, or refuses the login. It may be back later."""
+    """The database does not answer, or refuses the login. It may answer later."""
 
 
 class CaptureGapError(ProjectorError):
-    """Changes may have been missed. The message says why; a rebuild after the triggers are installed again heals it."""
+    """Changes may have been missed. The message says why. A rebuild heals it once the triggers are installed again."""
 
 
 def condition(error: psycopg.Error) -> str:
-    """Return which kind of error PostgreSQL reports, without its message."""
+    """Return the kind of an error of PostgreSQL, without its message."""
     return f"{type(error).__name__} (SQLSTATE {error.sqlstate})"
 
 
 def note_of(error: BaseException) -> str:
-    """Return what the run log says of an error: its first line, or its kind where that can quote values of a customer.
+    """Return the note about an error for the run log: its first line, or its kind if that can quote personal data.
 
-    The note of a run is kept for weeks, and shown to whoever may read the status.
+    The run log is kept for weeks, and shown to everybody who may read the status.
     """
     if isinstance(error, ProjectorError | psycopg.Error):
         hidden = without_values(error)
@@ -95,7 +95,7 @@ def note_of(error: BaseException) -> str:
 
 
 def without_values(error: Exception) -> str | None:
-    """Return what to say of an error whose message can quote values of a customer; None if it quotes none."""
+    """Return what to say of an error whose message can quote personal data; None if the message cannot."""
     if isinstance(error, ProjectorError):
         return error.without_values
     if isinstance(error, psycopg.Error) and ((error.sqlstate or "").startswith(_QUOTING) or is_raised(error)):
@@ -104,17 +104,17 @@ def without_values(error: Exception) -> str | None:
 
 
 def is_raised(error: psycopg.Error) -> bool:
-    """Return whether a function of others raised the error by itself, with whatever SQLSTATE it chose."""
+    """Return whether a function that is not ours raised the error by RAISE, with a SQLSTATE of its own choice."""
     is_ours = "projector.raise_serialization_failure" in (error.diag.context or "")
     return error.diag.source_function == "exec_stmt_raise" and not is_ours
 
 
 def is_server_limit(error: psycopg.Error) -> bool:
-    """Return whether the server has reached a limit, whatever row is written, as where its NOTIFY queue is full."""
+    """Return whether the server is at a limit that no row has caused, such as a full NOTIFY queue."""
     return error.diag.source_function in {"PreCommit_Notify", "GetNewTransactionId", "GetNewMultiXactId"}
 
 
 def detail(error: psycopg.Error) -> str:
-    """Return the objects that PostgreSQL names as what is in the way, in one line."""
+    """Return the objects that PostgreSQL names in the detail of an error, in one line."""
     named = error.diag.message_detail or error.diag.message_primary or ""
     return "; ".join(named.rstrip(".").splitlines())

@@ -24,21 +24,21 @@ _DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """A value of a line that can be about a customer, and what is written instead; None leaves it out."""
+    """A value of a line that can be personal data, and the text to write instead; None leaves the value out."""
 
     value: object
     instead: object = None
 
 
-# What `configure` was told last.
+# The last arguments of `configure`.
 _chosen = {"json": False, "personal_data": False}
 
 
 def configure(level: str, form: str, *, personal_data: bool = False) -> None:
-    """Send logs to standard error, and what Python warns of and what nobody caught with them.
+    """Send logs, warnings of Python and uncaught errors to standard error.
 
-    `level` is the lowest level of our own logs; other libraries log from WARNING on. `form` is `text`, `json`, or
-    `auto` for text at a terminal and JSON elsewhere. With `personal_data`, lines name customers.
+    `level` is the lowest level of our own logs; other libraries log from WARNING up. `form` is `text`, `json`, or
+    `auto` for text at a terminal and JSON elsewhere. With `personal_data`, lines may name customers.
     """
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     _chosen.update(json=form == "json", personal_data=personal_data)
@@ -88,7 +88,7 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
 
 
 def is_json() -> bool:
-    """Return whether every line on standard error is to be JSON, also one for an operator who reads along."""
+    """Return whether every line on standard error has to be JSON, also lines for an operator at a terminal."""
     return _chosen["json"]
 
 
@@ -98,12 +98,12 @@ def shows_personal_data() -> bool:
 
 
 def digest(phone: str) -> str:
-    """Return a short digest of a phone: lines about one customer have the same, and none of them names the phone."""
+    """Return a short digest of a phone, so that lines about one customer can be matched without naming the phone."""
     return hashlib.sha256(phone.encode()).hexdigest()[:_DIGITS]
 
 
 def quoting(error: Exception, text: str) -> object:
-    """Return what a line says of an error whose message is `text`, and which may quote values of a customer."""
+    """Return the value for a line about an error whose message `text` may quote personal data."""
     hidden = without_values(error)
     return text if hidden is None else Personal(text, hidden)
 
@@ -121,7 +121,7 @@ def _hide_personal_data(_logger: WrappedLogger, _method: str, line: EventDict) -
 
 
 def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
+    """Escape values, so that none ends the line or controls the terminal. JSON needs no escapes: it is ASCII."""
     return {
         name: value
         if not isinstance(value, str)
@@ -133,7 +133,7 @@ def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    """Return the traceback: without values of variables, and without messages, which can quote them."""
+    """Return the traceback without messages, which can quote values."""
     if shows_personal_data():
         return "".join(traceback.format_exception(exc_info[1])).rstrip()
     parts: list[str] = []

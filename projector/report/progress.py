@@ -17,16 +17,16 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Receives the progress of long work, one piece of work at a time; this one shows nothing."""
+    """Receives the progress of long work, one task at a time. This class shows nothing."""
 
     def start(self, title: str, total: int, unit: str) -> None:
-        """Begin work of `total` units, such as `leads`, under a title. Ends the work before it."""
+        """Begin a task of `total` units, such as `leads`, under a title. Ends the previous task."""
 
     def advance(self, n: int) -> None:
         """Note that `n` more units are done."""
 
     def finish(self) -> None:
-        """End the work, whether all units are done or not."""
+        """End the task, whether all units are done or not."""
 
 
 QUIET = Progress()
@@ -58,7 +58,7 @@ class Bar(Progress):
         """Fill `n` units of the bar."""
         for task in self._bars.tasks:
             done = task.completed + n
-            # More may come while the work goes on.
+            # The total may grow meanwhile.
             self._bars.update(task.id, completed=done, total=max(task.total or 0, done))
 
     def finish(self) -> None:
