@@ -23,7 +23,7 @@ CLIENT_TYPES ?= dist/leads-api.d.ts
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
 # Tests are shared out among processes; `PYTEST_ARGS=-n0` keeps all in one, for a debugger or `-s`.
-SHARED_OUT := -n auto --dist loadgroup
+SHARED_OUT := -n auto --dist loadfile --no-loadscope-reorder
 
 # What `make format` and `make check` look at; a folder that is not there is left out.
 CODE := $(wildcard api projector tests)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,6 +44,10 @@ from tests.support.server import (
     running_server,
     session_server,
 )
+from tests.support.shares import SLOW_FOLDERS, Shares, place_of
+
+if TYPE_CHECKING:
+    from xdist.scheduler import Scheduling
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
@@ -83,7 +88,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         gone = set(left_out)
         items[:] = [item for item in items if item not in gone]
     if hasattr(config, "workerinput"):
-        _share_out(items)
+        items.sort(key=lambda item: place_of(item.nodeid))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -141,6 +146,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return 0 if os.environ.get(GIVEN_SERVER) else min(3 * cores, _MOST_PROCESSES)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling | None":  # noqa: ANN401  # A Producer.
+    """Return what shares out the tests, where `make test` asks for that."""
+    return Shares(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 FIRST_WITH_SMALL_QUEUES = 17
 # Each has a PostgreSQL server with its databases in memory.
 _MOST_PROCESSES = 8
@@ -189,8 +200,6 @@ _NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 }
 
 
-# Folders of tests with much data, many databases or many connections.
-_SLOW_FOLDERS = {"acceptance", "benchmarks", "browser", "consistency", "exactness", "plans"}
 # Fixtures that make something for one test alone.
 _SLOW_FIXTURES = {"make_database", "start_server"}
 # What starts programs, and waits for them.
@@ -205,33 +214,7 @@ def _is_fast(item: pytest.Item) -> bool:
 
 
 def _is_in_slow_folder(item: pytest.Item) -> bool:
-    return not _SLOW_FOLDERS.isdisjoint(item.nodeid.split("/"))
-
-
-# A session makes what these give: it takes longer than most of the tests that use it.
-_DEAR_FIXTURES = {"crowd", "lay_model", "lay_random"}
-
-
-def _share_out(items: list[pytest.Item]) -> None:
-    """Say which tests one process runs one after the other: those that share what takes long to make, and short ones.
-
-    All others go to whichever process is free. The longest come first: one that is handed out last would keep one
-    process at work while the others have ended.
-    """
-    places: dict[pytest.Item, int] = {}
-    for item in items:
-        folder, _, _ = item.nodeid.partition("::")[0].rpartition("/")
-        made = {
-            name
-            for name, definitions in item._fixtureinfo.name2fixturedefs.items()  # type: ignore[attr-defined]  # noqa: SLF001  # pytest has no other word for it.
-            if definitions[-1].scope == "module" or name in _DEAR_FIXTURES
-        }
-        is_slow = _is_in_slow_folder(item)
-        if made or not is_slow:
-            group = folder if "crowd" in made else item.path.name
-            item.add_marker(pytest.mark.xdist_group(f"{folder} {group}"))
-        places[item] = 0 if made and is_slow else 1 if is_slow else 2
-    items.sort(key=places.__getitem__)
+    return not set(SLOW_FOLDERS).isdisjoint(item.nodeid.split("/"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
