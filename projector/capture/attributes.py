@@ -4,14 +4,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import sql
 
+from projector.capture.reading import Column, Reading
 from projector.database.sql import source_columns
-
-if TYPE_CHECKING:
-    from projector.capture.mapping import Column, Reading
 
 LEVELS = {"extractions": "lead", "contacts": "lead", "conversations": "conversation"}
 """The relations that may give attributes, in the order in which they count, and what has these attributes."""
@@ -73,7 +71,7 @@ def is_attribute(relation: str, column: str) -> bool:
     return relation in LEVELS and (column not in source_columns()[relation] or column == DECLARED_COLUMN)
 
 
-def declared_attributes(readings: Mapping[str, "Reading"]) -> list[Attribute]:
+def declared_attributes(readings: Mapping[str, Reading]) -> list[Attribute]:
     """Return the attributes that the relations of a mapping declare, in the order in which they count."""
     attributes: dict[tuple[str, str], Attribute] = {}
     for relation, level in LEVELS.items():
@@ -84,7 +82,7 @@ def declared_attributes(readings: Mapping[str, "Reading"]) -> list[Attribute]:
     return [*attributes.values()]
 
 
-def attribute_misfits(readings: Mapping[str, "Reading"]) -> Iterator[str]:
+def attribute_misfits(readings: Mapping[str, Reading]) -> Iterator[str]:
     """Return in words what of the attributes of a mapping is not as it has to be."""
     first: dict[str, tuple[str, str, tuple[str, str | None]]] = {}
     for relation, level in LEVELS.items():
@@ -120,7 +118,7 @@ def attribute_misfits(readings: Mapping[str, "Reading"]) -> Iterator[str]:
                     )
 
 
-def attribute_catalog(readings: Mapping[str, "Reading"]) -> dict[str, Any]:
+def attribute_catalog(readings: Mapping[str, Reading]) -> dict[str, Any]:
     """Return what the API is told of the attributes of a mapping: what is declared, and at which levels JSON spreads.
 
     The shape is {"declared": [{"name", "type", "of", "from"}], "spreads": {"lead": ["contacts"], "conversation": []}}.
@@ -136,7 +134,7 @@ def attribute_catalog(readings: Mapping[str, "Reading"]) -> dict[str, Any]:
     return {"declared": declared, "spreads": spreads}
 
 
-def types_of_level(readings: Mapping[str, "Reading"], level: str) -> str:
+def types_of_level(readings: Mapping[str, Reading], level: str) -> str:
     """Return the declared attributes with their types at a level, as a literal of SQL has the JSON of them.
 
     An attribute that is declared of the other level is `elsewhere`: no filter would find it at this one.
@@ -147,7 +145,7 @@ def types_of_level(readings: Mapping[str, "Reading"], level: str) -> str:
     return sql.Literal(json.dumps(types)).as_string(None)
 
 
-def attribute_columns(reading: "Reading", relation: str) -> dict[str, str]:
+def attribute_columns(reading: Reading, relation: str) -> dict[str, str]:
     """Return what makes the two columns of attributes of the rows of a relation, which are called r."""
     pairs = ", ".join(f"'{column.name}', {_value(column)}" for column in _columns(reading, relation))
     made = {}
@@ -214,12 +212,12 @@ def _fitting(key: str) -> str:
     return (name if name[:1].isalpha() else f"a_{name}")[:40]
 
 
-def _columns(reading: "Reading | None", relation: str) -> "Sequence[Column]":
+def _columns(reading: Reading | None, relation: str) -> Sequence[Column]:
     columns = reading.columns if reading is not None else ()
     return [column for column in columns if is_attribute(relation, column.name)]
 
 
-def _types_of(column: "Column") -> tuple[str, str | None] | None:
+def _types_of(column: Column) -> tuple[str, str | None] | None:
     """Return the type of an attribute, and of the items of a list; None for a column that is no attribute."""
     if column.item is not None:
         item = _TYPES.get(column.item)
@@ -233,7 +231,7 @@ def _said(types: tuple[str, str | None]) -> str:
     return f"a {of_type}" if item is None else f"a list of {item}s"
 
 
-def _value(column: "Column") -> str:
+def _value(column: Column) -> str:
     of_type, item = _types_of(column) or ("text", None)
     value = f'r."{column.name}"'
     if item is not None:

@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from projector.capture.attributes import types_of_level
-from projector.capture.mapping import Fit, expansions, relation_rows
+from projector.capture.fit import Fit, expansions, relation_rows
 from projector.database.sql import definitions, source_columns, texts_of_keys
 from projector.report.errors import SourceMissingError
 

@@ -1,6 +1,6 @@
 """The platform's tables: which columns the projection reads of each, and which key a changed row queues.
 
-The mapping says both: projector/capture/mapping.py reads it, and `migrate` notes here what it found.
+The mapping says both: projector/capture/fit.py reads it, and `migrate` notes here what it found.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -70,7 +70,7 @@ def assess(
       python -m projector assess
       python -m projector assess --sql > for-the-dba.sql
     """
-    from projector.capture.mapping import read_mapping
+    from projector.capture.texts import read_mapping
     from projector.operate.assess import as_dict, render
     from projector.operate.assess import assess as find_facts
 

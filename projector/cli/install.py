@@ -80,7 +80,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
       python -m projector migrate --mapping our-tables/
       python -m projector migrate --mapping our-tables/ --check
     """
-    from projector.capture.mapping import read_mapping
+    from projector.capture.texts import read_mapping
     from projector.operate.assess import find_stored_figures, in_lines
     from projector.operate.install import migrate as run_migrate
     from projector.operate.roles import SuperuserNotice, left_for_superuser, read_access
@@ -121,7 +121,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
 
 def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str | None) -> None:
     """Print what the mapping misses, and end with the exit code that says whether it does."""
-    from projector.capture.mapping import read_mapping
+    from projector.capture.texts import read_mapping
     from projector.operate.assess import as_dict, in_lines
     from projector.operate.assess.check import check_mapping
     from projector.trial.postgres.embedded import EmbeddedServer

@@ -11,7 +11,7 @@ from typing import LiteralString, NamedTuple, TypeVar
 import psycopg
 from psycopg import errors
 
-from projector.capture.mapping import RELATIONS
+from projector.capture.texts import RELATIONS
 from projector.core import staging
 from projector.core.batch import (
     ONE_KEY_TIMEOUT,

@@ -134,7 +134,7 @@ def definitions() -> dict[str, LiteralString]:
     """Return the statements that create the functions of the definition, by their file.
 
     They have placeholders for the relations of the mapping and for the types of the platform's ids, which
-    projector/capture/mapping.py fills in.
+    projector/capture/fit.py fills in.
     """
     normalize, attributes, rows = (
         f"definition/{name}" for name in ("normalize", "attributes", "source_rows")

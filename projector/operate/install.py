@@ -15,15 +15,9 @@ from psycopg.types.json import Jsonb
 from projector.capture import control, gaps, triggers
 from projector.capture.attributes import attribute_catalog
 from projector.capture.definition import definition_texts
-from projector.capture.mapping import (
-    Fit,
-    Texts,
-    default_mapping,
-    examine_source,
-    note_mapping,
-    stored_mapping,
-)
+from projector.capture.fit import Fit, examine_source
 from projector.capture.source import find_source
+from projector.capture.texts import Texts, default_mapping, note_mapping, stored_mapping
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry

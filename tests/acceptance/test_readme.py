@@ -22,7 +22,7 @@ from api.request.position import change_token
 from api.request.position.change_token import LEADS, STATUSES, Position
 from api.request.query import LIST_QUERY
 from api.response.openapi import document
-from projector.capture.mapping import read_mapping
+from projector.capture.texts import read_mapping
 from projector.observe.status.read import read_status
 from projector.observe.status.render import render
 from projector.operate.explain import explain_lead

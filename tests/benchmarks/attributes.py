@@ -11,7 +11,7 @@ from api.plan.list.pages import ListRow, list_leads
 from api.request.attributes import Catalog
 from api.request.parameters import Parameters
 from api.request.query import FACETS_QUERY, LIST_QUERY, Query
-from projector.capture.mapping import Texts, default_mapping
+from projector.capture.texts import Texts, default_mapping
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from tests.benchmarks import statements

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from api.plan.history import history_of_lead, lead_funnel
 from api.request.query import FUNNEL_QUERY, HISTORY_QUERY
-from projector.capture.mapping import Texts, default_mapping
+from projector.capture.texts import Texts, default_mapping
 from projector.operate.install import migrate
 from tests.benchmarks import statements
 from tests.benchmarks.core import Row

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from projector.capture.mapping import read_mapping
+from projector.capture.texts import read_mapping
 from projector.operate.install import migrate
 from tests.browser.conftest import Draw, View
 from tests.browser.world import TENANT, Site, World

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from projector.capture.mapping import Texts, read_mapping
+from projector.capture.texts import Texts, read_mapping
 from projector.database.rows import Connection
 from projector.database.schema import sections
 from tests import oracle

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from projector.capture.mapping import Texts
+from projector.capture.texts import Texts
 from projector.core.batch import DEFAULT_BATCH
 from projector.core.pipeline import prepare_session
 from projector.core.refresh import Drain

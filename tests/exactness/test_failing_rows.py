@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from projector.capture.mapping import Texts, default_mapping
+from projector.capture.texts import Texts, default_mapping
 from projector.core import batch, faults
 from projector.core.batch import DEFAULT_BATCH
 from projector.core.pipeline import prepare_session

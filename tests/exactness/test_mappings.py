@@ -13,7 +13,8 @@ import pytest
 
 from api.request.parameters import INCLUDES
 from projector.capture import gaps
-from projector.capture.mapping import Texts, examine_source, read_mapping
+from projector.capture.fit import examine_source
+from projector.capture.texts import Texts, read_mapping
 from projector.database.rows import Connection, values
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status

@@ -33,7 +33,7 @@ from api.request.record import system_clock
 from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
-from projector.capture import attributes, control, gaps, mapping, triggers
+from projector.capture import attributes, control, gaps, texts, triggers
 from projector.core import (
     batch,
     blocking,
@@ -265,9 +265,9 @@ def _without_messages(mutant: Mutant) -> Mutant:
 
 def _leave_out_a_rule(bench: Bench) -> None:
     """Read of a contact that changes the contact alone again."""
-    rules = mapping.Texts.rules
+    rules = texts.Texts.rules
     bench.patches.setattr(
-        mapping.Texts, "rules", lambda self: [rule for rule in rules(self) if "c.contact_id" not in rule]
+        texts.Texts, "rules", lambda self: [rule for rule in rules(self) if "c.contact_id" not in rule]
     )
 
 

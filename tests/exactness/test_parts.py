@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.routes import read_model as routes
-from projector.capture.mapping import Texts, default_mapping
+from projector.capture.texts import Texts, default_mapping
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.observe.metrics import metrics_of

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from projector.capture.mapping import Texts, read_mapping
+from projector.capture.texts import Texts, read_mapping
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.progress import QUIET

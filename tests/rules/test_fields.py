@@ -13,7 +13,7 @@ import pytest
 
 from api.request.lead import LEAD_KEYS
 from projector.capture.attributes import DECLARED_COLUMN, JSON_COLUMN, is_attribute
-from projector.capture.mapping import default_mapping
+from projector.capture.texts import default_mapping
 from projector.database import sql
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import Agent, Conversation, Model, Source

@@ -6,7 +6,7 @@ A red test names the next file of the recipe in CONTRIBUTING.md.
 import re
 from itertools import product
 
-from projector.capture.mapping import default_mapping
+from projector.capture.texts import default_mapping
 from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.sql import required_columns, source_columns
 from projector.operate import explain

@@ -4,7 +4,7 @@ import ast
 import re
 from functools import cache
 
-from projector.capture.mapping import RELATIONS
+from projector.capture.texts import RELATIONS
 from projector.database.schema import source_tables
 from tests.rules.files import check, name_of, python_files, read, sql_files
 from tests.rules.sql import created_columns

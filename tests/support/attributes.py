@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from projector.capture.mapping import Texts, default_mapping
+from projector.capture.texts import Texts, default_mapping
 from tests.oracle.attributes import REFERENCE, Declaration, Given
 from tests.oracle.leads import Contact, Conversation, Extraction
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from projector.capture.mapping import default_mapping
+from projector.capture.texts import default_mapping
 from projector.database.schema import sections
 from projector.database.source_names import SourceTable
 

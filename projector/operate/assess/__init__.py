@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 
 from projector.capture.attributes import JSON_COLUMN, LEVELS, LeftOutKey, json_with
-from projector.capture.mapping import RELATIONS, Fit, Texts, default_mapping, examine_source, relation_rows
+from projector.capture.fit import Fit, examine_source, relation_rows
 from projector.capture.source import SourceRelation
+from projector.capture.texts import RELATIONS, Texts, default_mapping
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, only_row, rows, value, values

@@ -17,7 +17,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.capture.mapping import RELATIONS, Fit, Join, Texts, bare, examine_source, joined_columns
+from projector.capture.fit import Fit, examine_source
+from projector.capture.texts import RELATIONS, Join, Texts, bare, joined_columns
 from projector.database.connect import connect
 from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.rows import Connection, only_row, rows, values

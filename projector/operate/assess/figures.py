@@ -16,7 +16,9 @@ from psycopg.rows import dict_row
 
 from projector.capture.attributes import DECLARED_COLUMN, LEVELS, is_attribute
 from projector.capture.definition import definition_texts
-from projector.capture.mapping import RELATIONS, Fit, Reading, default_mapping, relation_rows
+from projector.capture.fit import Fit, relation_rows
+from projector.capture.reading import Reading
+from projector.capture.texts import RELATIONS, default_mapping
 from projector.database.distribution import kept_here
 from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from projector.capture.mapping import Fit, equal_sides, fixed_columns
+from projector.capture.fit import Fit
+from projector.capture.texts import equal_sides, fixed_columns
 from projector.database.kinds import key_kinds, kinds
 from projector.database.rows import Connection, value
 from projector.database.sql import query

@@ -6,7 +6,8 @@ PostgreSQL does not say so of a view. What is compared is read in the text, with
 import re
 from collections.abc import Iterator
 
-from projector.capture.mapping import NAME, RELATIONS, Fit, aliases, bare, plain
+from projector.capture.fit import Fit
+from projector.capture.texts import NAME, RELATIONS, aliases, bare, plain
 
 _SELECT = re.compile(r"\(\s*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _INNERMOST = re.compile(r"\(([^()]*)\)")

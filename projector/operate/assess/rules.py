@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from projector.capture.mapping import RELATIONS
+from projector.capture.texts import RELATIONS
 
 WARNING, PROBLEM = "warning", "problem"
 """Probably a mistake of the mapping, and certainly one."""

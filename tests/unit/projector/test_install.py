@@ -3,7 +3,7 @@
 import pytest
 
 from projector.capture import gaps
-from projector.capture.mapping import Fit
+from projector.capture.fit import Fit
 from projector.database import locks
 from projector.database.rows import Connection, values
 from projector.operate import install as installing

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pglast.parser import parse_sql_json
 
-from projector.capture.mapping import Texts
+from projector.capture.texts import Texts
 
 PARSED = {
     "comments in comments": "SELECT m.id /* FROM a AS x /* JOIN b AS y */ m.us */ FROM messages AS m",

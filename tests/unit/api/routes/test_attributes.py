@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.routes import read_model as of_routes
-from projector.capture.mapping import default_mapping
+from projector.capture.texts import default_mapping
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from tests.exactness.feed_copy import Copy, serving

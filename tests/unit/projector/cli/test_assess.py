@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from projector.capture.mapping import Texts, default_mapping
+from projector.capture.texts import Texts, default_mapping
 from projector.database.rows import Connection
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
