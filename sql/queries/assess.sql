@@ -107,12 +107,12 @@ FROM {relation} AS t{sample};
 -- its rows, and whether the projection knows it.
 --
 -- Placeholders: rows, those that are looked at, read as r; user_id and phone, of r; meets, by what r meets a row m of
--- the relation `other`, which has the same as `met`; unmet, the number of those that meet none; columns, rows of
--- VALUES: name, value, is_known, moment.
+-- the relation `other`, which has the same as `met`; counted, rows of VALUES: name, value, is_known, moment.
 WITH looked AS MATERIALIZED (
     SELECT
         r.*,
         {user_id} AS of_user_id,
+        {phone} AS given_phone,
         projector.canonical_phone({phone}) AS of_phone
     FROM {rows} AS r
 ),
@@ -134,7 +134,7 @@ counted AS (
         max(v.moment) AS newest,
         row_number() OVER (PARTITION BY v.name ORDER BY count(*) DESC, v.value COLLATE "C") AS place
     FROM looked AS r
-    CROSS JOIN LATERAL (SELECT r.of_user_id AS user_id, r.of_phone AS phone) AS p
+    CROSS JOIN LATERAL (SELECT r.of_user_id AS user_id, r.of_phone AS phone, r.given_phone AS given) AS p
     LEFT JOIN (
         SELECT DISTINCT s.user_id::text AS user_id
         FROM projector.source_tenants() AS s
@@ -143,26 +143,8 @@ counted AS (
     CROSS JOIN LATERAL (
         VALUES
         ('rows', '', true, NULL::timestamptz),
-        ('leads', p.user_id || ' ' || p.phone, true, NULL),
-        ('spellings', CASE WHEN p.phone IS NOT NULL THEN p.user_id || ' ' || {phone} END, true, NULL),
-        ('parents', m.key, true, NULL),
         ('customer_phones', p.phone, true, NULL),
-        ('long_numbers', CASE WHEN p.phone ~ '^[0-9]{8,}$' THEN '' END, true, NULL),
-        ('short_numbers', CASE WHEN p.phone ~ '^[0-9]{1,7}$' THEN '' END, true, NULL),
-        ('other_texts', CASE WHEN p.phone !~ '^[0-9]+$' THEN '' END, true, NULL),
-        (
-            'placeholders',
-            CASE
-                WHEN p.phone ~* '^(null|none|nil|nan|n/?a|unknown|undefined|anonymous|[^[:alnum:]]+|0+)$' THEN ''
-            END,
-            true,
-            NULL
-        ),
-        ('without_tenant', CASE WHEN p.user_id IS NULL THEN '' END, true, NULL),
-        ('without_phone', CASE WHEN p.phone IS NULL THEN '' END, true, NULL),
-        ('without_lead', CASE WHEN p.user_id IS NULL OR p.phone IS NULL THEN '' END, true, NULL),
-        ('of_unknown_tenant', CASE WHEN p.user_id IS NOT NULL AND t.user_id IS NULL THEN '' END, true, NULL),
-        ('{unmet}', CASE WHEN m.key IS NULL THEN '' END, true, NULL){columns}
+{counted}
     ) AS v (name, value, is_known, moment)
     -- Of columns, nulls are counted too.
     WHERE v.value IS NOT NULL OR left(v.name, 2) = 'r.'

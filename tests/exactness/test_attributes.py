@@ -16,7 +16,8 @@ from projector.core.pipeline import prepare_session
 from projector.core.refresh import Drain
 from projector.database.locks import SHARDS
 from projector.database.rows import Connection
-from projector.operate.assess import PROBLEM, assess
+from projector.operate.assess import assess
+from projector.operate.assess.facts import PROBLEM
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError

@@ -19,7 +19,8 @@ from projector.database.rows import Connection, values
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
 from projector.operate import assess as assessing
-from projector.operate.assess import PROBLEM, Fact, assess, check, figures
+from projector.operate.assess import assess, check, figures
+from projector.operate.assess.facts import PROBLEM, Fact
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.report.errors import CaptureGapError, ProjectorError
@@ -382,7 +383,7 @@ SILENT = {
     "nothing": ("messages.sql", "m.content", "m.content", "note messages: 400 rows, of 400 of messages; in 200"),
     "a phone that some customers do not have": (
         "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)", "p.identifier",
-        "of 80 leads; 80 with a customer_phone of 8 digits or more; 120 without a phone;",
+        "of 80 leads; 80 with a phone of 8 digits or more; 120 without a phone;",
     ),
     "a misspelt key of JSON": (
         "conversations.sql", "coalesce(nullif(p.phone_number, ''), p.identifier, p.email)",

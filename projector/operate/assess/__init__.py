@@ -3,12 +3,10 @@
 `migrate` refuses where one of these facts is a problem, and tells of those that are warnings, and so does `status`.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import psycopg
 
@@ -21,6 +19,7 @@ from projector.database.ownership import is_pooled
 from projector.database.rows import Connection, only_row, rows, value, values
 from projector.database.source_names import SourceTable
 from projector.database.sql import query
+from projector.operate.assess.facts import NOTE, OK, PROBLEM, WARNING, Fact
 from projector.operate.assess.figures import ask, count_relations, failing_columns
 from projector.operate.assess.joins import loose_joins
 from projector.operate.rights import find_missing_rights, read_server
@@ -28,12 +27,6 @@ from projector.operate.roles import read_access
 from projector.report.counted import bytes_in_words, counted, repeated_rows
 from projector.report.errors import ProjectorError, SourceMissingError, condition
 
-OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
-"""What a fact is: something that fits, that is good to know, that somebody should mend, that keeps it from working."""
-
-# A name in quotes is a part of it, or of what stands before it, whatever the name contains.
-_QUOTED = r'"(?:[^"]|"")*"'
-_STATEMENT = re.compile(rf'{_QUOTED}|\b((?:GRANT|ALTER|CREATE) (?:{_QUOTED}|[^";\n…])+;)')
 _UNCHANGED = "Nothing was changed, because "
 
 _STATEMENT_TIMEOUT = "12s"
@@ -44,26 +37,6 @@ _LEFT_OUT = {"object": "an object", "list": "a list of anything but scalars", "n
 # As docs/internals/performance.md has measured it.
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
 _ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something about a database: what it is, of which area, and in words.
-
-    A problem has the error that it causes, and a figure what machines read of it.
-    """
-
-    state: str
-    area: str
-    text: str
-    error: ProjectorError | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def statements(self) -> list[str]:
-        """The statements that the text names, which would mend it. A text that quotes values of rows names none."""
-        is_theirs = self.area == "rows" or self.state not in {WARNING, PROBLEM}
-        return [] if is_theirs else [*filter(None, _STATEMENT.findall(self.text))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +145,7 @@ def find_failing(conn: Connection, fit: Fit) -> Iterator[Fact]:
     """Return which columns of the mapping, which fits, the rows of the platform do not let PostgreSQL compute."""
     with conn.transaction(force_rollback=True):
         _limit_statements(conn)
-        sizes = {name: size.rows for name, size in _measure_all(conn, fit).items()}
-        failing = [*failing_columns(conn, fit, sizes)]
+        failing = [*failing_columns(conn, fit, _count_rows(_measure_all(conn, fit)))]
     for column, error in failing:
         said = f"{_UNCHANGED}{column} cannot be computed for each row: "
         advice = ". Guard a cast by CASE, as in CASE WHEN value ~ '^[0-9]{1,9}$' THEN value::integer END."
@@ -257,7 +229,7 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
         if not fit.missing and not fit.misfits:
             facts.append(Fact(OK, "tables", f"The platform's tables fit: {', '.join(sizes)}."))
         if fits:
-            facts += [*_find_figures(conn, fit, sizes), *left_out, *_estimate(fit, sizes)]
+            facts += [*count_relations(conn, fit, _count_rows(sizes)), *left_out, *_estimate(fit, sizes)]
         return facts
 
 
@@ -265,12 +237,7 @@ def find_stored_figures(conn: Connection) -> list[Fact]:
     """Return the figures of what the mapping reads that `migrate` has stored. Nobody is refused by them."""
     with short_transaction(conn):
         fit = examine_source(conn)
-        return [*_find_figures(conn, fit, _measure_all(conn, fit))]
-
-
-def _find_figures(conn: Connection, fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:
-    for figure in count_relations(conn, fit, {name: size.rows for name, size in sizes.items()}):
-        yield Fact(figure.state, figure.area, figure.text, data=figure.data)
+        return [*count_relations(conn, fit, _count_rows(_measure_all(conn, fit)))]
 
 
 def render(facts: Sequence[Fact], mapping: str | None = None) -> str:
@@ -349,6 +316,10 @@ def measure(conn: Connection, relation: str) -> Size:
 def _measure_all(conn: Connection, fit: Fit) -> dict[str, Size]:
     """Return the size of each table that is there."""
     return {name: measure(conn, table.full_name) for name, table in fit.present.items() if table.kind}
+
+
+def _count_rows(sizes: Mapping[str, Size]) -> dict[str, int]:
+    return {name: size.rows for name, size in sizes.items()}
 
 
 def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:

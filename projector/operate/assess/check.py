@@ -24,18 +24,8 @@ from projector.database.kinds import Kind, key_kinds, kinds
 from projector.database.rows import Connection, only_row, rows, values
 from projector.database.source_names import SourceTable
 from projector.database.sql import query
-from projector.operate.assess import (
-    NOTE,
-    OK,
-    PROBLEM,
-    WARNING,
-    Fact,
-    find_failing,
-    find_problems,
-    measure,
-    require_fit,
-    short_transaction,
-)
+from projector.operate.assess import find_failing, find_problems, measure, require_fit, short_transaction
+from projector.operate.assess.facts import NOTE, OK, PROBLEM, WARNING, Fact
 from projector.operate.assess.ids import move_ids
 from projector.operate.install import install_capture
 from projector.operate.rights import read_server

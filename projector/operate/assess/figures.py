@@ -23,6 +23,7 @@ from projector.database.distribution import kept_here
 from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value
 from projector.database.sql import query, source_columns
+from projector.operate.assess.facts import NOTE, Fact
 from projector.operate.assess.rules import suspicions
 from projector.operate.explain import COMPUTED_LEAD, printed_lead
 from projector.report.counted import counted
@@ -36,23 +37,38 @@ _VALUES_OF_ATTRIBUTE = 5
 _REFUSED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 _OF_ROWS = (psycopg.DataError, psycopg.errors.CardinalityViolation, psycopg.errors.RaiseException)
 
-_WORDS = {
-    "leads": "of {lead}",
-    "spellings": "with {number} spellings of their phones",
-    "parents": "in {conversation}",
-    "long_numbers": "{number} with a customer_phone of 8 digits or more",
-    "short_numbers": "{number} with a shorter number",
-    "other_texts": "{number} with another text",
-    "without_tenant": "{number} without a user_id",
-    "without_phone": "{number} without a phone",
-    "of_unknown_tenant": "{number} of a tenant that is none of tenants.sql",
-    "without_conversation": "{number} without a conversation",
-    "ahead": "{number} with a time more than a day ahead, so that their leads come first until then",
-}
-"""What each number says."""
+_DISTINCT = ("leads", "spellings", "parents")
+"""The numbers of different values; the others are of rows for which a condition holds."""
 
-_DISTINCT = {"leads", "spellings", "parents"}
-"""The numbers of different values; the others are of rows."""
+_NUMBERS = {
+    "leads": ("p.user_id || ' ' || p.phone", "of {lead}"),
+    "spellings": (
+        "CASE WHEN p.phone IS NOT NULL THEN p.user_id || ' ' || p.given END",
+        "with {number} spellings of their phones",
+    ),
+    "parents": ("m.key", "in {conversation}"),
+    "long_numbers": ("p.phone ~ '^[0-9]{8,}$'", "{number} with a phone of 8 digits or more"),
+    "short_numbers": ("p.phone ~ '^[0-9]{1,7}$'", "{number} with a shorter number"),
+    "other_texts": ("p.phone !~ '^[0-9]+$'", "{number} with another text"),
+    "placeholders": (
+        "p.phone ~* '^(null|none|nil|nan|n/?a|unknown|undefined|anonymous|[^[:alnum:]]+|0+)$'",
+        "",
+    ),
+    "without_tenant": ("p.user_id IS NULL", "{number} without a user_id"),
+    "without_phone": ("p.phone IS NULL", "{number} without a phone"),
+    "without_lead": ("p.user_id IS NULL OR p.phone IS NULL", ""),
+    "of_unknown_tenant": (
+        "p.user_id IS NOT NULL AND t.user_id IS NULL",
+        "{number} of a tenant that is none of tenants.sql",
+    ),
+    "without_contact": ("m.key IS NULL", ""),
+    "without_conversation": ("m.key IS NULL", "{number} without a conversation"),
+}
+"""What is counted of a relation beside its columns, and what says it unless it is zero.
+
+It is counted over r, a row, p, its user_id and phone, t, its tenant, and m, what it meets: of conversations a contact,
+of all others a conversation.
+"""
 
 _PLATFORM = (
     "{0} = projector.platform_word({0})",
@@ -90,34 +106,10 @@ _VALUES = {
 }
 """Of columns whose values the projection knows: what says whether it knows one, which ones, and what any other is."""
 
+_AHEAD = "{number} with a time more than a day ahead, so that their leads come first until then"
+
 _COUNTED = {"reply_window": "concat_ws(' ', r.platform, coalesce(r.reply_window::text, 'none'))"}
 """What is counted of a column, where that is not its value."""
-
-_LEAD = "concat({user_id}, ' ', {phone})"
-_SHAPES = {
-    "conversations": (
-        _LEAD,
-        *("leads", "spellings", "long_numbers", "short_numbers", "other_texts", "placeholders"),
-        *("without_tenant", "without_phone", "without_lead", "of_unknown_tenant", "without_contact"),
-    ),
-    "customers": (_LEAD, "without_tenant", "without_phone", "of_unknown_tenant", "without_conversation"),
-    "parts": ("{row}.conversation_id::text", "parents", "without_conversation"),
-    "tenants": ("{user_id}", "without_conversation"),
-}
-"""By what a row meets one of conversations, and one of conversations a contact, and which numbers there are of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What was counted: of which area, in words, and as data for machines.
-
-    `state` is "warning" or "problem" where it suggests a mistake, as the rules say.
-    """
-
-    area: str
-    text: str
-    data: Mapping[str, Any]
-    state: str = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +133,7 @@ class _Counted:
         return [of for of, _, is_known in self.frequent if not is_known]
 
 
-def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Iterator[Figure]:
+def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Iterator[Fact]:
     """Return the figures of each relation, and a lead. `sizes` are about how many rows the tables have.
 
     It runs in a transaction of the caller, which says how long a statement may take, and leaves nothing there.
@@ -162,17 +154,16 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
             found = ask(conn, rows, _Counted, _temporary(_counting(fit, relation, looked_at[1])))
             if found is None:
                 said = f"{relation}: its rows were not counted: it took too long, or one cannot be read."
-                yield Figure("rows", said, {"relation": relation})
+                yield Fact(NOTE, "rows", said, data={"relation": relation})
                 continue
             counts = {of.name: of for of in found}
             columns = {of: counts.get(f"r.{of}", _Counted(of)) for of in _columns(fit, relation)}
             own = numbers[relation] = _numbers(fit, relation, counts, columns)
             own |= _of_table(conn, fit, relation, looked_at, is_empty=not own["rows"])
-            yield _of_rows(relation, own, columns)
-            yield from _of_columns(relation, own, columns)
+            yield from _print_relation(relation, own, columns)
             suspected = _suspected(fit, own, numbers.get("conversations", {}), columns)
             for state, sentence in suspicions(relation, own | suspected):
-                yield Figure("mapping", sentence, {"of": relation}, state)
+                yield Fact(state, "mapping", sentence, data={"of": relation})
         lead = ask(conn, _print_lead)
     if lead is not None:
         text = lead if len(lead) <= _PRINTED else f"{lead[:_PRINTED]}…"
@@ -183,8 +174,8 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
                 f"Attributes with the name of a field of a lead: {', '.join(clashes)}. They are printed among its"
                 " attributes, and the field does not have their value: give it by the column of the field."
             )
-            yield Figure("values", said, {"clashes": clashes})
-        yield Figure("lead", f"A lead as it will be printed: {text}", {"lead": printed})
+            yield Fact(NOTE, "values", said, data={"clashes": clashes})
+        yield Fact(NOTE, "lead", f"A lead as it will be printed: {text}", data={"lead": printed})
 
 
 def failing_columns(
@@ -253,31 +244,40 @@ def _columns(fit: Fit, relation: str) -> list[str]:
     return [column for column in given if column not in required or (relation, column) in _VALUES]
 
 
-def _shape(relation: str) -> str:
-    """Return what a relation is: conversations, tenants, customers with a phone, or parts of conversations."""
-    if relation in {"conversations", "tenants"}:
-        return relation
-    return "customers" if kinds()[relation].phone else "parts"
+def _numbers_of(fit: Fit, relation: str) -> list[str]:
+    """Return the numbers that are counted of a relation."""
+    met = "contact" if relation == "conversations" else "conversation"
+    if kinds()[relation].phone is None:
+        return ["parents"] * (relation != "tenants") + [f"without_{met}"]
+    left_out = {"parents", "without_contact", "without_conversation"} - {f"without_{met}"}
+    if "tenants" not in fit.relations:
+        left_out.add("of_unknown_tenant")
+    return [name for name in _NUMBERS if name not in left_out]
 
 
 def _counting(fit: Fit, relation: str, read: str) -> str:
     """Return the query that counts the rows of a relation that are read, and what its columns have."""
-    phone, shape = kinds()[relation].phone, _shape(relation)
-    # Conversations meet contacts, and all others meet conversations.
-    other = "contacts" if shape == "conversations" else "conversations"
-    tenant = "NULL" if shape == "parts" else "r.user_id::text"
+    phone, other = kinds()[relation].phone, "contacts" if relation == "conversations" else "conversations"
+    is_part = phone is None and relation != "tenants"
+    tenant = "NULL" if is_part else "r.user_id::text"
+    meeting = "{row}.conversation_id::text" if is_part else "concat_ws(' ', {user_id}, {phone})"
+    numbers = [
+        f"('{name}', {_NUMBERS[name][0]}, true, NULL)"
+        if name in _DISTINCT
+        else f"('{name}', CASE WHEN {_NUMBERS[name][0]} THEN '' END, true, NULL)"
+        for name in _numbers_of(fit, relation)
+    ]
     return query(
         "assess",
         "count_relation",
         rows=read,
-        phone=f"r.{phone}::text" if phone else "NULL",
+        phone=f"r.{phone}::text" if phone else "NULL::text",
         user_id=tenant,
         other=other,
-        unmet="without_contact" if shape == "conversations" else "without_conversation",
         phone_of_other=f"o.{kinds()[other].phone}::text",
-        met=_SHAPES[shape][0].format(row="o", user_id="o.user_id::text", phone="q.phone"),
-        meets=_SHAPES[shape][0].format(row="r", user_id=tenant, phone="p.phone"),
-        columns="".join(f",\n{_column(relation, column)}" for column in _columns(fit, relation)),
+        met=meeting.format(row="o", user_id="o.user_id::text", phone="q.phone" if phone else "NULL"),
+        meets=meeting.format(row="r", user_id=tenant, phone="p.phone"),
+        counted=",\n".join(numbers + [_column(relation, column) for column in _columns(fit, relation)]),
     )
 
 
@@ -313,12 +313,10 @@ def _numbers(
     fit: Fit, relation: str, counts: Mapping[str, _Counted], columns: Mapping[str, _Counted]
 ) -> dict[str, Any]:
     """Return the numbers of a relation by their names."""
-    numbers: dict[str, Any] = {}
-    for name in ("rows", *_SHAPES[_shape(relation)][1:]):
+    numbers: dict[str, Any] = {"rows": counts["rows"].filled if "rows" in counts else 0}
+    for name in _numbers_of(fit, relation):
         of = counts.get(name, _Counted(name))
         numbers[name] = of.different if name in _DISTINCT else of.filled
-    if "tenants" not in fit.relations:
-        numbers.pop("of_unknown_tenant", None)
     if numbers.get("spellings") == numbers.get("leads"):
         numbers.pop("spellings", None)
     if "customer_phones" in counts:
@@ -348,60 +346,64 @@ def _of_table(
     return found
 
 
-def _of_rows(relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _Counted]) -> Figure:
-    """Return how many rows a relation has, what each number says that is not zero, and how often each value occurs."""
+def _print_relation(
+    relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _Counted]
+) -> Iterator[Fact]:
+    """Return what each number says that is not zero, and what each column has.
+
+    Of a column whose values the projection knows that is how often each one occurs, and of any other in how many rows
+    it has a value: of times also the oldest and the newest one.
+    """
     said = [f"{relation}: {counted(numbers['rows'], 'row')}"]
     if "table" in numbers:
         looked_at = " that were looked at" if numbers["is_sampled"] else ""
         said[0] += f", of {numbers['table_rows'] or 0:,} of {numbers['table']}{looked_at}"
-    for key, words in _WORDS.items():
-        number = numbers.get(key)
-        if number or (number == 0 and key == "leads"):
+    words = {name: words for name, (_, words) in _NUMBERS.items() if words} | {"ahead": _AHEAD}
+    for name, text in words.items():
+        number = numbers.get(name)
+        if number or (number == 0 and name == "leads"):
             nouns = {noun: counted(number, noun) for noun in ("lead", "conversation")}
-            said.append(words.format(number=f"{number:,}", **nouns))
-    shown = {name: of for name, of in columns.items() if (relation, name) in _VALUES and of.frequent}
-    for name, of in shown.items():
+            said.append(text.format(number=f"{number:,}", **nouns))
+    known = {name: of for name, of in columns.items() if (relation, name) in _VALUES and of.frequent}
+    for name, of in known.items():
         _, expected, otherwise = _VALUES[relation, name]
         note = f" (any but {expected} {otherwise})" if of.unknown else ""
         said.append(f"{name}: {_listed(of)}{note}")
     data = {
         "relation": relation,
         **numbers,
-        "values": {name: {text: number for text, number, _ in of.frequent} for name, of in shown.items()},
-        "unknown": {name: of.unknown for name, of in shown.items() if of.unknown},
+        "values": _frequent(known),
+        "unknown": {name: of.unknown for name, of in known.items() if of.unknown},
     }
-    return Figure("rows", f"{'; '.join(said)}.", data)
-
-
-def _of_columns(
-    relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _Counted]
-) -> Iterator[Figure]:
-    """Return in how many rows each column has a value, and which: of times the oldest and the newest one."""
-    present = {name: of for name, of in columns.items() if (relation, name) not in _VALUES}
-    if not present or not numbers["rows"]:
+    yield Fact(NOTE, "rows", f"{'; '.join(said)}.", data=data)
+    others = {name: of for name, of in columns.items() if (relation, name) not in _VALUES}
+    if not others or not numbers["rows"]:
         return
-    said, listed = [], []
-    for name, of in present.items():
-        attribute, shown = is_attribute(relation, name), ""
-        if of.newest:
-            shown = f" ({of.oldest} to {of.newest})"
-        elif of.filled and (attribute or source_columns()[relation][name] == "boolean"):
-            shown = f" ({_listed(of, _VALUES_OF_ATTRIBUTE)})"
-            listed.append(of)
-        said.append(f"{'attribute ' if attribute else ''}{name} {of.filled:,}{shown}")
+    times = {name: [of.oldest, of.newest] for name, of in others.items() if of.newest}
+    attributes = {name for name in others if is_attribute(relation, name)}
+    flags = {name for name in others if source_columns()[relation].get(name) == "boolean"}
+    listed = {
+        name: of for name, of in others.items() if of.filled and name in (attributes | flags) - {*times}
+    }
+    shown = {name: f" ({of.oldest} to {of.newest})" for name, of in others.items() if of.newest}
+    shown |= {name: f" ({_listed(of, _VALUES_OF_ATTRIBUTE)})" for name, of in listed.items()}
+    said = [
+        f"{'attribute ' * (name in attributes)}{name} {of.filled:,}{shown.get(name, '')}"
+        for name, of in others.items()
+    ]
     data = {
         "columns_of": relation,
-        "present": {name: of.filled for name, of in present.items()},
-        "out_of_range": {name: number for name, of in present.items() if (number := of.rows_of("outside"))},
-        "frequent": {
-            name: {text: number for text, number, _ in of.frequent}
-            for name, of in present.items()
-            if of in listed
-        },
-        "times": {name: [of.oldest, of.newest] for name, of in present.items() if of.newest},
+        "present": {name: of.filled for name, of in others.items()},
+        "out_of_range": {name: number for name, of in others.items() if (number := of.rows_of("outside"))},
+        "frequent": _frequent(listed),
+        "times": times,
     }
     text = f"{relation}: of {counted(numbers['rows'], 'row')} so many have a value: {', '.join(said)}."
-    yield Figure("values", text, data)
+    yield Fact(NOTE, "values", text, data=data)
+
+
+def _frequent(columns: Mapping[str, _Counted]) -> dict[str, dict[str, int]]:
+    return {name: {text: number for text, number, _ in of.frequent} for name, of in columns.items()}
 
 
 def _listed(of: _Counted, most: int = 12) -> str:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projector.capture.texts import RELATIONS
-
-WARNING, PROBLEM = "warning", "problem"
-"""Probably a mistake of the mapping, and certainly one."""
+from projector.operate.assess.facts import PROBLEM, WARNING
 
 # Of fewer rows, most are not told from all.
 _TELLING = 20
@@ -68,7 +66,10 @@ RULES = (
 
 
 def suspicions(relation: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the state and the sentence of each rule that holds for the numbers of a relation."""
+    """Return the state and the sentence of each rule that holds for the numbers of a relation.
+
+    A warning is probably a mistake of the mapping, and a problem certainly one.
+    """
     for rule in RULES:
         number, of = numbers.get(rule.number) or 0, numbers.get(rule.of) or 0
         if number and relation in rule.relations:

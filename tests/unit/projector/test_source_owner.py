@@ -13,7 +13,8 @@ from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
-from projector.operate.assess import PROBLEM, assess
+from projector.operate.assess import assess
+from projector.operate.assess.facts import PROBLEM
 from projector.operate.install import migrate
 from projector.operate.rights import LOGIN, find_further_rights
 from projector.operate.uninstall import uninstall

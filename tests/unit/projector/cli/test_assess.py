@@ -11,7 +11,8 @@ from projector.database.rows import Connection
 from projector.observe.status.read import read_status
 from projector.observe.status.render import as_dict, render
 from projector.operate import assess as assessing
-from projector.operate.assess import PROBLEM, Fact, assess, find_warnings
+from projector.operate.assess import assess, find_warnings
+from projector.operate.assess.facts import PROBLEM, Fact
 from projector.operate.install import migrate
 from projector.report.errors import ProjectorError
 from tests.exactness.platform import Platform, rebuild_now, value
