@@ -1,6 +1,6 @@
 // The messages of a lead, the newest at the end.
 
-import { byId, h, keepPlace, mark, partsOf, reconcile, set, write } from "./dom.js";
+import { byId, copyOf, h, keepPlace, mark, partsOf, reconcile, set, write } from "./dom.js";
 import { platform, sender } from "./fields.js";
 import { clock, counted, exact, longDay, visible } from "./format.js";
 
@@ -166,21 +166,7 @@ function itemsOf(messages) {
 }
 
 function make({ message }) {
-  if (!message) {
-    return h("li", { class: "line row hint" });
-  }
-  return h(
-    "li",
-    {},
-    h(
-      "p",
-      { class: "row hint" },
-      h("bdi", { class: "sender clip" }),
-      h("time"),
-      h("span", { class: "state" }),
-    ),
-    h("p", { class: "text", dir: "auto" }),
-  );
+  return message ? copyOf("message") : h("li", { class: "line row hint" });
 }
 
 function refresh(row, { line, message }) {
