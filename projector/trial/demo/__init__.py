@@ -5,14 +5,14 @@ lead that it prints, and the showcase tenant, in which every filter, sort and pa
 tenants of any size, for a benchmark. Only source rows are written; a refresh or a rebuild makes leads of them.
 
 The rows of the reference are in `data/reference.json`. Its printed lead keeps the printed times. A time that is an
-object, such as `{"seconds": -104401}`, counts from the moment of loading, at which the showcase tenant ends too. So of
+object, such as `{"now": -104401}`, counts from the moment of loading, at which the showcase tenant ends too. So of
 the statistics `leads_last_7_days` and `leads_last_30_days` hold for some days only.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, product
 from time import monotonic
 from uuid import NAMESPACE_URL, uuid5
@@ -24,7 +24,7 @@ from projector.database.schema import source_tables
 from projector.database.source_names import source_names
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import Progress
-from projector.trial.demo.tenant import Row, Tenant, load_data
+from projector.trial.demo.tenant import Row, Tenant, fill, load_data
 
 DEFAULT_LEADS = 2_000
 
@@ -102,7 +102,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
 def _reference(now: datetime) -> list[Row]:
     """Return the rows of the tenant of the API reference."""
     return [
-        (table, *(now + timedelta(**field) if isinstance(field, dict) else field for field in row))
+        fill([table, *row], {}, {"now": now})
         for table, rows in load_data("reference").items()
         for row in rows
     ]

@@ -1,24 +1,30 @@
 """A demo tenant of any size: its account, and lead after lead with everything that belongs to it.
 
+`data/leads.json` has the channels of a tenant, and the rows of some leads. A tenant has these again and again, each
+time with another person, other messages and other moments. A word in braces is filled in: `{id}` with a new id,
+`{conversation0}` with that of the newest conversation, `{agent}` and the name of a template with theirs, `{phone}` and
+`{name}` with those of the person, `{plus}` and `{spaced}` with other spellings of a phone number, and `{item}`,
+`{price}` and `{city}` with one of the `words` of `data/chats.json`.
+
+An object is a moment: `{"end0": 14.7}` is 14.7 seconds after the newest conversation ended. It is counted from the
+`start`, the `mid` or the `end` of a conversation, from the full `hour` before its end, from `last`, when the lead was
+last heard of, or from `now`.
+
 What people are called and what they say is in `data/people.json` and `data/chats.json`. A region there may have
 `times`: it is drawn as often as that many others. A name is written as `written=spelled`, where `spelled` is its form
 in an e-mail address; a name without `=` is spelled as its small letters. `{name}` in what is said is the customer's
-first name, or `nameless` where that is unknown; `{item}`, `{price}` and `{city}` are one of `words`.
-
-`data/habits.json` has the channels, and the pools of what else is drawn: each element as often as its number says. Of
-what is told of a lead, `{name}` and such are fields of it.
+first name, or `nameless` where that is unknown.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from itertools import accumulate, product
+from itertools import accumulate
 from math import log
 from random import Random
-from types import SimpleNamespace
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -30,13 +36,6 @@ T = TypeVar("T")
 DAYS = 400
 """How far back the demo goes."""
 
-_TEMPLATE_ONLY = 0.1
-_SILENT = 0.03
-# As the AI judges.
-_SCORES = {
-    status: tuple(scores for scores in product((1, 2, 3), repeat=5) if least <= sum(scores) <= most)
-    for status, least, most in (("Cold", 5, 8), ("Warm", 9, 11), ("Hot", 12, 15))
-}
 # Coprime to 10⁹, so that its multiples run through all nine-digit numbers before one comes again.
 _STRIDE = 618_033_989
 # Multiples of the golden ratio meet all parts of [0, 1) evenly: small tenants come near the average too.
@@ -64,43 +63,37 @@ class Chance(Random):
         return str(UUID(int=self.getrandbits(128), version=4))
 
 
-_Lead: TypeAlias = SimpleNamespace
-"""One lead while its rows are made: who it is, how warm, and when it was first and last heard of."""
-
-
 @cache
 def load_data(subject: str) -> Any:  # noqa: ANN401  # Each file has a shape of its own.
     """Return the contents of `data/<subject>.json`."""
     return json.loads(resources.files(__package__).joinpath("data", f"{subject}.json").read_text("utf-8"))
 
 
-@cache
-def _pool(name: str) -> tuple[Any, ...]:
-    """Return a pool of `data/habits.json`, with each element as often as it is drawn."""
-    return tuple(element for element, times in load_data("habits")["pools"][name] for _ in range(times))
-
-
-def _drawn(chance: Chance, *pools: str) -> list[Any]:
-    """Return an element of each of some pools."""
-    return [chance.pick(_pool(name)) for name in pools]
-
-
-def _extracted(extraction_id: str, at: datetime) -> Row:
-    """Return the attributes that an extraction gives: a demo is booked for a half hour of the days after it."""
-    # By the id alone, so that what else is drawn stays as it is.
-    chance = Chance(extraction_id)
-    *texts, days = _drawn(
-        chance, "requirements", "calls to action", "summaries", "notifications", "days until a demo"
-    )
-    words = {word: chance.pick(pool) for word, pool in load_data("chats")["words"].items()}
-    booked = at.replace(minute=at.minute // 30 * 30, second=0, microsecond=0)
-    return (
-        *(text and text.format(**words) for text in texts),
-        None if days is None else booked + timedelta(days=days),
+def fill(row: Sequence[Any], words: Mapping[str, str], moments: Mapping[str, datetime]) -> Row:
+    """Return a row of `data/` with its words and moments filled in. None but an `hour` leads into the future."""
+    return tuple(
+        field.format_map(words)
+        if isinstance(field, str)
+        else _moment(field, moments)
+        if isinstance(field, dict)
+        else field
+        for field in row
     )
 
 
-_ANY = _pool("statuses of sends that count") * 2 + _pool("statuses of sends that do not count")
+def _moment(field: Mapping[str, float], moments: Mapping[str, datetime]) -> datetime:
+    [(name, seconds)] = field.items()
+    at, offset, until_now = moments[name], timedelta(seconds=seconds), moments["now"] - moments[name]
+    if name.startswith("hour"):
+        return at + offset
+    return at + (
+        min(offset, until_now * 0.9) if seconds > 0 else max(offset, until_now - timedelta(days=DAYS))
+    )
+
+
+def _conversations(rows: Sequence[Sequence[Any]]) -> int:
+    """Return how many conversations a lead of `data/leads.json` has."""
+    return sum(table == "conversations" for table, *_ in rows)
 
 
 @dataclass
@@ -118,44 +111,64 @@ class Tenant:
         """Begin with the first rows."""
         self._rng = rng = Chance(f"{self.user_id} {self.seed}")
         self._horizon = self.now - timedelta(days=DAYS)
-        self._agents: dict[str, list[str]] = {}
-        self._templates: list[str] = []
+        self._words = {"user_id": self.user_id}
         self._first_number = rng.below(1_000_000_000)
-        self._average = self.messages_per_lead / (1 - _TEMPLATE_ONLY) / (1 - _SILENT)
+        leads = load_data("leads")["leads"]
+        self._average = self.messages_per_lead * len(leads) / sum(map(bool, map(_conversations, leads)))
         self._quantile = rng.random()
 
     def account(self) -> Iterator[Row]:
         """Make the tenant itself, with its channels, agents and templates."""
-        rng = self._rng
+        rng, data = self._rng, load_data("leads")
         yield "users", self.user_id, self.email, self.company_name, self._horizon, self._horizon
         channels = []
-        for platform, display_name, agent_name in load_data("habits")["channels"]:
+        for platform, display_name, agent_name in data["channels"]:
             channels.append(rng.uuid())
             meta_id = f"10{rng.below(1e13):013}"
             yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, "demo", display_name
-            agent_id = rng.uuid()
-            self._agents.setdefault(platform, []).append(agent_id)
-            yield "agents", agent_id, self.user_id, channels[-1], agent_name
-        for name in load_data("habits")["templates"]:
-            self._templates.append(rng.uuid())
+            self._words[agent_name] = rng.uuid()
+            yield "agents", self._words[agent_name], self.user_id, channels[-1], agent_name
+        for name in data["templates"]:
+            self._words[name] = rng.uuid()
             # The first two channels can send templates.
-            yield "templates", self._templates[-1], self.user_id, rng.pick(channels[:2]), name
+            yield "templates", self._words[name], self.user_id, rng.pick(channels[:2]), name
 
     def lead(self, number: int) -> Iterator[Row]:
         """Make a lead."""
-        rng = self._rng
-        template_only = rng.happens(_TEMPLATE_ONLY)
-        lead = self._make_lead("whatsapp" if template_only else rng.pick(_pool("platforms")), number)
-        if rng.happens(0.45 if lead.platform == "whatsapp" else 0.15):
-            yield from self._contacts(lead)
-        if template_only:
-            yield self._send(lead, lead.last, rng.pick(_pool("statuses of sends that count")))
-            while rng.happens(0.45):
-                yield self._send(lead, self._before(lead.last, days=60), rng.pick(_ANY))
-        else:
-            yield from self._conversations(lead)
+        rng, known = self._rng, load_data("leads")["leads"]
+        rows = known[(self._first_number + number) % len(known)]
+        conversations = _conversations(rows)
+        # Templates are for WhatsApp, and so is a lead that has nothing else.
+        platform = rng.pick(load_data("leads")["platforms"]) if conversations else "whatsapp"
+        topics = {word: rng.pick(pool) for word, pool in load_data("chats")["words"].items()}
+        words = self._words | topics | self._agents(platform) | self._person(platform, number)
+        end = self._lately()
+        moments = {"now": self.now, "last": end}
+        for age, messages in enumerate(self._messages_of_conversations(conversations)):
+            conversation_id = words[f"conversation{age}"] = rng.uuid()
+            times = self._times(messages, end)
+            start = times[0] if times else end
+            moments |= {f"start{age}": start, f"mid{age}": start + (end - start) / 2, f"end{age}": end}
+            moments[f"hour{age}"] = end.replace(minute=0, second=0, microsecond=0)
+            yield from self._messages(words, conversation_id, times)
+            # The one before was up to 50 days ago, and leaves room for what was before it.
+            end = start - (1 + rng.below(min(timedelta(days=50), (start - self._horizon) // 2) // _MS)) * _MS
+        for row in rows:
+            words["id"] = rng.uuid()
+            if row[0] != "template_sends" or platform == "whatsapp":
+                yield fill(row, words, moments)
 
-    def _make_lead(self, platform: str, number: int) -> _Lead:
+    def _agents(self, platform: str) -> dict[str, str]:
+        """Return the agents of a lead: one of its platform, and one with which it goes on elsewhere."""
+        rng, data = self._rng, load_data("leads")
+
+        def of(chosen: str) -> str:
+            return self._words[rng.pick([name for own, _, name in data["channels"] if own == chosen])]
+
+        return {"agent": of(platform), "other agent": of(rng.pick(data["other platforms"][platform]))}
+
+    def _person(self, platform: str, number: int) -> dict[str, str]:
+        """Return who a lead is: names and address, its identifier and its language."""
         rng, people = self._rng, load_data("people")
         region = rng.pick([region for region in people["regions"] for _ in range(region.get("times", 1))])
         names = [rng.pick(region[pool]).partition("=") for pool in ("first_names", "last_names")]
@@ -164,100 +177,32 @@ class Tenant:
         if rng.happens(0.03):
             name = f"{name} {rng.pick(people['emoji'])}"
         ending = "" if rng.happens(0.4) else str(rng.below(100))
+        email = f"{first[1]}{rng.pick('.._-')}{last[1]}{ending}@{rng.pick(people['email_providers'])}"
         digits = f"{(number * _STRIDE + self._first_number) % 1_000_000_000:09}"
-        heard = self._lately()
-        return _Lead(
-            first_name=first[0],
-            name=name,
-            email=f"{first[1]}{rng.pick('.._-')}{last[1]}{ending}@{rng.pick(people['email_providers'])}",
-            company=rng.pick(people["companies"]),
-            language=region.get("language", "en"),
-            customer_phone={
-                "whatsapp": region["dialing"] + digits,
-                "instagram": f"17841{rng.below(1_000):03}{digits}",
-                "webchat": f"web-{rng.getrandbits(24):06x}-{digits}",
-            }[platform],
-            platform=platform,
-            status=rng.pick(_pool("lead statuses")),
-            first=heard,
-            last=heard,
-        )
+        phone = {
+            "whatsapp": region["dialing"] + digits,
+            "instagram": f"17841{rng.below(1_000):03}{digits}",
+            "webchat": f"web-{rng.getrandbits(24):06x}-{digits}",
+        }[platform]
+        spaced = f"+{region['dialing']} {digits[:5]}-{digits[5:]}"
+        return {
+            "first_name": first[0],
+            "name": name,
+            "email": "" if rng.happens(0.1) else email,
+            "company": rng.pick(people["companies"]),
+            "language": region.get("language", "en"),
+            "phone": phone,
+            "plus": f"+{phone}" if platform == "whatsapp" else phone,
+            "spaced": spaced if platform == "whatsapp" else phone,
+        }
 
-    def _contacts(self, lead: _Lead) -> Iterator[Row]:
-        """Make a contact, and sometimes another of a different spelling that is the same person."""
-        rng = self._rng
-        spellings = [lead.customer_phone]
-        if lead.platform == "whatsapp":
-            spellings.append(f"+{lead.customer_phone}")
-        for phone in spellings if rng.happens(0.05) else [rng.pick(spellings)]:
-            updated_at = self._lately() if rng.happens(0.95) else None
-            contact_id = rng.uuid()
-            noted = _drawn(Chance(contact_id), "tags", "opt-outs", "sources")
-            yield (
-                "contacts",
-                contact_id,
-                self.user_id,
-                phone,
-                *self._told(lead, "a contact"),
-                updated_at,
-                *noted,
-            )
-
-    def _told(self, lead: _Lead, where: str) -> Iterator[str | None]:
-        """Make name, address and company of a lead as some place tells them: often blank, or not at all."""
-        for what in ("names", "emails", "companies"):
-            text = self._rng.pick(_pool(f"{what} in {where}"))
-            yield text and text.format_map(vars(lead))
-
-    def _send(self, lead: _Lead, at: datetime, status: str, conversation_id: str | None = None) -> Row:
-        """Return a template send, asked for at a time and sent a little later, if at all."""
-        rng = self._rng
-        has_left = status not in ("FAILED", "PENDING") and rng.happens(0.95)
-        sent_at = self._after(at, seconds=20) if has_left else None
-        template_id = rng.pick(self._templates)
-        return (
-            "template_sends", rng.uuid(), template_id, conversation_id, self._spelled(lead, 0.3), status, sent_at, at,
-        )  # fmt: skip
-
-    def _conversations(self, lead: _Lead) -> Iterator[Row]:
-        """Make a lead's conversations from the newest back, and sometimes a send that belongs to them."""
-        rng = self._rng
-        agent_id = own_agent = rng.pick(self._agents[lead.platform])
-        other_platforms = _pool(f"platforms beside {lead.platform}")
-        # An agent and a customer can have one active conversation, and one that is not; null is neither.
-        flags = (True, False, None) if rng.happens(0.85) else (False, None, None)
-        conversation_id, end = "", lead.last
-        for age, messages in enumerate(self._messages_of_conversations()):
-            if age:
-                moves = other_platforms and rng.happens(0.4)
-                agent_id = rng.pick(self._agents[rng.pick(other_platforms)]) if moves else own_agent
-            phone = self._spelled(lead, 0.3 if age else 0.06)
-            conversation_id = rng.uuid()
-            times = self._times(messages, end)
-            lead.first = times[0] if times else end
-            created_at = lead.first - rng.below(1_000) * _MS
-            # The platform's own note of the last message: often right, sometimes not, or not there.
-            off = rng.pick(_pool("milliseconds by which the platform's note is off"))
-            noted = None if off is None else min(end + off * _MS, self.now - _MS)
-            yield "conversations", conversation_id, agent_id, phone, created_at, noted, flags[age]
-            yield from self._messages(lead, conversation_id, times)
-            if rng.happens(0.75):
-                yield from self._extractions(lead, conversation_id, end)
-            end = self._before(lead.first, days=50)
-        if lead.platform == "whatsapp" and rng.happens(0.2):
-            # A campaign that the lead answered, or one that tried to wake it up again.
-            at = self._before(lead.first, days=3) if rng.happens(0.6) else self._after(lead.last, days=20)
-            yield self._send(lead, at, rng.pick(_ANY), conversation_id if rng.happens(0.5) else None)
-
-    def _messages_of_conversations(self) -> list[int]:
+    def _messages_of_conversations(self, conversations: int) -> list[int]:
         """Return how many messages each conversation of a lead has, the newest first: few talk much."""
-        rng = self._rng
-        conversations = rng.pick(_pool("conversations of a lead"))
-        if rng.happens(_SILENT):
-            return [0] * conversations
+        if not conversations:
+            return []
         self._quantile = (self._quantile + _GOLDEN) % 1
         # The square of what is distributed exponentially, whose average is 2; a bound for the very rare.
-        messages = int(self._average * log(1.0002 - self._quantile) ** 2 / 2 + rng.random())
+        messages = int(self._average * log(1.0002 - self._quantile) ** 2 / 2 + self._rng.random())
         older = messages // (conversations + 1)
         return [messages - older * (conversations - 1), *[older] * (conversations - 1)]
 
@@ -274,69 +219,29 @@ class Tenant:
         back = [0, *accumulate(int(pause * pace) for pause in pauses)][:count]
         return [end - before * _MS for before in reversed(back)]
 
-    def _messages(self, lead: _Lead, conversation_id: str, times: list[datetime]) -> Iterator[Row]:
+    def _messages(
+        self, words: Mapping[str, str], conversation_id: str, times: Sequence[datetime]
+    ) -> Iterator[Row]:
         """Make the messages of a conversation: customer and agent in turn, an opening and then exchanges."""
         rng, chats = self._rng, load_data("chats")
-        talk = chats["languages"][lead.language]
+        talk = chats["languages"][words["language"]]
         exchanges, first = talk["exchanges"], rng.below(len(talk["exchanges"]))
-        name = lead.first_name if rng.happens(0.8) else talk["nameless"]
+        name = words["first_name"] if rng.happens(0.8) else talk["nameless"]
         said: list[str] = []
         for turn, at in enumerate(times):
             if turn % 2 == 0:
                 pair = exchanges[(first + turn // 2) % len(exchanges)] if turn else rng.pick(talk["openings"])
-                words = {word: rng.pick(pool) for word, pool in chats["words"].items()}
-                said = [text.format(name=name, **words) for text in pair]
+                topics = {word: rng.pick(pool) for word, pool in chats["words"].items()}
+                said = [text.format(name=name, **topics) for text in pair]
             sender, kind = ("agent", "out") if turn % 2 else ("user", "wamid")
             text = said[turn % 2]
             message_id = f"{kind}.{rng.getrandbits(240):060X}"
-            status = rng.pick(_pool(f"statuses of messages from {sender}"))
+            status = rng.pick(load_data("leads")["statuses"][sender])
             yield (
                 "messages", message_id, conversation_id, sender, text[0].upper() + text[1:], at, status, turn + 1,
             )  # fmt: skip
-
-    def _extractions(self, lead: _Lead, conversation_id: str, end: datetime) -> Iterator[Row]:
-        """Make what an AI made of a conversation, run after run, of which the last is the latest one, or none is."""
-        rng = self._rng
-        runs = rng.pick(_pool("runs of the AI"))
-        flagged = rng.happens(0.96)
-        for run in range(1, runs + 1):
-            last = run == runs
-            at = self._after(end, seconds=40) if last else lead.first + (end - lead.first) * (run / runs)
-            # An earlier run knows less, and finds the lead lukewarm at most.
-            told = self._told(lead, "the last run" if last else "an earlier run")
-            judged = self._judged(lead.status if last else rng.pick(("Cold", "Cold", "Warm")))
-            extraction_id = rng.uuid()
-            yield (
-                "extractions", extraction_id, conversation_id, self.user_id, lead.customer_phone, at,
-                last and flagged, *told, *judged, *_extracted(extraction_id, at),
-            )  # fmt: skip
-
-    def _judged(self, status: str) -> Row:
-        """Return five scores, their total and the status; some of it is missing or not quite right."""
-        rng = self._rng
-        tag = rng.pick(_pool(f"spellings of {status}"))
-        if rng.happens(0.08):
-            return *[None] * 6, tag
-        scores = rng.pick(_SCORES[status])
-        return *scores, None if rng.happens(0.07) else sum(scores), tag
-
-    def _spelled(self, lead: _Lead, with_plus: float) -> str:
-        """Return the identifier as a source row may hold it: some put a `+` before a phone."""
-        phone: str = lead.customer_phone
-        if lead.platform != "whatsapp" or not self._rng.happens(with_plus):
-            return phone
-        return f"+{phone[:-9]} {phone[-9:-4]}-{phone[-4:]}" if self._rng.happens(0.1) else f"+{phone}"
 
     def _lately(self) -> datetime:
         """Return some time at which a lead was last heard of: a tenth of them on the last day."""
         most = DAYS * 86_400_000 - 3_600_000
         return self.now - (1 + int(most * self._rng.random() ** 2.6)) * _MS
-
-    def _before(self, at: datetime, days: int) -> datetime:
-        """Return some earlier time, and leave room for what was before it."""
-        room = min(timedelta(days=days), (at - self._horizon) // 2)
-        return at - (1 + self._rng.below(room // _MS)) * _MS
-
-    def _after(self, at: datetime, days: int = 0, seconds: int = 0) -> datetime:
-        """Return some later time that is not in the future, as fine as a database's `now()`."""
-        return at + min(timedelta(days=days, seconds=seconds), self.now - at) * self._rng.random()
