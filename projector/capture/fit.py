@@ -356,14 +356,8 @@ def relation_rows(fit: Fit, name: str, *, is_installed: bool = True) -> str:
     reading = fit.relations.get(name)
     origins = reading.origins if reading is not None else {}
     made = attribute_columns(reading, name) if reading is not None and is_installed else {}
-    columns = [
-        f'{made[column]} AS "{column}"'
-        if column in made
-        else f'r."{column}"'
-        if column in origins
-        else f'NULL AS "{column}"'
-        for column in source_columns()[name]
-    ]
+    shown = {column: f'r."{column}"' for column in origins} | made
+    columns = [f'{shown.get(column, "NULL")} AS "{column}"' for column in source_columns()[name]]
     rows = f" FROM ({reading.text}) AS r" if reading is not None else " LIMIT 0"
     return f"(SELECT {', '.join(columns)}{rows})"
 

@@ -7,7 +7,7 @@ optional.sql what may be missing. Here is what can be told without PostgreSQL; `
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import pairwise
@@ -110,8 +110,13 @@ class Texts:
 
     def tables(self) -> dict[str, dict[str, None]]:
         """Return the tables that are named, each with the columns that are named of it."""
-        found = [{table: {column: None}} for _, table, column in self.changed()]
-        return _merged([*found, *map(named, self.selects())])
+        columns_of: dict[str, dict[str, None]] = {}
+        for _, table, column in self.changed():
+            columns_of.setdefault(table, {}).setdefault(column)
+        for text in self.selects():
+            for table, columns in named(text).items():
+                columns_of.setdefault(table, {}).update(columns)
+        return columns_of
 
 
 def default_mapping() -> Texts:
@@ -200,21 +205,10 @@ def _queries_of_with(text: str) -> set[str]:
 def named(text: str) -> dict[str, dict[str, None]]:
     """Return the tables after FROM and JOIN, each with the columns that are named by its alias."""
     text = bare(text)
-    return _merged(
-        {
-            plain(table): dict.fromkeys(
-                map(plain, re.findall(rf'(?<!["\w.]){re.escape(alias)}\.({NAME})', text, re.IGNORECASE))
-            )
-        }
-        for table, alias in _read_by(text)
-    )
-
-
-def _merged(found: Iterable[Mapping[str, dict[str, None]]]) -> dict[str, dict[str, None]]:
-    """Return the columns of each table, in the order in which they are named."""
     columns_of: dict[str, dict[str, None]] = {}
-    for table, columns in (item for of in found for item in of.items()):
-        columns_of.setdefault(table, {}).update(columns)
+    for table, alias in _read_by(text):
+        columns = re.findall(rf'(?<!["\w.]){re.escape(alias)}\.({NAME})', text, re.IGNORECASE)
+        columns_of.setdefault(plain(table), {}).update(dict.fromkeys(map(plain, columns)))
     return columns_of
 
 
