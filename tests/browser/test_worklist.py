@@ -89,6 +89,16 @@ def test_whose_window_closes_soon(page: Page) -> None:
     expect(tab(page)).to_have_text("Waiting for us19")
 
 
+def test_a_primary_button_keeps_its_colour_under_the_pointer(page: Page) -> None:
+    page.get_by_role("link", name="Lead 20").click()
+    done = page.locator("#lead").get_by_role("button", name="Done")
+    ground = "one => getComputedStyle(one).backgroundColor"
+    resting = done.evaluate(ground)
+    done.hover()
+    # Else its white text would have nearly the colour of its ground.
+    assert done.evaluate(ground) == resting
+
+
 def test_twenty_who_wait_are_worked_off_and_three_write_again(page: Page, world: World, draw: Draw) -> None:
     title = page.locator("#lead-title")
     draw(page, "worklist")
