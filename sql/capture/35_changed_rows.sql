@@ -1,17 +1,16 @@
--- The template of how a trigger reads a transition table, so that no statement of the platform fails because the
+-- The template by which a trigger reads a transition table, so that no statement of the platform fails because the
 -- platform has renamed or dropped a column.
 --
--- projector/capture/triggers.py fills it in: {rows}, the transition table; {columns} that the projection reads, with
--- the two keys among them; {queue_key} and {primary_key}, which print the keys; and {missing}, a value for each column,
--- to be read where there is no such column, and {no_key} for the two keys. It goes into the FROM clause of the trigger
--- functions.
+-- projector/capture/triggers.py fills it in: {rows}, the transition table; {columns}, those that the projection reads,
+-- including the two keys; {queue_key} and {primary_key}, which print the keys; {missing}, a value for each column that
+-- does not exist; and {no_key}, the same for the two keys. It goes into the FROM clause of the trigger functions.
 --
 -- Each column is named without its table inside a LATERAL sub-select, whose outer query has a column of the same name.
--- PostgreSQL takes the column of the transition table where there is one, and the outer one otherwise. It decides that
--- when it plans a statement, and plans again after ALTER TABLE, so a row costs nothing more.
+-- PostgreSQL takes the column of the transition table if there is one, and else the outer one. It decides that when it
+-- plans a statement, and plans again after ALTER TABLE, so rows cost nothing extra.
 --
--- The values for missing columns differ between old rows and new ones: a row that cannot be compared counts as
--- changed. A row without its key goes to shard -1, from which no batch takes: changes there are a gap of capture.
+-- The values for missing columns differ between old rows and new ones: a row that cannot be compared counts as changed.
+-- A row without its key goes to shard -1, from which no batch takes: changes there are a capture gap.
 --
 -- A key is compared byte by byte, since a collation may call different keys equal.
 SELECT

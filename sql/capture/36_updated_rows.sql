@@ -1,8 +1,8 @@
--- The template of which rows an update has changed: the old and the new state of each, and one of them where the keys
--- have stayed the same.
+-- The template that finds the rows that an update has changed: the old and the new state of each, or only one of them
+-- if the keys are the same.
 --
 -- projector/capture/triggers.py fills it in: {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql
--- reads them, and the columns of them that the projection reads, {o_columns} and {n_columns}.
+-- reads them, and {o_columns} and {n_columns}, their columns that the projection reads.
 SELECT
     state.shard,
     state.changed_key,

@@ -1,8 +1,9 @@
--- The template of how a trigger queues the rows of a statement: a row of the queue for each bucket of their keys, or for
--- each part of one.
+-- The template by which a trigger queues the rows of a statement: a row of the queue for each bucket of their keys, or
+-- for each part of a bucket.
 --
 -- projector/capture/triggers.py fills it in: {rows}, the changed rows with shard, changed_key and changed_id; {kind} of
--- change; {has_ids}, whether the ids of the rows are queued too; and {part}, which part of its bucket a row is of.
+-- change; {has_ids}, whether the ids of the rows are queued too; and {part}, the part of the bucket to which a row
+-- belongs.
 INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
 SELECT
     min(cut.shard),

@@ -1,12 +1,12 @@
--- The template of the trigger function of a source table: it queues what a statement changed, or under the replica role
--- a row.
+-- The template of the trigger function of a source table: it queues the changes of a statement, or under the replica
+-- role those of a row.
 --
--- projector/capture/triggers.py fills it in from what the mapping says of the table: {function}; {kind} of change;
--- {queue_key_name}, the column that is queued, and {primary_key_name}, also as {new_queue_key} and so on, which print a
--- key of a row; {has_ids}, whether the primary keys of the rows are queued too; {old_rows} and {new_rows}, the
--- transition tables as 35_changed_rows.sql reads them; {queue_old_rows}, {queue_new_rows} and {queue_updated_rows}, what
--- 37_queued_rows.sql makes of these, and of 36_updated_rows.sql; and the columns that the projection reads, as
--- {o_columns} and {n_columns} of the transition tables, and as {old_columns} and {new_columns} of a row.
+-- projector/capture/triggers.py fills it in from the mapping: {function}; {kind} of change; {queue_key_name}, the
+-- column that is queued, and {primary_key_name}, also as {new_queue_key} and so on, which print a key of a row;
+-- {has_ids}, whether the primary keys of the rows are queued too; {old_rows} and {new_rows}, the transition tables as
+-- 35_changed_rows.sql reads them; {queue_old_rows}, {queue_new_rows} and {queue_updated_rows}, the texts of
+-- 37_queued_rows.sql for these and for 36_updated_rows.sql; and the columns that the projection reads, as {o_columns}
+-- and {n_columns} of the transition tables, and as {old_columns} and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
@@ -14,19 +14,18 @@
 --
 -- The ids of messages are queued, so that a refresh reads only the changed part of a long history. A row of the queue
 -- holds about 250 ids of one shard, with all those of a conversation together. More than 100 rows of one statement are
--- a mass change (bulk), which waits for single changes. Of more than 100,000 messages each row holds at most 1,000, even
--- of one conversation: an array has a largest size.
+-- a mass change (bulk), which waits for single changes. For more than 100,000 messages each row holds at most 1,000,
+-- even of one conversation, because the size of an array is limited.
 --
 -- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new rows, and a
--- row that is updated alone, has its own row of the queue. A key that the update does not change is in it once: a
--- refresh expands an agent's key to all of the agent's conversations, as often as the key is in the row.
+-- row that is updated alone, has its own row of the queue. It has a key that the update does not change only once: a
+-- refresh would expand an agent's key to all of the agent's conversations as often as the key is in the row.
 --
 -- A row trigger has records instead of transition tables. A missing field of a record is an error, and so is one whose
--- type has changed since the session first read it. So these are read in a block that catches errors; it writes
--- nothing, so that it takes no transaction id. After an error the keys are looked up in the row as JSON, and the row
--- counts as changed.
+-- type has changed since the session first read it. So they are read in a block that catches errors. It writes nothing,
+-- so it takes no transaction id. After an error the keys are read from the row as JSON, and the row counts as changed.
 --
--- The variables stand nowhere beside columns of the platform, which could have the same names.
+-- No statement has both variables and columns of the platform, which could have the same names.
 CREATE OR REPLACE FUNCTION projector.{function}()
 RETURNS trigger
 LANGUAGE plpgsql

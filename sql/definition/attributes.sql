@@ -3,7 +3,7 @@
 -- `migrate` puts in {types_of_leads} and {types_of_conversations}: the names that the mapping declares, each with its
 -- type. An attribute is a text, a number, a boolean, or a list of these. A date and a time are texts.
 
--- The type of each declared attribute at a level, lead or conversation: `elsewhere` for one of the other level.
+-- The type of each declared attribute at a level, lead or conversation; `elsewhere` for attributes of the other level.
 CREATE OR REPLACE FUNCTION projector.attribute_types(level text)
 RETURNS jsonb
 LANGUAGE sql
@@ -22,9 +22,9 @@ STABLE
 PARALLEL SAFE
 RETURN to_jsonb(projector.cut_text(nullif(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), ''), 2048));
 
--- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not have,
--- and for one with more than 308 digits before the point or 400 after it: no double is so large or has so many, and an
--- index takes no number of thousands of digits.
+-- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not
+-- have, and for a number with more than 308 digits before the point or 400 after it, which no double has: an index
+-- takes no number of thousands of digits.
 CREATE OR REPLACE FUNCTION projector.attribute_number(value numeric)
 RETURNS jsonb
 LANGUAGE sql
@@ -32,7 +32,7 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN CASE WHEN abs(value) < 1e308 AND min_scale(value) <= 400 THEN to_jsonb(trim_scale(value)) END;
 
--- A date of the years 1 to 9999; one beyond becomes the nearest of these. Null for infinity.
+-- A date of the years 1 to 9999; any other date becomes the nearest of these. Null for infinity.
 CREATE OR REPLACE FUNCTION projector.attribute_date(value date)
 RETURNS jsonb
 LANGUAGE sql
@@ -42,7 +42,7 @@ RETURN to_jsonb(
     to_char(CASE WHEN isfinite(value) THEN greatest(least(value, '9999-12-31'), '0001-01-01') END, 'YYYY-MM-DD')
 );
 
--- A time as all times are printed. Null for infinity.
+-- A time in the form of all printed times. Null for infinity.
 CREATE OR REPLACE FUNCTION projector.attribute_time(value timestamptz)
 RETURNS jsonb
 LANGUAGE sql
@@ -50,7 +50,7 @@ STABLE
 PARALLEL SAFE
 RETURN CASE WHEN isfinite(value) THEN to_jsonb(projector.format_time(projector.clamp_time(value))) END;
 
--- A value within JSON as jsonb: the noncharacter U+FFFF for one with a number of too many digits.
+-- A value within JSON as jsonb; the noncharacter U+FFFF if a number in it has too many digits.
 CREATE OR REPLACE FUNCTION projector.read_json_value(value text)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -65,13 +65,14 @@ EXCEPTION
 END
 $definition$;
 
--- A text of JSON as jsonb. jsonb cannot hold every JSON. In place of U+0000 and half a surrogate pair stands the
--- noncharacter U+FFFF, which no attribute has, and in place of a value at the first level with a number of too many digits.
--- Where even that fails, the whole is null.
+-- A text of JSON as jsonb. jsonb cannot hold every JSON. The noncharacter U+FFFF, which no attribute has, replaces
+-- U+0000, half a surrogate pair, and a value at the first level if a number in it has too many digits. If even that
+-- fails, the result is null.
 --
--- Anybody may have written the text, so each step takes as long as the text is: no look-behind, which PostgreSQL begins
--- at the first character each time. Escaped backslashes get another form first, so that each backslash begins an escape.
--- \p, which JSON does not have, hides the pairs of surrogates while the halves are replaced.
+-- Anybody may have written the text, so the time of each step is proportional to its length: no look-behind, which
+-- PostgreSQL begins at the first character each time. Escaped backslashes get another form first, so that each
+-- backslash begins an escape. \p, which JSON does not have, hides the pairs of surrogates while the halves are
+-- replaced.
 CREATE OR REPLACE FUNCTION projector.read_json(value text)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -130,12 +131,12 @@ SELECT CASE jsonb_typeof(value)
 END
 $definition$;
 
--- The attributes of a lead or a conversation, and how many of them were left out: null where there is none.
+-- The attributes of a lead or a conversation, or null, and how many of them were left out.
 --
--- sources has objects of attributes. Of a name the first one counts that has a value. Those at odd places are of declared
--- columns; those at even places are JSON as it comes, of which a value counts only if its name is written as
--- in [a-z][a-z0-9_]*, with at most 40 characters, and is not declared with another type, which `elsewhere` always is.
--- types are the declared ones.
+-- sources has objects of attributes. For each name, the first object with a value counts. Objects at odd places are
+-- made from declared columns. Those at even places are unchecked JSON: a value counts only if its name matches
+-- [a-z][a-z0-9_]*, has at most 40 characters, and is not declared with another type, as which `elsewhere` always
+-- counts. types are the declared ones.
 --
 -- At most 64 attributes and 8 KiB as JSON text are kept: declared ones first, then bytewise by their names.
 CREATE OR REPLACE FUNCTION projector.merge_any_attributes(sources jsonb [], types jsonb)
@@ -191,8 +192,8 @@ FROM (
 ) AS named
 $definition$;
 
--- Whether each value of some JSON is an attribute as it is, of a name that is not declared, but for the length of names. It
--- tells most JSON from what has to be looked at name by name; a pattern that counts would take four times as long.
+-- Whether each value of some JSON is already an attribute, with a name that is not declared; the length of names is not
+-- checked. Most JSON passes, and the rest is checked name by name. A pattern that counts would take four times as long.
 CREATE OR REPLACE FUNCTION projector.has_plain_attributes(value jsonb, declared text [])
 RETURNS boolean
 LANGUAGE sql
@@ -208,7 +209,7 @@ RETURN value::text ~ (
     AND (octet_length(value::text) <= 300 OR value::text !~ repeat('[0-9.]', 200))
     AND NOT value ?| declared;
 
--- The same as merge_any_attributes, which is asked only where a value has to be made another one or to be left out.
+-- The same as merge_any_attributes, which it only calls if a value has to be changed or left out.
 CREATE OR REPLACE FUNCTION projector.merge_attributes(sources jsonb [], types jsonb)
 RETURNS TABLE (attributes jsonb, left_out integer)
 LANGUAGE sql

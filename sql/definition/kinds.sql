@@ -1,18 +1,19 @@
--- The kinds of source rows and of their changes: what each makes stale. Nothing else lists them: what asks for kinds
--- joins this relation, or is made from it by projector/database/kinds.py.
+-- The kinds of source rows and of their changes: what each makes stale. Nothing else lists them: statements join this
+-- relation, or projector/database/kinds.py makes texts from it.
 --
--- kind: a relation of the mapping, of which a row changed, or another reason to read rows again.
--- key_kind: what the keys of such a change are keys of, as in projector.source_keys.
+-- kind: the relation of the mapping whose row changed, or another reason to read rows again.
+-- key_kind: the kind of the keys of such a change, as in projector.source_keys.
 -- id: the column that has such a key, and the function that gives its text the platform's type: projector.contact_id().
--- phone: where the relation has the key as its own, the column that says whose lead a row belongs to; else null.
+-- phone: if the key is the relation's own, the column that says to whose lead a row belongs; else null.
 -- makes_lead: whether a row with such a key makes a lead, or only adds to one.
 -- profile: whether the profile of the lead is read again.
 -- messages: which messages of the conversation are read again: those that the change names, or all; null for none.
--- queued_kind: as what a key is queued where a rule of the mapping, or a truncated table, makes it stale.
--- dead_letter_kind: as what a key is set aside, and then read again as a whole; null where it is not the key of a lead.
+-- queued_kind: the kind under which a key is queued if a rule of the mapping, or a truncated table, makes it stale.
+-- dead_letter_kind: the kind under which a key is set aside, and then read again as a whole; null if it is not the key
+-- of a lead.
 --
--- For each key_kind there is one kind with each sum of profile and messages that its changes can add up to: late keys
--- have it. projector.tenant_names alone depends on tenants.
+-- For each key_kind there is a kind for each combination of profile and messages that several changes can add up to: it
+-- is the kind of late keys. Only projector.tenant_names depends on tenants.
 SELECT k.*
 FROM (
     VALUES

@@ -1,9 +1,9 @@
 -- The last message of each lead in the order of messages: sent_at, conversation_id, sequence_no (null last),
 -- message_id.
 --
--- Without DISTINCT ON, as `explain` reads it, it has all messages in this order, the last one first.
+-- `explain` reads it without DISTINCT ON: all messages in this order, the last one first.
 --
--- Reads newest_messages, rows as in read_model.lead_messages. Those at the newest time of a lead are enough.
+-- Reads newest_messages, rows as in read_model.lead_messages. The messages at the newest time of a lead are enough.
 SELECT DISTINCT ON (m.user_id, m.customer_phone)
     m.user_id,
     m.customer_phone,

@@ -1,11 +1,12 @@
 -- The row of read_model.lead_profiles of each lead, from its extractions, contacts and template sends.
 --
--- Name, email and company are chosen each by itself: the winning extraction's if not blank, else the winning
--- contact's. An attribute is chosen so too: the extraction's column, its JSON, the contact's column, its JSON.
+-- Name, email and company are chosen one by one: that of the winning extraction unless it is blank, else that of the
+-- winning contact. Each attribute is chosen in the same way, from the extraction's column, its JSON, the contact's
+-- column, its JSON.
 --
 -- Reads profile_leads, the user_id and customer_phone of the leads to compute, and profile_keys, rows as in
--- projector.source_keys, of these leads at least; and status_changes, rows of that definition. {fence} is empty where
--- PostgreSQL is free to join the tables as a whole.
+-- projector.source_keys, of these leads at least; and status_changes, rows of that definition. {fence} is empty if
+-- PostgreSQL may join whole tables.
 WITH counted_sends AS (
     SELECT
         s.user_id,

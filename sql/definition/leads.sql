@@ -3,8 +3,8 @@
 -- A lead exists when it has a conversation or a counted template send. `document` is the lead as the API prints it:
 -- the keys and their order are those of the API reference. row_to_json prints compactly, in the order of the columns.
 --
--- A lead waits if its last message is the customer's. One may answer freely until the latest moment to which the window
--- of a conversation reaches from the customer's newest message in it.
+-- A lead waits if its last message is the customer's. Its reply window ends at the latest moment to which the window of
+-- a conversation reaches, counted from the customer's newest message in it.
 --
 -- Reads new_lead_profiles and new_lead_conversations, rows of these tables, and last_messages and waiting, rows of
 -- these definitions.

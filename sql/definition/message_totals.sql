@@ -1,4 +1,4 @@
--- What the messages of a conversation add up to: one row per conversation that has any.
+-- The totals of the messages of each conversation that has any.
 --
 -- Reads counted_messages, rows as in read_model.lead_messages.
 SELECT

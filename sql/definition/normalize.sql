@@ -18,8 +18,8 @@ RETURN CASE
 END;
 
 -- A name, an email or a company without the white space around it; null if nothing is left. The platform stores at most
--- 255 characters; where it stores more, the rest is cut and an ellipsis is the last of 255. An index holds no long
--- text. Only the first 65,536 characters are looked at, so that no huge text is fetched.
+-- 255 characters; a longer text is cut, with an ellipsis as its last of 255 characters, because an index holds no long
+-- text. Only the first 65,536 characters are read, so that no huge text is fetched.
 CREATE OR REPLACE FUNCTION projector.blank_to_null(value text)
 RETURNS text
 LANGUAGE sql
@@ -32,11 +32,11 @@ RETURN CASE
     ELSE left(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), 254) || '…'
 END;
 
--- The text of a search without accents, in lower case; null where that changes nothing but the case, as in most texts.
--- An accent is a mark that Unicode can take off a letter, as in é; the letters ø and ł have none. The rest is put
--- together again, so that 김 stays one letter. The API does the same with words: see api/request/text.py.
+-- The text of a search without accents, in lower case; null if that changes nothing but the case, as for most texts. An
+-- accent is a mark that Unicode can separate from a letter, as in é; the letters ø and ł have none. The rest is
+-- composed again, so that 김 stays one letter. The API does the same with words: see api/request/text.py.
 --
--- A text of ASCII is spared the work.
+-- Texts of ASCII skip the work.
 CREATE OR REPLACE FUNCTION projector.without_accents(value text)
 RETURNS text
 LANGUAGE sql
@@ -53,7 +53,7 @@ RETURN CASE
         )
 END;
 
--- The tag that an AI wrote as Hot, Warm or Cold, whatever its case and the white space around it; null for any other.
+-- The tag of an AI as Hot, Warm or Cold, without regard to case and surrounding white space; null for any other.
 CREATE OR REPLACE FUNCTION projector.lead_status(tag text)
 RETURNS text
 LANGUAGE sql
@@ -65,8 +65,8 @@ RETURN CASE lower(btrim(left(tag, 65536), E' \t\n\x0B\f\r\u00A0'))
     WHEN 'cold' THEN 'Cold'
 END;
 
--- A platform as `platforms` and filters have it: a word of at most 20 of a-z, 0-9 and _, in lower case and without the
--- white space around it; null for anything else.
+-- A platform in the form of `platforms` and of filters: a word of at most 20 of a-z, 0-9 and _, in lower case and
+-- without the white space around it; null for anything else.
 CREATE OR REPLACE FUNCTION projector.platform_word(value text)
 RETURNS text
 LANGUAGE sql
@@ -90,8 +90,8 @@ RETURN (
     FROM unnest(these || others) AS p (platform)
 );
 
--- A time cut (not rounded) to the millisecond and clamped to the years 1 to 9999: no other can be printed, or be
--- given as a bound. An older or newer one, infinity included, becomes the nearest that can.
+-- A time cut (not rounded) to the millisecond and clamped to the years 1 to 9999: no other time can be printed or given
+-- as a bound. Any other time, including infinity, becomes the nearest of these.
 CREATE OR REPLACE FUNCTION projector.clamp_time(value timestamptz)
 RETURNS timestamptz
 LANGUAGE sql
@@ -105,7 +105,7 @@ END;
 
 -- A time as the API prints it: UTC, ISO 8601, milliseconds.
 --
--- to_char() is STABLE for the sake of names of months, which this format has none of.
+-- to_char() is STABLE because of the names of months, which this format does not have.
 CREATE OR REPLACE FUNCTION projector.format_time(value timestamptz)
 RETURNS text
 LANGUAGE sql
@@ -113,8 +113,8 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
--- How long one may answer a message of a customer freely; null where it says nothing: negative, or above 366 days.
--- It is a number of seconds: as long in each month and time zone, so that equal ones are the same.
+-- How long a reply window stays open after a message of the customer; null if the value is negative or above 366 days.
+-- It is a number of seconds, which is the same in each month and time zone.
 CREATE OR REPLACE FUNCTION projector.reply_window(value interval)
 RETURNS interval
 LANGUAGE sql
@@ -124,12 +124,12 @@ RETURN CASE
     WHEN value BETWEEN interval '0' AND interval '366 days' THEN interval '1 second' * extract(EPOCH FROM value)
 END;
 
--- A text of at most so many bytes of UTF-8. A longer one is cut between two characters, and ends in the mark `… [cut]`,
--- which takes 9 bytes.
+-- A text of at most this many bytes of UTF-8. A longer text is cut between two characters, and ends in the mark `…
+-- [cut]`, which takes 9 bytes.
 --
--- octet_length() does not fetch the text, and left() only the beginning of one that is stored out of line, so that
--- 400 MB cost as much as 64 KiB. A byte whose first two bits are 10 continues a character. A character has at most
--- four bytes, so one of four bytes begins a character.
+-- octet_length() does not fetch the text, and left() only the beginning of a text that is stored out of line, so that
+-- 400 MB cost as much as 64 KiB. A byte whose first two bits are 10 continues a character. A character has at most four
+-- bytes, so one of four bytes begins a character.
 CREATE OR REPLACE FUNCTION projector.cut_text(value text, bytes integer)
 RETURNS text
 LANGUAGE sql

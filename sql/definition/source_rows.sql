@@ -1,19 +1,18 @@
 -- The relations of the mapping, sql/mapping/, with each column in a type of its own. A key keeps the platform's type,
 -- so that an index of the platform can find it: {conversation_id} stands for the type of a conversation's id.
 --
--- projector/database/sql.py makes each of these the body of a function projector.source_RELATION(), and `migrate` puts
--- in what the mapping says, with the schema of each table. A relation or a column that may be missing, and is, counts
--- as one of nulls. A body is a string, so that PostgreSQL stores no dependency on a table of the platform: the platform
--- may drop a column or a table, change a type, and swap tables by renaming them. Nothing but the name counts.
--- PostgreSQL inlines each function where it is called, as if the tables stood there, so that the indexes of the
--- platform serve it. That asks for functions that are STABLE, run with the rights of the caller, and set nothing.
+-- projector/database/sql.py makes each of these the body of a function projector.source_RELATION(), and `migrate` fills
+-- in the mapping, with the schema of each table. An optional relation or column that is missing counts as nulls. A body
+-- is a string, so that PostgreSQL stores no dependency on a table of the platform: the platform may drop a column or a
+-- table, change a type, and swap tables by renaming them. Nothing but the name counts. PostgreSQL inlines each function
+-- where it is called, so that the indexes of the platform serve it. For that the functions have to be STABLE, run with
+-- the rights of the caller, and set nothing.
 --
--- Beside them stands a function for each kind of key, such as projector.contact_id(), which gives a key that was queued
--- or noted the type of the platform: null for a text that no such id is written as.
--- declared_attributes is made of the columns of a mapping that have no other meaning, an object of attributes by their
--- names: projector/capture/attributes.py. attributes is JSON that the mapping gives as it is.
--- `-- required:` names the columns that a mapping has to give, the key of the relation first.
--- Nobody reads by these what the caller's own rights do not let him read.
+-- There is also a function for each kind of key, such as projector.contact_id(), which converts a queued or noted key
+-- to the type of the platform: null for a text that cannot be such an id. declared_attributes is an object made from
+-- the columns of a mapping that have no other meaning: projector/capture/attributes.py. attributes is the JSON of the
+-- mapping, unchanged. `-- required:` names the columns that a mapping has to give, the key of the relation first.
+-- Callers only read what their own rights allow.
 -- required: conversation_id user_id customer_phone
 SELECT t.conversation_id::{conversation_id}, t.user_id::text, t.customer_phone::text, t.agent_id::text,
     t.agent_name::text, t.platform::text, t.phone_number_id::text, t.is_active::boolean, t.created_at::timestamptz,

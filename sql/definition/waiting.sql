@@ -1,8 +1,9 @@
 -- Since when each lead waits for an answer, if its last message is the customer's: the first message of the customer
--- after the newest one of the agent, in the order of messages, over all conversations. Those of others count as none.
+-- after the newest one of the agent, in the order of messages, over all conversations. Messages of other senders do not
+-- count.
 --
--- Reads waiting_messages, rows as in read_model.lead_messages. Of a lead those at the time of the agent's newest
--- message are enough, with those at the time of the customer's first message after it.
+-- Reads waiting_messages, rows as in read_model.lead_messages. The messages at the time of the agent's newest message,
+-- and at the time of the customer's first message after it, are enough.
 SELECT
     m.user_id,
     m.customer_phone,

@@ -4,8 +4,8 @@
 -- queue's table. A row whose key could not be read goes to shard -1, as in 35_changed_rows.sql.
 --
 -- A transaction's rows beyond a hundred are a mass change, which waits for single changes. Each row has its own call,
--- so they are counted by the letters of a setting. That costs little, ends with the transaction, and goes back with a
--- savepoint. Whatever a session writes into the setting changes the order of work, and nothing else.
+-- so they are counted by the length of a setting. That costs little, ends with the transaction, and is rolled back with
+-- a savepoint. A session that writes the setting only changes the order of work.
 CREATE OR REPLACE FUNCTION projector.queue_keys(change_kind text, changed_keys text[], changed_ids text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql

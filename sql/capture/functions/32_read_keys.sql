@@ -1,7 +1,7 @@
--- Return a column of a changed row, old and new, where the row trigger could not read it as a field of a record.
+-- Return a column of a changed row, old and new, if the row trigger could not read it as a field of a record.
 --
--- Parameters: the old row and the new one as JSON, null where there is none, and the name of the column. Where a row
--- has no such column, its key is 'leads_capture: no key'.
+-- Parameters: the old row and the new one as JSON, or null, and the name of the column. If a row has no such column,
+-- its key is 'leads_capture: no key'.
 CREATE OR REPLACE FUNCTION projector.read_keys(old_row jsonb, new_row jsonb, column_name text)
 RETURNS text[]
 LANGUAGE sql

@@ -1,9 +1,9 @@
--- The capture triggers as the catalog has them now, with a fingerprint of each.
+-- The capture triggers in the catalog, with a fingerprint of each.
 --
--- The fingerprint changes with the row version (xmin) of a trigger that was disabled and enabled again, with that of
--- a function that was replaced, including the one that all of them call, and with the oid of a table that was dropped
--- and created again. A table that was moved to another schema has none: its name means another table now, or no
--- table.
+-- The fingerprint changes with the row version (xmin) of a trigger that was disabled and enabled again, with that of a
+-- function that was replaced, including the one that all of them call, and with the oid of a table that was dropped and
+-- created again. A table that was moved to another schema has no fingerprint: its name now means another table, or
+-- none.
 --
 -- Every batch reads this view: a sub-select looks up the function that all triggers share only once.
 CREATE OR REPLACE VIEW projector.capture_fingerprints AS

@@ -1,7 +1,7 @@
--- The object ids of the tables of the read model on which its answers depend, as one text. Those of a table that was
--- dropped and created again are others.
+-- The object ids of the tables of the read model on which its answers depend, as one text. A table that was dropped and
+-- created again has another id.
 --
--- The tables are found by their names, so that the view holds none of them.
+-- The tables are found by their names, so that the view does not depend on them.
 CREATE OR REPLACE VIEW projector.read_model_tables AS
 SELECT
     concat_ws(

@@ -1,6 +1,6 @@
--- The columns that the catalog has now in the tables of capture_columns, in the same form.
+-- The present columns of the tables in capture_columns, in the same form.
 --
--- A table is found by its name, so that one that was dropped and created again is another one.
+-- A table is found by its name, so that a table that was dropped and created again counts as another one.
 CREATE OR REPLACE VIEW projector.source_columns AS
 SELECT
     named.table_name,

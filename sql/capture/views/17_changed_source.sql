@@ -2,20 +2,20 @@
 -- source tables that were renamed, dropped or rewritten, partitions that came or went, and rows whose key a trigger
 -- could not read.
 --
--- A schema read_model that was restored alone lacks what was brought in since the backup was made, and its freshness
--- says so only until the next batch.
+-- A schema read_model that was restored alone lacks the changes since its backup, and its freshness only says so until
+-- the next batch.
 --
--- A table that is gone, or was dropped and created again, has lost its triggers, which says more. A column whose row
--- in the catalog is another one has the same values unless the rows of the table were rewritten: SET NOT NULL and
--- SET STATISTICS change no value, and VACUUM FULL changes no column. projector/capture/source_changes.py notes such
--- changes, so that two of them that come one after the other are not taken for a rewrite. Of a partitioned table the
--- catalog does not say whether its rows were rewritten: there every ALTER TABLE of a column counts.
+-- A table that is gone, or was dropped and created again, is reported by its lost triggers. A column whose row in the
+-- catalog has changed has the same values unless the rows of the table were rewritten: SET NOT NULL and SET STATISTICS
+-- change no value, and VACUUM FULL changes no column. projector/capture/source_changes.py notes such changes, so that
+-- two of them in a row are not taken for a rewrite. For a partitioned table the catalog does not say whether its rows
+-- were rewritten, so every ALTER TABLE of a column counts.
 --
--- place orders the reasons, those that tell most first.
+-- place orders the reasons, the most specific first.
 --
--- Every batch reads this view: where nothing has changed it looks up each column and each partition by its key.
--- OFFSET 0 holds the planner to that for columns. Of a few thousand columns in the catalog it would rather read all,
--- which takes twice as long as the rest of the batch's first statement.
+-- Every batch reads this view: if nothing has changed, it looks up each column and each partition by its key. OFFSET 0
+-- keeps the planner to that for columns. With a few thousand columns in the catalog it would otherwise read all, which
+-- takes twice as long as the rest of the batch's first statement.
 CREATE OR REPLACE VIEW projector.changed_source AS
 SELECT
     0 AS place,

@@ -1,12 +1,12 @@
--- What is wrong with capture: the triggers that are missing or were changed since they were installed, and what has
--- changed in the source without a trigger; null when nothing.
+-- The problem of capture, or null: triggers that are missing or were changed since they were installed, and changes of
+-- the source without a trigger.
 --
 -- Every expected trigger has a row in capture_triggers, with an empty fingerprint until it is installed: so an
--- installation that ended half way is wrong too.
+-- incomplete installation is a problem too.
 --
 -- Every batch reads this view. The outer CASE finds out by one scan of the catalog, without a join by names, whether
--- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would
--- plan a function again at each call. As MATERIALIZED it plans each of the other views once, not once for each use.
+-- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would plan
+-- a function again at each call. MATERIALIZED makes it plan each of the other views once, instead of once for each use.
 CREATE OR REPLACE VIEW projector.broken_capture AS
 WITH changed AS MATERIALIZED (SELECT c.* FROM projector.changed_source AS c),
 

@@ -1,12 +1,12 @@
--- The rows of read_model.lead_status_changes of each lead: when its status changed, as far as the platform keeps its
+-- The rows of read_model.lead_status_changes of each lead: when its status changed, as far as the platform has kept its
 -- extractions.
 --
--- At a moment a lead has the status of its newest extraction until then, of those that are not newer than the one that
--- counts now. They are ordered by their stored time, uncut, null first, then as in winning_extractions.sql. An
--- extraction without a time counts as of 1970. One that another follows at the same printed time, or before, never
--- counts. No status is a status too, but a lead begins without one.
+-- At any moment, a lead has the status of its newest extraction up to then, among those that are not newer than the one
+-- that counts now. They are ordered by their stored time, uncut, null first, then as in winning_extractions.sql. An
+-- extraction without a time counts as of 1970. An extraction never counts if the next one has the same printed time or
+-- an earlier one. No status counts as a status too, but a lead begins without one.
 --
--- Reads what extractions.sql reads.
+-- Reads the same as extractions.sql.
 SELECT
     s.user_id,
     s.customer_phone,

@@ -1,4 +1,4 @@
--- The template sends of each lead. One that did not go out is not counted.
+-- The template sends of each lead. Those that were not sent do not count.
 --
 -- Reads profile_keys, rows as in projector.source_keys. {fence} is as in lead_profiles.sql.
 SELECT

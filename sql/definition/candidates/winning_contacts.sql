@@ -1,7 +1,7 @@
 -- The contact of each lead that counts: newest updated_at (null is oldest), then greatest contact_id bytewise. The
 -- stored time is compared uncut.
 --
--- Without DISTINCT ON, as `explain` reads it, it has all contacts in the order of the rule, the winner first.
+-- `explain` reads it without DISTINCT ON: all contacts in the order of the rule, the winner first.
 --
 -- Reads profile_keys, rows as in projector.source_keys. {fence} is as in lead_profiles.sql.
 SELECT DISTINCT ON (k.user_id, k.customer_phone)

@@ -1,9 +1,9 @@
 -- The extraction of each lead that counts: is_latest first, then newest extracted_at, then greatest id (of texts
 -- bytewise), over all conversations of the lead. The stored time is compared uncut.
 --
--- Without DISTINCT ON, as `explain` reads it, it has all extractions in the order of the rule, the winner first.
+-- `explain` reads it without DISTINCT ON: all extractions in the order of the rule, the winner first.
 --
--- Reads what extractions.sql reads.
+-- Reads the same as extractions.sql.
 SELECT DISTINCT ON (e.user_id, e.customer_phone)
     e.user_id,
     e.customer_phone,

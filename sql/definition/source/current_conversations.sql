@@ -1,4 +1,4 @@
--- One row per conversation of the source: the lead that it belongs to, and its attributes.
+-- One row for each conversation of the source: its lead and its attributes.
 --
 -- A conversation without a tenant, or with a blank customer_phone, belongs to no lead and has no row.
 -- conversation_id keeps the type and the collation of the source, so that an index of the source can find it.

@@ -1,9 +1,9 @@
--- The keys of the rows that tell their lead, and that lead: one row of projector.source_keys per row of the source. The
--- texts in braces are made from sql/definition/kinds.sql: a part for each kind of key.
+-- The keys of the rows that name a lead, and this lead: one row of projector.source_keys for each row of the source.
+-- The texts in braces are made from sql/definition/kinds.sql: a part for each kind of key.
 --
--- A row without a tenant, or with a blank phone, belongs to no lead and has no row here.
--- projector.current_keys() has the keys of all rows, projector.current_key() that of one, and projector.is_key() says
--- whether a key of a change of this kind is one that the platform can have: no id of numbers is written with letters.
+-- A row without a tenant, or with a blank phone, belongs to no lead and has no row here. projector.current_keys() has
+-- the keys of all rows, and projector.current_key() that of one row. projector.is_key() says whether a text can be a
+-- key of this kind on the platform: a number has no letters.
 DROP FUNCTION IF EXISTS projector.current_contacts();
 DROP FUNCTION IF EXISTS projector.current_template_sends();
 DROP FUNCTION IF EXISTS projector.current_keys();

@@ -1,4 +1,4 @@
--- One row per message of the source, in the form of read_model.lead_messages; its conversation tells its lead.
+-- One row for each message of the source, in the form of read_model.lead_messages; its conversation decides its lead.
 --
 -- message_id and conversation_id keep the type and the collation of the source, so that an index of the source can
 -- find them.

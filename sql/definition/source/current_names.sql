@@ -1,4 +1,4 @@
--- One row of read_model.tenant_names per tenant whose name the platform knows.
+-- One row of read_model.tenant_names for each tenant whose name the platform has.
 --
 -- user_id keeps the type and the collation of the source, so that an index of the source can find it. The API takes no
 -- user_id of more than 255 characters.

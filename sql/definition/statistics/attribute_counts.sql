@@ -1,7 +1,7 @@
 -- The rows of read_model.attribute_counts: how many leads have each attribute.
 --
 -- Reads profile_moves and conversation_moves, rows as in read_model.lead_profiles and read_model.lead_conversations
--- with a weight, 1 for a row that is there and -1 for one that was there before. Of a lead they have all conversations.
+-- with a weight: 1 for a new row, -1 for an old one. They have all conversations of each lead.
 SELECT
     had.user_id,
     had.level,

@@ -1,7 +1,6 @@
 -- The rows of read_model.lead_counts: how many leads there are of each combination of facets.
 --
--- Reads lead_moves, rows as in read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
--- before.
+-- Reads lead_moves, rows as in read_model.leads with a weight: 1 for a new row, -1 for an old one.
 SELECT
     {key.lead_counts},
     sum(weight)::integer AS leads

@@ -1,7 +1,6 @@
 -- The rows of read_model.lead_daily_counts: lead_counts by the UTC day of last_message_at.
 --
--- Reads lead_moves, rows as in read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
--- before.
+-- Reads lead_moves, rows as in read_model.leads with a weight: 1 for a new row, -1 for an old one.
 SELECT
     {key.lead_daily_counts},
     sum(weight)::integer AS leads

@@ -1,10 +1,9 @@
 -- The rows of read_model.lead_totals: the numbers of the statistics of each tenant, and of each day and hour in which
 -- its leads were last active or came.
 --
--- A message that changes who was last to write leaves new_day and new_hour alone.
+-- A message that only changes the sender of the last message does not change new_day and new_hour.
 --
--- Reads lead_moves, rows as in read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
--- before.
+-- Reads lead_moves, rows as in read_model.leads with a weight: 1 for a new row, -1 for an old one.
 SELECT
     l.user_id,
     bucket.granularity,

@@ -1,7 +1,6 @@
 -- The rows of read_model.message_counts: how many messages of a tenant were sent in each hour.
 --
--- Reads message_moves, rows as in read_model.lead_messages with a weight, 1 for a message that is there and -1 for one
--- that was there before.
+-- Reads message_moves, rows as in read_model.lead_messages with a weight: 1 for a new row, -1 for an old one.
 SELECT
     m.user_id,
     date_trunc('hour', m.sent_at, 'UTC') AS hour,

@@ -1,7 +1,7 @@
--- The API key with a prefix: what the API has to know of it, and no row where there is none.
+-- The API key with a prefix, as far as the API needs it; no row if there is none.
 --
--- It reads with the rights of its owner. So the role of the API sees of the keys only the one that a caller shows, as
--- it sees of all else the rows of one tenant, and cannot list them.
+-- It reads with the rights of its owner. So the role of the API only sees the key that a caller sends, and cannot list
+-- the keys, as it only sees the rows of one tenant elsewhere.
 CREATE OR REPLACE FUNCTION leads_access.key_of(prefix text)
 RETURNS TABLE (
     key_hash bytea, user_id text, all_tenants boolean, expires_at timestamptz, revoked_at timestamptz

@@ -1,5 +1,6 @@
 -- The ledger of erasures. The projector's login may read it, append to it and finish a line, and so may the code of the
--- platform that runs in its sessions; these functions have the rights of the owner, and nobody else changes the table.
+-- platform that runs in its sessions; these functions run with the rights of the owner, and nobody else can change the
+-- table.
 
 CREATE OR REPLACE FUNCTION leads_access.read_erasures()
 RETURNS SETOF leads_access.erasures
@@ -27,7 +28,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION leads_access.append_erasure(jsonb) FROM public;
 
--- From then on the line names nobody.
+-- From then on the line names no customer.
 CREATE OR REPLACE FUNCTION leads_access.finish_erasure(erasure_id uuid)
 RETURNS void
 LANGUAGE sql SECURITY DEFINER

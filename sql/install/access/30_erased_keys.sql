@@ -1,4 +1,4 @@
--- What an erasure needs of the API keys: the tenant of each, and to delete those of a tenant that the ledger names.
+-- The access of an erasure to the API keys: it may read the tenant of each, and delete those of a tenant in the ledger.
 
 CREATE OR REPLACE FUNCTION leads_access.tenants_of_keys()
 RETURNS TABLE (user_id text)

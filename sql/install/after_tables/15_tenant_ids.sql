@@ -1,7 +1,6 @@
--- The tenants that there are, and nothing else about them: the API's page for people lists them where it asks nobody
--- who calls.
+-- The ids of the tenants alone: the API's page for people lists them if the API does not authenticate.
 --
--- It reads with the rights of its owner, so it shows them to a role that may read only the rows of one tenant, too.
+-- It reads with the rights of its owner, so it also shows them to a role that may only read the rows of one tenant.
 CREATE OR REPLACE VIEW read_model.tenant_ids AS
 SELECT t.user_id
 FROM read_model.tenants AS t;

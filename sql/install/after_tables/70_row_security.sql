@@ -1,25 +1,25 @@
 -- What row security needs besides its policies, which the section `roles` of schema.sql creates.
 
--- The profiles of the tenant that the session has named, which is all that leads_api reads of them.
+-- The profiles of the session's tenant: leads_api may only read these.
 --
--- On the table, a policy goes before every condition of a query that could tell something of a hidden row. LIKE is one
--- of these, so that no search would use its index. This view reads with the rights of its owner, whom no policy
--- filters, and its condition goes together with LIKE.
+-- On the table, PostgreSQL evaluates the policy before every condition that is not leakproof, such as LIKE, so no
+-- search would use its index. This view reads with the rights of its owner, to whom no policy applies, so its condition
+-- and LIKE can be evaluated together.
 CREATE OR REPLACE VIEW read_model.lead_profiles_of_tenant AS
 SELECT p.*
 FROM read_model.lead_profiles AS p
 WHERE p.user_id = current_setting('leads.user_id', true);
 
--- The same of conversations: `@>`, by which attributes are found, could tell something of a hidden row too.
+-- The same for conversations: `@>`, which finds attributes, is not leakproof either.
 CREATE OR REPLACE VIEW read_model.lead_conversations_of_tenant AS
 SELECT c.*
 FROM read_model.lead_conversations AS c
 WHERE c.user_id = current_setting('leads.user_id', true);
 
--- Each table with rows of tenants, and what its row security lacks; null where it is as `migrate` makes it.
--- to_regrole() and not pg_roles: Citus copies what a view depends on to its servers.
--- An expression is printed for the columns of the view above: for those of its own table, PostgreSQL 18 would wait for
--- whoever holds the table. user_id is the first column of each.
+-- Each table with rows of tenants, and the problem of its row security; null if it is as `migrate` made it.
+-- to_regrole() and not pg_roles: Citus copies what a view depends on to its servers. An expression is printed with the
+-- columns of the view above: for those of its own table, PostgreSQL 18 would wait for a session that locks the table.
+-- user_id is the first column of each table.
 --
 -- lets_older_api_pass was for the API of version 0.1, and is false.
 CREATE OR REPLACE VIEW read_model.row_security AS

@@ -1,11 +1,11 @@
 -- The views for people who read by SQL. Their columns are a contract: see docs/export.md.
 --
--- A view reads with the rights of its owner, whom no policy filters, so a reader sees all tenants. CREATE OR REPLACE
+-- A view reads with the rights of its owner, to whom no policy applies, so a reader sees all tenants. CREATE OR REPLACE
 -- refuses to rename, drop, move or retype a column: a new one comes last. LEFT JOIN, because PostgreSQL then reads the
 -- joined table only if a query asks for its columns.
 --
--- A part of the read model that no rebuild has filled yet is null here, and the view that has nothing else fails:
--- projector.is_filled() is asked once a statement.
+-- A part of the read model that no rebuild has filled yet is null here, and a view that has nothing else fails:
+-- projector.is_filled() is called once in a statement.
 CREATE SCHEMA IF NOT EXISTS leads_sql;
 COMMENT ON SCHEMA leads_sql IS 'Views of the read model for people and programs that read by SQL, of all tenants.';
 
@@ -128,7 +128,7 @@ WHERE (SELECT projector.require_filled('lead_status_changes'));
 COMMENT ON VIEW leads_sql.lead_status_changes IS
 'One row per change of the status of a lead. Key: user_id, customer_phone, changed_at.';
 
--- A column is described as the column of its name in the first of these tables that has one.
+-- A column gets the description of the column with its name in the first of these tables that has one.
 DO $$
 DECLARE
     found record;

@@ -1,9 +1,9 @@
--- Where logical replication brings the source tables: what is known of it, and how fresh the read model can be.
+-- For source tables that logical replication brings: the state of replication, and how fresh the read model can be.
 
 -- Each subscription that feeds a source table, or a partition of one. unready_tables are not copied yet, position is
--- how far its worker has applied what the origin wrote, and errors counts how often it failed.
--- The worker of the subscription itself has no table of its own, unlike one that copies a table, and no leader, unlike
--- one that applies a large transaction beside it. PostgreSQL 15 knows no leaders.
+-- the position in the origin's WAL up to which its worker has applied it, and errors counts its failures. The worker of
+-- the subscription itself has no table of its own, unlike one that copies a table, and no leader, unlike one that
+-- applies a large transaction beside it. PostgreSQL 15 knows no leaders.
 CREATE OR REPLACE VIEW projector.feeds AS
 SELECT
     s.subname::text AS name,
@@ -38,9 +38,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN pg_catalog.pg_stat_subscription_stats AS e ON e.subid = s.oid;
 COMMENT ON VIEW projector.feeds IS 'The subscriptions that bring rows of source tables, and how far each is.';
 
--- Each source table of which a subscription brings no rows, although one brings rows of others: it was published later,
--- and no REFRESH PUBLICATION has followed, or it was left out. A partition counts by itself where partitions are
--- published, and with its root where the root is.
+-- Each source table for which no subscription brings rows, although one brings rows of others: it was published later
+-- without a REFRESH PUBLICATION, or it was left out. A partition counts by itself if partitions are published, and with
+-- its root if the root is.
 CREATE OR REPLACE VIEW projector.unfed_tables AS
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM (
@@ -75,9 +75,9 @@ INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE found.is_any_fed AND NOT found.is_fed;
 COMMENT ON VIEW projector.unfed_tables IS 'The source tables of which no subscription brings rows, although one does of others.';
 
--- One row: the moment up to which everything that was committed can have been captured here. It is infinity where the
--- source tables are the platform's own. Where a subscription feeds them, or fed them and was dropped, it is what
--- projector.origin has proved.
+-- One row: the moment up to which all commits can have been captured here. It is infinity if the source tables are the
+-- platform's own. If a subscription feeds them, or fed them and was dropped, it is the moment that projector.origin has
+-- proved.
 CREATE OR REPLACE VIEW projector.provable AS
 SELECT
     CASE

@@ -1,7 +1,7 @@
--- The place in which versions of tenants mean something: the installation, the server, the database and the timeline.
+-- The place in which versions of tenants are comparable: the installation, the server, the database and the timeline.
 --
 -- A restore and a failover bring back versions with other rows. The file of a standby has the timeline as of its last
--- checkpoint. The view shows it to a role that may read only the rows of one tenant, too.
+-- checkpoint. The view also shows it to a role that may only read the rows of one tenant.
 --
 -- The database is the last folder of a table's path: on Citus the server of a tenant answers, and no statement for it
 -- may read the table of databases, which is on one server alone. So tokens end where Citus moves a tenant to another.

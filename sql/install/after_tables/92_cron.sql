@@ -1,6 +1,6 @@
--- Whether `refresh` comes from cron: one row, with the end of the last one and the longest distance of the last ones in
--- seconds, where three have ended since the last scheduler was there; else no row. Cron starts nothing more often than
--- each minute.
+-- Whether `refresh` comes from cron: one row with the end of the last refresh and the longest distance between the last
+-- ones in seconds, if three have ended since the last scheduler ran; else no row. Cron starts a command at most once a
+-- minute.
 CREATE OR REPLACE VIEW projector.cron AS
 SELECT
     max(r.ended_at) AS last_at,

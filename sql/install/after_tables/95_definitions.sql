@@ -1,6 +1,6 @@
--- The functions and views of ours, and a digest of each. `migrate` notes them, and `status` compares: who replaces one
--- by hand makes the read model another one, and no triggers tell it. What a view selects is compared as it is stored:
--- to print it, PostgreSQL would wait for whoever holds a table.
+-- Our functions and views, and a digest of each. `migrate` notes the digests, and `status` compares them: a function
+-- that was replaced by hand changes the read model, and no trigger reports it. The query of a view is compared in its
+-- stored form: to print it, PostgreSQL would wait for a session that locks a table.
 CREATE OR REPLACE VIEW projector.definitions AS
 SELECT
     i.type || ' ' || i.identity AS name,

@@ -1,4 +1,4 @@
--- End the transaction with a serialization failure, so that its batch begins again with what is known by then.
+-- End the transaction with a serialization failure, so that its batch begins again with the present data.
 CREATE OR REPLACE FUNCTION projector.raise_serialization_failure()
 RETURNS boolean
 LANGUAGE plpgsql

@@ -1,9 +1,9 @@
 -- The lines of an export, for the API and for `projector export`. PostgreSQL puts the functions into the statements
--- that call them, as it does with a view. `csv_functions` in sql/queries/operate.sql makes those of a whole line.
+-- that call them, as it does with a view. `csv_functions` in sql/queries/operate.sql creates those of a whole line.
 
--- A text that somebody may have typed, in quotation marks. A spreadsheet takes some texts for formulas: before these
--- goes an apostrophe. OWASP names the tab, the line feed and the carriage return too, before which a spreadsheet may
--- find the sign, and the full-width signs.
+-- A text that somebody may have typed, in quotation marks. An apostrophe is put before texts that a spreadsheet could
+-- take for formulas. OWASP also names the full-width signs, and the tab, the line feed and the carriage return, after
+-- which a spreadsheet may find a sign.
 CREATE OR REPLACE FUNCTION read_model.csv_text(value text)
 RETURNS text
 LANGUAGE sql
@@ -15,10 +15,11 @@ RETURN CASE
     ELSE '"' || replace(value, '"', '""') || '"'
 END;
 
--- The same for Excel, which keeps 15 digits of a number, and no 0 before it: such digits are the text of a formula.
+-- The same for Excel, which keeps 15 digits of a number and drops leading zeros: such digits become the text of a
+-- formula.
 --
 -- An Excel whose lists are separated by semicolons or tabs divides a line at these too, within our quotation marks. So
--- an apostrophe goes before the sign that could begin such a part, with blanks and quotation marks before it or not.
+-- an apostrophe is put before a sign that could begin such a part, also after blanks and quotation marks.
 CREATE OR REPLACE FUNCTION read_model.csv_cell(value text, for_excel boolean)
 RETURNS text
 LANGUAGE sql
@@ -39,7 +40,7 @@ RETURN CASE
     )
 END;
 
--- A printed time; for Excel, as it reads one: in UTC, without the milliseconds.
+-- A printed time; for Excel in the form that it reads: in UTC, without milliseconds.
 CREATE OR REPLACE FUNCTION read_model.csv_time(value text, for_excel boolean)
 RETURNS text
 LANGUAGE sql
@@ -47,7 +48,7 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN coalesce(CASE WHEN for_excel THEN translate(left(value, 19), 'T', ' ') ELSE value END, '');
 
--- Each message as JSON with the phone of its lead, and by what the lines of a tenant are chosen and ordered.
+-- Each message as JSON with the phone of its lead, and the columns that choose and order the lines of a tenant.
 --
 -- It reads with the rights of the session, so that row security filters it.
 CREATE OR REPLACE VIEW read_model.message_lines WITH (security_invoker = true) AS

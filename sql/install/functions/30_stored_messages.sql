@@ -1,8 +1,8 @@
--- What the read model holds of the messages of a conversation, or of a lead: for the few of a batch that need it.
+-- The stored messages of a conversation or of a lead, for the few in a batch that need them.
 --
--- The bodies are strings and no BEGIN ATOMIC, so that the table does not depend on them. They are not inlined, and a
--- step may call them where Citus takes no sub-select. The times use ORDER BY and LIMIT: for min() and max() the
--- planner, which takes each lead for a short one, reads all of it.
+-- The bodies are strings instead of BEGIN ATOMIC, so that they hold no dependency on the table. They are not inlined,
+-- so a step may call them where Citus takes no sub-select. The times use ORDER BY and LIMIT: for min() and max() the
+-- planner, which expects each lead to be short, would read all of it.
 CREATE OR REPLACE FUNCTION projector.count_messages(of_user_id text, of_customer_phone text, of_conversation_id text)
 RETURNS bigint
 LANGUAGE sql
@@ -54,7 +54,7 @@ AS $$
     LIMIT 1
 $$;
 
--- When the customer wrote first after a moment; after none, first of all.
+-- When the customer first wrote after a moment; for null, when the customer first wrote at all.
 CREATE OR REPLACE FUNCTION projector.customer_message_after(
     of_user_id text, of_customer_phone text, after_moment timestamptz
 )

@@ -1,7 +1,7 @@
 -- The kinds of sql/definition/kinds.sql, and what the rules of the mapping add to them.
 --
--- Where dead_letter_kind is null, the change names no key of a lead itself: projector.keys_of_change() finds those that
--- a rule makes stale.
+-- If dead_letter_kind is null, the change itself names no key of a lead: projector.keys_of_change() finds those that a
+-- rule makes stale.
 CREATE OR REPLACE VIEW projector.change_kinds AS
 SELECT
     k.kind COLLATE "C" AS change_kind,
@@ -41,7 +41,8 @@ AS $$
 SELECT of_kind IN ({kinds.of_rows})
 $$;
 
--- Whether a change of this kind has to be expanded to other keys first: it names none of its own, or is a truncate.
+-- Whether a change of this kind has to be expanded to other keys first: it does not name the stale keys, or is a
+-- truncate.
 CREATE OR REPLACE FUNCTION projector.needs_expansion(of_kind text)
 RETURNS boolean
 LANGUAGE sql
@@ -63,9 +64,8 @@ SELECT EXISTS (
 )
 $$;
 
--- Whether a change of this kind concerns names of tenants: of these, of rows that a rule expands to these, or of all
--- where the table of either was truncated. PostgreSQL inlines it, and so asks for rules only where a kind needs
--- expansion.
+-- Whether a change of this kind concerns names of tenants: of names, of rows that a rule expands to names, or a
+-- truncate of one of their tables. PostgreSQL inlines it, and so asks for rules only where a kind needs expansion.
 CREATE OR REPLACE FUNCTION projector.concerns_names(of_kind text, of_keys text[])
 RETURNS boolean
 LANGUAGE sql

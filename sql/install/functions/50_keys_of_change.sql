@@ -1,8 +1,8 @@
 -- The keys that a key of a change makes stale: itself, what the rules of the mapping find, or every key below a
 -- truncated table, by the kind of its changes.
 --
--- A changed row names its old values too: what is below has another parent by then, or none. So a rule reads each table
--- by what it refers to, and the changed row does not have to be there. PostgreSQL inlines it.
+-- A changed row also names its old values: the rows below may have another parent by now, or none. So a rule reads each
+-- table by its references, and the changed row does not have to exist. PostgreSQL inlines it.
 DROP FUNCTION IF EXISTS projector.keys_of_change(text, text);
 CREATE FUNCTION projector.keys_of_change(of_kind text, of_key text)
 RETURNS TABLE (kind text, key text, queued_kind text)

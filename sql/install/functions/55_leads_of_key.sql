@@ -1,4 +1,4 @@
--- The leads of a key: the one that projector.source_keys has it under, and the one of the source where that is another.
+-- The leads of a key: the lead in projector.source_keys, and that of the source if it is another.
 --
 -- A conversation that moved or is gone has to change its old lead too. PostgreSQL inlines it: each key is one look-up
 -- in each index, however many rows it expects in a staging table.

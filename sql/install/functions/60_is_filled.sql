@@ -1,7 +1,7 @@
--- Whether a rebuild has filled a table, a column or all attributes of a level, as projection.parts calls them: for
+-- Whether a rebuild has filled a table, a column or all attributes of a level, by its name in projection.parts: for
 -- queries in leads_sql.
 --
--- The body is a string: a body that the table depends on cannot be sent to the servers of Citus.
+-- The body is a string: Citus cannot send a body with dependencies to its servers.
 CREATE OR REPLACE FUNCTION projector.is_filled(name text)
 RETURNS boolean
 LANGUAGE sql
@@ -18,7 +18,7 @@ SELECT NOT EXISTS (
 )
 $function$;
 
--- Fails, with what to do, where it is not filled yet.
+-- Fails, and says what to do, if it is not filled yet.
 CREATE OR REPLACE FUNCTION projector.require_filled(name text)
 RETURNS boolean
 LANGUAGE plpgsql

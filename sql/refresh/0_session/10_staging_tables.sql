@@ -1,10 +1,10 @@
 -- The staging tables: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one
 -- clears.
 --
--- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit:
--- that took half of the time of a refresh of one lead. Their columns come from schema.sql, so that they can be created
--- while another session holds a table of the read model. `stale_…` says what to recompute, `new_…` what the definition
--- makes of it, `old_…` what the read model held before.
+-- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit: that
+-- took half of the time of a refresh of one lead. Their columns come from schema.sql, so that they can be created while
+-- another session holds a table of the read model. `stale_…` has what to recompute, `new_…` the rows by the definition,
+-- `old_…` the rows that the read model had before.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_changes (
     change_id bigint,
     shard smallint,
@@ -32,8 +32,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stale_messages (
     message_id text COLLATE "C"
 );
 
--- Every reason why a lead is stale; stale_leads has each lead once. compare_fully: everything that the read model
--- holds of the lead is compared. reload_profile: extractions, contacts and sends are read again.
+-- Every reason why a lead is stale; stale_leads has each lead once. compare_fully: all rows of the lead in the read
+-- model are compared. reload_profile: extractions, contacts and sends are read again.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_invalidations (
     user_id text COLLATE "C",
     customer_phone text COLLATE "C",
@@ -72,7 +72,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_messages (
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_messages ({types.lead_messages});
 
--- One row per message row that has to be written: without a new side a delete, without an old side an insert.
+-- One row for each message row that has to be written: a delete if it has no new side, an insert if it has no old side.
 CREATE TEMPORARY TABLE IF NOT EXISTS message_differences (
     user_id text COLLATE "C",
     message_id text COLLATE "C",
@@ -122,8 +122,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
--- One row per row of conversations, leads, profiles and changes of status that has to be written; is_gone: that has to
--- be deleted. moves: what the statistics count otherwise, of a conversation and a profile its attributes.
+-- One row for each row of conversations, leads, profiles and changes of status that has to be written, or with is_gone
+-- deleted. moves: the statistics change; for a conversation or a profile, its attributes.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     table_name text COLLATE "C",
     user_id text COLLATE "C",
@@ -135,7 +135,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS lead_differences (
     moves boolean
 );
 
--- By how much the leads move the statistics: as they are now less as they were.
+-- The change of the statistics by these leads: their new numbers minus their old ones.
 CREATE OR REPLACE TEMPORARY VIEW lead_moves AS
 SELECT
     n.*,

@@ -1,8 +1,8 @@
--- Own shards of the queue: those that are free, or all of them, for whose outcome somebody waits.
+-- Own shards of the queue: the free ones, or with `wait` all of them.
 --
 -- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones), wait.
--- Returns: owned, the shards that are locked now. What they hold is read in later statements: a snapshot from before
--- would not show what the batch that has just given one back has left there.
+-- Returns: owned, the shards that are now locked. Their rows are read in later statements, because an earlier snapshot
+-- would not show what the previous owner has left there.
 SELECT
     ARRAY(
         SELECT wanted.shard

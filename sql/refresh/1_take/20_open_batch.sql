@@ -1,14 +1,15 @@
--- Open a batch: check that capture is intact, and look at what waits.
+-- Open a batch: check that capture is intact, and find out what waits.
 --
 -- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes and leave_below_bytes;
--- least_clock, what the clock says at least unless it was set back since this session last read it, null if it has not.
--- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
--- where logical replication brings the rows of source tables and has not brought more for certain; clock, the clock
--- after that; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state; has_changes and
--- has_mass_changes, whether single changes and mass changes wait; held_shards, those of whose changes some were put
--- aside, because this version does not know their kind; is_set_back, whether the clock was set back since it was last
--- noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables of more than
--- leave_below_bytes if one of them holds more than truncate_above_bytes.
+-- least_clock, the least time of the clock unless it was set back since this session last read it, null before the
+-- first reading.
+-- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment if
+-- logical replication brings the rows of source tables and is only known to be complete up to then; clock, a later
+-- reading of the clock; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state;
+-- has_changes and has_mass_changes, whether single changes and mass changes wait; held_shards, the shards from which
+-- changes of a kind unknown to this version were put aside; is_set_back, whether the clock was set back since it was
+-- last noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables of more
+-- than leave_below_bytes if one of them holds more than truncate_above_bytes.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.

@@ -1,9 +1,9 @@
--- Have each moment claim nothing until its shard has drained, because a clock was set back.
+-- Reset each moment until its shard has drained, because a clock was set back.
 --
--- They would promise changes that are not in the read model yet, and no smaller promise can be told from them: what was
--- committed since then has earlier times. That holds for a moment too that the clock has reached once more by now.
+-- A stored moment would promise changes that are not in the read model yet, and it is not known how much of it is true:
+-- later commits have earlier times. That also holds for a moment that the clock has reached again by now.
 --
--- Parameter: clock, a time of this server's clock since it was set back; null if it was the clock of the origin.
+-- Parameter: clock, a time of this server's clock after it was set back; null if the clock of the origin was set back.
 UPDATE read_model.freshness AS f
 SET
     as_of = 'epoch',

@@ -1,20 +1,20 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
--- Parameters: shards; mass, whether to take those of mass changes or the single ones; newest, whether to take the last
--- ones in place of the first; size, how many to take from each shard; bytes, how many bytes of keys, null for any: the
+-- Parameters: shards; mass, whether to take mass changes or single ones; newest, whether to take the newest instead of
+-- the oldest; size, how many to take from each shard; bytes, at most how many bytes of keys, null for any number: the
 -- first row is always taken.
 --
--- A change of a kind that this version does not know is put aside, as one of shard 10 to 13: it holds back freshness of
--- its shard, and no other change.
+-- A change of a kind unknown to this version is put aside, in a shard from 10 to 13: it holds back the freshness of its
+-- shard, but no other change.
 --
--- Returns: changes, the number staged; held_shards, of which some were put aside; oldest, when the first of them was
--- queued; drained, of single changes, whether every one of the shards that this statement could see was taken;
+-- Returns: changes, the number staged; held_shards, the shards from which some were put aside; oldest, when the first
+-- of them was queued; drained, whether all single changes of the shards that this statement could see were taken;
 -- needs_expansion, whether a change has to be expanded to other keys first; names, whether one concerns names of
--- tenants; has_malformed_keys, whether a key is none that the platform can have; has_late_keys and has_dead_letters,
--- whether late keys wait, and dead letters are there.
+-- tenants; has_malformed_keys, whether a key cannot be an id of the platform; has_late_keys and has_dead_letters,
+-- whether there are late keys and dead letters.
 --
--- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. How large an
--- array is stored is looked at, and not its length, for which it would have to be read.
+-- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. It uses the
+-- stored size of an array instead of its length, for which the array would have to be read.
 WITH taken AS (
     DELETE FROM projector.changes
     WHERE ctid = any(

@@ -2,8 +2,8 @@
 -- are staged with it; more are queued again, in rows of 500.
 --
 -- when: needs_expansion
--- Returns: pieces, how many rows were queued. They stay in the shard of their change and keep its time: until it is
--- known whom the last one concerns, the shard is not drained.
+-- Returns: pieces, how many rows were queued. They stay in the shard of their change and keep its time: the shard is
+-- not drained before the leads of the last row are known.
 WITH changed AS MATERIALIZED (
     SELECT
         t.shard,
@@ -13,7 +13,7 @@ WITH changed AS MATERIALIZED (
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     WHERE projector.needs_expansion(t.kind)
-        -- What is set aside is tried again by itself.
+        -- A dead letter is tried again by itself.
         AND NOT EXISTS (SELECT FROM projector.dead_letters AS d WHERE d.kind = t.kind AND d.key = k.key COLLATE "C")
 ),
 

@@ -1,9 +1,9 @@
--- Wait for the batches in progress that may be bringing in a key of the taken changes, or moving one.
+-- Wait for the batches in progress that may be writing a key of the taken changes, or moving it.
 --
--- Such a batch has read the row of the source before it was changed. What it commits may be under a tenant of which
--- neither the source nor projector.source_keys says anything yet, and which has to be late too. It holds the lock of
--- the tenant that the key is known under; of a key that is not known, it may be any. A batch that locks a tenant from
--- now on reads the source as it is.
+-- Such a batch has read the row of the source before it was changed. It may commit the key under a tenant that neither
+-- the source nor projector.source_keys shows for it yet, and that has to be late too. It holds the lock of the tenant
+-- under which the key is known; for an unknown key, this may be any tenant. A batch that locks a tenant from now on
+-- reads the source as it is.
 --
 -- Parameter: lock_class, the first key of the locks on tenants. They are released at once: nothing is written here.
 WITH held AS MATERIALIZED (

@@ -1,19 +1,19 @@
--- Find the lead of each key of the taken changes, and note there that it is late: the one that projector.source_keys
--- has, and the one of the source where that is another.
+-- Find the lead of each key of the taken changes, and make the key late there: the lead in projector.source_keys, and
+-- that of the source if it is another.
 --
--- A key that belongs to no lead, now or before, is left out: no batch is about to bring it in. One that moves to
--- another lead later has a newer change, which reads it whole from the source.
+-- A key that belongs to no lead, now or before, is left out: no batch is about to write it. If it moves to another lead
+-- later, a newer change reads it whole from the source.
 --
--- A conversation of which messages changed is read again whole, unless it is long: a changed message of a long one is
--- read by its id, in pieces of a thousand. So a key has one row, whatever changed of it, and is read once. Where a rule
--- of the mapping does not name the messages (reload_messages), a long one is read whole too.
+-- A conversation with changed messages is read again whole, unless it is long: the changed messages of a long one are
+-- read by their ids, in pieces of a thousand. So a key has one row, whatever changed, and is read once. If a rule of
+-- the mapping does not name the messages (reload_messages), a long one is read whole too.
 --
--- Parameter: careful, whether to leave out the keys that are set aside, of which a row cannot be read.
+-- Parameter: careful, whether to leave out the keys that are set aside because a row cannot be read.
 --
--- The kind of a late key is the one that reads again what the changes of the key need together. A key for which there
--- is none fails, and is not lost: no kind is null.
+-- The kind of a late key covers what all changes of the key need. A key without such a kind fails, and is not lost,
+-- because kind is NOT NULL.
 --
--- Whether it is long is not asked of one that the read model does not know: that one is read whole in any case.
+-- A conversation that the read model does not know is read whole in any case, so its length is not checked.
 WITH named AS MATERIALIZED (
     SELECT
         t.change_id,

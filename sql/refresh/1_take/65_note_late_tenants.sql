@@ -1,5 +1,5 @@
--- Note of the tenants that were found which moment holds for them until their late keys are done: the one up to which
--- the shards of this transaction were drained.
+-- Note the moment that holds for the found tenants until their late keys are done: that up to which the shards of this
+-- transaction were drained.
 --
 -- Parameter: moment. A tenant that is late already keeps the earlier one. The order keeps two transactions from waiting
 -- for each other.

@@ -1,12 +1,12 @@
 -- Take the next late keys from a lead on: delete them, and stage them as changes.
 --
--- Parameters: user_id and customer_phone, of the lead; before, the tenant before which it ends, null for none; size,
--- how many keys to take.
--- Returns: changes, the number taken; user_id and customer_phone of the last one, null where there is none;
--- oldest, when the first of them was queued; has_malformed_keys, whether a key is none that the platform can have;
+-- Parameters: user_id and customer_phone, the lead to begin with; before, the tenant before which to stop, or null;
+-- size, how many keys to take.
+-- Returns: changes, the number taken; user_id and customer_phone of the last one, null where there is none; oldest,
+-- when the first of them was queued; has_malformed_keys, whether a key cannot be an id of the platform;
 -- has_dead_letters, whether there are dead letters.
 --
--- What another session takes at the same time is passed over. A ctid is safe: the rows are locked, and never updated.
+-- Rows that another session takes at the same time are skipped. A ctid is safe: the rows are locked, and never updated.
 WITH upcoming AS MATERIALIZED (
     SELECT l.ctid AS row_id
     FROM projector.late_keys AS l

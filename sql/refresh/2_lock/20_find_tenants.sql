@@ -1,5 +1,4 @@
--- Find the tenants that the stale keys belong to: by the source rows as they are, and by what the read model last
--- knew.
+-- Find the tenants of the stale keys: by the present source rows, and by the last state of the read model.
 --
 -- point: tenants_found
 INSERT INTO stale_tenants (user_id)

@@ -1,4 +1,4 @@
--- Find the lead that each stale key belonged to, as far as the read model knows.
+-- Find the lead to which each stale key belonged, as far as the read model knows.
 WITH known AS (
     SELECT
         s.kind,

@@ -1,6 +1,6 @@
 -- Begin again if another refresh has meanwhile moved a key to a tenant that is not locked here.
 --
--- It cannot be left to that refresh, which may have read the source before the change that is taken here.
+-- The other refresh may have read the source before the change that is taken here, so the key cannot be left to it.
 SELECT projector.raise_serialization_failure()
 FROM stale_keys AS s
 WHERE s.old_user_id IS NOT NULL

@@ -1,12 +1,12 @@
--- Note which lead each stale key belongs to now, and collect its old and its new lead as stale.
+-- Note the present lead of each stale key, and collect its old and its new lead as stale.
 --
 -- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on
 -- one key under different tenants, the second fails and is tried again, instead of losing the first's lead.
 --
--- A key of no lead, known or in the source, is noted too, and forgotten in the next step. So a batch waits for one in
--- progress that brings the same key in, and which has read its row before that was deleted: it would commit a lead
--- whose deletion was taken here and found nothing.
--- A key of which the mapping gives several rows fails here, as a subquery of several rows.
+-- A key without a lead, known or in the source, is noted too, and deleted in the next step. So this batch waits for a
+-- batch in progress that writes the same key and has read its row before the row was deleted. That one would commit a
+-- lead whose deletion was taken here and found nothing. If the mapping gives several rows for a key, the subquery fails
+-- here.
 --
 -- when: write
 WITH read_again AS (

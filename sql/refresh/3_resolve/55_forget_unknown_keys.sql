@@ -1,4 +1,4 @@
--- Forget the keys of no lead again, of which no other batch has brought one in.
+-- Delete the keys without a lead again, unless another batch has written them.
 --
 -- when: write
 DELETE FROM projector.source_keys AS k

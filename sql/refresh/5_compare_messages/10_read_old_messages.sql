@@ -1,5 +1,5 @@
--- Read what the read model holds of the messages in question, first by lead: all of a lead that is compared fully,
--- and all of a conversation whose messages are read again, or which has moved or is gone.
+-- Read the stored rows of the messages, first by lead: all of a lead that is compared fully, and all of a conversation
+-- whose messages are read again, or that has moved or is gone.
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (

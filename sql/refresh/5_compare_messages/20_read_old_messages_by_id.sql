@@ -1,9 +1,9 @@
--- Then by message: those that the changes name, and those that come in with a conversation whose messages are read
--- again.
+-- Read the stored rows of further messages by their ids: those that the changes name, and those that come with a
+-- conversation whose messages are read again.
 --
 -- when: write
--- A named message that is in a conversation of another batch, and is not read here, is left alone: it moved there,
--- and its change was taken or will be.
+-- A named message in a conversation of another batch is not read here: it moved there, and its change was or will be
+-- taken.
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (

@@ -1,4 +1,4 @@
--- Delete the messages that have no source row any more, or whose source row belongs to no lead.
+-- Delete the messages that no longer have a source row, or whose source row belongs to no lead.
 --
 -- when: messages_gone
 DELETE FROM read_model.lead_messages AS stored

@@ -1,4 +1,4 @@
--- Write the messages that the read model lacks, or has otherwise.
+-- Write the messages that the read model lacks or that differ there.
 --
 -- when: messages_differ
 INSERT INTO read_model.lead_messages ({columns.lead_messages})

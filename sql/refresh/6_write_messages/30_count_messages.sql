@@ -1,7 +1,7 @@
--- Add to the number of messages of each hour by how much it moves, in the transaction that writes the messages.
+-- Update the number of messages of each hour, in the transaction that writes the messages.
 --
 -- when: messages_move
--- A message that is new moves one row. One whose text or status changes moves none.
+-- A new message changes one row. A message whose text or status changes does not change any.
 WITH message_moves AS (
     SELECT
         d.user_id,

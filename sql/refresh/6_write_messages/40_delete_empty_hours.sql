@@ -1,4 +1,4 @@
--- Delete the hours in which there is no message any more.
+-- Delete the hours that no longer have messages.
 --
 -- when: messages_leave
 DELETE FROM read_model.message_counts AS stored

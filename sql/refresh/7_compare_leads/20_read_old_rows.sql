@@ -1,4 +1,4 @@
--- Read what the read model holds of the stale leads, before anything of it is written.
+-- Read the stored rows of the stale leads, before any of them is written.
 --
 -- for: lead_conversations lead_profiles leads
 INSERT INTO old_{table} ({columns.table})

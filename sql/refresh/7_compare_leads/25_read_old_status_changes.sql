@@ -1,4 +1,4 @@
--- Read the changes of status that the read model holds of the leads whose profiles are stale.
+-- Read the stored changes of status of the leads whose profiles are stale.
 --
 -- when: profiles_stale
 INSERT INTO old_lead_status_changes ({columns.lead_status_changes})

@@ -1,7 +1,7 @@
 -- Read the last message of each stale lead.
 --
--- The newest time is known from the conversations. The messages at that time come from the read model, which the
--- steps before have brought up to date; for a lead that is compared fully, from what was read.
+-- The conversations have the newest time. The messages at that time come from the read model, which the previous steps
+-- have updated; for a lead that is compared fully, from the messages that were read.
 WITH newest_messages AS NOT MATERIALIZED (
     SELECT
         m.user_id,

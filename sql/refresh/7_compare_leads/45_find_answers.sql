@@ -1,6 +1,6 @@
 -- Find when the agent last answered each stale lead whose customer wrote last, and when the customer wrote next.
 --
--- A step of its own: Citus refuses a function that reads a table beside a table of the read model.
+-- A separate step, because Citus refuses a function that reads a table in a statement with a table of the read model.
 INSERT INTO answers (user_id, customer_phone, sent_at, next_at)
 SELECT
     a.user_id,

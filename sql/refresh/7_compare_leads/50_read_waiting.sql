@@ -1,6 +1,7 @@
 -- Read since when each stale lead waits for an answer, if its customer wrote last.
 --
--- The messages that decide it come from the read model; for a lead that is compared fully, from what was read.
+-- The messages that decide it come from the read model; for a lead that is compared fully, from the messages that were
+-- read.
 WITH waiting_messages AS NOT MATERIALIZED (
     SELECT
         m.user_id,

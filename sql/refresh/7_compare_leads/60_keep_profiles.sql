@@ -1,4 +1,4 @@
--- Keep the profile of a lead of which only messages or conversations changed.
+-- Keep the profile of a lead if only its messages or conversations changed.
 INSERT INTO new_lead_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of o}
 FROM old_lead_profiles AS o

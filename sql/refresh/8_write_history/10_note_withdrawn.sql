@@ -1,12 +1,12 @@
 -- Note the changes of status that are withdrawn, with the version that their tenant gets at the end of this
--- transaction: those that are gone, and those that differ now in anything, which are written again. A change is one of
--- an extraction to a status.
+-- transaction: those that are gone, and those that now differ, which are written again. A change is identified by its
+-- extraction and status.
 --
 -- when: profiles_stale
--- The feed tells them. A tombstone stays when its change comes again, so that no caller is told a change twice without
--- being told between that it was withdrawn.
+-- The feed has them. A tombstone stays when its change comes again, so that no client gets a change twice without its
+-- withdrawal in between.
 --
--- What fills the table for the first time tells nothing. The tenant's lock keeps the version from moving until then.
+-- Filling the table for the first time notes nothing. The tenant's lock keeps the version from moving until then.
 INSERT INTO read_model.status_change_tombstones (
     user_id, customer_phone, extraction_id, lead_status, changed_at, total_score, conversation_id, version, deleted_at
 )

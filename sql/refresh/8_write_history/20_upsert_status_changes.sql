@@ -1,8 +1,7 @@
--- Write the changes of status that differ, and no other, with the version that their tenant gets at the end of this
--- transaction.
+-- Write the changes of status that differ, with the version that their tenant gets at the end of this transaction.
 --
 -- when: lead_status_changes_differ
--- What fills the table for the first time has version 0, which the feed does not tell.
+-- Changes that fill the table for the first time get version 0, which is not in the feed.
 INSERT INTO read_model.lead_status_changes ({columns.lead_status_changes}, version)
 SELECT
     {columns.lead_status_changes of n},

@@ -1,5 +1,5 @@
--- Delete the conversations that these leads do not have any more, the leads that have neither a conversation nor a
--- counted template send any more, the profiles of these, and the changes of status that are none any more.
+-- Delete the conversations that these leads no longer have, the leads that no longer have a conversation or a counted
+-- template send, their profiles, and the changes of status that no longer exist.
 --
 -- for: lead_conversations leads lead_profiles lead_status_changes
 -- when: {table}_gone

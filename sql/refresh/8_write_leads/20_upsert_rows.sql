@@ -1,5 +1,4 @@
--- Write the conversations and the profiles that differ, and no other. The profile of a lead that is gone was computed
--- too.
+-- Write the conversations and the profiles that differ. The profile of a lead that is gone was computed too.
 --
 -- for: lead_conversations lead_profiles
 -- when: {table}_differ

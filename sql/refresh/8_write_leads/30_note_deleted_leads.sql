@@ -1,4 +1,4 @@
--- Note the leads that went, with the version that their tenant gets at the end of this transaction.
+-- Note the deleted leads, with the version that their tenant gets at the end of this transaction.
 --
 -- when: leads_gone
 -- The tenant's lock keeps the version from moving until then.

@@ -1,4 +1,4 @@
--- Write the leads that differ, and no other, with the version that their tenant gets at the end of this transaction.
+-- Write the leads that differ, with the version that their tenant gets at the end of this transaction.
 --
 -- when: leads_differ
 -- The tenant's lock keeps the version from moving until then.

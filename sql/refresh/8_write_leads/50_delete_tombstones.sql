@@ -1,4 +1,4 @@
--- Delete the tombstones of leads that came again.
+-- Delete the tombstones of leads that exist again.
 --
 -- when: leads_come
 DELETE FROM read_model.lead_tombstones AS stored

@@ -1,4 +1,4 @@
--- Add to the number of leads that have each attribute by how much it moves.
+-- Update the number of leads that have each attribute.
 --
 -- when: attributes_move
 -- The profile of a lead that is gone was computed too.

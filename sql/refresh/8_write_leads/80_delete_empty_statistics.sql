@@ -1,10 +1,10 @@
--- Delete the rows of the statistics in which there is no lead any more.
+-- Delete the rows of the statistics that no longer have leads.
 --
 -- when: statistics_shrink
 -- for: lead_counts lead_daily_counts lead_totals
--- Only where leads went away can none be left. A day of a large tenant has hundreds of rows: those that differ in a
--- column which is never null are passed over in the index. PostgreSQL guesses that a sign is seldom a given one, and
--- looks up each place; it guesses that a third of all numbers are below zero, and would go through the whole table.
+-- Only rows that lost leads can be empty. A day of a large tenant has hundreds of rows: the index skips those that
+-- differ in a column that is never null. PostgreSQL estimates few rows for sign() = a value, and looks up each row; for
+-- numbers below zero it estimates a third of all rows, and would read the whole table.
 DELETE FROM read_model.{table} AS stored
 USING (
     SELECT DISTINCT {lookup.table of d}

@@ -1,4 +1,4 @@
--- Delete the attributes that no lead of a tenant has any more.
+-- Delete the attributes that no lead of a tenant has.
 --
 -- when: attributes_move
 DELETE FROM read_model.attribute_counts AS stored

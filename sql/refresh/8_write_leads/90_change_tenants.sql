@@ -1,8 +1,8 @@
--- Raise the version of each tenant of which something was written. The row of a tenant appears with its first lead.
+-- Raise the version of each tenant that has written rows. The row of a tenant appears with its first lead.
 --
 -- when: tenants_change
 -- point: written
--- The conditions are those of the steps that write. Statistics move only with leads.
+-- The conditions are those of the steps that write. Statistics only change with leads.
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 SELECT
     changed.user_id,

@@ -1,11 +1,11 @@
--- Tell the APIs that listen which tenants have changed, once this transaction commits.
+-- Notify the listening APIs which tenants have changed, once this transaction commits.
 --
 -- when: tenants_change
--- Every login of the database may listen, so a tenant is the beginning of a SHA-256: api/database/listen.py has the
--- same. A message may have 8,000 bytes.
+-- Every login of the database may listen, so a tenant is named by the beginning of a SHA-256, as in
+-- api/database/listen.py. A message may have 8,000 bytes.
 --
--- Nobody is told while the queue of the server is nearly full, which any login may bring about: a full one would fail
--- this transaction. Streams look by themselves, too.
+-- No notification is sent while the server's queue is nearly full, which any login can cause: a full queue would fail
+-- this transaction. Streams also poll by themselves.
 SELECT pg_notify('leads', CASE WHEN count(*) > 500 THEN '*' ELSE string_agg(changed.name, ' ') END)
 FROM (
     SELECT DISTINCT left(encode(sha256(convert_to(t.user_id, 'UTF8')), 'hex'), 12) AS name

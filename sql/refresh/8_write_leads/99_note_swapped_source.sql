@@ -1,7 +1,8 @@
--- Note a gap where the name of a table or a column of the platform means another one than when capture was last found
--- whole: what this transaction has read may have its old name back before the next look, which would find nothing.
+-- Note a gap if the name of a table or a column of the platform means another one than when capture was last found
+-- intact. The table that this transaction has read may get its old name back before the next check, which would then
+-- find nothing.
 --
--- Until the transaction ends nobody can rename what it has read.
+-- Until the transaction ends, nobody can rename what it has read.
 INSERT INTO projector.capture_gaps (reason)
 SELECT swapped.reason
 FROM (

@@ -3,14 +3,13 @@
 --
 -- when: drained
 -- Parameters: shards, none if nothing was drained; fresh_until; at_least (an idle refresh moves the row only when it is
--- a second old); is_late, whether late keys wait; clock and set_backs, which were read before. Where a clock was found
--- to have been set back since, all of them are void. The clock is noted once a second also while no shard moves.
--- The first build creates the row; before it, a drained queue says nothing.
--- Refreshes of different shards meet on this row for the moment of their commit, and the second moves it
--- from where the first left it.
+-- a second old); is_late, whether late keys wait; clock and set_backs, which were read before. If a clock was found to
+-- be set back since then, they are not used. The clock is also noted once a second while no shard moves. The first
+-- build creates the row; before it, a drained queue says nothing. Refreshes of different shards only meet on this row
+-- while they commit, and the second one updates the result of the first.
 --
--- as_of is for every tenant, also one that is late. Only the owner of all shards moves it: no tenant becomes late, and
--- no shard moves, behind the back of its snapshot.
+-- as_of holds for every tenant, also for late ones. Only the owner of all shards moves it, so that after its snapshot
+-- no tenant becomes late, and no shard moves.
 UPDATE read_model.freshness AS f
 SET newest_clock = greatest(f.newest_clock, %(clock)s), (as_of, shards) = (
     SELECT
