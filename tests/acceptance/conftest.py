@@ -64,6 +64,13 @@ def platforms(answers_mb: int) -> Iterator[MakePlatform]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def stack() -> Iterator[ExitStack]:
+    """What the servers of a module are left with at its end."""
+    with ExitStack() as made:
+        yield made
+
+
 @pytest.fixture
 def make_platform(answers_mb: int) -> Iterator[MakePlatform]:
     with platforms(answers_mb) as make:

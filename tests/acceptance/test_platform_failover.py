@@ -49,12 +49,6 @@ def fail_over(load: Load, standby: Standby) -> None:
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as made:
-        yield made
-
-
-@pytest.fixture
 def loaded(tmp_path: Path) -> Iterator[tuple[Load, Scheduler, Standby]]:
     """A platform with a standby, and a second server that follows whichever of them is the primary."""
     with replicated_platform(failover="true") as both, platform_with_standby(both) as standby:

@@ -16,12 +16,6 @@ from tests.support.running import Scheduler, running_scheduler, value, wait_for,
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def started(stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Load, Scheduler]:
     """Both servers, with a publication as docs/scaling.md has it, and a scheduler."""
     both = stack.enter_context(replicated_platform())

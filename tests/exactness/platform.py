@@ -11,6 +11,7 @@ from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests import oracle
+from tests.support.running import value as value  # noqa: PLC0414  # Most tests of a platform ask for values.
 from tests.support.server import Database
 
 
@@ -82,12 +83,6 @@ class Platform:
 
 def shard_of(conn: Connection, key: str) -> int:
     return int(value(conn, "SELECT projector.shard_of(%s)", key))
-
-
-def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever was asked for.
-    """Return the first column of the first row."""
-    row = conn.execute(query.encode(), list(values) or None).fetchone()
-    return None if row is None else row[0]
 
 
 def refresh_now(conn: Connection) -> None:

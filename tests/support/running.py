@@ -31,10 +31,10 @@ def wait_for(
         time.sleep(pause)
 
 
-def value(conn: psycopg.Connection[Any], query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the column holds.
+def value(conn: psycopg.Connection[Any], query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever was asked for.
+    """Return the first column of the first row; None where there is no row."""
     row = conn.execute(query.encode(), values or None).fetchone()
-    assert row is not None
-    return row[0]
+    return None if row is None else row[0]
 
 
 def wait_until(conn: Connection, condition: str, *values: object, patience: float = PATIENCE) -> None:
