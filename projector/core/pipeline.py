@@ -55,12 +55,16 @@ class BatchResult:
 
 @dataclass(slots=True)
 class Run:
-    """A pass through some phases: the conditions that hold, and the parameters of the steps."""
+    """A pass through some phases: the conditions that hold, and the parameters of the steps.
+
+    `elsewhere` says what the steps read in place of names of ours.
+    """
 
     conn: Connection
     conditions: set[str] = field(default_factory=set)
     parameters: dict[str, object] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
@@ -75,13 +79,19 @@ class Run:
                 if step.when is None or step.when in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
                     sent.append((step, cursor))
-                    cursor.execute(step.text, self._parameters(step))
+                    cursor.execute(self._text(step), self._parameters(step))
                 if step.point is not None:
                     test_point(step.point)
         if group[-1].returns_conditions:
             returned = sent[-1][1].fetchone() or {}
             self.conditions.update(returned.pop("conditions", None) or ())
             self.numbers.update(returned)
+
+    def _text(self, step: Step) -> bytes:
+        text = step.text
+        for name, other in self.elsewhere.items():
+            text = text.replace(name.encode(), other.encode())
+        return text
 
     def _parameters(self, step: Step) -> Mapping[str, object] | None:
         if not step.takes_parameters:

@@ -1,12 +1,13 @@
 """Explain: a lead as the definition makes it now, the source rows that compete for its fields, and what waits for it.
 
-Everything is read from the source rows by sql/definition/, in one snapshot with the queue and the read model. It
-reads by index only, writes nothing and holds up no other session for long.
+The steps of a sweep compute the lead on staging tables, in one snapshot with the queue and the read model. They take
+the keys of its source rows from a staging table too, since projector.source_keys lacks a row that waits. All of it is
+read by index only, nothing but staging tables is written, and no other session is held up for long.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from textwrap import wrap
@@ -17,7 +18,8 @@ from psycopg.rows import dict_row
 
 from projector.capture.attributes import DECLARED_COLUMN, JSON_COLUMN
 from projector.capture.gaps import open_gaps
-from projector.core.batch import first_line, is_server_failure
+from projector.core import pipeline, staging
+from projector.core.batch import is_server_failure
 from projector.core.faults import find_fault_of_keys
 from projector.core.preconditions import require_built, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
@@ -27,6 +29,7 @@ from projector.database.source_names import read_tables
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, ProjectorError, is_raised
+from projector.sweep.leads import lead_arrays
 
 CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
     "current", "waiting", "dead_letter", "rebuilding", "capture_gap", "drift", "no_lead",
@@ -55,14 +58,25 @@ _STORED = {
     "profiles": "read_model.lead_profiles",
     "conversations": "read_model.lead_conversations",
 }
-COMPUTED_LEAD = query(
-    "operate",
-    "print_lead",
-    leads=f"({definition('leads')})",
-    profiles="new_lead_profiles",
-    conversations="new_lead_conversations",
-).rstrip(";")
-"""A lead as the definition makes it, for the query `read_rows`."""
+COMPUTED = {
+    "leads": "new_leads",
+    "profiles": "new_lead_profiles",
+    "conversations": "new_lead_conversations",
+}
+"""Where a lead is that the steps have computed, for the query `print_lead`."""
+
+OF_MESSAGES = (
+    "refresh/3_resolve/40_read_conversations",
+    "refresh/4_recompute/20_read_messages",
+    "refresh/7_compare_leads/10_collect_stale_leads",
+    "refresh/7_compare_leads/30_compute_conversations",
+    "refresh/7_compare_leads/40_read_last_messages",
+    "refresh/7_compare_leads/50_read_waiting",
+)
+OF_LEADS = ("refresh/4_recompute/30_compute_profiles", "refresh/7_compare_leads/70_compute_leads")
+"""The steps that compute a staged lead, apart: where a profile cannot be computed, messages are shown."""
+
+_KEYS = {"projector.source_keys": "pg_temp.explained_keys"}
 
 Record = dict[str, Any]
 _Found = TypeVar("_Found")
@@ -80,7 +94,7 @@ COMPETING = {
     "extractions": ("Extractions, the one that counts first", _all_of("winning_extractions")),
     "status_changes": (
         "Changes of the status, the newest first",
-        query("operate", "rank_rows", rows="status_changes", order="r.changed_at DESC"),
+        query("operate", "rank_rows", rows="new_lead_status_changes", order="r.changed_at DESC"),
     ),
     "contacts": ("Contacts, the one that counts first", _all_of("winning_contacts")),
     "messages": ("Messages, the last one first", _all_of("last_messages")),
@@ -159,6 +173,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
     BlockedError while another session holds one of the platform's tables, and ProjectorError for a blank phone.
     """
     require_built(conn)
+    prepare(conn)
     explain = snapshot(conn)(partial(explain_in, conn, user_id, phone, candidates=candidates))
     try:
         return read_steadily(conn, explain, differs=lambda explanation: explanation.has_drifted)
@@ -170,8 +185,14 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
         ) from error
 
 
+def prepare(conn: Connection) -> None:
+    """Create the staging tables of an explanation."""
+    pipeline.prepare_session(conn)
+    conn.execute(query("operate", "create_key_table"))
+
+
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
-    """Explain a lead in the caller's transaction, which from then on can write nothing."""
+    """Explain a lead in the caller's transaction, which from then on can write nothing but what `prepare` created."""
     conn.execute(query("operate", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
     canonical = value(conn, query("operate", "canonical_phone"), {"phone": phone})
     if canonical is None:
@@ -196,7 +217,7 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     _read_fields(conn, made, own)
     names = {name: f"{table.schema}.{table.name}" for table in read_tables(conn) for name in table.relations}
     for table, (_, rows) in COMPETING.items():
-        competing = _try(conn, partial(_read_rows, conn, rows, own, candidates + 2))
+        competing = _try(conn, partial(_read_rows, conn, rows, candidates + 2))
         if isinstance(competing, psycopg.Error):
             competing = []
         shown = [_shortened(row) for row in competing[: candidates + 1]]
@@ -276,21 +297,37 @@ def _own_keys(conn: Connection, lead: Record, keys: list[Record]) -> list[Record
     return _own_keys(conn, lead, keys[:middle]) + _own_keys(conn, lead, keys[middle:])
 
 
-def _read_rows(conn: Connection, rows: str, own: Record, size: int) -> list[Record]:
-    return values(conn, query("operate", "read_rows", rows=rows.rstrip(";")), {**own, "size": size})
+def stage_lead(conn: Connection, own: Record, elsewhere: Mapping[str, str] | None = None) -> pipeline.Run:
+    """Stage a lead with its keys; return the run whose steps OF_MESSAGES and OF_LEADS compute it.
+
+    `elsewhere` says where the definition is that is not installed.
+    """
+    staging.clear(conn, [])
+    conn.execute(query("operate", "fill_key_table"), own)
+    leads = lead_arrays([(own["user_id"], own["customer_phone"])], all_keys=True)
+    run = pipeline.Run(conn, parameters=leads, elsewhere=_KEYS | dict(elsewhere or {}))
+    run.run("sweep/2_recompute/10_stage_leads")
+    return run
+
+
+def _read_rows(conn: Connection, rows: str, size: int) -> list[Record]:
+    return values(conn, query("operate", "read_rows", rows=rows.rstrip(";")), {"size": size})
 
 
 def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
     stored = [_fields(lead) for lead in _read(conn, "print_lead", own, **_STORED)]
     made.in_read_model = bool(stored)
-    leads = _try(conn, partial(_read_rows, conn, COMPUTED_LEAD, own, 1))
-    if isinstance(leads, psycopg.Error):
+    run = stage_lead(conn, own)
+    failed = [*filter(None, (_try(conn, partial(run.run, *steps)) for steps in (OF_MESSAGES, OF_LEADS)))]
+    if failed:
         columns = [key_kinds()[kind].id for kind in own["kinds"]]
         fault = find_fault_of_keys(conn, zip(columns, own["keys"], strict=True))
-        made.failure = first_line(leads) if fault is None else fault.said
+        said = failed[0].diag.message_primary or str(failed[0])
+        made.failure = said.splitlines()[0] if fault is None else fault.said
         made.exists, computed = True, stored
     else:
+        leads = _read(conn, "print_lead", own, **COMPUTED)
         computed = [_fields(lead) for lead in leads]
         made.exists = bool(computed)
         made.left_out = sum(lead["left_out"] for lead in leads)
@@ -332,7 +369,7 @@ def _shortened(row: Record) -> Record:
     return {
         name: _cut(value, _SHOWN_JSON if name == JSON_COLUMN else _SHOWN_CHARACTERS)
         for name, value in columns.items()
-        if name not in ("user_id", "customer_phone", DECLARED_COLUMN)
+        if name not in ("user_id", "customer_phone", "newest_agent_message_at", DECLARED_COLUMN)
     }
 
 

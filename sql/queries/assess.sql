@@ -162,6 +162,11 @@ SELECT
 FROM counted AS c
 GROUP BY c.name;
 
+-- name: create_lead_tables
+-- Creates what the steps that compute a lead name besides the staging tables. Ids of extractions may be any text.
+CREATE TEMPORARY TABLE lead_messages ({types.lead_messages});
+ALTER TABLE new_lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
+
 -- name: find_lead
 -- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: of the first conversations the one
 -- whose extraction has the most values, or that has at least a message.

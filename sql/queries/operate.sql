@@ -963,100 +963,41 @@ CROSS JOIN (
 ) AS c
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 
+-- name: create_key_table
+-- The keys of the lead, as projector.source_keys has them once nothing waits.
+CREATE TEMPORARY TABLE IF NOT EXISTS explained_keys ({types.source_keys});
+
+-- name: fill_key_table
+WITH cleared AS (
+    DELETE FROM explained_keys
+)
+
+INSERT INTO explained_keys (kind, key, user_id, customer_phone)
+SELECT
+    k.kind,
+    k.key,
+    %(user_id)s,
+    %(customer_phone)s
+FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key);
+
 -- name: read_rows
--- Returns rows of one kind as JSON: `rows` is a definition that reads what stands here of the lead. What it does not
--- read is not computed. Parameter also: size, how many are returned.
-WITH profile_keys AS MATERIALIZED (
-    SELECT
-        k.kind COLLATE "C" AS kind,
-        k.key COLLATE "C" AS key,
-        %(user_id)s::text COLLATE "C" AS user_id,
-        %(customer_phone)s::text COLLATE "C" AS customer_phone
-    FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
+-- Returns rows of one kind as JSON: `rows` is a definition, or a staging table. Parameter: size, how many are returned.
+WITH profile_keys AS NOT MATERIALIZED (
+    SELECT k.*
+    FROM explained_keys AS k
 ),
-
-profile_leads AS (
-    SELECT
-        %(user_id)s::text COLLATE "C" AS user_id,
-        %(customer_phone)s::text COLLATE "C" AS customer_phone
-),
-
-counted_messages AS NOT MATERIALIZED (
-    SELECT
-        k.user_id,
-        k.customer_phone,
-        m.message_id::text COLLATE "C" AS message_id,
-        k.key AS conversation_id,
-        m.sent_at,
-        m.sequence_no,
-        m.sender,
-        m.text
-    FROM profile_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT d.*
-        FROM projector.current_messages() AS d
-        WHERE d.conversation_id = projector.conversation_id(k.key COLLATE "default")
-        OFFSET 0
-    ) AS m
-    WHERE k.kind = 'conversation'
-),
-
-own_totals AS MATERIALIZED ({definition.message_totals}),
 
 newest_messages AS NOT MATERIALIZED (
     SELECT m.*
-    FROM counted_messages AS m
-),
-
-new_lead_conversations AS MATERIALIZED (
-    SELECT
-        k.user_id,
-        k.customer_phone,
-        k.key AS conversation_id,
-        c.agent_id,
-        c.agent_name,
-        c.platform,
-        c.phone_number_id,
-        c.is_active,
-        c.created_at,
-        c.source_last_message_at,
-        coalesce(t.message_count, 0)::integer AS message_count,
-        t.first_message_at,
-        t.newest_message_at,
-        c.attributes,
-        c.attributes_left_out,
-        t.newest_customer_message_at,
-        c.reply_window
-    FROM profile_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT d.*
-        FROM projector.current_conversations() AS d
-        WHERE d.conversation_id = projector.conversation_id(k.key COLLATE "default")
-        OFFSET 0
-    ) AS c
-    LEFT JOIN own_totals AS t ON t.conversation_id = k.key
-    WHERE k.kind = 'conversation'
-),
-
-status_changes AS MATERIALIZED ({definition.status_changes}),
-
-new_lead_profiles AS MATERIALIZED ({definition.lead_profiles}),
-
-last_messages AS ({definition.last_messages}),
-
-waiting_messages AS NOT MATERIALIZED (
-    SELECT m.*
-    FROM counted_messages AS m
-),
-
-waiting AS ({definition.waiting})
+    FROM new_messages AS m
+)
 
 SELECT row_to_json(r.*)
 FROM ({rows}) AS r
 LIMIT %(size)s;
 
 -- name: rank_rows
--- The rows of a relation that stands in read_rows, or of a definition, in an order.
+-- The rows of a staging table, or of a definition, in an order.
 SELECT r.*
 FROM {rows} AS r
 ORDER BY {order};

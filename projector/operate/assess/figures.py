@@ -22,12 +22,13 @@ from projector.capture.texts import RELATIONS, default_mapping
 from projector.database.distribution import kept_here
 from projector.database.kinds import kinds
 from projector.database.rows import Connection, rows, value
-from projector.database.sql import query, source_columns
+from projector.database.sql import functions, query, source_columns, statement
+from projector.operate import explain
 from projector.operate.assess.facts import NOTE, Fact
 from projector.operate.assess.rules import suspicions
-from projector.operate.explain import COMPUTED_LEAD, printed_lead
 from projector.report.counted import counted
 
+_TEMPORARY = {"projector.": "pg_temp.", "read_model.": "pg_temp."}
 _Result = TypeVar("_Result")
 
 # Of a large table, pages with about so many rows are looked at.
@@ -144,6 +145,8 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
         conn.execute("SET LOCAL check_function_bodies = off")
         for text in kept_here(conn, [*definition_texts(fit, "text").values()]):
             conn.execute(_temporary(text), prepare=False)
+        for text in _texts_of_lead():
+            conn.execute(_temporary(text), prepare=False)
         conn.execute("SET TRANSACTION READ ONLY")
         # Each value of a relation is counted: on disk that would take several times as long.
         conn.execute("SET LOCAL work_mem = '256MB'")
@@ -225,16 +228,28 @@ def _print_lead(conn: Connection) -> str | None:
     """Return a lead with its attributes as JSON text, as `explain` computes one; None where nothing makes any."""
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(_temporary(query("assess", "find_lead"))).fetchone()
-    if found is None:
-        return None
-    text = _temporary(query("operate", "read_rows", rows=COMPUTED_LEAD))
-    computed = value(conn, text, {**found, "size": 1})
-    return None if computed is None else json.dumps(printed_lead(computed), ensure_ascii=False)
+        if found is None:
+            return None
+        run = explain.stage_lead(conn, found, _TEMPORARY)
+        run.run(*explain.OF_MESSAGES, *explain.OF_LEADS)
+        text = _temporary(query("operate", "print_lead", **explain.COMPUTED))
+        computed = cursor.execute(text, found).fetchone()
+    return None if computed is None else json.dumps(explain.printed_lead(computed), ensure_ascii=False)
+
+
+def _texts_of_lead() -> Iterator[str]:
+    """Yield the statements that create what `explain` computes a lead with."""
+    yield statement("refresh/0_session/10_staging_tables")
+    yield query("operate", "create_key_table")
+    yield query("assess", "create_lead_tables")
+    yield functions("install/functions")["sql/install/functions/30_stored_messages.sql"]
 
 
 def _temporary(text: str) -> bytes:
-    """Return a statement with the functions of the definition in the temporary schema."""
-    return text.replace("projector.", "pg_temp.").encode()
+    """Return a statement with the functions of the definition, and our tables, in the temporary schema."""
+    for name, temporary in _TEMPORARY.items():
+        text = text.replace(name, temporary)
+    return text.encode()
 
 
 def _columns(fit: Fit, relation: str) -> list[str]:

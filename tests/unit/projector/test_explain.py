@@ -197,6 +197,7 @@ def test_what_cannot_be_explained_is_an_error(world: World) -> None:
 
 
 def test_nothing_can_be_written_and_nothing_is_left(world: World) -> None:
+    explaining.prepare(world.projector)
     with world.projector.transaction():
         explain_in(world.projector, "u", PHONE, candidates=3)
         assert value(world.projector, "SELECT current_setting('statement_timeout')") == "30s"
