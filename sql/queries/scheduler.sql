@@ -65,7 +65,7 @@ WHERE late_after_seconds IS DISTINCT FROM %(seconds)s::real;
 
 -- name: read_lateness_of_cron
 -- Returns how old the data are before the second refresh from cron is missed; no row where none comes from cron.
-SELECT 2 * c.distance + 15 AS seconds
+SELECT c.late_after_seconds AS seconds
 FROM projector.cron AS c;
 
 -- name: note_refresh_command

@@ -1,10 +1,11 @@
 -- Whether `refresh` comes from cron: one row with the end of the last refresh and the longest distance between the last
 -- ones in seconds, if three have ended since the last scheduler ran; else no row. Cron starts a command at most once a
--- minute.
+-- minute. The data are late once the second refresh in a row was missed and could have ended, which takes 15 seconds.
 CREATE OR REPLACE VIEW projector.cron AS
 SELECT
     max(r.ended_at) AS last_at,
-    greatest(60, max(r.distance))::float8 AS distance
+    greatest(60, max(r.distance))::float8 AS distance,
+    2 * greatest(60, max(r.distance))::float8 + 15 AS late_after_seconds
 FROM (
     SELECT
         noted.ended_at,
