@@ -53,18 +53,6 @@ _LAST_ACTIVE_FIRST = (
 _COUNTED_FIRST = "r.is_counted DESC, r.sent_at DESC, r.send_id DESC"
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
 
-_STORED = {
-    "leads": "read_model.leads",
-    "profiles": "read_model.lead_profiles",
-    "conversations": "read_model.lead_conversations",
-}
-COMPUTED = {
-    "leads": "new_leads",
-    "profiles": "new_lead_profiles",
-    "conversations": "new_lead_conversations",
-}
-"""Where a lead is that the steps have computed, for the query `print_lead`."""
-
 OF_MESSAGES = (
     "refresh/3_resolve/40_read_conversations",
     "refresh/4_recompute/20_read_messages",
@@ -316,7 +304,7 @@ def _read_rows(conn: Connection, rows: str, size: int) -> list[Record]:
 
 def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
     """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
-    stored = [_fields(lead) for lead in _read(conn, "print_lead", own, **_STORED)]
+    stored = [_fields(lead) for lead in _read(conn, "print_lead", own, of="read_model.")]
     made.in_read_model = bool(stored)
     run = stage_lead(conn, own)
     failed = [*filter(None, (_try(conn, partial(run.run, *steps)) for steps in (OF_MESSAGES, OF_LEADS)))]
@@ -327,7 +315,7 @@ def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
         made.failure = said.splitlines()[0] if fault is None else fault.said
         made.exists, computed = True, stored
     else:
-        leads = _read(conn, "print_lead", own, **COMPUTED)
+        leads = _read(conn, "print_lead", own, of="new_")
         computed = [_fields(lead) for lead in leads]
         made.exists = bool(computed)
         made.left_out = sum(lead["left_out"] for lead in leads)

@@ -939,8 +939,8 @@ ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: print_lead
 -- Returns document; attributes; of_conversations, the attributes of those that have any, by their ids; moments, what
--- include=waiting,status_since prints; left_out, how many attributes were left out. `leads`, `profiles` and
--- `conversations` are the tables, or what the definition makes.
+-- include=waiting,status_since prints; left_out, how many attributes were left out. `of` is what stands before the
+-- names of the tables: `read_model.`, or `new_` of those that the steps fill.
 SELECT
     l.document,
     p.attributes,
@@ -952,13 +952,13 @@ SELECT
         'status_since', projector.format_time(l.status_since)
     ) AS moments,
     p.attributes_left_out + c.left_out AS left_out
-FROM {leads} AS l
-INNER JOIN {profiles} AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone
+FROM {of}leads AS l
+INNER JOIN {of}lead_profiles AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone
 CROSS JOIN (
     SELECT
         jsonb_object_agg(c.conversation_id, c.attributes) FILTER (WHERE c.attributes IS NOT NULL) AS of_conversations,
         coalesce(sum(c.attributes_left_out), 0) AS left_out
-    FROM {conversations} AS c
+    FROM {of}lead_conversations AS c
     WHERE c.user_id = %(user_id)s AND c.customer_phone = %(customer_phone)s
 ) AS c
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;

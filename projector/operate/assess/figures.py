@@ -232,7 +232,7 @@ def _print_lead(conn: Connection) -> str | None:
             return None
         run = explain.stage_lead(conn, found, _TEMPORARY)
         run.run(*explain.OF_MESSAGES, *explain.OF_LEADS)
-        text = _temporary(query("operate", "print_lead", **explain.COMPUTED))
+        text = _temporary(query("operate", "print_lead", of="new_"))
         computed = cursor.execute(text, found).fetchone()
     return None if computed is None else json.dumps(explain.printed_lead(computed), ensure_ascii=False)
 
