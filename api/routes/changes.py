@@ -78,7 +78,7 @@ def _wants_events(request: Request) -> bool:
 
 
 def _begin_stream(user_id: str, feed: Feed, parameters: Parameters) -> Response:
-    """Begin where the caller is, or now, and take a place."""
+    """Begin a stream at the caller's position or at the present one, and take a place."""
     environ = record().request.environ
     name, text = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
     if not text:
@@ -106,7 +106,7 @@ def _token(user_id: str, feed: Feed, name: str, text: str) -> Token:
 
 
 class ChangesPage(NamedTuple):
-    """Changes as the row of a page has them, and where to go on after them."""
+    """The changes of a page, and the position after them."""
 
     changes: list[bytes]
     following: Position
@@ -138,7 +138,7 @@ def wait_for_change(waiting: Waiting, record: Record) -> None:
         return
 
     def has_answer() -> bool:
-        # A change, or that the token means nothing here.
+        # A change, or a token that is not known here.
         row = read_model().database.fetch(feed.changes_since(user_id, token.position, parameters))
         return bool(row.page) or not _is_known(feed, token, row)
 
@@ -149,13 +149,13 @@ def _is_known(feed: Feed, token: Token, row: NowRow) -> bool:
     """Return whether this read model knows every change since the token."""
     pruned = feed.pruned(row)
     is_pruned = pruned and token.position.version <= pruned
-    # The second one was given while the tenant was unknown: every lead came since.
+    # A token of the second history was given while the tenant was unknown: all leads came later.
     histories = {history_of(row.place, row.epoch), history_of(row.place, None)}
     return not is_pruned and token.position <= after_all(row) and token.history in histories
 
 
 def after_all(row: NowRow) -> Position:
-    """Return the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
+    """Return the position after every change in the snapshot of a row; for an unknown tenant, before all."""
     return Position(0 if row.newest is None else row.newest + 1)
 
 

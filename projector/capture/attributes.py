@@ -1,4 +1,4 @@
-"""The attributes of leads and of conversations: which ones a mapping declares, and what makes them of its columns."""
+"""The attributes of leads and conversations: those that a mapping declares, and the SQL that makes them."""
 
 import json
 import re
@@ -12,18 +12,18 @@ from projector.capture.reading import Column, Reading
 from projector.database.sql import source_columns
 
 LEVELS = {"extractions": "lead", "contacts": "lead", "conversations": "conversation"}
-"""The relations that may give attributes, in the order in which they count, and what has these attributes."""
+"""The relations that may give attributes, in order of precedence, and the level of these attributes."""
 
 JSON_COLUMN, DECLARED_COLUMN = "attributes", "declared_attributes"
-"""Columns of these relations in sql/definition/source_rows.sql: JSON as it comes, and what is declared as columns."""
+"""Columns of these relations in sql/definition/source_rows.sql: unchecked JSON, and declared attributes."""
 
 MOST_DECLARED = 32
-"""So many columns of a relation may be attributes."""
+"""How many columns of a relation may be attributes."""
 
 MOST_JSON_BYTES = 65_536
-"""JSON whose text is longer is left out whole, before anything looks into it."""
+"""JSON with a longer text is left out as a whole, before it is read."""
 
-# In place of such JSON: an attribute whose value no attribute has, so that one is counted as left out.
+# It replaces such JSON: an attribute with an impossible value, so that one attribute counts as left out.
 _TOO_LONG = """'{"attributes": "\\uffff"}'::jsonb"""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -38,7 +38,7 @@ _TYPES = {
 }
 _VALUES = {
     "text": "projector.attribute_text({}::text)",
-    # By its text: a real has no more digits than it prints.
+    # By way of its text, because a real has no more digits than it prints.
     "number": "projector.attribute_number({}::text::numeric)",
     "boolean": "to_jsonb({}::boolean)",
     "date": "projector.attribute_date({}::date)",
@@ -55,7 +55,7 @@ _TAKEN = "a text, an enum, a number, a boolean, a date, a timestamp or an array 
 class Attribute:
     """An attribute that a mapping declares.
 
-    `level` is what has it: a lead or a conversation. `type` is text, number, boolean, date, time or list; `item` is the
+    `level` is lead or conversation. `type` is text, number, boolean, date, time or list; `item` is the
     type of the items of a list. `relations` are those that give it.
     """
 
@@ -67,12 +67,12 @@ class Attribute:
 
 
 def is_attribute(relation: str, column: str) -> bool:
-    """Return whether a column of a relation of a mapping is an attribute of its name."""
+    """Return whether a column of a relation of a mapping is an attribute with its name."""
     return relation in LEVELS and (column not in source_columns()[relation] or column == DECLARED_COLUMN)
 
 
 def declared_attributes(readings: Mapping[str, Reading]) -> list[Attribute]:
-    """Return the attributes that the relations of a mapping declare, in the order in which they count."""
+    """Return the attributes that the relations of a mapping declare, in order of precedence."""
     attributes: dict[tuple[str, str], Attribute] = {}
     for relation, level in LEVELS.items():
         for column in _columns(readings.get(relation), relation):
@@ -83,7 +83,7 @@ def declared_attributes(readings: Mapping[str, Reading]) -> list[Attribute]:
 
 
 def attribute_misfits(readings: Mapping[str, Reading]) -> Iterator[str]:
-    """Return in words what of the attributes of a mapping is not as it has to be."""
+    """Return in words what is wrong with the attributes of a mapping."""
     first: dict[str, tuple[str, str, tuple[str, str | None]]] = {}
     for relation, level in LEVELS.items():
         columns = _columns(readings.get(relation), relation)
@@ -119,7 +119,7 @@ def attribute_misfits(readings: Mapping[str, Reading]) -> Iterator[str]:
 
 
 def attribute_catalog(readings: Mapping[str, Reading]) -> dict[str, Any]:
-    """Return what the API is told of the attributes of a mapping: what is declared, and at which levels JSON spreads.
+    """Return the catalog of attributes for the API: those declared, and the levels at which JSON gives others.
 
     The shape is {"declared": [{"name", "type", "of", "from"}], "spreads": {"lead": ["contacts"], "conversation": []}}.
     """
@@ -135,9 +135,9 @@ def attribute_catalog(readings: Mapping[str, Reading]) -> dict[str, Any]:
 
 
 def types_of_level(readings: Mapping[str, Reading], level: str) -> str:
-    """Return the declared attributes with their types at a level, as a literal of SQL has the JSON of them.
+    """Return the declared attributes with their types at a level, as JSON for a literal of SQL.
 
-    An attribute that is declared of the other level is `elsewhere`: no filter would find it at this one.
+    An attribute that is declared at the other level is `elsewhere`: no filter would find it at this one.
     """
     types = {
         made.name: made.type if made.level == level else "elsewhere" for made in declared_attributes(readings)
@@ -146,7 +146,7 @@ def types_of_level(readings: Mapping[str, Reading], level: str) -> str:
 
 
 def attribute_columns(reading: Reading, relation: str) -> dict[str, str]:
-    """Return what makes the two columns of attributes of the rows of a relation, which are called r."""
+    """Return the expressions of the two columns of attributes, for the rows r of a relation."""
     pairs = ", ".join(f"'{column.name}', {_value(column)}" for column in _columns(reading, relation))
     made = {}
     if pairs:
@@ -163,10 +163,10 @@ def attribute_columns(reading: Reading, relation: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class LeftOutKey:
-    """A key of JSON that is no attribute.
+    """A key of JSON that is not an attribute.
 
-    `kind` is `object`, `list` for a list of anything but scalars, or `name` for a name that no attribute has. `rows` is
-    how many rows have it, `members` are names of scalars in it, `names` the keys of all these rows, this one or not.
+    `kind` is `object`, `list` for a list of anything but scalars, or `name` for a name that no attribute can have.
+    `rows` is the number of rows with it, `members` are names of scalars in it, `names` all keys of these rows.
     """
 
     key: str
@@ -176,7 +176,7 @@ class LeftOutKey:
     names: list[str]
 
     def renamed(self, json_column: str) -> dict[str, str]:
-        """Return what of it can be attributes, by names that fit: of each an expression over the column of JSON."""
+        """Return its parts that can be attributes, by valid names, each as an expression on the column of JSON."""
         literal = sql.Literal(self.key).as_string(None)
         if self.kind == "name":
             return {_fitting(self.key): f"{json_column} -> {literal}"}
@@ -191,15 +191,15 @@ class LeftOutKey:
         return renamed
 
     def is_renamed(self) -> bool:
-        """Return whether the JSON has it under names that fit, too."""
+        """Return whether the JSON also has it under valid names."""
         renamed = self.renamed("")
         return bool(renamed) and renamed.keys() <= {*self.names}
 
 
 def json_with(json_column: str, keys: Sequence[LeftOutKey]) -> str:
-    """Return the expression of a column of JSON with these keys under names that fit; those that it has itself count.
+    """Return the expression of a column of JSON with these keys under valid names; keys that it has take precedence.
 
-    Empty where nothing of the keys can be an attribute.
+    It is empty if none of the keys can be an attribute.
     """
     pairs = {name: value for key in keys for name, value in key.renamed(json_column).items()}
     built = ", ".join(f"'{name}', {value}" for name, value in pairs.items())
@@ -218,7 +218,7 @@ def _columns(reading: Reading | None, relation: str) -> Sequence[Column]:
 
 
 def _types_of(column: Column) -> tuple[str, str | None] | None:
-    """Return the type of an attribute, and of the items of a list; None for a column that is no attribute."""
+    """Return the type of an attribute, and of the items of a list; None for a column that is not an attribute."""
     if column.item is not None:
         item = _TYPES.get(column.item)
         return None if item is None else ("list", item)

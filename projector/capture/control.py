@@ -17,13 +17,13 @@ _LOCK_TIMEOUT = "200ms"
 
 
 def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) -> None:
-    """Open a gap where triggers are missing or changed, install them, and note that open gaps are ready to close.
+    """Open a gap if triggers are missing or changed, install them, and note that open gaps are ready to close.
 
-    The platform's columns and partitions are noted as they are then. A rebuild that begins after this call covers what
-    was missed. The plan of an interrupted rebuild is deleted, since the part of it that is done may lack it. Does
-    nothing while an operator has capture switched off.
+    It also notes the platform's present columns and partitions. A rebuild that begins after this call covers what was
+    missed. The plan of an interrupted rebuild is deleted, because its finished part may lack that. Does nothing while
+    an operator has switched capture off.
 
-    `patience` is how many seconds to wait for other sessions. Raises BlockedError where they take longer.
+    `patience` is how many seconds to wait for other sessions. Raises BlockedError if they take longer.
     """
     with _only_session(conn, patience):
         if gaps.switched_off(conn) is not None:
@@ -32,7 +32,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         if reason is not None and rows.value(conn, query("capture", "was_installed")):
             if not gaps.gaps_without_triggers(conn):
                 gaps.open_gap(conn, reason)
-            # A trigger can be changed by replacing its function.
+            # Replacing its function changes a trigger too.
             with conn.transaction():
                 triggers.create_functions(conn)
         gap_ids = gaps.gaps_without_triggers(conn)
@@ -45,7 +45,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
 
 
 def switch_off(conn: Connection, reason: str) -> None:
-    """Drop the triggers on purpose. Until capture is switched on again the read model stays as it is, and says so."""
+    """Drop the triggers on purpose. Until capture is switched on again, the read model does not change, and says so."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     text = f"capture was switched off on {stamp}: {reason}"
     conn.execute(query("database", "note_setting"), {"name": "capture_off", "value": text})
@@ -57,7 +57,7 @@ def switch_off(conn: Connection, reason: str) -> None:
 def switch_on(conn: Connection) -> None:
     """Install the triggers again. The gap stays open until a refresh or the scheduler has healed it.
 
-    Raises SourceMissingError where a table or a column of the platform is missing.
+    Raises SourceMissingError if a table or a column of the platform is missing.
     """
     missing = find_missing_source(conn)
     if missing:
@@ -71,12 +71,12 @@ def switch_on(conn: Connection) -> None:
 
 @contextmanager
 def _only_session(conn: Connection, patience: float) -> Iterator[None]:
-    """Be the only session that changes triggers: gaps are noted as ready only by the session that did all of it.
+    """Be the only session that changes triggers, so that the one that notes gaps as ready has installed them all.
 
-    Raises BlockedError where another session does so for more than `patience` seconds.
+    Raises BlockedError if another session takes more than `patience` seconds.
     """
     with ExitStack() as held:
-        # The session keeps the lock beyond this transaction. It waits in PostgreSQL, where an operator sees that.
+        # The session keeps the lock beyond this transaction. It waits in PostgreSQL, so that operators see the wait.
         take = transaction_with_lock_timeout(conn, _LOCK_TIMEOUT)(
             lambda: held.enter_context(locks.session_lock(conn, locks.MIGRATION))
         )

@@ -1,4 +1,4 @@
-"""The statements that create the functions of the definition, with what the mapping says put in."""
+"""The statements that create the functions of the definition, filled in from the mapping."""
 
 from psycopg import sql
 
@@ -7,15 +7,15 @@ from projector.capture.fit import Fit, expansions, relation_rows
 from projector.database.sql import definitions, source_columns, texts_of_keys
 from projector.report.errors import SourceMissingError
 
-# What the bodies of the functions in sql/definition/ are quoted with.
+# The quotes around the bodies of functions in sql/definition/.
 _BODY_QUOTE = "$definition$"
 
 
 def definition_texts(fit: Fit, stored_extraction_id: str) -> dict[str, str]:
     """Return the statements by their files, with the platform's tables and the types of its ids.
 
-    `stored_extraction_id` is the type in which the read model has ids of extractions, `uuid` or `text`. Raises
-    SourceMissingError where a text of the mapping would end the body of a function.
+    `stored_extraction_id` is the type of ids of extractions in the read model, `uuid` or `text`. Raises
+    SourceMissingError if a text of the mapping would end the body of a function.
     """
     is_text = fit.types["extraction_id"] == "text"
     keys, kinds = expansions(fit)

@@ -1,4 +1,4 @@
-"""Whether the platform's tables fit a mapping, and what PostgreSQL makes of its texts."""
+"""Finds out whether the platform's tables fit a mapping, and how PostgreSQL reads its texts."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ _READABLE = {
     "jsonb": ("json or jsonb", {"json", "jsonb"}),
     "interval": ("interval", {"interval"}),
 }
-"""What a column of a type of the projection has to be, in words, and the base types that it may have."""
+"""For each type of the projection: what a column has to be, in words, and its possible base types."""
 
 _WANTED_ID = "text, varchar, uuid, bigint or integer"
 _PHONES = {"customer_phone", "phone"}
@@ -47,21 +47,20 @@ _CASTS = {
     "bigint": "CASE WHEN of_key !~ '^(0|-?[1-9][0-9]{0,18})$' THEN NULL"
     " WHEN of_key::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN of_key::bigint END",
 }
-"""How a text becomes an id of a type: null where no id is written so, since such a key is none of the platform's."""
+"""The conversion of a text to an id of each type: null if the text cannot be such an id."""
 
 
 @dataclass(slots=True)
 class Fit:
     """How the platform's tables fit a mapping.
 
-    `schemas` has the schema of each table that is named, or where it would be, `searched` those that were looked into,
-    and `found` what there is. `is_known`: the last `migrate` read the same.
+    `schemas` has the present or expected schema of each named table, `searched` the schemas that were searched, and
+    `found` what exists. `is_known`: the last `migrate` read the same.
 
-    `missing` and `misfits` keep it from being installed, each in words; `absent` has what may be missing and is: the
-    columns of each table with their types, and all of one that is missing with none. `unknown` says what is not known
-    without a table, if it is not read, since it or what it belongs to is not there. `types` has the type of each kind
-    of id, `relations` what PostgreSQL makes of each relation, and `rules` of each rule. `unreadable` says why it makes
-    nothing of them.
+    `missing` and `misfits` say in words what keeps the mapping from being installed. `absent` has the optional parts
+    that are missing: columns by table with their types, and an empty entry for a missing table. `unknown` says what is
+    not known because a table is not read. `types` has the type of each kind of id. `relations` and `rules` have the
+    texts as PostgreSQL reads them, and `unreadable` says why it cannot read one.
     """
 
     mapping: Texts
@@ -81,11 +80,11 @@ class Fit:
 
     @property
     def present(self) -> dict[str, SourceRelation]:
-        """What there is of each table, but for those without which something is not known."""
+        """The found tables, without those that are not read."""
         return {name: table_ for name, table_ in self.found.items() if name not in self.unknown}
 
     def notices(self) -> list[str]:
-        """Return a line for each table of which something is not known."""
+        """Return a line for each table without which something is not known."""
         return [
             f"The platform has no table {table}: {self.unknown[table]}."
             if table in self.unknown
@@ -94,7 +93,7 @@ class Fit:
         ]
 
     def casts(self) -> dict[str, tuple[str, str]]:
-        """Return for each kind of id the type that a queued key is given, and the expression that does."""
+        """Return for each kind of id the type of a queued key, and the expression that converts it."""
         return {kind: _cast(of) for kind, of in self.types.items()}
 
     def rules_of(self, table: str) -> list[Reading]:
@@ -102,11 +101,10 @@ class Fit:
         return [rule for rule in self.rules if rule.changed[0] == table]
 
     def queued_kind(self, table: str) -> str:
-        """Return the kind of change as which a row of a table with rules is queued.
+        """Return the kind of change under which rows of a table with rules are queued.
 
-        That of a relation whose keys are queued, or else the name of the table: its keys are expanded. The ids of
-        messages are queued where they are a column of the row, as the relation gives it; else the whole conversation is
-        read.
+        It is that of a relation whose keys are queued, or else the name of the table, whose keys are then expanded. Ids
+        of messages are queued if the relation takes them from a column of the row; else the whole conversation is read.
         """
         first, *others = self.rules_of(table)
         if others or not first.is_direct:
@@ -120,10 +118,10 @@ class Fit:
 
 
 def examine_source(conn: Connection, searched: Sequence[str] = (), mapping: Texts | None = None) -> Fit:
-    """Look for the platform's tables among these schemas, or where the last migrate found them.
+    """Look for the platform's tables in these schemas, else where the last migrate found them.
 
-    Without either, where the login looks. Without a mapping, it is the one that is stored. What was read before may not
-    be missing: it was renamed or dropped by mistake, as far as anybody can tell.
+    Without either, it uses the search_path of the login. Without a mapping, it uses the stored one. Tables that were
+    read before may not be missing: they were probably renamed or dropped by mistake.
     """
     stored = stored_mapping(conn)
     mapping = mapping or stored
@@ -159,9 +157,9 @@ def examine_source(conn: Connection, searched: Sequence[str] = (), mapping: Text
 
 
 def _unseen(fit: Fit) -> Iterator[str]:
-    """Return in words which tables a relation reads whose changes touch no row of it."""
+    """Return in words the tables that a relation reads although their changes touch none of its rows."""
     touched = {(rule.changed[0], rule.touched) for rule in fit.rules}
-    # With messages or extractions their conversation is read again.
+    # A change of messages or extractions also reads their conversation again.
     own = {kind.key_kind: kind.kind for kind in key_kinds().values()}
     touched |= {(table, own.get(kinds()[name].key_kind, name)) for table, name in touched if name in kinds()}
     # A login that may not capture their table has no names.
@@ -177,7 +175,7 @@ def _unseen(fit: Fit) -> Iterator[str]:
 
 
 def _read_all(conn: Connection, fit: Fit) -> None:
-    """Read the relations and the rules, but for those of tables that are not there."""
+    """Read the relations and the rules, except those of missing tables."""
     texts = [(name, f"{name}.sql", text) for name, text in fit.mapping.relations().items()]
     texts += [("", f"rule {at} of changes.sql", text) for at, text in enumerate(fit.mapping.rules(), 1)]
     for name, place, text in texts:
@@ -193,7 +191,7 @@ def _read_all(conn: Connection, fit: Fit) -> None:
 
 
 def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]) -> None:
-    """Note what is missing, and what may be and is."""
+    """Note what is missing, and which of it is optional."""
     mapping = fit.mapping
     text = without_comments(mapping.files.get("optional", "")).strip().rstrip(";")
     optional: list[tuple[str, str, str | None]] = []
@@ -216,7 +214,7 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
             continue
         new = [column for column in columns if column not in known.get(table, ())]
         may_lack = [column for of, column in types if of == table and column in new]
-        # Only an owner may capture a table: where the login is none, names of tenants are left alone.
+        # Only an owner may capture a table: for another login, names of tenants are not read.
         is_left = table in mapping.left_alone() and not source.is_owned
         absent = [column for column in may_lack if is_left or column not in source.columns]
         if absent and source.kind == "table":
@@ -224,7 +222,7 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
         fit.missing += describe_missing(
             table, source, [column for column in columns if column not in may_lack]
         )
-    # A table that is read only together with one that is missing says nothing.
+    # A table that is only read together with a missing one counts as missing.
     read = [{*named(text)} for text in mapping.relations().values()]
     for table in {*mapping.tables()} & unknown.keys() - fit.unknown.keys():
         if all(tables & fit.unknown.keys() for tables in read if table in tables):
@@ -232,9 +230,9 @@ def _find_missing(conn: Connection, fit: Fit, known: Mapping[str, Sequence[str]]
 
 
 def _misfits(name: str, fit: Fit) -> Iterator[str]:
-    """Return in words what of a relation is not as it has to be; note the types of ids in `fit`.
+    """Return in words what is wrong with a relation; note the types of ids in `fit`.
 
-    The first relation that has a kind of ids says its type: those that refer to it have the same.
+    The first relation with a kind of id decides its type: relations that refer to it have to have the same.
     """
     types, reading = source_columns()[name], fit.relations[name]
     lacking = [column for column in RELATIONS[name] if column not in reading.origins]
@@ -293,7 +291,7 @@ def _wrong_rule(rule: Reading, fit: Fit) -> Iterator[str]:
 
 
 def _tables(fit: Fit) -> Iterator[SourceTable]:
-    """Return the tables that are read, each with what is queued of a changed row."""
+    """Return the tables that are read, each with what a changed row queues."""
     keys: list[tuple[str, tuple[str, str] | None]] = []
     looked_up = {rule.origins[rule.columns[0].name] for rule in fit.rules}
     for name, reading in fit.relations.items():
@@ -329,7 +327,7 @@ def _tables(fit: Fit) -> Iterator[SourceTable]:
 
 
 def expansions(fit: Fit) -> tuple[str, str]:
-    """Return the SELECT of the keys that changes touch beside rows of their own, and that of the kinds of them."""
+    """Return the SELECT of the keys that changes touch by rules, and the SELECT of their kinds."""
     selects, values = [], []
     for rule in fit.rules:
         kind = fit.queued_kind(rule.changed[0])
@@ -349,9 +347,9 @@ def expansions(fit: Fit) -> tuple[str, str]:
 
 
 def relation_rows(fit: Fit, name: str, *, is_installed: bool = True) -> str:
-    """Return the rows of a relation with nulls for the columns that it lacks; none where it is missing.
+    """Return the SELECT of a relation with nulls for the columns that it lacks; without rows if it is missing.
 
-    They lack attributes too where the functions that make these are not installed.
+    Attributes are null too if the functions that make them are not installed.
     """
     reading = fit.relations.get(name)
     origins = reading.origins if reading is not None else {}

@@ -1,8 +1,7 @@
 """Capture gaps: times in which changes of the source tables may have been missed.
 
-A gap goes through three states. It is open and without triggers when it is noticed. It is ready to close when the
-triggers are installed again: from then on nothing is missed. It is closed by a rebuild of everything that began
-later.
+A gap has three states. It is open when it is noticed, without working triggers. It is ready to close once the triggers
+are installed again: from then on nothing is missed. A rebuild of everything that begins later closes it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import query
 
-# Of two sessions that notice the same gap, the second one finds it open.
+# If two sessions notice the same gap, the second one finds it open.
 _ONE_AT_A_TIME = "LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE"
 
 
@@ -30,16 +29,16 @@ class Gap:
 
 
 def find_gap(conn: Connection) -> str | None:
-    """Return how the triggers differ from what was installed, in words; None while capture is intact."""
+    """Return in words how the triggers differ from the installed ones; None if capture is intact."""
     reason: str | None = rows.value(conn, query("capture", "find_gap"))
     return reason
 
 
 def note_gap(conn: Connection) -> str | None:
-    """Open a gap where the triggers differ from what was installed.
+    """Open a gap if the triggers differ from the installed ones.
 
-    Returns the reason where the gap is new. Returns None where capture is intact, where the gap is open already, and
-    where another session has installed the triggers again meanwhile, since it has opened the gap before.
+    Returns the reason if the gap is new. Returns None if capture is intact, if the gap is already open, or if another
+    session, which opened the gap before, has meanwhile installed the triggers again.
     """
     with conn.transaction():
         conn.execute(_ONE_AT_A_TIME)
@@ -50,9 +49,9 @@ def note_gap(conn: Connection) -> str | None:
 def open_gap(conn: Connection, reason: str, fills: str | None = None) -> bool:
     """Note that changes may be missed from now on, for `status`, for readiness and for the next rebuild.
 
-    `fills` says what that rebuild fills, where the gap is planned: see Gap.
+    `fills` says what that rebuild fills, if the gap is planned: see Gap.
 
-    Returns false where a gap with this reason is open already.
+    Returns false if a gap with this reason is already open.
     """
     with conn.transaction():
         conn.execute(_ONE_AT_A_TIME)
@@ -93,9 +92,9 @@ def switched_off(conn: Connection) -> str | None:
 
 
 def _publish(conn: Connection) -> None:
-    """Tell the readers of the read model why changes may have been missed, or that none were.
+    """Publish in the read model why changes may have been missed, or that none were.
 
-    Of several gaps it is the newest, but a planned one does not hide one that nobody planned.
+    Of several gaps it publishes the newest, but a planned one does not hide an unplanned one.
     """
     told = max(open_gaps(conn), key=lambda gap: (gap.fills is None, gap.gap_id), default=None)
     parameters = {"reason": told and told.reason, "fills": told and told.fills}

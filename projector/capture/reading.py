@@ -1,4 +1,4 @@
-"""What PostgreSQL makes of a text of a mapping: of each a view is made, and rolled back."""
+"""Lets PostgreSQL read the texts of a mapping, by a view for each, which is rolled back."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _WHOLE_ROW = re.compile(r"\b\w+\.\*")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a text: its type as declared; its category, base and item, as the query `read_view` has them."""
+    """A column of a text: its declared type, and its category, base and item as in the query `read_view`."""
 
     name: str
     declared: str
@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the query `read_view` of sql/queries/capture.sql returns."""
+    """The row of the query `read_view` of sql/queries/capture.sql."""
 
     text: str
     columns: list[dict[str, str]]
@@ -47,9 +47,9 @@ class View:
 class Reading:
     """A text of the mapping as PostgreSQL reads it.
 
-    `text` names each table with its schema. `origins` has for each column the table and the column that it shows as it
-    is, and `reads` the tables that are read, each with its schema and columns. `functions` and `types` are the ids of
-    those that it uses.
+    `text` names each table with its schema. `origins` has the table and the column that each column shows unchanged,
+    and `reads` the tables that it reads, with their schemas and columns. `functions` and `types` are the ids of those
+    that it uses.
     """
 
     text: str
@@ -61,25 +61,25 @@ class Reading:
 
     @property
     def changed(self) -> tuple[str, str]:
-        """Of a rule, the table whose changed rows it is about, and the column that is queued."""
+        """For a rule: the table of the changed rows, and the column that is queued."""
         table, _, column = self.columns[0].name.rpartition(".")
         return table.rpartition(".")[2], column
 
     @property
     def touched(self) -> str:
-        """Of a rule, the relation that it touches."""
+        """For a rule: the relation that it touches."""
         return self.columns[1].name if self.columns[1:] else ""
 
     @property
     def is_direct(self) -> bool:
-        """Of a rule, whether the queued column is the key that it touches, so that nothing has to be read."""
+        """For a rule: whether the queued column is the key that it touches, so that nothing has to be read."""
         return self.changed == self.origins[self.columns[0].name] == self.origins[self.touched]
 
 
 def read_text(conn: Connection, text: str, place: str) -> Reading | str:
-    """Return what PostgreSQL makes of a text; where it makes nothing of it, why, in words.
+    """Return a text as PostgreSQL reads it, or in words why it cannot.
 
-    No function or operator is looked for in a schema of the platform: it would run with the rights of the projector.
+    No function or operator is taken from a schema of the platform, where it would run with the rights of the projector.
     """
     whole = query("capture", "select_text", text=text).removesuffix(";")
     try:
@@ -115,7 +115,7 @@ def read_text(conn: Connection, text: str, place: str) -> Reading | str:
 
 
 def _where_it_is(conn: Connection, error: psycopg.Error) -> str:
-    """Return the advice to write the schema of a type or a function, where one has it."""
+    """Return the advice to write the schema of a type or a function, if a schema has it."""
     unfound = _UNFOUND.match(error.diag.message_primary or "")
     name = unfound and (unfound[1] or unfound[2])
     schema = value(conn, query("capture", "find_schema_of"), {"name": name})
@@ -123,7 +123,7 @@ def _where_it_is(conn: Connection, error: psycopg.Error) -> str:
 
 
 def _describe(conn: Connection, text: str) -> list[tuple[int, int]]:
-    """Return the table and the number of the column that each column shows, zeros for none. It asks for no right."""
+    """Return the table and the number of the column that each column shows, or zeros. It needs no rights."""
     for result in (conn.pgconn.prepare(b"", text.encode()), conn.pgconn.describe_prepared(b"")):
         if result.status != ExecStatus.COMMAND_OK:
             raise error_from_result(result)

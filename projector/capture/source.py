@@ -18,7 +18,7 @@ from projector.report.errors import NOT_INSTALLED, SourceMissingError
 
 @dataclass(frozen=True, slots=True)
 class SourceRelation:
-    """What there is of a source table: what sql/queries/operate.sql says of it in `find_source`."""
+    """The state of a source table: a row of `find_source` in sql/queries/operate.sql."""
 
     name: str
     kind: str | None
@@ -34,12 +34,12 @@ class SourceRelation:
     primary_key: str | None
 
     def is_indexed(self, column: str, fixed: Collection[str]) -> bool:
-        """Return whether an index finds rows by a column, where those before it in the index have a fixed value."""
+        """Return whether an index finds rows by a column, if the columns before it in the index have fixed values."""
         return any({*index[: index.index(column)]} <= {*fixed} for index in self.indexes if column in index)
 
 
 def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:
-    """Return those of the tables that are read that have triggers."""
+    """Return the tables that get triggers."""
     return tuple(table for table in read_tables(conn) if table.kind is not None)
 
 
@@ -54,7 +54,7 @@ def find_missing_source(conn: Connection) -> list[str]:
 
 
 def describe_missing(name: str, source: SourceRelation, columns: Sequence[str]) -> list[str]:
-    """Return in words what of a table is missing: these columns of it, or all of it."""
+    """Return in words what is missing: these columns of a table, or the whole table."""
     absent = [column for column in columns if column not in source.columns]
     if source.kind is None:
         return [f"table {name} is missing"]
@@ -83,10 +83,10 @@ def foreign_owner(conn: Connection) -> SourceMissingError | None:
 
 @contextmanager
 def naming_missing_source(conn: Connection) -> Iterator[None]:
-    """Raise SourceMissingError instead of PostgreSQL's error where the block fails because the source lacks a column.
+    """Raise SourceMissingError instead of PostgreSQL's error if the block fails because the source lacks a column.
 
-    The platform may change its tables at any moment, between the check of a batch and its statements too. Where
-    something of ours is missing, the error says so, too: see `explain_missing`.
+    The platform may change its tables at any moment, also between the check of a batch and its statements. If one of
+    our objects is missing, the error says so: see `explain_missing`.
     """
     try:
         yield
@@ -108,7 +108,7 @@ def naming_missing_source(conn: Connection) -> Iterator[None]:
 
 
 def misfit(problems: Sequence[str]) -> SourceMissingError:
-    """Return the error that says what of the source does not fit the projection, and what to do."""
+    """Return the error that says what in the source does not fit the projection, and what to do."""
     return SourceMissingError(
         f"The platform's tables do not fit the projection: {'; '.join(problems)}. The platform is not held up, and"
         " answers stay as they are. Put back what is missing, under its old name; if the tables have moved to another"
@@ -118,9 +118,9 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
 
 
 def find_source(conn: Connection, relations: Mapping[str, str] | None = None) -> dict[str, SourceRelation]:
-    """Return what there is of each source table by its name, in their order; see sql/queries/operate.sql.
+    """Return the state of each source table by its name, in order; see sql/queries/operate.sql.
 
-    `relations` are the names of the tables with their schemas; without them, of those that are read.
+    `relations` are the quoted names of the tables with their schemas; by default those of the tables that are read.
     """
     relations = relations or source_names(conn)
     parameters = {"tables": list(relations), "relations": list(relations.values())}

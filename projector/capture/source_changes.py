@@ -2,7 +2,7 @@
 
 A column that was renamed, dropped or rewritten, and a partition that was attached or detached, are gaps of capture.
 The view projector.changed_source finds them: it compares the catalog with how columns and partitions were when capture
-was last found whole, which is noted here.
+was last found intact, which is noted here.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from projector.database.source_names import SourceTable
 from projector.database.sql import query
 
 _LOCK_TIMEOUT = "200ms"
-"""How long the platform may hold a new partition before a later look counts its rows."""
+"""How long to wait for a lock on a new partition; a later check then looks for its rows."""
 
 
 def note_source(conn: Connection, tables: Sequence[SourceTable], *, again: bool = False) -> None:
-    """Note the columns of these tables that are not noted yet, and forget those that are not read any more.
+    """Note the columns of these tables that are not noted yet, and delete those that are no longer read.
 
     The partitions of a table are noted together with its first columns. With `again`, columns, partitions and our own
-    tables are noted as they are now, and the changes that have no key are deleted: a rebuild of everything has to
-    follow. A column that does not exist stays as it was noted, and stays a gap.
+    tables are noted in their present state, and the changes without a key are deleted: a rebuild of everything has to
+    follow. A column that does not exist keeps its note, and stays a gap.
     """
     pairs = [(table.name, column) for table in tables for column in table.columns]
     parameters = {
@@ -50,7 +50,7 @@ def note_harmless_changes(conn: Connection) -> None:
     """Note what has changed in the source without changing a row: such a change is no gap.
 
     These are columns that were altered but not rewritten, tables that were rewritten but not altered, and new
-    partitions without a row. Raises LockNotAvailable where the platform holds a new partition for longer than 200 ms.
+    partitions without rows. Raises LockNotAvailable if the platform locks a new partition for longer than 200 ms.
     """
     conn.execute(query("capture", "note_touched_columns"))
     for partition_id, relation in conn.execute(query("capture", "find_new_partitions")).fetchall():
@@ -66,5 +66,5 @@ def _is_empty(conn: Connection, relation: str) -> bool:
         with conn.transaction():
             return bool(rows.value(conn, query("capture", "is_empty", relation=relation)))
     except psycopg.errors.InsufficientPrivilege:
-        # Somebody else's partition may have any rows.
+        # A partition of another owner may have rows that this login cannot see.
         return False

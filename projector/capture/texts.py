@@ -81,15 +81,15 @@ class Texts:
         return [*self.relations().values(), *self.rules()]
 
     def changed(self) -> list[tuple[str, str, str]]:
-        """Return of each rule the schema as it is written, the table and the column of the changed rows."""
+        """Return the written schema, the table and the column of the changed rows of each rule."""
         return [found for text in self.rules() for found in _CHANGED.findall(bare(text))[:1]]
 
     def captured(self) -> list[str]:
-        """Return the tables of which changed rows are queued."""
+        """Return the tables whose changed rows are queued."""
         return [table for _, table, _ in self.changed()]
 
     def schemas(self) -> dict[str, set[str]]:
-        """Return the schemas with which each table is written; an empty text where it is written without one."""
+        """Return the schemas with which each table is written; "" if it is written without one."""
         schemas: dict[str, set[str]] = {}
         for written in (table for text in self.selects() for table, _ in _read_by(text)):
             before = re.findall(NAME, written)[:-1]
@@ -99,17 +99,17 @@ class Texts:
         return schemas
 
     def left_alone(self) -> set[str]:
-        """Return the tables that only the names of tenants come from: a login that owns none has no names."""
+        """Return the tables that are only read for names of tenants: a login that does not own them has no names."""
         others = [text for name, text in self.relations().items() if name != "tenants"]
         return {*named(self.files.get("tenants", ""))} - {table for text in others for table in named(text)}
 
     def alias_of(self, relation: str, table: str) -> str:
-        """Return the alias under which a relation reads a table; the first one where there are several."""
+        """Return the first alias under which a relation reads a table."""
         read = aliases(self.files[relation])
         return next((alias for alias, name in read.items() if name == table), table)
 
     def tables(self) -> dict[str, dict[str, None]]:
-        """Return the tables that are named, each with the columns that are named of it."""
+        """Return the named tables, each with its named columns."""
         columns_of: dict[str, dict[str, None]] = {}
         for _, table, column in self.changed():
             columns_of.setdefault(table, {}).setdefault(column)
@@ -125,7 +125,7 @@ def default_mapping() -> Texts:
 
 
 def read_mapping(given: str) -> Texts:
-    """Return the mapping of a folder, or the default one; raises ConfigurationError where it is none."""
+    """Return the mapping of a folder, or the default one. Raises ConfigurationError if the folder is not a mapping."""
     if given == DEFAULT:
         return default_mapping()
     folder = Path(given)
@@ -149,7 +149,7 @@ def read_mapping(given: str) -> Texts:
 def stored_mapping(conn: Connection) -> Texts:
     """Return the mapping that the last `migrate` has stored, or the default one.
 
-    Raises ProjectorError where somebody else could have stored it: its texts run with the rights of the login.
+    Raises ProjectorError if somebody else could have stored it, because its texts run with the rights of the login.
     """
     if is_noted(conn):
         require_trusted(conn)
@@ -161,7 +161,7 @@ def stored_mapping(conn: Connection) -> Texts:
 
 
 def note_mapping(conn: Connection, mapping: Texts) -> None:
-    """Store a mapping; nothing of the default one, which comes with the program."""
+    """Store a mapping, unless it is the default one, which comes with the program."""
     files = {} if mapping.digest == default_mapping().digest else mapping.files
     conn.execute(query("database", "note_setting"), {"name": "mapping", "value": json.dumps(dict(files))})
 
@@ -173,7 +173,7 @@ def _read_folder(folder: Path) -> Texts:
         raise ConfigurationError(f"The folder {folder} cannot be read as SQL in UTF-8: {error}.") from error
 
 
-# A migration asks for these of the same few texts again and again.
+# Cached, because a migration needs them for the same few texts again and again.
 @lru_cache(maxsize=256)
 def bare(text: str) -> str:
     """Return SQL without comments, and with an empty literal in place of each one."""
@@ -187,7 +187,7 @@ def without_comments(text: str) -> str:
 
 
 def _read_by(text: str) -> list[tuple[str, str]]:
-    """Return the tables after FROM and JOIN as they are written, each with its alias; a query of WITH is no table."""
+    """Return the tables after FROM and JOIN in their written form, each with its alias, without queries of WITH."""
     text = bare(text)
     own = _queries_of_with(text)
     found = [match.groups()[2:5:2] for match in _FROM_OR_NOT_READ.finditer(text) if match[1]]
@@ -213,7 +213,7 @@ def named(text: str) -> dict[str, dict[str, None]]:
 
 
 def plain(name: str) -> str:
-    """Return a name as the catalog has it, without its schema."""
+    """Return a name in the form of the catalog, without its schema."""
     name = re.findall(NAME, name)[-1]
     return name.strip('"') if name.startswith('"') else name.lower()
 
@@ -280,7 +280,7 @@ def fixed_columns(mapping: Texts, table: str) -> set[str]:
 def locate(text: str, schemas: Mapping[str, str], absent: Mapping[str, Mapping[str, str | None]]) -> str:
     """Return the text with the schema of each table after FROM and JOIN, and with nulls for absent columns.
 
-    PostgreSQL reads a sub-select without a condition as if the table stood there.
+    PostgreSQL replaces a sub-select without a condition by its table.
     """
     relations = quoted(schemas)
     own = _queries_of_with(text)
@@ -292,7 +292,7 @@ def locate(text: str, schemas: Mapping[str, str], absent: Mapping[str, Mapping[s
         table = plain(written)
         relation = relations.get(table, written)
         if table in absent:
-            # By their names: the platform may add one of the others at any moment.
+            # Named one by one, because the platform may add an absent column at any moment.
             present = [column for column in named(text)[table] if column not in absent[table]]
             nulls = [f"NULL::{kind} AS {column}" for column, kind in absent[table].items()]
             relation = f"(SELECT {', '.join([*present, *nulls])} FROM {relation})"  # noqa: S608  # Names of tables.

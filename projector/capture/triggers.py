@@ -31,16 +31,16 @@ _EVENTS: dict[str, LiteralString] = {
 }
 """When each trigger of a table fires.
 
-The statement triggers fire in an ordinary session: they see COPY and cascades, and cost one insert a statement. Under
-session_replication_role = replica they do not fire for rows, and the row trigger `replica` fires instead.
+The statement triggers fire in ordinary sessions: they see COPY and cascades, and cost one insert for each statement.
+Under session_replication_role = replica they do not fire, and the row trigger `replica` fires instead.
 """
 
 _NO_KEY = "leads_capture: no {state} key"
-"""What the trigger functions read as the key of a row whose key column is missing; `state` is `old` or `new`."""
+"""The key that the trigger functions use for a row without its key column; `state` is `old` or `new`."""
 
 IF_LARGE: LiteralString = "IF changed_rows > 100000 THEN {cut}; ELSE {whole}; END IF"
 _PART: LiteralString = "(row_number() OVER (PARTITION BY hashed.bucket) - 1) / 1000"
-"""How a statement of many messages is queued: the rows of a bucket in parts of a thousand."""
+"""The part of a row if a statement has many messages: the rows of a bucket are queued in parts of a thousand."""
 
 TRIGGER_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
 
@@ -48,7 +48,7 @@ TRIGGER_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
 def create_functions(conn: Connection) -> None:
     """Create or replace the views and trigger functions of sql/capture/, in the caller's transaction.
 
-    Triggers that were intact before count as intact after it: a function that we replace ourselves is not a gap.
+    Triggers that were intact before also count as intact afterwards: a function that we replace ourselves is no gap.
     """
     for text in functions("capture/views").values():
         conn.execute(text, prepare=False)
@@ -69,8 +69,8 @@ def create_functions(conn: Connection) -> None:
 def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Composed:
     """Return the command that creates the trigger function of a table, from the template.
 
-    `virtual` names the columns that are virtual generated columns. A trigger sees no value of these, so every update
-    counts as a change of them.
+    `virtual` names the virtual generated columns. A trigger does not see their values, so every update counts as a
+    change of them.
     """
 
     def images(alias: LiteralString) -> sql.Composed:
@@ -89,7 +89,8 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
     queued = partial(_filled, "capture/37_queued_rows", kind=kind, has_ids=has_ids)
 
     def queue(rows: sql.Composed) -> sql.Composed:
-        # PostgreSQL plans a statement of a function when it is reached: the window is paid for by the largest alone.
+        # PostgreSQL plans a statement of a function when it is first reached: only the largest writes pay for the
+        # window.
         whole, cut = (queued(rows=rows, part=sql.SQL(part)) for part in ("0", _PART))
         return sql.SQL(IF_LARGE).format(cut=cut, whole=whole) if table.has_ids else whole
 
@@ -115,7 +116,7 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
 
 
 def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
-    """Install every trigger that is missing or changed, one table at a time; drop those that no mapping asks for.
+    """Install every trigger that is missing or changed, one table at a time; drop those of tables that are not read.
 
     CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
@@ -128,9 +129,9 @@ def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS, kept: Sequence[str] = ()) -> None:
-    """Drop our triggers on every table that has some, in whatever schema, but for those that are kept.
+    """Drop our triggers on every table in any schema, except those that are kept, one table at a time.
 
-    That is done one table at a time. Raises BlockedError as `install` does.
+    Raises BlockedError as `install` does.
     """
     parameters = {"trigger_names": [*TRIGGER_NAMES.values()], "kept": list(kept)}
     for table in rows.values(conn, query("capture", "find_captured_tables"), parameters):
@@ -145,11 +146,11 @@ def _install(conn: Connection, table: SourceTable, relation: str) -> None:
     [(intact, installed, partitioned)] = conn.execute(query("capture", "count_triggers"), named).fetchall()
     if intact == installed == len(_EVENTS):
         return
-    # They were changed after the check of all tables, and no gap is open: note what was missed since.
+    # They were changed after the check of all tables, and no gap is open: open one for what was missed since.
     if installed and not gaps.gaps_without_triggers(conn):
         reason = f"the triggers on {table.name} were changed"
         conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
-        # What an interrupted rebuild has done may lack what was missed.
+        # The finished part of an interrupted rebuild may lack what was missed.
         conn.execute(query("sweep", "forget_sweep"), {"purpose": "rebuild"})
     _drop(conn, relation)
     for event in _EVENTS:
@@ -223,15 +224,15 @@ def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[st
 
 
 def _filled(name: str, **names: sql.Composable) -> sql.Composed:
-    """Return a template without its comment, on one line, since another template has it in comments too."""
+    """Return a template without its comment, on one line, because another template also has it in comments."""
     text = re.sub(r"^--.*\n", "", file_text(name), flags=re.MULTILINE)
     return sql.SQL(" ".join(text.split())).format(**names)
 
 
 def _printed(record: LiteralString, column: str) -> sql.Composed:
-    """Return the expression of the text of a key, as the server prints it.
+    """Return the expression of the printed text of a key.
 
-    A cast to text may be a function of the platform's, which would run with the rights of the trigger's owner.
+    A cast to text may be a function of the platform, which would run with the rights of the trigger's owner.
     """
     key = sql.SQL(record) + sql.Identifier(column)
     return sql.SQL("CASE WHEN {key} IS NOT NULL THEN format('%s', {key}) END").format(key=key)

@@ -1,8 +1,8 @@
-"""Explain: a lead as the definition makes it now, the source rows that compete for its fields, and what waits for it.
+"""Explains a lead: as the definition computes it now, with the source rows that compete for its fields.
 
-The steps of a sweep compute the lead on staging tables, in one snapshot with the queue and the read model. They take
-the keys of its source rows from a staging table too, since projector.source_keys lacks a row that waits. All of it is
-read by index only, nothing but staging tables is written, and no other session is held up for long.
+The steps of a sweep compute the lead on staging tables, in one snapshot with the queue and the read model. They also
+take the keys of its source rows from a staging table, because projector.source_keys lacks a waiting row. Everything is
+read by indexes, only staging tables are written, and no other session is blocked for long.
 """
 
 import json
@@ -34,14 +34,14 @@ from projector.sweep.leads import lead_arrays
 CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
     "current", "waiting", "dead_letter", "rebuilding", "capture_gap", "drift", "no_lead",
 )  # fmt: skip
-"""How the read model stands to what the rules give now; docs/troubleshooting.md says what each state means."""
+"""How the read model compares with the result of the rules; docs/troubleshooting.md explains each state."""
 
 EXAMINED_CHANGES = 10_000
-"""How many waiting changes, and keys of them, an explanation examines: a long queue makes it no slower."""
+"""How many waiting changes, and keys of them, an explanation examines, so that a long queue does not slow it down."""
 
 STATEMENT_TIMEOUT_SECONDS = 30
 NEAREST = 5
-"""How many near leads are named."""
+"""How many similar phones are named."""
 
 _SHOWN_CHARACTERS = 200
 _SHOWN_JSON = 2000
@@ -62,7 +62,7 @@ OF_MESSAGES = (
     "refresh/7_compare_leads/50_read_waiting",
 )
 OF_LEADS = ("refresh/4_recompute/30_compute_profiles", "refresh/7_compare_leads/70_compute_leads")
-"""The steps that compute a staged lead, apart: where a profile cannot be computed, messages are shown."""
+"""The steps that compute a staged lead. They are separate so that messages are shown if the profile fails."""
 
 _KEYS = {"projector.source_keys": "pg_temp.explained_keys"}
 
@@ -71,7 +71,7 @@ _Found = TypeVar("_Found")
 
 
 def _all_of(name: str) -> str:
-    """Return a definition that takes the first row of each lead in such a way that it has all, in the same order."""
+    """Return a definition that takes the first row of each lead, changed so that it returns all rows in that order."""
     text, taken = _FIRST_OF_EACH.subn("", definition(name))
     if taken != 1:
         raise AssertionError(f"The definition {name} does not take the first row of each lead.")
@@ -95,12 +95,12 @@ COMPETING = {
         query("operate", "rank_rows", rows=f"({definition('template_sends')})", order=_COUNTED_FIRST),
     ),
 }
-"""The relations whose rows are shown, each with a heading and its rows, the first one first."""
+"""The relations whose rows are shown, each with a heading and its rows, the winner first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What decides how a difference from the read model is to be read, as the query `read_state` says; and a gap."""
+    """What decides the meaning of a difference from the read model: the row of `read_state`, and a gap."""
 
     version: str
     is_rebuilding: bool
@@ -111,13 +111,12 @@ class _State:
 
 @dataclass(slots=True)
 class Explanation:
-    """What `explain` says about a lead; docs/troubleshooting.md describes the members.
+    """The explanation of a lead; docs/troubleshooting.md describes the members.
 
     Values of fields are as the API prints them with attributes, each attribute as a field of its own; those of source
-    rows as stored. `left_out` is how many attributes are not kept.
-    `asked_for` is the phone as it was given. `exists` says whether the source rows make a lead now, `in_read_model`
-    whether the read model has it. `failure` says which row of which relation keeps the definition from computing the
-    lead, and PostgreSQL's error.
+    rows are as stored. `left_out` is the number of attributes that were left out. `asked_for` is the phone as given.
+    `exists` says whether the source rows make a lead now, `in_read_model` whether the read model has it. `failure` says
+    which row of which relation keeps the definition from computing the lead, with PostgreSQL's error.
     """
 
     user_id: str
@@ -138,7 +137,7 @@ class Explanation:
 
     @property
     def has_drifted(self) -> bool:
-        """Whether the read model is wrong, and nothing but a bug explains it."""
+        """Whether the read model is wrong, which only a bug explains."""
         return self.state == DRIFT
 
     @property
@@ -148,14 +147,14 @@ class Explanation:
 
     @property
     def differs(self) -> bool:
-        """Whether the read model is not what the rules give now; where they fail, that cannot be told."""
+        """Whether the read model differs from the result of the rules; not known if they fail."""
         return self.failure is None and (
             self.exists != self.in_read_model or any(printed["differs"] for printed in self.fields)
         )
 
 
 def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int = 3) -> Explanation:
-    """Explain a lead; `phone` may be spelt in any way. Of each table `candidates` rows are shown besides the first.
+    """Explain a lead; `phone` may be spelt in any way. For each table it shows the first row and `candidates` others.
 
     Raises NotInstalledError if the read model was never built, TenantNotFoundError for an unknown tenant,
     BlockedError while another session holds one of the platform's tables, and ProjectorError for a blank phone.
@@ -221,10 +220,10 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
 
 
 def render(explanation: Explanation) -> str:
-    """Return the explanation as text: how the read model stands to the lead, its fields, and the rows that compete."""
+    """Return the explanation as text: the state of the read model, the fields, and the competing rows."""
     lines: list[str] = []
     for text in _texts(explanation):
-        # A terminal obeys nothing of it.
+        # Escaped, so that it cannot control a terminal.
         lines += wrap(escape_hidden(text), _WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]
     return "\n".join(lines)
 
@@ -248,7 +247,7 @@ def _texts(explanation: Explanation) -> Iterator[str]:
         if rows:
             yield ""
             of = explanation.candidates[table]["table"]
-            # Where the platform calls them something else.
+            # If the platform has other names for them.
             yield f"{heading}:" if of is None or of.endswith(f".{table}") else f"{heading}, of {of}:"
         for row in rows:
             yield "- " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
@@ -262,7 +261,7 @@ def _read(conn: Connection, name: str, parameters: Record, **names: str) -> list
 
 
 def _try(conn: Connection, read: Callable[[], _Found]) -> _Found | psycopg.Error:
-    """Return what `read` returns, or the error where a row, the mapping or a function of it may be the reason."""
+    """Return the result of `read`, or its error if a row, the mapping or one of its functions may be the cause."""
     try:
         with conn.transaction():
             return read()
@@ -274,7 +273,7 @@ def _try(conn: Connection, read: Callable[[], _Found]) -> _Found | psycopg.Error
 
 
 def _own_keys(conn: Connection, lead: Record, keys: list[Record]) -> list[Record]:
-    """Return those of the keys that concern the lead; where a row cannot be read, by what is known of its key."""
+    """Return the keys that concern the lead; if a row cannot be read, by what is known of its key."""
     parameters = {**lead, **_arrays(keys), "known": [key["is_known"] for key in keys]}
     found = _try(conn, partial(_read, conn, "find_own_keys", parameters))
     if not isinstance(found, psycopg.Error):
@@ -288,7 +287,7 @@ def _own_keys(conn: Connection, lead: Record, keys: list[Record]) -> list[Record
 def stage_lead(conn: Connection, own: Record, elsewhere: Mapping[str, str] | None = None) -> pipeline.Run:
     """Stage a lead with its keys; return the run whose steps OF_MESSAGES and OF_LEADS compute it.
 
-    `elsewhere` says where the definition is that is not installed.
+    `elsewhere` says where to find the definition if it is not installed.
     """
     staging.clear(conn, [])
     conn.execute(query("operate", "fill_key_table"), own)
@@ -328,7 +327,7 @@ def _read_fields(conn: Connection, made: Explanation, own: Record) -> None:
 def printed_lead(lead: Record) -> Record:
     """Return a lead as the API prints it with attributes, waiting and status_since."""
     document: Record = json.loads(lead["document"])
-    # A document that somebody has spoiled may have none.
+    # A corrupted document may have none.
     for conversation in document.get("conversations", ()):
         attributes = (lead["of_conversations"] or {}).get(conversation["conversation_id"])
         if attributes is not None:
@@ -337,7 +336,7 @@ def printed_lead(lead: Record) -> Record:
 
 
 def _fields(lead: Record) -> Record:
-    """Return the printed fields of a lead, each attribute as one."""
+    """Return the printed fields of a lead, each attribute as a field of its own."""
     document = printed_lead(lead)
     attributes = {f"attributes.{name}": of for name, of in document.pop("attributes").items()}
     moments = {name: document.pop(name) for name in lead["moments"]}
@@ -350,7 +349,7 @@ def _arrays(keys: Iterable[Record]) -> Record:
 
 
 def _shortened(row: Record) -> Record:
-    """Return a row without the lead that it is of, with each attribute as a column, and with long values cut."""
+    """Return a row without its lead, with each attribute as a column, and with long values cut."""
     columns = row | (row.get(DECLARED_COLUMN) or {})
     if columns.get(JSON_COLUMN) is None:
         columns.pop(JSON_COLUMN, None)
@@ -368,7 +367,7 @@ def _cut(value: object, length: int) -> object:
 
 
 def _variants(phone: str) -> Iterator[str]:
-    """Return other phones that may be meant: with or without a country code or leading zeros, or one slip away."""
+    """Return other phones that may be meant: with or without a country code or leading zeros, or with one typo."""
     yield from (phone.lower(), phone.upper(), phone.lstrip("0"), phone[1:], phone[2:], phone[3:])
     if len(phone) > 20:  # noqa: PLR2004  # No phone is longer.
         return
@@ -385,8 +384,8 @@ def _variants(phone: str) -> Iterator[str]:
 
 
 def _state(made: Explanation, state: _State, *, is_waiting: bool) -> str:
-    # The first that holds: no refresh brings in what fails, what waits explains a difference, and drift is what nothing
-    # explains.
+    # The first that holds: no refresh can apply what fails, waiting changes explain a difference, and drift has no
+    # explanation.
     reasons = (
         (DEAD_LETTER, bool(made.dead_letters) or made.failure is not None),
         (WAITING, is_waiting or state.truncates),

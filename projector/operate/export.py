@@ -1,4 +1,4 @@
-"""All leads or messages of a tenant as a file, of one moment: the same lines as the API's exports."""
+"""Exports all leads or messages of a tenant as of one moment: the same lines as the API's exports."""
 
 import os
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     end: datetime | None = None,
     progress: Progress,
 ) -> tuple[int, datetime | None]:
-    """Write the file, of one snapshot; return how many leads or messages it has, and as of which moment.
+    """Write the file from one snapshot; return how many leads or messages it has, and its as-of.
 
     `kind` is leads.csv, leads.ndjson or messages.ndjson.
 
-    It has its name only when it is whole.
+    The file gets its name when it is complete.
 
     `start` and `end` are the moments from which and before which messages were sent. Raises ProjectorError if the file
     cannot be written or a part of the read model is not filled yet, NotInstalledError if that was never built, and
@@ -42,7 +42,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     noun = kind.partition(".")[0]
     parameters: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
     try:
-        # Customers' data are for who asked for them: nobody else may read this file, or have put one in its place.
+        # Customers' data are for the caller alone: nobody else may read this file, or have put one in its place.
         with NamedTemporaryFile(
             dir=file.parent, prefix=f".{file.name}.", suffix=".part", delete=False
         ) as opened:

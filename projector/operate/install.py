@@ -38,7 +38,7 @@ from projector.report.errors import (
 _Result = TypeVar("_Result")
 
 TABLE_LOCK_TIMEOUT = "500ms"
-"""How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
+"""How long migrate waits for a table at a time, because refreshes and readers wait behind it."""
 
 TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
@@ -58,7 +58,7 @@ _UNAVAILABLE = (
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.InvalidSchemaName,
 )
-# A column that a version that is taken over did not have.
+# A column that an earlier supported version did not have.
 _ADDED = re.compile(r"^ALTER TABLE (\S+) ADD COLUMN IF NOT EXISTS (\w+)[^;]*;$", re.MULTILINE)
 
 
@@ -89,7 +89,7 @@ def migrate(
     notices += _set_up_search(conn)
     apart = change_tables(conn, lambda: set_up_access(conn))
     membership = change_tables(conn, lambda: set_up_readers(conn))
-    # The statements of the first have that of the other.
+    # The statements of the first include that of the other.
     notices += apart or membership
     change_tables(conn, lambda: distribution.grant(conn))
     if gaps.switched_off(conn) is None:
@@ -111,20 +111,20 @@ def migrate(
 
 
 def _set_up_search(conn: Connection) -> list[str]:
-    """Create the extensions and the search index; return what an operator should know where that failed."""
+    """Create the extensions and the search index; return what an operator should know if that failed."""
     text = sections()["search"]
     try:
         if is_allowed(conn, text, *_UNAVAILABLE):
             return []
     except psycopg.errors.DuplicateFunction as error:
-        # A function that somebody made where the extension would have its own.
+        # Somebody has created a function with the name of one of the extension.
         said = f"{error.diag.message_primary}. Drop that one in the schema public, and run migrate again."
         return [f"{_NO_SEARCH.capitalize()}: {said}"]
     return [for_superuser(_NO_SEARCH, text.strip())]
 
 
 def install_capture(conn: Connection, source_schemas: Sequence[str], mapping: Texts) -> None:
-    """Install the definition and the triggers, and nothing that somebody outside of the database would notice."""
+    """Install the definition and the triggers, without what only readers outside of the database need."""
     change_tables(
         conn, lambda: _install(conn, source_schemas, mapping, create_source=False, distribute=False)
     )
@@ -139,12 +139,12 @@ def _install(
     create_source: bool,
     distribute: bool,
 ) -> list[str]:
-    """Install what needs no right but to create, in the caller's transaction; return what is not known."""
+    """Install what only needs the right to create, in the caller's transaction; return what is not known."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     before = _read_parts_before(conn)
     fit = _find_source(conn, source_schemas, mapping, create_source=create_source)
-    # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
+    # Wait for batches in progress, and let no others begin: the queue and the keys may have to be copied.
     locks.own_queue(conn)
     conn.execute(query("operate", "hold_looks"))
     _run(conn, {"schema.sql": sections()["read_model"]})
@@ -176,16 +176,16 @@ def _install(
 
 @dataclass(frozen=True, slots=True)
 class _PartsBefore:
-    """What the query `read_parts_before` returns of the installation that is there; nothing of none."""
+    """The row of the query `read_parts_before` about the present installation."""
 
     columns: list[str] = field(default_factory=list)
     is_trusted: bool = False
 
 
 def _read_parts_before(conn: Connection) -> _PartsBefore:
-    """Return what the read model consists of before anything is changed.
+    """Return the parts of the read model before anything is changed.
 
-    Raises NotInstalledError where it is of a version that this one cannot take over.
+    Raises NotInstalledError if it has a version that this one does not support.
     """
     try:
         with conn.transaction():
@@ -196,7 +196,7 @@ def _read_parts_before(conn: Connection) -> _PartsBefore:
             elif value(conn, "SELECT to_regclass('read_model.projection') IS NULL"):
                 return _PartsBefore()
     except psycopg.errors.InsufficientPrivilege:
-        # What follows fails too, and says which statements give this login the tables.
+        # A later step fails too, and says which statements give this login the tables.
         return _PartsBefore()
     except NOT_INSTALLED as error:
         raise NotInstalledError(_UNKNOWN) from error
@@ -204,7 +204,7 @@ def _read_parts_before(conn: Connection) -> _PartsBefore:
 
 
 def _note_source(conn: Connection, fit: Fit) -> None:
-    """Note the mapping, where the platform's tables are and what they lack; what is read from now on is a gap."""
+    """Note the mapping, the places of the platform's tables and what they lack. A change of these opens a gap."""
     is_another = stored_mapping(conn).digest != fit.mapping.digest
     note_mapping(conn, fit.mapping)
     before = {table.name: list(table.absent_columns) for table in read_tables(conn)}
@@ -223,7 +223,7 @@ def _note_source(conn: Connection, fit: Fit) -> None:
 
 
 def _complete(conn: Connection) -> None:
-    """Install what takes a while where there are leads.
+    """Install what takes a while if there are leads.
 
     Readers go on, because no table changes in the same transaction.
     """
@@ -234,7 +234,7 @@ def _complete(conn: Connection) -> None:
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
-    """Run the texts of these files, but for columns that are there: readers would wait for a table that is altered."""
+    """Run the texts of these files, without adding columns that exist: readers would wait for ALTER TABLE."""
 
     def if_missing(added: re.Match[str]) -> str:
         column = {"names": [], "tables": [added[1]], "columns": [added[2]]}
@@ -248,10 +248,10 @@ def _run(conn: Connection, texts: Mapping[str, str]) -> None:
 
 @contextmanager
 def _named_failure(file: str) -> Iterator[None]:
-    """Say of a table or column that does not exist which file names it: to run migrate first is no way out here.
+    """If a table or column does not exist, name the file that needs it, since "run migrate" does not help here.
 
-    And say of an object of others that keeps something of ours from being changed what to do with it. PostgreSQL names
-    it in the detail: a view whose column would change its type, or that reads what would be dropped.
+    If an object of others keeps one of ours from being changed, say what to do with it. PostgreSQL names it in the
+    detail: a view whose column would change its type, or that reads what would be dropped.
     """
     try:
         yield
@@ -285,7 +285,7 @@ def _find_source(
 ) -> Fit:
     """Return the platform's tables, which are created before where they are missing and may be.
 
-    Raises ProjectorError where something would make this migrate, or the first build, fail.
+    Raises ProjectorError if something would make this migrate, or the first build, fail.
     """
     if create_source:
         if (mapping or stored_mapping(conn)).digest != default_mapping().digest:
@@ -299,7 +299,7 @@ def _find_source(
         conn.execute(commands.format(**relations), prepare=False)
     fit = examine_source(conn, source_schemas, mapping)
     require_fit(find_problems(conn, fit))
-    # A row that comes later is set aside, and keeps no deploy from going on.
+    # A bad row that comes later is set aside, and does not stop a deployment.
     if fit.mapping.digest != stored_mapping(conn).digest:
         require_fit(find_failing(conn, fit))
     return fit

@@ -10,15 +10,15 @@ from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
 LOGIN = "leads_projector"
-"""What the statements for a superuser call a login that may do no more than the owner of the platform's tables."""
+"""The name, in statements for a superuser, of a login with no more rights than the owner of the platform's tables."""
 
 HANDED_OVER = ("projector", "read_model", "leads_sql")
-"""The schemas of ours that belong to the projector's login; `leads_access` has a role of its own."""
+"""Our schemas that belong to the projector's login; `leads_access` belongs to a separate role."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What the server and the database are, and what the login may do there. Names are as SQL writes them.
+    """The server, the database, and the rights of the login there. Names are quoted.
 
     `vacuums`: autovacuum is on. `has_extensions`: those that a search needs are there or can be created.
     `grants_inherit`: each membership says if the rights of the role come with it, as from PostgreSQL 16 on, or an
@@ -44,7 +44,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class OwnerRights:
-    """An owner of tables that are read, and in words what the login may do and he may not; None for nothing."""
+    """An owner of tables that are read, and in words the rights that only the login has, or None."""
 
     owner: str
     is_login: bool
@@ -54,7 +54,7 @@ class OwnerRights:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A schema with a name of ours. `is_ours`: it holds our tables or views; `first_object` is one that it holds."""
+    """A schema with one of our names. `is_ours`: it has our tables or views; `first_object` is one of its objects."""
 
     schema_name: str
     owner: str
@@ -66,9 +66,9 @@ class Schema:
 def find_missing_rights(
     conn: Connection, tables: Collection[SourceRelation], captured: Collection[str]
 ) -> Iterator[str]:
-    """Return in words each reason why `migrate` would fail for a right, or take over what is not ours.
+    """Return in words each reason why `migrate` would lack a right, or take over foreign objects.
 
-    `found` is what there is of the platform's tables, and `captured` are the names of those that get triggers.
+    `found` is the state of the platform's tables, and `captured` are the names of those that get triggers.
     """
     login, schemas = read_server(conn), _find_schemas(conn)
     yield from _find_foreign_tables(login, tables, captured)
@@ -97,7 +97,7 @@ def find_missing_rights(
         require_own(conn)
     except ProjectorError as error:
         yield str(error)
-    # PostgreSQL asks for CREATE also where CREATE SCHEMA IF NOT EXISTS finds the schema.
+    # PostgreSQL also demands CREATE if CREATE SCHEMA IF NOT EXISTS finds the schema.
     rights = {"CREATE": login.can_create, "TEMPORARY": login.can_create_temporary}
     lacking = [right for right, is_there in rights.items() if not is_there]
     if lacking:
@@ -106,17 +106,17 @@ def find_missing_rights(
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
     further = find_further_rights(conn, [table.full_name for table in tables if table.kind is not None])
-    # Whoever may create schemas could have made those that belong to another role.
+    # A role that may create schemas could have created those that belong to another role.
     is_installed = any(schema.is_ours and schema.owner == login.role_name for schema in schemas)
     if further is not None and not is_installed:
         yield f"Nothing was changed, because {further[0][:1].lower()}{further[0][1:]} {' '.join(further[1])}"
 
 
 def find_further_rights(conn: Connection, relations: Collection[str]) -> tuple[str, list[str]] | None:
-    """Return in words what the login may do beyond an owner of these tables, and the statements that make a right one.
+    """Return in words the rights of the login beyond an owner of these tables, and statements for a suitable login.
 
-    `relations` are the tables that are read, as SQL writes them. Returns None where the login may do no more than each
-    of their owners, since what runs in its sessions could run in theirs.
+    `relations` are the quoted names of the tables that are read. Returns None if the login has no more rights than each
+    of their owners, because code that runs in its sessions could run in theirs.
     """
     owners = rows(conn, OwnerRights, query("operate", "find_further_rights"), {"relations": list(relations)})
     further = "; ".join(
@@ -142,7 +142,7 @@ def find_further_rights(conn: Connection, relations: Collection[str]) -> tuple[s
 
 
 def _make_login(conn: Connection, owner: str) -> list[str]:
-    """Return the statements that create a right login and give it what is ours, one object at a time."""
+    """Return the statements that create a suitable login and give it our objects, one at a time."""
     objects = find_own_objects(conn, HANDED_OVER)
     own = [f"ALTER {item.command} {item.name} OWNER TO {LOGIN};" for item in objects if item.is_owned]
     return [
@@ -165,7 +165,7 @@ def access_rights(login: str) -> list[str]:
 
 
 def require_rights_to_uninstall(conn: Connection) -> None:
-    """Raise ProjectorError where `uninstall` would fail for a right. Changes nothing."""
+    """Raise ProjectorError if `uninstall` would lack a right. Changes nothing."""
     login = read_server(conn)
     if own_schemas(conn):
         require_own(conn)
@@ -175,9 +175,9 @@ def require_rights_to_uninstall(conn: Connection) -> None:
 
 
 def own_schemas(conn: Connection) -> list[str]:
-    """Return which of the schemas of ours are there; one of the same name that holds other tables is not ours.
+    """Return which of our schemas exist. A schema with the same name but other tables is not ours.
 
-    Nor is `leads_access`, where it belongs to a role that the login is no member of.
+    Nor is `leads_access` if it belongs to a role of which the login is not a member.
     """
     return [
         schema.schema_name
@@ -187,7 +187,7 @@ def own_schemas(conn: Connection) -> list[str]:
 
 
 def read_server(conn: Connection) -> Server:
-    """Return what the server and the database are, and what the login may do there."""
+    """Return the state of the server and the database, and the rights of the login."""
     return only_row(conn, Server, query("operate", "read_server"))
 
 

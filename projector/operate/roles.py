@@ -1,7 +1,7 @@
-"""The roles, and the schema `leads_access`, to which the code of the platform's owner does not come.
+"""The roles, and the schema `leads_access`, which code of the platform's owner cannot reach.
 
-`leads_api` reads the read model, `leads_reader` the views of `leads_sql`, `leads_keys` writes API keys, and none does
-anything else. `leads_access` owns the API keys and the ledger of erasures, and nobody is a member of it.
+`leads_api` only reads the read model, `leads_reader` the views of `leads_sql`, and `leads_keys` only writes API keys.
+`leads_access` owns the API keys and the ledger of erasures, and has no members.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ _PREPARATION = """\
 SET LOCAL client_encoding = 'UTF8';
 SET LOCAL standard_conforming_strings = on;
 SET LOCAL search_path = pg_catalog, pg_temp;"""
-"""What comes before statements for a superuser: the owner of a database decides where its sessions look for functions,
-and how they read the bytes of a literal."""
+"""The beginning of statements for a superuser. Otherwise the owner of the database would decide where a session looks
+for functions, and how it reads the bytes of a literal."""
 
 
 class SuperuserNotice(str):
-    """A clause that says what is left for a superuser, then, after a colon and a line break, the statements for it.
+    """A clause that says what a superuser still has to do, then, after a colon and a line break, the statements.
 
-    No other notice has any, whatever it repeats from a table.
+    No other notice has statements, whatever text of a table it repeats.
     """
 
     __slots__ = ()
@@ -38,11 +38,11 @@ class SuperuserNotice(str):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What there is of the schema `leads_access`, and what of it the login may do.
+    """The state of the schema `leads_access`, and the rights of the login there.
 
-    `has_api_role`: there is the role leads_api. `is_apart`: the schema belongs to the role of its name. `is_usable`:
-    the login may call its functions. `version` is its comment. `may_write_keys`: a login that is no superuser may take
-    a role that writes keys.
+    `has_api_role`: the role leads_api exists. `is_apart`: the schema belongs to the role of its name. `is_usable`: the
+    login may call its functions. `version` is its comment. `may_write_keys`: a login that is not a superuser may take a
+    role that writes keys.
     """
 
     owner: str | None
@@ -55,7 +55,7 @@ class Access:
 
     @property
     def faults(self) -> str:
-        """What is not as this version makes it, in clauses; nothing where all is right."""
+        """Clauses about what differs from this version; none if all is right."""
         found = [] if self.has_api_role else ["the role leads_api does not exist, so the API cannot read"]
         keys = "the API keys and the ledger of erasures"
         if self.owner is None:
@@ -70,12 +70,12 @@ class Access:
 
     @property
     def left(self) -> str | None:
-        """What a superuser has left to do, in a sentence; None for nothing."""
+        """A sentence about what a superuser still has to do, or None."""
         return left_for_superuser(self.faults) if self.faults else None
 
 
 def left_for_superuser(clauses: str, options: str = "") -> str:
-    """Return the sentence that says what a superuser has left to do, and the commands for it, with these options."""
+    """Return the sentence about what a superuser still has to do, and the commands for it, with these options."""
     return (
         f"Left for a superuser: {clauses}. Run `python -m projector migrate{options} --sql | psql SUPERUSER_URL`, then"
         f" `python -m projector migrate{options}`."
@@ -83,12 +83,12 @@ def left_for_superuser(clauses: str, options: str = "") -> str:
 
 
 def read_access(conn: Connection) -> Access:
-    """Return what there is of `leads_access`."""
+    """Return the state of `leads_access`."""
     return only_row(conn, Access, query("operate", "read_access"))
 
 
 def require_access(conn: Connection) -> None:
-    """Raise ProjectorError where nothing is installed, or the login cannot use the ledger of erasures."""
+    """Raise ProjectorError if nothing is installed, or if the login cannot use the ledger of erasures."""
     require_installed(conn)
     access = read_access(conn)
     if not access.is_usable and access.left is not None:
@@ -96,9 +96,9 @@ def require_access(conn: Connection) -> None:
 
 
 def set_up_access(conn: Connection) -> list[str]:
-    """Create the roles and what belongs to `leads_access`, in the caller's transaction.
+    """Create the roles and the objects of `leads_access`, in the caller's transaction.
 
-    Return the statements for a superuser where the login may not.
+    Returns the statements for a superuser if the login may not create them.
     """
     access = read_access(conn)
     if access.is_superuser or access.faults:
@@ -109,10 +109,10 @@ def set_up_access(conn: Connection) -> list[str]:
 
 
 def set_up_readers(conn: Connection) -> list[str]:
-    """Let the roles of readers read, in the caller's transaction; let the login that migrates take that of the API.
+    """Grant the roles of readers their rights, in the caller's transaction, and leads_api to the login.
 
-    So one login serves both programs on a small installation. Returns, for what the login may not do, the statement
-    that a superuser has to run.
+    So one login serves both programs on a small installation. Returns the statement that a superuser has to run, if the
+    login may not do something.
     """
     for role, section in (("leads_api", "roles"), ("leads_reader", "readers")):
         if value(conn, "SELECT to_regrole(%(role)s) IS NOT NULL", {"role": role}):
@@ -125,12 +125,12 @@ def set_up_readers(conn: Connection) -> list[str]:
 
 
 def for_superuser(said: str, statements: str) -> str:
-    """Return a notice with what is left for a superuser, and the statements for it as one transaction."""
+    """Return a notice with what a superuser still has to do, and the statements for it as one transaction."""
     return SuperuserNotice(f"{said}:\nBEGIN;\n{_PREPARATION}\n{statements}\nCOMMIT;")
 
 
 def is_allowed(conn: Connection, text: str, *others: type[psycopg.Error]) -> bool:
-    """Run the statements; return whether they ran: not where a right is missing, or one of the other errors came."""
+    """Run the statements; return false if a right is missing or one of the other errors was raised."""
     refused: tuple[type[psycopg.Error], ...] = (psycopg.errors.InsufficientPrivilege, *others)
     try:
         with conn.transaction():
@@ -142,7 +142,7 @@ def is_allowed(conn: Connection, text: str, *others: type[psycopg.Error]) -> boo
 
 
 def _version() -> str:
-    """Return the comment of the schema as this version makes it."""
+    """Return the comment that this version gives the schema."""
     text = "".join(_texts())
     return f"API keys and ledger of erasures, {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -158,9 +158,9 @@ def _texts() -> list[LiteralString]:
 
 
 def _statements(conn: Connection) -> Iterator[str]:
-    """Yield the statements of the superuser's part. What is there already stays, beside what is new.
+    """Yield the statements of the superuser's part. Existing objects stay.
 
-    None of them reads what the login owns, since that could call code of the platform with the rights of a superuser.
+    None of them reads objects of the login, which could call code of the platform with the rights of a superuser.
     """
     login = read_server(conn).role_name
     roles, *texts, rights = (text.strip() for text in _texts())

@@ -1,4 +1,4 @@
-"""The tenants of the read model, each with what it has."""
+"""The tenants of the read model with their numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NUMBERS = (2, 3, 5)
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant with what it has. Every change until `as_of` is in the read model."""
+    """A tenant with its numbers. Every change up to `as_of` is in the read model."""
 
     user_id: str
     name: str | None
@@ -28,9 +28,9 @@ class Tenant:
 
 
 def read_tenants(conn: Connection) -> tuple[list[Tenant], int]:
-    """Return the tenants that the read model knows, and how many dead letters belong to none, all of one moment.
+    """Return the tenants of the read model, and the number of dead letters without a tenant, as of one moment.
 
-    Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
+    Raises NotInstalledError, which says what to run, if the read model is not installed or was never built.
     """
     require_built(conn)
     with conn.transaction():
@@ -64,7 +64,7 @@ def render(tenants: Sequence[Tenant], dead_letters_without_tenant: int) -> str:
 
 
 def _in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows with their cells below each other, numbers to the right, wide characters as wide as they are."""
+    """Return the rows in aligned columns, numbers to the right, with the real width of wide characters."""
     widths = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Remove the read model, and leave the platform and what others made as they were."""
+"""Removes the read model, and leaves the platform and the objects of others unchanged."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -46,16 +46,16 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
-    """Drop what is ours, and then the schemas, in the caller's transaction.
+    """Drop our objects, and then the schemas, in the caller's transaction.
 
-    No statement says CASCADE: where something of others depends on one of ours, PostgreSQL refuses, and raises
+    No statement says CASCADE: if an object of others depends on one of ours, PostgreSQL raises
     DependentObjectsStillExist.
     """
     _drop(conn, find_own_objects(conn, schemas), "RESTRICT")
 
 
 def _drop(conn: Connection, own: Iterable[OwnObject], behaviour: str, *, with_all: bool = True) -> list[str]:
-    """Drop what is ours, views first; return what else PostgreSQL has dropped. Without `with_all` some of it stays."""
+    """Drop our objects, views first; return what else PostgreSQL has dropped. Without `with_all` some of ours stay."""
     heard: list[str] = []
 
     def hear(notice: psycopg.errors.Diagnostic) -> None:
@@ -78,10 +78,10 @@ def _drop(conn: Connection, own: Iterable[OwnObject], behaviour: str, *, with_al
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
-    """Return what others made that `uninstall` would drop too: nothing, unless `drop_dependents` says so.
+    """Return the objects of others that `uninstall` would drop too: none without `drop_dependents`.
 
-    Changes nothing. Raises ProjectorError where the login may not drop the read model, and where others made something
-    that depends on it, which the message lists.
+    Changes nothing. Raises ProjectorError if the login may not drop the read model, or if objects of others depend on
+    it, which the message lists.
     """
     require_rights_to_uninstall(conn)
     dependents = change_tables(conn, lambda: find_dependents(conn, own_schemas(conn)))
@@ -95,10 +95,10 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
 
 
 def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
-    """Remove everything of ours, the triggers first, and leave the platform's tables as they were.
+    """Remove all of our objects, the triggers first, and leave the platform's tables unchanged.
 
-    Return what an operator should know. Raises ProjectorError and BlockedError; before any of them but
-    the last nothing was changed, unless the message says so.
+    Returns what an operator should know. Raises ProjectorError and BlockedError; before any ProjectorError nothing was
+    changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
     publications = values(conn, query("operate", "find_publications"), {"schemas": own_schemas(conn)})
@@ -144,9 +144,9 @@ def in_lines(objects: Sequence[str]) -> str:
 
 
 def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
-    """Drop a role of ours. Its rights went with our schemas; what else it was given or owns is not ours to drop.
+    """Drop one of our roles. Its rights went with our schemas; other grants and objects are not ours to drop.
 
-    Return a sentence where it stays.
+    Returns a sentence if the role stays.
     """
     if conn.execute("SELECT to_regrole(%s)", [role]).fetchone() == (None,):
         return []

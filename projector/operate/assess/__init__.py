@@ -1,6 +1,6 @@
-"""Say whether the projector fits a database, and what it would mean there, without changing anything.
+"""Assesses whether the projector fits a database, and what it would cost there, without changing anything.
 
-`migrate` refuses where one of these facts is a problem, and tells of those that are warnings, and so does `status`.
+`migrate` refuses a database if one of these facts is a problem, and like `status` it prints the warnings.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,14 +34,14 @@ _LOCK_TIMEOUT = "1s"
 
 _LEFT_OUT = {"object": "an object", "list": "a list of anything but scalars", "name": "not written as a name"}
 
-# As docs/internals/performance.md has measured it.
+# The measurements of docs/internals/performance.md.
 _BYTES = {"conversations": 3500, "messages": 900, "contacts": 150, "template_sends": 150}
 _ROWS_A_SECOND = {"conversations": 20_000, "messages": 60_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """About how many rows a table has, with its partitions, and its bytes with indexes and TOAST."""
+    """The approximate number of rows of a table with its partitions, and its bytes with indexes and TOAST."""
 
     rows: int
     bytes: int
@@ -49,7 +49,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class _Repeated:
-    """A key that a relation has several times, and how many times; None and 0 where it has none."""
+    """A key that a relation has several times, and how many times; None and 0 if there is none."""
 
     key: str | None
     rows: int
@@ -59,7 +59,7 @@ _note, _warning = partial(Fact, NOTE), partial(Fact, WARNING)
 
 
 def find_problems(conn: Connection, fit: Fit) -> Iterator[Fact]:
-    """Return what would make `migrate` or the first build fail, each with the error that says so."""
+    """Return the problems that would make `migrate` or the first build fail, each with its error."""
     server = read_server(conn)
     if server.is_standby:
         yield _problem("server", "The server is a standby, which takes no writes. Connect to its primary.")
@@ -81,7 +81,7 @@ def find_problems(conn: Connection, fit: Fit) -> Iterator[Fact]:
 
 
 def _find_misfits(conn: Connection, fit: Fit) -> Iterator[Fact]:
-    """Return what of the platform's tables is missing, and what does not fit the mapping."""
+    """Return what is missing in the platform's tables, and what does not fit the mapping."""
     is_default = fit.mapping.digest == default_mapping().digest
     if fit.missing:
         advice = "; tables of your own need --mapping, as docs/your-database.md says"
@@ -107,7 +107,7 @@ def _find_misfits(conn: Connection, fit: Fit) -> Iterator[Fact]:
             else f"the mapping does not fit the platform's tables: {listed}."
         )
         yield _problem("tables", _UNCHANGED + said, SourceMissingError)
-    # What row security hides is refused, and no query may read the table.
+    # A table with row security is refused, because no query may read it.
     elif not fit.missing and not is_default and not any(table.is_hidden for table in fit.present.values()):
         yield from _find_repeated(conn, fit)
 
@@ -142,7 +142,7 @@ def _find_repeated(conn: Connection, fit: Fit) -> Iterator[Fact]:
 
 
 def find_failing(conn: Connection, fit: Fit) -> Iterator[Fact]:
-    """Return which columns of the mapping, which fits, the rows of the platform do not let PostgreSQL compute."""
+    """Return the columns of a fitting mapping that PostgreSQL cannot compute for some row of the platform."""
     with conn.transaction(force_rollback=True):
         _limit_statements(conn)
         failing = [*failing_columns(conn, fit, _count_rows(_measure_all(conn, fit)))]
@@ -156,7 +156,7 @@ def find_failing(conn: Connection, fit: Fit) -> Iterator[Fact]:
 def find_warnings(
     conn: Connection, tables: Sequence[SourceTable], source: Mapping[str, SourceRelation]
 ) -> Iterator[Fact]:
-    """Return what somebody should mend, though nothing fails, for these tables. `source` is what there is of them."""
+    """Return warnings about these tables. `source` is the state of the tables."""
     server = read_server(conn)
     if read_access(conn).may_write_keys:
         yield _warning(
@@ -208,7 +208,7 @@ def require_fit(facts: Iterator[Fact]) -> None:
 
 
 def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts | None = None) -> list[Fact]:
-    """Return all facts, in the order in which a person wants them. Nothing is left of what is made to find them."""
+    """Return all facts, in the order for a reader. Nothing that was created to find them remains."""
     with short_transaction(conn):
         fit = examine_source(conn, source_schemas, mapping)
         with conn.transaction(force_rollback=True):
@@ -234,14 +234,14 @@ def assess(conn: Connection, source_schemas: Sequence[str] = (), mapping: Texts 
 
 
 def find_stored_figures(conn: Connection) -> list[Fact]:
-    """Return the figures of what the mapping reads that `migrate` has stored. Nobody is refused by them."""
+    """Return the figures of the mapping that `migrate` has stored. They do not make `migrate` refuse."""
     with short_transaction(conn):
         fit = examine_source(conn)
         return [*count_relations(conn, fit, _count_rows(_measure_all(conn, fit)))]
 
 
 def render(facts: Sequence[Fact], mapping: str | None = None) -> str:
-    """Return the facts for people: a line each, and whether the projector fits, by the mapping of a folder."""
+    """Return the facts as text, a line each, and whether the projector fits with the mapping of a folder."""
     problems = sum(fact.state == PROBLEM for fact in facts)
     said = (
         f"It does not fit: {counted(problems, 'problem')}."
@@ -254,12 +254,12 @@ def render(facts: Sequence[Fact], mapping: str | None = None) -> str:
 
 
 def in_lines(facts: Sequence[Fact]) -> str:
-    """Return the facts for people, a line each."""
+    """Return the facts as text, a line each."""
     return "\n".join(f"{fact.state:<8} {fact.area:<8} {fact.text}" for fact in facts)
 
 
 def as_dict(facts: Sequence[Fact]) -> dict[str, object]:
-    """Return the facts for machines."""
+    """Return the facts as an object for JSON."""
     return {
         "fits": not any(fact.state == PROBLEM for fact in facts),
         "facts": [
@@ -314,7 +314,7 @@ def measure(conn: Connection, relation: str) -> Size:
 
 
 def _measure_all(conn: Connection, fit: Fit) -> dict[str, Size]:
-    """Return the size of each table that is there."""
+    """Return the size of each existing table."""
     return {name: measure(conn, table.full_name) for name, table in fit.present.items() if table.kind}
 
 
@@ -323,7 +323,7 @@ def _count_rows(sizes: Mapping[str, Size]) -> dict[str, int]:
 
 
 def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
-    """Return which keys of the JSON of attributes are no attributes, and the expression that makes them so."""
+    """Return the keys in the JSON of attributes that are not attributes, and the expressions that make them some."""
     for relation in LEVELS:
         reading = fit.relations.get(relation)
         if reading is None or JSON_COLUMN not in reading.origins:
@@ -364,7 +364,7 @@ def _find_loose_joins(fit: Fit) -> Iterator[Fact]:
 
 
 def _estimate(fit: Fit, sizes: Mapping[str, Size]) -> Iterator[Fact]:
-    """Return what the first build takes, and what capture costs those who write, as it was measured elsewhere."""
+    """Return the estimated time of the first build, and the cost of capture for writers, by measurements elsewhere."""
     read = ", ".join(f"{size.rows:,} in {name}" for name, size in sizes.items())
     yield _note("size", f"About so many rows: {read}.")
     rows_of = {name: sizes[table.name].rows for table in fit.tables for name in table.relations}

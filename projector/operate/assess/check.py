@@ -1,9 +1,9 @@
-"""Prove that a mapping misses no change: change sampled rows in a scratch database, and compare what moved there.
+"""Checks that a mapping misses no change, by changing sampled rows in a scratch database.
 
-The schema of the tables that the mapping reads is copied from the catalog, with some rows and the rows that these are
-joined with. What `migrate` installs is installed there. Then each change is made and rolled back again: each row of a
-relation that moved has to be among what the triggers queued, and the rules of the mapping found. The platform's
-tables are only read.
+The schema of the tables that the mapping reads is copied from the catalog, with some rows and the rows that they join,
+and `migrate`'s objects are installed there. Then each change is made and rolled back again: each row of a relation that
+changed has to be among the keys that the triggers queued and the rules of the mapping found. The platform's tables are
+only read.
 """
 
 import re
@@ -103,7 +103,7 @@ class CheckedTable:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many keys a change queued, the relations of which rows moved, and those of which some moved unseen."""
+    """How many keys a change queued, the relations whose rows changed, and those with changes that were missed."""
 
     queued: int
     moved: list[str]
@@ -116,7 +116,7 @@ def check_mapping(
     mapping: Texts | None,
     embedded: Callable[[], AbstractContextManager[str]],
 ) -> list[Fact]:
-    """Return what a mapping misses, and what it queues for nothing; of the stored one without a mapping.
+    """Return what a mapping, by default the stored one, misses, and what it queues in vain.
 
     `embedded` gives the URL of a server for the time of a block, and raises ProjectorError where this machine has none:
     it is asked where the login may not create a database. Raises ProjectorError where the mapping does not fit, and
@@ -124,7 +124,7 @@ def check_mapping(
     """
     with short_transaction(conn):
         fit = examine_source(conn, source_schemas, mapping)
-        # Who only reads may check.
+        # A login that only reads may run the check.
         require_fit(fact for fact in find_problems(conn, fit) if fact.area != "rights")
         require_fit(find_failing(conn, fit))
         conn.execute("SET TRANSACTION READ ONLY")
@@ -144,7 +144,7 @@ def check_mapping(
 
 
 def _read_schema(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> list[str]:
-    """Return the statements that make a copy of these tables, and of what the mapping uses."""
+    """Return the statements that copy these tables, and the objects that the mapping uses."""
     readings = (*fit.relations.values(), *fit.rules)
     copied = {
         "relations": [table.relation for table in tables for _ in table.columns],
@@ -204,13 +204,13 @@ def _sample(conn: Connection, fit: Fit, tables: Sequence[CheckedTable]) -> None:
 def _sample_more(
     conn: Connection, table: CheckedTable, text: str, parameters: dict[str, object] | None = None
 ) -> None:
-    """Add rows to the sample of a table. What takes too long, without an index, is left to chance."""
+    """Add rows to the sample of a table. If that takes too long without an index, the sample stays random."""
     with suppress(psycopg.errors.QueryCanceled, psycopg.ProgrammingError), conn.transaction():
         table.sampled.update(values(conn, text.encode(), parameters))
 
 
 def _conditions(fit: Fit) -> Iterator[tuple[str, dict[str, str]]]:
-    """Return each part of a WHERE with a table that it is about: rows that do not pass may need a rule, too.
+    """Return each part of a WHERE with its table, because rows that do not pass may need a rule too.
 
     PostgreSQL has indented and bracketed the texts.
     """
@@ -230,7 +230,7 @@ def _conditions(fit: Fit) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _parts(where: str) -> Iterator[str]:
-    """Return the conditions that AND joins, each with as many brackets opened as closed."""
+    """Return the conditions joined by AND, each with balanced brackets."""
     part = ""
     for piece in where.removeprefix("(").removesuffix(")").split(" AND "):
         part = f"{part} AND {piece}" if part else piece
@@ -242,7 +242,7 @@ def _parts(where: str) -> Iterator[str]:
 def _joins_of_parts(fit: Fit) -> Iterator[Join]:
     """Return the joins of rows that are parts of others, such as messages, with these.
 
-    No text has to join them. Of a conversation that was not sampled no message counts, and none would be missed.
+    The texts need not join them. But messages of a conversation that was not sampled would prove nothing.
     """
     for relation, kind in _watched().items():
         if _is_part(kind) and relation in fit.relations:
@@ -253,7 +253,7 @@ def _joins_of_parts(fit: Fit) -> Iterator[Join]:
 
 
 def _watched() -> dict[str, Kind]:
-    """Return the relations that leads are made of, each with its kind."""
+    """Return the relations from which leads are made, each with its kind."""
     return {
         name: kind for name, kind in kinds().items() if name in RELATIONS and kind.key_kind in key_kinds()
     }
@@ -318,7 +318,7 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], stateme
     """Create the tables with their rows, and install there what `migrate` installs; return whether ids were moved."""
     try:
         with scratch.transaction():
-            # PostgreSQL says nothing of what a body in a string calls, which may be created later.
+            # PostgreSQL does not check what a body in a string calls, which may be created later.
             scratch.execute("SET LOCAL check_function_bodies = off")
             for statement in statements:
                 scratch.execute(statement.encode(), prepare=False)
@@ -353,7 +353,7 @@ def _fill(scratch: Connection, fit: Fit, tables: Sequence[CheckedTable], stateme
 
 
 def _row_ids(conn: Connection, table: CheckedTable, percent: float, most: int | None = None) -> list[str]:
-    """Return some rows of a table, in an order of no meaning."""
+    """Return some rows of a table in an arbitrary order."""
     parameters = {"percent": percent, "most": most}
     return values(conn, query("assess", "sample_table", relation=table.relation), parameters)
 
@@ -373,7 +373,7 @@ def _tids(of: Iterable[str]) -> str:
 
 
 class _Trials:
-    """Makes changes, and notes what each one moved and queued."""
+    """Makes changes, and notes the changed rows and the queued keys of each."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
@@ -414,7 +414,7 @@ class _Trials:
             yield Fact(NOTE, "capture", f"{tried}.")
 
     def try_table(self, table: CheckedTable) -> None:
-        """Try each row, each column of some of them and of all, and some that are taken away and come again."""
+        """Try each row, each column of some and of all rows, and deleting and inserting some rows."""
         names = {"relation": table.relation, "columns": table.names}
         conn = self._conn
         all_rows = _row_ids(conn, table, 100.0)

@@ -1,4 +1,4 @@
-"""What is said of a database: facts, from what fits to what keeps the projector from working."""
+"""Facts about a database, from what fits to what keeps the projector from working."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from projector.report.errors import ProjectorError
 
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
-"""What a fact is: something that fits, that is good to know, that somebody should mend, that keeps it from working."""
+"""The states of a fact: it fits, it is a note, it should be mended, or it keeps the projector from working."""
 
 # A name in quotes is a part of it, or of what stands before it, whatever the name contains.
 _QUOTED = r'"(?:[^"]|"")*"'
@@ -17,9 +17,9 @@ _STATEMENT = re.compile(rf'{_QUOTED}|\b((?:GRANT|ALTER|CREATE) (?:{_QUOTED}|[^";
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something about a database: what it is, of which area, and in words.
+    """A fact about a database: its state, its area, and its sentence.
 
-    A problem has the error that it causes, and a figure what machines read of it.
+    A problem has the error that it causes, and a figure its value for machines.
     """
 
     state: str
@@ -30,6 +30,6 @@ class Fact:
 
     @property
     def statements(self) -> list[str]:
-        """The statements that the text names, which would mend it. A text that quotes values of rows names none."""
+        """The statements in the text that would mend it. A text that quotes values of rows has none."""
         is_theirs = self.area == "rows" or self.state not in {WARNING, PROBLEM}
         return [] if is_theirs else [*filter(None, _STATEMENT.findall(self.text))]

@@ -1,7 +1,7 @@
 """Move the ids of a scratch database apart.
 
-In a young platform the ids of two tables grow in step, so that a rule which queues the wrong one finds the right rows.
-Columns that the relations join are moved by one distance, and each group of them by its own.
+In a young platform the ids of two tables grow in step, so a rule that queues the wrong id finds the right rows. Joined
+columns are moved by the same distance, and each group of them by another one.
 """
 
 import re
@@ -19,7 +19,7 @@ from projector.database.sql import query
 Place = tuple[str, str]
 """A table and a column of it."""
 
-# It is a prime: no sum of ids is a multiple of it by chance.
+# A prime, so that no sum of ids is a multiple of it by chance.
 _DISTANCE = 10_000_019
 # What finds a row otherwise than by an equation of two columns.
 _UNTOLD = re.compile(r"\bIN\s*\(\s*SELECT\b|\bUSING\s*\(|\)\s*=\s*\(|\bWITH\b", re.IGNORECASE)

@@ -1,6 +1,6 @@
-"""Which joins of a relation may give two rows for one: no unique key of the table covers the columns that they compare.
+"""Finds joins that may give two rows for one: no unique key of the table covers the columns that they compare.
 
-PostgreSQL does not say so of a view. What is compared is read in the text, without its sub-selects.
+PostgreSQL does not report this for a view. The compared columns are read from the text, without its sub-selects.
 """
 
 import re
@@ -37,7 +37,7 @@ def _outermost(text: str) -> str:
     """Return the text without comments, literals, sub-selects and brackets."""
     text = bare(text)
     while _INNERMOST.search(text):
-        # A literal stands for a sub-select: it reads no table, so its alias is none of one.
+        # A literal replaces a sub-select, so that its alias is not that of a table.
         text = _INNERMOST.sub(lambda match: "''" if _SELECT.match(match[0]) else f" {match[1]} ", text)
     return text
 

@@ -1,4 +1,4 @@
-"""Which numbers of a relation suggest that the mapping is wrong, and the sentence of each."""
+"""The numbers of a relation that suggest a mistake in the mapping, each with its sentence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 from projector.capture.texts import RELATIONS
 from projector.operate.assess.facts import PROBLEM, WARNING
 
-# Of fewer rows, most are not told from all.
+# With fewer rows, "most" cannot be distinguished from "all".
 _TELLING = 20
 _ANY, _MOST, _ALL = 0.0, 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A mistake that a number suggests where it is at least one of these shares of another number.
+    """A mistake that a number suggests if it is at least one of these shares of another number.
 
     The sentence has `relation`, `number`, `of` and each number of the relation in braces.
     """
@@ -62,7 +62,7 @@ RULES = (
     Rule("unfilled", "rows", _WARNING, _EVERY,
          "{relation}: no row has a value of {unfilled_names}: check the names of columns, and of keys of JSON."),
 )  # fmt: skip
-"""The thresholds. A number is told once, by the first share that it has."""
+"""The thresholds. A number is reported once, for the first share that it reaches."""
 
 
 def suspicions(relation: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

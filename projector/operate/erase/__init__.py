@@ -1,19 +1,19 @@
-"""Erasure: take a tenant or a lead out of everything of ours, and do so again after a backup was restored.
+"""Erasure: deletes a tenant or a lead from all of our tables, again after a backup was restored.
 
-The platform's rows come first: as long as some are there, the next refresh would bring back what was erased. What was
-erased is in a ledger of hashes, written before anything is deleted. Then:
+The platform has to delete its rows first: otherwise the next refresh would bring back what was erased. A ledger of
+hashes has what was erased; it is written before anything is deleted. Then:
 
-1. Its leads are recomputed as a rebuild does it, 500 in a transaction. Without source rows nothing of them is left, and
-   the statistics follow.
+1. The leads are recomputed as in a rebuild, 500 in a transaction. Without source rows nothing of them remains, and the
+   statistics follow.
 2. Further transactions own the queue and the tenant. They recompute the leads that batches have written since, and
    delete the tombstones, some thousand in a transaction.
-3. The last of these deletes everything else too, such as late keys and dead letters. The lock of erasures keeps a
-   verify from writing back what it knew before. Its last statement looks at the source: what is committed later finds
-   no key, and a batch reads it whole.
+3. The last of these also deletes everything else, such as late keys and dead letters. The lock of erasures keeps a
+   verify from writing back earlier findings. Its last statement checks the source: a later commit finds no key, and a
+   batch reads it whole.
 
-A lead, its messages and its keys are deleted by the steps that write, which move the statistics, and by nothing else.
+Only the steps that write delete a lead, its messages and its keys, because they also update the statistics.
 
-Before that the queue is drained: it has keys of rows, and does not say whose they are.
+Before that the queue is drained, because it has keys of rows without their tenants.
 
 An erasure that was killed begins again, and finds less to do.
 """
@@ -55,16 +55,16 @@ ROWS_PER_TRANSACTION = 10_000
 """Tombstones that one transaction deletes."""
 
 OTHERS_SECONDS = 0.05
-"""How long the queue is left to the projectors between two transactions: they look for changes more often."""
+"""How long the projectors get the queue between two transactions, which is longer than they wait for changes."""
 
 ERASED = "[erased]"
-"""What is written where a message named the tenant or the lead."""
+"""The text that replaces the tenant or the lead in a message."""
 
 _SHED = "what waited was given up for an erasure"
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
 _RECOMPUTED = (*LEAD_TABLES, SOURCE_KEYS)
 _TOMBSTONES = ("read_model.lead_tombstones", "read_model.status_change_tombstones")
-# The ledger itself stays: a line names nobody once its erasure has ended. API keys are deleted by a function.
+# The ledger itself stays: a line names no customer once its erasure has ended. A function deletes API keys.
 _NAMING = [
     table
     for table in tables().values()
@@ -83,7 +83,7 @@ _NOTES = (
 
 @dataclass(slots=True)
 class Held:
-    """How much of a target there is: leads and messages of the read model, and API keys of a tenant."""
+    """The size of a target: its leads and messages in the read model, and the API keys of a tenant."""
 
     leads: int
     messages: int
@@ -107,9 +107,9 @@ def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | N
 
 
 def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
-    """Return the tenants and leads that the ledger names and that are there again, here or in the source.
+    """Return the tenants and leads in the ledger that exist again, here or in the source.
 
-    An erasure that did not end is among them: it is the one to go on with, and to end.
+    They include those whose erasure has not ended, which has to go on.
     """
     elsewhere = f"({query('operate', 'leads_elsewhere').rstrip(';')})"
     columns = {
@@ -118,7 +118,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
     }
     erasures: dict[Target, UUID] = {}
     with conn.transaction():
-        # It goes through whole tables.
+        # It reads whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
         for table, phone in columns.items():
             matches = query("operate", "find_matches", table=table, phone=phone)
@@ -141,14 +141,14 @@ def check_erase(conn: Connection, target: Target) -> Held:
 
 
 def erase(conn: Connection, target: Target, *, progress: Progress, ledger_file: Path | None = None) -> None:
-    """Delete everything of ours about a tenant or a lead.
+    """Delete everything about a tenant or a lead from our tables.
 
-    Raises ErasureRefusedError while rows of the source would bring it back, ProjectorError where the file of the ledger
+    Raises ErasureRefusedError while rows of the source would bring it back, ProjectorError if the file of the ledger
     cannot be used, and BlockedError while another session rebuilds.
     """
     _require_no_standing_rows(conn, target)
     with _exclusively(conn):
-        # A file that cannot be used takes the line back: an erasure that never started cannot be resumed.
+        # If the file cannot be used, the line is removed: an erasure that never started cannot be resumed.
         with conn.transaction():
             erasure_id = ledger.note(conn, target)
             if ledger_file is not None:
@@ -159,7 +159,7 @@ def erase(conn: Connection, target: Target, *, progress: Progress, ledger_file: 
 
 
 def replay(conn: Connection, *, progress: Progress) -> tuple[list[Target], list[ErasureRefusedError]]:
-    """Erase again whatever the ledger names and is there again; return what was erased, and why other things were not.
+    """Erase again what is in the ledger and exists again; return what was erased, and why the rest was not.
 
     Raises BlockedError while another session rebuilds.
     """
@@ -181,13 +181,13 @@ def replay(conn: Connection, *, progress: Progress) -> tuple[list[Target], list[
 def rewrite_commands(conn: Connection) -> list[str]:
     """Return the commands that rewrite the files of our tables, indexes and planner's statistics.
 
-    VERBOSE has PostgreSQL say how many deleted rows it had to keep for an older transaction.
+    VERBOSE makes PostgreSQL say how many deleted rows it had to keep for an older transaction.
     """
     return [f"VACUUM (FULL, VERBOSE) {table.name};" for table in _find_tables(conn)]
 
 
 def mention(text: str) -> str:
-    """Return the regular expression of PostgreSQL for a text that is no part of a longer word or number."""
+    """Return the regular expression of PostgreSQL for a text that is not part of a longer word or number."""
     literal = "".join(letter if letter.isalnum() else f"\\{letter}" for letter in text)
     return f"(?<![[:alnum:]]){literal}(?![[:alnum:]])"
 
@@ -216,17 +216,17 @@ def _require_no_standing_rows(conn: Connection, target: Target) -> None:
 
 @contextmanager
 def _exclusively(conn: Connection) -> Iterator[None]:
-    """Keep rebuilds away, which would write back what they have read before."""
+    """Exclude rebuilds, which would write back what they have read before."""
     pipeline.prepare_session(conn)
     with only_rebuild(conn, "A rebuild or another erasure"):
         yield
 
 
 def _drain(conn: Connection, progress: Progress) -> None:
-    """Empty the queue, which names rows of the target: bring in what waits, the deletion of the source rows too.
+    """Empty the queue, which has keys of the target: apply all changes, including the deletion of the source rows.
 
-    Before the first build, and while changes may have been missed, that cannot be done. The erasure does not wait for
-    the rebuild of everything that follows: what waits goes, as it does where the queue is traded for a rebuild.
+    That is not possible before the first build, or while changes may have been missed. The erasure does not wait for
+    the rebuild that follows: it deletes the queue, as when a full queue is replaced by a rebuild.
     """
     is_there = is_built(conn)
     if is_there:
@@ -242,9 +242,9 @@ def _drain(conn: Connection, progress: Progress) -> None:
 
 
 def _erase(conn: Connection, target: Target, erasure_id: UUID, progress: Progress) -> None:
-    """Delete everything of ours about the target, and note that.
+    """Delete everything about the target from our tables, and note that.
 
-    Raises ErasureRefusedError as soon as source rows would bring it back: what was deleted until then comes back too.
+    Raises ErasureRefusedError as soon as source rows would bring it back, also what was already deleted.
     """
     progress.start("erase", check_erase(conn, target).leads, "leads")
     for keys in _leads(conn, target):
@@ -268,9 +268,9 @@ def _leads(conn: Connection, target: Target) -> Iterable[Sequence[LeadKey]]:
 
 
 def _delete_some(conn: Connection, target: Target) -> bool:
-    """Delete some of what is left, or all of it; return whether there may be more."""
+    """Delete some or all of the rest; return whether there may be more."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
-    # No batch, slice or piece is at work, which would write or owe something of what is deleted here.
+    # Wait until no batch, slice or piece is in progress, which could write again what is deleted here.
     locks.own_queue(conn)
     pipeline.lock_tenants(conn, [target.user_id])
     leads = _find_left(conn, target)
@@ -289,7 +289,7 @@ def _delete_some(conn: Connection, target: Target) -> bool:
 
 
 def _find_left(conn: Connection, target: Target) -> list[LeadKey]:
-    """Return the next leads of which the read model has a row, or the projector a key."""
+    """Return the next leads with a row in the read model or a key in the projector's tables."""
     condition = "r.user_id = %(user_id)s"
     if target.customer_phone is not None:
         condition += " AND r.customer_phone = %(customer_phone)s"
@@ -297,7 +297,7 @@ def _find_left(conn: Connection, target: Target) -> list[LeadKey]:
 
 
 def _recompute(conn: Connection, target: Target, leads: Sequence[LeadKey]) -> None:
-    """Recompute what is left of leads, and make sure that it goes with that."""
+    """Recompute the remaining leads, and make sure that nothing of them remains."""
     recompute_leads(conn, leads, all_keys=True)
     if not set(leads).isdisjoint(_find_left(conn, target)):
         _require_no_standing_rows(conn, target)
@@ -307,8 +307,8 @@ def _recompute(conn: Connection, target: Target, leads: Sequence[LeadKey]) -> No
 
 
 def _forget(conn: Connection, target: Target) -> None:
-    """Delete what the projector remembers of it. Nothing of its leads is left."""
-    # A key that has moved on keeps its dead letter: what was left out for it is not shown at its other lead either.
+    """Delete the rest of the target's data in the projector's tables. Its leads are already gone."""
+    # A key that has moved to another lead keeps its dead letter, because its changes are missing there too.
     conn.execute(query("operate", "stage_dead_letters"), target.parameters)
     follow_dead_letters(conn)
     for table in _TABLES:
@@ -336,15 +336,15 @@ def _delete_from(conn: Connection, target: Target, table: str, size: int | None 
 
 
 def _end_tokens(conn: Connection, target: Target) -> None:
-    """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
+    """Give the tenant a new version, and invalidate the tokens of its feed, because rows went without a tombstone."""
     conn.execute(query("tenants", "change_version"), target.parameters)
     conn.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
-    # A stream that began behind the deletions ends too.
+    # A stream that began after the deletions ends too.
     conn.execute(query("tenants", "tell_listeners"))
 
 
 def _renew_statistics(conn: Connection) -> None:
-    """Have PostgreSQL collect statistics again for each table that has some: they hold frequent values of rows."""
+    """Analyze each table with statistics, because these contain frequent values of rows."""
     for table in _find_tables(conn):
         if table.has_statistics:
             conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)), prepare=False)

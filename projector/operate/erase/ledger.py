@@ -1,8 +1,8 @@
 """The ledger of erasures: in the database, and in a file that outlives the database.
 
-A line names nobody once its erasure has ended. It has salted hashes, with which `find_matches` finds who of the ledger
-is there again. A backup that is restored brings back the ledger of its time. So a file outside the database has the
-ledger too: each takes the lines of the other.
+A line names no customer once its erasure has ended. It has salted hashes, by which `find_matches` finds what exists
+again. A restored backup brings back the ledger of its time. So a file outside the database has the ledger too, and each
+takes the lines of the other.
 """
 
 import getpass
@@ -46,7 +46,7 @@ class Target:
 def note(conn: Connection, target: Target) -> UUID:
     """Write a line into the ledger, before anything is deleted; return its erasure_id.
 
-    A line of the same tenant or lead whose erasure did not end goes on.
+    An erasure of the same tenant or lead that has not ended continues with its line.
     """
     for erasure_id, unfinished in read_unfinished(conn):
         if unfinished == target:
@@ -60,12 +60,12 @@ def note(conn: Connection, target: Target) -> UUID:
 
 
 def finish(conn: Connection, erasure_id: UUID) -> None:
-    """Note that everything of ours was deleted."""
+    """Note that everything was deleted."""
     conn.execute(query("operate", "finish"), {"erasure_id": erasure_id})
 
 
 def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
-    """Return the erasures that did not end, and whom they are for."""
+    """Return the erasures that have not ended, with their targets."""
     return [
         (UUID(line["erasure_id"]), Target(line["user_id"], line["customer_phone"]))
         for line in values(conn, query("operate", "read_lines"))
@@ -76,8 +76,8 @@ def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
 def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
     """Take the lines of the file into the ledger, and write those into the file that it lacks; return how many of each.
 
-    Creates the file, for its owner alone. Raises ProjectorError, before anything is written, where a line of the file
-    cannot be read, and where the file cannot be written.
+    Creates the file, readable by its owner alone. Raises ProjectorError, before anything is written, if a line of the
+    file cannot be read, or if the file cannot be written.
     """
     try:
         lines = _read(file)

@@ -1,1 +1,1 @@
-"""The database that the source rows come from, where logical replication brings them."""
+"""The database from which logical replication brings the source rows."""

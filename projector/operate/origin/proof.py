@@ -1,8 +1,8 @@
-"""How fresh the read model can be where logical replication brings the rows of the source tables.
+"""How fresh the read model can be if logical replication brings the rows of the source tables.
 
-What has not arrived cannot be captured, so that the clock of this server proves nothing. The clock of the origin does,
-together with the position of its WAL: once every subscription has applied what was written up to a position, all that
-was committed at the origin before the clock was read is here. Freshness does not advance beyond such a moment.
+Changes that have not arrived cannot be captured, so the clock of this server proves nothing. The clock of the origin
+does, together with the position in its WAL: once every subscription has applied the WAL up to a position, everything
+that was committed at the origin before its clock was read is here. Freshness does not advance beyond such a moment.
 """
 
 import time
@@ -34,7 +34,7 @@ from projector.report.errors import ConfigurationError
 LOOK_EVERY_SECONDS = 0.5
 
 _MOST_MOMENTS = 200
-"""Of those that wait for their proof. The oldest are kept: they are proved first."""
+"""How many moments may wait for their proof. The oldest are kept, because they are proved first."""
 
 _MOST_ONCE_SECONDS = 3.0
 _PAUSE_ONCE_SECONDS = 0.1
@@ -51,14 +51,14 @@ _log = structlog.get_logger(__name__)
 
 
 class _UnprovenError(Exception):
-    """The origin does not say how far it is; the message says why, as a sentence without its full stop."""
+    """The position of the origin cannot be read; the message says why, as a sentence without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A subscription that brings rows of source tables, and how far it is.
+    """A subscription that brings rows of source tables, and its position.
 
-    `bytes_behind` is how much of the origin's WAL it has yet to pass, None where that is not known.
+    `bytes_behind` is how much of the origin's WAL it has not applied yet; None if that is not known.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class _NewestClock:
-    """What the clock of the origin is behind only if it was set back, and how often one was found to have been."""
+    """A moment that the origin's clock is only behind if it was set back, and how often a clock was set back."""
 
     newest_clock: datetime | None
     set_backs: int
@@ -92,10 +92,9 @@ class Origin:
         self.has_proved = False
 
     def follow(self, conn: Connection) -> float:
-        """Note what is proved, and what keeps changes from arriving. Return in how many seconds to do so again.
+        """Note what is proved, and what keeps changes from arriving. Returns the seconds until the next call.
 
-        The connection is in autocommit mode: what a subscription has applied has to be visible to whoever reads the
-        proof.
+        The connection is in autocommit mode, so that readers of the proof see what a subscription has applied.
         """
         feeds = read_feeds(conn)
         problem = None
@@ -137,7 +136,7 @@ class Origin:
             self._conn = None
 
     def _read_newest_clock(self, conn: Connection) -> datetime | None:
-        """Return what the clock of the origin says now at least, unless it was set back; None if nothing is known."""
+        """Return the least time of the origin's clock, unless it was set back; None if it is not known."""
         stored = only_row(conn, _NewestClock, query("origin", "read_newest_clock"))
         if stored.set_backs != self._set_backs:
             # Another session has found that a clock was set back.
@@ -150,8 +149,7 @@ class Origin:
     ) -> tuple[datetime, str, Mapping[str, str]]:
         """Return the clock of the origin, its position, and what is left out there.
 
-        A moment counts only if nothing was left out after it had been read. Raises _UnprovenError where it cannot be
-        read.
+        A moment only counts if nothing was left out after it had been read. Raises _UnprovenError if it cannot be read.
         """
         if not self._url:
             raise _UnprovenError(
@@ -178,7 +176,7 @@ class Origin:
                 f" {', '.join(feed.name for feed in feeds)}: name the publisher's"
             )
         if len(self._moments) == _MOST_MOMENTS:
-            # The latest but one: the oldest will be proved first, and the latest says most.
+            # Drop the latest but one: the oldest will be proved first, and the latest proves most.
             self._moments.pop()
         self._moments.append((at, position))
         return at, position, reasons
@@ -199,7 +197,7 @@ class Origin:
 
 
 def read_feeds(conn: Connection) -> list[Feed]:
-    """Return the subscriptions that bring rows of source tables; none where these are the platform's own."""
+    """Return the subscriptions that bring rows of source tables; none if these are the platform's own."""
     return rows(conn, Feed, query("origin", "read_feeds"))
 
 
@@ -209,7 +207,7 @@ def read_unfed_tables(conn: Connection) -> list[str]:
 
 
 def find_problem(feeds: list[Feed], unfed_tables: list[str], errors_at_proof: int) -> str | None:
-    """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
+    """Return what keeps changes from arriving, as a sentence without a full stop, or None."""
     if not feeds:
         return "No subscription brings rows of the source tables, although LEADS_ORIGIN_DATABASE_URL is set"
     for feed in feeds:
@@ -228,9 +226,9 @@ def find_problem(feeds: list[Feed], unfed_tables: list[str], errors_at_proof: in
 
 
 def note_once(conn: Connection, url: str) -> None:
-    """Note what is proved at this moment; for a process that does not stay.
+    """Note what is proved at this moment, for a process that does not keep running.
 
-    A subscription tells a moment later how far it is, which is waited for.
+    It waits for the subscriptions, which report their positions a moment later.
     """
     require_installed(conn)
     origin = Origin(url)
@@ -245,9 +243,9 @@ def note_once(conn: Connection, url: str) -> None:
 
 
 def read_moment(origin: Connection, slots: list[str]) -> tuple[datetime, str, int]:
-    """Return the clock of the origin, a position behind all that was committed there before, and how many slots it has.
+    """Return the clock of the origin, a position after all earlier commits there, and its number of slots.
 
-    The clock is read first: what is committed between the two is waited for, and not promised.
+    The clock is read first, so that commits between the two are waited for but not promised.
     """
     at = value(origin, query("origin", "read_origin_clock"))
     [(position, slot_count)] = origin.execute(

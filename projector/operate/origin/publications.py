@@ -1,4 +1,4 @@
-"""What the publications of the platform leave out, where logical replication brings the rows of the source tables.
+"""What the publications of the platform leave out, if logical replication brings the rows of the source tables.
 
 A row filter, a list of columns or `publish` keeps rows and columns from arriving, and nothing on this server shows it.
 The catalog of the origin does, which every login may read. What was left out is missing until the table is copied
@@ -18,8 +18,8 @@ from projector.database.sql import query
 class Brought:
     """A table that a subscription lists and that is a source table, or a partition of one.
 
-    `schema_name` and `table_name` are what the origin publishes it under, `source_schema` and `source_name` its source
-    table. `copy` tells one copy of its rows from the next, None while they are copied. `columns` are to arrive.
+    `schema_name` and `table_name` are its names at the origin, `source_schema` and `source_name` those of its source
+    table. `copy` distinguishes copies of its rows, None during a copy. `columns` are those that have to arrive.
     """
 
     name: str
@@ -46,8 +46,8 @@ def look(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
     left_out = find_left_out(origin, brought)
     if not left_out:
         return {}
-    # PostgreSQL reads what a publication lists as it is at that moment, and the rest of the statement by its snapshot:
-    # a table that is swapped by name meanwhile seems to be left out, once.
+    # PostgreSQL reads the lists of a publication in their present state, and the rest of the statement by its snapshot:
+    # a table that is swapped by name meanwhile once seems to be left out.
     again = find_left_out(origin, brought)
     return {name: reason for name, reason in again.items() if name in left_out}
 
@@ -58,18 +58,18 @@ def read_brought(conn: Connection) -> list[Brought]:
 
 
 def read_left_out(conn: Connection) -> list[LeftOut]:
-    """Return what was left out, as projector.left_out has it."""
+    """Return the rows of projector.left_out."""
     return rows(conn, LeftOut, query("origin", "read_left_out"))
 
 
 def find_left_out(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
-    """Return the tables of which not everything is published at the origin, and in words how they are published."""
+    """Return the tables that the origin does not publish completely, and in words how it publishes them."""
     tables = [asdict(table) for table in brought]
     return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(tables)}).fetchall())
 
 
 def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Brought]) -> list[LeftOut]:
-    """Note which tables are left out in part, and forget those that were copied again since. Return what is noted."""
+    """Note the tables that are left out in part, and delete those that were copied again. Returns the notes."""
     noted = read_left_out(conn)
     if not reasons and not noted:
         return []
@@ -83,7 +83,7 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
             continue
         copy = copies.get(old.table_name, "")
         if copy is None or copy == (old.copy if old.copy is not None else copy):
-            # The copy that ran while something was left out lacks it, too.
+            # A copy that ran while something was left out lacks it too.
             kept.append(
                 LeftOut(table_name=old.table_name, reason=None, copy=old.copy if copy is None else copy)
             )
@@ -99,7 +99,7 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
 
 
 def say_left_out(left_out: Iterable[LeftOut]) -> str | None:
-    """Return what is left out, as a sentence without its full stop; None where nothing is."""
+    """Return what is left out, as a sentence without a full stop, or None."""
     tables: dict[str | None, list[str]] = {}
     for table in left_out:
         tables.setdefault(table.reason, []).append(table.table_name)
