@@ -3,7 +3,7 @@
 The mapping says both: projector/capture/fit.py reads it, and `migrate` notes here what it found.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,10 +33,6 @@ class SourceRelation:
     unique_keys: list[list[str | None]]
     primary_key: str | None
 
-    def is_indexed(self, column: str, fixed: Collection[str]) -> bool:
-        """Return whether an index finds rows by a column, if the columns before it in the index have fixed values."""
-        return any({*index[: index.index(column)]} <= {*fixed} for index in self.indexes if column in index)
-
 
 def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:
     """Return the tables that get triggers."""
@@ -45,11 +41,34 @@ def captured_tables(conn: Connection) -> tuple[SourceTable, ...]:
 
 def find_missing_source(conn: Connection) -> list[str]:
     """Return the source tables and columns that are read and do not exist, each in words."""
-    source = find_source(conn)
+    return find_missing(read_tables(conn), find_source(conn))
+
+
+def find_missing(tables: Iterable[SourceTable], source: Mapping[str, SourceRelation]) -> list[str]:
+    """Return what of these tables does not exist, each in words. `source` is what there is of them."""
     return [
         problem
-        for table in read_tables(conn)
+        for table in tables
         for problem in describe_missing(table.name, source[table.name], table.columns)
+    ]
+
+
+def find_unindexed(
+    tables: Iterable[SourceTable], source: Mapping[str, SourceRelation]
+) -> list[tuple[SourceRelation, str]]:
+    """Return each table that is there, with a column by which no index finds its rows, though a refresh looks there.
+
+    The columns before it in an index may be those that are compared with a fixed value.
+    """
+    return [
+        (source[table.name], column)
+        for table in tables
+        for column in (table.looked_up if source[table.name].kind is not None else ())
+        if not any(
+            {*index[: index.index(column)]} <= {*table.fixed_columns}
+            for index in source[table.name].indexes
+            if column in index
+        )
     ]
 
 

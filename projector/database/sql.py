@@ -109,6 +109,11 @@ def query(module: str, name: str, **names: str) -> LiteralString:
     return text
 
 
+def query_names(module: str) -> list[str]:
+    """Return the names of the queries of `sql/queries/<module>.sql`, in order."""
+    return [*_queries(module)]
+
+
 def file_text(name: str) -> LiteralString:
     """Return the unchanged text of `sql/<name>.sql`."""
     return _read(ROOT / "sql" / f"{name}.sql")

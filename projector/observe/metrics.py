@@ -32,12 +32,12 @@ from projector.core.batch import Batch
 from projector.database import connect as db
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.facts import FACTS
-from projector.observe.status.read import Status, read_status
+from projector.observe.status.read import Document, read_status
 from projector.report.errors import ConfigurationError, ProjectorError
 from projector.report.log import quoting
 
 CONNECT_SECONDS = 2
-STATEMENT_SECONDS = 2
+STATEMENT_SECONDS = 4
 """A scrape is over before Prometheus gives it up, which it does after ten seconds."""
 
 DATABASE_UP = "leads_projector_database_up"
@@ -115,7 +115,7 @@ class StateCollector:
         if state is not None:
             yield from metrics_of(state)
 
-    def _read(self) -> Status | None:
+    def _read(self) -> Document | None:
         name = f"{db.SCHEDULER_NAME}: metrics"
         try:
             with db.connect(self._url, application_name=name, connect_timeout=CONNECT_SECONDS) as conn:
@@ -131,13 +131,13 @@ class StateCollector:
         return state
 
 
-def metrics_of(status: Status) -> Iterator[Metric]:
+def metrics_of(status: Document) -> Iterator[Metric]:
     """Return the metrics of a status. One that is not known has no sample."""
     for fact in FACTS:
         if fact.metric is None:
             continue
         kind = CounterMetricFamily if fact.is_counter else GaugeMetricFamily
-        number = (fact.number or fact.value)(status)
+        number = fact.number(fact.value(status))
         if fact.label is None:
             yield kind(fact.metric, fact.help, None if number is None else _in_seconds(number))
             continue

@@ -6,6 +6,10 @@ SELECT set_config(wanted.name, wanted.setting, false)
 FROM unnest(%(names)s::text[], %(settings)s::text[]) AS wanted (name, setting)
 WHERE current_setting(wanted.name, true) IS NOT NULL;
 
+-- name: row_as_json
+-- Returns the row of a query as an object; null for no row.
+SELECT to_json(of_query) FROM ({text}) AS of_query;
+
 -- name: read_setting
 -- Returns what is noted in projector.settings under a name; no row where nothing is.
 SELECT s.value

@@ -1,75 +1,124 @@
--- What `status` reads, all of it in one REPEATABLE READ transaction, and the metrics.
+-- What `status` and the metrics read, all of it in one statement, which projector/observe/status/read.py puts together.
 --
--- What each query returns is a class of projector/observe/status/results.py, with a field for each column.
+-- Each query is a group of the document. It returns one row: the object that the document has under the name of the
+-- query. FACTS in projector/observe/status/facts.py says what is printed of it; a column that FACTS does not name is
+-- for the sentences on what needs attention. Durations are in seconds, and numeric: as JSON a float8 of 5 would be an
+-- integer.
+--
+-- Parameters of all: version, the projection version of the program; bound, up to where rows are counted; shown, how
+-- many are listed; role, that of the API; application_name, how those of schedulers begin; classes and purposes, the
+-- first keys of locks and what they are for; scheduler_class, that of the locks of schedulers; reconnecting; silent.
 
--- name: read_projection
--- What the read model is, how fresh, and whether changes are captured. No row where `migrate` did not end.
---
--- A queue that was shed for a rebuild is a gap, too.
+-- name: projection
+-- What the read model is, and how fresh. No row where `migrate` did not end.
 SELECT
-    p.version,
+    true AS installed,
+    %(version)s::text AS version,
+    p.version AS built_version,
     p.built_at,
-    p.capture_gap,
-    p.gap_fills,
+    ARRAY(SELECT jsonb_object_keys(unfilled.parts)) AS unfilled,
+    ARRAY(SELECT part.value FROM jsonb_each_text(unfilled.parts) AS part) AS unfilled_in_words,
     f.as_of,
-    p.feed_problem,
-    extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,
-    (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
-    (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
-    g.noticed_at AS gap_since,
-    g.reason AS gap_reason,
+    extract(EPOCH FROM clock_timestamp() - f.as_of) AS as_of_age,
     clock_timestamp() AS read_at,
-    o.proved_at,
-    coalesce(o.errors, 0) AS errors_at_proof,
-    o.position::text AS origin_position,
-    o.failed_at,
-    o.only_row IS NOT NULL AS has_origin,
     p.found_differences,
     coalesce(
-        (
-            SELECT jsonb_object_agg(part.value ->> 'name', part.value ->> 'what')
-            FROM jsonb_each(p.unfilled) AS part
-        ), '{}'
-    ) AS unfilled,
-    EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild') AS has_rebuild,
-    pg_notification_queue_usage() AS notification_queue_usage,
-    -- Which sessions listen PostgreSQL does not tell. One that stands still in a transaction has read nothing since.
-    (
-        SELECT concat_ws(', ', 'process ' || a.pid, nullif(a.application_name, ''), 'role ' || a.usename)
-        FROM pg_catalog.pg_stat_activity AS a
-        WHERE starts_with(a.state, 'idle in transaction')
-        ORDER BY a.xact_start
-        LIMIT 1
-    ) AS notification_queue_holder
+        (SELECT s.value <> '{}' FROM projector.settings AS s WHERE s.name = 'mapping'), false
+    ) AS has_mapping,
+    -- Kind and name, as PostgreSQL writes them, of each function and view of ours that is not as the last `migrate`
+    -- created it.
+    ARRAY(
+        SELECT noted.name
+        FROM projector.settings AS s
+        CROSS JOIN LATERAL jsonb_each_text(s.value::jsonb) AS noted (name, digest)
+        LEFT JOIN projector.definitions AS d ON d.name = noted.name
+        WHERE s.name = 'definitions' AND d.digest IS DISTINCT FROM noted.digest
+        ORDER BY noted.name
+    ) AS replaced_definitions
 FROM read_model.projection AS p
-LEFT JOIN LATERAL (
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_object_agg(part.value ->> 'name', part.value ->> 'what'), '{}') AS parts
+    FROM jsonb_each(p.unfilled) AS part
+) AS unfilled
+CROSS JOIN LATERAL (
     SELECT min(s.as_of) AS as_of
     FROM read_model.freshness AS stored
     CROSS JOIN LATERAL unnest(stored.shards) AS s (as_of)
-) AS f ON true
-LEFT JOIN projector.origin AS o ON true
+) AS f;
+
+-- name: capture
+-- Whether changes are captured. A queue that was shed for a rebuild is a gap, too. `fills` is what a rebuild fills
+-- where our own command opened the gap; `gap` is what readiness reports, `broken` what is wrong with the triggers now.
+WITH found AS MATERIALIZED (
+    SELECT
+        p.capture_gap,
+        p.gap_fills,
+        (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
+        (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off
+    FROM read_model.projection AS p
+),
+
+state AS (
+    SELECT
+        CASE
+            WHEN f.switched_off IS NOT NULL THEN 'off'
+            WHEN f.capture_gap IS NULL AND f.broken IS NULL THEN 'intact'
+            ELSE 'gap'
+        END AS name,
+        CASE
+            WHEN f.switched_off IS NULL AND f.broken IS NULL AND f.capture_gap IS NOT NULL THEN f.gap_fills
+        END AS fills
+    FROM found AS f
+)
+
+SELECT
+    s.name AS state,
+    g.noticed_at AS gap_since,
+    coalesce(f.switched_off, g.reason, f.broken) AS reason,
+    s.fills,
+    -- A gap that a migrate has opened is planned, and no reason to alarm anybody.
+    CASE WHEN s.fills IS NULL THEN s.name ELSE 'filling' END AS phase,
+    coalesce(f.capture_gap, f.broken) AS gap,
+    f.broken
+FROM found AS f
+CROSS JOIN state AS s
 LEFT JOIN projector.capture_gaps AS g
     ON g.gap_id = (SELECT min(open.gap_id) FROM projector.capture_gaps AS open WHERE open.healed_at IS NULL);
 
--- name: read_queue
--- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order
--- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
--- lag is 0 for a time that the clock, which was set back, has not reached.
+-- name: origin
+-- Where logical replication brings the source rows: what is proved to have arrived, and each subscription.
+SELECT
+    o.proved_at,
+    p.feed_problem AS problem,
+    o.position,
+    o.failed_at,
+    ARRAY({unfed_tables}) AS unfed_tables,
+    ARRAY(SELECT to_json(f) FROM ({feeds}) AS f) AS subscriptions,
+    o.only_row IS NOT NULL AS is_noted,
+    coalesce(o.errors, 0) AS errors_at_proof
+FROM read_model.projection AS p
+LEFT JOIN projector.origin AS o ON true;
+
+-- name: queue
+-- The oldest is looked for among the first of each shard, single and bulk: within these the order of insertion is that
+-- of the queue, and a piece of a mass change has the time of the change that it comes from. The lag is 0 for a time
+-- that the clock, which was set back, has not reached. `late_seconds` is how long the late keys take at the pace of the
+-- last half minute.
 SELECT
     least(
         late.late_keys + (
             SELECT count(*) FROM (SELECT FROM projector.changes AS c WHERE c.shard < 10 LIMIT %(bound)s) AS bounded
         ), %(bound)s
     ) AS changes,
+    %(bound)s::integer AS counted_up_to,
     late.late_keys,
     late.late_tenants,
+    pace.late_keys_per_second,
+    CASE
+        WHEN late.late_keys BETWEEN 1 AND %(bound)s - 1 THEN late.late_keys / pace.late_keys_per_second
+    END AS late_seconds,
     (
-        SELECT (sum(r.late_keys) / extract(EPOCH FROM clock_timestamp() - min(r.started_at)))::float8
-        FROM projector.runs AS r
-        WHERE r.started_at > clock_timestamp() - interval '30 seconds' AND r.late_keys > 0
-    ) AS late_keys_per_second,
-    (
-        SELECT extract(EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at))::float8
+        SELECT extract(EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at))
         FROM (
             SELECT c.queued_at
             FROM generate_series(0, 3) AS s (shard)
@@ -88,7 +137,18 @@ SELECT
                 LIMIT 1000
             )
         ) AS first
-    ) AS lag
+    ) AS lag,
+    -- Waiting changes of kinds that this version does not know, with their numbers.
+    (
+        SELECT coalesce(json_object_agg(of_kind.kind, of_kind.changes ORDER BY of_kind.kind), '{}')
+        FROM (
+            SELECT
+                unknown.kind,
+                count(*) AS changes
+            FROM (SELECT c.kind FROM projector.changes AS c WHERE c.shard >= 10 LIMIT %(bound)s) AS unknown
+            GROUP BY unknown.kind
+        ) AS of_kind
+    ) AS unknown_kinds
 FROM (
     SELECT
         count(*) AS late_keys,
@@ -98,117 +158,259 @@ FROM (
         FROM projector.late_keys AS l
         LIMIT %(bound)s
     ) AS bounded
-) AS late;
+) AS late
+CROSS JOIN (
+    SELECT sum(r.late_keys) / extract(EPOCH FROM clock_timestamp() - min(r.started_at)) AS late_keys_per_second
+    FROM projector.runs AS r
+    WHERE r.started_at > clock_timestamp() - interval '30 seconds' AND r.late_keys > 0
+) AS pace;
 
--- name: read_unknown_kinds
--- Parameter: bound.
-SELECT
-    unknown.kind,
-    count(*) AS changes
-FROM (SELECT c.kind FROM projector.changes AS c WHERE c.shard >= 10 LIMIT %(bound)s) AS unknown
-GROUP BY unknown.kind
-ORDER BY unknown.kind;
+-- name: schedulers
+-- A scheduler is gone without having ended if its lock is free and it has noted nothing for `reconnecting` seconds, or
+-- if it has noted nothing for `silent` seconds. After a restart of the server each has `silent` seconds to connect
+-- again. It is lost unless a later one, or cron, has taken over. `none_runs` says that it is certain that none runs: a
+-- lost host may leave sessions, which do nothing, and of one that has not noted itself, as of another version, a
+-- session is seen.
+WITH known AS (
+    SELECT
+        s.began_at,
+        s.ended_at,
+        s.ended_at IS NULL AND (
+            silent.seconds >= %(silent)s
+            OR NOT lock.is_held
+            AND NOT silent.seconds BETWEEN 0 AND %(reconnecting)s
+            AND s.beat_at > pg_postmaster_start_time()
+        ) AS is_gone,
+        to_json(printed) AS printed
+    FROM projector.schedulers AS s
+    CROSS JOIN LATERAL (
+        SELECT extract(EPOCH FROM clock_timestamp() - greatest(s.beat_at, pg_postmaster_start_time())) AS seconds
+    ) AS silent
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_locks AS l
+            WHERE l.locktype = 'advisory'
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+                AND l.classid::bigint = %(scheduler_class)s
+                AND l.objid::bigint = s.scheduler_id
+                AND l.objsubid = 2
+        ) AS is_held
+    ) AS lock
+    CROSS JOIN LATERAL (SELECT s.host, s.pid, s.began_at, s.beat_at, s.ended_at, lock.is_held) AS printed
+),
 
--- name: read_runs
--- Returns the last run of each kind, ordered by kind.
-SELECT
-    r.kind,
-    r.started_at,
-    r.finished_at,
-    extract(EPOCH FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 AS seconds,
-    r.outcome,
-    r.tenants,
-    r.changes,
-    r.leads,
-    r.messages,
-    r.leads_total,
-    r.note
-FROM projector.runs AS r
-WHERE r.run_id IN (
-    (SELECT max(run_id) FROM projector.runs WHERE kind = 'rebuild'),
-    (SELECT max(run_id) FROM projector.runs WHERE kind = 'verify'),
-    -- Refreshes are most of the log: the newest is at its end, where an index of runs of one kind is not needed.
-    (SELECT run_id FROM projector.runs WHERE kind = 'refresh' ORDER BY run_id DESC LIMIT 1)
+cron AS (
+    SELECT
+        c.late_after_seconds,
+        to_json(printed) AS printed
+    FROM projector.cron AS c
+    CROSS JOIN LATERAL (
+        SELECT
+            c.last_at,
+            round(c.distance::numeric, 6) AS distance,
+            extract(EPOCH FROM clock_timestamp() - c.last_at) AS age
+    ) AS printed
 )
-ORDER BY r.kind;
 
--- name: read_erasures
--- Those of other tenants or leads that are under way now are among them.
 SELECT
-    count(*) AS interrupted,
-    min(e.asked_at) AS since
-FROM leads_access.read_erasures() AS e
-WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
+    seen.sessions,
+    ARRAY(
+        SELECT k.printed
+        FROM known AS k
+        WHERE k.began_at > ALL(SELECT there.began_at FROM known AS there WHERE NOT there.is_gone)
+            AND NOT EXISTS (SELECT FROM cron)
+        ORDER BY k.began_at DESC
+    ) AS lost,
+    (SELECT c.printed FROM cron AS c) AS cron,
+    (SELECT c.late_after_seconds FROM cron AS c) AS cron_late_after_seconds,
+    seen.is_all AS all_seen,
+    EXISTS (SELECT FROM known) AS is_known,
+    NOT EXISTS (SELECT FROM known AS k WHERE NOT k.is_gone AND k.ended_at IS NULL)
+    AND (EXISTS (SELECT FROM known AS k WHERE k.is_gone) OR (seen.sessions = 0 AND seen.is_all)) AS none_runs
+FROM (
+    SELECT
+        count(*) FILTER (WHERE starts_with(a.application_name, %(application_name)s)) AS sessions,
+        bool_and(a.application_name IS NOT NULL) AS is_all
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE a.datname = current_database()
+) AS seen;
 
--- name: read_dead_letters
--- Returns the dead letters that failed first; those that did not fail alone yet come last. Parameter: size, how many.
+-- name: rebuild
+-- Whether a rebuild runs, by who holds its lock, and its run; the last run of each kind; and the other sessions that
+-- hold advisory locks of ours, those that are not ours first. `since` is when their transaction began, or the session;
+-- `is_ours`: the login has the rights of the owner of our tables. A first build has no total: its leads show at its
+-- end.
+WITH holders AS (
+    SELECT
+        l.pid,
+        a.usename::text AS login,
+        a.application_name AS application,
+        coalesce(a.xact_start, a.backend_start) AS since,
+        array_agg(DISTINCT ours.purpose ORDER BY ours.purpose) AS purposes,
+        coalesce(pg_has_role(a.usesysid, q.relowner, 'USAGE'), false) AS is_ours
+    FROM pg_catalog.pg_locks AS l
+    INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS ours (class, purpose)
+        ON ours.class = l.classid::bigint
+    INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass('projector.changes')
+    LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory'
+        AND l.granted
+        AND l.objsubid = 2
+        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+        AND l.pid <> pg_backend_pid()
+    GROUP BY l.pid, a.usename, a.application_name, a.xact_start, a.backend_start, a.usesysid, q.relowner
+),
+
+last_runs AS (
+    SELECT
+        r.kind,
+        r.started_at,
+        r.finished_at,
+        extract(EPOCH FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at) AS seconds,
+        r.outcome,
+        r.tenants,
+        r.changes,
+        r.leads,
+        r.messages,
+        r.leads_total,
+        r.note
+    FROM projector.runs AS r
+    WHERE r.run_id IN (
+        (SELECT max(run_id) FROM projector.runs WHERE kind = 'rebuild'),
+        (SELECT max(run_id) FROM projector.runs WHERE kind = 'verify'),
+        -- Refreshes are most of the log: the newest is at its end, where an index of runs of one kind is not needed.
+        (SELECT run_id FROM projector.runs WHERE kind = 'refresh' ORDER BY run_id DESC LIMIT 1)
+    )
+)
+
 SELECT
-    {columns.dead_letters of d},
-    count(*) OVER () AS total
-FROM projector.dead_letters AS d
-ORDER BY d.attempts = 0, d.first_failed_at, d.kind, d.key
-LIMIT %(size)s;
+    present.state,
+    run.leads,
+    run.leads_total,
+    round(100 * run.done, 1) AS percent,
+    run.done,
+    run.seconds,
+    (SELECT coalesce(json_object_agg(r.kind, r ORDER BY r.kind), '{}') FROM last_runs AS r) AS runs,
+    ARRAY(SELECT to_json(h) FROM holders AS h ORDER BY h.is_ours, h.since, h.pid) AS lock_holders
+FROM (
+    SELECT
+        CASE
+            WHEN EXISTS (SELECT FROM holders AS h WHERE 'rebuilds' = any(h.purposes)) THEN 'running'
+            WHEN EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild')
+                OR EXISTS (SELECT FROM last_runs AS r WHERE r.kind = 'rebuild' AND r.outcome = 'running')
+                THEN 'interrupted'
+            ELSE 'none'
+        END AS state
+) AS present
+LEFT JOIN LATERAL (
+    SELECT
+        r.leads,
+        r.leads_total,
+        r.seconds,
+        CASE WHEN r.leads_total > 0 THEN least(r.leads::numeric / r.leads_total, 1.0) END AS done
+    FROM last_runs AS r
+    WHERE r.kind = 'rebuild'
+        AND (
+            (present.state <> 'none' AND r.outcome = 'running')
+            OR (present.state = 'interrupted' AND r.outcome IN ('interrupted', 'failed'))
+        )
+) AS run ON true;
 
--- name: read_proved_round
--- Returns the last verify of everything that has ended; no row before the first.
+-- name: verify
+-- The last verify of everything that has ended; the round that the scheduler is in, whose `done` is less than 1 until
+-- it has ended; what differs from the source, what was found first at the top; and how much is right again, for what
+-- reason.
+WITH proved AS (
+    SELECT
+        r.started_at,
+        r.finished_at,
+        r.leads,
+        r.left_out,
+        r.differences
+    FROM projector.verify_rounds AS r
+    WHERE r.finished_at IS NOT NULL
+    ORDER BY r.finished_at DESC
+    LIMIT 1
+),
+
+present AS (
+    SELECT
+        part.done,
+        printed.left_out,
+        to_json(printed) AS printed
+    FROM projector.verify_rounds AS r
+    CROSS JOIN LATERAL (SELECT least(r.rows_done::numeric / greatest(r.leads_total, 1), 0.999) AS done) AS part
+    CROSS JOIN LATERAL (
+        SELECT
+            r.started_at,
+            round(r.days::numeric, 6) AS days,
+            extract(EPOCH FROM clock_timestamp() - r.started_at) AS age,
+            r.leads,
+            r.leads_total,
+            (SELECT count(*) FROM projector.verify_left_out) AS left_out,
+            r.differences,
+            r.failure,
+            round(100 * part.done, 1) AS percent
+    ) AS printed
+    WHERE r.finished_at IS NULL
+)
+
 SELECT
-    r.started_at,
-    r.finished_at,
-    r.leads,
-    r.left_out,
-    r.differences
-FROM projector.verify_rounds AS r
-WHERE r.finished_at IS NOT NULL
-ORDER BY r.finished_at DESC
-LIMIT 1;
+    (SELECT p.finished_at FROM proved AS p) AS proved_at,
+    (SELECT to_json(p) FROM proved AS p) AS proved,
+    (SELECT p.printed FROM present AS p) AS round,
+    (SELECT p.done FROM present AS p) AS done,
+    coalesce((SELECT p.left_out FROM present AS p), (SELECT p.left_out FROM proved AS p)) AS left_out,
+    json_build_object(
+        'count', (SELECT count(*) FROM projector.drift AS d WHERE d.ended_at IS NULL),
+        'first', ARRAY(
+            SELECT to_json(printed)
+            FROM projector.drift AS d
+            LEFT JOIN read_model.tenant_names AS n ON n.user_id = d.user_id
+            CROSS JOIN LATERAL (
+                SELECT
+                    d.kind, d.user_id, d.customer_phone, d.key, d.first_field, d.found_at, d.seen_at,
+                    n.name AS tenant_name
+            ) AS printed
+            WHERE d.ended_at IS NULL
+            ORDER BY d.found_at, d.drift_id
+            LIMIT %(shown)s
+        ),
+        'ended', ARRAY(
+            SELECT json_build_object('outcome', d.outcome, 'items', count(*), 'last_at', max(d.ended_at))
+            FROM projector.drift AS d
+            WHERE d.ended_at IS NOT NULL
+            GROUP BY d.outcome
+            ORDER BY d.outcome
+        )
+    ) AS drift;
 
--- name: read_present_round
--- Returns the round that the scheduler is in; no row between two. `done` is less than 1 until the round has ended.
+-- name: row_security
+-- How many tables have rows of tenants, and one whose row security is not as `migrate` makes it. `lets_older_api_pass`:
+-- sessions that never named a tenant read all rows.
 SELECT
-    r.started_at,
-    r.days,
-    extract(EPOCH FROM clock_timestamp() - r.started_at)::float8 AS age,
-    least(r.rows_done::float8 / greatest(r.leads_total, 1), 0.999) AS done,
-    r.leads,
-    r.leads_total,
-    (SELECT count(*) FROM projector.verify_left_out) AS left_out,
-    r.differences,
-    r.failure
-FROM projector.verify_rounds AS r
-WHERE r.finished_at IS NULL;
+    count(*) AS tables,
+    (array_agg(s.table_name ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS unprotected,
+    (array_agg(s.problem ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS problem,
+    coalesce(bool_or(s.lets_older_api_pass), false) AS lets_older_api_pass
+FROM read_model.row_security AS s;
 
--- name: read_open_drift
--- Returns what differs, what was found first at the top. Parameter: size, how many.
+-- name: dead_letters
+-- The dead letters that failed first; those that did not fail alone yet come last.
 SELECT
-    d.kind,
-    d.user_id,
-    d.customer_phone,
-    d.key,
-    d.first_field,
-    d.found_at,
-    d.seen_at,
-    count(*) OVER () AS total
-FROM projector.drift AS d
-WHERE d.ended_at IS NULL
-ORDER BY d.found_at, d.drift_id
-LIMIT %(size)s;
+    (SELECT count(*) FROM projector.dead_letters) AS count,
+    ARRAY(
+        SELECT to_json(printed)
+        FROM projector.dead_letters AS d
+        LEFT JOIN read_model.tenant_names AS n ON n.user_id = d.user_id
+        CROSS JOIN LATERAL (SELECT {columns.dead_letters of d}, n.name AS tenant_name) AS printed
+        ORDER BY d.attempts = 0, d.first_failed_at, d.kind, d.key
+        LIMIT %(shown)s
+    ) AS first;
 
--- name: read_ended_drift
-SELECT
-    d.outcome,
-    count(*) AS items,
-    max(d.ended_at) AS last_at
-FROM projector.drift AS d
-WHERE d.ended_at IS NOT NULL
-GROUP BY d.outcome
-ORDER BY d.outcome;
-
--- name: lock_attributes
--- Fails at once while another session has these tables for itself, as a first build has.
-LOCK TABLE read_model.lead_profiles, read_model.lead_conversations IN ACCESS SHARE MODE NOWAIT;
-
--- name: count_left_out
--- Returns of how many leads, and of how many conversations, an attribute is left out. Parameter: bound, of each.
+-- name: attributes_left_out
+-- Of how many leads, and of how many conversations, an attribute is left out.
 SELECT
     (
         SELECT count(*)
@@ -223,38 +425,17 @@ SELECT
         ) AS bounded
     ) AS conversations;
 
--- name: count_tenants
--- Returns how many tenants have leads, or had any.
-SELECT count(*) FROM read_model.tenants;
-
--- name: read_sizes
--- To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its indexes, and a
--- first build holds such locks for long. Such a table has the size that the catalog noted last for its rows alone.
-WITH blocked AS (
-    SELECT coalesce(i.indrelid, t.oid, l.relation) AS table_id
-    FROM pg_catalog.pg_locks AS l
-    LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = l.relation
-    LEFT JOIN pg_catalog.pg_class AS t ON t.reltoastrelid = l.relation
-    WHERE l.locktype = 'relation'
-        AND l.mode = 'AccessExclusiveLock'
-        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-        AND l.pid IS DISTINCT FROM pg_backend_pid()
-)
-
+-- name: erasures
+-- Those that began and did not end. Those of other tenants or leads that are under way now are among them.
 SELECT
-    n.nspname || '.' || c.relname AS table_name,
-    greatest(c.reltuples, 0)::bigint AS about_rows,
-    CASE
-        WHEN c.oid IN (SELECT b.table_id FROM blocked AS b) THEN c.relpages * current_setting('block_size')::bigint
-        ELSE pg_total_relation_size(c.oid)
-    END AS bytes
-FROM pg_catalog.pg_class AS c
-INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
-ORDER BY bytes DESC;
+    count(*) AS interrupted,
+    min(e.asked_at) AS since
+FROM leads_access.read_erasures() AS e
+WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 
--- name: read_api_role
--- Parameter: role; no row for an empty one, which is none.
+-- name: api_role
+-- The role that the API takes; no row for an empty one, which is none. `unreadable` is what it may not read or call,
+-- `is_unfiltered` says whether row security does not hold for it, and `database_name` is as SQL writes it.
 SELECT
     taken.role_name AS name,
     r.oid IS NOT NULL AS exists,
@@ -284,7 +465,8 @@ SELECT
             WHERE c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'USAGE')
         )
     ) AS is_unfiltered,
-    coalesce(has_database_privilege(r.oid, current_database(), 'TEMPORARY'), false) AS can_create_temporary
+    coalesce(has_database_privilege(r.oid, current_database(), 'TEMPORARY'), false) AS can_create_temporary,
+    quote_ident(current_database()) AS database_name
 FROM (VALUES (%(role)s::text)) AS taken (role_name)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = taken.role_name
 -- The table of API keys is read by a function alone.
@@ -299,96 +481,51 @@ LEFT JOIN LATERAL (
 ) AS keys ON true
 WHERE taken.role_name <> '';
 
--- name: read_row_security
+-- name: notifications
+-- How full the NOTIFY queue of the server is, up to 1. Which sessions listen PostgreSQL does not tell: `holder`
+-- describes the one that has stood still in a transaction for longest, of those that the login sees, which has read
+-- nothing since.
 SELECT
-    count(*) AS tables,
-    (array_agg(s.table_name ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS unprotected,
-    (array_agg(s.problem ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS problem,
-    coalesce(bool_or(s.lets_older_api_pass), false) AS lets_older_api_pass,
-    quote_ident(current_database()) AS database_name
-FROM read_model.row_security AS s;
+    pg_notification_queue_usage() AS usage,
+    (
+        SELECT concat_ws(', ', 'process ' || a.pid, nullif(a.application_name, ''), 'role ' || a.usename)
+        FROM pg_catalog.pg_stat_activity AS a
+        WHERE starts_with(a.state, 'idle in transaction')
+        ORDER BY a.xact_start
+        LIMIT 1
+    ) AS holder;
 
--- name: find_replaced_definitions
--- Returns kind and name, as PostgreSQL writes them, of each function and view of ours that is not as the last `migrate`
--- created it.
-SELECT noted.name
-FROM projector.settings AS s
-CROSS JOIN LATERAL jsonb_each_text(s.value::jsonb) AS noted (name, digest)
-LEFT JOIN projector.definitions AS d ON d.name = noted.name
-WHERE s.name = 'definitions' AND d.digest IS DISTINCT FROM noted.digest
-ORDER BY noted.name;
+-- name: tables
+-- How many tenants have leads, or had any; and about how many rows each table of ours has, and its bytes with indexes
+-- and TOAST. To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its
+-- indexes. Such a table has the size that the catalog noted last for its rows alone.
+WITH blocked AS (
+    SELECT coalesce(i.indrelid, t.oid, l.relation) AS table_id
+    FROM pg_catalog.pg_locks AS l
+    LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = l.relation
+    LEFT JOIN pg_catalog.pg_class AS t ON t.reltoastrelid = l.relation
+    WHERE l.locktype = 'relation'
+        AND l.mode = 'AccessExclusiveLock'
+        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+        AND l.pid IS DISTINCT FROM pg_backend_pid()
+)
 
--- name: count_schedulers
--- Parameter: application_name, how the application names of schedulers begin.
 SELECT
-    count(*) FILTER (WHERE starts_with(a.application_name, %(application_name)s)) AS sessions,
-    bool_and(a.application_name IS NOT NULL) AS is_all_seen
-FROM pg_catalog.pg_stat_activity AS a
-WHERE a.datname = current_database();
-
--- name: read_known_schedulers
--- Returns the schedulers of projector.schedulers, the newest first. One is gone without having ended if its lock is
--- free and it has noted nothing for `reconnecting` seconds, or if it has noted nothing for `silent` seconds. After a
--- restart of the server each has `silent` seconds to connect again.
---
--- Parameters: class, the first key of their locks; reconnecting; silent.
-SELECT
-    s.host,
-    s.pid,
-    s.began_at,
-    s.beat_at,
-    s.ended_at,
-    lock.is_held,
-    s.ended_at IS NULL AND (
-        silent.seconds >= %(silent)s
-        OR NOT lock.is_held
-        AND NOT silent.seconds BETWEEN 0 AND %(reconnecting)s
-        AND s.beat_at > pg_postmaster_start_time()
-    ) AS is_gone
-FROM projector.schedulers AS s
-CROSS JOIN LATERAL (
-    SELECT extract(EPOCH FROM clock_timestamp() - greatest(s.beat_at, pg_postmaster_start_time())) AS seconds
-) AS silent
-CROSS JOIN LATERAL (
-    SELECT EXISTS (
-        SELECT
-        FROM pg_catalog.pg_locks AS l
-        WHERE l.locktype = 'advisory'
-            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-            AND l.classid::bigint = %(class)s
-            AND l.objid::bigint = s.scheduler_id
-            AND l.objsubid = 2
-    ) AS is_held
-) AS lock
-ORDER BY s.began_at DESC;
-
--- name: read_cron
-SELECT
-    c.last_at,
-    c.distance,
-    extract(EPOCH FROM clock_timestamp() - c.last_at)::float8 AS age
-FROM projector.cron AS c;
-
--- name: read_lock_holders
--- The sessions that are not ours come first.
---
--- Parameters: classes, the first keys of the locks, and purposes, what each of them is for.
-SELECT
-    l.pid,
-    a.usename::text AS login,
-    a.application_name AS application,
-    coalesce(a.xact_start, a.backend_start) AS since,
-    array_agg(DISTINCT ours.purpose ORDER BY ours.purpose) AS purposes,
-    coalesce(pg_has_role(a.usesysid, q.relowner, 'USAGE'), false) AS is_ours
-FROM pg_catalog.pg_locks AS l
-INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS ours (class, purpose)
-    ON ours.class = l.classid::bigint
-INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass('projector.changes')
-LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.locktype = 'advisory'
-    AND l.granted
-    AND l.objsubid = 2
-    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-    AND l.pid <> pg_backend_pid()
-GROUP BY l.pid, a.usename, a.application_name, a.xact_start, a.backend_start, a.usesysid, q.relowner
-ORDER BY is_ours ASC, since ASC, l.pid ASC;
+    (SELECT count(*) FROM read_model.tenants) AS tenants,
+    ARRAY(
+        SELECT to_json(size)
+        FROM pg_catalog.pg_class AS c
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT
+                n.nspname || '.' || c.relname AS table_name,
+                greatest(c.reltuples, 0)::bigint AS about_rows,
+                CASE
+                    WHEN c.oid IN (SELECT b.table_id FROM blocked AS b)
+                        THEN c.relpages * current_setting('block_size')::bigint
+                    ELSE pg_total_relation_size(c.oid)
+                END AS bytes
+        ) AS size
+        WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
+        ORDER BY size.bytes DESC
+    ) AS sizes;

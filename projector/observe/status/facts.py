@@ -2,23 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import words
-from projector.observe.status.read import COUNTED_CHANGES, Status
-from projector.observe.status.results import (
-    DeadLetter,
-    Drift,
-    KnownScheduler,
-    LeftOut,
-    PresentRound,
-    Projection,
-    RowSecurity,
-    Run,
-)
-from projector.operate.origin.proof import Feed
+from projector.observe.status.read import COUNTED_CHANGES, Document
+from projector.observe.status.words import Group
 from projector.report.counted import bytes_in_words, counted, counted_of
 
 Line = tuple[str, str]
@@ -36,141 +26,167 @@ _OUTCOMES = {
 class Fact:
     """A fact of the status, and where it is told.
 
-    `path` is the place of `value` in the object for machines, such as "queue.changes"; None where it has no such place.
-    `number` returns what the metric shows where that is not the value: a number, a time, or None for unknown. With a
-    `label` it returns one for each value of the label. `lines` are those of the text. Where `in_short` says so, the
-    short text has those with a label.
+    `path` is its place in the object for machines, such as "queue.changes", or None for no place there; `of` its place
+    in the document, where that is another; `absent` its value where nothing is installed. A metric shows the value, or
+    what `number` makes of it: a number, a time, or None for unknown; with a `label`, one for each value of the label.
+    `lines` are those of the text. Where `in_short` says so of the value, the short text has those with a label.
     """
 
     path: str | None
-    value: Callable[[Status], Any]
+    of: str = ""
+    absent: Any = None
     metric: str | None = None
     help: str = ""
-    number: Callable[[Status], Any] | None = None
+    number: Callable[[Any], Any] = lambda value: value
     label: str | None = None
     is_counter: bool = False
-    lines: Callable[[Status, Projection], Iterable[Line]] = lambda _status, _projection: ()
-    in_short: Callable[[Status], bool] = lambda _status: False
+    lines: Callable[[Document], Iterable[Line]] = lambda _: ()
+    in_short: Callable[[Any], bool] = lambda _: False
+
+    def value(self, document: Document) -> Any:  # noqa: ANN401  # Whatever JSON has.
+        """Return the value that a document has of it; None where it could not be read."""
+        if not document:
+            return self.absent
+        found: Any = document
+        for name in (self.of or str(self.path)).split("."):
+            found = None if found is None else found[name]
+        return found
 
 
-def _read_model(_: Status, projection: Projection) -> Iterator[Line]:
-    built = "never built" if projection.built_at is None else f"built {words.moment(projection.built_at)}"
-    version = f"projection version {projection.version}"
-    if projection.version != PROJECTION_VERSION:
+def lines_of(document: Document) -> list[Line]:
+    """Return the lines of all facts."""
+    return [line for fact in FACTS for line in fact.lines(document)]
+
+
+def short_lines_of(document: Document) -> list[Line]:
+    """Return the lines of the facts that are not as always."""
+    facts = [fact for fact in FACTS if fact.in_short(fact.value(document))]
+    return [(label, text) for fact in facts for label, text in fact.lines(document) if label]
+
+
+def _read_model(document: Document) -> Iterator[Line]:
+    read = document["projection"]
+    built = "never built" if read["built_at"] is None else f"built {words.moment(read['built_at'])}"
+    version = f"projection version {read['built_version']}"
+    if read["built_version"] != PROJECTION_VERSION:
         version += f", this program has {PROJECTION_VERSION}"
     yield "Read model", f"{built}, {version}"
 
 
-def _unfilled(_: Status, projection: Projection) -> Iterator[Line]:
-    for number, what in enumerate(projection.unfilled.values()):
+def _unfilled(document: Document) -> Iterator[Line]:
+    for number, what in enumerate(document["projection"]["unfilled_in_words"]):
         yield (
             "" if number else "Not built",
             f"{what}: the API refuses what reads it until the rebuild has ended",
         )
 
 
-def _unfilled_by_kind(status: Status) -> dict[str, int]:
-    """Return how many parts are not filled, by what stands before a colon in their names."""
-    names = status.projection.unfilled if status.projection else {}
-    return dict(Counter(name.partition(":")[0] for name in names))
+def _lag(document: Document) -> Iterator[Line]:
+    queue = document["queue"]
+    lag = queue["lag"]
+    yield "Lag", "nothing waits" if lag is None else f"{words.age(lag)}, {words.waiting(queue)}"
 
 
-def _lag(status: Status, _: Projection) -> Iterator[Line]:
-    lag, waiting = status.queue.lag, words.waiting(status.queue)
-    yield "Lag", "nothing waits" if lag is None else f"{words.age(lag)}, {waiting}"
-
-
-def _as_of(_: Status, projection: Projection) -> Iterator[Line]:
-    if projection.as_of is None or projection.as_of_age is None:
+def _as_of(document: Document) -> Iterator[Line]:
+    read = document["projection"]
+    if read["as_of"] is None:
         yield "As of", "nothing yet"
     else:
-        yield "As of", f"{words.moment(projection.as_of)}, {words.age(projection.as_of_age)} ago"
+        yield "As of", f"{words.moment(read['as_of'])}, {words.age(read['as_of_age'])} ago"
 
 
-def _capture(status: Status, projection: Projection) -> Iterator[Line]:
-    if status.capture_state == "off":
-        yield "Capture", str(projection.switched_off)
-    elif status.capture_state == "intact":
-        yield "Capture", "intact" if projection.gap_since is None else f"intact; {projection.gap_reason}"
-    elif (fills := words.filling(status)) is not None:
-        yield "Capture", fills
+def _late(document: Document) -> Iterator[Line]:
+    if document["queue"]["late_tenants"]:
+        yield "Mass changes", words.late(document["queue"])
+
+
+def _capture(document: Document) -> Iterator[Line]:
+    capture = document["capture"]
+    if capture["fills"] is not None:
+        yield "Capture", words.filling(capture["fills"], document["rebuild"])
+    elif capture["state"] == "gap":
+        since = "" if capture["gap_since"] is None else f" since {words.moment(capture['gap_since'])}"
+        yield "Capture", f"gap{since}: {words.short(capture['gap'])}"
+    elif capture["state"] == "off":
+        yield "Capture", capture["reason"]
     else:
-        since = "" if projection.gap_since is None else f" since {words.moment(projection.gap_since)}"
-        yield "Capture", f"gap{since}: {words.short(projection.capture_gap or projection.broken or '')}"
+        yield "Capture", "intact" if capture["gap_since"] is None else f"intact; {capture['reason']}"
 
 
-def _origin(status: Status, projection: Projection) -> Iterator[Line]:
-    for feed in status.feeds:
-        yield "Origin", _feed_in_words(feed, projection)
-    for table in status.unfed_tables:
+def _origin(document: Document) -> Iterator[Line]:
+    origin = document["origin"]
+    for feed in origin["subscriptions"]:
+        yield "Origin", _feed_in_words(feed, origin)
+    for table in origin["unfed_tables"]:
         yield "Origin", f"no subscription brings rows of {table}"
 
 
-def _feed_in_words(feed: Feed, projection: Projection) -> str:
-    if not feed.is_enabled:
+def _feed_in_words(feed: Group, origin: Group) -> str:
+    if not feed["is_enabled"]:
         worker = "disabled"
-    elif not feed.has_worker:
+    elif not feed["has_worker"]:
         worker = "no worker"
     else:
-        behind = "" if feed.bytes_behind is None else f", {bytes_in_words(feed.bytes_behind)} behind"
-        worker = f"its worker is at {feed.position}{behind}"
-    errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
-    if projection.failed_at is not None:
-        errors += f", seen last {words.moment(projection.failed_at)}"
-    proved = "nothing" if projection.proved_at is None else f"all until {words.moment(projection.proved_at)}"
-    return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
+        behind = "" if feed["bytes_behind"] is None else f", {bytes_in_words(feed['bytes_behind'])} behind"
+        worker = f"its worker is at {feed['position']}{behind}"
+    errors = "never failed" if not feed["errors"] else f"failed {counted(feed['errors'], 'time')}"
+    if origin["failed_at"] is not None:
+        errors += f", seen last {words.moment(origin['failed_at'])}"
+    proved = "nothing" if origin["proved_at"] is None else f"all until {words.moment(origin['proved_at'])}"
+    return f"subscription {feed['name']}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
-def _rebuild(status: Status, projection: Projection) -> Iterator[Line]:
-    text, run, done = status.rebuild_state, status.rebuild_run, status.rebuild_done
+def _rebuild(document: Document) -> Iterator[Line]:
+    rebuild, read = document["rebuild"], document["projection"]
+    text = rebuild["state"]
     if text == "none":
         yield "Rebuild", "none under way"
         return
-    if run is not None and text == "running":
-        text += f" for {words.age(run.seconds)}"
-    if run is not None and run.leads_total and done is not None:
+    if rebuild["seconds"] is not None and text == "running":
+        text += f" for {words.age(rebuild['seconds'])}"
+    if rebuild["done"] is not None:
         # As the progress of a rebuild counts: not each customer with a key is a lead.
-        text += f", {counted_of(run.leads, run.leads_total, 'customer')}, {words.percent(done)} %"
-    if projection.built_at is not None and projection.version != PROJECTION_VERSION:
+        customers = counted_of(rebuild["leads"], rebuild["leads_total"], "customer")
+        text += f", {customers}, {rebuild['percent']} %"
+    if read["built_at"] is not None and read["built_version"] != PROJECTION_VERSION:
         text += f", to projection version {PROJECTION_VERSION}"
     yield "Rebuild", text
 
 
-def _lock_holders(status: Status, _: Projection) -> Iterator[Line]:
-    for number, holder in enumerate(status.lock_holders):
-        program = words.short(holder.application) if holder.application else "a program without a name"
-        since = f" since {words.moment(holder.since)} at the earliest" if holder.since else ""
-        purposes = " and ".join(holder.purposes)
-        yield "" if number else "Locks", f"process {holder.pid}, {program}{since}, for {purposes}"
+def _lock_holders(document: Document) -> Iterator[Line]:
+    for number, holder in enumerate(document["rebuild"]["lock_holders"]):
+        program = words.short(holder["application"]) if holder["application"] else "a program without a name"
+        since = f" since {words.moment(holder['since'])} at the earliest" if holder["since"] else ""
+        purposes = " and ".join(holder["purposes"])
+        yield "" if number else "Locks", f"process {holder['pid']}, {program}{since}, for {purposes}"
 
 
-def _run_in_words(run: Run) -> str:
-    text = f"{words.moment(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
-    text += f", {counted(run.messages, 'message')}"
-    if run.changes:
-        text += f", {counted(run.changes, 'change')}"
-    text += f" in {run.seconds:.1f} s"
-    return text + (f": {words.short(run.note)}" if run.note else "")
+def _runs(document: Document) -> Iterator[Line]:
+    for kind, run in document["rebuild"]["runs"].items():
+        text = f"{words.moment(run['started_at'])}, {run['outcome']}, {counted(run['leads'], 'lead')}"
+        text += f", {counted(run['messages'], 'message')}"
+        if run["changes"]:
+            text += f", {counted(run['changes'], 'change')}"
+        text += f" in {run['seconds']:.1f} s"
+        yield f"Last {kind}"[:12], text + (f": {words.short(run['note'])}" if run["note"] else "")
 
 
-def _proved_round(status: Status, _: Projection) -> Iterator[Line]:
-    proved, text = status.proved_round, "not yet"
+def _proved_round(document: Document) -> Iterator[Line]:
+    proved, text = document["verify"]["proved"], "not yet"
     if proved is not None:
-        text = f"{words.moment(proved.finished_at)}, {counted(proved.leads, 'lead')}"
-        text += f", {proved.left_out:,} left out" if proved.left_out else ""
-        text += f", {_differences_in_words(proved.differences)}"
+        text = f"{words.moment(proved['finished_at'])}, {counted(proved['leads'], 'lead')}"
+        text += f", {proved['left_out']:,} left out" if proved["left_out"] else ""
+        text += f", {_differences_in_words(proved['differences'])}"
     yield "Verified", f"everything: {text}"
 
 
-def _present_round(status: Status, _: Projection) -> Iterator[Line]:
-    present, text = status.present_round, "none under way"
+def _present_round(document: Document) -> Iterator[Line]:
+    present, text = document["verify"]["round"], "none under way"
     if present is not None:
-        leads = counted(max(present.leads_total, present.leads), "lead")
-        text = (
-            f"{words.percent(present.done)} % in {words.age(present.age)}, {present.leads:,} of about {leads}"
-        )
-        text += f", {present.left_out:,} to be looked at again" if present.left_out else ""
-        text += f", {_differences_in_words(present.differences)}"
+        leads = counted(max(present["leads_total"], present["leads"]), "lead")
+        text = f"{present['percent']} % in {words.age(present['age'])}, {present['leads']:,} of about {leads}"
+        text += f", {present['left_out']:,} to be looked at again" if present["left_out"] else ""
+        text += f", {_differences_in_words(present['differences'])}"
     yield "Verify round", text
 
 
@@ -178,198 +194,172 @@ def _differences_in_words(differences: int) -> str:
     return counted(differences, "difference") if differences else "no difference"
 
 
-def _drift(status: Status, _: Projection) -> Iterator[Line]:
-    yield "Drift", words.differing(status.drift[0].total) if status.drift else "none"
-    for item in status.drift:
-        yield "", f"{words.item(item)}: {words.short(item.first_field)}, found {words.moment(item.found_at)}"
-    for ended in status.ended_drift:
-        last = f"{'' if ended.items == 1 else 'the last '}{words.moment(ended.last_at)}"
-        yield "", f"{counted(ended.items, 'item')} {_OUTCOMES[ended.outcome]}, {last}"
+def _drift(document: Document) -> Iterator[Line]:
+    drift = document["verify"]["drift"]
+    yield "Drift", words.differing(drift["count"]) if drift["count"] else "none"
+    for item in drift["first"]:
+        field = words.short(item["first_field"])
+        yield "", f"{words.item(item)}: {field}, found {words.moment(item['found_at'])}"
+    for ended in drift["ended"]:
+        last = f"{'' if ended['items'] == 1 else 'the last '}{words.moment(ended['last_at'])}"
+        yield "", f"{counted(ended['items'], 'item')} {_OUTCOMES[ended['outcome']]}, {last}"
 
 
-def _row_security(status: Status, _: Projection) -> Iterator[Line]:
-    security, role = status.row_security, status.api_role
-    if security is None:
-        return
-    if security.unprotected is not None:
-        yield "Row security", f"missing: {security.unprotected}, {security.problem}"
+def _row_security(document: Document) -> Iterator[Line]:
+    security, role = document["row_security"], document["api_role"]
+    if security["unprotected"] is not None:
+        yield "Row security", f"missing: {security['unprotected']}, {security['problem']}"
     else:
-        yield "Row security", f"on, {counted(security.tables, 'table')}"
-    if role is not None and role.can_create_temporary:
-        may = f"{role.name} may create temporary tables, as PUBLIC may"
-        yield (
-            "",
-            f"{may}; unless they are needed, run REVOKE TEMPORARY ON DATABASE {security.database_name} FROM PUBLIC;",
-        )
+        yield "Row security", f"on, {counted(security['tables'], 'table')}"
+    if role is not None and role["can_create_temporary"]:
+        may = f"{role['name']} may create temporary tables, as PUBLIC may"
+        revoke = f"REVOKE TEMPORARY ON DATABASE {role['database_name']} FROM PUBLIC;"
+        yield "", f"{may}; unless they are needed, run {revoke}"
 
 
-def _dead_letters(status: Status, _: Projection) -> Iterator[Line]:
-    yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
-    for letter in status.dead_letters:
-        tries = f"tried {counted(letter.attempts, 'time')}" if letter.attempts else "not tried alone yet"
-        yield "", f"{words.item(letter)}: {words.short(letter.error)} ({tries})"
+def _dead_letters(document: Document) -> Iterator[Line]:
+    dead_letters = document["dead_letters"]
+    yield "Dead letters", f"{dead_letters['count']:,}" if dead_letters["count"] else "none"
+    for row in dead_letters["first"]:
+        tries = f"tried {counted(row['attempts'], 'time')}" if row["attempts"] else "not tried alone yet"
+        yield "", f"{words.item(row)}: {words.short(row['error'])} ({tries})"
 
 
-def _left_out(status: Status, _: Projection) -> Iterator[Line]:
-    if (left_out := status.left_out) is not None and left_out != LeftOut():
-        numbers = {"lead": left_out.leads, "conversation": left_out.conversations}
-        of = " and ".join(counted(number, noun) for noun, number in numbers.items() if number)
+def _left_out(document: Document) -> Iterator[Line]:
+    left_out = document["attributes_left_out"]
+    if left_out is None:
+        yield "Attributes", "not counted, because another session has locked the tables"
+    elif any(left_out.values()):
+        of = " and ".join(counted(number, noun[:-1]) for noun, number in left_out.items() if number)
         reasons = "beyond 64 or 8 KiB, in JSON of more than 64 KiB, or of another type than declared"
         yield "Attributes", f"some are left out of {of}: {reasons}"
 
 
-def _sizes(status: Status, _: Projection) -> Iterator[Line]:
-    total = sum(size.bytes for size in status.sizes)
-    yield "Size", f"{bytes_in_words(total)}, of it:"
-    for size in status.sizes[:_SHOWN_TABLES]:
-        rows = counted(size.about_rows, "row")
-        yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {rows}"
+def _sizes(document: Document) -> Iterator[Line]:
+    sizes = document["tables"]["sizes"]
+    yield "Size", f"{bytes_in_words(sum(size['bytes'] for size in sizes))}, of it:"
+    for size in sizes[:_SHOWN_TABLES]:
+        rows = counted(size["about_rows"], "row")
+        yield "", f"{size['table_name']:<32}{bytes_in_words(size['bytes']):>10}  about {rows}"
 
 
-def _warnings(status: Status) -> list[str]:
-    """Return those of `assess`, and which schedulers are gone while others run."""
-    lost = [] if status.no_scheduler_runs else status.lost_schedulers
-    others = [
-        f"Another scheduler goes on, but {words.lost(scheduler)}: start it again." for scheduler in lost
-    ]
-    return [*others, *status.warnings]
+def _of_runs(name: str) -> Callable[[Group], Group]:
+    """Return the function that returns a column of each run by its kind."""
+    return lambda runs: {kind: run[name] for kind, run in runs.items()}
 
 
-def _without(
-    row: DeadLetter | Drift | KnownScheduler | PresentRound | RowSecurity, name: str
-) -> dict[str, Any]:
-    return {key: value for key, value in asdict(row).items() if key != name}
-
-
-def _one_of(state: str, *states: str) -> dict[str, bool]:
-    return {name: name == state for name in states}
+def _one_of(*states: str) -> Callable[[str], dict[str, bool]]:
+    return lambda state: {name: name == state for name in states}
 
 
 FACTS: tuple[Fact, ...] = (
-    Fact("installed", lambda status: status.projection is not None),
-    Fact("projection.version", lambda _: PROJECTION_VERSION),
-    Fact("projection.built_version", lambda status: status.projection and status.projection.version),
-    Fact("projection.built_at", lambda status: status.projection and status.projection.built_at,
+    Fact("installed", "projection.installed", absent=False),
+    Fact("projection.version", absent=PROJECTION_VERSION),
+    Fact("projection.built_version"),
+    Fact("projection.built_at",
          metric="leads_projector_built_timestamp_seconds", help="When the last complete build ended.",
          lines=_read_model),
-    Fact("projection.unfilled", lambda status: status.projection and [*status.projection.unfilled],
+    Fact("projection.unfilled",
          metric="leads_unfilled_parts",
          help="Parts of the read model that no build has filled yet: attributes one by one.",
-         number=_unfilled_by_kind, label="part",
-         lines=_unfilled, in_short=lambda status: bool(status.projection and status.projection.unfilled)),
-    Fact("lag", lambda status: status.queue.lag,
+         number=lambda names: Counter(name.partition(":")[0] for name in names or ()), label="part",
+         lines=_unfilled, in_short=bool),
+    Fact("lag", "queue.lag",
          metric="leads_projector_lag_seconds", help="Age of the oldest change that waits; 0 while none does.",
-         number=lambda status: status.queue.lag or 0.0,
+         number=lambda lag: lag or 0.0,
          lines=_lag),
-    Fact("queue.changes", lambda status: status.queue.changes,
+    Fact("queue.changes", absent=0,
          metric="leads_projector_queue_changes", help=f"Changes that wait, counted up to {COUNTED_CHANGES}."),
-    Fact("queue.counted_up_to", lambda _: COUNTED_CHANGES),
-    Fact("unknown_kinds", lambda status: status.unknown_kinds,
+    Fact("queue.counted_up_to", absent=COUNTED_CHANGES),
+    Fact("unknown_kinds", "queue.unknown_kinds", absent={},
          metric="leads_projector_unknown_changes",
          help="Changes that wait because this version does not know their kind.",
-         number=lambda status: sum(status.unknown_kinds.values())),
-    Fact("as_of", lambda status: status.projection and status.projection.as_of, lines=_as_of),
-    Fact("as_of_age", lambda status: status.projection and status.projection.as_of_age,
+         number=lambda kinds: sum(kinds.values())),
+    Fact("as_of", "projection.as_of", lines=_as_of),
+    Fact("as_of_age", "projection.as_of_age",
          metric="leads_projector_data_age_seconds", help="Age of the read model, by the clock of the database."),
-    Fact("late_tenants", lambda status: status.queue.late_tenants,
-         lines=lambda status, _: [("Mass changes", words.late(status.queue))] if status.queue.late_tenants else []),
-    Fact("late_keys", lambda status: status.queue.late_keys),
-    Fact("late_seconds", lambda status: words.late_seconds(status.queue)),
-    Fact("capture.state", lambda status: status.capture_state,
+    Fact("late_tenants", "queue.late_tenants", absent=0, lines=_late),
+    Fact("late_keys", "queue.late_keys", absent=0),
+    Fact("late_seconds", "queue.late_seconds"),
+    Fact("capture.state", absent="not installed", lines=_capture, in_short=lambda state: state != "intact"),
+    Fact(None, "capture.phase", absent="not installed",
          metric="leads_projector_capture_state",
          help="Whether the triggers capture changes: 1 for the state that it is in.",
-         # A gap that a migrate has opened is planned, and no reason to alarm anybody.
-         number=lambda status: _one_of(
-             "filling" if status.fills else status.capture_state, "intact", "filling", "gap", "off", "not installed",
-         ),
-         label="state",
-         lines=_capture, in_short=lambda status: status.capture_state != "intact"),
-    Fact("capture.gap_since", lambda status: status.projection and status.projection.gap_since),
-    Fact("capture.reason",
-         lambda status: status.projection and (
-             status.projection.switched_off or status.projection.gap_reason or status.projection.broken
-         )),
-    Fact("capture.fills", lambda status: status.fills),
-    Fact("capture.missing_source", lambda status: status.missing_source),
-    Fact("origin.proved_at", lambda status: status.projection and status.projection.proved_at),
-    Fact("origin.problem", lambda status: status.projection and status.projection.feed_problem),
-    Fact("origin.position", lambda status: status.projection and status.projection.origin_position),
-    Fact("origin.failed_at", lambda status: status.projection and status.projection.failed_at),
-    Fact("origin.unfed_tables", lambda status: status.unfed_tables),
-    Fact("origin.subscriptions", lambda status: [asdict(feed) for feed in status.feeds], lines=_origin),
-    Fact("schedulers.sessions", lambda status: status.schedulers.sessions,
-         lines=lambda status, _: [("Scheduler", words.schedulers(status))]),
-    Fact("schedulers.lost",
-         lambda status: [_without(known, "is_gone") for known in status.lost_schedulers],
+         number=_one_of("intact", "filling", "gap", "off", "not installed"), label="state"),
+    Fact("capture.gap_since"),
+    Fact("capture.reason"),
+    Fact("capture.fills"),
+    Fact("capture.missing_source", absent=[]),
+    Fact("origin.proved_at"),
+    Fact("origin.problem"),
+    Fact("origin.position"),
+    Fact("origin.failed_at"),
+    Fact("origin.unfed_tables", absent=[]),
+    Fact("origin.subscriptions", absent=[], lines=_origin),
+    Fact("schedulers.sessions", absent=0,
+         lines=lambda document: [("Scheduler", words.schedulers(document["schedulers"]))]),
+    Fact("schedulers.lost", absent=[],
          metric="leads_projector_lost_schedulers",
          help="Schedulers that ended without notice, while none that began later runs.",
-         number=lambda status: len(status.lost_schedulers)),
-    Fact("schedulers.cron", lambda status: status.cron and asdict(status.cron)),
-    Fact("schedulers.all_seen", lambda status: status.schedulers.is_all_seen),
-    Fact("rebuild.state", lambda status: status.rebuild_state,
+         number=len),
+    Fact("schedulers.cron"),
+    Fact("schedulers.all_seen", absent=True),
+    Fact("rebuild.state", absent="none",
          metric="leads_projector_rebuild_state", help="Whether a rebuild runs: 1 for the state that it is in.",
-         number=lambda status: _one_of(status.rebuild_state, "none", "running", "interrupted"), label="state",
-         lines=_rebuild, in_short=lambda status: status.rebuild_state != "none"),
-    Fact("rebuild.leads", lambda status: status.rebuild_run and status.rebuild_run.leads),
-    Fact("rebuild.leads_total", lambda status: status.rebuild_run and status.rebuild_run.leads_total),
-    Fact("rebuild.percent",
-         lambda status: None if status.rebuild_done is None else words.percent(status.rebuild_done),
+         number=_one_of("none", "running", "interrupted"), label="state",
+         lines=_rebuild, in_short=lambda state: state != "none"),
+    Fact("rebuild.leads"),
+    Fact("rebuild.leads_total"),
+    Fact("rebuild.percent"),
+    Fact(None, "rebuild.done",
          metric="leads_projector_rebuild_done_ratio",
-         help="Part of the present rebuild that is done; absent while there is none.",
-         number=lambda status: status.rebuild_done),
-    Fact("locks", lambda status: [asdict(holder) for holder in status.lock_holders], lines=_lock_holders),
-    Fact("runs", lambda status: {run.kind: asdict(run) for run in status.runs},
+         help="Part of the present rebuild that is done; absent while there is none."),
+    Fact("locks", "rebuild.lock_holders", absent=[], lines=_lock_holders),
+    Fact("runs", "rebuild.runs", absent={},
          metric="leads_projector_last_run_timestamp_seconds", help="When the last run of a kind began.",
-         number=lambda status: {run.kind: run.started_at for run in status.runs}, label="kind",
-         lines=lambda status, _: [(f"Last {run.kind}"[:12], _run_in_words(run)) for run in status.runs]),
-    Fact(None, lambda status: {run.kind: run.seconds for run in status.runs},
+         number=_of_runs("started_at"), label="kind",
+         lines=_runs),
+    Fact(None, "rebuild.runs", absent={},
          metric="leads_projector_last_run_duration_seconds",
          help="How long the last run of a kind took, or has taken so far.",
-         label="kind"),
-    Fact(None, lambda status: {run.kind: run.outcome == "failed" for run in status.runs},
+         number=_of_runs("seconds"), label="kind"),
+    Fact(None, "rebuild.runs", absent={},
          metric="leads_projector_last_run_failed", help="1 where the last run of a kind has failed.",
-         label="kind"),
+         number=lambda runs: {kind: run["outcome"] == "failed" for kind, run in runs.items()}, label="kind"),
     # The metrics of the verify have the names that the API gives them too.
-    Fact("verify.proved_at", lambda status: status.proved_round and status.proved_round.finished_at,
+    Fact("verify.proved_at",
          metric="leads_verify_proved_timestamp_seconds",
          help="When everything was compared with the source last.",
          lines=_proved_round),
-    Fact("verify.proved", lambda status: status.proved_round and asdict(status.proved_round)),
-    Fact("verify.round",
-         lambda status: status.present_round and {
-             **_without(status.present_round, "done"), "percent": words.percent(status.present_round.done),
-         },
-         metric="leads_verify_round_done_ratio", help="Part of the present round of the verify.",
-         number=lambda status: status.present_round and status.present_round.done,
-         lines=_present_round),
-    Fact(None, lambda status: getattr(status.present_round or status.proved_round, "left_out", None),
+    Fact("verify.proved"),
+    Fact("verify.round", lines=_present_round),
+    Fact(None, "verify.done",
+         metric="leads_verify_round_done_ratio", help="Part of the present round of the verify."),
+    Fact(None, "verify.left_out",
          metric="leads_verify_left_out",
          help="Leads and keys that the present round, or else the last, left out because a change waits."),
-    Fact("verify.drift.count", lambda status: status.drift[0].total if status.drift else 0,
+    Fact("verify.drift.count", absent=0,
          metric="leads_verify_open_differences", help="Leads, keys and statistics that differ from the source.",
-         lines=_drift, in_short=lambda status: bool(status.drift)),
-    Fact("verify.drift.first", lambda status: [_without(item, "total") for item in status.drift]),
-    Fact("verify.drift.ended", lambda status: [asdict(ended) for ended in status.ended_drift]),
-    Fact(None, lambda status: status.projection.found_differences if status.projection else 0,
+         lines=_drift, in_short=bool),
+    Fact("verify.drift.first", absent=[]),
+    Fact("verify.drift.ended", absent=[]),
+    Fact(None, "projection.found_differences", absent=0,
          metric="leads_verify_found_differences",
          help="Leads, keys and statistics that a verify found to differ.",
          is_counter=True),
-    Fact("row_security", lambda status: status.row_security and _without(status.row_security, "database_name"),
-         lines=_row_security),
-    Fact("dead_letters.count", lambda status: status.dead_letters[0].total if status.dead_letters else 0,
+    Fact("row_security", lines=_row_security),
+    Fact("dead_letters.count", absent=0,
          metric="leads_projector_dead_letters", help="Keys that are set aside with an error.",
-         lines=_dead_letters, in_short=lambda status: bool(status.dead_letters)),
-    Fact("dead_letters.first", lambda status: [_without(letter, "total") for letter in status.dead_letters]),
-    Fact("attributes_left_out", lambda status: status.left_out and asdict(status.left_out),
+         lines=_dead_letters, in_short=bool),
+    Fact("dead_letters.first", absent=[]),
+    Fact("attributes_left_out",
          metric="leads_projector_attributes_left_out",
          help=f"Leads and conversations of which an attribute is left out, counted up to {COUNTED_CHANGES} each.",
-         number=lambda status: asdict(status.left_out) if status.left_out else {},
-         label="of",
-         lines=_left_out, in_short=lambda _: True),
-    Fact("erasures", lambda status: asdict(status.erasures)),
-    Fact("tables", lambda status: [asdict(size) for size in status.sizes], lines=_sizes),
-    Fact("warnings", _warnings,
-         lines=lambda status, _: [("Warning", text) for text in _warnings(status)],
-         in_short=lambda status: bool(_warnings(status))),
+         number=lambda counts: counts or {}, label="of",
+         lines=_left_out, in_short=bool),
+    Fact("erasures", absent={"interrupted": 0, "since": None}),
+    Fact("tables", "tables.sizes", absent=[], lines=_sizes),
+    Fact("warnings", absent=[],
+         lines=lambda document: [("Warning", text) for text in document["warnings"]], in_short=bool),
 )  # fmt: skip
 """In the order of the text."""

@@ -12,7 +12,7 @@ import psycopg
 
 from projector.capture.attributes import JSON_COLUMN, LEVELS, LeftOutKey, json_with
 from projector.capture.fit import Fit, examine_source, relation_rows
-from projector.capture.source import SourceRelation
+from projector.capture.source import SourceRelation, find_unindexed
 from projector.capture.texts import RELATIONS, Texts, default_mapping
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.ownership import is_pooled
@@ -176,16 +176,13 @@ def find_warnings(
             " have a lower case: searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does"
             " not.",
         )
-    for table in tables:
-        for column in table.looked_up:
-            present = source[table.name]
-            if present.kind is not None and not present.is_indexed(column, table.fixed_columns):
-                written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
-                yield _warning(
-                    "indexes",
-                    f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
-                    f" Create one: CREATE INDEX CONCURRENTLY ON {present.full_name} ({written});",
-                )
+    for table, column in find_unindexed(tables, source):
+        written = value(conn, "SELECT pg_catalog.quote_ident(%(column)s)", {"column": column})
+        yield _warning(
+            "indexes",
+            f"The platform's table {table.name} has no index on {column}: a refresh reads all of it each time."
+            f" Create one: CREATE INDEX CONCURRENTLY ON {table.full_name} ({written});",
+        )
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import socket
 import urllib.error
 import urllib.request
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,14 @@ from projector import config
 from projector.database.rows import Connection
 from projector.observe.metrics import DATABASE_UP, REGISTRY, StateCollector, metrics_of, serving
 from projector.observe.status.facts import FACTS
-from projector.observe.status.read import Status
-from projector.observe.status.results import LockHolder, ProvedRound, Run
+from projector.observe.status.read import Document, read_status
 from projector.report.errors import ConfigurationError, ProjectorError
 from tests.monitoring.test_exposed import told
 from tests.support.patience import PATIENCE
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
+from tests.support.status import changed
 from tests.unit.projector.scheduler.running import build, jobs_of
-
-NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def read(collector: StateCollector) -> dict[str, float]:
@@ -77,25 +74,30 @@ def test_what_waits_what_is_under_way_and_what_went_wrong(database: Database, co
     assert 3600 <= samples["leads_projector_lag_seconds"] < 3600 + PATIENCE
 
 
-def test_what_is_not_known_is_absent() -> None:
-    def samples(name: str, status: Status) -> dict[tuple[str, ...], float]:
+def test_what_is_not_known_is_absent(built: Connection) -> None:
+    def samples(name: str, status: Document) -> dict[tuple[str, ...], float]:
         [metric] = [metric for metric in metrics_of(status) if metric.name == name]
         return {tuple(sample.labels.values()): sample.value for sample in metric.samples}
 
-    holder = LockHolder(1, "u", "a", since=None, purposes=["rebuilds"], is_ours=True)
+    begin = (
+        "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), %s, %s)"
+    )
     for leads, total, done in ((25, 100, [0.25]), (120, 100, [1.0]), (0, None, []), (0, 0, [])):
-        run = Run("rebuild", NOW, None, 5.0, "running", None, 0, leads, 0, total, None)
-        status = Status(runs=[run], lock_holders=[holder])
+        built.execute(begin, (leads, total))
+        status = read_status(built)
         assert [*samples("leads_projector_rebuild_done_ratio", status).values()] == done
-        assert samples("leads_projector_rebuild_state", status)[("running",)] == 1
-    assert samples("leads_projector_rebuild_done_ratio", Status()) == {}
-    assert samples("leads_projector_lag_seconds", Status()) == {(): 0}
-    assert samples("leads_projector_data_age_seconds", Status()) == {}
+        assert samples("leads_projector_rebuild_state", status)[("interrupted",)] == 1
+    assert samples("leads_projector_rebuild_done_ratio", {}) == {}
+    assert samples("leads_projector_lag_seconds", {}) == {(): 0}
+    assert samples("leads_projector_data_age_seconds", {}) == {}
     # What the last round left out, where there is no present one.
-    proved = ProvedRound(NOW, NOW, leads=4, left_out=4, differences=0)
-    assert samples("leads_verify_left_out", Status(proved_round=proved)) == {(): 4}
-    assert samples("leads_verify_left_out", Status()) == {}
-    names = [metric.name for metric in metrics_of(Status())]
+    proved = changed(status, {"verify.left_out": 4})
+    assert samples("leads_verify_left_out", proved) == {(): 4}
+    assert samples("leads_verify_left_out", status) == {}
+    assert (
+        samples("leads_projector_attributes_left_out", changed(status, {"attributes_left_out": None})) == {}
+    )
+    names = [metric.name for metric in metrics_of({})]
     assert len(set(names)) == len(names) == 20
 
 

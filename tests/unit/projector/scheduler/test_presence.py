@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,12 @@ from projector.database.rows import Connection
 from projector.observe.metrics import metrics_of
 from projector.observe.status import read
 from projector.observe.status.attention import find_attention
-from projector.observe.status.read import Status, read_status
+from projector.observe.status.read import Document, read_status
 from projector.observe.status.render import as_dict, render, summarize
-from projector.observe.status.results import Schedulers
 from tests.support.commands import run_command
 from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_source
 from tests.support.server import Database
+from tests.support.status import changed
 from tests.unit.projector.scheduler.running import build
 
 NOTED = "count(*) = 1 FROM projector.schedulers WHERE ended_at IS NULL"
@@ -30,7 +29,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "RECONNECT_SECONDS", 0.0)
 
 
-def lost(status: Status) -> float:
+def lost(status: Document) -> float:
     [metric] = [made for made in metrics_of(status) if made.name == "leads_projector_lost_schedulers"]
     return metric.samples[0].value
 
@@ -58,7 +57,8 @@ def test_a_scheduler_that_is_killed_is_named_and_one_that_ends_is_not(
         assert value(connection, LATE) == pytest.approx(10.1)
         assert scheduler.terminate() == 0
     status = read_status(connection)
-    assert (status.no_scheduler_runs, status.lost_schedulers, find_attention(status)) == (True, [], [])
+    schedulers = status["schedulers"]
+    assert (schedulers["none_runs"], schedulers["lost"], find_attention(status)) == (True, [], [])
     with running_scheduler(database.url, tmp_path) as scheduler:
         wait_until(connection, NOTED)
         pid = scheduler.process.pid
@@ -73,7 +73,7 @@ def test_a_scheduler_that_is_killed_is_named_and_one_that_ends_is_not(
             )
         status = read_status(connection)
         # A login that sees no session of another one knows it too.
-        blind = replace(status, schedulers=Schedulers(sessions=0, is_all_seen=False))
+        blind = changed(status, {"schedulers.all_seen": False})
         [sentence] = find_attention(blind)
         assert find_attention(status) == [sentence]
         assert sentence.startswith("No scheduler is running: the projector on "), sentence
@@ -103,7 +103,7 @@ def test_one_of_several_that_is_gone_is_a_warning_until_a_later_one_is_there(
     build(connection)
     with scheduler_of(database, connection, 1, "3 hours"):
         with scheduler_of(database, connection, 2, "2 hours"):
-            assert read_status(connection).lost_schedulers == []
+            assert read_status(connection)["schedulers"]["lost"] == []
         status = read_status(connection)
         assert (find_attention(status), lost(status)) == ([], 1)
         told = "Another scheduler goes on, but the projector on host-2 (pid 7) ended without"
@@ -111,7 +111,7 @@ def test_one_of_several_that_is_gone_is_a_warning_until_a_later_one_is_there(
         assert told in as_dict(status)["warnings"][0]
         with scheduler_of(database, connection, 3, "1 hour"):
             status = read_status(connection)
-            assert (status.lost_schedulers, as_dict(status)["warnings"]) == ([], status.warnings)
+            assert (status["schedulers"]["lost"], told in str(status["warnings"])) == ([], False)
 
 
 def test_a_refresh_from_cron_is_missed_by_the_distance_of_the_last_ones(
@@ -134,12 +134,12 @@ def test_a_refresh_from_cron_is_missed_by_the_distance_of_the_last_ones(
         refresh()
         ago("300 s")
     # Two may be by hand.
-    assert (read_status(connection).cron, value(connection, LATE)) == (None, None)
+    assert (read_status(connection)["schedulers"]["cron"], value(connection, LATE)) == (None, None)
     refresh()
     status = read_status(connection)
-    assert status.cron is not None
-    assert status.cron.distance == pytest.approx(300, abs=100)
-    assert value(connection, LATE) == pytest.approx(2 * status.cron.distance + 15, abs=0.1)
+    distance = status["schedulers"]["cron"]["distance"]
+    assert distance == pytest.approx(300, abs=100)
+    assert value(connection, LATE) == pytest.approx(2 * distance + 15, abs=0.1)
     assert "`refresh` each 5 min" in summarize(status)
     # What waits for the next one needs nobody.
     write_conversations(connection, 1, first=2)
@@ -153,11 +153,11 @@ def test_a_refresh_from_cron_is_missed_by_the_distance_of_the_last_ones(
     assert "one ended every 5 min" in sentence
     # A scheduler takes over from cron, and cron from one that died.
     with scheduler_of(database, connection, 1, "1 s"):
-        assert read_status(connection).cron is None
+        assert read_status(connection)["schedulers"]["cron"] is None
     assert "No scheduler is running" in find_attention(read_status(connection))[0]
     # Four are remembered, and the last scheduler has to be before all of them.
     for _ in "123":
         refresh()
-    assert read_status(connection).cron is None
+    assert read_status(connection)["schedulers"]["cron"] is None
     refresh()
     assert find_attention(read_status(connection)) == []
