@@ -200,8 +200,8 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     last_message_sender text COLLATE "C",
     -- Whether it has a conversation; false for a lead of counted template sends alone.
     has_conversation boolean NOT NULL DEFAULT true,
-    -- The version of its tenant with which this row was last written; 0 for a row of a first build. It is no part of
-    -- what a lead is, so it is neither computed nor compared.
+    -- The version of its tenant with which this row was last written. It is no part of what a lead is, so it is neither
+    -- computed nor compared.
     version bigint NOT NULL DEFAULT 0,
     -- Since when the customer waits for an answer: the first message of the customer after the newest one of the agent.
     -- Null unless last_message_sender is user.
@@ -786,7 +786,7 @@ CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) W
 -- Where a sweep of everything is that has not ended: one row for each purpose and projection version. A sweep that was
 -- killed is resumed there, by the same version only.
 CREATE TABLE IF NOT EXISTS projector.sweep_positions (
-    -- rebuild: a rebuild in place of everything. verify: the present round of the scheduler.
+    -- rebuild: a first build, or a rebuild in place of everything. verify: the present round of the scheduler.
     purpose text COLLATE "C" NOT NULL CHECK (purpose IN ('rebuild', 'verify')),
     -- Projection version that it computes with.
     version text COLLATE "C" NOT NULL,
@@ -794,7 +794,7 @@ CREATE TABLE IF NOT EXISTS projector.sweep_positions (
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- What is swept now: all keys, leads, statistics, or again what a verify left out.
     phase text COLLATE "C" NOT NULL CHECK (phase IN ('keys', 'leads', 'statistics', 'again')),
-    -- With after_second: the last lead that is done; empty in the other phases.
+    -- With after_second: the last lead that is done. Of the keys in a first build, the last kind that is done.
     after_first text COLLATE "C" NOT NULL DEFAULT '',
     -- See after_first.
     after_second text COLLATE "C" NOT NULL DEFAULT '',

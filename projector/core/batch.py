@@ -78,6 +78,7 @@ class Opened(QueueState):
     has_mass_changes: bool
     held_shards: list[int]
     bloated_tables: list[str]
+    is_built: bool
     owned: list[int] = field(default_factory=list)
 
 
@@ -215,6 +216,9 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
         raise CaptureGapError(opened.gap)
     if opened.is_set_back:
         lower_moments(conn, opened.clock)
+    if not opened.is_built:
+        # A first build would fill the leads once more that a refresh had written.
+        opened.owned = []
     return opened
 
 

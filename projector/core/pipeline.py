@@ -7,12 +7,11 @@ locked the tenants, so in READ COMMITTED it reads what was committed before it b
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector.core import staging
@@ -57,18 +56,21 @@ class BatchResult:
 class Run:
     """A pass through some phases: the conditions that hold, and the parameters of the steps.
 
-    `elsewhere` says what the steps read in place of names of ours.
+    `elsewhere` says what the steps read in place of names of ours. `is_set_based`: PostgreSQL may join whole tables of
+    the platform with what is staged.
     """
 
     conn: Connection
     conditions: set[str] = field(default_factory=set)
+    is_set_based: bool = False
     parameters: dict[str, object] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
-        for group in planned(self.conn.dialect, names):
+        dialect = replace(self.conn.dialect, fence="") if self.is_set_based else self.conn.dialect
+        for group in planned(dialect, names):
             self._send(group)
 
     def _send(self, group: Sequence[Step]) -> None:
@@ -76,13 +78,14 @@ class Run:
         conn = self.conn
         with _named_failures() as sent, pipelined(conn):
             for step in group:
-                if step.when is None or step.when in self.conditions:
+                runs = step.when is None or step.when in self.conditions
+                if runs and step.unless not in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
                     sent.append((step, cursor))
                     cursor.execute(self._text(step), self._parameters(step))
                 if step.point is not None:
                     test_point(step.point)
-        if group[-1].returns_conditions:
+        if sent and sent[-1][0].returns_conditions:
             returned = sent[-1][1].fetchone() or {}
             self.conditions.update(returned.pop("conditions", None) or ())
             self.numbers.update(returned)
@@ -114,8 +117,6 @@ def run_step(
     with _named_failures() as sent:
         sent.append((step, cursor))
         cursor.execute(step.text, parameters if step.takes_parameters else None, prepare=False)
-    if step.analyzes is not None:
-        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(step.analyzes)), prepare=False)
     return cursor
 
 
@@ -123,7 +124,7 @@ def run_steps(
     conn: Connection, name: str, parameters: Mapping[str, object] | None = None
 ) -> psycopg.Cursor[TupleRow]:
     """Run the steps of a folder below sql/, or a single one, as run_step does; return the cursor of the last one."""
-    return [run_step(conn, step, parameters) for step in steps(name, conn.dialect.fence)][-1]
+    return [run_step(conn, step, parameters) for step in steps(name, conn.dialect)][-1]
 
 
 def prepare_session(conn: Connection) -> None:
@@ -169,7 +170,7 @@ def planned(dialect: Dialect, names: tuple[str, ...]) -> tuple[tuple[Step, ...],
     """Return the steps of these folders or single steps in groups, each up to one that returns something."""
     groups: list[tuple[Step, ...]] = []
     group: list[Step] = []
-    for step in (step for name in names for step in steps(name, dialect.fence, dialect.tenants)):
+    for step in (step for name in names for step in steps(name, dialect)):
         group.append(step)
         if step.returns_conditions:
             groups.append(tuple(group))

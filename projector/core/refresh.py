@@ -12,7 +12,7 @@ from projector.core.dead_letters import TRIES_OF_A_TURN, find_dead_letters, retr
 from projector.core.faults import find_row_failure
 from projector.core.late import LateKeys, defer_changes
 from projector.core.pipeline import BatchResult
-from projector.core.preconditions import require_installed
+from projector.core.preconditions import require_built
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import query
@@ -39,11 +39,11 @@ def refresh(
     """Make everything that was committed before this call visible in the read model, and return then.
 
     It waits for refreshes in progress. `retry_failed` tries all dead letters again, not only those that are due.
-    Returns the numbers of leads, messages and changes. Raises CaptureGapError if changes may have been missed, which a
-    rebuild heals.
+    Returns the numbers of leads, messages and changes. Raises NotInstalledError before the first build has ended, and
+    CaptureGapError if changes may have been missed, which a rebuild heals.
     """
     started = time.monotonic()
-    require_installed(conn)
+    require_built(conn)
     pipeline.prepare_session(conn)
     progress.start("refresh", rows.value(conn, query("core", "count_changes"), {"bound": None}), "changes")
     waiting = _Refresh(conn, progress, size)

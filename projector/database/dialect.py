@@ -21,12 +21,14 @@ _INDEX_SCANS: LiteralString = "SET enable_seqscan = off"
 class Dialect:
     """What differs between one server and several.
 
-    `fence` and `tenants` replace `{fence}` and `{tenants}` in a statement. `settings` are the commands that a session
-    runs before the steps. `commits_at_once`: once a commit returns, every reader sees all of it.
+    `fence`, `stored_fence` and `tenants` replace these words in braces in a statement: the first ends a look-up in the
+    platform's tables, the second one in the read model. `settings` are the commands that a session runs before the
+    steps. `commits_at_once`: once a commit returns, every reader sees all of it.
     `joins_temporary_tables`: a join of a temporary table with the read model only reads the rows that it needs.
     """
 
     fence: str
+    stored_fence: str
     tenants: str
     settings: tuple[LiteralString, ...]
     commits_at_once: bool
@@ -35,6 +37,7 @@ class Dialect:
 
 ONE_SERVER = Dialect(
     fence=FENCE,
+    stored_fence=FENCE,
     tenants="",
     settings=(_INDEX_SCANS, "SET plan_cache_mode = force_generic_plan"),
     commits_at_once=True,
@@ -42,10 +45,11 @@ ONE_SERVER = Dialect(
 )
 
 CITUS = Dialect(
-    fence="",
+    fence=FENCE,
+    stored_fence="",
     tenants="AND stored.user_id = any(%(staged_tenants)s::text[])",
     settings=(_INDEX_SCANS,),
     commits_at_once=False,
     joins_temporary_tables=False,
 )
-"""Citus takes no OFFSET in a LATERAL, and only asks the servers of the tenants that a statement names."""
+"""Citus takes no OFFSET in a LATERAL over its tables, and only asks the servers of the tenants that are named."""

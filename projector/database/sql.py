@@ -4,10 +4,10 @@
   that it calls. `source_rows.sql` has the body of a function for each relation of the mapping.
 - `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Its header may have these lines:
   `-- when: NAME`           the step runs only where this condition holds, which may have {table} in it;
+  `-- unless: NAME`         the step does not run where this condition holds;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
   `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
-  `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
-  `-- analyze: TABLE`       what follows needs statistics of this table.
+  `-- point: NAME`          tests may stop a run after this step, or where it is skipped.
 - `sql/queries/MODULE.sql` holds named queries.
 
 Texts in braces are replaced:
@@ -20,8 +20,9 @@ Texts in braces are replaced:
 - `{relation.NAME of ALIAS except COLUMN, COLUMN}`: the columns of a relation of the mapping except these. So a
   statement reads each column that `source_rows.sql` gives.
 - `{kinds.NAME}`: names of kinds, see `lists` of projector/database/kinds.py.
-- `{fence}`: the end of a look-up; `{tenants}`: the condition that `stored` belongs to a tenant of the batch. They
-  depend on the dialect of the connection: projector/database/dialect.py.
+- `{fence}`: the end of a look-up in the platform's tables, and `{stored_fence}` of one in the read model; `{tenants}`:
+  the condition that `stored` belongs to a tenant of the batch. They depend on the dialect of the connection:
+  projector/database/dialect.py.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
@@ -35,11 +36,11 @@ from pathlib import Path
 from typing import LiteralString
 
 from projector.database import kinds
-from projector.database.dialect import FENCE
+from projector.database.dialect import FENCE, ONE_SERVER, Dialect
 from projector.database.schema import ROOT, Table, table
 
 _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|unless|returns|for|point): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 _SOURCE_ROWS = re.compile(r"^SELECT [^;]+FROM \{(?P<table>\w+)\} AS t;", re.MULTILINE)
 _READ = re.compile(r"projector\.(?:source|current)_(\w+)\(\)")
@@ -61,24 +62,25 @@ class Step:
     name: str
     text: bytes
     when: str | None
+    unless: str | None
     returns_conditions: bool
     point: str | None
-    analyzes: str | None
     takes_parameters: bool
     takes_tenants: bool
 
 
 @cache
-def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
+def steps(name: str, dialect: Dialect = ONE_SERVER) -> tuple[Step, ...]:
     """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`. Raises LookupError if there is neither.
 
-    `fence` and `tenants` are the texts for these placeholders.
+    The dialect has the texts for some placeholders.
     """
     path = ROOT / "sql" / name
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    loaded = tuple(step for file in files for step in _read_steps(file, {"fence": fence, "tenants": tenants}))
+    words = {"fence": dialect.fence, "stored_fence": dialect.stored_fence, "tenants": dialect.tenants}
+    loaded = tuple(step for file in files for step in _read_steps(file, words))
     for step in loaded:
         _names.setdefault(step.text.decode(), step.name)
     return loaded
@@ -273,9 +275,9 @@ def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:
             f"{name} {table}".strip(),
             (filled := _fill(body, {**names, "table": table})).encode(),
             header.get("when", "").replace("{table}", table) or None,
+            header.get("unless"),
             "returns" in header,
             header.get("point") if table == tables[-1] else None,
-            header.get("analyze"),
             "%(" in filled,
             "%(staged_tenants)s" in filled,
         )

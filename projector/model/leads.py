@@ -23,6 +23,9 @@ STATISTICS = (
 SOURCE_KEYS = "projector.source_keys"
 """The key table, which is recomputed with the leads."""
 
+TOMBSTONES = ("read_model.lead_tombstones", "read_model.status_change_tombstones")
+"""What the feeds tell of leads and changes of status that are gone."""
+
 TABLES = (*LEAD_TABLES, *STATISTICS, SOURCE_KEYS)
 """Everything that follows from source rows, which a first build fills."""
 

@@ -65,19 +65,19 @@ def pieces(
         starts = [(after, None)] if tenants is None else [((name, ""), name) for name in sorted(set(tenants))]
         for start, last_user in starts:
             done = start
-            while leads := _find_next_leads(conn, done, last_user, size):
+            while leads := find_next_leads(conn, places_of_leads(), done, size, last_user):
                 done = leads[-1]
                 yield Piece("leads", "leads", done, leads)
     if phase != AGAIN:
         yield Piece("statistics", AGAIN, tenants=tenants)
 
 
-def _find_next_leads(
-    conn: Connection, after: Sequence[str], last_user: str | None, size: int
+def find_next_leads(
+    conn: Connection, places: Sequence[str], after: Sequence[str], size: int, last_user: str | None = None
 ) -> list[LeadKey]:
-    """Return the next leads by tenant and phone, up to those of the last tenant."""
+    """Return the next leads of these relations by tenant and phone, up to those of the last tenant."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
-    return find_leads(conn, places_of_leads(), _IN_RANGE, parameters)
+    return find_leads(conn, places, _IN_RANGE, parameters)
 
 
 def find_leads(
@@ -89,8 +89,8 @@ def find_leads(
     """
     parts = (query("sweep", "find_leads_in", relation=place, condition=condition) for place in relations)
     text = " UNION ".join(f"({part.rstrip(';')})" for part in parts)
-    text = f"{text} ORDER BY user_id, customer_phone LIMIT %(size)s"
-    return conn.execute(text.encode(), parameters, prepare=False).fetchall()
+    text = query("sweep", "sort_leads", leads=text)
+    return conn.execute(text, parameters, prepare=False).fetchall()
 
 
 def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:

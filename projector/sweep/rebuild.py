@@ -1,7 +1,7 @@
 """Rebuild: every lead from its source rows, whatever the read model held.
 
-A read model that was never built, or holds no row, is filled in one transaction (first_build). One that serves rows is
-rebuilt in place, and only what differs is written:
+A rebuild is a sweep over pieces. One of a read model that was never built fills it (fill). One of a read model that
+serves is in place, and writes only what differs:
 
 1. The keys are compared as a whole. Those that are wrong are taken with the late keys, lead by lead, as a refresh takes
    them.
@@ -17,7 +17,7 @@ killed is resumed there, by the same version only.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from typing import NoReturn
@@ -30,10 +30,11 @@ from projector.core.batch import analyze_if_outgrown, first_line
 from projector.core.dead_letters import retry_all_dead_letters
 from projector.core.faults import Fault, find_fault, find_fault_of_lead, find_row_failure
 from projector.core.pipeline import BatchResult, test_point
-from projector.core.preconditions import require_installed, require_tenants
+from projector.core.preconditions import is_built, require_built, require_installed, require_tenants
 from projector.database import locks, rows
+from projector.database.distribution import is_finished
 from projector.database.rows import Connection
-from projector.database.sql import failing_step, query
+from projector.database.sql import PROJECTION_VERSION, failing_step, query
 from projector.model.leads import LEAD_TABLES
 from projector.report.counted import RunReport, escape_hidden
 from projector.report.errors import WHERE_SHOWN, BlockedError, RebuildFailedError, condition
@@ -41,9 +42,9 @@ from projector.report.log import digest
 from projector.report.progress import Progress
 from projector.sweep import drift, pieces, statistics
 from projector.sweep.compare import LEADS_PER_SNAPSHOT, find_candidates
-from projector.sweep.first_build import build, note_built
+from projector.sweep.fill import Fill
 from projector.sweep.leads import LeadKey, by_halves, create_tables, lead_arrays, rebuild_keys, rebuild_leads
-from projector.sweep.run_log import logged_run, read_clock
+from projector.sweep.run_log import Run, logged_run, read_clock
 
 VACUUM_ABOVE_LEADS = 20_000
 """Pieces that wrote more leads are followed by a vacuum, so that the next ones find room in the tables."""
@@ -69,13 +70,12 @@ def rebuild(
     if missing:
         raise misfit(missing)
     if tenants is not None:
+        require_built(conn)
         require_tenants(conn, tenants)
     with only_rebuild(conn):
         pipeline.prepare_session(conn)
         try:
-            written = build(conn, progress) if tenants is None else None
-            if written is None:
-                written = _rebuild_in_place(conn, tenants, progress, resume=resume)
+            written = _sweep(conn, tenants, progress, resume=resume)
         except (psycopg.Error, BlockedError) as failed:
             error = find_row_failure(conn, failed)
             if error is None:
@@ -97,51 +97,31 @@ def only_rebuild(conn: Connection, what_else: str = "Another rebuild") -> Iterat
         yield
 
 
-def _rebuild_in_place(
+def _sweep(
     conn: Connection, tenants: Sequence[str] | None, progress: Progress, *, resume: bool
 ) -> BatchResult:
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
-    create_tables(conn)
+    fills = tenants is None and not is_built(conn)
+    mode = Fill(conn) if fills else _InPlace(conn, tenants, progress)
     position, unknown = pieces.Position(read_clock(conn)), []
     if tenants is None:
         stored = pieces.read_position(conn, pieces.REBUILD) if resume else None
-        # They wait since before it begins, and it computes everything again.
-        unknown = rows.values(conn, query("sweep", "find_unknown_changes")) if stored is None else []
-        position = stored or pieces.begin_sweep(conn, pieces.REBUILD, position.phase)
         if stored is None:
+            # They wait since before it begins, and it computes everything again.
+            unknown = rows.values(conn, query("sweep", "find_unknown_changes"))
             conn.execute(query("sweep", "note_rebuild_done"), {"more": None})
-    total = pieces.count_leads(conn, tenants)
-    with logged_run(conn, "rebuild", tenants, total) as run:
+        position = stored or mode.begin()
+    with ExitStack() as entered:
+        if fills:
+            # The late keys that it leaves are its own, and migrate waits.
+            entered.enter_context(locks.session_lock(conn, locks.SHARD, locks.LATE_KEYS))
+        run = entered.enter_context(logged_run(conn, "rebuild", tenants, progress))
         names.write_all(conn, tenants)
-        # Of a tenant. A customer with only a queued template is not a lead yet.
-        if position.phase != pieces.PHASES[0]:
-            progress.start("rebuild", total, "customers")
-        messages, unvacuumed, most_differ = 0, 0, False
-        for piece in pieces.pieces(conn, tenants, LEADS_PER_SNAPSHOT, position.phase, position.after):
-            if piece.phase == "keys":
-                messages += rebuild_keys(conn, piece.tenants, progress)
-                progress.start("rebuild", pieces.count_leads(conn, tenants), "customers")
-            elif piece.phase == "statistics":
-                statistics.heal(conn, piece.tenants)
-            else:
-                # Where most leads of a piece differed, those of the next are computed without a comparison.
-                candidates = _find_candidates(conn, piece.leads, compares=not most_differ)
-                most_differ = 2 * len(candidates) > len(piece.leads)
-                right = BatchResult(len(piece.leads) - len(candidates))
-                for written in chain((right,), rebuild_leads(conn, candidates, partial(_stop, conn))):
-                    messages += written.messages
-                    run.add(written)
-                    progress.advance(written.leads)
-                unvacuumed = _make_room(conn, unvacuumed + len(candidates))
-                # Without statistics of a table that was empty, PostgreSQL looks up each lead by an index of all.
-                analyze_if_outgrown(conn, BatchResult(len(candidates)))
-            if tenants is None:
-                pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
-                conn.execute(query("sweep", "note_rebuild_done"), {"more": len(piece.leads) / max(total, 1)})
+        messages = _do_pieces(conn, mode, run, position)
         if tenants is None:
-            # Every lead could be projected. A dead letter is retried, not deleted: batches dropped changes of its key.
+            # A dead letter is retried, not deleted: batches dropped changes of its key.
             retry_all_dead_letters(conn)
-            note_built(conn, position.started_at, position.parts)
+            _note_built(conn, position)
             conn.execute(query("sweep", "drop_unknown_changes"), {"change_ids": unknown})
         drift.end_all(conn, tenants, position.started_at, outcome="rebuilt")
         progress.finish()
@@ -151,17 +131,70 @@ def _rebuild_in_place(
     return BatchResult(run.leads or 0, messages)
 
 
-def _find_candidates(conn: Connection, leads: Sequence[LeadKey], *, compares: bool) -> list[LeadKey]:
-    """Return those of these leads that a comparison finds to differ, or without one, all but those known to be right.
+class _InPlace:
+    """Corrects a read model that serves: compares a piece, and writes the leads that differ."""
 
-    Those that came in whole with their keys are right.
-    """
-    candidates = conn.execute(query("sweep", "find_leads_left"), lead_arrays(leads)).fetchall()
-    if compares and candidates:
-        halves = by_halves(candidates, lambda some: find_candidates(conn, some), partial(_stop, conn))
-        candidates = [*chain.from_iterable(halves)]
-    test_point("compared")
-    return candidates
+    def __init__(self, conn: Connection, tenants: Sequence[str] | None, progress: Progress) -> None:
+        create_tables(conn)
+        self.tenants = tenants
+        self._conn, self._progress = conn, progress
+        self._unvacuumed, self._most_differ = 0, False
+
+    def begin(self) -> pieces.Position:
+        return pieces.begin_sweep(self._conn, pieces.REBUILD, pieces.PHASES[0])
+
+    def find_pieces(self, position: pieces.Position) -> Iterator[pieces.Piece]:
+        return pieces.pieces(self._conn, self.tenants, LEADS_PER_SNAPSHOT, position.phase, position.after)
+
+    def do_keys(self, piece: pieces.Piece) -> int:
+        return rebuild_keys(self._conn, piece.tenants, self._progress)
+
+    def do_leads(self, leads: Sequence[LeadKey]) -> Iterator[BatchResult]:
+        # Where most leads of a piece differed, those of the next are computed without a comparison.
+        candidates = self._find_candidates(leads, compares=not self._most_differ)
+        self._most_differ = 2 * len(candidates) > len(leads)
+        yield BatchResult(len(leads) - len(candidates))
+        yield from rebuild_leads(self._conn, candidates, partial(_stop, self._conn))
+        self._unvacuumed = _make_room(self._conn, self._unvacuumed + len(candidates))
+        # Without statistics of a table that was empty, PostgreSQL looks up each lead by an index of all.
+        analyze_if_outgrown(self._conn, BatchResult(len(candidates)))
+
+    def end(self) -> None:
+        statistics.heal(self._conn, self.tenants)
+
+    def _find_candidates(self, leads: Sequence[LeadKey], *, compares: bool) -> list[LeadKey]:
+        """Return the leads that a comparison finds to differ, or without one, all but those known to be right.
+
+        Those that came in whole with their keys are right.
+        """
+        conn = self._conn
+        candidates = conn.execute(query("sweep", "find_leads_left"), lead_arrays(leads)).fetchall()
+        if compares and candidates:
+            halves = by_halves(candidates, lambda some: find_candidates(conn, some), partial(_stop, conn))
+            candidates = [*chain.from_iterable(halves)]
+        test_point("compared")
+        return candidates
+
+
+def _do_pieces(conn: Connection, mode: Fill | _InPlace, run: Run, position: pieces.Position) -> int:
+    """Do the pieces from a position on, which is stored after each; return how many messages were written."""
+    messages = 0
+    if position.phase != "keys":
+        run.expect(pieces.count_leads(conn, mode.tenants))
+    for piece in mode.find_pieces(position):
+        if piece.phase == "keys":
+            messages += mode.do_keys(piece)
+            if piece.next_phase != "keys":
+                run.expect(pieces.count_leads(conn, mode.tenants))
+        elif piece.phase == "statistics":
+            mode.end()
+        else:
+            for done in mode.do_leads(piece.leads):
+                messages += done.messages
+                run.add(done)
+        if mode.tenants is None:
+            pieces.move_sweep(conn, pieces.REBUILD, piece.next_phase, piece.after)
+    return messages
 
 
 def _make_room(conn: Connection, written: int) -> int:
@@ -172,6 +205,24 @@ def _make_room(conn: Connection, written: int) -> int:
     tables = ", ".join(LEAD_TABLES)
     conn.execute(f"VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {tables}".encode(), prepare=False)
     return 0
+
+
+def _note_built(conn: Connection, position: pieces.Position) -> None:
+    """Note that everything was built from what was committed before the sweep began, or later, with the parts of then.
+
+    Raises OperationalError where a server has not finished what was built.
+    """
+    if not is_finished(conn):
+        raise psycopg.OperationalError("a server cannot be reached, or has not finished what was committed")
+    with conn.transaction():
+        if not is_built(conn):
+            conn.execute(query("sweep", "tell_listeners"))
+        conn.execute(
+            query("sweep", "note_built"), {"version": PROJECTION_VERSION, "parts": list(position.parts)}
+        )
+        freshness = {"since": position.started_at, "shards": len(locks.SHARDS)}
+        conn.execute(query("sweep", "begin_freshness"), freshness)
+        pieces.forget_sweep(conn, pieces.REBUILD)
 
 
 def _stop(conn: Connection, lead: LeadKey, error: psycopg.Error) -> NoReturn:

@@ -15,13 +15,13 @@ import structlog
 from projector.capture import control, gaps, source_changes
 from projector.capture.source import find_missing_source, foreign_owner, misfit
 from projector.core.batch import DEFAULT_BATCH
-from projector.core.preconditions import require_installed
+from projector.core.preconditions import is_built, require_installed
 from projector.core.refresh import refresh
 from projector.database import locks, rows
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
-from projector.report.errors import CaptureGapError
+from projector.report.errors import BlockedError, CaptureGapError
 from projector.report.progress import Progress
 from projector.sweep.pieces import REBUILD, forget_sweep
 from projector.sweep.rebuild import only_rebuild, rebuild
@@ -119,9 +119,10 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
     with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
         if not is_ours:
             return None
-        if queue_limit is not None:
-            _shed_queue(conn, queue_limit)
         source_changes.note_harmless_changes(conn)
+        if queue_limit is not None and is_built(conn):
+            # A first build begins without what it contains, and what came since is taken when it has ended.
+            _shed_queue(conn, queue_limit)
         reasons = find_rebuild_reasons(conn)
         if reasons.switched_off is not None:
             return None
@@ -218,6 +219,11 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
         if reasons.switched_off is not None:
             restore_capture(conn)
         report = heal(conn, progress=progress, queue_limit=queue_limit)
+        if report is None and reasons.built_at is None:
+            done = rows.value(conn, query("sweep", "read_rebuild_done")) or 0.0
+            raise BlockedError(
+                f"The first build goes on, {done:.0%}: until it has ended, changes stay in the queue."
+            )
         if report is None:
             time.sleep(BUSY_PAUSE_SECONDS)
         else:

@@ -11,20 +11,34 @@ from projector.database import rows
 from projector.database.rows import Connection
 from projector.database.sql import failing_step, query
 from projector.report.errors import RebuildFailedError, note_of
+from projector.report.progress import QUIET, Progress
 
 
 class Run:
     """A run in progress. `note` and `leads` are what its row says if it ends well; None leaves what was added."""
 
-    def __init__(self, conn: Connection, run_id: int) -> None:
+    def __init__(self, conn: Connection, run_id: int, progress: Progress, *, is_of_all: bool) -> None:
         self.note: str | None = None
         self.leads: int | None = None
         self._conn = conn
         self._run_id = run_id
+        self._progress = progress
+        self._is_of_all = is_of_all
+        self._total = 0
+
+    def expect(self, leads: int) -> None:
+        """Note about how many leads a rebuild has to do."""
+        self._total = leads
+        self._write("expect_leads", leads_total=leads)
+        # Of a tenant. A customer with only a queued template is not a lead yet.
+        self._progress.start("rebuild", leads, "customers")
 
     def add(self, done: BatchResult) -> None:
-        """Add leads and messages to its row, where `status` reads how far it is."""
+        """Add what a rebuild did to its row, where `status` reads how far it is, and tell the API how far."""
         self._write("add_to_run", leads=done.leads, messages=done.messages)
+        self._progress.advance(done.leads)
+        if self._is_of_all:
+            self._write("note_rebuild_done", more=done.leads / max(self._total, 1))
 
     def close(self, outcome: str, note: str | None) -> None:
         """Note how it ended, unless the connection has ended too."""
@@ -37,11 +51,12 @@ class Run:
 
 @contextmanager
 def logged_run(
-    conn: Connection, kind: str, tenants: Sequence[str] | None, leads_total: int | None = None
+    conn: Connection, kind: str, tenants: Sequence[str] | None, progress: Progress = QUIET
 ) -> Iterator[Run]:
     """Open a row of the run log, and note how the rebuild or the verify ends."""
-    parameters = {**tenants_parameter(tenants), "kind": kind, "leads_total": leads_total}
-    run = Run(conn, rows.value(conn, query("sweep", "open_run"), parameters))
+    parameters = {**tenants_parameter(tenants), "kind": kind}
+    run_id = rows.value(conn, query("sweep", "open_run"), parameters)
+    run = Run(conn, run_id, progress, is_of_all=tenants is None)
     try:
         yield run
     except BaseException as error:

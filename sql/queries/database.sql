@@ -21,6 +21,10 @@ INSERT INTO projector.settings (name, value)
 VALUES (%(name)s, %(value)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
+-- name: forget_setting
+DELETE FROM projector.settings
+WHERE name = %(name)s;
+
 -- Where the platform's tables are: see projector/database/source_names.py.
 
 -- name: can_read_source_tables

@@ -32,14 +32,23 @@ WHERE purpose = %(purpose)s AND version = %(version)s;
 UPDATE read_model.projection AS p
 SET rebuild_done = CASE WHEN %(more)s::real IS NULL THEN 0 ELSE least(p.rebuild_done + %(more)s, 0.99) END;
 
+-- name: read_rebuild_done
+SELECT p.rebuild_done
+FROM read_model.projection AS p;
+
 -- name: forget_sweep
 DELETE FROM projector.sweep_positions
 WHERE purpose = %(purpose)s;
 
 -- name: open_run
-INSERT INTO projector.runs (kind, started_at, tenants, leads_total)
-VALUES (%(kind)s, clock_timestamp(), %(tenants)s, %(leads_total)s)
+INSERT INTO projector.runs (kind, started_at, tenants)
+VALUES (%(kind)s, clock_timestamp(), %(tenants)s)
 RETURNING run_id;
+
+-- name: expect_leads
+UPDATE projector.runs
+SET leads_total = %(leads_total)s
+WHERE run_id = %(run_id)s;
 
 -- name: add_to_run
 UPDATE projector.runs
@@ -55,39 +64,12 @@ SET outcome = %(outcome)s,
     finished_at = clock_timestamp()
 WHERE run_id = %(run_id)s;
 
--- name: find_empty_commands
--- Returns what empties each of these tables. PostgreSQL refuses to truncate one that a foreign key refers to: the rows
--- of such a table are deleted.
-SELECT
-    CASE
-        WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.confrelid = t.filled AND c.contype = 'f')
-            THEN format('DELETE FROM %%s', t.filled)
-        ELSE format('TRUNCATE %%s', t.filled)
-    END AS command
-FROM unnest(%(tables)s::regclass[]) AS t (filled);
+-- name: empty_table
+DELETE FROM {table};
 
 -- name: find_index_commands
--- Returns: drop_command and create_command of each key and index of the tables. Parameter: tables, their
--- qualified names. The search index comes last: it takes longest. A key that something else refers to, such as a
--- foreign key or a view, has to stay, and is left out; so is the index that is the table's replica identity.
-SELECT
-    format('ALTER TABLE %%s DROP CONSTRAINT %%I', c.conrelid::regclass, c.conname) AS drop_command,
-    format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
-        AS create_command,
-    0 AS place
-FROM pg_catalog.pg_constraint AS c
-WHERE c.conrelid = any(%(tables)s::regclass[])
-    AND c.contype = 'p'
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS own WHERE own.indexrelid = c.conindid AND own.indisreplident)
-    AND NOT EXISTS (
-        SELECT
-        FROM pg_catalog.pg_depend AS d
-        WHERE (d.refclassid, d.refobjid) IN (
-            ('pg_catalog.pg_constraint'::regclass, c.oid), ('pg_catalog.pg_class'::regclass, c.conindid)
-        )
-        AND d.deptype = 'n'
-    )
-UNION ALL
+-- Returns drop_command and create_command of each index of the tables that holds rows to no rule: the keys stay, by
+-- which rows are written. Parameter: tables, their qualified names. The search index comes last: it takes longest.
 SELECT
     format('DROP INDEX %%s', i.indexrelid::regclass) AS drop_command,
     pg_get_indexdef(i.indexrelid) AS create_command,
@@ -96,9 +78,39 @@ FROM pg_catalog.pg_index AS i
 INNER JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
 INNER JOIN pg_catalog.pg_am AS a ON a.oid = x.relam
 WHERE i.indrelid = any(%(tables)s::regclass[])
-    AND NOT i.indisreplident
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.conindid = i.indexrelid)
+    AND NOT i.indisunique
+    AND NOT i.indisexclusion
 ORDER BY place, create_command;
+
+-- name: end_tokens
+-- Moves the versions of all tenants, and ends the tokens of their change feeds: a first build brings in whatever has
+-- come again.
+UPDATE read_model.tenants
+SET version = version + 1,
+    version_id = gen_random_uuid(),
+    epoch = gen_random_uuid(),
+    pruned_version = 0,
+    pruned_status_version = 0,
+    dead_letters = 0,
+    late_as_of = NULL;
+
+-- name: leave_keys
+-- Has the keys that make a lead be tried with the late keys.
+INSERT INTO projector.late_keys (user_id, customer_phone, kind, key, queued_at)
+SELECT
+    k.user_id,
+    k.customer_phone,
+    kinds.dead_letter_kind,
+    k.key,
+    now()
+FROM projector.source_keys AS k
+INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = k.kind AND kinds.change_kind = kinds.dead_letter_kind
+WHERE k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AND k.kind IN ({kinds.of_lead_makers});
+
+-- name: tell_listeners
+-- Tells the APIs that listen that everything may have changed, once this transaction commits.
+SELECT pg_notify('leads', '*')
+WHERE pg_notification_queue_usage() <= 0.9;
 
 -- name: note_built
 -- Notes that a build of everything has ended, and which parts of the read model it has filled: those that there were
@@ -141,6 +153,13 @@ WHERE {condition}
 ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
+-- name: sort_leads
+-- Returns the first of what several of these found.
+SELECT f.*
+FROM ({leads}) AS f
+ORDER BY f.user_id, f.customer_phone
+LIMIT %(size)s;
+
 -- name: keys_of_leads
 SELECT k.*
 FROM projector.source_keys AS k
@@ -178,10 +197,14 @@ WHERE %(tenants)s::text[] IS NULL OR leads.user_id = any(%(tenants)s::text[])
 ORDER BY random()
 LIMIT %(size)s;
 
--- name: count_built
-SELECT
-    (SELECT count(*) FROM read_model.leads) AS leads,
-    (SELECT count(*) FROM read_model.lead_messages) AS messages;
+-- name: count_new_messages
+SELECT count(*) AS messages
+FROM new_messages;
+
+-- name: read_tenants
+SELECT t.user_id
+FROM read_model.tenants AS t
+ORDER BY t.user_id;
 
 -- name: count_stored_leads
 SELECT count(*) AS leads

@@ -1,32 +1,35 @@
 """What there is without a read model, the states in which a rebuild finds one, and the WAL that is written.
 
-Without a read model, all rows are computed again: by CREATE TABLE AS, or in a materialized view. The SELECTs are those
-of the first build.
+Without a read model, all rows are computed again: by CREATE TABLE AS, or in a materialized view. The SELECTs are in
+tables.sql.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from projector.database.rows import Connection
-from projector.database.sql import steps
+from projector.database.sql import _fill
 from tests.benchmarks.core import seconds
 from tests.support.running import value
 
 _SCHEMA = "baseline"
-_STATISTICS = {"lead_counts", "lead_daily_counts", "lead_totals", "message_counts", "attribute_counts"}
+_STATISTICS = ("lead_counts", "lead_daily_counts", "lead_totals", "message_counts", "attribute_counts")
 # More than a rebuild takes: the baseline shall not lack memory.
 _MEMORY = "256MB"
 _MEGABYTE = 1_000_000
-_INSERT = re.compile(r"INSERT INTO (?:read_model|projector)\.(\w+) \([^)]*\)\n")
-_TABLE = re.compile(r"\bread_model\.|\bprojector\.(?=source_keys\b)")
 
 
 def parts() -> dict[str, str]:
     """Return the SELECT of each table by its name; it reads those before it."""
-    texts = [step.text.decode().rstrip(";") for step in steps("sweep/first_build", fence="")]
-    inserts = [(text, _INSERT.search(text)) for text in texts]
-    return {insert[1]: _TABLE.sub("", text.replace(insert[0], "")) for text, insert in inserts if insert}
+    _, *pieces = re.split(
+        r"^-- name: (\w+)\n", Path(__file__).with_suffix(".sql").read_text("utf-8"), flags=re.MULTILINE
+    )
+    texts = dict(zip(pieces[::2], pieces[1::2], strict=True))
+    statistics = texts.pop("statistics")
+    texts |= {name: statistics.replace("table}", f"{name}}}") for name in _STATISTICS}
+    return {name: _fill(text.strip().rstrip(";"), {"fence": ""}) for name, text in texts.items()}
 
 
 def create(conn: Connection, *, workers: int | None = None) -> None:

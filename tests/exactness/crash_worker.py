@@ -23,6 +23,7 @@ from projector.database.rows import Connection
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.scheduler.refresh import has_changes
+from projector.sweep import fill
 from projector.sweep.rebuild import rebuild
 from tests.support.patience import PATIENCE
 
@@ -76,6 +77,8 @@ def main(  # As its command line has them.
         elif work == "share":
             share(conn)
         else:
+            # Few leads are many pieces.
+            fill.FILL_LEADS = 5
             rebuild(conn, tenants=None, progress=QUIET)
 
 

@@ -19,8 +19,8 @@ from tests.support.server import Database
 REFRESH_POINTS = ("taken", "tenants_found", "locked", "recomputed", "written")
 """The points of a batch of a refresh, in their order."""
 
-FIRST_BUILD_POINTS = ("built", "indexed")
-"""The points of a first build."""
+FIRST_BUILD_POINTS = ("keys", "recomputed", "written", "indexed", "statistics")
+"""The points of a first build: of the keys of a kind, of a piece of leads, and of its end."""
 
 IN_PLACE_POINTS = ("compared", "locked", "recomputed", "written")
 """The points of a rebuild in place: of a piece, and of the transactions that write its leads."""

@@ -216,8 +216,13 @@ def test_a_key_that_a_mapping_comes_to_give_twice_stops_itself_alone(
     assert "beside" in texts(conn, "two", "999")
     with pytest.raises(RebuildFailedError, match=said):
         rebuild_now(conn)
-    with pytest.raises(RebuildFailedError, match=said):
+    # A key that is given twice is of two leads, and the key phase stops. One that cannot be read is set aside.
+    if table == "labels":
+        with pytest.raises(RebuildFailedError, match=said):
+            rebuild_now(conn, first=True)
+    else:
         rebuild_now(conn, first=True)
+        assert letters(conn) == [("reload_conversations", "c", "one", said)]
     conn.execute(f"DELETE FROM {table}".encode())
     rebuild_now(conn)
     refresh_now(conn)

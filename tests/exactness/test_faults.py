@@ -55,7 +55,7 @@ def troubles(scheduler: Scheduler) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("work", "point"), [("refresh", "recomputed"), ("first_build", "built"), ("in_place", "recomputed")]
+    ("work", "point"), [("refresh", "recomputed"), ("first_build", "written"), ("in_place", "recomputed")]
 )
 def test_a_projector_that_is_stopped_keeps_no_table_of_the_platform(
     filled: Platform, work: str, point: str

@@ -133,8 +133,8 @@ FORGET_BUILD = "UPDATE read_model.projection SET built_at = NULL"
 DRIFT = "UPDATE read_model.leads SET total_messages = 7"
 EDIT = "UPDATE messages SET text = 'edited'"
 READS: dict[str, tuple[str, Made, str]] = {
-    "a first build": (FORGET_BUILD, at("built", rebuild_now), "messages"),
-    "the indexes of a first build": (FORGET_BUILD, at("indexed", rebuild_now), "messages"),
+    "the keys of a first build": (FORGET_BUILD, at("keys", rebuild_now), "conversations"),
+    "a piece of a first build": (FORGET_BUILD, at("recomputed", rebuild_now), "messages"),
     "a batch": (EDIT, at("recomputed", refresh_now), "messages"),
     "the end of a batch": (EDIT, at("written", refresh_now), "messages"),
     "the spread of a mass change": ("UPDATE agents SET name = 'Grace'", in_spread, "conversations"),
@@ -170,7 +170,7 @@ def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
 
     def work(conn: Connection) -> None:
         left = iter(slows)
-        with at_points(lambda name: next(left, slows[0]).take_long(conn) if name == "built" else None):
+        with at_points(lambda name: next(left, slows[0]).take_long(conn) if name == "recomputed" else None):
             rebuild_now(conn)
 
     with Stepped(filled.database, work) as building:

@@ -11,19 +11,19 @@ from projector.database import retry
 from projector.database.rows import Connection
 from projector.model.leads import TABLES
 from projector.operate.install import migrate
-from projector.report.errors import NotInstalledError
+from projector.report.errors import BlockedError, NotInstalledError
 from projector.report.progress import QUIET
-from projector.sweep import first_build, recovery
+from projector.sweep import fill, recovery
 from projector.sweep import rebuild as in_place
 from projector.sweep.compare import find_candidates
 from projector.sweep.leads import LeadKey
 from projector.sweep.pieces import REBUILD, begin_sweep
+from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     Stepped,
     batch_of,
     rebuilding,
-    refreshing,
     wait_for,
 )
 from tests.exactness.platform import (
@@ -41,6 +41,7 @@ from tests.exactness.platform import (
 )
 from tests.exactness.test_upgrade import structure
 from tests.support.cases import cases
+from tests.support.points import at_points
 from tests.support.server import Database
 
 HOW = FIRST, _ = ("first build", "in place")
@@ -84,24 +85,103 @@ def _conversation(conn: Connection, tenant: str) -> str:
 # What changes meanwhile.
 
 
+@pytest.fixture
+def unbuilt(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """The same, never built, with more leads; a first build fills two leads at once."""
+    for number in range(5):
+        for tenant in ("one", "two"):
+            filled.message(filled.conversation(filled.agent(tenant), str(number + 1)), "before")
+    monkeypatch.setattr(fill, "FILL_LEADS", 2)
+    forget_build(filled.conn)
+    return filled
+
+
 @cases("point", FIRST_BUILD_POINTS)
-def test_a_refresh_waits_for_the_first_build_and_brings_in_what_changed(
-    filled: Platform, database: Database, point: str
+def test_a_refresh_leaves_what_changes_to_the_end_of_the_first_build(
+    unbuilt: Platform, database: Database, point: str
 ) -> None:
-    conn = filled.conn
+    conn = unbuilt.conn
     put_back(conn)
-    filled.message(_conversation(conn, "one"), "contained")
     forget_build(conn)
+    unbuilt.message(_conversation(conn, "one"), "contained")
     with rebuilding(database, point) as build:
-        filled.message(_conversation(conn, "one"), "during")
+        unbuilt.message(_conversation(conn, "one"), "during")
         conn.execute("DELETE FROM users WHERE user_id = 'two'")
-        with refreshing(database) as refresh_under_way:
-            refresh_under_way.waits(conn)
-            build.finish()
-            refresh_under_way.finish()
+        queued = waiting(conn)
+        with pytest.raises(BlockedError, match="The first build goes on"):
+            recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET, queue_limit=0)
+        assert batch_of(conn, 0).owned == ()
+        assert waiting(conn) == queued != []
+        build.finish()
+    assert waiting(conn) == queued
+    refresh_now(conn)
     assert texts(conn, "one", "4915") == ["before", "contained", "during"]
     assert document(conn, "two", "4915") is None
     assert_exact(conn)
+
+
+@cases(
+    ("point", "count"),
+    [("keys", 1), ("keys", 3), ("filled", 2), ("written", 3), ("indexed", 1), ("statistics", 1)],
+)
+def test_a_first_build_goes_on_where_it_ended_and_fills_no_lead_twice(
+    unbuilt: Platform, point: str, count: int
+) -> None:
+    """Changes that came between stay in the queue, and all indexes are there."""
+    conn = unbuilt.conn
+    put_back(conn)
+    indexes = "SELECT array_agg(indexdef ORDER BY indexdef) FROM pg_indexes WHERE schemaname = 'read_model'"
+    before = value(conn, indexes)
+    forget_build(conn)
+    last = value(
+        conn, "SELECT conversation_id FROM conversations WHERE customer_phone = '5' ORDER BY 1 DESC LIMIT 1"
+    )
+    move = "UPDATE conversations SET customer_phone = %s WHERE conversation_id = %s"
+    points: list[str] = []
+    kills: list[str] = []
+    late: list[int] = []
+
+    def end(reached: str) -> None:
+        points.append(reached)
+        if points.count(point) == count and len(kills) == 0:
+            kills.append(point)
+            raise ZeroDivisionError
+        if reached == "indexed":
+            late.append(value(conn, "SELECT count(*) FROM projector.late_keys"))
+            # Back where the key phase has found it.
+            conn.execute(move, ("5", last))
+
+    with at_points(end):
+        with pytest.raises(ZeroDivisionError):
+            rebuild_now(conn)
+        assert value(conn, "SELECT built_at IS NULL FROM read_model.projection")
+        conn.execute(move, ("1", last))
+        conn.execute("UPDATE agents SET name = 'Renamed'")
+        conn.execute("DELETE FROM conversations WHERE customer_phone = '4'")
+        unbuilt.message(_conversation(conn, "one"), "between")
+        conn.execute("UPDATE projector.changes SET bulk = true")
+        with pytest.raises(NotInstalledError, match="never built"):
+            refresh_now(conn)
+        recovery.heal(conn, progress=QUIET, queue_limit=0)
+    # Nothing was left out, and each piece of two leads was filled once. The first keys are those of contacts.
+    assert {*late} == {0}
+    assert points.count("filled") == (5 if (point, count) == ("keys", 1) else 6)
+    assert value(conn, indexes) == before
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_no_tenant_is_answered_before_the_first_build_has_ended(
+    unbuilt: Platform, database: Database
+) -> None:
+    with serving(database) as api:
+        client = api.test_client()
+        with rebuilding(database, "indexed") as build:
+            answer = client.get("/users/one/leads")
+            assert (answer.status_code, answer.headers["X-Error-Code"]) == (503, "not_built")
+            build.finish()
+        assert client.get("/users/one/leads").status_code == 200
+    assert_exact(unbuilt.conn)
 
 
 def test_what_is_refreshed_between_the_comparison_and_the_writing_is_not_overwritten(
@@ -130,8 +210,8 @@ def test_a_mass_change_during_a_rebuild_is_not_lost(
     refresh_now(conn)
     if how == FIRST:
         forget_build(conn)
-    with rebuilding(database, "built" if how == FIRST else "compared") as rebuild_under_way:
-        # The first build has read the tables in its transaction, so that a TRUNCATE waits for its end.
+    with rebuilding(database, "written" if how == FIRST else "compared") as rebuild_under_way:
+        # A piece of the first build has read the tables in its transaction, so that a TRUNCATE waits for its end.
         if how == FIRST and statement.startswith("TRUNCATE"):
             with Stepped(database, lambda own: own.execute(statement.encode())) as change:
                 change.waits(conn)
@@ -224,7 +304,7 @@ def test_migrate_waits_for_the_first_build(filled: Platform, database: Database)
     conn = filled.conn
     forget_build(conn)
     with (
-        rebuilding(database, "built") as build,
+        rebuilding(database, "written") as build,
         Stepped(database, lambda own: migrate(own, create_source=False)) as migration,
     ):
         migration.waits(conn)
@@ -238,28 +318,11 @@ def test_a_gap_that_is_found_during_the_first_build_is_still_open_afterwards(
 ) -> None:
     conn = filled.conn
     forget_build(conn)
-    with rebuilding(database, "built") as build:
+    with rebuilding(database, "written") as build:
         gaps.open_gap(conn, "a trigger was dropped")
         build.finish()
     assert value(conn, "SELECT built_at IS NOT NULL AND capture_gap IS NOT NULL FROM read_model.projection")
     assert_exact(conn)
-
-
-def test_a_first_build_that_ends_before_it_is_noted_counts_as_none(
-    filled: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    conn = filled.conn
-    with monkeypatch.context() as patch:
-        patch.setattr(first_build, "note_built", fail)
-        with pytest.raises(ZeroDivisionError):
-            rebuild_now(conn, first=True)
-    assert value(conn, "SELECT built_at IS NULL FROM read_model.projection")
-    rebuild_now(conn)
-    assert_exact(conn)
-
-
-def fail(*_: object) -> None:
-    raise ZeroDivisionError
 
 
 def test_a_rebuild_of_a_replaced_version_writes_nothing_more(filled: Platform, database: Database) -> None:
@@ -346,27 +409,15 @@ def test_a_lead_that_was_missing_altogether_is_not_compared_after_its_keys(
     assert_exact(conn)
 
 
-def test_a_read_model_without_rows_is_filled_beside_its_readers(
-    filled: Platform, database: Database, reader: Connection
-) -> None:
+def test_a_read_model_without_rows_is_filled_beside_its_readers(filled: Platform, reader: Connection) -> None:
+    """As any other that was built: in place."""
     conn = filled.conn
-    conn.execute(
-        "INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)"
-        " SELECT user_id, customer_phone, 1, now() FROM read_model.leads"
-    )
     for table in TABLES:
         conn.execute(f"DELETE FROM {table}".encode())
-    filled.message(_conversation(conn, "one"), "contained")
     with reader.transaction():
         assert value(reader, "SELECT count(*) FROM read_model.leads") == 0
-        with rebuilding(database, "built") as build:
-            filled.message(_conversation(conn, "two"), "during")
-            build.finish()
+        rebuild_now(conn)
         assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
-    # What the build contains waits no more, and what it does not contain is all that waits.
-    assert waiting(conn) == [("messages", [_conversation(conn, "two")])]
-    assert value(conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
-    refresh_now(conn)
     assert_exact(conn)
 
 

@@ -40,7 +40,7 @@ from projector.database import locks
 from projector.database.rows import Connection, only_row, rows, value
 from projector.database.schema import tables
 from projector.database.sql import query
-from projector.model.leads import LEAD_TABLES, SOURCE_KEYS
+from projector.model.leads import LEAD_TABLES, SOURCE_KEYS, TOMBSTONES
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize
 from projector.report.counted import counted, escape_hidden
@@ -63,7 +63,6 @@ ERASED = "[erased]"
 _SHED = "what waited was given up for an erasure"
 _TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
 _RECOMPUTED = (*LEAD_TABLES, SOURCE_KEYS)
-_TOMBSTONES = ("read_model.lead_tombstones", "read_model.status_change_tombstones")
 # The ledger itself stays: a line names no customer once its erasure has ended. A function deletes API keys.
 _NAMING = [
     table
@@ -278,7 +277,7 @@ def _delete_some(conn: Connection, target: Target) -> bool:
         _recompute(conn, target, leads)
     pipeline.set_based(conn)
     conn.execute("SELECT set_config('lock_timeout', %s, true)", (SOURCE_LOCK_TIMEOUT,))
-    tombstones = max(_delete_from(conn, target, table, ROWS_PER_TRANSACTION) for table in _TOMBSTONES)
+    tombstones = max(_delete_from(conn, target, table, ROWS_PER_TRANSACTION) for table in TOMBSTONES)
     _end_tokens(conn, target)
     if len(leads) == LEADS_PER_TRANSACTION or tombstones == ROWS_PER_TRANSACTION:
         return True

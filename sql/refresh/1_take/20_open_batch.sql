@@ -8,8 +8,9 @@
 -- reading of the clock; gap, has_late_keys, migrated_version and freshness_frozen as in projector.queue_state;
 -- has_changes and has_mass_changes, whether single changes and mass changes wait; held_shards, the shards from which
 -- changes of a kind unknown to this version were put aside; is_set_back, whether the clock was set back since it was
--- last noted in freshness or read by this session; set_backs of freshness; bloated_tables, the staging tables of more
--- than leave_below_bytes if one of them holds more than truncate_above_bytes.
+-- last noted in freshness or read by this session; set_backs of freshness; is_built, whether the first build has ended,
+-- before which changes stay in the queue; bloated_tables, the staging tables of more than leave_below_bytes if one of
+-- them holds more than truncate_above_bytes.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
@@ -43,6 +44,7 @@ SELECT
     ) AS held_shards,
     state.migrated_version,
     state.freshness_frozen,
+    EXISTS (SELECT FROM read_model.projection AS p WHERE p.built_at IS NOT NULL) AS is_built,
     ARRAY(
         SELECT staging.name
         FROM (

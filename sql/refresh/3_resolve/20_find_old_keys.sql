@@ -1,4 +1,6 @@
 -- Find the lead to which each stale key belonged, as far as the read model knows.
+--
+-- unless: fills
 WITH known AS (
     SELECT
         s.kind,

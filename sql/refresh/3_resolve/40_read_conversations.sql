@@ -26,6 +26,6 @@ CROSS JOIN LATERAL (
     SELECT d.*
     FROM projector.current_conversations() AS d
     WHERE d.conversation_id = projector.conversation_id(s.key COLLATE "default")
-    OFFSET 0
+    {fence}
 ) AS c
 WHERE s.kind = 'conversation' AND c.user_id IN (SELECT t.user_id FROM stale_tenants AS t);

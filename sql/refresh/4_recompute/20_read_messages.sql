@@ -43,6 +43,6 @@ CROSS JOIN LATERAL (
     SELECT d.*
     FROM projector.current_messages() AS d
     WHERE d.conversation_id = projector.conversation_id(c.conversation_id COLLATE "default")
-    OFFSET 0
+    {fence}
 ) AS m
 WHERE c.reload_messages;

@@ -1,5 +1,7 @@
 -- Read the stored rows of the messages, first by lead: all of a lead that is compared fully, and all of a conversation
 -- whose messages are read again, or that has moved or is gone.
+--
+-- unless: fills
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (
@@ -13,7 +15,7 @@ CROSS JOIN LATERAL (
     SELECT stored.*
     FROM read_model.lead_messages AS stored
     WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-    {tenants} {fence}
+    {tenants} {stored_fence}
 ) AS m
 UNION ALL
 SELECT {columns.lead_messages of m}
@@ -37,5 +39,5 @@ CROSS JOIN LATERAL (
     WHERE stored.user_id = k.user_id
         AND stored.customer_phone = k.customer_phone
         AND stored.conversation_id = k.conversation_id
-    {tenants} {fence}
+    {tenants} {stored_fence}
 ) AS m;

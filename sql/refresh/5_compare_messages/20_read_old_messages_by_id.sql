@@ -32,6 +32,6 @@ CROSS JOIN LATERAL (
     SELECT stored.*
     FROM read_model.lead_messages AS stored
     WHERE stored.user_id = wanted.user_id AND stored.message_id = wanted.message_id
-    {tenants} {fence}
+    {tenants} {stored_fence}
 ) AS m
 WHERE wanted.is_staged OR m.conversation_id IN (SELECT k.key FROM stale_keys AS k WHERE k.kind = 'conversation');

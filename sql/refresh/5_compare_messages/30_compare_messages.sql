@@ -3,6 +3,7 @@
 -- row costs no WAL.
 --
 -- returns: conditions
+-- unless: fills
 WITH differing AS (
     INSERT INTO message_differences (
         user_id, message_id, old_customer_phone, old_conversation_id, old_sent_at, old_sender, customer_phone,

@@ -1,6 +1,7 @@
 -- Read the stored changes of status of the leads whose profiles are stale.
 --
 -- when: profiles_stale
+-- unless: fills
 INSERT INTO old_lead_status_changes ({columns.lead_status_changes})
 SELECT {columns.lead_status_changes of stored}
 FROM (
@@ -14,5 +15,5 @@ CROSS JOIN LATERAL (
     SELECT stored.*
     FROM read_model.lead_status_changes AS stored
     WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-    {tenants} {fence}
+    {tenants} {stored_fence}
 ) AS stored;

@@ -18,7 +18,7 @@ WITH waiting_messages AS NOT MATERIALIZED (
         WHERE stored.user_id = a.user_id
             AND stored.customer_phone = a.customer_phone
             AND stored.sent_at = any(ARRAY[a.sent_at, a.next_at])
-        {tenants} {fence}
+        {tenants} {stored_fence}
     ) AS m
     UNION ALL
     SELECT

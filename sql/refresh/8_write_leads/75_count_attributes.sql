@@ -1,6 +1,7 @@
 -- Update the number of leads that have each attribute.
 --
 -- when: attributes_move
+-- unless: fills
 -- The profile of a lead that is gone was computed too.
 WITH profile_moves AS NOT MATERIALIZED (
     SELECT

@@ -1,6 +1,7 @@
 -- Notify the listening APIs which tenants have changed, once this transaction commits.
 --
 -- when: tenants_change
+-- unless: fills
 -- Every login of the database may listen, so a tenant is named by the beginning of a SHA-256, as in
 -- api/database/listen.py. A message may have 8,000 bytes.
 --

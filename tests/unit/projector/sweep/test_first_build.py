@@ -1,26 +1,16 @@
-"""The first build: it writes all or nothing, and refreshes wait."""
-
-from itertools import count
+"""The first build: nothing is verified before, and a lead that fails stops no other."""
 
 import pytest
 
+from projector.core.dead_letters import require_nothing_left_out
 from projector.core.preconditions import is_built, require_built
 from projector.database.rows import Connection
-from projector.report.errors import BlockedError, NotInstalledError, RebuildFailedError
+from projector.report.errors import NotInstalledError, ProjectorError
 from projector.report.progress import QUIET
-from projector.sweep import first_build
+from projector.sweep import fill
 from projector.sweep.verify import verify
-from tests.exactness.platform import assert_exact, rebuild_now, value
+from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.exactness.test_upgrade import structure
-from tests.support.points import at_points
-from tests.unit.projector.sweep.contents import contents
-
-
-def assert_never_built(conn: Connection) -> None:
-    assert value(conn, "SELECT built_at IS NULL FROM read_model.projection")
-    assert all(rows == [] for rows in contents(conn).values())
-    assert value(conn, "SELECT count(*) FROM read_model.freshness") == 0
-    assert value(conn, "SELECT count(*) FROM read_model.tenants") == 0
 
 
 def test_a_read_model_that_was_never_built_is_not_verified(connection: Connection) -> None:
@@ -34,32 +24,25 @@ def test_a_read_model_that_was_never_built_is_not_verified(connection: Connectio
     assert value(connection, "SELECT count(*) FROM projector.runs") == 0
 
 
-def test_a_row_that_cannot_be_projected_stops_it_and_is_told_with_its_step(written: Connection) -> None:
-    written.execute("ALTER TABLE read_model.lead_profiles ADD CONSTRAINT refused CHECK (total_score IS NULL)")
-    before = structure(written)["tables"]
-    with pytest.raises(
-        RebuildFailedError,
-        match=r"refused.* \(sql/sweep/first_build/50_build_profiles\.sql, which reads .*\)\. .*run rebuild again",
-    ):
-        rebuild_now(written)
-    assert_never_built(written)
-    assert structure(written)["tables"] == before
-    outcome, note = written.execute("SELECT outcome, note FROM projector.runs").fetchone() or ("", "")
-    assert outcome == "failed"
-    assert note.endswith("(sql/sweep/first_build/50_build_profiles.sql)")
-
-
-def test_a_platform_that_keeps_rewriting_its_tables_is_named(
+def test_a_lead_that_cannot_be_projected_is_set_aside_and_the_others_are_built(
     written: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    points: list[str] = []
-    with monkeypatch.context() as patches:
-        # Each look finds other files. tests/exactness/test_rebuild.py has a table that is rewritten.
-        files = count()
-        patches.setattr(first_build, "source_files", lambda _: [str(next(files))])
-        with pytest.raises(BlockedError, match="keeps truncating or rewriting"), at_points(points.append):
-            rebuild_now(written)
-    assert points.count("built") == first_build.BUILD_ATTEMPTS
-    assert_never_built(written)
+    before = structure(written)["tables"]
+    [(user_id, phone)] = written.execute(
+        "SELECT user_id, customer_phone FROM projector.current_keys() WHERE kind = 'conversation'"
+        " ORDER BY user_id, customer_phone OFFSET 7 LIMIT 1"
+    ).fetchall()
+    monkeypatch.setattr(fill, "FILL_LEADS", 20)
+    refused = f"ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '{phone}')"
+    written.execute(refused.encode())
     rebuild_now(written)
+    assert value(written, "SELECT built_at IS NOT NULL FROM read_model.projection")
+    leads = written.execute("SELECT DISTINCT user_id, customer_phone FROM projector.dead_letters").fetchall()
+    assert (user_id, phone) in leads
+    assert {lead[1] for lead in leads} == {phone}
+    with pytest.raises(ProjectorError, match=r"Left out of the read model: .* dead letter"):
+        require_nothing_left_out(written)
+    written.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
+    refresh_now(written)
+    assert structure(written)["tables"] == before
     assert_exact(written)

@@ -1,11 +1,14 @@
--- The statistics, in the order of their keys: what is summed together is then on few pages.
+-- Fill the statistics of tenants in a first build, in the order of their keys: what is summed together is then on few
+-- pages. A build that was killed finds here what it had filled before, and nothing has moved it since.
 --
 -- for: lead_counts lead_daily_counts lead_totals message_counts attribute_counts
+-- Parameter: tenants.
 WITH lead_moves AS NOT MATERIALIZED (
     SELECT
         l.*,
         1 AS weight
     FROM read_model.leads AS l
+    WHERE l.user_id = any(%(tenants)s::text[])
 ),
 
 message_moves AS NOT MATERIALIZED (
@@ -14,6 +17,7 @@ message_moves AS NOT MATERIALIZED (
         m.sent_at,
         1 AS weight
     FROM read_model.lead_messages AS m
+    WHERE m.user_id = any(%(tenants)s::text[])
 ),
 
 profile_moves AS NOT MATERIALIZED (
@@ -21,6 +25,7 @@ profile_moves AS NOT MATERIALIZED (
         p.*,
         1 AS weight
     FROM read_model.lead_profiles AS p
+    WHERE p.user_id = any(%(tenants)s::text[])
 ),
 
 conversation_moves AS NOT MATERIALIZED (
@@ -28,9 +33,11 @@ conversation_moves AS NOT MATERIALIZED (
         c.*,
         1 AS weight
     FROM read_model.lead_conversations AS c
+    WHERE c.user_id = any(%(tenants)s::text[])
 )
 
 INSERT INTO read_model.{table} ({columns.table})
 SELECT {columns.table of d}
 FROM ({definition.table}) AS d
-ORDER BY {key.table of d};
+ORDER BY {key.table of d}
+ON CONFLICT DO NOTHING;

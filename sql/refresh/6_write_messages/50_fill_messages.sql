@@ -1,0 +1,6 @@
+-- Write the messages of leads of which nothing is stored.
+--
+-- when: fills
+INSERT INTO read_model.lead_messages ({columns.lead_messages})
+SELECT {columns.lead_messages of n}
+FROM new_messages AS n;

@@ -1,0 +1,8 @@
+-- Fill the key table, which has none of them, with the keys of a kind, in their order.
+--
+-- Parameter: kind.
+INSERT INTO projector.source_keys ({columns.source_keys})
+SELECT {columns.source_keys of d}
+FROM projector.current_keys() AS d
+WHERE d.kind = %(kind)s
+ORDER BY d.key COLLATE "C";
