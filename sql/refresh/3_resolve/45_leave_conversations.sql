@@ -1,10 +1,10 @@
--- Leave out the conversations that have moved to another lead since the key phase of a first build, and forget the keys of
--- those and of the ones that are gone.
+-- Leave out the conversations that have moved to another lead since the key phase of a first build, and forget their
+-- keys and the keys of conversations that are gone.
 --
 -- when: fills
--- A first build writes the leads of its piece alone, of which nothing is stored. A change in the queue names each of
--- these conversations. The refresh that takes it may find the conversation back where it was, and reads all of it again,
--- since the key is new.
+-- A first build only writes the leads of its piece, of which nothing is stored. A change in the queue names each of
+-- these conversations. The refresh that takes it may find the conversation back where it was. It then reads the whole
+-- conversation, because the key is new.
 WITH moved AS (
     DELETE FROM source_conversations AS c
     USING stale_keys AS s

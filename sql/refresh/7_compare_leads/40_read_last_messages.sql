@@ -1,8 +1,8 @@
 -- Read the last message of each stale lead.
 --
--- The conversations have the newest time, so that few messages of a lead are sorted. The messages at that time come from
--- the read model, which the previous steps have updated; for a lead that is compared fully, from the messages that were
--- read.
+-- The conversations have the newest time, so that few messages of a lead are sorted. The messages at that time come
+-- from the read model, which the previous steps have updated; for a lead that is compared fully, from the messages that
+-- were read.
 WITH newest AS MATERIALIZED (
     SELECT
         c.user_id,
