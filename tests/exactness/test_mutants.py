@@ -362,7 +362,7 @@ def _stop_for_ever(bench: Bench) -> None:
 
 
 def _look_at_no_waiter(bench: Bench) -> None:
-    bench.patches.setattr(blocking._Read, "look", lambda *_: None)  # noqa: SLF001
+    bench.patches.setattr(blocking._Read, "check", lambda *_: None)  # noqa: SLF001
     bench.patches.setattr(test_giving_way, "ALTER", test_giving_way.ALTER.replace("25s", "3s"))
     bench.patches.setattr(test_giving_way, "LONG", "SELECT pg_sleep(5)")
 
