@@ -43,7 +43,7 @@ def place_of(nodeid: str) -> int:
 
 
 def _folder(nodeid: str) -> str:
-    return nodeid.split("/")[1]
+    return nodeid.partition("/")[2].partition("/")[0]
 
 
 @cache
