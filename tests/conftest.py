@@ -27,6 +27,7 @@ from projector.trial.postgres.programs import find_programs
 from tests.support.chromium import chromium_path
 from tests.support.citus import CITUS
 from tests.support.commands import logging_as_before
+from tests.support.faketime import FAKE_CLOCK
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_generators, has_node_tools
 from tests.support.patience import UNREACHED
@@ -171,6 +172,10 @@ _NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "chromium": (
         lambda: chromium_path() is not None,
         "Chromium is not installed: the tests of the pages in a browser were left out.",
+    ),
+    "faketime": (
+        lambda: FAKE_CLOCK is not None,
+        "libfaketime is not installed: the test of a program whose clock is set was left out.",
     ),
     "node": (
         has_node_tools,

@@ -1,26 +1,57 @@
-"""The process of the scheduler: loops start the jobs, and a signal ends them.
+"""The process of the scheduler: APScheduler starts the jobs, a thread watches the clock, and a signal ends them."""
 
-Loops count time on a clock that never steps. By the wall clock, one that is set back by a minute and a half would let
-every job stand still for as long.
-"""
-
+import logging
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from projector.config import Config
+from projector.core.preconditions import require_installed
+from projector.database import connect as db
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.metrics import serving
-from projector.scheduler.jobs import Jobs
+from projector.observe import metrics
+from projector.report.errors import DatabaseUnreachableError
+from projector.scheduler.cron import cron_trigger
+from projector.scheduler.job import CANCEL_SECONDS, Job, Shared
+from projector.scheduler.jobs import FollowOrigin, Presence, Prune, Rebuild, Upkeep, Verify
+from projector.scheduler.refresh import Refresh
 
-FIRST_PRUNE_SECONDS = 60.0
 ENDING = {signal.SIGTERM, signal.SIGINT}
 
+FIRST_PRUNE_SECONDS = 60.0
+
 FAILED_PAUSE_SECONDS = 5.0
-"""How long a loop waits after a turn that failed with an error that was not foreseen."""
+"""How long a job waits after a turn that failed with an error that was not foreseen."""
+
+WATCH_INTERVAL_SECONDS = 5.0
+
+SILENT_SECONDS = 60.0
+"""How long a job may show no progress before `watch` checks whether the database still answers."""
+
+CLOCK_SECONDS = 1.0
+"""How often the wall clock is compared with the monotonic clock."""
+
+STEP_SECONDS = 2.0
+"""By how much the two may move apart between two comparisons. By more, the wall clock was set."""
+
+_MISSED_SECONDS = 60
+"""How late a rebuild from cron may begin. A clock that was set ahead has passed times at which nothing is to happen."""
+
+# How long the jobs have to finish after a signal, before their statements are cancelled, and before the process
+# exits.
+_GRACE_SECONDS = 2.0
+_EXIT_SECONDS = 9.0
 
 _log = structlog.get_logger(__name__)
 
@@ -30,8 +61,8 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where the database answers but does not hold a read model that this program can work with.
     """
-    jobs = Jobs(config)
-    jobs.check_installed()
+    scheduler = Scheduler(config)
+    scheduler.check_installed()
     # In this thread and in those that it starts: a signal that comes before it is waited for stays pending. Not before
     # this process is sure to wait: programs that it starts after a refusal would inherit the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
@@ -44,40 +75,173 @@ def run(config: Config) -> None:
         rebuild=config.rebuild_cron or "off",
         projection_version=PROJECTION_VERSION,
     )
-    with serving(config):
-        start_loops(jobs)
+    with metrics.serving(config), scheduler.running():
         name = signal.Signals(signal.sigwait(ENDING)).name
         _log.info("ending", signal=name)
-        jobs.stop.set()
-        jobs.end()
     _log.info("ended")
 
 
-def start_loops(jobs: Jobs) -> None:
-    """Start a thread for each job."""
-    looped: dict[str, Callable[[], float]] = {**jobs.workers, "watch": jobs.watch}
-    for name, turn in looped.items():
-        first_after = FIRST_PRUNE_SECONDS if name == "prune" else 0.0
-        arguments = (name, turn, jobs.stop, first_after)
-        threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
+class Pause(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types.
+    """The trigger of a job whose next turn is due so many seconds after it was planned.
 
-
-def _clock() -> float:
-    return time.monotonic()
-
-
-def run_loop(name: str, turn: Callable[[], float], stop: threading.Event, first_after: float) -> None:
-    """Take turns until `stop` is set, the first one after `first_after` seconds.
-
-    What `turn` returns is the time from the start of a turn to the next, in seconds. A turn that takes longer is
-    followed by the next one at once.
+    While the job is still at a turn, APScheduler starts no second one, and asks for the next time again.
     """
-    next_at = _clock() + first_after
-    while not stop.wait(max(next_at - _clock(), 0.0)):
-        began_at = _clock()
+
+    def __init__(self, seconds: float) -> None:
+        # APScheduler looks for the first time that is ahead: it would never find one without a pause.
+        self._pause = timedelta(seconds=max(seconds, 0.01))
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """Return the next time. It does not depend on the previous one, which can be years ago once a clock is set."""
+        return now + self._pause
+
+
+class Scheduler:
+    """The jobs, what starts each when it is due, and what watches them and the clock."""
+
+    def __init__(self, config: Config) -> None:
+        self.shared = Shared(config)
+        kinds: tuple[type[Job], ...] = (Refresh, Upkeep, Presence, FollowOrigin, Verify, Rebuild, Prune)
+        self.jobs = {kind.name: kind(self.shared) for kind in kinds}
+        for name in self.jobs:
+            # A count of 0 from the start: no alert sees an increase from nothing to 1.
+            metrics.ERRORS.labels(name)
+        self._calendar = cron_trigger(config.rebuild_cron) if config.rebuild_cron else None
+        self._clocks_apart = _read_clocks_apart()
+        # Whatever APScheduler says of a job that fails, _plan_next says without the values that it failed for.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
+        self._apscheduler = BackgroundScheduler(
+            timezone=UTC,
+            # No job waits for a thread.
+            executors={"default": ThreadPoolExecutor(len(self.jobs) + 1)},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+
+    def check_installed(self) -> None:
+        """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
         try:
-            pause = turn()
-        except Exception:  # noqa: BLE001  # A loop that ends would not be missed.
-            _log.exception("unexpected failure", job=name)
+            conn = db.connect(self.shared.config.database_url, application_name=db.SCHEDULER_NAME)
+        except DatabaseUnreachableError as error:
+            self.shared.database.note_loss(str(error))
+            return
+        with conn:
+            require_installed(conn)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the jobs during the block, and end them after it."""
+        turns = {**self.jobs, "refresh": self._refresh, "watch": self.watch}
+        del turns["rebuild"]
+        for name, turn in turns.items():
+            first_at = _now() + timedelta(seconds=FIRST_PRUNE_SECONDS * (name == "prune"))
+            self._apscheduler.add_job(turn, Pause(FAILED_PAUSE_SECONDS), id=name, next_run_time=first_at)
+        if self._calendar is not None:
+            rebuild = self.jobs["rebuild"]
+            self._apscheduler.add_job(
+                rebuild, self._calendar, id=rebuild.name, misfire_grace_time=_MISSED_SECONDS
+            )
+        self._apscheduler.add_listener(
+            self._plan_next, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED
+        )
+        self._apscheduler.start()
+        threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
+        try:
+            yield
+        finally:
+            self.shared.stop.set()
+            self._apscheduler.shutdown(wait=False)
+            self.end()
+
+    def _refresh(self) -> float:
+        """Take turns of the refresh until the scheduler ends. Their pauses are shorter than a plan is worth."""
+        pause = 0.0
+        while not self.shared.stop.wait(pause):
+            pause = self.jobs["refresh"]() or 0.0
+        return pause
+
+    def _plan_next(self, event: JobExecutionEvent) -> None:
+        """Plan the next turn of a job at the end of one."""
+        pause = event.retval
+        if event.code == EVENT_JOB_ERROR:
+            _log.error("unexpected failure", job=event.job_id, exc_info=event.exception)
             pause = FAILED_PAUSE_SECONDS
-        next_at = began_at + pause
+        if event.code == EVENT_JOB_MISSED:
+            _log.info("no rebuild this time", reason="the clock jumped over its time")
+        # At its end, the scheduler has no jobs.
+        with suppress(JobLookupError):
+            self._apscheduler.reschedule_job(
+                event.job_id, trigger=self._calendar if pause is None else Pause(pause)
+            )
+
+    def _watch_clock(self) -> None:
+        while not self.shared.stop.wait(CLOCK_SECONDS):
+            self.check_clock()
+
+    def check_clock(self) -> None:
+        """Make every job due if the wall clock was set, and find the next time of the calendar again.
+
+        APScheduler keeps times of the wall clock. When that is set back by a day, it would sleep for a day.
+        """
+        before, self._clocks_apart = self._clocks_apart, _read_clocks_apart()
+        step = self._clocks_apart - before
+        if abs(step) <= STEP_SECONDS:
+            return
+        _log.info("the clock jumped", seconds=round(step, 1))
+        for job in self._apscheduler.get_jobs():
+            with suppress(JobLookupError):
+                if job.trigger is self._calendar:
+                    self._apscheduler.reschedule_job(job.id, trigger=self._calendar)
+                else:
+                    self._apscheduler.modify_job(job.id, next_run_time=_now())
+
+    def watch(self) -> float:
+        """Check whether the database still answers where a job has shown no progress for SILENT_SECONDS.
+
+        Cuts the connection of such a job where it does not: no timeout of the network would end its wait soon.
+        Returns in how many seconds to look again.
+        """
+        silent = [
+            job
+            for job in self.jobs.values()
+            if job.alive_at is not None and time.monotonic() - job.alive_at > SILENT_SECONDS
+        ]
+        if not silent or self.shared.stop.is_set():
+            return WATCH_INTERVAL_SECONDS
+        conn = self.shared.database.reach("watch")
+        for job in silent:
+            if conn is None:
+                job.cut()
+            else:
+                # It answers, so the statement is long or waits for a lock. The run log and the metrics show that.
+                job.touch()
+                _log.warning("still at one statement", job=job.name, seconds=SILENT_SECONDS)
+        if conn is not None:
+            conn.close()
+        return WATCH_INTERVAL_SECONDS
+
+    def end(self) -> None:
+        """Wait until every job has finished or rolled back its work, and exit the process where that takes too long."""
+        ends_at = time.monotonic() + _EXIT_SECONDS
+        cancel_at = time.monotonic() + _GRACE_SECONDS
+        while busy := [job for job in self.jobs.values() if job.alive_at is not None]:
+            if time.monotonic() > ends_at:
+                _log.warning("ending in the middle of it", jobs=[job.name for job in busy])
+                logging.shutdown()
+                # The threads wait for a database that does not answer. It rolls back what they had begun.
+                os._exit(0)
+            if time.monotonic() > cancel_at:
+                for job in busy:
+                    job.cancel()
+                cancel_at = time.monotonic() + CANCEL_SECONDS
+            time.sleep(0.02)
+        for job in self.jobs.values():
+            job.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _read_clocks_apart() -> float:
+    return _now().timestamp() - time.monotonic()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from projector.config import Config
 from projector.core import pipeline
 from projector.core.batch import Batch, QueueState, advance_after_commit, advance_freshness, lower_moments
 from projector.core.clock import clock_of
@@ -22,8 +21,7 @@ from projector.database.sql import PROJECTION_VERSION, query
 from projector.observe import metrics
 from projector.observe.status.read import COUNTED_CHANGES
 from projector.report.errors import CaptureGapError, ConfigurationError
-from projector.scheduler.pace import Pace
-from projector.scheduler.worker import Job, Worker
+from projector.scheduler.job import Job, Shared
 from projector.sweep import recovery
 
 if TYPE_CHECKING:
@@ -65,35 +63,36 @@ class Refresh(Job):
     name = "refresh"
     longest_retry_seconds = 5.0
 
-    def __init__(self, config: Config) -> None:
-        self.pace = Pace(config.refresh_seconds)
-        self.is_troubled = self.is_queue_empty = self.is_fed = False
-        """Whether capture needs a repair, whether nothing waited, and whether subscriptions bring source rows."""
-        self._config = config
-        self._mass = Drain(config.refresh_batch)
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self._mass = Drain(shared.config.refresh_batch)
         self._ended_at = float("-inf")
         self._has_dead_letters = False
         self._dead_letters_at = 0.0
         self._tally = Tally()
-        self._tracing = _load_tracing() if config.tracing else None
+        self._tracing = _load_tracing() if shared.config.tracing else None
 
-    def run(self, conn: Connection, worker: Worker) -> float:
+    def run(self, conn: Connection) -> float:
         """Take what waits, and then dead letters a turn at a time."""
-        worker.prepare(conn, self._prepare)
+        self.prepare(conn, self._prepare)
         try:
-            self.is_queue_empty = not self._look(conn)
-            if not self.is_queue_empty and self._drain(conn, worker):
-                self.pace.note_changes()
+            self.shared.is_queue_empty = not self._look(conn)
+            if not self.shared.is_queue_empty and self._drain(conn):
+                self.shared.pace.note_changes()
             self._end_lateness(conn)
         except CaptureGapError:
-            self.is_troubled = True
+            self.shared.is_troubled = True
             if recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS):
                 _log.warning(
                     "the triggers are installed again; a rebuild of what may have been missed follows"
                 )
-            return self._config.refresh_seconds
+            return self.shared.config.refresh_seconds
         self._log_tally(conn)
-        if self._has_dead_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
+        if (
+            self._has_dead_letters
+            and time.monotonic() >= self._dead_letters_at
+            and not self.shared.stop.is_set()
+        ):
             # A turn at a time: new changes are taken before the next ones, whatever is due.
             dead_letters = find_dead_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
             ends_at = time.monotonic() + TURN_SECONDS
@@ -103,7 +102,7 @@ class Refresh(Job):
                     retry_dead_letters(conn, [dead_letter])
             if len(dead_letters) < TRIES_OF_A_TURN:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
-        return self.pace.pause
+        return self.shared.pace.pause
 
     def close(self) -> None:
         """Log what the last minute did, and send the last spans."""
@@ -112,6 +111,7 @@ class Refresh(Job):
         sums = self._tally.take(after=0.0)
         if sums:
             _log.info("refreshed", **sums)
+        super().close()
 
     def _prepare(self, conn: Connection) -> None:
         pipeline.prepare_session(conn)
@@ -120,15 +120,15 @@ class Refresh(Job):
 
     def _look(self, conn: Connection) -> bool:
         """Return whether changes wait. Look at everything else too where that is due."""
-        if not self.pace.needs_look:
+        if not self.shared.pace.needs_look:
             return has_changes(conn)
-        seen = look(conn, self.pace.freshness_interval)
-        self.pace.note_look()
-        self._has_dead_letters, self.is_troubled = seen.has_dead_letters, seen.freshness_frozen
-        self.is_fed = seen.is_fed
+        seen = look(conn, self.shared.pace.freshness_interval)
+        self.shared.pace.note_look()
+        self._has_dead_letters, self.shared.is_troubled = seen.has_dead_letters, seen.freshness_frozen
+        self.shared.is_fed = seen.is_fed
         return seen.has_changes or seen.has_late_keys
 
-    def _drain(self, conn: Connection, worker: Worker) -> int:
+    def _drain(self, conn: Connection) -> int:
         """Take single changes, then a slice or a piece of a mass change, and again until nothing waits.
 
         So a single change waits for one slice or piece at most, whatever else does.
@@ -136,11 +136,11 @@ class Refresh(Job):
         Returns the number of steps that found something.
         """
         steps = 0
-        while not worker.stop.is_set():
+        while not self.shared.stop.is_set():
             singles = self._take(partial(self._mass.take_singles, conn, locks.SHARDS))
             mass = self._take(partial(self._mass.take_mass, conn, locks.SHARDS, singles))
             self._end_lateness(conn)
-            worker.touch()
+            self.touch()
             self._log_tally(conn)
             steps += singles.found_work + (mass is not None)
             if mass is None and (singles.drained or not singles.owned):

@@ -1,12 +1,8 @@
-"""A clock that jumps, of the scheduler's machine and of the server: nothing stands still, and nothing is promised."""
+"""A clock of the server that jumps: nothing is lost, and nothing is promised."""
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from psycopg import sql
@@ -17,27 +13,13 @@ from projector.core.dead_letters import find_dead_letters, retry_dead_letters
 from projector.database.rows import Connection
 from projector.observe.status.attention import find_attention
 from projector.observe.status.read import read_status
-from projector.scheduler import jobs as scheduler_jobs
-from projector.scheduler import main
-from projector.scheduler.jobs import Jobs, Prune, Upkeep, Verify
-from projector.scheduler.refresh import Refresh, look
+from projector.scheduler.refresh import look
 from tests.exactness import interleaving
 from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped, refreshing
 from tests.exactness.platform import Platform, assert_exact, refresh_now, shard_of, texts, value
-from tests.support.patience import PATIENCE
-from tests.support.server import Database
-from tests.unit.projector.scheduler.running import jobs_of
 
 JUMPS = [-3600.0, 90.0, *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (-90.0, 3600.0))]
-LOOPED: dict[str, tuple[type, str]] = {
-    "refresh": (Refresh, "run"),
-    "upkeep": (Upkeep, "run"),
-    "verify": (Verify, "run"),
-    "prune": (Prune, "run"),
-    "watch": (Jobs, "watch"),
-}
-FOLDER = Path(__file__).parent
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEWEST = "SELECT max(s) FROM read_model.freshness, unnest(shards || as_of) AS s"
 
@@ -47,53 +29,6 @@ def look_now(conn: Connection) -> None:
 
 
 MOVES = (look_now, refresh_now)
-
-
-@contextmanager
-def turning(jobs: Jobs) -> Iterator[None]:
-    """Run the loops of the scheduler, as `run` starts them."""
-    main.start_loops(jobs)
-    try:
-        yield
-    finally:
-        jobs.stop.set()
-        jobs.end()
-        for thread in threading.enumerate():
-            if thread.name in {*jobs.workers, "watch"}:
-                thread.join(PATIENCE)
-
-
-@pytest.mark.parametrize("seconds", JUMPS)
-def test_no_job_stands_still_when_the_clock_jumps(
-    database: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
-) -> None:
-    turns: Counter[str] = Counter()
-    wall, jumped = time.time, [0.0]
-    # The job in whose next turn the clock jumps: its loop knows only then when the turn began.
-    jumping: list[str] = []
-    for name, (looped, method) in LOOPED.items():
-        real = getattr(looped, method)
-
-        def counted(*args: object, name: str = name, real: object = real) -> float:
-            pause = real(*args)  # type: ignore[operator]
-            turns[name] += 1
-            if name in jumping:
-                jumped[0] += seconds
-                jumping.clear()
-            return float(pause)
-
-        monkeypatch.setattr(looped, method, counted)
-    for interval in ("UPKEEP_SECONDS", "PRUNE_SECONDS", "WATCH_INTERVAL_SECONDS", "VERIFY_WAIT_SECONDS"):
-        monkeypatch.setattr(scheduler_jobs, interval, 0.05)
-    monkeypatch.setattr(main, "FIRST_PRUNE_SECONDS", 0.05)
-    monkeypatch.setattr(time, "time", lambda: wall() + jumped[0])
-    with turning(jobs_of(database, monkeypatch, FOLDER, LEADS_REFRESH_SECONDS="0.05")):
-        interleaving.wait_for(lambda: all(turns[name] for name in LOOPED))
-        for job in LOOPED:
-            jumping.append(job)
-            interleaving.wait_for(lambda: not jumping)
-            before = turns.copy()
-            interleaving.wait_for(lambda: all(turns[name] > before[name] for name in LOOPED))  # noqa: B023
 
 
 def jump(conn: Connection, seconds: float) -> None:

@@ -35,7 +35,7 @@ from tests.support.commands import ROOT, run_command
 from tests.support.points import at_points
 from tests.support.running import Scheduler, running_scheduler, wait_until, write_message, write_source
 from tests.support.server import connect
-from tests.unit.projector.scheduler.running import jobs_of
+from tests.unit.projector.scheduler.running import scheduler_of
 
 StartServer = Callable[..., EmbeddedServer]
 
@@ -194,18 +194,18 @@ def test_a_disk_that_is_full_is_told(
         message = "could not extend file"
         raise psycopg.errors.DiskFull(message)
 
-    jobs = jobs_of(filled.database, monkeypatch, tmp_path)
+    scheduler = scheduler_of(filled.database, monkeypatch, tmp_path)
     filled.message("c", "queued")
     with monkeypatch.context() as patches:
         patches.setattr(Drain, "take_singles", fail)
-        assert jobs.workers["refresh"]() > 0
+        assert scheduler.jobs["refresh"]()
     reason = "could not extend file"
     sentence = (
         f"The server has no space left on its disk: {reason}. Free or add disk space: no change is lost."
     )
     said = capsys.readouterr()
     assert sentence in said.out + said.err
-    jobs.end()
+    scheduler.end()
 
 
 NO_CONNECTION = "The server takes no further connection: "

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import isgeneratorfunction, signature, unwrap
 from types import SimpleNamespace
 from typing import Any
@@ -79,6 +79,7 @@ from tests.exactness.platform import Platform, refresh_now
 from tests.exactness.test_mappings import READING
 from tests.rules.test_exactness_rules import mutants_of_the_page
 from tests.support.source import SOURCE_TABLES
+from tests.unit.projector.scheduler import test_clock as test_set_clock
 
 # The last is what pytest.raises says where nothing was raised.
 RED = (AssertionError, psycopg.Error, ProjectorError, pytest.fail.Exception)
@@ -372,9 +373,9 @@ def _take_limits_for_rows(bench: Bench) -> None:
         bench.patches.setattr(module, "is_server_limit", lambda _: False)
 
 
-def _follow_the_wall_clock(bench: Bench) -> None:
-    bench.patches.setattr(scheduler_main, "_clock", lambda: time.time())  # noqa: PLW0108  # It jumps.
-    bench.patches.setattr(interleaving, "PATIENCE", 5.0)
+def _miss_steps_of_the_clock(bench: Bench) -> None:
+    bench.patches.setattr(scheduler_main, "STEP_SECONDS", float("inf"))
+    bench.patches.setattr(test_set_clock, "PATIENCE", 2.0)
 
 
 def _every_version_moves(bench: Bench) -> None:
@@ -505,7 +506,7 @@ MUTANTS = {
     "a transaction behind a pooler has what is set for the database":
         _patch(connect, "settings", lambda _: {"search_path": connect.SEARCH_PATH},
             drops_options=True, tenant_setting="transaction"),
-    "the loops follow the wall clock": Mutant(_follow_the_wall_clock, seconds=-90.0),
+    "a step of the clock is missed": Mutant(_miss_steps_of_the_clock, step=timedelta(seconds=-90)),
     "a dead letter waits for the clock":
         _text("OR d.retry_at > clock_timestamp()", "OR d.retry_at > 'infinity'::timestamptz", seconds=-3600.0),
     "the source is read before the changes are taken":

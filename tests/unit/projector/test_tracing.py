@@ -12,10 +12,10 @@ from opentelemetry.trace import StatusCode
 from projector.core.batch import Batch
 from projector.database.rows import Connection
 from projector.observe import tracing
-from projector.scheduler.jobs import Jobs
+from projector.scheduler.main import Scheduler
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
-from tests.unit.projector.scheduler.running import build, jobs_of
+from tests.unit.projector.scheduler.running import build, scheduler_of
 
 
 @pytest.fixture
@@ -31,20 +31,22 @@ def everything_in(span: ReadableSpan) -> str:
 
 
 @pytest.fixture
-def jobs(database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
+def scheduler(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Scheduler:
     """The jobs of a scheduler that traces, and a message that waits for them."""
     build(connection)
     write_source(connection)
     write_message(connection, "m-secret", text="a text of a customer")
-    return jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
+    return scheduler_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
 
 
 def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
-    exporter: InMemorySpanExporter, jobs: Jobs
+    exporter: InMemorySpanExporter, scheduler: Scheduler
 ) -> None:
     for _ in range(3):
-        jobs.workers["refresh"]()
-    jobs.end()
+        scheduler.jobs["refresh"]()
+    scheduler.end()
     first, *_ = spans = exporter.get_finished_spans()
     assert {span.name for span in spans} == {"refresh batch"}
     # A piece of late keys takes no changes.
@@ -77,14 +79,14 @@ def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
 
 
 def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
-    exporter: InMemorySpanExporter, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    exporter: InMemorySpanExporter, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise psycopg.errors.OutOfMemory("a value of a customer")
 
     monkeypatch.setattr("projector.core.refresh.refresh_batch", fail)
-    jobs.workers["refresh"]()
-    jobs.end()
+    scheduler.jobs["refresh"]()
+    scheduler.end()
     [span] = exporter.get_finished_spans()
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes is not None

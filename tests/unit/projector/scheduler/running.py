@@ -7,7 +7,7 @@ import pytest
 from projector import config
 from projector.database.connect import connect_beside
 from projector.database.rows import Connection
-from projector.scheduler.jobs import Jobs
+from projector.scheduler.main import Scheduler
 from tests.support.running import value
 from tests.support.server import Database
 from tests.unit.projector.recovering import healed
@@ -23,7 +23,9 @@ def build(conn: Connection) -> None:
         healed(other)
 
 
-def jobs_of(database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: str) -> Jobs:
+def scheduler_of(
+    database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: str
+) -> Scheduler:
     for name, text in {"DATABASE_URL": database.url, **settings}.items():
         monkeypatch.setenv(name, text)
-    return Jobs(config.load(folder / ".env"))
+    return Scheduler(config.load(folder / ".env"))

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from projector.database import locks
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
-from projector.scheduler import pace, refresh
-from projector.scheduler.jobs import Jobs
-from projector.scheduler.worker import Worker
+from projector.scheduler import main, pace, refresh
+from projector.scheduler.main import Scheduler
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import (
@@ -29,14 +27,14 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.scheduler.running import build, jobs_of, leads
+from tests.unit.projector.scheduler.running import build, leads, scheduler_of
 from tests.unit.projector.test_dead_letters import set_aside
 
 
 @pytest.fixture
-def jobs(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Jobs]:
+def scheduler(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scheduler]:
     """The jobs of a scheduler with its own settings."""
-    made = jobs_of(database, monkeypatch, tmp_path)
+    made = scheduler_of(database, monkeypatch, tmp_path)
     yield made
     made.end()
 
@@ -49,17 +47,10 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
     long_ago = "UPDATE projector.runs SET started_at = started_at - interval '1 hour'"
     connection.execute(long_ago.encode())
     connection.execute("UPDATE read_model.leads SET total_messages = 7")
-    clock = [datetime(2026, 11, 25, 2, 59, 50, tzinfo=UTC)]
-    monkeypatch.setattr(scheduler_jobs, "_now", lambda: clock[0])
-    several = [jobs_of(database, monkeypatch, tmp_path, LEADS_REBUILD_CRON="0 3 * * *") for _ in range(2)]
-    for jobs in several:
-        assert jobs.workers["rebuild"]() == 10
-    clock[0] += timedelta(seconds=11)
-    for jobs in several:
-        jobs.workers["rebuild"]()
-        # Its next time is tomorrow. The clock may be set meanwhile.
-        assert 0 < jobs.workers["rebuild"]() < 60
-        jobs.end()
+    for _ in range(2):
+        scheduler = scheduler_of(database, monkeypatch, tmp_path, LEADS_REBUILD_CRON="0 3 * * *")
+        assert scheduler.jobs["rebuild"]() is None
+        scheduler.end()
     recent = (
         "SELECT count(*) FROM projector.runs"
         " WHERE kind = 'rebuild' AND started_at > now() - interval '30 minutes'"
@@ -69,13 +60,12 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
 
 
 def test_a_rebuild_that_another_session_does_is_left_to_it(
-    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, connection: Connection
 ) -> None:
     build(connection)
     connection.execute("DELETE FROM projector.runs")
     connection.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
-    monkeypatch.setattr(scheduler_jobs.Rebuild, "wait", lambda _: 0.0)
-    jobs.workers["rebuild"]()
+    scheduler.jobs["rebuild"]()
     assert value(connection, "SELECT count(*) FROM projector.runs") == 0
 
 
@@ -103,13 +93,13 @@ ROUND = "SELECT coalesce(max(rows_done), -1) FROM projector.verify_rounds"
     ],
 )
 def test_while_something_else_explains_what_differs_or_is_more_urgent_nothing_is_verified(
-    jobs: Jobs, connection: Connection, reasons: dict[str, str | None]
+    scheduler: Scheduler, connection: Connection, reasons: dict[str, str | None]
 ) -> None:
     write_source(connection)
     build(connection)
     for reason, undo in reasons.items():
         assert connection.execute(reason.encode()).statusmessage not in ("UPDATE 0", "INSERT 0 0")
-        jobs.workers["verify"]()
+        scheduler.jobs["verify"]()
         assert value(connection, ROUND) == -1, reason
         if undo is not None:
             connection.execute(undo.encode())
@@ -121,9 +111,9 @@ def test_a_verify_that_is_switched_off_forgets_its_round(
     write_source(connection)
     build(connection)
     for days in ("1", "off"):
-        jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_VERIFY_DAYS=days)
-        jobs.workers["verify"]()
-        jobs.end()
+        scheduler = scheduler_of(database, monkeypatch, tmp_path, LEADS_VERIFY_DAYS=days)
+        scheduler.jobs["verify"]()
+        scheduler.end()
         assert value(connection, "SELECT count(*) FROM projector.verify_rounds") == (days == "1")
 
 
@@ -134,9 +124,9 @@ def test_a_database_that_does_not_answer_is_given_up(
     database = Database(f"{server.url()}?connect_timeout=2", "leads")
     with database.connect() as conn:
         migrate(conn, create_source=True)
-    monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    refresh = jobs.workers["refresh"]
+    monkeypatch.setattr(main, "SILENT_SECONDS", 0.0)
+    scheduler = scheduler_of(database, monkeypatch, tmp_path)
+    refresh = scheduler.jobs["refresh"]
     refresh()
     assert refresh.conn is not None
     frozen = [int((server.data / "postmaster.pid").read_text().split()[0]), refresh.conn.info.backend_pid]
@@ -146,7 +136,7 @@ def test_a_database_that_does_not_answer_is_given_up(
         thread = threading.Thread(target=refresh)
         thread.start()
         wait_for(lambda: refresh.alive_at is not None, "the refresh at work")
-        jobs.watch()
+        scheduler.watch()
         thread.join(PATIENCE)
         assert not thread.is_alive()
     finally:
@@ -158,27 +148,27 @@ def test_a_database_that_does_not_answer_is_given_up(
         return refresh.conn is not None
 
     wait_for(is_connected, "a new connection")
-    jobs.end()
+    scheduler.end()
 
 
 def test_a_long_statement_is_left_alone_while_the_database_answers(
-    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(connection)
     write_source(connection)
-    monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
-    thread = threading.Thread(target=jobs.workers["refresh"])
+    monkeypatch.setattr(main, "SILENT_SECONDS", 0.0)
+    thread = threading.Thread(target=scheduler.jobs["refresh"])
     with connection.transaction():
         connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
         thread.start()
         wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
-        jobs.watch()
+        scheduler.watch()
     thread.join()
     assert leads(connection) == 1
 
 
 def test_new_changes_come_before_the_next_dead_letters(
-    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refresh, "TURN_SECONDS", UNREACHED)
     write_source(connection)
@@ -187,36 +177,36 @@ def test_new_changes_come_before_the_next_dead_letters(
     left = []
     for number in range(3):
         write_conversations(connection, 1, first=number + 2)
-        jobs.workers["refresh"]()
+        scheduler.jobs["refresh"]()
         left.append((value(connection, "SELECT count(*) FROM projector.dead_letters"), leads(connection)))
     assert left == [(15, 2), (5, 3), (0, 4)]
 
 
 def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
-    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_source(connection)
     build(connection)
     done: list[int] = []
     real = scheduler_jobs.Upkeep.run
 
-    def note(job: scheduler_jobs.Upkeep, conn: Connection, worker: Worker) -> float:
+    def note(job: scheduler_jobs.Upkeep, conn: Connection) -> float:
         done.append(1)
-        return real(job, conn, worker)
+        return real(job, conn)
 
     monkeypatch.setattr(scheduler_jobs.Upkeep, "run", note)
     monkeypatch.setattr(scheduler_jobs, "IDLE_UPKEEP_SECONDS", 3600.0)
     monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
-    jobs.workers["refresh"]()
+    scheduler.jobs["refresh"]()
     for _ in range(3):
-        assert jobs.workers["upkeep"]() == scheduler_jobs.UPKEEP_SECONDS
+        assert scheduler.jobs["upkeep"]() == scheduler_jobs.UPKEEP_SECONDS
     assert len(done) == 1
     connection.execute("ALTER TABLE public.messages DISABLE TRIGGER USER")
-    jobs.workers["refresh"]()
-    jobs.workers["upkeep"]()
+    scheduler.jobs["refresh"]()
+    scheduler.jobs["upkeep"]()
     assert len(done) == 2
-    jobs.workers["refresh"]()
-    jobs.workers["upkeep"]()
+    scheduler.jobs["refresh"]()
+    scheduler.jobs["upkeep"]()
     assert len(done) == 2
     assert value(connection, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
 
@@ -228,32 +218,32 @@ def test_a_deep_queue_ends_with_the_step_in_which_it_is_told_to(
     write_source(connection)
     for number in range(2, 122):
         write_conversations(connection, 1, first=number)
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
+    scheduler = scheduler_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
     taken: list[int] = []
 
     def note(conn: Connection, shards: Sequence[int], **options: Any) -> Batch:  # noqa: ANN401
         taken.append(1)
         if len(taken) == 3:
-            jobs.stop.set()
+            scheduler.shared.stop.set()
         return refresh_batch(conn, shards, **options)
 
     monkeypatch.setattr("projector.core.refresh.refresh_batch", note)
-    jobs.workers["refresh"]()
-    jobs.end()
+    scheduler.jobs["refresh"]()
+    scheduler.end()
     left = int(value(connection, "SELECT count(*) FROM projector.changes"))
     assert (left > 0, leads(connection) > 0, len(taken)) == (True, True, 3)
 
 
 def test_the_scheduler_logs_a_minute_with_the_queue(
-    jobs: Jobs, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(connection)
     monkeypatch.setattr(refresh, "TALLY_SECONDS", 0.0)
     write_source(connection)
     with structlog.testing.capture_logs() as said:
-        jobs.workers["refresh"]()
-        jobs.workers["refresh"]()
-        jobs.end()
+        scheduler.jobs["refresh"]()
+        scheduler.jobs["refresh"]()
+        scheduler.end()
     lines = [line for line in said if line["event"] == "refreshed"]
     assert {line["log_level"] for line in lines} == {"info"}
     assert sum(line["changes"] for line in lines) >= 1
@@ -263,7 +253,7 @@ def test_the_scheduler_logs_a_minute_with_the_queue(
 
 
 def test_a_job_that_meets_a_migrate_begins_again_and_says_nothing(
-    jobs: Jobs, connection: Connection, database: Database
+    scheduler: Scheduler, connection: Connection, database: Database
 ) -> None:
     """`migrate` replaces a view after those that it reads; a look locks it before them."""
     build(connection)
@@ -272,7 +262,7 @@ def test_a_job_that_meets_a_migrate_begins_again_and_says_nothing(
         migrates.execute("SET deadlock_timeout = '1h'")
         with migrates.transaction():
             migrates.execute("LOCK TABLE projector.capture_triggers IN ACCESS EXCLUSIVE MODE")
-            looks = threading.Thread(target=jobs.workers["refresh"])
+            looks = threading.Thread(target=scheduler.jobs["refresh"])
             looks.start()
             wait_until(connection, "EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
             migrates.execute("ALTER VIEW projector.queue_state OWNER TO CURRENT_USER")

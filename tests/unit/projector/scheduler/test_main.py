@@ -1,13 +1,11 @@
 """The process of the scheduler, from outside: source rows in, read model out, signals and kills."""
 
 import signal
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-import structlog
 from marshmallow import ValidationError
 
 from projector.config import read_cron
@@ -90,18 +88,3 @@ def test_it_starts_before_its_database_waits_for_one_that_goes_away_and_says_so_
         assert scheduler.terminate() == 0
         told = [line["event"] for line in scheduler.logged() if line["level"] in ("warning", "error")]
         assert told == [gone] * 3
-
-
-def test_a_turn_that_fails_is_logged_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "FAILED_PAUSE_SECONDS", 0.0)
-    stop, turns = threading.Event(), list[int]()
-
-    def turn() -> float:
-        turns.append(1)
-        if len(turns) == 2:
-            stop.set()
-        raise ZeroDivisionError
-
-    with structlog.testing.capture_logs() as said:
-        main.run_loop("watch", turn, stop, 0.0)
-    assert [line["job"] for line in said] == ["watch", "watch"]

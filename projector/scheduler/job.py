@@ -12,6 +12,7 @@ import psycopg
 import structlog
 
 from projector.capture.source import naming_missing_source
+from projector.config import Config
 from projector.core.batch import first_line
 from projector.database import connect as db
 from projector.database.retry import COLLIDED, retry
@@ -21,6 +22,7 @@ from projector.observe import metrics
 from projector.report.errors import DatabaseUnreachableError, ProjectorError, without_values
 from projector.report.log import quoting
 from projector.report.progress import Lines
+from projector.scheduler.pace import Pace
 
 CANCEL_SECONDS = 2.0
 """How long PostgreSQL has to answer a request to cancel a statement."""
@@ -53,13 +55,8 @@ class Database:
         with self._lock:
             if time.monotonic() < self._retry_at:
                 return None
-            try:
-                conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
-                # Else a killed process keeps its locks until a long statement has ended.
-                with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
-                    conn.execute("SET client_connection_check_interval = '1s'")
-            except (ProjectorError, psycopg.Error) as error:
-                self.note_loss(str(error))
+            conn = self.reach(job)
+            if conn is None:
                 self._retry_at = time.monotonic() + self._pause
                 self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
                 return None
@@ -68,6 +65,18 @@ class Database:
                 _log.info("the database is back", seconds=round(self._back_at - self._lost_at, 1))
             self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
             return conn
+
+    def reach(self, job: str) -> Connection | None:
+        """Return a new connection, however early it is; None where the database does not answer, which is noted."""
+        try:
+            conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
+            # Else a killed process keeps its locks until a long statement has ended.
+            with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
+                conn.execute("SET client_connection_check_interval = '1s'")
+        except (ProjectorError, psycopg.Error) as error:
+            self.note_loss(str(error))
+            return None
+        return conn
 
     def replace(self, job: str, error: str, connected_at: float) -> Connection | None:
         """Return a new connection for one that broke with this error, and was made at this monotonic time.
@@ -92,71 +101,72 @@ class Database:
                 _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
 
 
-class Job:
-    """What a worker does again and again.
+class Shared:
+    """What the jobs of one scheduler share: settings, the database, and what the refresh saw last.
 
-    `longest_retry_seconds` is the longest wait after a failure; 0 is for a job that cron starts.
+    `stop` says that the scheduler ends.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.database = Database(config.database_url)
+        self.stop = threading.Event()
+        self.pace = Pace(config.refresh_seconds)
+        self.is_troubled = self.is_queue_empty = self.is_fed = False
+        """Whether capture needs a repair, whether nothing waited, and whether subscriptions bring source rows."""
+
+
+class Job:
+    """Work that is done in turns on a connection of its own. After a failure it waits longer before each next try.
+
+    `longest_retry_seconds` is the longest of these waits; 0 is for a job that is next tried at a time of its calendar.
+    `alive_at` is when the job last showed progress, None while it is not running.
     """
 
     name: ClassVar[str]
     longest_retry_seconds: ClassVar[float]
 
-    def wait(self) -> float:
-        """Return in how many seconds there may be something to do; 0 for now. This needs no connection."""
-        return 0.0
-
-    def run(self, conn: Connection, worker: "Worker") -> float:
-        """Do the job once; return in how many seconds it wants to be done again."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """End for good."""
-
-
-class Worker:
-    """One job with its connection. After a failure it waits before the next try, longer each time.
-
-    `alive_at` is when the job last showed progress, None while it is not running. `stop` says that the scheduler ends.
-    """
-
-    def __init__(self, job: Job, database: Database, stop: threading.Event) -> None:
-        self.job = job
-        self.name = job.name
-        self.stop = stop
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
         self.conn: Connection | None = None
         self.alive_at: float | None = None
         self._prepared: Connection | None = None
         self._connected_at = 0.0
-        self._database = database
         self._trouble: str | None = None
         self._pause = _FIRST_RETRY_SECONDS
-        self._retry_at = 0.0
         self._noted_at = float("-inf")
 
-    def __call__(self) -> float:
-        """Do the job once; return in how many seconds it wants to be called again."""
+    def wait(self) -> float:
+        """Return in how many seconds there may be something to do; 0 for now. This needs no connection."""
+        return 0.0
+
+    def run(self, conn: Connection) -> float | None:
+        """Take a turn. Return in how many seconds to take the next one; None leaves that to a calendar."""
+        raise NotImplementedError
+
+    def __call__(self) -> float | None:
+        """Take a turn if there may be something to do. Return what `run` does."""
         # Before the look at `stop`: who sets that and then finds no job at work may close the connections.
         self.touch()
         try:
-            early = max(self._retry_at - time.monotonic(), self.job.wait())
-            if self.stop.is_set() or early > 0:
-                return max(early, 0.0)
+            early = self.wait()
+            if self.shared.stop.is_set() or early > 0:
+                return early
             if self.conn is None or self.conn.closed:
-                self.close()
+                self.disconnect()
                 self._connected_at = time.monotonic()
-                self.conn = self._database.connect(self.name)
+                self.conn = self.shared.database.connect(self.name)
             if self.conn is None:
                 return _FIRST_RETRY_SECONDS
             conn = self.conn
             with naming_missing_source(conn):
                 # `migrate` replaces views in another order than a job reads them: one of the two begins again.
-                pause = retry(lambda: self.job.run(conn, self), COLLIDED)
+                pause = retry(lambda: self.run(conn), COLLIDED)
         except StoppingError:
             return 0.0
-        except (ProjectorError, psycopg.Error) as error:
-            return self._note_failure(error)
         except Exception as error:  # noqa: BLE001  # The next try may succeed, whatever the error is.
-            _log.exception("unexpected failure", job=self.name)
+            if not isinstance(error, ProjectorError | psycopg.Error):
+                _log.exception("unexpected failure", job=self.name)
             return self._note_failure(error)
         finally:
             self.alive_at = None
@@ -195,35 +205,38 @@ class Worker:
             with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as wire:
                 wire.shutdown(socket.SHUT_RDWR)
 
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection."""
         if self.conn is not None:
             with suppress(psycopg.Error):
                 self.conn.close()
             self.conn = None
 
-    def _note_failure(self, error: Exception) -> float:
-        """Log an error once, and return how long to wait before the next try: longer each time."""
+    def close(self) -> None:
+        """End for good."""
+        self.disconnect()
+
+    def _note_failure(self, error: Exception) -> float | None:
+        """Log an error once. Return in how many seconds to try again, longer each time, or None."""
         is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or self.conn.closed
-        self.close()
-        if self.stop.is_set():
+        self.disconnect()
+        if self.shared.stop.is_set():
             return 0.0
         metrics.ERRORS.labels(self.name).inc()
         if is_lost:
             connected_at, self._connected_at = self._connected_at, time.monotonic()
-            self.conn = self._database.replace(self.name, str(error), connected_at)
-            return _FIRST_RETRY_SECONDS
+            self.conn = self.shared.database.replace(self.name, str(error), connected_at)
+            return _FIRST_RETRY_SECONDS if self.longest_retry_seconds else None
         trouble = _describe(error)
         if trouble != self._trouble:
             _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
         if self._trouble is not None and time.monotonic() >= self._noted_at + _NOTE_SECONDS:
-            self.conn = self._database.connect(self.name)
+            self.conn = self.shared.database.connect(self.name)
             self._note_refresh("failed", without_values(error) or trouble)
             self._noted_at = time.monotonic()
         self._trouble = trouble
-        pause, self._pause = self._pause, min(self._pause * 2, self.job.longest_retry_seconds)
-        self._retry_at = time.monotonic() + pause
-        return pause
+        pause, self._pause = self._pause, min(self._pause * 2, self.longest_retry_seconds)
+        return pause if self.longest_retry_seconds else None
 
     def _note_refresh(self, outcome: str, note: str | None) -> None:
         """Tell `status` by the run log that the refresh fails again, and why, or that it works again."""
@@ -235,14 +248,14 @@ class Worker:
 class _WatchedLines(Lines):
     """Logs progress, notes that the job is alive, and ends the job when the scheduler ends."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, job: Job) -> None:
         super().__init__()
-        self._worker = worker
+        self._job = job
 
     def advance(self, n: int) -> None:
         """Note that `n` units are done."""
-        self._worker.touch()
-        if self._worker.stop.is_set():
+        self._job.touch()
+        if self._job.shared.stop.is_set():
             raise StoppingError
         super().advance(n)
 
