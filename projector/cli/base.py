@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from inspect import cleandoc
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 import orjson
 import psycopg
 import structlog
 
+from projector import __version__
 from projector import config as settings
 from projector.capture.source import naming_missing_source
 from projector.config import Config
 from projector.database import lock_waits
 from projector.database.connect import connect
 from projector.database.rows import Connection
+from projector.database.sql import PROJECTION_VERSION
 from projector.report import log
 from projector.report.counted import RunReport, counted, escape_json, escape_lines
 from projector.report.errors import (
@@ -26,6 +28,7 @@ from projector.report.errors import (
     ProjectorError,
     condition,
     detail,
+    reason_of,
     without_values,
 )
 from projector.trial.postgres.embedded import EmbeddedServer
@@ -47,7 +50,6 @@ SHOWN_BY_PS = (
 # SQLSTATEs of a server that stops, crashed, or starts; an error without one comes from libpq itself.
 _CONNECTION_LOST = (None, "57P01", "57P02", "57P03")
 _log = structlog.get_logger(__name__)
-_Command = TypeVar("_Command", bound=Callable[..., None])
 
 
 @dataclasses.dataclass
@@ -120,6 +122,19 @@ def place_of(conn: Connection) -> str:
 class Commands(click.Group):
     """A group whose commands report an error as one clear sentence, never as a traceback."""
 
+    def add(
+        self, name: str, done: str, failed: str, drift: str | None = None, *, hidden: bool = False
+    ) -> Callable[[Callable[..., None]], click.Command]:
+        """Make a function a command, which takes an Invocation first. Its help ends with what its exit codes mean."""
+        meanings = (done, failed, "wrong usage, or a setting that cannot be used", drift)
+        lines = [f"  {code}  {meaning}" for code, meaning in enumerate(meanings) if meaning is not None]
+
+        def make(function: Callable[..., None]) -> click.Command:
+            text = "\n".join((cleandoc(function.__doc__ or ""), "", "\b", "Exit codes:", *lines))
+            return self.command(name, help=text, hidden=hidden)(click.pass_obj(function))
+
+        return make
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # As click declares it.
         """Run a command."""
         try:
@@ -136,16 +151,29 @@ class Commands(click.Group):
             _fail("Interrupted. What was committed stays; run the command again.")
 
 
-def exit_codes(done: str, failed: str, drift: str | None = None) -> Callable[[_Command], _Command]:
-    """Add to the docstring of a command, which `--help` shows, what its exit codes mean."""
-    meanings = (done, failed, "wrong usage, or a setting that cannot be used", drift)
-    lines = [f"  {code}  {meaning}" for code, meaning in enumerate(meanings) if meaning is not None]
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--database-url",
+    metavar="URL",
+    help="The platform's PostgreSQL; otherwise DATABASE_URL, otherwise the embedded one while it runs.",
+)
+@click.version_option(
+    __version__,
+    message=f"leads-projector {__version__}, projection version {PROJECTION_VERSION}",
+    help="Print the version of the program and its projection version.",
+)
+@click.pass_context
+def cli(ctx: click.Context, database_url: str | None) -> None:
+    """Keep the read model of leads equal to the platform's tables.
 
-    def add(command: _Command) -> _Command:
-        command.__doc__ = "\n".join((cleandoc(command.__doc__ or ""), "", "\b", "Exit codes:", *lines))
-        return command
+    \b
+    First installation:   migrate, rebuild, then keep `run` running.
+    `--help` of each command shows what it does, an example, and its exit codes.
+    """
+    ctx.obj = Invocation(database_url)
 
-    return add
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -161,7 +189,7 @@ def echo_json(content: object) -> None:
 
 def describe(error: psycopg.Error) -> str:
     """Return a sentence on what PostgreSQL refused, and what the operator can do next."""
-    reason = _told(error, (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip("."))
+    reason = _told(error, (error.diag.message_primary or reason_of(error)).rstrip("."))
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return (
             f"The database user may not do that: {reason}. Connect as the owner of the platform's tables, to whom no"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from projector.cli.base import Invocation, exit_codes, place_of
+from projector.cli.base import Invocation, cli, place_of
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -18,7 +18,7 @@ def _refuse_nan(_context: click.Context, _option: click.Parameter, number: float
     return number
 
 
-@click.command()
+@cli.add("demo", "loaded", "failed, or not confirmed")
 @click.option(
     "--tenants",
     type=click.IntRange(min=0),
@@ -40,8 +40,6 @@ def _refuse_nan(_context: click.Context, _option: click.Parameter, number: float
 @click.option(
     "--yes", is_flag=True, help="Do not ask before writing into a database that is not the embedded one."
 )
-@click.pass_obj
-@exit_codes("loaded", "failed, or not confirmed")
 def demo(invocation: Invocation, /, *, yes: bool, **options: Any) -> None:  # noqa: ANN401  # As `load` declares them.
     """Load made-up source rows, for a trial or a benchmark.
 

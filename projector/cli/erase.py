@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from projector.cli.base import FAILED, Invocation, exit_codes, place_of, telling_waits
+from projector.cli.base import FAILED, Invocation, cli, place_of, telling_waits
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from projector.operate.erase.ledger import Target
 
 
-@click.command()
+@cli.add(
+    "erase",
+    "erased",
+    "refused because of source rows, which it lists, not confirmed, or failed; run it again to go on",
+)
 @click.option("--user", "user_id", metavar="USER_ID", help="Erase this tenant, or with --phone a lead of it.")
 @click.option("--phone", metavar="PHONE", help="Erase the lead with this phone, however it is written.")
 @click.option(
@@ -36,11 +40,6 @@ if TYPE_CHECKING:
     help="Then print the commands that rewrite the files of our tables, so that no byte of a deleted row is in them.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.pass_obj
-@exit_codes(
-    "erased",
-    "refused because of source rows, which it lists, not confirmed, or failed; run it again to go on",
-)
 def erase(  # noqa: PLR0913  # One argument for each option.
     invocation: Invocation,
     user_id: str | None,

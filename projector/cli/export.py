@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from projector.cli.base import Invocation, echo, exit_codes
+from projector.cli.base import Invocation, cli, echo
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -29,7 +29,7 @@ def _moment(text: str) -> tuple[datetime, datetime]:
         raise click.BadParameter(f"{text!r} is no date such as 2025-01-31 or 2025-01-31T09:30:00Z.") from None
 
 
-@click.command()
+@cli.add("export", "the file is whole", "failed; the file is as it was before")
 @click.option("--user", "user_id", metavar="USER_ID", required=True, help="The tenant.")
 @click.option(
     "--kind",
@@ -58,8 +58,6 @@ def _moment(text: str) -> tuple[datetime, datetime]:
     type=_moment,
     help="Messages at or before this date or time, in UTC; a date covers its whole day.",
 )
-@click.pass_obj
-@exit_codes("the file is whole", "failed; the file is as it was before")
 def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
     invocation: Invocation,
     user_id: str,

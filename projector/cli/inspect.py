@@ -6,16 +6,14 @@ from dataclasses import asdict
 
 import click
 
-from projector.cli.base import DRIFT, FAILED, Invocation, echo, echo_json, exit_codes
+from projector.cli.base import DRIFT, FAILED, Invocation, cli, echo, echo_json, json_option
 
 
-@click.command()
+@cli.add("status", "fine", "something needs attention (it says what), or failed")
 @click.option(
     "--verbose", is_flag=True, help="Every fact: last runs, verify, drift, row security, sizes, locks."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
-@click.pass_obj
-@exit_codes("fine", "something needs attention (it says what), or failed")
+@json_option
 def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
     """Show how fresh the read model is, and what needs attention.
 
@@ -39,7 +37,7 @@ def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
         sys.exit(FAILED)
 
 
-@click.command()
+@cli.add("assess", "it fits", "it does not fit (it says why), or failed")
 @click.option(
     "--source-schema",
     "source_schemas",
@@ -53,10 +51,8 @@ def status(invocation: Invocation, *, verbose: bool, as_json: bool) -> None:
     metavar="FOLDER",
     help="The mapping to look at, as for migrate; else the one that is stored.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@json_option
 @click.option("--sql", "as_sql", is_flag=True, help="Only the statements that would mend what is missing.")
-@click.pass_obj
-@exit_codes("it fits", "it does not fit (it says why), or failed")
 def assess(
     invocation: Invocation, *, source_schemas: Sequence[str], mapping: str | None, as_json: bool, as_sql: bool
 ) -> None:
@@ -90,10 +86,10 @@ def assess(
         sys.exit(FAILED)
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
-@click.pass_obj
-@exit_codes("listed", "the read model is not installed or was never built (it says what to run), or failed")
+@cli.add(
+    "tenants", "listed", "the read model is not installed or was never built (it says what to run), or failed"
+)
+@json_option
 def tenants(invocation: Invocation, *, as_json: bool) -> None:
     """List the tenants with their leads, messages and dead letters.
 
@@ -116,7 +112,7 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
         click.echo(render(listed, without_tenant))
 
 
-@click.command()
+@cli.add("explain", "the lead is explained", "there is no such lead, or failed", "the read model has drifted")
 @click.argument("user_id")
 @click.argument("phone")
 @click.option(
@@ -126,9 +122,7 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
     show_default=True,
     help="Of each source table so many rows are shown besides the first.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
-@click.pass_obj
-@exit_codes("the lead is explained", "there is no such lead, or failed", "the read model has drifted")
+@json_option
 def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int, as_json: bool) -> None:
     """Say why a lead shows what it shows.
 

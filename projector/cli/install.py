@@ -10,11 +10,16 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from projector.cli.base import FAILED, Invocation, echo, exit_codes, place_of, telling_waits
+from projector.cli.base import FAILED, Commands, Invocation, cli, echo, place_of, telling_waits
 from projector.report.errors import ProjectorError
 
 
-@click.command()
+@cli.add(
+    "migrate",
+    "installed and up to date; with --check, the mapping misses nothing",
+    "failed; what is done stays: run it again to go on; or the API cannot read before a superuser has run the"
+    " statements that --sql prints; with --check, it misses changes (it says which), or failed",
+)
 @click.option(
     "--create-source",
     is_flag=True,
@@ -51,12 +56,6 @@ from projector.report.errors import ProjectorError
     "--check",
     is_flag=True,
     help="Install nothing: change sampled rows in a scratch database, and say which changes the mapping misses.",
-)
-@click.pass_obj
-@exit_codes(
-    "installed and up to date; with --check, the mapping misses nothing",
-    "failed; what is done stays: run it again to go on; or the API cannot read before a superuser has run the"
-    " statements that --sql prints; with --check, it misses changes (it says which), or failed",
 )
 def migrate(  # noqa: PLR0913  # One argument for each option.
     invocation: Invocation,
@@ -149,15 +148,13 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
         sys.exit(FAILED)
 
 
-@click.command()
+@cli.add("uninstall", "removed", "failed, not confirmed, or something of others depends on the read model")
 @click.option("--yes", is_flag=True, help="Do not ask. It never drops what others made.")
 @click.option(
     "--drop-dependents",
     is_flag=True,
     help="Drop also what others made and what depends on the read model, such as their views.",
 )
-@click.pass_obj
-@exit_codes("removed", "failed, not confirmed, or something of others depends on the read model")
 def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> None:
     """Remove all that migrate added; the platform's tables stay.
 
@@ -184,7 +181,7 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
     click.echo("The read model and its triggers are gone; the platform's tables are as they were.")
 
 
-@click.group()
+@click.group(cls=Commands)
 def capture() -> None:
     """Switch the triggers off in an emergency, and on again.
 
@@ -192,10 +189,11 @@ def capture() -> None:
     """
 
 
-@capture.command("off")
+cli.add_command(capture)
+
+
+@capture.add("off", "off", "failed")
 @click.option("--reason", default="switched off by hand", help="What `status` shows as long as it is off.")
-@click.pass_obj
-@exit_codes("off", "failed")
 def capture_off(invocation: Invocation, reason: str) -> None:
     """Stop noting changes.
 
@@ -212,9 +210,7 @@ def capture_off(invocation: Invocation, reason: str) -> None:
     click.echo("Capture is off. Changes are not seen until `python -m projector capture on`.")
 
 
-@capture.command("on")
-@click.pass_obj
-@exit_codes("on", "failed")
+@capture.add("on", "on", "failed")
 def capture_on(invocation: Invocation) -> None:
     """Note changes again.
 

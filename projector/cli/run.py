@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from projector.cli.base import DRIFT, Invocation, echo, echo_report, exit_codes
+from projector.cli.base import DRIFT, Invocation, cli, echo, echo_report
 from projector.report.counted import RunReport, counted, escape_hidden
 from projector.report.progress import for_this_terminal
 
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from projector.database.rows import Connection
 
 
-@click.command()
-@click.option(
-    "--user", "users", multiple=True, metavar="USER_ID", help="Only this tenant; may be given several times."
-)
-@click.pass_obj
-@exit_codes(
+@cli.add(
+    "rebuild",
     "rebuilt: everything committed before the start is in the read model",
     "failed: leads that it had reached are corrected, the others are served as they were; or rows are set aside",
+)
+@click.option(
+    "--user", "users", multiple=True, metavar="USER_ID", help="Only this tenant; may be given several times."
 )
 def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
@@ -46,14 +45,13 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
         _conclude(conn, report, users or None)
 
 
-@click.command()
-@click.option("--retry-failed", is_flag=True, help="Try the leads that were set aside with an error, too.")
-@click.option("--verbose", is_flag=True, help="Say so, too, when there was nothing to do.")
-@click.pass_obj
-@exit_codes(
+@cli.add(
+    "refresh",
     "everything committed before the start is in the read model",
     "failed, something blocks it, or changes are set aside with an error; the message says what",
 )
+@click.option("--retry-failed", is_flag=True, help="Try the leads that were set aside with an error, too.")
+@click.option("--verbose", is_flag=True, help="Say so, too, when there was nothing to do.")
 def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> None:
     """Bring in every change that was committed before the start.
 
@@ -94,9 +92,7 @@ def _conclude(
     require_nothing_left_out(conn, tenants)
 
 
-@click.command()
-@click.pass_obj
-@exit_codes("ended by SIGTERM or Ctrl-C", "could not start")
+@cli.add("run", "ended by SIGTERM or Ctrl-C", "could not start")
 def run(invocation: Invocation) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C.
 
@@ -113,7 +109,7 @@ def run(invocation: Invocation) -> None:
     run_scheduler(invocation.with_database())
 
 
-@click.command()
+@cli.add("verify", "no difference", "failed", "drift found, healed or not")
 @click.option(
     "--user",
     "users",
@@ -129,8 +125,6 @@ def run(invocation: Invocation) -> None:
     help="At most this many leads, at random, and the statistics of their tenants. [default: LEADS_VERIFY_SAMPLE]",
 )
 @click.option("--heal", is_flag=True, help="Correct the leads that differ.")
-@click.pass_obj
-@exit_codes("no difference", "failed", "drift found, healed or not")
 def verify(
     invocation: Invocation, users: Sequence[str], *, everything: bool, sample: int | None, heal: bool
 ) -> None:
@@ -178,9 +172,9 @@ def verify(
         sys.exit(DRIFT)
 
 
-@click.command(hidden=True)
-@click.pass_obj
-@exit_codes("ended by SIGTERM or Ctrl-C", "could not start, or a part of it ended by itself")
+@cli.add(
+    "local", "ended by SIGTERM or Ctrl-C", "could not start, or a part of it ended by itself", hidden=True
+)
 def local(invocation: Invocation) -> None:
     """Run everything on this machine in the foreground, as `make run` does."""
     from projector.trial.postgres.local import run as run_here

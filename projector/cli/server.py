@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from projector.cli.base import FAILED, Invocation, exit_codes
+from projector.cli.base import FAILED, Commands, Invocation, cli
 
 
-@click.group()
+@click.group(cls=Commands)
 def server() -> None:
     """Start, stop or delete the embedded PostgreSQL.
 
@@ -15,9 +15,10 @@ def server() -> None:
     """
 
 
-@server.command("start")
-@click.pass_obj
-@exit_codes("it runs", "failed")
+cli.add_command(server)
+
+
+@server.add("start", "it runs", "failed")
 def server_start(invocation: Invocation) -> None:
     """Start the embedded PostgreSQL in the background.
 
@@ -32,9 +33,7 @@ def server_start(invocation: Invocation) -> None:
     click.echo(f"PostgreSQL runs on {embedded.address}, with its files in {embedded.folder}.")
 
 
-@server.command("stop")
-@click.pass_obj
-@exit_codes("it does not run any more", "failed")
+@server.add("stop", "it does not run any more", "failed")
 def server_stop(invocation: Invocation) -> None:
     """Stop the embedded PostgreSQL; its data are kept.
 
@@ -46,9 +45,7 @@ def server_stop(invocation: Invocation) -> None:
     click.echo("PostgreSQL is stopped; its data are kept." if stopped else "PostgreSQL did not run.")
 
 
-@server.command("status")
-@click.pass_obj
-@exit_codes("it runs", "it does not run")
+@server.add("status", "it runs", "it does not run")
 def server_status(invocation: Invocation) -> None:
     """Show whether the embedded PostgreSQL runs, and where.
 
@@ -63,9 +60,7 @@ def server_status(invocation: Invocation) -> None:
     click.echo(f"PostgreSQL runs on {embedded.address}, with its files in {embedded.folder}.")
 
 
-@server.command("url")
-@click.pass_obj
-@exit_codes("printed", "there is no embedded PostgreSQL")
+@server.add("url", "printed", "there is no embedded PostgreSQL")
 def server_url(invocation: Invocation) -> None:
     """Print the URL of the embedded PostgreSQL, its password included.
 
@@ -76,10 +71,8 @@ def server_url(invocation: Invocation) -> None:
     click.echo(invocation.server.url())
 
 
-@server.command("remove")
+@server.add("remove", "deleted", "failed, or not confirmed")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.pass_obj
-@exit_codes("deleted", "failed, or not confirmed")
 def server_remove(invocation: Invocation, *, yes: bool) -> None:
     """Stop the embedded PostgreSQL and delete it with all its data.
 

@@ -24,7 +24,7 @@ from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
 from projector.database.sql import failing_relations, failing_step, query, statement
 from projector.model.leads import WRITE
-from projector.report.errors import CaptureGapError, is_raised, is_server_limit
+from projector.report.errors import CaptureGapError, is_raised, is_server_limit, reason_of
 from projector.report.log import quoting
 
 DEFAULT_BATCH = 1000
@@ -183,7 +183,7 @@ def is_server_failure(error: psycopg.Error) -> bool:
 
 def first_line(error: psycopg.Error) -> str:
     """Return the message of PostgreSQL in one line, the step that failed, and the relations that the step reads."""
-    text = (error.diag.message_primary or str(error)).splitlines()[0]
+    text = (error.diag.message_primary or reason_of(error)).partition("\n")[0]
     failed = failing_step(error)
     read = ", ".join(f"{relation}.sql" for relation in failing_relations(error))
     return text if failed is None else f"{text} ({failed}{f', which reads {read}' if read else ''})"

@@ -13,7 +13,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
-from projector.report.errors import BlockedError, YieldedError, is_raised, is_server_limit
+from projector.report.errors import BlockedError, YieldedError, is_raised, is_server_limit, reason_of
 
 _Result = TypeVar("_Result")
 
@@ -53,8 +53,7 @@ class Again:
             return error
         if self.message is not None:
             return BlockedError(self.message if isinstance(self.message, str) else self.message())
-        reason = str(error).splitlines()[0]
-        return BlockedError(f"A batch collided {self.tries} times with other sessions: {reason}")
+        return BlockedError(f"A batch collided {self.tries} times with other sessions: {reason_of(error)}")
 
 
 TRIES = 5

@@ -90,7 +90,7 @@ def note_of(error: BaseException) -> str:
     """
     if isinstance(error, ProjectorError | psycopg.Error):
         hidden = without_values(error)
-        return str(error).strip().partition("\n")[0] if hidden is None else hidden
+        return reason_of(error) if hidden is None else hidden
     return type(error).__name__
 
 
@@ -118,3 +118,8 @@ def detail(error: psycopg.Error) -> str:
     """Return the objects that PostgreSQL names in the detail of an error, in one line."""
     named = error.diag.message_detail or error.diag.message_primary or ""
     return "; ".join(named.rstrip(".").splitlines())
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return str(error).strip().partition("\n")[0]

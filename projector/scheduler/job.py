@@ -19,7 +19,7 @@ from projector.database.retry import COLLIDED, retry
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.observe import metrics
-from projector.report.errors import DatabaseUnreachableError, ProjectorError, without_values
+from projector.report.errors import DatabaseUnreachableError, ProjectorError, reason_of, without_values
 from projector.report.log import quoting
 from projector.report.progress import Lines
 from projector.scheduler.pace import Pace
@@ -74,11 +74,11 @@ class Database:
             with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
                 conn.execute("SET client_connection_check_interval = '1s'")
         except (ProjectorError, psycopg.Error) as error:
-            self.note_loss(str(error))
+            self.note_loss(error)
             return None
         return conn
 
-    def replace(self, job: str, error: str, connected_at: float) -> Connection | None:
+    def replace(self, job: str, error: Exception, connected_at: float) -> Connection | None:
         """Return a new connection for one that broke with this error, and was made at this monotonic time.
 
         Where there is one, the server ended that session alone, as an operator or a timeout asks for. One that is older
@@ -89,16 +89,16 @@ class Database:
             conn = self.connect(job)
             if conn is not None and is_new:
                 _log.warning(
-                    "the server ended a session, which a new one replaces", job=job, error=_first_line(error)
+                    "the server ended a session, which a new one replaces", job=job, error=reason_of(error)
                 )
             return conn
 
-    def note_loss(self, error: str) -> None:
+    def note_loss(self, error: Exception) -> None:
         """Note that the database does not answer."""
         with self._lock:
             if self._lost_at is None:
                 self._lost_at = time.monotonic()
-                _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
+                _log.warning("the database is gone; trying again until it is back", error=reason_of(error))
 
 
 class Shared:
@@ -225,7 +225,7 @@ class Job:
         metrics.ERRORS.labels(self.name).inc()
         if is_lost:
             connected_at, self._connected_at = self._connected_at, time.monotonic()
-            self.conn = self.shared.database.replace(self.name, str(error), connected_at)
+            self.conn = self.shared.database.replace(self.name, error, connected_at)
             return _FIRST_RETRY_SECONDS if self.longest_retry_seconds else None
         trouble = _describe(error)
         if trouble != self._trouble:
@@ -262,13 +262,9 @@ class _WatchedLines(Lines):
 
 def _describe(error: Exception) -> str:
     if isinstance(error, psycopg.errors.DiskFull):
-        reason = _first_line(str(error))
+        reason = reason_of(error)
         return (
             f"The server has no space left on its disk: {reason}. Free or add disk space: no change is lost."
         )
-    said = first_line(error) if isinstance(error, psycopg.Error) else _first_line(str(error))
+    said = first_line(error) if isinstance(error, psycopg.Error) else reason_of(error)
     return said or type(error).__name__
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]

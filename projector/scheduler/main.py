@@ -123,7 +123,7 @@ class Scheduler:
         try:
             conn = db.connect(self.shared.config.database_url, application_name=db.SCHEDULER_NAME)
         except DatabaseUnreachableError as error:
-            self.shared.database.note_loss(str(error))
+            self.shared.database.note_loss(error)
             return
         with conn:
             require_installed(conn)

@@ -29,7 +29,7 @@ from projector.operate.origin.publications import (
     say_left_out,
 )
 from projector.report.counted import counted
-from projector.report.errors import ConfigurationError
+from projector.report.errors import ConfigurationError, reason_of
 
 LOOK_EVERY_SECONDS = 0.5
 
@@ -166,7 +166,7 @@ class Origin:
             reasons = look(self._conn, brought)
         except psycopg.Error as error:
             self.close()
-            reason = redact(str(error).strip().partition("\n")[0], self._url)
+            reason = redact(reason_of(error), self._url)
             raise _UnprovenError(
                 f"The origin cannot be read by LEADS_ORIGIN_DATABASE_URL: {reason}"
             ) from error
