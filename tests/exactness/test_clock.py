@@ -94,8 +94,8 @@ def test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(filled: Platform
     pipeline.prepare_session(conn)
     assert find_dead_letters(conn, due_only=True) == []
     jump(conn, seconds)
-    letters = find_dead_letters(conn, due_only=True)
-    assert (len(letters), retry_dead_letters(conn, letters)) == (1, 0)
+    due = find_dead_letters(conn, due_only=True)
+    assert (len(due), retry_dead_letters(conn, due)) == (1, 0)
     assert_exact(conn)
 
 
