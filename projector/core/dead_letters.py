@@ -110,8 +110,6 @@ def _succeeds(conn: Connection, kind: str, key: str, *, patient: bool) -> bool:
         retry(lambda: _retry(conn, kind, key, patient=patient), *BATCH)
     except (psycopg.Error, BlockedError) as error:
         failed = find_row_failure(conn, error)
-        if failed is None:
-            raise
         with conn.transaction():
             # As in the try: changes that a take drops for a dead letter that goes would be lost.
             locks.own_queue(conn)

@@ -71,16 +71,18 @@ class RowsOfKeys:
     size: int | None = None
 
 
-def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error | None:
-    """Return the error of PostgreSQL if a row of the platform, or the mapping, may be the cause; else None."""
+def find_row_failure(conn: Connection, error: Exception) -> psycopg.Error:
+    """Return the error of PostgreSQL if a row of the platform, or the mapping, may be the cause; else raise `error`."""
     cause = error.__cause__ if isinstance(error, BlockedError) else error
     if not isinstance(cause, psycopg.Error) or conn.closed or is_server_failure(cause):
-        return None
-    if cause is error:
-        return cause if is_lead_failure(cause) or _runs_without_keys(conn) else None
+        raise error
+    if cause is error and is_lead_failure(cause):
+        return cause
     # The batch collided again and again: with others, or with itself, as with a row that a join gives twice.
     collides = isinstance(cause, errors.SerializationFailure | errors.UniqueViolation)
-    return cause if collides and _runs_without_keys(conn) else None
+    if (cause is error or collides) and _runs_without_keys(conn):
+        return cause
+    raise error
 
 
 def find_fault_of_lead(conn: Connection, user_id: str, customer_phone: str) -> Fault | None:

@@ -117,8 +117,6 @@ def defer_changes(
         return retry(once, *BATCH)
     except (psycopg.Error, BlockedError) as error:
         failed = find_row_failure(conn, error)
-        if failed is None:
-            raise
         _log.warning("changes cannot be looked up, and each is read alone", **failure(failed))
         return retry(lambda: once(min(size, CAREFUL_CHANGES), CAREFUL_BYTES, failed), *BATCH)
 
@@ -184,10 +182,7 @@ class LateKeys:
         try:
             done = retry(lambda: self._take(conn), *BATCH)
         except (psycopg.Error, BlockedError) as error:
-            failed = find_row_failure(conn, error)
-            if failed is None:
-                raise
-            self._isolate(conn, failed)
+            self._isolate(conn, find_row_failure(conn, error))
             return Batch((), 0)
         if done is None:
             self._phones.clear()

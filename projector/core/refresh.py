@@ -83,8 +83,6 @@ class Drain:
             done = refresh_batch(conn, shards, size=size, newest=self._is_flooded, wait=wait)
         except (psycopg.Error, BlockedError) as error:
             failed = find_row_failure(conn, error)
-            if failed is None:
-                raise
             _log.warning("a batch failed, and its changes are tried tenant by tenant", **failure(failed))
             self.late.may_fail = True
             size = max(self._size // len(shards), 1)

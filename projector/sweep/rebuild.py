@@ -78,8 +78,6 @@ def rebuild(
             written = _sweep(conn, tenants, progress, resume=resume)
         except (psycopg.Error, BlockedError) as failed:
             error = find_row_failure(conn, failed)
-            if error is None:
-                raise
             fault = find_fault(conn) or Fault(first_line(error), error)
             hidden = fault.said if fault.error is None else f"{fault.file or 'a row'}, {condition(error)}"
             raise _stopped(f": {fault.said}", f": {hidden}", "row that cannot be projected") from error

@@ -378,6 +378,10 @@ def _miss_steps_of_the_clock(bench: Bench) -> None:
     bench.patches.setattr(test_set_clock, "PATIENCE", 2.0)
 
 
+def _blame_no_row(_: Connection, error: Exception) -> psycopg.Error:
+    raise error
+
+
 def _every_version_moves(bench: Bench) -> None:
     _statement(
         "refresh/7_compare_leads/90_compare_leads", "FROM message_differences\n", "FROM stale_leads\n"
@@ -594,7 +598,7 @@ MUTANTS = {
         _text("WHERE d.message_id = projector", "WHERE d.message_id || '' = projector"),
     "a mass change is one piece": _text("/ 500 AS piece", "/ 500000 AS piece"),
     "a mass change that replication brings is many single changes": _function("queue_keys", ">= 100", ">= 100000"),
-    "a lead that fails stops the others": _patch(refresh, "find_row_failure", lambda *_: None),
+    "a lead that fails stops the others": _patch(refresh, "find_row_failure", _blame_no_row),
     "the class of an error alone blames a row":
         _patch(faults, "_runs_without_keys", lambda _: False, name="agent_name_of", body="no table"),
     "what a function raises is taken for a collision":
