@@ -157,14 +157,14 @@ def test_a_long_statement_is_left_alone_while_the_database_answers(
     build(connection)
     write_source(connection)
     monkeypatch.setattr(main, "SILENT_SECONDS", 0.0)
-    thread = threading.Thread(target=scheduler.jobs["refresh"])
-    with connection.transaction():
-        connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
-        thread.start()
-        wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
-        scheduler.watch()
-    thread.join()
-    assert leads(connection) == 1
+    monkeypatch.setattr(main, "WATCH_INTERVAL_SECONDS", 0.02)
+    with structlog.testing.capture_logs() as said, scheduler.running():
+        with connection.transaction():
+            connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+            wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
+            told = ("still at one statement", "refresh")
+            wait_for(lambda: told in [(line["event"], line.get("job")) for line in said], "the watch")
+        wait_until(connection, "count(*) = 1 FROM read_model.leads")
 
 
 def test_new_changes_come_before_the_next_dead_letters(
