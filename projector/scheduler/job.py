@@ -120,7 +120,7 @@ class Job:
     """Work that is done in turns on a connection of its own. After a failure it waits longer before each next try.
 
     `longest_retry_seconds` is the longest of these waits; 0 is for a job that is next tried at a time of its calendar.
-    `alive_at` is when the job last showed progress, None while it is not running.
+    `is_at_work` says whether it takes a turn, and `alive_at` when it last showed progress.
     """
 
     name: ClassVar[str]
@@ -129,7 +129,8 @@ class Job:
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
         self.conn: Connection | None = None
-        self.alive_at: float | None = None
+        self.is_at_work = False
+        self.alive_at = 0.0
         self._prepared: Connection | None = None
         self._connected_at = 0.0
         self._trouble: str | None = None
@@ -148,6 +149,7 @@ class Job:
         """Take a turn if there may be something to do. Return what `run` does."""
         # Before the look at `stop`: who sets that and then finds no job at work may close the connections.
         self.touch()
+        self.is_at_work = True
         try:
             early = self.wait()
             if self.shared.stop.is_set() or early > 0:
@@ -169,7 +171,7 @@ class Job:
                 _log.exception("unexpected failure", job=self.name)
             return self._note_failure(error)
         finally:
-            self.alive_at = None
+            self.is_at_work = False
         metrics.SUCCESS.labels(self.name).set_to_current_time()
         if self._trouble is not None:
             _log.info("works again", job=self.name)

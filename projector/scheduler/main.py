@@ -204,7 +204,7 @@ class Scheduler:
         silent = [
             job
             for job in self.jobs.values()
-            if job.alive_at is not None and time.monotonic() - job.alive_at > SILENT_SECONDS
+            if job.is_at_work and time.monotonic() - job.alive_at > SILENT_SECONDS
         ]
         if not silent or self.shared.stop.is_set():
             return WATCH_INTERVAL_SECONDS
@@ -224,7 +224,7 @@ class Scheduler:
         """Wait until every job has finished or rolled back its work, and exit the process where that takes too long."""
         ends_at = time.monotonic() + _EXIT_SECONDS
         cancel_at = time.monotonic() + _GRACE_SECONDS
-        while busy := [job for job in self.jobs.values() if job.alive_at is not None]:
+        while busy := [job for job in self.jobs.values() if job.is_at_work]:
             if time.monotonic() > ends_at:
                 _log.warning("ending in the middle of it", jobs=[job.name for job in busy])
                 logging.shutdown()
