@@ -7,7 +7,6 @@ table below has what the mutant does. test_model.py makes those of the rules tha
 import importlib
 import re
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
