@@ -289,7 +289,7 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
-        front = Front(app, settings)
+        front = Front(app)
         connections.watch(connections.most(settings.threads), settings.port, settings.proxies)
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.

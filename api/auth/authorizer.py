@@ -19,7 +19,7 @@ from api.auth.key_sources import FetchedKeys
 from api.auth.token_check import TokenCheck
 from api.config.auth import JWT, KEY, AuthConfig
 from api.database.pool import Database
-from api.request.record import Record
+from api.request.record import CREDENTIAL, REFUSAL, Record
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
 MAX_KEPT = 4096
@@ -51,10 +51,11 @@ class Authorizer:
         """Raise CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
         if not record.is_of_tenant:
             return
-        header = record.request.environ.get("HTTP_AUTHORIZATION", "")
-        if len(header) > MAX_CREDENTIAL_BYTES:
-            raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
-        access = self._checked(header).access
+        environ = record.request.environ
+        if REFUSAL in environ:
+            # It was checked in front of Flask.
+            raise environ[REFUSAL]
+        access = self._checked(environ.get(CREDENTIAL, "")).access
         record.caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
         if not access.reads(record.user_id):
@@ -84,6 +85,8 @@ class Authorizer:
             self._keys.fetch("")
 
     def _checked(self, header: str) -> Checked:
+        if len(header) > MAX_CREDENTIAL_BYTES:
+            raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
         digest = digest_of_header(header)
         checked = self._cache.find(digest) or self._check(header, digest)
         if checked.access is NOTHING:

@@ -17,8 +17,8 @@ from time import sleep
 import structlog
 
 from api.config.values import Proxies
+from api.limits.admission import most_of_caller
 from api.limits.caller import read_address
-from api.limits.places import most_of_tenant
 
 # Connections of one process at once; a further one waits until one of them is closed.
 MAX_CONNECTIONS = 4096
@@ -59,7 +59,7 @@ def watch(most: int, port: int, proxies: Proxies) -> None:
         _bound_listener()
         is_full = False
         while True:
-            end_beyond(most_of_tenant(most), port, proxies)
+            end_beyond(most_of_caller(most), port, proxies)
             is_full = look(most, is_full=is_full)
             sleep(LOOK_SECONDS)
 

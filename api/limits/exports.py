@@ -8,13 +8,14 @@ connection.
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from itertools import takewhile
+from threading import Condition
 from time import monotonic
 
 import structlog
 from werkzeug.exceptions import TooManyRequests
 
 from api.database.snapshot import IDLE_SECONDS, Snapshot
-from api.limits.places import Places
+from api.limits.admission import Slots
 from api.observe.log import cause_of
 from api.request.error_codes import ErrorCode
 
@@ -27,10 +28,10 @@ LONGEST_SECONDS = 3600
 # A piece that is sent at once.
 _PIECE_BYTES = 1024 * 1024
 _FIRST_LINES, _MOST_LINES = 50, 5000
-# How long an export waits for its place: a caller may have the last bytes of another before the server has ended it.
+# How long an export waits for its slot: a caller may have the last bytes of another before the server has ended it.
 TAKE_SECONDS = 0.25
 RETRY_SECONDS = 10
-# How long a place is kept for a tenant that was refused.
+# How long a slot is kept for a tenant that was refused.
 RESERVED_SECONDS = 2 * RETRY_SECONDS
 
 log = structlog.get_logger()
@@ -46,32 +47,36 @@ class ExportsBusyError(TooManyRequests):
         super().__init__(retry_after=RETRY_SECONDS)
 
 
-class Exports(Places):
-    """The exports under way. No tenant has the only place every time."""
+class Exports(Slots):
+    """The exports under way. No tenant has the only slot every time."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
-        # The tenants that were refused while they had no place, the first of them first, and until when one is kept.
+        self._given_back = Condition(self._lock)
+        # The tenants that were refused while they had no slot, the first of them first, and until when one is kept.
         self._refused: dict[str, float] = {}
 
-    def take(self, tenant: str) -> bool:
-        """Take a place. Return whether there was one soon."""
-        is_free = super().take(tenant)
-        with self._lock:
-            if not is_free and tenant not in self._tenants:
-                self._refused[tenant] = monotonic() + RESERVED_SECONDS
+    def take(self, *names: str) -> bool:
+        """Take a slot for a tenant. Return whether there was one soon."""
+        with self._given_back:
+            is_free = self._given_back.wait_for(lambda: self._take(*names), TAKE_SECONDS)
+            if not is_free and not self._taken[names[0]]:
+                self._refused[names[0]] = monotonic() + RESERVED_SECONDS
         return is_free
 
-    def _patience(self, tenant: str) -> float:  # noqa: ARG002  # As inherited.
-        return TAKE_SECONDS
+    def give_back(self, *names: str) -> None:
+        """Give a slot back."""
+        super().give_back(*names)
+        with self._given_back:
+            self._given_back.notify_all()
 
-    def _take(self, tenant: str) -> bool:
+    def _take(self, *names: str) -> bool:
         now = monotonic()
         self._refused = {user_id: until for user_id, until in self._refused.items() if until > now}
-        before = list(takewhile(lambda user_id: user_id != tenant, self._refused))
-        is_free = self._all.count + len(before) < self._most and super()._take(tenant)
+        before = list(takewhile(lambda user_id: user_id != names[0], self._refused))
+        is_free = self._count + len(before) < self._most and super()._take(*names)
         if is_free:
-            self._refused.pop(tenant, None)
+            self._refused.pop(names[0], None)
         return is_free
 
 
@@ -82,7 +87,7 @@ class BrokenExportError(Exception):
 class ExportStream(Iterator[bytes]):
     """Yields the lines of a snapshot in pieces.
 
-    `release` ends the snapshot, and gives the place back. It is called at the end, whatever that is.
+    `release` ends the snapshot, and gives the slot back. It is called at the end, whatever that is.
     """
 
     def __init__(self, source: Snapshot, release: Callable[[], None], correlation_id: str) -> None:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.config import MEMORY, Config
 from api.observe.meters import RATE_LIMITED, STORE_FAILURES
-from api.request.record import COUNTED, Record, record
+from api.request.record import Record, record
 
 LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
@@ -52,11 +52,10 @@ class TenantLimit:
     """One limit for the endpoints of a tenant, by the tenant of their path.
 
     Flask-Limiter has the store, the strategy and the key, and its `limiter` counts: for the hook, and for answers from
-    memory. Its own hooks would find out at each request which limits apply, which takes ten times as long as to count,
-    so it is given an application of its own.
+    memory. Its own hooks would find out at each request which limits apply, which takes ten times as long as to count.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, app: Flask, config: Config) -> None:
         limit = parse(config.rate_limit)
         self._seconds = limit.get_expiry()
         # What the strategy asks of a limit. For each request it would make the key of the tenant three times.
@@ -64,10 +63,10 @@ class TenantLimit:
         self._limit: Any = SimpleNamespace(amount=limit.amount, get_expiry=limit.get_expiry, key_for=key_for)
         self._amount = str(limit.amount)
         # Without a shared store each process counts for itself.
-        self._own_counts = _limiter(f"{WindowCounts.STORAGE_SCHEME[0]}://")
+        self._own_counts = _limiter(app, f"{WindowCounts.STORAGE_SCHEME[0]}://")
         self._store: Limiter | None = None
         if config.rate_limit_storage != MEMORY:
-            self._store = _limiter(config.rate_limit_storage)
+            self._store = _limiter(app, config.rate_limit_storage)
         # When the store, which was away, is asked again; 0 while it answers.
         self._pause_ends = 0.0
         self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
@@ -76,8 +75,7 @@ class TenantLimit:
         """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
         if not record.is_of_tenant:
             return
-        environ = record.request.environ
-        counted = environ[COUNTED] = environ.get(COUNTED) or self.count(str(record.user_id))
+        counted = self.count(str(record.user_id))
         record.headers.update(self.headers_for(counted))
         record.limit_seconds_left = counted.seconds_left
         if counted.is_beyond:
@@ -133,16 +131,19 @@ class TenantLimit:
         return is_within, left, ends_at
 
 
-def _limiter(address: str) -> Limiter:
+def _limiter(app: Flask, address: str) -> Limiter:
     """Return the limiter of a store, which may be the memory of this process."""
     timeouts = dict.fromkeys(("socket_connect_timeout", "socket_timeout"), STORE_TIMEOUT_SECONDS)
-    return Limiter(
+    limiter = Limiter(
         lambda: str(record().user_id),
-        app=Flask(__name__),
         strategy="fixed-window",
         storage_uri=address,
         storage_options={"wrap_exceptions": True, **timeouts},
     )
+    # It adds its hooks to an application that does not list it yet.
+    app.extensions.setdefault("limiter", set()).add(limiter)
+    limiter.init_app(app)
+    return limiter
 
 
 def counting_alone() -> FixedWindowRateLimiter:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from flask import current_app
 from werkzeug.exceptions import MethodNotAllowed
@@ -14,8 +15,12 @@ from api.request.record import Record
 _LONGEST_HOST_SHOWN = 100
 
 
-def find_endpoint(record: Record) -> None:
-    """Find the endpoint of a request with a wrong method, so that it is authenticated and counted like any other."""
+def find_addressee(names: tuple[str, ...] | None, record: Record) -> None:
+    """Find the endpoint of a request, also of one with a wrong method, which is authenticated and counted like any.
+
+    Raises RequestError unless its one Host may be answered: see require_host.
+    """
+    require_host(record.request.environ, names)
     request = record.request
     if request.url_rule is None and isinstance(request.routing_exception, MethodNotAllowed):
         adapter = current_app.create_url_adapter(request)
@@ -25,26 +30,21 @@ def find_endpoint(record: Record) -> None:
             record.read_endpoint()
 
 
-def require_one_host(record: Record) -> None:
-    """Raise RequestError for a request of HTTP/1.1 without a Host or with several, as RFC 9112 demands."""
-    environ = record.request.environ
+def require_host(environ: WSGIEnvironment, names: tuple[str, ...] | None) -> None:
+    """Raise RequestError for a request of HTTP/1.1 without a Host or with several, as RFC 9112 demands.
+
+    Also for a Host that is not localhost, a loopback address or one of the names, unless these are None. The owner of a
+    foreign page can let its name point to 127.0.0.1. A browser then takes this API for the server of that page, and
+    lets the page read all answers (DNS rebinding). The Host is still the foreign name.
+    """
     host = environ.get("HTTP_HOST", "")
     # Several headers of one name are joined by commas, which no host contains.
     if "," in host or (not host and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"):
         raise RequestError(
             "The request needs one Host header, and has none or several", code=ErrorCode.BAD_HOST
         )
-
-
-def require_local_host(names: tuple[str, ...], record: Record) -> None:
-    """Raise RequestError for a Host that is not localhost, a loopback address or one of these names.
-
-    The owner of a foreign page can let its name point to 127.0.0.1. A browser then takes this API for the server of
-    that page, and lets the page read all answers (DNS rebinding). The Host is still the foreign name.
-    """
-    host = record.request.environ.get("HTTP_HOST")
     # A browser always sends a Host.
-    if host and not is_local(host, names):
+    if names is not None and host and not is_local(host, names):
         raise RequestError(
             f"The Host {host[:_LONGEST_HOST_SHOWN]!r} is not answered: while LEADS_AUTH is not set, the API answers"
             " localhost, loopback addresses and the names of LEADS_HOSTS",

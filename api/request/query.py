@@ -51,7 +51,6 @@ from api.request.text import (
     nearest,
     query_pairs,
     quoted,
-    trim,
 )
 
 _IGNORED = re.compile(r"_|utm_.*|gclid|fbclid", re.DOTALL)
@@ -162,15 +161,13 @@ class Query:
             if len(errors) == _MAX_NAMED_ERRORS:
                 errors["the rest"] = "was not checked"
                 break
-            if is_broken(name):
-                errors[_NAMELESS] = _UNREADABLE
-            elif is_broken(value):
-                errors[quoted(name)] = _UNREADABLE
+            if is_broken(f"{name}{value}"):
+                errors[_NAMELESS if is_broken(name) else quoted(name)] = _UNREADABLE
             elif name in self.parameters or (
                 "attributes" in self.parameters and given_name(name) is not None
             ):
-                if trimmed := trim(value):
-                    texts.setdefault(name, []).append(trimmed)
+                if value:
+                    texts.setdefault(name, []).append(value)
             elif not _IGNORED.fullmatch(name) and quoted(name) not in errors:
                 unknown[quoted(name)] = name
                 errors[quoted(name)] = _UNKNOWN

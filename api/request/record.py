@@ -11,10 +11,8 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, g, request
 
-# Keys in the environment of a request: where the server lets it pause (AUTHORIZED, BODY), its record once it has
-# paused, the count of the rate limit, so that it counts once, and the key of its answer in memory.
-PAUSE_AT, PAUSED, COUNTED, KEY = "leads.pause_at", "leads.paused", "leads.counted", "leads.key"
-AUTHORIZED, BODY = "authorized", "body"
+# Keys in the environment of a request: why its caller was refused in front of Flask, and the key of its answer in memory.
+REFUSAL, KEY = "leads.refusal", "leads.key"
 
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
 
@@ -45,14 +43,11 @@ class Record:
     started: float = field(default_factory=perf_counter)
     # The name of the caller in the logs.
     caller: str | None = None
-    # The caller under whom it counts among the running requests.
-    place: str | None = None
     # Seconds left of the rate limit's period, once the request was counted.
     limit_seconds_left: int | None = None
-    # The last row about its tenant (a Freshness), how fresh it has to be, and the database's clock read for that.
+    # The last row about its tenant (a Freshness), and how fresh it has to be.
     row: Any = None
     min_as_of: datetime | None = None
-    clock: datetime | None = None
     # The number of results in the answer.
     rows: int = 0
     # Headers of the answer, also if it is an error.
@@ -112,6 +107,9 @@ def environ_key(header: str) -> str:
     """Return the key under which the environment of a request has a header."""
     key = header.upper().replace("-", "_")
     return key if key in _UNPREFIXED else f"HTTP_{key}"
+
+
+CREDENTIAL = environ_key("Authorization")
 
 
 def record() -> Record:

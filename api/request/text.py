@@ -109,22 +109,23 @@ def _in_utc(local: datetime) -> datetime:
 
 def read_min_as_of(query_string: str) -> datetime | None:
     """Return the min_as_of of a query string; None if it has none or a bad one. The rest is not checked."""
-    texts = [value for name, value in query_pairs(query_string) if name == "min_as_of" and trim(value)]
+    texts = [value for name, value in query_pairs(query_string) if name == "min_as_of" and value]
     try:
-        return read_exact_moment(trim(texts[0])) if texts else None
+        return read_exact_moment(texts[0]) if texts else None
     except ValueError:
         return None
 
 
 def query_pairs(query_string: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a query string; bytes that are not UTF-8 become lone surrogates.
+    """Yield the names and trimmed values of a query string; bytes that are not UTF-8 become lone surrogates.
 
     They are read one by one, so that a caller who has found enough errors can stop.
     """
     # A WSGI server passes the bytes of the query string on as Latin-1.
     text = query_string.encode("latin-1").decode(errors="surrogateescape")
     for part in text.split("&"):
-        yield from parse_qsl(part, keep_blank_values=True, errors="surrogateescape")
+        for name, value in parse_qsl(part, keep_blank_values=True, errors="surrogateescape"):
+            yield name, trim(value)
 
 
 def shift(moment: datetime, distance: timedelta) -> datetime:

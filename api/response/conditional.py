@@ -17,7 +17,7 @@ from flask import Response
 
 from api import __version__
 from api.request.record import record
-from api.response.body import JsonResponse, closed
+from api.response.body import JsonResponse, closing
 
 _DIGEST_BYTES = 12
 # The first letter says what a tag is made from.
@@ -50,7 +50,7 @@ def answer(
     opening = b'{"success":true,"data":%b,%b' % (data, paged)
     record_.opening, record_.tag, record_.stands_until = len(opening), tag, stands_until
     headers = {"ETag": tag} | {name: text for name, text in more.items() if text is not None}
-    return JsonResponse(closed(opening), headers=headers)
+    return JsonResponse(opening + closing(record_.now, record_.correlation_id), headers=headers)
 
 
 def not_modified(tag: str) -> Response:

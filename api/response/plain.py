@@ -1,6 +1,6 @@
 """Answers without Flask. They need no thread, so they are given at once, however many requests wait."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from time import perf_counter
 from wsgiref.types import WSGIEnvironment
@@ -10,7 +10,7 @@ import orjson
 from api import __version__
 from api.observe.request_log import Answered, RequestLog
 from api.request.error_codes import ErrorCode
-from api.request.record import Clock, Record, correlation_id
+from api.request.record import Clock, correlation_id
 from api.response.body import Headers, closing, encoded
 from api.response.cors import Cors
 from api.response.errors import RETRY_AFTER_SECONDS, error_opening
@@ -18,6 +18,9 @@ from api.response.openapi import CODE_HEADER
 
 Answer = tuple[int, Headers, bytes]
 """Status, headers and body in the form of ASGI."""
+
+Whose = tuple[str | None, str | None, str | None]
+"""The route, the tenant and the caller of a request, as the log says them."""
 
 TIMESTAMP = b'"timestamp"'
 """The beginning of the end of an error, which differs in each answer."""
@@ -59,13 +62,13 @@ class PlainAnswers:
         headers = [("Connection", "close"), (CODE_HEADER, ErrorCode.HEAD_TOO_LARGE)]
         return self._answer(environ, status, error_opening(status, message), headers, (None, None, None))
 
-    def late_body(self, environ: WSGIEnvironment, record: Record, message: str) -> Answer:
-        """Return 408 to a request that has passed everything but its body, and ends its connection."""
-        status, headers = HTTPStatus.REQUEST_TIMEOUT, list(record.headers.items())
-        headers += [("Connection", "close"), (CODE_HEADER, ErrorCode.BODY_TIMEOUT)]
-        rule = record.request.url_rule
-        whose = (rule.rule if rule else None, record.user_id, record.caller)
-        return self._answer(environ, status, error_opening(status, message), headers, whose)
+    def late_body(
+        self, environ: WSGIEnvironment, headers: Mapping[str, str], whose: Whose, message: str
+    ) -> Answer:
+        """Return 408 with these headers to a request whose body did not come, and end the connection."""
+        status, pairs = HTTPStatus.REQUEST_TIMEOUT, [*headers.items()]
+        pairs += [("Connection", "close"), (CODE_HEADER, ErrorCode.BODY_TIMEOUT)]
+        return self._answer(environ, status, error_opening(status, message), pairs, whose)
 
     def again(self, environ: WSGIEnvironment, answer: Answer) -> Answer:
         """Return an answer that was given before to the same request; an error with a timestamp of its own."""
@@ -81,7 +84,7 @@ class PlainAnswers:
         status: int,
         opening: bytes,
         headers: Iterable[tuple[str, str]],
-        whose: tuple[str | None, str | None, str | None],
+        whose: Whose,
     ) -> Answer:
         """Return an answer, whose body begins so. The log says its route, tenant and caller."""
         started, now = perf_counter(), self._clock()

@@ -6,21 +6,22 @@ status of a lead, with those that were withdrawn.
 
 from functools import partial
 from typing import NamedTuple
+from wsgiref.types import WSGIEnvironment
 
-from flask import Blueprint, Request, Response
+from flask import Blueprint, Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
 from werkzeug.http import parse_accept_header
+from werkzeug.routing import Rule
 
 from api.database.errors import UnavailableError
-from api.limits.waiting import Waiting
 from api.plan.changes import FEEDS, ChangesRow, Feed, NowRow, json_of_change, now_of
 from api.request.error_codes import ErrorCode, RequestError
 from api.request.parameters import Parameters
 from api.request.position import change_token
 from api.request.position.change_token import LEADS, STATUSES, Position, Token, TokenError, history_of
 from api.request.query import CHANGES_QUERY, STATUS_CHANGES_QUERY
-from api.request.record import Record, record
+from api.request.record import record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
 from api.response.events import EventStream, open_stream
@@ -51,7 +52,7 @@ def status_changes(user_id: str) -> Response:
 
 
 def _changes(user_id: str, feed: Feed, parameters: Parameters) -> Response:
-    if _wants_events(record().request):
+    if _wants_events(record().request.environ):
         return _begin_stream(user_id, feed, parameters)
     if parameters.since is None:
         now = _now(user_id, feed, parameters)
@@ -69,16 +70,16 @@ def _now(user_id: str, feed: Feed, parameters: Parameters) -> NowRow:
     return row
 
 
-def _wants_events(request: Request) -> bool:
+def _wants_events(environ: WSGIEnvironment) -> bool:
     """Return whether the caller would rather have a stream than a page."""
-    accepted = request.environ.get("HTTP_ACCEPT", "")
-    if request.method != "GET" or EVENTS not in accepted:
+    accepted = environ.get("HTTP_ACCEPT", "")
+    if environ["REQUEST_METHOD"].upper() != "GET" or EVENTS not in accepted:
         return False
     return parse_accept_header(accepted, MIMEAccept).best_match(("application/json", EVENTS)) == EVENTS
 
 
 def _begin_stream(user_id: str, feed: Feed, parameters: Parameters) -> Response:
-    """Begin a stream at the caller's position or at the present one, and take a place."""
+    """Begin a stream at the caller's position or at the present one, and take a slot."""
     environ = record().request.environ
     name, text = "Last-Event-ID", environ.get("HTTP_LAST_EVENT_ID")
     if not text:
@@ -91,7 +92,7 @@ def _begin_stream(user_id: str, feed: Feed, parameters: Parameters) -> Response:
         user_id, feed.name, parameters, since, authorization, is_gone=not _is_known(feed, since, row)
     )
     streams = state().streams
-    if not streams.take_at_once(user_id):
+    if not streams.take(user_id):
         raise UnavailableError(BUSY)
     return open_stream(stream, partial(streams.give_back, user_id))
 
@@ -122,27 +123,20 @@ def page_after(feed: Feed, token: Token, row: ChangesRow, parameters: Parameters
     return ChangesPage(changes, feed.position_of(changes[-1]) if has_more else after_all(row), has_more)
 
 
-def wait_for_change(waiting: Waiting, record: Record) -> None:
-    """Have a request to the feed wait before it counts among those that run."""
-    user_id, endpoint = record.user_id, record.request.endpoint or ""
-    if user_id is None or endpoint not in _QUERIES or _wants_events(record.request):
-        return
-    feed, query = _QUERIES[endpoint]
+def awaited_change(rule: Rule, user_id: str, environ: WSGIEnvironment) -> tuple[EventStream, float] | None:
+    """Return what a request to a feed waits for, as a stream, and for how many seconds; None if it does not wait."""
+    if rule.endpoint not in _QUERIES or _wants_events(environ):
+        return None
+    feed, query = _QUERIES[rule.endpoint]
     try:
-        parameters = query.read(record.query)
+        parameters = query.read(environ["QUERY_STRING"])
         if not parameters.wait or parameters.since is None:
-            return
+            return None
         token = change_token.read(user_id, parameters.since, feed.name)
     except (BadRequest, TokenError):
         # The view refuses it.
-        return
-
-    def has_answer() -> bool:
-        # A change, or a token that is not known here.
-        row = read_model().database.fetch(feed.changes_since(user_id, token.position, parameters))
-        return bool(row.page) or not _is_known(feed, token, row)
-
-    waiting.for_change(user_id, parameters.wait, has_answer)
+        return None
+    return EventStream(user_id, feed.name, parameters, token, "", is_gone=False), parameters.wait
 
 
 def _is_known(feed: Feed, token: Token, row: NowRow) -> bool:

@@ -68,16 +68,17 @@ def export_messages(user_id: str) -> Response:
 
 
 def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str) -> Response:
-    """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
+    """Take a slot and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     parameters = read_model().resolved(query.read(record().query))
     statement = planned(user_id, parameters, state().now())
+    # Before anything is taken.
     read_model().require_built(statement)
     with ExitStack() as taken:
         if not state().exports.take(user_id):
             raise ExportsBusyError
         taken.callback(state().exports.give_back, user_id)
         snapshot = taken.enter_context(closing(Snapshot(state().config, user_id)))
-        row = read_model().checked(snapshot.open(statement), statement, parameters)
+        row = read_model().fetch(statement, parameters, snapshot.open)
         release = taken.pop_all().close
     record().rows = row.total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 from flask import Blueprint, Response, request
@@ -51,18 +52,19 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parameters = read_model().resolved(LIST_QUERY.read(record().query, user_id))
-    row = read_model().fetch(plan_list(user_id, parameters, state().now()), parameters)
+    parts, current = state(), record()
+    model, now = parts.read_model, parts.now()
+    parameters = model.resolved(LIST_QUERY.read(current.query, user_id))
+    row = model.fetch(plan_list(user_id, parameters, now), parameters)
     if row.collect_matches:
-        collected = plan_list(user_id, parameters, state().now(), collect_matches=True)
-        row = read_model().fetch(collected, parameters)
+        row = model.fetch(plan_list(user_id, parameters, now, collect_matches=True), parameters)
     page = page_of_results(parameters.page, row.page, row.total)
-    record().rows = len(page.results)
+    current.rows = len(page.results)
     pages = page.pagination
     # Whoever is active in the last days of one moment is so in those of an earlier one too. So while no lead changes,
     # as many of them are the same.
     moving = pages if parameters.moves_with_the_clock else b""
-    link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
+    link = page.link((user_id,), partial(position_of_lead, sort_by=parameters.sort_by))
     data = _fewer_keys(b"[%b]" % page.json, parameters.keys)
     return answer(data, pages, moving=moving, stands_until=row.stands_until, more={"Link": link})
 

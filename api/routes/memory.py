@@ -2,7 +2,7 @@
 
 It understands nothing of a request. Flask alone parses, authorizes and answers one, and what it has answered with 200
 is kept under the request as it came, with the version of the tenant that PostgreSQL had read in the same statement. It
-is given again while the tenant has that version, which one small statement tells for all that ask within LOOK_SECONDS:
+is given again while the tenant has that version, which one small statement tells for all that ask within PROBE_SECONDS:
 so it holds exactly what a statement at that moment would have found. Whatever is not as plain as that, such as a caller
 who has to be looked up, a tenant who is busy or a failure, is left to Flask.
 """
@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from threading import Lock, Timer
 from time import monotonic, perf_counter
@@ -25,23 +26,23 @@ from api.limits.waiting import is_fresh
 from api.observe.meters import ANSWERS_BYTES, ANSWERS_HITS, ANSWERS_MISSES, IN_FLIGHT
 from api.observe.request_log import Answered
 from api.plan.projection import tenant_now
-from api.request.record import KEY, Record, correlation_id, environ_key, system_clock
+from api.request.record import CREDENTIAL, KEY, Record, correlation_id, environ_key, system_clock
 from api.response.body import Headers, closing, encoded, freshness_headers
 from api.response.compression import OpenBody, opened
 from api.response.conditional import is_of_version, known_tags
 from api.response.plain import Answer
 from api.routes.read_model import State
 
-LOOK_SECONDS = 0.01
-"""How long the version of a tenant is remembered."""
+PROBE_SECONDS = 0.01
+"""How long a probe, which read the version of a tenant, is remembered."""
 
 AHEAD_SECONDS = 0.007
-"""How old a look is when the request that uses it begins the next one, for which nobody then has to wait."""
+"""How old a probe is when the request that uses it begins the next one, for which nobody then has to wait."""
 
 # An answer is given again for so long, and is gone from memory one sweep later: 60 seconds after an erasure at most.
 AGE_SECONDS = 50.0
 SWEEP_SECONDS = 10.0
-# How long a request waits for the look of another one before it is left to Flask.
+# How long a request waits for the probe of another one before it is left to Flask.
 PATIENCE_SECONDS = 0.05
 
 KEY_HEADERS = ("Host", "Accept-Encoding", "Origin", "Authorization")
@@ -60,7 +61,6 @@ _ENTRY_BYTES = 2048
 _OF_BODY = (b"Content-Type", b"Content-Encoding", b"Link", b"X-Total-Count")
 
 _PLAIN_KEY = tuple(map(environ_key, KEY_HEADERS[:-1]))
-_CREDENTIAL = environ_key(KEY_HEADERS[-1])
 _FLASKS = frozenset(map(environ_key, FLASKS_HEADERS))
 
 Key = tuple[str | bytes | None, ...]
@@ -72,7 +72,7 @@ def key_of(environ: WSGIEnvironment) -> Key | None:
     # Whether a request may come without a Host depends on its version of HTTP, which is not in the key.
     if method not in _METHODS or any(map(get, _FLASKS)) or not get(_PLAIN_KEY[0]):
         return None
-    credential = get(_CREDENTIAL)
+    credential = get(CREDENTIAL)
     digest = credential and digest_of(credential)
     return (method, get("PATH_INFO"), get("QUERY_STRING"), *map(get, _PLAIN_KEY), digest)
 
@@ -86,7 +86,7 @@ def _noted_key(environ: WSGIEnvironment) -> Key | None:
 
 
 class VersionProbe(NamedTuple):
-    """What a tenant was found to be, by a look that began at a moment by the monotonic clock, and its headers."""
+    """What a tenant was found to be, when the probe began by the monotonic clock, and the headers of that."""
 
     row: TenantNowRow
     at: float
@@ -95,19 +95,19 @@ class VersionProbe(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Tenant:
-    """A tenant with answers in memory, and the last look at it."""
+    """A tenant with answers in memory, and its last probe."""
 
     user_id: str
     probe: VersionProbe | None = None
-    # When somebody was told of something newer than that, by the monotonic clock.
-    told_at: float = 0.0
-    # Whoever looks has it.
+    # When a caller was told of something newer than that, by the monotonic clock.
+    notified_at: float = 0.0
+    # Whoever probes has it.
     probing: Lock = field(default_factory=Lock)
 
     def remembered(self) -> VersionProbe | None:
-        """Return the last look if it may be used."""
+        """Return the last probe if it may be used."""
         probe = self.probe
-        return probe if probe and probe.at > max(self.told_at, monotonic() - LOOK_SECONDS) else None
+        return probe if probe and probe.at > max(self.notified_at, monotonic() - PROBE_SECONDS) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -166,11 +166,11 @@ class Answers:
             self._sweep_later()
 
     def note(self, user_id: str, row: Freshness) -> None:
-        """Use no look at a tenant that began before somebody was told of something newer: no caller sees it go back."""
+        """Use no probe of a tenant that began before a caller was told of something newer: nobody sees it go back."""
         tenant = self._tenants.get(user_id)
         probe = tenant and tenant.probe
-        if tenant and (not probe or _told(row) != _told(probe.row)):
-            tenant.told_at = monotonic()
+        if tenant and (not probe or _notice_of(row) != _notice_of(probe.row)):
+            tenant.notified_at = monotonic()
 
     def _drop(self, key: Key) -> None:
         dropped = self._cached.pop(key, None)
@@ -199,7 +199,7 @@ class Answers:
             self._sweep_later()
 
 
-def _told(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
+def _notice_of(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
     """Return what a caller is told of a tenant as a whole."""
     return row.version, row.as_of, row.tenant_name
 
@@ -250,7 +250,7 @@ class AnswerCache:
             stands_until=record.stands_until,
             min_as_of=record.min_as_of,
             headers=self._constant
-            + encoded(pair for pair in response.headers if pair[0] != "Content-Length"),
+            + encoded([pair for pair in response.headers if pair[0] != "Content-Length"]),
             body=record.body or opened(None, response.get_data()[: record.opening]),
         )
         self._answers.keep(key, answer)
@@ -259,14 +259,14 @@ class AnswerCache:
     def _answer(
         self, environ: WSGIEnvironment, probe_of: Callable[[Tenant], VersionProbe | None]
     ) -> Answer | None:
-        """Return an answer that is given again, by a look at its tenant; None where Flask has to answer."""
+        """Return an answer that is given again, by a probe of its tenant; None where Flask has to answer."""
         key = _noted_key(environ)
         entry = None if key is None else self._answers.find(key)
         if entry is None:
             return None
         cached, tenant = entry
         started, authorizer, limit = perf_counter(), self._parts.authorizer, self._parts.limit
-        credential = environ.get(_CREDENTIAL, "")
+        credential = environ.get(CREDENTIAL, "")
         caller = authorizer.cached_access(credential, cached.user_id) if authorizer else NOTHING
         if caller is None:
             return None
@@ -301,7 +301,7 @@ class AnswerCache:
         return status, [*headers, *encoded(own.items())], body
 
     def _probe(self, tenant: Tenant) -> VersionProbe | None:
-        """Return a look at the tenant that began within LOOK_SECONDS; None if there is none soon."""
+        """Return a probe of the tenant that began within PROBE_SECONDS; None if there is none soon."""
         if (probe := tenant.remembered()) is not None:
             return probe
         # Meanwhile the request counts as one that is being answered.
@@ -311,14 +311,16 @@ class AnswerCache:
             return self._probe_again(tenant, tenant.remembered())
 
     def _probe_ahead(self, tenant: Tenant) -> VersionProbe | None:
-        """Return the last look if it may be used, and begin the next one before it may not."""
+        """Return the last probe if it may be used, and begin the next one before it may not."""
         probe = tenant.remembered()
         if probe and probe.at < monotonic() - AHEAD_SECONDS and tenant.probing.acquire(blocking=False):
-            self._parts.looks.submit(self._probe_again, tenant, None)
+            probing = partial(self._probe_again, tenant, None)
+            if not self._parts.admission.run_at_once(tenant.user_id, probing):
+                tenant.probing.release()
         return probe
 
     def _probe_again(self, tenant: Tenant, probe: VersionProbe | None) -> VersionProbe | None:
-        """Return a look at the tenant, which is new unless it is given, and give back the lock for it."""
+        """Return a probe of the tenant, which is new unless it is given, and give back the lock for it."""
         try:
             tenant.probe = probe or self._ask(tenant.user_id)
             return tenant.probe
@@ -327,19 +329,15 @@ class AnswerCache:
 
     def _ask(self, user_id: str) -> VersionProbe | None:
         """Return what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
-        if not self._parts.running.take_at_once(user_id):
-            return None
         at = monotonic()
         try:
             row = self._parts.read_model.look(tenant_now(user_id))
             return VersionProbe(row, at, freshness_headers(row))
         except Exception:  # noqa: BLE001  # Flask has an answer to each.
             return None
-        finally:
-            self._parts.running.give_back(user_id)
 
     def _stands(self, cached: CachedAnswer, probe: VersionProbe) -> bool:
-        """Return whether an answer is what PostgreSQL would have found at the moment of a look."""
+        """Return whether an answer is what PostgreSQL would have found at the moment of a probe."""
         row = probe.row
         if row.state != cached.state:
             return False

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any, TypeVar, cast
@@ -18,18 +17,17 @@ from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError
 from api.database.parts import names_read, unfilled_names, unfilled_part
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Freshness, Row
+from api.limits.admission import Admission, Slots
 from api.limits.exports import Exports
-from api.limits.places import Places
 from api.limits.rate import TenantLimit
-from api.limits.running import RunningRequests
 from api.limits.waiting import is_fresh, refusal_of
 from api.observe.request_log import RequestLog
 from api.plan.attributes import CATALOG
-from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow
+from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow, tenant_now
 from api.request.attributes import Catalog
 from api.request.error_codes import ErrorCode
 from api.request.parameters import Parameters
-from api.request.record import Clock, record
+from api.request.record import Clock, Record, record
 from api.response.body import Headers, note_freshness
 from api.response.plain import PlainAnswers
 
@@ -57,14 +55,44 @@ class ReadModel:
         self._is_whole = False
         self._attributes: tuple[float, Catalog] | None = None
 
-    def fetch(self, statement: BoundStatement[Answer], parameters: Parameters = NOTHING_ASKED) -> Answer:
+    def fetch(
+        self,
+        statement: BoundStatement[Answer],
+        parameters: Parameters = NOTHING_ASKED,
+        read: Callable[[BoundStatement[Answer]], Answer] | None = None,
+    ) -> Answer:
         """Return the first row of the statement of a request, and have its headers say how fresh the answer is.
 
         Raises UnavailableError if the read model, or a part that the request reads, was never built, or if it cannot be
         read now; and what `refusal_of` returns if the row is older than the parameters allow.
         """
+        current, min_as_of = record(), parameters.min_as_of
+        row = self.look(statement, parameters, read, current)
+        if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
+            raise refusal_of(row.as_of, min_as_of, self.look(tenant_now(str(current.user_id))).clock)
+        return row
+
+    def look(
+        self,
+        statement: BoundStatement[Answer],
+        parameters: Parameters = NOTHING_ASKED,
+        read: Callable[[BoundStatement[Answer]], Answer] | None = None,
+        noted: Record | None = None,
+    ) -> Answer:
+        """Return the first row of a statement, which `read` reads. Raises UnavailableError as fetch.
+
+        The headers of the request that is `noted` say how fresh it is; without one the caller makes them.
+        """
         self.require_built(statement)
-        return self.checked(self._fetch(statement), statement, parameters)
+        row = self._read(statement, read or self.database.fetch)
+        if row.as_of is None:
+            self._is_whole = False
+            raise UnavailableError(NEVER_BUILT, ErrorCode.NOT_BUILT)
+        if noted is not None:
+            note_freshness(noted, row)
+            noted.min_as_of = parameters.min_as_of
+        self.require_parts(row, statement, parameters)
+        return row
 
     def attributes(self) -> Catalog:
         """Return the attributes that there are, read within the last second. Raises UnavailableError as fetch does.
@@ -77,7 +105,7 @@ class ReadModel:
                 return known
         self.require_built()
         read = monotonic()
-        row = self._fetch(CATALOG)
+        row = self._read(CATALOG, self.database.fetch)
         catalog = orjson.loads(row.text or b"{}")
         known = Catalog(**catalog, unfilled=row.unfilled, unfilled_names=unfilled_names(row.unfilled))
         self._attributes = read, known
@@ -108,31 +136,12 @@ class ReadModel:
             self._require_filled(state.unfilled, names_read(statement.statement))
         self._is_whole = state.unfilled is None
 
-    def checked(self, row: Answer, statement: BoundStatement[Answer], parameters: Parameters) -> Answer:
-        """Return the first row of an answer, and have its headers say how fresh it is. Raises as fetch does."""
-        self._require_as_of(row)
-        current, min_as_of = record(), parameters.min_as_of
-        note_freshness(current, row)
-        current.min_as_of = min_as_of
-        self.require_parts(row, statement, parameters)
-        if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
-            raise refusal_of(row.as_of, min_as_of, current.clock)
-        return row
-
-    def look(self, statement: BoundStatement[Answer], parameters: Parameters = NOTHING_ASKED) -> Answer:
-        """Return the first row of a statement, whose headers its caller makes. Raises UnavailableError as fetch."""
-        self.require_built(statement)
-        row = self._fetch(statement)
-        self._require_as_of(row)
-        self.require_parts(row, statement, parameters)
-        return row
-
     def require_parts(self, row: Freshness, statement: BoundStatement[Any], parameters: Parameters) -> None:
         """Raise UnavailableError if a statement reads a part of the read model that is not filled, as its row says.
 
         Or if the parameters name attributes by what was filled at another moment.
         """
-        if parameters.names_attributes and parameters.unfilled != row.unfilled:
+        if parameters.unfilled != row.unfilled and parameters.names_attributes:
             self._attributes = None
             raise UnavailableError("The attributes have changed just now: try again", ErrorCode.NOT_BUILT)
         if row.unfilled is not None:
@@ -150,17 +159,12 @@ class ReadModel:
                 ErrorCode.NOT_BUILT,
             )
 
-    def _require_as_of(self, row: Freshness) -> None:
-        if row.as_of is None:
-            self._is_whole = False
-            raise UnavailableError(NEVER_BUILT, ErrorCode.NOT_BUILT)
-
     def require_tables(self) -> None:
         """Raise UnavailableError unless this API may read every table, with every column that it knows.
 
         And unless PostgreSQL itself keeps the rows of other tenants from each session.
         """
-        missing = self._fetch(TABLES_STATE).unprotected
+        missing = self._read(TABLES_STATE, self.database.fetch).unprotected
         if missing is not None:
             raise UnavailableError(
                 "A table is not protected from being read for another tenant:"
@@ -169,9 +173,9 @@ class ReadModel:
                 ErrorCode.NO_RIGHTS,
             )
 
-    def _fetch(self, statement: BoundStatement[Row]) -> Row:
+    def _read(self, statement: BoundStatement[Row], read: Callable[[BoundStatement[Row]], Row]) -> Row:
         try:
-            return self.database.fetch(statement)
+            return read(statement)
         except TablesMissingError as error:
             self._is_whole = False
             # A read model that is installed has tables of another version.
@@ -199,7 +203,7 @@ class State:
     # Of a test; see create_app.
     clock: Clock | None
     database: Database
-    running: RunningRequests
+    admission: Admission
     # None where the API asks nobody who calls.
     authorizer: Authorizer | None
     # None where there is none.
@@ -207,15 +211,13 @@ class State:
     read_model: ReadModel
     exports: Exports
     # Of event streams; they have no thread and no connection to the database of their own.
-    streams: Places
+    streams: Slots
     # None where there are no traces.
     tracing: Any
     log: RequestLog
     # Headers that are the same on every answer.
     constant: dict[str, str]
     plain: PlainAnswers
-    # Looks at tenants for whom no request waits.
-    looks: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "looks"))
     # Returns status, headers and body of an answer, or None where that may take time.
     answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
-from urllib.parse import unquote_plus
 
 from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -12,30 +11,17 @@ from api.auth.authorizer import Authorizer
 from api.config import MEMORY, Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
+from api.limits.admission import Admission, Slots
 from api.limits.exports import Exports
-from api.limits.places import Places
 from api.limits.rate import TenantLimit
-from api.limits.running import RunningRequests
-from api.limits.waiting import Waiting
 from api.observe import log
 from api.observe.meters import IN_FLIGHT
 from api.observe.request_log import RequestLog
-from api.plan.projection import tenant_now
-from api.request.address import find_endpoint, require_local_host, require_one_host
+from api.request.address import find_addressee
 from api.request.body import MAX_BODY_BYTES
 from api.request.error_codes import ErrorCode, RequestError
-from api.request.record import (
-    AUTHORIZED,
-    BODY,
-    PAUSE_AT,
-    PAUSED,
-    Clock,
-    Record,
-    begin,
-    record,
-    system_clock,
-)
-from api.request.text import is_broken
+from api.request.record import Clock, Record, begin, system_clock
+from api.request.text import MAX_ID_LENGTH
 from api.response import body, compression, errors
 from api.response.body import After, JsonResponse
 from api.response.cors import Cors
@@ -63,7 +49,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    parts = app.extensions["leads"] = _parts(config, clock)
+    parts = app.extensions["leads"] = _parts(app, config, clock)
     errors.install(app)
     memory = AnswerCache(parts) if config.answers_mb else None
     _hook_in(app, parts, [*filter(None, _after(parts, memory))])
@@ -83,7 +69,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     return app
 
 
-def _parts(config: Config, clock: Clock | None) -> State:
+def _parts(app: Flask, config: Config, clock: Clock | None) -> State:
     tracing = None
     if config.tracing:
         from api.observe.tracing import Tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
@@ -96,12 +82,12 @@ def _parts(config: Config, clock: Clock | None) -> State:
         config,
         clock,
         database,
-        RunningRequests(config.threads),
+        Admission(config),
         Authorizer(config.auth, database) if config.auth.is_on else None,
-        TenantLimit(config) if config.rate_limit else None,
+        TenantLimit(app, config) if config.rate_limit else None,
         ReadModel(database),
         Exports(config.exports),
-        Places(config.streams),
+        Slots(config.streams),
         tracing,
         request_log,
         constant,
@@ -128,10 +114,7 @@ def _hook_in(app: Flask, parts: State, after: list[After]) -> None:
 
     @app.after_request
     def pass_on(response: Response) -> Response:
-        current = record()
-        if PAUSED in current.request.environ:
-            # It is no answer yet.
-            return response
+        current: Record = g.record
         current.headers.update(parts.constant)
         for hook in after:
             response = hook(response, current)
@@ -139,11 +122,8 @@ def _hook_in(app: Flask, parts: State, after: list[After]) -> None:
 
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
-        ended: Record | None = g.get("record")
-        if ended is not None:
+        if "record" in g:
             IN_FLIGHT.dec()
-            if ended.place is not None:
-                parts.running.give_back(ended.place)
 
 
 def _before(parts: State) -> Iterator[Hook | None]:
@@ -155,41 +135,27 @@ def _before(parts: State) -> Iterator[Hook | None]:
     sends ends early, so that it takes nothing from a tenant.
     """
     config = parts.config
-    # What waits holds no place among those that run.
-    waiting = Waiting(lambda user_id: parts.read_model.look(tenant_now(user_id)))
-    # It says to which host it was sent.
-    yield require_one_host
-    # While nobody has decided who may read, only a Host of this machine is answered.
-    yield None if config.auth.methods else partial(require_local_host, config.host_names)
+    # It says to which host it was sent: while nobody has decided who may read, one of this machine. A method that its
+    # endpoint does not take changes nothing of what follows.
+    yield partial(find_addressee, None if config.auth.methods else config.host_names)
     # A browser that asks what a page may do is told so, before anything is asked or counted.
     yield Cors(config.cors_origins).answer_preflight if config.cors_origins else None
-    # A method that its endpoint does not take changes nothing of what follows.
-    yield find_endpoint
-    # Nobody has to show who asks what an address takes, so that waits for nothing and takes no place.
+    # Nobody has to show who asks what an address takes.
     yield _answer_options
     # Its caller shows who it is, and that it may read this tenant.
     yield parts.authorizer.check if parts.authorizer else None
-    # Whoever is known now goes on among the requests of the tenant.
-    yield partial(_pause, AUTHORIZED) if parts.authorizer else None
-    # With min_as_of it waits for data as fresh as that.
-    yield partial(_where_asked_for, "min_as_of", waiting.wait_for_data)
-    # At the change feed, with `wait`, it waits for a change.
-    yield partial(_where_asked_for, "wait", partial(changes.wait_for_change, waiting))
-    # Its ids have a length that there can be, and it has its turn among those that run.
-    yield parts.running.begin
+    # Its ids have a length that there can be.
+    yield _refuse_long_ids
     # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
-    yield unchanged.answer_unchanged
+    yield _answer_unchanged
     # It counts against the rate limit of its tenant.
     yield parts.limit.check if parts.limit else None
     # Its path and its body can be read. The parameters are read by the endpoint.
     yield _refuse_unreadable_request
-    # Only then its body is read.
-    yield partial(_pause, BODY)
 
 
-def _where_asked_for(parameter: str, hook: Hook, record: Record) -> Any:  # noqa: ANN401  # As the hook.
-    """Have a request whose query names this parameter pass a hook, which reads whether it is that parameter."""
-    return hook(record) if parameter in unquote_plus(record.query) else None
+def _answer_unchanged(record: Record) -> Response | None:
+    return unchanged.answer_unchanged(record) if "HTTP_IF_NONE_MATCH" in record.request.environ else None
 
 
 def _answer_options(record: Record) -> Response | None:
@@ -198,15 +164,6 @@ def _answer_options(record: Record) -> Response | None:
     if request.method != "OPTIONS" or request.routing_exception is not None:
         return None
     return current_app.make_default_options_response()
-
-
-def _pause(at: str, record: Record) -> Response | None:
-    """Answer with nothing where the server has a request pause, which then begins anew."""
-    environ = record.request.environ
-    if environ.get(PAUSE_AT) != at or not record.is_of_tenant or record.request.routing_exception is not None:
-        return None
-    environ[PAUSED] = record
-    return Response()
 
 
 def _after(parts: State, memory: AnswerCache | None) -> Iterator[After | None]:
@@ -233,12 +190,23 @@ def _varies_by(config: Config) -> Iterator[str]:
         yield "Origin"
 
 
+def _refuse_long_ids(record: Record) -> None:
+    """Raise RequestError for an id that is longer than the platform can store."""
+    for name, value in (record.request.view_args or {}).items():
+        # A method that is not taken is refused as such.
+        if len(value) > MAX_ID_LENGTH and record.request.routing_exception is None:
+            raise RequestError(f"{name} is longer than {MAX_ID_LENGTH} characters", name, ErrorCode.BAD_ID)
+
+
 def _refuse_unreadable_request(record: Record) -> None:
     """Raise RequestError for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
-    # A WSGI server passes the bytes of the path on as Latin-1.
     request = record.request
-    path = request.environ.get("PATH_INFO", "")
-    if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
+    try:
+        # A WSGI server passes the bytes of the path on as Latin-1.
+        is_broken = "\0" in request.environ.get("PATH_INFO", "").encode("latin-1").decode()
+    except UnicodeDecodeError:
+        is_broken = True
+    if is_broken:
         raise RequestError(
             "the path contains a NUL character (%00) or bytes that are not UTF-8",
             code=ErrorCode.BAD_PATH,

@@ -1,33 +1,44 @@
-"""The ASGI application of a worker: Flask answers in threads, and streams wait on the event loop.
+"""The ASGI application of a worker: each request passes stages, and the first one that has an answer gives it.
 
-`Loop` begins each request in the thread of the server that hands it over. An answer from memory ends there.
+`Loop` begins each request in the thread of the server that hands it over. An answer from memory ends there; one that
+Flask gives goes on in a thread, when it is the caller's turn; and what waits for data, a change or a body waits on the
+event loop. Flask runs once for a request.
 """
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from http import HTTPStatus
 from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
-from api.config import Config
+from api.database.errors import UnavailableError
+from api.database.statement import TenantNowRow
+from api.limits.admission import BusyError, Slots
+from api.limits.caller import Haste, caller_address
 from api.limits.exports import ExportStream
+from api.limits.waiting import MAX_WAITING, wait_for_data
 from api.observe.meters import STREAMS
+from api.plan.projection import tenant_now
 from api.request.address import is_local
 from api.request.body import MAX_BODY_BYTES
-from api.request.record import AUTHORIZED, PAUSE_AT, PAUSED, Record, environ_key
+from api.request.record import CREDENTIAL, REFUSAL, environ_key
+from api.request.text import read_min_as_of
 from api.response.body import Headers, encoded
 from api.response.events import EventStream
 from api.response.plain import LIVE, TIMESTAMP, Answer
+from api.routes.changes import awaited_change
 from api.routes.memory import Key, key_of
 from api.routes.read_model import State
-from api.server.callers import REPEATED, Callers
 from api.server.loop import Loop, continue_on_event_loop
 from api.server.streams import LiveStreams
 
@@ -38,6 +49,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Body = bytes | ExportStream | EventStream
+Given = tuple[int, Headers, Body]
+"""Status, headers and body of an answer, which may go on."""
 
 _GOES_ON = (ExportStream, EventStream)
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,16 +63,17 @@ _RELEASE_SECONDS = 0.2
 It does not say when it has, and leaves the connection open if the answer is sent before.
 """
 
+REPEATED = frozenset({"/health/ready", "/metrics"})
 REPEAT_SECONDS = 0.5
 """How long the answers of REPEATED are given again. Whoever looks does so every few seconds."""
 
 HELD_SECONDS = 1.0
-_BUSY = "The API has more requests waiting than it takes: try again in a second"
 _LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
 # Of address and headers. At some longer head the server itself says 431, without a body.
 MAX_HEAD_BYTES = 32 * 1024
 _LARGE = "The address and the headers of the request have more than 32 KiB together"
 _READS = ("GET", "HEAD")
+_WAITS = ("min_as_of", "wait")
 _CONSTANT = {
     "SCRIPT_NAME": "",
     # Werkzeug would take the address of this machine for what the caller has named.
@@ -81,36 +95,211 @@ class _Repeat(NamedTuple):
     answer: Answer
 
 
+@dataclass(slots=True)
+class Incoming:
+    """A request on its way through the stages; `tenant` is the one that its caller may read, once that is known."""
+
+    environ: "WSGIEnvironment"
+    head_bytes: int
+    receive: Receive
+    tenant: str = ""
+
+
 class Front:
     """The application that the server calls."""
 
-    def __init__(self, app: Flask, config: Config) -> None:
+    def __init__(self, app: Flask) -> None:
         parts: State = app.extensions["leads"]
+        config = parts.config
         self._app = app
-        self._answer_from_memory = parts.answer_at_once
+        self._addresses = app.url_map.bind("localhost")
+        self._parts = parts
         self._plain = parts.plain
+        self._admission = parts.admission
         # Any Host is answered once it was decided who may read.
         self._hosts = None if config.auth.methods else config.host_names
-        self._callers = Callers(config, parts.authorizer)
+        self._haste = Haste(config.proxies, REPEATED | {LIVE})
         self._streams = LiveStreams(config, parts.authorizer)
         # Of exports between two pieces.
         self._exports = ThreadPoolExecutor(config.exports, thread_name_prefix="exports")
         self._repeats: dict[str, _Repeat] = {}
+        self._wait_for_data, self._wait_for_change = Slots(MAX_WAITING), Slots(MAX_WAITING)
+        # The probes of tenants for which somebody waits.
+        self._probes: dict[str, asyncio.Task[TenantNowRow]] = {}
+        self._stages: tuple[Callable[[Incoming], Awaitable[Given | None]], ...] = (
+            self._memory,
+            self._health,
+            self._authorize,
+            self._wait,
+            self._read_body,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        environ = environ_of(scope)
-        answer: Answer | None = None
-        if _head_bytes(scope) > MAX_HEAD_BYTES:
-            answer = await self._paced(environ, self._plain.large_head(environ, _LARGE))
-        elif environ["REQUEST_METHOD"] in _BODYLESS:
-            answer = self._answer_from_memory(environ)
-        answer = answer or await self._without_flask(environ)
-        status, headers, body = answer or await self._in_turn(environ)
-        paused: Record | None = environ.pop(PAUSED, None)
-        if paused is not None:
+        request = Incoming(environ_of(scope), _head_bytes(scope), receive)
+        answer: Given | None = None
+        try:
+            for stage in self._stages:
+                answer = await stage(request)
+                if answer is not None:
+                    break
+            else:
+                answer = await self._flask(request)
+        except BusyError as error:
+            answer = await self._paced(request, self._plain.unavailable(request.environ, str(error)))
+        await self._send(answer, receive, send)
+
+    async def _memory(self, request: Incoming) -> Given | None:
+        """Give an answer from memory, if that waits for nothing. Refuse a head that is too long, before it is kept."""
+        environ = request.environ
+        if request.head_bytes > MAX_HEAD_BYTES:
+            return await self._paced(request, self._plain.large_head(environ, _LARGE))
+        return self._parts.answer_at_once(environ) if environ["REQUEST_METHOD"] in _BODYLESS else None
+
+    async def _health(self, request: Incoming) -> Given | None:
+        """Give the answer of /health/live, or one that was given a moment ago."""
+        environ = request.environ
+        path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
+        if path == LIVE and environ["REQUEST_METHOD"] in _READS:
+            # Flask refuses several, or none.
+            is_one = host and "," not in host
+            if is_one and (self._hosts is None or is_local(host, self._hosts)):
+                return await self._paced(request, self._plain.live(environ, self._admission.problem()))
+        elif path in REPEATED:
+            repeat = self._repeats.get(path)
+            if repeat is not None and monotonic() < repeat.ends and repeat.key == key_of(environ):
+                return await self._paced(request, self._plain.again(environ, repeat.answer))
+        return None
+
+    async def _authorize(self, request: Incoming) -> Given | None:
+        """Note which tenant the caller may read. One who is not known is checked in turn; Flask says why not."""
+        environ, authorizer = request.environ, self._parts.authorizer
+        tenant = _tenant(environ["PATH_INFO"])
+        # Nobody has to show who asks what an address takes.
+        if not tenant or environ["REQUEST_METHOD"] == "OPTIONS":
+            return None
+        if authorizer is not None:
+            header = environ.get(CREDENTIAL, "")
+            if authorizer.cached_access(header, tenant) is None:
+                # A caller who was let through before waits for no stranger.
+                await self._admission.turn(environ, tenant if authorizer.was_allowed(header, tenant) else "")
+                try:
+                    authorizer.require_access(header, tenant)
+                except (HTTPException, UnavailableError) as error:
+                    environ[REFUSAL] = error
+                    return self._answer(environ)
+        request.tenant = tenant
+        return None
+
+    async def _wait(self, request: Incoming) -> None:
+        """Wait for data as fresh as min_as_of asks for, and at a change feed, with `wait`, for a change."""
+        environ, tenant = request.environ, request.tenant
+        query = unquote_plus(environ["QUERY_STRING"])
+        if not tenant or not any(name in query for name in _WAITS) or (rule := self._rule(environ)) is None:
+            return
+        await continue_on_event_loop()
+        names = tenant, caller_address(environ, self._parts.config.proxies)
+        min_as_of, change = read_min_as_of(environ["QUERY_STRING"]), awaited_change(rule, tenant, environ)
+        # A moment that cannot be read is refused with the other parameters.
+        if min_as_of is not None and self._wait_for_data.take(*names):
+            try:
+                await wait_for_data(partial(self._probe, environ, tenant), min_as_of)
+            finally:
+                self._wait_for_data.give_back(*names)
+        if change is not None and self._wait_for_change.take(*names):
+            try:
+                await self._streams.wait_for_change(*change, _is_ending())
+            finally:
+                self._wait_for_change.give_back(*names)
+
+    async def _read_body(self, request: Incoming) -> Given | None:
+        """Read the body of a request that its endpoint takes: whoever may not ask, or asks elsewhere, sends none."""
+        environ, tenant = request.environ, request.tenant
+        if environ["REQUEST_METHOD"] in _BODYLESS or not tenant or (rule := self._rule(environ)) is None:
+            return None
+        await continue_on_event_loop()
+        reading = asyncio.create_task(_body(request.receive))
+        await asyncio.wait([reading], timeout=BODY_SECONDS)
+        if not reading.done():
+            reading.cancel()
+            await asyncio.wait([reading])
+            await asyncio.sleep(_RELEASE_SECONDS)
+            return await self._admission.turn(environ, tenant).run(partial(self._late, environ, tenant, rule))
+        body = reading.result()
+        # Of a body in chunks Flask would take what fits, and leave the rest out without a word.
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        return None
+
+    async def _flask(self, request: Incoming) -> Given:
+        """Have Flask answer in a thread, when it is the caller's turn."""
+        turn = self._admission.turn(request.environ, request.tenant)
+        return await turn.run(partial(self._answer, request.environ))
+
+    async def _paced(self, request: Incoming, answer: Answer) -> Answer:
+        """Return an answer, which is held back from an address that asks again and again without a pause."""
+        if self._haste.is_hasty(request.environ):
             await continue_on_event_loop()
-            status, headers, body = await self._with_body(environ, receive, paused)
+            await asyncio.sleep(HELD_SECONDS)
+        return answer
+
+    def _rule(self, environ: "WSGIEnvironment") -> Rule | None:
+        """Return the rule of the endpoint that a request is for; None where Flask refuses it."""
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        try:
+            rule, _ = self._addresses.match(path, environ["REQUEST_METHOD"], return_rule=True)
+        except HTTPException:
+            return None
+        return rule
+
+    async def _probe(self, environ: "WSGIEnvironment", tenant: str) -> TenantNowRow:
+        """Return what the database says of a tenant now; all that wait for it share a probe."""
+        probe = self._probes.get(tenant)
+        if probe is None:
+            turn = self._admission.turn(environ, tenant)
+            read = partial(self._parts.read_model.look, tenant_now(tenant))
+            probe = self._probes[tenant] = asyncio.create_task(turn.run(read))
+            probe.add_done_callback(lambda _: self._probes.pop(tenant))
+        # It goes on for the others when the time of one is over.
+        return await asyncio.shield(probe)
+
+    def _late(self, environ: "WSGIEnvironment", tenant: str, rule: Rule) -> Answer:
+        """Return the answer to a request whose body did not come, which counts as any other."""
+        limit, authorizer = self._parts.limit, self._parts.authorizer
+        headers = limit.headers_for(limit.count(tenant)) if limit else {}
+        caller = authorizer.cached_access(environ.get(CREDENTIAL, ""), tenant) if authorizer else None
+        return self._plain.late_body(environ, headers, (rule.rule, tenant, caller and caller.name), _LATE)
+
+    def _answer(self, environ: "WSGIEnvironment") -> Given:
+        """Return what Flask answers."""
+        status, headers, begun = 0, list[tuple[bytes, bytes]](), monotonic()
+
+        def start_response(line: str, pairs: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
+            nonlocal status, headers
+            status, headers = int(line[:3]), encoded(pairs)
+
+        result: Iterable[bytes] = self._app(environ, start_response)
+        if isinstance(result, _GOES_ON):
+            return status, headers, result
+        try:
+            answer = status, headers, b"".join(result)
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+        if environ["PATH_INFO"] in REPEATED:
+            self._keep(environ, begun, answer)
+        return answer
+
+    def _keep(self, environ: "WSGIEnvironment", begun: float, answer: Answer) -> None:
+        """Keep an answer that is given again, unless it is an error whose end cannot be found."""
+        key, (status, _, body) = key_of(environ), answer
+        if key is None or environ["REQUEST_METHOD"] == "HEAD":
+            return
+        if status == HTTPStatus.OK or (status == HTTPStatus.SERVICE_UNAVAILABLE and TIMESTAMP in body):
+            self._repeats[environ["PATH_INFO"]] = _Repeat(key, begun + REPEAT_SECONDS, answer)
+
+    async def _send(self, answer: Given, receive: Receive, send: Send) -> None:
+        status, headers, body = answer
         start = {"type": "http.response.start", "status": status, "headers": headers}
         if isinstance(body, bytes):
             await send(start)
@@ -126,98 +315,9 @@ class Front:
         else:
             await self._export(body, receive, send)
 
-    async def _without_flask(self, environ: "WSGIEnvironment") -> Answer | None:
-        """Return the answer of /health/live, or one that is given again; None where Flask has to answer."""
-        path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
-        if path == LIVE and environ["REQUEST_METHOD"] in _READS:
-            # Flask refuses several, or none.
-            is_one = host and "," not in host
-            if is_one and (self._hosts is None or is_local(host, self._hosts)):
-                return await self._paced(environ, self._plain.live(environ, self._callers.problem()))
-        elif path in REPEATED:
-            repeat = self._repeats.get(path)
-            if repeat is not None and monotonic() < repeat.ends and repeat.key == key_of(environ):
-                return await self._paced(environ, self._plain.again(environ, repeat.answer))
-        return None
-
-    def _keep(self, environ: "WSGIEnvironment", begun: float, answer: tuple[int, Headers, Body]) -> None:
-        """Keep an answer that is given again, unless it is an error whose end cannot be found."""
-        key, (status, headers, body) = key_of(environ), answer
-        if key is None or environ["REQUEST_METHOD"] == "HEAD" or not isinstance(body, bytes):
-            return
-        if status == HTTPStatus.OK or (status == HTTPStatus.SERVICE_UNAVAILABLE and TIMESTAMP in body):
-            self._repeats[environ["PATH_INFO"]] = _Repeat(
-                key, begun + REPEAT_SECONDS, (status, headers, body)
-            )
-
-    async def _paced(self, environ: "WSGIEnvironment", answer: Answer) -> Answer:
-        """Return an answer, which is held back from an address that asks again and again without a pause."""
-        if self._callers.is_hasty(environ):
-            await continue_on_event_loop()
-            await asyncio.sleep(HELD_SECONDS)
-        return answer
-
-    async def _in_turn(
-        self, environ: "WSGIEnvironment", tenant: str | None = None
-    ) -> tuple[int, Headers, Body]:
-        """Return what Flask answers in a thread, as soon as it is the caller's turn.
-
-        `tenant` is the one that the caller may read, once the request has paused for that.
-        """
-        line = self._callers.line(environ, tenant)
-        if line is None:
-            return await self._paced(environ, self._plain.unavailable(environ, _BUSY))
-        await line
-        begun = monotonic()
-        answer = self._answer(environ)
-        if PAUSED in environ and environ[PAUSE_AT] == AUTHORIZED:
-            return await self._in_turn(environ, environ.pop(PAUSED).user_id)
-        if environ["PATH_INFO"] in REPEATED:
-            self._keep(environ, begun, answer)
-        return answer
-
-    async def _with_body(
-        self, environ: "WSGIEnvironment", receive: Receive, paused: Record
-    ) -> tuple[int, Headers, Body]:
-        """Return the answer to a request that has passed everything but its body, which is read on the event loop."""
-        reading = asyncio.create_task(_body(receive))
-        await asyncio.wait([reading], timeout=BODY_SECONDS)
-        if not reading.done():
-            reading.cancel()
-            await asyncio.wait([reading])
-            await asyncio.sleep(_RELEASE_SECONDS)
-            return self._plain.late_body(environ, paused, _LATE)
-        body = reading.result()
-        # Of a body in chunks Flask would take what fits, and leave the rest out without a word.
-        environ.pop("HTTP_TRANSFER_ENCODING", None)
-        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        line = self._callers.line(environ, paused.user_id)
-        if line is None:
-            return self._plain.unavailable(environ, _BUSY)
-        del environ[PAUSE_AT]
-        return await asyncio.get_running_loop().run_in_executor(line, self._answer, environ)
-
-    def _answer(self, environ: "WSGIEnvironment") -> tuple[int, Headers, Body]:
-        """Return what Flask answers."""
-        status, headers = 0, list[tuple[bytes, bytes]]()
-
-        def start_response(line: str, pairs: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
-            nonlocal status, headers
-            status, headers = int(line[:3]), encoded(pairs)
-
-        result: Iterable[bytes] = self._app(environ, start_response)
-        if isinstance(result, _GOES_ON):
-            return status, headers, result
-        try:
-            return status, headers, b"".join(result)
-        finally:
-            if hasattr(result, "close"):
-                result.close()
-
     async def _go_on(self, stream: EventStream, receive: Receive, send: Send) -> None:
         """Send a stream until it or its connection ends."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        is_ending = loop.is_ending if isinstance(loop, Loop) else asyncio.Event()
+        task = asyncio.current_task()
 
         async def give(data: bytes) -> None:
             await send({"type": "http.response.body", "body": data, "more_body": True})
@@ -225,7 +325,7 @@ class Front:
         closed = asyncio.create_task(_disconnected(receive))
         closed.add_done_callback(lambda _: task and task.cancel())
         with STREAMS.track_inprogress():
-            await self._streams.serve(stream, give, is_ending)
+            await self._streams.serve(stream, give, _is_ending())
         closed.cancel()
         await send({"type": "http.response.body", "body": b""})
 
@@ -280,6 +380,19 @@ def _head_bytes(scope: Scope) -> int:
 @lru_cache(maxsize=256)
 def _variable(name: bytes) -> str:
     return environ_key(name.decode("latin-1"))
+
+
+def _tenant(path: str) -> str:
+    """Return the tenant of a path, whose bytes are given as Latin-1; an empty text where it has none."""
+    # Werkzeug takes several slashes before it for one.
+    first, tenant, *_ = f"{path.lstrip('/')}//".split("/", 2)
+    return tenant.encode("latin-1").decode(errors="replace") if first == "users" else ""
+
+
+def _is_ending() -> asyncio.Event:
+    """Return what is set when the process ends."""
+    loop = asyncio.get_running_loop()
+    return loop.is_ending if isinstance(loop, Loop) else asyncio.Event()
 
 
 async def _body(receive: Receive) -> bytes:

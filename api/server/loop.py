@@ -15,14 +15,14 @@ from typing import TypeVarTuple
 
 Arguments = TypeVarTuple("Arguments")
 
-# A coroutine that awaits this yields to Loop, as one does that awaits a Line.
+# A coroutine that awaits this yields to Loop, as one does that awaits a Turn.
 continue_on_event_loop = partial(asyncio.sleep, 0)
 
 
 class Loop(asyncio.SelectorEventLoop):
     """An event loop that begins a coroutine in the thread that schedules it, and sets `is_ending` at a signal.
 
-    What the coroutine awaits first says where it goes on: a Line, in a thread; `continue_on_event_loop()`, here.
+    What the coroutine awaits first says where it goes on: a Turn, in a thread; `continue_on_event_loop()`, here.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class Loop(asyncio.SelectorEventLoop):
         coroutine = args[0] if args else None
         if iscoroutine(coroutine):
             try:
-                line = coroutine.send(None)
+                turn = coroutine.send(None)
             except StopIteration:
                 return self._nothing
-            if line is not None:
-                line.run(partial(self.call_soon_threadsafe, callback, *args, context=context))
+            if turn is not None:
+                turn.enter(partial(self.call_soon_threadsafe, callback, *args, context=context))
                 return self._nothing
         return super().call_soon_threadsafe(callback, *args, context=context)
 

@@ -27,7 +27,7 @@ from api.database.connect import OwnConnection
 from api.database.errors import UnavailableError
 from api.database.listen import listen, name_of, read_told
 from api.database.pool import Database
-from api.limits.room import LONGEST_REST_SECONDS
+from api.limits.admission import LONGEST_REST_SECONDS
 from api.plan.changes import FEEDS, ChangesRow, json_of_change
 from api.plan.list.filters import given_filters
 from api.plan.projection import tenant_now
@@ -116,15 +116,7 @@ class LiveStreams:
 
     async def serve(self, stream: EventStream, send: Send, is_ending: asyncio.Event) -> None:
         """Send the changes of a tenant until the caller leaves, may not go on or does not read, or the process ends."""
-        filters, values = given_filters(stream.parameters)
-        # A page of another length does as well, because the next one begins where it ends.
-        asks_for = (stream.user_id, stream.feed, filters, repr(values), stream.parameters.printed_with)
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        viewer = _Viewer(stream, asks_for, name_of(stream.user_id), task)
-        self._viewers.add(viewer)
-        if not self._tasks:
-            begun = (self._follow(), self._beat_for_ever(), self._end_with(is_ending))
-            self._tasks = [asyncio.create_task(work) for work in begun]
+        viewer = self._open(stream, is_ending)
         loop = asyncio.get_running_loop()
 
         async def send_noted(data: bytes) -> None:
@@ -143,6 +135,35 @@ class LiveStreams:
         finally:
             self._viewers.discard(viewer)
             stream.end()
+
+    async def wait_for_change(self, stream: EventStream, seconds: float, is_ending: asyncio.Event) -> None:
+        """Return as soon as the caller of a page may be told something.
+
+        Returns after so many seconds in any case, and at once where nothing can be known: the answer will say so.
+        """
+        viewer = self._open(stream, is_ending)
+        try:
+            async with asyncio.timeout(seconds):
+                while not is_ending.is_set() and not (await self._page(viewer, stream.since)).events:
+                    await viewer.is_called.wait()
+                    viewer.is_called.clear()
+        except (TimeoutError, TokenGoneError, UnavailableError, HTTPException):
+            pass
+        finally:
+            self._viewers.discard(viewer)
+
+    def _open(self, stream: EventStream, is_ending: asyncio.Event) -> _Viewer:
+        """Have a stream be called when its tenant changes, and now."""
+        filters, values = given_filters(stream.parameters)
+        # A page of another length does as well, because the next one begins where it ends.
+        asks_for = (stream.user_id, stream.feed, filters, repr(values), stream.parameters.printed_with)
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        viewer = _Viewer(stream, asks_for, name_of(stream.user_id), task)
+        self._viewers.add(viewer)
+        if not self._tasks:
+            begun = (self._follow(), self._beat_for_ever(), self._end_with(is_ending))
+            self._tasks = [asyncio.create_task(work) for work in begun]
+        return viewer
 
     async def _send_changes(self, viewer: _Viewer, send: Send, is_ending: asyncio.Event) -> None:
         """Send each change, and a beat now and then, until the caller may not go on, its token or the process ends."""

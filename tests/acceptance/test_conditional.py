@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis.strategies import SearchStrategy
 
-from api.routes.memory import LOOK_SECONDS
+from api.routes.memory import PROBE_SECONDS
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
@@ -152,12 +152,12 @@ def _change(world: World) -> str:
             platform.connection.execute(drift.encode())
             platform.connection.execute(MOVE_VERSIONS.encode())
         # An answer from memory may be as of that much earlier.
-        time.sleep(2 * LOOK_SECONDS)
+        time.sleep(2 * PROBE_SECONDS)
         for address in rng.sample(world.addresses, k=ASKED):
             world.ask(platform.client, address, drift)
         # Of one tenant, then of all: those that were not healed have drifted meanwhile, in a version of their own.
         statistics.heal(platform.connection, ["u"])
-        time.sleep(2 * LOOK_SECONDS)
+        time.sleep(2 * PROBE_SECONDS)
         for address in rng.sample(world.addresses, k=ASKED):
             world.ask(platform.client, address, f"partly healed: {drift}")
         platform.rebuild()

@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.limits import waiting
 from api.request import record
 from projector.database import locks
 from projector.database.rows import Connection
@@ -122,12 +121,12 @@ def test_an_open_gap_freezes_freshness(filled: Platform) -> None:
     assert as_of(filled.conn) == before
 
 
-def test_an_answer_is_never_older_than_min_as_of(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_is_never_older_than_min_as_of(filled: Platform) -> None:
     """Who has written asks with the time of the commit, by the database's clock.
 
-    The look finds the data fresh enough, and between it and the answer another state comes back.
+    The probe finds the data fresh enough, and between it and the answer another state comes back: Flask compares, and
+    does not wait.
     """
-    monkeypatch.setattr(waiting.Waiting, "for_data", lambda *_: None)
     filled.message("c", "second")
     committed = value(filled.conn, "SELECT clock_timestamp()")
     asked = f"min_as_of={quote(committed.isoformat())}"
@@ -144,10 +143,7 @@ def ask(client: FlaskClient, path: str, asked: str = "") -> TestResponse:
     return client.get(f"{path}{'&' if '?' in path else '?'}{asked}", buffered=True)
 
 
-def test_a_tenant_that_is_late_is_told_its_own_moment(
-    filled: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.0)
+def test_a_tenant_that_is_late_is_told_its_own_moment(filled: Platform) -> None:
     filled.message(filled.conversation(filled.agent(filled.tenant("two")), "4915"), "hello")
     refresh_now(filled.conn)
     filled.conn.execute(f"{SET_LATE} = '2025-06-01' WHERE user_id = 'one'".encode())
@@ -187,10 +183,9 @@ def test_a_tenant_that_is_late_is_told_its_own_moment(
     ],
 )
 def test_a_moment_that_the_clock_has_not_reached_is_not_claimed(
-    filled: Platform, monkeypatch: pytest.MonkeyPatch, spoil: str, *, warns: bool
+    filled: Platform, spoil: str, *, warns: bool
 ) -> None:
     """Nor is 1970, which the projector stores in its place."""
-    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.0)
     filled.conn.execute(spoil.encode())
     with serving(filled.database) as app:
         client = app.test_client()

@@ -167,7 +167,7 @@ def test_no_caller_sees_a_tenant_go_back(
     filled: Platform, apps: Apps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if all of this came within the time for which a look is remembered.
-    monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(memory, "PROBE_SECONDS", 3600.0)
     client = apps()
     warm(client, LISTS[0])
     change(filled, "Zoe")

@@ -728,7 +728,7 @@ MUTANTS = {
         _patch(read_model.State, "now", lambda _: system_clock()),
     "an answer from memory is of any version": _stands_without("state", how="a change"),
     "the version of a tenant is remembered for an hour":
-        _patch(memory, "LOOK_SECONDS", 3600.0, how="a rebuild in place"),
+        _patch(memory, "PROBE_SECONDS", 3600.0, how="a rebuild in place"),
     "an answer is kept under the version that the tenant has by then": Mutant(_keep_under_the_version_of_now),
     "an answer stands although a lead has left its window": _stands_without("stands_until"),
     "an answer ignores who waits next":

@@ -42,6 +42,7 @@ HOLES = {
 
 # What uses a library in another way than it is made for.
 INNER = {
+    "flask-limiter": "api/limits/rate.py",
     "granian": "api/server/loop.py",
     "limits": "api/limits/rate.py",
     "psycopg": "api/database/session.py",

@@ -12,7 +12,6 @@ def close_application(app: Flask) -> None:
     First wait for what still has one: a look in the background, and a request whose caller has left.
     """
     parts = app.extensions["leads"]
-    parts.looks.shutdown()
     for _ in range(parts.config.threads + KEY_SESSIONS):
         assert parts.database._places.acquire(timeout=PATIENCE)  # noqa: SLF001  # Only a test ends before its process.
     parts.database.close()

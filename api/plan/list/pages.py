@@ -82,8 +82,7 @@ def list_leads(
 ) -> BoundStatement[ListRow]:
     """Return the statement of a page of leads."""
     plan, values = plan_list(parameters, now)
-    # The cursor of the next page has the value that orders the leads, which is read from the printed lead.
-    plan = replace(plan, collect_matches=collect_matches, included=parameters.printed_on_page)
+    plan = replace(plan, collect_matches=True) if collect_matches else plan
     return BoundStatement(list_statement(plan), ListRow, {"user_id": user_id, **values})
 
 

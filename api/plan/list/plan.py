@@ -227,7 +227,8 @@ def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[List
         has_offset=page.offset > 0,
         is_far=page.offset > FAR_OFFSET,
         filters=filters,
-        included=parameters.printed_with,
+        # A cursor has the value that orders the leads, which is read from the printed lead.
+        included=parameters.printed_on_page,
     )
     values |= {"limit": page.rows_to_read, "now": now}
     if page.position is not None:

@@ -56,7 +56,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def program(patches: str) -> str:
     """`python -m api` with constants that these lines change."""
-    return f"import api.__main__, api.limits.connections, api.limits.running\n{patches}\napi.__main__.main()"
+    return f"import api.__main__, api.limits.connections\n{patches}\napi.__main__.main()"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ def served(database: Database, folder: Path, patches: str = "", **settings: str)
     with started(["-c", program(patches)], folder, log, **chosen) as process:
         wait_until_it_answers(port, process)
         yield Served(port, process, log)
+
+
+def environ(path: str, address: str, **more: str) -> dict[str, Any]:
+    """The environment of a request of an address, as far as its admission looks at it."""
+    return {"PATH_INFO": path, "REMOTE_ADDR": address, "REQUEST_METHOD": "GET", "QUERY_STRING": "", **more}
 
 
 class Asking:

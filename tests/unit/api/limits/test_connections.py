@@ -10,11 +10,9 @@ from unittest.mock import Mock
 import pytest
 
 from api.limits import connections as connections_of_process
+from api.limits.admission import OPEN_THREADS
 from api.limits.connections import end_beyond, look, most
-from api.limits.running import server_threads
-from api.limits.waiting import MAX_WAITING
 from api.observe.log import configure
-from api.server.callers import OPEN_THREADS
 from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
@@ -153,8 +151,8 @@ def test_callers_that_do_not_read(library: Library, tmp_path: Path) -> None:
                 stack.enter_context(ask_and_never_read(server, request))
             wait_for(lambda: connections(process) >= before + READERS, "all are connected", PATIENCE)
             assert server.get(library.base)[0] == 200
-            # One more sweeps the answers in memory, and one looks at tenants for whom nobody waits.
-            most = threads + server_threads(5) + MAX_WAITING + OPEN_THREADS + 2
+            # Five answer, two have callers who are not known, one refuses who waits, one sweeps the answers in memory.
+            most = threads + 5 + OPEN_THREADS + 2
             assert len(list((process / "task").iterdir())) <= most
             # The connections of the database may be more now.
             wait_for(lambda: connections(process) < before + READERS // 2, "they are ended", PATIENCE)

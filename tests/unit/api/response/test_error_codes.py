@@ -117,10 +117,9 @@ def with_a_bug(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPa
     return make_app(library.database, log_level="CRITICAL").test_client().get(library.base)
 
 
-def while_all_are_busy(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> TestResponse:
-    app = make_app(library.database, log_level="CRITICAL")
-    monkeypatch.setattr(app.extensions["leads"].running, "take", lambda _: False)
-    return app.test_client().get(library.base)
+def without_a_stream(library: Library, make_app: MakeApp, _: pytest.MonkeyPatch) -> TestResponse:
+    client = make_app(library.database, streams=0, log_level="CRITICAL").test_client()
+    return client.get(f"/users/{library.tenant}/lead-changes", headers={"Accept": "text/event-stream"})
 
 
 def without_keys(library: Library, make_app: MakeApp, _: pytest.MonkeyPatch) -> TestResponse:
@@ -148,7 +147,7 @@ FAILURES: dict[str, tuple[int, Ask]] = {
     "rate_limited": (429, twice),
     "exports_busy": (429, without_a_place),
     "internal_error": (500, with_a_bug),
-    "busy": (503, while_all_are_busy),
+    "busy": (503, without_a_stream),
     "stale": (503, asking("{base}?min_as_of={soon}")),
     "database_unreachable": (503, failing(psycopg.OperationalError("away"))),
     "database_timeout": (503, failing(psycopg.errors.QueryCanceled("too long"))),
@@ -189,7 +188,8 @@ def test_what_fails_after_a_change(database: Database, make_app: MakeApp, code: 
 OF_THE_SERVER = """
 import api.server.front as f
 f.BODY_SECONDS = 0.1
-f.Callers.problem = lambda self: "No thread has taken a request"
+from api.limits.admission import Admission
+Admission.problem = lambda self: "No request has ended"
 """
 
 

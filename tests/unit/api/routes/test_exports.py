@@ -350,4 +350,4 @@ def test_whoever_was_refused_goes_before_the_tenant_that_had_the_place(clock: Si
     clock.now += RESERVED_SECONDS
     assert places.take("a")
     places.give_back("a")
-    assert (places._tenants, places._refused) == ({}, {})  # noqa: SLF001
+    assert (places._taken, places._refused) == ({}, {})  # noqa: SLF001

@@ -4,27 +4,22 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
-from threading import Event
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from api.config import Config
 from api.config.values import networks
-from api.limits.caller import caller_address
-from api.limits.room import Line, Room
-from api.server import callers
-from api.server.app import create_app
-from api.server.callers import Callers
+from api.limits import caller
+from api.limits.caller import Haste, caller_address
 from api.server.front import environ_of
 from tests.support.cases import cases
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.running import wait_for
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import add_key
 from tests.unit.api.conftest import Library
-from tests.unit.api.serving import Asking, Served, locked, served
+from tests.unit.api.serving import Asking, Served, environ, locked, served
 
 LOOKUP = b'{"customer_phones": ["49151000001"]}'
 
@@ -93,18 +88,15 @@ def test_a_body_is_read_last_and_not_for_long(filled: Database, tmp_path: Path) 
 
 def test_beyond_the_places_of_a_caller_others_are_answered(library: Library, tmp_path: Path) -> None:
     messages = f"{library.base}/{library.phone}/messages"
-    # As many requests of one tenant as may run hold all of the threads, and a few wait.
-    patches = (
-        "import api.server.callers as c; c.PLACES_OF_THREAD = 1; c.MAX_WAITING = 0\n"
-        "c.server_threads = lambda _: 5"
-    )
-    settings = {"LEADS_ANSWERS_MB": "0", "LEADS_API_THREADS": "9", "LEADS_CORS_ORIGINS": "https://a.example"}
+    # As many requests of one tenant as may run hold their slots, and a few wait.
+    patches = f"import api.limits.admission as a; a.ANSWERS_OF_THREAD = 1; a.WAIT_SECONDS = {UNREACHED}"
+    settings = {"LEADS_ANSWERS_MB": "0", "LEADS_API_THREADS": "5", "LEADS_CORS_ORIGINS": "https://a.example"}
     with (
         served(library.database, tmp_path, patches, **settings) as server,
         locked(library.database, "lead_messages") as wait_for_readers,
     ):
-        dear = Asking(server, messages, 5)
-        wait_for_readers(5)
+        dear = Asking(server, messages, 4)
+        wait_for_readers(4)
         waiting = Asking(server, messages, 5)
         wait_for(lambda: len(waiting.answers) == 2, "two of the tenant are refused", PATIENCE)
         status, headers, body = waiting.answers[0]
@@ -113,15 +105,12 @@ def test_beyond_the_places_of_a_caller_others_are_answered(library: Library, tmp
         assert json.loads(body)["correlationId"] == headers["x-correlation-id"]
         assert headers["vary"] == "Accept-Encoding, Origin"
         assert headers["x-error-code"] == "busy"
-        other = Asking(server, "/users/another/leads/stats", 1)
-        # No thread is free, and these need none, or have their own.
-        assert server.get("/health/live")[0] == 200
-        assert server.get("/openapi.json")[0] == 200
+        # These need no slot, or have another one.
+        for path in ("/health/live", "/openapi.json", "/users/another/leads/stats"):
+            assert server.get(path)[0] == 200
         assert server.get("/nothing")[0] == 404
-        assert not other.answers
-    assert dear.finish() == [200] * 5
+    assert dear.finish() == [200] * 4
     assert waiting.finish() == [200] * 3 + [503] * 2
-    assert other.finish() == [200]
 
 
 def test_readiness_and_metrics_are_given_again_for_a_moment(library: Library, tmp_path: Path) -> None:
@@ -144,102 +133,17 @@ def test_readiness_and_metrics_are_given_again_for_a_moment(library: Library, tm
         assert errors[0]["correlationId"] != errors[1]["correlationId"]
 
 
-def test_callers_have_their_turn_one_by_one() -> None:
-    room, order, may_end = Room("room", 1, 5), list[str](), Event()
-    blocked = Line(room, ("first",)).submit(may_end.wait, PATIENCE)
-    wait_for(lambda: not room._all_waiting, "a thread takes the first")  # noqa: SLF001
-    # Nothing has waited for hours.
-    room._moved_at -= 7200  # noqa: SLF001
-    for caller in ("a", "a", "a", "b"):
-        line = room.line(caller)
-        assert line is not None
-        last = line.submit(order.append, caller)
-    assert not room.stands_still(3600)
-    wait_for(lambda: room.stands_still(0), "nobody has taken a call")
-    # One place is left, and who has four of five gets none.
-    assert room.line("c") is not None
-    assert Room("room", 1, 5).line("a") is not None
-    line = room.line("a")
-    assert line is not None
-    line.submit(order.append, "a")
-    assert (room.line("a"), room.line("c")) == (None, None)
-    may_end.set()
-    last.result(PATIENCE)
-    assert order[:2] == ["a", "b"]
-    assert blocked.result() is True
-    wait_for(lambda: len(order) == 5, "all have had their turn")
-    assert not room.stands_still(0)
-
-
-def test_a_thread_that_cannot_start_is_none_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    line, done = Line(Room("room", 1), ("a",)), Event()
-    with monkeypatch.context() as patched:
-        patched.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
-        with pytest.raises(RuntimeError):
-            line.run(done.set)
-    line.run(lambda: None)
-    assert done.wait(PATIENCE)
-
-
-def environ(path: str, address: str, **more: str) -> dict[str, Any]:
-    return {"PATH_INFO": path, "REMOTE_ADDR": address, "REQUEST_METHOD": "GET", "QUERY_STRING": "", **more}
-
-
-def test_an_address_with_many_tenants_leaves_places_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callers, "server_threads", lambda _: 1)
-    monkeypatch.setattr(callers, "MAX_WAITING", 0)
-    monkeypatch.setattr(callers, "PLACES_OF_THREAD", 5)
-    open_to_all, may_end = Callers(Config(""), None), Event()
-    for number in range(6):
-        asked = environ(f"/users/{number}/leads", "192.0.2.1")
-        line = open_to_all.line(asked)
-        if number < 5:
-            assert line is not None
-            line.submit(may_end.wait, PATIENCE)
-            wait_for(lambda: open_to_all._tenants._waiting.total() == 2 * number, "a thread takes the first")  # noqa: B023, SLF001
-    assert line is None
-    assert open_to_all.line(environ("/users/5/leads", "192.0.2.2")) is not None
-    assert open_to_all.line(environ("/nothing", "192.0.2.1")) is not None
-    assert not open_to_all.problem()
-    monkeypatch.setattr(callers, "STILL_SECONDS", 0)
-    assert "No thread has taken a request" in open_to_all.problem()
-    may_end.set()
-    wait_for(lambda: not open_to_all.problem(), "all are taken")
-
-
-def test_exports_and_long_queries_take_no_thread_from_other_requests() -> None:
-    some, may_end = Callers(Config(""), None), Event()
-    of_exports = [
-        rule for rule in create_app(Config("")).url_map.iter_rules() if rule.endpoint.startswith("exports.")
-    ]
-    costly = [environ(rule.rule.replace("<user_id>", "u"), "192.0.2.1") for rule in of_exports]
-    costly += [environ("/users/u/leads.csv/", "192.0.2.1")]
-    costly += [environ("/users/u/leads", "192.0.2.1", QUERY_STRING="x" * 30_000)]
-    assert len(costly) > 6
-    for number in range(60):
-        line = some.line(costly[number % len(costly)])
-        assert line is not None
-        line.run(may_end.wait)
-    threads = some._tenants._threads  # noqa: SLF001
-    may_end.set()
-    assert threads == 0
-    line = some.line(environ("/users/u/leads", "192.0.2.1", QUERY_STRING="search=x"))
-    assert line is not None
-    assert line.submit(lambda: "answer").result(PATIENCE) == "answer"
-    assert some._tenants._threads == 1  # noqa: SLF001
-
-
 def test_an_address_that_asks_again_and_again_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callers, "AT_ONCE_PER_SECOND", 2)
-    monkeypatch.setattr(callers, "monotonic", lambda: 7.5)
-    some = Callers(Config(""), None)
-    assert [some.is_hasty(environ("/metrics", "192.0.2.1")) for _ in "123"] == [False, False, True]
-    assert not some.is_hasty(environ("/health/live", "192.0.2.1"))
-    assert not some.is_hasty(environ("/metrics", "192.0.2.2"))
+    monkeypatch.setattr(caller, "AT_ONCE_PER_SECOND", 2)
+    monkeypatch.setattr(caller, "monotonic", lambda: 7.5)
+    haste = Haste((), frozenset({"/metrics", "/health/live"}))
+    assert [haste.is_hasty(environ("/metrics", "192.0.2.1")) for _ in "123"] == [False, False, True]
+    assert not haste.is_hasty(environ("/health/live", "192.0.2.1"))
+    assert not haste.is_hasty(environ("/metrics", "192.0.2.2"))
     # Who writes another path each time is held back too.
-    assert [some.is_hasty(environ(f"/{number}", "192.0.2.1")) for number in range(3)] == [False, False, True]
-    monkeypatch.setattr(callers, "monotonic", lambda: 8.0)
-    assert not some.is_hasty(environ("/metrics", "192.0.2.1"))
+    assert [haste.is_hasty(environ(f"/{number}", "192.0.2.1")) for number in range(3)] == [False, False, True]
+    monkeypatch.setattr(caller, "monotonic", lambda: 8.0)
+    assert not haste.is_hasty(environ("/metrics", "192.0.2.1"))
 
 
 PROXIES = Config("", proxies=networks("10.0.0.5, 10.1.0.0/16")).proxies

@@ -73,15 +73,15 @@ def test_the_server_hands_a_request_over_as_the_loop_expects(library: Library, t
 
 
 def front_of(app: Flask) -> Front:
-    return Front(app, app.extensions["leads"].config)
+    return Front(app)
 
 
 def test_an_answer_from_memory_takes_no_thread(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(memory, "PROBE_SECONDS", 3600.0)
     front = front_of(make_app(library.database))
-    # Flask answers the first one, and the second has to look at the tenant.
+    # Flask answers the first one, and the second has to probe the tenant.
     answers = [begun(front, library.base) for _ in range(4)]
     assert [threads is None for threads, _ in answers] == [False, False, True, True]
     starts, bodies = zip(*(sent for _, sent in answers), strict=True)
@@ -93,10 +93,10 @@ def test_an_answer_from_memory_takes_no_thread(
     assert data == [data[0]] * 4
 
 
-def test_the_next_look_at_a_tenant_begins_while_the_last_one_is_used(
+def test_the_next_probe_of_a_tenant_begins_while_the_last_one_is_used(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(memory, "PROBE_SECONDS", 3600.0)
     monkeypatch.setattr(memory, "AHEAD_SECONDS", 0.0)
     app = make_app(library.database)
     look = Mock(wraps=app.extensions["leads"].read_model.look)
@@ -105,16 +105,16 @@ def test_the_next_look_at_a_tenant_begins_while_the_last_one_is_used(
     assert [begun(front, library.base)[0] is None for _ in range(2)] == [False, False]
     looks = look.call_count
     assert begun(front, library.base)[0] is None
-    wait_for(lambda: look.call_count > looks, "the tenant is looked at again", patience=20.0)
+    wait_for(lambda: look.call_count > looks, "the tenant is probed again", patience=20.0)
 
 
-def test_an_answer_takes_a_thread_where_the_tenant_has_to_be_looked_at(
+def test_an_answer_takes_a_thread_where_the_tenant_has_to_be_probed(
     library: Library, make_app: MakeApp
 ) -> None:
     front = front_of(make_app(library.database))
     for _ in range(3):
         assert begun(front, library.base)[0] is not None
-        sleep(memory.LOOK_SECONDS)
+        sleep(memory.PROBE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_an_answer_takes_a_thread_where_the_tenant_has_to_be_looked_at(
 def test_an_answer_takes_a_thread_where_something_else_may_wait(
     settings: dict[str, Any], library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(memory, "PROBE_SECONDS", 3600.0)
     monkeypatch.setattr(tracing, "OTLPSpanExporter", InMemorySpanExporter)
     front = front_of(make_app(library.database, rate_limit="9 per minute", log_level="ERROR", **settings))
     assert all(begun(front, library.base)[0] is not None for _ in range(3))

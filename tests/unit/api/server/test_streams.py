@@ -7,14 +7,16 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from api.config import Config
+from api.database.errors import UnavailableError
 from api.database.listen import name_of
 from api.plan.changes import ChangesRow
 from api.request.parameters import Parameters
@@ -28,7 +30,7 @@ from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from tests.exactness.platform import refresh_now
 from tests.support.cases import cases
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, UNREACHED
 from tests.support.points import at_points
 from tests.support.running import value, wait_for, wait_until, write_conversations, write_message
 from tests.support.server import Database
@@ -300,6 +302,7 @@ class Feed:
     def __init__(self) -> None:
         self.newest, self.begun, self.may_end = 1, 0, threading.Event()
         self.asked: list[Any] = []
+        self.page: list[bytes] = []
 
     def resolved(self, parameters: Parameters) -> Parameters:
         return parameters
@@ -309,7 +312,7 @@ class Feed:
         self.asked.append(bound)
         self.begun += 1
         assert self.may_end.wait(PATIENCE)
-        return ChangesRow(None, None, None, None, None, b"", newest, None, None, b"", page=[])
+        return ChangesRow(None, None, None, None, None, b"", newest, None, None, b"", page=self.page)
 
 
 def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_last_change() -> None:
@@ -366,6 +369,35 @@ def test_a_tenant_with_many_filters_keeps_no_other_waiting() -> None:
     assert asyncio.run(read()) == streams.READERS
     assert feed.begun == 2 * (streams.READERS + 2)
     assert not live._turns  # noqa: SLF001
+
+
+def test_a_page_waits_for_the_first_change_and_is_not_kept_from_saying_what_is_wrong() -> None:
+    feed, live = Feed(), LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None)
+    live._model = feed  # type: ignore[assignment]  # noqa: SLF001
+    feed.may_end.set()
+    at = Token(Position(1), history_of(b"", b""))
+    change = b'2 {"customer_phone":"1"}'
+
+    async def wait(since: Token, seconds: float, page: Iterable[bytes] = ()) -> int:
+        """How often it was read until the wait was over; after the first time there is a page."""
+        feed.begun, feed.page = 0, []
+        stream = EventStream("u", LEADS, CHANGES_QUERY.read(""), since, "", is_gone=False)
+        waiting = asyncio.create_task(live.wait_for_change(stream, seconds, asyncio.Event()))
+        await asyncio.to_thread(wait_for, lambda: feed.begun > 0 or waiting.done(), "it is read")
+        feed.page = [*page]
+        while page and not waiting.done():
+            live._changed({name_of("u")})  # noqa: SLF001
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(waiting, PATIENCE)
+        assert not live._viewers  # noqa: SLF001
+        return feed.begun
+
+    assert asyncio.run(wait(at, UNREACHED, [change])) > 1
+    assert asyncio.run(wait(at, 0.05)) >= 1
+    # A token of another history, and a database that is away.
+    assert asyncio.run(wait(Token(Position(1), b"x" * 8), UNREACHED)) == 1
+    feed.look = Mock(side_effect=UnavailableError("away"))  # type: ignore[method-assign]
+    assert asyncio.run(wait(at, UNREACHED)) == 0
 
 
 def test_a_stream_says_that_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
