@@ -178,6 +178,13 @@ class Turn(Executor):
         self.call = call
         self._admission.enter(self)
 
+    def come(self) -> None:
+        """Call what waits for the turn."""
+        try:
+            self.call()
+        except Exception:  # noqa: BLE001  # Whatever it is, the thread goes on.
+            structlog.get_logger().exception("a request has ended without an answer")
+
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> "Future[Result]":  # noqa: ANN401
         """Have a call wait for the turn, and somebody for its result."""
         future: Future[Result] = Future()
@@ -251,7 +258,7 @@ class Admission:
             else:
                 turn.refusal, started = QUEUE_IS_FULL, None
         if turn.refusal:
-            turn.call()
+            turn.come()
         elif started is not None:
             self._start(started)
 
@@ -316,10 +323,7 @@ class Admission:
 
     def _run(self, turn: Turn) -> None:
         began, queue = monotonic(), turn.queue
-        try:
-            turn.call()
-        except Exception:  # noqa: BLE001  # Whatever it is, the thread goes on.
-            structlog.get_logger().exception("a request has ended without an answer")
+        turn.come()
         rest = min(queue.rest * (monotonic() - began), LONGEST_REST_SECONDS) if turn.has_followers else 0.0
         queue.slots.give_back(*turn.slot)
         if rest:
@@ -353,4 +357,4 @@ class Admission:
                 self._refuse_later()
         for turn in late:
             turn.refusal = TENANT_IS_BUSY if turn.queue.slots.has_share(*turn.slot) else ALL_ARE_BUSY
-            turn.call()
+            turn.come()

@@ -308,33 +308,31 @@ class AnswerCache:
         with IN_FLIGHT.track_inprogress():
             if not tenant.probing.acquire(timeout=PATIENCE_SECONDS):
                 return None
-            return self._probe_again(tenant, tenant.remembered())
+            if (probe := tenant.remembered()) is None:
+                return self._ask(tenant)
+            tenant.probing.release()
+            return probe
 
     def _probe_ahead(self, tenant: Tenant) -> VersionProbe | None:
         """Return the last probe if it may be used, and begin the next one before it may not."""
         probe = tenant.remembered()
         if probe and probe.at < monotonic() - AHEAD_SECONDS and tenant.probing.acquire(blocking=False):
-            probing = partial(self._probe_again, tenant, None)
-            if not self._parts.admission.run_at_once(tenant.user_id, probing):
+            ask = partial(self._ask, tenant)
+            if not self._parts.admission.run_at_once(tenant.user_id, ask):
                 tenant.probing.release()
         return probe
 
-    def _probe_again(self, tenant: Tenant, probe: VersionProbe | None) -> VersionProbe | None:
-        """Return a probe of the tenant, which is new unless it is given, and give back the lock for it."""
-        try:
-            tenant.probe = probe or self._ask(tenant.user_id)
-            return tenant.probe
-        finally:
-            tenant.probing.release()
-
-    def _ask(self, user_id: str) -> VersionProbe | None:
-        """Return what PostgreSQL says of a tenant now; None where Flask has to say what is wrong."""
+    def _ask(self, tenant: Tenant) -> VersionProbe | None:
+        """Probe a tenant, and give back the lock for it. Return None where Flask has to say what is wrong."""
         at = monotonic()
         try:
-            row = self._parts.read_model.look(tenant_now(user_id))
-            return VersionProbe(row, at, freshness_headers(row))
+            row = self._parts.read_model.look(tenant_now(tenant.user_id))
+            tenant.probe = VersionProbe(row, at, freshness_headers(row))
         except Exception:  # noqa: BLE001  # Flask has an answer to each.
-            return None
+            tenant.probe = None
+        finally:
+            tenant.probing.release()
+        return tenant.probe
 
     def _stands(self, cached: CachedAnswer, probe: VersionProbe) -> bool:
         """Return whether an answer is what PostgreSQL would have found at the moment of a probe."""
