@@ -11,7 +11,8 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, g, request
 
-# Keys in the environment of a request: why its caller was refused in front of Flask, and the key of its answer in memory.
+# Keys in the environment of a request: why Flask refuses its caller, who was checked before, and the key of its answer
+# in memory.
 REFUSAL, KEY = "leads.refusal", "leads.key"
 
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
