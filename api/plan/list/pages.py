@@ -82,7 +82,8 @@ def list_leads(
 ) -> BoundStatement[ListRow]:
     """Return the statement of a page of leads."""
     plan, values = plan_list(parameters, now)
-    plan = replace(plan, collect_matches=True) if collect_matches else plan
+    # The cursor of the next page has the value that orders the leads, which is read from the printed lead.
+    plan = replace(plan, collect_matches=collect_matches, included=parameters.printed_on_page)
     return BoundStatement(list_statement(plan), ListRow, {"user_id": user_id, **values})
 
 

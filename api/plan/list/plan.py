@@ -227,8 +227,7 @@ def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[List
         has_offset=page.offset > 0,
         is_far=page.offset > FAR_OFFSET,
         filters=filters,
-        # A cursor has the value that orders the leads, which is read from the printed lead.
-        included=parameters.printed_on_page,
+        included=parameters.printed_with,
     )
     values |= {"limit": page.rows_to_read, "now": now}
     if page.position is not None:

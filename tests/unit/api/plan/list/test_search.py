@@ -15,7 +15,9 @@ from api.request.kinds import Search
 from api.request.query import LIST_QUERY
 from api.request.text import without_accents
 from projector.database.rows import Connection
-from tests.exactness.platform import Platform, refresh_now
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.exactness.platform import Platform
 from tests.support.cases import cases
 from tests.support.server import Database, Server
 from tests.unit.api.conftest import NOW
@@ -64,7 +66,7 @@ def named(server: Server, template: Database) -> Iterator[Database]:
         for phone, name in NAMES.items():
             world.conversation(agent, phone)
             world.contact("one", phone, name)
-        refresh_now(conn)
+        rebuild(conn, tenants=None, progress=QUIET)
     yield made
     server.drop(made)
 
