@@ -28,8 +28,8 @@ def parts() -> dict[str, str]:
     )
     texts = dict(zip(pieces[::2], pieces[1::2], strict=True))
     statistics = texts.pop("statistics")
-    texts |= {name: statistics.replace("table}", f"{name}}}") for name in _STATISTICS}
-    return {name: _fill(text.strip().rstrip(";"), {"fence": ""}) for name, text in texts.items()}
+    texts |= dict.fromkeys(_STATISTICS, statistics)
+    return {name: _fill(text.strip().rstrip(";"), {"fence": "", "table": name}) for name, text in texts.items()}
 
 
 def create(conn: Connection, *, workers: int | None = None) -> None:
