@@ -29,7 +29,9 @@ def parts() -> dict[str, str]:
     texts = dict(zip(pieces[::2], pieces[1::2], strict=True))
     statistics = texts.pop("statistics")
     texts |= dict.fromkeys(_STATISTICS, statistics)
-    return {name: _fill(text.strip().rstrip(";"), {"fence": "", "table": name}) for name, text in texts.items()}
+    return {
+        name: _fill(text.strip().rstrip(";"), {"fence": "", "table": name}) for name, text in texts.items()
+    }
 
 
 def create(conn: Connection, *, workers: int | None = None) -> None:
