@@ -9,7 +9,7 @@ is filled twice.
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
-from uuid import uuid4
+from secrets import token_hex
 
 import psycopg
 import structlog
@@ -158,7 +158,7 @@ def _begin(conn: Connection) -> Position:
     # which the build reads later.
     for table in (*TABLES, *TOMBSTONES, "projector.changes", "projector.late_keys", "projector.dead_letters"):
         conn.execute(query("sweep", "empty_table", table=table))
-    conn.execute(query("sweep", "end_tokens"), {"salt": str(uuid4())})
+    conn.execute(query("sweep", "end_tokens"), {"random": token_hex(16)})
     return pieces.begin_sweep(conn, REBUILD, pieces.PHASES[0])
 
 

@@ -84,13 +84,13 @@ ORDER BY place, create_command;
 
 -- name: end_tokens
 -- Moves the versions of all tenants, and ends the tokens of their change feeds: a first build brings in whatever has
--- come again. Citus takes no volatile function here, so that the new ids are computed from a random text.
+-- come again. Citus takes no volatile function here, so that the new ids are computed from `random`.
 --
--- Parameter: salt, a random text.
+-- Parameter: random, a text.
 UPDATE read_model.tenants
 SET version = version + 1,
-    version_id = md5('version' || user_id || %(salt)s)::uuid,
-    epoch = md5('epoch' || user_id || %(salt)s)::uuid,
+    version_id = md5('version' || user_id || %(random)s)::uuid,
+    epoch = md5('epoch' || user_id || %(random)s)::uuid,
     pruned_version = 0,
     pruned_status_version = 0,
     dead_letters = 0,

@@ -844,7 +844,9 @@ MUTANTS = {
         _patch(erase, "LateKeys", lambda: SimpleNamespace(end=lambda *_, **__: None),
             row="a conversation in a mass change"),
     "an erasure ends no token": _text("SET epoch = %(epoch)s", "SET epoch = coalesce(epoch, %(epoch)s)"),
-    "a first build ends no token": _text("epoch = gen_random_uuid()", "epoch = epoch"),
+    "a first build ends no token": _text(
+        "epoch = md5('epoch' || user_id || %(random)s)::uuid", "epoch = epoch"
+    ),
     "a token of another installation is taken": _patch(changes, "history_of", lambda _, epoch: history_of(None, epoch)),
     "a failover ends no token":
         _text("ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')", "'1'"),

@@ -380,6 +380,8 @@ def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
             "contacts", contact_id=phone, user_id="one", phone=phone, company="Acme", source="web"
         )
     rebuild_now(conn)
+    # Else the changes wait, as of the moment at which the database was made.
+    refresh_now(conn)
     with serving(database) as app:
         client = app.test_client()
 
