@@ -65,6 +65,7 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
             ],
         )
     )
+    handler.addFilter(_is_told)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
@@ -85,6 +86,11 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    # psycopg says so of the statements after one that failed in a pipeline, whose error is raised.
+    return not (record.name == "psycopg" and str(record.msg).startswith("error ignored terminating"))
 
 
 def is_json() -> bool:

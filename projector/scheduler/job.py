@@ -174,8 +174,9 @@ class Job:
             self.is_at_work = False
         metrics.SUCCESS.labels(self.name).set_to_current_time()
         if self._trouble is not None:
-            _log.info("works again", job=self.name)
+            # Whoever reads that it works again finds `status` content.
             self._note_refresh("done", None)
+            _log.info("works again", job=self.name)
         self._trouble, self._pause, self._noted_at = None, _FIRST_RETRY_SECONDS, float("-inf")
         return pause
 

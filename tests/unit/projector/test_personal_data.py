@@ -90,6 +90,7 @@ structlog.get_logger("projector.refresh").debug("taken")
 structlog.get_logger("projector.refresh").info("refreshed")
 logging.getLogger("apscheduler.scheduler").info("added a job")
 logging.getLogger("apscheduler.scheduler").warning("missed by %s s", 3)
+logging.getLogger("psycopg").warning("error ignored terminating %r: %s", "a pipeline", "pipeline aborted")
 warnings.warn("this is going away", DeprecationWarning)
 def fail():
     raise ValueError("49151000001")
