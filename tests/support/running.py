@@ -56,11 +56,14 @@ class Scheduler:
     def logged(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
-    def events(self) -> list[str]:
-        return [str(line["event"]) for line in self.logged()]
+    def events(self, job: str = "") -> list[str]:
+        """Return the events of the log, or those of a job."""
+        return [str(line["event"]) for line in self.logged() if not job or line.get("job") == job]
 
-    def wait_for_event(self, event: str, times: int = 1) -> None:
-        wait_for(lambda: self.events().count(event) >= times, f"{event} in the log: {self._log.read_text()}")
+    def wait_for_event(self, event: str, times: int = 1, job: str = "") -> None:
+        wait_for(
+            lambda: self.events(job).count(event) >= times, f"{event} in the log: {self._log.read_text()}"
+        )
 
     def terminate(self) -> int:
         """Ask it to end; the answer is its exit code."""
