@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from projector.database import rows
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION, query
+from projector.database.sql import OBJECTS_VERSION, PROJECTION_VERSION, query
 from projector.report.errors import NotInstalledError, ProjectorError, TenantNotFoundError
+
+INSTALLED_VERSION = f"{PROJECTION_VERSION}-{OBJECTS_VERSION}"
+"""Identifies everything that `migrate` installs: a program works only with a database that has this version."""
 
 
 def require_installed(conn: Connection) -> None:
@@ -22,16 +25,17 @@ def require_installed(conn: Connection) -> None:
 
 
 def require_migrated_version(conn: Connection) -> None:
-    """Raise NotInstalledError if a program of another projection version has migrated since this one began."""
-    require_version(rows.value(conn, query("database", "read_setting"), {"name": "projection_version"}))
+    """Raise NotInstalledError if a program that installs another version was the last to migrate."""
+    require_version(rows.value(conn, query("database", "read_setting"), {"name": "installed_version"}))
 
 
 def require_version(migrated: str | None) -> None:
-    """Raise NotInstalledError unless this is the projection version of the program that migrated last."""
-    if migrated != PROJECTION_VERSION:
+    """Raise NotInstalledError unless this is the version that the program which migrated last has installed."""
+    if migrated != INSTALLED_VERSION:
+        last = "by an older program" if migrated is None else f"for {migrated}"
         raise NotInstalledError(
-            f"This program has projection version {PROJECTION_VERSION}, and the database was last migrated for"
-            f" {migrated}: run migrate with this program, or run the program that migrated last."
+            f"This program needs version {INSTALLED_VERSION} of the installation, and the database was last migrated"
+            f" {last}: run migrate with this program, or run the program that migrated last."
         )
 
 

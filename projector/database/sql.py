@@ -233,19 +233,24 @@ def _source_function(select: re.Match[str]) -> str:
     return query("database", "source_function", source=select["table"], columns=columns, body=body)
 
 
-def _digest() -> str:
-    """Return 12 hexadecimal digits that depend on the definitions, but not on their comments and white space."""
+def _files(part: Path) -> list[Path]:
+    return [*part.rglob("*.sql")] if part.is_dir() else [part]
+
+
+def _digest(*parts: str) -> str:
+    """Return 12 hexadecimal digits of the SQL of these files and folders, without comments and white space."""
     digest = hashlib.sha256()
-    for file in sorted(
-        file for part in ("definition", "mapping") for file in (ROOT / "sql" / part).rglob("*.sql")
-    ):
+    for file in sorted(file for part in parts for file in _files(ROOT / part)):
         text = re.sub(r"--.*", "", file.read_text("utf-8"))
         digest.update(f"{file.parent.name}/{file.stem}\0{' '.join(text.split())}\0".encode())
     return digest.hexdigest()[:12]
 
 
-PROJECTION_VERSION = _digest()
+PROJECTION_VERSION = _digest("sql/definition", "sql/mapping")
 """Identifies the rule from source rows to read model. A read model of another version has to be rebuilt."""
+
+OBJECTS_VERSION = _digest("sql/install", "sql/capture", "schema.sql")
+"""Identifies the tables, views and functions that `migrate` installs beside those of the projection version."""
 
 
 def failing_step(error: BaseException) -> str | None:

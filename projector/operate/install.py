@@ -18,6 +18,7 @@ from projector.capture.definition import definition_texts
 from projector.capture.fit import Fit, examine_source
 from projector.capture.source import find_source
 from projector.capture.texts import Texts, default_mapping, note_mapping, stored_mapping
+from projector.core.preconditions import INSTALLED_VERSION
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
@@ -160,7 +161,8 @@ def _install(
     _run(conn, functions("install/after_tables"))
     if distribute:
         distribution.distribute(conn)
-    conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
+    versions = {"version": PROJECTION_VERSION, "installed_version": INSTALLED_VERSION}
+    conn.execute(query("operate", "note_version"), versions)
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
     present = {
         "attributes": Jsonb(attribute_catalog(fit.relations)),

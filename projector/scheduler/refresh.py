@@ -13,11 +13,11 @@ from projector.core import pipeline
 from projector.core.batch import Batch, QueueState, advance_after_commit, advance_freshness, lower_moments
 from projector.core.clock import clock_of
 from projector.core.dead_letters import TRIES_OF_A_TURN, find_dead_letters, retry_dead_letters
-from projector.core.preconditions import require_version
+from projector.core.preconditions import INSTALLED_VERSION, require_version
 from projector.core.refresh import Drain, warn_of_unresolved
 from projector.database import locks, rows
 from projector.database.rows import Connection
-from projector.database.sql import PROJECTION_VERSION, query
+from projector.database.sql import query
 from projector.observe import metrics
 from projector.observe.status.read import COUNTED_CHANGES
 from projector.report.errors import CaptureGapError, ConfigurationError
@@ -233,7 +233,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
     parameters = {
         "shard_class": locks.SHARD,
         "shards": list(locks.SHARDS),
-        "version": PROJECTION_VERSION,
+        "version": INSTALLED_VERSION,
         "at_least": at_least,
         "least_clock": clock_of(conn).least,
     }

@@ -521,7 +521,7 @@ FROM (
 -- Looks as look does, which is {looked}, and moves freshness where nothing waits and capture is intact. It is one
 -- statement in a transaction of its own.
 --
--- Parameters: those of look; version, the projection version of this program; at_least, how old freshness is before it
+-- Parameters: those of look; version, what this program installs; at_least, how old freshness is before it
 -- is moved. Moments from before the clock was set back have to be lowered first, as 1_take/25_lower_moments.sql does.
 WITH looked AS MATERIALIZED ({looked}),
 

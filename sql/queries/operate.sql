@@ -39,10 +39,12 @@ ALTER TABLE read_model.lead_profiles ALTER COLUMN extraction_id TYPE text COLLAT
 ALTER VIEW IF EXISTS projector.queue_state RESET (security_barrier);
 
 -- name: note_version
--- Notes the projection version of the program that migrates, and the functions and views as it has created them.
+-- Notes the projection version of the program that migrates, the version of all that it installs, and the functions and
+-- views as it has created them. Parameters: version, installed_version.
 INSERT INTO projector.settings (name, value)
 VALUES
 ('projection_version', %(version)s),
+('installed_version', %(installed_version)s),
 ('definitions', (SELECT jsonb_object_agg(d.name, d.digest)::text FROM projector.definitions AS d))
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 

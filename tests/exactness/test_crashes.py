@@ -75,7 +75,8 @@ def recover(database: Database, *, by_cron: bool = True) -> None:
         left = conn.execute(
             "SELECT name FROM projector.settings"
             " WHERE name NOT IN"
-            " ('source_schemas', 'projection_version', 'definitions', 'read_model_tables', 'mapping')"
+            " ('source_schemas', 'projection_version', 'installed_version', 'definitions', 'read_model_tables',"
+            " 'mapping')"
             " UNION SELECT version FROM projector.sweep_positions"
         ).fetchall()
         assert left == []

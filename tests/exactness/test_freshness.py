@@ -92,7 +92,7 @@ def disable_a_trigger(conn: Connection) -> None:
 
 
 def replace_the_program(conn: Connection) -> None:
-    conn.execute("UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'")
+    conn.execute("UPDATE projector.settings SET value = 'another' WHERE name = 'installed_version'")
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_a_rebuild_of_a_replaced_version_writes_nothing_more(filled: Platform, d
     spoil(conn)
     before = value(conn, "SELECT array_agg(document) FROM read_model.leads")
     with rebuilding(database, "compared") as replaced:
-        conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'projection_version'")
+        conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'installed_version'")
         with pytest.raises(NotInstalledError, match="migrated for next"):
             replaced.finish()
     assert value(conn, "SELECT array_agg(document) FROM read_model.leads") == before

@@ -9,6 +9,7 @@ import pytest
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, functions
+from projector.observe.status.read import read_status
 from projector.operate import install
 from projector.operate.install import migrate
 from projector.operate.uninstall import find_dependents, uninstall
@@ -196,7 +197,7 @@ def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more
     platform.tenant("one")
     agent = platform.agent("one")
     refresh_now(conn)
-    conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'projection_version'")
+    conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'installed_version'")
     platform.message(platform.conversation(agent, "4915"))
     queued = waiting(conn)
     with pytest.raises(NotInstalledError, match="migrated for next"):
@@ -231,3 +232,25 @@ def test_the_order_of_columns_does_not_matter(platform: Platform, table: str, co
     # The oracle does not know the operator's column.
     conn.execute(f"ALTER TABLE read_model.{table} DROP COLUMN note_of_an_operator".encode())
     assert_exact(conn)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "UPDATE projector.settings SET value = %s || '-next' WHERE name = 'installed_version'",
+        # As the installations have it that noted the projection version alone.
+        "DELETE FROM projector.settings WHERE name = 'installed_version' AND %s <> ''",
+    ],
+)
+def test_other_tables_and_views_ask_for_a_migrate_also_where_leads_are_defined_as_they_are_now(
+    platform: Platform, other: str
+) -> None:
+    """A statement of this program would name a column that is not there, and the message only that column."""
+    conn = platform.conn
+    conn.execute(other.encode(), (PROJECTION_VERSION,))
+    for work in (refresh_now, read_status, lambda own: batch_of(own, 0)):
+        with pytest.raises(NotInstalledError, match="run migrate with this program"):
+            work(conn)
+    migrate_now(platform.database)
+    read_status(conn)
+    refresh_now(conn)

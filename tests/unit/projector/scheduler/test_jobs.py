@@ -89,7 +89,7 @@ ROUND = "SELECT coalesce(max(rows_done), -1) FROM projector.verify_rounds"
             "UPDATE read_model.projection SET version = 'another'": None,
         },
         {"ALTER TABLE messages DISABLE TRIGGER USER": None},
-        {"UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'": None},
+        {"UPDATE projector.settings SET value = 'another' WHERE name = 'installed_version'": None},
     ],
 )
 def test_while_something_else_explains_what_differs_or_is_more_urgent_nothing_is_verified(
