@@ -111,6 +111,21 @@ def query(module: str, name: str, **names: str) -> LiteralString:
     return text
 
 
+def document(module: str, names: Sequence[str], **texts: str) -> str:
+    """Return the statement whose one value is an object with the row of each of these queries under its name.
+
+    `texts` are for placeholders of the queries. Raises LookupError as `query` does.
+    """
+    # Citus does not take them as sub-selects of one SELECT.
+    read = (
+        query("database", "row_as_json", text=query(module, name, **texts).rstrip(";")).rstrip(";")
+        for name in names
+    )
+    groups = [f"{name} AS MATERIALIZED ({text})" for name, text in zip(names, read, strict=True)]
+    members = [f"'{name}', (TABLE {name})" for name in names]
+    return f"WITH {', '.join(groups)} SELECT json_build_object({', '.join(members)})::text"
+
+
 def query_names(module: str) -> list[str]:
     """Return the names of the queries of `sql/queries/<module>.sql`, in order."""
     return [*_queries(module)]

@@ -14,7 +14,7 @@ from projector.database import connect as db
 from projector.database import distribution, locks, rows
 from projector.database.rows import Connection
 from projector.database.source_names import quoted, read_tables
-from projector.database.sql import PROJECTION_VERSION, query, query_names
+from projector.database.sql import PROJECTION_VERSION, document, query, query_names
 from projector.observe.status import words
 from projector.operate.assess import find_warnings
 from projector.operate.rights import find_further_rights
@@ -116,20 +116,9 @@ def _read_document(conn: Connection, api_role: str, unread: Sequence[str]) -> Do
 @cache
 def _statement(unread: frozenset[str]) -> bytes:
     """Return the statement that reads all groups but these, each as an object under its name."""
-    names = {"feeds": _part("origin", "read_feeds"), "unfed_tables": _part("origin", "read_unfed_tables")}
+    names = {"feeds": query("origin", "read_feeds"), "unfed_tables": query("origin", "read_unfed_tables")}
     read = [name for name in query_names("status") if name not in unread]
-    # Citus does not take them as sub-selects of one SELECT.
-    groups = [
-        f"{name} AS MATERIALIZED ({_part('database', 'row_as_json', text=_part('status', name, **names))})"
-        for name in read
-    ]
-    named = [f"'{name}', (TABLE {name})" for name in read]
-    return f"WITH {', '.join(groups)} SELECT json_build_object({', '.join(named)})::text".encode()
-
-
-def _part(module: str, name: str, **names: str) -> str:
-    """Return a query that stands in another one."""
-    return query(module, name, **names).rstrip(";")
+    return document("status", read, **{name: text.rstrip(";") for name, text in names.items()}).encode()
 
 
 def _with_times(group: Document) -> Document:
