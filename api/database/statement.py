@@ -66,6 +66,10 @@ class BoundStatement(NamedTuple, Generic[Row]):
     row: type[Row]
     values: Mapping[str, object] = MappingProxyType({})
 
+    def at(self, now: datetime) -> "BoundStatement[Row]":
+        """Return the statement with another present time than that of the database's clock."""
+        return self._replace(values={**self.values, "now": now})
+
 
 class CompiledStatement(NamedTuple, Generic[Row]):
     """A statement in the form that PostgreSQL takes: `$1` is the value of the first name.
@@ -100,7 +104,7 @@ def _compiled(statement: SelectBase, row: type[Any]) -> CompiledStatement[Any]:
         raise TypeError(f"{row.__name__} has the fields {fields}, its statement the columns {columns}.")
     text = statement.compile(dialect=_DIALECT)
     names = tuple(text.positiontup or ())
-    constants = {name: value for name, value in text.params.items() if value is not None}
+    constants = {name: bind.value for name, bind in text.binds.items() if not bind.required}
     return CompiledStatement(
         str(text).encode(), names, lambda values: row(*values), columns[-1] == PAGE, constants
     )

@@ -121,12 +121,13 @@ def status_changes_since(user_id: str, since: Position, parameters: Parameters) 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One of the feeds: its name in tokens, the statement of a page, and the position of a printed change.
+    """One of the feeds: its name in tokens, its operation, the statement of a page, and the position of a change.
 
     `export` is the file with which a client begins, `pruned` the newest version whose changes were deleted.
     """
 
     name: str
+    operation: str
     export: str
     changes_since: Callable[[str, Position, Parameters], BoundStatement[ChangesRow]]
     key_of: Callable[[dict[str, Any]], str]
@@ -195,6 +196,7 @@ FEEDS = {
     for feed in (
         Feed(
             LEADS,
+            "listLeadChanges",
             "leads.ndjson",
             changes_since,
             lambda change: change["customer_phone"],
@@ -202,6 +204,7 @@ FEEDS = {
         ),
         Feed(
             STATUSES,
+            "listStatusChanges",
             "leads/status-history.ndjson",
             status_changes_since,
             lambda change: StatusKey(

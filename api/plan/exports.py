@@ -6,7 +6,6 @@ other lines once, and keeps all of them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache, reduce
 from operator import add
 from typing import Any
@@ -75,32 +74,32 @@ class ExportRow(Freshness):
 Export = BoundStatement[ExportRow]
 
 
-def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
+def leads_as_ndjson(user_id: str, parameters: Parameters) -> Export:
     """Return the statement of all leads that match, each as it is printed."""
-    plan, values = plan_list(parameters, now)
+    plan, values = plan_list(parameters)
     return BoundStatement(_documents(plan), ExportRow, {"user_id": user_id, **values})
 
 
-def leads_as_csv(user_id: str, parameters: Parameters, now: datetime | None = None) -> Export:
+def leads_as_csv(user_id: str, parameters: Parameters) -> Export:
     """Return the statement of all leads that match, as rows of CSV below its header."""
-    plan, values = plan_list(parameters, now)
+    plan, values = plan_list(parameters)
     columns = parameters.lead_attributes if "attributes" in plan.included else ()
     statement = _csv(plan, columns, of_excel=parameters.reader == "excel")
     return BoundStatement(statement, ExportRow, {"user_id": user_id, **values})
 
 
-def messages_as_ndjson(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
+def messages_as_ndjson(user_id: str, parameters: Parameters) -> Export:
     """Return the statement of all messages of a time range, by lead and then in their order."""
     bounds = bounds_of(parameters)
     return BoundStatement(_messages(frozenset(bounds)), ExportRow, {"user_id": user_id, **bounds})
 
 
-def status_history_as_ndjson(user_id: str, _parameters: Parameters, _now: datetime | None = None) -> Export:
+def status_history_as_ndjson(user_id: str, _parameters: Parameters) -> Export:
     """Return the statement of all changes of statuses, by lead and then by time."""
     return BoundStatement(_status_history(None), ExportRow, {"user_id": user_id})
 
 
-def status_history_as_csv(user_id: str, parameters: Parameters, _now: datetime | None = None) -> Export:
+def status_history_as_csv(user_id: str, parameters: Parameters) -> Export:
     """Return the statement of all changes of statuses as rows of CSV below a header."""
     return BoundStatement(_status_history(parameters.reader or "csv"), ExportRow, {"user_id": user_id})
 

@@ -120,9 +120,9 @@ class MessagesRow(Freshness):
 
 
 def messages_of_lead(
-    user_id: str, customer_phone: str, parameters: Parameters, now: datetime | None = None
+    user_id: str, customer_phone: str, parameters: Parameters
 ) -> BoundStatement[MessagesRow]:
-    """Return the statement of a page of messages. `now` is as in plan_list."""
+    """Return the statement of a page of messages."""
     page = parameters.page
     values: dict[str, object] = {
         "platform": None if parameters.platform is None else list(parameters.platform),
@@ -144,7 +144,7 @@ def messages_of_lead(
         }
     values = {name: value for name, value in values.items() if value is not None}
     statement = _statement(frozenset(values), parameters.sort_order)
-    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read, "now": now}
+    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read}
     return BoundStatement(statement, MessagesRow, {**keys, **values})
 
 

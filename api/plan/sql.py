@@ -70,10 +70,11 @@ class _AsSent(UserDefinedType[Any]):
     cache_ok = True
 
 
-USER = bindparam("user_id", type_=_AsSent())
-PHONE = bindparam("customer_phone", type_=_AsSent())
+AS_SENT = _AsSent()
+USER = bindparam("user_id", type_=AS_SENT)
+PHONE = bindparam("customer_phone", type_=AS_SENT)
 # The lead or the message after which a page begins.
-CURSOR_PHONE = bindparam("cursor_phone", type_=_AsSent())
+CURSOR_PHONE = bindparam("cursor_phone", type_=AS_SENT)
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 ZERO = literal_column("0", Integer)
@@ -87,7 +88,7 @@ TIME_FORMAT = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
 
 def moment(name: str) -> BindParameter[Any]:
     """Return the parameter of a moment or a date."""
-    return bindparam(name, type_=_AsSent())
+    return bindparam(name, type_=AS_SENT)
 
 
 def between(column: ColumnElement[Any], start: ColumnElement[Any], end: ColumnElement[Any]) -> Condition:

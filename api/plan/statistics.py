@@ -65,9 +65,9 @@ class StatisticsRow(Freshness):
     stands_until: datetime | None
 
 
-def lead_statistics(user_id: str, now: datetime | None = None) -> BoundStatement[StatisticsRow]:
-    """Return the statement of the statistics. `now` is as in plan_list."""
-    return BoundStatement(_statement(), StatisticsRow, {"user_id": user_id, "now": now})
+def lead_statistics(user_id: str) -> BoundStatement[StatisticsRow]:
+    """Return the statement of the statistics."""
+    return BoundStatement(_statement(), StatisticsRow, {"user_id": user_id})
 
 
 @lru_cache(maxsize=1)

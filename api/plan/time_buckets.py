@@ -18,10 +18,10 @@ from sqlalchemy import (
     select,
 )
 
-from api.plan.sql import USER, UTC_NAME, Condition, constant_text, leads, moment
+from api.plan.sql import AS_SENT, USER, UTC_NAME, Condition, constant_text, leads, moment
 
 # The same moment throughout a statement. Only tests bind another one.
-NOW: ColumnElement[Any] = func.coalesce(moment("now"), func.now())
+NOW: ColumnElement[Any] = func.coalesce(bindparam("now", None, type_=AS_SENT), func.now())
 # Not '1 day', which is shorter or longer when a time zone changes its clocks.
 _LENGTHS = {"hour": "1 hour", "day": "24 hours"}
 DAY: ColumnElement[Any] = literal_column("interval '24 hours'")

@@ -1,7 +1,7 @@
 """The query parameters of each endpoint: they check what a request gives, and describe themselves in OpenAPI."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from api.request.attributes import (
@@ -36,7 +36,7 @@ from api.request.kinds import (
 )
 from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
 from api.request.position.change_token import EXAMPLE as TOKEN
-from api.request.position.cursor import CURSOR, EXAMPLE, Cursor, Position
+from api.request.position.cursor import CURSOR, EXAMPLE, Cursor, Fields, Position
 
 # The words of `include`, and the keys that each adds to a lead.
 INCLUDES: Mapping[str, tuple[str, ...]] = {
@@ -75,6 +75,8 @@ class Page:
     asked: bytes = b""
     # The query string of the next page, without its cursor.
     query: str = ""
+    # The keys of a result that make its position.
+    position_fields: Fields = field(default_factory=dict)
 
     @property
     def rows_to_read(self) -> int:
@@ -440,7 +442,6 @@ OF_MESSAGES = {
     **_OTHER_DATES,
 }
 OF_HISTORY = {"limit": _limit(200), **_PAGES}
-OF_HISTORY_EXPORT = OF_ALL
 OF_HISTORY_CSV = OF_ALL | {"for": OF_CSV["for"]}
 OF_FUNNEL = (
     _dates("Leads that first came")
@@ -468,4 +469,24 @@ OF_SERIES = {
     "by": Parameter("Days in UTC, up to 1,100; or hours in UTC, up to 336.", one_of(*BUCKETS), default="day"),
     **OF_ALL,
     **_OTHER_DATES,
+}
+# By the ids of the OpenAPI document: each operation that takes parameters.
+OPERATIONS: Mapping[str, Mapping[str, Parameter]] = {
+    "listLeads": OF_LIST,
+    "getLead": OF_LEAD,
+    "lookupLeads": OF_LEAD,
+    "getLeadMessages": OF_MESSAGES,
+    "getLeadHistory": OF_HISTORY,
+    "getLeadStatistics": OF_ALL,
+    "getLeadSeries": OF_SERIES,
+    "getLeadFunnel": OF_FUNNEL,
+    "getLeadFacets": OF_FACETS,
+    "listLeadAttributes": OF_ALL,
+    "listLeadChanges": OF_CHANGES,
+    "listStatusChanges": OF_STATUS_CHANGES,
+    "exportLeads": OF_EXPORT,
+    "exportLeadsAsCsv": OF_CSV,
+    "exportMessages": OF_MESSAGE_EXPORT,
+    "exportStatusHistory": OF_ALL,
+    "exportStatusHistoryAsCsv": OF_HISTORY_CSV,
 }

@@ -2,7 +2,7 @@
 
 import re
 from ast import literal_eval
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
@@ -10,41 +10,12 @@ from urllib.parse import quote, urlencode
 
 import orjson
 from marshmallow import Schema, ValidationError
-from marshmallow.fields import Field
 
 from api.request.attributes import ATTRIBUTE_VALUES, given_name, read_given
 from api.request.error_codes import ErrorCode, RequestError
 from api.request.kinds import MOMENT, Parameter
-from api.request.parameters import (
-    BUCKETS,
-    OF_ALL,
-    OF_CHANGES,
-    OF_CSV,
-    OF_EXPORT,
-    OF_FACETS,
-    OF_FUNNEL,
-    OF_HISTORY,
-    OF_HISTORY_CSV,
-    OF_HISTORY_EXPORT,
-    OF_LEAD,
-    OF_LIST,
-    OF_MESSAGE_EXPORT,
-    OF_MESSAGES,
-    OF_ONE_PAGE,
-    OF_SERIES,
-    OF_STATUS_CHANGES,
-    OTHER_NAMES,
-    Page,
-    Parameters,
-)
-from api.request.position.cursor import (
-    CURSOR,
-    HISTORY_POSITION,
-    LEAD_POSITIONS,
-    MESSAGE_POSITION,
-    read_position,
-    scope_of,
-)
+from api.request.parameters import BUCKETS, OF_ALL, OF_ONE_PAGE, OPERATIONS, OTHER_NAMES, Page, Parameters
+from api.request.position.cursor import CURSOR, position_fields, read_position, scope_of
 from api.request.text import (
     FIRST_MOMENT,
     is_broken,
@@ -62,26 +33,14 @@ _NAMELESS = "the name of a parameter"
 _UNREADABLE = "contains a NUL character (%00) or bytes that are not UTF-8"
 
 
-QUERIES: dict[str, "Query"] = {}
-"""The query of each operation with parameters."""
-
-
 class Query:
-    """Reads the query string of the endpoints with these operations, which take the same parameters."""
+    """Reads the query string of an operation."""
 
-    def __init__(
-        self,
-        parameters: Mapping[str, Parameter],
-        *operations: str,
-        fields: Callable[[Parameters], Sequence[Field[Any]]] = lambda _parameters: (),
-        result: Callable[..., Parameters] = Parameters,
-    ) -> None:
+    def __init__(self, operation: str, parameters: Mapping[str, Parameter]) -> None:
+        self.operation = operation
         self.parameters = parameters
-        QUERIES.update(dict.fromkeys(operations, self))
         self._schema = Schema.from_dict(dict(parameters))()
-        # The fields of the values in a cursor's position.
-        self.fields = fields
-        self.result = result
+        self._result = _whole_buckets if operation == "getLeadSeries" else Parameters
         # Clients repeat few query strings, and each always means the same.
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
 
@@ -103,7 +62,7 @@ class Query:
             said = "belongs to another query: send the path, the filters and the order that it was given with"
             raise RequestError(f"cursor {said}", "cursor", ErrorCode.BAD_CURSOR)
         try:
-            position = read_position(self.fields(parameters), page.cursor.values)
+            position = read_position(page.position_fields, page.cursor.values)
         except ValidationError:
             raise RequestError(f"cursor takes {CURSOR.takes}", "cursor", ErrorCode.BAD_CURSOR) from None
         return replace(parameters, page=replace(page, position=position))
@@ -149,8 +108,9 @@ class Query:
                 loaded.pop("cursor", None),
                 asked=orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
                 query=urlencode(again, quote_via=quote, safe=",:"),
+                position_fields=position_fields(self.operation, loaded.get("sort_by", "")),
             )
-        return self.result(**loaded)
+        return self._result(**loaded)
 
     def _collect(self, query_string: str, errors: dict[str, str]) -> dict[str, list[str]]:
         """Return the non-empty values of each known parameter, and add to `errors` what is wrong."""
@@ -239,19 +199,5 @@ def _whole_buckets(**read: Any) -> Parameters:  # noqa: ANN401  # As they are re
     return Parameters(**{**read, "from_date": first, "to_date": last})
 
 
-COMMON_QUERY = Query(OF_ALL, "getLeadStatistics")
-ATTRIBUTES_QUERY = Query(OF_ALL, "listLeadAttributes")
-LEAD_QUERY = Query(OF_LEAD, "getLead", "lookupLeads")
-LIST_QUERY = Query(OF_LIST, "listLeads", fields=lambda parameters: LEAD_POSITIONS[parameters.sort_by])
-MESSAGES_QUERY = Query(OF_MESSAGES, "getLeadMessages", fields=lambda _parameters: MESSAGE_POSITION)
-SERIES_QUERY = Query(OF_SERIES, "getLeadSeries", result=_whole_buckets)
-EXPORT_QUERY = Query(OF_EXPORT, "exportLeads")
-CSV_QUERY = Query(OF_CSV, "exportLeadsAsCsv")
-MESSAGE_EXPORT_QUERY = Query(OF_MESSAGE_EXPORT, "exportMessages")
-FACETS_QUERY = Query(OF_FACETS, "getLeadFacets")
-CHANGES_QUERY = Query(OF_CHANGES, "listLeadChanges")
-STATUS_CHANGES_QUERY = Query(OF_STATUS_CHANGES, "listStatusChanges")
-HISTORY_QUERY = Query(OF_HISTORY, "getLeadHistory", fields=lambda _parameters: HISTORY_POSITION)
-HISTORY_EXPORT_QUERY = Query(OF_HISTORY_EXPORT, "exportStatusHistory")
-HISTORY_CSV_QUERY = Query(OF_HISTORY_CSV, "exportStatusHistoryAsCsv")
-FUNNEL_QUERY = Query(OF_FUNNEL, "getLeadFunnel")
+QUERIES = {operation: Query(operation, parameters) for operation, parameters in OPERATIONS.items()}
+"""The query of each operation that takes parameters."""

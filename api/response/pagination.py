@@ -1,10 +1,10 @@
 """The page of an answer: its results, its pagination object, and the link to the next one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.request.parameters import Page
-from api.request.position.cursor import encode, scope_of
+from api.request.position.cursor import encode, position_of, scope_of
 
 # Proxies and clients take headers of some kilobytes. An answer to a longer query has no link.
 MAX_LINK_LENGTH = 8000
@@ -32,15 +32,13 @@ class PageOfResults(NamedTuple):
             f'{{"total":{self.total},"limit":{page.limit},"offset":{page.offset},"hasMore":{more}}}'.encode()
         )
 
-    def link(self, path: Sequence[str], position_of: Callable[[bytes], Sequence[object]]) -> str | None:
-        """Return the Link header, relative to the address of the request; None on the last page.
-
-        `path` has the ids of the address, and `position_of` returns the position of a printed result.
-        """
+    def link(self, *path: str) -> str | None:
+        """Return the Link header, relative to the address with these ids; None on the last page."""
         if not self.has_more or not self.results:
             return None
-        cursor = encode(scope_of(self.page.asked, path), position_of(self.results[-1]))
-        query = f"{self.page.query}&cursor={cursor}" if self.page.query else f"cursor={cursor}"
+        page = self.page
+        cursor = encode(scope_of(page.asked, path), position_of(self.results[-1], page.position_fields))
+        query = f"{page.query}&cursor={cursor}" if page.query else f"cursor={cursor}"
         link = f'<?{query}>; rel="next"'
         return link if len(link) <= MAX_LINK_LENGTH else None
 

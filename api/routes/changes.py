@@ -20,20 +20,17 @@ from api.request.error_codes import ErrorCode, RequestError
 from api.request.parameters import Parameters
 from api.request.position import change_token
 from api.request.position.change_token import LEADS, STATUSES, Position, Token, TokenError, history_of
-from api.request.query import CHANGES_QUERY, STATUS_CHANGES_QUERY
+from api.request.query import QUERIES
 from api.request.record import record
 from api.response.body import JsonResponse, closed
 from api.response.errors import TokenGoneError
 from api.response.events import EventStream, open_stream
 from api.response.openapi import EVENTS
-from api.routes.read_model import read_model, state
+from api.routes.read_model import parameters_of, read_model, state
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>")
 
-_QUERIES = {
-    "changes.lead_changes": (FEEDS[LEADS], CHANGES_QUERY),
-    "changes.status_changes": (FEEDS[STATUSES], STATUS_CHANGES_QUERY),
-}
+_FEEDS = {"changes.lead_changes": FEEDS[LEADS], "changes.status_changes": FEEDS[STATUSES]}
 BUSY = (
     "As many event streams are open as there may be (LEADS_STREAMS): ask without a stream, or try again later"
 )
@@ -42,16 +39,17 @@ BUSY = (
 @changes.get("/lead-changes")
 def lead_changes(user_id: str) -> Response:
     """List the leads that changed since a token."""
-    return _changes(user_id, FEEDS[LEADS], read_model().resolved(CHANGES_QUERY.read(record().query)))
+    return _changes(user_id, FEEDS[LEADS])
 
 
 @changes.get("/status-changes")
 def status_changes(user_id: str) -> Response:
     """List the changes of statuses that were written or withdrawn since a token."""
-    return _changes(user_id, FEEDS[STATUSES], STATUS_CHANGES_QUERY.read(record().query))
+    return _changes(user_id, FEEDS[STATUSES])
 
 
-def _changes(user_id: str, feed: Feed, parameters: Parameters) -> Response:
+def _changes(user_id: str, feed: Feed) -> Response:
+    parameters = parameters_of(feed.operation)
     if _wants_events(record().request.environ):
         return _begin_stream(user_id, feed, parameters)
     if parameters.since is None:
@@ -125,11 +123,11 @@ def page_after(feed: Feed, token: Token, row: ChangesRow, parameters: Parameters
 
 def awaited_change(rule: Rule, user_id: str, environ: WSGIEnvironment) -> tuple[EventStream, float] | None:
     """Return what a request to a feed waits for, as a stream, and for how many seconds; None if it does not wait."""
-    if rule.endpoint not in _QUERIES or _wants_events(environ):
+    feed = _FEEDS.get(rule.endpoint)
+    if feed is None or _wants_events(environ):
         return None
-    feed, query = _QUERIES[rule.endpoint]
     try:
-        parameters = query.read(environ["QUERY_STRING"])
+        parameters = QUERIES[feed.operation].read(environ["QUERY_STRING"])
         if not parameters.wait or parameters.since is None:
             return None
         token = change_token.read(user_id, parameters.since, feed.name)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from datetime import datetime
 
 from flask import Blueprint, Response
 
@@ -18,59 +17,49 @@ from api.plan.exports import (
     status_history_as_ndjson,
 )
 from api.request.parameters import Parameters
-from api.request.query import (
-    CSV_QUERY,
-    EXPORT_QUERY,
-    HISTORY_CSV_QUERY,
-    HISTORY_EXPORT_QUERY,
-    MESSAGE_EXPORT_QUERY,
-    Query,
-)
 from api.request.record import record
-from api.routes.read_model import read_model, state
+from api.routes.read_model import parameters_of, read_model, state
 
 exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
 
 CSV = "text/csv; charset=utf-8"
 NDJSON = "application/x-ndjson"
 
-Planned = Callable[[str, Parameters, datetime | None], Export]
-
 
 @exports.get("/leads.csv")
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
-    return _export(user_id, CSV_QUERY, leads_as_csv, "leads", "csv")
+    return _export(user_id, "exportLeadsAsCsv", leads_as_csv)
 
 
 @exports.get("/leads.ndjson")
 def export_leads(user_id: str) -> Response:
     """All leads that match, each in its printed form."""
-    return _export(user_id, EXPORT_QUERY, leads_as_ndjson, "leads", "ndjson")
+    return _export(user_id, "exportLeads", leads_as_ndjson)
 
 
 @exports.get("/leads/status-history.ndjson")
 def export_status_history(user_id: str) -> Response:
     """All changes of the statuses of leads."""
-    return _export(user_id, HISTORY_EXPORT_QUERY, status_history_as_ndjson, "status-history", "ndjson")
+    return _export(user_id, "exportStatusHistory", status_history_as_ndjson)
 
 
 @exports.get("/leads/status-history.csv")
 def export_status_history_as_csv(user_id: str) -> Response:
     """All changes of the statuses of leads, as a table."""
-    return _export(user_id, HISTORY_CSV_QUERY, status_history_as_csv, "status-history", "csv")
+    return _export(user_id, "exportStatusHistoryAsCsv", status_history_as_csv)
 
 
 @exports.get("/messages.ndjson")
 def export_messages(user_id: str) -> Response:
     """All messages of a time range."""
-    return _export(user_id, MESSAGE_EXPORT_QUERY, messages_as_ndjson, "messages", "ndjson")
+    return _export(user_id, "exportMessages", messages_as_ndjson)
 
 
-def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str) -> Response:
+def _export(user_id: str, operation: str, planned: Callable[[str, Parameters], Export]) -> Response:
     """Take a slot and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
-    parameters = read_model().resolved(query.read(record().query))
-    statement = planned(user_id, parameters, state().now())
+    parameters = parameters_of(operation)
+    statement = planned(user_id, parameters)
     # Before anything is taken.
     read_model().require_built(statement)
     with ExitStack() as taken:
@@ -82,6 +71,8 @@ def _export(user_id: str, query: Query, planned: Planned, name: str, ending: str
         release = taken.pop_all().close
     record().rows = row.total
     moment = "" if row.as_of in (None, NOTHING_CLAIMED) else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
+    # The route ends in the name of the file.
+    name, _, ending = str(record().request.url_rule).rpartition("/")[2].partition(".")
     kind = CSV if ending == "csv" else NDJSON
     stream = ExportStream(snapshot, release, record().correlation_id)
     headers = {

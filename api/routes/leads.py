@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 
 import orjson
 from flask import Blueprint, Response, request
@@ -23,25 +22,13 @@ from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.body import read_phones
 from api.request.error_codes import RequestError
-from api.request.position.cursor import position_of_lead, position_of_message, position_of_transition
-from api.request.query import (
-    ATTRIBUTES_QUERY,
-    COMMON_QUERY,
-    FACETS_QUERY,
-    FUNNEL_QUERY,
-    HISTORY_QUERY,
-    LEAD_QUERY,
-    LIST_QUERY,
-    MESSAGES_QUERY,
-    SERIES_QUERY,
-)
 from api.request.record import record
 from api.request.text import canonical_phone
 from api.response.body import JsonResponse, closed
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.pagination import page_of_results
-from api.routes.read_model import read_model, state
+from api.routes.read_model import parameters_of, read_model
 
 # A lead that is called so has no address.
 NO_PHONES = ("stats", "facets", "lookup", "attributes", "status-history.ndjson", "status-history.csv")
@@ -52,28 +39,27 @@ leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parts, current = state(), record()
-    model, now = parts.read_model, parts.now()
-    parameters = model.resolved(LIST_QUERY.read(current.query, user_id))
-    row = model.fetch(plan_list(user_id, parameters, now), parameters)
+    model, parameters = read_model(), parameters_of("listLeads", user_id)
+    row = model.fetch(plan_list(user_id, parameters), parameters)
     if row.collect_matches:
-        row = model.fetch(plan_list(user_id, parameters, now, collect_matches=True), parameters)
+        row = model.fetch(plan_list(user_id, parameters, collect_matches=True), parameters)
     page = page_of_results(parameters.page, row.page, row.total)
-    current.rows = len(page.results)
+    record().rows = len(page.results)
     pages = page.pagination
     # Whoever is active in the last days of one moment is so in those of an earlier one too. So while no lead changes,
     # as many of them are the same.
     moving = pages if parameters.moves_with_the_clock else b""
-    link = page.link((user_id,), partial(position_of_lead, sort_by=parameters.sort_by))
     data = _fewer_keys(b"[%b]" % page.json, parameters.keys)
-    return answer(data, pages, moving=moving, stands_until=row.stands_until, more={"Link": link})
+    return answer(
+        data, pages, moving=moving, stands_until=row.stands_until, more={"Link": page.link(user_id)}
+    )
 
 
 @leads.get("/stats")
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
-    parameters = COMMON_QUERY.read(record().query)
-    row = read_model().fetch(plan_statistics(user_id, state().now()), parameters)
+    parameters = parameters_of("getLeadStatistics")
+    row = read_model().fetch(plan_statistics(user_id), parameters)
     record().rows = 1
     return answer(row.statistics, moving=row.statistics, stands_until=row.stands_until)
 
@@ -82,7 +68,7 @@ def lead_statistics(user_id: str) -> Response:
 @leads.get("/stats/series")
 def lead_series(user_id: str) -> Response:
     """Count the leads of a tenant by day or hour."""
-    parameters = SERIES_QUERY.read(record().query)
+    parameters = parameters_of("getLeadSeries")
     row = read_model().fetch(plan_series(user_id, parameters), parameters)
     record().rows = 1
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
@@ -91,7 +77,7 @@ def lead_series(user_id: str) -> Response:
 @leads.get("/stats/funnel")
 def lead_funnel(user_id: str) -> Response:
     """Count how far the leads that first came in a time have come, and how soon."""
-    parameters = FUNNEL_QUERY.read(record().query)
+    parameters = parameters_of("getLeadFunnel")
     row = read_model().fetch(plan_funnel(user_id, parameters), parameters)
     record().rows = 1
     return answer(orjson.dumps(printed_funnel(row.page, parameters.divided_by)))
@@ -100,8 +86,8 @@ def lead_funnel(user_id: str) -> Response:
 @leads.get("/facets")
 def lead_facets(user_id: str) -> Response:
     """Count the leads by each value of a filter, beside the other filters."""
-    parameters = read_model().resolved(FACETS_QUERY.read(record().query))
-    row = read_model().fetch(plan_facets(user_id, parameters, state().now()), parameters)
+    parameters = parameters_of("getLeadFacets")
+    row = read_model().fetch(plan_facets(user_id, parameters), parameters)
     record().rows = 1
     moving = b"%d %b" % (row.total, row.facets) if parameters.moves_with_the_clock else b""
     return answer(
@@ -112,7 +98,7 @@ def lead_facets(user_id: str) -> Response:
 @leads.get("/attributes")
 def lead_attributes(user_id: str) -> Response:
     """List the attributes that there are, and how many leads have each."""
-    parameters = ATTRIBUTES_QUERY.read(record().query)
+    parameters = parameters_of("listLeadAttributes")
     row = read_model().fetch(plan_attributes(user_id), parameters)
     catalog, *counts = map(orjson.loads, row.page)
     printed = printed_attributes(catalog, counts, unfilled_names(row.unfilled))
@@ -123,7 +109,7 @@ def lead_attributes(user_id: str) -> Response:
 @leads.post("/lookup")
 def lookup_leads(user_id: str) -> Response:
     """Print the leads of several phones, in the order of the phones."""
-    parameters = read_model().resolved(LEAD_QUERY.read(record().query))
+    parameters = parameters_of("lookupLeads")
     phones = read_phones(request.get_data())
     row = read_model().fetch(leads_of_phones(user_id, phones, parameters.printed_with), parameters)
     record().rows = len(row.page)
@@ -134,7 +120,7 @@ def lookup_leads(user_id: str) -> Response:
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = read_model().resolved(LEAD_QUERY.read(record().query))
+    parameters = parameters_of("getLead")
     asked = plan_lead(user_id, _phone(customer_phone), parameters.printed_with)
     row = read_model().fetch(asked, parameters)
     document = _found(row.document)
@@ -146,7 +132,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
 def history_of_lead(user_id: str, customer_phone: str) -> Response:
     """List how a lead came to its status, newest first."""
     phone = _phone(customer_phone)
-    parameters = HISTORY_QUERY.read(record().query, user_id, phone)
+    parameters = parameters_of("getLeadHistory", user_id, phone)
     row = read_model().fetch(plan_history(user_id, phone, parameters), parameters)
     if not row.is_there:
         raise LeadNotFoundError
@@ -157,15 +143,15 @@ def history_of_lead(user_id: str, customer_phone: str) -> Response:
         page.pagination,
     )
     record().rows = len(page.results)
-    return answer(data, more={"Link": page.link((user_id, phone), position_of_transition)})
+    return answer(data, more={"Link": page.link(user_id, phone)})
 
 
 @leads.get("/<customer_phone>/messages")
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     phone = _phone(customer_phone)
-    parameters = MESSAGES_QUERY.read(record().query, user_id, phone)
-    row = read_model().fetch(plan_messages(user_id, phone, parameters, state().now()), parameters)
+    parameters = parameters_of("getLeadMessages", user_id, phone)
+    row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
         name = row.unknown.decode()
@@ -179,8 +165,8 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     )
     record().rows = len(page.results)
     moving = page.pagination if parameters.moves_with_the_clock else b""
-    link = page.link((user_id, phone), position_of_message)
-    return answer(data, moving=moving, stands_until=row.stands_until, more={"Link": link})
+    more = {"Link": page.link(user_id, phone)}
+    return answer(data, moving=moving, stands_until=row.stands_until, more=more)
 
 
 def _phone(customer_phone: str) -> str:

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from api.database.errors import UnavailableError
 from api.plan.list.pages import list_leads
 from api.plan.projection import FIRST_TENANTS, MOST_LISTED, tenant_now
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from api.routes.read_model import read_model, state
 
 # The tenant in the examples of the API reference, which the demo data have.
@@ -163,6 +163,6 @@ def example() -> tuple[str | None, str | None]:
     with suppress(UnavailableError):
         if tenants := _read_tenants():
             tenant = REFERENCE_TENANT if REFERENCE_TENANT in tenants else tenants[0]
-            row = read_model().database.fetch(list_leads(tenant, LIST_QUERY.read("limit=1")))
+            row = read_model().database.fetch(list_leads(tenant, QUERIES["listLeads"].read("limit=1")))
             phone = orjson.loads(row.page[0])["customer_phone"] if row.page else None
     return tenant, phone

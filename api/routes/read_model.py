@@ -27,6 +27,7 @@ from api.plan.projection import PROJECTION_STATE, TABLES_STATE, ProjectionRow, t
 from api.request.attributes import Catalog
 from api.request.error_codes import ErrorCode
 from api.request.parameters import Parameters
+from api.request.query import QUERIES
 from api.request.record import Clock, Record, record
 from api.response.body import Headers, note_freshness
 from api.response.plain import PlainAnswers
@@ -50,8 +51,10 @@ class ReadModel:
     model was installed anew, or an answer says that a part is not filled.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self.database = database
+        # Of a test; see create_app.
+        self._clock = clock
         self._is_whole = False
         self._attributes: tuple[float, Catalog] | None = None
 
@@ -83,6 +86,8 @@ class ReadModel:
 
         The headers of the request that is `noted` say how fresh it is; without one the caller makes them.
         """
+        if self._clock is not None:
+            statement = statement.at(self._clock())
         self.require_built(statement)
         row = self._read(statement, read or self.database.fetch)
         if row.as_of is None:
@@ -224,6 +229,14 @@ class State:
     def now(self) -> datetime | None:
         """Return what time it is for the windows of an answer; None leaves that to the clock of the database."""
         return self.clock and self.clock()
+
+
+def parameters_of(operation: str, *path: str) -> Parameters:
+    """Return the checked parameters of the current request, resolved by the catalog of attributes.
+
+    `path` has the ids of the path if the operation takes a cursor.
+    """
+    return read_model().resolved(QUERIES[operation].read(record().query, *path))
 
 
 def state() -> State:

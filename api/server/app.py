@@ -85,7 +85,7 @@ def _parts(app: Flask, config: Config, clock: Clock | None) -> State:
         Admission(config),
         Authorizer(config.auth, database) if config.auth.is_on else None,
         TenantLimit(app, config) if config.rate_limit else None,
-        ReadModel(database),
+        ReadModel(database, clock),
         Exports(config.exports),
         Slots(config.streams),
         tracing,

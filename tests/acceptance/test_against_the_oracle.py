@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from api.request.query import LIST_QUERY, MESSAGES_QUERY, Query
+from api.request.query import QUERIES, Query
 from projector.database.schema import sections
 from projector.operate.install import migrate
 from tests.acceptance.conftest import NOW, MakePlatform, Platform, expected_answers
@@ -114,7 +114,7 @@ def compare(platform: Platform, path: str, params: Pairs, expected: Answer) -> N
     assert answers.differences(expected, answer.status_code, answer.get_json()) == [], (path, params)
 
 
-@cases(("query", "readers"), [(LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)])
+@cases(("query", "readers"), [(QUERIES["listLeads"], OF_LIST), (QUERIES["getLeadMessages"], OF_MESSAGES)])
 def test_the_api_refuses_the_values_that_the_oracle_refuses(query: Query, readers: dict[str, Reader]) -> None:
     """Each of these values, and each that is right in each way damaged, of each parameter."""
     damaged = {

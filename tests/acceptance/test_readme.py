@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from api.request.position import change_token
 from api.request.position.change_token import LEADS, STATUSES, Position
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from api.response.openapi import document
 from projector.capture.texts import read_mapping
 from projector.observe.status.read import read_status
@@ -60,7 +60,7 @@ PARAMETERS = sorted(
     if parameter["in"] == "query"
     and not (
         (operation["tags"] == ["Copies"] or operation["operationId"] == "getLeadFacets")
-        and parameter["name"] in LIST_QUERY.parameters
+        and parameter["name"] in QUERIES["listLeads"].parameters
     )
 )
 

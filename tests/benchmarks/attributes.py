@@ -10,7 +10,7 @@ from api.plan.list.facets import lead_facets
 from api.plan.list.pages import ListRow, list_leads
 from api.request.attributes import Catalog
 from api.request.parameters import Parameters
-from api.request.query import FACETS_QUERY, LIST_QUERY, Query
+from api.request.query import QUERIES, Query
 from projector.capture.texts import Texts, default_mapping
 from projector.database.rows import Connection
 from projector.operate.install import migrate
@@ -140,7 +140,9 @@ def reads(bench: Bench, database: Database) -> Iterator[Row]:
             theirs = owner.bare(baseline, user_id)
             yield bench.compare(what, "ms", ours, "count(*) of the matching profiles", theirs, goal)
         for name, goal in (("origin", "attribute_facet"), ("labels", ""), ("city", "")):
-            facets = lead_facets(user_id, _resolved(reader, FACETS_QUERY, f"facets=attributes.{name}"))
+            facets = lead_facets(
+                user_id, _resolved(reader, QUERIES["getLeadFacets"], f"facets=attributes.{name}")
+            )
             counting = f"SELECT attributes ->> '{name}', count(*) FROM {_PROFILES} GROUP BY 1"
             arms = (reader.arm(facets, 3), "GROUP BY of the profiles", owner.bare(counting, user_id))
             yield bench.compare(f"facets=attributes.{name}", "ms", *arms, goal)
@@ -159,7 +161,7 @@ def _resolved(reader: Reader, query: Query, text: str) -> Parameters:
 
 def _listed(reader: Reader, user_id: str, query: str) -> tuple[Arm, int]:
     """Return an arm that asks as the endpoint does, twice where the first statement says so, and the total."""
-    parameters = _resolved(reader, LIST_QUERY, query)
+    parameters = _resolved(reader, QUERIES["listLeads"], query)
 
     def ask() -> ListRow:
         row = ListRow(*reader.fetch(list_leads(user_id, parameters))[0])

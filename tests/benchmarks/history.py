@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from api.plan.history import history_of_lead, lead_funnel
-from api.request.query import FUNNEL_QUERY, HISTORY_QUERY
+from api.request.query import QUERIES
 from projector.capture.texts import Texts, default_mapping
 from projector.operate.install import migrate
 from tests.benchmarks import statements
@@ -29,7 +29,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         reader.connection.execute("SET ROLE leads_api")
         longest = f"SELECT customer_phone FROM {_CHANGES} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
         phone = str(value(owner.connection, longest, user_id))
-        ours = reader.arm(history_of_lead(user_id, phone, HISTORY_QUERY.read("")), 50)
+        ours = reader.arm(history_of_lead(user_id, phone, QUERIES["getLeadHistory"].read("")), 50)
         theirs = owner.bare(f"SELECT * FROM {_CHANGES} AND customer_phone = %s", user_id, phone, times=50)
         yield bench.compare(
             "history of the lead with the longest", "ms", ours, "its rows", theirs, "history_lead"
@@ -64,7 +64,7 @@ def _funnels(bench: Bench, reader: Reader, owner: Reader, user_id: str) -> Itera
         ("funnel of all leads by agent", "by=agent", "", "-infinity"),
     ):
         counting = "SELECT count(*) FROM read_model.leads WHERE user_id = %s AND first_contact_at >= %s"
-        ours = reader.arm(lead_funnel(user_id, FUNNEL_QUERY.read(query)), 3)
+        ours = reader.arm(lead_funnel(user_id, QUERIES["getLeadFunnel"].read(query)), 3)
         yield bench.compare(
             what, "ms", ours, "count(*) of the leads", owner.bare(counting, user_id, start), goal
         )

@@ -161,7 +161,7 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
         conn.execute("SET work_mem = '256MB'")
         for title, name, ours in (
             ("list page of 50", "live_list", statements.listed(user_id, "", now)),
-            ("statistics", "live_statistics", lead_statistics(user_id, now)),
+            ("statistics", "live_statistics", lead_statistics(user_id).at(now)),
         ):
             query, values = f"{_LEADS}{_LIVE[name]}".encode(), {"user_id": user_id, "now": now}
             live, answer = conn.execute(query, values).fetchall(), reader.fetch(ours)

@@ -15,7 +15,7 @@ from api.config import Config
 from api.database.connect import conninfo
 from api.database.statement import BoundStatement, compile_statement
 from api.plan.list.pages import ListRow, list_leads
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from tests.benchmarks.core import Arm, milliseconds
 from tests.benchmarks.fixtures import Database
 from tests.support.running import value
@@ -25,7 +25,7 @@ _TIMEOUT_MS = 300_000
 
 
 def listed(user_id: str, query: str, now: datetime | None = None) -> BoundStatement[ListRow]:
-    return list_leads(user_id, LIST_QUERY.read(query), now or datetime.now(UTC))
+    return list_leads(user_id, QUERIES["listLeads"].read(query)).at(now or datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)

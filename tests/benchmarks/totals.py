@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 from api.plan.lead import leads_of_phones
 from api.plan.list.facets import lead_facets
-from api.request.query import FACETS_QUERY
+from api.request.query import QUERIES
 from tests.benchmarks import statements
 from tests.benchmarks.core import Row
 from tests.benchmarks.fixtures import SEED, Bench
@@ -81,7 +81,7 @@ def measure_facets(bench: Bench) -> Iterator[Row]:
     with statements.reader(bench.main) as reader:
         counting = reader.bare(_ALL_COUNTS, user_id)
         for query, goal in _FACETS.items():
-            facets = reader.arm(lead_facets(user_id, FACETS_QUERY.read(query)), 3)
+            facets = reader.arm(lead_facets(user_id, QUERIES["getLeadFacets"].read(query)), 3)
             yield bench.compare(query, "ms", facets, "count(*) of every lead", counting, goal)
         phones = [phone for (phone,) in reader.rows(_SOME_PHONES, user_id, _LOOKED_UP)]
         ours, theirs = (

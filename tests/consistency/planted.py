@@ -36,8 +36,12 @@ def _forget_the_version(tag: Function) -> Function:
     return lambda environ, _version, moving=b"": tag(environ, b"", moving)
 
 
-def _forget_the_phone(position: Function) -> Function:
-    return lambda document, sort_by: [position(document, sort_by)[0], ""]
+def _forget_the_phone(position_of: Function) -> Function:
+    def of_lead_without_phone(printed: bytes, fields: dict[str, object]) -> list[object]:
+        position = position_of(printed, fields)
+        return [position[0], ""] if "customer_phone" in fields else position
+
+    return of_lead_without_phone
 
 
 def _stand_for_ever(_stands: Function) -> Function:
@@ -186,7 +190,7 @@ BUGS: dict[str, tuple[str, Changes]] = {
         "true",
         {"definition/candidates/status_changes": ("WHERE k.place <= k.last_place", "")},
     ),
-    "a cursor forgets the phone": ("pages", {"api.routes.leads.position_of_lead": _forget_the_phone}),
+    "a cursor forgets the phone": ("pages", {"api.response.pagination.position_of": _forget_the_phone}),
     "a change of status moves no count": (
         "statistics",
         {"refresh/8_write_leads/70_add_to_statistics": ("WHERE ROW", "WHERE d.leads <> 0 AND ROW")},

@@ -23,17 +23,8 @@ from api.plan.statistics import lead_series, lead_statistics
 from api.request.attributes import Catalog
 from api.request.parameters import Page
 from api.request.position.change_token import Position, StatusKey
-from api.request.position.cursor import encode, position_of_lead, position_of_message, scope_of
-from api.request.query import (
-    CHANGES_QUERY,
-    FACETS_QUERY,
-    FUNNEL_QUERY,
-    HISTORY_QUERY,
-    LIST_QUERY,
-    MESSAGES_QUERY,
-    SERIES_QUERY,
-    STATUS_CHANGES_QUERY,
-)
+from api.request.position.cursor import encode, position_of, scope_of
+from api.request.query import QUERIES
 from tests.exactness.platform import value
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 from tests.support.attributes import DECLARATION
@@ -99,8 +90,8 @@ CATALOG = Catalog(
 
 
 def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:
-    parameters = LIST_QUERY.read(query, crowd.large).resolved(CATALOG)
-    return list_leads(crowd.large, parameters, NOW, collect_matches=collect_matches)
+    parameters = QUERIES["listLeads"].read(query, crowd.large).resolved(CATALOG)
+    return list_leads(crowd.large, parameters, collect_matches=collect_matches).at(NOW)
 
 
 ORDERS = (
@@ -193,10 +184,10 @@ def test_lists(crowd: Crowd, explain: Explain) -> None:
 
 def test_history_and_funnel(crowd: Crowd, explain: Explain) -> None:
     def funnel(query: str) -> BoundStatement[PageRow]:
-        return lead_funnel(crowd.large, FUNNEL_QUERY.read(query))
+        return lead_funnel(crowd.large, QUERIES["getLeadFunnel"].read(query))
 
     def feed(since: Position) -> BoundStatement[ChangesRow]:
-        return status_changes_since(crowd.large, since, STATUS_CHANGES_QUERY.read(""))
+        return status_changes_since(crowd.large, since, QUERIES["listStatusChanges"].read(""))
 
     with crowd.database.connect() as conn:
         # A thousand of one version, as a mass change writes them.
@@ -214,7 +205,7 @@ def test_history_and_funnel(crowd: Crowd, explain: Explain) -> None:
         (
             (
                 "history",
-                explain(history_of_lead(crowd.large, crowd.talker, HISTORY_QUERY.read(""))),
+                explain(history_of_lead(crowd.large, crowd.talker, QUERIES["getLeadHistory"].read(""))),
                 "lead_status_changes_pkey",
                 2 * FEW,
             ),
@@ -323,10 +314,10 @@ def test_no_match_is_collected_where_a_filter_narrows_the_index_of_the_sort(
         check(explain(asked(crowd, query)), index, 3000)
 
 
-def after(query: str, position: list[object], path: tuple[str, ...]) -> str:
-    """The query of the page after a position."""
-    reader = MESSAGES_QUERY if len(path) > 1 else LIST_QUERY
-    page: Page = reader.read(query).page
+def after(query: str, last: bytes | list[object], path: tuple[str, ...]) -> str:
+    """The query of the page after a printed result, or after a position."""
+    page: Page = QUERIES["getLeadMessages" if len(path) > 1 else "listLeads"].read(query).page
+    position = position_of(last, page.position_fields) if isinstance(last, bytes) else last
     return f"{query}&cursor={encode(scope_of(page.asked, path), position)}"
 
 
@@ -336,7 +327,7 @@ def test_a_page_after_a_cursor_costs_the_same_at_any_depth(
     def following(query: str, depth: float) -> str:
         total = api.fetch(asked(crowd, query)).total
         [lead] = api.fetch(asked(crowd, f"{query}&limit=1&offset={int(depth * total)}")).page
-        return after(query, position_of_lead(lead, LIST_QUERY.read(query).sort_by), (crowd.large,))
+        return after(query, lead, (crowd.large,))
 
     filtered = (
         ("platform=whatsapp", BY_TIME, 500),
@@ -369,7 +360,7 @@ def test_a_page_after_a_cursor_among_rare_leads_is_read_from_the_days_that_have_
 ) -> None:
     query = "lead_status=Hot&platform=webchat&has_email=false&min_total_score=14"
     [*_, last] = api.fetch(asked(crowd, f"{query}&limit=2", collect_matches=True)).page
-    following = after(query, position_of_lead(last, "last_message_at"), (crowd.large,))
+    following = after(query, last, (crowd.large,))
     assert api.fetch(asked(crowd, following)).collect_matches
     check(explain(asked(crowd, following, collect_matches=True)), BY_TIME, 20_000)
 
@@ -407,14 +398,14 @@ def test_a_small_tenant_does_not_notice_a_large_one(crowd: Crowd, explain: Expla
         "lead_status=Hot",
         "days=30",
     ):
-        plan = explain(list_leads(crowd.small, LIST_QUERY.read(query), NOW))
+        plan = explain(list_leads(crowd.small, QUERIES["listLeads"].read(query)).at(NOW))
         assert plan.sequential <= {"freshness", "projection"}, query
         assert plan.rows <= 2000, query
 
 
 def test_statistics_and_single_leads(crowd: Crowd, explain: Explain) -> None:
     def series(query: str) -> BoundStatement[PageRow]:
-        return lead_series(crowd.large, SERIES_QUERY.read(query))
+        return lead_series(crowd.large, QUERIES["getLeadSeries"].read(query))
 
     check_all(
         (str(most), explain(statement), index, most)
@@ -423,7 +414,7 @@ def test_statistics_and_single_leads(crowd: Crowd, explain: Explain) -> None:
             (single_lead(crowd.large, crowd.talker), BY_PHONE, 5),
             (leads_of_phones(crowd.large, [crowd.talker] * 500), BY_PHONE, 500 + FEW),
             # The row of all leads, 7 and 30 days, the hours of two days, and the leads of two hours.
-            (lead_statistics(crowd.large, NOW), BY_SPAN, FEW + 7 + 30 + 2 * 24 + 50),
+            (lead_statistics(crowd.large).at(NOW), BY_SPAN, FEW + 7 + 30 + 2 * 24 + 50),
             # Each bucket, its row of active leads, its row of new ones, and a row of messages for each of its hours.
             (series("from_date=2026-01-01&to_date=2026-03-31"), BY_SPAN, 90 * (3 + 24) + FEW),
             (series("date=2026-03-28&by=hour"), BY_SPAN, 24 * (3 + 1) + FEW),
@@ -434,7 +425,7 @@ def test_statistics_and_single_leads(crowd: Crowd, explain: Explain) -> None:
 def test_facets(crowd: Crowd, explain: Explain) -> None:
     kept = "facets=lead_status,platform,has_email,last_message_sender"
     check_all(
-        (query, explain(lead_facets(crowd.large, FACETS_QUERY.read(query), NOW)), index, most)
+        (query, explain(lead_facets(crowd.large, QUERIES["getLeadFacets"].read(query)).at(NOW)), index, most)
         for query, index, most in (
             # What the read model counts is read as a row, or as a row for each combination.
             (kept, BY_SPAN, FEW),
@@ -476,7 +467,7 @@ def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(
 def test_changes(crowd: Crowd, explain: Explain) -> None:
     """All leads have version 0: all have changed since the first position, and none since the second."""
     for query, version in product(("", "has_email=true", "search=a&lead_status=Hot"), (0, 1)):
-        parameters = CHANGES_QUERY.read(f"limit={PAGE}&{query}")
+        parameters = QUERIES["listLeadChanges"].read(f"limit={PAGE}&{query}")
         plan = explain(changes_since(crowd.large, Position(version), parameters))
         # Of the place of versions; a table of deleted leads that has none needs no index.
         assert plan.sequential <= {"freshness", "projection", "pg_database", "lead_tombstones"}, query
@@ -503,7 +494,9 @@ def test_messages(crowd: Crowd, explain: Explain) -> None:
         ("before=talk-20&sort_order=desc", 500),
     ):
         plan = explain(
-            messages_of_lead(crowd.large, crowd.talker, MESSAGES_QUERY.read(query), NOW - timedelta(hours=6))
+            messages_of_lead(crowd.large, crowd.talker, QUERIES["getLeadMessages"].read(query)).at(
+                NOW - timedelta(hours=6)
+            )
         )
         assert plan.sequential <= {"freshness", "projection"}, query
         assert plan.indexes & {"lead_messages_in_order", "lead_conversations_pkey"}, query
@@ -517,9 +510,9 @@ def test_messages_after_a_cursor_cost_the_same_at_any_depth(
 
     def following(order: str, offset: int) -> Plan:
         query = f"sort_order={order}"
-        asked_first = MESSAGES_QUERY.read(f"{query}&limit=1&offset={offset}")
+        asked_first = QUERIES["getLeadMessages"].read(f"{query}&limit=1&offset={offset}")
         [message] = api.fetch(messages_of_lead(*path, asked_first)).page
-        read = MESSAGES_QUERY.read(after(query, position_of_message(message), path), *path)
+        read = QUERIES["getLeadMessages"].read(after(query, message, path), *path)
         return explain(messages_of_lead(*path, read))
 
     check_all(
@@ -561,7 +554,7 @@ def test_leads_with_an_attribute_are_counted_in_an_index(
 
 def test_what_no_index_of_attributes_has_is_read_once(crowd: Crowd, explain: Explain) -> None:
     def facet(query: str) -> BoundStatement[FacetsRow]:
-        return lead_facets(crowd.large, FACETS_QUERY.read(query).resolved(CATALOG), NOW)
+        return lead_facets(crowd.large, QUERIES["getLeadFacets"].read(query).resolved(CATALOG)).at(NOW)
 
     for what, statement, most in (
         # Each profile and each conversation, and what is read on the way to a page.

@@ -83,11 +83,9 @@ class FacetsRow(Freshness):
     stands_until: datetime | None
 
 
-def lead_facets(
-    user_id: str, parameters: Parameters, now: datetime | None = None
-) -> BoundStatement[FacetsRow]:
-    """Return the statement of the facets. `now` is as in plan_list."""
-    plan, values = plan_list(parameters, now)
+def lead_facets(user_id: str, parameters: Parameters) -> BoundStatement[FacetsRow]:
+    """Return the statement of the facets."""
+    plan, values = plan_list(parameters)
     names = tuple(name for name in FURTHER_FACETS if name in (parameters.facets or FACETS))
     facets: list[FacetShape] = []
     for at, facet in enumerate(parameters.attribute_facets):

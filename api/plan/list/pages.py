@@ -78,10 +78,10 @@ class ListRow(Freshness):
 
 
 def list_leads(
-    user_id: str, parameters: Parameters, now: datetime | None = None, *, collect_matches: bool = False
+    user_id: str, parameters: Parameters, *, collect_matches: bool = False
 ) -> BoundStatement[ListRow]:
     """Return the statement of a page of leads."""
-    plan, values = plan_list(parameters, now)
+    plan, values = plan_list(parameters)
     # The cursor of the next page has the value that orders the leads, which is read from the printed lead.
     plan = replace(plan, collect_matches=collect_matches, included=parameters.printed_on_page)
     return BoundStatement(list_statement(plan), ListRow, {"user_id": user_id, **values})

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, asc, bindparam, desc, func, or_, tuple_
@@ -214,11 +213,8 @@ class ListPlan:
         return or_(self.after_cursor(key, phone), key.is_(None))
 
 
-def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[ListPlan, dict[str, object]]:
-    """Return the plan of a list, and the values of its statement without the tenant.
-
-    `now` is the present time; None means that of the database's clock.
-    """
+def plan_list(parameters: Parameters) -> tuple[ListPlan, dict[str, object]]:
+    """Return the plan of a list, and the values of its statement without the tenant."""
     page = parameters.page
     filters, values = given_filters(parameters)
     plan = ListPlan(
@@ -229,7 +225,7 @@ def plan_list(parameters: Parameters, now: datetime | None = None) -> tuple[List
         filters=filters,
         included=parameters.printed_with,
     )
-    values |= {"limit": page.rows_to_read, "now": now}
+    values["limit"] = page.rows_to_read
     if page.position is not None:
         key, values["cursor_phone"] = page.position
         if key is not None:

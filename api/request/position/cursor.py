@@ -36,6 +36,7 @@ _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
 
 # The values by which a result is ordered; a time among them is a datetime.
 Position = tuple[object, ...]
+Fields = Mapping[str, Field[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,11 @@ def _time(value: str) -> datetime:
     return time
 
 
-def read_position(fields: Sequence[Field[Any]], values: Sequence[object]) -> Position:
+def read_position(fields: Fields, values: Sequence[object]) -> Position:
     """Return a position with its times as datetimes. Raises ValidationError for values that no result can have."""
     if len(fields) != len(values):
         raise ValidationError("It has another number of values.")
-    return tuple(field.deserialize(value) for field, value in zip(fields, values, strict=True))
+    return tuple(field.deserialize(value) for field, value in zip(fields.values(), values, strict=True))
 
 
 _TIME = Function(deserialize=_time)
@@ -106,35 +107,32 @@ _NUMBER = Integer(strict=True, validate=_INTEGERS)
 _NUMBER_OR_NULL = Integer(strict=True, validate=_INTEGERS, allow_none=True)
 _TEXT = String(validate=Regexp(NO_NUL))
 
-# The fields of a position by the sort of the leads: the value of the sort, and the phone.
-LEAD_POSITIONS: Mapping[str, tuple[Field[Any], ...]] = {
-    "last_message_at": (_TIME_OR_NULL, _TEXT),
-    "first_contact_at": (_TIME, _TEXT),
-    "total_messages": (_NUMBER, _TEXT),
-    "total_score": (_NUMBER_OR_NULL, _TEXT),
-    "waiting_since": (_TIME_OR_NULL, _TEXT),
-    "reply_window_ends_at": (_TIME_OR_NULL, _TEXT),
-    "status_since": (_TIME_OR_NULL, _TEXT),
-    "name": (String(validate=Regexp(NO_NUL), allow_none=True), _TEXT),
+_OF_SORTS: Mapping[str, Field[Any]] = {
+    "last_message_at": _TIME_OR_NULL,
+    "first_contact_at": _TIME,
+    "total_messages": _NUMBER,
+    "total_score": _NUMBER_OR_NULL,
+    "waiting_since": _TIME_OR_NULL,
+    "reply_window_ends_at": _TIME_OR_NULL,
+    "status_since": _TIME_OR_NULL,
+    "name": String(validate=Regexp(NO_NUL), allow_none=True),
 }
-# changed_at.
-HISTORY_POSITION = (_TIME,)
-# timestamp, conversation_id, sequence_no and message_id.
-MESSAGE_POSITION: tuple[Field[Any], ...] = (_TIME, _TEXT, _NUMBER_OR_NULL, _TEXT)
+_OF_OTHERS: Mapping[str, Fields] = {
+    "getLeadMessages": {
+        "timestamp": _TIME, "conversation_id": _TEXT, "sequence_no": _NUMBER_OR_NULL, "message_id": _TEXT
+    },
+    "getLeadHistory": {"changed_at": _TIME},
+}  # fmt: skip
 
 
-def position_of_lead(document: bytes, sort_by: str) -> list[object]:
-    """Return the position of a printed lead."""
-    lead = orjson.loads(document)
-    return [lead[sort_by], lead["customer_phone"]]
+def position_fields(operation: str, sort_by: str) -> Fields:
+    """Return the keys whose values are the position of a printed result, each with the field that reads the value."""
+    if operation == "listLeads":
+        return {sort_by: _OF_SORTS[sort_by], "customer_phone": _TEXT}
+    return _OF_OTHERS.get(operation, {})
 
 
-def position_of_message(document: bytes) -> list[object]:
-    """Return the position of a printed message."""
-    message = orjson.loads(document)
-    return [message[name] for name in ("timestamp", "conversation_id", "sequence_no", "message_id")]
-
-
-def position_of_transition(document: bytes) -> list[object]:
-    """Return the position of a printed change of a status."""
-    return [orjson.loads(document)["changed_at"]]
+def position_of(printed: bytes, fields: Fields) -> list[object]:
+    """Return the position of a printed result."""
+    result = orjson.loads(printed)
+    return [result[key] for key in fields]

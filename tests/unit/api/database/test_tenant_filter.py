@@ -14,7 +14,7 @@ import pytest
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.request.parameters import SORTS
 from api.request.position.cursor import encode, scope_of
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from tests.support.tenant_filter import unfiltered_tables
 from tests.unit.api.conftest import Library, making_apps
 
@@ -58,7 +58,7 @@ def paths(library: Library) -> Iterator[str]:
             if isinstance(begin, int):
                 yield f"{library.base}?{query}&offset={begin}"
             elif begin or sort in NULLABLE:
-                scope = scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,))
+                scope = scope_of(QUERIES["listLeads"].read(query).page.asked, (library.tenant,))
                 yield f"{library.base}?{query}&cursor={encode(scope, [begin and begin[sort], '1'])}"
     yield f"{library.base}/stats"
     yield f"{library.base}/{library.phone}"

@@ -7,7 +7,7 @@ from werkzeug.exceptions import BadRequest
 
 from api.request.attributes import Catalog, Contains, Path, Range
 from api.request.parameters import Parameters
-from api.request.query import FACETS_QUERY, LIST_QUERY, MESSAGES_QUERY, Query
+from api.request.query import QUERIES, Query
 from tests.support.cases import cases
 
 _TYPES = {
@@ -22,11 +22,11 @@ OPEN = Catalog(DECLARED, {"lead": ["contacts"], "conversation": ["conversations"
 MANY = "&".join(f"attributes[n{number}]=1" for number in range(9))
 
 
-def asked(text: str, catalog: Catalog = CLOSED, query: Query = LIST_QUERY) -> Parameters:
+def asked(text: str, catalog: Catalog = CLOSED, query: Query = QUERIES["listLeads"]) -> Parameters:
     return query.read(text).resolved(catalog)
 
 
-def refused(text: str, catalog: Catalog = CLOSED, query: Query = LIST_QUERY) -> str:
+def refused(text: str, catalog: Catalog = CLOSED, query: Query = QUERIES["listLeads"]) -> str:
     with pytest.raises(BadRequest) as caught:
         asked(text, catalog, query)
     return str(caught.value.description)
@@ -92,11 +92,17 @@ def test_what_is_wrong_is_named(text: str, said: str) -> None:
 
 
 def test_a_parameter_of_attributes_is_known_where_leads_are_filtered() -> None:
-    assert "'attributes[city]' is not a parameter" in refused("attributes[city]=1", query=MESSAGES_QUERY)
-    assert "facets=attributes.zzz names no attribute" in refused("facets=attributes.zzz", query=FACETS_QUERY)
+    assert "'attributes[city]' is not a parameter" in refused(
+        "attributes[city]=1", query=QUERIES["getLeadMessages"]
+    )
+    assert "facets=attributes.zzz names no attribute" in refused(
+        "facets=attributes.zzz", query=QUERIES["getLeadFacets"]
+    )
     names = ",".join(f"attributes.n{number}" for number in range(9))
-    assert refused(f"facets={names}", OPEN, FACETS_QUERY) == "facets takes at most 8 attributes"
-    assert "attributes.city for an attribute" in refused("facets=attributes.City", query=FACETS_QUERY)
+    assert refused(f"facets={names}", OPEN, QUERIES["getLeadFacets"]) == "facets takes at most 8 attributes"
+    assert "attributes.city for an attribute" in refused(
+        "facets=attributes.City", query=QUERIES["getLeadFacets"]
+    )
 
 
 def contains(name: str, *values: str) -> list[Contains | Path | Range]:
@@ -184,12 +190,12 @@ def test_a_cursor_belongs_to_the_attributes_that_are_filtered_by() -> None:
         "with_attributes=city",
         "without_attributes=city",
     )
-    assert len({LIST_QUERY.read(text).page.asked for text in texts}) == len(texts)
+    assert len({QUERIES["listLeads"].read(text).page.asked for text in texts}) == len(texts)
     same = (
         "attributes[city]=a,b&attributes[tags]=c",
         "attributes[tags]=c&attributes[city]=a&attributes[city]=b",
     )
-    assert len({LIST_QUERY.read(text).page.asked for text in same}) == 1
-    assert LIST_QUERY.read("attributes[city]=a\\,b&cursor=&limit=3").page.query == (
+    assert len({QUERIES["listLeads"].read(text).page.asked for text in same}) == 1
+    assert QUERIES["listLeads"].read("attributes[city]=a\\,b&cursor=&limit=3").page.query == (
         "attributes%5Bcity%5D=a%5C,b&limit=3"
     )

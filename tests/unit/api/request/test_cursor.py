@@ -12,10 +12,10 @@ from marshmallow import ValidationError
 from api.request.position import change_token
 from api.request.position.change_token import Position, Token, TokenError, history_of
 from api.request.position.cursor import (
-    LEAD_POSITIONS,
     MAX_CURSOR_LENGTH,
     decode,
     encode,
+    position_fields,
     read_position,
     scope_of,
 )
@@ -77,7 +77,7 @@ def test_a_cursor_is_bounded() -> None:
 )
 def test_a_position_that_no_lead_can_have_is_refused(sort_by: str, made_up: list[object]) -> None:
     with pytest.raises(ValidationError):
-        read_position(LEAD_POSITIONS[sort_by], made_up)
+        read_position(position_fields("listLeads", sort_by), made_up)
 
 
 PLACE = history_of(b"place", b"epoch")

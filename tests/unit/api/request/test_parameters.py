@@ -13,15 +13,7 @@ from werkzeug.exceptions import BadRequest
 from api.request.lead import LEAD_KEYS
 from api.request.parameters import INCLUDES, Page
 from api.request.position.cursor import encode, scope_of
-from api.request.query import (
-    CHANGES_QUERY,
-    COMMON_QUERY,
-    LEAD_QUERY,
-    LIST_QUERY,
-    MESSAGES_QUERY,
-    SERIES_QUERY,
-    Query,
-)
+from api.request.query import QUERIES, Query
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, nearest, read_exact_moment
 from tests.oracle.parameters import OF_LIST
 from tests.support.cases import cases
@@ -40,15 +32,15 @@ A_DATE = "takes a date such as 2025-01-31"
 @cases(
     ("query", "text", "said"),
     [
-        (LIST_QUERY, "limit=0", "limit takes an integer of at least 1"),
-        (LIST_QUERY, "sort_order=c", "sort_order takes one of desc, asc"),
+        (QUERIES["listLeads"], "limit=0", "limit takes an integer of at least 1"),
+        (QUERIES["listLeads"], "sort_order=c", "sort_order takes one of desc, asc"),
         (
-            LIST_QUERY,
+            QUERIES["listLeads"],
             "platfrom=1&days=0",
             "'platfrom' is not a parameter (did you mean platform?); days takes an integer from 1 to 36500",
         ),
         (
-            LIST_QUERY,
+            QUERIES["listLeads"],
             "search=%00&%ff=1&days=1&days=2",
             (
                 "'search' contains a NUL character (%00) or bytes that are not UTF-8; the name of a parameter"
@@ -57,17 +49,21 @@ A_DATE = "takes a date such as 2025-01-31"
             ),
         ),
         (
-            LIST_QUERY,
+            QUERIES["listLeads"],
             f"search={'x' * 201}&customer_phone={'1' * 256}",
             (
                 "search takes at most 200 characters;"
                 " customer_phone takes a phone number or another identifier of at most 255 characters"
             ),
         ),
-        (COMMON_QUERY, "limit=1", "'limit' is not a parameter; this endpoint takes min_as_of"),
-        (LIST_QUERY, "=1", f"'' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"),
         (
-            LIST_QUERY,
+            QUERIES["getLeadStatistics"],
+            "limit=1",
+            "'limit' is not a parameter; this endpoint takes min_as_of",
+        ),
+        (QUERIES["listLeads"], "=1", f"'' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"),
+        (
+            QUERIES["listLeads"],
             "page=1&limt=1&per_page=2",
             (
                 "'page' is not a parameter; 'limt' is not a parameter (did you mean limit?);"
@@ -75,24 +71,28 @@ A_DATE = "takes a date such as 2025-01-31"
             ),
         ),
         (
-            LIST_QUERY,
+            QUERIES["listLeads"],
             "from_date=2025-02-01&to_date=2025-01-01&min_total_score=9&max_total_score=8",
             "min_total_score must not be above max_total_score; from_date must not be after to_date",
         ),
         (
-            LIST_QUERY,
+            QUERIES["listLeads"],
             "fields=name,phone",
             f"fields takes one or more of {', '.join((*LEAD_KEYS, *chain(*INCLUDES.values())))}, separated by commas",
         ),
-        (SERIES_QUERY, "from_date=2026-03-01", f"to_date is missing: it {A_DATE} or 2025-01-31T09:30:00Z"),
-        (SERIES_QUERY, "by=week&date=2026-03-01", "by takes one of day, hour"),
         (
-            SERIES_QUERY,
+            QUERIES["getLeadSeries"],
+            "from_date=2026-03-01",
+            f"to_date is missing: it {A_DATE} or 2025-01-31T09:30:00Z",
+        ),
+        (QUERIES["getLeadSeries"], "by=week&date=2026-03-01", "by takes one of day, hour"),
+        (
+            QUERIES["getLeadSeries"],
             "from_date=2026-03-01&to_date=2026-03-15T00:00&by=hour",
             "from_date and to_date are too far apart: by=hour takes up to 336 hours",
         ),
         (
-            SERIES_QUERY,
+            QUERIES["getLeadSeries"],
             "from_date=2026-01-01&to_date=2029-01-05",
             "from_date and to_date are too far apart: by=day takes up to 1,100 days",
         ),
@@ -102,7 +102,7 @@ def test_what_is_refused_is_told(query: Query, text: str, said: str) -> None:
     assert refused(query, text) == said
 
 
-@cases("query", [LIST_QUERY, MESSAGES_QUERY])
+@cases("query", [QUERIES["listLeads"], QUERIES["getLeadMessages"]])
 @cases(
     ("text", "said"),
     [
@@ -120,11 +120,13 @@ def test_two_names_of_one_thing_and_what_else_is_wrong(query: Query, text: str, 
 
 
 def test_the_first_and_the_last_moment_are_not_passed() -> None:
-    parameters = LIST_QUERY.read("from_date=0001-01-01T01:00%2B02:00&to_date=9999-12-31T23:00-02:00")
+    parameters = QUERIES["listLeads"].read(
+        "from_date=0001-01-01T01:00%2B02:00&to_date=9999-12-31T23:00-02:00"
+    )
     assert (parameters.from_date, parameters.to_date) == (FIRST_MOMENT, LAST_MOMENT)
 
 
-@cases("query", [LIST_QUERY, LEAD_QUERY])
+@cases("query", [QUERIES["listLeads"], QUERIES["getLead"]])
 def test_keys_are_asked_for_in_any_order_and_printed_in_theirs(query: Query) -> None:
     assert query.read("fields=NAME,%20customer_phone&fields=name").fields == ("customer_phone", "name")
     assert query.read("fields=").fields is None
@@ -133,9 +135,12 @@ def test_keys_are_asked_for_in_any_order_and_printed_in_theirs(query: Query) -> 
 def test_the_feed_takes_the_filters_of_the_list_but_no_order_nor_what_the_clock_moves() -> None:
     moved = ["days=7", "waiting_minutes=0", "reply_window=none", "reply_window_hours=1", "status_days=7"]
     for text in (*moved, "became=Hot&became_days=7", "sort_by=name", "sort_order=asc", "offset=5"):
-        assert "is not a parameter" in refused(CHANGES_QUERY, text)
+        assert "is not a parameter" in refused(QUERIES["listLeadChanges"], text)
     text = "platform=webchat&has_email=true&search=ann&from_date=2025-01-01&customer_phone=49"
-    of_changes, of_list = CHANGES_QUERY.read(f"{text}&since=T&wait=9999&limit=9999"), LIST_QUERY.read(text)
+    of_changes, of_list = (
+        QUERIES["listLeadChanges"].read(f"{text}&since=T&wait=9999&limit=9999"),
+        QUERIES["listLeads"].read(text),
+    )
     assert replace(of_changes, page=Page(), since=None, wait=0) == replace(of_list, page=Page())
     assert (of_changes.since, of_changes.wait, of_changes.page.limit) == ("T", 25, 500)
 
@@ -181,7 +186,7 @@ def test_an_exact_moment_keeps_its_microseconds(text: str, moment: str) -> None:
 
 def cursor_of(text: str, position: Sequence[object] = ("2026-03-29T13:07:11.123Z", "918979556941")) -> str:
     """The cursor that a page of this query of the list gives."""
-    return encode(scope_of(LIST_QUERY.read(text).page.asked, ("u",)), position)
+    return encode(scope_of(QUERIES["listLeads"].read(text).page.asked, ("u",)), position)
 
 
 OF_ANOTHER = "cursor belongs to another query"
@@ -210,16 +215,19 @@ OF_ANOTHER = "cursor belongs to another query"
 def test_with_which_queries_a_cursor_goes(first: str, second: str, said: str) -> None:
     text = f"{second}&cursor={cursor_of(first)}"
     if said:
-        assert said in refused(LIST_QUERY, text, "u")
+        assert said in refused(QUERIES["listLeads"], text, "u")
     else:
-        assert LIST_QUERY.read(text, "u").page.position is not None
+        assert QUERIES["listLeads"].read(text, "u").page.position is not None
 
 
 def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
     said = "cursor takes the cursor of a Link header, whole and unchanged"
-    assert refused(LIST_QUERY, "cursor=abc&days=0", "u") == f"days takes an integer from 1 to 36500; {said}"
+    assert (
+        refused(QUERIES["listLeads"], "cursor=abc&days=0", "u")
+        == f"days takes an integer from 1 to 36500; {said}"
+    )
     # With a position that no lead has.
-    assert refused(LIST_QUERY, f"cursor={cursor_of('', [7, '1'])}", "u") == said
+    assert refused(QUERIES["listLeads"], f"cursor={cursor_of('', [7, '1'])}", "u") == said
 
 
 @cases(
@@ -230,24 +238,26 @@ def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
     ],
 )
 def test_the_next_page_repeats_what_this_one_asks(text: str, following: str) -> None:
-    assert LIST_QUERY.read(text, "u").page.query == following
+    assert QUERIES["listLeads"].read(text, "u").page.query == following
 
 
 def test_the_first_of_thousands_of_unknown_names_and_of_a_long_one_are_enough() -> None:
-    message = refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
+    message = refused(QUERIES["listLeads"], "&".join(f"unknown{n}" for n in range(5000)))
     assert "'unknown0' is not a parameter" in message
     assert "; the rest was not checked; this endpoint takes platform, " in message
     assert len(message) < 2000
-    assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 650
-    assert len(refused(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
-    assert "the rest" not in refused(LIST_QUERY, "platfrom=1&" * 5000)
+    assert len(refused(QUERIES["listLeads"], f"{'x' * 5000}=1")) < 650
+    assert len(refused(QUERIES["listLeads"], "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
+    assert "the rest" not in refused(QUERIES["listLeads"], "platfrom=1&" * 5000)
 
 
 def test_no_name_is_read_after_twenty_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, guessing = Mock(wraps=parse_qsl), Mock(wraps=nearest)
     monkeypatch.setattr("api.request.text.parse_qsl", reading)
     monkeypatch.setattr("api.request.query.nearest", guessing)
-    refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(2800)))
+    refused(QUERIES["listLeads"], "&".join(f"unknown{n}" for n in range(2800)))
     assert (reading.call_count, guessing.call_count) == (21, 0)
     twenty = "&".join(f"unknown{n}" for n in range(19))
-    assert "'limt' is not a parameter (did you mean limit?)" in refused(LIST_QUERY, f"limt=1&{twenty}")
+    assert "'limt' is not a parameter (did you mean limit?)" in refused(
+        QUERIES["listLeads"], f"limt=1&{twenty}"
+    )

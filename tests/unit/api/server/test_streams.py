@@ -21,7 +21,7 @@ from api.database.listen import name_of
 from api.plan.changes import ChangesRow
 from api.request.parameters import Parameters
 from api.request.position.change_token import LEADS, Position, Token, history_of
-from api.request.query import CHANGES_QUERY
+from api.request.query import QUERIES
 from api.response.events import AWAY, EventStream
 from api.server import streams
 from api.server.streams import LiveStreams, _Viewer
@@ -319,7 +319,7 @@ def test_streams_at_one_token_share_a_reading_but_none_that_began_before_the_las
     feed, live = Feed(), LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None)
     live._model = feed  # type: ignore[assignment]  # noqa: SLF001
     at = Token(Position(1), history_of(b"", b""))
-    stream = EventStream("u", LEADS, CHANGES_QUERY.read(""), at, "", is_gone=False)
+    stream = EventStream("u", LEADS, QUERIES["listLeadChanges"].read(""), at, "", is_gone=False)
 
     async def newest_of(count: int) -> list[int]:
         """What so many streams reach that begin to read while another one is read."""
@@ -350,7 +350,7 @@ def test_a_tenant_with_many_filters_keeps_no_other_waiting() -> None:
 
     def viewer_of(tenant: str, number: int) -> _Viewer:
         task: asyncio.Task[object] = asyncio.create_task(asyncio.sleep(0))
-        stream = EventStream(tenant, LEADS, CHANGES_QUERY.read(""), at, "", is_gone=False)
+        stream = EventStream(tenant, LEADS, QUERIES["listLeadChanges"].read(""), at, "", is_gone=False)
         return _Viewer(stream, (tenant, number), tenant, task)
 
     async def read() -> int:
@@ -381,7 +381,7 @@ def test_a_page_waits_for_the_first_change_and_is_not_kept_from_saying_what_is_w
     async def wait(since: Token, seconds: float, page: Iterable[bytes] = ()) -> int:
         """How often it was read until the wait was over; after the first time there is a page."""
         feed.begun, feed.page = 0, []
-        stream = EventStream("u", LEADS, CHANGES_QUERY.read(""), since, "", is_gone=False)
+        stream = EventStream("u", LEADS, QUERIES["listLeadChanges"].read(""), since, "", is_gone=False)
         waiting = asyncio.create_task(live.wait_for_change(stream, seconds, asyncio.Event()))
         await asyncio.to_thread(wait_for, lambda: feed.begun > 0 or waiting.done(), "it is read")
         feed.page = [*page]
@@ -403,7 +403,10 @@ def test_a_page_waits_for_the_first_change_and_is_not_kept_from_saying_what_is_w
 def test_a_stream_says_that_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "RETRY_SECONDS", 0.01)
     live, at = LiveStreams(Config("postgresql://nobody@127.0.0.1:1/nothing"), None), Token(Position(1), b"")
-    stream, sent = EventStream("u", LEADS, CHANGES_QUERY.read(""), at, "", is_gone=False), asyncio.Event()
+    stream, sent = (
+        EventStream("u", LEADS, QUERIES["listLeadChanges"].read(""), at, "", is_gone=False),
+        asyncio.Event(),
+    )
 
     async def send(data: bytes) -> None:
         assert data == AWAY or sent.is_set()

@@ -13,7 +13,7 @@ from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
 from api.plan.statistics import STATISTICS_DAYS, lead_statistics
 from api.request.position.cursor import encode, scope_of
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from api.request.text import format_time
 from projector.database.rows import Connection
 from tests.exactness.platform import Platform, rebuild_now
@@ -127,7 +127,7 @@ def test_the_total_between_any_two_moments(
             # Within an hour or so, or a day.
             end = start + timedelta(milliseconds=rng.randrange((2_000_000, 60_000_000)[number % 2]))
         query = f"limit=3&from_date={start:%FT%T.%f}Z&to_date={end:%FT%T.%f}Z{also}"
-        row = api.fetch(list_leads(USER, LIST_QUERY.read(query), NOON))
+        row = api.fetch(list_leads(USER, QUERIES["listLeads"].read(query)).at(NOON))
         assert row.total == count_leads(leads, start, end, condition), query
 
 
@@ -141,11 +141,11 @@ def test_a_page_goes_on_among_leads_of_the_first_moment_of_an_hour(
     ).fetchall()
     equal = [(row, other) for row, other in pairwise(rows) if row[0] == other[0]]
     assert len(equal) > 5
-    scope = scope_of(LIST_QUERY.read("platform=webchat").page.asked, (USER,))
+    scope = scope_of(QUERIES["listLeads"].read("platform=webchat").page.asked, (USER,))
     for (moment, phone), (_, next_phone) in equal:
         cursor = encode(scope, [format_time(moment), phone])
-        parameters = LIST_QUERY.read(f"platform=webchat&limit=1&cursor={cursor}", USER)
-        row = api.fetch(list_leads(USER, parameters, NOON, collect_matches=True))
+        parameters = QUERIES["listLeads"].read(f"platform=webchat&limit=1&cursor={cursor}", USER)
+        row = api.fetch(list_leads(USER, parameters, collect_matches=True).at(NOON))
         assert row.page[0].startswith(f'{{"customer_phone":"{next_phone}"'.encode())
 
 
@@ -161,7 +161,7 @@ def test_the_statistics_of_any_moment(api: ApiDatabase, leads: Connection) -> No
         if row[0] is not None
     ]
     for now in sorted([*moments, *edges, *(edge + timedelta(microseconds=1) for edge in edges)]):
-        row = api.fetch(lead_statistics(USER, now))
+        row = api.fetch(lead_statistics(USER).at(now))
         statistics, until = json.loads(row.statistics), row.stands_until
         numbers = tuple(statistics[f"leads_last_{days}_days"] for days in STATISTICS_DAYS)
         assert numbers == tuple(count_leads(leads, now - timedelta(days=days)) for days in STATISTICS_DAYS)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from api.plan.list.pages import list_leads
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from tests.support.cases import cases
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
@@ -22,7 +22,8 @@ NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 )
 def test_requests_that_differ_in_values_share_their_statement(query: str, other: str) -> None:
     first, second = (
-        list_leads(user, LIST_QUERY.read(query), NOW) for user, query in (("a", query), ("b", other))
+        list_leads(user, QUERIES["listLeads"].read(query)).at(NOW)
+        for user, query in (("a", query), ("b", other))
     )
     assert first.statement is second.statement
     assert (first.values["user_id"], second.values["user_id"]) == ("a", "b")
@@ -48,6 +49,6 @@ def test_requests_that_differ_in_values_share_their_statement(query: str, other:
     ],
 )
 def test_what_a_page_reads(query: str, found: str) -> None:
-    text = str(list_leads("u", LIST_QUERY.read(query), NOW).statement)
+    text = str(list_leads("u", QUERIES["listLeads"].read(query)).at(NOW).statement)
     parts = {part for part in ("documents", "keys", "with_value", "in_buckets") if f" {part}" in text}
     assert parts == {found} | ({"keys"} & parts if found in {"with_value", "in_buckets"} else set())

@@ -12,7 +12,7 @@ from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
 from api.plan.list.search import shape_of
 from api.request.kinds import Search
-from api.request.query import LIST_QUERY
+from api.request.query import QUERIES
 from api.request.text import without_accents
 from projector.database.rows import Connection
 from projector.report.progress import QUIET
@@ -79,7 +79,7 @@ def api(named: Database) -> Iterator[ApiDatabase]:
 
 
 def found(api: ApiDatabase, query: str) -> str:
-    row = api.fetch(list_leads("one", LIST_QUERY.read(query), NOW))
+    row = api.fetch(list_leads("one", QUERIES["listLeads"].read(query)).at(NOW))
     phones = [
         phone for phone in NAMES if any(f'"customer_phone":"{phone}"'.encode() in lead for lead in row.page)
     ]

@@ -14,7 +14,7 @@ from api.database.pool import Database as ApiDatabase
 from api.plan.list.facets import lead_facets
 from api.plan.list.pages import list_leads
 from api.request.parameters import FURTHER_FACETS
-from api.request.query import FACETS_QUERY, LIST_QUERY
+from api.request.query import QUERIES
 from tests.exactness.platform import Platform, rebuild_now
 from tests.support.cases import cases
 from tests.support.server import Database, Server
@@ -89,10 +89,10 @@ def by_window(leads: list[Waiting], now: datetime) -> object:
 def answered(api: ApiDatabase, query: str, now: datetime) -> tuple[object, datetime | None]:
     """Return the total of a list, or the counts of a facet, and until when they stand."""
     if query.startswith("facets="):
-        facets = api.fetch(lead_facets(USER, FACETS_QUERY.read(query), now))
+        facets = api.fetch(lead_facets(USER, QUERIES["getLeadFacets"].read(query)).at(now))
         counts: dict[str, Any] = json.loads(facets.facets)["reply_window"]
         return counts, facets.stands_until
-    row = api.fetch(list_leads(USER, LIST_QUERY.read(query), now))
+    row = api.fetch(list_leads(USER, QUERIES["listLeads"].read(query)).at(now))
     return row.total, row.stands_until
 
 
@@ -150,7 +150,7 @@ def test_what_no_clock_moves_stands_for_ever(waiting: tuple[ApiDatabase, list[Wa
 )
 def test_contradictions_find_nobody(waiting: tuple[ApiDatabase, list[Waiting]], query: str) -> None:
     api, _ = waiting
-    row = api.fetch(list_leads(USER, LIST_QUERY.read(query), NOON))
+    row = api.fetch(list_leads(USER, QUERIES["listLeads"].read(query)).at(NOON))
     assert (row.total, row.page) == (0, [])
 
 
@@ -163,7 +163,9 @@ def test_a_tenant_that_does_not_exist_has_facets(
 ) -> None:
     api, _ = waiting
     for facet in FURTHER_FACETS:
-        asked = lead_facets("nobody", FACETS_QUERY.read(f"{given}&facets={facet}", "nobody"), NOON)
+        asked = lead_facets("nobody", QUERIES["getLeadFacets"].read(f"{given}&facets={facet}", "nobody")).at(
+            NOON
+        )
         row = api.fetch(asked)
         counts = json.loads(row.facets)[facet]
         assert (row.total, sum(counts.values())) == (0, 0), facet
